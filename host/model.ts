@@ -1,0 +1,154 @@
+/**
+ * What each stage takes and gives back: a float graph with its tensors (train, compress), and the integer model that
+ * the container holds (pack, run). Tensors are planar, [C, H, W]; see DESIGN.md for why not [H, W, C].
+ */
+
+/** Channels, rows, columns of one sample. A vector of n features is [n, 1, 1]. */
+export type Shape = readonly [channels: number, height: number, width: number];
+
+export interface Conv2dLayer {
+  readonly op: "conv2d";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly outChannels: number;
+  /** [KH, KW] */
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  /** Zeros added on each of the four sides. */
+  readonly pad: number;
+  readonly groups: number;
+}
+
+export interface DenseLayer {
+  readonly op: "dense";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly outFeatures: number;
+}
+
+export interface PoolLayer {
+  readonly op: "maxpool" | "avgpool";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly kernel: number;
+  readonly stride: number;
+}
+
+export interface ReluLayer {
+  readonly op: "relu";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+}
+
+export type Layer = Conv2dLayer | DenseLayer | PoolLayer | ReluLayer;
+export type WeightedLayer = Conv2dLayer | DenseLayer;
+
+/** A directed acyclic graph of layers in topological order; edges are tensor names. The last layer's output is the result. */
+export interface Graph {
+  readonly name: string;
+  readonly input: { readonly name: string; readonly shape: Shape };
+  readonly layers: readonly Layer[];
+}
+
+export interface FloatTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/**
+ * A float net: `${layer}.weight` is [C_OUT, C_IN / groups, KH, KW] or [OUT, IN], `${layer}.bias` is [C_OUT].
+ * `compression` is there once `mote compress` has made the net packable.
+ */
+export interface Net {
+  readonly graph: Graph;
+  readonly tensors: ReadonlyMap<string, FloatTensor>;
+  readonly compression?: Compression;
+}
+
+/** What the packer needs beside the weights, which by then are exact multiples of `weightScale`. */
+export interface Compression {
+  /** Channels of each tensor before dead units were removed, by tensor name. */
+  readonly nominalChannels: Readonly<Record<string, number>>;
+  /** By layer name: every weight is weightScale × an integer in -127 .. 127. */
+  readonly weightScale: Readonly<Record<string, number>>;
+  /** By tensor name: real value = scale × (int8 - zeroPoint). */
+  readonly activations: Readonly<Record<string, { readonly scale: number; readonly zeroPoint: number }>>;
+  /** By layer name: bits a bias may take in the container, 0 .. 32. Absent: 32. */
+  readonly biasBits?: Readonly<Record<string, number>>;
+}
+
+/** An int8 tensor of the integer model. Real value = scale × (q - zeroPoint). */
+export interface QTensor {
+  readonly shape: Shape;
+  /** Channels before dead units were removed: information for people, not used by any engine. */
+  readonly nominalChannels: number;
+  /** Elements of zeroPoint stored around each plane in the arena, so that padded convolutions need no bounds test. */
+  readonly border: number;
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** Weights and requantization of one conv2d or dense layer. Accumulators are int32 and wrap. */
+export interface QWeights {
+  /** Row-major [rows, columns]: a row is a filter [C_IN / groups, KH, KW] or a dense output's [C, H, W]; 0 = pruned. */
+  readonly weights: Int8Array;
+  /** One per row, in units of inputScale × weightScale. */
+  readonly bias: Int32Array;
+  /** One, or one per row: 2^30 .. 2^31 - 1. */
+  readonly multiplier: Int32Array;
+  /** As many as multipliers: 1 .. 62. q = zeroPoint + (acc × multiplier + 2^(shift - 1) >> shift), then clamped. */
+  readonly shift: Uint8Array;
+  /** Inclusive int8 range of the output: a fused relu raises its lower end to the zero point. */
+  readonly clamp: readonly [number, number];
+}
+
+export interface QConv2d extends QWeights {
+  readonly op: "conv2d";
+  readonly input: number;
+  readonly output: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly pad: number;
+  readonly groups: number;
+  /** Max-pooling fused behind the convolution; { size: 1, stride: 1 } for none. */
+  readonly pool: { readonly size: number; readonly stride: number };
+}
+
+export interface QDense extends QWeights {
+  readonly op: "dense";
+  readonly input: number;
+  readonly output: number;
+}
+
+export interface QMaxPool {
+  readonly op: "maxpool";
+  readonly input: number;
+  readonly output: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly clamp: readonly [number, number];
+}
+
+/** Average pooling: acc = sum of (q - zeroPoint of the input); the multiplier holds 1 / kernel² and the change of scale. */
+export interface QAvgPool {
+  readonly op: "avgpool";
+  readonly input: number;
+  readonly output: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly multiplier: number;
+  readonly shift: number;
+  readonly clamp: readonly [number, number];
+}
+
+export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool;
+
+/** The integer model: tensor 0 is the input, the last layer's output tensor is the result. */
+export interface QModel {
+  readonly tensors: readonly QTensor[];
+  readonly layers: readonly QLayer[];
+}

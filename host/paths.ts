@@ -1,0 +1,19 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The package's own folder: the same from TypeScript sources under test and from dist/. */
+export const packageRoot = ((): string => {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json"))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error("mote: no package.json above " + fileURLToPath(import.meta.url));
+    folder = parent;
+  }
+  return folder;
+})();
+
+/** A file that `npm run build` makes, such as `build/core.wasm` or `dist/host/train/worker.js`. */
+export function builtFile(relative: string): string {
+  return join(packageRoot, relative);
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+/**
+ * Builds what is missing or older than its sources: core.wasm and train.wasm (asc), the host (tsc), the wasm3 addon (node-gyp).
+ * Example: node tools/build.mjs           everything
+ *          node tools/build.mjs core host only these
+ * Plain JavaScript, since it runs before anything is compiled.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const node = (script, ...args) => [process.execPath, join(root, "node_modules", script), ...args];
+
+/** Each target: the folders and files it is made from, a file it must leave behind, and the commands. */
+const targets = {
+  core: {
+    sources: ["assembly/core", "assembly/format.ts", "asconfig.json"],
+    made: "build/core.wasm",
+    commands: [node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", "core")],
+  },
+  train: {
+    sources: ["assembly/train", "asconfig.json"],
+    made: "build/train.wasm",
+    commands: [node("assemblyscript/bin/asc.js", "assembly/train/index.ts", "--target", "train")],
+  },
+  host: {
+    sources: ["host", "tools", "tests", "assembly/format.ts", "tsconfig.json"],
+    made: "dist/host/index.js",
+    commands: [node("typescript/bin/tsc", "-p", ".")],
+  },
+  wasm3: {
+    sources: ["host/wasm3"],
+    made: "build/wasm3/Release/wasm3.node",
+    commands: [[process.execPath, join(root, "host/wasm3/build.mjs")]],
+  },
+};
+
+function filesBelow(path) {
+  const full = join(root, path);
+  if (!existsSync(full)) return [];
+  try {
+    return readdirSync(full)
+      .sort()
+      .flatMap((name) => filesBelow(join(path, name)));
+  } catch {
+    return [path];
+  }
+}
+
+/** A digest of names and bytes: unlike times, it survives a fresh clone and a branch change. */
+function digest(target) {
+  const hash = createHash("sha256").update(process.version).update(process.env.WASM3_DIR ?? "");
+  for (const file of [...target.sources.flatMap(filesBelow), "package-lock.json"]) {
+    hash.update(file).update("\0").update(readFileSync(join(root, file)));
+  }
+  return hash.digest("hex");
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in targets));
+if (unknown.length > 0) {
+  console.error(`build: no target ${unknown.join(", ")}; there are ${Object.keys(targets).join(", ")}`);
+  process.exit(2);
+}
+mkdirSync(join(root, "build"), { recursive: true });
+for (const [name, target] of Object.entries(targets)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const stamp = join(root, "build", `.${name}.sha256`);
+  const now = digest(target);
+  if (existsSync(join(root, target.made)) && existsSync(stamp) && readFileSync(stamp, "utf8") === now) continue;
+  process.stderr.write(`building ${name} …\n`);
+  for (const [command, ...args] of target.commands) {
+    const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", process.stderr, process.stderr] });
+    if (result.status !== 0) {
+      console.error(`build: ${name} failed (${args.join(" ")})`);
+      process.exit(1);
+    }
+  }
+  writeFileSync(stamp, now);
+}
