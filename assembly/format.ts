@@ -1,0 +1,91 @@
+/**
+ * The constants of the `.mote` container, of the core's control block and of its statuses: SPEC.md in numbers, written once.
+ * Plain literals, since asc, tsc and the generator of the C header all read this file.
+ */
+
+/** "MOTE", read as a little-endian u32. */
+export const MAGIC = 0x45544f4d;
+export const VERSION = 1;
+/** The CRC covers the file from this offset to its end. */
+export const CRC_START = 9;
+
+export const OP_CONV2D = 0;
+export const OP_DENSE = 1;
+export const OP_MAXPOOL = 2;
+export const OP_AVGPOOL = 3;
+
+export const CODEC_DENSE = 0;
+export const CODEC_HUFFMAN = 1;
+/** Bits of a weighted layer's form byte: the codec, then whether each channel has its own multiplier and shift. */
+export const FORM_CODEC_MASK = 0x0f;
+export const FORM_PER_CHANNEL = 0x10;
+
+/** Longest Huffman code; a decoding table has 2^length entries of two bytes. */
+export const MAX_CODE_LENGTH = 12;
+export const MAX_WEIGHT_SYMBOLS = 256;
+export const MIN_GAP_SYMBOLS = 2;
+export const MAX_GAP_SYMBOLS = 1025;
+
+export const MAX_TENSORS = 255;
+export const MAX_LAYERS = 255;
+export const MAX_DIMENSION = 65535;
+export const MAX_BORDER = 15;
+export const MAX_KERNEL = 255;
+/** Bytes of one tensor, borders included: a record holds a 24-bit offset into it. */
+export const MAX_TENSOR_BYTES = 0x1000000;
+/** Weights of one layer, zeros included: rows × columns. */
+export const MAX_LAYER_WEIGHTS = 0x10000000;
+/** Sizes in the memory plan and offsets in the arena are in units of this many bytes. */
+export const PLAN_UNIT = 8;
+/** Largest memory plan, largest file. */
+export const MAX_BYTES = 0x10000000;
+export const MIN_WINDOW_BYTES = 128;
+
+/** Linear memory below this address is the control block and the core's static data; the plan's regions follow. */
+export const PLAN_BASE = 256;
+/** Bytes of one entry of the tensor table in linear memory. */
+export const TENSOR_ENTRY_BYTES = 32;
+/** A model kept in linear memory is followed by this many readable bytes. */
+export const MODEL_SLACK_BYTES = 8;
+/** Bytes of one record: offset << 8 | weight. */
+export const RECORD_BYTES = 4;
+
+/** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
+export const CONTROL_MODEL_PTR = 0;
+export const CONTROL_MODEL_BYTES = 4;
+export const CONTROL_TENSORS_PTR = 8;
+export const CONTROL_TENSOR_COUNT = 12;
+export const CONTROL_LAYER_COUNT = 16;
+export const CONTROL_LAYERS_DONE = 20;
+export const CONTROL_OUTPUT_TENSOR = 24;
+export const CONTROL_MEMORY_BYTES = 28;
+export const CONTROL_ERROR_OFFSET = 32;
+
+/** A tensor table entry: u32 words (zero point: i32) at these offsets. */
+export const TENSOR_PTR = 0;
+export const TENSOR_CHANNELS = 4;
+export const TENSOR_HEIGHT = 8;
+export const TENSOR_WIDTH = 12;
+export const TENSOR_PITCH = 16;
+export const TENSOR_PLANE = 20;
+export const TENSOR_ZERO_POINT = 24;
+/** Bits 0..7: border. Bit 8: holds values in this run. */
+export const TENSOR_STATE = 28;
+
+/** Statuses of `open`, `start` and `step`. */
+export const STATUS_DONE = 0; // the model is loaded, or the run is complete
+export const STATUS_BUSY = 1; // call step again
+export const STATUS_READ = -1; // the host's window callback failed
+export const STATUS_TRUNCATED = -2; // the file ends within a field, or its length is not the one it states
+export const STATUS_MAGIC = -3; // not a .mote file
+export const STATUS_VERSION = -4; // a version this core does not know
+export const STATUS_CRC = -5; // the file's checksum does not match
+export const STATUS_OP = -6; // an op this core does not have
+export const STATUS_CODEC = -7; // a codec this core does not have
+export const STATUS_RANGE = -8; // a field outside its range
+export const STATUS_SHAPE = -9; // shapes that do not fit each other, or a tensor used before it is written
+export const STATUS_PLAN = -10; // a layer needs more than the file's own memory plan grants
+export const STATUS_MEMORY = -11; // the plan is larger than the memory
+export const STATUS_HUFFMAN = -12; // a code that is over-subscribed, incomplete or empty
+export const STATUS_STREAM = -13; // a section that ends early or runs over
+export const STATUS_STATE = -14; // called out of order

@@ -1,0 +1,37 @@
+import type { Shape } from "../model.js";
+
+export type EngineName = "wasm3" | "v8" | "reference";
+
+export interface EngineOptions {
+  /** Bytes of linear memory the engine may use. Default: what the plan needs. */
+  readonly memoryLimit?: number;
+  /** Keep the container in linear memory instead of behind the window. A packed .wasm always has it there. */
+  readonly resident?: boolean;
+  /** Work units of one `step`: smaller slices return to the host more often. Results do not depend on it. */
+  readonly budget?: number;
+}
+
+export interface TensorInfo {
+  readonly shape: Shape;
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** One model, ready to run on one engine. Not safe to share between threads. */
+export interface Engine {
+  readonly name: EngineName;
+  readonly input: TensorInfo;
+  readonly output: TensorInfo;
+  /** Linear memory in use: the plan, and the model where it is resident. The reference: the arena. */
+  readonly linearMemoryBytes: number;
+  /** Bytes of the model read so far, loading included. */
+  readonly bytesRead: number;
+  /**
+   * @param input int8 elements of the input tensor, [C, H, W] without borders
+   * @param visit called after each layer with its index and a copy of its output, [C, H, W] without borders
+   * @returns the output tensor's int8 elements
+   * @throws MoteError ENGINE when the engine reports an error status
+   */
+  run(input: Int8Array, visit?: (layer: number, output: Int8Array) => void): Int8Array;
+  close(): void;
+}
