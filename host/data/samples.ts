@@ -1,0 +1,40 @@
+/** Labelled images as every stage passes them on: bytes in, floats only inside the training engine. */
+
+export interface Samples {
+  readonly count: number;
+  /** [count, C, H, W], 0 .. 255; the net sees pixel / 255. Backed by a SharedArrayBuffer, so that threads read it in place. */
+  readonly images: Uint8Array;
+  /** [count], the class of each image. */
+  readonly labels: Uint8Array;
+  /** [count, classes], a teacher's logits for distillation; backed by a SharedArrayBuffer too. */
+  readonly logits?: Float32Array;
+}
+
+/** A zeroed byte array that threads can share. */
+export function sharedBytes(length: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(length));
+}
+
+/** A zeroed float array that threads can share. */
+export function sharedFloats(length: number): Float32Array {
+  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+}
+
+/**
+ * Samples `from` .. `to` - 1 without copying: the slices are views.
+ * @throws RangeError when the range does not lie within the samples
+ */
+export function sliceSamples(samples: Samples, from: number, to: number): Samples {
+  if (!(from >= 0 && from <= to && to <= samples.count)) {
+    throw new RangeError(`samples: range ${from} .. ${to} is not within 0 .. ${samples.count}`);
+  }
+  const imageBytes = samples.count === 0 ? 0 : samples.images.length / samples.count;
+  const slice = {
+    count: to - from,
+    images: samples.images.subarray(from * imageBytes, to * imageBytes),
+    labels: samples.labels.subarray(from, to),
+  };
+  if (samples.logits === undefined) return slice;
+  const classes = samples.count === 0 ? 0 : samples.logits.length / samples.count;
+  return { ...slice, logits: samples.logits.subarray(from * classes, to * classes) };
+}
