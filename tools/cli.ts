@@ -1,0 +1,130 @@
+/** The `mote` command line: which commands there are, how errors and signals become exit codes. The work is in host/. */
+import { Command, CommanderError } from "commander";
+import { MoteError } from "../host/errors.js";
+
+/** What went wrong, for scripts: 0 done, 1 failed, 2 wrong use, 130 interrupted (128 + SIGINT), 141 reader gone (128 + SIGPIPE). */
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+const EXIT_PIPE = 141;
+
+interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Loaded only when asked for: `mote inspect` need not wait for binaryen or the training engine. */
+const ENTRIES: readonly Entry[] = [
+  {
+    name: "train",
+    summary: "train a dense float net",
+    load: async () => (await import("./train.js")).trainCommand(),
+  },
+  {
+    name: "compress",
+    summary: "prune, share weights, fine-tune and calibrate a net by a recipe",
+    load: async () => (await import("./compress.js")).compressCommand(),
+  },
+  {
+    name: "pack",
+    summary: "write a compressed net as .mote, self-contained .wasm or C source",
+    load: async () => (await import("./pack.js")).packCommand(),
+  },
+  {
+    name: "inspect",
+    summary: "show what a model holds: layers, codecs, bits, memory plan",
+    load: async () => (await import("./inspect.js")).inspectCommand(),
+  },
+  {
+    name: "run",
+    summary: "run a model on images",
+    load: async () => (await import("./run.js")).runCommand(),
+  },
+  {
+    name: "verify",
+    summary: "compare all engines with the reference, byte for byte",
+    load: async () => (await import("./verify.js")).verifyCommand(),
+  },
+  {
+    name: "bench",
+    summary: "measure sizes, memory, speed and parity",
+    load: async () => (await import("./bench.js")).benchCommand(),
+  },
+  {
+    name: "start",
+    summary: "recognise handwritten digits with the smallest LeNet-5",
+    load: async () => (await import("./start.js")).startCommand(),
+  },
+];
+
+async function buildProgram(asked: string | undefined): Promise<Command> {
+  const program = new Command("mote");
+  program
+    .description("Shrinks trained neural nets and runs them, bit for bit the same, on a microcontroller.")
+    .usage("<command> [options]")
+    .helpCommand("help [command]", "show how a command is used")
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "mote: ")) });
+  for (const entry of ENTRIES) {
+    if (entry.name !== asked) {
+      program.command(entry.name).description(entry.summary);
+      continue;
+    }
+    const command = await entry.load();
+    command.copyInheritedSettings(program);
+    program.addCommand(command);
+  }
+  return program;
+}
+
+/** One line for what the user can mend; the stack for what only we can. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed its line already.
+    return ["commander.helpDisplayed", "commander.version"].includes(error.code) ? 0 : EXIT_USAGE;
+  }
+  if (error instanceof MoteError) {
+    process.stderr.write(`mote: ${error.message.replaceAll("\n", " ")}\n`);
+    if (error.code === "INTERRUPTED") return EXIT_INTERRUPTED;
+    return error.code === "ARGUMENT" ? EXIT_USAGE : EXIT_FAILED;
+  }
+  process.stderr.write(`mote: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return EXIT_FAILED;
+}
+
+function guardStreams(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // `mote inspect | head -1`: nobody is left to read, so there is nothing left to say.
+      process.exit(error.code === "EPIPE" ? EXIT_PIPE : EXIT_FAILED);
+    });
+  }
+}
+
+/**
+ * Ctrl-C: a command with a handler of its own (train, compress: they write a checkpoint first) gets the first one to itself; a
+ * second one, or the first in any other command, ends the process. Files are only ever renamed into place, so none is half-written.
+ */
+function guardInterrupt(): void {
+  let interrupts = 0;
+  process.on("SIGINT", () => {
+    interrupts++;
+    if (interrupts === 1 && process.listenerCount("SIGINT") > 1) return;
+    process.stderr.write("\nmote: interrupted\n");
+    process.exit(EXIT_INTERRUPTED);
+  });
+}
+
+/** @param argv as process.argv: node, script, command and its arguments */
+export async function main(argv: readonly string[]): Promise<void> {
+  guardStreams();
+  guardInterrupt();
+  try {
+    const help = argv[2] === "help";
+    const program = await buildProgram(help ? argv[3] : argv[2]);
+    await program.parseAsync(argv);
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
