@@ -147,7 +147,7 @@ function readHeader(fields: FieldReader): void {
 function readRegions(fields: FieldReader, tensorCount: number): Omit<Plan, "offsets"> {
   const regions = { window: 0, tables: 0, columns: 0, channels: 0, records: 0, arena: 0 };
   for (const name of REGIONS) regions[name] = fields.ranged(name, 0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
-  const total = planTotal({ ...regions, offsets: new Array<number>(tensorCount).fill(0) });
+  const total = planTotal({ ...regions, offsets: Array.from({ length: tensorCount }, () => 0) });
   if (total >= MAX_BYTES) fields.fail("the memory plan's total", `${total} bytes, expected fewer than ${MAX_BYTES}`);
   if (regions.window < MIN_WINDOW_BYTES)
     fields.fail("window", `${regions.window} bytes, expected at least ${MIN_WINDOW_BYTES}`);

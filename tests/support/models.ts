@@ -22,6 +22,12 @@ interface WeightSpec {
   readonly deadColumns?: number;
 }
 
+interface PoolSpec {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly relu?: boolean;
+}
+
 export type LayerSpec = { readonly from?: number } & (
   | (WeightSpec & {
       readonly op: "conv2d";
@@ -33,7 +39,8 @@ export type LayerSpec = { readonly from?: number } & (
       readonly pool?: { readonly size: number; readonly stride: number };
     })
   | (WeightSpec & { readonly op: "dense"; readonly out: number })
-  | { readonly op: "maxpool" | "avgpool"; readonly kernel: number; readonly stride: number; readonly relu?: boolean }
+  | ({ readonly op: "maxpool" } & PoolSpec)
+  | ({ readonly op: "avgpool" } & PoolSpec)
 );
 
 /** @param specs one a layer; layer i writes tensor i + 1 and reads the tensor before it, or `from` */
