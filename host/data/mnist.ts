@@ -10,7 +10,7 @@ export interface IdxImages {
   readonly height: number;
   readonly width: number;
   /** [count, height, width], SharedArrayBuffer-backed */
-  readonly pixels: Uint8Array;
+  readonly images: Uint8Array;
 }
 
 const LABELS_MAGIC = 0x0801;
@@ -53,9 +53,9 @@ function readIdxHeader(bytes: Uint8Array, file: string, magic: number, dimension
  */
 export function readIdxImages(bytes: Uint8Array, file: string): IdxImages {
   const [count, height, width] = readIdxHeader(bytes, file, IMAGES_MAGIC, 3);
-  const pixels = sharedBytes(count * height * width);
-  pixels.set(bytes.subarray(16));
-  return { count, height, width, pixels };
+  const images = sharedBytes(count * height * width);
+  images.set(bytes.subarray(16));
+  return { count, height, width, images };
 }
 
 /** Labels of an idx file with one dimension of unsigned bytes. @throws MoteError FORMAT */
@@ -88,7 +88,7 @@ function readPair(folder: string, prefix: string): Samples {
   }
   const wrong = labels.findIndex((label) => label > 9);
   if (wrong >= 0) throw new MoteError("FORMAT", `${labelFile}: offset ${8 + wrong}: ${labels[wrong]} is not a digit`);
-  return { count: images.count, images: images.pixels, labels };
+  return { count: images.count, images: images.images, labels };
 }
 
 export interface Mnist {
