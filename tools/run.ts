@@ -46,7 +46,7 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
   });
   try {
-    const inputs = flags.data === undefined ? loadInputFiles(files, flags.labels) : await loadDataSpec(flags.data);
+    const inputs = flags.data === undefined ? loadInputFiles(files, flags.labels) : loadDataSpec(flags.data);
     const progress = new Progress("run", inputs.count);
     const results: Classification[] = [];
     const tally = await classifyAll(model.engine, inputs, (index, result) => {

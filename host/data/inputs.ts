@@ -2,12 +2,15 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { MoteError } from "../errors.js";
+import type { Shape } from "../model.js";
 import { describeSystemError } from "../write-file.js";
 import { DIGIT_SIDE, digitFromPng } from "./image.js";
 import { loadMnist, readIdxImages, readIdxLabels } from "./mnist.js";
 
 export interface Inputs {
   readonly count: number;
+  /** Of one image. */
+  readonly shape: Shape;
   /** [count, channels, height, width], 0 .. 255. */
   readonly images: Uint8Array;
   readonly labels?: Uint8Array;
@@ -16,6 +19,8 @@ export interface Inputs {
   /** What they are, for people and logs: "mnist:test", "3 PNG files". */
   readonly source: string;
 }
+
+const DIGIT_SHAPE: Shape = [1, DIGIT_SIDE, DIGIT_SIDE];
 
 /** @throws MoteError FILE that names the path */
 export function readFile(path: string): Uint8Array {
@@ -30,7 +35,7 @@ export function readFile(path: string): Uint8Array {
  * @param spec `mnist:test`, `mnist:validation` or `mnist:train`, and `:N` for the first N only
  * @throws MoteError ARGUMENT, or FILE when MNIST is not installed
  */
-export async function loadDataSpec(spec: string): Promise<Inputs & { readonly labels: Uint8Array }> {
+export function loadDataSpec(spec: string): Inputs & { readonly labels: Uint8Array } {
   const match = /^mnist:(test|validation|train)(?::(\d+))?$/.exec(spec);
   if (match === null) {
     throw new MoteError(
@@ -39,13 +44,14 @@ export async function loadDataSpec(spec: string): Promise<Inputs & { readonly la
     );
   }
   const part = match[1] as "test" | "validation" | "train";
-  const samples = (await loadMnist())[part];
+  const samples = loadMnist()[part];
   const count = match[2] === undefined ? samples.count : Number(match[2]);
   if (count < 1 || count > samples.count) {
     throw new MoteError("ARGUMENT", `--data ${spec}: expected 1 .. ${samples.count} samples, got ${match[2]}`);
   }
   return {
     count,
+    shape: DIGIT_SHAPE,
     images: samples.images.subarray(0, (samples.images.length / samples.count) * count),
     labels: samples.labels.subarray(0, count),
     source: `mnist:${part}`,
@@ -71,7 +77,8 @@ export function loadInputFiles(paths: readonly string[], labelsPath?: string): I
   }
   const images = new Uint8Array(files.length * DIGIT_SIDE * DIGIT_SIDE);
   files.forEach(({ path, bytes }, i) => images.set(digitFromPng(bytes, path), i * DIGIT_SIDE * DIGIT_SIDE));
-  return { count: files.length, images, names: paths.map((path) => basename(path)), source: `${files.length} PNG` };
+  const names = paths.map((path) => basename(path));
+  return { count: files.length, shape: DIGIT_SHAPE, images, names, source: "PNG" };
 }
 
 function fileKind(path: string, bytes: Uint8Array): "png" | "idx" {
@@ -84,11 +91,12 @@ function fileKind(path: string, bytes: Uint8Array): "png" | "idx" {
 }
 
 function loadIdx(path: string, bytes: Uint8Array, labelsPath: string | undefined): Inputs {
-  const { count, images } = readIdxImages(bytes, path);
-  if (labelsPath === undefined) return { count, images, source: basename(path) };
+  const { count, height, width, images } = readIdxImages(bytes, path);
+  const inputs: Inputs = { count, shape: [1, height, width], images, source: basename(path) };
+  if (labelsPath === undefined) return inputs;
   const labels = readIdxLabels(readFile(labelsPath), labelsPath);
   if (labels.length !== count) {
     throw new MoteError("MISMATCH", `${labelsPath}: ${labels.length} labels for the ${count} images of ${path}`);
   }
-  return { count, images, labels, source: basename(path) };
+  return { ...inputs, labels };
 }

@@ -1,5 +1,6 @@
 /** From pixels to a class: what stands before and behind an engine when a model tells digits apart. */
 import { MoteError } from "../errors.js";
+import type { Shape } from "../model.js";
 import type { Engine, TensorInfo } from "./engine.js";
 
 /** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. Rounds half up, saturates. */
@@ -43,6 +44,8 @@ export interface Tally {
 /** What one image takes: `count` of them follow one another in `images`. */
 export interface ImageSet {
   readonly count: number;
+  /** Of one image. */
+  readonly shape: Shape;
   readonly images: Uint8Array;
   readonly labels?: Uint8Array;
 }
@@ -60,14 +63,11 @@ export async function classifyAll(
   set: ImageSet,
   onResult?: (index: number, result: Classification) => void,
 ): Promise<Tally> {
-  const [channels, height, width] = engine.input.shape;
-  const size = channels * height * width;
-  if (set.images.length !== set.count * size) {
-    throw new MoteError(
-      "MISMATCH",
-      `the model takes images of [${engine.input.shape.join(", ")}] = ${size} values, got ${set.images.length / set.count}`,
-    );
+  if (set.shape.join() !== engine.input.shape.join()) {
+    const [expected, got] = [engine.input.shape.join(", "), set.shape.join(", ")];
+    throw new MoteError("MISMATCH", `the model takes images of [${expected}], got [${got}]`);
   }
+  const size = set.shape[0] * set.shape[1] * set.shape[2];
   const table = pixelTable(engine.input);
   const input = new Int8Array(size);
   const firstByte = engine.bytesRead;
