@@ -234,6 +234,28 @@ export function chainShapes(graph: Graph): Shape[] {
   return shapes;
 }
 
+/**
+ * Names and shapes of a graph's weights and biases, as Net has them.
+ * @throws MoteError UNSUPPORTED for attributes out of range
+ */
+export function tensorShapes(graph: Graph): Map<string, number[]> {
+  const shapes = new Map([[graph.input.name, graph.input.shape]]);
+  const tensors = new Map<string, number[]>();
+  for (const layer of graph.layers) {
+    const input = shapes.get(layer.input);
+    if (input === undefined)
+      throw new MoteError("UNSUPPORTED", `${graph.name}/${layer.name}: no layer before makes its input`);
+    const output = outputShape(graph.name, layer, input);
+    shapes.set(layer.output, output);
+    if (layer.op === "dense") tensors.set(`${layer.name}.weight`, [output[0], valuesOf(input)]);
+    else if (layer.op === "conv2d") {
+      tensors.set(`${layer.name}.weight`, [output[0], input[0] / layer.groups, ...layer.kernel]);
+    } else continue;
+    tensors.set(`${layer.name}.bias`, [output[0]]);
+  }
+  return tensors;
+}
+
 function writeTable(heap: SharedHeap, words: readonly number[], wordsEach: number): Table {
   const at = heap.allocate(words.length * 4);
   heap.u32(at, words.length).set(words);

@@ -89,14 +89,12 @@ export class Trainer {
   private updates = 0;
 
   private constructor(
-    readonly graph: Graph,
-    /** Samples a step. */
-    readonly batch: number,
-    private readonly seed: number,
+    readonly options: TrainerOptions,
     private readonly heap: SharedHeap,
     private readonly plan: Plan,
     private readonly pool: ThreadPool,
   ) {
+    const { graph } = options;
     const fixed = heap.u8(plan.parameters.state, plan.parameters.count).fill(FIXED);
     plan.layers.forEach((layer, i) => {
       if (!("weightAt" in layer)) return;
@@ -117,14 +115,23 @@ export class Trainer {
    * @throws MoteError UNSUPPORTED for a graph that is not a chain, FILE when train.wasm was not built
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { graph, seed, threads, batch = 128, shards = 4 } = options;
+    const { graph, threads, batch = 128, shards = 4 } = options;
     if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`threads must be at least 1, got ${threads}`);
     const heap = new SharedHeap();
     const useful = Math.min(threads, shards);
     const plan = planTraining(heap, graph, batch, shards, useful);
-    const trainer = new Trainer(graph, batch, seed, heap, plan, await ThreadPool.create(heap, useful));
+    const trainer = new Trainer(options, heap, plan, await ThreadPool.create(heap, useful));
     trainer.initialise();
     return trainer;
+  }
+
+  /** Floating-point operations of one training step, all weights dense: two for each multiplication of the three passes. */
+  get stepFlops(): number {
+    let multiplications = 0;
+    for (const { layer, weightCount } of this.layers.values()) {
+      multiplications += weightCount * layer.positions * (layer.inputGradient ? 3 : 2);
+    }
+    return 2 * multiplications * this.plan.batch;
   }
 
   /** Threads at work: no more than asked for, no more than shards, 1 where none can be started. */
@@ -134,7 +141,7 @@ export class Trainer {
 
   /** Steps that make one epoch of `count` samples, rounded to the nearest whole number, at least 1. */
   stepsPerEpoch(count: number): number {
-    return Math.max(1, Math.round(count / this.batch));
+    return Math.max(1, Math.round(count / this.plan.batch));
   }
 
   /**
@@ -153,7 +160,7 @@ export class Trainer {
     }
     const unknown = [...net.tensors.keys()].find((name) => !wanted.has(name));
     if (unknown !== undefined)
-      throw new MoteError("MISMATCH", `${where}tensor ${unknown} belongs to no layer of ${this.graph.name}`);
+      throw new MoteError("MISMATCH", `${where}tensor ${unknown} belongs to no layer of ${this.options.graph.name}`);
     for (const [name, { data }] of wanted) data.set(net.tensors.get(name)!.data);
     for (const state of this.layers.values()) {
       state.mask = state.frozen = state.frozenBias = state.sharing = null;
@@ -302,7 +309,7 @@ export class Trainer {
         plan: this.plan,
         settings: {
           data: shareSamples(job.data),
-          seed: this.seed,
+          seed: this.options.seed,
           optimizer: job.optimizer,
           augment: job.augment ?? 0,
           distill: job.distill ?? null,
@@ -367,18 +374,19 @@ export class Trainer {
 
   private state(layer: string): LayerState {
     const state = this.layers.get(layer);
-    if (state === undefined) throw new RangeError(`${this.graph.name} has no layer with weights named ${layer}`);
+    if (state === undefined)
+      throw new RangeError(`${this.options.graph.name} has no layer with weights named ${layer}`);
     return state;
   }
 
   private initialise(): void {
-    const random = new Random(this.seed, 0x696e6974);
-    this.graph.layers.forEach((layer, i) => {
+    const random = new Random(this.options.seed, 0x696e6974);
+    this.options.graph.layers.forEach((layer, i) => {
       const state = this.layers.get(layer.name);
       if (state === undefined) return;
       const { columns, groupRows } = state.layer;
       const kernelValues = columns / state.layer.groupInputs;
-      const beforeRelu = this.graph.layers[i + 1]?.op === "relu";
+      const beforeRelu = this.options.graph.layers[i + 1]?.op === "relu";
       const limit = Math.sqrt(6 / (beforeRelu ? columns : columns + groupRows * kernelValues));
       const weights = this.weight(layer.name);
       for (let w = 0; w < weights.length; w++) weights[w] = (2 * random.uniform() - 1) * limit;
