@@ -125,6 +125,10 @@ export class Trainer {
     return trainer;
   }
 
+  get graph(): Graph {
+    return this.options.graph;
+  }
+
   /** Floating-point operations of one training step, all weights dense: two for each multiplication of the three passes. */
   get stepFlops(): number {
     let multiplications = 0;
@@ -381,7 +385,7 @@ export class Trainer {
 
   private initialise(): void {
     const random = new Random(this.options.seed, 0x696e6974);
-    this.options.graph.layers.forEach((layer, i) => {
+    this.graph.layers.forEach((layer, i) => {
       const state = this.layers.get(layer.name);
       if (state === undefined) return;
       const { columns, groupRows } = state.layer;
