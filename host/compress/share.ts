@@ -3,7 +3,7 @@
  * difference of two prefix sums, and a Lloyd round costs k binary searches: 400,000 weights take a sort and some milliseconds.
  * @see Han, Mao, Dally 2016, "Deep Compression", section 3
  */
-import { Rng } from "../rng.js";
+import { Random } from "../rng.js";
 
 export type CentroidInit = "forgy" | "density" | "linear";
 export const CENTROID_INITS: readonly CentroidInit[] = ["forgy", "density", "linear"];
@@ -27,10 +27,10 @@ export function initialCentroids(sorted: Float32Array, k: number, init: Centroid
   const centroids = new Float64Array(k);
   switch (init) {
     case "forgy": {
-      const rng = new Rng(seed);
+      const rng = new Random(seed);
       const drawn = new Set<number>();
       // Drawing is without replacement; k is far below n in any real layer, and never above it here.
-      while (drawn.size < k) drawn.add(rng.below(n));
+      while (drawn.size < k) drawn.add(rng.integer(n));
       centroids.set([...drawn].map((i) => sorted[i]));
       break;
     }

@@ -90,7 +90,7 @@ class Retraining {
 
   /** Weights that are exactly 0 are pruned and stay so. A layer without any needs no mask. */
   maskZeros(): void {
-    for (const { name } of weightedLayers(this.trainer.options.graph)) {
+    for (const { name } of weightedLayers(this.trainer.graph)) {
       const weight = this.trainer.weight(name);
       const mask = Uint8Array.from(weight, (w) => (w === 0 ? 0 : 1));
       this.trainer.setMask(name, mask.includes(0) ? mask : null);
@@ -120,7 +120,7 @@ class Retraining {
   }
 
   prunable(): PrunableLayer[] {
-    return weightedLayers(this.trainer.options.graph).map(({ name }) => ({
+    return weightedLayers(this.trainer.graph).map(({ name }) => ({
       name,
       weights: this.trainer.weight(name),
       rows: this.trainer.bias(name).length,
