@@ -28,6 +28,7 @@ export class Progress {
   private readonly started: number;
   private lastShown: number;
   private done = 0;
+  private shown = 0;
   private note = "";
   private lineLength = 0;
   private finished = false;
@@ -62,12 +63,13 @@ export class Progress {
   finish(): void {
     if (this.finished) return;
     const now = this.now();
-    if (this.done > 0) this.show(now);
+    if (this.done > this.shown) this.show(now);
     if (this.stream.isTTY === true && this.lineLength > 0) this.stream.write("\n");
     this.finished = true;
   }
 
   private show(now: number): void {
+    this.shown = this.done;
     const fraction = this.total > 0 ? this.done / this.total : 1;
     const seconds = (now - this.started) / 1000;
     const percent = `${Math.floor(fraction * 100)}%`;

@@ -19,7 +19,10 @@ const targets = {
   core: {
     sources: ["assembly/core", "assembly/format.ts", "asconfig.json"],
     made: "build/core.wasm",
-    commands: [node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", "core")],
+    // core-named.wasm is what `mote pack --format wasm` specialises: nothing inlined, functions by name.
+    commands: ["core", "core-named"].map((target) =>
+      node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
+    ),
   },
   train: {
     sources: ["assembly/train", "asconfig.json"],
@@ -52,9 +55,14 @@ function filesBelow(path) {
 
 /** A digest of names and bytes: unlike times, it survives a fresh clone and a branch change. */
 function digest(target) {
-  const hash = createHash("sha256").update(process.version).update(process.env.WASM3_DIR ?? "");
+  const hash = createHash("sha256")
+    .update(process.version)
+    .update(process.env.WASM3_DIR ?? "");
   for (const file of [...target.sources.flatMap(filesBelow), "package-lock.json"]) {
-    hash.update(file).update("\0").update(readFileSync(join(root, file)));
+    hash
+      .update(file)
+      .update("\0")
+      .update(readFileSync(join(root, file)));
   }
   return hash.digest("hex");
 }

@@ -38,3 +38,18 @@ export function sliceSamples(samples: Samples, from: number, to: number): Sample
   const classes = samples.count === 0 ? 0 : samples.logits.length / samples.count;
   return { ...slice, logits: samples.logits.subarray(from * classes, to * classes) };
 }
+
+function shareArray<T extends Uint8Array | Float32Array>(array: T, allocate: (length: number) => T): T {
+  if (array.buffer instanceof SharedArrayBuffer) return array;
+  const copy = allocate(array.length);
+  copy.set(array);
+  return copy;
+}
+
+/** The same samples in memory that threads can share; a copy is made where they are not. */
+export function shareSamples(samples: Samples): Samples {
+  const images = shareArray(samples.images, sharedBytes);
+  const labels = shareArray(samples.labels, sharedBytes);
+  if (samples.logits === undefined) return { count: samples.count, images, labels };
+  return { count: samples.count, images, labels, logits: shareArray(samples.logits, sharedFloats) };
+}

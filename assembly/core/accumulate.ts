@@ -1,0 +1,43 @@
+/**
+ * Sparse dot products: records against int8 elements. A record is `offset << 8 | weight`: the element's offset from the
+ * address given, 0 … 2^24 - 1, and an int8 weight. Sums are int32 and wrap.
+ */
+import { RECORD_BYTES } from "../format";
+
+/** `acc + Σ weight × element` over the records from `record` to before `end`. */
+export function dot1(record: usize, end: usize, elements: usize, acc: i32): i32 {
+  while (record < end) {
+    let word = load<i32>(record);
+    acc += ((word << 24) >> 24) * load<i8>(elements + (word >>> 8));
+    record += RECORD_BYTES;
+  }
+  return acc;
+}
+
+/**
+ * The same for four places at once, so that a record is loaded and taken apart once: the addresses are four u32 words at
+ * `lanes`, and the sums are left in the four words behind them.
+ */
+export function dot4(record: usize, end: usize, lanes: usize, acc: i32): void {
+  let a = load<usize>(lanes);
+  let b = load<usize>(lanes, 4);
+  let c = load<usize>(lanes, 8);
+  let d = load<usize>(lanes, 12);
+  let accA = acc;
+  let accB = acc;
+  let accC = acc;
+  while (record < end) {
+    let word = load<i32>(record);
+    let offset = word >>> 8;
+    let weight = (word << 24) >> 24;
+    accA += weight * load<i8>(a + offset);
+    accB += weight * load<i8>(b + offset);
+    accC += weight * load<i8>(c + offset);
+    acc += weight * load<i8>(d + offset);
+    record += RECORD_BYTES;
+  }
+  store<i32>(lanes, accA, 16);
+  store<i32>(lanes, accB, 20);
+  store<i32>(lanes, accC, 24);
+  store<i32>(lanes, acc, 28);
+}

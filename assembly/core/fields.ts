@@ -1,0 +1,35 @@
+/** Numbers of the file's tables: each with its range, and STATUS_RANGE outside it. */
+import { STATUS_RANGE } from "../format";
+import { bits } from "./bit-reader";
+import { fail } from "./status";
+
+/** An unsigned LEB128 number below 2^31, in the fewest bytes that hold it. */
+export function varint(): u32 {
+  let value: u64 = 0;
+  let shift: u64 = 0;
+  let byte: u32;
+  do {
+    byte = bits(8);
+    value |= (<u64>(byte & 127)) << shift;
+    shift += 7;
+  } while (byte > 127 && shift < 35);
+  // The last byte may be 0 only as the first; a fifth byte that goes on or is above 7 makes more than 31 bits.
+  return check(<u32>value, byte < 128 && (byte != 0 || shift == 7) && value < 0x80000000);
+}
+
+/** A varint from `low` to `high`. */
+export function varintIn(low: u32, high: u32): u32 {
+  let value = varint();
+  return check(value, value >= low && value <= high);
+}
+
+/** A byte, as i8. */
+export function signedByte(): i32 {
+  return <i32>(<i8>bits(8));
+}
+
+/** `value`, which is in its range if `holds`. */
+export function check(value: u32, holds: bool): u32 {
+  if (!holds) fail(STATUS_RANGE);
+  return value;
+}

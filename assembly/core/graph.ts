@@ -1,0 +1,165 @@
+/**
+ * Walks the file, one slice of work a call. Loading and running take the same way through the layers; loading stops before
+ * each layer's symbols, so that whatever else can be wrong with a file is found before its first run, and checked
+ * again where it is read again.
+ */
+import {
+  CONTROL_ERROR_OFFSET,
+  CONTROL_LAYERS_DONE,
+  CONTROL_OUTPUT_TENSOR,
+  OP_CONV2D,
+  OP_DENSE,
+  STATUS_BUSY,
+  STATUS_DONE,
+  STATUS_STATE,
+  STATUS_TRUNCATED,
+} from "../format";
+import { fileBytes, position, seek } from "./bit-reader";
+import { layerCount, layersOffset, openContainer, readCrc, readPlan, readTensorAt, tensorCount } from "./container";
+import { op, output, outputIndex, readLayer, sectionEnd } from "./layer";
+import { stepConv2d } from "./layers/conv2d";
+import { stepDense } from "./layers/dense";
+import { beginPool, stepPool } from "./layers/pool";
+import { clearFailure, fail, failure } from "./status";
+import { fillBorderRow, setWritten, tensorAt } from "./tensor";
+import { BATCH, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./weights";
+
+/** What the next piece of work is. */
+const IDLE = 0;
+const LAYER = 1;
+const CRC = 2;
+const TENSORS = 3;
+const INPUT_BORDER = 4;
+const CHANNELS = 5;
+const COLUMNS = 6;
+const CODES = 7;
+const OUTPUT_BORDER = 8;
+const COMPUTE = 9;
+const LAYER_END = 10;
+
+let phase: i32 = 0;
+/** Whether `start` may be called. */
+let isLoaded: bool = false;
+let isRunning: bool = false;
+/** Tensors read, or rows of borders filled. */
+let done: u32 = 0;
+let layersDone: u32 = 0;
+
+/** Begins loading the model that the control block names, in `memoryBytes` of linear memory. `step` goes on. */
+export function open(memoryBytes: u32): i32 {
+  clearFailure();
+  isLoaded = isRunning = false;
+  openContainer(memoryBytes);
+  phase = CRC;
+  return finishSlice();
+}
+
+/** Begins an inference on what stands in the input tensor. `step` goes on. */
+export function start(): i32 {
+  if (!isLoaded) return STATUS_STATE;
+  clearFailure();
+  isRunning = true;
+  beginLayers();
+  phase = INPUT_BORDER;
+  return STATUS_BUSY;
+}
+
+/**
+ * Does about `budget` multiplications or decoded symbols, at least one indivisible piece, and no more than to the end of a
+ * layer.
+ */
+export function step(budget: i32): i32 {
+  if (phase == IDLE) return STATUS_STATE;
+  budget = max(budget, 1);
+  do {
+    budget -= advance();
+  } while (budget > 0 && !failure && phase > LAYER);
+  return finishSlice();
+}
+
+/** The status to return. After an error there is nothing to step through. */
+function finishSlice(): i32 {
+  if (!failure) return phase == IDLE ? STATUS_DONE : STATUS_BUSY;
+  phase = IDLE;
+  store<u32>(CONTROL_ERROR_OFFSET, position);
+  return failure;
+}
+
+/** Goes to the first layer, with nothing but the input tensor written. */
+function beginLayers(): void {
+  for (let i: u32 = 0; i < tensorCount; i++) setWritten(tensorAt(i), i == 0);
+  seek(layersOffset);
+  layersDone = done = 0;
+  store<u32>(CONTROL_LAYERS_DONE, 0);
+  phase = LAYER;
+}
+
+/** Does the next piece of work. @returns about how much it was */
+function advance(): i32 {
+  switch (phase) {
+    case CRC:
+      if (readCrc() && !failure) {
+        readPlan();
+        done = 0;
+        phase = TENSORS;
+      }
+      break;
+    case TENSORS:
+      readTensorAt(done++);
+      if (done == tensorCount) beginLayers();
+      break;
+    case INPUT_BORDER:
+      if (!fillBorderRow(tensorAt(0), done++)) phase = LAYER;
+      break;
+    case LAYER:
+      readLayer();
+      if (failure) break;
+      done = 0;
+      phase = OUTPUT_BORDER;
+      if (op > <u32>OP_DENSE) beginPool();
+      else {
+        beginSection();
+        phase = CHANNELS;
+      }
+      break;
+    case CHANNELS:
+      if (!readChannels()) break;
+      beginColumns();
+      phase = COLUMNS;
+      break;
+    case COLUMNS:
+      if (readColumns()) phase = CODES;
+      break;
+    case CODES:
+      readCodes();
+      phase = OUTPUT_BORDER;
+      break;
+    case OUTPUT_BORDER:
+      if (isRunning && fillBorderRow(output, done++)) break;
+      phase = isRunning ? COMPUTE : LAYER_END;
+      break;
+    case COMPUTE: {
+      let work = op == OP_CONV2D ? stepConv2d() : op == OP_DENSE ? stepDense() : stepPool();
+      if (work) return work;
+      phase = LAYER_END;
+      break;
+    }
+    case LAYER_END:
+      endLayer();
+  }
+  return BATCH;
+}
+
+function endLayer(): void {
+  if (op <= <u32>OP_DENSE) seek(sectionEnd);
+  setWritten(output, true);
+  store<u32>(CONTROL_OUTPUT_TENSOR, outputIndex);
+  layersDone++;
+  if (isRunning) store<u32>(CONTROL_LAYERS_DONE, layersDone);
+  phase = LAYER;
+  if (layersDone < layerCount) return;
+  phase = IDLE;
+  if (isRunning) return;
+  isLoaded = position == fileBytes;
+  if (!isLoaded) fail(STATUS_TRUNCATED);
+}

@@ -1,0 +1,76 @@
+/**
+ * Canonical Huffman codes (RFC 1951, 3.2.2) to decoding tables. A table has 2^longest u16 entries, `value << 4 | length`, at the
+ * index of each next `longest` bits of the stream: one look-up a symbol.
+ */
+import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN, STATUS_RANGE } from "../format";
+import { bitPosition, bits, seek, seekBits } from "./bit-reader";
+import { fail, failure } from "./status";
+
+/** For each length 0 … 15: how many codes there are, then the next code to give out. */
+const CODES = memory.data(32, 8);
+
+/**
+ * Reads `symbols` code lengths of 4 bits and writes their table from `table` on, before `end`. The lengths, and the
+ * codebook, are read twice instead of being kept.
+ * @param first value of the first symbol; each has one more than the one before
+ * @param codebook if not 0: bit of the file where the symbols' values stand instead, a byte each
+ * @returns the longest code's length; 0 for a lone symbol, which takes no bits
+ */
+export function buildTable(table: usize, end: usize, symbols: u32, first: i32, codebook: u32): u32 {
+  let lengthsBit = bitPosition();
+  let longest = countLengths(symbols);
+  if (failure) return 0;
+  if (table + (2 << longest) > end) {
+    fail(STATUS_PLAN);
+    return 0;
+  }
+  let size: usize = 2 << longest;
+  let code: u32 = 0;
+  for (let ptr = CODES + 2; ptr <= CODES + 2 * MAX_CODE_LENGTH; ptr += 2) {
+    let count = load<u16>(ptr);
+    store<u16>(ptr, code);
+    code = (code + count) << 1;
+  }
+  store<u16>(CODES, 0);
+  for (let symbol: u32 = 0; symbol < symbols; symbol++) {
+    seekBits(lengthsBit + (symbol << 2));
+    let length = bits(4);
+    if (!length) continue;
+    // A lone symbol. No other length is above the longest, unless the file has changed since it was counted.
+    length = min(length, longest);
+    let value = first + symbol;
+    if (codebook) {
+      seekBits(codebook + (symbol << 3));
+      value = bits(8);
+    }
+    let next = CODES + (length << 1);
+    code = load<u16>(next);
+    store<u16>(next, code + 1);
+    let reversed: usize = 0;
+    for (let bit: u32 = 0; bit < length; bit++) reversed |= ((code >>> bit) & 1) << (length - bit);
+    for (; reversed < size; reversed += 2 << length) store<u16>(table + reversed, ((value & 0xfff) << 4) | length);
+  }
+  seekBits(lengthsBit + (symbols << 2));
+  return longest;
+}
+
+/** Counts the code lengths into CODES. @returns the longest, or 0 if there is one code, of one bit */
+function countLengths(symbols: u32): u32 {
+  for (let ptr = CODES; ptr < CODES + 32; ptr += 8) store<u64>(ptr, 0);
+  let longest: u32 = 0;
+  let used: u32 = 0;
+  let kraft: u32 = 0;
+  for (let symbol: u32 = 0; symbol < symbols; symbol++) {
+    let length = bits(4);
+    if (!length) continue;
+    let count = CODES + (length << 1);
+    store<u16>(count, load<u16>(count) + 1);
+    longest = max(longest, length);
+    kraft += (1 << MAX_CODE_LENGTH) >>> length;
+    used++;
+  }
+  if (longest > <u32>MAX_CODE_LENGTH) fail(STATUS_RANGE);
+  if (used == 1 && longest == 1) return 0;
+  if (kraft != 1 << MAX_CODE_LENGTH) fail(STATUS_HUFFMAN);
+  return longest;
+}

@@ -1,0 +1,186 @@
+/** The layer at hand: its entry in the file's layer table, checked against the tensors. */
+import {
+  CODEC_HUFFMAN,
+  FORM_CODEC_MASK,
+  FORM_PER_CHANNEL,
+  MAX_BORDER,
+  MAX_DIMENSION,
+  MAX_KERNEL,
+  MAX_LAYER_WEIGHTS,
+  OP_AVGPOOL,
+  OP_CONV2D,
+  OP_DENSE,
+  OP_MAXPOOL,
+  STATUS_CODEC,
+  STATUS_OP,
+  STATUS_SHAPE,
+  STATUS_STREAM,
+  STATUS_TRUNCATED,
+  TENSOR_CHANNELS,
+  TENSOR_HEIGHT,
+  TENSOR_PITCH,
+  TENSOR_PLANE,
+  TENSOR_PTR,
+  TENSOR_WIDTH,
+  TENSOR_ZERO_POINT,
+} from "../format";
+import { bits, fileBytes, limitReads, position } from "./bit-reader";
+import { tensorCount } from "./container";
+import { check, signedByte, varint, varintIn } from "./fields";
+import { setRange, setScale } from "./requantize";
+import { fail, failure } from "./status";
+import { borderOf, isWritten, tensorAt, tensorBegin, tensorBytes } from "./tensor";
+
+export let op: u32 = 0;
+/** Entries of the tensor table. */
+export let input: usize = 0;
+export let output: usize = 0;
+export let outputIndex: u32 = 0;
+
+/** Kernel and stride of a conv2d or a pool. A dense layer is a convolution whose kernel is the whole input. */
+export let kernelHeight: u32 = 0;
+export let kernelWidth: u32 = 0;
+export let stride: u32 = 0;
+export let pad: u32 = 0;
+/** Input channels of a group. */
+export let groupChannels: u32 = 0;
+/** Rows (output channels) of a group. */
+export let groupRows: u32 = 0;
+/** The max-pool behind a conv2d. */
+export let poolSize: u32 = 0;
+export let poolStride: u32 = 0;
+
+export let rows: u32 = 0;
+export let columns: u32 = 0;
+export let codec: u32 = 0;
+export let hasRowScales: bool = false;
+export let biasBits: u32 = 0;
+export let biasShift: u32 = 0;
+/** File offset of the section's end. */
+export let sectionEnd: u32 = 0;
+
+/** The fields of the entry that `input` and `output` point to, which the kernels use. */
+export let inputPtr: usize = 0;
+export let inputPitch: u32 = 0;
+export let inputPlane: u32 = 0;
+export let inputZeroPoint: i32 = 0;
+export let outputPtr: usize = 0;
+export let outputHeight: u32 = 0;
+export let outputWidth: u32 = 0;
+export let outputPitch: u32 = 0;
+export let outputPlane: u32 = 0;
+
+/** Reads the next layer; of a weighted one, up to its section, which then limits the reader. */
+export function readLayer(): void {
+  limitReads(fileBytes, STATUS_TRUNCATED);
+  op = bits(8);
+  let inputIndex = varintIn(0, tensorCount - 1);
+  outputIndex = varintIn(0, tensorCount - 1);
+  if (failure) return;
+  input = tensorAt(inputIndex);
+  output = tensorAt(outputIndex);
+  loadTensors();
+  let begin = tensorBegin(input);
+  let outputBegin = tensorBegin(output);
+  let overlap = begin < outputBegin + tensorBytes(output) && outputBegin < begin + tensorBytes(input);
+  if (!isWritten(input) || isWritten(output) || overlap) fail(STATUS_SHAPE);
+  stride = poolSize = poolStride = 1;
+  pad = 0;
+  groupChannels = load<u32>(input, TENSOR_CHANNELS);
+  rows = groupRows = load<u32>(output, TENSOR_CHANNELS);
+  let status = STATUS_OP;
+  if (op == OP_CONV2D) status = readConv2d();
+  else if (op == OP_DENSE) status = readDense();
+  else if (op == OP_MAXPOOL || op == OP_AVGPOOL) status = readPool();
+  if (status) fail(status);
+}
+
+function loadTensors(): void {
+  inputPtr = load<u32>(input, TENSOR_PTR);
+  inputPitch = load<u32>(input, TENSOR_PITCH);
+  inputPlane = load<u32>(input, TENSOR_PLANE);
+  inputZeroPoint = load<i32>(input, TENSOR_ZERO_POINT);
+  outputPtr = load<u32>(output, TENSOR_PTR);
+  outputHeight = load<u32>(output, TENSOR_HEIGHT);
+  outputWidth = load<u32>(output, TENSOR_WIDTH);
+  outputPitch = load<u32>(output, TENSOR_PITCH);
+  outputPlane = load<u32>(output, TENSOR_PLANE);
+}
+
+function readConv2d(): i32 {
+  kernelHeight = varintIn(1, MAX_KERNEL);
+  kernelWidth = varintIn(1, MAX_KERNEL);
+  stride = varintIn(1, MAX_KERNEL);
+  pad = varintIn(0, MAX_BORDER);
+  let groups = varintIn(1, MAX_DIMENSION);
+  poolSize = varintIn(1, MAX_KERNEL);
+  poolStride = varintIn(1, MAX_KERNEL);
+  if (failure) return failure;
+  if (groupChannels % groups != 0 || rows % groups != 0 || pad > borderOf(input)) return STATUS_SHAPE;
+  groupChannels /= groups;
+  groupRows /= groups;
+  let room = pad + borderOf(input);
+  if (!fits(room)) return STATUS_SHAPE;
+  return readWeights();
+}
+
+function readDense(): i32 {
+  kernelHeight = load<u32>(input, TENSOR_HEIGHT);
+  kernelWidth = load<u32>(input, TENSOR_WIDTH);
+  if (outputHeight != 1 || outputWidth != 1) return STATUS_SHAPE;
+  return readWeights();
+}
+
+function readPool(): i32 {
+  kernelHeight = kernelWidth = varintIn(1, MAX_KERNEL);
+  stride = varintIn(1, MAX_KERNEL);
+  if (groupChannels != rows || !fits(0)) return STATUS_SHAPE;
+  readRange();
+  if (op == OP_AVGPOOL) readScale(bits(32), bits(8));
+  return failure;
+}
+
+/** Whether the windows of all outputs lie within the input, `room` rows and columns of borders included. */
+function fits(room: u32): bool {
+  return (
+    spans(outputHeight, kernelHeight) <= load<u32>(input, TENSOR_HEIGHT) + room &&
+    spans(outputWidth, kernelWidth) <= load<u32>(input, TENSOR_WIDTH) + room
+  );
+}
+
+/** Input rows (or columns) that so many output rows look at. 64 bits: 65,535 outputs at strides of 255 are more than 2^32. */
+function spans(outputs: u32, kernel: u32): u64 {
+  return (<u64>(outputs - 1) * poolStride + poolSize - 1) * stride + kernel;
+}
+
+function readRange(): void {
+  let low = signedByte();
+  let high = signedByte();
+  check(0, low <= high);
+  setRange(load<i32>(output, TENSOR_ZERO_POINT), low, high);
+}
+
+/** Takes a multiplier and a shift that have just been read. */
+export function readScale(factor: u32, places: u32): void {
+  check(0, factor - 0x40000000 < 0x40000000 && places - 1 < 62);
+  setScale(factor, places);
+}
+
+function readWeights(): i32 {
+  let size = <u64>groupChannels * (kernelHeight * kernelWidth);
+  columns = <u32>size;
+  readRange();
+  let form = bits(8);
+  codec = form & FORM_CODEC_MASK;
+  hasRowScales = (form & FORM_PER_CHANNEL) != 0;
+  biasBits = bits(8);
+  biasShift = bits(8);
+  let bytes = varint();
+  check(0, form <= <u32>(FORM_CODEC_MASK | FORM_PER_CHANNEL) && biasBits <= 32 && biasShift < 32);
+  check(0, size <= <u64>MAX_LAYER_WEIGHTS && size * rows <= <u64>MAX_LAYER_WEIGHTS);
+  if (codec > <u32>CODEC_HUFFMAN) return STATUS_CODEC;
+  if (bytes > fileBytes - position) return STATUS_TRUNCATED;
+  sectionEnd = position + bytes;
+  limitReads(sectionEnd, STATUS_STREAM);
+  return failure;
+}

@@ -1,0 +1,34 @@
+/** int32 accumulators to int8 elements: SPEC.md, "Arithmetic". */
+
+let multiplier: i64 = 0;
+let shift: i64 = 0;
+let zeroPoint: i64 = 0;
+let clampMin: i64 = 0;
+let clampMax: i64 = 0;
+
+/** The zero point and the range of the elements that `requantize` gives. */
+export function setRange(zero: i32, low: i32, high: i32): void {
+  zeroPoint = zero;
+  clampMin = low;
+  clampMax = high;
+}
+
+/** @param factor 2^30 … 2^31 - 1; @param places 1 … 62 */
+export function setScale(factor: u32, places: u32): void {
+  multiplier = factor;
+  shift = places;
+}
+
+/**
+ * `zeroPoint + acc × multiplier / 2^shift`, rounded half up in 64 bits and clamped. No overflow: the product is below 2^62
+ * and the rounding term at most 2^61.
+ */
+export function requantize(acc: i32): i32 {
+  let value = zeroPoint + ((<i64>acc * multiplier + ((<i64>1) << (shift - 1))) >> shift);
+  return <i32>min(max(value, clampMin), clampMax);
+}
+
+/** A maximum needs no scale, only the clamp. */
+export function clamp(q: i32): i32 {
+  return <i32>min(max(<i64>q, clampMin), clampMax);
+}

@@ -1,0 +1,19 @@
+/** Exports of train.wasm: the kernels of the training engine. host/train/execute.ts strings them together. */
+export { biasGradient, gather } from "./gather";
+export { weightGradient } from "./gradient";
+export { sparseForward, sparseInputGradient, sparseWeightGradient } from "./sparse";
+export {
+  addBorder,
+  avgPool,
+  avgPoolGradient,
+  clear,
+  dropBorder,
+  loadPixels,
+  maxPool,
+  maxPoolGradient,
+  relu,
+  reluGradient,
+} from "./pointwise";
+export { lossGradient, unpackLogits } from "./loss";
+export { adam, centroidGradient, sgd, sparseAdam, sparseSgd, spreadCentroids } from "./optimizer";
+export { augment } from "./augment";

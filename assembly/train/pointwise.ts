@@ -1,0 +1,237 @@
+/** Layers without weights: relu, pooling, borders of zeros, and bytes to floats. Planes as in gather.ts: 32 bytes a value. */
+
+const VALUE_BYTES: usize = 32;
+
+/** y = max(x, 0). @param bytes a multiple of 32 */
+export function relu(y: usize, x: usize, bytes: usize): void {
+  const zero = f32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+    v128.store(y + i, f32x4.pmax(zero, v128.load(x + i)));
+    v128.store(y + i, f32x4.pmax(zero, v128.load(x + i, 16)), 16);
+  }
+}
+
+/** dx = y > 0 ? dy : 0. */
+export function reluGradient(dx: usize, dy: usize, y: usize, bytes: usize): void {
+  const zero = f32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+    v128.store(dx + i, v128.and(v128.load(dy + i), f32x4.gt(v128.load(y + i), zero)));
+    v128.store(dx + i, v128.and(v128.load(dy + i, 16), f32x4.gt(v128.load(y + i, 16), zero)), 16);
+  }
+}
+
+/**
+ * Max-pooling of `planes` planes of height × width values, one after another, to outHeight × outWidth each.
+ */
+export function maxPool(
+  y: usize,
+  x: usize,
+  planes: i32,
+  height: i32,
+  width: i32,
+  outHeight: i32,
+  outWidth: i32,
+  kernel: i32,
+  stride: i32,
+): void {
+  const rowBytes = <usize>width * VALUE_BYTES;
+  const kernelBytes = <usize>kernel * VALUE_BYTES;
+  const stepBytes = <usize>stride * VALUE_BYTES;
+  for (let plane = 0; plane < planes; plane++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      let corner = x + <usize>(oy * stride) * rowBytes;
+      for (let ox = 0; ox < outWidth; ox++) {
+        let m0 = v128.load(corner);
+        let m1 = v128.load(corner, 16);
+        let row = corner;
+        for (let ky = 0; ky < kernel; ky++) {
+          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
+            m0 = f32x4.pmax(m0, v128.load(v));
+            m1 = f32x4.pmax(m1, v128.load(v, 16));
+          }
+          row += rowBytes;
+        }
+        v128.store(y, m0);
+        v128.store(y, m1, 16);
+        y += VALUE_BYTES;
+        corner += stepBytes;
+      }
+    }
+    x += <usize>height * rowBytes;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function routeMax(dx: usize, x: usize, best: v128, gradient: v128, open: v128): v128 {
+  const hit = v128.and(f32x4.eq(v128.load(x), best), open);
+  v128.store(dx, f32x4.add(v128.load(dx), v128.and(gradient, hit)));
+  return v128.andnot(open, hit);
+}
+
+/** Adds dy to the first maximum of each window, row by row: blank areas tie, and the gradient must not be counted twice. */
+export function maxPoolGradient(
+  dx: usize,
+  dy: usize,
+  x: usize,
+  y: usize,
+  planes: i32,
+  height: i32,
+  width: i32,
+  outHeight: i32,
+  outWidth: i32,
+  kernel: i32,
+  stride: i32,
+): void {
+  const rowBytes = <usize>width * VALUE_BYTES;
+  const kernelBytes = <usize>kernel * VALUE_BYTES;
+  const stepBytes = <usize>stride * VALUE_BYTES;
+  for (let plane = 0; plane < planes; plane++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      let corner = <usize>(oy * stride) * rowBytes;
+      for (let ox = 0; ox < outWidth; ox++) {
+        const best0 = v128.load(y);
+        const best1 = v128.load(y, 16);
+        const g0 = v128.load(dy);
+        const g1 = v128.load(dy, 16);
+        let open0 = i32x4.splat(-1);
+        let open1 = open0;
+        let row = corner;
+        for (let ky = 0; ky < kernel; ky++) {
+          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
+            open0 = routeMax(dx + v, x + v, best0, g0, open0);
+            open1 = routeMax(dx + v + 16, x + v + 16, best1, g1, open1);
+          }
+          row += rowBytes;
+        }
+        y += VALUE_BYTES;
+        dy += VALUE_BYTES;
+        corner += stepBytes;
+      }
+    }
+    x += <usize>height * rowBytes;
+    dx += <usize>height * rowBytes;
+  }
+}
+
+/** Mean of each window; arguments as maxPool. */
+export function avgPool(
+  y: usize,
+  x: usize,
+  planes: i32,
+  height: i32,
+  width: i32,
+  outHeight: i32,
+  outWidth: i32,
+  kernel: i32,
+  stride: i32,
+): void {
+  const scale = f32x4.splat(<f32>1 / <f32>(kernel * kernel));
+  const rowBytes = <usize>width * VALUE_BYTES;
+  const kernelBytes = <usize>kernel * VALUE_BYTES;
+  const stepBytes = <usize>stride * VALUE_BYTES;
+  for (let plane = 0; plane < planes; plane++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      let corner = x + <usize>(oy * stride) * rowBytes;
+      for (let ox = 0; ox < outWidth; ox++) {
+        let sum0 = f32x4.splat(0);
+        let sum1 = sum0;
+        let row = corner;
+        for (let ky = 0; ky < kernel; ky++) {
+          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
+            sum0 = f32x4.add(sum0, v128.load(v));
+            sum1 = f32x4.add(sum1, v128.load(v, 16));
+          }
+          row += rowBytes;
+        }
+        v128.store(y, f32x4.mul(sum0, scale));
+        v128.store(y, f32x4.mul(sum1, scale), 16);
+        y += VALUE_BYTES;
+        corner += stepBytes;
+      }
+    }
+    x += <usize>height * rowBytes;
+  }
+}
+
+/** Adds dy / kernel² to every value of each window. */
+export function avgPoolGradient(
+  dx: usize,
+  dy: usize,
+  planes: i32,
+  height: i32,
+  width: i32,
+  outHeight: i32,
+  outWidth: i32,
+  kernel: i32,
+  stride: i32,
+): void {
+  const scale = f32x4.splat(<f32>1 / <f32>(kernel * kernel));
+  const rowBytes = <usize>width * VALUE_BYTES;
+  const kernelBytes = <usize>kernel * VALUE_BYTES;
+  const stepBytes = <usize>stride * VALUE_BYTES;
+  for (let plane = 0; plane < planes; plane++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      let corner = dx + <usize>(oy * stride) * rowBytes;
+      for (let ox = 0; ox < outWidth; ox++) {
+        const g0 = f32x4.mul(v128.load(dy), scale);
+        const g1 = f32x4.mul(v128.load(dy, 16), scale);
+        let row = corner;
+        for (let ky = 0; ky < kernel; ky++) {
+          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
+            v128.store(v, f32x4.add(v128.load(v), g0));
+            v128.store(v, f32x4.add(v128.load(v, 16), g1), 16);
+          }
+          row += rowBytes;
+        }
+        dy += VALUE_BYTES;
+        corner += stepBytes;
+      }
+    }
+    dx += <usize>height * rowBytes;
+  }
+}
+
+/** Copies planes into the middle of planes that are `pad` values larger on each side; their borders are left as they are. */
+export function addBorder(wide: usize, x: usize, planes: i32, height: i32, width: i32, pad: i32): void {
+  const rowBytes = <usize>width * VALUE_BYTES;
+  const wideBytes = <usize>(width + 2 * pad) * VALUE_BYTES;
+  for (let plane = 0; plane < planes; plane++) {
+    wide += <usize>pad * (wideBytes + VALUE_BYTES);
+    for (let row = 0; row < height; row++) {
+      memory.copy(wide, x, rowBytes);
+      wide += wideBytes;
+      x += rowBytes;
+    }
+    wide += <usize>pad * (wideBytes - VALUE_BYTES);
+  }
+}
+
+/** The inverse of addBorder. */
+export function dropBorder(x: usize, wide: usize, planes: i32, height: i32, width: i32, pad: i32): void {
+  const rowBytes = <usize>width * VALUE_BYTES;
+  const wideBytes = <usize>(width + 2 * pad) * VALUE_BYTES;
+  for (let plane = 0; plane < planes; plane++) {
+    wide += <usize>pad * (wideBytes + VALUE_BYTES);
+    for (let row = 0; row < height; row++) {
+      memory.copy(x, wide, rowBytes);
+      wide += wideBytes;
+      x += rowBytes;
+    }
+    wide += <usize>pad * (wideBytes - VALUE_BYTES);
+  }
+}
+
+/** Sets bytes to 0. */
+export function clear(from: usize, bytes: usize): void {
+  memory.fill(from, 0, bytes);
+}
+
+/** Writes one image of `count` bytes to lane 0 .. 7 of a block: pixel / 255. */
+export function loadPixels(block: usize, lane: i32, pixels: usize, count: i32): void {
+  let to = block + ((<usize>lane) << 2);
+  for (let i = 0; i < count; i++) {
+    store<f32>(to, <f32>load<u8>(pixels + <usize>i) / <f32>255);
+    to += VALUE_BYTES;
+  }
+}

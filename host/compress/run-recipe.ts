@@ -1,0 +1,181 @@
+/**
+ * Carries out a recipe: teacher, bank, then stage after stage. What is finished is kept in a work folder under a name made from
+ * everything it depends on, so that a run that was stopped, or a recipe changed near its end, goes on from there.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { sliceSamples, type Samples } from "../data/samples.js";
+import { MoteError } from "../errors.js";
+import type { Net } from "../model.js";
+import { readCheckpoint, writeCheckpoint } from "../train/checkpoint.js";
+import { namedNet } from "../train/nets.js";
+import { Trainer } from "../train/trainer.js";
+import { estimateBytes } from "./estimate.js";
+import { survivors } from "./prune.js";
+import type { Recipe, Stage } from "./recipe.js";
+import { runStage, weightedLayers, type StageContext } from "./stages.js";
+import { makeBank, trainTeacher } from "./teacher.js";
+
+export interface StageReport {
+  /** "teacher", or the stage's kind with its place, such as "3 prune". */
+  readonly stage: string;
+  /** Of the validation split, by the float net. */
+  readonly validationErrors: number;
+  readonly validationErrorPercent: number;
+  readonly nonZeros: number;
+  readonly weights: number;
+  /** Of the container; before the weights are on their integers, as if they were rounded now. */
+  readonly estimatedBytes: number;
+  /** 0 when the stage's result was there already. */
+  readonly seconds: number;
+}
+
+export interface RunOptions {
+  readonly recipe: Recipe;
+  readonly data: { readonly train: Samples; readonly validation: Samples };
+  /** Folder of the checkpoints. */
+  readonly work: string;
+  readonly threads: number;
+  /** A trained net instead of the recipe's own teacher. */
+  readonly from?: Net;
+  readonly signal?: AbortSignal;
+  readonly onStage?: (report: StageReport) => void;
+  readonly onProgress?: (label: string, done: number, total: number, loss: number) => void;
+}
+
+/** Raise it when a change of the training or of a stage makes old checkpoints wrong. */
+const WORK_VERSION = 1;
+
+const digest = (...parts: unknown[]): string =>
+  createHash("sha256")
+    .update(JSON.stringify([WORK_VERSION, ...parts]))
+    .digest("hex")
+    .slice(0, 16);
+
+/** A digest of a net's graph and weights. */
+function netDigest(net: Net): string {
+  const hash = createHash("sha256").update(JSON.stringify(net.graph));
+  for (const [name, { data }] of net.tensors) {
+    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** @throws MoteError INTERRUPTED, after which the same call goes on from the last finished stage */
+export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
+  const { recipe, data, work, threads, from, signal, onStage, onProgress } = options;
+  const graph = from?.graph ?? namedNet(recipe.net);
+  if (graph.name !== recipe.net)
+    throw new MoteError("MISMATCH", `the recipe is for ${recipe.net}, the net given is ${graph.name}`);
+  if (from === undefined && recipe.teacher === undefined) {
+    throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
+  }
+  const reports: StageReport[] = [];
+  const common = { batch: recipe.batch, threads, ...(signal && { signal }) };
+  const report = async (stage: string, net: Net, started: number | undefined): Promise<void> => {
+    const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
+    const entry = { stage, ...(await measure(net, data.validation, recipe.batch)), seconds };
+    reports.push(entry);
+    onStage?.(entry);
+  };
+
+  /** A result by its digest: from the work folder, or made and put there. */
+  const kept = async (key: string, make: () => Promise<Net>): Promise<{ net: Net; started?: number }> => {
+    const file = join(work, `${key}.safetensors`);
+    if (existsSync(file)) return { net: readCheckpoint(file).net };
+    const started = performance.now();
+    const net = await make();
+    writeCheckpoint(file, { net });
+    return { net, started };
+  };
+
+  let teacher = from;
+  let origin: string;
+  if (teacher === undefined) {
+    const settings = recipe.teacher!;
+    origin = digest(recipe.net, recipe.batch, settings);
+    const made = await kept(`teacher-${origin}`, () =>
+      trainTeacher({
+        ...common,
+        graph,
+        settings,
+        train: data.train,
+        partial: join(work, `teacher-${origin}.partial.safetensors`),
+        onProgress: (done, total, loss) => onProgress?.("teacher", done, total, loss),
+      }),
+    );
+    teacher = made.net;
+    await report("teacher", teacher, made.started);
+  } else {
+    origin = netDigest(teacher);
+    await report("given net", teacher, undefined);
+  }
+
+  const keys = recipe.stages.map((_, i) =>
+    digest(origin, recipe.seed, recipe.batch, recipe.bank, recipe.distill, recipe.pack, recipe.stages.slice(0, i + 1)),
+  );
+  let bank: Samples | undefined;
+  const students = async (): Promise<Samples> => {
+    if (recipe.bank === undefined) return data.train;
+    const logitsFile = join(work, `bank-${digest(origin, recipe.bank)}.f32`);
+    bank ??= await makeBank({
+      ...recipe.bank,
+      ...common,
+      train: data.train,
+      seed: recipe.teacher?.seed ?? 0,
+      teacher,
+      logitsFile,
+    });
+    return bank;
+  };
+
+  let net = teacher;
+  for (const [i, stage] of recipe.stages.entries()) {
+    const label = `${i + 1} ${stage.kind}`;
+    const made = await kept(`stage-${keys[i]}`, async () => {
+      const context: StageContext = {
+        ...common,
+        seed: stageSeed(recipe.seed, i),
+        data: needsTraining(stage) ? await students() : data.train,
+        train: data.train,
+        augment: recipe.bank === undefined ? (recipe.teacher?.augment ?? 0) : 0,
+        ...(recipe.distill && { distill: recipe.distill }),
+        biasBits: recipe.pack.biasBits,
+        onProgress: (done, total, loss) => onProgress?.(label, done, total, loss),
+      };
+      const calibration = sliceSamples(
+        data.train,
+        0,
+        stage.kind === "calibrate" ? Math.min(stage.samples, data.train.count) : 0,
+      );
+      return runStage(net, stage, context, calibration);
+    });
+    net = made.net;
+    await report(label, net, made.started);
+  }
+  return { net, reports };
+}
+
+const needsTraining = (stage: Stage): boolean => "epochs" in stage && stage.epochs > 0;
+
+/** Every stage draws its own order of samples. */
+const stageSeed = (seed: number, index: number): number => (Math.imul(seed, 1_000_003) + index) >>> 0;
+
+async function measure(net: Net, validation: Samples, batch: number): Promise<Omit<StageReport, "stage" | "seconds">> {
+  const trainer = await Trainer.create({ graph: net.graph, seed: 0, threads: 1, batch });
+  try {
+    trainer.load(net);
+    const { errors } = await trainer.evaluate(validation);
+    const layers = weightedLayers(net.graph).map(({ name }) => trainer.weight(name));
+    return {
+      validationErrors: errors,
+      validationErrorPercent: (100 * errors) / validation.count,
+      nonZeros: layers.reduce((sum, weight) => sum + survivors(weight), 0),
+      weights: layers.reduce((sum, weight) => sum + weight.length, 0),
+      estimatedBytes: estimateBytes(net),
+    };
+  } finally {
+    await trainer.close();
+  }
+}

@@ -1,0 +1,81 @@
+import { MoteError } from "../errors.js";
+
+/** Reads the byte-aligned fields of a container and never past its end; every error names the field and the byte it begins at. */
+export class FieldReader {
+  #offset = 0;
+  /** Where the field read last begins. */
+  #fieldStart = 0;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  u8(field: string): number {
+    this.#begin(field, 1);
+    return this.bytes[this.#offset++];
+  }
+
+  i8(field: string): number {
+    return (this.u8(field) << 24) >> 24;
+  }
+
+  u32(field: string): number {
+    return this.#view(field).getUint32(0, true);
+  }
+
+  f32(field: string): number {
+    return this.#view(field).getFloat32(0, true);
+  }
+
+  /** LEB128 in the fewest bytes, below 2^31. */
+  varint(field: string): number {
+    const start = this.#offset;
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      this.#begin(field, 1);
+      const byte = this.bytes[this.#offset++];
+      this.#fieldStart = start;
+      value += (byte & 127) * 2 ** shift;
+      if (value >= 2 ** 31 || (shift === 28 && byte > 127)) this.fail(field, "a varint of 2^31 or more, expected less");
+      if (byte > 127) continue;
+      if (byte === 0 && shift > 0) this.fail(field, "a varint with a needless last byte, expected the fewest bytes");
+      return value;
+    }
+  }
+
+  /** A varint between two bounds, both inclusive. */
+  ranged(field: string, least: number, most: number): number {
+    const value = this.varint(field);
+    if (value < least || value > most) this.fail(field, `${value}, expected ${least} … ${most}`);
+    return value;
+  }
+
+  skip(field: string, bytes: number): void {
+    this.#begin(field, bytes);
+    this.#offset += bytes;
+  }
+
+  /** @throws MoteError FORMAT: "container: <field> is <found> (byte n)" */
+  fail(field: string, found: string, code: "FORMAT" | "UNSUPPORTED" = "FORMAT"): never {
+    throw new MoteError(code, `container: ${field} is ${found} (byte ${this.#fieldStart})`);
+  }
+
+  #begin(field: string, bytes: number): void {
+    this.#fieldStart = this.#offset;
+    const left = this.bytes.length - this.#offset;
+    if (bytes > left) {
+      throw new MoteError(
+        "FORMAT",
+        `container: ends within ${field}: ${bytes} bytes wanted, ${left} are left (byte ${this.#offset})`,
+      );
+    }
+  }
+
+  #view(field: string): DataView {
+    this.#begin(field, 4);
+    this.#offset += 4;
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.#fieldStart, 4);
+  }
+}

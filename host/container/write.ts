@@ -1,0 +1,220 @@
+/** Writes the `.mote` container: SPEC.md from its first byte to its last. */
+import {
+  CRC_START,
+  FORM_PER_CHANNEL,
+  MAGIC,
+  MAX_BYTES,
+  OP_AVGPOOL,
+  OP_CONV2D,
+  OP_DENSE,
+  OP_MAXPOOL,
+  PLAN_UNIT,
+  VERSION,
+} from "../../assembly/format.js";
+import { BitWriter } from "../encode/bit-writer.js";
+import { codingChooser, keptColumns, tableBytes, writeWeights, type Coding } from "../encode/weights.js";
+import { MoteError } from "../errors.js";
+import type { QLayer, QModel, QTensor, QWeights } from "../model.js";
+import { checkModel } from "./check.js";
+import { crc32 } from "./crc32.js";
+import { columnCount, planMemory, planTotal, REGIONS, requirement, rowCount, type Plan } from "./plan.js";
+
+export interface WriteOptions {
+  /** Bytes of the window, at least 128; default 256. */
+  readonly windowBytes?: number;
+  /** Bytes the decoding tables may take. Default: the smallest that costs less than 0.3 % of the weights' bytes. */
+  readonly tableBytes?: number;
+}
+
+/** Share of the weights' bits that smaller decoding tables may cost when their size is not given. */
+const TABLE_TOLERANCE = 0.003;
+
+/**
+ * @returns the bytes of the container, the same for the same model and options
+ * @throws MoteError FORMAT for a model that the format cannot hold, naming what and where; MEMORY for one above its size limits
+ */
+export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8Array {
+  checkModel(model);
+  const codings = chooseCodings(model, options.tableBytes);
+  const plan = planFor(model, codings, options.windowBytes);
+  if (planTotal(plan) >= MAX_BYTES) {
+    throw new MoteError(
+      "MEMORY",
+      `the memory plan takes ${planTotal(plan)} bytes, fewer than ${MAX_BYTES} are allowed`,
+    );
+  }
+
+  const parts: Uint8Array[] = [];
+  const fields = new FieldWriter();
+  fields.varint(model.tensors.length);
+  fields.varint(model.layers.length);
+  for (const region of REGIONS) fields.varint(plan[region] / PLAN_UNIT);
+  model.tensors.forEach((tensor, index) => writeTensor(fields, tensor, plan.offsets[index]));
+  parts.push(fields.take());
+  model.layers.forEach((layer, index) => {
+    writeLayer(fields, layer);
+    const coding = codings[index];
+    if (coding !== null) {
+      const section = writeSectionHead(fields, layer as QLayer & QWeights, coding);
+      fields.varint(section.length);
+      parts.push(fields.take(), section);
+    } else {
+      parts.push(fields.take());
+    }
+  });
+  return assemble(parts);
+}
+
+/** Puts the header before the parts. The length is written in a varint that it counts itself. */
+function assemble(parts: readonly Uint8Array[]): Uint8Array {
+  const rest = parts.reduce((sum, part) => sum + part.length, CRC_START);
+  let lengthBytes = 1;
+  while (rest + lengthBytes >= 2 ** (7 * lengthBytes)) lengthBytes++;
+  const total = rest + lengthBytes;
+  if (total > MAX_BYTES)
+    throw new MoteError("MEMORY", `the container takes ${total} bytes, at most ${MAX_BYTES} are allowed`);
+  const file = new Uint8Array(total);
+  const view = new DataView(file.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint8(4, VERSION);
+  const length = new FieldWriter();
+  length.varint(total);
+  let at = CRC_START;
+  for (const part of [length.take(), ...parts]) {
+    file.set(part, at);
+    at += part.length;
+  }
+  view.setUint32(5, crc32(file.subarray(CRC_START)), true);
+  return file;
+}
+
+/** The coding of each layer; null for pools. All layers share the decoding tables' room, so their size is one choice. */
+function chooseCodings(model: QModel, largestTables: number | undefined): (Coding | null)[] {
+  const choosers = model.layers.map((layer) =>
+    layer.op === "conv2d" || layer.op === "dense"
+      ? codingChooser(layer.weights, rowCount(model, layer), columnCount(model, layer))
+      : null,
+  );
+  const choose = (bytes: number): { codings: (Coding | null)[]; bits: number } => {
+    const codings = choosers.map((chooser) => chooser?.(bytes) ?? null);
+    return { codings, bits: codings.reduce((sum, coding) => sum + (coding?.bits ?? 0), 0) };
+  };
+  const best = choose(largestTables ?? Infinity);
+  if (largestTables !== undefined) return best.codings;
+  for (let bytes = 8; ; bytes *= 2) {
+    for (const size of [bytes, bytes * 1.25, bytes * 1.5]) {
+      const smaller = choose(size);
+      if (smaller.bits <= best.bits * (1 + TABLE_TOLERANCE)) return smaller.codings;
+    }
+  }
+}
+
+function planFor(model: QModel, codings: readonly (Coding | null)[], windowBytes: number | undefined): Plan {
+  const requirements = model.layers.map((layer, index) => {
+    const coding = codings[index];
+    if (coding === null || (layer.op !== "conv2d" && layer.op !== "dense")) return null;
+    return requirement(model.tensors[layer.input], layer, rowCount(model, layer), {
+      perChannel: layer.multiplier.length > 1,
+      tableBytes: tableBytes(coding),
+      liveColumns: keptColumns(coding),
+      fullestRow: coding.statistics.fullestRow,
+    });
+  });
+  const useful = codings.map((coding) => coding?.statistics.fullestRow ?? 0);
+  return planMemory(model, requirements, useful, windowBytes);
+}
+
+function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number): void {
+  for (const size of tensor.shape) fields.varint(size);
+  fields.varint(tensor.nominalChannels);
+  fields.u8(tensor.border);
+  fields.f32(tensor.scale);
+  fields.u8(tensor.zeroPoint);
+  fields.varint(offset / PLAN_UNIT);
+}
+
+const OPS = { conv2d: OP_CONV2D, dense: OP_DENSE, maxpool: OP_MAXPOOL, avgpool: OP_AVGPOOL } as const;
+
+/** All of a layer up to its form byte. */
+function writeLayer(fields: FieldWriter, layer: QLayer): void {
+  fields.u8(OPS[layer.op]);
+  fields.varint(layer.input);
+  fields.varint(layer.output);
+  if (layer.op === "conv2d") {
+    const { kernel, stride, pad, groups, pool } = layer;
+    for (const value of [...kernel, stride, pad, groups, pool.size, pool.stride]) fields.varint(value);
+  } else if (layer.op !== "dense") {
+    fields.varint(layer.kernel);
+    fields.varint(layer.stride);
+  }
+  fields.u8(layer.clamp[0]);
+  fields.u8(layer.clamp[1]);
+  if (layer.op === "avgpool") {
+    fields.u32(layer.multiplier);
+    fields.u8(layer.shift);
+  }
+}
+
+/** Writes form, biasBits and biasShift. @returns the section */
+function writeSectionHead(fields: FieldWriter, layer: QLayer & QWeights, coding: Coding): Uint8Array {
+  const perChannel = layer.multiplier.length > 1;
+  const { biasBits, biasShift } = biasForm(layer.bias);
+  fields.u8(coding.codec | (perChannel ? FORM_PER_CHANNEL : 0));
+  fields.u8(biasBits);
+  fields.u8(biasShift);
+  const writer = new BitWriter(Math.ceil(coding.bits / 8) + layer.bias.length * 9 + 16);
+  layer.multiplier.forEach((multiplier, i) => {
+    writer.write(multiplier, 31);
+    writer.write(layer.shift[i], 6);
+  });
+  for (const bias of layer.bias) writer.write(bias >> biasShift, biasBits);
+  const before = writer.bitLength;
+  writeWeights(writer, layer.weights, coding);
+  if (writer.bitLength - before !== coding.bits) {
+    throw new Error(`writeContainer: counted ${coding.bits} bits of weights and wrote ${writer.bitLength - before}`);
+  }
+  return writer.finish();
+}
+
+/** The fewest bits that hold all biases exactly once their common zero bits are shifted out. */
+export function biasForm(bias: Int32Array): { biasBits: number; biasShift: number } {
+  const all = bias.reduce((or, b) => or | b, 0);
+  if (all === 0) return { biasBits: 0, biasShift: 0 };
+  const biasShift = 31 - Math.clz32(all & -all);
+  // A signed number needs one bit more than its magnitude, where -2^k counts as 2^k - 1.
+  const biasBits = bias.reduce((most, b) => {
+    const value = b >> biasShift;
+    return Math.max(most, 33 - Math.clz32(value < 0 ? ~value : value));
+  }, 0);
+  return { biasBits, biasShift };
+}
+
+/** Byte-aligned fields, collected until `take`. */
+class FieldWriter {
+  #bytes: number[] = [];
+  readonly #scratch = new DataView(new ArrayBuffer(4));
+
+  u8(value: number): void {
+    this.#bytes.push(value & 255);
+  }
+
+  u32(value: number): void {
+    for (let shift = 0; shift < 32; shift += 8) this.u8(value >>> shift);
+  }
+
+  f32(value: number): void {
+    this.#scratch.setFloat32(0, value, true);
+    this.u32(this.#scratch.getUint32(0, true));
+  }
+
+  varint(value: number): void {
+    for (; value > 127; value = value >>> 7) this.u8(value | 128);
+    this.u8(value);
+  }
+
+  take(): Uint8Array {
+    const bytes = Uint8Array.from(this.#bytes);
+    this.#bytes = [];
+    return bytes;
+  }
+}

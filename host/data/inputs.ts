@@ -1,0 +1,102 @@
+/** What a model is to be run on, as the command line names it: PNG files, an idx file, or a part of MNIST. */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { MoteError } from "../errors.js";
+import type { Shape } from "../model.js";
+import { describeSystemError } from "../write-file.js";
+import { DIGIT_SIDE, digitFromPng } from "./image.js";
+import { loadMnist, readIdxImages, readIdxLabels } from "./mnist.js";
+
+export interface Inputs {
+  readonly count: number;
+  /** Of one image. */
+  readonly shape: Shape;
+  /** [count, channels, height, width], 0 .. 255. */
+  readonly images: Uint8Array;
+  readonly labels?: Uint8Array;
+  /** One a sample where samples are files. */
+  readonly names?: readonly string[];
+  /** What they are, for people and logs: "mnist:test", "3 PNG files". */
+  readonly source: string;
+}
+
+const DIGIT_SHAPE: Shape = [1, DIGIT_SIDE, DIGIT_SIDE];
+
+/** @throws MoteError FILE that names the path */
+export function readFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new MoteError("FILE", `${path}: cannot be read: ${describeSystemError(error)}`, { cause: error });
+  }
+}
+
+/**
+ * @param spec `mnist:test`, `mnist:validation` or `mnist:train`, and `:N` for the first N only
+ * @throws MoteError ARGUMENT, or FILE when MNIST is not installed
+ */
+export function loadDataSpec(spec: string): Inputs & { readonly labels: Uint8Array } {
+  const match = /^mnist:(test|validation|train)(?::(\d+))?$/.exec(spec);
+  if (match === null) {
+    throw new MoteError(
+      "ARGUMENT",
+      `--data ${spec}: expected mnist:test, mnist:validation or mnist:train, with :N for the first N (mnist:test:100)`,
+    );
+  }
+  const part = match[1] as "test" | "validation" | "train";
+  const samples = loadMnist()[part];
+  const count = match[2] === undefined ? samples.count : Number(match[2]);
+  if (count < 1 || count > samples.count) {
+    throw new MoteError("ARGUMENT", `--data ${spec}: expected 1 .. ${samples.count} samples, got ${match[2]}`);
+  }
+  return {
+    count,
+    shape: DIGIT_SHAPE,
+    images: samples.images.subarray(0, (samples.images.length / samples.count) * count),
+    labels: samples.labels.subarray(0, count),
+    source: `mnist:${part}`,
+  };
+}
+
+/**
+ * @param paths one idx file of images, or PNG files
+ * @param labelsPath an idx file of labels, for an idx file of images only
+ * @throws MoteError ARGUMENT, FILE or FORMAT
+ */
+export function loadInputFiles(paths: readonly string[], labelsPath?: string): Inputs {
+  const files = paths.map((path) => ({ path, bytes: readFile(path) }));
+  const kinds = files.map(({ path, bytes }) => fileKind(path, bytes));
+  if (kinds.includes("idx")) {
+    if (files.length > 1) {
+      throw new MoteError("ARGUMENT", `${paths.join(" ")}: expected one idx file alone, or PNG files only`);
+    }
+    return loadIdx(files[0].path, files[0].bytes, labelsPath);
+  }
+  if (labelsPath !== undefined) {
+    throw new MoteError("ARGUMENT", "--labels: expected an idx file of images, the inputs are PNG files");
+  }
+  const images = new Uint8Array(files.length * DIGIT_SIDE * DIGIT_SIDE);
+  files.forEach(({ path, bytes }, i) => images.set(digitFromPng(bytes, path), i * DIGIT_SIDE * DIGIT_SIDE));
+  const names = paths.map((path) => basename(path));
+  return { count: files.length, shape: DIGIT_SHAPE, images, names, source: "PNG" };
+}
+
+function fileKind(path: string, bytes: Uint8Array): "png" | "idx" {
+  const magic = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0").toUpperCase());
+  if (magic.join(" ") === "89 50 4E 47") return "png";
+  // The first three bytes of an idx file tell its type; readIdxImages checks the rest and names what it finds.
+  if (magic[0] === "00" && magic[1] === "00") return "idx";
+  const found = magic.length === 0 ? "an empty file" : magic.join(" ");
+  throw new MoteError("FORMAT", `${path}: expected a PNG (89 50 4E 47) or an idx file (00 00 08 03), got ${found}`);
+}
+
+function loadIdx(path: string, bytes: Uint8Array, labelsPath: string | undefined): Inputs {
+  const { count, height, width, images } = readIdxImages(bytes, path);
+  const inputs: Inputs = { count, shape: [1, height, width], images, source: basename(path) };
+  if (labelsPath === undefined) return inputs;
+  const labels = readIdxLabels(readFile(labelsPath), labelsPath);
+  if (labels.length !== count) {
+    throw new MoteError("MISMATCH", `${labelsPath}: ${labels.length} labels for the ${count} images of ${path}`);
+  }
+  return { ...inputs, labels };
+}

@@ -1,0 +1,49 @@
+/**
+ * SPEC.md, "Arithmetic": zeroPoint + ((acc × multiplier + 2^(shift - 1)) >> shift), clamped. Exact for every int32, in doubles:
+ * the product of up to 62 bits is taken in two halves of the multiplier, each of which a double holds.
+ * @param acc int32
+ * @param multiplier 2^30 .. 2^31 - 1
+ * @param shift 1 .. 62
+ */
+export function requantize(
+  acc: number,
+  multiplier: number,
+  shift: number,
+  zeroPoint: number,
+  clampMin: number,
+  clampMax: number,
+): number {
+  let scaled: number;
+  if (shift >= 17) {
+    // floor((high × 2^16 + low + half) / 2^shift), all three divided by 2^16 first: `half` is a multiple of it, and rounding
+    // `low` down to one changes no floor.
+    const high = acc * Math.floor(multiplier / 65536);
+    const low = Math.floor((acc * (multiplier % 65536)) / 65536);
+    scaled = Math.floor((high + low + 2 ** (shift - 17)) / 2 ** (shift - 16));
+  } else {
+    // The multiplier is at least 2^30, so any accumulator but 0 is scaled far beyond an int8.
+    scaled = acc === 0 ? 0 : Math.sign(acc) * 2 ** 13;
+  }
+  return Math.min(clampMax, Math.max(clampMin, zeroPoint + scaled));
+}
+
+/**
+ * The multiplier and shift that come nearest to a real factor: factor ≈ multiplier / 2^shift.
+ * @param factor 2^-32 … below 2^29
+ * @throws RangeError outside these bounds, where no multiplier and shift exist
+ */
+export function requantizeFactor(factor: number): { multiplier: number; shift: number } {
+  if (!(factor >= 2 ** -32 && factor < 2 ** 29)) {
+    throw new RangeError(`requantization factor is ${factor}, expected 2^-32 … 2^29`);
+  }
+  let exponent = Math.floor(Math.log2(factor)) + 1;
+  // log2 may round across a power of two.
+  if (factor >= 2 ** exponent) exponent++;
+  if (factor < 2 ** (exponent - 1)) exponent--;
+  let multiplier = Math.round(factor * 2 ** (31 - exponent));
+  if (multiplier === 2 ** 31) {
+    multiplier /= 2;
+    exponent++;
+  }
+  return { multiplier, shift: 31 - exponent };
+}

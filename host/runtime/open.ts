@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import { bakedContainer } from "../container/bake.js";
+import { readContainer } from "../container/read.js";
+import { MoteError } from "../errors.js";
+import { builtFile } from "../paths.js";
+import type { Engine, EngineName, EngineOptions } from "./engine.js";
+import { openReference } from "./reference.js";
+import { instantiateV8 } from "./v8.js";
+import { openCore, type Program } from "./wasm.js";
+import { instantiateWasm3 } from "./wasm3.js";
+
+export const ENGINE_NAMES: readonly EngineName[] = ["wasm3", "v8", "reference"];
+
+/**
+ * Opens a model on an engine.
+ * @param file the bytes of a .mote container, or of a packed .wasm
+ * @throws MoteError FORMAT or UNSUPPORTED for a bad file, MEMORY when it does not fit the limit, ENGINE for an engine
+ *   that is not built or refuses the model
+ */
+export function openEngine(name: EngineName, file: Uint8Array, options: EngineOptions = {}): Engine {
+  checkOptions(options);
+  const packed = isWasm(file);
+  const container = packed ? bakedContainer(file).container : file;
+  if (name === "reference") return openReference(container, options);
+  const { model, plan } = readContainer(container);
+  const program: Program = { wasm: packed ? file : coreWasm(), container, packed, model, plan };
+  return openCore(name, name === "v8" ? instantiateV8 : instantiateWasm3, program, options);
+}
+
+/** Whether a file is a WebAssembly module, by its first four bytes. */
+export function isWasm(file: Uint8Array): boolean {
+  return file.length >= 4 && file[0] === 0 && file[1] === 0x61 && file[2] === 0x73 && file[3] === 0x6d;
+}
+
+let core: Uint8Array | undefined;
+
+function coreWasm(): Uint8Array {
+  try {
+    core ??= new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+    return core;
+  } catch (error) {
+    throw new MoteError("ENGINE", "build/core.wasm is missing; mend with: node tools/build.mjs core", { cause: error });
+  }
+}
+
+function checkOptions({ memoryLimit, budget }: EngineOptions): void {
+  if (memoryLimit !== undefined && !(Number.isInteger(memoryLimit) && memoryLimit > 0)) {
+    throw new RangeError(`memoryLimit: expected a whole number of bytes above 0, got ${memoryLimit}`);
+  }
+  if (budget !== undefined && !(Number.isInteger(budget) && budget > 0 && budget < 2 ** 31)) {
+    throw new RangeError(`budget: expected a whole number, 1 .. 2^31 - 1, got ${budget}`);
+  }
+}

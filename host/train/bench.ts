@@ -1,0 +1,55 @@
+/** How fast the training engine is on this machine. */
+import type { Samples } from "../data/samples.js";
+import type { Graph } from "../model.js";
+import { Trainer } from "./trainer.js";
+
+export interface EpochBenchOptions {
+  readonly graph: Graph;
+  readonly data: Samples;
+  readonly threads: number;
+  /** Samples of the epoch that is reckoned up to. Default 60,000. */
+  readonly epochSamples?: number;
+  /** Part of the epoch that is run, 0 .. 1. Default 0.1. */
+  readonly fraction?: number;
+  /** Augmentation strength. Default 0.7. */
+  readonly augment?: number;
+  /** Flags of surviving weights by layer name; a layer not named is dense. */
+  readonly masks?: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface EpochBench {
+  /** A whole epoch at the rate measured. */
+  readonly seconds: number;
+  /** Of a dense net's arithmetic, whatever the masks: 10^9 a second. */
+  readonly gflops: number;
+  readonly gflopsPerCore: number;
+  readonly threads: number;
+}
+
+/** Steps before the clock starts: V8 has optimised the kernels by then. */
+const WARM_UP_STEPS = 20;
+
+/** Trains with Adam for a part of an epoch. */
+export async function benchEpoch(options: EpochBenchOptions): Promise<EpochBench> {
+  const { graph, data, threads, epochSamples = 60_000, fraction = 0.1, augment = 0.7, masks = {} } = options;
+  const trainer = await Trainer.create({ graph, seed: 1, threads });
+  try {
+    for (const [layer, mask] of Object.entries(masks)) trainer.setMask(layer, mask);
+    const epochSteps = trainer.stepsPerEpoch(epochSamples);
+    const steps = Math.max(1, Math.round(epochSteps * fraction));
+    const job = { data, lr: () => 1e-3, optimizer: { kind: "adam", weightDecay: 0 } as const, augment };
+    await trainer.train({ ...job, steps: WARM_UP_STEPS, firstStep: 0 });
+    const start = performance.now();
+    await trainer.train({ ...job, steps, firstStep: WARM_UP_STEPS });
+    const secondsPerStep = (performance.now() - start) / 1000 / steps;
+    const gflops = trainer.stepFlops / secondsPerStep / 1e9;
+    return {
+      seconds: secondsPerStep * epochSteps,
+      gflops,
+      gflopsPerCore: gflops / trainer.threads,
+      threads: trainer.threads,
+    };
+  } finally {
+    await trainer.close();
+  }
+}

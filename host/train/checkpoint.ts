@@ -1,0 +1,201 @@
+/**
+ * Trained nets on disk: a safetensors file that PyTorch opens as it is, with the graph, the compression and the progress of the
+ * run as JSON strings in its metadata. See the section "Format" of the safetensors README.
+ *
+ *   u64 header length | JSON header, padded with spaces | tensors, one after another
+ *
+ * Tensors of the net are named as in Net, `conv1.weight`; those of the optimizer `optimizer.conv1.weight.m`.
+ */
+import { readFileSync } from "node:fs";
+import { MoteError } from "../errors.js";
+import type { Compression, FloatTensor, Graph, Net } from "../model.js";
+import { describeSystemError, writeFileAtomic } from "../write-file.js";
+import { parseCompression, parseGraph } from "./metadata.js";
+import { tensorShapes } from "./plan.js";
+import type { OptimizerState } from "./trainer.js";
+
+/** What a run notes about itself, such as the step it has reached. */
+export type TrainProgress = Readonly<Record<string, string | number | boolean>>;
+
+export interface Checkpoint {
+  readonly net: Net;
+  readonly optimizer?: OptimizerState;
+  readonly progress?: TrainProgress;
+}
+
+const LENGTH_BYTES = 8;
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+const OPTIMIZER_PREFIX = "optimizer.";
+
+/** Writes the whole file or nothing. @throws MoteError FILE */
+export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
+  const { net, optimizer, progress } = checkpoint;
+  const metadata: Record<string, string> = { "mote.graph": JSON.stringify(net.graph) };
+  if (net.compression !== undefined) metadata["mote.compression"] = JSON.stringify(net.compression);
+  if (optimizer !== undefined) metadata["mote.optimizer"] = JSON.stringify({ updates: optimizer.updates });
+  if (progress !== undefined) metadata["mote.progress"] = JSON.stringify(progress);
+  const tensors: [string, FloatTensor][] = [...net.tensors];
+  for (const [name, tensor] of optimizer?.tensors ?? []) tensors.push([OPTIMIZER_PREFIX + name, tensor]);
+
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let dataBytes = 0;
+  for (const [name, { shape, data }] of tensors) {
+    const end = dataBytes + data.length * FLOAT_BYTES;
+    header[name] = { dtype: "F32", shape, data_offsets: [dataBytes, end] };
+    dataBytes = end;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const file = Buffer.alloc(LENGTH_BYTES + headerBytes + dataBytes, " ");
+  file.writeBigUInt64LE(BigInt(headerBytes));
+  json.copy(file, LENGTH_BYTES);
+  let at = LENGTH_BYTES + headerBytes;
+  for (const [, { data }] of tensors) {
+    for (const value of data) at = file.writeFloatLE(value, at);
+  }
+  writeFileAtomic(path, file);
+}
+
+/**
+ * @throws MoteError FILE when it cannot be read, FORMAT (with the offset) when it is not such a file, MISMATCH when its
+ * tensors are not those of its graph
+ */
+export function readCheckpoint(path: string): Checkpoint {
+  let file: Buffer;
+  try {
+    file = readFileSync(path);
+  } catch (error) {
+    throw new MoteError("FILE", `${path}: cannot be read: ${describeSystemError(error)}`, { cause: error });
+  }
+  const { metadata, tensors } = parseSafetensors(file, path);
+  const text = metadata["mote.graph"];
+  if (text === undefined) {
+    throw new MoteError(
+      "FORMAT",
+      `${path}: offset ${LENGTH_BYTES}: the metadata has no mote.graph; mote train writes one`,
+    );
+  }
+  const graph: Graph = parseGraph(text, path);
+  const netTensors = new Map<string, FloatTensor>();
+  for (const [name, shape] of tensorShapes(graph)) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined)
+      throw new MoteError("MISMATCH", `${path}: ${name} is missing, its graph ${graph.name} has it`);
+    if (tensor.shape.join() !== shape.join()) {
+      throw new MoteError("MISMATCH", `${path}: ${name}: expected shape [${shape}], got [${tensor.shape}]`);
+    }
+    tensors.delete(name);
+    netTensors.set(name, tensor);
+  }
+  const moments = new Map<string, FloatTensor>();
+  for (const [name, tensor] of tensors) {
+    if (!name.startsWith(OPTIMIZER_PREFIX)) {
+      throw new MoteError("MISMATCH", `${path}: tensor ${name} belongs to no layer of its graph ${graph.name}`);
+    }
+    moments.set(name.slice(OPTIMIZER_PREFIX.length), tensor);
+  }
+  const compression: Compression | undefined =
+    metadata["mote.compression"] === undefined ? undefined : parseCompression(metadata["mote.compression"], path);
+  const net: Net = { graph, tensors: netTensors, ...(compression && { compression }) };
+  const optimizer = parseOptimizer(metadata["mote.optimizer"], moments, path);
+  const progress = parseProgress(metadata["mote.progress"], path);
+  return { net, ...(optimizer && { optimizer }), ...(progress && { progress }) };
+}
+
+function parseOptimizer(
+  text: string | undefined,
+  tensors: Map<string, FloatTensor>,
+  path: string,
+): OptimizerState | undefined {
+  if (text === undefined) {
+    if (tensors.size === 0) return undefined;
+    throw new MoteError("FORMAT", `${path}: optimizer tensors without mote.optimizer in the metadata`);
+  }
+  const value = parseJson(text, path, "mote.optimizer");
+  const updates = isRecord(value) ? value.updates : undefined;
+  if (typeof updates !== "number" || !Number.isSafeInteger(updates) || updates < 0) {
+    throw new MoteError("FORMAT", `${path}: mote.optimizer: expected {"updates": a whole number}, got ${text}`);
+  }
+  return { updates, tensors };
+}
+
+function parseProgress(text: string | undefined, path: string): TrainProgress | undefined {
+  if (text === undefined) return undefined;
+  const value = parseJson(text, path, "mote.progress");
+  const simple = (v: unknown): boolean => ["string", "number", "boolean"].includes(typeof v);
+  if (!isRecord(value) || !Object.values(value).every(simple)) {
+    throw new MoteError("FORMAT", `${path}: mote.progress: expected an object of strings, numbers and booleans`);
+  }
+  return value as TrainProgress;
+}
+
+/** Checks every length: tensors follow one another without holes and fill the file. */
+function parseSafetensors(
+  file: Buffer,
+  path: string,
+): { metadata: Record<string, string>; tensors: Map<string, FloatTensor> } {
+  const fail = (offset: number, what: string): never => {
+    throw new MoteError("FORMAT", `${path}: offset ${offset}: ${what}`);
+  };
+  if (file.length < LENGTH_BYTES)
+    fail(0, `a safetensors file has at least ${LENGTH_BYTES} bytes, this one ${file.length}`);
+  const headerBytes = file.readBigUInt64LE();
+  const room = file.length - LENGTH_BYTES;
+  if (headerBytes > BigInt(room)) fail(0, `the header should have ${headerBytes} bytes, only ${room} follow`);
+  const dataStart = LENGTH_BYTES + Number(headerBytes);
+  const header = parseJson(file.toString("utf8", LENGTH_BYTES, dataStart), path, `offset ${LENGTH_BYTES}: header`);
+  if (!isRecord(header)) return fail(LENGTH_BYTES, "the header is not a JSON object");
+  const metadata: Record<string, string> = {};
+  const described: { name: string; shape: number[]; from: number; to: number }[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (!isRecord(value)) return fail(LENGTH_BYTES, `${name}: expected an object`);
+    if (name === "__metadata__") {
+      for (const [key, text] of Object.entries(value)) {
+        if (typeof text !== "string") return fail(LENGTH_BYTES, `metadata ${key}: expected a string`);
+        metadata[key] = text;
+      }
+      continue;
+    }
+    const { dtype, shape, data_offsets: offsets } = value;
+    if (dtype !== "F32") fail(LENGTH_BYTES, `${name}: expected dtype F32, got ${JSON.stringify(dtype)}`);
+    if (!isSizes(shape)) return fail(LENGTH_BYTES, `${name}: expected a shape of whole numbers`);
+    if (!isSizes(offsets) || offsets.length !== 2) return fail(LENGTH_BYTES, `${name}: expected two data_offsets`);
+    described.push({ name, shape, from: offsets[0], to: offsets[1] });
+  }
+  described.sort((a, b) => a.from - b.from);
+  const tensors = new Map<string, FloatTensor>();
+  let at = 0;
+  for (const { name, shape, from, to } of described) {
+    const count = shape.reduce((a, b) => a * b, 1);
+    if (from !== at || to - from !== count * FLOAT_BYTES) {
+      fail(
+        dataStart + at,
+        `${name}: expected ${count * FLOAT_BYTES} bytes from here for [${shape}], got ${from} .. ${to}`,
+      );
+    }
+    if (to > file.length - dataStart)
+      fail(dataStart + at, `${name}: ends at ${dataStart + to}, the file at ${file.length}`);
+    const data = new Float32Array(count);
+    for (let i = 0; i < count; i++) data[i] = file.readFloatLE(dataStart + from + i * FLOAT_BYTES);
+    const wrong = data.findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0) fail(dataStart + from + wrong * FLOAT_BYTES, `${name}: value ${wrong} is not a finite number`);
+    tensors.set(name, { shape, data });
+    at = to;
+  }
+  if (dataStart + at !== file.length) fail(dataStart + at, `the last tensor ends here, the file at ${file.length}`);
+  return { metadata, tensors };
+}
+
+function parseJson(text: string, path: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MoteError("FORMAT", `${path}: ${what}: not JSON`, { cause });
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);

@@ -1,0 +1,488 @@
+/**
+ * One thread's share of the work: strings the kernels together as a plan says. The main thread and the workers run the
+ * same code; a shard's result depends on the shard alone, never on the thread that computes it.
+ */
+import type { Samples } from "../data/samples.js";
+import { mixWords, permuteIndex } from "../rng.js";
+import type { Kernels } from "./kernels.js";
+import {
+  BLOCK_SAMPLES,
+  VALUE_BYTES,
+  POSITION_BYTES,
+  type Plan,
+  type PlannedLayer,
+  type PlannedPool,
+  type PlannedWeighted,
+} from "./plan.js";
+
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+/** From this many positions on, a block of samples is a long enough sum for one tile of the weight gradient. */
+const MANY_POSITIONS = 16;
+
+export type Optimizer =
+  | { readonly kind: "adam"; readonly weightDecay: number }
+  | { readonly kind: "sgd"; readonly momentum: number; readonly weightDecay: number };
+
+export interface Distillation {
+  readonly alpha: number;
+  readonly temperature: number;
+}
+
+/** What a training job needs on every thread; plain data. */
+export interface StepSettings {
+  readonly data: Samples;
+  readonly seed: number;
+  readonly optimizer: Optimizer;
+  readonly augment: number;
+  readonly distill: Distillation | null;
+}
+
+/** Learning rate and the count of updates since the optimizer was reset, this one included. */
+export interface Update {
+  readonly lr: number;
+  readonly count: number;
+}
+
+export class Executor {
+  private readonly arena: number;
+  private readonly bytes: Uint8Array;
+  private readonly floats: Float32Array;
+
+  /** @param thread which of the plan's arenas is this executor's own; `threads` share the updates */
+  constructor(
+    private readonly kernels: Kernels,
+    memory: WebAssembly.Memory,
+    private readonly plan: Plan,
+    private readonly thread: number,
+    private readonly threads: number,
+  ) {
+    this.arena = plan.arenas[thread];
+    this.bytes = new Uint8Array(memory.buffer);
+    this.floats = new Float32Array(memory.buffer);
+  }
+
+  /** Shards of a step that are this thread's. */
+  *ownShards(): Generator<number> {
+    for (let shard = this.thread; shard < this.plan.shards; shard += this.threads) yield shard;
+  }
+
+  /**
+   * Forward and backward pass of one shard of one step; its gradients are left in the shard's buffer.
+   * @returns the sum of the samples' losses
+   */
+  trainShard(settings: StepSettings, step: number, shard: number): number {
+    const { plan } = this;
+    const { data, seed } = settings;
+    const { scratch } = plan;
+    const pixels = plan.tensors[0].values;
+    for (let n = 0; n < plan.shardSamples; n++) {
+      const position = step * plan.batch + shard * plan.shardSamples + n;
+      const epoch = Math.floor(position / data.count);
+      const index = permuteIndex(position % data.count, data.count, mixWords(seed, epoch, 0));
+      let image = this.arena + scratch.pixels;
+      this.bytes.set(data.images.subarray(index * pixels, (index + 1) * pixels), image);
+      if (settings.augment > 0) {
+        const distorted = this.arena + scratch.distorted;
+        this.augment(
+          distorted,
+          image,
+          mixWords(seed, epoch, index, 1),
+          mixWords(seed, epoch, index, 2),
+          settings.augment,
+        );
+        image = distorted;
+      }
+      this.loadImage(n, image);
+      this.bytes[this.arena + scratch.labels + n] = data.labels[index];
+      if (settings.distill !== null && data.logits !== undefined) {
+        const row = data.logits.subarray(index * plan.classes, (index + 1) * plan.classes);
+        this.floats.set(row, (this.arena + scratch.teacher) / 4 + n * plan.classes);
+      }
+    }
+    this.forward(plan.blocks);
+    const output = plan.tensors[plan.tensors.length - 1];
+    const { alpha, temperature } = settings.distill ?? { alpha: 0, temperature: 1 };
+    const loss = this.kernels.lossGradient(
+      this.arena + output.gradient,
+      this.arena + output.activation,
+      this.arena + scratch.labels,
+      this.arena + scratch.teacher,
+      plan.classes,
+      plan.shardSamples,
+      alpha,
+      temperature,
+      1 / plan.batch,
+    );
+    for (let i = plan.layers.length - 1; i >= 0 && plan.tensors[i + 1].gradient >= 0; i--) {
+      this.layerBackward(plan.layers[i], shard);
+    }
+    return loss;
+  }
+
+  /** Logits of samples from .. to - 1, at most a shard, written to rows of `out` ([count, classes]). */
+  logits(data: Samples, from: number, to: number, out: Float32Array): void {
+    const { plan } = this;
+    this.loadSamples(data, from, to);
+    this.forward(Math.ceil((to - from) / BLOCK_SAMPLES));
+    const output = plan.tensors[plan.tensors.length - 1];
+    const rows = this.arena + plan.scratch.logits;
+    this.kernels.unpackLogits(rows, this.arena + output.activation, plan.classes, to - from);
+    out.set(this.floats.subarray(rows / 4, rows / 4 + (to - from) * plan.classes), from * plan.classes);
+  }
+
+  /** Runs samples from .. to - 1, at most a shard, and hands over each tensor as [values, to - from]. */
+  activations(
+    data: Samples,
+    from: number,
+    to: number,
+    visit: (tensor: string, values: Float32Array, n: number) => void,
+  ): void {
+    this.loadSamples(data, from, to);
+    const n = to - from;
+    this.forward(Math.ceil(n / BLOCK_SAMPLES));
+    for (const tensor of this.plan.tensors) {
+      const values = new Float32Array(tensor.values * n);
+      const first = (this.arena + tensor.activation) / 4;
+      for (let s = 0; s < n; s++) {
+        const lane = first + Math.floor(s / BLOCK_SAMPLES) * tensor.values * BLOCK_SAMPLES + (s % BLOCK_SAMPLES);
+        for (let i = 0; i < tensor.values; i++) values[i * n + s] = this.floats[lane + i * BLOCK_SAMPLES];
+      }
+      visit(tensor.name, values, n);
+    }
+  }
+
+  /** Distorts an image that lies in `from` into `to`. */
+  augment(to: number, from: number, seedLow: number, seedHigh: number, strength: number): void {
+    const [planes, height, width] = this.plan.tensors[0].shape;
+    const field = this.arena + this.plan.scratch.field;
+    this.kernels.augment(to, from, planes, height, width, seedLow, seedHigh, strength, field);
+  }
+
+  /** Updates this thread's slice of the parameters from the gradients of all shards. */
+  update(optimizer: Optimizer, update: Update): void {
+    const owners = this.plan.layers.filter((layer) => "weightAt" in layer);
+    owners.forEach((layer, i) => {
+      const rows = layer.groups * layer.groupRows;
+      const count = rows * layer.columns;
+      this.updateSegment(optimizer, update, layer.weightAt, count, layer, optimizer.weightDecay);
+      this.updateSegment(optimizer, update, layer.biasAt, rows, null, 0);
+      if (layer.shared !== null && i % this.threads === this.thread) this.updateShared(optimizer, update, layer, count);
+    });
+  }
+
+  private loadSamples(data: Samples, from: number, to: number): void {
+    const pixels = this.plan.tensors[0].values;
+    const image = this.arena + this.plan.scratch.pixels;
+    for (let i = from; i < to; i++) {
+      this.bytes.set(data.images.subarray(i * pixels, (i + 1) * pixels), image);
+      this.loadImage(i - from, image);
+    }
+  }
+
+  private loadImage(sample: number, image: number): void {
+    const input = this.plan.tensors[0];
+    const block = this.arena + input.activation + Math.floor(sample / BLOCK_SAMPLES) * input.values * VALUE_BYTES;
+    this.kernels.loadPixels(block, sample % BLOCK_SAMPLES, image, input.values);
+  }
+
+  private forward(blocks: number): void {
+    for (const layer of this.plan.layers) this.layerForward(layer, blocks);
+  }
+
+  private layerForward(layer: PlannedLayer, blocks: number): void {
+    const { kernels, arena } = this;
+    const input = this.plan.tensors[layer.input];
+    const output = this.plan.tensors[layer.output];
+    const x = arena + input.activation;
+    const y = arena + output.activation;
+    switch (layer.op) {
+      case "relu":
+        kernels.relu(y, x, blocks * output.values * VALUE_BYTES);
+        break;
+      case "maxpool":
+        kernels.maxPool(y, x, blocks * input.shape[0], ...this.poolGeometry(layer));
+        break;
+      case "avgpool":
+        kernels.avgPool(y, x, blocks * input.shape[0], ...this.poolGeometry(layer));
+        break;
+      default:
+        this.weightedForward(layer, this.wideInput(layer, x, blocks), y, blocks);
+    }
+  }
+
+  private poolGeometry(layer: PlannedPool): [number, number, number, number, number, number] {
+    const [, height, width] = this.plan.tensors[layer.input].shape;
+    const [, outHeight, outWidth] = this.plan.tensors[layer.output].shape;
+    return [height, width, outHeight, outWidth, layer.kernel, layer.stride];
+  }
+
+  /** The input as the kernels read it: with its border where the layer pads. */
+  private wideInput(layer: PlannedWeighted, x: number, blocks: number): number {
+    if (layer.border === null) return x;
+    const wide = this.arena + layer.border.activation;
+    const [channels, height, width] = this.plan.tensors[layer.input].shape;
+    this.kernels.addBorder(wide, x, blocks * channels, height, width, layer.pad);
+    return wide;
+  }
+
+  private weightedForward(layer: PlannedWeighted, x: number, y: number, blocks: number): void {
+    const { kernels } = this;
+    const values = this.plan.parameters.values;
+    const weight = values + layer.weightAt * 4;
+    const bias = values + layer.biasAt * 4;
+    const { groupRows, outRow, outBlock, xBlock } = layer;
+    if (layer.survivors !== null) {
+      const { rowStart, entries } = layer.survivors;
+      const rows = layer.groups * groupRows;
+      const { at, count } = layer.runs;
+      kernels.sparseForward(y, outRow, outBlock, weight, bias, rowStart, entries, rows, x, xBlock, at, count, blocks);
+      return;
+    }
+    for (let g = 0; g < layer.groups; g++) {
+      kernels.gather(
+        y + g * groupRows * outRow,
+        outRow,
+        outBlock,
+        weight + g * groupRows * layer.columns * 4,
+        layer.columns * 4,
+        0,
+        x + g * layer.groupInputs * layer.xPlane,
+        0,
+        xBlock,
+        bias + g * groupRows * 4,
+        groupRows,
+        1,
+        layer.forwardPositions.at,
+        layer.forwardPositions.count,
+        layer.forwardTaps,
+        blocks,
+      );
+    }
+  }
+
+  private layerBackward(layer: PlannedLayer, shard: number): void {
+    const { kernels, arena } = this;
+    const { blocks } = this.plan;
+    const input = this.plan.tensors[layer.input];
+    const output = this.plan.tensors[layer.output];
+    const x = arena + input.activation;
+    const y = arena + output.activation;
+    const dy = arena + output.gradient;
+    if ("weightAt" in layer) {
+      this.parameterGradients(layer, x, dy, shard);
+      if (layer.inputGradient) this.inputGradient(layer, arena + input.gradient, dy);
+      return;
+    }
+    if (input.gradient < 0) return;
+    const dx = arena + input.gradient;
+    if (layer.op === "relu") {
+      kernels.reluGradient(dx, dy, y, blocks * output.values * VALUE_BYTES);
+      return;
+    }
+    kernels.clear(dx, blocks * input.values * VALUE_BYTES);
+    const planes = blocks * input.shape[0];
+    if (layer.op === "maxpool") kernels.maxPoolGradient(dx, dy, x, y, planes, ...this.poolGeometry(layer));
+    else kernels.avgPoolGradient(dx, dy, planes, ...this.poolGeometry(layer));
+  }
+
+  private parameterGradients(layer: PlannedWeighted, input: number, dy: number, shard: number): void {
+    const { kernels, plan } = this;
+    const { blocks } = plan;
+    const gradients = plan.parameters.gradients + shard * plan.parameters.shardBytes;
+    const dw = gradients + layer.weightAt * 4;
+    const { groupRows, groupInputs, columns, positions, outRow, outBlock, xPlane, xBlock } = layer;
+    const rows = layer.groups * groupRows;
+    kernels.biasGradient(gradients + layer.biasAt * 4, dy, outRow, outBlock, rows, positions * BLOCK_SAMPLES, blocks);
+    const x = layer.border === null ? input : this.arena + layer.border.activation;
+    if (layer.survivors !== null) {
+      const { rowStart, entries } = layer.survivors;
+      const { at, count } = layer.runs;
+      kernels.sparseWeightGradient(dw, dy, outRow, outBlock, rowStart, entries, rows, x, xBlock, at, count, blocks);
+      return;
+    }
+    kernels.clear(dw, rows * columns * 4);
+    for (let g = 0; g < layer.groups; g++) {
+      kernels.weightGradient(
+        dw + g * groupRows * columns * 4,
+        columns * 4,
+        dy + g * groupRows * outRow,
+        outRow,
+        outBlock,
+        x + g * groupInputs * xPlane,
+        xBlock,
+        groupRows,
+        layer.columnOffsets,
+        columns,
+        layer.forwardPositions.at,
+        layer.forwardPositions.count,
+        blocks,
+        positions >= MANY_POSITIONS ? 1 : blocks,
+      );
+    }
+  }
+
+  private inputGradient(layer: PlannedWeighted, dx: number, dy: number): void {
+    const { kernels, plan } = this;
+    const { blocks } = plan;
+    const [channels, height, width] = plan.tensors[layer.input].shape;
+    const { groupRows, groupInputs, columns, outRow, outBlock } = layer;
+    const weight = plan.parameters.values + layer.weightAt * 4;
+    if (layer.survivors !== null) {
+      const wide = layer.border === null ? dx : this.arena + layer.border.gradient;
+      kernels.clear(wide, blocks * layer.xBlock);
+      const { rowStart, entries } = layer.survivors;
+      const { at, count } = layer.runs;
+      const rows = layer.groups * groupRows;
+      kernels.sparseInputGradient(
+        wide,
+        layer.xBlock,
+        dy,
+        outRow,
+        outBlock,
+        weight,
+        rowStart,
+        entries,
+        rows,
+        at,
+        count,
+        blocks,
+      );
+      if (layer.border !== null) kernels.dropBorder(dx, wide, blocks * channels, height, width, layer.pad);
+      return;
+    }
+    const dxBlock = plan.tensors[layer.input].values * VALUE_BYTES;
+    kernels.clear(dx, blocks * dxBlock);
+    const { at, count } = layer.backwardPositions;
+    if (layer.op === "dense") {
+      // A chunk of outputs at a time: what it reads of each column stays in the cache for the next columns.
+      for (let chunk = 0; chunk < count; chunk++) {
+        const position = at + chunk * POSITION_BYTES;
+        const taps = layer.backwardTaps;
+        kernels.gather(
+          dx,
+          VALUE_BYTES,
+          dxBlock,
+          weight,
+          4,
+          0,
+          dy,
+          0,
+          outBlock,
+          0,
+          columns,
+          1,
+          position,
+          1,
+          taps,
+          blocks,
+        );
+      }
+      return;
+    }
+    const kernelBytes = (columns / groupInputs) * 4;
+    const plane = height * width * VALUE_BYTES;
+    for (let g = 0; g < layer.groups; g++) {
+      kernels.gather(
+        dx + g * groupInputs * plane,
+        plane,
+        dxBlock,
+        weight + g * groupRows * columns * 4,
+        kernelBytes,
+        columns * 4,
+        dy + g * groupRows * outRow,
+        outRow,
+        outBlock,
+        0,
+        groupInputs,
+        groupRows,
+        at,
+        count,
+        layer.backwardTaps,
+        blocks,
+      );
+    }
+  }
+
+  /** This thread's part of `count` items, cut at multiples of four. */
+  private slice(count: number): [from: number, to: number] {
+    const quads = Math.ceil(count / 4);
+    const cut = (part: number): number => Math.min(count, Math.floor((quads * part) / this.threads) * 4);
+    return [cut(this.thread), this.thread === this.threads - 1 ? count : cut(this.thread + 1)];
+  }
+
+  private updateSegment(
+    optimizer: Optimizer,
+    update: Update,
+    at: number,
+    count: number,
+    layer: PlannedWeighted | null,
+    weightDecay: number,
+  ): void {
+    const { kernels, plan } = this;
+    const p = plan.parameters;
+    const survivors = layer?.survivors ?? null;
+    const [from, to] = this.slice(survivors?.count ?? count);
+    if (from >= to) return;
+    const w = p.values + at * 4;
+    const g = p.gradients + at * 4;
+    const m = p.first + at * 4;
+    const v = p.second + at * 4;
+    const state = p.state + at;
+    const { shardBytes } = p;
+    const { shards } = plan;
+    const keep = 1 - update.lr * weightDecay;
+    if (optimizer.kind === "adam") {
+      const [rate, rootBias] = adamRates(update);
+      if (survivors === null) {
+        kernels.adam(w, g, shardBytes, shards, m, v, state, from, to, rate, rootBias, keep);
+      } else {
+        const { entries } = survivors;
+        kernels.sparseAdam(w, g, shardBytes, shards, m, v, state, entries, from, to, rate, rootBias, keep);
+      }
+    } else if (survivors === null) {
+      kernels.sgd(w, g, shardBytes, shards, m, state, from, to, update.lr, optimizer.momentum, keep);
+    } else {
+      const { entries } = survivors;
+      const { momentum } = optimizer;
+      kernels.sparseSgd(w, g, shardBytes, shards, m, state, entries, from, to, update.lr, momentum, keep);
+    }
+  }
+
+  private updateShared(optimizer: Optimizer, update: Update, layer: PlannedWeighted, count: number): void {
+    const { kernels, plan } = this;
+    const p = plan.parameters;
+    const { shared } = layer;
+    if (shared === null) return;
+    const entries = layer.survivors?.entries ?? 0;
+    const items = layer.survivors?.count ?? count;
+    const state = p.state + layer.weightAt;
+    const gradients = p.gradients + layer.weightAt * 4;
+    const { sums, centroids, assignment } = shared;
+    kernels.centroidGradient(
+      sums,
+      shared.count,
+      gradients,
+      p.shardBytes,
+      plan.shards,
+      assignment,
+      state,
+      entries,
+      items,
+    );
+    const keep = 1 - update.lr * optimizer.weightDecay;
+    const { first, second, count: k } = shared;
+    if (optimizer.kind === "adam") {
+      const [rate, rootBias] = adamRates(update);
+      kernels.adam(centroids, sums, 0, 1, first, second, shared.state, 0, k, rate, rootBias, keep);
+    } else {
+      kernels.sgd(centroids, sums, 0, 1, first, shared.state, 0, k, update.lr, optimizer.momentum, keep);
+    }
+    kernels.spreadCentroids(p.values + layer.weightAt * 4, centroids, assignment, state, entries, items);
+  }
+}
+
+/** Adam's step with its bias correction folded in: lr / (1 - β1^t), sqrt(1 - β2^t). */
+function adamRates(update: Update): [rate: number, rootBias: number] {
+  return [update.lr / (1 - BETA1 ** update.count), Math.sqrt(1 - BETA2 ** update.count)];
+}

@@ -1,0 +1,110 @@
+/** Graph and compression as JSON in a checkpoint's metadata: read strictly, since the file may come from anywhere. */
+import { MoteError } from "../errors.js";
+import type { Compression, Graph } from "../model.js";
+
+type Check = (value: unknown) => boolean;
+type Fields = Readonly<Record<string, Check>>;
+
+const isName: Check = (value) => typeof value === "string" && value.length > 0;
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
+const isWhole: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isScale: Check = (value) => typeof value === "number" && Number.isFinite(value) && value > 0;
+const isSizes =
+  (length: number): Check =>
+  (value) =>
+    Array.isArray(value) && value.length === length && value.every(isCount);
+const isInt8: Check = (value) => Number.isInteger(value) && (value as number) >= -128 && (value as number) <= 127;
+
+const named: Fields = { op: isName, name: isName, input: isName, output: isName };
+const pool: Fields = { ...named, kernel: isCount, stride: isCount };
+const LAYERS: Readonly<Record<string, Fields>> = {
+  conv2d: { ...named, outChannels: isCount, kernel: isSizes(2), stride: isCount, pad: isWhole, groups: isCount },
+  dense: { ...named, outFeatures: isCount },
+  maxpool: pool,
+  avgpool: pool,
+  relu: named,
+};
+
+function asRecord(value: unknown): Record<string, unknown> | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null;
+}
+
+const isObject: Check = (value) => asRecord(value) !== null;
+
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MoteError("FORMAT", `${where}: not JSON`, { cause });
+  }
+}
+
+/** All of `fields` and nothing else. @throws MoteError FORMAT */
+function checkFields(value: unknown, fields: Fields, where: string): Record<string, unknown> {
+  const record = asRecord(value);
+  if (record === null) throw new MoteError("FORMAT", `${where}: expected an object, got ${JSON.stringify(value)}`);
+  for (const [key, check] of Object.entries(fields)) {
+    if (check(record[key])) continue;
+    throw new MoteError("FORMAT", `${where}.${key}: ${JSON.stringify(record[key]) ?? "nothing"} is not a value for it`);
+  }
+  const unknown = Object.keys(record).find((key) => !Object.hasOwn(fields, key));
+  if (unknown !== undefined) throw new MoteError("FORMAT", `${where}: unknown key ${JSON.stringify(unknown)}`);
+  return record;
+}
+
+/**
+ * @param path of the file, for messages
+ * @throws MoteError FORMAT for what is not a graph, UNSUPPORTED for an op that this version does not have
+ */
+export function parseGraph(text: string, path: string): Graph {
+  const where = `${path}: mote.graph`;
+  const graph = checkFields(parse(text, where), { name: isName, input: isObject, layers: Array.isArray }, where);
+  const input = checkFields(graph.input, { name: isName, shape: isSizes(3) }, `${where}.input`);
+  const tensors = new Set([input.name]);
+  const names = new Set<unknown>();
+  for (const [i, layer] of (graph.layers as unknown[]).entries()) {
+    const at = `${where}.layers[${i}]`;
+    const op = asRecord(layer)?.op;
+    if (typeof op !== "string" || !Object.hasOwn(LAYERS, op)) {
+      const known = Object.keys(LAYERS).join(", ");
+      throw new MoteError("UNSUPPORTED", `${at}: op ${JSON.stringify(op)}; this version has ${known}`);
+    }
+    const { name, input: from, output } = checkFields(layer, LAYERS[op], at);
+    if (!tensors.has(from))
+      throw new MoteError("FORMAT", `${at}: its input ${JSON.stringify(from)} is made by no layer before`);
+    if (tensors.has(output) || names.has(name)) {
+      throw new MoteError("FORMAT", `${at}: the name ${JSON.stringify(name)} or its output occurs twice`);
+    }
+    tensors.add(output);
+    names.add(name);
+  }
+  return graph as unknown as Graph;
+}
+
+/** @throws MoteError FORMAT */
+export function parseCompression(text: string, path: string): Compression {
+  const where = `${path}: mote.compression`;
+  const value = parse(text, where);
+  const isOptional: Check = (record) => record === undefined || isObject(record);
+  const compression = checkFields(
+    value,
+    { nominalChannels: isObject, weightScale: isObject, activations: isObject, biasBits: isOptional },
+    where,
+  ) as unknown as Compression;
+  const each = (key: keyof Compression, check: Check): void => {
+    for (const [name, entry] of Object.entries(compression[key] ?? {})) {
+      if (check(entry)) continue;
+      throw new MoteError("FORMAT", `${where}.${key}.${name}: ${JSON.stringify(entry)} is not a value for it`);
+    }
+  };
+  each("nominalChannels", isCount);
+  each("weightScale", isScale);
+  each("biasBits", (bits) => isWhole(bits) && (bits as number) <= 32);
+  each("activations", (activation) => {
+    const record = asRecord(activation);
+    return record !== null && Object.keys(record).length === 2 && isScale(record.scale) && isInt8(record.zeroPoint);
+  });
+  return compression;
+}

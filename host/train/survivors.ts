@@ -1,0 +1,46 @@
+/** Tables of the weights that survived pruning, and when they are worth using. See assembly/train/sparse.ts. */
+import type { SharedHeap } from "./heap.js";
+import type { PlannedWeighted, Survivors } from "./plan.js";
+
+/** Share of surviving weights below which the sparse kernels are the faster ones. */
+export const SPARSE_DENSITY = 0.35;
+
+const ENTRY_WORDS = 2;
+
+/**
+ * Writes a layer's survivors, or gives null where the dense kernels are faster.
+ * @param mask 0 = pruned, one byte a weight
+ * @param old the layer's former table: its memory is used again when it is large enough
+ */
+export function planSurvivors(
+  heap: SharedHeap,
+  layer: PlannedWeighted,
+  mask: Uint8Array,
+  old: { readonly survivors: Survivors; readonly capacity: number } | null,
+): { readonly survivors: Survivors; readonly capacity: number } | null {
+  let count = 0;
+  for (const kept of mask) if (kept !== 0) count++;
+  if (count >= mask.length * SPARSE_DENSITY) return null;
+  const rows = layer.groups * layer.groupRows;
+  const capacity = old === null || old.capacity < count ? count : old.capacity;
+  const reuse = old !== null && old.capacity >= count;
+  const rowStartAt = reuse ? old.survivors.rowStart : heap.allocate((rows + 1) * 4);
+  const entriesAt = reuse ? old.survivors.entries : heap.allocate(capacity * ENTRY_WORDS * 4);
+  const rowStart = heap.u32(rowStartAt, rows + 1);
+  const entries = heap.u32(entriesAt, count * ENTRY_WORDS);
+  const offsets = heap.u32(layer.columnOffsets, layer.columns);
+  let entry = 0;
+  for (let row = 0; row < rows; row++) {
+    rowStart[row] = entry;
+    const groupOffset = Math.floor(row / layer.groupRows) * layer.groupInputs * layer.xPlane;
+    for (let column = 0; column < layer.columns; column++) {
+      const weight = row * layer.columns + column;
+      if (mask[weight] === 0) continue;
+      entries[entry * ENTRY_WORDS] = weight * 4;
+      entries[entry * ENTRY_WORDS + 1] = groupOffset + offsets[column];
+      entry++;
+    }
+  }
+  rowStart[rows] = entry;
+  return { survivors: { rowStart: rowStartAt, entries: entriesAt, count }, capacity };
+}

@@ -1,0 +1,48 @@
+/** The two jobs that threads share, as every thread runs them. */
+import type { Samples } from "../data/samples.js";
+import type { Control } from "./control.js";
+import type { Executor, StepSettings } from "./execute.js";
+import type { Plan } from "./plan.js";
+
+export interface TrainTask {
+  readonly kind: "train";
+  readonly plan: Plan;
+  readonly settings: StepSettings;
+  readonly firstStep: number;
+  /** Learning rate of each step. */
+  readonly rates: Float64Array;
+  /** Updates done before this job, since the optimizer's reset. */
+  readonly updates: number;
+}
+
+export interface LogitsTask {
+  readonly kind: "logits";
+  readonly plan: Plan;
+  readonly data: Samples;
+  /** [count, classes], shared between the threads. */
+  readonly out: Float32Array;
+}
+
+export type Task = TrainTask | LogitsTask;
+
+/** Runs this thread's part of the task; yields after each step or chunk, where the calling thread may pause. */
+export function* runTask(task: Task, executor: Executor, thread: number, threads: number, control: Control): Generator {
+  if (task.kind === "train") {
+    for (let i = 0; i < task.rates.length && !control.stopping; i++) {
+      for (const shard of executor.ownShards()) {
+        control.setLoss(shard, executor.trainShard(task.settings, task.firstStep + i, shard));
+      }
+      control.barrier();
+      if (thread === 0) control.finishStep(task.plan.batch);
+      executor.update(task.settings.optimizer, { lr: task.rates[i], count: task.updates + i + 1 });
+      control.barrier();
+      yield;
+    }
+    return;
+  }
+  const chunk = task.plan.shardSamples;
+  for (let from = thread * chunk; from < task.data.count; from += threads * chunk) {
+    executor.logits(task.data, from, Math.min(from + chunk, task.data.count), task.out);
+    yield;
+  }
+}

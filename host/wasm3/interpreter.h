@@ -1,0 +1,28 @@
+/*
+ * The seam between the addon and wasm3: everything that is not the same in every wasm3 release, in one place.
+ * 0.5.0 and 0.9.x differ in how memory is reached and in who owns a module that failed to load.
+ */
+#ifndef MOTE_INTERPRETER_H
+#define MOTE_INTERPRETER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wasm3.h"
+
+/*
+ * Caps the bytes of linear memory, below one page too: accesses beyond trap, whatever the module declares.
+ * Call after m3_NewRuntime and before m3_LoadModule. 0 means no limit.
+ */
+void interpreter_limit_memory(IM3Runtime runtime, uint32_t bytes);
+
+/*
+ * Where linear memory is now, and its size in bytes. Valid until the next call into the module, which may move it.
+ * Returns NULL, and a size of 0, for a module without memory.
+ */
+uint8_t *interpreter_memory(IM3Runtime runtime, IM3Module module, size_t *size);
+
+/* Loads the module; whatever the result, the module is no longer the caller's to free. */
+M3Result interpreter_load(IM3Runtime runtime, IM3Module module);
+
+#endif

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { packageRoot } from "../../host/paths.js";
+import { mote, run } from "./support.js";
+
+const COMMANDS = ["train", "compress", "pack", "inspect", "run", "verify", "bench", "start"];
+
+describe("mote", () => {
+  it("lists its commands", async () => {
+    const { code, stdout } = await mote(["--help"]);
+    expect(code).toBe(0);
+    for (const command of COMMANDS) expect(stdout).toContain(`  ${command} `);
+  });
+
+  it.each(COMMANDS)("%s --help explains itself with an example", async (command) => {
+    const { code, stdout, stderr } = await mote([command, "--help"]);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^Usage: mote ${command}`));
+    expect(stdout).toMatch(/Examples?:\n/);
+  });
+
+  it("answers wrong use with exit code 2 and one line", async () => {
+    const cases: [string[], RegExp][] = [
+      [["recognise"], /^mote: unknown command 'recognise'$/],
+      [["run"], /^mote: missing required argument 'model'$/],
+      [["run", "x.mote", "--speed", "9"], /^mote: unknown option '--speed'$/],
+      [
+        ["run", "x.mote", "--data", "mnist:test", "--engine", "v9"],
+        /^mote: option '--engine <name>' argument 'v9' is invalid/,
+      ],
+      [
+        ["run", "x.mote", "--data", "mnist:test", "--limit", "8K"],
+        /^mote: option '--limit <bytes>' argument '8K' is invalid/,
+      ],
+      [["run", "x.mote"], /^mote: expected input files or --data, one of the two$/],
+      [["start", "--count", "0"], /^mote: option '--count <n>' argument '0' is invalid/],
+      [["bench", "--only", "nothing"], /^mote: --only: no group nothing; there are sizes, /],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stderr, stdout } = await mote(args);
+      expect(stderr.trimEnd()).toMatch(message);
+      expect([code, stdout]).toEqual([2, ""]);
+    }
+  });
+
+  it("shows its usage, as an error, when called without a command", async () => {
+    const { code, stderr } = await mote([]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^Usage: mote <command>/);
+  });
+
+  it("tools/pack is mote pack", async () => {
+    const { code, stdout } = await run(join(packageRoot, "tools/pack"), ["--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Usage: mote pack/);
+  });
+
+  it("ends quietly when nobody reads its output", async () => {
+    const { stderr } = await run("bash", ["-c", `node ${join(packageRoot, "tools/mote.mjs")} --help | head -0`]);
+    expect(stderr).toBe("");
+  });
+});

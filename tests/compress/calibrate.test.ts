@@ -1,0 +1,102 @@
+import { describe, expect, test } from "vitest";
+import {
+  bestScale,
+  calibrate,
+  Histogram,
+  INPUT_SCALE,
+  logitRange,
+  scaleForRange,
+  scaleGroups,
+  squaredError,
+} from "../../host/compress/calibrate.js";
+import { lenet5 } from "../../host/train/nets.js";
+
+function histogramOf(values: Float32Array): Histogram {
+  const histogram = new Histogram();
+  histogram.bound(values);
+  histogram.count(values);
+  return histogram;
+}
+
+describe("scales", () => {
+  test.each([
+    [0, 25.5, 0.1, -128],
+    [-12.8, 12.7, 0.1, 0],
+    [-25.5, 0, 0.1, 127],
+    [3, 25.5, 0.1, -128],
+  ])("range %f .. %f", (low, high, scale, zeroPoint) => {
+    const found = scaleForRange(low, high);
+    expect(found.scale).toBeCloseTo(scale, 6);
+    expect(found.zeroPoint).toBe(zeroPoint);
+  });
+
+  test("0 is exact in every range, and a range of nothing still has a scale", () => {
+    for (const [low, high] of [
+      [-1, 2.7],
+      [-0.3, 0.001],
+      [0, 0],
+    ]) {
+      const { scale, zeroPoint } = scaleForRange(low, high);
+      expect(scale).toBeGreaterThan(0);
+      expect(Number.isInteger(zeroPoint) && zeroPoint >= -128 && zeroPoint <= 127).toBe(true);
+    }
+  });
+
+  test("the best range clips a lone outlier, and only then", () => {
+    const even = Float32Array.from({ length: 10_000 }, (_, i) => i / 10_000);
+    expect(bestScale(histogramOf(even), true).scale).toBeCloseTo(1 / 255, 3);
+    const outlier = Float32Array.from({ length: 1_000_000 }, (_, i) => (i === 0 ? 1.3 : i / 1_000_000));
+    const histogram = histogramOf(outlier);
+    const best = bestScale(histogram, true);
+    expect(best.scale).toBeLessThan(1.2 / 255);
+    expect(squaredError(histogram, best)).toBeLessThan(squaredError(histogram, scaleForRange(0, 1.3)));
+  });
+});
+
+test("logits: up to a tenth above the highest, down to the lowest percent of runners-up", () => {
+  const n = 200;
+  const logits = new Float32Array(3 * n);
+  for (let i = 0; i < n; i++) {
+    logits[i] = 20;
+    logits[n + i] = -10 + i / 100;
+    logits[2 * n + i] = -500;
+  }
+  const { low, high } = logitRange([logits.subarray(0)], 3);
+  expect(high).toBeCloseTo(22);
+  expect(low).toBeCloseTo(-9.98);
+});
+
+test("LeNet-5: pools and relu share the scale of what feeds them", () => {
+  expect(scaleGroups(lenet5)).toEqual([
+    { tensors: ["image"], decider: "image", nonNegative: false, role: "input" },
+    { tensors: ["conv1", "pool1"], decider: "pool1", nonNegative: false, role: "hidden" },
+    { tensors: ["conv2", "pool2"], decider: "pool2", nonNegative: false, role: "hidden" },
+    { tensors: ["fc1", "relu1"], decider: "relu1", nonNegative: true, role: "hidden" },
+    { tensors: ["logits"], decider: "logits", nonNegative: false, role: "result" },
+  ]);
+});
+
+test("calibrate gives every tensor a scale; the input's is fixed, relu's zero point is -128", async () => {
+  const values: Record<string, Float32Array> = {
+    image: Float32Array.of(0, 1),
+    conv1: Float32Array.of(-90, 90),
+    pool1: Float32Array.of(-1, 2),
+    pool2: Float32Array.of(-3, 1),
+    relu1: Float32Array.of(0, 4),
+    logits: Float32Array.from({ length: 20 }, (_, i) => (i % 10) - 5),
+  };
+  const scales = await calibrate(
+    lenet5,
+    10,
+    async (visit) => {
+      for (const [tensor, data] of Object.entries(values)) visit(tensor, data, 2);
+    },
+    "full",
+  );
+  expect(Object.keys(scales).sort()).toEqual(["conv1", "conv2", "fc1", "image", "logits", "pool1", "pool2", "relu1"]);
+  expect(scales.image).toBe(INPUT_SCALE);
+  expect(scales.pool1.scale).toBeCloseTo(3 / 255);
+  expect(scales.conv1).toEqual(scales.pool1);
+  expect(scales.relu1.zeroPoint).toBe(-128);
+  expect(scales.fc1).toEqual(scales.relu1);
+});

@@ -1,0 +1,111 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseRecipe } from "../../host/compress/recipe.js";
+import { MoteError } from "../../host/errors.js";
+import { packageRoot } from "../../host/paths.js";
+
+const minimal = {
+  net: "lenet5",
+  stages: [{ kind: "grid", epochs: 1, lr: 0.001, step: { fc1: 0.5 } }, { kind: "calibrate" }],
+};
+const parse = (value: unknown) => parseRecipe(JSON.stringify(value), "r.json");
+
+describe("recipes", () => {
+  test("defaults are filled in", () => {
+    expect(parse(minimal)).toEqual({
+      net: "lenet5",
+      seed: 1,
+      batch: 128,
+      stages: [
+        { kind: "grid", epochs: 1, lr: 0.001, lrEnd: 0, step: { fc1: 0.5 }, parts: 40, limit: 127 },
+        { kind: "calibrate", samples: 2000, range: "error" },
+      ],
+      pack: { biasBits: {} },
+    });
+  });
+
+  test("the shipped ones fit the schema", () => {
+    const folder = join(packageRoot, "models");
+    const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
+    expect(files.length).toBeGreaterThanOrEqual(4);
+    for (const file of files) parseRecipe(readFileSync(join(folder, file), "utf8"), file);
+  });
+
+  const train = { kind: "train", epochs: 1, lr: 0.1 };
+  test.each<[string, unknown, string]>([
+    ["no JSON", undefined, "r.json: not JSON"],
+    ["a list", [], "r.json: recipe: expected an object, got []"],
+    ["an unknown key", { ...minimal, sedd: 1 }, "r.json: sedd: unknown key; known are net, seed, batch,"],
+    [
+      "an unknown key deep down",
+      { ...minimal, stages: [{ kind: "train", epoch: 1 }] },
+      "r.json: stages[0].epoch: unknown key; known are kind, epochs, lr, lrEnd",
+    ],
+    [
+      "a missing key",
+      { ...minimal, stages: [{ kind: "train", lr: 0.1 }] },
+      "r.json: stages[0].epochs: expected a number, 0 .. 1000, got nothing",
+    ],
+    ["a number out of range", { ...minimal, batch: 7 }, "r.json: batch: expected a whole number, 32 .. 1024, got 7"],
+    [
+      "a batch that threads cannot share",
+      { ...minimal, batch: 40 },
+      "r.json: batch: expected a multiple of 32, got 40",
+    ],
+    [
+      "a word for a number",
+      { ...minimal, seed: "1" },
+      'r.json: seed: expected a whole number, 0 .. 2147483647, got "1"',
+    ],
+    [
+      "an unknown kind",
+      { ...minimal, stages: [{ kind: "prun" }] },
+      'r.json: stages[0].kind: expected one of narrow, train, prune, share, grid, dead-units, calibrate, got "prun"',
+    ],
+    [
+      "a layer's bits",
+      { ...minimal, stages: [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 9 } }] },
+      "r.json: stages[0].bits.fc1: expected a whole number, 1 .. 8, got 9",
+    ],
+    ["an unknown net", { ...minimal, net: "lenet6" }, "r.json: net: expected one of lenet5, lenet300"],
+    ["no stages", { ...minimal, stages: [] }, "r.json: stages: expected a list of stages, got []"],
+    [
+      "nothing that makes integers",
+      { ...minimal, stages: [train, { kind: "calibrate" }] },
+      "r.json: stages: one share or grid stage",
+    ],
+    ["no calibration", { ...minimal, stages: [minimal.stages[0]] }, "r.json: stages: a calibrate stage must end"],
+    [
+      "training after the grid",
+      { ...minimal, stages: [minimal.stages[0], train, minimal.stages[1]] },
+      "r.json: stages[1]: train cannot follow grid",
+    ],
+    [
+      "narrow in the middle",
+      { ...minimal, stages: [train, { kind: "narrow", units: {} }, ...minimal.stages] },
+      "r.json: stages[1]: narrow must come first",
+    ],
+    [
+      "distillation without a bank",
+      { ...minimal, distill: { alpha: 0.5, temperature: 2 } },
+      "r.json: distill: needs a bank",
+    ],
+    [
+      "rate without gradients",
+      { ...minimal, stages: [{ ...train, kind: "prune", keep: 0.1, score: "rate" }, ...minimal.stages] },
+      "r.json: stages[0].score: rate needs",
+    ],
+  ])("%s", (_, value, message) => {
+    let error: unknown;
+    try {
+      if (value === undefined) parseRecipe("{", "r.json");
+      else parse(value);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(MoteError);
+    expect((error as MoteError).code).toBe("RECIPE");
+    expect((error as MoteError).message).toContain(message);
+  });
+});

@@ -1,0 +1,164 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { compareInitialisations } from "../../host/compress/compare-init.js";
+import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
+import { runRecipe, type RunOptions } from "../../host/compress/run-recipe.js";
+import { survivors } from "../../host/compress/prune.js";
+import { sharedBytes, type Samples } from "../../host/data/samples.js";
+import type { Net } from "../../host/model.js";
+import { quantize } from "../../host/quantize.js";
+import { Random } from "../../host/rng.js";
+
+/** Ten easy classes: a bright 6 × 6 square at one of ten places, on noise. */
+function squares(count: number, seed: number): Samples {
+  const random = new Random(seed);
+  const images = sharedBytes(count * 784);
+  const labels = sharedBytes(count);
+  for (let i = 0; i < count; i++) {
+    const label = random.integer(10);
+    labels[i] = label;
+    for (let p = 0; p < 784; p++) images[i * 784 + p] = random.integer(60);
+    const top = label < 5 ? 4 : 18;
+    const left = 1 + (label % 5) * 5;
+    for (let y = 0; y < 6; y++)
+      for (let x = 0; x < 5; x++) images[i * 784 + (top + y) * 28 + left + x] = 180 + random.integer(70);
+  }
+  return { count, images, labels };
+}
+
+const data = { train: squares(512, 1), validation: squares(128, 2) };
+const rest = { net: "lenet300", batch: 32, teacher: { epochs: 2, lr: 0.002, augment: 0.1, weightDecay: 0.01 } };
+const small = {
+  ...rest,
+  bank: { copies: 2, augment: 0.1 },
+  distill: { alpha: 0.5, temperature: 2 },
+  stages: [
+    { kind: "narrow", units: { fc1: 12, fc2: 8 } },
+    { kind: "train", epochs: 12, lr: 0.003 },
+    { kind: "prune", score: "rate", schedule: "gradual", keep: 400, epochs: 6, lr: 0.002, lrEnd: 0.002 },
+    { kind: "grid", epochs: 8, lr: 0.002, step: { fc1: 0.5, fc2: 0.5, fc3: 0.5 }, parts: 5, limit: 8 },
+    { kind: "dead-units" },
+    { kind: "calibrate", samples: 64 },
+  ],
+  pack: { biasBits: { fc1: 8, fc2: 8, fc3: 8 } },
+};
+const paper = {
+  ...rest,
+  stages: [
+    { kind: "prune", keep: { fc1: 0.08, fc2: 0.09, fc3: 0.26 }, epochs: 1, lr: 0.001 },
+    { kind: "share", bits: { fc1: 3, fc2: 3, fc3: 3 }, epochs: 1, lr: 0.0005 },
+    { kind: "calibrate", samples: 64 },
+  ],
+};
+const recipeOf = (value: unknown): Recipe => parseRecipe(JSON.stringify(value), "test.json");
+
+let work: string;
+beforeEach(() => (work = mkdtempSync(join(tmpdir(), "mote-compress-"))));
+afterEach(() => rmSync(work, { recursive: true, force: true }));
+
+const run = (value: unknown, options: Partial<RunOptions> = {}) =>
+  runRecipe({ recipe: recipeOf(value), data, work, threads: 1, ...options });
+const bytesOf = (net: Net) =>
+  [...net.tensors].map(([name, { data: d }]) => [
+    name,
+    Buffer.from(d.buffer, d.byteOffset, d.byteLength).toString("hex"),
+  ]);
+
+describe("recipes from digits to integers", () => {
+  test("narrow, prune, grid: few small integers that still tell the classes apart", async () => {
+    const { net, reports } = await run(small);
+    expect(reports.map((r) => r.stage)).toEqual([
+      "teacher",
+      "1 narrow",
+      "2 train",
+      "3 prune",
+      "4 grid",
+      "5 dead-units",
+      "6 calibrate",
+    ]);
+    expect(reports[3].nonZeros).toBe(400);
+    expect(reports.at(-1)!.validationErrorPercent).toBeLessThan(5);
+    expect(reports.at(-1)!.estimatedBytes).toBeLessThan(1200);
+    const { compression } = net;
+    expect(compression!.nominalChannels).toMatchObject({ fc1: 300, fc2: 100, logits: 10 });
+    for (const name of ["fc1", "fc2", "fc3"]) {
+      const scale = compression!.weightScale[name];
+      for (const w of net.tensors.get(`${name}.weight`)!.data) {
+        expect(Math.abs(w / scale - Math.round(w / scale))).toBeLessThan(1e-5);
+        expect(Math.abs(w / scale)).toBeLessThan(8.001);
+      }
+    }
+    expect(quantize(net).layers.length).toBe(3);
+  });
+
+  test("stopped in the middle and run again: the same bytes as in one go, and nothing half-written", async () => {
+    const whole = await run(small);
+    const other = mkdtempSync(join(tmpdir(), "mote-compress-"));
+    try {
+      for (const stopAt of ["teacher", "3 prune", "4 grid"]) {
+        const abort = new AbortController();
+        const stopped = run(small, {
+          work: other,
+          signal: abort.signal,
+          onProgress: (label) => {
+            if (label === stopAt) abort.abort();
+          },
+        });
+        await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
+        expect(readdirSync(other).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+      }
+      const resumed = await run(small, { work: other });
+      expect(bytesOf(resumed.net)).toEqual(bytesOf(whole.net));
+      expect(resumed.net.compression).toEqual(whole.net.compression);
+      expect(resumed.reports[2].seconds).toBe(0);
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
+  });
+
+  test("Deep Compression's stages: 8 % left, at most 2^bits values a layer, from a net that is given", async () => {
+    const given = await run({
+      ...paper,
+      stages: [paper.stages[0], { ...paper.stages[1], epochs: 0 }, paper.stages[2]],
+    });
+    const { stages, net, batch } = paper;
+    const { net: shared, reports } = await run({ net, batch, stages }, { from: given.net });
+    expect(reports[0].stage).toBe("given net");
+    for (const [name, fraction] of Object.entries({ fc1: 0.08, fc2: 0.09, fc3: 0.26 })) {
+      const { data: weights } = shared.tensors.get(`${name}.weight`)!;
+      expect(survivors(weights)).toBeLessThanOrEqual(Math.ceil(fraction * weights.length));
+      expect(new Set(weights).size).toBeLessThanOrEqual(9);
+    }
+    expect(reports.at(-1)!.validationErrorPercent).toBeLessThan(5);
+    const compared = await compareInitialisations(given.net, 2, 1, data.validation);
+    expect(compared.map((c) => c.init)).toEqual(["forgy", "density", "linear"]);
+    expect(compared.every((c) => c.layers.every((layer) => layer.centroids <= 8 && layer.meanSquaredError >= 0))).toBe(
+      true,
+    );
+  });
+
+  test("a recipe for another net, or without a net to start from", async () => {
+    const { stages } = paper;
+    await expect(run({ net: "lenet300", stages })).rejects.toMatchObject({
+      code: "RECIPE",
+      message: expect.stringContaining("teacher: missing"),
+    });
+    const given: Net = {
+      graph: { name: "other", input: { name: "x", shape: [1, 1, 1] }, layers: [] },
+      tensors: new Map(),
+    };
+    await expect(run(paper, { from: given })).rejects.toMatchObject({ code: "MISMATCH" });
+  });
+
+  test("step or bits for a layer that is not there", async () => {
+    const wrong = { ...paper, stages: [{ ...paper.stages[1], bits: { fc1: 3, fc2: 3 } }, paper.stages[2]] };
+    await expect(run(wrong)).rejects.toThrow("bits.fc3: missing");
+    const unknown = {
+      ...paper,
+      stages: [{ ...paper.stages[1], bits: { fc1: 3, fc2: 3, fc3: 3, conv1: 3 } }, paper.stages[2]],
+    };
+    await expect(run(unknown)).rejects.toThrow("bits.conv1: no such layer; there are fc1, fc2, fc3");
+  });
+});

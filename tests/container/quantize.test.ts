@@ -1,0 +1,186 @@
+import { describe, expect, test } from "vitest";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { Compression, Graph, Layer, Net } from "../../host/model.js";
+import { quantize } from "../../host/quantize.js";
+import { runNet } from "../../host/reference/ops-f32.js";
+import { runModel } from "../../host/reference/ops-i8.js";
+import { lenet300, lenet5 } from "../../host/train/nets.js";
+import { compressedNet, randomPixels } from "../support/nets.js";
+
+const conv = { op: "conv2d", kernel: [3, 3], stride: 1, pad: 0, groups: 1, outChannels: 4 } as const;
+
+function graph(name: string, shape: readonly [number, number, number], ...layers: Layer[]): Graph {
+  return { name, input: { name: "in", shape }, layers };
+}
+
+const padded = graph(
+  "padded",
+  [2, 9, 9],
+  { ...conv, name: "a", input: "in", output: "a", pad: 1, stride: 2 },
+  { op: "relu", name: "ra", input: "a", output: "ra" },
+  { ...conv, name: "b", input: "ra", output: "b", pad: 2, groups: 2, outChannels: 6 },
+  { op: "maxpool", name: "pb", input: "b", output: "pb", kernel: 3, stride: 2 },
+  { op: "relu", name: "rb", input: "pb", output: "rb" },
+  { op: "dense", name: "c", input: "rb", output: "c", outFeatures: 7 },
+);
+
+const averaged = graph(
+  "averaged",
+  [3, 8, 8],
+  { ...conv, name: "a", input: "in", output: "a" },
+  { op: "avgpool", name: "p", input: "a", output: "p", kernel: 2, stride: 2 },
+  { op: "relu", name: "r", input: "p", output: "r" },
+  { op: "maxpool", name: "m", input: "r", output: "m", kernel: 2, stride: 1 },
+  { op: "dense", name: "c", input: "m", output: "c", outFeatures: 5 },
+);
+
+const branched = graph(
+  "branched",
+  [1, 8, 8],
+  { ...conv, name: "a", input: "in", output: "a" },
+  { op: "relu", name: "r", input: "a", output: "r" },
+  { op: "dense", name: "side", input: "a", output: "side", outFeatures: 3 },
+  { op: "dense", name: "c", input: "r", output: "c", outFeatures: 5 },
+);
+
+describe.each([lenet5, lenet300, padded, averaged, branched])("$name", (net) => {
+  const compressed = compressedNet(net, 3);
+  const model = quantize(compressed);
+
+  test("gives what the float net gives, to the rounding of int8", () => {
+    const output = model.layers[model.layers.length - 1].output;
+    const { scale, zeroPoint } = model.tensors[output];
+    let worst = 0;
+    for (let seed = 0; seed < 5; seed++) {
+      const pixels = randomPixels(net.input.shape, seed);
+      const float = runNet(compressed, pixels).get(net.layers[net.layers.length - 1].output)!;
+      const quantized = runModel(
+        model,
+        Int8Array.from(pixels, (x) => Math.round(x * 255) - 128),
+      ).at(-1)!;
+      float.forEach((value, i) => (worst = Math.max(worst, Math.abs(scale * (quantized[i] - zeroPoint) - value))));
+    }
+    // Half a step here and the errors of up to four tensors before it, each at most half a step and mostly cancelling.
+    expect(worst / scale).toBeLessThan(4);
+  });
+
+  test("survives the container", () => {
+    expect(readContainer(writeContainer(model)).model).toEqual(model);
+  });
+});
+
+test("LeNet-5 becomes four layers, its pools and relu inside them", () => {
+  const { layers, tensors } = quantize(compressedNet(lenet5, 1));
+  expect(layers.map(({ op }) => op)).toEqual(["conv2d", "conv2d", "dense", "dense"]);
+  expect(tensors.map(({ shape }) => shape)).toEqual([
+    [1, 28, 28],
+    [20, 12, 12],
+    [50, 4, 4],
+    [500, 1, 1],
+    [10, 1, 1],
+  ]);
+  expect(layers[0]).toMatchObject({ pool: { size: 2, stride: 2 }, clamp: [-128, 127] });
+  expect(layers[2].clamp[0]).toBe(tensors[3].zeroPoint);
+});
+
+test("padding becomes the border of the tensor that is read", () => {
+  expect(quantize(compressedNet(padded, 1)).tensors.map(({ border }) => border)).toEqual([1, 2, 0, 0]);
+});
+
+test("a relu that shares its input with another layer stays apart", () => {
+  const { layers } = quantize(compressedNet(branched, 1));
+  expect(layers.map(({ op }) => op)).toEqual(["conv2d", "maxpool", "dense", "dense"]);
+  expect(layers[1]).toMatchObject({ kernel: 1, stride: 1 });
+});
+
+test("biases share the power of two with which they fit their bits", () => {
+  const net = compressedNet(lenet300, 1);
+  const narrow = quantize(withCompression(net, { biasBits: { fc1: 6 } }));
+  const exact = quantize(net);
+  const [layer, before] = [narrow.layers[0], exact.layers[0]];
+  if (layer.op !== "dense" || before.op !== "dense") throw new Error("expected dense layers");
+  const most = Math.max(...before.bias.map(Math.abs));
+  const step = 2 ** Math.ceil(Math.log2(most / 31.5));
+  expect(layer.bias.map((b) => b % step)).toEqual(new Int32Array(300));
+  layer.bias.forEach((b, i) => expect(Math.abs(b - before.bias[i])).toBeLessThanOrEqual(step / 2 + 1));
+  expect(readContainer(writeContainer(narrow)).layers[0].section!.biasBits).toBeLessThanOrEqual(6);
+});
+
+function withCompression(net: Net & { compression: Compression }, change: Partial<Compression>): Net {
+  return { ...net, compression: { ...net.compression, ...change } };
+}
+
+describe("refuses", () => {
+  const net = compressedNet(padded, 1);
+  const changed = (name: string, index: number, value: number): Net => {
+    const tensor = net.tensors.get(name)!;
+    const data = tensor.data.slice();
+    data[index] = value;
+    return { ...net, tensors: new Map(net.tensors).set(name, { ...tensor, data }) };
+  };
+  const { a: _, ...withoutA } = net.compression.activations;
+  const { rb: __, ...withoutRb } = net.compression.activations;
+  test.each<[string, Net, RegExp]>([
+    [
+      "a net that is not compressed",
+      { graph: net.graph, tensors: net.tensors },
+      /padded: the net is not compressed, expected .*mote compress/,
+    ],
+    [
+      "a weight between two integers",
+      changed("b.weight", 5, 0.4 * net.compression.weightScale.b),
+      /b\.weight\[5\]: .* expected an integer/,
+    ],
+    [
+      "a weight beyond int8",
+      changed("b.weight", 7, 128 * net.compression.weightScale.b),
+      /b\.weight\[7\]: .* expected an integer in -127/,
+    ],
+    ["a weight that is not a number", changed("a.weight", 0, NaN), /a\.weight\[0\]: NaN/],
+    ["a bias beyond int32", changed("c.bias", 2, 1e9), /c\.bias: 1000000000 is .* do not fit 32 bits/],
+    ["a bias that is left no bits", withCompression(net, { biasBits: { c: 0 } }), /c\.bias: .* do not fit 0 bits/],
+    ["a missing activation", withCompression(net, { activations: withoutRb }), /tensor rb: has no activation scale/],
+    ["a missing weight scale", withCompression(net, { weightScale: {} }), /a: weight scale is undefined/],
+    [
+      "weights of another shape",
+      { ...net, tensors: new Map(net.tensors).set("c.weight", net.tensors.get("b.weight")!) },
+      /c\.weight: has \d+ elements/,
+    ],
+    [
+      "a scale of zero",
+      withCompression(net, { activations: { ...net.compression.activations, rb: { scale: 0, zeroPoint: 0 } } }),
+      /tensor rb: scale is 0/,
+    ],
+    [
+      "scales that no multiplier joins",
+      withCompression(net, { activations: { ...net.compression.activations, c: { scale: 1e-30, zeroPoint: 0 } } }),
+      /c: requantization factor/,
+    ],
+  ])("%s", (_name, bad, message) => {
+    expect(() => quantize(bad)).toThrow(message);
+  });
+
+  test("but needs no scale of a tensor that is fused away", () => {
+    expect(quantize(withCompression(net, { activations: withoutA }))).toEqual(quantize(net));
+  });
+
+  test("accumulators that could overflow", () => {
+    const wide = graph("wide", [65535, 1, 1], { op: "dense", name: "d", input: "in", output: "d", outFeatures: 2 });
+    const data = new Float32Array(131070).fill(127);
+    const tensors = new Map([
+      ["d.weight", { shape: [2, 65535], data }],
+      ["d.bias", { shape: [2], data: new Float32Array(2) }],
+    ]);
+    const activations = { in: { scale: 1, zeroPoint: -128 }, d: { scale: 1e6, zeroPoint: 0 } };
+    const overflowing = {
+      graph: wide,
+      tensors,
+      compression: { nominalChannels: {}, weightScale: { d: 1 }, activations },
+    };
+    expect(quantize(overflowing).layers.length).toBe(1);
+    data[0] = 0;
+    tensors.get("d.bias")!.data[1] = 2 ** 31 - 128 * 200000;
+    expect(() => quantize(overflowing)).toThrow(/d: the accumulator of row 1 may reach/);
+  });
+});

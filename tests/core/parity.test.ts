@@ -1,0 +1,41 @@
+/** The built core in V8 against the reference, on every synthetic model, however its memory is laid out and its work is sliced. */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import { builtFile } from "../../host/paths.js";
+import type { EngineOptions } from "../../host/runtime/engine.js";
+import { openReference } from "../../host/runtime/reference.js";
+import { instantiateV8 } from "../../host/runtime/v8.js";
+import { openCore } from "../../host/runtime/wasm.js";
+import { randomInput, syntheticModels } from "../support/models.js";
+
+const wasm = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+
+function openV8(container: Uint8Array, options: EngineOptions) {
+  return openCore("v8", instantiateV8, { wasm, container, packed: false, ...readContainer(container) }, options);
+}
+
+describe.each(syntheticModels())("$name", ({ model }) => {
+  const container = writeContainer(model);
+  const input = randomInput(model, 1);
+  const expected: Int8Array[] = [];
+  const reference = openReference(container, {});
+  reference.run(input, (_, output) => expected.push(output));
+
+  test.each([
+    { resident: false, budget: 65536 },
+    { resident: true, budget: 65536 },
+    { resident: false, budget: 1 },
+    { resident: true, budget: 100 },
+    { resident: false, budget: 2 ** 31 - 1 },
+  ])("resident $resident, budget $budget", (options) => {
+    const engine = openV8(container, options);
+    for (let run = 0; run < 2; run++) {
+      const layers: Int8Array[] = [];
+      const output = engine.run(input, (_, values) => layers.push(values));
+      expect(layers).toEqual(expected);
+      expect(output).toEqual(expected[expected.length - 1]);
+    }
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { formatDuration, Progress } from "../host/progress.js";
+
+function recorder(isTTY: boolean): { text: string; isTTY: boolean; columns: number; write: (text: string) => void } {
+  return {
+    text: "",
+    isTTY,
+    columns: 80,
+    write(text) {
+      this.text += text;
+    },
+  };
+}
+
+describe("Progress", () => {
+  it("writes whole lines at intervals into a log", () => {
+    const stream = recorder(false);
+    let clock = 0;
+    const progress = new Progress("train", 100, stream, () => clock);
+    for (let done = 1; done <= 100; done++) {
+      clock += 500;
+      progress.update(done, `loss ${done}`);
+    }
+    progress.finish();
+    expect(stream.text.split("\n")).toEqual([
+      "train: 20%  20/100  40s left  loss 20",
+      "train: 40%  40/100  30s left  loss 40",
+      "train: 60%  60/100  20s left  loss 60",
+      "train: 80%  80/100  10s left  loss 80",
+      "train: 100%  100/100  50s  loss 100",
+      "",
+    ]);
+  });
+
+  it("redraws one line on a terminal, cut to its width, and ends it once", () => {
+    const stream = recorder(true);
+    let clock = 0;
+    const progress = new Progress("run", 10, stream, () => clock);
+    progress.update(5, "x".repeat(200));
+    clock += 50;
+    progress.update(6);
+    clock += 50;
+    progress.update(10, "");
+    progress.finish();
+    progress.finish();
+    progress.update(3);
+    const lines = stream.text.split("\r");
+    expect(lines).toHaveLength(3); // before the first, two shown
+    expect(lines[1]).toHaveLength(79);
+    expect(lines[1]).toMatch(/^run ████████████░░░░░░░░░░░░  50%/);
+    expect(stream.text.endsWith("\n")).toBe(true);
+    expect(stream.text.match(/\n/g)).toHaveLength(1);
+  });
+
+  it("says nothing of work that never began", () => {
+    const stream = recorder(true);
+    new Progress("run", 10, stream).finish();
+    expect(stream.text).toBe("");
+  });
+});
+
+describe("formatDuration", () => {
+  it.each([
+    [0, "0s"],
+    [59.4, "59s"],
+    [60, "1m00s"],
+    [3599, "59m59s"],
+    [3600, "1h00m"],
+    [36_061, "10h01m"],
+  ])("%f seconds are %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
+});

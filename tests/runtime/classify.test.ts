@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { argmax, classifyAll, pixelTable, probability } from "../../host/runtime/classify.js";
+import type { Engine } from "../../host/runtime/engine.js";
+
+/** Answers with the input's first three elements, and reads 7 bytes a run. */
+function echo(): Engine {
+  return {
+    name: "reference",
+    input: { shape: [1, 1, 4], scale: 1 / 255, zeroPoint: -128 },
+    output: { shape: [3, 1, 1], scale: 0.5, zeroPoint: 0 },
+    linearMemoryBytes: 0,
+    bytesRead: 100,
+    run(input) {
+      (this as { bytesRead: number }).bytesRead += 7;
+      return input.slice(0, 3);
+    },
+    close() {},
+  };
+}
+
+describe("classify", () => {
+  it("maps pixels to int8 by scale and zero point, and saturates", () => {
+    const identity = pixelTable({ shape: [1, 1, 1], scale: 1 / 255, zeroPoint: -128 });
+    expect([...identity]).toEqual(Array.from({ length: 256 }, (_, pixel) => pixel - 128));
+    const coarse = pixelTable({ shape: [1, 1, 1], scale: 1 / 510, zeroPoint: 0 });
+    expect([coarse[0], coarse[10], coarse[63], coarse[64], coarse[255]]).toEqual([0, 20, 126, 127, 127]);
+  });
+
+  it("takes the first of equal logits", () => {
+    expect(argmax(Int8Array.of(-3, 5, 5, 1))).toBe(1);
+    expect(argmax(Int8Array.of(-128))).toBe(0);
+  });
+
+  it("gives the softmax of the real logits", () => {
+    const output = { shape: [3, 1, 1], scale: Math.LN2, zeroPoint: 9 } as const;
+    expect(probability(Int8Array.of(2, 1, 0), 0, output)).toBeCloseTo(4 / 7, 12);
+    expect(probability(Int8Array.of(2, 1, 0), 2, output)).toBeCloseTo(1 / 7, 12);
+    expect(probability(Int8Array.of(127, -128), 0, output)).toBeCloseTo(1, 12);
+  });
+
+  it("counts errors and bytes a run, loading left out", async () => {
+    const images = Uint8Array.of(9, 0, 0, 0, /**/ 0, 9, 0, 0, /**/ 0, 0, 9, 0);
+    const seen: number[] = [];
+    const set = { count: 3, shape: [1, 1, 4] as const, images, labels: Uint8Array.of(0, 1, 1) };
+    const tally = await classifyAll(echo(), set, (index, result) => seen.push(10 * index + result.class));
+    expect(seen).toEqual([0, 11, 22]);
+    expect(tally).toMatchObject({ samples: 3, errors: 1, bytesRead: 7 });
+  });
+
+  it("refuses images of another shape", async () => {
+    const set = { count: 1, shape: [1, 2, 2] as const, images: new Uint8Array(4) };
+    await expect(classifyAll(echo(), set)).rejects.toThrow("the model takes images of [1, 1, 4], got [1, 2, 2]");
+  });
+});

@@ -1,0 +1,329 @@
+/** Integer models made from a seed, one for each corner of the format. They recognise nothing; their outputs are spread over int8. */
+import type { QLayer, QModel, QTensor, Shape } from "../../host/model.js";
+import { requantizeFactor } from "../../host/reference/requantize.js";
+import { Random } from "../../host/rng.js";
+
+export type WeightKind =
+  /** Small integers around 0, the small ones frequent: a grid alphabet. */
+  | "grid"
+  /** At most 30 scattered values: a codebook. */
+  | "codebook"
+  /** Any int8: too many symbols for codes to pay where the layer is full. */
+  | "any"
+  /** One value. */
+  | "single";
+
+interface WeightSpec {
+  readonly density: number;
+  readonly weights: WeightKind;
+  readonly perChannel?: boolean;
+  readonly relu?: boolean;
+  /** Share of columns with no weight at all. */
+  readonly deadColumns?: number;
+}
+
+interface PoolSpec {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly relu?: boolean;
+}
+
+export type LayerSpec = { readonly from?: number } & (
+  | (WeightSpec & {
+      readonly op: "conv2d";
+      readonly out: number;
+      readonly kernel: readonly [number, number];
+      readonly stride?: number;
+      readonly pad?: number;
+      readonly groups?: number;
+      readonly pool?: { readonly size: number; readonly stride: number };
+    })
+  | (WeightSpec & { readonly op: "dense"; readonly out: number })
+  | ({ readonly op: "maxpool" } & PoolSpec)
+  | ({ readonly op: "avgpool" } & PoolSpec)
+);
+
+/** @param specs one a layer; layer i writes tensor i + 1 and reads the tensor before it, or `from` */
+export function buildModel(seed: number, inputShape: Shape, specs: readonly LayerSpec[]): QModel {
+  const random = new Random(seed);
+  const shapes: Shape[] = [inputShape];
+  const borders = [0];
+  specs.forEach((spec, index) => {
+    const input = spec.from ?? index;
+    shapes.push(outputShape(shapes[input], spec));
+    borders.push(0);
+    if (spec.op === "conv2d") borders[input] = Math.max(borders[input], spec.pad ?? 0);
+  });
+  const tensors: QTensor[] = shapes.map((shape, index) => ({
+    shape,
+    nominalChannels: shape[0] + (index > 0 && random.integer(2) === 0 ? random.integer(40) : 0),
+    border: borders[index],
+    scale: index === 0 ? Math.fround(1 / 255) : Math.fround(0.01 + random.uniform()),
+    zeroPoint: index === 0 ? -128 : random.integer(64) - 32,
+  }));
+  const layers = specs.map((spec, index) => {
+    const input = spec.from ?? index;
+    // A max-pool does not requantize, so its output has its input's scale.
+    if (spec.op === "maxpool")
+      tensors[index + 1] = { ...tensors[index + 1], scale: tensors[input].scale, zeroPoint: tensors[input].zeroPoint };
+    return buildLayer(random, tensors, input, index + 1, spec);
+  });
+  return { tensors, layers };
+}
+
+function outputShape([channels, height, width]: Shape, spec: LayerSpec): Shape {
+  if (spec.op === "dense") return [spec.out, 1, 1];
+  const steps = (size: number, kernel: number, stride: number): number => Math.floor((size - kernel) / stride) + 1;
+  if (spec.op !== "conv2d")
+    return [channels, steps(height, spec.kernel, spec.stride), steps(width, spec.kernel, spec.stride)];
+  const { pad = 0, stride = 1, pool = { size: 1, stride: 1 } } = spec;
+  const convHeight = steps(height + 2 * pad, spec.kernel[0], stride);
+  const convWidth = steps(width + 2 * pad, spec.kernel[1], stride);
+  return [spec.out, steps(convHeight, pool.size, pool.stride), steps(convWidth, pool.size, pool.stride)];
+}
+
+function buildLayer(
+  random: Random,
+  tensors: readonly QTensor[],
+  input: number,
+  output: number,
+  spec: LayerSpec,
+): QLayer {
+  const [channels, height, width] = tensors[input].shape;
+  const clamp = [spec.relu ? tensors[output].zeroPoint : -128, 127] as const;
+  if (spec.op === "maxpool") return { op: "maxpool", input, output, kernel: spec.kernel, stride: spec.stride, clamp };
+  if (spec.op === "avgpool") {
+    return {
+      op: "avgpool",
+      input,
+      output,
+      kernel: spec.kernel,
+      stride: spec.stride,
+      ...requantizeFactor(1 / spec.kernel ** 2),
+      clamp,
+    };
+  }
+  const groups = spec.op === "conv2d" ? (spec.groups ?? 1) : 1;
+  const columns =
+    spec.op === "conv2d" ? (channels / groups) * spec.kernel[0] * spec.kernel[1] : channels * height * width;
+  const weights = randomWeights(random, spec.out, columns, spec);
+  const squares = weights.reduce((sum, w) => sum + w * w, 0) / spec.out;
+  const spread = Math.max(1, Math.sqrt(squares) * 74);
+  const bias = Int32Array.from({ length: spec.out }, () => Math.round(random.normal() * spread * 0.3));
+  const scales = Array.from({ length: spec.perChannel ? spec.out : 1 }, () =>
+    requantizeFactor(((0.7 + random.uniform()) * 45) / spread),
+  );
+  const quantized = {
+    input,
+    output,
+    weights,
+    bias,
+    multiplier: Int32Array.from(scales, ({ multiplier }) => multiplier),
+    shift: Uint8Array.from(scales, ({ shift }) => shift),
+    clamp,
+  };
+  if (spec.op === "dense") return { op: "dense", ...quantized };
+  const { kernel, stride = 1, pad = 0, pool = { size: 1, stride: 1 } } = spec;
+  return { op: "conv2d", ...quantized, kernel, stride, pad, groups, pool };
+}
+
+/** @returns row-major [rows, columns] */
+export function randomWeights(random: Random, rows: number, columns: number, spec: WeightSpec): Int8Array {
+  const values: Record<WeightKind, () => number> = {
+    grid: () => (random.integer(2) * 2 - 1) * Math.min(8, 1 + Math.floor(Math.abs(random.normal()) * 2)),
+    codebook: () => codebook[Math.min(codebook.length - 1, Math.floor(Math.abs(random.normal()) * 10))],
+    any: () => random.integer(127) * (random.integer(2) * 2 - 1) || 127,
+    single: () => -3,
+  };
+  const codebook = Int8Array.from({ length: 30 }, () => (1 + random.integer(127)) * (random.integer(2) * 2 - 1));
+  const live = Uint8Array.from({ length: columns }, () => (random.uniform() < (spec.deadColumns ?? 0) ? 0 : 1));
+  const weights = new Int8Array(rows * columns);
+  for (let at = 0; at < weights.length; at++) {
+    if (random.uniform() < spec.density && live[at % columns] === 1) weights[at] = values[spec.weights]();
+  }
+  return weights;
+}
+
+/** Elements of the model's input tensor. About half are the least value, as a digit's background is. */
+export function randomInput(model: QModel, seed: number): Int8Array {
+  const random = new Random(seed, 7);
+  const [channels, height, width] = model.tensors[0].shape;
+  return Int8Array.from({ length: channels * height * width }, () =>
+    random.integer(2) === 0 ? -128 : random.integer(256) - 128,
+  );
+}
+
+export interface NamedModel {
+  readonly name: string;
+  readonly model: QModel;
+}
+
+const conv = { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.4 } as const;
+const full = { op: "dense", weights: "grid", density: 0.3 } as const;
+const half = { size: 2, stride: 2 } as const;
+
+/** Small models, each named for the corner it stands in. All together run in well under a second on the reference. */
+export function syntheticModels(): NamedModel[] {
+  const named = (name: string, shape: Shape, ...specs: LayerSpec[]): NamedModel => ({
+    name,
+    model: buildModel(
+      [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0),
+      shape,
+      specs,
+    ),
+  });
+  return [
+    named("one dense output", [3, 1, 1], { ...full, out: 1, density: 1 }),
+    named("tiny", [1, 6, 6], { ...conv, out: 3, pool: half, relu: true }, { ...full, out: 4 }),
+    named(
+      "padded",
+      [2, 7, 5],
+      { ...conv, out: 4, pad: 1, relu: true },
+      { ...conv, out: 3, pad: 2 },
+      { ...full, out: 5 },
+    ),
+    named(
+      "strided",
+      [1, 17, 13],
+      { ...conv, out: 4, stride: 2, pad: 1 },
+      { ...conv, out: 5, stride: 3, kernel: [2, 3] },
+    ),
+    named(
+      "rectangular kernel",
+      [2, 9, 11],
+      { ...conv, out: 3, kernel: [1, 5], pad: 2 },
+      { ...conv, out: 2, kernel: [4, 1] },
+    ),
+    named(
+      "kernel 1 × 1",
+      [5, 4, 4],
+      { ...conv, out: 7, kernel: [1, 1] },
+      { ...conv, out: 3, kernel: [1, 1], relu: true },
+    ),
+    named(
+      "groups",
+      [6, 8, 8],
+      { ...conv, out: 9, groups: 3, pad: 1 },
+      { ...conv, out: 9, groups: 9, density: 0.8, relu: true },
+    ),
+    named("overlapping pool", [1, 12, 12], { ...conv, out: 3, pool: { size: 3, stride: 2 } }, { ...full, out: 3 }),
+    named("pool with gaps", [1, 14, 14], { ...conv, out: 2, pool: { size: 2, stride: 3 } }, { ...full, out: 3 }),
+    named("odd pool", [1, 13, 13], { ...conv, out: 3, pool: half, pad: 1 }, { ...full, out: 3 }),
+    named("max-pool alone", [3, 7, 9], { op: "maxpool", kernel: 3, stride: 2, relu: true }, { ...full, out: 4 }),
+    named(
+      "average pool",
+      [2, 8, 8],
+      { ...conv, out: 4 },
+      { op: "avgpool", kernel: 2, stride: 2, relu: true },
+      { ...full, out: 4 },
+    ),
+    named(
+      "global average pool",
+      [2, 8, 8],
+      { ...conv, out: 6, pad: 1 },
+      { op: "avgpool", kernel: 8, stride: 8 },
+      { ...full, out: 3 },
+    ),
+    named(
+      "per channel",
+      [1, 9, 9],
+      { ...conv, out: 6, perChannel: true, pool: half },
+      { ...full, out: 5, perChannel: true },
+    ),
+    named(
+      "dense codec",
+      [2, 6, 6],
+      { ...conv, out: 5, weights: "any", density: 1 },
+      { ...full, out: 9, weights: "any", density: 1 },
+    ),
+    named(
+      "dense codec, zeros",
+      [1, 5, 5],
+      { ...full, out: 3, weights: "any", density: 0.9 },
+      { ...full, out: 2, weights: "any", density: 0.9 },
+    ),
+    named(
+      "codebook",
+      [2, 10, 10],
+      { ...conv, out: 20, weights: "codebook" },
+      { ...full, out: 20, weights: "codebook" },
+    ),
+    named(
+      "one weight value",
+      [1, 8, 8],
+      { ...conv, out: 4, weights: "single" },
+      { ...full, out: 10, weights: "single", density: 0.05 },
+    ),
+    named("no zeros", [1, 6, 6], { ...conv, out: 12, density: 1 }, { ...full, out: 30, density: 1 }),
+    named(
+      "no weights",
+      [1, 6, 6],
+      { ...conv, out: 3, density: 0 },
+      { ...full, out: 4 },
+      { ...full, out: 3, density: 0 },
+    ),
+    named(
+      "dead columns",
+      [8, 5, 5],
+      { ...conv, out: 30, density: 0.1, deadColumns: 0.7 },
+      { ...full, out: 40, density: 0.1, deadColumns: 0.7 },
+    ),
+    named("long gaps", [1, 28, 28], { ...full, out: 60, density: 0.001 }, { ...full, out: 10, density: 0.1 }),
+    named(
+      "branches",
+      [2, 8, 8],
+      { ...conv, out: 3, pad: 1 },
+      { ...full, out: 4 },
+      { ...conv, out: 5, from: 1, pool: half, pad: 1 },
+      { ...full, out: 6 },
+    ),
+    named(
+      "wide tensor",
+      [1, 300, 300],
+      { ...conv, out: 2, stride: 4, density: 0.6 },
+      { op: "maxpool", kernel: 9, stride: 8 },
+      { ...full, out: 3 },
+    ),
+    named("wide dense", [3, 160, 160], { ...full, out: 2, density: 0.001 }),
+    ...leNets(),
+  ];
+}
+
+/** The shapes of LeNet-5 and LeNet-300-100 at the paper's densities, and narrow as the shipped ones are. */
+export function leNets(): NamedModel[] {
+  const conv5 = { op: "conv2d", kernel: [5, 5], pool: half, weights: "codebook" } as const;
+  const lenet5 = buildModel(
+    5,
+    [1, 28, 28],
+    [
+      { ...conv5, out: 20, density: 0.66 },
+      { ...conv5, out: 50, density: 0.12 },
+      { op: "dense", out: 500, density: 0.08, weights: "codebook", relu: true },
+      { op: "dense", out: 10, density: 0.19, weights: "codebook" },
+    ],
+  );
+  const narrow = buildModel(
+    6,
+    [1, 28, 28],
+    [
+      { ...conv5, out: 10, density: 0.5, weights: "grid" },
+      { ...conv5, out: 18, density: 0.2, weights: "grid" },
+      { op: "dense", out: 44, density: 0.1, weights: "grid", relu: true },
+      { op: "dense", out: 10, density: 0.4, weights: "grid" },
+    ],
+  );
+  const lenet300 = buildModel(
+    300,
+    [1, 28, 28],
+    [
+      { op: "dense", out: 300, density: 0.08, weights: "codebook", relu: true, deadColumns: 0.2 },
+      { op: "dense", out: 100, density: 0.09, weights: "codebook", relu: true },
+      { op: "dense", out: 10, density: 0.26, weights: "codebook" },
+    ],
+  );
+  return [
+    { name: "lenet5-like", model: lenet5 },
+    { name: "narrow lenet5-like", model: narrow },
+    { name: "lenet300-like", model: lenet300 },
+  ];
+}

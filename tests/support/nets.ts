@@ -1,0 +1,71 @@
+/** Float nets made from a seed, compressed on paper: weights on a grid, activation scales from a few inputs. */
+import { channelsByTensor, tensorShapes } from "../../host/compress/narrow.js";
+import type { Compression, FloatTensor, Graph, Layer, Net, Shape } from "../../host/model.js";
+import { runNet } from "../../host/reference/ops-f32.js";
+import { Random } from "../../host/rng.js";
+
+export function randomPixels(shape: Shape, seed: number): Float32Array {
+  const random = new Random(seed, 11);
+  return Float32Array.from(
+    { length: shape[0] * shape[1] * shape[2] },
+    () => Math.max(0, random.integer(511) - 255) / 255,
+  );
+}
+
+/** @returns the net with `compression`, ready for `quantize` */
+export function compressedNet(graph: Graph, seed: number): Net & { readonly compression: Compression } {
+  const random = new Random(seed);
+  const shapes = tensorShapes(graph);
+  const tensors = new Map<string, FloatTensor>();
+  const weightScale: Record<string, number> = {};
+  for (const layer of graph.layers) {
+    if (layer.op !== "conv2d" && layer.op !== "dense") continue;
+    const [channels, height, width] = shapes.get(layer.input)!;
+    const shape =
+      layer.op === "conv2d"
+        ? [layer.outChannels, channels / layer.groups, ...layer.kernel]
+        : [layer.outFeatures, channels * height * width];
+    const columns = shape.slice(1).reduce((a, b) => a * b);
+    const scale = 0.37 / Math.sqrt(columns);
+    weightScale[layer.name] = scale;
+    const data = Float32Array.from({ length: shape[0] * columns }, () => Math.round(random.normal() * 3) * scale);
+    tensors.set(`${layer.name}.weight`, { shape, data });
+    tensors.set(`${layer.name}.bias`, {
+      shape: [shape[0]],
+      data: Float32Array.from({ length: shape[0] }, () => random.normal() * 0.1),
+    });
+  }
+  const activations = calibrated({ graph, tensors }, shapes.get(graph.input.name)!);
+  return { graph, tensors, compression: { nominalChannels: channelsByTensor(graph), weightScale, activations } };
+}
+
+/** Full range over ten inputs; what relu and max-pool make has the scale of what they take. */
+function calibrated(net: Net, inputShape: Shape): Compression["activations"] {
+  const low = new Map<string, number>();
+  const high = new Map<string, number>();
+  for (let seed = 0; seed < 10; seed++) {
+    for (const [name, values] of runNet(net, randomPixels(inputShape, seed))) {
+      low.set(
+        name,
+        values.reduce((a, b) => Math.min(a, b), low.get(name) ?? 0),
+      );
+      high.set(
+        name,
+        values.reduce((a, b) => Math.max(a, b), high.get(name) ?? 0),
+      );
+    }
+  }
+  const activations: Record<string, { scale: number; zeroPoint: number }> = {
+    [net.graph.input.name]: { scale: Math.fround(1 / 255), zeroPoint: -128 },
+  };
+  const keepsScale = (layer: Layer): boolean => layer.op === "relu" || layer.op === "maxpool";
+  for (const layer of net.graph.layers) {
+    if (keepsScale(layer)) {
+      activations[layer.output] = activations[layer.input];
+      continue;
+    }
+    const scale = Math.fround((high.get(layer.output)! - low.get(layer.output)!) / 255);
+    activations[layer.output] = { scale, zeroPoint: Math.round(-128 - low.get(layer.output)! / scale) };
+  }
+  return activations;
+}

@@ -1,0 +1,106 @@
+/** `mote bench`: the project's figures beside their targets. */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { MoteError } from "../host/errors.js";
+import { writeFileAtomic } from "../host/write-file.js";
+import { describeMachine, type Figure, type Group } from "./bench/figure.js";
+import { modelsGroup } from "./bench/models.js";
+import { packingGroup } from "./bench/packing.js";
+import { parityGroup } from "./bench/parity.js";
+import { sizesGroup } from "./bench/sizes.js";
+import { trainingGroup } from "./bench/training.js";
+import { workGroup } from "./bench/work.js";
+
+const GROUPS: readonly Group[] = [sizesGroup, modelsGroup, parityGroup, workGroup, packingGroup, trainingGroup];
+
+interface BenchFlags {
+  readonly only?: readonly string[];
+  readonly full?: boolean;
+  readonly threads: number;
+  readonly save?: string;
+  readonly json?: boolean;
+}
+
+export function benchCommand(): Command {
+  return new Command("bench")
+    .description("measure sizes, memory, speed and parity, and compare them with the targets")
+    .option("--only <group...>", `${GROUPS.map((group) => group.name).join(", ")}; default: all`)
+    .option("--full", "everything at full length: parity on 10,000 digits, a whole epoch")
+    .option("--threads <n>", "training threads", parseThreads, Math.min(4, availableParallelism()))
+    .option("--save <folder>", "write results.json and results.md there")
+    .option("--json", "print one JSON object as the last line")
+    .addHelpText(
+      "after",
+      `\nGroups:\n${GROUPS.map((group) => `  ${group.name.padEnd(8)} ${group.summary}`).join("\n")}\n` +
+        "\nExample:\n  mote bench --only sizes work",
+    )
+    .action(bench);
+}
+
+function parseThreads(text: string): number {
+  const threads = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(threads >= 1 && threads <= 64)) throw new InvalidArgumentError("expected 1 .. 64.");
+  return threads;
+}
+
+async function bench(flags: BenchFlags): Promise<void> {
+  const unknown = (flags.only ?? []).filter((name) => !GROUPS.some((group) => group.name === name));
+  if (unknown.length > 0) {
+    const known = GROUPS.map((group) => group.name).join(", ");
+    throw new MoteError("ARGUMENT", `--only: no group ${unknown.join(", ")}; there are ${known}`);
+  }
+  const asked = GROUPS.filter((group) => flags.only === undefined || flags.only.includes(group.name));
+  const figures: Figure[] = [];
+  for (const group of asked) {
+    const note = (text: string): void => void process.stderr.write(`${group.name}: ${text}\n`);
+    figures.push(...(await group.measure({ full: flags.full === true, threads: flags.threads, note })));
+  }
+  const machine = describeMachine();
+  process.stdout.write(asTable(figures) + "\n\n" + asLine(machine) + "\n");
+  const json = { machine, full: flags.full === true, figures };
+  if (flags.save !== undefined) {
+    writeFileAtomic(join(flags.save, "results.json"), JSON.stringify(json, null, 2) + "\n");
+    writeFileAtomic(join(flags.save, "results.md"), asMarkdown(figures, machine, flags));
+  }
+  if (flags.json === true) process.stdout.write(JSON.stringify(json) + "\n");
+}
+
+function cells(figure: Figure): [string, string, string, string] {
+  const value = typeof figure.value === "number" ? figure.value.toLocaleString("en") : figure.value;
+  const met = figure.met === undefined ? "" : figure.met ? "yes" : "NO";
+  return [figure.name, `${value} ${figure.unit}`.trim(), figure.target ?? "", met];
+}
+
+function asTable(figures: readonly Figure[]): string {
+  const rows = [["figure", "value", "target", "met"], ...figures.map(cells)];
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows
+    .map(([name, value, target, met]) =>
+      [name.padEnd(widths[0]), value.padStart(widths[1]), target.padStart(widths[2]), met].join("  ").trimEnd(),
+    )
+    .join("\n");
+}
+
+function asLine(machine: Readonly<Record<string, string | number>>): string {
+  return Object.entries(machine)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(", ");
+}
+
+function asMarkdown(figures: readonly Figure[], machine: Record<string, string | number>, flags: BenchFlags): string {
+  const groups = flags.only === undefined ? "" : ` --only ${flags.only.join(" ")}`;
+  const command = `mote bench${flags.full === true ? " --full" : ""}${groups} --threads ${flags.threads}`;
+  return [
+    "# Results",
+    "",
+    `Printed by \`${command}\`.`,
+    "",
+    "| figure | value | target | met |",
+    "|---|---:|---:|---|",
+    ...figures.map((figure) => `| ${cells(figure).join(" | ")} |`),
+    "",
+    asLine(machine),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,74 @@
+/** What a measurement comes to: one line of the table, one object of the JSON. */
+import { execFileSync } from "node:child_process";
+import { cpus, totalmem } from "node:os";
+import { readFileSync } from "node:fs";
+import { builtFile } from "../../host/paths.js";
+
+export interface Figure {
+  readonly name: string;
+  readonly value: number | string;
+  /** "B", "%", "s", … or "" for a bare number or a word. */
+  readonly unit: string;
+  /** As the project's goals state it: "≤ 6,144". */
+  readonly target?: string;
+  /** Whether the target is met; absent where there is none. */
+  readonly met?: boolean;
+}
+
+export interface BenchOptions {
+  /** Everything at full length: all 10,000 digits on every engine, a whole epoch. */
+  readonly full: boolean;
+  readonly threads: number;
+  /** Says what is being measured. */
+  readonly note: (text: string) => void;
+}
+
+export interface Group {
+  readonly name: string;
+  readonly summary: string;
+  readonly measure: (options: BenchOptions) => Promise<Figure[]>;
+}
+
+/** A figure that is to be at most `limit`. */
+export function atMost(name: string, value: number, unit: string, limit: number): Figure {
+  return { name, value, unit, target: `≤ ${limit.toLocaleString("en")}`, met: value <= limit };
+}
+
+/** Keeps `digits` significant digits: 1.2345678 → 1.23. */
+export function rounded(value: number, digits = 3): number {
+  return Number(value.toPrecision(digits));
+}
+
+/** What a reader needs to judge the numbers. */
+export function describeMachine(): Record<string, string | number> {
+  const cpu = cpus();
+  const version = (name: string): string => {
+    const text = readFileSync(builtFile(`node_modules/${name}/package.json`), "utf8");
+    return (JSON.parse(text) as { version: string }).version;
+  };
+  return {
+    cpu: cpu[0]?.model.trim() ?? "unknown",
+    cores: cpu.length,
+    memoryGiB: rounded(totalmem() / 2 ** 30),
+    system: `${process.platform} ${process.arch}`,
+    node: process.versions.node,
+    v8: process.versions.v8,
+    assemblyscript: version("assemblyscript"),
+    binaryen: version("binaryen"),
+    wasm3Package: `react-native-webassembly ${version("react-native-webassembly")}`,
+    commit: commit(),
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+function commit(): string {
+  try {
+    const git = (...args: string[]): string =>
+      execFileSync("git", args, { cwd: builtFile("."), encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return (
+      git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "--untracked-files=no") === "" ? "" : "+")
+    );
+  } catch {
+    return "not a git checkout";
+  }
+}

@@ -1,0 +1,61 @@
+/** The shipped models: which there are, how large and how good each is to be. */
+import { readContainer, type Container } from "../../host/container/read.js";
+import { loadDataSpec, readFile } from "../../host/data/inputs.js";
+import { builtFile } from "../../host/paths.js";
+import { classifyAll } from "../../host/runtime/classify.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
+
+interface Shipped {
+  readonly name: string;
+  /** Bytes of the container. */
+  readonly maxBytes: number;
+  readonly maxErrorPercent: number;
+}
+
+export const SHIPPED_MODELS: readonly Shipped[] = [
+  { name: "lenet300-paper", maxBytes: 27_000, maxErrorPercent: 1.58 },
+  { name: "lenet5-paper", maxBytes: 44_000, maxErrorPercent: 0.74 },
+  { name: "lenet300", maxBytes: 4_000, maxErrorPercent: 1.58 },
+  { name: "lenet5", maxBytes: 3_000, maxErrorPercent: 0.74 },
+];
+
+/** @throws MoteError FILE when it is missing */
+export function shippedModel(name: string): Uint8Array {
+  return readFile(builtFile(`models/${name}.mote`));
+}
+
+/** Bytes of a container that are not coded weights: header, plan, tensors, layer fields, requantization, biases, code tables. */
+export function sideInformationBytes(container: Container): number {
+  const codedBits = container.layers.reduce(
+    (sum, { section }) => sum + (section === undefined ? 0 : section.bits.gaps + section.bits.weights),
+    0,
+  );
+  return container.fileBytes - Math.floor(codedBits / 8);
+}
+
+export const modelsGroup: Group = {
+  name: "models",
+  summary: "bytes and test error of the shipped models, 10,000 digits under V8",
+  measure: measureModels,
+};
+
+async function measureModels({ note }: BenchOptions): Promise<Figure[]> {
+  const test = loadDataSpec("mnist:test");
+  const figures: Figure[] = [];
+  for (const { name, maxBytes, maxErrorPercent } of SHIPPED_MODELS) {
+    note(`${name}: ${test.count} digits`);
+    const file = shippedModel(name);
+    const engine = openEngine("v8", file);
+    try {
+      const { errors = 0 } = await classifyAll(engine, test);
+      figures.push(atMost(`${name}.mote, all bytes`, file.length, "B", maxBytes));
+      figures.push(atMost(`${name}.mote, test error`, (100 * errors) / test.count, "%", maxErrorPercent));
+    } finally {
+      engine.close();
+    }
+  }
+  const lenet5 = readContainer(shippedModel("lenet5"));
+  figures.push(atMost("lenet5.mote, side information", sideInformationBytes(lenet5), "B", 400));
+  return figures;
+}

@@ -1,0 +1,54 @@
+/** One run of the packing bench in its own process: `node dist/tools/bench/pack-synthetic.js WEIGHTS` prints a PackRun. */
+import { writeContainer } from "../../host/container/write.js";
+import type { QModel } from "../../host/model.js";
+import { Random } from "../../host/rng.js";
+import type { PackRun } from "./packing.js";
+
+const COLUMNS = 4000;
+const DENSITY = 0.08;
+/** 5 bits: ± 1 … 16 levels of a codebook. */
+const LEVELS = 16;
+
+/** One dense layer, 8 % of its weights left at random places, magnitudes falling off as a Laplace distribution's do. */
+function synthetic(count: number): QModel {
+  const rows = Math.round(count / COLUMNS);
+  const weights = new Int8Array(rows * COLUMNS);
+  const random = new Random(20);
+  for (let i = 0; i < weights.length; i++) {
+    if (random.uniform() >= DENSITY) continue;
+    const level = Math.min(LEVELS, 1 + Math.floor(-4 * Math.log(1 - random.uniform())));
+    weights[i] = (random.uniform() < 0.5 ? -1 : 1) * (level * 7 + (level & 1));
+  }
+  return {
+    tensors: [
+      { shape: [COLUMNS, 1, 1], nominalChannels: COLUMNS, border: 0, scale: 1 / 255, zeroPoint: -128 },
+      { shape: [rows, 1, 1], nominalChannels: rows, border: 0, scale: 1, zeroPoint: 0 },
+    ],
+    layers: [
+      {
+        op: "dense",
+        input: 0,
+        output: 1,
+        weights,
+        bias: new Int32Array(rows),
+        multiplier: Int32Array.of(2 ** 30),
+        shift: Uint8Array.of(40),
+        clamp: [-128, 127],
+      },
+    ],
+  };
+}
+
+const model = synthetic(Number(process.argv[2]));
+const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
+const basePeakBytes = peakBytes();
+const began = performance.now();
+const bytes = writeContainer(model).length;
+const result: PackRun = {
+  weights: Number(process.argv[2]),
+  seconds: (performance.now() - began) / 1000,
+  bytes,
+  peakBytes: peakBytes(),
+  basePeakBytes,
+};
+process.stdout.write(JSON.stringify(result) + "\n");

@@ -1,0 +1,67 @@
+/** Packing 20 million synthetic weights: time, peak memory, and whether both grow in proportion. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { builtFile } from "../../host/paths.js";
+import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
+
+/** Printed by pack-synthetic.js as its only line. */
+export interface PackRun {
+  readonly weights: number;
+  readonly seconds: number;
+  readonly bytes: number;
+  /** Most memory the process ever held, model included. */
+  readonly peakBytes: number;
+  /** The same before packing began: Node, and one byte a weight. */
+  readonly basePeakBytes: number;
+}
+
+const MILLIONS = [5, 10, 20];
+/** Time per weight may differ by this factor between the smallest and the largest run and still count as linear. */
+const LINEAR_FACTOR = 1.3;
+
+export const packingGroup: Group = {
+  name: "pack",
+  summary: "packing 5, 10 and 20 million synthetic weights at 8 %, 5 bits",
+  measure: measurePacking,
+};
+
+async function measurePacking({ note }: BenchOptions): Promise<Figure[]> {
+  const runs: PackRun[] = [];
+  for (const millions of MILLIONS) {
+    note(`packing ${millions} million weights`);
+    runs.push(await packSynthetic(millions * 1e6));
+  }
+  const perWeight = runs.map((run) => run.seconds / run.weights);
+  const spread = Math.max(...perWeight) / Math.min(...perWeight);
+  const last = runs[runs.length - 1];
+  return [
+    ...runs.flatMap((run): Figure[] => [
+      { name: `pack ${run.weights / 1e6} million weights, time`, value: rounded(run.seconds), unit: "s" },
+      {
+        name: `pack ${run.weights / 1e6} million weights, peak memory`,
+        value: Math.round(run.peakBytes / 2 ** 20),
+        unit: "MiB",
+      },
+    ]),
+    {
+      name: "pack 20 million weights, of that before packing",
+      value: Math.round(last.basePeakBytes / 2 ** 20),
+      unit: "MiB",
+    },
+    { name: "pack 20 million weights, container", value: last.bytes, unit: "B" },
+    {
+      name: "pack, time per weight, largest : smallest of the three",
+      value: rounded(spread),
+      unit: "",
+      target: `linear: ≤ ${LINEAR_FACTOR}`,
+      met: spread <= LINEAR_FACTOR,
+    },
+  ];
+}
+
+/** In a process of its own, so that its peak memory is its own. */
+async function packSynthetic(weights: number): Promise<PackRun> {
+  const script = builtFile("dist/tools/bench/pack-synthetic.js");
+  const { stdout } = await promisify(execFile)(process.execPath, [script, String(weights)]);
+  return JSON.parse(stdout) as PackRun;
+}

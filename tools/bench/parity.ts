@@ -1,0 +1,46 @@
+/** Whether every engine gives the same bytes, layer by layer, on the shipped models. */
+import { loadDataSpec } from "../../host/data/inputs.js";
+import { pixelTable } from "../../host/runtime/classify.js";
+import { firstDifference } from "../../host/runtime/compare.js";
+import { ENGINE_NAMES, openEngine } from "../../host/runtime/open.js";
+import type { BenchOptions, Figure, Group } from "./figure.js";
+import { SHIPPED_MODELS, shippedModel } from "./models.js";
+
+const QUICK_DIGITS = 100;
+
+export const parityGroup: Group = {
+  name: "parity",
+  summary: `reference = V8 = wasm3, layer by layer, on ${QUICK_DIGITS} digits; --full: on 10,000`,
+  measure: measureParity,
+};
+
+async function measureParity({ full, note }: BenchOptions): Promise<Figure[]> {
+  const digits = loadDataSpec(full ? "mnist:test" : `mnist:test:${QUICK_DIGITS}`);
+  const figures: Figure[] = [];
+  for (const { name } of SHIPPED_MODELS) {
+    const file = shippedModel(name);
+    const engines = ENGINE_NAMES.map((engine) => openEngine(engine, file));
+    const table = pixelTable(engines[0].input);
+    const size = digits.images.length / digits.count;
+    const input = new Int8Array(size);
+    let equal = 0;
+    let noted = 0;
+    for (let n = 0; n < digits.count; n++) {
+      for (let i = 0; i < size; i++) input[i] = table[digits.images[n * size + i]];
+      if (firstDifference(engines, input) === undefined) equal++;
+      if (performance.now() - noted < 1000) continue;
+      note(`${name}: ${n + 1} of ${digits.count} digits on ${ENGINE_NAMES.length} engines`);
+      await new Promise((resolve) => setImmediate(resolve));
+      noted = performance.now();
+    }
+    for (const engine of engines) engine.close();
+    figures.push({
+      name: `${name}, digits equal on ${ENGINE_NAMES.join(", ")}`,
+      value: equal,
+      unit: `of ${digits.count}`,
+      target: "all",
+      met: equal === digits.count,
+    });
+  }
+  return figures;
+}

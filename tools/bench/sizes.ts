@@ -1,0 +1,36 @@
+/** Bytes of code and of linear memory. */
+import { bake, bakedContainer } from "../../host/container/bake.js";
+import { readFile } from "../../host/data/inputs.js";
+import { builtFile } from "../../host/paths.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { atMost, type Figure, type Group } from "./figure.js";
+import { shippedModel } from "./models.js";
+
+export const sizesGroup: Group = {
+  name: "sizes",
+  summary: "core.wasm, the core specialised for lenet5, linear memory under wasm3",
+  measure: measureSizes,
+};
+
+async function measureSizes(): Promise<Figure[]> {
+  const lenet5 = shippedModel("lenet5");
+  const baked = bakedContainer(bake(lenet5));
+  return [
+    atMost("core.wasm, all ops", readFile(builtFile("build/core.wasm")).length, "B", 6_144),
+    atMost("core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
+    atMost("linear memory, lenet5, model behind the window", linearMemory(lenet5, false), "B", 8_192),
+    atMost("linear memory, lenet5, model inside", linearMemory(lenet5, true), "B", 12_288),
+  ];
+}
+
+/** What wasm3 was given: it enforces the limit to the byte, so the model has loaded and run in no more. */
+function linearMemory(file: Uint8Array, resident: boolean): number {
+  const engine = openEngine("wasm3", file, { resident });
+  try {
+    const [channels, height, width] = engine.input.shape;
+    engine.run(new Int8Array(channels * height * width));
+    return engine.linearMemoryBytes;
+  } finally {
+    engine.close();
+  }
+}

@@ -1,0 +1,86 @@
+/** Work per inference: WebAssembly instructions executed, which no machine changes, and the time of wasm3 as a ratio to V8. */
+import { readFileSync } from "node:fs";
+import { readContainer } from "../../host/container/read.js";
+import { loadDataSpec } from "../../host/data/inputs.js";
+import { builtFile } from "../../host/paths.js";
+import { classifyAll, type ImageSet } from "../../host/runtime/classify.js";
+import { countOps, OPS_EXPORT } from "../../host/runtime/count-ops.js";
+import type { EngineName } from "../../host/runtime/engine.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { openCore, type CoreInstance, type WindowRead } from "../../host/runtime/wasm.js";
+import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
+import { SHIPPED_MODELS, shippedModel } from "./models.js";
+
+/** Digits over which instructions are counted. */
+const COUNTED = 20;
+/** Digits a round; the fastest of the rounds counts, since everything else on the machine only adds. */
+const TIMED = 50;
+const ROUNDS = 3;
+
+export const workGroup: Group = {
+  name: "work",
+  summary: "wasm instructions per inference, time under wasm3 and V8 and their ratio",
+  measure: measureWork,
+};
+
+async function measureWork({ note }: BenchOptions): Promise<Figure[]> {
+  const digits = loadDataSpec(`mnist:test:${TIMED}`);
+  const figures: Figure[] = [];
+  for (const { name } of SHIPPED_MODELS) {
+    note(`${name}: counting instructions, timing wasm3 and V8`);
+    const file = shippedModel(name);
+    const pixels = digits.images.length / digits.count;
+    const counted = { ...digits, count: COUNTED, images: digits.images.subarray(0, COUNTED * pixels) };
+    const { loadOps, opsPerRun } = await countedRun(file, counted);
+    const times = { wasm3: Infinity, v8: Infinity };
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const engine of ["wasm3", "v8"] as const) {
+        times[engine] = Math.min(times[engine], await timedRun(engine, file, digits));
+      }
+    }
+    figures.push(
+      { name: `${name}, wasm instructions per inference`, value: opsPerRun, unit: "" },
+      { name: `${name}, wasm instructions to load and check`, value: loadOps, unit: "" },
+      { name: `${name}, time under wasm3`, value: rounded(times.wasm3), unit: "µs" },
+      { name: `${name}, time under V8`, value: rounded(times.v8), unit: "µs" },
+      { name: `${name}, wasm3 : V8`, value: rounded(times.wasm3 / times.v8), unit: "" },
+    );
+  }
+  return figures;
+}
+
+async function timedRun(name: EngineName, file: Uint8Array, digits: ImageSet): Promise<number> {
+  const engine = openEngine(name, file);
+  try {
+    return (await classifyAll(engine, digits)).usPerInference;
+  } finally {
+    engine.close();
+  }
+}
+
+/** The core with a counter in it; host calls and the interpreter's own work are not part of the count. */
+async function countedRun(file: Uint8Array, digits: ImageSet): Promise<{ loadOps: number; opsPerRun: number }> {
+  let ops = (): number => 0;
+  const instantiate = (wasm: Uint8Array, _memoryLimit: number, read: WindowRead): CoreInstance => {
+    const module = new WebAssembly.Module(countOps(wasm));
+    const { exports } = new WebAssembly.Instance(module, { mote: { read } });
+    const call = exports as Record<string, (...args: number[]) => number>;
+    const memory = exports.memory as WebAssembly.Memory;
+    const counter = exports[OPS_EXPORT] as WebAssembly.Global;
+    ops = () => Number(counter.value);
+    return {
+      open: (memoryBytes) => call.open(memoryBytes),
+      start: () => call.start(),
+      step: (budget) => call.step(budget),
+      read: (address, length) => new Uint8Array(memory.buffer, address, length).slice(),
+      write: (address, bytes) => new Uint8Array(memory.buffer).set(bytes, address),
+      close: () => {},
+    };
+  };
+  const { model, plan } = readContainer(file);
+  const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+  const engine = openCore("v8", instantiate, { wasm: core, container: file, packed: false, model, plan });
+  const loadOps = ops();
+  await classifyAll(engine, digits);
+  return { loadOps, opsPerRun: Math.round((ops() - loadOps) / digits.count) };
+}

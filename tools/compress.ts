@@ -1,0 +1,210 @@
+/** `mote compress`: a recipe → a net whose weights are integers on a scale, and the container packed from it. */
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { extname, join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { compareInitialisations } from "../host/compress/compare-init.js";
+import { parseRecipe, type Recipe } from "../host/compress/recipe.js";
+import { runRecipe, type StageReport } from "../host/compress/run-recipe.js";
+import { writeContainer } from "../host/container/write.js";
+import { integerErrors } from "../host/compress/integer-errors.js";
+import { loadMnist } from "../host/data/mnist.js";
+import { MoteError } from "../host/errors.js";
+import type { Net } from "../host/model.js";
+import { packageRoot } from "../host/paths.js";
+import { Progress } from "../host/progress.js";
+import { quantize } from "../host/quantize.js";
+import { readCheckpoint, writeCheckpoint } from "../host/train/checkpoint.js";
+import { describeSystemError, writeFileAtomic } from "../host/write-file.js";
+
+interface Options {
+  readonly out?: string;
+  readonly checkpoint?: string;
+  readonly from?: string;
+  readonly seed?: number;
+  readonly threads: number;
+  readonly work: string;
+  readonly compareInit?: string;
+  readonly bits: number;
+  readonly json?: true;
+}
+
+export function compressCommand(): Command {
+  return new Command("compress")
+    .description("prune, share weights, fine-tune and calibrate a net by a recipe")
+    .argument("[recipe]", "JSON file, such as models/lenet5.json; models/README.md describes its keys")
+    .option("-o, --out <file>", "where the result goes: a container (.mote) or the compressed net (.safetensors)")
+    .option("--checkpoint <file>", "also write the compressed net (.safetensors), which `mote pack` takes")
+    .option("--from <file>", "start from this trained net (.safetensors) instead of the recipe's teacher")
+    .option("--seed <n>", "instead of the recipe's seed", wholeNumber(0, 2 ** 31 - 1))
+    .option(
+      "--threads <n>",
+      "worker threads; the result does not depend on it",
+      wholeNumber(1, 64),
+      Math.min(4, availableParallelism()),
+    )
+    .option(
+      "--work <folder>",
+      "checkpoints of finished stages: a run that was stopped goes on from there",
+      join(packageRoot, "build", "work"),
+    )
+    .option(
+      "--compare-init <file>",
+      "instead of a recipe: k-means on this net from Forgy, density and linear starts, side by side",
+    )
+    .option("--bits <n>", "codebook bits for --compare-init", wholeNumber(1, 8), 5)
+    .option("--json", "print one JSON object as the last line")
+    .addHelpText(
+      "after",
+      "\nExample:\n  mote compress models/lenet5.json --out lenet5.mote --checkpoint lenet5.safetensors",
+    )
+    .action(async (recipe: string | undefined, options: Options) => {
+      if (options.compareInit !== undefined) await compareInit(options.compareInit, options);
+      else if (recipe === undefined) throw new MoteError("ARGUMENT", "compress: expected a recipe; models/ has some");
+      else await compress(recipe, options);
+    });
+}
+
+function wholeNumber(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < low || value > high)
+      throw new InvalidArgumentError(`expected a whole number, ${low} .. ${high}`);
+    return value;
+  };
+}
+
+function readRecipe(path: string, seed: number | undefined): Recipe {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new MoteError("FILE", `${path}: cannot be read: ${describeSystemError(error)}`, { cause: error });
+  }
+  const recipe = parseRecipe(text, path);
+  return seed === undefined ? recipe : { ...recipe, seed };
+}
+
+async function compress(recipePath: string, options: Options): Promise<void> {
+  const recipe = readRecipe(recipePath, options.seed);
+  const { out, checkpoint } = options;
+  if (out === undefined && checkpoint === undefined)
+    throw new MoteError("ARGUMENT", "compress: --out or --checkpoint says where the result goes");
+  if (out !== undefined && ![".mote", ".safetensors"].includes(extname(out))) {
+    throw new MoteError("ARGUMENT", `--out ${out}: expected a name ending in .mote or .safetensors`);
+  }
+  const from = options.from === undefined ? undefined : readCheckpoint(options.from).net;
+  const { train, validation } = loadMnist();
+
+  const abort = new AbortController();
+  const onInterrupt = (): void => abort.abort();
+  process.once("SIGINT", onInterrupt);
+  const progress = new StageProgress();
+  console.log(tableHead);
+  let result: { net: Net; reports: StageReport[] };
+  try {
+    result = await runRecipe({
+      recipe,
+      data: { train, validation },
+      work: options.work,
+      threads: options.threads,
+      ...(from && { from }),
+      signal: abort.signal,
+      onStage: (report) => {
+        progress.finish();
+        console.log(tableRow(report));
+      },
+      onProgress: (label, done, total, loss) => progress.update(label, done, total, loss),
+    });
+  } catch (error) {
+    if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
+    throw new MoteError(
+      "INTERRUPTED",
+      `stopped; finished stages are kept in ${options.work}: run the same command to go on`,
+    );
+  } finally {
+    progress.finish();
+    process.off("SIGINT", onInterrupt);
+  }
+
+  const { net, reports } = result;
+  const container = writeContainer(quantize(net));
+  const errors = integerErrors(container, validation);
+  const written = writeResults(net, container, out, checkpoint);
+  const errorPercent = (100 * errors) / validation.count;
+  console.log(
+    `container ${container.length} bytes, validation error as integers ${errorPercent.toFixed(2)} % (${errors} of ${validation.count})`,
+  );
+  for (const file of written) console.log(`wrote ${file}`);
+  if (options.json) {
+    console.log(
+      JSON.stringify({
+        recipe: recipePath,
+        net: recipe.net,
+        seed: recipe.seed,
+        containerBytes: container.length,
+        validationErrors: errors,
+        validationErrorPercent: errorPercent,
+        stages: reports,
+        written,
+      }),
+    );
+  }
+}
+
+function writeResults(
+  net: Net,
+  container: Uint8Array,
+  out: string | undefined,
+  checkpoint: string | undefined,
+): string[] {
+  const written: string[] = [];
+  for (const file of [out, checkpoint]) {
+    if (file === undefined) continue;
+    if (extname(file) === ".mote") writeFileAtomic(file, container);
+    else writeCheckpoint(file, { net });
+    written.push(file);
+  }
+  return written;
+}
+
+const tableHead = `${"stage".padEnd(14)} ${"validation".padStart(10)} ${"non-zeros".padStart(9)} ${"of".padStart(8)} ${"bytes".padStart(9)} ${"seconds".padStart(8)}`;
+
+function tableRow(r: StageReport): string {
+  const error = `${r.validationErrorPercent.toFixed(2)} %`;
+  const seconds = r.seconds === 0 ? "kept" : r.seconds.toFixed(0);
+  return `${r.stage.padEnd(14)} ${error.padStart(10)} ${String(r.nonZeros).padStart(9)} ${String(r.weights).padStart(8)} ${`~${r.estimatedBytes}`.padStart(9)} ${seconds.padStart(8)}`;
+}
+
+/** One progress line a stage. */
+class StageProgress {
+  private current: { label: string; progress: Progress } | undefined;
+
+  update(label: string, done: number, total: number, loss: number): void {
+    if (this.current?.label !== label) {
+      this.finish();
+      this.current = { label, progress: new Progress(label, total) };
+    }
+    this.current.progress.update(done, `loss ${loss.toFixed(4)}`);
+  }
+
+  finish(): void {
+    this.current?.progress.finish();
+    this.current = undefined;
+  }
+}
+
+async function compareInit(path: string, options: Options): Promise<void> {
+  const { net } = readCheckpoint(path);
+  const results = await compareInitialisations(net, options.bits, options.seed ?? 1, loadMnist().validation);
+  console.log(
+    `${path}, ${options.bits} bits a weight: mean squared error of each layer, validation error before fine-tuning`,
+  );
+  const names = results[0].layers.map((layer) => layer.layer);
+  console.log(`${"init".padEnd(8)} ${names.map((name) => name.padStart(10)).join(" ")} ${"validation".padStart(11)}`);
+  for (const { init, layers, validationErrorPercent } of results) {
+    const errors = layers.map((layer) => layer.meanSquaredError.toExponential(2).padStart(10)).join(" ");
+    console.log(`${init.padEnd(8)} ${errors} ${`${validationErrorPercent.toFixed(2)} %`.padStart(11)}`);
+  }
+  if (options.json) console.log(JSON.stringify({ file: path, bits: options.bits, results }));
+}

@@ -1,0 +1,98 @@
+/** `mote run`: a model on pictures or on a data set, by any engine. */
+import { Command } from "commander";
+import { loadDataSpec, loadInputFiles, type Inputs } from "../host/data/inputs.js";
+import { MoteError } from "../host/errors.js";
+import { Progress } from "../host/progress.js";
+import { classifyAll, type Classification, type Tally } from "../host/runtime/classify.js";
+import type { EngineName } from "../host/runtime/engine.js";
+import { engineOption, grouped, openModel, parseBytes, printPairs, runSummary, type OpenModel } from "./model-file.js";
+
+interface RunFlags {
+  readonly data?: string;
+  readonly labels?: string;
+  readonly engine: EngineName;
+  readonly limit?: number;
+  readonly resident?: boolean;
+  readonly json?: boolean;
+}
+
+/** More results than this are summed up, not listed. */
+const MAX_LISTED = 50;
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("run a model on PNG files, an idx file or a data set")
+    .argument("<model>", ".mote, or .wasm made by mote pack")
+    .argument("[input...]", "PNG files (any size, light on dark or dark on light), or one idx file of images")
+    .option("--data <spec>", "mnist:test, mnist:validation or mnist:train; with :N the first N only")
+    .option("--labels <file>", "idx file of labels, to count errors")
+    .addOption(engineOption())
+    .option("--limit <bytes>", "linear memory the engine may use; default: what the model's plan needs", parseBytes)
+    .option("--resident", "keep the model in linear memory instead of behind the window")
+    .option("--json", "print one JSON object as the last line")
+    .addHelpText("after", "\nExample:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8")
+    .action(run);
+}
+
+async function run(path: string, files: readonly string[], flags: RunFlags): Promise<void> {
+  if ((flags.data === undefined) === (files.length === 0)) {
+    throw new MoteError("ARGUMENT", "expected input files or --data, one of the two");
+  }
+  if (flags.labels !== undefined && flags.data !== undefined) {
+    throw new MoteError("ARGUMENT", "--labels: not with --data, which has labels of its own");
+  }
+  const model = openModel(path, flags.engine, {
+    ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
+    ...(flags.resident === undefined ? {} : { resident: flags.resident }),
+  });
+  try {
+    const inputs = flags.data === undefined ? loadInputFiles(files, flags.labels) : loadDataSpec(flags.data);
+    const progress = new Progress("run", inputs.count);
+    const results: Classification[] = [];
+    const tally = await classifyAll(model.engine, inputs, (index, result) => {
+      results.push(result);
+      progress.update(index + 1);
+    });
+    if (inputs.count > MAX_LISTED) progress.finish();
+    else printResults(inputs, results);
+    printSummary(model, inputs, tally);
+    if (flags.json === true) {
+      const listed = results.length <= MAX_LISTED ? { results: describeResults(inputs, results) } : {};
+      process.stdout.write(JSON.stringify({ ...runSummary(model, tally), ...listed }) + "\n");
+    }
+  } finally {
+    model.engine.close();
+  }
+}
+
+function describeResults(inputs: Inputs, results: readonly Classification[]): object[] {
+  return results.map((result, i) => ({
+    ...(inputs.names === undefined ? { index: i } : { file: inputs.names[i] }),
+    class: result.class,
+    probability: Number(result.probability.toFixed(4)),
+    ...(inputs.labels === undefined ? {} : { label: inputs.labels[i] }),
+  }));
+}
+
+function printResults(inputs: Inputs, results: readonly Classification[]): void {
+  results.forEach((result, i) => {
+    const label = inputs.labels?.[i];
+    const wrong = label === undefined || label === result.class ? "" : `  wrong, it is ${label}`;
+    const name = inputs.names?.[i] ?? `${inputs.source} ${i}`;
+    process.stdout.write(`${name}: ${result.class}  ${(100 * result.probability).toFixed(1)} %${wrong}\n`);
+  });
+}
+
+function printSummary({ path, engine, containerBytes }: OpenModel, inputs: Inputs, tally: Tally): void {
+  const errors = tally.errors ?? 0;
+  printPairs([
+    ["model", `${path}, ${grouped(containerBytes)} bytes`],
+    ["engine", `${engine.name}, ${grouped(engine.linearMemoryBytes)} bytes of linear memory`],
+    ["samples", `${grouped(tally.samples)} (${inputs.source})`],
+    ...(tally.errors === undefined
+      ? []
+      : [["errors", `${errors} (${((100 * errors) / tally.samples).toFixed(2)} %)`] as const]),
+    ["time", `${tally.usPerInference.toFixed(0)} µs per inference`],
+    ["model bytes read", `${grouped(tally.bytesRead)} per inference`],
+  ]);
+}

@@ -1,0 +1,102 @@
+/** `mote start`: the shipped LeNet-5 reads handwritten digits, and says what it took. */
+import { relative } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { DIGIT_SIDE } from "../host/data/image.js";
+import { loadDataSpec } from "../host/data/inputs.js";
+import { builtFile } from "../host/paths.js";
+import { Progress } from "../host/progress.js";
+import { classifyAll, type Classification } from "../host/runtime/classify.js";
+import type { EngineName } from "../host/runtime/engine.js";
+import { engineOption, grouped, openModel, printPairs } from "./model-file.js";
+
+/** 431,080 weights and biases of LeNet-5, four bytes each. */
+export const LENET5_FLOAT_BYTES = 1_724_320;
+
+const TEST_DIGITS = 10_000;
+/** Six digits fill two rows of a terminal of 80 columns. */
+const SHOWN = 6;
+const SHOWN_PER_ROW = 3;
+/** Rows and columns of a digit's margin that are not drawn. */
+const MARGIN = 2;
+
+interface StartFlags {
+  readonly all?: boolean;
+  readonly count: number;
+  readonly engine: EngineName;
+}
+
+export function startCommand(): Command {
+  return new Command("start")
+    .description("recognise digits of the MNIST test set with models/lenet5.mote")
+    .option("--all", `all ${TEST_DIGITS} digits`)
+    .option("--count <n>", "how many digits", parseCount, 1000)
+    .addOption(engineOption())
+    .addHelpText("after", "\nExample:\n  npm start -- --all")
+    .action(start);
+}
+
+function parseCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(count >= SHOWN && count <= TEST_DIGITS)) throw new InvalidArgumentError(`expected ${SHOWN} .. ${TEST_DIGITS}.`);
+  return count;
+}
+
+async function start(flags: StartFlags): Promise<void> {
+  const count = flags.all === true ? TEST_DIGITS : flags.count;
+  const data = loadDataSpec(`mnist:test:${count}`);
+  const path = relative(process.cwd(), builtFile("models/lenet5.mote"));
+  const { engine, containerBytes } = openModel(path, flags.engine, {});
+  try {
+    const size = DIGIT_SIDE * DIGIT_SIDE;
+    const shown = { count: SHOWN, shape: data.shape, images: data.images.subarray(0, SHOWN * size) };
+    const first: Classification[] = [];
+    await classifyAll(engine, shown, (_, result) => first.push(result));
+    for (let i = 0; i < SHOWN; i += SHOWN_PER_ROW) {
+      const row = first.slice(i, i + SHOWN_PER_ROW);
+      process.stdout.write(
+        drawDigits(row.map((_, k) => shown.images.subarray((i + k) * size, (i + k + 1) * size))) +
+          row.map((result) => caption(result).padEnd(DIGIT_SIDE - 2 * MARGIN)).join("  ") +
+          "\n\n",
+      );
+    }
+    const progress = new Progress(`reading ${grouped(count)} digits`, count);
+    const tally = await classifyAll(engine, data, (index) => progress.update(index + 1));
+    progress.finish();
+    const errors = tally.errors ?? 0;
+    printPairs([
+      ["test error", `${((100 * errors) / count).toFixed(2)} % (${errors} of ${grouped(count)})`],
+      [
+        "container",
+        `${grouped(containerBytes)} bytes, ${Math.round(LENET5_FLOAT_BYTES / containerBytes)} times smaller than ` +
+          `${grouped(LENET5_FLOAT_BYTES)} bytes of float32`,
+      ],
+      ["linear memory", `${grouped(engine.linearMemoryBytes)} bytes`],
+      ["model bytes read", `${grouped(tally.bytesRead)} per digit`],
+      ["time per digit", `${(tally.usPerInference / 1000).toFixed(2)} ms`],
+      ["engine", engine.name],
+    ]);
+  } finally {
+    engine.close();
+  }
+}
+
+function caption(result: Classification): string {
+  return `  ${result.class}  ${(100 * result.probability).toFixed(1)} %`;
+}
+
+/** Digits side by side, two pixel rows a line of text. */
+function drawDigits(digits: readonly Uint8Array[]): string {
+  const isInk = (digit: Uint8Array, x: number, y: number): boolean => digit[y * DIGIT_SIDE + x] >= 96;
+  let text = "";
+  for (let y = MARGIN; y < DIGIT_SIDE - MARGIN; y += 2) {
+    const cells = digits.map((digit) => {
+      let line = "";
+      for (let x = MARGIN; x < DIGIT_SIDE - MARGIN; x++) {
+        line += " ▀▄█"[(isInk(digit, x, y) ? 1 : 0) + (isInk(digit, x, y + 1) ? 2 : 0)];
+      }
+      return line;
+    });
+    text += cells.join("  ").trimEnd() + "\n";
+  }
+  return text;
+}

@@ -1,0 +1,134 @@
+/** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer. */
+import { Command, InvalidArgumentError } from "commander";
+import { loadDataSpec } from "../host/data/inputs.js";
+import { MoteError } from "../host/errors.js";
+import { Progress } from "../host/progress.js";
+import { Random } from "../host/rng.js";
+import { pixelTable } from "../host/runtime/classify.js";
+import { describeDifference, firstDifference, type Difference } from "../host/runtime/compare.js";
+import type { Engine, EngineOptions } from "../host/runtime/engine.js";
+import { ENGINE_NAMES } from "../host/runtime/open.js";
+import { grouped, openModel, parseBytes } from "./model-file.js";
+
+interface VerifyFlags {
+  readonly data?: string;
+  readonly random: number;
+  readonly seed: number;
+  readonly resident?: boolean;
+  readonly budget?: number;
+  readonly limit?: number;
+  readonly json?: boolean;
+}
+
+/** What to run on: `fill` writes input `index`. */
+interface InputSet {
+  readonly count: number;
+  readonly source: string;
+  readonly fill: (index: number, input: Int8Array) => void;
+}
+
+export function verifyCommand(): Command {
+  return new Command("verify")
+    .description("run a model on all engines and compare every layer's output, byte for byte")
+    .argument("<model>", ".mote, or .wasm made by mote pack")
+    .option("--data <spec>", "mnist:test, mnist:validation or mnist:train; with :N the first N only")
+    .option("--random <n>", "without --data: random inputs", parseCount, 100)
+    .option("--seed <n>", "of the random inputs", parseCount, 1)
+    .option("--resident", "keep the model in linear memory instead of behind the window")
+    .option("--budget <n>", "work units of one step; the results must not depend on it", parseCount)
+    .option("--limit <bytes>", "linear memory the engines may use; default: what the model's plan needs", parseBytes)
+    .option("--json", "print one JSON object as the last line")
+    .addHelpText("after", "\nExample:\n  mote verify models/lenet5.mote --data mnist:test:100")
+    .action(verify);
+}
+
+async function verify(path: string, flags: VerifyFlags): Promise<void> {
+  const options: EngineOptions = {
+    ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
+    ...(flags.resident === undefined ? {} : { resident: flags.resident }),
+    ...(flags.budget === undefined ? {} : { budget: flags.budget }),
+  };
+  const engines: Engine[] = [];
+  try {
+    for (const name of ENGINE_NAMES) engines.push(openModel(path, name, options).engine);
+    const inputs =
+      flags.data === undefined ? randomInputs(flags.random, flags.seed) : await dataInputs(flags.data, engines[0]);
+    const found = await compareAll(engines, inputs);
+    const names = engines.map(({ name }) => name);
+    if (found === undefined) {
+      process.stdout.write(
+        `${path}: ${grouped(inputs.count)} inputs (${inputs.source}): ${names.join(" = ")}, every layer\n`,
+      );
+    }
+    if (flags.json === true) {
+      const { input, difference } = found ?? { input: null, difference: null };
+      const values = difference && Object.fromEntries(difference.values.map(([name, value]) => [name, value ?? null]));
+      const summary = {
+        model: path,
+        engines: names,
+        inputs: inputs.count,
+        source: inputs.source,
+        equal: found === undefined,
+        difference: difference && { input, layer: difference.layer, element: difference.element, values },
+      };
+      process.stdout.write(JSON.stringify(summary) + "\n");
+    }
+    if (found !== undefined) {
+      throw new MoteError(
+        "MISMATCH",
+        `${path}: engines differ at ${describeDifference(found.difference, found.input)}`,
+      );
+    }
+  } finally {
+    for (const engine of engines) engine.close();
+  }
+}
+
+async function compareAll(
+  engines: readonly Engine[],
+  inputs: InputSet,
+): Promise<{ input: number; difference: Difference } | undefined> {
+  const [channels, height, width] = engines[0].input.shape;
+  const input = new Int8Array(channels * height * width);
+  const progress = new Progress("verify", inputs.count);
+  for (let index = 0; index < inputs.count; index++) {
+    inputs.fill(index, input);
+    const difference = firstDifference(engines, input);
+    if (difference !== undefined) return { input: index, difference };
+    progress.update(index + 1);
+    if (index % 16 === 0) await new Promise((resolve) => setImmediate(resolve)); // so that Ctrl-C is heard
+  }
+  progress.finish();
+  return undefined;
+}
+
+function randomInputs(count: number, seed: number): InputSet {
+  const fill = (index: number, input: Int8Array): void => {
+    const random = new Random(seed, index);
+    for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
+  };
+  return { count, source: `random, seed ${seed}`, fill };
+}
+
+async function dataInputs(spec: string, engine: Engine): Promise<InputSet> {
+  const { count, images, source } = await loadDataSpec(spec);
+  const [channels, height, width] = engine.input.shape;
+  const size = channels * height * width;
+  if (images.length !== count * size) {
+    throw new MoteError(
+      "MISMATCH",
+      `the model takes inputs of [${engine.input.shape.join(", ")}] = ${size} values, ${source} has ${images.length / count}`,
+    );
+  }
+  const table = pixelTable(engine.input);
+  const fill = (index: number, input: Int8Array): void => {
+    for (let i = 0; i < size; i++) input[i] = table[images[index * size + i]];
+  };
+  return { count, source, fill };
+}
+
+function parseCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(count >= 1 && count < 2 ** 31)) throw new InvalidArgumentError("expected a whole number, 1 .. 2147483647.");
+  return count;
+}
