@@ -46,9 +46,9 @@ typedef uint8_t *(*get_by_module)(IM3Module, size_t *, uint32_t);
 
 static uint8_t *memory_by_runtime(get_by_runtime get, const instance *i, size_t *bytes) {
   uint32_t size = 0;
-  /* cppcheck-suppress returnDanglingLifetime ; the memory is the runtime's, not `size` */
   uint8_t *memory = get(i->runtime, &size, 0);
   *bytes = size;
+  /* cppcheck-suppress returnDanglingLifetime ; the memory is the runtime's, not `size` */
   return memory;
 }
 

@@ -66,6 +66,8 @@ typedef struct wasm_rt_funcref_table_t {
 
 typedef void *wasm_rt_externref_t;
 
+#define wasm_rt_externref_null_value NULL
+
 typedef struct wasm_rt_externref_table_t {
   wasm_rt_externref_t *data;
   uint32_t max_size;
