@@ -1,7 +1,7 @@
 /** `mote inspect`: what a model file holds, and where its bytes go. */
 import { Command } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/format.js";
-import { bakedContainer } from "../host/container/bake.js";
+import { bakedContainer } from "../host/container/baked.js";
 import { denseFloatEnergy, packedEnergy, PICOJOULE, type Energy } from "../host/container/energy.js";
 import { describePlan, planTotal } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";

@@ -1,6 +1,6 @@
 /** What the commands that run models share: the model file, its engine and the flags for both. */
 import { InvalidArgumentError, Option } from "commander";
-import { bakedContainer } from "../host/container/bake.js";
+import { bakedContainer } from "../host/container/baked.js";
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/runtime/classify.js";

@@ -3,11 +3,8 @@
  * Fields are least significant bit first; a read beyond the limit (the end of the section, else of the file) fails and gives 0.
  */
 import { STATUS_READ, STATUS_TRUNCATED } from "../format";
-import { fail } from "./status";
-
-// @ts-ignore: decorator
-@external("mote", "read")
-declare function read(offset: u32, target: usize, length: u32): i32;
+import { read } from "./mote";
+import { expect } from "./status";
 
 /** Bytes of the file. */
 export let fileBytes: u32 = 0;
@@ -22,9 +19,9 @@ export let bitCount: u32 = 0;
 let limitStatus: i32 = 0;
 let windowPtr: usize = 0;
 let windowBytes: u32 = 0;
-/** File offsets of the window's first byte and of the first byte after it. */
-let windowBegin: u32 = 0;
+/** File offset of the first byte after the window, and where byte 0 of the file would be if the window went back to it. */
 let windowEnd: u32 = 0;
+let base: usize = 0;
 
 /** The file as `length` bytes at `address`, followed by MODEL_SLACK_BYTES readable ones. */
 export function openResident(address: usize, length: u32): void {
@@ -35,18 +32,23 @@ export function openResident(address: usize, length: u32): void {
 /** The file behind `mote.read`, seen through `bytes` (at least MIN_WINDOW_BYTES) at `address`. */
 export function openWindow(address: usize, bytes: u32, length: u32): void {
   fileBytes = length;
-  windowPtr = address;
-  windowBytes = bytes;
-  windowBegin = windowEnd = 0;
+  position = bitCount = 0;
+  bitBuffer = 0;
+  moveWindow(address, bytes);
   limitReads(length, STATUS_TRUNCATED);
-  seek(0);
 }
 
 /** Continues at the same place through another window. */
 export function moveWindow(address: usize, bytes: u32): void {
   windowPtr = address;
   windowBytes = bytes;
-  windowBegin = windowEnd = position;
+  emptyWindow();
+}
+
+/** Leaves nothing in the window; what is read next will be its first byte. */
+function emptyWindow(): void {
+  base = windowPtr - position;
+  windowEnd = position;
 }
 
 /** A read at or beyond file offset `end` fails with `status` from now on. `end` is at most the file's length. */
@@ -59,7 +61,7 @@ export function limitReads(end: u32, status: i32): void {
 export function seek(offset: u32): void {
   position = offset;
   bitBuffer = bitCount = 0;
-  if (offset < windowBegin || offset > windowEnd) windowBegin = windowEnd = offset;
+  if (offset < <u32>(windowPtr - base) || offset > windowEnd) emptyWindow();
 }
 
 export function bitPosition(): u32 {
@@ -73,16 +75,16 @@ export function seekBits(bit: u32): void {
 
 function refill(): void {
   let length = min(windowBytes, fileBytes - position);
-  windowBegin = position;
-  windowEnd = position + length;
-  if (read(position, windowPtr, length)) fail(STATUS_READ);
+  emptyWindow();
+  windowEnd += length;
+  expect(!read(position, windowPtr, length), STATUS_READ);
 }
 
 /** The next 0 … 32 bits, as an unsigned number. */
 export function bits(count: u32): u32 {
   while (bitCount < count) {
     if (position >= limit) {
-      fail(limitStatus);
+      expect(false, limitStatus);
       return 0;
     }
     if (position >= windowEnd) refill();
@@ -107,7 +109,7 @@ export function ahead(want: u32): u32 {
 
 /** Address of the byte at `position`. */
 export function cursor(): usize {
-  return windowPtr + (position - windowBegin);
+  return base + position;
 }
 
 /**
@@ -115,8 +117,8 @@ export function cursor(): usize {
  * is an error.
  */
 export function resume(next: usize, buffer: u64, count: u32): void {
-  position += <u32>(next - cursor()) - (count >>> 3);
+  position = <u32>(next - base) - (count >>> 3);
   bitCount = count & 7;
   bitBuffer = buffer & ((1 << bitCount) - 1);
-  if (position > limit) fail(limitStatus);
+  expect(position <= limit, limitStatus);
 }

@@ -18,6 +18,7 @@ import {
   STATUS_CRC,
   STATUS_MAGIC,
   STATUS_MEMORY,
+  STATUS_RANGE,
   STATUS_TRUNCATED,
   STATUS_VERSION,
   TENSOR_ENTRY_BYTES,
@@ -25,8 +26,8 @@ import {
 } from "../format";
 import { ahead, bits, cursor, limit, moveWindow, openResident, openWindow, position, seek } from "./bit-reader";
 import { CRC_INITIAL, updateCrc } from "./crc32";
-import { check, varint, varintIn } from "./fields";
-import { fail, failure } from "./status";
+import { varint, varintIn } from "./fields";
+import { expect, failure } from "./status";
 import { readTensor, tensorAt } from "./tensor";
 
 /** Bytes of the file that one slice of work sums up. */
@@ -48,7 +49,7 @@ export let layersOffset: u32 = 0;
 let memoryEnd: u32 = 0;
 let isResident: bool = false;
 /** Where the next of the plan's regions begins. */
-let planEnd: u64 = 0;
+let planEnd: u32 = 0;
 let crc: u32 = 0;
 let statedCrc: u32 = 0;
 /** File offset of the header's counts, which are read after the CRC has been checked. */
@@ -62,18 +63,18 @@ export function openContainer(memoryBytes: u32): void {
   isResident = model != 0;
   if (isResident) {
     memoryEnd = model;
-    if (<u64>model + bytes + MODEL_SLACK_BYTES > memoryBytes) fail(STATUS_MEMORY);
+    expect(<u64>model + bytes + MODEL_SLACK_BYTES <= memoryBytes, STATUS_MEMORY);
     openResident(model, bytes);
   } else {
-    if (memoryBytes < <u32>(PLAN_BASE + MIN_WINDOW_BYTES + MODEL_SLACK_BYTES)) fail(STATUS_MEMORY);
+    expect(memoryBytes >= <u32>(PLAN_BASE + MIN_WINDOW_BYTES + MODEL_SLACK_BYTES), STATUS_MEMORY);
     openWindow(PLAN_BASE, MIN_WINDOW_BYTES, bytes);
   }
-  check(0, bytes <= <u32>MAX_BYTES);
+  expect(bytes <= <u32>MAX_BYTES, STATUS_RANGE);
   if (failure) return;
-  if (bits(32) != MAGIC) fail(STATUS_MAGIC);
-  if (bits(8) != VERSION) fail(STATUS_VERSION);
+  expect(bits(32) == MAGIC, STATUS_MAGIC);
+  expect(bits(8) == VERSION, STATUS_VERSION);
   statedCrc = bits(32);
-  if (varint() != bytes) fail(STATUS_TRUNCATED);
+  expect(varint() == bytes, STATUS_TRUNCATED);
   countsOffset = position;
   crc = CRC_INITIAL;
   seek(CRC_START);
@@ -85,7 +86,7 @@ export function readCrc(): bool {
   crc = updateCrc(crc, cursor(), length);
   seek(position + length);
   if (position < limit) return false;
-  if (~crc != statedCrc) fail(STATUS_CRC);
+  expect(~crc == statedCrc, STATUS_CRC);
   return true;
 }
 
@@ -96,33 +97,33 @@ export function readPlan(): void {
   layerCount = varintIn(1, MAX_LAYERS);
   planEnd = PLAN_BASE + tensorCount * TENSOR_ENTRY_BYTES;
   let windowPtr = readRegion();
-  let windowBytes = planEnd - windowPtr;
-  if (isResident) planEnd = windowPtr;
+  let windowBytes = planEnd - <u32>windowPtr;
+  if (isResident) planEnd = <u32>windowPtr;
   tablesPtr = readRegion();
   columnsPtr = readRegion();
   channelsPtr = readRegion();
   recordsPtr = readRegion();
   arenaPtr = readRegion();
-  check(0, windowBytes >= <u64>MIN_WINDOW_BYTES && recordsPtr < arenaPtr);
-  check(0, planEnd + (isResident ? windowBytes : 0) < <u64>MAX_BYTES);
-  if (planEnd > memoryEnd) fail(STATUS_MEMORY);
+  expect(windowBytes >= <u32>MIN_WINDOW_BYTES && recordsPtr < arenaPtr, STATUS_RANGE);
+  expect(planEnd + (isResident ? windowBytes : 0) < <u32>MAX_BYTES, STATUS_RANGE);
+  expect(planEnd <= memoryEnd, STATUS_MEMORY);
   if (failure) return;
-  if (!isResident) moveWindow(windowPtr, <u32>windowBytes);
+  if (!isResident) moveWindow(windowPtr, windowBytes);
   store<u32>(CONTROL_TENSORS_PTR, PLAN_BASE);
   store<u32>(CONTROL_TENSOR_COUNT, tensorCount);
   store<u32>(CONTROL_LAYER_COUNT, layerCount);
-  store<u32>(CONTROL_MEMORY_BYTES, <u32>planEnd);
+  store<u32>(CONTROL_MEMORY_BYTES, planEnd);
 }
 
-/** @returns the address of the plan's next region, whose size is read */
+/** @returns the address of the plan's next region, whose size is read. Six of the largest are below 2^32 */
 function readRegion(): usize {
-  let ptr = <usize>planEnd;
-  planEnd += <u64>varint() * PLAN_UNIT;
+  let ptr = planEnd;
+  planEnd += varintIn(0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
   return ptr;
 }
 
 /** Reads tensor `index`; the layers begin behind the last. */
 export function readTensorAt(index: u32): void {
-  readTensor(tensorAt(index), arenaPtr, <u32>(planEnd - arenaPtr));
+  readTensor(tensorAt(index), arenaPtr, planEnd - <u32>arenaPtr);
   layersOffset = position;
 }

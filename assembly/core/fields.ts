@@ -1,7 +1,7 @@
 /** Numbers of the file's tables: each with its range, and STATUS_RANGE outside it. */
 import { STATUS_RANGE } from "../format";
 import { bits } from "./bit-reader";
-import { fail } from "./status";
+import { expect } from "./status";
 
 /** An unsigned LEB128 number below 2^31, in the fewest bytes that hold it. */
 export function varint(): u32 {
@@ -14,22 +14,18 @@ export function varint(): u32 {
     shift += 7;
   } while (byte > 127 && shift < 35);
   // The last byte may be 0 only as the first; a fifth byte that goes on or is above 7 makes more than 31 bits.
-  return check(<u32>value, byte < 128 && (byte != 0 || shift == 7) && value < 0x80000000);
+  expect(byte < 128 && (byte != 0 || shift == 7) && value < 0x80000000, STATUS_RANGE);
+  return <u32>value;
 }
 
 /** A varint from `low` to `high`. */
 export function varintIn(low: u32, high: u32): u32 {
   let value = varint();
-  return check(value, value >= low && value <= high);
+  expect(value >= low && value <= high, STATUS_RANGE);
+  return value;
 }
 
 /** A byte, as i8. */
 export function signedByte(): i32 {
   return <i32>(<i8>bits(8));
-}
-
-/** `value`, which is in its range if `holds`. */
-export function check(value: u32, holds: bool): u32 {
-  if (!holds) fail(STATUS_RANGE);
-  return value;
 }

@@ -20,7 +20,7 @@ import { op, output, outputIndex, readLayer, sectionEnd } from "./layer";
 import { stepConv2d } from "./layers/conv2d";
 import { stepDense } from "./layers/dense";
 import { beginPool, stepPool } from "./layers/pool";
-import { clearFailure, fail, failure } from "./status";
+import { clearFailure, expect, failure } from "./status";
 import { fillBorderRow, setWritten, tensorAt } from "./tensor";
 import { BATCH, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./weights";
 
@@ -161,5 +161,5 @@ function endLayer(): void {
   phase = IDLE;
   if (isRunning) return;
   isLoaded = position == fileBytes;
-  if (!isLoaded) fail(STATUS_TRUNCATED);
+  expect(isLoaded, STATUS_TRUNCATED);
 }

@@ -3,8 +3,8 @@
  * index of each next `longest` bits of the stream: one look-up a symbol.
  */
 import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN, STATUS_RANGE } from "../format";
-import { bitPosition, bits, seek, seekBits } from "./bit-reader";
-import { fail, failure } from "./status";
+import { bitPosition, bits, seekBits } from "./bit-reader";
+import { expect, failure } from "./status";
 
 /** For each length 0 … 15: how many codes there are, then the next code to give out. */
 const CODES = memory.data(32, 8);
@@ -19,12 +19,9 @@ const CODES = memory.data(32, 8);
 export function buildTable(table: usize, end: usize, symbols: u32, first: i32, codebook: u32): u32 {
   let lengthsBit = bitPosition();
   let longest = countLengths(symbols);
-  if (failure) return 0;
-  if (table + (2 << longest) > end) {
-    fail(STATUS_PLAN);
-    return 0;
-  }
   let size: usize = 2 << longest;
+  expect(table + size <= end, STATUS_PLAN);
+  if (failure) return 0;
   let code: u32 = 0;
   for (let ptr = CODES + 2; ptr <= CODES + 2 * MAX_CODE_LENGTH; ptr += 2) {
     let count = load<u16>(ptr);
@@ -69,8 +66,8 @@ function countLengths(symbols: u32): u32 {
     kraft += (1 << MAX_CODE_LENGTH) >>> length;
     used++;
   }
-  if (longest > <u32>MAX_CODE_LENGTH) fail(STATUS_RANGE);
+  expect(longest <= <u32>MAX_CODE_LENGTH, STATUS_RANGE);
   if (used == 1 && longest == 1) return 0;
-  if (kraft != 1 << MAX_CODE_LENGTH) fail(STATUS_HUFFMAN);
+  expect(kraft == 1 << MAX_CODE_LENGTH, STATUS_HUFFMAN);
   return longest;
 }

@@ -13,6 +13,7 @@ import {
   OP_MAXPOOL,
   STATUS_CODEC,
   STATUS_OP,
+  STATUS_RANGE,
   STATUS_SHAPE,
   STATUS_STREAM,
   STATUS_TRUNCATED,
@@ -26,9 +27,9 @@ import {
 } from "../format";
 import { bits, fileBytes, limitReads, position } from "./bit-reader";
 import { tensorCount } from "./container";
-import { check, signedByte, varint, varintIn } from "./fields";
+import { signedByte, varint, varintIn } from "./fields";
 import { setRange, setScale } from "./requantize";
-import { fail, failure } from "./status";
+import { expect, failure } from "./status";
 import { borderOf, isWritten, tensorAt, tensorBegin, tensorBytes } from "./tensor";
 
 export let op: u32 = 0;
@@ -83,7 +84,7 @@ export function readLayer(): void {
   let begin = tensorBegin(input);
   let outputBegin = tensorBegin(output);
   let overlap = begin < outputBegin + tensorBytes(output) && outputBegin < begin + tensorBytes(input);
-  if (!isWritten(input) || isWritten(output) || overlap) fail(STATUS_SHAPE);
+  expect(isWritten(input) && !isWritten(output) && !overlap, STATUS_SHAPE);
   stride = poolSize = poolStride = 1;
   pad = 0;
   groupChannels = load<u32>(input, TENSOR_CHANNELS);
@@ -92,7 +93,7 @@ export function readLayer(): void {
   if (op == OP_CONV2D) status = readConv2d();
   else if (op == OP_DENSE) status = readDense();
   else if (op == OP_MAXPOOL || op == OP_AVGPOOL) status = readPool();
-  if (status) fail(status);
+  expect(!status, status);
 }
 
 function loadTensors(): void {
@@ -127,7 +128,7 @@ function readConv2d(): i32 {
 function readDense(): i32 {
   kernelHeight = load<u32>(input, TENSOR_HEIGHT);
   kernelWidth = load<u32>(input, TENSOR_WIDTH);
-  if (outputHeight != 1 || outputWidth != 1) return STATUS_SHAPE;
+  if (outputHeight * outputWidth != 1) return STATUS_SHAPE;
   return readWeights();
 }
 
@@ -148,27 +149,27 @@ function fits(room: u32): bool {
   );
 }
 
-/** Input rows (or columns) that so many output rows look at. 64 bits: 65,535 outputs at strides of 255 are more than 2^32. */
-function spans(outputs: u32, kernel: u32): u64 {
-  return (<u64>(outputs - 1) * poolStride + poolSize - 1) * stride + kernel;
+/** Input rows (or columns) that so many output rows look at: at most 65,535 × 255 × 255, which is below 2^32. */
+function spans(outputs: u32, kernel: u32): u32 {
+  return ((outputs - 1) * poolStride + poolSize - 1) * stride + kernel;
 }
 
 function readRange(): void {
   let low = signedByte();
   let high = signedByte();
-  check(0, low <= high);
+  expect(low <= high, STATUS_RANGE);
   setRange(load<i32>(output, TENSOR_ZERO_POINT), low, high);
 }
 
 /** Takes a multiplier and a shift that have just been read. */
 export function readScale(factor: u32, places: u32): void {
-  check(0, factor - 0x40000000 < 0x40000000 && places - 1 < 62);
+  expect(factor - 0x40000000 < 0x40000000 && places - 1 < 62, STATUS_RANGE);
   setScale(factor, places);
 }
 
 function readWeights(): i32 {
-  let size = <u64>groupChannels * (kernelHeight * kernelWidth);
-  columns = <u32>size;
+  // At most 65,535 × 255 × 255, which is below 2^32; a dense layer's input is below 2^24.
+  columns = groupChannels * kernelHeight * kernelWidth;
   readRange();
   let form = bits(8);
   codec = form & FORM_CODEC_MASK;
@@ -176,8 +177,8 @@ function readWeights(): i32 {
   biasBits = bits(8);
   biasShift = bits(8);
   let bytes = varint();
-  check(0, form <= <u32>(FORM_CODEC_MASK | FORM_PER_CHANNEL) && biasBits <= 32 && biasShift < 32);
-  check(0, size <= <u64>MAX_LAYER_WEIGHTS && size * rows <= <u64>MAX_LAYER_WEIGHTS);
+  expect(form <= <u32>(FORM_CODEC_MASK | FORM_PER_CHANNEL) && biasBits <= 32 && biasShift < 32, STATUS_RANGE);
+  expect(<u64>columns * rows <= <u64>MAX_LAYER_WEIGHTS, STATUS_RANGE);
   if (codec > <u32>CODEC_HUFFMAN) return STATUS_CODEC;
   if (bytes > fileBytes - position) return STATUS_TRUNCATED;
   sectionEnd = position + bytes;

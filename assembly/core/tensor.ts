@@ -1,10 +1,12 @@
 /** The tensor table in linear memory, and the borders of tensors. Layout: SPEC.md, "The core's interface". */
 import {
   MAX_BORDER,
+  MAX_BYTES,
   MAX_DIMENSION,
   MAX_TENSOR_BYTES,
   PLAN_BASE,
   PLAN_UNIT,
+  STATUS_RANGE,
   TENSOR_CHANNELS,
   TENSOR_ENTRY_BYTES,
   TENSOR_HEIGHT,
@@ -16,11 +18,12 @@ import {
   TENSOR_ZERO_POINT,
 } from "../format";
 import { bits } from "./bit-reader";
-import { check, signedByte, varint, varintIn } from "./fields";
-import { failure } from "./status";
+import { signedByte, varintIn } from "./fields";
+import { expect, failure } from "./status";
 
-/** Bit 8 of a state word: the tensor holds values in this run. The border is below it. */
-const WRITTEN: u32 = 0x100;
+/** The state word's bytes: the border, and whether the tensor holds values in this run. */
+const STATE_BORDER = TENSOR_STATE;
+const STATE_WRITTEN = TENSOR_STATE + 1;
 
 /** Address of a tensor's entry. */
 export function tensorAt(index: u32): usize {
@@ -34,18 +37,17 @@ export function readTensor(entry: usize, arenaPtr: usize, arenaBytes: u32): void
   let width = varintIn(1, MAX_DIMENSION);
   varintIn(channels, MAX_DIMENSION);
   let border = bits(8);
-  check(border, border <= <u32>MAX_BORDER);
   // The scale: a positive finite float's bits are those of an integer between those of 0 and infinity.
   let scale = bits(32);
-  check(scale, scale - 1 < 0x7f7fffff);
   let zeroPoint = signedByte();
-  let offset = <u64>varint() * PLAN_UNIT;
+  let offset = varintIn(0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
   let pitch = width + 2 * border;
   let plane = <u64>pitch * (height + 2 * border);
   let bytes = plane * channels;
-  check(0, bytes <= <u64>MAX_TENSOR_BYTES && offset + bytes <= arenaBytes);
+  expect(border <= <u32>MAX_BORDER && scale - 1 < 0x7f7fffff, STATUS_RANGE);
+  expect(bytes <= <u64>MAX_TENSOR_BYTES && offset + bytes <= arenaBytes, STATUS_RANGE);
   if (failure) return;
-  store<u32>(entry, arenaPtr + <u32>offset + border * (pitch + 1), TENSOR_PTR);
+  store<u32>(entry, arenaPtr + offset + border * (pitch + 1), TENSOR_PTR);
   store<u32>(entry, channels, TENSOR_CHANNELS);
   store<u32>(entry, height, TENSOR_HEIGHT);
   store<u32>(entry, width, TENSOR_WIDTH);
@@ -56,15 +58,15 @@ export function readTensor(entry: usize, arenaPtr: usize, arenaBytes: u32): void
 }
 
 export function borderOf(entry: usize): u32 {
-  return load<u8>(entry, TENSOR_STATE);
+  return load<u8>(entry, STATE_BORDER);
 }
 
 export function isWritten(entry: usize): bool {
-  return load<u32>(entry, TENSOR_STATE) >= WRITTEN;
+  return load<bool>(entry, STATE_WRITTEN);
 }
 
 export function setWritten(entry: usize, written: bool): void {
-  store<u8>(entry, written, TENSOR_STATE + 1);
+  store<bool>(entry, written, STATE_WRITTEN);
 }
 
 /** Bytes of the tensor, borders included. */

@@ -26,7 +26,6 @@ import {
   seekBits,
 } from "./bit-reader";
 import { arenaPtr, channelsPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
-import { check } from "./fields";
 import { buildTable } from "./huffman";
 import {
   biasBits,
@@ -46,7 +45,7 @@ import {
   sectionEnd,
 } from "./layer";
 import { setScale } from "./requantize";
-import { fail, failure } from "./status";
+import { expect, failure } from "./status";
 import { tensorBytes } from "./tensor";
 
 /** Items (scales, biases, columns, weights) of one slice of work. */
@@ -58,8 +57,6 @@ const BATCH_BYTES: u32 = 48;
 export let row: u32 = 0;
 /** The row's bias, before the input's zero point is taken into account. */
 export let bias: i32 = 0;
-/** Whether all of the row's weights have been decoded. */
-export let isRowComplete: bool = false;
 /** After the last record. */
 export let recordsEnd: usize = 0;
 /** Sum of the row's weights so far. */
@@ -92,7 +89,7 @@ let weightsMask: u32 = 0;
 export function beginSection(): void {
   done = 0;
   channelBytes = hasRowScales ? 12 : 4;
-  if (channelsPtr + <u64>rows * channelBytes > recordsPtr) fail(STATUS_PLAN);
+  expect(channelsPtr + rows * channelBytes <= recordsPtr, STATUS_PLAN);
 }
 
 /** Reads up to BATCH multipliers with their shifts, and biases. @returns whether those were the last */
@@ -113,7 +110,7 @@ export function readChannels(): bool {
       // biasBits up to 32 and biasShift up to 31: 63 bits with the sign.
       let unused = 64 - <i64>biasBits;
       let value = biasBits ? (((<i64>bits(biasBits)) << unused) >> unused) << biasShift : 0;
-      check(0, value == <i64>(<i32>value));
+      expect(value == <i64>(<i32>value), STATUS_RANGE);
       store<i32>(channelsPtr + (done - scales) * channelBytes, <i32>value);
     }
   }
@@ -133,14 +130,10 @@ export function readColumns(): bool {
   let end = min(done + BATCH, columns);
   for (; done < end; done++) {
     if (!hasColumnMap || bits(1)) {
-      let entry = columnsPtr + (live << entryShift);
-      if (entry + (1 << entryShift) > channelsPtr) {
-        fail(STATUS_PLAN);
-        return false;
-      }
+      let entry = columnsPtr + (live++ << entryShift);
+      if (columnsPtr + (live << entryShift) > channelsPtr) break;
       if (entryShift == 1) store<u16>(entry, columnOffset);
       else store<u32>(entry, columnOffset);
-      live++;
     }
     columnOffset++;
     if (++kernelX == kernelWidth) {
@@ -152,12 +145,13 @@ export function readColumns(): bool {
       }
     }
   }
+  expect(done == end, STATUS_PLAN);
   return done == columns;
 }
 
 /** Reads what stands between the columns and the symbols. */
 export function readCodes(): void {
-  check(0, live > 0);
+  expect(live > 0, STATUS_RANGE);
   if (codec == CODEC_HUFFMAN) readHuffman();
   column = row = 0;
   isWeightDue = false;
@@ -175,7 +169,7 @@ function readHuffman(): void {
   } else {
     first = <i8>bits(8);
     count = bits(8) + 1;
-    check(0, first + <i32>count <= 128);
+    expect(first + <i32>count <= 128, STATUS_RANGE);
   }
   let longest = buildTable(tablesPtr, columnsPtr, count, first, codebook);
   weightsMask = (1 << longest) - 1;
@@ -192,7 +186,6 @@ function beginRow(): void {
   if (hasRowScales) setScale(load<u32>(entry, 4), load<u32>(entry, 8));
   clearRecords();
   weightSum = 0;
-  isRowComplete = column >= live;
 }
 
 /** Goes to the next row. Behind the last one the section ends, or it is an error. */
@@ -200,7 +193,7 @@ export function nextRow(): void {
   row++;
   column -= live;
   if (row < rows) beginRow();
-  else if (bitBuffer || position != limit) fail(STATUS_STREAM);
+  else expect(!bitBuffer && position == limit, STATUS_STREAM);
 }
 
 export function clearRecords(): void {
@@ -212,22 +205,15 @@ export function room(): u32 {
   return <u32>(arenaPtr - recordsEnd) / RECORD_BYTES;
 }
 
-/**
- * Decodes up to BATCH records of the row, behind those that are there. A weight that finds no room is an error.
- * `isRowComplete` tells whether there are more.
- */
+/** Whether all of the row's weights have been decoded. */
+export function isRowComplete(): bool {
+  return column >= live;
+}
+
+/** Decodes up to BATCH records of the row, behind those that are there. A weight that finds no room is an error. */
 export function decodeRecords(): void {
   if (codec == CODEC_HUFFMAN) decodeHuffman();
   else decodeDense();
-  isRowComplete = column >= live;
-}
-
-/** Address of the offset of a live column. */
-// @ts-ignore: decorator
-@inline
-function offsetOf(column: u32): u32 {
-  // Where entries are narrow this loads two bytes of the next one, or of the region that follows.
-  return load<u32>(columnsPtr + (column << entryShift)) & entryMask;
 }
 
 function decodeDense(): void {
@@ -235,26 +221,23 @@ function decodeDense(): void {
   for (; column < end; column++) {
     let weight = <i32>(<i8>bits(8));
     if (!weight) continue;
-    if (!room()) {
-      fail(STATUS_PLAN);
-      return;
-    }
-    store<u32>(recordsEnd, (offsetOf(column) << 8) | (weight & 0xff));
+    if (!room()) break;
+    let offset = load<u32>(columnsPtr + (column << entryShift)) & entryMask;
+    store<u32>(recordsEnd, (offset << 8) | (weight & 0xff));
     recordsEnd += RECORD_BYTES;
     weightSum += weight;
   }
+  expect(column == end, STATUS_PLAN);
 }
 
 function decodeHuffman(): void {
   let target = recordsEnd;
   let due = isWeightDue;
-  if (due && !room()) {
-    fail(STATUS_PLAN);
-    return;
-  }
-  // A turn takes at most 30 bits (two entries of a table, whatever is in it) and loads 32 when fewer are left: `turns` of them
-  // load no more than 4 × turns + 4 bytes. At the end of the file a single turn may load 4 bytes behind it.
-  let turns = max(min(BATCH, (ahead(BATCH_BYTES) >>> 2) - 1), 1);
+  expect(!due || room() != 0, STATUS_PLAN);
+  if (failure) return;
+  // A turn takes at most 30 bits (two entries of a table, whatever is in it) and loads 32 when fewer are left, so that turns
+  // load no more than 4 bytes each. At the end of the file a single turn may load 4 bytes behind it.
+  let turns = max(min(BATCH, ahead(BATCH_BYTES) >>> 2), 1);
   // Each turn writes a record, except where there is no weight due: then the end comes nearer instead.
   let stop = target + min(turns, room()) * RECORD_BYTES - (due ? 0 : RECORD_BYTES);
   let next = cursor();
@@ -275,7 +258,9 @@ function decodeHuffman(): void {
       buffer >>= length;
       count -= length;
       let weight = (entry >>> 4) & 0xff;
-      store<u32>(target, (offsetOf(at) << 8) | weight);
+      // Where entries are narrow this loads two bytes of the next one, or of the region that follows.
+      let offset = load<u32>(columnsPtr + (at << entryShift)) & entryMask;
+      store<u32>(target, (offset << 8) | weight);
       target += RECORD_BYTES;
       sum += (<i32>(weight << 24)) >> 24;
       if (++at >= end) {

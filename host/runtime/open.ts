@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { bakedContainer } from "../container/bake.js";
+import { bakedContainer } from "../container/baked.js";
 import { readContainer } from "../container/read.js";
 import { MoteError } from "../errors.js";
 import { builtFile } from "../paths.js";

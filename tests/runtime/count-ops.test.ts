@@ -23,13 +23,13 @@ function assemble(text: string): Uint8Array {
 describe("countOps", () => {
   it("counts a straight line, byte by byte", () => {
     // (func (export "f") (result i32) i32.const 2 i32.const 3 i32.add)
-    const module = Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-      ...[1, 5, 1, 0x60, 0, 1, 0x7f],
-      ...[3, 2, 1, 0],
-      ...[7, 5, 1, 1, 0x66, 0, 0],
-      ...[10, 9, 1, 7, 0, 0x41, 2, 0x41, 3, 0x6a, 0x0b],
-    ]);
+    const sections = [
+      "01 05 01 60 00 01 7f",
+      "03 02 01 00",
+      "07 05 01 01 66 00 00",
+      "0a 09 01 07 00 41 02 41 03 6a 0b",
+    ];
+    const module = Buffer.from(["00 61 73 6d 01 00 00 00", ...sections].join("").replaceAll(" ", ""), "hex");
     expect(count(module)).toEqual({ result: 5, ops: 3 });
   });
 

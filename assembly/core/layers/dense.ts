@@ -22,14 +22,14 @@ let sum: i32 = 0;
 /** Decodes a batch, or takes the records into account. @returns the work done, or 0 when there was nothing left to do */
 export function stepDense(): u32 {
   if (row == rows) return 0;
-  if (!isRowComplete && room()) {
+  if (!isRowComplete() && room()) {
     decodeRecords();
     return BATCH;
   }
   sum = dot1(recordsPtr, recordsEnd, inputPtr, sum);
   let cost = (<u32>(recordsEnd - recordsPtr)) >>> 2;
   clearRecords();
-  if (isRowComplete) {
+  if (isRowComplete()) {
     store<i8>(outputPtr + row * outputPlane, requantize(bias - inputZeroPoint * weightSum + sum));
     sum = 0;
     nextRow();

@@ -1,0 +1,124 @@
+/** A whole training run with checkpoints: what it does depends on its settings alone, however often it is stopped and resumed. */
+import type { Samples } from "../data/samples.js";
+import { MoteError } from "../errors.js";
+import type { Graph, Net } from "../model.js";
+import { readCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoint.js";
+import { Trainer } from "./trainer.js";
+
+/** Everything that decides the result, beside the graph and the data. */
+export interface RunSettings {
+  readonly epochs: number;
+  /** Adam's learning rate at the start; it falls along a half cosine to `lrEnd`. */
+  readonly lr: number;
+  readonly lrEnd: number;
+  /** Samples a step, a multiple of 32. */
+  readonly batch: number;
+  /** Decoupled: every step multiplies the weights by 1 - lr × weightDecay. */
+  readonly weightDecay: number;
+  /** 0 = none, 1 = strong. */
+  readonly augment: number;
+  readonly seed: number;
+}
+
+export interface EpochReport {
+  readonly epoch: number;
+  /** Mean over the epoch's steps. */
+  readonly loss: number;
+  readonly validationErrors: number;
+}
+
+export interface RunOptions {
+  readonly graph: Graph;
+  readonly settings: RunSettings;
+  readonly train: Samples;
+  readonly validation: Samples;
+  readonly threads: number;
+  /** Checkpoint: written after each epoch and when stopped; without the optimizer's state once the run is finished. */
+  readonly file: string;
+  /** What an earlier run left in `file`, to go on from. */
+  readonly resume?: Checkpoint;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number, loss: number) => void;
+  readonly onEpoch?: (report: EpochReport) => void;
+}
+
+export interface RunResult {
+  readonly net: Net;
+  readonly steps: number;
+  readonly validationErrors: number;
+  readonly validationLoss: number;
+}
+
+const SETTING_KEYS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "augment", "seed"] as const;
+
+/**
+ * The settings and the place at which a checkpoint of `trainRun` stopped.
+ * @throws MoteError MISMATCH for a checkpoint that something else wrote
+ */
+export function readRun(file: string): { readonly checkpoint: Checkpoint; readonly settings: RunSettings } {
+  const checkpoint = readCheckpoint(file);
+  const { progress = {} } = checkpoint;
+  const missing = [...SETTING_KEYS, "step"].find((key) => typeof progress[key] !== "number");
+  if (missing !== undefined) {
+    throw new MoteError("MISMATCH", `${file}: holds a net but not the "${missing}" of a training run to go on with`);
+  }
+  const settings = Object.fromEntries(SETTING_KEYS.map((key) => [key, progress[key]])) as unknown as RunSettings;
+  return { checkpoint, settings };
+}
+
+/**
+ * Trains from the start, or from `resume`, to the end. The file it leaves is the same to the byte either way, on any number of threads.
+ * @throws MoteError INTERRUPTED when `signal` stopped it: `file` then holds all that was done. MISMATCH, FILE
+ */
+export async function trainRun(options: RunOptions): Promise<RunResult> {
+  const { graph, settings, train, validation, threads, file, resume, signal } = options;
+  const { epochs, lr, lrEnd, batch, weightDecay, augment, seed } = settings;
+  const trainer = await Trainer.create({ graph, seed, threads, batch });
+  try {
+    const perEpoch = trainer.stepsPerEpoch(train.count);
+    const total = Math.round(perEpoch * epochs);
+    let step = Number(resume?.progress?.step ?? 0);
+    if (step > total) throw new MoteError("MISMATCH", `${file}: stopped at step ${step}, the whole run has ${total}`);
+    if (resume !== undefined) trainer.load(resume.net);
+    if (resume?.optimizer !== undefined) trainer.restoreOptimizer(resume.optimizer);
+    else if (step > 0 && step < total) throw new MoteError("MISMATCH", `${file}: the optimizer's state is missing`);
+    const save = (): void => {
+      const progress = { ...settings, step, steps: total };
+      const net = trainer.toNet();
+      writeCheckpoint(
+        file,
+        step === total ? { net, progress } : { net, optimizer: trainer.optimizerState(), progress },
+      );
+    };
+    let measured = await trainer.evaluate(validation);
+    while (step < total) {
+      const from = step;
+      const end = Math.min(total, (Math.floor(step / perEpoch) + 1) * perEpoch);
+      const { loss, steps } = await trainer.train({
+        data: train,
+        steps: end - from,
+        firstStep: from,
+        lr: (at) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * at) / total))) / 2,
+        optimizer: { kind: "adam", weightDecay },
+        augment,
+        ...(signal && { signal }),
+        onProgress: (done, _, mean) => options.onProgress?.(from + done, total, mean),
+      });
+      step += steps;
+      save();
+      if (step < end) {
+        throw new MoteError("INTERRUPTED", `stopped after step ${step} of ${total}; ${file} holds what was done`);
+      }
+      measured = await trainer.evaluate(validation);
+      options.onEpoch?.({ epoch: Math.ceil(step / perEpoch), loss, validationErrors: measured.errors });
+    }
+    return {
+      net: trainer.toNet(),
+      steps: total,
+      validationErrors: measured.errors,
+      validationLoss: measured.loss,
+    };
+  } finally {
+    await trainer.close();
+  }
+}

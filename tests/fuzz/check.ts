@@ -1,0 +1,343 @@
+/**
+ * What must hold for any bytes whatsoever: the core answers with a status, in bounded work, touches nothing beyond its
+ * memory, does not depend on what lies there nor on how its work is sliced; and it accepts and computes what the strict
+ * reader and the reference do.
+ */
+import * as format from "../../assembly/format.js";
+import { readContainer, type Container } from "../../host/container/read.js";
+import { MoteError } from "../../host/errors.js";
+import { Random } from "../../host/rng.js";
+import { openReference } from "../../host/runtime/reference.js";
+import { statusText } from "../../host/runtime/wasm.js";
+import type { Machine, MakeMachine } from "./machine.js";
+import type { FuzzCase } from "./mutate.js";
+
+/** A broken promise; the message says which. */
+export class Finding extends Error {}
+
+/** How far a case came, for the tally. */
+export type Reached = "refused" | "ran into an error" | "ran" | "cut off";
+
+/** Steps and work units of one run, above which a case is cut off: a legal file of few bytes can ask for hours of work. */
+const MAX_STEPS = 20_000;
+const MAX_WORK = 400_000;
+const MAX_WEIGHTS = 1 << 20;
+/** More than it takes: steps, whatever the slices, to sum up and check a byte; to build and drop the tables of a layer. */
+const LOAD_STEPS_PER_BYTE = 16;
+const LOAD_STEPS_PER_LAYER = 1 << 15;
+/** More than it takes: slices' worth of work for each unit of `workOf`, and slices for each layer. */
+const RUN_STEPS_PER_UNIT = 4;
+const RUN_STEPS_PER_LAYER = 64;
+
+interface Outcome {
+  readonly load: number;
+  /** STATUS_BUSY when it was cut off; undefined when nothing was loaded. */
+  readonly run: number | undefined;
+  readonly errorOffset: number;
+  readonly windowFailed: boolean;
+  readonly output: readonly number[] | undefined;
+}
+
+const GARBAGE = [1, 2].map((seed) => {
+  const random = new Random(0x6a72, seed);
+  return Uint8Array.from({ length: 65536 }, () => random.integer(256));
+});
+
+/** What a case came to; `status` is the last one. */
+export interface Result {
+  readonly reached: Reached;
+  readonly status: number;
+}
+
+/** @throws Finding for a broken promise */
+export function checkCase(makeMachine: MakeMachine, fuzzCase: FuzzCase): Result {
+  const read = readStrictly(fuzzCase.bytes);
+  const work = read instanceof MoteError ? Infinity : workOf(read);
+  const session = new Session(makeMachine, fuzzCase, work);
+  try {
+    const first = session.run(GARBAGE[0], fuzzCase.budget);
+    // The same instance opened again, other garbage around the model, other slices: nothing may change.
+    const second = session.run(GARBAGE[1], fuzzCase.budget === 1 ? 1000 : 3 * (fuzzCase.budget % 1000) + 1);
+    if (first.run !== format.STATUS_BUSY && second.run !== format.STATUS_BUSY) expectSame(first, second);
+    if (first.windowFailed) session.expectRecovery(first);
+    else if (fuzzCase.swapAt < 0) compareWithReader(fuzzCase.bytes, first, read, work);
+    return { reached: reached(first), status: first.run ?? first.load };
+  } finally {
+    session.close();
+  }
+}
+
+function reached({ load, run }: Outcome): Reached {
+  if (run === format.STATUS_BUSY) return "cut off";
+  if (load !== format.STATUS_DONE) return "refused";
+  return run === format.STATUS_DONE ? "ran" : "ran into an error";
+}
+
+/** One instance with one model behind its window or in its memory. */
+class Session {
+  private readonly machine: Machine;
+  private windowCalls = 0;
+  private windowFailed = false;
+  private windowProblem: string | undefined;
+  private failAt: number;
+
+  constructor(
+    makeMachine: MakeMachine,
+    private readonly fuzzCase: FuzzCase,
+    /** Work units of one run where the file is sound, else Infinity. */
+    private readonly work: number,
+  ) {
+    const memoryBytes = Math.max(fuzzCase.memoryBytes, format.PLAN_BASE);
+    this.machine = makeMachine(memoryBytes, (offset, target, length) => this.fillWindow(offset, target, length));
+    this.failAt = fuzzCase.failAt;
+  }
+
+  close(): void {
+    this.machine.close();
+  }
+
+  /** Loads the model and, if that succeeds, runs it once. */
+  run(garbage: Uint8Array, budget: number): Outcome {
+    const { bytes, memoryBytes, modelPtr } = this.fuzzCase;
+    const { machine } = this;
+    machine.store(format.PLAN_BASE, garbage.subarray(format.PLAN_BASE, machine.memoryBytes));
+    // A model that does not fit is cut off: the core must refuse it before it looks.
+    if (modelPtr !== 0 && modelPtr < machine.memoryBytes) {
+      machine.store(modelPtr, bytes.subarray(0, machine.memoryBytes - modelPtr));
+    }
+    this.setWord(format.CONTROL_MODEL_PTR, modelPtr);
+    this.setWord(format.CONTROL_MODEL_BYTES, bytes.length);
+    this.windowCalls = 0;
+    this.windowFailed = false;
+
+    const end = Math.max(memoryBytes, format.PLAN_BASE);
+    const beyond = machine.load(end, machine.memoryBytes - end).slice();
+    const outcome = this.loadAndRun(budget);
+    if (this.windowProblem !== undefined) throw new Finding(this.windowProblem);
+    if (Buffer.compare(machine.load(end, beyond.length), beyond) !== 0) {
+      throw new Finding(`bytes beyond ${end} were written`);
+    }
+    return outcome;
+  }
+
+  /** After a window that failed, a new start with a sound one must do what it would have done at first. */
+  expectRecovery(failed: Outcome): void {
+    if (failed.load === format.STATUS_DONE && failed.run === format.STATUS_READ) {
+      this.failAt = -1;
+      this.windowFailed = false;
+      const again = this.runOnce(1 << 16);
+      this.failAt = this.fuzzCase.failAt;
+      if (again === format.STATUS_READ || again === format.STATUS_STATE) {
+        throw new Finding(`a start after STATUS_READ gave ${statusText(again)}`);
+      }
+    }
+  }
+
+  private loadAndRun(budget: number): Outcome {
+    const { bytes, memoryBytes } = this.fuzzCase;
+    const opened = this.machine.open(memoryBytes);
+    const loadSteps = bytes.length * LOAD_STEPS_PER_BYTE + LOAD_STEPS_PER_LAYER * (layerBound(bytes) + 1);
+    const load = this.finish(opened, budget, loadSteps);
+    if (load === format.STATUS_BUSY) throw new Finding(`loading did not end within ${loadSteps} steps`);
+    if (load !== format.STATUS_DONE) {
+      const state = this.machine.start();
+      if (state !== format.STATUS_STATE) throw new Finding(`start after a failed load gave ${statusText(state)}`);
+      return this.outcome(load, undefined);
+    }
+    this.expectTensorsInside();
+    return this.outcome(load, this.runOnce(budget));
+  }
+
+  /** @returns STATUS_BUSY when it was cut off */
+  private runOnce(budget: number): number {
+    this.writeInput();
+    const started = this.machine.start();
+    const slice = Math.min(budget, 1 << 16);
+    const layers = this.word(format.CONTROL_LAYER_COUNT);
+    const most = RUN_STEPS_PER_LAYER * (layers + 1) + Math.ceil((RUN_STEPS_PER_UNIT * this.work) / slice);
+    const affordable = Math.min(MAX_STEPS, Math.ceil(MAX_WORK / slice) + RUN_STEPS_PER_LAYER * (layers + 1));
+    const status = this.finish(started, budget, Math.min(most, affordable));
+    if (status === format.STATUS_BUSY && most <= affordable)
+      throw new Finding(`the run did not end within ${most} steps`);
+    return status;
+  }
+
+  private outcome(load: number, run: number | undefined): Outcome {
+    const failed = load < 0 || (run !== undefined && run < 0);
+    return {
+      load,
+      run,
+      errorOffset: failed ? this.word(format.CONTROL_ERROR_OFFSET) : 0,
+      windowFailed: this.windowFailed,
+      output: run === format.STATUS_DONE ? this.readOutput() : undefined,
+    };
+  }
+
+  /** Steps until done or failed; BUSY when `maxSteps` did not suffice. */
+  private finish(status: number, budget: number, maxSteps: number): number {
+    let last = status;
+    for (let steps = 0; last >= 0; steps++) {
+      if (steps > maxSteps) return format.STATUS_BUSY;
+      last = this.machine.step(budget);
+      if (last === format.STATUS_DONE) break;
+    }
+    if (last > format.STATUS_BUSY || last < format.STATUS_STATE) throw new Finding(`step gave ${last}`);
+    // Not always STATUS_READ: another error may have come first within the same slice.
+    if (this.windowFailed && last >= 0) throw new Finding(`the window failed, the status is ${last}`);
+    if (last === format.STATUS_READ && !this.windowFailed)
+      throw new Finding("STATUS_READ, but the window did not fail");
+    return last;
+  }
+
+  private fillWindow(offset: number, target: number, length: number): number {
+    const { memoryBytes, modelPtr, swapAt, swapped } = this.fuzzCase;
+    const call = this.windowCalls++;
+    const bytes = swapAt >= 0 && call >= swapAt ? swapped : this.fuzzCase.bytes;
+    if (call === this.failAt) {
+      this.windowFailed = true;
+      return call % 2 === 0 ? 1 : -1;
+    }
+    const inFile = offset >= 0 && length > 0 && offset + length <= bytes.length;
+    const inMemory = target >= format.PLAN_BASE && target + length <= memoryBytes;
+    if (!inFile || !inMemory || modelPtr !== 0) {
+      this.windowProblem ??= `the window was asked for ${length} bytes at ${offset} of ${bytes.length}, to ${target} of ${memoryBytes}`;
+      return 1;
+    }
+    this.machine.store(target, bytes.subarray(offset, offset + length));
+    return 0;
+  }
+
+  /** Hosts write and read tensors by this table: what it says must be inside, borders included. */
+  private expectTensorsInside(): void {
+    const count = this.word(format.CONTROL_TENSOR_COUNT);
+    const table = this.word(format.CONTROL_TENSORS_PTR);
+    for (let tensor = 0; tensor < count; tensor++) {
+      const entry = table + tensor * format.TENSOR_ENTRY_BYTES;
+      const [channels, height, width] = this.shape(entry);
+      const pitch = this.word(entry + format.TENSOR_PITCH);
+      const plane = this.word(entry + format.TENSOR_PLANE);
+      const border = this.word(entry + format.TENSOR_STATE) & 0xff;
+      const start = this.word(entry + format.TENSOR_PTR) - border * pitch - border;
+      const consistent = pitch === width + 2 * border && plane === pitch * (height + 2 * border);
+      if (!consistent || start < format.PLAN_BASE || start + channels * plane > this.fuzzCase.memoryBytes) {
+        throw new Finding(`tensor ${tensor} is not inside the memory: ${channels} × ${height} × ${width} at ${start}`);
+      }
+    }
+  }
+
+  private writeInput(): void {
+    const entry = this.word(format.CONTROL_TENSORS_PTR);
+    const [channels, height, width] = this.shape(entry);
+    const random = new Random(0x1234);
+    this.eachRow(entry, channels, height, (address) => {
+      this.machine.store(
+        address,
+        Uint8Array.from({ length: width }, () => random.integer(256)),
+      );
+    });
+  }
+
+  private readOutput(): number[] {
+    const entry =
+      this.word(format.CONTROL_TENSORS_PTR) + this.word(format.CONTROL_OUTPUT_TENSOR) * format.TENSOR_ENTRY_BYTES;
+    const [channels, height, width] = this.shape(entry);
+    const values: number[] = [];
+    this.eachRow(entry, channels, height, (address) => {
+      for (const byte of this.machine.load(address, width)) values.push((byte << 24) >> 24);
+    });
+    return values;
+  }
+
+  private shape(entry: number): [number, number, number] {
+    return [
+      this.word(entry + format.TENSOR_CHANNELS),
+      this.word(entry + format.TENSOR_HEIGHT),
+      this.word(entry + format.TENSOR_WIDTH),
+    ];
+  }
+
+  private eachRow(entry: number, channels: number, height: number, visit: (address: number) => void): void {
+    const ptr = this.word(entry + format.TENSOR_PTR);
+    const pitch = this.word(entry + format.TENSOR_PITCH);
+    const plane = this.word(entry + format.TENSOR_PLANE);
+    for (let c = 0; c < channels; c++) for (let y = 0; y < height; y++) visit(ptr + c * plane + y * pitch);
+  }
+
+  private word(address: number): number {
+    const [a, b, c, d] = this.machine.load(address, 4);
+    return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+  }
+
+  private setWord(address: number, value: number): void {
+    this.machine.store(address, Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24));
+  }
+}
+
+/** What the model's input is in every run: the values that `writeInput` writes. */
+function inputFor(elements: number): Int8Array {
+  const random = new Random(0x1234);
+  return Int8Array.from({ length: elements }, () => random.integer(256));
+}
+
+/** Layers that a file can hold at most: it states 255, and each takes three bytes at the least. */
+function layerBound(bytes: Uint8Array): number {
+  return Math.min(255, Math.floor(bytes.length / 3));
+}
+
+function expectSame(first: Outcome, second: Outcome): void {
+  // Not the error's offset: it is where the reading stood, and how far that got may depend on what was read.
+  for (const field of ["load", "run"] as const) {
+    if (first[field] !== second[field]) {
+      throw new Finding(`${field} is ${first[field]}, then ${second[field]} with other garbage and slices`);
+    }
+  }
+  if (String(first.output) !== String(second.output)) {
+    throw new Finding("the output depends on garbage in memory or on the slices");
+  }
+}
+
+function readStrictly(bytes: Uint8Array): Container | MoteError {
+  try {
+    return readContainer(bytes, { maxWeights: MAX_WEIGHTS });
+  } catch (error) {
+    if (error instanceof MoteError) return error;
+    throw new Finding(`readContainer threw ${String(error)}`);
+  }
+}
+
+/** The reader and the core must agree on which files are sound, the reference and the core on what they compute. */
+function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container | MoteError, work: number): void {
+  const status = outcome.run ?? outcome.load;
+  if (read instanceof MoteError) {
+    // Of what the core accepts the reader refuses only sizes, and one rule that SPEC.md leaves to it.
+    const mayDiffer = read.code === "MEMORY" || read.message.includes("which is read after it");
+    if (status === format.STATUS_DONE && !mayDiffer) {
+      throw new Finding(`the core accepts what the reader refuses: ${read.message}`);
+    }
+    return;
+  }
+  if (status < 0 && status !== format.STATUS_MEMORY) {
+    throw new Finding(
+      `the reader accepts what the core refuses: ${statusText(status)} near byte ${outcome.errorOffset}`,
+    );
+  }
+  if (outcome.output === undefined || work > MAX_WORK) return;
+  const reference = openReference(bytes, { maxWeights: MAX_WEIGHTS });
+  const [channels, height, width] = reference.input.shape;
+  const expected = reference.run(inputFor(channels * height * width));
+  if (String(expected) !== String(outcome.output)) throw new Finding("the core's output is not the reference's");
+}
+
+/** Work units of one run at the most: multiplications (those by zero too), bits of the sections, elements with borders. */
+function workOf({ model, layers, fileBytes }: Container): number {
+  const sections = layers.reduce((sum, { section }) => sum + 8 * (section?.bytes ?? 0), 0);
+  return model.layers.reduce((sum, layer) => {
+    const [channels, height, width] = model.tensors[layer.output].shape;
+    const { border } = model.tensors[layer.output];
+    const elements = channels * (height + 2 * border) * (width + 2 * border);
+    if (layer.op === "dense") return sum + elements + layer.weights.length;
+    const perElement =
+      layer.op === "conv2d" ? (layer.weights.length / channels) * layer.pool.size ** 2 : layer.kernel ** 2;
+    return sum + elements + channels * height * width * perElement;
+  }, sections + fileBytes);
+}

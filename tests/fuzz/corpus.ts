@@ -1,0 +1,18 @@
+/** The containers that mutations start from: small models of every kind, and the smallest one shipped. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeContainer } from "../../host/container/write.js";
+import { packageRoot } from "../../host/paths.js";
+import { syntheticModels } from "../support/models.js";
+import { makeSeed, statedPlan, type Seed } from "./mutate.js";
+
+/** Above this a case costs too much to run many of. */
+const MAX_SEED_BYTES = 4096;
+const PAGE_BYTES = 65536;
+
+export function makeCorpus(): Seed[] {
+  const seeds = syntheticModels().map(({ name, model }) => makeSeed(name, writeContainer(model)));
+  const shipped = join(packageRoot, "models", "lenet5.mote");
+  if (existsSync(shipped)) seeds.push(makeSeed("lenet5", new Uint8Array(readFileSync(shipped))));
+  return seeds.filter(({ bytes }) => bytes.length <= MAX_SEED_BYTES && statedPlan(bytes, false) <= PAGE_BYTES);
+}

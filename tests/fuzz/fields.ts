@@ -1,0 +1,95 @@
+/** Where the fields of a well-formed container stand, so that a mutation can hit one instead of its neighbours. */
+import { OP_AVGPOOL, OP_CONV2D, OP_DENSE } from "../../assembly/format.js";
+
+export type FieldKind = "varint" | "u8" | "u32" | "section";
+
+export interface Field {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly kind: FieldKind;
+}
+
+export interface FieldMap {
+  readonly fields: readonly Field[];
+  /** First byte of each layer, and where the file ends. */
+  readonly layerOffsets: readonly number[];
+}
+
+/** @param bytes a container that `readContainer` accepts; SPEC.md, "File" */
+export function mapFields(bytes: Uint8Array): FieldMap {
+  const fields: Field[] = [];
+  let offset = 0;
+  const add = (name: string, kind: FieldKind, length: number): number => {
+    fields.push({ name, kind, offset, length });
+    offset += length;
+    return offset - length;
+  };
+  const u8 = (name: string): number => bytes[add(name, "u8", 1)];
+  const varint = (name: string): number => {
+    const { value, length } = readVarint(bytes, offset);
+    add(name, "varint", length);
+    return value;
+  };
+
+  add("magic", "u32", 4);
+  u8("version");
+  add("crc", "u32", 4);
+  varint("fileBytes");
+  const tensorCount = varint("tensorCount");
+  const layerCount = varint("layerCount");
+  for (const region of ["window", "tables", "columns", "channels", "records", "arena"]) varint(region);
+  for (let i = 0; i < tensorCount; i++) {
+    for (const name of ["channels", "height", "width", "nominalChannels"]) varint(name);
+    u8("border");
+    add("scale", "u32", 4);
+    u8("zeroPoint");
+    varint("offset");
+  }
+  const layerOffsets: number[] = [];
+  for (let i = 0; i < layerCount; i++) {
+    layerOffsets.push(offset);
+    const op = u8("op");
+    varint("input");
+    varint("output");
+    if (op === OP_CONV2D) {
+      const names = ["kernelHeight", "kernelWidth", "stride", "pad", "groups", "poolSize", "poolStride"];
+      for (const name of names) varint(name);
+    } else if (op !== OP_DENSE) {
+      varint("kernel");
+      varint("stride");
+    }
+    u8("clampMin");
+    u8("clampMax");
+    if (op === OP_AVGPOOL) {
+      add("multiplier", "u32", 4);
+      u8("shift");
+    }
+    if (op !== OP_CONV2D && op !== OP_DENSE) continue;
+    u8("form");
+    u8("biasBits");
+    u8("biasShift");
+    const sectionBytes = varint("sectionBytes");
+    add("section", "section", sectionBytes);
+  }
+  layerOffsets.push(offset);
+  return { fields, layerOffsets };
+}
+
+/** A varint of at most 5 bytes, whatever its value; beyond the end of the bytes zeros are read. */
+export function readVarint(bytes: Uint8Array, offset: number): { value: number; length: number } {
+  let value = 0;
+  for (let i = 0; i < 5; i++) {
+    const byte = bytes[offset + i] ?? 0;
+    value += (byte & 0x7f) * 2 ** (7 * i);
+    if (byte < 0x80) return { value, length: i + 1 };
+  }
+  return { value, length: 5 };
+}
+
+export function encodeVarint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  return [...bytes, rest];
+}

@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { builtFile } from "../../host/paths.js";
+import { caseAt, CASES_FOLDER, loadCases } from "./cases.js";
+import { checkCase } from "./check.js";
+import { makeCorpus } from "./corpus.js";
+import { v8Machines, wasm3Machines } from "./machine.js";
+
+const MUTATIONS = 200_000;
+const WASM3_MUTATIONS = 2_000;
+const core = readFileSync(builtFile("build/core.wasm"));
+
+describe("cases that once went wrong", () => {
+  for (const { name, finding, fuzzCase } of loadCases()) {
+    it(`${name}: ${finding}`, () => {
+      checkCase(v8Machines(core), fuzzCase);
+      checkCase(wasm3Machines(core), fuzzCase);
+    });
+  }
+  it("are looked for", () => expect(existsSync(CASES_FOLDER)).toBe(true));
+});
+
+it("starts from containers that the core runs", () => {
+  const seeds = makeCorpus();
+  expect(seeds.length).toBeGreaterThan(15);
+  for (const { name, bytes } of seeds) {
+    const circumstances = {
+      memoryBytes: 65_536,
+      modelPtr: 0,
+      failAt: -1,
+      swapAt: -1,
+      swapped: new Uint8Array(0),
+      budget: 1 << 16,
+    };
+    expect(checkCase(v8Machines(core), { bytes, how: name, ...circumstances }).reached, name).toBe("ran");
+  }
+});
+
+it("makes the same case from the same numbers", () => {
+  const seeds = makeCorpus();
+  expect(caseAt(seeds, 1, 17)).toEqual(caseAt(makeCorpus(), 1, 17));
+  expect(caseAt(seeds, 1, 17)).not.toEqual(caseAt(seeds, 2, 17));
+});
+
+// In a process of its own, which a watchdog ends when a case hangs.
+it(`keeps its promises for ${MUTATIONS} hostile containers in V8`, { timeout: 400_000 }, () => {
+  const script = builtFile("dist/tests/fuzz/fuzz.js");
+  expect(existsSync(script), "dist/tests/fuzz/fuzz.js is missing; mend with: node tools/build.mjs host").toBe(true);
+  const folder = mkdtempSync(join(tmpdir(), "mote-fuzz-"));
+  const args = [script, "--count", String(MUTATIONS), "--seed", "1", "--save", folder];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 390_000 });
+  console.log(stdout.trim());
+  expect(stderr.split("\n").filter((line) => line.includes("case "))).toEqual([]);
+  expect(stdout).toContain(`${MUTATIONS} mutations in`);
+  expect(status).toBe(0);
+});
+
+it(`keeps them for ${WASM3_MUTATIONS} under wasm3, where an access beyond the limit traps`, () => {
+  const seeds = makeCorpus();
+  const inV8 = v8Machines(core);
+  const underWasm3 = wasm3Machines(core);
+  for (let index = 0; index < WASM3_MUTATIONS; index++) {
+    const fuzzCase = caseAt(seeds, 2, index);
+    const result = checkCase(underWasm3, fuzzCase);
+    expect(result, `case ${index}: ${fuzzCase.how}`).toEqual(checkCase(inV8, fuzzCase));
+  }
+});

@@ -1,0 +1,110 @@
+/**
+ * `npm run fuzz`: hostile containers against core.wasm, the strict reader and the reference.
+ * Example: npm run fuzz -- --minutes 60 --seed 7
+ *          node dist/tests/fuzz/fuzz.js --count 200000
+ * What goes wrong is saved as a file in tests/fuzz/cases, where every test run replays it.
+ */
+import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
+import { Progress } from "../../host/progress.js";
+import { CASES_FOLDER, caseAt, saveCase } from "./cases.js";
+import { makeCorpus } from "./corpus.js";
+import type { WorkerMessage, WorkerTask } from "./worker.js";
+
+/** No case takes a tenth of this. */
+const HANG_SECONDS = 20;
+const MAX_FINDINGS = 20;
+
+interface Flags {
+  readonly campaign: number;
+  readonly count: number;
+  readonly minutes: number;
+  readonly save: string;
+}
+
+function parseFlags(): Flags {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: "string" },
+      count: { type: "string" },
+      minutes: { type: "string" },
+      save: { type: "string", default: CASES_FOLDER },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help === true) {
+    console.log(
+      "usage: npm run fuzz -- [--minutes N | --count N] [--seed N] [--save FOLDER]   default: 10 minutes, a new seed",
+    );
+    process.exit(0);
+  }
+  const number = (name: "seed" | "count" | "minutes", fallback: number): number => {
+    const text = values[name];
+    const value = text === undefined ? fallback : Number(text);
+    if (!(value >= 0)) {
+      console.error(`fuzz: --${name} ${text}: expected a number`);
+      process.exit(2);
+    }
+    return value;
+  };
+  const count = number("count", Infinity);
+  return {
+    campaign: number("seed", Date.now() % 2 ** 31),
+    count,
+    minutes: number("minutes", count === Infinity ? 10 : Infinity),
+    save: values.save,
+  };
+}
+
+/** @returns how many findings there were */
+function campaign({ campaign, count, minutes, save }: Flags): Promise<number> {
+  const current = new Int32Array(new SharedArrayBuffer(4));
+  const started = Date.now();
+  const deadline = started + minutes * 60_000;
+  const task: WorkerTask = { campaign, count, deadline, current };
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: task });
+  const seconds = (): number => (Date.now() - started) / 1000;
+  const progress = new Progress("fuzz", minutes === Infinity ? count : minutes * 60);
+  const findings = new Set<string>();
+  let last = -1;
+  let lastMoved = Date.now();
+  let finished = false;
+
+  return new Promise((resolve, reject) => {
+    const found = (index: number, message: string): void => {
+      if (finished) return;
+      const path = saveCase(caseAt(makeCorpus(), campaign, index), message, save);
+      findings.add(path);
+      console.error(`fuzz: seed ${campaign}, case ${index}: ${message}\n  saved as ${path}`);
+      if (findings.size >= MAX_FINDINGS) finish(`stopped at ${MAX_FINDINGS} findings`);
+    };
+    const finish = (summary: string): void => {
+      finished = true;
+      clearInterval(watch);
+      void worker.terminate();
+      progress.finish();
+      console.log(`fuzz: seed ${campaign}: ${summary}, ${findings.size} findings`);
+      resolve(findings.size);
+    };
+    const watch = setInterval(() => {
+      const index = Atomics.load(current, 0);
+      if (index !== last) [last, lastMoved] = [index, Date.now()];
+      progress.update(minutes === Infinity ? index : seconds(), `${index} mutations`);
+      if (Date.now() - lastMoved < HANG_SECONDS * 1000) return;
+      found(index, `hangs: no end after ${HANG_SECONDS} s`);
+      if (!finished) finish("stopped by a hang");
+    }, 500);
+    worker.on("message", (message: WorkerMessage) => {
+      if (finished) return;
+      if (message.kind === "finding") return found(message.index, message.message);
+      const parts = Object.entries(message.tally).map(([reached, cases]) => `${cases} ${reached}`);
+      finish(`${message.cases} mutations in ${seconds().toFixed(0)} s: ${parts.join(", ")}`);
+    });
+    worker.on("error", (error) => {
+      clearInterval(watch);
+      reject(error);
+    });
+  });
+}
+
+process.exitCode = (await campaign(parseFlags())) === 0 ? 0 : 1;

@@ -1,0 +1,282 @@
+/** From a seed to a hostile container, and to the circumstances it is loaded in. */
+import { CRC_START, MODEL_SLACK_BYTES, PLAN_BASE, PLAN_UNIT, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
+import { crc32 } from "../../host/container/crc32.js";
+import type { Random } from "../../host/rng.js";
+import { encodeVarint, mapFields, readVarint, type Field, type FieldMap } from "./fields.js";
+
+/** What the core is given. */
+export interface FuzzCase {
+  readonly bytes: Uint8Array;
+  /** What `open` is told; nothing beyond may be touched. At most one page. */
+  readonly memoryBytes: number;
+  /** Where the model is put in linear memory; 0: behind the window. */
+  readonly modelPtr: number;
+  /** The window callback fails from this call on; -1: never. */
+  readonly failAt: number;
+  /** From this call on the window shows `swapped` instead of `bytes`, and as many; -1: never. */
+  readonly swapAt: number;
+  readonly swapped: Uint8Array;
+  readonly budget: number;
+  /** The mutations, for people. */
+  readonly how: string;
+}
+
+/** A container to start from. */
+export interface Seed {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly map: FieldMap;
+}
+
+const PAGE_BYTES = 65536;
+const NOTHING = new Uint8Array(0);
+const INTERESTING = [
+  0, 1, 2, 3, 7, 8, 9, 15, 16, 31, 32, 33, 62, 63, 64, 127, 128, 129, 254, 255, 256, 257, 1024, 1025, 4096, 8191, 32767,
+  32768, 65535, 65536, 0xffffff, 0x1000000, 0x8000000, 0xfffffff, 0x10000000, 0x10000001, 0x3fffffff, 0x40000000,
+  0x7ffffffe, 0x7fffffff, 0x80000000, 0xffffffff, 0x7ffffffff,
+];
+
+export function makeSeed(name: string, bytes: Uint8Array): Seed {
+  return { name, bytes, map: mapFields(bytes) };
+}
+
+/** @param others seeds to splice from */
+export function makeCase(seed: Seed, others: readonly Seed[], random: Random): FuzzCase {
+  const { bytes, how } = mutate(seed, others, random);
+  return { bytes, ...circumstances(bytes, random), how: `${seed.name}: ${how.join(", ")}` };
+}
+
+/** Bytes of linear memory that a container asks for, as far as its head can be read; NaN when it makes no sense. */
+export function statedPlan(bytes: Uint8Array, resident: boolean): number {
+  let offset = CRC_START;
+  const next = (): number => {
+    const { value, length } = readVarint(bytes, offset);
+    offset += length;
+    return value;
+  };
+  next();
+  const tensors = next();
+  next();
+  const regions = [next(), next(), next(), next(), next(), next()];
+  if (resident) regions[0] = 0;
+  return PLAN_BASE + TENSOR_ENTRY_BYTES * tensors + PLAN_UNIT * regions.reduce((sum, units) => sum + units, 0);
+}
+
+/** Mostly the memory the file asks for, to get past the first checks; else too little, or far too little, or a page. */
+function circumstances(bytes: Uint8Array, random: Random): Omit<FuzzCase, "bytes" | "how"> {
+  const resident = random.integer(4) === 0;
+  const plan = statedPlan(bytes, resident);
+  const needed = plan + (resident ? bytes.length + MODEL_SLACK_BYTES : 0);
+  const fits = needed <= PAGE_BYTES;
+  const choice = random.integer(16);
+  let memoryBytes = fits ? needed : PAGE_BYTES;
+  if (choice === 0) memoryBytes = random.integer(PAGE_BYTES + 1);
+  else if (choice === 1) memoryBytes = random.integer(400);
+  else if (choice === 2) memoryBytes = Math.max(0, memoryBytes - 1 - random.integer(16));
+  else if (choice === 3) memoryBytes = PAGE_BYTES;
+  let modelPtr = resident && fits ? plan : 0;
+  if (modelPtr !== 0 && random.integer(32) === 0)
+    modelPtr = PLAN_BASE + random.integer(PAGE_BYTES - PLAN_BASE - bytes.length);
+  const failAt = modelPtr === 0 && random.integer(8) === 0 ? random.integer(20) : -1;
+  // A file that changes under the core's eyes: what was checked at first must be checked, or harmless, later.
+  const swaps = modelPtr === 0 && failAt < 0 && bytes.length > 0 && random.integer(8) === 0;
+  const swapAt = swaps ? random.integer(30) : -1;
+  const swapped = swaps ? swap(bytes, random) : NOTHING;
+  const budget = [1, 7, 100, 5000, 1 << 16, 0x7fffffff][random.integer(6)];
+  return { memoryBytes, modelPtr, failAt, swapAt, swapped, budget };
+}
+
+function swap(bytes: Uint8Array, random: Random): Uint8Array {
+  const result = bytes.slice();
+  for (let i = 1 + random.integer(8); i > 0; i--) result[random.integer(result.length)] = random.integer(256);
+  return result;
+}
+
+function mutate(seed: Seed, others: readonly Seed[], random: Random): { bytes: Uint8Array; how: string[] } {
+  let bytes = seed.bytes;
+  const how: string[] = [];
+  const rounds = random.integer(20) === 0 ? 0 : 1 + Math.floor(random.uniform() ** 3 * 4);
+  for (let round = 0; round < rounds; round++) {
+    const mutation = pick(MUTATIONS, random);
+    bytes = mutation(bytes, random, round === 0 ? seed.map : undefined, others, how);
+  }
+  bytes = bytes.slice(); // nothing from here on writes to the seed
+  // Without this nearly every file would fall at the first fence.
+  if (random.integer(20) !== 0) bytes = fixLength(bytes);
+  if (random.integer(20) !== 0) fixCrc(bytes);
+  return { bytes, how };
+}
+
+type Mutation = (
+  bytes: Uint8Array,
+  random: Random,
+  /** Of the unmutated container: absent once bytes may have moved. */
+  map: FieldMap | undefined,
+  others: readonly Seed[],
+  how: string[],
+) => Uint8Array;
+
+const flipBits: Mutation = (bytes, random, _map, _others, how) => {
+  const result = bytes.slice();
+  const count = 1 + random.integer(random.integer(4) === 0 ? 16 : 2);
+  for (let i = 0; i < count && result.length > 0; i++) {
+    const bit = random.integer(result.length * 8);
+    result[bit >> 3] ^= 1 << (bit & 7);
+    how.push(`flip bit ${bit}`);
+  }
+  return result;
+};
+
+const setByte: Mutation = (bytes, random, _map, _others, how) => {
+  const result = bytes.slice();
+  if (result.length === 0) return result;
+  const offset = random.integer(result.length);
+  result[offset] = random.integer(2) === 0 ? random.integer(256) : [0, 1, 0x7f, 0x80, 0xff][random.integer(5)];
+  how.push(`byte ${offset} = ${result[offset]}`);
+  return result;
+};
+
+const truncate: Mutation = (bytes, random, _map, _others, how) => {
+  const length =
+    random.integer(2) === 0 ? random.integer(bytes.length + 1) : Math.max(0, bytes.length - 1 - random.integer(8));
+  how.push(`truncate to ${length}`);
+  return bytes.subarray(0, length);
+};
+
+const extend: Mutation = (bytes, random, _map, _others, how) => {
+  const extra = Uint8Array.from({ length: 1 + random.integer(40) }, () => random.integer(256));
+  how.push(`append ${extra.length}`);
+  return concat(bytes, extra);
+};
+
+/** Cuts out, doubles or overwrites a stretch, or brings one in from another container. */
+const splice: Mutation = (bytes, random, _map, others, how) => {
+  const at = random.integer(bytes.length + 1);
+  const length = random.integer(Math.min(64, bytes.length - at) + 1);
+  const donor = random.integer(3) === 0 ? bytes : pick(others, random).bytes;
+  const from = random.integer(donor.length);
+  const brought = donor.subarray(from, from + random.integer(3) * random.integer(64));
+  how.push(`splice ${at}+${length} with ${brought.length} bytes`);
+  return concat(bytes.subarray(0, at), brought, bytes.subarray(at + length));
+};
+
+/** One field set to a telling value, re-encoded, with the lengths around it left as they are or put right. */
+const editField: Mutation = (bytes, random, map, others, how) => {
+  if (map === undefined) return flipBits(bytes, random, map, others, how);
+  const sections = map.fields.filter(({ kind }) => kind === "section");
+  const field = pick(sections.length > 0 && random.integer(3) === 0 ? sections : map.fields, random);
+  if (field.kind === "section") return editSection(bytes, field, random, how);
+  const old = bytes.subarray(field.offset, field.offset + field.length);
+  let edited: number[];
+  if (field.kind === "varint") {
+    const value = tellingValue(readVarint(bytes, field.offset).value, random);
+    edited = encodeVarint(value);
+    if (random.integer(20) === 0) edited = [...edited.slice(0, -1), edited[edited.length - 1] | 0x80, 0]; // not the shortest form
+    how.push(`${field.name} (byte ${field.offset}) = ${value}`);
+  } else if (field.kind === "u8") {
+    edited = [tellingValue(old[0], random) & 0xff];
+    how.push(`${field.name} (byte ${field.offset}) = ${edited[0]}`);
+  } else {
+    const value = pick(INTERESTING, random);
+    edited = [0, 8, 16, 24].map((shift) => Math.floor(value / 2 ** shift) & 0xff);
+    how.push(`${field.name} (byte ${field.offset}) = ${value}`);
+  }
+  return concat(bytes.subarray(0, field.offset), Uint8Array.from(edited), bytes.subarray(field.offset + field.length));
+};
+
+/** Codes and counts stand in a section's first bytes, symbols behind: either is hit, or the section's length changed. */
+function editSection(bytes: Uint8Array, field: Field, random: Random, how: string[]): Uint8Array {
+  const section = bytes.slice(field.offset, field.offset + field.length);
+  const head = Math.min(section.length, 48);
+  const choice = random.integer(4);
+  if (choice <= 1 && section.length > 0) {
+    const reach = choice === 0 ? head : section.length;
+    for (let i = 1 + random.integer(4); i > 0; i--) section[random.integer(reach)] ^= 1 << random.integer(8);
+    how.push(`section ${field.offset}: flip in the first ${reach} bytes`);
+    return concat(bytes.subarray(0, field.offset), section, bytes.subarray(field.offset + field.length));
+  }
+  const at = random.integer(section.length + 1);
+  const cut = choice === 2 ? random.integer(Math.min(4, section.length - at) + 1) : 0;
+  const brought = Uint8Array.from({ length: choice === 3 ? 1 + random.integer(4) : 0 }, () => random.integer(256));
+  const edited = concat(section.subarray(0, at), brought, section.subarray(at + cut));
+  how.push(`section ${field.offset}: ${edited.length} instead of ${section.length} bytes`);
+  const lengthBytes = encodeVarint(section.length).length;
+  const before = bytes.subarray(0, field.offset - lengthBytes);
+  return concat(
+    before,
+    Uint8Array.from(encodeVarint(edited.length)),
+    edited,
+    bytes.subarray(field.offset + field.length),
+  );
+}
+
+/** Whole layers dropped, doubled or exchanged, the count put right. */
+const moveLayers: Mutation = (bytes, random, map, others, how) => {
+  if (map === undefined) return splice(bytes, random, map, others, how);
+  const { layerOffsets } = map;
+  const layers = layerOffsets.slice(0, -1).map((start, i) => bytes.subarray(start, layerOffsets[i + 1]));
+  const at = random.integer(layers.length);
+  const choice = random.integer(3);
+  if (choice === 0) layers.splice(at, 1);
+  else if (choice === 1) layers.splice(at, 0, layers[random.integer(layers.length)]);
+  else [layers[0], layers[at]] = [layers[at], layers[0]];
+  how.push(`${["drop", "double", "exchange"][choice]} layer ${at}`);
+  const count = map.fields.find(({ name }) => name === "layerCount") as Field;
+  const countBytes = Uint8Array.from(encodeVarint(layers.length));
+  return concat(
+    bytes.subarray(0, count.offset),
+    countBytes,
+    bytes.subarray(count.offset + count.length, layerOffsets[0]),
+    ...layers,
+  );
+};
+
+const MUTATIONS: readonly Mutation[] = [
+  flipBits,
+  setByte,
+  truncate,
+  extend,
+  splice,
+  moveLayers,
+  ...Array<Mutation>(8).fill(editField),
+];
+
+function tellingValue(old: number, random: Random): number {
+  const choice = random.integer(4);
+  if (choice === 0) return Math.max(0, old + random.integer(5) - 2);
+  if (choice === 1)
+    return [old * 2, old >>> 1, old ^ (1 << random.integer(8)), random.integer(256)][random.integer(4)] >>> 0;
+  if (choice === 2) return random.nextU32() >>> random.integer(32);
+  return pick(INTERESTING, random);
+}
+
+/** Rewrites fileBytes; its own length may change the file's. */
+export function fixLength(bytes: Uint8Array): Uint8Array {
+  if (bytes.length <= CRC_START) return bytes;
+  const { length } = readVarint(bytes, CRC_START);
+  const rest = bytes.subarray(CRC_START + length);
+  let field = encodeVarint(CRC_START + 1 + rest.length);
+  field = encodeVarint(CRC_START + field.length + rest.length);
+  field = encodeVarint(CRC_START + field.length + rest.length);
+  return concat(bytes.subarray(0, CRC_START), Uint8Array.from(field), rest);
+}
+
+/** Rewrites the checksum in place. */
+export function fixCrc(bytes: Uint8Array): void {
+  if (bytes.length < CRC_START) return;
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(5, crc32(bytes.subarray(CRC_START)), true);
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    result.set(part, offset);
+    offset += part.length;
+  }
+  return result;
+}
+
+function pick<T>(items: readonly T[], random: Random): T {
+  return items[random.integer(items.length)];
+}

@@ -1,0 +1,43 @@
+/** The fuzzer's loop, in a thread of its own, so that fuzz.ts can watch it: a hang inside wasm cannot be interrupted from within. */
+import { readFileSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { builtFile } from "../../host/paths.js";
+import { caseAt } from "./cases.js";
+import { checkCase, Finding, type Reached } from "./check.js";
+import { makeCorpus } from "./corpus.js";
+import { v8Machines } from "./machine.js";
+
+export interface WorkerTask {
+  readonly campaign: number;
+  readonly count: number;
+  /** Milliseconds since 1970 after which to stop. */
+  readonly deadline: number;
+  /** One number: the case that is being run. */
+  readonly current: Int32Array;
+}
+
+export type WorkerMessage =
+  | { readonly kind: "finding"; readonly index: number; readonly message: string }
+  | { readonly kind: "done"; readonly cases: number; readonly tally: Readonly<Record<Reached, number>> };
+
+function fuzz({ campaign, count, deadline, current }: WorkerTask): void {
+  const seeds = makeCorpus();
+  const machines = v8Machines(readFileSync(builtFile("build/core.wasm")));
+  const tally: Record<Reached, number> = { refused: 0, "ran into an error": 0, ran: 0, "cut off": 0 };
+  const post = (message: WorkerMessage): void => parentPort?.postMessage(message);
+  let index = 0;
+  for (; index < count && Date.now() < deadline; index++) {
+    Atomics.store(current, 0, index);
+    try {
+      tally[checkCase(machines, caseAt(seeds, campaign, index)).reached]++;
+    } catch (error) {
+      // What is not a Finding is a trap in the core or a crash of the host's reader: found all the same.
+      const message =
+        error instanceof Finding ? error.message : error instanceof Error ? String(error.stack) : String(error);
+      post({ kind: "finding", index, message });
+    }
+  }
+  post({ kind: "done", cases: index, tally });
+}
+
+fuzz(workerData as WorkerTask);

@@ -1,0 +1,172 @@
+/** `mote train`: a dense float net from digits, with checkpoints to go on from. */
+import { availableParallelism } from "node:os";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { loadMnist } from "../host/data/mnist.js";
+import { MoteError } from "../host/errors.js";
+import { Progress } from "../host/progress.js";
+import { namedNet } from "../host/train/nets.js";
+import { readRun, trainRun, type RunSettings } from "../host/train/run.js";
+import { Trainer } from "../host/train/trainer.js";
+
+interface Flags extends Partial<RunSettings> {
+  readonly net?: string;
+  readonly data: string;
+  readonly out: string;
+  readonly threads: number;
+  readonly resume?: true;
+  readonly test?: true;
+  readonly json?: true;
+}
+
+/** What gives a good net of each kind; chosen on the validation digits. */
+const DEFAULTS: Readonly<Record<string, RunSettings>> = {
+  lenet5: { epochs: 18, lr: 1.3e-3, lrEnd: 1e-5, batch: 128, weightDecay: 0.05, augment: 0.7, seed: 1 },
+  lenet300: { epochs: 30, lr: 1e-3, lrEnd: 1e-5, batch: 128, weightDecay: 0.05, augment: 0.5, seed: 1 },
+};
+const SETTINGS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "augment", "seed"] as const;
+
+/** A batch is cut into four shards of whole blocks of eight samples. */
+const BATCH_UNIT = 32;
+
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("train a dense float net")
+    .addOption(new Option("--net <name>", "which net").choices(Object.keys(DEFAULTS)))
+    .addOption(new Option("--data <name>", "which digits").choices(["mnist"]).default("mnist"))
+    .requiredOption("-o, --out <file>", "the trained net (.safetensors); rewritten after each epoch")
+    .option("--epochs <n>", "passes over the training digits (default: 18 for lenet5, 30 for lenet300)", positive)
+    .option("--lr <rate>", "Adam's learning rate at the start", positive)
+    .option("--lr-end <rate>", "learning rate at the end of the half cosine (default: 0.00001)", notNegative)
+    .option("--batch <n>", `digits a step, a multiple of ${BATCH_UNIT} (default: 128)`, batch)
+    .option("--weight-decay <x>", "decoupled: weights shrink by rate × x a step (default: 0.05)", notNegative)
+    .option("--augment <strength>", "shifts, rotations and elastic distortions: 0 none, 1 strong", notNegative)
+    .option("--seed <n>", "initial weights, order and distortions (default: 1)", wholeNumber(0))
+    .option(
+      "--threads <n>",
+      "worker threads; the result does not depend on it",
+      wholeNumber(1),
+      Math.min(4, availableParallelism()),
+    )
+    .option("--resume", "go on from --out, with the settings it was started with")
+    .option("--test", "measure on the test digits at the end")
+    .option("--json", "print one JSON object as the last line")
+    .addHelpText(
+      "after",
+      "\nExample:\n  mote train --net lenet5 --data mnist --out lenet5.safetensors\n  mote train --resume --out lenet5.safetensors    after Ctrl-C or a power cut",
+    )
+    .action(train);
+}
+
+async function train(flags: Flags): Promise<void> {
+  const { out: file, threads } = flags;
+  const started = performance.now();
+  const earlier = flags.resume ? readRun(file) : undefined;
+  if (earlier !== undefined) checkSame(flags, earlier.checkpoint.net.graph.name, earlier.settings, file);
+  const name = earlier?.checkpoint.net.graph.name ?? flags.net;
+  if (name === undefined) throw new MoteError("ARGUMENT", "--net is missing: lenet5 or lenet300 (or --resume)");
+  const graph = earlier?.checkpoint.net.graph ?? namedNet(name);
+  const settings = earlier?.settings ?? withFlags(DEFAULTS[name], flags);
+  const { train: digits, validation, test } = loadMnist();
+
+  const abort = new AbortController();
+  const onInterrupt = (): void => abort.abort();
+  process.once("SIGINT", onInterrupt);
+  let progress: Progress | undefined;
+  try {
+    const result = await trainRun({
+      graph,
+      settings,
+      train: digits,
+      validation,
+      threads,
+      file,
+      ...(earlier && { resume: earlier.checkpoint }),
+      signal: abort.signal,
+      onProgress: (done, total, loss) => {
+        progress ??= new Progress(`train ${name}`, total);
+        progress.update(done, `loss ${loss.toFixed(4)}`);
+      },
+      onEpoch: ({ epoch, loss, validationErrors }) => {
+        if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+        const error = percent(validationErrors, validation.count);
+        console.log(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation error ${error}`);
+      },
+    });
+    progress?.finish();
+    const { validationErrors, steps } = result;
+    const seconds = (performance.now() - started) / 1000;
+    console.log(`${file}: ${steps} steps, validation error ${percent(validationErrors, validation.count)}`);
+    const trainer = flags.test ? await Trainer.create({ graph, seed: settings.seed, threads }) : undefined;
+    trainer?.load(result.net);
+    const testErrors = (await trainer?.evaluate(test))?.errors;
+    await trainer?.close();
+    if (testErrors !== undefined) console.log(`test error ${percent(testErrors, test.count)}`);
+    if (!flags.json) return;
+    const measured = {
+      validationErrors,
+      validationErrorPercent: (100 * validationErrors) / validation.count,
+      ...(testErrors !== undefined && { testErrors, testErrorPercent: (100 * testErrors) / test.count }),
+    };
+    console.log(JSON.stringify({ net: name, out: file, ...settings, steps, threads, seconds, ...measured }));
+  } catch (error) {
+    progress?.finish();
+    if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
+    throw new MoteError("INTERRUPTED", `${error.message}: mote train --resume --out ${file} goes on`, { cause: error });
+  } finally {
+    process.off("SIGINT", onInterrupt);
+  }
+}
+
+function withFlags(defaults: RunSettings, flags: Flags): RunSettings {
+  const given = SETTINGS.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]);
+  return { ...defaults, ...(Object.fromEntries(given) as Partial<RunSettings>) };
+}
+
+/** A resumed run keeps its settings: another value on the command line is a mistake that must not pass in silence. */
+function checkSame(flags: Flags, net: string, settings: RunSettings, file: string): void {
+  if (flags.net !== undefined && flags.net !== net) {
+    throw new MoteError("ARGUMENT", `--net ${flags.net}: ${file} holds a ${net}`);
+  }
+  for (const key of SETTINGS) {
+    if (flags[key] === undefined || flags[key] === settings[key]) continue;
+    const flag = key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+    throw new MoteError("ARGUMENT", `--${flag} ${flags[key]}: ${file} was started with ${settings[key]}`);
+  }
+}
+
+const percent = (errors: number, count: number): string =>
+  `${((100 * errors) / count).toFixed(2)} % (${errors} of ${count})`;
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("expected a number");
+  return value;
+}
+
+function positive(text: string): number {
+  const value = number(text);
+  if (value <= 0) throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}
+
+function notNegative(text: string): number {
+  const value = number(text);
+  if (value < 0) throw new InvalidArgumentError("expected a number of at least 0");
+  return value;
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = number(text);
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`expected a whole number of at least ${least}`);
+    }
+    return value;
+  };
+}
+
+function batch(text: string): number {
+  const value = wholeNumber(BATCH_UNIT)(text);
+  if (value % BATCH_UNIT !== 0) throw new InvalidArgumentError(`expected a multiple of ${BATCH_UNIT}`);
+  return value;
+}
