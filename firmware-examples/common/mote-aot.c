@@ -8,14 +8,18 @@
 /** Where a trap goes: the call under way. */
 static jmp_buf *trap_target;
 
+/** A trap of our own, beside wasm_rt_trap_t's. */
+#define OUT_OF_MEMORY 100
+
 void wasm_rt_trap(wasm_rt_trap_t reason) { longjmp(*trap_target, (int)reason); }
 
 void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t initial_pages, uint32_t max_pages) {
   mote *model = mote_at_work();
   memory->data = mote_heap_calloc(&model->heap, model->linear_bytes);
+  if (memory->data == NULL) longjmp(*trap_target, OUT_OF_MEMORY);
   memory->pages = initial_pages;
   memory->max_pages = max_pages;
-  memory->size = memory->data == NULL ? 0 : model->linear_bytes;
+  memory->size = model->linear_bytes;
 }
 
 uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages) {
@@ -58,7 +62,8 @@ static mote_status enter(mote *model, entry which, uint32_t argument) {
   const mote_aot_module *module = model->source.module;
   jmp_buf here;
   trap_target = &here;
-  if (setjmp(here) != 0) return MOTE_ERROR_TRAP;
+  int trap = setjmp(here);
+  if (trap != 0) return trap == OUT_OF_MEMORY ? MOTE_ERROR_MEMORY : MOTE_ERROR_TRAP;
   switch (which) {
     case ENTRY_INSTANTIATE:
       module->instantiate(model->instance);
@@ -77,11 +82,10 @@ static mote_status instantiate(mote *model) {
   const mote_aot_module *module = model->source.module;
   model->instance = mote_heap_calloc(&model->heap, module->instance_bytes);
   if (model->instance == NULL) return MOTE_ERROR_MEMORY;
-  /* The core's static data is written here: out of memory shows as a trap. */
   mote_status status = enter(model, ENTRY_INSTANTIATE, 0);
   if (status != MOTE_DONE) return status;
   model->linear = module->memory(model->instance)->data;
-  return model->linear == NULL ? MOTE_ERROR_MEMORY : MOTE_DONE;
+  return MOTE_DONE;
 }
 
 static mote_status call(mote *model, mote_export which, uint32_t argument) {

@@ -29,7 +29,6 @@ void mote_heap_init(mote_heap *heap, void *memory, size_t bytes) {
   heap->limit = skip < bytes ? bytes - skip : 0;
   heap->top = 0;
   heap->peak = 0;
-  heap->exhausted = false;
 }
 
 /** Merges free neighbours, gives the last free block back to the unused end. */
@@ -61,10 +60,7 @@ static void take(const mote_heap *heap, size_t at, uint32_t whole, uint32_t size
 
 /** Moves the unused end. @returns whether there was room */
 static bool extend(mote_heap *heap, size_t top) {
-  if (top > heap->limit) {
-    heap->exhausted = true;
-    return false;
-  }
+  if (top > heap->limit) return false;
   heap->top = top;
   if (top > heap->peak) heap->peak = top;
   return true;
@@ -81,11 +77,7 @@ void *mote_heap_calloc(mote_heap *heap, size_t bytes) {
   if (at < heap->top) {
     take(heap, at, size_of(get_header(heap, at)), size);
   } else {
-    if (size == 0 || size > heap->limit) {
-      heap->exhausted = true;
-      return NULL;
-    }
-    if (!extend(heap, at + size)) return NULL;
+    if (size == 0 || size > heap->limit || !extend(heap, at + size)) return NULL;
     set_header(heap, at, size | IN_USE);
   }
   return memset(heap->base + at + HEADER, 0, size - HEADER);
@@ -103,10 +95,7 @@ void *mote_heap_realloc(mote_heap *heap, void *old, size_t bytes) {
   size_t at = (size_t)((uint8_t *)old - heap->base) - HEADER;
   uint32_t before = size_of(get_header(heap, at));
   uint32_t size = block_size(bytes);
-  if (size == 0) {
-    heap->exhausted = true;
-    return NULL;
-  }
+  if (size == 0) return NULL;
   uint32_t room = before;
   if (at + before == heap->top) {
     if (size <= before || (size <= heap->limit && extend(heap, at + size))) {

@@ -19,8 +19,6 @@ typedef struct mote_heap {
   size_t top;
   /** The largest `top` so far. */
   size_t peak;
-  /** An allocation was refused. wasm3 overlooks some. */
-  bool exhausted;
 } mote_heap;
 
 /** Takes over `bytes` at `memory`, whatever its alignment. */

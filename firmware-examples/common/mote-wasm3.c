@@ -1,6 +1,7 @@
 /** The wasm3 engine. All that knows wasm3 is in this file and in mote-wasm3.h; it works with 0.5.0 and 0.9. */
 #include "mote-wasm3.h"
 
+#include <setjmp.h>
 #include <string.h>
 
 #include "mote-internal.h"
@@ -16,9 +17,9 @@
 #pragma GCC diagnostic pop
 #endif
 
-/** The interpreter's own value stack. The core uses about 300 bytes of it; wasm3 checks. */
+/** The interpreter's own value stack. The core needs between 640 and 768 bytes of it; wasm3 checks. */
 #ifndef MOTE_WASM3_STACK_BYTES
-#define MOTE_WASM3_STACK_BYTES 512
+#define MOTE_WASM3_STACK_BYTES 1024
 #endif
 
 typedef struct instance {
@@ -31,12 +32,23 @@ static const char *const export_names[MOTE_EXPORT_COUNT] = {"open", "start", "st
 
 static uint32_t argument_count(int which) { return which == MOTE_EXPORT_START ? 0 : 1; }
 
-void *mote_wasm3_calloc(size_t count, size_t bytes) {
-  if (bytes != 0 && count > SIZE_MAX / bytes) return NULL;
-  return mote_heap_calloc(&mote_at_work()->heap, count * bytes);
+/**
+ * Where a refused allocation goes. wasm3 0.5.0 does not look at every pointer it gets, so it never gets a null one: it is left where
+ * it stands, since all it made goes with the caller's memory.
+ */
+static jmp_buf *out_of_memory;
+
+static void *granted(void *block) {
+  if (block == NULL) longjmp(*out_of_memory, 1);
+  return block;
 }
 
-void *mote_wasm3_realloc(void *old, size_t bytes) { return mote_heap_realloc(&mote_at_work()->heap, old, bytes); }
+void *mote_wasm3_calloc(size_t count, size_t bytes) {
+  if (bytes != 0 && count > SIZE_MAX / bytes) longjmp(*out_of_memory, 1);
+  return granted(mote_heap_calloc(&mote_at_work()->heap, count * bytes));
+}
+
+void *mote_wasm3_realloc(void *old, size_t bytes) { return granted(mote_heap_realloc(&mote_at_work()->heap, old, bytes)); }
 
 void mote_wasm3_free(void *block) { mote_heap_free(&mote_at_work()->heap, block); }
 
@@ -194,13 +206,10 @@ static M3Result find_exports(instance *i) {
   return m3Err_none;
 }
 
-/** Nothing is freed after an error: the whole memory is the caller's again. */
-static mote_status instantiate(mote *model) {
-  instance *i = mote_heap_calloc(&model->heap, sizeof(instance));
-  IM3Environment environment = i == NULL ? NULL : m3_NewEnvironment();
-  if (environment == NULL) return MOTE_ERROR_MEMORY;
+/** Parses, links and compiles the whole module: afterwards wasm3 allocates nothing more. */
+static M3Result build_instance(instance *i, const mote *model) {
+  IM3Environment environment = m3_NewEnvironment();
   i->runtime = m3_NewRuntime(environment, MOTE_WASM3_STACK_BYTES, NULL);
-  if (i->runtime == NULL) return MOTE_ERROR_MEMORY;
   i->runtime->memoryLimit = model->linear_bytes;
   M3Result result = m3_ParseModule(environment, &i->module, model->source.module, model->source.module_bytes);
   if (result == m3Err_none) result = m3_LoadModule(i->runtime, i->module);
@@ -211,7 +220,15 @@ static mote_status instantiate(mote *model) {
   }
   if (result == m3Err_none) result = m3_CompileModule(i->module);
   if (result == m3Err_none) result = find_exports(i);
-  if (result != m3Err_none) return MOTE_ERROR_MODULE;
+  return result;
+}
+
+static mote_status instantiate(mote *model) {
+  jmp_buf here;
+  out_of_memory = &here;
+  if (setjmp(here) != 0) return MOTE_ERROR_MEMORY;
+  instance *i = mote_wasm3_calloc(1, sizeof(instance));
+  if (build_instance(i, model) != m3Err_none) return MOTE_ERROR_MODULE;
   size_t bytes = 0;
   model->linear = GET_MEMORY(i, &bytes);
   if (model->linear == NULL || bytes < model->linear_bytes) return MOTE_ERROR_MODULE;

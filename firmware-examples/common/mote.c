@@ -40,7 +40,6 @@ mote_status mote_begin(mote **model, const mote_source *source, void *memory, si
   /* Neither zero, infinite nor not a number; the sign bit is 0. */
   if (m->input_scale_bits == 0 || m->input_scale_bits >= 0x7f800000) return MOTE_STATUS_RANGE;
   status = m->source.engine->instantiate(m);
-  if (m->heap.exhausted) return MOTE_ERROR_MEMORY;
   if (status != MOTE_DONE) return status;
   if (m->source.container_bytes != 0) {
     for (unsigned i = 0; i < 4; i++) {

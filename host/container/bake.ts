@@ -29,6 +29,22 @@ export interface BakeOptions {
   readonly namedCore?: Uint8Array;
 }
 
+/**
+ * The core without what a model does not use, the model still outside, behind `mote.read`: for firmware, where the model can stay
+ * in flash. The same container and core give the same bytes.
+ * @throws as bake
+ */
+export function specialize(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
+  const parsed = readContainer(container);
+  const module = readCore(options.namedCore ?? builtCore());
+  try {
+    for (const stub of stubsFor(parsed)) replaceBody(module, stub);
+    return emit(module);
+  } finally {
+    module.dispose();
+  }
+}
+
 /** What a function of the core does instead: nothing, return a number, or record a status. */
 type Stub = { readonly name: string } & ({ readonly returns: number } | { readonly fails: number });
 
@@ -41,12 +57,9 @@ export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Arr
   const parsed = readContainer(container);
   const module = readCore(options.namedCore ?? builtCore());
   try {
-    for (const stub of stubsFor(parsed)) replaceBody(module, stub);
-    optimize(module);
-    placeModel(module, container, planTotal(parsed.plan, true));
-    module.setFeatures(binaryen.Features.MVP);
-    if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
-    return module.emitBinary();
+    for (const stub of [{ name: "bit-reader/refill", fails: STATUS_READ }, ...stubsFor(parsed)])
+      replaceBody(module, stub);
+    return emit(module, () => placeModel(module, container, planTotal(parsed.plan, true)));
   } finally {
     module.dispose();
   }
@@ -79,7 +92,7 @@ function readCore(wasm: Uint8Array): binaryen.Module {
 function stubsFor({ model, layers }: Container): Stub[] {
   const ops = new Set<string>(model.layers.map(({ op }) => op));
   const codecs = new Set(layers.map(({ section }) => section?.codec));
-  const stubs: Stub[] = [{ name: "bit-reader/refill", fails: STATUS_READ }];
+  const stubs: Stub[] = [];
   const drop = (unused: boolean, ...functions: Stub[]): void => {
     if (unused) stubs.push(...functions);
   };
@@ -121,6 +134,15 @@ function replaceBody(module: binaryen.Module, stub: Stub): void {
   const { name, params, results } = binaryen.getFunctionInfo(target);
   module.removeFunction(name);
   module.addFunction(name, params, results, [], body);
+}
+
+/** @param change what is left to do once the code is optimised */
+function emit(module: binaryen.Module, change: () => void = () => {}): Uint8Array {
+  optimize(module);
+  change();
+  module.setFeatures(binaryen.Features.MVP);
+  if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
+  return module.emitBinary();
 }
 
 /** As asc -Os does. Functions that nothing calls any more go, and with them the import. */

@@ -95,7 +95,10 @@ async function wasm2c(wasm: Uint8Array, module: string): Promise<string> {
     const source = readFileSync(path("c"), "utf8");
     const include = `#include "${module}.h"\n`;
     if (!source.includes(include)) {
-      throw new MoteError("ENGINE", `wasm2c: expected ${include.trim()} in what it wrote; versions 1.0.32 and near it work`);
+      throw new MoteError(
+        "ENGINE",
+        `wasm2c: expected ${include.trim()} in what it wrote; versions 1.0.32 and near it work`,
+      );
     }
     return source.replace(include, () => readFileSync(path("h"), "utf8"));
   } finally {
