@@ -71,6 +71,8 @@ static mote *open_model(const mote_source *source) {
   uint64_t start = now();
   mote_status status = mote_begin(&model, source, board_memory_low, bytes);
   uint64_t begun = now();
+  size_t begin_stack = board_stack_used();
+  board_paint_stack();
   if (status == MOTE_BUSY) status = run_slices(model, &longest, NULL);
   uint64_t end = now();
   if (status != MOTE_DONE) {
@@ -87,6 +89,7 @@ static mote *open_model(const mote_source *source) {
   board_print("\nmemory");
   print_number((int64_t)mote_memory_used(model));
   print_number((int64_t)mote_linear_bytes(model));
+  print_number((int64_t)begin_stack);
   board_print("\n");
   return model;
 }
@@ -159,6 +162,7 @@ static void open_damaged(void) {
 }
 
 int main(void) {
+  board_paint_stack();
   board_print("bench\n");
   last_clock = board_clock();
   calibrate();

@@ -18,7 +18,10 @@ extern const uint32_t board_clock_bits;
 /** Runs 2 * turns instructions, give or take a few that do not depend on turns. */
 void board_spin(uint32_t turns);
 
-/** Most bytes of stack used since reset; the whole stack when it overflowed. */
+/** Marks the unused part of the stack. */
+void board_paint_stack(void);
+
+/** Most bytes of stack used since it was painted; the whole stack when it overflowed. */
 size_t board_stack_used(void);
 
 /** RAM that neither static data nor the stack takes. */

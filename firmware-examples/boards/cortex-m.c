@@ -61,6 +61,12 @@ __attribute__((noinline)) void board_spin(uint32_t turns) {
   __asm__ volatile(".syntax unified\n1: subs %0, %0, #1\n   bne 1b" : "+l"(turns) : : "cc");
 }
 
+/* The 64 bytes below this function's frame are left to the loop itself. */
+void board_paint_stack(void) {
+  uint32_t *end = (uint32_t *)__builtin_frame_address(0) - 16;
+  for (uint32_t *p = stack_low; p < end; p++) *p = PAINT;
+}
+
 size_t board_stack_used(void) {
   const uint32_t *p = stack_low;
   while (p < stack_high && *p == PAINT) p++;
@@ -71,8 +77,6 @@ size_t board_stack_used(void) {
 __attribute__((used)) void reset_handler(void) {
   for (uint32_t *to = data_low, *from = data_load; to < data_high;) *to++ = *from++;
   for (uint32_t *p = bss_low; p < bss_high;) *p++ = 0;
-  uint32_t *here = (uint32_t *)__builtin_frame_address(0);
-  for (uint32_t *p = stack_low; p < here - 16;) *p++ = PAINT;
   SYST_RVR = 0xffffff;
   SYST_CVR = 0;
   SYST_CSR = 5; /* on, by the CPU's clock, no interrupt */

@@ -29,12 +29,5 @@ reset_handler:
   sw zero, 0(t1)
   addi t1, t1, 4
   j 3b
-4:la t1, stack_low
-  la t2, stack_high
-  li t3, 0xc5c5c5c5
-5:bgeu t1, t2, 6f
-  sw t3, 0(t1)
-  addi t1, t1, 4
-  j 5b
-6:call main
+4:call main
   call board_exit

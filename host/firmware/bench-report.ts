@@ -17,9 +17,10 @@ export interface BenchReport {
   readonly error?: { readonly status: number; readonly memory: number };
   readonly open: { readonly beginTicks: number; readonly loadTicks: number; readonly longestTicks: number };
   readonly memory: { readonly used: number; readonly linear: number };
+  /** Most bytes of native stack: while the engine starts, and in any slice. */
+  readonly stack: { readonly begin: number; readonly slices: number };
   /** The digits, then digit 0 once more after the damaged files. */
   readonly runs: readonly BenchRun[];
-  readonly stack: number;
   /** Statuses that damaged files gave. */
   readonly damaged: readonly number[];
 }
@@ -39,7 +40,7 @@ export function readBench(name: string, text: string): BenchReport {
   const layers = all("layers");
   const logits = all("logits");
   const [begin, load, longest] = first("open");
-  const [used, linear] = first("memory");
+  const [used, linear, beginStack] = first("memory");
   const [error] = all("error");
   return {
     calibration: first("calibrate"),
@@ -50,7 +51,7 @@ export function readBench(name: string, text: string): BenchReport {
       if (status !== 0) throw new MoteError("ENGINE", `${name}: inference ${i} ended with status ${status}`);
       return { top, inputTicks, runTicks, longestTicks, layerTicks: layers[i], logits: logits[i] };
     }),
-    stack: first("stack")[0],
+    stack: { begin: beginStack, slices: first("stack")[0] },
     damaged: first("damaged"),
   };
 }

@@ -60,7 +60,9 @@ export interface Measurement {
     /** The caller's memory: linear memory and what the interpreter made. */
     readonly heap: number;
     readonly linear: number;
+    /** Native stack: the most in a slice, and while the engine starts. */
     readonly stack: number;
+    readonly beginStack: number;
     readonly total: number;
   };
   readonly flashBytes: { readonly code: number; readonly wasm: number; readonly model: number; readonly total: number };
@@ -193,8 +195,9 @@ function evaluate(
       static: size.staticRam,
       heap,
       linear: report.memory.linear,
-      stack: report.stack,
-      total: size.staticRam + heap + report.stack,
+      stack: report.stack.slices,
+      beginStack: report.stack.begin,
+      total: size.staticRam + heap + Math.max(report.stack.slices, report.stack.begin),
     },
     flashBytes: {
       code: size.code,
