@@ -47,7 +47,8 @@ describe("a training run", () => {
     await run("whole");
     const file = join(folder, "stopped");
     // Aborting from the first report of an epoch stops within it, or at its end.
-    for (let stops = 0; stops < 20; stops++) {
+    let stops = 0;
+    for (; stops < 20; stops++) {
       const abort = new AbortController();
       const resume = stops === 0 ? undefined : readRun(file).checkpoint;
       if (stops < 3) setTimeout(() => abort.abort(), 1);
@@ -60,6 +61,7 @@ describe("a training run", () => {
         expect((error as MoteError).message).toContain(file);
       }
     }
+    expect(stops).toBeGreaterThan(0);
     expect(readFileSync(file).equals(readFileSync(join(folder, "whole")))).toBe(true);
   });
 

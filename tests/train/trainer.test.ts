@@ -461,6 +461,9 @@ describe("what does not fit", () => {
     const short = { ...data, count: data.count + 1 };
     await expect(trainer.train(job({ data: short }))).rejects.toThrow(RangeError);
     await expect(trainer.logits(short)).rejects.toThrow(RangeError);
+    const first = trainer.train(job());
+    await expect(trainer.logits(data)).rejects.toThrow(/one job at a time/);
+    await first;
   });
 });
 
