@@ -30,9 +30,17 @@ const targets = {
     commands: [node("assemblyscript/bin/asc.js", "assembly/train/index.ts", "--target", "train")],
   },
   host: {
-    sources: ["host", "tools", "tests", "assembly/format.ts", "tsconfig.json"],
+    sources: [
+      "host",
+      "tools",
+      "tests/fuzz",
+      "tests/support",
+      "assembly/format.ts",
+      "tsconfig.json",
+      "tsconfig.build.json",
+    ],
     made: "dist/host/index.js",
-    commands: [node("typescript/bin/tsc", "-p", ".")],
+    commands: [node("typescript/bin/tsc", "-p", "tsconfig.build.json")],
   },
   wasm3: {
     sources: ["host/wasm3"],
