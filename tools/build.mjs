@@ -7,7 +7,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -30,9 +30,17 @@ const targets = {
     commands: [node("assemblyscript/bin/asc.js", "assembly/train/index.ts", "--target", "train")],
   },
   host: {
-    sources: ["host", "tools", "tests", "assembly/format.ts", "tsconfig.json"],
+    sources: [
+      "host",
+      "tools",
+      "tests/fuzz",
+      "tests/support",
+      "assembly/format.ts",
+      "tsconfig.json",
+      "tsconfig.build.json",
+    ],
     made: "dist/host/index.js",
-    commands: [node("typescript/bin/tsc", "-p", ".")],
+    commands: [node("typescript/bin/tsc", "-p", "tsconfig.build.json")],
   },
   wasm3: {
     sources: ["host/wasm3"],
@@ -74,18 +82,56 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 mkdirSync(join(root, "build"), { recursive: true });
-for (const [name, target] of Object.entries(targets)) {
-  if (asked.length > 0 && !asked.includes(name)) continue;
-  const stamp = join(root, "build", `.${name}.sha256`);
-  const now = digest(target);
-  if (existsSync(join(root, target.made)) && existsSync(stamp) && readFileSync(stamp, "utf8") === now) continue;
+const wanted = Object.keys(targets).filter((name) => asked.length === 0 || asked.includes(name));
+if (wanted.some(isStale)) {
+  takeLock();
+  for (const name of wanted) if (isStale(name)) build(name);
+}
+
+function stampOf(name) {
+  return join(root, "build", `.${name}.sha256`);
+}
+
+function isStale(name) {
+  const made = existsSync(join(root, targets[name].made)) && existsSync(stampOf(name));
+  return !made || readFileSync(stampOf(name), "utf8") !== digest(targets[name]);
+}
+
+function build(name) {
+  const now = digest(targets[name]);
   process.stderr.write(`building ${name} …\n`);
-  for (const [command, ...args] of target.commands) {
+  for (const [command, ...args] of targets[name].commands) {
     const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", process.stderr, process.stderr] });
     if (result.status !== 0) {
       console.error(`build: ${name} failed (${args.join(" ")})`);
       process.exit(1);
     }
   }
-  writeFileSync(stamp, now);
+  writeFileSync(stampOf(name), now);
+}
+
+/** One build at a time: two that start together would write the same files. The lock of a process that has died is taken over. */
+function takeLock() {
+  const lock = join(root, "build", ".lock");
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: "wx" });
+      process.on("exit", () => rmSync(lock, { force: true }));
+      return;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    if (!isAlive(lock)) rmSync(lock, { force: true });
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+}
+
+function isAlive(lock) {
+  try {
+    const holder = Number(readFileSync(lock, "utf8"));
+    if (holder > 0) process.kill(holder, 0);
+    return true;
+  } catch (error) {
+    return error.code !== "ESRCH";
+  }
 }

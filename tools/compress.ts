@@ -94,6 +94,9 @@ async function compress(recipePath: string, options: Options): Promise<void> {
     throw new MoteError("ARGUMENT", `--out ${out}: expected a name ending in .mote or .safetensors`);
   }
   const from = options.from === undefined ? undefined : readCheckpoint(options.from).net;
+  if (from !== undefined && from.graph.name !== recipe.net) {
+    throw new MoteError("MISMATCH", `${options.from}: a ${from.graph.name}, ${recipePath} is for ${recipe.net}`);
+  }
   const { train, validation } = loadMnist();
 
   const abort = new AbortController();

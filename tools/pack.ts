@@ -2,7 +2,7 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "commander";
 import { MAGIC, MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
-import { bake, bakedContainer } from "../host/container/bake.js";
+import { bakedContainer } from "../host/container/baked.js";
 import { cSource } from "../host/container/c-source.js";
 import { planTotal, REGIONS, tensorBytes, type Plan } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
@@ -23,6 +23,7 @@ interface PackFlags {
   readonly format?: Format;
   readonly sram?: number;
   readonly window?: number;
+  readonly tables?: number;
   readonly json?: boolean;
 }
 
@@ -38,17 +39,22 @@ export function packCommand(): Command {
       "piece of the model that is read at a time, at least 128; default 256 (not for a packed input)",
       parseBytes,
     )
+    .option(
+      "--tables <bytes>",
+      "room for Huffman decoding tables; default: the least that costs under 0.3 % (not for a packed input)",
+      parseBytes,
+    )
     .option("--json", "print one JSON object as the last line")
     .addHelpText("after", "\nExample:\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288")
     .action(pack);
 }
 
-function pack(input: string, flags: PackFlags): void {
+async function pack(input: string, flags: PackFlags): Promise<void> {
   const format = flags.format ?? formatOf(flags.out);
   if (flags.window !== undefined && flags.window < MIN_WINDOW_BYTES) {
     throw new MoteError("ARGUMENT", `--window ${flags.window}: expected at least ${MIN_WINDOW_BYTES} bytes`);
   }
-  const bytes = containerOf(input, flags.window);
+  const bytes = containerOf(input, flags);
   const container = namingFile(input, () => readContainer(bytes));
   const memory = linearMemory(container, format);
   if (flags.sram !== undefined && memory > flags.sram) {
@@ -57,7 +63,7 @@ function pack(input: string, flags: PackFlags): void {
       `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(container, format)}`,
     );
   }
-  const written = writeAs(format, flags.out, bytes, container);
+  const written = await writeAs(format, flags.out, bytes, container);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes`],
@@ -81,15 +87,19 @@ function formatOf(path: string): Format {
 }
 
 /** The bytes of the container that a file is or becomes. */
-function containerOf(path: string, windowBytes: number | undefined): Uint8Array {
+function containerOf(path: string, { window, tables }: PackFlags): Uint8Array {
   const file = readFile(path);
   if (isWasm(file) || isContainer(path, file)) {
-    if (windowBytes === undefined) return isWasm(file) ? namingFile(path, () => bakedContainer(file).container) : file;
-    throw new MoteError("ARGUMENT", `--window: ${path} is packed already and has its window`);
+    if (window !== undefined || tables !== undefined) {
+      throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
+    }
+    return isWasm(file) ? namingFile(path, () => bakedContainer(file).container) : file;
   }
-  return namingFile(path, () =>
-    writeContainer(quantize(readCheckpoint(path).net), windowBytes === undefined ? {} : { windowBytes }),
-  );
+  const options = {
+    ...(window === undefined ? {} : { windowBytes: window }),
+    ...(tables === undefined ? {} : { tableBytes: tables }),
+  };
+  return namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options));
 }
 
 /** By its first bytes; a damaged .mote file is still one, and gets the container's error rather than the checkpoint's. */
@@ -140,11 +150,13 @@ interface Written {
   readonly bytes: number;
 }
 
-function writeAs(format: Format, out: string, bytes: Uint8Array, { plan }: Container): Written[] {
+async function writeAs(format: Format, out: string, bytes: Uint8Array, { plan }: Container): Promise<Written[]> {
   const files: [path: string, content: Uint8Array | string][] = [];
   if (format === "mote") {
     files.push([out, bytes]);
   } else if (format === "wasm") {
+    // Only this format needs binaryen, which takes a while to load.
+    const { bake } = await import("../host/container/bake.js");
     files.push([out, bake(bytes)]);
   } else {
     const name = basename(out, extname(out));

@@ -27,7 +27,7 @@ import {
 import { ahead, bits, cursor, limit, moveWindow, openResident, openWindow, position, seek } from "./bit-reader";
 import { CRC_INITIAL, updateCrc } from "./crc32";
 import { varint, varintIn } from "./fields";
-import { expect, failure } from "./status";
+import { expect, fail, failure } from "./status";
 import { readTensor, tensorAt } from "./tensor";
 
 /** Bytes of the file that one slice of work sums up. */
@@ -47,7 +47,6 @@ export let layersOffset: u32 = 0;
 
 /** Bytes of linear memory that the core may use: up to here for the plan. */
 let memoryEnd: u32 = 0;
-let isResident: bool = false;
 /** Where the next of the plan's regions begins. */
 let planEnd: u32 = 0;
 let crc: u32 = 0;
@@ -55,15 +54,19 @@ let statedCrc: u32 = 0;
 /** File offset of the header's counts, which are read after the CRC has been checked. */
 let countsOffset: u32 = 0;
 
+/** Whether the model is in linear memory. */
+function isResident(): bool {
+  return load<u32>(CONTROL_MODEL_PTR) != 0;
+}
+
 /** Reads the fixed part of the header, in the memory that every plan has. `readCrc` goes on. */
 export function openContainer(memoryBytes: u32): void {
   let model = load<u32>(CONTROL_MODEL_PTR);
   let bytes = load<u32>(CONTROL_MODEL_BYTES);
   memoryEnd = memoryBytes;
-  isResident = model != 0;
-  if (isResident) {
+  if (isResident()) {
     memoryEnd = model;
-    expect(<u64>model + bytes + MODEL_SLACK_BYTES <= memoryBytes, STATUS_MEMORY);
+    if (<u64>model + bytes + MODEL_SLACK_BYTES > memoryBytes) fail(STATUS_MEMORY);
     openResident(model, bytes);
   } else {
     expect(memoryBytes >= <u32>(PLAN_BASE + MIN_WINDOW_BYTES + MODEL_SLACK_BYTES), STATUS_MEMORY);
@@ -86,7 +89,7 @@ export function readCrc(): bool {
   crc = updateCrc(crc, cursor(), length);
   seek(position + length);
   if (position < limit) return false;
-  expect(~crc == statedCrc, STATUS_CRC);
+  if (~crc != statedCrc) fail(STATUS_CRC);
   return true;
 }
 
@@ -98,17 +101,17 @@ export function readPlan(): void {
   planEnd = PLAN_BASE + tensorCount * TENSOR_ENTRY_BYTES;
   let windowPtr = readRegion();
   let windowBytes = planEnd - <u32>windowPtr;
-  if (isResident) planEnd = <u32>windowPtr;
+  if (isResident()) planEnd = <u32>windowPtr;
   tablesPtr = readRegion();
   columnsPtr = readRegion();
   channelsPtr = readRegion();
   recordsPtr = readRegion();
   arenaPtr = readRegion();
   expect(windowBytes >= <u32>MIN_WINDOW_BYTES && recordsPtr < arenaPtr, STATUS_RANGE);
-  expect(planEnd + (isResident ? windowBytes : 0) < <u32>MAX_BYTES, STATUS_RANGE);
+  expect(planEnd + (isResident() ? windowBytes : 0) < <u32>MAX_BYTES, STATUS_RANGE);
   expect(planEnd <= memoryEnd, STATUS_MEMORY);
   if (failure) return;
-  if (!isResident) moveWindow(windowPtr, windowBytes);
+  if (!isResident()) moveWindow(windowPtr, windowBytes);
   store<u32>(CONTROL_TENSORS_PTR, PLAN_BASE);
   store<u32>(CONTROL_TENSOR_COUNT, tensorCount);
   store<u32>(CONTROL_LAYER_COUNT, layerCount);

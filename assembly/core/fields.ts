@@ -1,5 +1,5 @@
 /** Numbers of the file's tables: each with its range, and STATUS_RANGE outside it. */
-import { STATUS_RANGE } from "../format";
+import { MAX_KERNEL, STATUS_RANGE } from "../format";
 import { bits } from "./bit-reader";
 import { expect } from "./status";
 
@@ -23,6 +23,11 @@ export function varintIn(low: u32, high: u32): u32 {
   let value = varint();
   expect(value >= low && value <= high, STATUS_RANGE);
   return value;
+}
+
+/** A kernel or a stride: a varint from 1 to MAX_KERNEL. */
+export function extent(): u32 {
+  return varintIn(1, MAX_KERNEL);
 }
 
 /** A byte, as i8. */

@@ -19,10 +19,12 @@ import { layerCount, layersOffset, openContainer, readCrc, readPlan, readTensorA
 import { op, output, outputIndex, readLayer, sectionEnd } from "./layer";
 import { stepConv2d } from "./layers/conv2d";
 import { stepDense } from "./layers/dense";
-import { beginPool, stepPool } from "./layers/pool";
+import { stepPool } from "./layers/pool";
+import { beginOutput } from "./output-cursor";
 import { clearFailure, expect, failure } from "./status";
 import { fillBorderRow, setWritten, tensorAt } from "./tensor";
-import { BATCH, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./weights";
+import { beginRows } from "./weights";
+import { BATCH, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
 
 /** What the next piece of work is. */
 const IDLE = 0;
@@ -38,9 +40,8 @@ const COMPUTE = 9;
 const LAYER_END = 10;
 
 let phase: i32 = 0;
-/** Whether `start` may be called. */
+/** Whether `start` may be called. Until then the layers are only checked. */
 let isLoaded: bool = false;
-let isRunning: bool = false;
 /** Tensors read, or rows of borders filled. */
 let done: u32 = 0;
 let layersDone: u32 = 0;
@@ -48,7 +49,7 @@ let layersDone: u32 = 0;
 /** Begins loading the model that the control block names, in `memoryBytes` of linear memory. `step` goes on. */
 export function open(memoryBytes: u32): i32 {
   clearFailure();
-  isLoaded = isRunning = false;
+  isLoaded = false;
   openContainer(memoryBytes);
   phase = CRC;
   return finishSlice();
@@ -58,7 +59,6 @@ export function open(memoryBytes: u32): i32 {
 export function start(): i32 {
   if (!isLoaded) return STATUS_STATE;
   clearFailure();
-  isRunning = true;
   beginLayers();
   phase = INPUT_BORDER;
   return STATUS_BUSY;
@@ -70,7 +70,6 @@ export function start(): i32 {
  */
 export function step(budget: i32): i32 {
   if (phase == IDLE) return STATUS_STATE;
-  budget = max(budget, 1);
   do {
     budget -= advance();
   } while (budget > 0 && !failure && phase > LAYER);
@@ -106,7 +105,7 @@ function advance(): i32 {
       break;
     case TENSORS:
       readTensorAt(done++);
-      if (done == tensorCount) beginLayers();
+      if (done == tensorCount) checkLayers();
       break;
     case INPUT_BORDER:
       if (!fillBorderRow(tensorAt(0), done++)) phase = LAYER;
@@ -116,8 +115,8 @@ function advance(): i32 {
       if (failure) break;
       done = 0;
       phase = OUTPUT_BORDER;
-      if (op > <u32>OP_DENSE) beginPool();
-      else {
+      beginOutput();
+      if (op <= <u32>OP_DENSE) {
         beginSection();
         phase = CHANNELS;
       }
@@ -132,11 +131,12 @@ function advance(): i32 {
       break;
     case CODES:
       readCodes();
+      beginRows();
       phase = OUTPUT_BORDER;
       break;
     case OUTPUT_BORDER:
-      if (isRunning && fillBorderRow(output, done++)) break;
-      phase = isRunning ? COMPUTE : LAYER_END;
+      if (isLoaded && fillBorderRow(output, done++)) break;
+      phase = isLoaded ? COMPUTE : LAYER_END;
       break;
     case COMPUTE: {
       let work = op == OP_CONV2D ? stepConv2d() : op == OP_DENSE ? stepDense() : stepPool();
@@ -155,11 +155,21 @@ function endLayer(): void {
   setWritten(output, true);
   store<u32>(CONTROL_OUTPUT_TENSOR, outputIndex);
   layersDone++;
-  if (isRunning) store<u32>(CONTROL_LAYERS_DONE, layersDone);
+  if (isLoaded) store<u32>(CONTROL_LAYERS_DONE, layersDone);
   phase = LAYER;
-  if (layersDone < layerCount) return;
+  if (layersDone == layerCount) {
+    if (isLoaded) phase = IDLE;
+    else endLoading();
+  }
+}
+
+/** Goes through the layers as a run would, up to each one's weights. A packed model has had this done, and skips it. */
+function checkLayers(): void {
+  beginLayers();
+}
+
+function endLoading(): void {
+  expect(position == fileBytes, STATUS_TRUNCATED);
+  isLoaded = !failure;
   phase = IDLE;
-  if (isRunning) return;
-  isLoaded = position == fileBytes;
-  expect(isLoaded, STATUS_TRUNCATED);
 }

@@ -2,7 +2,7 @@
  * Canonical Huffman codes (RFC 1951, 3.2.2) to decoding tables. A table has 2^longest u16 entries, `value << 4 | length`, at the
  * index of each next `longest` bits of the stream: one look-up a symbol.
  */
-import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN, STATUS_RANGE } from "../format";
+import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN } from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { expect, failure } from "./status";
 
@@ -55,7 +55,6 @@ export function buildTable(table: usize, end: usize, symbols: u32, first: i32, c
 function countLengths(symbols: u32): u32 {
   for (let ptr = CODES; ptr < CODES + 32; ptr += 8) store<u64>(ptr, 0);
   let longest: u32 = 0;
-  let used: u32 = 0;
   let kraft: u32 = 0;
   for (let symbol: u32 = 0; symbol < symbols; symbol++) {
     let length = bits(4);
@@ -64,10 +63,9 @@ function countLengths(symbols: u32): u32 {
     store<u16>(count, load<u16>(count) + 1);
     longest = max(longest, length);
     kraft += (1 << MAX_CODE_LENGTH) >>> length;
-    used++;
   }
-  expect(longest <= <u32>MAX_CODE_LENGTH, STATUS_RANGE);
-  if (used == 1 && longest == 1) return 0;
-  expect(kraft == 1 << MAX_CODE_LENGTH, STATUS_HUFFMAN);
+  // Half of all codes, and none longer than a bit: a lone symbol.
+  if (longest == 1 && kraft == 1 << (MAX_CODE_LENGTH - 1)) return 0;
+  expect(kraft == 1 << MAX_CODE_LENGTH && longest <= <u32>MAX_CODE_LENGTH, STATUS_HUFFMAN);
   return longest;
 }

@@ -5,7 +5,6 @@ import {
   FORM_PER_CHANNEL,
   MAX_BORDER,
   MAX_DIMENSION,
-  MAX_KERNEL,
   MAX_LAYER_WEIGHTS,
   OP_AVGPOOL,
   OP_CONV2D,
@@ -20,14 +19,12 @@ import {
   TENSOR_CHANNELS,
   TENSOR_HEIGHT,
   TENSOR_PITCH,
-  TENSOR_PLANE,
-  TENSOR_PTR,
   TENSOR_WIDTH,
   TENSOR_ZERO_POINT,
 } from "../format";
 import { bits, fileBytes, limitReads, position } from "./bit-reader";
 import { tensorCount } from "./container";
-import { signedByte, varint, varintIn } from "./fields";
+import { extent, signedByte, varint, varintIn } from "./fields";
 import { setRange, setScale } from "./requantize";
 import { expect, failure } from "./status";
 import { borderOf, isWritten, tensorAt, tensorBegin, tensorBytes } from "./tensor";
@@ -53,23 +50,25 @@ export let poolStride: u32 = 0;
 
 export let rows: u32 = 0;
 export let columns: u32 = 0;
-export let codec: u32 = 0;
-export let hasRowScales: bool = false;
 export let biasBits: u32 = 0;
 export let biasShift: u32 = 0;
+let form: u32 = 0;
 /** File offset of the section's end. */
 export let sectionEnd: u32 = 0;
 
-/** The fields of the entry that `input` and `output` point to, which the kernels use. */
-export let inputPtr: usize = 0;
+/** Those of the fields in the two entries that are asked for often. */
 export let inputPitch: u32 = 0;
-export let inputPlane: u32 = 0;
-export let inputZeroPoint: i32 = 0;
-export let outputPtr: usize = 0;
 export let outputHeight: u32 = 0;
 export let outputWidth: u32 = 0;
-export let outputPitch: u32 = 0;
-export let outputPlane: u32 = 0;
+
+export function codec(): u32 {
+  return form & FORM_CODEC_MASK;
+}
+
+/** Whether each row has its own multiplier and shift. */
+export function hasRowScales(): bool {
+  return (form & FORM_PER_CHANNEL) != 0;
+}
 
 /** Reads the next layer; of a weighted one, up to its section, which then limits the reader. */
 export function readLayer(): void {
@@ -80,7 +79,9 @@ export function readLayer(): void {
   if (failure) return;
   input = tensorAt(inputIndex);
   output = tensorAt(outputIndex);
-  loadTensors();
+  inputPitch = load<u32>(input, TENSOR_PITCH);
+  outputHeight = load<u32>(output, TENSOR_HEIGHT);
+  outputWidth = load<u32>(output, TENSOR_WIDTH);
   let begin = tensorBegin(input);
   let outputBegin = tensorBegin(output);
   let overlap = begin < outputBegin + tensorBytes(output) && outputBegin < begin + tensorBytes(input);
@@ -96,26 +97,14 @@ export function readLayer(): void {
   expect(!status, status);
 }
 
-function loadTensors(): void {
-  inputPtr = load<u32>(input, TENSOR_PTR);
-  inputPitch = load<u32>(input, TENSOR_PITCH);
-  inputPlane = load<u32>(input, TENSOR_PLANE);
-  inputZeroPoint = load<i32>(input, TENSOR_ZERO_POINT);
-  outputPtr = load<u32>(output, TENSOR_PTR);
-  outputHeight = load<u32>(output, TENSOR_HEIGHT);
-  outputWidth = load<u32>(output, TENSOR_WIDTH);
-  outputPitch = load<u32>(output, TENSOR_PITCH);
-  outputPlane = load<u32>(output, TENSOR_PLANE);
-}
-
 function readConv2d(): i32 {
-  kernelHeight = varintIn(1, MAX_KERNEL);
-  kernelWidth = varintIn(1, MAX_KERNEL);
-  stride = varintIn(1, MAX_KERNEL);
+  kernelHeight = extent();
+  kernelWidth = extent();
+  stride = extent();
   pad = varintIn(0, MAX_BORDER);
   let groups = varintIn(1, MAX_DIMENSION);
-  poolSize = varintIn(1, MAX_KERNEL);
-  poolStride = varintIn(1, MAX_KERNEL);
+  poolSize = extent();
+  poolStride = extent();
   if (failure) return failure;
   if (groupChannels % groups != 0 || rows % groups != 0 || pad > borderOf(input)) return STATUS_SHAPE;
   groupChannels /= groups;
@@ -133,8 +122,8 @@ function readDense(): i32 {
 }
 
 function readPool(): i32 {
-  kernelHeight = kernelWidth = varintIn(1, MAX_KERNEL);
-  stride = varintIn(1, MAX_KERNEL);
+  kernelHeight = kernelWidth = extent();
+  stride = extent();
   if (groupChannels != rows || !fits(0)) return STATUS_SHAPE;
   readRange();
   if (op == OP_AVGPOOL) readScale(bits(32), bits(8));
@@ -171,15 +160,13 @@ function readWeights(): i32 {
   // At most 65,535 × 255 × 255, which is below 2^32; a dense layer's input is below 2^24.
   columns = groupChannels * kernelHeight * kernelWidth;
   readRange();
-  let form = bits(8);
-  codec = form & FORM_CODEC_MASK;
-  hasRowScales = (form & FORM_PER_CHANNEL) != 0;
+  form = bits(8);
   biasBits = bits(8);
   biasShift = bits(8);
   let bytes = varint();
   expect(form <= <u32>(FORM_CODEC_MASK | FORM_PER_CHANNEL) && biasBits <= 32 && biasShift < 32, STATUS_RANGE);
   expect(<u64>columns * rows <= <u64>MAX_LAYER_WEIGHTS, STATUS_RANGE);
-  if (codec > <u32>CODEC_HUFFMAN) return STATUS_CODEC;
+  if (codec() > <u32>CODEC_HUFFMAN) return STATUS_CODEC;
   if (bytes > fileBytes - position) return STATUS_TRUNCATED;
   sectionEnd = position + bytes;
   limitReads(sectionEnd, STATUS_STREAM);

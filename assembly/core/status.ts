@@ -6,9 +6,13 @@
 /** 0, or the STATUS_ that was recorded first. */
 export let failure: i32 = 0;
 
+export function fail(status: i32): void {
+  if (!failure) failure = status;
+}
+
 /** Records `status`, unless `holds`. */
 export function expect(holds: bool, status: i32): void {
-  if (!holds && !failure) failure = status;
+  if (!holds) fail(status);
 }
 
 export function clearFailure(): void {

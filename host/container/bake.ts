@@ -1,7 +1,11 @@
 /**
- * Container and core to one self-contained module: the model as data, the core without what the model does not use. What
- * the model does not use is known by function: each gets a body that answers with an error status, and the optimiser then drops
- * whatever only it called.
+ * Container and core to one self-contained module: the model as data, and of the core what this model needs. That is settled
+ * function by function: where the answer is known for all of the model's layers, a function's body becomes that answer, and the
+ * optimiser drops the rest.
+ *
+ * The container is checked here, in full, and the module keeps the CRC: bytes with the right CRC are the bytes that were
+ * checked. So the module leaves out the core's own checks of fields and streams. Who can change it, model and CRC alike,
+ * can change the code as well: a packed module is to be trusted like code, a container need not be.
  */
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
@@ -15,38 +19,30 @@ import {
   STATUS_READ,
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
+import type { QConv2d } from "../model.js";
 import { builtFile } from "../paths.js";
-import { planTotal } from "./plan.js";
+import { planTotal, tensorBytes } from "./plan.js";
 import { readContainer, type Container } from "./read.js";
 
 export { bakedContainer, type Baked } from "./baked.js";
 
 const PAGE_BYTES = 65536;
+/** Function names in the core begin with the folder of its sources. */
 const CORE = "assembly/core/";
+
+/** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
+const NARROW_TENSOR_BYTES = 65536;
 
 export interface BakeOptions {
   /** The core, not optimised and with its function names. Default: build/core-named.wasm. */
   readonly namedCore?: Uint8Array;
 }
 
-/**
- * The core without what a model does not use, the model still outside, behind `mote.read`: for firmware, where the model can stay
- * in flash. The same container and core give the same bytes.
- * @throws as bake
- */
-export function specialize(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
-  const parsed = readContainer(container);
-  const module = readCore(options.namedCore ?? builtCore());
-  try {
-    for (const stub of stubsFor(parsed)) replaceBody(module, stub);
-    return emit(module);
-  } finally {
-    module.dispose();
-  }
-}
+/** What a function does instead: nothing, return a number, call a function without parameters, or record an error status. */
+type Body = "nothing" | { readonly returns: number } | { readonly calls: string } | { readonly fails: number };
 
-/** What a function of the core does instead: nothing, return a number, or record a status. */
-type Stub = { readonly name: string } & ({ readonly returns: number } | { readonly fails: number });
+/** By name, without CORE. */
+type Bodies = Map<string, Body>;
 
 /**
  * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only. The same
@@ -55,20 +51,47 @@ type Stub = { readonly name: string } & ({ readonly returns: number } | { readon
  */
 export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
   const parsed = readContainer(container);
+  const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
+  return remake(options, bodies, (module) => placeModel(module, container, planTotal(parsed.plan, true)));
+}
+
+/**
+ * The core without what a model does not use, the model still outside, behind `mote.read`, and checked as ever: for firmware, where
+ * the model can stay in flash. The same container and core give the same bytes.
+ * @throws as bake
+ */
+export function specialize(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
+  const bodies = new Map(knownBodies(readContainer(container)));
+  bodies.set("container/isResident", { returns: 0 });
+  return remake(options, bodies, () => {});
+}
+
+/** The core with other bodies, optimised, then changed. */
+function remake(options: BakeOptions, bodies: Bodies, change: (module: binaryen.Module) => void): Uint8Array {
   const module = readCore(options.namedCore ?? builtCore());
   try {
-    for (const stub of [{ name: "bit-reader/refill", fails: STATUS_READ }, ...stubsFor(parsed)])
-      replaceBody(module, stub);
-    return emit(module, () => placeModel(module, container, planTotal(parsed.plan, true)));
+    for (const [name, body] of bodies) replaceBody(module, name, body);
+    optimize(module);
+    change(module);
+    if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
+    return module.emitBinary();
   } finally {
     module.dispose();
   }
 }
 
+/** For a model in memory, which has been checked. */
+const RESIDENT_BODIES: Bodies = new Map<string, Body>([
+  ["container/isResident", { returns: 1 }],
+  ["bit-reader/refill", { fails: STATUS_READ }],
+  ["status/expect", "nothing"],
+  ["layer/fits", { returns: 1 }],
+  ["graph/checkLayers", { calls: "graph/endLoading" }],
+]);
+
 function builtCore(): Uint8Array {
-  const path = builtFile("build/core-named.wasm");
   try {
-    return new Uint8Array(readFileSync(path));
+    return new Uint8Array(readFileSync(builtFile("build/core-named.wasm")));
   } catch (error) {
     throw new MoteError("ENGINE", "build/core-named.wasm is missing; mend with: node tools/build.mjs core", {
       cause: error,
@@ -77,9 +100,9 @@ function builtCore(): Uint8Array {
 }
 
 function readCore(wasm: Uint8Array): binaryen.Module {
+  // binaryen's declarations lack the second argument.
+  const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
   try {
-    // binaryen's declarations know the two arguments under another name only.
-    const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
     return read(wasm, binaryen.Features.MVP);
   } catch (error) {
     throw new MoteError("ENGINE", "the core is not a WebAssembly module; mend with: node tools/build.mjs core", {
@@ -88,78 +111,99 @@ function readCore(wasm: Uint8Array): binaryen.Module {
   }
 }
 
-/** The functions that a model has no use for. */
-function stubsFor({ model, layers }: Container): Stub[] {
-  const ops = new Set<string>(model.layers.map(({ op }) => op));
-  const codecs = new Set(layers.map(({ section }) => section?.codec));
-  const stubs: Stub[] = [];
-  const drop = (unused: boolean, ...functions: Stub[]): void => {
-    if (unused) stubs.push(...functions);
+function knownBodies({ model, layers }: Container): Bodies {
+  const ops = new Set(model.layers.map(({ op }) => op));
+  const convs = model.layers.filter((layer): layer is QConv2d => layer.op === "conv2d");
+  const sections = layers.flatMap(({ section }) => section ?? []);
+  const inputs = model.layers.map(({ input }) => model.tensors[input]);
+  const bodies: Bodies = new Map();
+  const unless = (used: boolean, unused: Record<string, Body>): void => {
+    if (!used) for (const [name, body] of Object.entries(unused)) bodies.set(name, body);
   };
-  drop(
-    !ops.has("conv2d"),
-    { name: "layer/readConv2d", returns: STATUS_OP },
-    { name: "layers/conv2d/stepConv2d", returns: 0 },
+  unless(ops.has("conv2d"), { "layer/readConv2d": { returns: STATUS_OP }, "layers/conv2d/stepConv2d": { returns: 0 } });
+  unless(ops.has("dense"), { "layer/readDense": { returns: STATUS_OP }, "layers/dense/stepDense": { returns: 0 } });
+  unless(ops.has("maxpool") || ops.has("avgpool"), {
+    "layer/readPool": { returns: STATUS_OP },
+    "layers/pool/stepPool": { returns: 0 },
+  });
+  unless(
+    model.tensors.some(({ border }) => border > 0),
+    { "tensor/fillBorderRow": { returns: 0 } },
   );
-  drop(
-    !ops.has("dense"),
-    { name: "layer/readDense", returns: STATUS_OP },
-    { name: "layers/dense/stepDense", returns: 0 },
+  unless(
+    sections.some(({ codec }) => codec === CODEC_DENSE),
+    { "weights/decodeDense": { fails: STATUS_CODEC } },
   );
-  drop(
-    !ops.has("maxpool") && !ops.has("avgpool"),
-    { name: "layer/readPool", returns: STATUS_OP },
-    { name: "layers/pool/stepPool", returns: 0 },
+  unless(
+    sections.some(({ codec }) => codec === CODEC_HUFFMAN),
+    { "section/readHuffman": { fails: STATUS_CODEC }, "weights/decodeHuffman": { fails: STATUS_CODEC } },
   );
-  drop(!codecs.has(CODEC_DENSE), { name: "weights/decodeDense", fails: STATUS_CODEC });
-  drop(
-    !codecs.has(CODEC_HUFFMAN),
-    { name: "weights/readHuffman", fails: STATUS_CODEC },
-    { name: "weights/decodeHuffman", fails: STATUS_CODEC },
+  /** A function of the layer at hand, for which it gives one of `values`: if that is always the same, it is known. */
+  const constant = (name: string, values: readonly (number | boolean)[]): void => {
+    if (new Set(values).size === 1) bodies.set(name, { returns: Number(values[0]) });
+  };
+  constant(
+    "layer/codec",
+    sections.map(({ codec }) => codec),
   );
-  drop(
-    model.tensors.every(({ border }) => border === 0),
-    { name: "tensor/fillBorderRow", returns: 0 },
+  constant(
+    "layer/hasRowScales",
+    sections.map(({ perChannel }) => perChannel),
   );
-  return stubs;
+  constant(
+    "layers/conv2d/hasPool",
+    convs.map(({ pool }) => pool.size > 1),
+  );
+  unless(
+    convs.some(({ groups }) => groups > 1),
+    { "layers/conv2d/groupOffset": { returns: 0 } },
+  );
+  unless(
+    inputs.some((tensor) => tensorBytes(tensor) > NARROW_TENSOR_BYTES),
+    { "section/columnShift": { returns: 1 } },
+  );
+  return bodies;
 }
 
-function replaceBody(module: binaryen.Module, stub: Stub): void {
-  const target = module.getFunction(CORE + stub.name);
-  if (target === 0) throw new MoteError("ENGINE", `the core has no function ${stub.name}`);
-  const body =
-    "returns" in stub
-      ? module.i32.const(stub.returns)
-      : module.call(`${CORE}status/expect`, [module.i32.const(0), module.i32.const(stub.fails)], binaryen.none);
-  const { name, params, results } = binaryen.getFunctionInfo(target);
-  module.removeFunction(name);
-  module.addFunction(name, params, results, [], body);
+function replaceBody(module: binaryen.Module, name: string, body: Body): void {
+  const target = module.getFunction(CORE + name);
+  if (target === 0)
+    throw new MoteError("ENGINE", `the core has no function ${name}; mend with: node tools/build.mjs core`);
+  const { params, results } = binaryen.getFunctionInfo(target);
+  module.removeFunction(CORE + name);
+  module.addFunction(CORE + name, params, results, [], bodyExpression(module, body));
 }
 
-/** @param change what is left to do once the code is optimised */
-function emit(module: binaryen.Module, change: () => void = () => {}): Uint8Array {
-  optimize(module);
-  change();
-  module.setFeatures(binaryen.Features.MVP);
-  if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
-  return module.emitBinary();
+function bodyExpression(module: binaryen.Module, body: Body): binaryen.ExpressionRef {
+  if (body === "nothing") return module.nop();
+  if ("returns" in body) return module.i32.const(body.returns);
+  if ("calls" in body) return module.call(CORE + body.calls, [], binaryen.none);
+  return module.call(`${CORE}status/fail`, [module.i32.const(body.fails)], binaryen.none);
 }
 
-/** As asc -Os does. Functions that nothing calls any more go, and with them the import. */
+/** Like asc -Os. Functions that nothing calls any more go, and the import with them. */
 function optimize(module: binaryen.Module): void {
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(1);
+  // Kernels and decoders stay functions of their own: one large function would save 100 bytes and take more of wasm3's stack.
+  binaryen.setOneCallerInlineMaxSize(40);
+  binaryen.setAlwaysInlineMaxSize(6);
   binaryen.setDebugInfo(false);
   module.optimize();
   module.optimize();
 }
 
-/** Fixes the memory, with the model above the plan and the control block pointing to it. */
+/**
+ * Fixes the memory, with the model above the plan and the control block pointing to it. After the optimiser, which would
+ * split the model at runs of zeros.
+ */
 function placeModel(module: binaryen.Module, container: Uint8Array, address: number): void {
-  const control = new Uint8Array(new Uint32Array([address, container.length]).buffer);
+  const control = new DataView(new ArrayBuffer(8));
+  control.setUint32(0, address, true);
+  control.setUint32(4, container.length, true);
   const pages = Math.ceil((address + container.length + MODEL_SLACK_BYTES) / PAGE_BYTES);
   const segments = [
-    { offset: module.i32.const(CONTROL_MODEL_PTR), data: control },
+    { offset: module.i32.const(CONTROL_MODEL_PTR), data: new Uint8Array(control.buffer) },
     ...dataSegments(module),
     { offset: module.i32.const(address), data: container },
   ];

@@ -30,6 +30,7 @@ function conv2d(from: QTensor, to: QTensor, layer: QConv2d, input: Int8Array): I
   const [rows, outHeight, outWidth] = to.shape;
   const [kernelHeight, kernelWidth] = layer.kernel;
   const { stride, pad, pool } = layer;
+  const { zeroPoint } = from;
   const groupInputs = channels / layer.groups;
   const groupOutputs = rows / layer.groups;
   const convHeight = (outHeight - 1) * pool.stride + pool.size;
@@ -50,7 +51,7 @@ function conv2d(from: QTensor, to: QTensor, layer: QConv2d, input: Int8Array): I
             for (let ox = 0; ox < convWidth; ox++) {
               const x = ox * stride + kx - pad;
               if (x < 0 || x >= width) continue;
-              acc[oy * convWidth + ox] += w * (input[(channel * height + y) * width + x] - from.zeroPoint);
+              acc[oy * convWidth + ox] += w * (input[(channel * height + y) * width + x] - zeroPoint);
             }
           }
         }
@@ -74,11 +75,13 @@ function conv2d(from: QTensor, to: QTensor, layer: QConv2d, input: Int8Array): I
 function dense(from: QTensor, to: QTensor, layer: QDense, input: Int8Array): Int8Array {
   const rows = to.shape[0];
   const columns = input.length;
+  const { weights } = layer;
+  const { zeroPoint } = from;
   const output = new Int8Array(rows);
   for (let row = 0; row < rows; row++) {
     let acc = layer.bias[row];
     for (let column = 0; column < columns; column++) {
-      acc = (acc + layer.weights[row * columns + column] * (input[column] - from.zeroPoint)) | 0;
+      acc = (acc + weights[row * columns + column] * (input[column] - zeroPoint)) | 0;
     }
     output[row] = requantizeRow(acc, layer, row, to.zeroPoint);
   }

@@ -11,7 +11,7 @@ import { MoteError } from "../errors.js";
 import type { Compression, FloatTensor, Graph, Net } from "../model.js";
 import { describeSystemError, writeFileAtomic } from "../write-file.js";
 import { parseCompression, parseGraph } from "./metadata.js";
-import { tensorShapes } from "./plan.js";
+import { tensorShapes } from "./shapes.js";
 import type { OptimizerState } from "./trainer.js";
 
 /** What a run notes about itself, such as the step it has reached. */

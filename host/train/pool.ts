@@ -3,10 +3,9 @@ import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { builtFile } from "../paths.js";
 import { Control } from "./control.js";
-import { Executor } from "./execute.js";
 import { compileKernels, instantiateKernels, type SharedHeap } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { runTask, type Task } from "./tasks.js";
+import { makeHands, runTask, type Task } from "./tasks.js";
 import type { WorkerReply, WorkerRequest, WorkerSetup } from "./worker.js";
 
 /** How long the calling thread computes before it lets timers and signals in. */
@@ -18,6 +17,7 @@ type Progress = (done: number, lossSum: number) => void;
 export class ThreadPool {
   /** The calling thread's kernels, for work that is not worth a task. */
   readonly kernels: Kernels;
+  private busy = false;
 
   private constructor(
     private readonly heap: SharedHeap,
@@ -55,6 +55,8 @@ export class ThreadPool {
 
   /** @returns steps done and the sum of their mean losses (training only) */
   async run(task: Task, progress?: Progress, signal?: AbortSignal): Promise<{ done: number; lossSum: number }> {
+    if (this.busy) throw new Error("a trainer runs one job at a time");
+    this.busy = true;
     const control = new Control(this.threads, task.plan.shards);
     const stop = (): void => control.requestStop();
     const report = (): void => progress?.(control.progress.done, control.progress.lossSum);
@@ -64,6 +66,7 @@ export class ThreadPool {
       if (this.workers.length === 0) await this.runHere(task, control, report);
       else await this.runOnWorkers(task, control, report);
     } finally {
+      this.busy = false;
       signal?.removeEventListener("abort", stop);
     }
     return control.progress;
@@ -74,8 +77,7 @@ export class ThreadPool {
   }
 
   private async runHere(task: Task, control: Control, report: () => void): Promise<void> {
-    const executor = new Executor(this.kernels, this.heap.memory, task.plan, 0, 1);
-    const steps = runTask(task, executor, 0, 1, control);
+    const steps = runTask(task, makeHands(this.kernels, this.heap.memory, task.plan, 0, 1), 0, 1, control);
     let reported = performance.now();
     for (let more = true; more;) {
       const start = performance.now();

@@ -33,7 +33,7 @@ export interface RunOptions {
   readonly train: Samples;
   readonly validation: Samples;
   readonly threads: number;
-  /** Checkpoint: written after each epoch and when stopped; without the optimizer's state once the run is finished. */
+  /** Checkpoint: written at the start, after each epoch and when stopped; without the optimizer's state once the run is finished. */
   readonly file: string;
   /** What an earlier run left in `file`, to go on from. */
   readonly resume?: Checkpoint;
@@ -90,6 +90,8 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
         step === total ? { net, progress } : { net, optimizer: trainer.optimizerState(), progress },
       );
     };
+    // Before the first step, so that a file that cannot be written to is found out now and not after an epoch.
+    if (resume === undefined) save();
     let measured = await trainer.evaluate(validation);
     while (step < total) {
       const from = step;

@@ -1,8 +1,10 @@
 /** The two jobs that threads share, as every thread runs them. */
 import type { Samples } from "../data/samples.js";
 import type { Control } from "./control.js";
-import type { Executor, StepSettings } from "./execute.js";
+import { Executor, type StepSettings } from "./execute.js";
+import type { Kernels } from "./kernels.js";
 import type { Plan } from "./plan.js";
+import { Updater } from "./update.js";
 
 export interface TrainTask {
   readonly kind: "train";
@@ -25,8 +27,33 @@ export interface LogitsTask {
 
 export type Task = TrainTask | LogitsTask;
 
+/** What one thread works with. */
+export interface Hands {
+  readonly executor: Executor;
+  readonly updater: Updater;
+}
+
+export function makeHands(
+  kernels: Kernels,
+  memory: WebAssembly.Memory,
+  plan: Plan,
+  thread: number,
+  threads: number,
+): Hands {
+  return {
+    executor: new Executor(kernels, memory, plan, thread, threads),
+    updater: new Updater(kernels, plan, thread, threads),
+  };
+}
+
 /** Runs this thread's part of the task; yields after each step or chunk, where the calling thread may pause. */
-export function* runTask(task: Task, executor: Executor, thread: number, threads: number, control: Control): Generator {
+export function* runTask(
+  task: Task,
+  { executor, updater }: Hands,
+  thread: number,
+  threads: number,
+  control: Control,
+): Generator {
   if (task.kind === "train") {
     for (let i = 0; i < task.rates.length && !control.stopping; i++) {
       for (const shard of executor.ownShards()) {
@@ -34,7 +61,7 @@ export function* runTask(task: Task, executor: Executor, thread: number, threads
       }
       control.barrier();
       if (thread === 0) control.finishStep(task.plan.batch);
-      executor.update(task.settings.optimizer, { lr: task.rates[i], count: task.updates + i + 1 });
+      updater.update(task.settings.optimizer, { lr: task.rates[i], count: task.updates + i + 1 });
       control.barrier();
       yield;
     }

@@ -3,13 +3,17 @@ import { sharedFloats, shareSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { FloatTensor, Graph, Net } from "../model.js";
 import { Random } from "../rng.js";
-import { Executor, type Distillation, type Optimizer } from "./execute.js";
+import { Executor, type Distillation } from "./execute.js";
 import { SharedHeap } from "./heap.js";
-import { planTraining, type Plan, type PlannedWeighted, type SharedWeights, type Survivors } from "./plan.js";
+import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
+import { planTraining, type Plan } from "./plan.js";
 import { ThreadPool } from "./pool.js";
-import { planSurvivors } from "./survivors.js";
+import { tensorShapes } from "./shapes.js";
+import type { Optimizer } from "./update.js";
 
-export type { Distillation, Optimizer } from "./execute.js";
+export type { Distillation } from "./execute.js";
+export type { Sharing } from "./layer-parameters.js";
+export type { Optimizer } from "./update.js";
 
 export interface TrainerOptions {
   readonly graph: Graph;
@@ -48,14 +52,6 @@ export interface TrainResult {
   readonly steps: number;
 }
 
-/** Weights of one layer that share values. */
-export interface Sharing {
-  /** Centroid of each weight, -1 for a weight of its own. */
-  readonly assignment: Int32Array;
-  /** Updated in place by train(). */
-  readonly centroids: Float32Array;
-}
-
 /** Everything besides weights that a resumed run needs. Tensors are named `conv1.weight.m`, `conv1.weight.v` and so on. */
 export interface OptimizerState {
   /** Updates since the last reset (Adam's bias correction). */
@@ -63,28 +59,12 @@ export interface OptimizerState {
   readonly tensors: ReadonlyMap<string, FloatTensor>;
 }
 
-/** What the trainer remembers about a weighted layer beside the plan. */
-interface LayerState {
-  readonly layer: PlannedWeighted;
-  readonly weightShape: readonly number[];
-  readonly weightCount: number;
-  readonly rows: number;
-  mask: Uint8Array | null;
-  frozen: Uint8Array | null;
-  frozenBias: Uint8Array | null;
-  sharing: Sharing | null;
-  /** Memory of the last survivor table and of the last sharing, for the next ones. */
-  table: { readonly survivors: Survivors; readonly capacity: number } | null;
-  sharedRoom: { readonly place: SharedWeights; readonly capacity: number } | null;
-}
+/** Keeps the random numbers of the initial weights apart from others of the same seed. */
+const INITIAL_STREAM = 0x696e6974;
 
-/** State bytes of assembly/train/optimizer.ts. */
-const FREE = 0;
-const FIXED = 1;
-const SHARED = 2;
-
+/** One job at a time; between jobs, weights and what is pruned, frozen or shared may be changed. */
 export class Trainer {
-  private readonly layers = new Map<string, LayerState>();
+  private readonly layers = new Map<string, LayerParameters>();
   /** Updates since the optimizer's reset. */
   private updates = 0;
 
@@ -94,20 +74,14 @@ export class Trainer {
     private readonly plan: Plan,
     private readonly pool: ThreadPool,
   ) {
-    const { graph } = options;
-    const fixed = heap.u8(plan.parameters.state, plan.parameters.count).fill(FIXED);
-    plan.layers.forEach((layer, i) => {
-      if (!("weightAt" in layer)) return;
-      const described = graph.layers[i];
-      const rows = layer.groups * layer.groupRows;
-      const weightShape =
-        described.op === "conv2d" ? [rows, layer.groupInputs, ...described.kernel] : [rows, layer.columns];
-      const weightCount = rows * layer.columns;
-      fixed.fill(FREE, layer.weightAt, layer.weightAt + weightCount);
-      fixed.fill(FREE, layer.biasAt, layer.biasAt + rows);
-      const none = { mask: null, frozen: null, frozenBias: null, sharing: null, table: null, sharedRoom: null };
-      this.layers.set(layer.name, { layer, weightShape, weightCount, rows, ...none });
-    });
+    // What lies between the segments of layers is never to be updated.
+    heap.u8(plan.parameters.state, plan.parameters.count).fill(FIXED);
+    const shapes = tensorShapes(options.graph);
+    for (const layer of plan.layers) {
+      if (!("weightAt" in layer)) continue;
+      const shape = shapes.get(`${layer.name}.weight`)!;
+      this.layers.set(layer.name, new LayerParameters(heap, plan.parameters, layer, shape));
+    }
   }
 
   /**
@@ -132,8 +106,8 @@ export class Trainer {
   /** Floating-point operations of one training step, all weights dense: two for each multiplication of the three passes. */
   get stepFlops(): number {
     let multiplications = 0;
-    for (const { layer, weightCount } of this.layers.values()) {
-      multiplications += weightCount * layer.positions * (layer.inputGradient ? 3 : 2);
+    for (const { planned, weightCount } of this.layers.values()) {
+      multiplications += weightCount * planned.positions * (planned.inputGradient ? 3 : 2);
     }
     return 2 * multiplications * this.plan.batch;
   }
@@ -166,10 +140,7 @@ export class Trainer {
     if (unknown !== undefined)
       throw new MoteError("MISMATCH", `${where}tensor ${unknown} belongs to no layer of ${this.options.graph.name}`);
     for (const [name, { data }] of wanted) data.set(net.tensors.get(name)!.data);
-    for (const state of this.layers.values()) {
-      state.mask = state.frozen = state.frozenBias = state.sharing = null;
-      this.refresh(state);
-    }
+    for (const layer of this.layers.values()) layer.release();
     this.resetOptimizer();
   }
 
@@ -183,41 +154,32 @@ export class Trainer {
 
   /** Live view, [rows, columns] row-major. */
   weight(layer: string): Float32Array {
-    const { layer: planned, weightCount } = this.state(layer);
-    return this.heap.f32(this.plan.parameters.values + planned.weightAt * 4, weightCount);
+    return this.layer(layer).weight;
   }
 
   /** Live view, [rows]. */
   bias(layer: string): Float32Array {
-    const { layer: planned, rows } = this.state(layer);
-    return this.heap.f32(this.plan.parameters.values + planned.biasAt * 4, rows);
+    return this.layer(layer).bias;
   }
 
   /** Adam's running mean of squared gradients for each weight, live view. */
   secondMoment(layer: string): Float32Array {
-    const { layer: planned, weightCount } = this.state(layer);
-    return this.heap.f32(this.plan.parameters.second + planned.weightAt * 4, weightCount);
+    return this.layer(layer).weightSecond;
   }
 
   /** 0 = pruned: set to 0 now and kept at 0. Moments of pruned weights are cleared. null: no mask. */
   setMask(layer: string, mask: Uint8Array | null): void {
-    const state = this.state(layer);
-    state.mask = copyOf(layer, "mask", mask, state.weightCount);
-    this.refresh(state);
+    this.layer(layer).setMask(mask);
   }
 
   /** 1 = the weight takes part but is not updated. null: none frozen. */
   setFrozen(layer: string, frozen: Uint8Array | null): void {
-    const state = this.state(layer);
-    state.frozen = copyOf(layer, "frozen", frozen, state.weightCount);
-    this.refresh(state);
+    this.layer(layer).setFrozen(frozen);
   }
 
   /** The same for biases, [rows]. */
   setFrozenBias(layer: string, frozen: Uint8Array | null): void {
-    const state = this.state(layer);
-    state.frozenBias = copyOf(layer, "frozen bias", frozen, state.rows);
-    this.refresh(state);
+    this.layer(layer).setFrozenBias(frozen);
   }
 
   /**
@@ -225,29 +187,7 @@ export class Trainer {
    * and do not count. null: none shared.
    */
   setSharing(layer: string, sharing: Sharing | null): void {
-    const state = this.state(layer);
-    state.sharing = sharing;
-    const { layer: planned } = state;
-    if (sharing === null) {
-      planned.shared = null;
-      this.refresh(state);
-      return;
-    }
-    const { assignment, centroids } = sharing;
-    if (assignment.length !== state.weightCount) {
-      throw new RangeError(
-        `${layer}: expected an assignment of ${state.weightCount} weights, got ${assignment.length}`,
-      );
-    }
-    const wrong = assignment.findIndex((a) => a < -1 || a >= centroids.length);
-    if (wrong >= 0) {
-      throw new RangeError(`${layer}: weight ${wrong} has centroid ${assignment[wrong]} of ${centroids.length}`);
-    }
-    planned.shared = this.placeSharing(state, assignment, centroids);
-    this.refresh(state);
-    const states = this.heap.u8(this.plan.parameters.state + planned.weightAt, state.weightCount);
-    const weights = this.weight(layer);
-    for (let i = 0; i < weights.length; i++) if (states[i] === SHARED) weights[i] = centroids[assignment[i]];
+    this.layer(layer).setSharing(sharing);
   }
 
   /** Forgets all moments, of centroids too. */
@@ -256,11 +196,7 @@ export class Trainer {
     const { first, second, count } = this.plan.parameters;
     this.heap.f32(first, count).fill(0);
     this.heap.f32(second, count).fill(0);
-    for (const { layer } of this.layers.values()) {
-      if (layer.shared === null) continue;
-      this.heap.f32(layer.shared.first, layer.shared.count).fill(0);
-      this.heap.f32(layer.shared.second, layer.shared.count).fill(0);
-    }
+    for (const layer of this.layers.values()) layer.clearCentroidMoments();
   }
 
   /** A copy. Moments of centroids come as `conv1.centroid.m` and `.v`. */
@@ -327,10 +263,7 @@ export class Trainer {
     );
     this.updates += done;
     report(done, lossSum);
-    for (const { layer, sharing } of this.layers.values()) {
-      if (layer.shared === null || sharing === null) continue;
-      sharing.centroids.set(this.heap.f32(layer.shared.centroids, sharing.centroids.length));
-    }
+    for (const layer of this.layers.values()) layer.readCentroids();
     return { loss: lossSum / done, steps: done };
   }
 
@@ -376,104 +309,32 @@ export class Trainer {
     return this.pool.close();
   }
 
-  private state(layer: string): LayerState {
-    const state = this.layers.get(layer);
-    if (state === undefined)
-      throw new RangeError(`${this.options.graph.name} has no layer with weights named ${layer}`);
-    return state;
+  private layer(name: string): LayerParameters {
+    const layer = this.layers.get(name);
+    if (layer === undefined) throw new RangeError(`${this.graph.name} has no layer with weights named ${name}`);
+    return layer;
   }
 
   private initialise(): void {
-    const random = new Random(this.options.seed, 0x696e6974);
+    const random = new Random(this.options.seed, INITIAL_STREAM);
     this.graph.layers.forEach((layer, i) => {
-      const state = this.layers.get(layer.name);
-      if (state === undefined) return;
-      const { columns, groupRows } = state.layer;
-      const kernelValues = columns / state.layer.groupInputs;
-      const beforeRelu = this.options.graph.layers[i + 1]?.op === "relu";
-      const limit = Math.sqrt(6 / (beforeRelu ? columns : columns + groupRows * kernelValues));
-      const weights = this.weight(layer.name);
+      const parameters = this.layers.get(layer.name);
+      if (parameters === undefined) return;
+      const { columns, groupRows, groupInputs } = parameters.planned;
+      const fanOut = (groupRows * columns) / groupInputs;
+      const beforeRelu = this.graph.layers[i + 1]?.op === "relu";
+      const limit = Math.sqrt(6 / (beforeRelu ? columns : columns + fanOut));
+      const weights = parameters.weight;
       for (let w = 0; w < weights.length; w++) weights[w] = (2 * random.uniform() - 1) * limit;
     });
   }
 
-  /** Brings state bytes, pruned weights and survivor tables in line with mask, frozen flags and sharing. */
-  private refresh(state: LayerState): void {
-    const { layer, mask, frozen, frozenBias, sharing, weightCount, rows } = state;
-    const { parameters } = this.plan;
-    const states = this.heap.u8(parameters.state + layer.weightAt, weightCount);
-    const weights = this.heap.f32(parameters.values + layer.weightAt * 4, weightCount);
-    const first = this.heap.f32(parameters.first + layer.weightAt * 4, weightCount);
-    const second = this.heap.f32(parameters.second + layer.weightAt * 4, weightCount);
-    if (sharing === null) layer.shared = null;
-    for (let i = 0; i < weightCount; i++) {
-      states[i] = sharing !== null && sharing.assignment[i] >= 0 ? SHARED : FREE;
-      if (frozen !== null && frozen[i] !== 0) states[i] = FIXED;
-      if (mask === null || mask[i] !== 0) continue;
-      states[i] = FIXED;
-      weights[i] = first[i] = second[i] = 0;
-    }
-    const biasStates = this.heap.u8(parameters.state + layer.biasAt, rows);
-    for (let row = 0; row < rows; row++) biasStates[row] = frozenBias !== null && frozenBias[row] !== 0 ? FIXED : FREE;
-    const table = mask === null ? null : planSurvivors(this.heap, layer, mask, state.table);
-    layer.survivors = table?.survivors ?? null;
-    if (table !== null) state.table = table;
-  }
-
-  private placeSharing(state: LayerState, assignment: Int32Array, centroids: Float32Array): SharedWeights {
-    const count = centroids.length;
-    const { sharedRoom } = state;
-    // Rounded up to the optimizer's vectors; what is added has no members, so that its gradient is 0.
-    const bytes = Math.ceil(count / 4) * 16;
-    const shared: SharedWeights =
-      sharedRoom !== null && sharedRoom.capacity >= count
-        ? { ...sharedRoom.place, count }
-        : {
-            assignment: sharedRoom?.place.assignment ?? this.heap.allocate(assignment.byteLength),
-            centroids: this.heap.allocate(bytes),
-            sums: this.heap.allocate(bytes),
-            first: this.heap.allocate(bytes),
-            second: this.heap.allocate(bytes),
-            state: this.heap.allocate(bytes / 4),
-            count,
-          };
-    state.sharedRoom = { place: shared, capacity: Math.max(count, sharedRoom?.capacity ?? 0) };
-    this.heap.i32(shared.assignment, assignment.length).set(assignment);
-    this.heap.f32(shared.centroids, count).set(centroids);
-    this.heap.f32(shared.first, count).fill(0);
-    this.heap.f32(shared.second, count).fill(0);
-    return shared;
-  }
-
   private tensorViews(): Map<string, FloatTensor> {
-    const views = new Map<string, FloatTensor>();
-    for (const [name, { weightShape, rows }] of this.layers) {
-      views.set(`${name}.weight`, { shape: weightShape, data: this.weight(name) });
-      views.set(`${name}.bias`, { shape: [rows], data: this.bias(name) });
-    }
-    return views;
+    return new Map([...this.layers.values()].flatMap((layer) => layer.tensors()));
   }
 
   private momentViews(): Map<string, FloatTensor> {
-    const views = new Map<string, FloatTensor>();
-    const { first, second } = this.plan.parameters;
-    for (const [name, { layer, weightShape, weightCount, rows }] of this.layers) {
-      for (const [letter, at] of [
-        ["m", first],
-        ["v", second],
-      ] as const) {
-        views.set(`${name}.weight.${letter}`, {
-          shape: weightShape,
-          data: this.heap.f32(at + layer.weightAt * 4, weightCount),
-        });
-        views.set(`${name}.bias.${letter}`, { shape: [rows], data: this.heap.f32(at + layer.biasAt * 4, rows) });
-      }
-      if (layer.shared === null) continue;
-      const { first: m, second: v, count } = layer.shared;
-      views.set(`${name}.centroid.m`, { shape: [count], data: this.heap.f32(m, count) });
-      views.set(`${name}.centroid.v`, { shape: [count], data: this.heap.f32(v, count) });
-    }
-    return views;
+    return new Map([...this.layers.values()].flatMap((layer) => layer.moments()));
   }
 
   private checkSamples(data: Samples): void {
@@ -481,11 +342,4 @@ export class Trainer {
     if (data.images.length === data.count * values) return;
     throw new RangeError(`samples: expected ${data.count} images of [${shape}], got ${data.images.length} bytes`);
   }
-}
-
-function copyOf(layer: string, what: string, flags: Uint8Array | null, count: number): Uint8Array | null {
-  if (flags === null) return null;
-  if (flags.length !== count)
-    throw new RangeError(`${layer}: expected a ${what} of ${count} bytes, got ${flags.length}`);
-  return new Uint8Array(flags);
 }

@@ -1,9 +1,8 @@
 /** A training thread: waits for tasks, runs its part of each, says when it is done. See pool.ts for the other end. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Control, OtherThreadFailed } from "./control.js";
-import { Executor } from "./execute.js";
 import { instantiateKernels } from "./heap.js";
-import { runTask, type Task } from "./tasks.js";
+import { makeHands, runTask, type Task } from "./tasks.js";
 
 export interface WorkerSetup {
   readonly module: WebAssembly.Module;
@@ -33,8 +32,8 @@ port.on("message", ({ task, control: buffer }: WorkerRequest) => {
   let reply: WorkerReply = {};
   try {
     memory.grow(0); // this thread's view of memory.buffer follows growth by others only when asked
-    const executor = new Executor(kernels, memory, task.plan, thread, threads);
-    const steps = runTask(task, executor, thread, threads, control);
+    const hands = makeHands(kernels, memory, task.plan, thread, threads);
+    const steps = runTask(task, hands, thread, threads, control);
     while (steps.next().done !== true);
   } catch (error) {
     control.fail();

@@ -86,9 +86,10 @@ function diagnosis() {
 }
 
 const nodeGyp = join(root, "node_modules", "node-gyp", "bin", "node-gyp.js");
+const gyp = gypFile(sourceFolder());
 if (!existsSync(nodeGyp)) fail("node-gyp is missing; mend with: npm ci");
 mkdirSync(work, { recursive: true });
-writeFileSync(join(work, "binding.gyp"), JSON.stringify(gypFile(sourceFolder()), undefined, 2));
+writeFileSync(join(work, "binding.gyp"), JSON.stringify(gyp, undefined, 2));
 const headers = headerFolder();
 const jobs = Math.min(8, availableParallelism());
 const built = spawnSync(

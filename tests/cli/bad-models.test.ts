@@ -57,7 +57,7 @@ describe("a bad container is refused with one line", () => {
     ["cut within its header", () => good.subarray(0, 7), /ends|bytes|length/],
     ["longer than it says", () => Uint8Array.from([...good, 0, 0, 0]), /length|bytes/],
     ["a flipped bit", () => broken((bytes) => (bytes[200] ^= 4), false), /crc|checksum/i],
-    ["another version", () => broken((bytes) => (bytes[4] = 2), true), /version 2/],
+    ["another version", () => broken((bytes) => (bytes[4] = 2), true), /version.*\b2\b/],
     ["an over-subscribed code", () => broken((bytes) => changeLength(bytes, -1), true), /over-subscribed/],
     ["an incomplete code", () => broken((bytes) => changeLength(bytes, 1), true), /incomplete/],
   ];

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { bake } from "../../host/container/bake.js";
+import { bakedContainer } from "../../host/container/baked.js";
 import { readContainer } from "../../host/container/read.js";
 import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
@@ -42,5 +44,25 @@ describe("the reader", () => {
       codes.add(outcome(bytes));
     }
     expect([...codes].filter((code) => !["FORMAT", "UNSUPPORTED", "MEMORY"].includes(code))).toEqual([]);
+  });
+});
+
+describe("the finder of models in packed modules", () => {
+  it("answers damaged modules with FORMAT only", () => {
+    const seed = makeCorpus()[0];
+    const wasm = bake(seed.bytes);
+    expect(bakedContainer(wasm).container).toEqual(seed.bytes);
+    for (let index = 0; index < 20_000; index++) {
+      const random = new Random(5, index);
+      const cut = random.integer(4) === 0 ? random.integer(wasm.length) : wasm.length;
+      const damaged = wasm.slice(0, cut);
+      for (let i = 1 + random.integer(4); i > 0 && cut > 0; i--) damaged[random.integer(cut)] = random.integer(256);
+      try {
+        bakedContainer(damaged);
+      } catch (error) {
+        if (!(error instanceof MoteError)) throw error;
+        expect(error.code).toBe("FORMAT");
+      }
+    }
   });
 });

@@ -5,7 +5,8 @@ import type { Conv2dLayer, DenseLayer, Graph, Layer, PoolLayer, ReluLayer } from
 import { mixWords, permuteIndex, Random } from "../../host/rng.js";
 import { Executor, type Distillation } from "../../host/train/execute.js";
 import { compileKernels, instantiateKernels, SharedHeap } from "../../host/train/heap.js";
-import { planTraining, tensorShapes, type PlannedWeighted } from "../../host/train/plan.js";
+import { planTraining, type PlannedWeighted } from "../../host/train/plan.js";
+import { tensorShapes } from "../../host/train/shapes.js";
 import { planSurvivors } from "../../host/train/survivors.js";
 import { loss, numericalGradient, type Batch } from "./reference.js";
 

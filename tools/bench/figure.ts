@@ -1,6 +1,6 @@
 /** What a measurement comes to: one line of the table, one object of the JSON. */
 import { execFileSync } from "node:child_process";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { readFileSync } from "node:fs";
 import { builtFile } from "../../host/paths.js";
 
@@ -50,6 +50,7 @@ export function describeMachine(): Record<string, string | number> {
     cpu: cpu[0]?.model.trim() ?? "unknown",
     cores: cpu.length,
     memoryGiB: rounded(totalmem() / 2 ** 30),
+    loadAverage: rounded(loadavg()[0]),
     system: `${process.platform} ${process.arch}`,
     node: process.versions.node,
     v8: process.versions.v8,

@@ -1,4 +1,5 @@
 /** The shipped models: which there are, how large and how good each is to be. */
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { readContainer, type Container } from "../../host/container/read.js";
 import { loadDataSpec, readFile } from "../../host/data/inputs.js";
 import { builtFile } from "../../host/paths.js";
@@ -51,6 +52,7 @@ async function measureModels({ note }: BenchOptions): Promise<Figure[]> {
       const { errors = 0 } = await classifyAll(engine, test);
       figures.push(atMost(`${name}.mote, all bytes`, file.length, "B", maxBytes));
       figures.push(atMost(`${name}.mote, test error`, (100 * errors) / test.count, "%", maxErrorPercent));
+      figures.push(...rivals(name, readContainer(file)));
     } finally {
       engine.close();
     }
@@ -58,4 +60,16 @@ async function measureModels({ note }: BenchOptions): Promise<Figure[]> {
   const lenet5 = readContainer(shippedModel("lenet5"));
   figures.push(atMost("lenet5.mote, side information", sideInformationBytes(lenet5), "B", 400));
   return figures;
+}
+
+/** The obvious alternative: the same weights as dense int8, dead units left out too, through a general compressor. Weights alone. */
+function rivals(name: string, { model }: Container): Figure[] {
+  const weights = Buffer.concat(
+    model.layers.map((layer) => ("weights" in layer ? new Uint8Array(layer.weights.buffer) : new Uint8Array())),
+  );
+  const brotli = brotliCompressSync(weights, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+  return [
+    { name: `${name}, its weights as int8 through gzip -9`, value: gzipSync(weights, { level: 9 }).length, unit: "B" },
+    { name: `${name}, its weights as int8 through brotli -11`, value: brotli.length, unit: "B" },
+  ];
 }

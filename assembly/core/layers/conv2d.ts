@@ -1,17 +1,12 @@
 /** conv2d, with the max-pool behind it: records of a whole filter, then the filter's outputs, four places at a time. */
+import { RECORD_BYTES, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
 import { dot4 } from "../accumulate";
 import { recordsPtr } from "../container";
 import {
   groupChannels,
   groupRows,
+  input,
   inputPitch,
-  inputPlane,
-  inputPtr,
-  inputZeroPoint,
-  outputHeight,
-  outputPitch,
-  outputPlane,
-  outputPtr,
   outputWidth,
   pad,
   poolSize,
@@ -19,15 +14,13 @@ import {
   rows,
   stride,
 } from "../layer";
+import { advanceOutput, outputPtr, x, y } from "../output-cursor";
 import { requantize } from "../requantize";
-import { BATCH, bias, decodeRecords, isRowComplete, nextRow, recordsEnd, row, weightSum } from "../weights";
+import { BATCH } from "../section";
+import { bias, decodeRecords, isRowComplete, nextRow, recordsEnd, row, weightSum } from "../weights";
 
 /** Four addresses, then the accumulators of those places: see dot4. */
 const LANES = memory.data(32, 8);
-
-/** The next output of the row. They are 0 between rows. */
-let x: u32 = 0;
-let y: u32 = 0;
 
 /**
  * Decodes a batch of records, or computes one pooled output, or four neighbouring ones where there is no pool.
@@ -39,12 +32,12 @@ export function stepConv2d(): u32 {
     decodeRecords();
     return BATCH;
   }
-  let isPooled = poolSize > 1;
+  let isPooled = hasPool();
   let step = poolStride * stride;
-  let ptr = inputPtr + (row / groupRows) * groupChannels * inputPlane + (y * step - pad) * inputPitch + x * step - pad;
-  let target = outputPtr + row * outputPlane + y * outputPitch + x;
+  let ptr = load<usize>(input, TENSOR_PTR) + groupOffset() + (y * step - pad) * inputPitch + x * step - pad;
+  let target = outputPtr();
   // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract.
-  let start = bias - inputZeroPoint * weightSum;
+  let start = bias - load<i32>(input, TENSOR_ZERO_POINT) * weightSum;
   let best = i32.MIN_VALUE;
   let width = isPooled ? poolSize : min(4, outputWidth - x);
   let places = isPooled ? width * width : width;
@@ -64,18 +57,20 @@ export function stepConv2d(): u32 {
   }
   if (isPooled) {
     store<i8>(target, requantize(best));
-    x++;
+    width = 1;
   } else {
     for (let i: u32 = 0; i < width; i++) store<i8>(target + i, requantize(load<i32>(LANES + (i << 2), 16)));
-    x += width;
   }
-  let work = places * (((<u32>(recordsEnd - recordsPtr)) >>> 2) + 1);
-  if (x == outputWidth) {
-    x = 0;
-    if (++y == outputHeight) {
-      y = 0;
-      nextRow();
-    }
-  }
+  let work = places * (<u32>(recordsEnd - recordsPtr) / RECORD_BYTES + 1);
+  if (advanceOutput(width)) nextRow();
   return work;
+}
+
+function hasPool(): bool {
+  return poolSize > 1;
+}
+
+/** Bytes from the input's first channel to the first that the row's group looks at. */
+function groupOffset(): u32 {
+  return (row / groupRows) * groupChannels * load<u32>(input, TENSOR_PLANE);
 }

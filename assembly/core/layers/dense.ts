@@ -1,23 +1,12 @@
 /** dense: one output a row. The row's records need not fit all at once, since there is one accumulator to carry over. */
+import { RECORD_BYTES, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
 import { dot1 } from "../accumulate";
 import { recordsPtr } from "../container";
-import { inputPtr, inputZeroPoint, outputPlane, outputPtr, rows } from "../layer";
+import { input, rows } from "../layer";
+import { advanceOutput, outputPtr } from "../output-cursor";
 import { requantize } from "../requantize";
-import {
-  BATCH,
-  bias,
-  clearRecords,
-  decodeRecords,
-  isRowComplete,
-  nextRow,
-  recordsEnd,
-  room,
-  row,
-  weightSum,
-} from "../weights";
-
-/** Sum over the row's records that have been used up; 0 between rows. */
-let sum: i32 = 0;
+import { BATCH } from "../section";
+import { bias, carryOver, decodeRecords, isRowComplete, nextRow, recordsEnd, room, row, weightSum } from "../weights";
 
 /** Decodes a batch, or takes the records into account. @returns the work done, or 0 when there was nothing left to do */
 export function stepDense(): u32 {
@@ -26,13 +15,12 @@ export function stepDense(): u32 {
     decodeRecords();
     return BATCH;
   }
-  sum = dot1(recordsPtr, recordsEnd, inputPtr, sum);
-  let cost = (<u32>(recordsEnd - recordsPtr)) >>> 2;
-  clearRecords();
+  let work = <u32>(recordsEnd - recordsPtr);
+  let acc = dot1(recordsPtr, recordsEnd, load<usize>(input, TENSOR_PTR), bias);
   if (isRowComplete()) {
-    store<i8>(outputPtr + row * outputPlane, requantize(bias - inputZeroPoint * weightSum + sum));
-    sum = 0;
+    store<i8>(outputPtr(), requantize(acc - load<i32>(input, TENSOR_ZERO_POINT) * weightSum));
+    advanceOutput(1);
     nextRow();
-  }
-  return cost + 1;
+  } else carryOver(acc);
+  return work / RECORD_BYTES + 1;
 }

@@ -1,0 +1,120 @@
+/** One thread's share of an optimizer step: a slice of each layer's parameters, from the gradients of all shards. */
+import type { Kernels } from "./kernels.js";
+import type { Plan, PlannedWeighted } from "./plan.js";
+
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+
+/** Weight decay is decoupled from the gradient, and spares biases. */
+export type Optimizer =
+  | { readonly kind: "adam"; readonly weightDecay: number }
+  | { readonly kind: "sgd"; readonly momentum: number; readonly weightDecay: number };
+
+/** Learning rate and the count of updates since the optimizer was reset, this one included. */
+export interface Update {
+  readonly lr: number;
+  readonly count: number;
+}
+
+export class Updater {
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly plan: Plan,
+    private readonly thread: number,
+    private readonly threads: number,
+  ) {}
+
+  /** Updates this thread's slice of the parameters. What belongs to one centroid is updated by one thread. */
+  update(optimizer: Optimizer, update: Update): void {
+    const owners = this.plan.layers.filter((layer) => "weightAt" in layer);
+    owners.forEach((layer, i) => {
+      const rows = layer.groups * layer.groupRows;
+      const count = rows * layer.columns;
+      this.updateSegment(optimizer, update, layer.weightAt, count, layer, optimizer.weightDecay);
+      this.updateSegment(optimizer, update, layer.biasAt, rows, null, 0);
+      if (layer.shared !== null && i % this.threads === this.thread) this.updateShared(optimizer, update, layer, count);
+    });
+  }
+
+  /** This thread's part of `count` items, cut at multiples of four. */
+  private slice(count: number): [from: number, to: number] {
+    const quads = Math.ceil(count / 4);
+    const cut = (part: number): number => Math.min(count, Math.floor((quads * part) / this.threads) * 4);
+    return [cut(this.thread), this.thread === this.threads - 1 ? count : cut(this.thread + 1)];
+  }
+
+  private updateSegment(
+    optimizer: Optimizer,
+    update: Update,
+    at: number,
+    count: number,
+    layer: PlannedWeighted | null,
+    weightDecay: number,
+  ): void {
+    const { kernels, plan } = this;
+    const p = plan.parameters;
+    const survivors = layer?.survivors ?? null;
+    const [from, to] = this.slice(survivors?.count ?? count);
+    if (from >= to) return;
+    const w = p.values + at * 4;
+    const g = p.gradients + at * 4;
+    const m = p.first + at * 4;
+    const v = p.second + at * 4;
+    const state = p.state + at;
+    const { shardBytes } = p;
+    const { shards } = plan;
+    const keep = 1 - update.lr * weightDecay;
+    if (optimizer.kind === "adam") {
+      const [rate, rootBias] = adamRates(update);
+      if (survivors === null) {
+        kernels.adam(w, g, shardBytes, shards, m, v, state, from, to, rate, rootBias, keep);
+      } else {
+        const { entries } = survivors;
+        kernels.sparseAdam(w, g, shardBytes, shards, m, v, state, entries, from, to, rate, rootBias, keep);
+      }
+    } else if (survivors === null) {
+      kernels.sgd(w, g, shardBytes, shards, m, state, from, to, update.lr, optimizer.momentum, keep);
+    } else {
+      const { entries } = survivors;
+      const { momentum } = optimizer;
+      kernels.sparseSgd(w, g, shardBytes, shards, m, state, entries, from, to, update.lr, momentum, keep);
+    }
+  }
+
+  private updateShared(optimizer: Optimizer, update: Update, layer: PlannedWeighted, count: number): void {
+    const { kernels, plan } = this;
+    const p = plan.parameters;
+    const { shared } = layer;
+    if (shared === null) return;
+    const entries = layer.survivors?.entries ?? 0;
+    const items = layer.survivors?.count ?? count;
+    const state = p.state + layer.weightAt;
+    const gradients = p.gradients + layer.weightAt * 4;
+    const { sums, centroids, assignment } = shared;
+    kernels.centroidGradient(
+      sums,
+      shared.count,
+      gradients,
+      p.shardBytes,
+      plan.shards,
+      assignment,
+      state,
+      entries,
+      items,
+    );
+    const keep = 1 - update.lr * optimizer.weightDecay;
+    const { first, second, count: k } = shared;
+    if (optimizer.kind === "adam") {
+      const [rate, rootBias] = adamRates(update);
+      kernels.adam(centroids, sums, 0, 1, first, second, shared.state, 0, k, rate, rootBias, keep);
+    } else {
+      kernels.sgd(centroids, sums, 0, 1, first, shared.state, 0, k, update.lr, optimizer.momentum, keep);
+    }
+    kernels.spreadCentroids(p.values + layer.weightAt * 4, centroids, assignment, state, entries, items);
+  }
+}
+
+/** Adam's step with its bias correction folded in: lr / (1 - β1^t), sqrt(1 - β2^t). */
+function adamRates(update: Update): [rate: number, rootBias: number] {
+  return [update.lr / (1 - BETA1 ** update.count), Math.sqrt(1 - BETA2 ** update.count)];
+}

