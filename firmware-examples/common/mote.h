@@ -107,13 +107,13 @@ typedef struct mote_tensor {
  * @param linear bytes of linear memory, as `mote inspect` prints them: the plan, and the container where it is inside the module
  * @param module length of the .wasm file, without the container inside
  */
-#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + 4u * (size_t)(module) + 6144u)
+#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + (size_t)(module) * 11u / 2u + 5120u)
 
 /**
  * Bytes that hold a model compiled ahead of time on a 32-bit CPU.
  * @param linear bytes of linear memory: the plan
  */
-#define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 384u)
+#define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 768u)
 
 /**
  * Opens a model: checks it from end to end and makes it ready to run. Calls `mote_begin`, then `mote_step` until it is done.

@@ -23,6 +23,7 @@ import type { QConv2d } from "../model.js";
 import { builtFile } from "../paths.js";
 import { planTotal, tensorBytes } from "./plan.js";
 import { readContainer, type Container } from "./read.js";
+import { sealModule } from "./seal.js";
 
 export { bakedContainer, type Baked } from "./baked.js";
 
@@ -45,8 +46,8 @@ type Body = "nothing" | { readonly returns: number } | { readonly calls: string 
 type Bodies = Map<string, Body>;
 
 /**
- * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only. The same
- * container and core give the same bytes.
+ * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only,
+ * sealed. The same container and core give the same bytes.
  * @throws MoteError FORMAT or UNSUPPORTED for a bad container, ENGINE when the core has not been built
  */
 export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
@@ -74,7 +75,7 @@ function remake(options: BakeOptions, bodies: Bodies, change: (module: binaryen.
     optimize(module);
     change(module);
     if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
-    return module.emitBinary();
+    return sealModule(module.emitBinary());
   } finally {
     module.dispose();
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MoteError } from "../errors.js";
-import { byteArray, identifier } from "./c-bytes.js";
+import { byteArray, identifier } from "../container/c-bytes.js";
 import { runTool } from "./tools.js";
 
 export interface AotSource {

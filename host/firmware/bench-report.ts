@@ -32,7 +32,10 @@ export interface BenchReport {
 export function readBench(name: string, text: string): BenchReport {
   const lines = text.trim().split("\n");
   if (lines.at(-1)?.trim() !== "end") {
-    throw new MoteError("ENGINE", `${name}: the firmware did not come to its end; its last lines: ${lines.slice(-4).join(" | ")}`);
+    throw new MoteError(
+      "ENGINE",
+      `${name}: the firmware did not come to its end; its last lines: ${lines.slice(-4).join(" | ")}`,
+    );
   }
   const all = (word: string): number[][] =>
     lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.trim().split(" ").slice(1).map(Number));

@@ -72,7 +72,8 @@ export async function compile(
 ): Promise<string[]> {
   const gcc = `${toolchain}gcc`;
   const headers = createHash("sha256");
-  for (const folder of includes) for (const file of headersBelow(folder)) headers.update(file).update(readFileSync(file));
+  for (const folder of includes)
+    for (const file of headersBelow(folder)) headers.update(file).update(readFileSync(file));
   const headerDigest = headers.digest("hex");
   const folder = join(FIRMWARE_BUILD, "objects");
   mkdirSync(folder, { recursive: true });
@@ -127,8 +128,7 @@ export async function link(board: Board, objects: readonly string[], program: st
 
 async function programSize(toolchain: string, program: string): Promise<ProgramSize> {
   const { stdout } = await runTool(`${toolchain}size`, ["-A", program]);
-  const size = (name: string): number =>
-    Number(new RegExp(`^\\${name}\\s+(\\d+)`, "m").exec(stdout)?.[1] ?? 0);
+  const size = (name: string): number => Number(new RegExp(`^\\${name}\\s+(\\d+)`, "m").exec(stdout)?.[1] ?? 0);
   return {
     code: size(".vectors") + size(".text") + size(".ARM.exidx") + size(".data"),
     wasm: size(".wasm"),

@@ -2,7 +2,7 @@
  * Puts the C library together as a folder that any build system takes: our sources, wasm3's, and one small file around each of wasm3's
  * that sets its options. wasm3 comes from npm or from WASM3_DIR; nothing of it is kept in the repository.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../errors.js";
 import { packageRoot } from "../paths.js";
@@ -39,10 +39,7 @@ export interface LibraryFiles {
   readonly wasm3: readonly string[];
 }
 
-/**
- * Writes the library to `folder`, which then holds nothing else. Files that are right already are left alone, so that a compiler's
- * cache by time stays good.
- */
+/** Writes the library to `folder`. Other files there stay; those that are right already are not touched. */
 export function exportLibrary(folder: string): LibraryFiles {
   const sources = wasm3Folder();
   const interpreter = readdirSync(sources).filter(isInterpreter).sort();
@@ -50,9 +47,7 @@ export function exportLibrary(folder: string): LibraryFiles {
     interpreter.filter((name) => name.endsWith(".c")).map((name) => [name.replace(/^m3_/, "wasm3-"), wrapper(name)]),
   );
   const ours = listFiles(LIBRARY_FOLDER);
-  const wanted = new Set([...ours, ...wrappers.keys(), ...interpreter.map((name) => join("wasm3", name))]);
   mkdirSync(join(folder, "wasm3"), { recursive: true });
-  for (const name of listFiles(folder)) if (!wanted.has(name)) rmSync(join(folder, name));
   for (const name of ours) copyIfChanged(join(LIBRARY_FOLDER, name), join(folder, name));
   for (const name of interpreter) copyIfChanged(join(sources, name), join(folder, "wasm3", name));
   for (const [name, text] of wrappers) {

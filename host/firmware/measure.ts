@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { sealModule } from "../container/seal.js";
 import { specialize } from "../container/bake.js";
 import { MoteError } from "../errors.js";
 import { pixelTable } from "../runtime/classify.js";
@@ -100,7 +99,7 @@ async function build(
     writeFileAtomic(join(folder, name), bytes);
     return join(folder, name);
   };
-  const module = sealModule(specialize(model.container));
+  const module = specialize(model.container);
   const blobs = [
     { symbol: "model_mote", section: ".model", file: file("model.mote", model.container) },
     { symbol: "bench_digits", section: ".digits", file: file("digits.bin", digits.images) },

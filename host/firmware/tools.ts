@@ -1,11 +1,10 @@
 /** Running the compilers, emulators and wabt that the firmware needs, with errors that say how to get them. */
 import { execFile, spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { MoteError } from "../errors.js";
 import { packageRoot } from "../paths.js";
 
 /** Installs all of them on Debian and Ubuntu. */
-export const INSTALL_SCRIPT = "tools/firmware/install.sh";
+export const INSTALL_SCRIPT = "tools/install-firmware-tools.sh";
 
 /** Whether a program is on the path. */
 export function hasTool(name: string): boolean {
@@ -53,7 +52,7 @@ export function runTool(program: string, args: readonly string[], options: ToolO
 
 function failure(program: string, error: Error & { code?: unknown; killed?: boolean }, said: string): string {
   if (error.code === "ENOENT") {
-    return `${program} is not installed; on Debian and Ubuntu mend with: ${join(".", INSTALL_SCRIPT)} (as root)`;
+    return `${program} is not installed; on Debian and Ubuntu mend with: sudo sh ${INSTALL_SCRIPT}`;
   }
   if (error.killed === true) return `${program} did not end in time${tail(said)}`;
   return `${program} failed (${String(error.code)})${tail(said)}`;
