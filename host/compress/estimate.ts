@@ -11,10 +11,10 @@ const TENSOR_BYTES = 14;
 const HEADER_BYTES = 24;
 
 /**
- * Weights to the bit as the packer would code them, biases at their bits (32 unless the compression says less), the rest
+ * Weights to the bit as the packer would code them, biases at `biasBits` by layer (else 32; none where all are 0), the rest
  * by rule of thumb. Weights that are not on their integers yet are counted as if rounded to a grid of 0.6 × mean |w|.
  */
-export function estimateBytes(net: Net): number {
+export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number>> = {}): number {
   let bytes = HEADER_BYTES + TENSOR_BYTES;
   for (const layer of net.graph.layers) {
     if (layer.op !== "conv2d" && layer.op !== "dense") continue;
@@ -22,8 +22,8 @@ export function estimateBytes(net: Net): number {
     const step = net.compression?.weightScale[layer.name] ?? gridStep(data, LIKELY_STEP);
     const integers = Int8Array.from(data, (w) => toGrid(w, step, 127));
     const bias = net.tensors.get(`${layer.name}.bias`)!.data;
-    const biasBits = bias.every((b) => b === 0) ? 0 : (net.compression?.biasBits?.[layer.name] ?? 32);
-    const bits = chooseCoding(integers, shape[0], data.length / shape[0]).bits + biasBits * shape[0];
+    const bitsEach = bias.every((b) => b === 0) ? 0 : (biasBits[layer.name] ?? 32);
+    const bits = chooseCoding(integers, shape[0], data.length / shape[0]).bits + bitsEach * shape[0];
     bytes += Math.ceil(bits / 8) + LAYER_BYTES + TENSOR_BYTES;
   }
   return bytes;

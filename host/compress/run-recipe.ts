@@ -75,7 +75,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   const common = { batch: recipe.batch, threads, ...(signal && { signal }) };
   const report = async (stage: string, net: Net, started: number | undefined): Promise<void> => {
     const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
-    const entry = { stage, ...(await measure(net, data.validation, recipe.batch)), seconds };
+    const entry = { stage, ...(await measure(net, data.validation, recipe)), seconds };
     reports.push(entry);
     onStage?.(entry);
   };
@@ -162,8 +162,8 @@ const needsTraining = (stage: Stage): boolean => "epochs" in stage && stage.epoc
 /** Every stage draws its own order of samples. */
 const stageSeed = (seed: number, index: number): number => (Math.imul(seed, 1_000_003) + index) >>> 0;
 
-async function measure(net: Net, validation: Samples, batch: number): Promise<Omit<StageReport, "stage" | "seconds">> {
-  const trainer = await Trainer.create({ graph: net.graph, seed: 0, threads: 1, batch });
+async function measure(net: Net, validation: Samples, recipe: Recipe): Promise<Omit<StageReport, "stage" | "seconds">> {
+  const trainer = await Trainer.create({ graph: net.graph, seed: 0, threads: 1, batch: recipe.batch });
   try {
     trainer.load(net);
     const { errors } = await trainer.evaluate(validation);
@@ -173,7 +173,7 @@ async function measure(net: Net, validation: Samples, batch: number): Promise<Om
       validationErrorPercent: (100 * errors) / validation.count,
       nonZeros: layers.reduce((sum, weight) => sum + survivors(weight), 0),
       weights: layers.reduce((sum, weight) => sum + weight.length, 0),
-      estimatedBytes: estimateBytes(net),
+      estimatedBytes: estimateBytes(net, recipe.pack.biasBits),
     };
   } finally {
     await trainer.close();

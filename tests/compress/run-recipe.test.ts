@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { compareInitialisations } from "../../host/compress/compare-init.js";
+import { integerErrors } from "../../host/compress/integer-errors.js";
 import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
 import { runRecipe, type RunOptions } from "../../host/compress/run-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
+import { writeContainer } from "../../host/container/write.js";
 import { sharedBytes, type Samples } from "../../host/data/samples.js";
 import type { Net } from "../../host/model.js";
 import { quantize } from "../../host/quantize.js";
@@ -90,7 +92,10 @@ describe("recipes from digits to integers", () => {
         expect(Math.abs(w / scale)).toBeLessThan(8.001);
       }
     }
-    expect(quantize(net).layers.length).toBe(3);
+    const container = writeContainer(quantize(net));
+    expect(Math.abs(reports.at(-1)!.estimatedBytes - container.length)).toBeLessThan(40);
+    const floatErrors = reports.at(-1)!.validationErrors;
+    expect(Math.abs(integerErrors(container, data.validation) - floatErrors)).toBeLessThanOrEqual(2);
   });
 
   test("stopped in the middle and run again: the same bytes as in one go, and nothing half-written", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/paths.js";
 import { syntheticModels } from "../support/models.js";
-import { makeSeed, statedPlan, type Seed } from "./mutate.js";
+import { makeRoomy, makeSeed, statedPlan, type Seed } from "./mutate.js";
 
 /** Above this a case costs too much to run many of. */
 const MAX_SEED_BYTES = 4096;
@@ -14,5 +14,6 @@ export function makeCorpus(): Seed[] {
   const seeds = syntheticModels().map(({ name, model }) => makeSeed(name, writeContainer(model)));
   const shipped = join(packageRoot, "models", "lenet5.mote");
   if (existsSync(shipped)) seeds.push(makeSeed("lenet5", new Uint8Array(readFileSync(shipped))));
-  return seeds.filter(({ bytes }) => bytes.length <= MAX_SEED_BYTES && statedPlan(bytes, false) <= PAGE_BYTES);
+  const small = seeds.filter(({ bytes }) => bytes.length <= MAX_SEED_BYTES && statedPlan(bytes, false) <= PAGE_BYTES);
+  return [...small, ...small.map(makeRoomy).filter((seed) => seed !== undefined)];
 }

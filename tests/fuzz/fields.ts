@@ -38,7 +38,7 @@ export function mapFields(bytes: Uint8Array): FieldMap {
   varint("fileBytes");
   const tensorCount = varint("tensorCount");
   const layerCount = varint("layerCount");
-  for (const region of ["window", "tables", "columns", "channels", "records", "arena"]) varint(region);
+  for (const region of ["window", "tables", "columns", "channels", "records", "arena"]) varint(`plan ${region}`);
   for (let i = 0; i < tensorCount; i++) {
     for (const name of ["channels", "height", "width", "nominalChannels"]) varint(name);
     u8("border");

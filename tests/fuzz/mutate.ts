@@ -29,15 +29,39 @@ export interface Seed {
 }
 
 const PAGE_BYTES = 65536;
+/** Units of 8 bytes: decoding tables for codes of up to 13 bits, one more than allowed. */
+const ROOMY_TABLES = 4096;
 const NOTHING = new Uint8Array(0);
 const INTERESTING = [
   0, 1, 2, 3, 7, 8, 9, 15, 16, 31, 32, 33, 62, 63, 64, 127, 128, 129, 254, 255, 256, 257, 1024, 1025, 4096, 8191, 32767,
-  32768, 65535, 65536, 0xffffff, 0x1000000, 0x8000000, 0xfffffff, 0x10000000, 0x10000001, 0x3fffffff, 0x40000000,
-  0x7ffffffe, 0x7fffffff, 0x80000000, 0xffffffff, 0x7ffffffff,
+  32768, 65535, 65536, 0xffffff, 0x1000000, 0x8000000, 0x1ffffff, 0x2000000, 0xfffffff, 0x10000000, 0x10000001,
+  0x3fffffff, 0x40000000, 0x7ffffffe, 0x7fffffff, 0x80000000, 0xffffffff, 0x7ffffffff,
 ];
 
 export function makeSeed(name: string, bytes: Uint8Array): Seed {
   return { name, bytes, map: mapFields(bytes) };
+}
+
+/**
+ * The same container with regions larger than it needs, so that what is wrong with a code or a count is not always caught by
+ * the plan first. Undefined where that does not fit into a page.
+ */
+export function makeRoomy({ name, bytes, map }: Seed): Seed | undefined {
+  const rooms: Record<string, number> = {
+    "plan tables": ROOMY_TABLES,
+    "plan columns": 256,
+    "plan channels": 64,
+    "plan records": 64,
+  };
+  let roomy = bytes;
+  for (const { name: field, offset, length } of map.fields.toReversed()) {
+    if (!(field in rooms)) continue;
+    const units = readVarint(bytes, offset).value + rooms[field];
+    roomy = concat(roomy.subarray(0, offset), Uint8Array.from(encodeVarint(units)), roomy.subarray(offset + length));
+  }
+  roomy = fixLength(roomy).slice();
+  fixCrc(roomy);
+  return statedPlan(roomy, true) + roomy.length <= PAGE_BYTES - 1024 ? makeSeed(`roomy ${name}`, roomy) : undefined;
 }
 
 /** @param others seeds to splice from */
@@ -188,16 +212,22 @@ const editField: Mutation = (bytes, random, map, others, how) => {
 function editSection(bytes: Uint8Array, field: Field, random: Random, how: string[]): Uint8Array {
   const section = bytes.slice(field.offset, field.offset + field.length);
   const head = Math.min(section.length, 48);
-  const choice = random.integer(4);
-  if (choice <= 1 && section.length > 0) {
-    const reach = choice === 0 ? head : section.length;
-    for (let i = 1 + random.integer(4); i > 0; i--) section[random.integer(reach)] ^= 1 << random.integer(8);
-    how.push(`section ${field.offset}: flip in the first ${reach} bytes`);
+  const choice = random.integer(6);
+  if (choice <= 3 && section.length > 0) {
+    const reach = choice <= 1 ? section.length : head;
+    if (choice === 3) {
+      const start = random.integer(reach);
+      section.fill(random.integer(2) * 255, start, start + 1 + random.integer(24));
+      how.push(`section ${field.offset}: fill from ${start}`);
+    } else {
+      for (let i = 1 + random.integer(3); i > 0; i--) section[random.integer(reach)] ^= 1 << random.integer(8);
+      how.push(`section ${field.offset}: flip in the first ${reach} bytes`);
+    }
     return concat(bytes.subarray(0, field.offset), section, bytes.subarray(field.offset + field.length));
   }
   const at = random.integer(section.length + 1);
-  const cut = choice === 2 ? random.integer(Math.min(4, section.length - at) + 1) : 0;
-  const brought = Uint8Array.from({ length: choice === 3 ? 1 + random.integer(4) : 0 }, () => random.integer(256));
+  const cut = choice === 4 ? random.integer(Math.min(4, section.length - at) + 1) : 0;
+  const brought = Uint8Array.from({ length: choice === 5 ? 1 + random.integer(4) : 0 }, () => random.integer(256));
   const edited = concat(section.subarray(0, at), brought, section.subarray(at + cut));
   how.push(`section ${field.offset}: ${edited.length} instead of ${section.length} bytes`);
   const lengthBytes = encodeVarint(section.length).length;

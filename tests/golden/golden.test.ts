@@ -1,14 +1,23 @@
-/** These exact bytes for these models, and from the bytes what an independent decoder in Python makes of them. */
+/**
+ * These exact bytes for these models, and from the bytes what an independent decoder in Python makes of them. To make them anew after
+ * a change of the format or the encoder:
+ *   UPDATE_GOLDEN=1 npx vitest run tests/golden; python3 tests/golden/decode.py
+ */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { openReference } from "../../host/runtime/reference.js";
+import { writeFileAtomic } from "../../host/write-file.js";
 import { goldenModels } from "./models.js";
 
 interface GoldenRun {
   readonly input: readonly number[];
   readonly layers: readonly (readonly number[])[];
+}
+
+if (process.env.UPDATE_GOLDEN === "1") {
+  for (const { path, model } of goldenModels()) writeFileAtomic(`${path}.mote`, writeContainer(model));
 }
 
 describe.each(goldenModels())("$name", ({ path, model }) => {

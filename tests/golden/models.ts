@@ -1,12 +1,6 @@
-/**
- * The golden containers: which synthetic models they hold, under which file names. After a change of the format or the encoder:
- *   node dist/tests/golden/models.js && python3 tests/golden/decode.py
- */
+/** The golden containers: which synthetic models they hold, under which file names. */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/paths.js";
-import { writeFileAtomic } from "../../host/write-file.js";
 import { syntheticModels, type NamedModel } from "../support/models.js";
 
 const GOLDEN = [
@@ -34,8 +28,4 @@ export function goldenModels(): GoldenModel[] {
   return syntheticModels()
     .filter(({ name }) => GOLDEN.includes(name))
     .map((named) => ({ ...named, path: join(packageRoot, "tests/golden", named.name.replaceAll(" ", "-")) }));
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const { path, model } of goldenModels()) writeFileAtomic(`${path}.mote`, writeContainer(model));
 }

@@ -1,0 +1,197 @@
+import { CODEC_DENSE, CODEC_HUFFMAN, OP_DENSE, STATUS_BUSY, STATUS_DONE, STATUS_STREAM } from "../../format";
+import { recordsPtr } from "../container";
+import { open, start, step } from "../graph";
+import { isRowComplete, recordsEnd, row, weightSum } from "../weights";
+import {
+  beginFile,
+  endFile,
+  fileLength,
+  MEMORY_BYTES,
+  pad,
+  patch,
+  putBits,
+  putCode,
+  putVarint,
+  putVarints,
+} from "./file-builder";
+
+/** Where the section's length was put. */
+let sectionAt: u32 = 0;
+
+/**
+ * A dense layer of two rows over a [2, 3, 3] tensor with a border of 1, hence pitch 5 and plane 25. The section is open for its
+ * weights; biases are 0 and the scale is 1 / 2.
+ */
+function beginLayer(codec: u32, records: u32): void {
+  beginFile();
+  putVarints([2, 1]); // tensors, layers
+  putVarints([16, 4, 8, 1, records, 8]); // window, tables, columns, channels, records, arena
+  putVarints([2, 3, 3, 2]);
+  putBits(1, 8);
+  putBits(reinterpret<u32>(<f32>1), 32);
+  putBits(0, 8);
+  putVarint(0);
+  putVarints([2, 1, 1, 2]);
+  putBits(0, 8);
+  putBits(reinterpret<u32>(<f32>1), 32);
+  putBits(0, 8);
+  putVarint(7);
+  putBits(OP_DENSE, 8);
+  putVarints([0, 1]);
+  putBits(0x80, 8); // clamp -128 … 127
+  putBits(0x7f, 8);
+  putBits(codec, 8);
+  putBits(0, 8); // biases of no bits
+  putBits(0, 8);
+  sectionAt = fileLength();
+  putBits(0, 8);
+  putBits(0x40000000, 31);
+  putBits(31, 6);
+}
+
+function endLayer(): void {
+  pad();
+  patch(sectionAt, fileLength() - sectionAt - 1);
+  endFile();
+}
+
+/** Column 4 is dead. Weights -2, -1, 1 have codes 10, 0, 11; gaps 0, 1, 2 and the filler have 0, 10, 110, 111. */
+function putCodes(): void {
+  putBits(1, 1);
+  for (let column = 0; column < 18; column++) putBits(column == 4 ? 0 : 1, 1);
+  putBits(0, 1);
+  putBits(0xfe, 8);
+  putBits(3, 8);
+  putBits(2, 4);
+  putBits(1, 4);
+  putBits(0, 4);
+  putBits(2, 4);
+  putBits(2, 10);
+  putBits(1, 4);
+  putBits(2, 4);
+  putBits(3, 4);
+  putBits(3, 4);
+}
+
+/** Row 0 has weights in live columns 0, 1 and 7; row 1 in its last one, 16. */
+function putSymbols(): void {
+  putCode("0");
+  putCode("11");
+  putCode("0");
+  putCode("10");
+  putCode("111");
+  putCode("110");
+  putCode("0");
+  // From position 8 to 33: eight fillers of 3, and 1.
+  for (let i = 0; i < 8; i++) putCode("111");
+  putCode("10");
+  putCode("11");
+}
+
+function loaded(): i32 {
+  let status = open(MEMORY_BYTES);
+  while (status == STATUS_BUSY) status = step(1);
+  return status;
+}
+
+/** Goes on until row `which` has been decoded. */
+function decodeRow(which: u32): i32 {
+  let status: i32 = STATUS_BUSY;
+  while (status == STATUS_BUSY && !(row == which && isRowComplete() && recordsEnd > recordsPtr)) status = step(1);
+  return status;
+}
+
+function expectRecords(records: StaticArray<u32>): void {
+  expect((recordsEnd - recordsPtr) >>> 2).toBe(records.length);
+  for (let i = 0; i < records.length; i++) expect(load<u32>(recordsPtr + (i << 2))).toBe(records[i], i.toString());
+}
+
+describe("weights", () => {
+  it("come as records from Huffman codes", () => {
+    beginLayer(CODEC_HUFFMAN, 4);
+    putCodes();
+    putSymbols();
+    endLayer();
+    expect(loaded()).toBe(STATUS_DONE);
+    expect(start()).toBe(STATUS_BUSY);
+    expect(decodeRow(0)).toBe(STATUS_BUSY);
+    // Live column 7 is column 8: (0, 2, 2).
+    expectRecords([1, (1 << 8) | 0xfe, (12 << 8) | 0xff]);
+    expect(weightSum).toBe(-2);
+    expect(decodeRow(1)).toBe(STATUS_BUSY);
+    // Live column 16 is column 17: (1, 2, 2).
+    expectRecords([(37 << 8) | 1]);
+    expect(weightSum).toBe(1);
+    let status: i32 = STATUS_BUSY;
+    while (status == STATUS_BUSY) status = step(1);
+    expect(status).toBe(STATUS_DONE);
+  });
+
+  it("come as records from int8, zeros left out", () => {
+    beginLayer(CODEC_DENSE, 4);
+    for (let row = 0; row < 2; row++) {
+      for (let column = 0; column < 18; column++) putBits(column == 3 ? 0x80 : column == 17 ? 5 : 0, 8);
+    }
+    endLayer();
+    expect(loaded()).toBe(STATUS_DONE);
+    start();
+    expect(decodeRow(0)).toBe(STATUS_BUSY);
+    expectRecords([(5 << 8) | 0x80, (37 << 8) | 5]);
+    expect(weightSum).toBe(-123);
+  });
+
+  it("may be more than there is room for at once, in a dense layer", () => {
+    beginLayer(CODEC_DENSE, 1);
+    for (let i = 0; i < 36; i++) putBits(1, 8);
+    endLayer();
+    expect(loaded()).toBe(STATUS_DONE);
+    start();
+    let status: i32 = STATUS_BUSY;
+    while (status == STATUS_BUSY) {
+      status = step(1);
+      expect(recordsEnd <= recordsPtr + 8).toBeTruthy();
+    }
+    expect(status).toBe(STATUS_DONE);
+  });
+
+  it("must end with the section", () => {
+    beginLayer(CODEC_HUFFMAN, 4);
+    putCodes();
+    putSymbols();
+    putBits(0, 8);
+    endLayer();
+    expect(loaded()).toBe(STATUS_DONE);
+    start();
+    let status: i32 = STATUS_BUSY;
+    while (status == STATUS_BUSY) status = step(1000);
+    expect(status).toBe(STATUS_STREAM);
+  });
+
+  it("must not end with ones", () => {
+    beginLayer(CODEC_HUFFMAN, 4);
+    putCodes();
+    putSymbols();
+    putBits(1, 1);
+    endLayer();
+    loaded();
+    start();
+    let status: i32 = STATUS_BUSY;
+    while (status == STATUS_BUSY) status = step(1000);
+    expect(status).toBe(STATUS_STREAM);
+  });
+
+  it("must not run over the section", () => {
+    beginLayer(CODEC_HUFFMAN, 4);
+    putCodes();
+    putCode("0");
+    putCode("11");
+    endLayer();
+    expect(loaded()).toBe(STATUS_DONE);
+    start();
+    let status: i32 = STATUS_BUSY;
+    while (status == STATUS_BUSY) status = step(1000);
+    expect(status).toBe(STATUS_STREAM);
+    // An error of a run does not end the model.
+    expect(start()).toBe(STATUS_BUSY);
+  });
+});

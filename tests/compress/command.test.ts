@@ -1,0 +1,61 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { compressCommand } from "../../tools/compress.js";
+
+let folder: string;
+const at = (name: string): string => join(folder, name);
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "mote-compress-command-"));
+  writeFileSync(at("unknown-key.json"), '{"net": "lenet5", "stages": [{"kind": "train", "epoch": 1}]}');
+  writeFileSync(at("cut.json"), '{"net": "lenet5", "sta');
+  const stages = [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 4 } }, { kind: "calibrate" }];
+  writeFileSync(at("no-teacher.json"), JSON.stringify({ net: "lenet5", stages }));
+  writeFileSync(at("not-a-net.safetensors"), "these are no tensors");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test.each<[string, string[], string, string]>([
+  ["no recipe", ["--out", "x.mote"], "ARGUMENT", "expected a recipe"],
+  ["nowhere to put the result", ["unknown-key.json"], "RECIPE", "stages[0].epoch: unknown key; known are kind, epochs"],
+  ["a recipe cut off", ["cut.json", "--out", "x.mote"], "RECIPE", "cut.json: not JSON"],
+  ["a recipe that is not there", ["none.json", "--out", "x.mote"], "FILE", "none.json: cannot be read: no such file"],
+  ["no --out", ["no-teacher.json"], "ARGUMENT", "--out or --checkpoint"],
+  [
+    "an --out of another kind",
+    ["no-teacher.json", "--out", "x.onnx"],
+    "ARGUMENT",
+    "expected a name ending in .mote or .safetensors",
+  ],
+  ["no net to start from", ["no-teacher.json", "--out", "x.mote"], "RECIPE", "teacher: missing"],
+  [
+    "a net that is none",
+    ["no-teacher.json", "--out", "x.mote", "--from", "not-a-net.safetensors"],
+    "FORMAT",
+    "not-a-net.safetensors",
+  ],
+])("%s: one clear error, nothing written", async (_, args, code, message) => {
+  const inFolder = args.map((arg) => (/\.(json|mote|onnx|safetensors)$/.test(arg) ? at(arg) : arg));
+  const before = readdirSync(folder);
+  const command = compressCommand().exitOverride();
+  await expect(command.parseAsync([...inFolder, "--work", at("work")], { from: "user" })).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(message),
+  });
+  expect(readdirSync(folder)).toEqual(before);
+});
+
+test.each([
+  ["--threads", "0"],
+  ["--bits", "9"],
+  ["--seed", "-1"],
+  ["--seed", "1.5"],
+])("%s %s is refused", async (flag, value) => {
+  const command = compressCommand()
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  await expect(command.parseAsync(["r.json", flag, value], { from: "user" })).rejects.toMatchObject({
+    code: "commander.invalidArgument",
+  });
+});
