@@ -6,10 +6,12 @@ import { RECORD_BYTES } from "../format";
 
 /** `acc + Σ weight × element` over the records from `record` to before `end`. */
 export function dot1(record: usize, end: usize, elements: usize, acc: i32): i32 {
-  while (record < end) {
-    let word = load<i32>(record);
-    acc += ((word << 24) >> 24) * load<i8>(elements + (word >>> 8));
-    record += RECORD_BYTES;
+  if (record < end) {
+    do {
+      let word = load<i32>(record);
+      acc += ((word << 24) >> 24) * load<i8>(elements + (word >>> 8));
+      record += RECORD_BYTES;
+    } while (record < end);
   }
   return acc;
 }
@@ -26,15 +28,17 @@ export function dot4(record: usize, end: usize, lanes: usize, acc: i32): void {
   let accA = acc;
   let accB = acc;
   let accC = acc;
-  while (record < end) {
-    let word = load<i32>(record);
-    let offset = word >>> 8;
-    let weight = (word << 24) >> 24;
-    accA += weight * load<i8>(a + offset);
-    accB += weight * load<i8>(b + offset);
-    accC += weight * load<i8>(c + offset);
-    acc += weight * load<i8>(d + offset);
-    record += RECORD_BYTES;
+  if (record < end) {
+    do {
+      let word = load<i32>(record);
+      let offset = word >>> 8;
+      let weight = (word << 24) >> 24;
+      accA += weight * load<i8>(a + offset);
+      accB += weight * load<i8>(b + offset);
+      accC += weight * load<i8>(c + offset);
+      acc += weight * load<i8>(d + offset);
+      record += RECORD_BYTES;
+    } while (record < end);
   }
   store<i32>(lanes, accA, 16);
   store<i32>(lanes, accB, 20);

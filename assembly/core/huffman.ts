@@ -23,13 +23,16 @@ export function buildTable(table: usize, end: usize, symbols: u32, first: i32, c
   expect(table + size <= end, STATUS_PLAN);
   if (failure) return 0;
   let code: u32 = 0;
-  for (let ptr = CODES + 2; ptr <= CODES + 2 * MAX_CODE_LENGTH; ptr += 2) {
+  let ptr = CODES + 2;
+  do {
     let count = load<u16>(ptr);
     store<u16>(ptr, code);
     code = (code + count) << 1;
-  }
+    ptr += 2;
+  } while (ptr <= CODES + 2 * MAX_CODE_LENGTH);
   store<u16>(CODES, 0);
-  for (let symbol: u32 = 0; symbol < symbols; symbol++) {
+  let symbol: u32 = 0;
+  do {
     seekBits(lengthsBit + (symbol << 2));
     let length = bits(4);
     if (!length) continue;
@@ -45,25 +48,32 @@ export function buildTable(table: usize, end: usize, symbols: u32, first: i32, c
     store<u16>(next, code + 1);
     let reversed: usize = 0;
     for (let bit: u32 = 0; bit < length; bit++) reversed |= ((code >>> bit) & 1) << (length - bit);
-    for (; reversed < size; reversed += 2 << length) store<u16>(table + reversed, ((value & 0xfff) << 4) | length);
-  }
+    do {
+      store<u16>(table + reversed, ((value & 0xfff) << 4) | length);
+      reversed += 2 << length;
+    } while (reversed < size);
+  } while (++symbol < symbols);
   seekBits(lengthsBit + (symbols << 2));
   return longest;
 }
 
 /** Counts the code lengths into CODES. @returns the longest, or 0 if there is one code, of one bit */
 function countLengths(symbols: u32): u32 {
-  for (let ptr = CODES; ptr < CODES + 32; ptr += 8) store<u64>(ptr, 0);
+  store<u64>(CODES, 0);
+  store<u64>(CODES, 0, 8);
+  store<u64>(CODES, 0, 16);
+  store<u64>(CODES, 0, 24);
   let longest: u32 = 0;
   let kraft: u32 = 0;
-  for (let symbol: u32 = 0; symbol < symbols; symbol++) {
+  let symbol: u32 = 0;
+  do {
     let length = bits(4);
     if (!length) continue;
     let count = CODES + (length << 1);
     store<u16>(count, load<u16>(count) + 1);
     longest = max(longest, length);
     kraft += (1 << MAX_CODE_LENGTH) >>> length;
-  }
+  } while (++symbol < symbols);
   // Half of all codes, and none longer than a bit: a lone symbol.
   if (longest == 1 && kraft == 1 << (MAX_CODE_LENGTH - 1)) return 0;
   expect(kraft == 1 << MAX_CODE_LENGTH && longest <= <u32>MAX_CODE_LENGTH, STATUS_HUFFMAN);

@@ -17,7 +17,7 @@ import {
   rows,
 } from "./layer";
 import { setScale } from "./requantize";
-import { expect } from "./status";
+import { expect, failure } from "./status";
 import { tensorBytes } from "./tensor";
 
 /** Items (scales, biases, columns, weights) of one slice of work. */
@@ -50,7 +50,7 @@ function channelBytes(): u32 {
 export function readChannels(): bool {
   let scales: u32 = hasRowScales() ? rows : 1;
   let end = min(done + BATCH, scales + rows);
-  for (; done < end; done++) {
+  do {
     if (done < scales) {
       let multiplier = bits(31);
       let shift = bits(6);
@@ -67,7 +67,7 @@ export function readChannels(): bool {
       expect(value == <i64>(<i32>value), STATUS_RANGE);
       store<i32>(channelsPtr + (done - scales) * channelBytes(), <i32>value);
     }
-  }
+  } while (++done < end);
   return done == scales + rows;
 }
 
@@ -92,17 +92,17 @@ export function columnShift(): u32 {
 export function readColumns(): bool {
   let end = min(done + BATCH, columns);
   let shift = columnShift();
-  for (; done < end; done++) {
+  do {
     if (hasColumnMap && !bits(1)) continue;
     let entry = columnsPtr + (live++ << shift);
-    if (columnsPtr + (live << shift) > channelsPtr) break;
+    expect(columnsPtr + (live << shift) <= channelsPtr, STATUS_PLAN);
+    if (failure) break;
     let y = done / kernelWidth;
     let offset =
       (done % kernelWidth) + (y % kernelHeight) * inputPitch + (y / kernelHeight) * load<u32>(input, TENSOR_PLANE);
     if (shift == 1) store<u16>(entry, offset);
     else store<u32>(entry, offset);
-  }
-  expect(done == end, STATUS_PLAN);
+  } while (++done < end);
   return done == columns;
 }
 

@@ -94,8 +94,9 @@ export function fillBorderRow(entry: usize, row: u32): bool {
   let y = (row % (load<u32>(entry, TENSOR_HEIGHT) + 2 * border)) - border;
   let zeroPoint = load<i32>(entry, TENSOR_ZERO_POINT);
   let inside = y < load<u32>(entry, TENSOR_HEIGHT);
-  for (let x: u32 = 0; x < pitch; x++) {
+  let x: u32 = 0;
+  do {
     if (!inside || x - border >= width) store<i8>(ptr + x, zeroPoint);
-  }
+  } while (++x < pitch);
   return true;
 }

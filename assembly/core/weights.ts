@@ -59,7 +59,7 @@ export function room(): u32 {
 
 /** The bits of a loaded u32 that are a column's offset. Narrow entries are loaded with 2 bytes of what follows. */
 function columnMask(shift: u32): u32 {
-  return shift == 1 ? 0xffff : 0xffffffff;
+  return 0xffffffff >>> (shift << 4); // by 16, or by 32, which is none
 }
 
 /** Whether all of the row's weights have been decoded. */
@@ -77,16 +77,16 @@ function decodeDense(): void {
   let shift = columnShift();
   let mask = columnMask(shift);
   let end = min(column + max(min(BATCH, room()), 1), live);
-  for (; column < end; column++) {
+  do {
     let weight = bits(8);
     if (!weight) continue;
-    if (!room()) break;
+    expect(room() != 0, STATUS_PLAN);
+    if (failure) break;
     let offset = load<u32>(columnsPtr + (column << shift)) & mask;
     store<u32>(recordsEnd, (offset << 8) | weight);
     recordsEnd += RECORD_BYTES;
     weightSum += <i8>weight;
-  }
-  expect(column == end, STATUS_PLAN);
+  } while (++column < end);
 }
 
 function decodeHuffman(): void {
@@ -104,6 +104,10 @@ function decodeHuffman(): void {
   let count = bitCount;
   let at = column;
   let end = live;
+  let weights = tablesPtr;
+  let weightMask = weightsMask;
+  let gaps = gapsPtr;
+  let gapMask = gapsMask;
   let sum = weightSum;
   let shift = columnShift();
   let mask = columnMask(shift);

@@ -1,5 +1,8 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { bakedContainer } from "../../host/container/baked.js";
+import { packageRoot } from "../../host/paths.js";
 import { lenet5 } from "../../host/train/nets.js";
 import { readCheckpoint } from "../../host/train/checkpoint.js";
 import { expectOneLine, mote, scratchFolder } from "./support.js";
@@ -42,6 +45,19 @@ describe("Ctrl-C", () => {
     expect(existsSync(out)).toBe(false);
     const kept = existsSync(work) ? readdirSync(work) : [];
     expect(kept.filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+});
+
+describe("Ctrl-C in packing", () => {
+  it.each([0, 150, 300, 450, 600])("after %i ms leaves the whole file or none", async (delay) => {
+    const out = scratch.path(`packed-${delay}.wasm`);
+    const args = ["pack", join(packageRoot, "models/lenet5.mote"), "--out", out];
+    const outcome = await mote(args, { onStart: (kill) => void setTimeout(() => kill("SIGINT"), delay) });
+    // Before our own code runs, the signal itself ends the process: no exit code then.
+    expect([0, 130, null]).toContain(outcome.code);
+    if (existsSync(out)) expect(bakedContainer(readFileSync(out)).codeBytes).toBeGreaterThan(1000);
+    else expect(outcome.code).not.toBe(0);
+    expect(scratch.names().filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 });
 

@@ -13,6 +13,8 @@ export interface Outcome {
 }
 
 export interface RunOptions {
+  /** Called when the process has been started. */
+  readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => void;
   /** Called with all of stderr so far, whenever there is more; may send a signal. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
   /** A shell command that sets limits first, such as `ulimit -f 1`. */
@@ -37,6 +39,7 @@ export function run(command: string, args: readonly string[], options: RunOption
       env: { ...process.env, MOTE_SKIP_BUILD: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    options.onStart?.((signal) => child.kill(signal));
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));

@@ -43,8 +43,14 @@ export function stepConv2d(): u32 {
   let places = isPooled ? width * width : width;
   if (isPooled) step = stride;
   // With fewer than four places to look at, the lanes left over look at one of them again.
-  for (let lane: u32 = 0; lane < 16; lane += 4) store<usize>(LANES + lane, ptr);
-  for (let place: u32 = 0, across: u32 = 0; place < places;) {
+  let lane: usize = LANES;
+  do {
+    store<usize>(lane, ptr);
+    lane += 4;
+  } while (lane < LANES + 16);
+  let place: u32 = 0;
+  let across: u32 = 0;
+  do {
     store<usize>(LANES + ((place & 3) << 2), ptr);
     ptr += step;
     if (++across == width) {
@@ -53,13 +59,22 @@ export function stepConv2d(): u32 {
     }
     if (++place & 3 && place < places) continue;
     dot4(recordsPtr, recordsEnd, LANES, start);
-    for (let lane: u32 = 16; lane < 32; lane += 4) best = max(best, load<i32>(LANES + lane));
-  }
+    lane = LANES + 16;
+    do {
+      best = max(best, load<i32>(lane));
+      lane += 4;
+    } while (lane < LANES + 32);
+  } while (place < places);
   if (isPooled) {
     store<i8>(target, requantize(best));
     width = 1;
   } else {
-    for (let i: u32 = 0; i < width; i++) store<i8>(target + i, requantize(load<i32>(LANES + (i << 2), 16)));
+    lane = LANES + 16;
+    let end = target + width;
+    do {
+      store<i8>(target, requantize(load<i32>(lane)));
+      lane += 4;
+    } while (++target < end);
   }
   let work = places * (<u32>(recordsEnd - recordsPtr) / RECORD_BYTES + 1);
   if (advanceOutput(width)) nextRow();

@@ -11,14 +11,16 @@ export function stepPool(): u32 {
   let work = kernelWidth * kernelWidth;
   let sum = -load<i32>(input, TENSOR_ZERO_POINT) * <i32>work;
   let best: i32 = i8.MIN_VALUE;
-  for (let row: u32 = 0; row < kernelWidth; row++) {
-    for (let end = ptr + kernelWidth; ptr < end; ptr++) {
+  let row: u32 = 0;
+  do {
+    let end = ptr + kernelWidth;
+    do {
       let q: i32 = load<i8>(ptr);
       sum += q;
       best = max(best, q);
-    }
+    } while (++ptr < end);
     ptr += inputPitch - kernelWidth;
-  }
+  } while (++row < kernelWidth);
   store<i8>(outputPtr(), op == OP_AVGPOOL ? requantize(sum) : clamp(best));
   advanceOutput(1);
   return work;

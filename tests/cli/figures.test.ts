@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { scratchFolder, lastJson, mote } from "./support.js";
+
+interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly target?: string;
+  readonly met?: boolean;
+}
+
+const scratch = scratchFolder();
+
+describe("mote bench", () => {
+  it("meets the targets for sizes, memory and the shipped models' test errors", async () => {
+    const folder = scratch.path("results");
+    const outcome = await mote(["bench", "--only", "sizes", "models", "--json", "--save", folder]);
+    expect(outcome.code).toBe(0);
+    const { figures, machine } = lastJson(outcome) as { figures: Figure[]; machine: Record<string, unknown> };
+    const withTarget = figures.filter(({ target }) => target !== undefined);
+    expect(withTarget.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["core.wasm, all ops", "lenet5.mote, all bytes", "lenet300-paper.mote, test error"]),
+    );
+    expect(withTarget.filter(({ met }) => met !== true)).toEqual([]);
+    expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "node", "commit"]));
+    expect(JSON.parse(readFileSync(`${folder}/results.json`, "utf8"))).toEqual({ machine, full: false, figures });
+    expect(readFileSync(`${folder}/results.md`, "utf8")).toMatch(
+      /^\| core\.wasm, all ops \| [\d,]+ B \| ≤ 6,144 \| yes \|$/m,
+    );
+  });
+
+  it("counts the same instructions each time", async () => {
+    const count = async (): Promise<Figure[]> => {
+      const { figures } = lastJson(await mote(["bench", "--only", "work", "--json"])) as { figures: Figure[] };
+      return figures.filter(({ name }) => name.includes("instructions"));
+    };
+    const first = await count();
+    expect(first).toHaveLength(8);
+    expect(await count()).toEqual(first);
+  });
+});
+
+describe("mote start", () => {
+  it("draws digits, and ends with what it took", async () => {
+    const { code, stdout } = await mote(["start", "--count", "50"]);
+    expect(code).toBe(0);
+    expect(stdout.split("\n").filter((line) => /[▀▄█]/.test(line)).length).toBeGreaterThan(15);
+    expect(stdout).toMatch(/^ {2}\d {2}\d+\.\d % +\d {2}\d+\.\d % +\d {2}\d+\.\d %/m);
+    for (const line of ["test error", "container", "linear memory", "model bytes read", "time per digit", "engine"]) {
+      expect(stdout).toMatch(new RegExp(`^${line} +\\S`, "m"));
+    }
+    expect(stdout).toMatch(/times smaller than 1,724,320 bytes of float32/);
+  });
+});
