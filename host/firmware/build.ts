@@ -16,7 +16,8 @@ export const FLAGS = {
   own: ["-std=c99", "-Os", ...COMMON_FLAGS, ...WARNINGS],
   // GNU C: inline assembly.
   board: ["-std=gnu99", "-Os", ...COMMON_FLAGS, ...WARNINGS],
-  wasm3: ["-std=gnu11", "-Os", ...COMMON_FLAGS, "-w", "-DNDEBUG"],
+  // -fwrapv: WebAssembly's integers wrap, and wasm3 adds them as signed ones.
+  wasm3: ["-std=gnu11", "-Os", "-fwrapv", ...COMMON_FLAGS, "-w", "-DNDEBUG"],
   aot: ["-std=c99", "-O2", ...COMMON_FLAGS, ...WARNINGS],
 } as const;
 export type SourceKind = keyof typeof FLAGS;
