@@ -118,7 +118,7 @@ function decodeHuffman(): void {
       count += 32;
     }
     if (due) {
-      let entry: u32 = load<u16>(tablesPtr + (((<u32>buffer) & weightsMask) << 1));
+      let entry: u32 = load<u16>(weights + (((<u32>buffer) & weightMask) << 1));
       let length = entry & 15;
       buffer >>= length;
       count -= length;
@@ -132,7 +132,7 @@ function decodeHuffman(): void {
         break;
       }
     }
-    let entry: u32 = load<u16>(gapsPtr + (((<u32>buffer) & gapsMask) << 1));
+    let entry: u32 = load<u16>(gaps + (((<u32>buffer) & gapMask) << 1));
     let length = entry & 15;
     buffer >>= length;
     count -= length;

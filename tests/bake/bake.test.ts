@@ -1,42 +1,164 @@
-/** Packed modules: one for each synthetic model, run in V8 without any host. */
+/** Packed modules: each synthetic model as one, run in V8 without any host. */
+import { readFileSync } from "node:fs";
+import binaryen from "binaryen";
 import { describe, expect, test } from "vitest";
+import { STATUS_BUSY, STATUS_CRC, STATUS_MEMORY, STATUS_STATE } from "../../assembly/format.js";
 import { bake } from "../../host/container/bake.js";
 import { bakedContainer } from "../../host/container/baked.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
+import { MoteError } from "../../host/errors.js";
+import { builtFile } from "../../host/paths.js";
 import { openReference } from "../../host/runtime/reference.js";
 import { instantiateV8 } from "../../host/runtime/v8.js";
 import { openCore } from "../../host/runtime/wasm.js";
-import { leNets, randomInput, syntheticModels } from "../support/models.js";
+import { buildModel, leNets, randomInput, syntheticModels } from "../support/models.js";
 
-describe.each(syntheticModels())("$name", ({ model }) => {
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  open(memoryBytes: number): number;
+  start(): number;
+  step(budget: number): number;
+}
+
+function instantiate(wasm: Uint8Array): Exports {
+  const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
+  return new WebAssembly.Instance(module).exports as unknown as Exports;
+}
+
+function load(exports: Exports, memoryBytes: number): number {
+  let status = exports.open(memoryBytes);
+  while (status === STATUS_BUSY) status = exports.step(1000);
+  return status;
+}
+
+function isMvp(wasm: Uint8Array): boolean {
+  const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
+  const module = read(wasm, binaryen.Features.MVP);
+  try {
+    return module.validate() === 1;
+  } finally {
+    module.dispose();
+  }
+}
+
+const tiny = syntheticModels().find(({ name }) => name === "tiny")!.model;
+
+test.each(syntheticModels())("$name: gives what the reference gives, layer by layer", ({ model }) => {
   const container = writeContainer(model);
+  const wasm = bake(container);
+  const parsed = readContainer(container);
+  const engine = openCore("v8", instantiateV8, { wasm, container, packed: true, ...parsed });
+  const input = randomInput(model, 3);
+  const expected: Int8Array[] = [];
+  openReference(container, {}).run(input, (_, output) => expected.push(output));
+  const layers: Int8Array[] = [];
+  engine.run(input, (_, values) => layers.push(values));
+  expect(layers).toEqual(expected);
 
-  test("gives what the reference gives, layer by layer", () => {
-    const wasm = bake(container);
-    const engine = openCore("v8", instantiateV8, { wasm, container, packed: true, ...readContainer(container) });
-    const input = randomInput(model, 3);
-    const expected: Int8Array[] = [];
-    openReference(container, {}).run(input, (_, output) => expected.push(output));
-    const layers: Int8Array[] = [];
-    engine.run(input, (_, values) => layers.push(values));
-    expect(layers).toEqual(expected);
+  const baked = bakedContainer(wasm);
+  expect(baked.container).toEqual(container);
+  expect(baked.planBytes).toBe(planTotal(parsed.plan, true));
+  expect(baked.codeBytes).toBe(wasm.length - container.length);
+});
+
+describe("a packed module", () => {
+  const wasm = bake(writeContainer(tiny));
+
+  test("is the same each time", () => {
+    expect(bake(writeContainer(tiny))).toEqual(wasm);
   });
 
-  test("holds its container", () => {
-    const wasm = bake(container);
-    const baked = bakedContainer(wasm);
-    expect(baked.container).toEqual(container);
-    expect(baked.planBytes).toBe(planTotal(readContainer(container).plan, true));
-    expect(baked.codeBytes).toBe(wasm.length - container.length);
+  test("has no imports, four exports, one page and MVP features only", () => {
+    const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
+    expect(WebAssembly.Module.imports(module)).toEqual([]);
+    expect(
+      WebAssembly.Module.exports(module)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(["memory", "open", "start", "step"]);
+    expect(WebAssembly.Module.customSections(module, "name")).toEqual([]);
+    const { memory } = instantiate(wasm);
+    expect(memory.buffer.byteLength).toBe(65536);
+    expect(() => memory.grow(1)).toThrow();
+    expect(isMvp(wasm)).toBe(true);
+  });
+
+  test("takes more pages for a larger model", () => {
+    const model = buildModel(1, [1, 200, 200], [{ op: "dense", out: 2, density: 0.9, weights: "any" }]);
+    const large = bake(writeContainer(model));
+    const bytes = instantiate(large).memory.buffer.byteLength;
+    const { planBytes, container } = bakedContainer(large);
+    expect(bytes).toBe(Math.ceil((planBytes + container.length + 8) / 65536) * 65536);
+    expect(bytes).toBeGreaterThan(65536);
+  });
+
+  test("is at most 4,608 bytes without the model for LeNets", () => {
+    for (const { model } of leNets()) {
+      expect(bakedContainer(bake(writeContainer(model))).codeBytes).toBeLessThanOrEqual(4608);
+    }
+  });
+
+  test("notices a damaged model", () => {
+    const { container } = bakedContainer(wasm);
+    for (const at of [9, container.length >> 1, container.length - 1]) {
+      const damaged = wasm.slice();
+      damaged[container.byteOffset - wasm.byteOffset + at] ^= 4;
+      expect(load(instantiate(damaged), 65536)).toBe(STATUS_CRC);
+    }
+  });
+
+  test("notices too little memory", () => {
+    const { planBytes, container } = bakedContainer(wasm);
+    const neededBytes = planBytes + container.length + 8;
+    expect(load(instantiate(wasm), neededBytes)).toBe(0);
+    expect(load(instantiate(wasm), neededBytes - 1)).toBe(STATUS_MEMORY);
+  });
+
+  test("does not start before it is open", () => {
+    const exports = instantiate(wasm);
+    expect(exports.start()).toBe(STATUS_STATE);
+    expect(exports.step(1)).toBe(STATUS_STATE);
   });
 });
 
-test("is at most 4,608 bytes without the model for LeNets", () => {
-  for (const { name, model } of leNets()) {
-    const { codeBytes } = bakedContainer(bake(writeContainer(model)));
-    console.log(name, codeBytes);
-    expect(codeBytes).toBeLessThanOrEqual(4608);
-  }
+test("a bad container is not packed", () => {
+  const container = writeContainer(tiny);
+  container[20] ^= 1;
+  expect(() => bake(container)).toThrow(MoteError);
+});
+
+test("a core without the functions that packing looks for is refused", () => {
+  const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+  expect(() => bake(writeContainer(tiny), { namedCore: core })).toThrow(/the core has no function/);
+});
+
+describe("finding the model", () => {
+  const wasm = bake(writeContainer(tiny));
+  const format = expect.objectContaining({ code: "FORMAT" });
+
+  test("fails on other modules", () => {
+    const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+    const others = [new Uint8Array(0), Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0), writeContainer(tiny), core];
+    for (const other of others) expect(() => bakedContainer(other)).toThrow(format);
+  });
+
+  test("fails on a module cut off anywhere", () => {
+    for (let length = 0; length < wasm.length; length++) {
+      expect(() => bakedContainer(wasm.subarray(0, length))).toThrow(format);
+    }
+  });
+
+  test("finds the model or fails, whatever byte is changed", () => {
+    for (let at = 0; at < wasm.length; at++) {
+      const changed = wasm.slice();
+      changed[at] ^= 0xff;
+      try {
+        bakedContainer(changed);
+      } catch (error) {
+        expect(error).toEqual(format);
+      }
+    }
+  });
 });
