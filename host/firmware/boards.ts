@@ -106,6 +106,21 @@ export const BOARDS: readonly Board[] = [
     instructionsPerTick: 1, // mcycle
     engines: ["wasm3", "aot"],
   },
+  {
+    name: "xtensa",
+    cpu: "Xtensa lx106, no tail calls",
+    toolchain: "xtensa-lx106-elf-",
+    cpuFlags: ["-mlongcalls", "-mtext-section-literals", "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"],
+    linkFlags: [],
+    startup: ["xtensa.c", "xtensa-integers.c"],
+    linkerScript: "xtensa.ld",
+    ramBytes: 256 << 10,
+    flashBytes: 4 << 20,
+    qemu: machine("qemu-system-xtensa", "sim", "-cpu", "lx106", "-semihosting"),
+    instructionsPerTick: 25, // CCOUNT at 40 MHz
+    engines: ["wasm3", "aot"],
+    models: ["lenet5", "lenet300"],
+  },
 ];
 
 /** Programs that building for and running these boards takes. */
