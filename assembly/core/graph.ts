@@ -111,7 +111,6 @@ function advance(): i32 {
       break;
     case LAYER:
       readLayer();
-      if (failure) break;
       done = 0;
       phase = OUTPUT_BORDER;
       beginOutput();

@@ -97,10 +97,13 @@ function enter(code: u32, length: u32): void {
     value = bits(8);
   }
   // Codes are most significant bit first, the stream is not. In bytes of the table: one bit further up.
-  let reversed: u32 = 0;
-  for (let bit: u32 = 0; bit < length; bit++) reversed |= ((code >>> bit) & 1) << (length - bit);
+  let ptr = table;
+  for (let bit: u32 = 0; bit < length; bit++) ptr += ((code >>> bit) & 1) << (length - bit);
+  let end = table + (2 << longest);
+  let stride: usize = 2 << length;
+  let entry = ((value & 0xfff) << 4) | length;
   do {
-    store<u16>(table + reversed, ((value & 0xfff) << 4) | length);
-    reversed += 2 << length;
-  } while (reversed < (<u32>2) << longest);
+    store<u16>(ptr, entry);
+    ptr += stride;
+  } while (ptr < end);
 }

@@ -124,6 +124,7 @@ function readPool(): void {
   expect(groupChannels == rows && fits(0), STATUS_SHAPE);
   readRange();
   if (op == OP_AVGPOOL) readScale(bits(32), bits(8));
+  else setScale(1 << 30, 30); // a maximum keeps its scale
 }
 
 /** Whether the windows of all outputs lie within the input, `room` rows and columns of borders included. */
