@@ -27,8 +27,3 @@ export function requantize(acc: i32): i32 {
   let value = zeroPoint + ((<i64>acc * multiplier + ((<i64>1) << (shift - 1))) >> shift);
   return <i32>min(max(value, clampMin), clampMax);
 }
-
-/** A maximum needs no scale, only the clamp. */
-export function clamp(q: i32): i32 {
-  return <i32>min(max(<i64>q, clampMin), clampMax);
-}

@@ -2,7 +2,7 @@
 import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS, STATUS_PLAN, STATUS_RANGE, TENSOR_PLANE } from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { channelsPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
-import { buildTable } from "./huffman";
+import { beginTable, longest, stepTable } from "./huffman";
 import {
   biasBits,
   biasShift,
@@ -106,29 +106,43 @@ export function readColumns(): bool {
   return done == columns;
 }
 
-/** Reads what stands between the columns and the weights. */
-export function readCodes(): void {
+export function beginCodes(): void {
   expect(live > 0, STATUS_RANGE);
-  if (codec() == CODEC_HUFFMAN) readHuffman();
+  gapsPtr = 0;
+  if (codec() == CODEC_HUFFMAN) beginHuffman();
 }
 
-function readHuffman(): void {
-  let codebook: u32 = 0;
-  let first: i32 = 0;
+/** Does a slice of what stands between the columns and the weights. @returns whether that was the last */
+export function readCodes(): bool {
+  return codec() != CODEC_HUFFMAN || readHuffman();
+}
+
+/** Reads the weights' alphabet. Their code lengths come next. */
+function beginHuffman(): void {
+  let values: i32;
   let count: u32;
   if (bits(1)) {
     count = bits(8) + 1;
-    codebook = bitPosition();
-    seekBits(codebook + (count << 3));
+    values = bitPosition();
+    seekBits(values + (count << 3));
   } else {
-    first = <i8>bits(8);
+    values = <i8>bits(8);
     count = bits(8) + 1;
-    expect(first + <i32>count <= 128, STATUS_RANGE);
+    expect(values + <i32>count <= 128, STATUS_RANGE);
   }
-  let longest = buildTable(tablesPtr, columnsPtr, count, first, codebook);
-  weightsMask = (1 << longest) - 1;
+  beginTable(tablesPtr, columnsPtr, count, values);
+}
+
+function readHuffman(): bool {
+  if (!stepTable()) return false;
+  let mask = (1 << longest) - 1;
+  if (gapsPtr) {
+    gapsMask = mask;
+    return true;
+  }
+  weightsMask = mask;
   gapsPtr = tablesPtr + (2 << longest);
-  count = bits(10) + MIN_GAP_SYMBOLS;
-  filler = count - 1;
-  gapsMask = (1 << buildTable(gapsPtr, columnsPtr, count, 0, 0)) - 1;
+  filler = bits(10) + MIN_GAP_SYMBOLS - 1;
+  beginTable(gapsPtr, columnsPtr, filler + 1, 0);
+  return false;
 }

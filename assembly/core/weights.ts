@@ -108,6 +108,8 @@ function decodeHuffman(): void {
   let weightMask = weightsMask;
   let gaps = gapsPtr;
   let gapMask = gapsMask;
+  let offsets = columnsPtr;
+  let fillerGap = filler;
   let sum = weightSum;
   let shift = columnShift();
   let mask = columnMask(shift);
@@ -123,7 +125,7 @@ function decodeHuffman(): void {
       buffer >>= length;
       count -= length;
       let weight = (entry >>> 4) & 0xff;
-      let offset = load<u32>(columnsPtr + (at << shift)) & mask;
+      let offset = load<u32>(offsets + (at << shift)) & mask;
       store<u32>(target, (offset << 8) | weight);
       target += RECORD_BYTES;
       sum += (<i32>(weight << 24)) >> 24;
@@ -138,7 +140,7 @@ function decodeHuffman(): void {
     count -= length;
     let gap = entry >>> 4;
     at += gap;
-    due = gap != filler;
+    due = gap != fillerGap;
     if (!due) stop -= RECORD_BYTES;
   } while (at < end && target < stop);
   column = at;

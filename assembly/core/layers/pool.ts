@@ -1,8 +1,8 @@
 /** maxpool and avgpool as layers of their own: one output at a time. */
 import { OP_AVGPOOL, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
-import { input, inputPitch, kernelWidth, op, rows, stride } from "../layer";
+import { input, inputPitch, kernelWidth, op, output, rows, stride } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
-import { clamp, requantize } from "../requantize";
+import { requantize } from "../requantize";
 
 /** Computes the next output. @returns the work done, or 0 when there was nothing left to do */
 export function stepPool(): u32 {
@@ -21,7 +21,8 @@ export function stepPool(): u32 {
     } while (++ptr < end);
     ptr += inputPitch - kernelWidth;
   } while (++row < kernelWidth);
-  store<i8>(outputPtr(), op == OP_AVGPOOL ? requantize(sum) : clamp(best));
+  // Requantizing adds the output's zero point again, and clamps.
+  store<i8>(outputPtr(), requantize(op == OP_AVGPOOL ? sum : best - load<i32>(output, TENSOR_ZERO_POINT)));
   advanceOutput(1);
   return work;
 }
