@@ -42,6 +42,11 @@
 #define d_m3GuardedMemory 0
 #define d_m3MaxNativeStack 0
 
+/* WebAssembly's integers wrap, and wasm3 adds them as signed ones. Other build systems say -fwrapv; Arduino takes no flags. */
+#if defined(ARDUINO) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("wrapv")
+#endif
+
 /** As calloc, realloc and free, in the memory of the model at work. */
 void *mote_wasm3_calloc(size_t count, size_t bytes);
 void *mote_wasm3_realloc(void *old, size_t bytes);

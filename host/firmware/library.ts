@@ -50,6 +50,11 @@ export function exportLibrary(folder: string): LibraryFiles {
   mkdirSync(join(folder, "wasm3"), { recursive: true });
   for (const name of ours) copyIfChanged(join(LIBRARY_FOLDER, name), join(folder, name));
   for (const name of interpreter) copyIfChanged(join(sources, name), join(folder, "wasm3", name));
+  copyIfChanged(join(packageRoot, "LICENSE"), join(folder, "LICENSE"));
+  for (const licence of [join(sources, "LICENSE"), join(sources, "..", "LICENSE")]) {
+    // Next to wasm3's own sources; npm's package around them has its own, of the same kind (MIT).
+    if (existsSync(licence)) copyIfChanged(licence, join(folder, "wasm3", "LICENSE"));
+  }
   for (const [name, text] of wrappers) {
     const path = join(folder, name);
     if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
