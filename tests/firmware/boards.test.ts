@@ -32,7 +32,7 @@ for (const board of BOARDS) {
       expect(got.logitsEqual).toBe(true);
       expect(got.right).toBeGreaterThanOrEqual(DIGITS - 1);
       expect(got.survivedDamage).toBe(true);
-      expect(got.sramBytes.stack).toBeLessThanOrEqual(2048);
+      expect(got.sramBytes.stack).toBeLessThanOrEqual(board.stackLimit);
       expect(regressions(got, readBaseline())).toEqual([]);
     });
   });
