@@ -33,6 +33,11 @@ for (const board of BOARDS) {
       expect(got.right).toBeGreaterThanOrEqual(DIGITS - 1);
       expect(got.survivedDamage).toBe(true);
       expect(got.sramBytes.stack).toBeLessThanOrEqual(board.stackLimit);
+      // MOTE_WASM3_BYTES and MOTE_AOT_BYTES of mote.h promise to be enough.
+      const { linear, heap } = got.sramBytes;
+      expect(heap).toBeLessThanOrEqual(
+        engine === "wasm3" ? linear + (got.flashBytes.wasm * 11) / 2 + 5120 : linear + 768,
+      );
       expect(regressions(got, readBaseline())).toEqual([]);
     });
   });
