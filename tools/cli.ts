@@ -52,6 +52,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench.js")).benchCommand(),
   },
   {
+    name: "firmware",
+    summary: "run the boards under QEMU, or put the C library together for a project",
+    load: async () => (await import("./firmware.js")).firmwareCommand(),
+  },
+  {
     name: "start",
     summary: "recognise handwritten digits with the smallest LeNet-5",
     load: async () => (await import("./start.js")).startCommand(),

@@ -15,7 +15,7 @@ import { readCheckpoint } from "../host/train/checkpoint.js";
 import { writeFileAtomic } from "../host/write-file.js";
 import { grouped, parseBytes, printPairs } from "./model-file.js";
 
-const FORMATS = ["mote", "wasm", "c"] as const;
+const FORMATS = ["mote", "wasm", "c", "aot"] as const;
 type Format = (typeof FORMATS)[number];
 
 interface PackFlags {
@@ -32,7 +32,12 @@ export function packCommand(): Command {
     .description("write a compressed net as .mote, self-contained .wasm or C source")
     .argument("<net>", "compressed net (.safetensors, made by mote compress), or a .mote or .wasm to wrap anew")
     .requiredOption("-o, --out <file>", "where it goes: .mote, .wasm, or .c with a .h beside it")
-    .addOption(new Option("--format <name>", "default: by the name of the output").choices(FORMATS))
+    .addOption(
+      new Option(
+        "--format <name>",
+        "default: by the name of the output; aot: a .c with the core compiled ahead of time",
+      ).choices(FORMATS),
+    )
     .option("--sram <bytes>", "refuse a model that needs more linear memory than this", parseBytes)
     .option(
       "--window <bytes>",
@@ -160,11 +165,17 @@ async function writeAs(format: Format, out: string, bytes: Uint8Array, { plan }:
     files.push([out, bake(bytes)]);
   } else {
     const name = basename(out, extname(out));
-    const { header, source } = cSource(bytes, plan, name);
+    const { header, source } = format === "aot" ? await aheadOfTime(bytes, name) : cSource(bytes, plan, name);
     files.push([join(dirname(out), `${name}.h`), header], [join(dirname(out), `${name}.c`), source]);
   }
   return files.map(([path, content]) => {
     writeFileAtomic(path, content);
     return { path, bytes: Buffer.byteLength(content) };
   });
+}
+
+async function aheadOfTime(container: Uint8Array, name: string): Promise<{ header: string; source: string }> {
+  const { specialize } = await import("../host/container/bake.js");
+  const { aotSource } = await import("../host/firmware/aot.js");
+  return aotSource(specialize(container), container, name);
 }

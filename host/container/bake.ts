@@ -23,6 +23,7 @@ import type { QConv2d } from "../model.js";
 import { builtFile } from "../paths.js";
 import { planTotal, tensorBytes } from "./plan.js";
 import { readContainer, type Container } from "./read.js";
+import { sealModule } from "./seal.js";
 
 export { bakedContainer, type Baked } from "./baked.js";
 
@@ -45,23 +46,49 @@ type Body = "nothing" | { readonly returns: number } | { readonly calls: string 
 type Bodies = Map<string, Body>;
 
 /**
- * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only. The same
- * container and core give the same bytes.
+ * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only,
+ * sealed. The same container and core give the same bytes.
  * @throws MoteError FORMAT or UNSUPPORTED for a bad container, ENGINE when the core has not been built
  */
 export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
   const parsed = readContainer(container);
+  const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
+  return remake(options, bodies, (module) => placeModel(module, container, planTotal(parsed.plan, true)));
+}
+
+/**
+ * The core without what a model does not use, the model still outside, behind `mote.read`, and checked as ever: for firmware, where
+ * the model can stay in flash. The same container and core give the same bytes.
+ * @throws as bake
+ */
+export function specialize(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
+  const bodies = new Map(knownBodies(readContainer(container)));
+  bodies.set("container/isResident", { returns: 0 });
+  return remake(options, bodies, () => {});
+}
+
+/** The core with other bodies, optimised, then changed. */
+function remake(options: BakeOptions, bodies: Bodies, change: (module: binaryen.Module) => void): Uint8Array {
   const module = readCore(options.namedCore ?? builtCore());
   try {
-    for (const [name, body] of knownBodies(parsed)) replaceBody(module, name, body);
+    for (const [name, body] of bodies) replaceBody(module, name, body);
     optimize(module);
-    placeModel(module, container, planTotal(parsed.plan, true));
+    change(module);
     if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
-    return module.emitBinary();
+    return sealModule(module.emitBinary());
   } finally {
     module.dispose();
   }
 }
+
+/** For a model in memory, which has been checked. */
+const RESIDENT_BODIES: Bodies = new Map<string, Body>([
+  ["container/isResident", { returns: 1 }],
+  ["bit-reader/refill", { fails: STATUS_READ }],
+  ["status/expect", "nothing"],
+  ["layer/fits", { returns: 1 }],
+  ["graph/checkLayers", { calls: "graph/endLoading" }],
+]);
 
 function builtCore(): Uint8Array {
   try {
@@ -90,14 +117,7 @@ function knownBodies({ model, layers }: Container): Bodies {
   const convs = model.layers.filter((layer): layer is QConv2d => layer.op === "conv2d");
   const sections = layers.flatMap(({ section }) => section ?? []);
   const inputs = model.layers.map(({ input }) => model.tensors[input]);
-  const bodies: Bodies = new Map<string, Body>([
-    // The model is in memory, and has been checked.
-    ["container/isResident", { returns: 1 }],
-    ["bit-reader/refill", { fails: STATUS_READ }],
-    ["status/expect", "nothing"],
-    ["layer/fits", { returns: 1 }],
-    ["graph/checkLayers", { calls: "graph/endLoading" }],
-  ]);
+  const bodies: Bodies = new Map();
   const unless = (used: boolean, unused: Record<string, Body>): void => {
     if (!used) for (const [name, body] of Object.entries(unused)) bodies.set(name, body);
   };

@@ -1,13 +1,12 @@
 /** A container as C source, for firmware that links the model into flash: a header and a constant array, C99 and C++. */
 import type { Plan } from "./plan.js";
 import { planTotal } from "./plan.js";
+import { byteArray, identifier } from "./c-bytes.js";
 
 export interface CSource {
   readonly header: string;
   readonly source: string;
 }
-
-const BYTES_A_LINE = 24;
 
 /**
  * @param name of the files without extension; identifiers are made from it
@@ -39,10 +38,6 @@ extern const uint8_t ${lower}_model[${upper}_MODEL_BYTES];
 
 #endif
 `;
-  const lines: string[] = [];
-  for (let at = 0; at < container.length; at += BYTES_A_LINE) {
-    lines.push("    " + Array.from(container.subarray(at, at + BYTES_A_LINE), (byte) => `${byte},`).join(""));
-  }
   const source = `/* ${name}: a .mote model, written by \`mote pack\`. */
 #include "${name}.h"
 
@@ -54,15 +49,6 @@ extern const uint8_t ${lower}_model[${upper}_MODEL_BYTES];
 #define ALIGNED _Alignas(8)
 #endif
 
-ALIGNED const uint8_t ${lower}_model[${upper}_MODEL_BYTES] = {
-${lines.join("\n")}
-};
-`;
+${byteArray(`ALIGNED const uint8_t ${lower}_model[${upper}_MODEL_BYTES]`, container)}`;
   return { header, source };
-}
-
-/** Letters, digits and underscores, not beginning with a digit. */
-function identifier(name: string): string {
-  const safe = name.replace(/[^A-Za-z0-9]/g, "_");
-  return /^[0-9]/.test(safe) ? `model_${safe}` : safe;
 }

@@ -1,0 +1,102 @@
+/** The ahead-of-time engine: calls a module that wasm2c turned into C, and is the runtime that C expects. */
+#include "mote-aot.h"
+
+#include <setjmp.h>
+
+#include "mote-internal.h"
+
+/** Where a trap goes: the call under way. */
+static jmp_buf *trap_target;
+
+/** A trap of our own, beside wasm_rt_trap_t's. */
+#define OUT_OF_MEMORY 100
+
+void wasm_rt_trap(wasm_rt_trap_t reason) { longjmp(*trap_target, (int)reason); }
+
+void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t initial_pages, uint32_t max_pages) {
+  mote *model = mote_at_work();
+  memory->data = mote_heap_calloc(&model->heap, model->linear_bytes);
+  if (memory->data == NULL) longjmp(*trap_target, OUT_OF_MEMORY);
+  memory->pages = initial_pages;
+  memory->max_pages = max_pages;
+  memory->size = model->linear_bytes;
+}
+
+uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages) {
+  (void)memory;
+  (void)pages;
+  return UINT32_MAX;
+}
+
+void wasm_rt_free_memory(wasm_rt_memory_t *memory) { (void)memory; }
+
+uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...) {
+  (void)params;
+  (void)results;
+  return 0;
+}
+
+bool wasm_rt_is_initialized(void) { return true; }
+
+struct Z_mote_instance_t;
+
+/** The module's import, by wasm2c's name for it. */
+uint32_t Z_moteZ_read(struct Z_mote_instance_t *unused, uint32_t offset, uint32_t target, uint32_t length);
+
+uint32_t Z_moteZ_read(struct Z_mote_instance_t *unused, uint32_t offset, uint32_t target, uint32_t length) {
+  (void)unused;
+  return mote_import_read(offset, target, length);
+}
+
+static mote_status measure(mote *model, mote_header *header, uint32_t *linear_bytes) {
+  if (model->source.container_bytes == 0) return MOTE_ERROR_ARGUMENT;
+  mote_status status = mote_source_header(&model->source, header);
+  *linear_bytes = header->plan_bytes;
+  return status;
+}
+
+/** What runs in the module, behind setjmp so that a trap comes back as a status. */
+typedef enum entry { ENTRY_INSTANTIATE, ENTRY_OPEN, ENTRY_START, ENTRY_STEP } entry;
+
+static mote_status enter(mote *model, entry which, uint32_t argument) {
+  const mote_aot_module *module = model->source.module;
+  jmp_buf here;
+  trap_target = &here;
+  int trap = setjmp(here);
+  if (trap != 0) return trap == OUT_OF_MEMORY ? MOTE_ERROR_MEMORY : MOTE_ERROR_TRAP;
+  switch (which) {
+    case ENTRY_INSTANTIATE:
+      module->instantiate(model->instance);
+      return MOTE_DONE;
+    case ENTRY_OPEN:
+      return (mote_status)module->open(model->instance, argument);
+    case ENTRY_START:
+      return (mote_status)module->start(model->instance);
+    case ENTRY_STEP:
+      return (mote_status)module->step(model->instance, argument);
+  }
+  return MOTE_ERROR_TRAP;
+}
+
+static mote_status instantiate(mote *model) {
+  const mote_aot_module *module = model->source.module;
+  model->instance = mote_heap_calloc(&model->heap, module->instance_bytes);
+  if (model->instance == NULL) return MOTE_ERROR_MEMORY;
+  mote_status status = enter(model, ENTRY_INSTANTIATE, 0);
+  if (status != MOTE_DONE) return status;
+  model->linear = module->memory(model->instance)->data;
+  return MOTE_DONE;
+}
+
+static mote_status call(mote *model, mote_export which, uint32_t argument) {
+  switch (which) {
+    case MOTE_EXPORT_OPEN:
+      return enter(model, ENTRY_OPEN, argument);
+    case MOTE_EXPORT_START:
+      return enter(model, ENTRY_START, 0);
+    default:
+      return enter(model, ENTRY_STEP, argument);
+  }
+}
+
+const mote_engine mote_aot = {measure, instantiate, call};

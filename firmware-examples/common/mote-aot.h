@@ -1,0 +1,18 @@
+/** A module compiled ahead of time, as `mote pack --format aot` describes it. Filled in by the generated file. */
+#ifndef MOTE_AOT_H
+#define MOTE_AOT_H
+
+#include "mote.h"
+#include "wasm-rt.h"
+
+typedef struct mote_aot_module {
+  /** Bytes of the instance. */
+  size_t instance_bytes;
+  void (*instantiate)(void *instance);
+  uint32_t (*open)(void *instance, uint32_t memory_bytes);
+  uint32_t (*start)(void *instance);
+  uint32_t (*step)(void *instance, uint32_t budget);
+  wasm_rt_memory_t *(*memory)(void *instance);
+} mote_aot_module;
+
+#endif

@@ -1,0 +1,94 @@
+/** The little the library itself reads of a container: how much memory it wants and the input's scale. See SPEC.md, "File". */
+#include <string.h>
+
+#include "mote-internal.h"
+
+typedef struct reader {
+  const uint8_t *next;
+  const uint8_t *end;
+  mote_status status;
+} reader;
+
+static uint32_t read_u8(reader *r) {
+  if (r->next == r->end) {
+    r->status = MOTE_STATUS_TRUNCATED;
+    return 0;
+  }
+  return *r->next++;
+}
+
+static uint32_t read_u32(reader *r) {
+  uint32_t value = 0;
+  for (unsigned shift = 0; shift < 32; shift += 8) value |= read_u8(r) << shift;
+  return value;
+}
+
+/** LEB128 below 2^31. */
+static uint32_t read_varint(reader *r) {
+  uint32_t value = 0;
+  for (unsigned shift = 0; shift < 35; shift += 7) {
+    uint32_t byte = read_u8(r);
+    if (shift == 28 && byte > 7) break;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return value;
+  }
+  if (r->status == MOTE_DONE) r->status = MOTE_STATUS_RANGE;
+  return 0;
+}
+
+mote_status mote_header_parse(mote_header *header, const uint8_t *bytes, uint32_t length) {
+  reader r = {bytes, bytes + length, MOTE_DONE};
+  uint32_t magic = read_u32(&r);
+  uint32_t version = read_u8(&r);
+  if (r.status != MOTE_DONE) return r.status;
+  if (magic != MOTE_MAGIC) return MOTE_STATUS_MAGIC;
+  if (version != MOTE_VERSION) return MOTE_STATUS_VERSION;
+  (void)read_u32(&r);    /* crc */
+  (void)read_varint(&r); /* fileBytes */
+  uint32_t tensors = read_varint(&r);
+  (void)read_varint(&r); /* layerCount */
+  uint64_t window = (uint64_t)read_varint(&r) * MOTE_PLAN_UNIT;
+  uint64_t rest = MOTE_PLAN_BASE + (uint64_t)tensors * MOTE_TENSOR_ENTRY_BYTES;
+  for (int region = 0; region < 5; region++) rest += (uint64_t)read_varint(&r) * MOTE_PLAN_UNIT;
+  for (int field = 0; field < 4; field++) (void)read_varint(&r); /* the input's channels .. nominalChannels */
+  (void)read_u8(&r);                                              /* border */
+  header->input_scale_bits = read_u32(&r);
+  if (r.status != MOTE_DONE) return r.status;
+  if (window + rest >= MOTE_MAX_BYTES) return MOTE_STATUS_RANGE;
+  header->plan_bytes = (uint32_t)(window + rest);
+  header->plan_without_window_bytes = (uint32_t)rest;
+  return MOTE_DONE;
+}
+
+mote_status mote_source_header(const mote_source *source, mote_header *header) {
+  if (source->read == NULL) return mote_header_parse(header, source->container, source->container_bytes);
+  uint8_t head[MOTE_HEADER_BYTES];
+  uint32_t length = source->container_bytes < MOTE_HEADER_BYTES ? source->container_bytes : MOTE_HEADER_BYTES;
+  if (source->read(source->read_context, 0, head, length) != 0) return MOTE_STATUS_READ;
+  return mote_header_parse(header, head, length);
+}
+
+uint32_t mote_import_read(uint32_t offset, uint32_t target, uint32_t length) {
+  const mote *model = mote_at_work();
+  const mote_source *source = &model->source;
+  if (offset > source->container_bytes || length > source->container_bytes - offset) return 1;
+  if (target > model->linear_bytes || length > model->linear_bytes - target) return 1;
+  if (source->read != NULL) return source->read(source->read_context, offset, model->linear + target, length) != 0;
+  if (source->container == NULL) return 1;
+  memcpy(model->linear + target, source->container + offset, length);
+  return 0;
+}
+
+uint32_t mote_crc32(const uint8_t *bytes, size_t length) {
+  /* A nibble at a time: 64 bytes of table. */
+  static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+                                     0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                                     0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+  uint32_t crc = 0xffffffff;
+  for (size_t i = 0; i < length; i++) {
+    crc ^= bytes[i];
+    crc = table[crc & 15] ^ (crc >> 4);
+    crc = table[crc & 15] ^ (crc >> 4);
+  }
+  return ~crc;
+}

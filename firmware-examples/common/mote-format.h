@@ -1,0 +1,116 @@
+/* Made from assembly/format.ts by tools/gen-format.ts. Do not edit. */
+#ifndef MOTE_FORMAT_H
+#define MOTE_FORMAT_H
+
+/**
+ * The constants of the `.mote` container, of the core's control block and of its statuses: SPEC.md in numbers, written once.
+ * Plain literals, since asc, tsc and the generator of the C header all read this file.
+ */
+
+/** "MOTE", read as a little-endian u32. */
+#define MOTE_MAGIC 0x45544f4du
+#define MOTE_VERSION 1u
+/** The CRC covers the file from this offset to its end. */
+#define MOTE_CRC_START 9u
+
+#define MOTE_OP_CONV2D 0u
+#define MOTE_OP_DENSE 1u
+#define MOTE_OP_MAXPOOL 2u
+#define MOTE_OP_AVGPOOL 3u
+
+#define MOTE_CODEC_DENSE 0u
+#define MOTE_CODEC_HUFFMAN 1u
+/** Bits of a weighted layer's form byte: the codec, then whether each channel has its own multiplier and shift. */
+#define MOTE_FORM_CODEC_MASK 0x0fu
+#define MOTE_FORM_PER_CHANNEL 0x10u
+
+/** Longest Huffman code; a decoding table has 2^length entries of two bytes. */
+#define MOTE_MAX_CODE_LENGTH 12u
+#define MOTE_MAX_WEIGHT_SYMBOLS 256u
+#define MOTE_MIN_GAP_SYMBOLS 2u
+#define MOTE_MAX_GAP_SYMBOLS 1025u
+
+#define MOTE_MAX_TENSORS 255u
+#define MOTE_MAX_LAYERS 255u
+#define MOTE_MAX_DIMENSION 65535u
+#define MOTE_MAX_BORDER 15u
+#define MOTE_MAX_KERNEL 255u
+/** Bytes of one tensor, borders included: a record holds a 24-bit offset into it. */
+#define MOTE_MAX_TENSOR_BYTES 0x1000000u
+/** Weights of one layer, zeros included: rows × columns. */
+#define MOTE_MAX_LAYER_WEIGHTS 0x10000000u
+/** Sizes in the memory plan and offsets in the arena are in units of this many bytes. */
+#define MOTE_PLAN_UNIT 8u
+/** Largest memory plan, largest file. */
+#define MOTE_MAX_BYTES 0x10000000u
+#define MOTE_MIN_WINDOW_BYTES 128u
+
+/** Linear memory below this address is the control block and the core's static data; the plan's regions follow. */
+#define MOTE_PLAN_BASE 256u
+/** Bytes of one entry of the tensor table in linear memory. */
+#define MOTE_TENSOR_ENTRY_BYTES 32u
+/** A model kept in linear memory is followed by this many readable bytes. */
+#define MOTE_MODEL_SLACK_BYTES 8u
+/** Bytes of one record: offset << 8 | weight. */
+#define MOTE_RECORD_BYTES 4u
+
+/** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
+#define MOTE_CONTROL_MODEL_PTR 0u
+#define MOTE_CONTROL_MODEL_BYTES 4u
+#define MOTE_CONTROL_TENSORS_PTR 8u
+#define MOTE_CONTROL_TENSOR_COUNT 12u
+#define MOTE_CONTROL_LAYER_COUNT 16u
+#define MOTE_CONTROL_LAYERS_DONE 20u
+#define MOTE_CONTROL_OUTPUT_TENSOR 24u
+#define MOTE_CONTROL_MEMORY_BYTES 28u
+#define MOTE_CONTROL_ERROR_OFFSET 32u
+
+/** A tensor table entry: u32 words (zero point: i32) at these offsets. */
+#define MOTE_TENSOR_PTR 0u
+#define MOTE_TENSOR_CHANNELS 4u
+#define MOTE_TENSOR_HEIGHT 8u
+#define MOTE_TENSOR_WIDTH 12u
+#define MOTE_TENSOR_PITCH 16u
+#define MOTE_TENSOR_PLANE 20u
+#define MOTE_TENSOR_ZERO_POINT 24u
+/** Bits 0..7: border. Bit 8: holds values in this run. */
+#define MOTE_TENSOR_STATE 28u
+
+/** Statuses of `open`, `start` and `step`. */
+#define MOTE_STATUS_DONE 0 /* the model is loaded, or the run is complete */
+#define MOTE_STATUS_BUSY 1 /* call step again */
+#define MOTE_STATUS_READ (-1) /* the host's window callback failed */
+#define MOTE_STATUS_TRUNCATED (-2) /* the file ends within a field, or its length is not the one it states */
+#define MOTE_STATUS_MAGIC (-3) /* not a .mote file */
+#define MOTE_STATUS_VERSION (-4) /* a version this core does not know */
+#define MOTE_STATUS_CRC (-5) /* the file's checksum does not match */
+#define MOTE_STATUS_OP (-6) /* an op this core does not have */
+#define MOTE_STATUS_CODEC (-7) /* a codec this core does not have */
+#define MOTE_STATUS_RANGE (-8) /* a field outside its range */
+#define MOTE_STATUS_SHAPE (-9) /* shapes that do not fit each other, or a tensor used before it is written */
+#define MOTE_STATUS_PLAN (-10) /* a layer needs more than the file's own memory plan grants */
+#define MOTE_STATUS_MEMORY (-11) /* the plan is larger than the memory */
+#define MOTE_STATUS_HUFFMAN (-12) /* a code that is over-subscribed, incomplete or empty */
+#define MOTE_STATUS_STREAM (-13) /* a section that ends early or runs over */
+#define MOTE_STATUS_STATE (-14) /* called out of order */
+
+/** Each status of the core with its meaning: X(name, text). */
+#define MOTE_STATUS_TEXTS(X) \
+  X(MOTE_STATUS_DONE, "the model is loaded, or the run is complete") \
+  X(MOTE_STATUS_BUSY, "call step again") \
+  X(MOTE_STATUS_READ, "the host's window callback failed") \
+  X(MOTE_STATUS_TRUNCATED, "the file ends within a field, or its length is not the one it states") \
+  X(MOTE_STATUS_MAGIC, "not a .mote file") \
+  X(MOTE_STATUS_VERSION, "a version this core does not know") \
+  X(MOTE_STATUS_CRC, "the file's checksum does not match") \
+  X(MOTE_STATUS_OP, "an op this core does not have") \
+  X(MOTE_STATUS_CODEC, "a codec this core does not have") \
+  X(MOTE_STATUS_RANGE, "a field outside its range") \
+  X(MOTE_STATUS_SHAPE, "shapes that do not fit each other, or a tensor used before it is written") \
+  X(MOTE_STATUS_PLAN, "a layer needs more than the file's own memory plan grants") \
+  X(MOTE_STATUS_MEMORY, "the plan is larger than the memory") \
+  X(MOTE_STATUS_HUFFMAN, "a code that is over-subscribed, incomplete or empty") \
+  X(MOTE_STATUS_STREAM, "a section that ends early or runs over") \
+  X(MOTE_STATUS_STATE, "called out of order")
+
+#endif

@@ -1,0 +1,54 @@
+/**
+ * wasm3's settings and its allocator, included before each of its source files. All that is chosen about wasm3 is here; FINDINGS of
+ * how the sizes were chosen are in DESIGN.md.
+ */
+#ifndef MOTE_WASM3_H
+#define MOTE_WASM3_H
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Code is laid in pages that are never given back: small pages waste less, very small ones cost a link each. */
+#ifndef d_m3CodePageAlignSize
+#define d_m3CodePageAlignSize 512
+#endif
+/* The core's functions need fewer than 64 slots and 32 constants. These are fields of one structure in RAM. */
+#ifndef d_m3MaxFunctionStackHeight
+#define d_m3MaxFunctionStackHeight 128
+#endif
+#ifndef d_m3MaxConstantTableSize
+#define d_m3MaxConstantTableSize 32
+#endif
+#ifndef d_m3HasFloat
+#define d_m3HasFloat 0 /* 25 KB of flash */
+#endif
+#define d_m3VerboseErrorMessages 0
+#define d_m3CascadedOpcodes 0
+#define d_m3FixedHeap 0
+#define d_m3LogOutput 0
+
+/* Known to 0.9 only: the features beyond the MVP stay out. */
+#define d_m3HasRefTypes 0
+#define d_m3HasExtendedConst 0
+#define d_m3HasMultiMemory 0
+#define d_m3HasMemory64 0
+#define d_m3HasCompactImports 0
+#define d_m3HasWideArithmetic 0
+#define d_m3HasExceptionHandling 0
+#define d_m3HasTypedRefs 0
+#define d_m3HasStackSwitching 0
+#define d_m3HasSnapshots 0
+#define d_m3HasGasMetering 0
+#define d_m3GuardedMemory 0
+#define d_m3MaxNativeStack 0
+
+/** As calloc, realloc and free, in the memory of the model at work. */
+void *mote_wasm3_calloc(size_t count, size_t bytes);
+void *mote_wasm3_realloc(void *old, size_t bytes);
+void mote_wasm3_free(void *block);
+
+#define calloc mote_wasm3_calloc
+#define realloc mote_wasm3_realloc
+#define free mote_wasm3_free
+
+#endif

@@ -1,0 +1,200 @@
+/**
+ * Mote: runs a packed integer neural network on a microcontroller, bit for bit as on the host.
+ *
+ *   static uint64_t memory[24 * 1024 / 8];
+ *   mote *model;
+ *   mote_source source = {.engine = &mote_wasm3, .module = core_wasm, .module_bytes = sizeof core_wasm,
+ *                         .container = lenet5_mote, .container_bytes = sizeof lenet5_mote};
+ *   if (mote_open(&model, &source, memory, sizeof memory) != MOTE_DONE) ...
+ *   mote_input_u8(model, image, 28 * 28);
+ *   if (mote_run(model) == MOTE_DONE) printf("%d\n", mote_top(model));
+ *
+ * The library allocates nothing, keeps nothing and prints nothing: a model lives in the memory given to `mote_open` and is gone with
+ * it. C99, 32- or 64-bit, little-endian or not. It keeps one pointer to the model at work, so calls MUST NOT run at the same time in
+ * two threads; between two calls anything may happen, such as a step of another model.
+ *
+ * What is trusted: this library, the engine's module (checked against its own checksum: damage is found, malice is not) and the
+ * caller. What is not: the container. Whatever its bytes are, every call returns, with a status, and touches no memory but its own.
+ */
+#ifndef MOTE_H
+#define MOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mote-format.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * A status: MOTE_DONE (0), MOTE_BUSY (1), or an error below 0: one of the core's, MOTE_STATUS_READ (-1) and so on as listed in
+ * mote-format.h, or one of these of the library.
+ */
+typedef int32_t mote_status;
+
+#define MOTE_DONE MOTE_STATUS_DONE
+#define MOTE_BUSY MOTE_STATUS_BUSY
+/** The memory given to mote_open is too small. */
+#define MOTE_ERROR_MEMORY (-101)
+/** The module is damaged, is not a core of this version, or the engine refuses it. */
+#define MOTE_ERROR_MODULE (-102)
+/** The engine stopped inside the module. */
+#define MOTE_ERROR_TRAP (-103)
+/** A null pointer, or a count that is not the tensor's. */
+#define MOTE_ERROR_ARGUMENT (-104)
+/** Called out of order: see the function. */
+#define MOTE_ERROR_ORDER (-105)
+
+/** An opened model. It stands at the head of the caller's memory. */
+typedef struct mote mote;
+
+/** What runs the core: `mote_wasm3`, or `mote_aot` for what `mote pack --format aot` wrote. */
+typedef struct mote_engine mote_engine;
+
+/** Interprets a WebAssembly module by wasm3. Linked only where it is named. */
+extern const mote_engine mote_wasm3;
+
+/** Runs a module that was compiled ahead of time to C. Linked only where it is named. */
+extern const mote_engine mote_aot;
+
+/**
+ * Copies `length` bytes of the container from `offset` to `target`. Never asked for bytes beyond the container's end.
+ * @returns 0, or anything else for failure: the call under way then ends with MOTE_STATUS_READ
+ */
+typedef int32_t (*mote_read)(void *context, uint32_t offset, void *target, uint32_t length);
+
+/**
+ * Where a model comes from. Copied by mote_open; what it points to MUST stay as it is until mote_close.
+ *
+ * Three ways: a packed module (`mote pack --format wasm`) with the model inside; a core and a container, both where the CPU can
+ * read them; or a core and a container behind `read`, in external flash or wherever.
+ */
+typedef struct mote_source {
+  const mote_engine *engine;
+  /** wasm3: a .wasm file; aot: the `mote_aot_module` of the generated file. */
+  const void *module;
+  /** wasm3: length of the file; aot: not used. */
+  uint32_t module_bytes;
+  /** The .mote file. Null: inside the module, or behind `read`. */
+  const uint8_t *container;
+  /** Length of the .mote file; 0 with a packed module. */
+  uint32_t container_bytes;
+  /** Null: the container is at `container`. */
+  mote_read read;
+  /** Handed to `read`. */
+  void *read_context;
+} mote_source;
+
+/** A tensor of `channels` planes, each `height` rows of `width` elements; a vector of n features is [n, 1, 1]. */
+typedef struct mote_tensor {
+  uint32_t channels;
+  uint32_t height;
+  uint32_t width;
+  /** The int8 value that stands for 0: -128 .. 127. */
+  int32_t zero_point;
+} mote_tensor;
+
+/**
+ * A budget for mote_step under wasm3 that keeps every slice of the shipped models below 100,000 instructions on a Cortex-M: `npm
+ * run firmware` prints the longest.
+ */
+#define MOTE_DEFAULT_BUDGET 512u
+
+/**
+ * Bytes that surely hold a model run by wasm3 on a 32-bit CPU: linear memory, and what wasm3 makes of a module.
+ * @param linear bytes of linear memory, as `mote inspect` prints them: the plan, and the container where it is inside the module
+ * @param module length of the .wasm file, without the container inside
+ */
+#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + (size_t)(module) * 11u / 2u + 5120u)
+
+/**
+ * Bytes that hold a model compiled ahead of time on a 32-bit CPU.
+ * @param linear bytes of linear memory: the plan
+ */
+#define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 768u)
+
+/**
+ * Opens a model: checks it from end to end and makes it ready to run. Calls `mote_begin`, then `mote_step` until it is done.
+ * @param model receives the model; null after an error
+ * @param source what to open
+ * @param memory where the model lives until mote_close; any alignment
+ * @param memory_bytes see MOTE_WASM3_BYTES and MOTE_AOT_BYTES; `mote_memory_used` tells the exact number afterwards
+ * @returns MOTE_DONE, MOTE_ERROR_MEMORY when memory_bytes is too small, or what is wrong with the module or the container
+ */
+mote_status mote_open(mote **model, const mote_source *source, void *memory, size_t memory_bytes);
+
+/**
+ * The first part of mote_open, for callers that must not be kept waiting: starts the engine, reads the container's first bytes.
+ * The caller then calls mote_step until it returns MOTE_DONE.
+ * @returns MOTE_BUSY, or an error as mote_open
+ */
+mote_status mote_begin(mote **model, const mote_source *source, void *memory, size_t memory_bytes);
+
+/** Bytes of the caller's memory that this model took: with as many and the same alignment it opens again, with one less it does not. */
+size_t mote_memory_used(const mote *model);
+
+/** Bytes of linear memory among them. */
+size_t mote_linear_bytes(const mote *model);
+
+/** Shape of the input. All zeros before the model is open. */
+mote_tensor mote_input_tensor(const mote *model);
+
+/** Shape of the output. All zeros before the model is open. */
+mote_tensor mote_output_tensor(const mote *model);
+
+/**
+ * Sets the input from an image: 0 stands for 0.0 and 255 for 1.0, as in training.
+ * @param image [channels, height, width]
+ * @param count channels * height * width
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count; MOTE_ERROR_ORDER while loading or running
+ */
+mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count);
+
+/** Sets the input from int8 values of the input tensor's own scale and zero point; otherwise as mote_input_u8. */
+mote_status mote_input_i8(mote *model, const int8_t *values, size_t count);
+
+/**
+ * Does one slice of work: of loading after mote_begin, of an inference after an input was set. Slices end at each layer's end.
+ * @param budget about how many multiplications or decoded bits, at least one indivisible piece; see MOTE_DEFAULT_BUDGET. Results do
+ *   not depend on it
+ * @returns MOTE_BUSY; MOTE_DONE when the model is open or the output stands; MOTE_ERROR_ORDER when there is nothing to do; the core's
+ *   error otherwise. After an error during an inference a new input may be set; after one while loading, only mote_close helps
+ */
+mote_status mote_step(mote *model, uint32_t budget);
+
+/** Calls mote_step until it is no longer busy. */
+mote_status mote_run(mote *model);
+
+/** Layers of the model. 0 before it is open. */
+uint32_t mote_layer_count(const mote *model);
+
+/** Layers finished in this inference. */
+uint32_t mote_layers_done(const mote *model);
+
+/**
+ * Copies the output.
+ * @param values [channels, height, width]
+ * @param count channels * height * width of the output tensor
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count; MOTE_ERROR_ORDER unless an inference is done and no new input set
+ */
+mote_status mote_output(const mote *model, int8_t *values, size_t count);
+
+/** Index of the largest output element, the first among equals; MOTE_ERROR_ORDER as for mote_output. */
+int32_t mote_top(const mote *model);
+
+/** The file offset near which the core found the last error, for messages. */
+uint32_t mote_error_offset(const mote *model);
+
+/** Ends the model. Its memory is the caller's again, who may wipe it or open another model in it. Null is allowed. */
+void mote_close(mote *model);
+
+/** A line for people, such as "the file's checksum does not match". Never null. */
+const char *mote_status_text(mote_status status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,119 @@
+/** The boards the firmware runs on: emulated by QEMU, each linked with its true memory map. */
+import { join } from "node:path";
+import { packageRoot } from "../paths.js";
+
+export const ENGINES = ["wasm3", "aot"] as const;
+export type FirmwareEngine = (typeof ENGINES)[number];
+
+export interface Board {
+  readonly name: string;
+  readonly cpu: string;
+  /** Prefix of the compiler's name. */
+  readonly toolchain: string;
+  /** For compiler and linker. */
+  readonly cpuFlags: readonly string[];
+  /** For the linker only: which C library. */
+  readonly linkFlags: readonly string[];
+  /** In firmware-examples/boards. */
+  readonly startup: readonly string[];
+  readonly linkerScript: string;
+  readonly ramBytes: number;
+  readonly flashBytes: number;
+  readonly qemu: readonly string[];
+  /** Instructions in a tick of the board's clock, when an instruction takes a nanosecond. */
+  readonly instructionsPerTick: number;
+  readonly engines: readonly FirmwareEngine[];
+  /** Models by name; undefined: all. */
+  readonly models?: readonly string[];
+}
+
+export const BOARDS_FOLDER = join(packageRoot, "firmware-examples", "boards");
+
+const arm = {
+  toolchain: "arm-none-eabi-",
+  linkFlags: ["--specs=nano.specs"],
+  startup: ["cortex-m.c"],
+} as const;
+
+/** No peripherals, no time but the instruction count. */
+const machine = (program: string, name: string, ...more: readonly string[]): readonly string[] => [
+  program,
+  "-M",
+  name,
+  ...more,
+  "-icount",
+  "shift=0",
+  "-display",
+  "none",
+  "-monitor",
+  "none",
+  "-serial",
+  "none",
+  "-semihosting-config",
+  "enable=on,target=native",
+  "-kernel",
+];
+
+export const BOARDS: readonly Board[] = [
+  {
+    ...arm,
+    name: "lm3s6965evb",
+    cpu: "Cortex-M3",
+    cpuFlags: ["-mcpu=cortex-m3", "-mthumb"],
+    linkerScript: "lm3s6965evb.ld",
+    ramBytes: 64 << 10,
+    flashBytes: 256 << 10,
+    qemu: machine("qemu-system-arm", "lm3s6965evb"),
+    instructionsPerTick: 80, // SysTick at 12.5 MHz
+    engines: ["wasm3"],
+  },
+  {
+    ...arm,
+    name: "netduinoplus2",
+    cpu: "Cortex-M4F",
+    cpuFlags: ["-mcpu=cortex-m4", "-mthumb"],
+    linkerScript: "netduinoplus2.ld",
+    ramBytes: 128 << 10,
+    flashBytes: 1 << 20,
+    qemu: machine("qemu-system-arm", "netduinoplus2"),
+    instructionsPerTick: 1000 / 168, // SysTick at 168 MHz
+    engines: ["wasm3", "aot"],
+  },
+  {
+    ...arm,
+    name: "microbit",
+    cpu: "Cortex-M0",
+    cpuFlags: ["-mcpu=cortex-m0", "-mthumb"],
+    linkerScript: "microbit.ld",
+    ramBytes: 16 << 10,
+    flashBytes: 256 << 10,
+    qemu: machine("qemu-system-arm", "microbit"),
+    instructionsPerTick: 1000 / 16, // SysTick at 16 MHz
+    engines: ["aot"],
+    models: ["lenet5", "lenet300"],
+  },
+  {
+    name: "riscv32",
+    cpu: "RV32IMAC",
+    toolchain: "riscv64-unknown-elf-",
+    cpuFlags: ["-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany", "--specs=picolibc.specs"],
+    linkFlags: [],
+    startup: ["riscv-reset.S", "riscv.c"],
+    linkerScript: "riscv32.ld",
+    ramBytes: 400 << 10,
+    flashBytes: 4 << 20,
+    qemu: machine("qemu-system-riscv32", "virt", "-bios", "none"),
+    instructionsPerTick: 1, // mcycle
+    engines: ["wasm3", "aot"],
+  },
+];
+
+/** Programs that building for and running these boards takes. */
+export function toolsOf(boards: readonly Board[], engines: readonly FirmwareEngine[]): string[] {
+  const tools = new Set<string>(engines.includes("aot") ? ["wasm2c"] : []);
+  for (const board of boards) {
+    tools.add(`${board.toolchain}gcc`);
+    tools.add(board.qemu[0]);
+  }
+  return [...tools];
+}

@@ -1,0 +1,72 @@
+/**
+ * Puts the C library together as a folder that any build system takes: our sources, wasm3's, and one small file around each of wasm3's
+ * that sets its options. wasm3 comes from npm or from WASM3_DIR; nothing of it is kept in the repository.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { MoteError } from "../errors.js";
+import { packageRoot } from "../paths.js";
+
+/** The library's own files, metadata for the build systems included. */
+export const LIBRARY_FOLDER = join(packageRoot, "firmware-examples", "common");
+
+/** The folder of wasm3's m3_env.c: WASM3_DIR, its source/ folder, or the sources npm installed. */
+export function wasm3Folder(): string {
+  const given = process.env.WASM3_DIR;
+  if (given !== undefined && given !== "") {
+    const folder = [given, join(given, "source")].find((path) => existsSync(join(path, "m3_env.c")));
+    if (folder !== undefined) return folder;
+    throw new MoteError("ENGINE", `no m3_env.c in WASM3_DIR=${given} or its source/ folder`);
+  }
+  const folder = join(packageRoot, "node_modules", "react-native-webassembly", "cpp");
+  if (existsSync(join(folder, "m3_env.c"))) return folder;
+  throw new MoteError("ENGINE", "wasm3's C sources are missing; mend with: npm ci");
+}
+
+/** wasm3's interpreter without its WASI, libc and tracing bindings. */
+function isInterpreter(name: string): boolean {
+  return /^(m3_(?!api_)\w+\.[ch]|wasm3(_defs)?\.h)$/.test(name);
+}
+
+/** The file that compiles wasm3's `name` with the library's settings. */
+function wrapper(name: string): string {
+  return `/* Compiles wasm3's ${name} with the settings of mote-wasm3.h. */\n#include "mote-wasm3.h"\n#include "wasm3/${name}"\n`;
+}
+
+export interface LibraryFiles {
+  /** The library's C files, and those around wasm3's, by name. */
+  readonly own: readonly string[];
+  readonly wasm3: readonly string[];
+}
+
+/** Writes the library to `folder`. Other files there stay; those that are right already are not touched. */
+export function exportLibrary(folder: string): LibraryFiles {
+  const sources = wasm3Folder();
+  const interpreter = readdirSync(sources).filter(isInterpreter).sort();
+  const wrappers = new Map(
+    interpreter.filter((name) => name.endsWith(".c")).map((name) => [name.replace(/^m3_/, "wasm3-"), wrapper(name)]),
+  );
+  const ours = listFiles(LIBRARY_FOLDER);
+  mkdirSync(join(folder, "wasm3"), { recursive: true });
+  for (const name of ours) copyIfChanged(join(LIBRARY_FOLDER, name), join(folder, name));
+  for (const name of interpreter) copyIfChanged(join(sources, name), join(folder, "wasm3", name));
+  for (const [name, text] of wrappers) {
+    const path = join(folder, name);
+    if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
+  }
+  return { own: ours.filter((name) => /^[^/]+\.c$/.test(name)), wasm3: [...wrappers.keys()] };
+}
+
+/** Paths of all files below a folder, relative to it. */
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+function copyIfChanged(from: string, to: string): void {
+  if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) return;
+  mkdirSync(join(to, ".."), { recursive: true });
+  copyFileSync(from, to);
+}

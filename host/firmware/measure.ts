@@ -1,0 +1,240 @@
+/** One measurement: a model on an engine on a board, over real digits, against the host's reference. */
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { specialize } from "../container/bake.js";
+import { MoteError } from "../errors.js";
+import { pixelTable } from "../runtime/classify.js";
+import { openReference } from "../runtime/reference.js";
+import { writeFileAtomic } from "../write-file.js";
+import { aotSource } from "./aot.js";
+import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
+import { readBench, type BenchReport } from "./bench-report.js";
+import {
+  binarySections,
+  compile,
+  FIRMWARE_BUILD,
+  libraryFolder,
+  librarySources,
+  link,
+  type ProgramSize,
+  type Source,
+} from "./build.js";
+import { packageRoot } from "../paths.js";
+import { runTool } from "./tools.js";
+
+const BENCH_FOLDER = join(packageRoot, "firmware-examples", "bench");
+/** More than any run takes on a slow machine. */
+const RUN_TIMEOUT_MS = 300_000;
+
+export interface FirmwareModel {
+  readonly name: string;
+  readonly container: Uint8Array;
+}
+
+export interface Digits {
+  readonly count: number;
+  /** [count, 28, 28] */
+  readonly images: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+/** What `npm run firmware -- --json` prints. Instructions are means over the digits. */
+export interface Measurement {
+  readonly board: string;
+  readonly engine: FirmwareEngine;
+  readonly model: string;
+  readonly digits: number;
+  readonly right: number;
+  readonly logitsEqual: boolean;
+  /** Of one inference, the input's conversion included. */
+  readonly instructions: number;
+  readonly instructionsPerLayer: readonly number[];
+  /** Of an inference or of loading. */
+  readonly longestSlice: number;
+  /** Of opening: what the engine makes of its module, then the checks of the container. */
+  readonly openInstructions: number;
+  readonly sramBytes: {
+    readonly static: number;
+    /** The caller's memory: linear memory and what the interpreter made. */
+    readonly heap: number;
+    readonly linear: number;
+    /** Native stack: the most in a slice, and while the engine starts. */
+    readonly stack: number;
+    readonly beginStack: number;
+    readonly total: number;
+  };
+  readonly flashBytes: { readonly code: number; readonly wasm: number; readonly model: number; readonly total: number };
+  /** Damaged files were refused, and afterwards the board ran the model as before. */
+  readonly survivedDamage: boolean;
+}
+
+/**
+ * Builds the firmware, runs it under QEMU and reads what it says.
+ * @throws MoteError MEMORY when it does not fit the board, ENGINE when it cannot be built or does not run to its end
+ */
+export async function measure(
+  board: Board,
+  engine: FirmwareEngine,
+  model: FirmwareModel,
+  digits: Digits,
+): Promise<Measurement> {
+  const name = `${board.name}-${engine}-${model.name}`;
+  const program = join(FIRMWARE_BUILD, `${name}.elf`);
+  const { size, moduleBytes } = await build(board, engine, model, digits, program);
+  const report = await run(board, program, name);
+  return evaluate(board, engine, model, digits, size, moduleBytes, report);
+}
+
+async function build(
+  board: Board,
+  engine: FirmwareEngine,
+  model: FirmwareModel,
+  digits: Digits,
+  program: string,
+): Promise<{ size: ProgramSize; moduleBytes: number }> {
+  const folder = join(FIRMWARE_BUILD, "models", digestOf(model.container));
+  mkdirSync(folder, { recursive: true });
+  const file = (name: string, bytes: Uint8Array | string): string => {
+    writeFileAtomic(join(folder, name), bytes);
+    return join(folder, name);
+  };
+  const module = specialize(model.container);
+  const blobs = [
+    { symbol: "model_mote", section: ".model", file: file("model.mote", model.container) },
+    { symbol: "bench_digits", section: ".digits", file: file("digits.bin", digits.images) },
+  ];
+  const sources: Source[] = [
+    ...librarySources([engine]),
+    ...board.startup.map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
+    { path: join(BENCH_FOLDER, "bench.c"), kind: "own" },
+  ];
+  let declaration: string;
+  if (engine === "wasm3") {
+    blobs.push({ symbol: "core_wasm", section: ".wasm", file: file("core.wasm", module) });
+    declaration = `extern const uint8_t core_wasm[];\n#define ENGINE &mote_wasm3, core_wasm, ${module.length}u`;
+  } else {
+    const { header, source } = await aotSource(module, model.container, "ahead");
+    file("ahead.h", header);
+    sources.push({ path: file("ahead.c", source), kind: "aot" });
+    declaration = `#include "ahead.h"\n#define ENGINE &mote_aot, &ahead_module, 0`;
+  }
+  const glue = `#include "bench.h"
+${declaration}
+extern const uint8_t model_mote[];
+static const mote_source source = {ENGINE, model_mote, ${model.container.length}u, NULL, NULL};
+const mote_source *const bench_source = &source;
+const uint32_t bench_digit_count = ${digits.count}u;
+`;
+  sources.push({ path: file(`glue-${engine}.c`, glue), kind: "own" });
+  sources.push(binarySections(join(folder, `blobs-${engine}.S`), blobs));
+  const objects = await compile(board, sources, [libraryFolder().folder, BOARDS_FOLDER, BENCH_FOLDER, folder]);
+  try {
+    return { size: await link(board, objects, program), moduleBytes: module.length };
+  } catch (error) {
+    if (error instanceof MoteError && /region `?\w+'? overflowed|will not fit in region/.test(error.message)) {
+      throw new MoteError("MEMORY", `${model.name} by ${engine} does not fit ${board.name}: ${error.message}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+async function run(board: Board, program: string, name: string): Promise<BenchReport> {
+  const [emulator, ...args] = board.qemu;
+  // Under -icount QEMU sends semihosting's text to stderr.
+  const { stdout, stderr } = await runTool(emulator, [...args, program], { timeoutMs: RUN_TIMEOUT_MS });
+  return readBench(name, stdout + stderr);
+}
+
+function evaluate(
+  board: Board,
+  engine: FirmwareEngine,
+  model: FirmwareModel,
+  digits: Digits,
+  size: ProgramSize,
+  moduleBytes: number,
+  report: BenchReport,
+): Measurement {
+  const name = `${board.name}-${engine}-${model.name}`;
+  if (report.error !== undefined) {
+    const { status, memory } = report.error;
+    throw new MoteError(
+      status === MEMORY_STATUS ? "MEMORY" : "ENGINE",
+      `${name}: opening failed with status ${status}; ${memory} bytes were free`,
+    );
+  }
+  checkCalibration(board, report.calibration, name);
+  if (report.runs.length !== digits.count + 1) {
+    throw new MoteError("ENGINE", `${name}: expected ${digits.count + 1} inferences, got ${report.runs.length}`);
+  }
+  const expected = referenceLogits(model.container, digits);
+  const runs = report.runs.slice(0, digits.count);
+  const equal = (index: number, got: readonly number[]): boolean =>
+    got.length === expected[index].length && got.every((logit, i) => logit === expected[index][i]);
+  const instructions = (ticks: number): number => Math.round(ticks * board.instructionsPerTick);
+  const mean = (values: readonly number[]): number =>
+    Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * board.instructionsPerTick);
+  const slices = [report.open.longestTicks, ...runs.map(({ longestTicks }) => longestTicks)];
+  const heap = report.memory.used;
+  const after = report.runs[digits.count];
+  return {
+    board: board.name,
+    engine,
+    model: model.name,
+    digits: digits.count,
+    right: runs.filter(({ top }, i) => top === digits.labels[i]).length,
+    logitsEqual: runs.every(({ logits }, i) => equal(i, logits)),
+    instructions: mean(runs.map(({ inputTicks, runTicks }) => inputTicks + runTicks)),
+    instructionsPerLayer: runs[0].layerTicks.map((_, layer) => mean(runs.map(({ layerTicks }) => layerTicks[layer]))),
+    longestSlice: instructions(Math.max(...slices)),
+    openInstructions: instructions(report.open.beginTicks + report.open.loadTicks),
+    sramBytes: {
+      static: size.staticRam,
+      heap,
+      linear: report.memory.linear,
+      stack: report.stack.slices,
+      beginStack: report.stack.begin,
+      total: size.staticRam + heap + Math.max(report.stack.slices, report.stack.begin),
+    },
+    flashBytes: {
+      code: size.code,
+      wasm: engine === "wasm3" ? moduleBytes : 0,
+      model: model.container.length,
+      total: size.code + size.wasm + size.model,
+    },
+    survivedDamage: report.damaged.length > 0 && report.damaged.every((status) => status < 0) && equal(0, after.logits),
+  };
+}
+
+/** MOTE_ERROR_MEMORY of mote.h. */
+const MEMORY_STATUS = -101;
+
+/** A loop of 2,000,000 instructions more than another must take as many ticks more as the board's clock says. */
+function checkCalibration(board: Board, [short, long]: readonly number[], name: string): void {
+  const measured = 2_000_000 / (long - short);
+  if (Math.abs(measured / board.instructionsPerTick - 1) > 1e-3) {
+    throw new MoteError(
+      "MISMATCH",
+      `${name}: expected ${board.instructionsPerTick.toFixed(3)} instructions a tick, measured ${measured.toFixed(3)}`,
+    );
+  }
+}
+
+function referenceLogits(container: Uint8Array, digits: Digits): Int8Array[] {
+  const engine = openReference(container);
+  try {
+    const table = pixelTable(engine.input);
+    const size = digits.images.length / digits.count;
+    return Array.from({ length: digits.count }, (_, n) =>
+      engine.run(Int8Array.from(digits.images.subarray(n * size, (n + 1) * size), (pixel) => table[pixel])),
+    );
+  } finally {
+    engine.close();
+  }
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
+import { librarySources } from "../../host/firmware/build.js";
+import { missingTools, runTool } from "../../host/firmware/tools.js";
+import { leNets, syntheticModels } from "../support/models.js";
+import { buildNative, caseFiles, coreFile, missing, named, runNative } from "./support/native.js";
+
+const models = syntheticModels();
+/** wasm3 and the core ahead of time, with sanitizers, where nothing was built before. */
+const BUILD_MS = 240_000;
+
+describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer and UBSan", missing), () => {
+  let program: string;
+  beforeAll(async () => {
+    program = await buildNative("library-test");
+  }, BUILD_MS);
+
+  // A small one, borders, groups, its own scale for each row; several reads a run.
+  it.each(["tiny", "padded", "groups", "per channel", "codebook"])("runs %s as the reference does", async (name) => {
+    const files = caseFiles(models.find((model) => model.name === name)!);
+    const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
+    expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+  });
+
+  it("runs a LeNet-5 as the reference does", async () => {
+    const files = caseFiles(leNets().find(({ name }) => name.startsWith("narrow"))!);
+    const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
+    expect(stdout).toMatch(/, 0 failed$/m);
+  });
+});
+
+describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => {
+  let program: string;
+  let seeds: string[];
+  beforeAll(async () => {
+    program = await buildNative("mutate");
+    const small = ["tiny", "padded", "groups", "average pool", "per channel", "codebook", "dense codec", "branches"];
+    seeds = small.map((name) => caseFiles(models.find((model) => model.name === name)!).mote);
+  }, BUILD_MS);
+
+  it.each(["wasm3", "aot"])("10,000 of them give statuses by %s", async (engine) => {
+    const { stdout } = await runNative(program, [engine, "10000", "20261121", coreFile(), ...seeds]);
+    expect(stdout).toMatch(/^10000 mutations, \d{4} opened, \d{4} ran to the end; 0 checks failed$/m);
+  });
+});
+
+describe.skipIf(missingTools(["gcc"]).length > 0)(named("the library's sources", missingTools(["gcc"])), () => {
+  const own = librarySources(["wasm3", "aot"]).filter(({ kind }) => kind === "own");
+
+  it.each(own.map(({ path }) => path.slice(path.lastIndexOf("/") + 1)))("%s has no warnings as C99", async (name) => {
+    const path = own.find((source) => source.path.endsWith(`/${name}`))!.path;
+    const flags = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"];
+    // wasm3's own headers are not ISO C.
+    const pedantic = name === "mote-wasm3.c" ? [] : ["-Wpedantic"];
+    for (const level of ["-O0", "-O2"]) {
+      await runTool("gcc", [...flags, ...pedantic, level, "-c", path, "-o", "/dev/null"]);
+    }
+  });
+
+  const noCppcheck = missingTools(["cppcheck"]);
+  it.skipIf(noCppcheck.length > 0)(named("are clean under cppcheck", noCppcheck), async () => {
+    const checks = ["--enable=warning,style,performance,portability", "--std=c99", "--inline-suppr"];
+    const { stderr } = await runTool("cppcheck", [
+      ...checks,
+      "--quiet",
+      "--error-exitcode=1",
+      "--suppress=missingIncludeSystem",
+      `-I${LIBRARY_FOLDER}`,
+      ...own.map(({ path }) => join(LIBRARY_FOLDER, path.slice(path.lastIndexOf("/") + 1))),
+    ]);
+    expect(stderr).toBe("");
+  });
+});

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c. Does nothing where all is there; where
+# it may not install, it says the command and leaves the firmware's tests to skip themselves.
+# Example: sh tools/install-firmware-tools.sh
+set -eu
+
+packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
+  qemu-system-misc gcc-xtensa-lx106 wabt cppcheck"
+tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc wasm2c cppcheck"
+
+missing=""
+for tool in $tools; do
+  command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+[ -n "$missing" ] || exit 0
+
+command="apt-get install -y --no-install-recommends $(echo $packages)"
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  echo "firmware: not installed:$missing" >&2
+  echo "firmware: on Debian and Ubuntu install with: sudo $command" >&2
+  exit 0
+fi
+echo "firmware: installing cross compilers and emulators …" >&2
+log=$(mktemp)
+if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive $command; } >"$log" 2>&1; then
+  tail -5 "$log" >&2
+  echo "firmware: could not be installed:$missing; the command was: $command" >&2
+fi
+rm -f "$log"
