@@ -100,7 +100,7 @@ export function bits(count: u32): u32 {
 
 /**
  * Bytes that can be loaded from `cursor()`: at least `want`, where the file is long enough and `want` is at most
- * MIN_WINDOW_BYTES. For loops that keep the reader's state in locals and hand it back with `resume`.
+ * MIN_WINDOW_BYTES. For loops that keep the reader's state in locals and hand it back with `resumeAt`.
  */
 export function ahead(want: u32): u32 {
   if (windowEnd - position < want && windowEnd < fileBytes) refill();
@@ -112,13 +112,8 @@ export function cursor(): usize {
   return base + position;
 }
 
-/**
- * Goes on at address `next`, with `count` bits before it in `buffer` that were loaded and not used. Having passed the limit
- * is an error.
- */
-export function resume(next: usize, buffer: u64, count: u32): void {
-  position = <u32>(next - base) - (count >>> 3);
-  bitCount = count & 7;
-  bitBuffer = buffer & ((1 << bitCount) - 1);
-  expect(position <= limit, limitStatus);
+/** Goes on at a bit of the file, after a loop that has read without the reader. Having passed the limit is an error. */
+export function resumeAt(bit: u32): void {
+  if (bit <= limit << 3) seekBits(bit);
+  else expect(false, limitStatus);
 }

@@ -1,22 +1,25 @@
 /**
- * Canonical Huffman codes (RFC 1951, 3.2.2) to decoding tables. A table has 2^longest u16 entries, `value << 4 | length`, at the
- * index of each next `longest` bits of the stream: one look-up a symbol.
+ * Canonical Huffman codes (RFC 1951, 3.2.2) to decoding tables. A table has 2^longest u16 entries at the index of each next
+ * `longest` bits of the stream: one look-up a symbol. An entry is `value << unit | length`; the length takes 4 bits, the value
+ * is signed for weights (unit 4) and unsigned for gaps (unit 5, so that `entry >>> 4` is twice the value).
  */
 import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN } from "../format";
+import { BLOCK } from "./accumulate";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { expect, failure } from "./status";
 
-/** For each length 0 … 15: how many codes there are, then the next code to give out. */
-const CODES = memory.data(32, 8);
+/** For each length 0 … 15: how many codes there are, then the next code to give out. Shares its place with a block's sums. */
+const CODES = BLOCK;
 
 /**
  * Reads `symbols` code lengths of 4 bits and writes their table from `table` on, before `end`. The lengths, and the
  * codebook, are read twice instead of being kept.
  * @param first value of the first symbol; each has one more than the one before
+ * @param unit 4 or 5
  * @param codebook if not 0: bit of the file where the symbols' values stand instead, a byte each
  * @returns the longest code's length; 0 for a lone symbol, which takes no bits
  */
-export function buildTable(table: usize, end: usize, symbols: u32, first: i32, codebook: u32): u32 {
+export function buildTable(table: usize, end: usize, symbols: u32, first: i32, unit: u32, codebook: u32): u32 {
   let lengthsBit = bitPosition();
   let longest = countLengths(symbols);
   let size: usize = 2 << longest;
@@ -38,10 +41,10 @@ export function buildTable(table: usize, end: usize, symbols: u32, first: i32, c
     if (!length) continue;
     // A lone symbol. No other length is above the longest, unless the file has changed since it was counted.
     length = min(length, longest);
-    let value = first + symbol;
+    let value: i32 = first + symbol;
     if (codebook) {
       seekBits(codebook + (symbol << 3));
-      value = bits(8);
+      value = <i8>bits(8);
     }
     let next = CODES + (length << 1);
     code = load<u16>(next);
@@ -49,7 +52,7 @@ export function buildTable(table: usize, end: usize, symbols: u32, first: i32, c
     let reversed: usize = 0;
     for (let bit: u32 = 0; bit < length; bit++) reversed |= ((code >>> bit) & 1) << (length - bit);
     do {
-      store<u16>(table + reversed, ((value & 0xfff) << 4) | length);
+      store<u16>(table + reversed, (value << unit) | length);
       reversed += 2 << length;
     } while (reversed < size);
   } while (++symbol < symbols);

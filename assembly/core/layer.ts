@@ -20,14 +20,13 @@ import {
   TENSOR_HEIGHT,
   TENSOR_PITCH,
   TENSOR_WIDTH,
-  TENSOR_ZERO_POINT,
 } from "../format";
 import { bits, fileBytes, limitReads, position } from "./bit-reader";
 import { tensorCount } from "./container";
 import { extent, signedByte, varint, varintIn } from "./fields";
 import { setRange, setScale } from "./requantize";
 import { expect, failure } from "./status";
-import { borderOf, isWritten, tensorAt, tensorBegin, tensorBytes } from "./tensor";
+import { borderOf, isWritten, tensorAt, tensorBegin, tensorBytes, zeroPointOf } from "./tensor";
 
 export let op: u32 = 0;
 /** Entries of the tensor table. */
@@ -63,6 +62,11 @@ export let outputWidth: u32 = 0;
 
 export function codec(): u32 {
   return form & FORM_CODEC_MASK;
+}
+
+/** The element that stands for 0 in the input. */
+export function inputZeroPoint(): i32 {
+  return zeroPointOf(input);
 }
 
 /** Whether each row has its own multiplier and shift. */
@@ -147,7 +151,7 @@ function readRange(): void {
   let low = signedByte();
   let high = signedByte();
   expect(low <= high, STATUS_RANGE);
-  setRange(load<i32>(output, TENSOR_ZERO_POINT), low, high);
+  setRange(zeroPointOf(output), low + 128, high + 128);
 }
 
 /** Takes a multiplier and a shift that have just been read. */

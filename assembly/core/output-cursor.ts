@@ -1,4 +1,4 @@
-/** Where the next output element goes, for layers that make them plane by plane. */
+/** Where the next output elements go, for layers that make them plane by plane. */
 import { TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../format";
 import { output, outputHeight, outputWidth } from "./layer";
 
@@ -12,6 +12,12 @@ export function beginOutput(): void {
   channel = x = y = 0;
 }
 
+/** Goes to another place of the plane. */
+export function moveOutput(column: u32, line: u32): void {
+  x = column;
+  y = line;
+}
+
 /** Address of the next element. */
 export function outputPtr(): usize {
   return (
@@ -22,12 +28,16 @@ export function outputPtr(): usize {
   );
 }
 
-/** Passes `count` elements, at most to the end of the row. @returns whether the plane is complete */
-export function advanceOutput(count: u32): bool {
-  x += count;
+/**
+ * Passes `across` elements, at most to the end of the row, and then `down` rows, at most to the end of the plane.
+ * @returns whether the plane is complete
+ */
+export function advanceOutput(across: u32, down: u32): bool {
+  x += across;
   if (x < outputWidth) return false;
   x = 0;
-  if (++y < outputHeight) return false;
+  y += down;
+  if (y < outputHeight) return false;
   y = 0;
   channel++;
   return true;

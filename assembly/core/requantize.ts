@@ -6,7 +6,7 @@ let zeroPoint: i64 = 0;
 let clampMin: i64 = 0;
 let clampMax: i64 = 0;
 
-/** The zero point and the range, both int8, of the elements that `requantize` gives. */
+/** The zero point and the range, both in offset binary, of the elements that `requantize` gives. */
 export function setRange(zero: i32, low: i32, high: i32): void {
   zeroPoint = zero;
   clampMin = low;

@@ -25,12 +25,17 @@ export const BATCH: u32 = 32;
 
 /** Live columns. */
 export let live: u32 = 0;
-/** The decoding tables: that of the gaps, and the bits that index either. The weights' table is the first of the region. */
+/** The decoding tables: that of the gaps, and the masks of the indices of either, times 2. The weights' table is the first. */
 export let gapsPtr: usize = 0;
 export let gapsMask: u32 = 0;
 export let weightsMask: u32 = 0;
-/** The gap symbol that is not followed by a weight. */
-export let filler: u32 = 0;
+/**
+ * The gaps' table holds one more than each gap: the way from weight to weight. From this entry on it is the filler, which is not
+ * followed by a weight.
+ */
+export let fillerEntry: u32 = 0;
+/** Whether weights, or fillers, may take no bits at all. */
+export let isFree: bool = false;
 
 /** How many scales and biases, then how many columns, have been read. */
 let done: u32 = 0;
@@ -125,10 +130,12 @@ function readHuffman(): void {
     count = bits(8) + 1;
     expect(first + <i32>count <= 128, STATUS_RANGE);
   }
-  let longest = buildTable(tablesPtr, columnsPtr, count, first, codebook);
-  weightsMask = (1 << longest) - 1;
+  let longest = buildTable(tablesPtr, columnsPtr, count, first, 4, codebook);
+  weightsMask = (2 << longest) - 2;
   gapsPtr = tablesPtr + (2 << longest);
   count = bits(10) + MIN_GAP_SYMBOLS;
-  filler = count - 1;
-  gapsMask = (1 << buildTable(gapsPtr, columnsPtr, count, 0, 0)) - 1;
+  fillerEntry = count << 5;
+  gapsMask = (2 << buildTable(gapsPtr, columnsPtr, count, 1, 5, 0)) - 2;
+  // A lone gap takes no bits; neither does a lone weight, nor a weight that there is none of.
+  isFree = !gapsMask && (!weightsMask || load<u16>(gapsPtr) >= fillerEntry);
 }

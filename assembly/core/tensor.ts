@@ -57,6 +57,11 @@ export function readTensor(entry: usize, arenaPtr: usize, arenaBytes: u32): void
   store<u32>(entry, border, TENSOR_STATE);
 }
 
+/** The element that stands for 0: the zero point in offset binary. */
+export function zeroPointOf(entry: usize): i32 {
+  return load<i32>(entry, TENSOR_ZERO_POINT) + 128;
+}
+
 export function borderOf(entry: usize): u32 {
   return load<u8>(entry, STATE_BORDER);
 }
@@ -92,11 +97,11 @@ export function fillBorderRow(entry: usize, row: u32): bool {
   let ptr = tensorBegin(entry) + row * pitch;
   if (row * pitch >= tensorBytes(entry)) return false;
   let y = (row % (load<u32>(entry, TENSOR_HEIGHT) + 2 * border)) - border;
-  let zeroPoint = load<i32>(entry, TENSOR_ZERO_POINT);
+  let zeroPoint = zeroPointOf(entry);
   let inside = y < load<u32>(entry, TENSOR_HEIGHT);
   let x: u32 = 0;
   do {
-    if (!inside || x - border >= width) store<i8>(ptr + x, zeroPoint);
+    if (!inside || x - border >= width) store<u8>(ptr + x, zeroPoint);
   } while (++x < pitch);
   return true;
 }

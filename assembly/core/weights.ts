@@ -1,35 +1,40 @@
 /**
- * A weighted layer's weights, row by row, as records: what `accumulate.ts` takes. A codec is one function here, which decodes a
- * batch of records, and one in `section.ts` if it has tables to read.
+ * A weighted layer's weights, row by row: as records, which `accumulate.ts` takes, or summed up at once where each is needed once.
+ * A codec is one function here, which decodes a batch, and one in `section.ts` if it has tables to read.
  */
 import { CODEC_HUFFMAN, RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../format";
-import { ahead, bitBuffer, bitCount, bits, cursor, limit, position, resume } from "./bit-reader";
+import { ahead, bitBuffer, bitPosition, bits, cursor, limit, position, resumeAt, seek } from "./bit-reader";
 import { arenaPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
-import { codec, rows } from "./layer";
-import { BATCH, columnShift, filler, gapsMask, gapsPtr, live, loadChannel, weightsMask } from "./section";
+import { codec, inputZeroPoint, rows } from "./layer";
+import { columnShift, fillerEntry, gapsMask, gapsPtr, isFree, live, loadChannel, weightsMask } from "./section";
 import { expect, failure } from "./status";
 
-/** Bytes that a batch wants to see: with less, half as many records a refill, with more, more bytes are read twice. */
-const BATCH_BYTES: u32 = 48;
+/** Bytes that a batch wants to see; with fewer it is smaller, with more, more bytes of a window are read twice. */
+const BATCH_BYTES: u32 = 64;
+/** Weights of a batch of codec 0. */
+const BATCH: u32 = 32;
+/** A batch is as much work as so many multiplications of a convolution. */
+export const DECODE_WORK: u32 = 512;
 
 /** The row being decoded; `rows` when the layer is complete. */
 export let row: u32 = 0;
-/** The row's bias, and what is carried over to it. The input's zero point is not taken into account. */
+/** The row's bias; with the weights that have been summed up in it. The zero point is not taken into account in records. */
 export let bias: i32 = 0;
 /** After the last record. */
 export let recordsEnd: usize = 0;
-/** Sum of the row's weights so far. */
-export let weightSum: i32 = 0;
+/** Sums of the row's positive weights and of its negative ones' magnitudes, as far as there are records. */
+export let positiveSum: i32 = 0;
+export let negativeSum: i32 = 0;
+/** Whether all of the row's weights have been decoded. */
+export let isRowComplete: bool = false;
 
-/** Live column of the next weight, counted from the row's first; it may lie in a later row. */
-let column: u32 = 0;
-/** Huffman: whether the weight at `column` comes next in the stream, its gap having been read. */
-let isWeightDue: bool = false;
+/** Live column of the latest weight, or the one up to which there is none; counted from the row's first, before it negative. */
+let column: i32 = 0;
 
 /** Begins the first row; the section has been read up to its weights. */
 export function beginRows(): void {
-  row = column = 0;
-  isWeightDue = false;
+  row = 0;
+  column = -1;
   beginRow();
 }
 
@@ -42,19 +47,10 @@ export function nextRow(): void {
 }
 
 function beginRow(): void {
-  carryOver(loadChannel(row));
-  weightSum = 0;
-}
-
-/** Makes room for more records of the row, those that were there being summed up in `acc`, which its bias went into. */
-export function carryOver(acc: i32): void {
-  bias = acc;
+  bias = loadChannel(row);
   recordsEnd = recordsPtr;
-}
-
-/** How many more records there is room for. */
-export function room(): u32 {
-  return <u32>(arenaPtr - recordsEnd) / RECORD_BYTES;
+  positiveSum = negativeSum = 0;
+  isRowComplete = false;
 }
 
 /** The bits of a loaded u32 that are a column's offset. Narrow entries are loaded with 2 bytes of what follows. */
@@ -62,88 +58,94 @@ function columnMask(shift: u32): u32 {
   return 0xffffffff >>> (shift << 4); // by 16, or by 32, which is none
 }
 
-/** Whether all of the row's weights have been decoded. */
-export function isRowComplete(): bool {
-  return column >= live;
+/**
+ * Decodes a batch of the row's weights.
+ * @param elements 0 to make records, behind those that are there; one that finds no room is an error. Else the address of the
+ * elements to multiply them by: the products go into `bias`
+ */
+export function decodeRecords(elements: usize): void {
+  if (codec() == CODEC_HUFFMAN) decodeHuffman(elements);
+  else decodeDense(elements);
 }
 
-/** Decodes up to BATCH records of the row, behind those that are there. A weight that finds no room is an error. */
-export function decodeRecords(): void {
-  if (codec() == CODEC_HUFFMAN) decodeHuffman();
-  else decodeDense();
+/** Makes a record, at `target`, which is not behind the last. @returns where the next one goes */
+function putRecord(target: usize, offset: u32, weight: i32): usize {
+  if (target + RECORD_BYTES > arenaPtr) {
+    expect(false, STATUS_PLAN);
+    return target;
+  }
+  store<u32>(target, (offset << 8) | (weight & 0xff));
+  if (weight > 0) positiveSum += weight;
+  else negativeSum -= weight;
+  return target + RECORD_BYTES;
 }
 
-function decodeDense(): void {
+function decodeDense(elements: usize): void {
   let shift = columnShift();
   let mask = columnMask(shift);
-  let end = min(column + max(min(BATCH, room()), 1), live);
-  do {
-    let weight = bits(8);
+  let end = min(column + BATCH, live - 1);
+  while (column < <i32>end) {
+    let weight: i32 = <i8>bits(8);
+    column++;
     if (!weight) continue;
-    expect(room() != 0, STATUS_PLAN);
-    if (failure) break;
     let offset = load<u32>(columnsPtr + (column << shift)) & mask;
-    store<u32>(recordsEnd, (offset << 8) | weight);
-    recordsEnd += RECORD_BYTES;
-    weightSum += <i8>weight;
-  } while (++column < end);
+    if (elements) bias += weight * (<i32>load<u8>(elements + offset) - inputZeroPoint());
+    else recordsEnd = putRecord(recordsEnd, offset, weight);
+  }
+  isRowComplete = column == live - 1;
 }
 
-function decodeHuffman(): void {
-  let target = recordsEnd;
-  let due = isWeightDue;
-  expect(!due || room() != 0, STATUS_PLAN);
-  if (failure) return;
-  // A turn takes at most 30 bits (two entries of a table, whatever is in it) and loads 32 when fewer are left, so that turns
-  // load no more than 4 bytes each. At the end of the file a single turn may load 4 bytes behind it.
-  let turns = max(min(BATCH, ahead(BATCH_BYTES) >>> 2), 1);
-  // Each turn writes a record, except where there is no weight due: then the end comes nearer instead.
-  let stop = target + min(turns, room()) * RECORD_BYTES - (due ? 0 : RECORD_BYTES);
-  let next = cursor();
-  let buffer = bitBuffer;
-  let count = bitCount;
-  let at = column;
-  let end = live;
-  let weights = tablesPtr;
-  let weightMask = weightsMask;
+function decodeHuffman(elements: usize): void {
+  let start = bitPosition();
+  seek(start >>> 3);
+  let bytes = ahead(BATCH_BYTES);
+  // Of the bit before the next one: then masks of table indices are even and need no shift.
+  let origin = <u32>(cursor() << 3) - 1;
+  let bit = origin + (start & 7);
+  // A turn takes at most 30 bits (two entries of a table, whatever is in it) and looks at 32. At the end of the file a single
+  // turn may load 4 bytes behind it. Where weights take no bits at all, each is a batch of its own, so that a batch is bounded.
+  let bitEnd: u32 = isFree ? 0 : origin + (bytes << 3) - 32;
+  let shift = columnShift();
+  let mask = columnMask(shift);
+  let columns = <i32>columnsPtr;
+  let at = columns + (column << shift);
+  let end = columns + (live << shift);
   let gaps = gapsPtr;
   let gapMask = gapsMask;
-  let sum = weightSum;
-  let shift = columnShift();
-  let mask = columnMask(shift);
+  let filler = fillerEntry;
+  let weights = tablesPtr;
+  let weightMask = weightsMask;
+  let zeroPoint = inputZeroPoint();
+  let target = recordsEnd;
+  let acc = bias;
+  let length: u32;
+  let passes = false;
   do {
-    if (count < 32) {
-      buffer |= (<u64>load<u32>(next)) << count;
-      next += 4;
-      count += 32;
+    let word = load<u32>(bit >>> 3) >>> (bit & 7);
+    let entry: u32 = load<u16>(gaps + (word & gapMask));
+    length = entry & 15;
+    let next = at + ((entry >>> 4) << (shift - 1));
+    if (next >= <i32>end) {
+      passes = true;
+      break;
     }
-    if (due) {
-      let entry: u32 = load<u16>(tablesPtr + (((<u32>buffer) & weightsMask) << 1));
-      let length = entry & 15;
-      buffer >>= length;
-      count -= length;
-      let weight = (entry >>> 4) & 0xff;
-      let offset = load<u32>(columnsPtr + (at << shift)) & mask;
-      store<u32>(target, (offset << 8) | weight);
-      target += RECORD_BYTES;
-      sum += (<i32>(weight << 24)) >> 24;
-      if (++at >= end) {
-        due = false;
-        break;
-      }
+    at = next;
+    if (entry >= filler) {
+      at -= 1 << shift;
+      bit += length;
+      continue;
     }
-    let entry: u32 = load<u16>(gapsPtr + (((<u32>buffer) & gapsMask) << 1));
-    let length = entry & 15;
-    buffer >>= length;
-    count -= length;
-    let gap = entry >>> 4;
-    at += gap;
-    due = gap != filler;
-    if (!due) stop -= RECORD_BYTES;
-  } while (at < end && target < stop);
-  column = at;
-  isWeightDue = due;
+    let value: i32 = load<i16>(weights + ((word >>> length) & weightMask));
+    bit += length + (value & 15);
+    let offset = load<u32>(at) & mask;
+    if (elements) acc += (value >> 4) * (<i32>load<u8>(elements + offset) - zeroPoint);
+    else target = putRecord(target, offset, value >> 4);
+  } while (bit < bitEnd);
+  // The gap that leads out of the row is read again by the next one. The last row has it, unless a weight fills its last place.
+  if (passes && row == rows - 1 && at < <i32>end - (1 << shift)) bit += length;
+  isRowComplete = passes;
+  column = (at - columns) >> shift;
   recordsEnd = target;
-  weightSum = sum;
-  resume(next, buffer, count);
+  bias = acc;
+  resumeAt((start & ~7) + (bit - origin));
 }

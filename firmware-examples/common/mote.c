@@ -165,7 +165,8 @@ static uint32_t pixel_quotient(const pixel_scale *scale, uint32_t pixel) {
   return (uint32_t)q + ((2 * q + 1) * scale->half <= scaled ? 1 : 0);
 }
 
-static int8_t saturate(int32_t value) { return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value); }
+/** A value, saturated to int8, as it stands in linear memory: plus 128. */
+static uint8_t element(int32_t value) { return (uint8_t)(value < -128 ? 0 : value > 127 ? 255 : value + 128); }
 
 static mote_status check_input(const mote *model, const void *values, size_t count, placed_tensor *input) {
   if (model == NULL || values == NULL) return MOTE_ERROR_ARGUMENT;
@@ -187,7 +188,7 @@ mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count) {
   pixel_scale scale = pixel_scale_of(model->input_scale_bits);
   /* Neighbours are often alike, such as the background. */
   uint32_t last = 0;
-  int8_t value = saturate(input.shape.zero_point);
+  uint8_t value = element(input.shape.zero_point);
   for (uint32_t c = 0; c < input.shape.channels; c++) {
     uint8_t *row = model->linear + input.ptr + c * input.plane;
     for (uint32_t y = 0; y < input.shape.height; y++, row += input.pitch) {
@@ -195,9 +196,9 @@ mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count) {
         uint32_t pixel = *image++;
         if (pixel != last) {
           last = pixel;
-          value = saturate(input.shape.zero_point + (int32_t)pixel_quotient(&scale, pixel));
+          value = element(input.shape.zero_point + (int32_t)pixel_quotient(&scale, pixel));
         }
-        row[x] = (uint8_t)value;
+        row[x] = value;
       }
     }
   }
@@ -211,7 +212,8 @@ mote_status mote_input_i8(mote *model, const int8_t *values, size_t count) {
   if (status != MOTE_DONE) return status;
   for (uint32_t c = 0; c < input.shape.channels; c++) {
     for (uint32_t y = 0; y < input.shape.height; y++, values += input.shape.width) {
-      memcpy(model->linear + input.ptr + c * input.plane + y * input.pitch, values, input.shape.width);
+      uint8_t *row = model->linear + input.ptr + c * input.plane + y * input.pitch;
+      for (uint32_t x = 0; x < input.shape.width; x++) row[x] = (uint8_t)(values[x] + 128);
     }
   }
   input_is_set(model);
@@ -267,7 +269,8 @@ mote_status mote_output(const mote *model, int8_t *values, size_t count) {
   if (count != (size_t)output.shape.channels * output.shape.height * output.shape.width) return MOTE_ERROR_ARGUMENT;
   for (uint32_t c = 0; c < output.shape.channels; c++) {
     for (uint32_t y = 0; y < output.shape.height; y++, values += output.shape.width) {
-      memcpy(values, model->linear + output.ptr + c * output.plane + y * output.pitch, output.shape.width);
+      const uint8_t *row = model->linear + output.ptr + c * output.plane + y * output.pitch;
+      for (uint32_t x = 0; x < output.shape.width; x++) values[x] = (int8_t)(row[x] - 128);
     }
   }
   return MOTE_DONE;
@@ -277,16 +280,15 @@ int32_t mote_top(const mote *model) {
   if (model == NULL) return MOTE_ERROR_ARGUMENT;
   if (!model->has_output) return MOTE_ERROR_ORDER;
   placed_tensor output = output_tensor(model);
-  int32_t best = -129;
+  int32_t best = -1;
   int32_t top = 0;
   int32_t index = 0;
   for (uint32_t c = 0; c < output.shape.channels; c++) {
     for (uint32_t y = 0; y < output.shape.height; y++) {
       const uint8_t *row = model->linear + output.ptr + c * output.plane + y * output.pitch;
       for (uint32_t x = 0; x < output.shape.width; x++, index++) {
-        int32_t value = (int8_t)row[x];
-        if (value > best) {
-          best = value;
+        if (row[x] > best) {
+          best = row[x];
           top = index;
         }
       }

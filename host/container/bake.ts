@@ -159,6 +159,10 @@ function knownBodies({ model, layers }: Container): Bodies {
     convs.some(({ groups }) => groups > 1),
     { "layers/conv2d/groupOffset": { returns: 0 } },
   );
+  constant(
+    "layer/inputZeroPoint",
+    model.layers.map(({ input }) => model.tensors[input].zeroPoint + 128),
+  );
   unless(
     inputs.some((tensor) => tensorBytes(tensor) > NARROW_TENSOR_BYTES),
     { "section/columnShift": { returns: 1 } },

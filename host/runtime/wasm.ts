@@ -38,6 +38,8 @@ export interface Program {
 
 const PAGE_BYTES = 65536;
 const DEFAULT_BUDGET = 1 << 16;
+/** An int8 is q + 128 in linear memory: the same bits but the first. */
+const OFFSET_BINARY = 0x80;
 
 /**
  * Loads a model into a fresh instance.
@@ -183,7 +185,10 @@ class CoreEngine implements Engine {
     // One write with what stands between the rows, instead of one a row.
     const first = address + rowStart(0);
     const bytes = this.instance.read(first, rowStart(rows - 1) + width);
-    for (let row = 0; row < rows; row++) bytes.set(asBytes(values, row * width, width), rowStart(row));
+    for (let row = 0; row < rows; row++) {
+      const start = rowStart(row);
+      for (let x = 0; x < width; x++) bytes[start + x] = values[row * width + x] ^ OFFSET_BINARY;
+    }
     this.instance.write(first, bytes);
   }
 
@@ -191,9 +196,9 @@ class CoreEngine implements Engine {
     const { address, rows, width, rowStart } = this.layout(tensor);
     const bytes = this.instance.read(address, rowStart(rows - 1) + width);
     const values = new Int8Array(rows * width);
-    const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let row = 0; row < rows; row++) {
-      values.set(signed.subarray(rowStart(row), rowStart(row) + width), row * width);
+      const start = rowStart(row);
+      for (let x = 0; x < width; x++) values[row * width + x] = bytes[start + x] ^ OFFSET_BINARY;
     }
     return values;
   }
@@ -206,10 +211,6 @@ interface TensorLayout {
   readonly width: number;
   /** Bytes from the tensor's first element to the first of a row. */
   readonly rowStart: (row: number) => number;
-}
-
-function asBytes(values: Int8Array, start: number, length: number): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset + start, length);
 }
 
 function view(bytes: Uint8Array): DataView {

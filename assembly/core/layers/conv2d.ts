@@ -1,12 +1,29 @@
-/** conv2d, with the max-pool behind it: records of a whole filter, then the filter's outputs, four places at a time. */
-import { RECORD_BYTES, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
-import { dot4 } from "../accumulate";
+/**
+ * conv2d, with the max-pool behind it: records of a whole filter, then the filter's outputs. Where kernel and pool have the
+ * usual strides, a block of places at a time, else place by place.
+ */
+import { RECORD_BYTES, TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../../format";
+import {
+  BLOCK,
+  BLOCK_HEIGHT,
+  BLOCK_WIDTH,
+  dot1,
+  dotLarge,
+  dotSmall,
+  LARGE_ROW,
+  SMALL_BIAS,
+  SMALL_ROW,
+  SMALL_SUM,
+} from "../accumulate";
 import { recordsPtr } from "../container";
 import {
   groupChannels,
   groupRows,
   input,
   inputPitch,
+  inputZeroPoint,
+  output,
+  outputHeight,
   outputWidth,
   pad,
   poolSize,
@@ -14,71 +31,121 @@ import {
   rows,
   stride,
 } from "../layer";
-import { advanceOutput, outputPtr, x, y } from "../output-cursor";
+import { advanceOutput, moveOutput, outputPtr, x, y } from "../output-cursor";
 import { requantize } from "../requantize";
-import { BATCH } from "../section";
-import { bias, decodeRecords, isRowComplete, nextRow, recordsEnd, row, weightSum } from "../weights";
+import { bias, decodeRecords, DECODE_WORK, isRowComplete, negativeSum, nextRow, positiveSum, recordsEnd, row } from "../weights";
 
-/** Four addresses, then the accumulators of those places: see dot4. */
-const LANES = memory.data(32, 8);
+/** Most records whose sums surely fit an int32: 255 × 128 × 65,535 is below 2^31. */
+const MAX_RECORDS: u32 = 65535;
 
 /**
- * Decodes a batch of records, or computes one pooled output, or four neighbouring ones where there is no pool.
+ * Decodes a batch of records, or computes a block of outputs, or one.
  * @returns the work done, or 0 when there was nothing left to do
  */
 export function stepConv2d(): u32 {
   if (row == rows) return 0;
-  if (!isRowComplete()) {
-    decodeRecords();
-    return BATCH;
+  if (!isRowComplete) {
+    decodeRecords(0);
+    return DECODE_WORK;
   }
-  let isPooled = hasPool();
-  let step = poolStride * stride;
-  let ptr = load<usize>(input, TENSOR_PTR) + groupOffset() + (y * step - pad) * inputPitch + x * step - pad;
-  let target = outputPtr();
   // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract.
-  let start = bias - load<i32>(input, TENSOR_ZERO_POINT) * weightSum;
-  let best = i32.MIN_VALUE;
-  let width = isPooled ? poolSize : min(4, outputWidth - x);
-  let places = isPooled ? width * width : width;
-  if (isPooled) step = stride;
-  // With fewer than four places to look at, the lanes left over look at one of them again.
-  let lane: usize = LANES;
-  do {
-    store<usize>(lane, ptr);
-    lane += 4;
-  } while (lane < LANES + 16);
-  let place: u32 = 0;
-  let across: u32 = 0;
-  do {
-    store<usize>(LANES + ((place & 3) << 2), ptr);
-    ptr += step;
-    if (++across == width) {
-      across = 0;
-      ptr += stride * inputPitch - width * step;
-    }
-    if (++place & 3 && place < places) continue;
-    dot4(recordsPtr, recordsEnd, LANES, start);
-    lane = LANES + 16;
-    do {
-      best = max(best, load<i32>(lane));
-      lane += 4;
-    } while (lane < LANES + 32);
-  } while (place < places);
-  if (isPooled) {
-    store<i8>(target, requantize(best));
-    width = 1;
-  } else {
-    lane = LANES + 16;
-    let end = target + width;
-    do {
-      store<i8>(target, requantize(load<i32>(lane)));
-      lane += 4;
-    } while (++target < end);
+  let start = bias - inputZeroPoint() * (positiveSum - negativeSum);
+  let records = <u32>(recordsEnd - recordsPtr) / RECORD_BYTES;
+  if (records - 1 < MAX_RECORDS && isBlockwise()) {
+    computeBlock(start);
+    return (records + 8) * (BLOCK_WIDTH * BLOCK_HEIGHT);
   }
-  let work = places * (<u32>(recordsEnd - recordsPtr) / RECORD_BYTES + 1);
-  if (advanceOutput(width)) nextRow();
-  return work;
+  computePlace(start);
+  return poolSize * poolSize * (4 * records + 8);
+}
+
+/** Whether the outputs come from blocks of neighbouring places. */
+function isBlockwise(): bool {
+  return (
+    stride == 1 &&
+    poolSize == poolStride &&
+    poolSize <= 2 &&
+    outputWidth * poolSize >= BLOCK_WIDTH &&
+    outputHeight * poolSize >= BLOCK_HEIGHT
+  );
+}
+
+/** Whether the filter's sums need the wide lanes. */
+function isLarge(): bool {
+  return max(positiveSum, negativeSum) > SMALL_SUM;
+}
+
+/** Address of the first element that the place of output (0, 0) looks at, plus the way to the next output's. */
+function placePtr(step: u32): usize {
+  return load<usize>(input, TENSOR_PTR) + groupOffset() + (y * step - pad) * inputPitch + x * step - pad;
+}
+
+/** Computes the outputs of a block. Where one would pass the edge it moves back, over outputs that are computed again. */
+function computeBlock(start: i32): void {
+  let pool = poolSize;
+  let across = BLOCK_WIDTH / pool;
+  let down = BLOCK_HEIGHT / pool;
+  moveOutput(min(x, outputWidth - across), min(y, outputHeight - down));
+  let elements = placePtr(pool);
+  let isWide = isLarge();
+  if (isWide) {
+    dotLarge(recordsPtr, recordsEnd, elements, inputPitch, BLOCK);
+    dotLarge(recordsPtr, recordsEnd, elements + 2 * inputPitch, inputPitch, BLOCK + 2 * LARGE_ROW);
+  } else {
+    dotSmall(recordsPtr, recordsEnd, elements, inputPitch);
+    start -= SMALL_BIAS;
+  }
+  let pitch = load<u32>(output, TENSOR_PITCH) - across;
+  let target = outputPtr();
+  let isPooled = hasPool();
+  let sums = BLOCK;
+  let rowBytes = isWide ? LARGE_ROW : SMALL_ROW;
+  let end = BLOCK + <usize>BLOCK_HEIGHT * rowBytes;
+  do {
+    let place: u32 = 0;
+    do {
+      let sum: i32;
+      if (isWide) {
+        let ptr = sums + ((place & 3) << 3) + ((place >>> 2) << 2);
+        sum = load<i32>(ptr);
+        if (isPooled) {
+          sum = max(sum, load<i32>(ptr, 8));
+          sum = max(sum, load<i32>(ptr, LARGE_ROW));
+          sum = max(sum, load<i32>(ptr, LARGE_ROW + 8));
+        }
+      } else {
+        let ptr = sums + ((place & 1) << 3) + (place & 6);
+        sum = load<u16>(ptr);
+        if (isPooled) {
+          sum = max(sum, <i32>load<u16>(ptr, 8));
+          sum = max(sum, <i32>load<u16>(ptr, SMALL_ROW));
+          sum = max(sum, <i32>load<u16>(ptr, SMALL_ROW + 8));
+        }
+      }
+      store<u8>(target++, requantize(start + sum));
+      place += pool;
+    } while (place < BLOCK_WIDTH);
+    target += pitch;
+    sums += <usize>pool * rowBytes;
+  } while (sums < end);
+  if (advanceOutput(across, down)) nextRow();
+}
+
+/** Computes one output: the largest sum of its pool. */
+function computePlace(start: i32): void {
+  let ptr = placePtr(poolStride * stride);
+  let best = i32.MIN_VALUE;
+  let down = poolSize;
+  do {
+    let across = poolSize;
+    do {
+      best = max(best, dot1(recordsPtr, recordsEnd, ptr, start));
+      ptr += stride;
+    } while (--across);
+    ptr += (inputPitch - poolSize) * stride;
+  } while (--down);
+  store<u8>(outputPtr(), requantize(best));
+  if (advanceOutput(1, 1)) nextRow();
 }
 
 function hasPool(): bool {

@@ -1,6 +1,6 @@
 /** maxpool and avgpool as layers of their own: one output at a time. */
-import { OP_AVGPOOL, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
-import { input, inputPitch, kernelWidth, op, rows, stride } from "../layer";
+import { OP_AVGPOOL, TENSOR_PLANE, TENSOR_PTR } from "../../format";
+import { input, inputPitch, inputZeroPoint, kernelWidth, op, rows, stride } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
 import { clamp, requantize } from "../requantize";
 
@@ -9,19 +9,19 @@ export function stepPool(): u32 {
   if (channel == rows) return 0;
   let ptr = load<usize>(input, TENSOR_PTR) + channel * load<u32>(input, TENSOR_PLANE) + (y * inputPitch + x) * stride;
   let work = kernelWidth * kernelWidth;
-  let sum = -load<i32>(input, TENSOR_ZERO_POINT) * <i32>work;
-  let best: i32 = i8.MIN_VALUE;
+  let sum = -inputZeroPoint() * <i32>work;
+  let best: i32 = 0;
   let row: u32 = 0;
   do {
     let end = ptr + kernelWidth;
     do {
-      let q: i32 = load<i8>(ptr);
+      let q: i32 = load<u8>(ptr);
       sum += q;
       best = max(best, q);
     } while (++ptr < end);
     ptr += inputPitch - kernelWidth;
   } while (++row < kernelWidth);
-  store<i8>(outputPtr(), op == OP_AVGPOOL ? requantize(sum) : clamp(best));
-  advanceOutput(1);
+  store<u8>(outputPtr(), op == OP_AVGPOOL ? requantize(sum) : clamp(best));
+  advanceOutput(1, 1);
   return work;
 }
