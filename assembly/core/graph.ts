@@ -24,7 +24,10 @@ import { beginOutput } from "./output-cursor";
 import { clearFailure, expect, failure } from "./status";
 import { fillBorderRow, setWritten, tensorAt } from "./tensor";
 import { beginRows } from "./weights";
-import { BATCH, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
+import { beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
+
+/** Reading a batch of columns or a piece of the file is as much work as so many multiplications of a convolution. */
+const SETUP_WORK = 256;
 
 /** What the next piece of work is. */
 const IDLE = 0;
@@ -147,7 +150,7 @@ function advance(): i32 {
     case LAYER_END:
       endLayer();
   }
-  return BATCH;
+  return SETUP_WORK;
 }
 
 function endLayer(): void {

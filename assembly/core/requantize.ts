@@ -2,21 +2,25 @@
 
 let multiplier: i64 = 0;
 let shift: i64 = 0;
+/** What is added before the shift, to round half up. */
+let half: i64 = 0;
 let zeroPoint: i64 = 0;
 let clampMin: i64 = 0;
-let clampMax: i64 = 0;
+/** From the clamp's least value to its most. */
+let clampSpan: i64 = 0;
 
 /** The zero point and the range, both in offset binary, of the elements that `requantize` gives. */
 export function setRange(zero: i32, low: i32, high: i32): void {
   zeroPoint = zero;
   clampMin = low;
-  clampMax = high;
+  clampSpan = high - low;
 }
 
 /** @param factor 2^30 … 2^31 - 1; @param places 1 … 62 */
 export function setScale(factor: u32, places: u32): void {
   multiplier = factor;
   shift = places;
+  half = (<i64>1) << (places - 1);
 }
 
 /**
@@ -24,11 +28,17 @@ export function setScale(factor: u32, places: u32): void {
  * and the rounding term at most 2^61.
  */
 export function requantize(acc: i32): i32 {
-  let value = zeroPoint + ((<i64>acc * multiplier + ((<i64>1) << (shift - 1))) >> shift);
-  return <i32>min(max(value, clampMin), clampMax);
+  return inRange(zeroPoint + ((<i64>acc * multiplier + half) >> shift));
+}
+
+/** Clamped; most values are in the range, and one comparison tells. */
+function inRange(value: i64): i32 {
+  let above = value - clampMin;
+  if (<u64>above > <u64>clampSpan) value = above < 0 ? clampMin : clampMin + clampSpan;
+  return <i32>value;
 }
 
 /** A maximum needs no scale, only the clamp. */
 export function clamp(q: i32): i32 {
-  return <i32>min(max(<i64>q, clampMin), clampMax);
+  return inRange(q);
 }

@@ -1,5 +1,5 @@
 /** What stands in a weighted layer's section before the weights: scales, biases, the live columns and the codes. */
-import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS, STATUS_PLAN, STATUS_RANGE, TENSOR_PLANE } from "../format";
+import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS, OP_DENSE, STATUS_PLAN, STATUS_RANGE, TENSOR_PLANE, TENSOR_PTR } from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { channelsPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { buildTable } from "./huffman";
@@ -11,8 +11,10 @@ import {
   hasRowScales,
   input,
   inputPitch,
+  inputZeroPoint,
   kernelHeight,
   kernelWidth,
+  op,
   readScale,
   rows,
 } from "./layer";
@@ -21,7 +23,7 @@ import { expect, failure } from "./status";
 import { tensorBytes } from "./tensor";
 
 /** Items (scales, biases, columns, weights) of one slice of work. */
-export const BATCH: u32 = 32;
+const BATCH: u32 = 32;
 
 /** Live columns. */
 export let live: u32 = 0;
@@ -40,6 +42,10 @@ export let isFree: bool = false;
 /** How many scales and biases, then how many columns, have been read. */
 let done: u32 = 0;
 let hasColumnMap: bool = false;
+/** Offset of the next column's element, and how many columns and lines of the kernel are left from there. */
+let columnOffset: u32 = 0;
+let columnsLeft: u32 = 0;
+let linesLeft: u32 = 0;
 
 export function beginSection(): void {
   done = live = 0;
@@ -85,7 +91,9 @@ export function loadChannel(row: u32): i32 {
 
 export function beginColumns(): void {
   hasColumnMap = codec() == CODEC_HUFFMAN && bits(1) != 0;
-  done = 0;
+  done = columnOffset = 0;
+  columnsLeft = kernelWidth;
+  linesLeft = kernelHeight;
 }
 
 /** log2 of the bytes of an entry of the column table. */
@@ -93,21 +101,45 @@ export function columnShift(): u32 {
   return tensorBytes(input) <= 0x10000 ? 1 : 2;
 }
 
-/** Reads up to BATCH columns: whether they are live, and the offsets of those that are. @returns whether those were the last */
+/**
+ * Reads up to BATCH columns: whether they are live, and of those that are, the offset of the element; for a dense layer, which
+ * looks at each once a row, the element itself, less the zero point.
+ * @returns whether those were the last
+ */
 export function readColumns(): bool {
-  let end = min(done + BATCH, columns);
+  let count = min(columns - done, BATCH);
+  let map: u32 = hasColumnMap ? bits(count) : 0xffffffff >>> (32 - count);
   let shift = columnShift();
+  let entry = columnsPtr + (live << shift);
+  live += popcnt(map);
+  expect(columnsPtr + (live << shift) <= channelsPtr, STATUS_PLAN);
+  if (failure) return false;
+  done += count;
+  let elements = load<usize>(input, TENSOR_PTR);
+  let zeroPoint = inputZeroPoint();
+  let isDense = op == OP_DENSE;
+  let ptr = elements + columnOffset;
+  let left = columnsLeft;
   do {
-    if (hasColumnMap && !bits(1)) continue;
-    let entry = columnsPtr + (live++ << shift);
-    expect(columnsPtr + (live << shift) <= channelsPtr, STATUS_PLAN);
-    if (failure) break;
-    let y = done / kernelWidth;
-    let offset =
-      (done % kernelWidth) + (y % kernelHeight) * inputPitch + (y / kernelHeight) * load<u32>(input, TENSOR_PLANE);
-    if (shift == 1) store<u16>(entry, offset);
-    else store<u32>(entry, offset);
-  } while (++done < end);
+    if (map & 1) {
+      let value = isDense ? <i32>load<u8>(ptr) - zeroPoint : <i32>(ptr - elements);
+      if (shift == 1) store<u16>(entry, value);
+      else store<i32>(entry, value);
+      entry += 1 << shift;
+    }
+    map >>>= 1;
+    ptr++;
+    if (!--left) {
+      left = kernelWidth;
+      ptr += inputPitch - left;
+      if (!--linesLeft) {
+        linesLeft = kernelHeight;
+        ptr += load<u32>(input, TENSOR_PLANE) - linesLeft * inputPitch;
+      }
+    }
+  } while (--count);
+  columnsLeft = left;
+  columnOffset = <u32>(ptr - elements);
   return done == columns;
 }
 

@@ -5,7 +5,7 @@
 import { CODEC_HUFFMAN, RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../format";
 import { ahead, bitBuffer, bitPosition, bits, cursor, limit, position, resumeAt, seek } from "./bit-reader";
 import { arenaPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
-import { codec, inputZeroPoint, rows } from "./layer";
+import { codec, rows } from "./layer";
 import { columnShift, fillerEntry, gapsMask, gapsPtr, isFree, live, loadChannel, weightsMask } from "./section";
 import { expect, failure } from "./status";
 
@@ -60,12 +60,12 @@ function columnMask(shift: u32): u32 {
 
 /**
  * Decodes a batch of the row's weights.
- * @param elements 0 to make records, behind those that are there; one that finds no room is an error. Else the address of the
- * elements to multiply them by: the products go into `bias`
+ * @param asRecords whether they become records, behind those that are there; one that finds no room is an error. Else the columns
+ * are elements, and the products of weights and elements are added to `bias`
  */
-export function decodeRecords(elements: usize): void {
-  if (codec() == CODEC_HUFFMAN) decodeHuffman(elements);
-  else decodeDense(elements);
+export function decodeWeights(asRecords: bool): void {
+  if (codec() == CODEC_HUFFMAN) decodeHuffman(asRecords);
+  else decodeDense(asRecords);
 }
 
 /** Makes a record, at `target`, which is not behind the last. @returns where the next one goes */
@@ -80,7 +80,7 @@ function putRecord(target: usize, offset: u32, weight: i32): usize {
   return target + RECORD_BYTES;
 }
 
-function decodeDense(elements: usize): void {
+function decodeDense(asRecords: bool): void {
   let shift = columnShift();
   let mask = columnMask(shift);
   let end = min(column + BATCH, live - 1);
@@ -88,14 +88,14 @@ function decodeDense(elements: usize): void {
     let weight: i32 = <i8>bits(8);
     column++;
     if (!weight) continue;
-    let offset = load<u32>(columnsPtr + (column << shift)) & mask;
-    if (elements) bias += weight * (<i32>load<u8>(elements + offset) - inputZeroPoint());
-    else recordsEnd = putRecord(recordsEnd, offset, weight);
+    let entry = columnsPtr + (column << shift);
+    if (asRecords) recordsEnd = putRecord(recordsEnd, load<u32>(entry) & mask, weight);
+    else bias += weight * load<i16>(entry);
   }
   isRowComplete = column == live - 1;
 }
 
-function decodeHuffman(elements: usize): void {
+function decodeHuffman(asRecords: bool): void {
   let start = bitPosition();
   seek(start >>> 3);
   let bytes = ahead(BATCH_BYTES);
@@ -115,7 +115,6 @@ function decodeHuffman(elements: usize): void {
   let filler = fillerEntry;
   let weights = tablesPtr;
   let weightMask = weightsMask;
-  let zeroPoint = inputZeroPoint();
   let target = recordsEnd;
   let acc = bias;
   let length: u32;
@@ -124,12 +123,13 @@ function decodeHuffman(elements: usize): void {
     let word = load<u32>(bit >>> 3) >>> (bit & 7);
     let entry: u32 = load<u16>(gaps + (word & gapMask));
     length = entry & 15;
-    let next = at + ((entry >>> 4) << (shift - 1));
-    if (next >= <i32>end) {
+    let way = (entry >>> 4) << (shift - 1);
+    at += way;
+    if (at >= <i32>end) {
+      at -= way;
       passes = true;
       break;
     }
-    at = next;
     if (entry >= filler) {
       at -= 1 << shift;
       bit += length;
@@ -137,9 +137,8 @@ function decodeHuffman(elements: usize): void {
     }
     let value: i32 = load<i16>(weights + ((word >>> length) & weightMask));
     bit += length + (value & 15);
-    let offset = load<u32>(at) & mask;
-    if (elements) acc += (value >> 4) * (<i32>load<u8>(elements + offset) - zeroPoint);
-    else target = putRecord(target, offset, value >> 4);
+    if (asRecords) target = putRecord(target, load<u32>(at) & mask, value >> 4);
+    else acc += load<i16>(at) * (value >> 4);
   } while (bit < bitEnd);
   // The gap that leads out of the row is read again by the next one. The last row has it, unless a weight fills its last place.
   if (passes && row == rows - 1 && at < <i32>end - (1 << shift)) bit += length;

@@ -33,6 +33,8 @@ const CORE = "assembly/core/";
 
 /** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
 const NARROW_TENSOR_BYTES = 65536;
+/** Filters whose positive and negative weights each sum up to this at most have small sums: `SMALL_SUM` in assembly/core/accumulate.ts. */
+const SMALL_SUM = 128;
 
 export interface BakeOptions {
   /** The core, not optimised and with its function names. Default: build/core-named.wasm. */
@@ -155,6 +157,10 @@ function knownBodies({ model, layers }: Container): Bodies {
     "layers/conv2d/hasPool",
     convs.map(({ pool }) => pool.size > 1),
   );
+  constant(
+    "layers/conv2d/isLarge",
+    convs.flatMap((layer) => sumsAreLarge(layer, model.tensors[layer.output].shape[0])),
+  );
   unless(
     convs.some(({ groups }) => groups > 1),
     { "layers/conv2d/groupOffset": { returns: 0 } },
@@ -168,6 +174,16 @@ function knownBodies({ model, layers }: Container): Bodies {
     { "section/columnShift": { returns: 1 } },
   );
   return bodies;
+}
+
+/** For each filter, whether the core takes its wide lanes: `isLarge` in assembly/core/layers/conv2d.ts. */
+function sumsAreLarge(layer: QConv2d, rows: number): boolean[] {
+  const columns = layer.weights.length / rows;
+  return Array.from({ length: rows }, (_, row) => {
+    const filter = layer.weights.subarray(row * columns, (row + 1) * columns);
+    const sumOf = (sign: number): number => filter.reduce((sum, w) => sum + Math.max(0, sign * w), 0);
+    return Math.max(sumOf(1), sumOf(-1)) > SMALL_SUM;
+  });
 }
 
 function replaceBody(module: binaryen.Module, name: string, body: Body): void {

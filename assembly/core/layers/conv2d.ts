@@ -33,7 +33,7 @@ import {
 } from "../layer";
 import { advanceOutput, moveOutput, outputPtr, x, y } from "../output-cursor";
 import { requantize } from "../requantize";
-import { bias, decodeRecords, DECODE_WORK, isRowComplete, negativeSum, nextRow, positiveSum, recordsEnd, row } from "../weights";
+import { bias, decodeWeights, DECODE_WORK, isRowComplete, negativeSum, nextRow, positiveSum, recordsEnd, row } from "../weights";
 
 /** Most records whose sums surely fit an int32: 255 × 128 × 65,535 is below 2^31. */
 const MAX_RECORDS: u32 = 65535;
@@ -45,7 +45,7 @@ const MAX_RECORDS: u32 = 65535;
 export function stepConv2d(): u32 {
   if (row == rows) return 0;
   if (!isRowComplete) {
-    decodeRecords(0);
+    decodeWeights(true);
     return DECODE_WORK;
   }
   // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract.
@@ -87,8 +87,8 @@ function computeBlock(start: i32): void {
   let down = BLOCK_HEIGHT / pool;
   moveOutput(min(x, outputWidth - across), min(y, outputHeight - down));
   let elements = placePtr(pool);
-  let isWide = isLarge();
-  if (isWide) {
+  let large = isLarge();
+  if (large) {
     dotLarge(recordsPtr, recordsEnd, elements, inputPitch, BLOCK);
     dotLarge(recordsPtr, recordsEnd, elements + 2 * inputPitch, inputPitch, BLOCK + 2 * LARGE_ROW);
   } else {
@@ -99,13 +99,13 @@ function computeBlock(start: i32): void {
   let target = outputPtr();
   let isPooled = hasPool();
   let sums = BLOCK;
-  let rowBytes = isWide ? LARGE_ROW : SMALL_ROW;
+  let rowBytes = large ? LARGE_ROW : SMALL_ROW;
   let end = BLOCK + <usize>BLOCK_HEIGHT * rowBytes;
   do {
     let place: u32 = 0;
     do {
       let sum: i32;
-      if (isWide) {
+      if (large) {
         let ptr = sums + ((place & 3) << 3) + ((place >>> 2) << 2);
         sum = load<i32>(ptr);
         if (isPooled) {
