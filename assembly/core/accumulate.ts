@@ -24,12 +24,9 @@ export const BLOCK = memory.data(128, 8);
 export const SMALL_ROW: usize = 16;
 export const LARGE_ROW: usize = 32;
 
-/** Sums are small when the positive weights, and likewise the negative ones, add up to at most this: 255 × 128 < 2^15. */
-export const SMALL_SUM: i32 = 128;
-/** Small sums come as u16 with 2^15 added, large ones as int32. */
-export const SMALL_BIAS: i32 = 0x8000;
+/** Sums are small when the weights' magnitudes add up to at most this: then they span at most 255 × 257 = 2^16 - 1. */
+export const SMALL_SUM: u32 = 257;
 
-const SMALL_LANES: u64 = 0x8000800080008000;
 const LARGE_LANES: u64 = 0x8000000080000000;
 const EVEN_BYTES: u64 = 0x00ff00ff00ff00ff;
 const FOURTH_BYTES: u64 = 0x000000ff000000ff;
@@ -37,13 +34,13 @@ const FOURTH_BYTES: u64 = 0x000000ff000000ff;
 /**
  * Small sums of a block over the records from `record` to before `end`, of which there is at least one. `elements` is the address
  * that offsets of the block's first place count from; its rows are `pitch` apart. The sum of place x, 0 … 7, goes to the
- * u16 at `(x & 1) << 3 | x >> 1 << 1` of its row.
+ * u16 at `(x & 1) << 3 | x >> 1 << 1` of its row, with `bias` added, so that none is negative.
  *
  * Four lanes of 16 bits a word. `odd` sums up the elements 1, 3, 5, 7, one in each lane. `all` sums up the words as they
  * stand: it is that of the elements 0, 2, 4, 6 plus 2^8 times that of the others, modulo 2^64, so that the even elements need
- * no masking. Lanes are apart when the sums, with SMALL_BIAS, fit 16 bits in the end; what overflows on the way comes back.
+ * no masking. Lanes are apart when the sums, with the bias, fit 16 bits in the end; what overflows on the way comes back.
  */
-export function dotSmall(record: usize, end: usize, elements: usize, pitch: usize): void {
+export function dotSmall(record: usize, end: usize, elements: usize, pitch: usize, bias: u64): void {
   let all0: u64 = 0;
   let all1: u64 = 0;
   let all2: u64 = 0;
@@ -69,14 +66,15 @@ export function dotSmall(record: usize, end: usize, elements: usize, pitch: usiz
     odd3 += weight * ((word >>> 8) & EVEN_BYTES);
     record += RECORD_BYTES;
   } while (record < end);
-  store<u64>(BLOCK, SMALL_LANES + all0 - (odd0 << 8));
-  store<u64>(BLOCK, SMALL_LANES + odd0, 8);
-  store<u64>(BLOCK, SMALL_LANES + all1 - (odd1 << 8), 16);
-  store<u64>(BLOCK, SMALL_LANES + odd1, 24);
-  store<u64>(BLOCK, SMALL_LANES + all2 - (odd2 << 8), 32);
-  store<u64>(BLOCK, SMALL_LANES + odd2, 40);
-  store<u64>(BLOCK, SMALL_LANES + all3 - (odd3 << 8), 48);
-  store<u64>(BLOCK, SMALL_LANES + odd3, 56);
+  bias *= 0x0001000100010001;
+  store<u64>(BLOCK, bias + all0 - (odd0 << 8));
+  store<u64>(BLOCK, bias + odd0, 8);
+  store<u64>(BLOCK, bias + all1 - (odd1 << 8), 16);
+  store<u64>(BLOCK, bias + odd1, 24);
+  store<u64>(BLOCK, bias + all2 - (odd2 << 8), 32);
+  store<u64>(BLOCK, bias + odd2, 40);
+  store<u64>(BLOCK, bias + all3 - (odd3 << 8), 48);
+  store<u64>(BLOCK, bias + odd3, 56);
 }
 
 /**

@@ -1,19 +1,19 @@
-/** int32 accumulators to int8 elements: SPEC.md, "Arithmetic". */
+/** int32 accumulators to elements in offset binary: SPEC.md, "Arithmetic". */
 
-let multiplier: i64 = 0;
-let shift: i64 = 0;
+/** The scale: multiplier / 2^shift. For loops that keep it in locals, as the rest. */
+export let multiplier: i64 = 0;
+export let shift: i64 = 0;
 /** What is added before the shift, to round half up. */
-let half: i64 = 0;
-let zeroPoint: i64 = 0;
-let clampMin: i64 = 0;
-/** From the clamp's least value to its most. */
-let clampSpan: i64 = 0;
+export let half: i64 = 0;
+export let zeroPoint: i32 = 0;
+export let clampMin: i32 = 0;
+export let clampMax: i32 = 0;
 
-/** The zero point and the range, both in offset binary, of the elements that `requantize` gives. */
+/** The zero point and the range, all in offset binary, of the elements that `requantize` gives. */
 export function setRange(zero: i32, low: i32, high: i32): void {
   zeroPoint = zero;
   clampMin = low;
-  clampSpan = high - low;
+  clampMax = high;
 }
 
 /** @param factor 2^30 … 2^31 - 1; @param places 1 … 62 */
@@ -23,22 +23,22 @@ export function setScale(factor: u32, places: u32): void {
   half = (<i64>1) << (places - 1);
 }
 
+/** With shifts from this on, scaled accumulators fit an int32. With smaller ones all but a few are out of range anyway. */
+export const GENTLE_SHIFT: i64 = 32;
+
 /**
- * `zeroPoint + acc × multiplier / 2^shift`, rounded half up in 64 bits and clamped. No overflow: the product is below 2^62
- * and the rounding term at most 2^61.
+ * The element for an accumulator: `zeroPoint + acc × multiplier / 2^shift`, rounded half up in 64 bits and clamped. No overflow:
+ * the product is below 2^62 and the rounding term at most 2^61.
  */
 export function requantize(acc: i32): i32 {
   return inRange(zeroPoint + ((<i64>acc * multiplier + half) >> shift));
 }
 
-/** Clamped; most values are in the range, and one comparison tells. */
-function inRange(value: i64): i32 {
-  let above = value - clampMin;
-  if (<u64>above > <u64>clampSpan) value = above < 0 ? clampMin : clampMin + clampSpan;
-  return <i32>value;
-}
-
 /** A maximum needs no scale, only the clamp. */
 export function clamp(q: i32): i32 {
   return inRange(q);
+}
+
+function inRange(value: i64): i32 {
+  return <i32>min(max(value, <i64>clampMin), <i64>clampMax);
 }

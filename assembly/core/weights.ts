@@ -7,7 +7,7 @@ import { ahead, bitBuffer, bitPosition, bits, cursor, limit, position, resumeAt,
 import { arenaPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { codec, rows } from "./layer";
 import { columnShift, fillerEntry, gapsMask, gapsPtr, isFree, live, loadChannel, weightsMask } from "./section";
-import { expect, failure } from "./status";
+import { expect, fail } from "./status";
 
 /** Bytes that a batch wants to see; with fewer it is smaller, with more, more bytes of a window are read twice. */
 const BATCH_BYTES: u32 = 64;
@@ -22,9 +22,9 @@ export let row: u32 = 0;
 export let bias: i32 = 0;
 /** After the last record. */
 export let recordsEnd: usize = 0;
-/** Sums of the row's positive weights and of its negative ones' magnitudes, as far as there are records. */
-export let positiveSum: i32 = 0;
-export let negativeSum: i32 = 0;
+/** Sums of the weights of the row's records, and of their magnitudes. */
+export let weightSum: i32 = 0;
+export let magnitudeSum: u32 = 0;
 /** Whether all of the row's weights have been decoded. */
 export let isRowComplete: bool = false;
 
@@ -49,7 +49,8 @@ export function nextRow(): void {
 function beginRow(): void {
   bias = loadChannel(row);
   recordsEnd = recordsPtr;
-  positiveSum = negativeSum = 0;
+  weightSum = 0;
+  magnitudeSum = 0;
   isRowComplete = false;
 }
 
@@ -68,18 +69,6 @@ export function decodeWeights(asRecords: bool): void {
   else decodeDense(asRecords);
 }
 
-/** Makes a record, at `target`, which is not behind the last. @returns where the next one goes */
-function putRecord(target: usize, offset: u32, weight: i32): usize {
-  if (target + RECORD_BYTES > arenaPtr) {
-    expect(false, STATUS_PLAN);
-    return target;
-  }
-  store<u32>(target, (offset << 8) | (weight & 0xff));
-  if (weight > 0) positiveSum += weight;
-  else negativeSum -= weight;
-  return target + RECORD_BYTES;
-}
-
 function decodeDense(asRecords: bool): void {
   let shift = columnShift();
   let mask = columnMask(shift);
@@ -89,8 +78,15 @@ function decodeDense(asRecords: bool): void {
     column++;
     if (!weight) continue;
     let entry = columnsPtr + (column << shift);
-    if (asRecords) recordsEnd = putRecord(recordsEnd, load<u32>(entry) & mask, weight);
-    else bias += weight * load<i16>(entry);
+    if (!asRecords) {
+      bias += weight * load<i16>(entry);
+      continue;
+    }
+    if (recordsEnd >= arenaPtr) return fail(STATUS_PLAN);
+    store<u32>(recordsEnd, ((load<u32>(entry) & mask) << 8) | (weight & 0xff));
+    recordsEnd += RECORD_BYTES;
+    weightSum += weight;
+    magnitudeSum += abs(weight);
   }
   isRowComplete = column == live - 1;
 }
@@ -116,6 +112,9 @@ function decodeHuffman(asRecords: bool): void {
   let weights = tablesPtr;
   let weightMask = weightsMask;
   let target = recordsEnd;
+  let stop = arenaPtr;
+  let sum = weightSum;
+  let magnitude = magnitudeSum;
   let acc = bias;
   let length: u32;
   let passes = false;
@@ -137,14 +136,27 @@ function decodeHuffman(asRecords: bool): void {
     }
     let value: i32 = load<i16>(weights + ((word >>> length) & weightMask));
     bit += length + (value & 15);
-    if (asRecords) target = putRecord(target, load<u32>(at) & mask, value >> 4);
-    else acc += load<i16>(at) * (value >> 4);
+    if (asRecords) {
+      if (target >= stop) {
+        fail(STATUS_PLAN);
+        break;
+      }
+      value >>= 4;
+      store<u32>(target, ((load<u32>(at) & mask) << 8) | (value & 0xff));
+      target += RECORD_BYTES;
+      sum += value;
+      magnitude += abs(value);
+    } else {
+      acc += load<i16>(at) * (value >> 4);
+    }
   } while (bit < bitEnd);
   // The gap that leads out of the row is read again by the next one. The last row has it, unless a weight fills its last place.
   if (passes && row == rows - 1 && at < <i32>end - (1 << shift)) bit += length;
   isRowComplete = passes;
   column = (at - columns) >> shift;
   recordsEnd = target;
+  weightSum = sum;
+  magnitudeSum = magnitude;
   bias = acc;
   resumeAt((start & ~7) + (bit - origin));
 }

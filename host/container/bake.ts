@@ -33,8 +33,10 @@ const CORE = "assembly/core/";
 
 /** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
 const NARROW_TENSOR_BYTES = 65536;
-/** Filters whose positive and negative weights each sum up to this at most have small sums: `SMALL_SUM` in assembly/core/accumulate.ts. */
-const SMALL_SUM = 128;
+/** Filters whose weights' magnitudes sum up to this at most have small sums: `SMALL_SUM` in assembly/core/accumulate.ts. */
+const SMALL_SUM = 257;
+/** A scale's shift from which on convolutions work in 32 bits: as in assembly/core/requantize.ts. */
+const GENTLE_SHIFT = 32;
 
 export interface BakeOptions {
   /** The core, not optimised and with its function names. Default: build/core-named.wasm. */
@@ -158,6 +160,10 @@ function knownBodies({ model, layers }: Container): Bodies {
     convs.map(({ pool }) => pool.size > 1),
   );
   constant(
+    "layers/conv2d/hasSteepScale",
+    convs.flatMap(({ shift }) => Array.from(shift, (places) => places < GENTLE_SHIFT)),
+  );
+  constant(
     "layers/conv2d/isLarge",
     convs.flatMap((layer) => sumsAreLarge(layer, model.tensors[layer.output].shape[0])),
   );
@@ -181,8 +187,7 @@ function sumsAreLarge(layer: QConv2d, rows: number): boolean[] {
   const columns = layer.weights.length / rows;
   return Array.from({ length: rows }, (_, row) => {
     const filter = layer.weights.subarray(row * columns, (row + 1) * columns);
-    const sumOf = (sign: number): number => filter.reduce((sum, w) => sum + Math.max(0, sign * w), 0);
-    return Math.max(sumOf(1), sumOf(-1)) > SMALL_SUM;
+    return filter.reduce((sum, w) => sum + Math.abs(w), 0) > SMALL_SUM;
   });
 }
 

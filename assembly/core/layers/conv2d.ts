@@ -11,7 +11,6 @@ import {
   dotLarge,
   dotSmall,
   LARGE_ROW,
-  SMALL_BIAS,
   SMALL_ROW,
   SMALL_SUM,
 } from "../accumulate";
@@ -32,8 +31,17 @@ import {
   stride,
 } from "../layer";
 import { advanceOutput, moveOutput, outputPtr, x, y } from "../output-cursor";
-import { requantize } from "../requantize";
-import { bias, decodeWeights, DECODE_WORK, isRowComplete, negativeSum, nextRow, positiveSum, recordsEnd, row } from "../weights";
+import {
+  clampMin,
+  clampMax,
+  GENTLE_SHIFT,
+  half,
+  multiplier,
+  requantize,
+  shift,
+  zeroPoint,
+} from "../requantize";
+import { bias, decodeWeights, DECODE_WORK, isRowComplete, magnitudeSum, nextRow, recordsEnd, row, weightSum } from "../weights";
 
 /** Most records whose sums surely fit an int32: 255 × 128 × 65,535 is below 2^31. */
 const MAX_RECORDS: u32 = 65535;
@@ -49,7 +57,7 @@ export function stepConv2d(): u32 {
     return DECODE_WORK;
   }
   // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract.
-  let start = bias - inputZeroPoint() * (positiveSum - negativeSum);
+  let start = bias - inputZeroPoint() * weightSum;
   let records = <u32>(recordsEnd - recordsPtr) / RECORD_BYTES;
   if (records - 1 < MAX_RECORDS && isBlockwise()) {
     computeBlock(start);
@@ -72,7 +80,7 @@ function isBlockwise(): bool {
 
 /** Whether the filter's sums need the wide lanes. */
 function isLarge(): bool {
-  return max(positiveSum, negativeSum) > SMALL_SUM;
+  return magnitudeSum > SMALL_SUM;
 }
 
 /** Address of the first element that the place of output (0, 0) looks at, plus the way to the next output's. */
@@ -92,15 +100,31 @@ function computeBlock(start: i32): void {
     dotLarge(recordsPtr, recordsEnd, elements, inputPitch, BLOCK);
     dotLarge(recordsPtr, recordsEnd, elements + 2 * inputPitch, inputPitch, BLOCK + 2 * LARGE_ROW);
   } else {
-    dotSmall(recordsPtr, recordsEnd, elements, inputPitch);
-    start -= SMALL_BIAS;
+    // 255 times the negative weights' sum: no place's sum is lower.
+    let least = 255 * ((<i32>magnitudeSum - weightSum) >> 1);
+    dotSmall(recordsPtr, recordsEnd, elements, inputPitch, least);
+    start -= least;
   }
-  let pitch = load<u32>(output, TENSOR_PITCH) - across;
-  let target = outputPtr();
+  finishBlock(start, large);
+  if (advanceOutput(across, down)) nextRow();
+}
+
+/** Takes a block's sums, in lanes as `accumulate.ts` leaves them, to outputs; `start` is added to each. */
+function finishBlock(start: i32, large: bool): void {
   let isPooled = hasPool();
+  let pool = poolSize;
+  let target = outputPtr();
+  let pitch = load<u32>(output, TENSOR_PITCH) - BLOCK_WIDTH / pool;
   let sums = BLOCK;
   let rowBytes = large ? LARGE_ROW : SMALL_ROW;
-  let end = BLOCK + <usize>BLOCK_HEIGHT * rowBytes;
+  // In locals, which cost an interpreter nothing.
+  let factor = multiplier;
+  let places = shift;
+  let round = half;
+  let zero = zeroPoint;
+  let least = clampMin;
+  let most = clampMax;
+  let isSteep = hasSteepScale();
   do {
     let place: u32 = 0;
     do {
@@ -114,7 +138,7 @@ function computeBlock(start: i32): void {
           sum = max(sum, load<i32>(ptr, LARGE_ROW + 8));
         }
       } else {
-        let ptr = sums + ((place & 1) << 3) + (place & 6);
+        let ptr = sums + (isPooled ? place : ((place & 1) << 3) + (place & 6));
         sum = load<u16>(ptr);
         if (isPooled) {
           sum = max(sum, <i32>load<u16>(ptr, 8));
@@ -122,13 +146,20 @@ function computeBlock(start: i32): void {
           sum = max(sum, <i32>load<u16>(ptr, SMALL_ROW + 8));
         }
       }
-      store<u8>(target++, requantize(start + sum));
+      sum += start;
+      // As `requantize` does, in int32 from the shift on.
+      if (isSteep) sum = requantize(sum);
+      else {
+        sum = <i32>((<i64>sum * factor + round) >> places) + zero;
+        sum = max(sum, least);
+        sum = min(sum, most);
+      }
+      store<u8>(target++, sum);
       place += pool;
     } while (place < BLOCK_WIDTH);
     target += pitch;
     sums += <usize>pool * rowBytes;
-  } while (sums < end);
-  if (advanceOutput(across, down)) nextRow();
+  } while (sums < BLOCK + <usize>BLOCK_HEIGHT * rowBytes);
 }
 
 /** Computes one output: the largest sum of its pool. */
@@ -146,6 +177,11 @@ function computePlace(start: i32): void {
   } while (--down);
   store<u8>(outputPtr(), requantize(best));
   if (advanceOutput(1, 1)) nextRow();
+}
+
+/** Whether scaled accumulators may pass int32. */
+function hasSteepScale(): bool {
+  return shift < GENTLE_SHIFT;
 }
 
 function hasPool(): bool {
