@@ -16,6 +16,7 @@ export const OP_AVGPOOL = 3;
 
 export const CODEC_DENSE = 0;
 export const CODEC_HUFFMAN = 1;
+export const CODEC_BYTES = 2;
 /** Bits of a weighted layer's form byte: the codec, then whether each channel has its own multiplier and shift. */
 export const FORM_CODEC_MASK = 0x0f;
 export const FORM_PER_CHANNEL = 0x10;
@@ -35,6 +36,9 @@ export const MAX_KERNEL = 255;
 export const MAX_TENSOR_BYTES = 0x1000000;
 /** Weights of one layer, zeros included: rows × columns. */
 export const MAX_LAYER_WEIGHTS = 0x10000000;
+/** Bytes of a weight in codec 2: a gap up to the largest, and the weight. */
+export const PAIR_BYTES = 2;
+export const MAX_PAIR_GAP = 255;
 /** Sizes in the memory plan and offsets in the arena are in units of this many bytes. */
 export const PLAN_UNIT = 8;
 /** Largest memory plan, largest file. */

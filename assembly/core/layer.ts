@@ -1,6 +1,6 @@
 /** The layer at hand: its entry in the file's layer table, checked against the tensors. */
 import {
-  CODEC_HUFFMAN,
+  CODEC_BYTES,
   FORM_CODEC_MASK,
   FORM_PER_CHANNEL,
   MAX_BORDER,
@@ -67,6 +67,11 @@ export function codec(): u32 {
 /** The element that stands for 0 in the input. */
 export function inputZeroPoint(): i32 {
   return zeroPointOf(input);
+}
+
+/** Whether the weights count their columns in the input as it stands: a dense layer with codec 2. */
+export function isInPlace(): bool {
+  return codec() == CODEC_BYTES && op == OP_DENSE;
 }
 
 /** Whether each row has its own multiplier and shift. */
@@ -170,7 +175,8 @@ function readWeights(): i32 {
   let bytes = varint();
   expect(form <= <u32>(FORM_CODEC_MASK | FORM_PER_CHANNEL) && biasBits <= 32 && biasShift < 32, STATUS_RANGE);
   expect(<u64>columns * rows <= <u64>MAX_LAYER_WEIGHTS, STATUS_RANGE);
-  if (codec() > <u32>CODEC_HUFFMAN) return STATUS_CODEC;
+  if (codec() > <u32>CODEC_BYTES) return STATUS_CODEC;
+  if (isInPlace() && borderOf(input)) return STATUS_SHAPE;
   if (bytes > fileBytes - position) return STATUS_TRUNCATED;
   sectionEnd = position + bytes;
   limitReads(sectionEnd, STATUS_STREAM);

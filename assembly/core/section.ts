@@ -1,6 +1,6 @@
 /** What stands in a weighted layer's section before the weights: scales, biases, the live columns and the codes. */
-import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS, OP_DENSE, STATUS_PLAN, STATUS_RANGE, TENSOR_PLANE, TENSOR_PTR } from "../format";
-import { bitPosition, bits, seekBits } from "./bit-reader";
+import { CODEC_BYTES, CODEC_HUFFMAN, MIN_GAP_SYMBOLS, OP_DENSE, STATUS_PLAN, STATUS_RANGE, STATUS_STREAM, TENSOR_PLANE, TENSOR_PTR } from "../format";
+import { bitBuffer, bitPosition, bits, position, seek, seekBits } from "./bit-reader";
 import { channelsPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { buildTable } from "./huffman";
 import {
@@ -12,6 +12,7 @@ import {
   input,
   inputPitch,
   inputZeroPoint,
+  isInPlace,
   kernelHeight,
   kernelWidth,
   op,
@@ -107,6 +108,10 @@ export function columnShift(): u32 {
  * @returns whether those were the last
  */
 export function readColumns(): bool {
+  if (isInPlace()) {
+    live = columns;
+    return true;
+  }
   let count = min(columns - done, BATCH);
   let map: u32 = hasColumnMap ? bits(count) : 0xffffffff >>> (32 - count);
   let shift = columnShift();
@@ -147,6 +152,10 @@ export function readColumns(): bool {
 export function readCodes(): void {
   expect(live > 0, STATUS_RANGE);
   if (codec() == CODEC_HUFFMAN) readHuffman();
+  else if (codec() == CODEC_BYTES) {
+    expect(!bitBuffer, STATUS_STREAM);
+    seek(position);
+  }
 }
 
 function readHuffman(): void {

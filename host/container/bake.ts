@@ -10,6 +10,7 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import {
+  CODEC_BYTES,
   CODEC_DENSE,
   CODEC_HUFFMAN,
   CONTROL_MODEL_PTR,
@@ -19,7 +20,7 @@ import {
   STATUS_READ,
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
-import type { QConv2d } from "../model.js";
+import type { QConv2d, QLayer } from "../model.js";
 import { builtFile } from "../paths.js";
 import { planTotal, tensorBytes } from "./plan.js";
 import { readContainer, type Container } from "./read.js";
@@ -139,6 +140,11 @@ function knownBodies({ model, layers }: Container): Bodies {
     sections.some(({ codec }) => codec === CODEC_DENSE),
     { "weights/decodeDense": { fails: STATUS_CODEC } },
   );
+  const bytesIn = (wanted: QLayer["op"]): boolean =>
+    model.layers.some(({ op }, index) => op === wanted && layers[index].section?.codec === CODEC_BYTES);
+  unless(bytesIn("conv2d"), { "weights/decodePairs": { fails: STATUS_CODEC } });
+  unless(bytesIn("dense"), { "weights/sumPairs": { fails: STATUS_CODEC } });
+  unless(bytesIn("dense"), { "layer/isInPlace": { returns: 0 } });
   unless(
     sections.some(({ codec }) => codec === CODEC_HUFFMAN),
     { "section/readHuffman": { fails: STATUS_CODEC }, "weights/decodeHuffman": { fails: STATUS_CODEC } },

@@ -1,6 +1,6 @@
 /** Reads a `.mote` container. Strict: every MUST of SPEC.md is checked, before the value in question is used. */
 import {
-  CODEC_HUFFMAN,
+  CODEC_BYTES,
   CRC_START,
   FORM_CODEC_MASK,
   FORM_PER_CHANNEL,
@@ -20,6 +20,7 @@ import {
   VERSION,
 } from "../../assembly/format.js";
 import { BitReader } from "../encode/bit-reader.js";
+import { shiftedBias } from "../encode/pairs.js";
 import { readWeights, type DecodedWeights } from "../encode/decode-weights.js";
 import { MoteError } from "../errors.js";
 import type { QConv2d, QDense, QLayer, QModel, QTensor, QWeights } from "../model.js";
@@ -245,8 +246,12 @@ function readWeighted(
 ): { layer: QConv2d | QDense; section: SectionInfo } {
   const form = fields.u8(`${where} form`);
   const codec = form & FORM_CODEC_MASK;
-  if (codec > CODEC_HUFFMAN) {
-    fields.fail(`${where} codec`, `${codec}; this build has codecs 0 … ${CODEC_HUFFMAN}`, "UNSUPPORTED");
+  if (codec > CODEC_BYTES) {
+    fields.fail(`${where} codec`, `${codec}; this build has codecs 0 … ${CODEC_BYTES}`, "UNSUPPORTED");
+  }
+  const { border, zeroPoint } = model.tensors[bare.input];
+  if (codec === CODEC_BYTES && bare.op === "dense" && border !== 0) {
+    fields.fail(`${where} codec`, `${codec} with a border of ${border} around the input, expected none`);
   }
   if ((form & ~(FORM_CODEC_MASK | FORM_PER_CHANNEL)) !== 0) {
     fields.fail(`${where} form`, `${hex(form)}, expected its bits 5 … 7 to be zero`);
@@ -264,8 +269,9 @@ function readWeighted(
   const rows = rowCount(model, bare);
   const { multiplier, shift } = readRequantize(reader, perChannel ? rows : 1);
   const requantizeBits = reader.position - offset * 8;
-  const bias = readBias(reader, rows, biasBits, biasShift);
-  const { weights, ...decoded } = readWeights(reader, rows, columnCount(model, bare), codec);
+  const storedBias = readBias(reader, rows, biasBits, biasShift);
+  const { weights, ...decoded } = readWeights(reader, rows, columnCount(model, bare), codec, bare.op);
+  const bias = codec === CODEC_BYTES ? shiftedBias(storedBias, weights, zeroPoint, 1) : storedBias;
   const paddingBits = reader.remaining;
   reader.finish();
 

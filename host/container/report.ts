@@ -1,5 +1,4 @@
 /** What a container holds, as numbers: the figures behind `mote inspect`, layer by layer, down to the bit. */
-import { CODEC_DENSE } from "../../assembly/format.js";
 import { columnRanks, gapStatistics } from "../encode/statistics.js";
 import type { QLayer, QModel, QWeights, Shape } from "../model.js";
 import { columnCount, rowCount } from "./plan.js";
@@ -22,7 +21,7 @@ export interface LayerReport {
 }
 
 export interface WeightReport {
-  readonly codec: "dense" | "huffman";
+  readonly codec: "dense" | "huffman" | "bytes";
   readonly alphabet: "int8" | "grid" | "codebook";
   readonly rows: number;
   readonly columns: number;
@@ -129,7 +128,7 @@ function reportWeights(model: QModel, layer: QLayer & QWeights, section: Section
   const { huffman } = section;
   const values = new Set(layer.weights).size - (section.nonZeros < rows * columns ? 1 : 0);
   return {
-    codec: section.codec === CODEC_DENSE ? "dense" : "huffman",
+    codec: (["dense", "huffman", "bytes"] as const)[section.codec],
     alphabet: huffman === undefined ? "int8" : huffman.isCodebook ? "codebook" : "grid",
     rows,
     columns,

@@ -1,11 +1,12 @@
 /** Reads a layer's weights back: the decoder beside `weights.ts`, strict, with every bit accounted for. */
-import { CODEC_DENSE, CODEC_HUFFMAN, MIN_GAP_SYMBOLS } from "../../assembly/format.js";
+import { CODEC_BYTES, CODEC_DENSE, CODEC_HUFFMAN, MIN_GAP_SYMBOLS } from "../../assembly/format.js";
 import type { BitReader } from "./bit-reader.js";
 import { HuffmanDecoder } from "./huffman.js";
+import { readPairs } from "./pairs.js";
 
 /** Where the bits of a layer's weights are. The parts add up to part 3 of the section. */
 export interface WeightBits {
-  /** hasColumnMap and the map. */
+  /** hasColumnMap and the map; with codec 2 the zero bits before the pairs. */
   readonly map: number;
   /** isCodebook and the alphabet's values. */
   readonly alphabet: number;
@@ -40,13 +41,29 @@ export interface DecodedWeights {
 }
 
 /**
- * @param codec 0 or 1
+ * @param codec 0, 1 or 2
+ * @param op of the layer
  * @throws MoteError FORMAT with the byte where the section breaks a rule of SPEC.md
  */
-export function readWeights(reader: BitReader, rows: number, columns: number, codec: number): DecodedWeights {
+export function readWeights(
+  reader: BitReader,
+  rows: number,
+  columns: number,
+  codec: number,
+  op: "conv2d" | "dense",
+): DecodedWeights {
   if (codec === CODEC_DENSE) return readDense(reader, rows, columns);
   if (codec === CODEC_HUFFMAN) return readHuffman(reader, rows, columns);
-  throw new RangeError(`readWeights: expected codec 0 or 1, got ${codec}`);
+  if (codec === CODEC_BYTES) return readBytes(reader, rows, columns, op);
+  throw new RangeError(`readWeights: expected codec 0, 1 or 2, got ${codec}`);
+}
+
+function readBytes(reader: BitReader, rows: number, columns: number, op: "conv2d" | "dense"): DecodedWeights {
+  const padding = -reader.position & 7;
+  if (reader.read(padding, "padding before the pairs") !== 0) reader.fail("has padding bits before the pairs that are not 0");
+  const { weights, nonZeros, fullestRow, pairs } = readPairs(reader, rows, columns);
+  const bits = { map: padding, alphabet: 0, lengths: 0, gaps: pairs * 8, weights: pairs * 8 };
+  return { weights, bits, nonZeros, fullestRow, liveColumns: op === "dense" ? 0 : columns, tableBytes: 0 };
 }
 
 function readDense(reader: BitReader, rows: number, columns: number): DecodedWeights {

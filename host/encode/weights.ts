@@ -1,5 +1,6 @@
 /** Chooses how a layer's weights are coded by counting the bits of every choice, and writes them: SPEC.md, "Section", part 3. */
 import {
+  CODEC_BYTES,
   CODEC_DENSE,
   CODEC_HUFFMAN,
   MAX_CODE_LENGTH,
@@ -7,6 +8,7 @@ import {
   MIN_GAP_SYMBOLS,
 } from "../../assembly/format.js";
 import type { BitWriter } from "./bit-writer.js";
+import { writePairs, type BytesCoding } from "./pairs.js";
 import { codeLengths, minimumLimit, writtenCodes, type CodeLengths } from "./huffman.js";
 import {
   columnRanks,
@@ -42,16 +44,17 @@ export interface HuffmanCoding {
   readonly gapCodes: CodeLengths;
 }
 
-export type Coding = DenseCoding | HuffmanCoding;
+export type Coding = DenseCoding | HuffmanCoding | BytesCoding;
 
 /** Bytes of the two decoding tables that a coding asks of the core. */
 export function tableBytes(coding: Coding): number {
-  if (coding.codec === CODEC_DENSE) return 0;
+  if (coding.codec !== CODEC_HUFFMAN) return 0;
   return 2 * (2 ** longest(coding.weightCodes) + 2 ** longest(coding.gapCodes));
 }
 
-/** Columns whose offsets the core keeps. */
-export function keptColumns(coding: Coding): number {
+/** Columns that the core keeps a table of. @param op of the layer: a dense one with codec 2 needs none */
+export function keptColumns(coding: Coding, op: "conv2d" | "dense"): number {
+  if (coding.codec === CODEC_BYTES && op === "dense") return 0;
   return coding.codec === CODEC_HUFFMAN && coding.hasColumnMap
     ? coding.statistics.liveCount
     : coding.statistics.columns;
@@ -197,6 +200,7 @@ export function writeWeights(writer: BitWriter, weights: Int8Array, coding: Codi
     for (const w of weights) writer.write(w, 8);
     return;
   }
+  if (coding.codec === CODEC_BYTES) return writePairs(writer, weights, coding);
   const { statistics, hasColumnMap, isCodebook, alphabet } = coding;
   writer.write(hasColumnMap ? 1 : 0, 1);
   if (hasColumnMap) for (const live of statistics.liveColumns) writer.write(live, 1);

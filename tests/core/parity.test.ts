@@ -16,8 +16,12 @@ function openV8(container: Uint8Array, options: EngineOptions) {
   return openCore("v8", instantiateV8, { wasm, container, packed: false, ...readContainer(container) }, options);
 }
 
-describe.each(syntheticModels())("$name", ({ model }) => {
-  const container = writeContainer(model);
+const cases = syntheticModels().flatMap(({ name, model }) =>
+  (["huffman", "bytes"] as const).map((codec) => ({ name, model, codec })),
+);
+
+describe.each(cases)("$name, $codec", ({ model, codec }) => {
+  const container = writeContainer(model, { codec });
   const input = randomInput(model, 1);
   const expected: Int8Array[] = [];
   const reference = openReference(container, {});

@@ -2,7 +2,7 @@
  * conv2d, with the max-pool behind it: records of a whole filter, then the filter's outputs. Where kernel and pool have the
  * usual strides, a block of places at a time, else place by place.
  */
-import { RECORD_BYTES, TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../../format";
+import { CODEC_BYTES, RECORD_BYTES, TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../../format";
 import {
   BLOCK,
   BLOCK_HEIGHT,
@@ -16,6 +16,7 @@ import {
 } from "../accumulate";
 import { recordsPtr } from "../container";
 import {
+  codec,
   groupChannels,
   groupRows,
   input,
@@ -56,8 +57,9 @@ export function stepConv2d(): u32 {
     decodeWeights(true);
     return DECODE_WORK;
   }
-  // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract.
-  let start = bias - inputZeroPoint() * weightSum;
+  // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract. With codec 2
+  // it is in the bias.
+  let start = codec() == CODEC_BYTES ? bias : bias - inputZeroPoint() * weightSum;
   let records = <u32>(recordsEnd - recordsPtr) / RECORD_BYTES;
   if (records - 1 < MAX_RECORDS && isBlockwise()) {
     computeBlock(start);
