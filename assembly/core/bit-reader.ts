@@ -112,6 +112,11 @@ export function cursor(): usize {
   return base + position;
 }
 
+/** Goes on at an address from `cursor()` on, up to which whole bytes have been read without the reader. */
+export function passTo(next: usize): void {
+  position = <u32>(next - base);
+}
+
 /** Goes on at a bit of the file, after a loop that has read without the reader. Having passed the limit is an error. */
 export function resumeAt(bit: u32): void {
   if (bit <= limit << 3) seekBits(bit);

@@ -2,10 +2,10 @@
  * A weighted layer's weights, row by row: as records, which `accumulate.ts` takes, or summed up at once where each is needed once.
  * A codec is one function here, which decodes a batch, and one in `section.ts` if it has tables to read.
  */
-import { CODEC_DENSE, CODEC_HUFFMAN, MIN_WINDOW_BYTES, PAIR_BYTES, RECORD_BYTES, STATUS_PLAN, STATUS_STREAM, TENSOR_PTR } from "../format";
-import { ahead, bitBuffer, bitPosition, bits, cursor, limit, position, resumeAt, seek } from "./bit-reader";
+import { CODEC_DENSE, CODEC_HUFFMAN, MIN_WINDOW_BYTES, PAIR_BYTES, RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../format";
+import { ahead, bitBuffer, bitPosition, bits, cursor, limit, passTo, position, resumeAt, seek } from "./bit-reader";
 import { arenaPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
-import { codec, input, rows } from "./layer";
+import { codec, rows } from "./layer";
 import { columnShift, fillerEntry, gapsMask, gapsPtr, isFree, live, loadChannel, weightsMask } from "./section";
 import { expect, fail } from "./status";
 
@@ -30,8 +30,14 @@ export let magnitudeSum: u32 = 0;
 /** Whether all of the row's weights have been decoded. */
 export let isRowComplete: bool = false;
 
+/** Continues a row that is decoded elsewhere: `bias` and `column`. */
+export function suspendRow(acc: i32, at: i32): void {
+  bias = acc;
+  column = at;
+}
+
 /** Live column of the latest weight, or the one up to which there is none; counted from the row's first, before it negative. */
-let column: i32 = 0;
+export let column: i32 = 0;
 
 /** Begins the first row; the section has been read up to its weights. */
 export function beginRows(): void {
@@ -62,15 +68,14 @@ function columnMask(shift: u32): u32 {
 }
 
 /**
- * Decodes a batch of the row's weights.
+ * Decodes a batch of the row's weights; those of a dense layer with codec 2 are `layers/dense.ts`'s.
  * @param asRecords whether they become records, behind those that are there; one that finds no room is an error. Else the columns
  * are elements, and the products of weights and elements are added to `bias`
  */
 export function decodeWeights(asRecords: bool): void {
   if (codec() == CODEC_HUFFMAN) decodeHuffman(asRecords);
   else if (codec() == CODEC_DENSE) decodeDense(asRecords);
-  else if (asRecords) decodePairs();
-  else sumPairs();
+  else decodePairs();
 }
 
 function decodeDense(asRecords: bool): void {
@@ -166,18 +171,17 @@ function decodeHuffman(asRecords: bool): void {
 }
 
 /** Whole pairs that can be loaded from `cursor()`, in bytes. There is at least one, or it is an error. */
-function pairsAhead(): u32 {
+export function pairsAhead(): u32 {
   let bytes = min(ahead(PAIRS_BYTES), limit - position) & ~(PAIR_BYTES - 1);
   if (!bytes) bits(8 * PAIR_BYTES);
   return bytes;
 }
 
-/** Goes on behind the pairs up to before `next`. The one that ended a row has a weight of 0. */
-function passPairs(next: usize, isEnd: bool): void {
-  expect(!isEnd || !load<u8>(next - 1), STATUS_STREAM);
-  isRowComplete = isEnd;
-  if (isEnd) column = live - 1;
-  seek(position + <u32>(next - cursor()));
+/** The row's last pair, before `next`, has no weight, or it is an error. */
+export function endRow(next: usize): void {
+  if (load<u8>(next - 1)) fail(STATUS_STREAM);
+  isRowComplete = true;
+  column = live - 1;
 }
 
 function decodePairs(): void {
@@ -186,80 +190,31 @@ function decodePairs(): void {
   let stop = pair + bytes;
   let shift = columnShift();
   let mask = columnMask(shift);
+  let columns = columnsPtr;
   let at = column;
   let end = <i32>live;
-  let isEnd = false;
+  let target = recordsEnd;
+  let targetEnd = arenaPtr;
+  let sum = weightSum;
+  let magnitude = magnitudeSum;
   while (pair < stop) {
     at += <i32>load<u8>(pair) + 1;
     pair += PAIR_BYTES;
     if (at >= end) {
-      isEnd = true;
+      endRow(pair);
       break;
     }
     let weight: i32 = load<i8>(pair - 1);
     if (!weight) continue;
-    if (recordsEnd >= arenaPtr) return fail(STATUS_PLAN);
-    store<u32>(recordsEnd, ((load<u32>(columnsPtr + (at << shift)) & mask) << 8) | (weight & 0xff));
-    recordsEnd += RECORD_BYTES;
-    weightSum += weight;
-    magnitudeSum += abs(weight);
+    if (target >= targetEnd) return fail(STATUS_PLAN);
+    store<u32>(target, ((load<u32>(columns + (at << shift)) & mask) << 8) | (weight & 0xff));
+    target += RECORD_BYTES;
+    sum += weight;
+    magnitude += abs(weight);
   }
-  column = at;
-  passPairs(pair, isEnd);
-}
-
-function sumPairs(): void {
-  let bytes = pairsAhead();
-  let pair = cursor();
-  let stop = pair + bytes;
-  let lastTurn = stop - 4 * PAIR_BYTES;
-  let elements = load<usize>(input, TENSOR_PTR);
-  let end = elements + live;
-  let end1 = end - 1;
-  let end2 = end - 2;
-  let end3 = end - 3;
-  let end4 = end - 4;
-  let at = elements + column;
-  let acc = bias;
-  let isEnd = true;
-  for (;;) {
-    if (<i32>pair > <i32>lastTurn) {
-      if (pair >= stop) {
-        isEnd = false;
-        break;
-      }
-      at += <usize>load<u8>(pair) + 1;
-      pair += PAIR_BYTES;
-      if (at >= end) break;
-      acc += load<i8>(pair - 1) * load<u8>(at);
-      continue;
-    }
-    // Four pairs a turn. The steps from each weight to the next place are in the constants.
-    at += load<u8>(pair);
-    if (at >= end1) {
-      pair += PAIR_BYTES;
-      break;
-    }
-    acc += load<i8>(pair, 1) * load<u8>(at, 1);
-    at += load<u8>(pair, 2);
-    if (at >= end2) {
-      pair += 2 * PAIR_BYTES;
-      break;
-    }
-    acc += load<i8>(pair, 3) * load<u8>(at, 2);
-    at += load<u8>(pair, 4);
-    if (at >= end3) {
-      pair += 3 * PAIR_BYTES;
-      break;
-    }
-    acc += load<i8>(pair, 5) * load<u8>(at, 3);
-    at += load<u8>(pair, 6);
-    pair += 4 * PAIR_BYTES;
-    if (at >= end4) break;
-    acc += load<i8>(pair - 1) * load<u8>(at, 4);
-    at += 4;
-  }
-  column = <i32>(at - elements);
-  bias = acc;
-  passPairs(pair, isEnd);
+  if (!isRowComplete) column = at;
+  recordsEnd = target;
+  weightSum = sum;
+  magnitudeSum = magnitude;
+  passTo(pair);
 }

@@ -100,7 +100,7 @@ typedef struct mote_tensor {
  * A budget for mote_step under wasm3 that keeps every slice of the shipped models below 100,000 instructions on a Cortex-M: `npm
  * run firmware` prints the longest.
  */
-#define MOTE_DEFAULT_BUDGET 512u
+#define MOTE_DEFAULT_BUDGET 1536u
 
 /**
  * Bytes that surely hold a model run by wasm3 on a 32-bit CPU: linear memory, and what wasm3 makes of a module.
