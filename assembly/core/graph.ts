@@ -27,7 +27,7 @@ import { beginRows } from "./weights";
 import { beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
 
 /** Reading a batch of columns or a piece of the file is as much work as so many multiplications of a convolution. */
-const SETUP_WORK = 256;
+const SETUP_WORK = 512;
 
 /** What the next piece of work is. */
 const IDLE = 0;

@@ -1,8 +1,6 @@
 import { STATUS_READ, STATUS_STREAM, STATUS_TRUNCATED } from "../../format";
 import {
   ahead,
-  bitBuffer,
-  bitCount,
   bitPosition,
   bits,
   cursor,
@@ -10,8 +8,9 @@ import {
   moveWindow,
   openResident,
   openWindow,
+  passTo,
   position,
-  resume,
+  resumeAt,
   seek,
   seekBits,
 } from "../bit-reader";
@@ -122,22 +121,31 @@ describe("bit reader", () => {
     openWindow(256, 128, fileLength());
     bits(3);
     expect(ahead(48) >= 48).toBeTruthy();
-    // Loads 4 bytes behind the 5 bits left over, uses 11 bits of both.
-    let next = cursor() + 4;
-    let buffer = bitBuffer | ((<u64>load<u32>(cursor())) << bitCount);
-    resume(next, buffer >> 11, bitCount + 32 - 11);
+    let bit = bitPosition();
+    expect(bit).toBe(3);
+    resumeAt(bit + 11);
     expect(bitPosition()).toBe(14);
     expect(bits(5)).toBe((load<u32>(filePtr()) >>> 14) & 31);
     expect(failure).toBe(0);
+  });
+
+  it("goes on behind the bytes that a loop has read", () => {
+    putFields();
+    openWindow(256, 128, fileLength());
+    bits(24);
+    expect(ahead(48) >= 48).toBeTruthy();
+    passTo(cursor() + 5);
+    expect(position).toBe(8);
+    expect(bits(8)).toBe(load<u8>(filePtr() + 8));
   });
 
   it("does not let a loop pass the limit", () => {
     putFields();
     openResident(filePtr(), fileLength());
     limitReads(2, STATUS_STREAM);
-    resume(cursor() + 4, 0, 16);
+    resumeAt(16);
     expect(failure).toBe(0);
-    resume(cursor() + 4, 0, 15);
+    resumeAt(17);
     expect(failure).toBe(STATUS_STREAM);
   });
 });

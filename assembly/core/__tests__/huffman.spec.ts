@@ -14,7 +14,7 @@ function build(lengths: StaticArray<u32>, first: i32 = 0, end: usize = TABLE_END
   pad();
   offerFile();
   openResident(filePtr(), fileLength());
-  return buildTable(TABLE, end, lengths.length, first, 0);
+  return buildTable(TABLE, end, lengths.length, first, 4, 0);
 }
 
 /** What the table says of a code written as on paper: `value << 4 | length`. */
@@ -52,7 +52,18 @@ describe("Huffman tables", () => {
     expect(entry("11", longest)).toBe((1 << 4) | 2);
   });
 
-  it("hold a codebook's values", () => {
+  it("leave more room for lengths where values are large", () => {
+    clear();
+    putBits(1, 4);
+    putBits(1, 4);
+    offerFile();
+    openResident(filePtr(), fileLength());
+    expect(buildTable(TABLE, TABLE_END, 2, 1024, 5, 0)).toBe(1);
+    expect(load<u16>(TABLE)).toBe((1024 << 5) | 1);
+    expect(load<u16>(TABLE + 2)).toBe((1025 << 5) | 1);
+  });
+
+  it("hold a codebook's values, signed", () => {
     clear();
     putBits(5, 3);
     let values: StaticArray<u32> = [7, 0x80, 0xff];
@@ -65,11 +76,11 @@ describe("Huffman tables", () => {
     openResident(filePtr(), fileLength());
     // The lengths begin at bit 27.
     seekBits(27);
-    let longest = buildTable(TABLE, TABLE_END, 3, 0, 3);
+    let longest = buildTable(TABLE, TABLE_END, 3, 0, 4, 3);
     expect(failure).toBe(0);
     expect(entry("0", longest)).toBe((7 << 4) | 1);
-    expect(entry("10", longest)).toBe((0x80 << 4) | 2);
-    expect(entry("11", longest)).toBe((0xff << 4) | 2);
+    expect(entry("10", longest)).toBe((0xf80 << 4) | 2);
+    expect(entry("11", longest)).toBe((0xfff << 4) | 2);
     expect(bitPosition()).toBe(39);
   });
 
@@ -128,7 +139,7 @@ describe("Huffman tables", () => {
     offerFile();
     openResident(filePtr(), fileLength());
     limitReads(1, STATUS_STREAM);
-    buildTable(TABLE, TABLE_END, 8, 0, 0);
+    buildTable(TABLE, TABLE_END, 8, 0, 4, 0);
     expect(failure).toBe(STATUS_STREAM);
   });
 });

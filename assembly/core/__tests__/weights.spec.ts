@@ -1,7 +1,18 @@
-import { CODEC_DENSE, CODEC_HUFFMAN, OP_DENSE, STATUS_BUSY, STATUS_DONE, STATUS_STREAM } from "../../format";
+import {
+  CODEC_BYTES,
+  CODEC_DENSE,
+  CODEC_HUFFMAN,
+  OP_CONV2D,
+  OP_DENSE,
+  STATUS_BUSY,
+  STATUS_DONE,
+  STATUS_PLAN,
+  STATUS_SHAPE,
+  STATUS_STREAM,
+} from "../../format";
 import { recordsPtr } from "../container";
 import { open, start, step } from "../graph";
-import { isRowComplete, recordsEnd, row, weightSum } from "../weights";
+import { isRowComplete, magnitudeSum, recordsEnd, row, weightSum } from "../weights";
 import {
   beginFile,
   endFile,
@@ -19,10 +30,10 @@ import {
 let sectionAt: u32 = 0;
 
 /**
- * A dense layer of two rows over a [2, 3, 3] tensor with a border of 1, hence pitch 5 and plane 25. The section is open for its
- * weights; biases are 0 and the scale is 1 / 2.
+ * Two rows over a [2, 3, 3] tensor with a border of 1, hence pitch 5 and plane 25: a convolution with a single place, or a dense
+ * layer. The section is open for its weights; biases are 0 and the scale is 1 / 2.
  */
-function beginLayer(codec: u32, records: u32): void {
+function beginLayer(codec: u32, records: u32, op: u32 = OP_CONV2D): void {
   beginFile();
   putVarints([2, 1]); // tensors, layers
   putVarints([16, 4, 8, 1, records, 8]); // window, tables, columns, channels, records, arena
@@ -36,8 +47,9 @@ function beginLayer(codec: u32, records: u32): void {
   putBits(reinterpret<u32>(<f32>1), 32);
   putBits(0, 8);
   putVarint(7);
-  putBits(OP_DENSE, 8);
+  putBits(op, 8);
   putVarints([0, 1]);
+  if (op == OP_CONV2D) putVarints([3, 3, 1, 0, 1, 1, 1]);
   putBits(0x80, 8); // clamp -128 … 127
   putBits(0x7f, 8);
   putBits(codec, 8);
@@ -97,8 +109,18 @@ function loaded(): i32 {
 /** Goes on until row `which` has been decoded. */
 function decodeRow(which: u32): i32 {
   let status: i32 = STATUS_BUSY;
-  while (status == STATUS_BUSY && !(row == which && isRowComplete() && recordsEnd > recordsPtr)) status = step(1);
+  while (status == STATUS_BUSY && !(row == which && isRowComplete && recordsEnd > recordsPtr)) status = step(1);
   return status;
+}
+
+function finished(): i32 {
+  let status: i32 = STATUS_BUSY;
+  while (status == STATUS_BUSY) status = step(1);
+  return status;
+}
+
+function putPairs(bytes: StaticArray<u32>): void {
+  for (let i = 0; i < bytes.length; i++) putBits(bytes[i], 8);
 }
 
 function expectRecords(records: StaticArray<u32>): void {
@@ -140,18 +162,52 @@ describe("weights", () => {
     expect(weightSum).toBe(-123);
   });
 
-  it("may be more than there is room for at once, in a dense layer", () => {
-    beginLayer(CODEC_DENSE, 1);
-    for (let i = 0; i < 36; i++) putBits(1, 8);
+  it("come as records from pairs, those without a weight left out", () => {
+    beginLayer(CODEC_BYTES, 4);
+    pad();
+    putPairs([0, 1, 0, 0xfe, 1, 0, 3, 0xff, 255, 0]);
+    putPairs([17, 1, 0, 0]);
     endLayer();
     expect(loaded()).toBe(STATUS_DONE);
     start();
-    let status: i32 = STATUS_BUSY;
-    while (status == STATUS_BUSY) {
-      status = step(1);
-      expect(recordsEnd <= recordsPtr + 8).toBeTruthy();
+    expect(decodeRow(0)).toBe(STATUS_BUSY);
+    // Columns 0, 1 and 7: (0, 2, 1).
+    expectRecords([1, (1 << 8) | 0xfe, (11 << 8) | 0xff]);
+    expect(weightSum).toBe(-2);
+    expect(magnitudeSum).toBe(4);
+    expect(decodeRow(1)).toBe(STATUS_BUSY);
+    expectRecords([(37 << 8) | 1]);
+    expect(finished()).toBe(STATUS_DONE);
+  });
+
+  it("must not have a weight in the pair that ends a row", () => {
+    beginLayer(CODEC_BYTES, 4);
+    pad();
+    putPairs([18, 1]);
+    putPairs([18, 0]);
+    endLayer();
+    loaded();
+    start();
+    expect(finished()).toBe(STATUS_STREAM);
+  });
+
+  it("count in the input as it stands with pairs in a dense layer, which has no border", () => {
+    beginLayer(CODEC_BYTES, 1, OP_DENSE);
+    pad();
+    putPairs([18, 0, 18, 0]);
+    endLayer();
+    expect(loaded()).toBe(STATUS_SHAPE);
+  });
+
+  it("may be more than there is room for, in a dense layer only", () => {
+    for (let op = OP_CONV2D; op <= OP_DENSE; op++) {
+      beginLayer(CODEC_DENSE, 1, op);
+      for (let i = 0; i < 36; i++) putBits(1, 8);
+      endLayer();
+      expect(loaded()).toBe(STATUS_DONE);
+      start();
+      expect(finished()).toBe(op == OP_DENSE ? STATUS_DONE : STATUS_PLAN);
     }
-    expect(status).toBe(STATUS_DONE);
   });
 
   it("must end with the section", () => {

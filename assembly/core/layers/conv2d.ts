@@ -143,9 +143,9 @@ function finishBlock(start: i32, large: bool): void {
         let ptr = sums + (isPooled ? place : ((place & 1) << 3) + (place & 6));
         sum = load<u16>(ptr);
         if (isPooled) {
-          sum = max(sum, <i32>load<u16>(ptr, 8));
-          sum = max(sum, <i32>load<u16>(ptr, SMALL_ROW));
-          sum = max(sum, <i32>load<u16>(ptr, SMALL_ROW + 8));
+          sum = max(<i32>load<u16>(ptr, 8), sum);
+          sum = max(<i32>load<u16>(ptr, SMALL_ROW), sum);
+          sum = max(<i32>load<u16>(ptr, SMALL_ROW + 8), sum);
         }
       }
       sum += start;
@@ -156,7 +156,8 @@ function finishBlock(start: i32, large: bool): void {
         sum = max(sum, least);
         sum = min(sum, most);
       }
-      store<u8>(target++, sum);
+      store<u8>(target, sum);
+      target++;
       place += pool;
     } while (place < BLOCK_WIDTH);
     target += pitch;
