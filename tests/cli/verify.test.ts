@@ -45,7 +45,7 @@ function impostor(): Uint8Array {
   const arena = PLAN_BASE + 2 * TENSOR_ENTRY_BYTES;
   [arena, elements, 1, 1, 1, 1].forEach((value, i) => put(PLAN_BASE + 4 * i, value));
   [arena + 8, 1, 1, 1, 1, 1].forEach((value, i) => put(PLAN_BASE + TENSOR_ENTRY_BYTES + 4 * i, value));
-  put(arena + 8, 5);
+  put(arena + 8, 5 + 128);
   const module = binaryen.parseText(`(module
     (func (export "open") (param i32) (result i32) (i32.const 1))
     (func (export "start") (result i32) (i32.const 1))

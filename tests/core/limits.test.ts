@@ -63,7 +63,8 @@ class Bench {
   }
 
   run(input: Int8Array, budget = 10_000): number {
-    this.bytes.set(new Uint8Array(input.buffer), this.word(this.word(format.CONTROL_TENSORS_PTR)));
+    const elements = Uint8Array.from(input, (value) => value + 128);
+    this.bytes.set(elements, this.word(this.word(format.CONTROL_TENSORS_PTR)));
     return this.finish(this.core.start(), budget);
   }
 
@@ -79,7 +80,8 @@ class Bench {
   output(count: number): Int8Array {
     const entry =
       this.word(format.CONTROL_TENSORS_PTR) + this.word(format.CONTROL_OUTPUT_TENSOR) * format.TENSOR_ENTRY_BYTES;
-    return new Int8Array(this.core.memory.buffer, this.word(entry), count).slice();
+    const address = this.word(entry);
+    return Int8Array.from(this.bytes.subarray(address, address + count), (element) => element - 128);
   }
 
   private read(offset: number, target: number, length: number): number {

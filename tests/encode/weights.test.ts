@@ -1,11 +1,12 @@
 import fc from "fast-check";
-import { CODEC_HUFFMAN } from "../../assembly/format.js";
+import { CODEC_BYTES, CODEC_HUFFMAN } from "../../assembly/format.js";
 import { describe, expect, test } from "vitest";
 import { BitReader } from "../../host/encode/bit-reader.js";
 import { BitWriter } from "../../host/encode/bit-writer.js";
 import { readWeights } from "../../host/encode/decode-weights.js";
 import { codeLengths } from "../../host/encode/huffman.js";
-import { columnRanks, countGapSymbols, gapStatistics } from "../../host/encode/statistics.js";
+import { bytesCoding, shiftedBias } from "../../host/encode/pairs.js";
+import { columnRanks, countGapSymbols, gapStatistics, weightStatistics } from "../../host/encode/statistics.js";
 import { chooseCoding, keptColumns, tableBytes, writeWeights, type Coding } from "../../host/encode/weights.js";
 import { Random } from "../../host/rng.js";
 import { randomWeights, type WeightKind } from "../support/models.js";
@@ -20,18 +21,23 @@ function encoded(weights: Int8Array, coding: Coding): Uint8Array {
 /** decode(encode(x)) = x, and what the coding promises is what the decoder finds. */
 function checkRoundTrip(weights: Int8Array, rows: number, columns: number, largestTables?: number): Coding {
   const coding = chooseCoding(weights, rows, columns, largestTables);
+  checkCoding(weights, rows, columns, coding);
+  checkCoding(weights, rows, columns, bytesCoding(weights, weightStatistics(weights, rows, columns)));
+  return coding;
+}
+
+function checkCoding(weights: Int8Array, rows: number, columns: number, coding: Coding): void {
   const bytes = encoded(weights, coding);
   const reader = new BitReader(bytes, 0, bytes.length, "test");
-  const decoded = readWeights(reader, rows, columns, coding.codec);
+  const decoded = readWeights(reader, rows, columns, coding.codec, "conv2d");
   reader.finish();
   expect(decoded.weights.every((w, i) => w === weights[i])).toBe(true);
   expect(decoded).toMatchObject({
     nonZeros: coding.statistics.nonZeros,
     fullestRow: coding.statistics.fullestRow,
-    liveColumns: keptColumns(coding),
+    liveColumns: keptColumns(coding, "conv2d"),
     tableBytes: tableBytes(coding),
   });
-  return coding;
 }
 
 const matrix = fc
@@ -153,4 +159,34 @@ describe("the choice", () => {
     }
     return best;
   }
+});
+
+describe("codec 2", () => {
+  test("is two bytes a weight: gap and weight, a weight of 0 to fill and to end a row", () => {
+    const weights = new Int8Array(2 * 300);
+    weights[1] = 5;
+    weights[2] = -1;
+    weights[300 + 299] = 127;
+    const coding = bytesCoding(weights, weightStatistics(weights, 2, 300));
+    // From column 3 to the end at 300: 256 by a filler, then 41 more. Row 1: a filler, 43 more, and nothing behind column 299.
+    const expected = [1, 5, 0, 255, 255, 0, 41, 0, 255, 0, 43, 127, 0, 0];
+    expect([...encoded(weights, coding)]).toEqual(expected);
+  });
+
+  test("refuses a weight behind the end of a row, and a section that ends early", () => {
+    const read = (bytes: number[]): unknown =>
+      readWeights(new BitReader(Uint8Array.from(bytes), 0, bytes.length, "test"), 1, 4, CODEC_BYTES, "dense");
+    expect(() => read([4, 1])).toThrow("has weight 1 behind the end of row 0, expected 0");
+    expect(() => read([1, 1])).toThrow("ends within gap");
+    expect(() => read([1, 1, 2])).toThrow("ends within weight");
+    expect(read([1, 1, 2, 0])).toMatchObject({ nonZeros: 1, fullestRow: 1, liveColumns: 0 });
+  });
+
+  test("takes the zero point's part off the biases, and puts it back", () => {
+    const bias = Int32Array.of(7, -(2 ** 31));
+    const weights = Int8Array.of(1, 2, -3, 4);
+    const shifted = shiftedBias(bias, weights, -28, -1);
+    expect([...shifted]).toEqual([7 - 300, -(2 ** 31) - 100 + 2 ** 32]);
+    expect(shiftedBias(shifted, weights, -28, 1)).toEqual(bias);
+  });
 });

@@ -230,7 +230,7 @@ class Session {
     this.eachRow(entry, channels, height, (address) => {
       this.machine.store(
         address,
-        Uint8Array.from({ length: width }, () => random.integer(256)),
+        Uint8Array.from({ length: width }, () => random.integer(256) + 128),
       );
     });
   }
@@ -241,7 +241,7 @@ class Session {
     const [channels, height, width] = this.shape(entry);
     const values: number[] = [];
     this.eachRow(entry, channels, height, (address) => {
-      for (const byte of this.machine.load(address, width)) values.push((byte << 24) >> 24);
+      for (const byte of this.machine.load(address, width)) values.push(byte - 128);
     });
     return values;
   }

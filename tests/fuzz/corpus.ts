@@ -11,7 +11,10 @@ const MAX_SEED_BYTES = 4096;
 const PAGE_BYTES = 65536;
 
 export function makeCorpus(): Seed[] {
-  const seeds = syntheticModels().map(({ name, model }) => makeSeed(name, writeContainer(model)));
+  const seeds = syntheticModels().flatMap(({ name, model }) => [
+    makeSeed(name, writeContainer(model)),
+    makeSeed(`${name}, bytes`, writeContainer(model, { codec: "bytes" })),
+  ]);
   const shipped = join(packageRoot, "models", "lenet5.mote");
   if (existsSync(shipped)) seeds.push(makeSeed("lenet5", new Uint8Array(readFileSync(shipped))));
   const small = seeds.filter(({ bytes }) => bytes.length <= MAX_SEED_BYTES && statedPlan(bytes, false) <= PAGE_BYTES);
