@@ -10,6 +10,8 @@ export interface ProgressStream {
 const BAR_CELLS = 24;
 const TERMINAL_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 10_000;
+/** The first line in a log comes sooner, so that one sees that it works. */
+const LOG_FIRST_MS = 1_000;
 
 /** Seconds as people read them: "8s", "3m05s", "1h02m". */
 export function formatDuration(seconds: number): string {
@@ -44,7 +46,7 @@ export class Progress {
     private readonly now: () => number = () => performance.now(),
   ) {
     this.started = now();
-    this.lastShown = stream.isTTY === true ? -Infinity : this.started;
+    this.lastShown = stream.isTTY === true ? -Infinity : this.started + LOG_FIRST_MS - LOG_INTERVAL_MS;
   }
 
   /** @param done units finished so far, not since the last call; @param note what to show behind, such as the loss */

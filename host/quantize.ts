@@ -1,6 +1,6 @@
 /** A compressed float net becomes the integer model that the container holds: layers fused, weights int8, biases int32, scales as multipliers. */
 import { MAX_BORDER } from "../assembly/format.js";
-import { tensorShapes } from "./compress/narrow.js";
+import { tensorShapes } from "./shapes.js";
 import { checkAccumulators } from "./container/accumulators.js";
 import { MoteError } from "./errors.js";
 import type {

@@ -23,10 +23,11 @@ describe("Progress", () => {
     }
     progress.finish();
     expect(stream.text.split("\n")).toEqual([
-      "train: 20%  20/100  40s left  loss 20",
-      "train: 40%  40/100  30s left  loss 40",
-      "train: 60%  60/100  20s left  loss 60",
-      "train: 80%  80/100  10s left  loss 80",
+      "train: 2%  2/100  49s left  loss 2",
+      "train: 22%  22/100  39s left  loss 22",
+      "train: 42%  42/100  29s left  loss 42",
+      "train: 62%  62/100  19s left  loss 62",
+      "train: 82%  82/100  9s left  loss 82",
       "train: 100%  100/100  50s  loss 100",
       "",
     ]);

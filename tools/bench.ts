@@ -2,8 +2,10 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
 import { writeFileAtomic } from "../host/write-file.js";
+import { fillFigures } from "./bench/fill.js";
 import { describeMachine, type Figure, type Group } from "./bench/figure.js";
 import { modelsGroup } from "./bench/models.js";
 import { packingGroup } from "./bench/packing.js";
@@ -19,6 +21,7 @@ interface BenchFlags {
   readonly full?: boolean;
   readonly threads: number;
   readonly save?: string;
+  readonly fill?: string;
   readonly json?: boolean;
 }
 
@@ -29,6 +32,7 @@ export function benchCommand(): Command {
     .option("--full", "everything at full length: parity on 10,000 digits, a whole epoch")
     .option("--threads <n>", "training threads", parseThreads, Math.min(4, availableParallelism()))
     .option("--save <folder>", "write results.json and results.md there")
+    .option("--fill <file>", "put the figures between a document's <!--name--> and <!--/-->, as in README.md")
     .option("--json", "print one JSON object as the last line")
     .addHelpText(
       "after",
@@ -62,6 +66,9 @@ async function bench(flags: BenchFlags): Promise<void> {
   if (flags.save !== undefined) {
     writeFileAtomic(join(flags.save, "results.json"), JSON.stringify(json, null, 2) + "\n");
     writeFileAtomic(join(flags.save, "results.md"), asMarkdown(figures, machine, flags));
+  }
+  if (flags.fill !== undefined) {
+    writeFileAtomic(flags.fill, fillFigures(Buffer.from(readFile(flags.fill)).toString("utf8"), figures));
   }
   if (flags.json === true) process.stdout.write(JSON.stringify(json) + "\n");
 }

@@ -51,8 +51,10 @@ export function packCommand(): Command {
       parseBytes,
     )
     .addOption(
-      new Option("--codec <name>", "bytes: about three times the size and a third of the time to decode; default: huffman")
-        .choices(["huffman", "bytes"]),
+      new Option(
+        "--codec <name>",
+        "bytes: about three times the size and a third of the time to decode; default: huffman",
+      ).choices(["huffman", "bytes"]),
     )
     .option("--json", "print one JSON object as the last line")
     .addHelpText("after", "\nExample:\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288")

@@ -1,16 +1,15 @@
 /** `mote start`: the shipped LeNet-5 reads handwritten digits, and says what it took. */
 import { relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { readContainer } from "../host/container/read.js";
+import { reportContainer } from "../host/container/report.js";
 import { DIGIT_SIDE } from "../host/data/image.js";
-import { loadDataSpec } from "../host/data/inputs.js";
+import { loadDataSpec, readFile } from "../host/data/inputs.js";
 import { builtFile } from "../host/paths.js";
 import { Progress } from "../host/progress.js";
 import { classifyAll, type Classification } from "../host/runtime/classify.js";
 import type { EngineName } from "../host/runtime/engine.js";
 import { engineOption, grouped, openModel, printPairs } from "./model-file.js";
-
-/** 431,080 weights and biases of LeNet-5, four bytes each. */
-export const LENET5_FLOAT_BYTES = 1_724_320;
 
 const TEST_DIGITS = 10_000;
 /** Six digits fill two rows of a terminal of 80 columns. */
@@ -45,7 +44,8 @@ async function start(flags: StartFlags): Promise<void> {
   const count = flags.all === true ? TEST_DIGITS : flags.count;
   const data = loadDataSpec(`mnist:test:${count}`);
   const path = relative(process.cwd(), builtFile("models/lenet5.mote"));
-  const { engine, containerBytes } = openModel(path, flags.engine, {});
+  const { engine } = openModel(path, flags.engine, {});
+  const { fileBytes, nominalBytes } = reportContainer(readContainer(readFile(path)));
   try {
     const size = DIGIT_SIDE * DIGIT_SIDE;
     const shown = { count: SHOWN, shape: data.shape, images: data.images.subarray(0, SHOWN * size) };
@@ -67,8 +67,8 @@ async function start(flags: StartFlags): Promise<void> {
       ["test error", `${((100 * errors) / count).toFixed(2)} % (${errors} of ${grouped(count)})`],
       [
         "container",
-        `${grouped(containerBytes)} bytes, ${Math.round(LENET5_FLOAT_BYTES / containerBytes)} times smaller than ` +
-          `${grouped(LENET5_FLOAT_BYTES)} bytes of float32`,
+        `${grouped(fileBytes)} bytes, ${Math.round(nominalBytes / fileBytes)} times smaller than ` +
+          `${grouped(nominalBytes)} bytes of float32`,
       ],
       ["linear memory", `${grouped(engine.linearMemoryBytes)} bytes`],
       ["model bytes read", `${grouped(tally.bytesRead)} per digit`],

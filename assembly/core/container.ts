@@ -83,18 +83,19 @@ export function openContainer(memoryBytes: u32): void {
   seek(CRC_START);
 }
 
-/** Sums up a slice of the file. @returns whether it was the last, and the sum is right */
+/** Sums up a slice of the file; behind the last one, reads the memory plan. @returns whether it was the last */
 export function readCrc(): bool {
   let length = min(ahead(1), CRC_SLICE);
   crc = updateCrc(crc, cursor(), length);
   seek(position + length);
   if (position < limit) return false;
   if (~crc != statedCrc) fail(STATUS_CRC);
+  else readPlan();
   return true;
 }
 
 /** Reads the counts and the memory plan, and moves the window to its place in it. */
-export function readPlan(): void {
+function readPlan(): void {
   seek(countsOffset);
   tensorCount = varintIn(1, MAX_TENSORS);
   layerCount = varintIn(1, MAX_LAYERS);

@@ -15,7 +15,7 @@ import {
   STATUS_TRUNCATED,
 } from "../format";
 import { fileBytes, position, seek } from "./bit-reader";
-import { layerCount, layersOffset, openContainer, readCrc, readPlan, readTensorAt, tensorCount } from "./container";
+import { layerCount, layersOffset, openContainer, readCrc, readTensorAt, tensorCount } from "./container";
 import { op, output, outputIndex, readLayer, sectionEnd } from "./layer";
 import { stepConv2d } from "./layers/conv2d";
 import { stepDense } from "./layers/dense";
@@ -24,7 +24,7 @@ import { beginOutput } from "./output-cursor";
 import { clearFailure, expect, failure } from "./status";
 import { fillBorderRow, setWritten, tensorAt } from "./tensor";
 import { beginRows } from "./weights";
-import { beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
+import { beginCodes, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
 
 /** Reading a batch of columns or a piece of the file is as much work as so many multiplications of a convolution. */
 const SETUP_WORK = 512;
@@ -53,6 +53,7 @@ let layersDone: u32 = 0;
 export function open(memoryBytes: u32): i32 {
   clearFailure();
   isLoaded = false;
+  done = 0;
   openContainer(memoryBytes);
   phase = CRC;
   return finishSlice();
@@ -89,7 +90,9 @@ function finishSlice(): i32 {
 
 /** Goes to the first layer, with nothing but the input tensor written. */
 function beginLayers(): void {
-  for (let i: u32 = 0; i < tensorCount; i++) setWritten(tensorAt(i), i == 0);
+  let tensor: u32 = 0;
+  do setWritten(tensorAt(tensor), tensor == 0);
+  while (++tensor < tensorCount);
   seek(layersOffset);
   layersDone = done = 0;
   store<u32>(CONTROL_LAYERS_DONE, 0);
@@ -100,11 +103,7 @@ function beginLayers(): void {
 function advance(): i32 {
   switch (phase) {
     case CRC:
-      if (readCrc() && !failure) {
-        readPlan();
-        done = 0;
-        phase = TENSORS;
-      }
+      if (readCrc()) phase = TENSORS;
       break;
     case TENSORS:
       readTensorAt(done++);
@@ -115,7 +114,6 @@ function advance(): i32 {
       break;
     case LAYER:
       readLayer();
-      if (failure) break;
       done = 0;
       phase = OUTPUT_BORDER;
       beginOutput();
@@ -130,10 +128,12 @@ function advance(): i32 {
       phase = COLUMNS;
       break;
     case COLUMNS:
-      if (readColumns()) phase = CODES;
+      if (!readColumns()) break;
+      beginCodes();
+      phase = CODES;
       break;
     case CODES:
-      readCodes();
+      if (!readCodes()) break;
       beginRows();
       phase = OUTPUT_BORDER;
       break;

@@ -6,79 +6,109 @@
 import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN } from "../format";
 import { BLOCK } from "./accumulate";
 import { bitPosition, bits, seekBits } from "./bit-reader";
-import { expect, failure } from "./status";
+import { expect } from "./status";
+
+/** Symbols of one slice of work. */
+const SLICE: u32 = 32;
 
 /** For each length 0 … 15: how many codes there are, then the next code to give out. Shares its place with a block's sums. */
 const CODES = BLOCK;
 
+/** Length of the longest code; 0 for a lone symbol, which takes no bits. Valid once the table is complete. */
+export let longest: u32 = 0;
+
+let table: usize = 0;
+let tableEnd: usize = 0;
+let symbols: u32 = 0;
+let valueShift: u32 = 0;
+/** The first symbol's value; if above 127, the bit of the file where a codebook begins (the first bits are the header). */
+let alphabet: i32 = 0;
+/** Bit of the file where the code lengths begin. Like the codebook they are read twice instead of being kept. */
+let lengthsBit: u32 = 0;
+/** The next symbol to count, then to give its code. */
+let symbol: u32 = 0;
+let isCounting: bool = false;
+/** Sum of 2^(MAX_CODE_LENGTH - length). */
+let kraft: u32 = 0;
+
 /**
- * Reads `symbols` code lengths of 4 bits and writes their table from `table` on, before `end`. The lengths, and the
- * codebook, are read twice instead of being kept.
- * @param first value of the first symbol; each has one more than the one before
+ * Begins the table, from `ptr` on and before `end`, of the code whose lengths come next, 4 bits for each of `count` symbols.
+ * `stepTable` goes on.
+ * @param values up to 127: the value of the first symbol, each having one more than the one before; above, the bit of the
+ *   file from which on the symbols' values stand, a byte each
  * @param unit 4 or 5
- * @param codebook if not 0: bit of the file where the symbols' values stand instead, a byte each
- * @returns the longest code's length; 0 for a lone symbol, which takes no bits
  */
-export function buildTable(table: usize, end: usize, symbols: u32, first: i32, unit: u32, codebook: u32): u32 {
-  let lengthsBit = bitPosition();
-  let longest = countLengths(symbols);
-  let size: usize = 2 << longest;
-  expect(table + size <= end, STATUS_PLAN);
-  if (failure) return 0;
+export function beginTable(ptr: usize, end: usize, count: u32, values: i32, unit: u32): void {
+  valueShift = unit;
+  table = ptr;
+  tableEnd = end;
+  symbols = count;
+  alphabet = values;
+  lengthsBit = bitPosition();
+  symbol = longest = kraft = 0;
+  isCounting = true;
+  store<u64>(CODES, 0);
+  store<u64>(CODES, 0, 8);
+  store<u64>(CODES, 0, 16);
+  store<u64>(CODES, 0, 24);
+}
+
+/** Counts, or enters into the table, up to SLICE symbols. @returns whether the table is complete, and its lengths are read */
+export function stepTable(): bool {
+  let end = min(symbol + SLICE, symbols);
+  do {
+    seekBits(lengthsBit + (symbol << 2));
+    let length = bits(4);
+    if (!length) continue;
+    // Never above the longest, unless the file has changed since it was counted; a lone symbol's is.
+    if (!isCounting) length = min(length, longest);
+    let codes = CODES + (length << 1);
+    let code: u32 = load<u16>(codes);
+    store<u16>(codes, code + 1);
+    if (isCounting) {
+      longest = max(longest, length);
+      kraft += (1 << MAX_CODE_LENGTH) >>> length;
+    } else enter(code, length);
+  } while (++symbol < end);
+  if (symbol < symbols) return false;
+  if (isCounting) endCounting();
+  else seekBits(lengthsBit + (symbols << 2));
+  return symbol != 0;
+}
+
+/** Checks the counts, and turns them into the first code of each length. */
+function endCounting(): void {
+  // Half of all codes, and none longer than a bit: a lone symbol.
+  if (longest == 1 && kraft == 1 << (MAX_CODE_LENGTH - 1)) longest = 0;
+  else expect(kraft == 1 << MAX_CODE_LENGTH && longest <= <u32>MAX_CODE_LENGTH, STATUS_HUFFMAN);
+  expect(table + (2 << longest) <= tableEnd, STATUS_PLAN);
   let code: u32 = 0;
-  let ptr = CODES + 2;
+  let ptr = CODES;
   do {
     let count = load<u16>(ptr);
     store<u16>(ptr, code);
     code = (code + count) << 1;
     ptr += 2;
-  } while (ptr <= CODES + 2 * MAX_CODE_LENGTH);
-  store<u16>(CODES, 0);
-  let symbol: u32 = 0;
-  do {
-    seekBits(lengthsBit + (symbol << 2));
-    let length = bits(4);
-    if (!length) continue;
-    // A lone symbol. No other length is above the longest, unless the file has changed since it was counted.
-    length = min(length, longest);
-    let value: i32 = first + symbol;
-    if (codebook) {
-      seekBits(codebook + (symbol << 3));
-      value = <i8>bits(8);
-    }
-    let next = CODES + (length << 1);
-    code = load<u16>(next);
-    store<u16>(next, code + 1);
-    let reversed: usize = 0;
-    for (let bit: u32 = 0; bit < length; bit++) reversed |= ((code >>> bit) & 1) << (length - bit);
-    do {
-      store<u16>(table + reversed, (value << unit) | length);
-      reversed += 2 << length;
-    } while (reversed < size);
-  } while (++symbol < symbols);
-  seekBits(lengthsBit + (symbols << 2));
-  return longest;
+  } while (ptr < CODES + 32);
+  isCounting = false;
+  symbol = 0;
 }
 
-/** Counts the code lengths into CODES. @returns the longest, or 0 if there is one code, of one bit */
-function countLengths(symbols: u32): u32 {
-  store<u64>(CODES, 0);
-  store<u64>(CODES, 0, 8);
-  store<u64>(CODES, 0, 16);
-  store<u64>(CODES, 0, 24);
-  let longest: u32 = 0;
-  let kraft: u32 = 0;
-  let symbol: u32 = 0;
+/** Enters `symbol` wherever the next bits begin with its code. */
+function enter(code: u32, length: u32): void {
+  let value: i32 = alphabet + symbol;
+  if (alphabet > 127) {
+    seekBits(alphabet + (symbol << 3));
+    value = <i8>bits(8);
+  }
+  // Codes are most significant bit first, the stream is not. In bytes of the table: one bit further up.
+  let ptr = table;
+  for (let bit: u32 = 0; bit < length; bit++) ptr += ((code >>> bit) & 1) << (length - bit);
+  let end = table + (2 << longest);
+  let stride: usize = 2 << length;
+  let entry = (value << valueShift) | length;
   do {
-    let length = bits(4);
-    if (!length) continue;
-    let count = CODES + (length << 1);
-    store<u16>(count, load<u16>(count) + 1);
-    longest = max(longest, length);
-    kraft += (1 << MAX_CODE_LENGTH) >>> length;
-  } while (++symbol < symbols);
-  // Half of all codes, and none longer than a bit: a lone symbol.
-  if (longest == 1 && kraft == 1 << (MAX_CODE_LENGTH - 1)) return 0;
-  expect(kraft == 1 << MAX_CODE_LENGTH && longest <= <u32>MAX_CODE_LENGTH, STATUS_HUFFMAN);
-  return longest;
+    store<u16>(ptr, entry);
+    ptr += stride;
+  } while (ptr < end);
 }

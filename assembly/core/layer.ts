@@ -9,7 +9,6 @@ import {
   OP_AVGPOOL,
   OP_CONV2D,
   OP_DENSE,
-  OP_MAXPOOL,
   STATUS_CODEC,
   STATUS_OP,
   STATUS_RANGE,
@@ -99,14 +98,12 @@ export function readLayer(): void {
   pad = 0;
   groupChannels = load<u32>(input, TENSOR_CHANNELS);
   rows = groupRows = load<u32>(output, TENSOR_CHANNELS);
-  let status = STATUS_OP;
-  if (op == OP_CONV2D) status = readConv2d();
-  else if (op == OP_DENSE) status = readDense();
-  else if (op == OP_MAXPOOL || op == OP_AVGPOOL) status = readPool();
-  expect(!status, status);
+  if (op == OP_CONV2D) readConv2d();
+  else if (op == OP_DENSE) readDense();
+  else readPool();
 }
 
-function readConv2d(): i32 {
+function readConv2d(): void {
   kernelHeight = extent();
   kernelWidth = extent();
   stride = extent();
@@ -114,29 +111,29 @@ function readConv2d(): i32 {
   let groups = varintIn(1, MAX_DIMENSION);
   poolSize = extent();
   poolStride = extent();
-  if (failure) return failure;
-  if (groupChannels % groups != 0 || rows % groups != 0 || pad > borderOf(input)) return STATUS_SHAPE;
+  if (failure) return;
+  let border = borderOf(input);
+  expect(groupChannels % groups == 0 && rows % groups == 0 && pad <= border && fits(pad + border), STATUS_SHAPE);
   groupChannels /= groups;
   groupRows /= groups;
-  let room = pad + borderOf(input);
-  if (!fits(room)) return STATUS_SHAPE;
-  return readWeights();
+  readWeights();
 }
 
-function readDense(): i32 {
+function readDense(): void {
   kernelHeight = load<u32>(input, TENSOR_HEIGHT);
   kernelWidth = load<u32>(input, TENSOR_WIDTH);
-  if (outputHeight * outputWidth != 1) return STATUS_SHAPE;
-  return readWeights();
+  expect(outputHeight * outputWidth == 1, STATUS_SHAPE);
+  readWeights();
 }
 
-function readPool(): i32 {
+function readPool(): void {
+  expect(op <= <u32>OP_AVGPOOL, STATUS_OP);
   kernelHeight = kernelWidth = extent();
   stride = extent();
-  if (groupChannels != rows || !fits(0)) return STATUS_SHAPE;
+  expect(groupChannels == rows && fits(0), STATUS_SHAPE);
   readRange();
   if (op == OP_AVGPOOL) readScale(bits(32), bits(8));
-  return failure;
+  else setScale(1 << 30, 30); // a maximum keeps its scale
 }
 
 /** Whether the windows of all outputs lie within the input, `room` rows and columns of borders included. */
@@ -165,7 +162,7 @@ export function readScale(factor: u32, places: u32): void {
   setScale(factor, places);
 }
 
-function readWeights(): i32 {
+function readWeights(): void {
   // At most 65,535 × 255 × 255, which is below 2^32; a dense layer's input is below 2^24.
   columns = groupChannels * kernelHeight * kernelWidth;
   readRange();
@@ -175,10 +172,9 @@ function readWeights(): i32 {
   let bytes = varint();
   expect(form <= <u32>(FORM_CODEC_MASK | FORM_PER_CHANNEL) && biasBits <= 32 && biasShift < 32, STATUS_RANGE);
   expect(<u64>columns * rows <= <u64>MAX_LAYER_WEIGHTS, STATUS_RANGE);
-  if (codec() > <u32>CODEC_BYTES) return STATUS_CODEC;
-  if (isInPlace() && borderOf(input)) return STATUS_SHAPE;
-  if (bytes > fileBytes - position) return STATUS_TRUNCATED;
+  expect(codec() <= <u32>CODEC_BYTES, STATUS_CODEC);
+  expect(!isInPlace() || !borderOf(input), STATUS_SHAPE);
+  expect(bytes <= fileBytes - position, STATUS_TRUNCATED);
   sectionEnd = position + bytes;
   limitReads(sectionEnd, STATUS_STREAM);
-  return failure;
 }

@@ -31,14 +31,6 @@ export const GENTLE_SHIFT: i64 = 32;
  * the product is below 2^62 and the rounding term at most 2^61.
  */
 export function requantize(acc: i32): i32 {
-  return inRange(zeroPoint + ((<i64>acc * multiplier + half) >> shift));
-}
-
-/** A maximum needs no scale, only the clamp. */
-export function clamp(q: i32): i32 {
-  return inRange(q);
-}
-
-function inRange(value: i64): i32 {
+  let value = zeroPoint + ((<i64>acc * multiplier + half) >> shift);
   return <i32>min(max(value, <i64>clampMin), <i64>clampMax);
 }

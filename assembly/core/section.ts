@@ -1,8 +1,18 @@
 /** What stands in a weighted layer's section before the weights: scales, biases, the live columns and the codes. */
-import { CODEC_BYTES, CODEC_HUFFMAN, MIN_GAP_SYMBOLS, OP_DENSE, STATUS_PLAN, STATUS_RANGE, STATUS_STREAM, TENSOR_PLANE, TENSOR_PTR } from "../format";
+import {
+  CODEC_BYTES,
+  CODEC_HUFFMAN,
+  MIN_GAP_SYMBOLS,
+  OP_DENSE,
+  STATUS_PLAN,
+  STATUS_RANGE,
+  STATUS_STREAM,
+  TENSOR_PLANE,
+  TENSOR_PTR,
+} from "../format";
 import { bitBuffer, bitPosition, bits, position, seek, seekBits } from "./bit-reader";
 import { channelsPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
-import { buildTable } from "./huffman";
+import { beginTable, longest, stepTable } from "./huffman";
 import {
   biasBits,
   biasShift,
@@ -148,35 +158,50 @@ export function readColumns(): bool {
   return done == columns;
 }
 
-/** Reads what stands between the columns and the weights. */
-export function readCodes(): void {
+export function beginCodes(): void {
   expect(live > 0, STATUS_RANGE);
-  if (codec() == CODEC_HUFFMAN) readHuffman();
+  gapsPtr = 0;
+  if (codec() == CODEC_HUFFMAN) beginHuffman();
   else if (codec() == CODEC_BYTES) {
     expect(!bitBuffer, STATUS_STREAM);
     seek(position);
   }
 }
 
-function readHuffman(): void {
-  let codebook: u32 = 0;
-  let first: i32 = 0;
+/** Does a slice of what stands between the columns and the weights. @returns whether that was the last */
+export function readCodes(): bool {
+  return codec() != CODEC_HUFFMAN || readHuffman();
+}
+
+/** Reads the weights' alphabet. Their code lengths come next. */
+function beginHuffman(): void {
+  let values: i32;
   let count: u32;
   if (bits(1)) {
     count = bits(8) + 1;
-    codebook = bitPosition();
-    seekBits(codebook + (count << 3));
+    values = bitPosition();
+    seekBits(values + (count << 3));
   } else {
-    first = <i8>bits(8);
+    values = <i8>bits(8);
     count = bits(8) + 1;
-    expect(first + <i32>count <= 128, STATUS_RANGE);
+    expect(values + <i32>count <= 128, STATUS_RANGE);
   }
-  let longest = buildTable(tablesPtr, columnsPtr, count, first, 4, codebook);
-  weightsMask = (2 << longest) - 2;
+  beginTable(tablesPtr, columnsPtr, count, values, 4);
+}
+
+function readHuffman(): bool {
+  if (!stepTable()) return false;
+  let mask = (2 << longest) - 2;
+  if (gapsPtr) {
+    gapsMask = mask;
+    // A lone gap takes no bits; neither does a lone weight, nor a weight that there is none of.
+    isFree = !mask && (!weightsMask || load<u16>(gapsPtr) >= fillerEntry);
+    return true;
+  }
+  weightsMask = mask;
   gapsPtr = tablesPtr + (2 << longest);
-  count = bits(10) + MIN_GAP_SYMBOLS;
+  let count = bits(10) + MIN_GAP_SYMBOLS;
   fillerEntry = count << 5;
-  gapsMask = (2 << buildTable(gapsPtr, columnsPtr, count, 1, 5, 0)) - 2;
-  // A lone gap takes no bits; neither does a lone weight, nor a weight that there is none of.
-  isFree = !gapsMask && (!weightsMask || load<u16>(gapsPtr) >= fillerEntry);
+  beginTable(gapsPtr, columnsPtr, count, 1, 5);
+  return false;
 }

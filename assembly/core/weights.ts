@@ -2,7 +2,15 @@
  * A weighted layer's weights, row by row: as records, which `accumulate.ts` takes, or summed up at once where each is needed once.
  * A codec is one function here, which decodes a batch, and one in `section.ts` if it has tables to read.
  */
-import { CODEC_DENSE, CODEC_HUFFMAN, MIN_WINDOW_BYTES, PAIR_BYTES, RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../format";
+import {
+  CODEC_DENSE,
+  CODEC_HUFFMAN,
+  MIN_WINDOW_BYTES,
+  PAIR_BYTES,
+  RECORD_BYTES,
+  STATUS_PLAN,
+  STATUS_STREAM,
+} from "../format";
 import { ahead, bitBuffer, bitPosition, bits, cursor, limit, passTo, position, resumeAt, seek } from "./bit-reader";
 import { arenaPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { codec, rows } from "./layer";
@@ -127,6 +135,7 @@ function decodeHuffman(asRecords: bool): void {
   let acc = bias;
   let length: u32;
   let passes = false;
+  let isFull = false;
   do {
     let word = load<u32>(bit >>> 3) >>> (bit & 7);
     let entry: u32 = load<u16>(gaps + (word & gapMask));
@@ -146,10 +155,8 @@ function decodeHuffman(asRecords: bool): void {
     let value: i32 = load<i16>(weights + ((word >>> length) & weightMask));
     bit += length + (value & 15);
     if (asRecords) {
-      if (target >= stop) {
-        fail(STATUS_PLAN);
-        break;
-      }
+      isFull = target >= stop;
+      if (isFull) break;
       value >>= 4;
       store<u32>(target, ((load<u32>(at) & mask) << 8) | (value & 0xff));
       target += RECORD_BYTES;
@@ -167,7 +174,9 @@ function decodeHuffman(asRecords: bool): void {
   weightSum = sum;
   magnitudeSum = magnitude;
   bias = acc;
+  // A stream that ran over may have decoded anything: that comes first.
   resumeAt((start & ~7) + (bit - origin));
+  if (isFull) fail(STATUS_PLAN);
 }
 
 /** Whole pairs that can be loaded from `cursor()`, in bytes. There is at least one, or it is an error. */

@@ -20,6 +20,7 @@
 
 #define MOTE_CODEC_DENSE 0u
 #define MOTE_CODEC_HUFFMAN 1u
+#define MOTE_CODEC_BYTES 2u
 /** Bits of a weighted layer's form byte: the codec, then whether each channel has its own multiplier and shift. */
 #define MOTE_FORM_CODEC_MASK 0x0fu
 #define MOTE_FORM_PER_CHANNEL 0x10u
@@ -39,6 +40,9 @@
 #define MOTE_MAX_TENSOR_BYTES 0x1000000u
 /** Weights of one layer, zeros included: rows × columns. */
 #define MOTE_MAX_LAYER_WEIGHTS 0x10000000u
+/** Bytes of a weight in codec 2: a gap up to the largest, and the weight. */
+#define MOTE_PAIR_BYTES 2u
+#define MOTE_MAX_PAIR_GAP 255u
 /** Sizes in the memory plan and offsets in the arena are in units of this many bytes. */
 #define MOTE_PLAN_UNIT 8u
 /** Largest memory plan, largest file. */

@@ -5,7 +5,8 @@
  * None of it holds across a padded convolution (its border is 0, not the constant) or a grouped one: those are left alone.
  */
 import type { FloatTensor, Graph, Layer, Net, WeightedLayer } from "../model.js";
-import { narrowGraph, tensorShapes } from "./narrow.js";
+import { tensorShapes } from "../shapes.js";
+import { narrowGraph } from "./narrow.js";
 
 const isWeighted = (layer: Layer): layer is WeightedLayer => layer.op === "conv2d" || layer.op === "dense";
 

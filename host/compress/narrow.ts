@@ -3,41 +3,8 @@
  * the start. Since units may be permuted freely, counts say everything.
  */
 import { MoteError } from "../errors.js";
-import type { Graph, Layer, Shape } from "../model.js";
-
-/** The shape that a layer makes of its input's. */
-export function outputShape(layer: Layer, input: Shape): Shape {
-  const [channels, height, width] = input;
-  switch (layer.op) {
-    case "conv2d": {
-      const [kernelHeight, kernelWidth] = layer.kernel;
-      const extent = (size: number, kernel: number): number =>
-        Math.floor((size + 2 * layer.pad - kernel) / layer.stride) + 1;
-      return [layer.outChannels, extent(height, kernelHeight), extent(width, kernelWidth)];
-    }
-    case "dense":
-      return [layer.outFeatures, 1, 1];
-    case "maxpool":
-    case "avgpool": {
-      const extent = (size: number): number => Math.floor((size - layer.kernel) / layer.stride) + 1;
-      return [channels, extent(height), extent(width)];
-    }
-    case "relu":
-      return input;
-  }
-}
-
-/** The shape of every tensor by name. */
-export function tensorShapes(graph: Graph): Map<string, Shape> {
-  const shapes = new Map<string, Shape>([[graph.input.name, graph.input.shape]]);
-  for (const layer of graph.layers) {
-    const input = shapes.get(layer.input);
-    if (input === undefined)
-      throw new MoteError("MISMATCH", `${layer.name}: input tensor ${layer.input} is made by no layer before it`);
-    shapes.set(layer.output, outputShape(layer, input));
-  }
-  return shapes;
-}
+import type { Graph, Layer } from "../model.js";
+import { tensorShapes } from "../shapes.js";
 
 /** The channels of every tensor by name: what `Compression.nominalChannels` holds for the graph as it was designed. */
 export function channelsByTensor(graph: Graph): Record<string, number> {

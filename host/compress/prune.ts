@@ -9,6 +9,8 @@ export interface PrunableLayer {
   readonly name: string;
   readonly weights: Float32Array;
   readonly rows: number;
+  /** Multiplications that one weight costs an inference: the positions its filter is laid on. */
+  readonly positions: number;
   /** Adam's running mean of the squared gradient, one per weight; asked for by the score "rate" only. */
   readonly secondMoment?: Float32Array;
 }
@@ -74,26 +76,35 @@ export function positionBits(weights: Float32Array, rows: number): Float32Array 
   return bits;
 }
 
-/**
- * Expected rise of the loss when the weight goes, w²·E[g²] / 2, for each bit that it costs.
- * @param gamma weight of the bits: 0 ignores them, 1 is loss per bit, above 1 favours structure
- */
-export function rateScore(layer: PrunableLayer, gamma: number): Float32Array {
-  const { weights, rows, secondMoment, name } = layer;
-  if (secondMoment === undefined) throw new TypeError(`rateScore: ${name} comes without its second moments`);
-  const bits = positionBits(weights, rows);
-  // Adam's moments of a well-trained net fall to 1e-12 and below; f32 scores hold them still (down to 1e-38).
-  return weights.map((w, i) => (w === 0 ? 0 : (w * w * secondMoment[i] + 1e-30) / bits[i] ** gamma));
+/** What the score "rate" divides by. */
+export interface Price {
+  /** 0 ignores the price, 1 is loss per bit, above 1 favours structure. */
+  readonly gamma: number;
+  /** Bits that one multiplication an inference is worth: 0 cares for the file's size only. */
+  readonly multiplicationBits: number;
 }
 
-export function scoreLayer(layer: PrunableLayer, score: PruneScore, gamma = 1): Float32Array {
+/**
+ * Expected rise of the loss when the weight goes, w²·E[g²] / 2, for what it costs: the bits it takes in the file, and its
+ * multiplications in bits.
+ */
+export function rateScore(layer: PrunableLayer, price: Price): Float32Array {
+  const { weights, rows, positions, secondMoment, name } = layer;
+  if (secondMoment === undefined) throw new TypeError(`rateScore: ${name} comes without its second moments`);
+  const bits = positionBits(weights, rows);
+  const work = price.multiplicationBits * positions;
+  // Adam's moments of a well-trained net fall to 1e-12 and below; f32 scores hold them still (down to 1e-38).
+  return weights.map((w, i) => (w === 0 ? 0 : (w * w * secondMoment[i] + 1e-30) / (bits[i] + work) ** price.gamma));
+}
+
+export function scoreLayer(layer: PrunableLayer, score: PruneScore, price: Price): Float32Array {
   switch (score) {
     case "magnitude":
       return magnitudeScore(layer.weights);
     case "lamp":
       return lampScore(layer.weights);
     case "rate":
-      return rateScore(layer, gamma);
+      return rateScore(layer, price);
   }
 }
 
@@ -160,10 +171,10 @@ export function pruneMasks(
   start: readonly number[],
   keep: Keep,
   u: number,
-  options: { score: PruneScore; gamma?: number; power?: number },
+  options: Price & { readonly score: PruneScore; readonly power: number },
 ): Uint8Array[] {
-  const power = options.power ?? 1.5;
-  const scores = layers.map((layer) => scoreLayer(layer, options.score, options.gamma));
+  const { power } = options;
+  const scores = layers.map((layer) => scoreLayer(layer, options.score, options));
   if (typeof keep === "number") {
     const total = layers.reduce((sum, l) => sum + l.weights.length, 0);
     const n0 = start.reduce((sum, n) => sum + n, 0);

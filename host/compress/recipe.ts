@@ -39,8 +39,9 @@ export interface PruneStage extends Schedule {
   readonly everyEpochs: number;
   /** Gradual: see `gradualKeep`. */
   readonly power: number;
-  /** Score "rate": see `rateScore`. */
+  /** Score "rate": see `Price`. */
   readonly gamma: number;
+  readonly multiplicationBits: number;
 }
 
 /** k-means codebooks of 2^bits centroids, fine-tuned by their gradient, then rounded to int8. */
@@ -178,6 +179,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     everyEpochs: optional(number(0.001, 1000), 0.25),
     power: optional(number(0.1, 10), 1.5),
     gamma: optional(number(0, 10), 1),
+    multiplicationBits: optional(number(0, 10), 0),
   }),
   share: object({
     kind: oneOf("share"),

@@ -2,6 +2,7 @@
 import type { Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Compression, Graph, Net, WeightedLayer } from "../model.js";
+import { tensorShapes } from "../shapes.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate } from "./calibrate.js";
 import { foldableBiases, foldBiases, removeDeadUnits } from "./dead-units.js";
@@ -120,8 +121,11 @@ class Retraining {
   }
 
   prunable(): PrunableLayer[] {
-    return weightedLayers(this.trainer.graph).map(({ name }) => ({
+    const { graph } = this.trainer;
+    const shapes = tensorShapes(graph);
+    return weightedLayers(graph).map(({ name, output }) => ({
       name,
+      positions: shapes.get(output)![1] * shapes.get(output)![2],
       weights: this.trainer.weight(name),
       rows: this.trainer.bias(name).length,
       secondMoment: this.trainer.secondMoment(name),

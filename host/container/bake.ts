@@ -126,10 +126,10 @@ function knownBodies({ model, layers }: Container): Bodies {
   const unless = (used: boolean, unused: Record<string, Body>): void => {
     if (!used) for (const [name, body] of Object.entries(unused)) bodies.set(name, body);
   };
-  unless(ops.has("conv2d"), { "layer/readConv2d": { returns: STATUS_OP }, "layers/conv2d/stepConv2d": { returns: 0 } });
-  unless(ops.has("dense"), { "layer/readDense": { returns: STATUS_OP }, "layers/dense/stepDense": { returns: 0 } });
+  unless(ops.has("conv2d"), { "layer/readConv2d": { fails: STATUS_OP }, "layers/conv2d/stepConv2d": { returns: 0 } });
+  unless(ops.has("dense"), { "layer/readDense": { fails: STATUS_OP }, "layers/dense/stepDense": { returns: 0 } });
   unless(ops.has("maxpool") || ops.has("avgpool"), {
-    "layer/readPool": { returns: STATUS_OP },
+    "layer/readPool": { fails: STATUS_OP },
     "layers/pool/stepPool": { returns: 0 },
   });
   unless(
@@ -146,7 +146,11 @@ function knownBodies({ model, layers }: Container): Bodies {
   unless(bytesIn("dense"), { "layer/isInPlace": { returns: 0 }, "layers/dense/sumPairs": { fails: STATUS_CODEC } });
   unless(
     sections.some(({ codec }) => codec === CODEC_HUFFMAN),
-    { "section/readHuffman": { fails: STATUS_CODEC }, "weights/decodeHuffman": { fails: STATUS_CODEC } },
+    {
+      "section/beginHuffman": { fails: STATUS_CODEC },
+      "section/readHuffman": { returns: 1 },
+      "weights/decodeHuffman": { fails: STATUS_CODEC },
+    },
   );
   /** A function of the layer at hand, for which it gives one of `values`: if that is always the same, it is known. */
   const constant = (name: string, values: readonly (number | boolean)[]): void => {

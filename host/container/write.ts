@@ -60,7 +60,12 @@ export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8
     writeLayer(fields, layer);
     const coding = codings[index];
     if (coding !== null) {
-      const section = writeSectionHead(fields, layer as QLayer & QWeights, coding, model.tensors[layer.input].zeroPoint);
+      const section = writeSectionHead(
+        fields,
+        layer as QLayer & QWeights,
+        coding,
+        model.tensors[layer.input].zeroPoint,
+      );
       fields.varint(section.length);
       parts.push(fields.take(), section);
     } else {
@@ -120,7 +125,8 @@ function bytesCodings(model: QModel): (Coding | null)[] {
     if (layer.op !== "conv2d" && layer.op !== "dense") return null;
     const rows = rowCount(model, layer);
     const columns = columnCount(model, layer);
-    if (layer.op === "dense" && model.tensors[layer.input].border > 0) return chooseCoding(layer.weights, rows, columns);
+    if (layer.op === "dense" && model.tensors[layer.input].border > 0)
+      return chooseCoding(layer.weights, rows, columns);
     return bytesCoding(layer.weights, weightStatistics(layer.weights, rows, columns));
   });
 }

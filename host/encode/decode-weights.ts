@@ -60,7 +60,8 @@ export function readWeights(
 
 function readBytes(reader: BitReader, rows: number, columns: number, op: "conv2d" | "dense"): DecodedWeights {
   const padding = -reader.position & 7;
-  if (reader.read(padding, "padding before the pairs") !== 0) reader.fail("has padding bits before the pairs that are not 0");
+  if (reader.read(padding, "padding before the pairs") !== 0)
+    reader.fail("has padding bits before the pairs that are not 0");
   const { weights, nonZeros, fullestRow, pairs } = readPairs(reader, rows, columns);
   const bits = { map: padding, alphabet: 0, lengths: 0, gaps: pairs * 8, weights: pairs * 8 };
   return { weights, bits, nonZeros, fullestRow, liveColumns: op === "dense" ? 0 : columns, tableBytes: 0 };

@@ -1,5 +1,5 @@
 /** The float ops in plain loops: the oracle for training kernels and for the integer model. Sums are doubles, in index order. */
-import { tensorShapes } from "../compress/narrow.js";
+import { tensorShapes } from "../shapes.js";
 import type { Conv2dLayer, Layer, Net, PoolLayer, Shape } from "../model.js";
 
 /** @param input [C, H, W] @returns every tensor of the graph by name */

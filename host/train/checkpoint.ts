@@ -11,7 +11,7 @@ import { MoteError } from "../errors.js";
 import type { Compression, FloatTensor, Graph, Net } from "../model.js";
 import { describeSystemError, writeFileAtomic } from "../write-file.js";
 import { parseCompression, parseGraph } from "./metadata.js";
-import { tensorShapes } from "./shapes.js";
+import { parameterShapes } from "../shapes.js";
 import type { OptimizerState } from "./trainer.js";
 
 /** What a run notes about itself, such as the step it has reached. */
@@ -77,7 +77,7 @@ export function readCheckpoint(path: string): Checkpoint {
   }
   const graph: Graph = parseGraph(text, path);
   const netTensors = new Map<string, FloatTensor>();
-  for (const [name, shape] of tensorShapes(graph)) {
+  for (const [name, shape] of parameterShapes(graph)) {
     const tensor = tensors.get(name);
     if (tensor === undefined)
       throw new MoteError("MISMATCH", `${path}: ${name} is missing, its graph ${graph.name} has it`);

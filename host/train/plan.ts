@@ -7,7 +7,7 @@
 import { MoteError } from "../errors.js";
 import type { Graph, Shape, WeightedLayer } from "../model.js";
 import type { SharedHeap } from "./heap.js";
-import { chainShapes, valuesOf } from "./shapes.js";
+import { chainShapes, valuesOf } from "../shapes.js";
 
 export const BLOCK_SAMPLES = 8;
 /** Bytes of one value in each of a block's eight samples. */

@@ -8,7 +8,7 @@ import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
 import { planTraining, type Plan } from "./plan.js";
 import { ThreadPool } from "./pool.js";
-import { tensorShapes } from "./shapes.js";
+import { parameterShapes } from "../shapes.js";
 import type { Optimizer } from "./update.js";
 
 export type { Distillation } from "./execute.js";
@@ -76,7 +76,7 @@ export class Trainer {
   ) {
     // What lies between the segments of layers is never to be updated.
     heap.u8(plan.parameters.state, plan.parameters.count).fill(FIXED);
-    const shapes = tensorShapes(options.graph);
+    const shapes = parameterShapes(options.graph);
     for (const layer of plan.layers) {
       if (!("weightAt" in layer)) continue;
       const shape = shapes.get(`${layer.name}.weight`)!;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { foldableBiases, foldBiases, removeDeadUnits } from "../../host/compress/dead-units.js";
-import { channelsByTensor, tensorShapes } from "../../host/compress/narrow.js";
+import { channelsByTensor } from "../../host/compress/narrow.js";
+import { tensorShapes } from "../../host/shapes.js";
 import type { FloatTensor, Graph, Layer, Net } from "../../host/model.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
 

@@ -11,7 +11,14 @@ import {
 } from "../../host/compress/prune.js";
 import { MoteError } from "../../host/errors.js";
 
-const layer = (name: string, values: number[], rows = 1) => ({ name, weights: Float32Array.from(values), rows });
+const layer = (name: string, values: number[], rows = 1) => ({
+  name,
+  weights: Float32Array.from(values),
+  rows,
+  positions: 1,
+});
+const bitsOnly = { gamma: 1, multiplicationBits: 0 };
+const magnitude = { ...bitsOnly, score: "magnitude", power: 1.5 } as const;
 
 describe("scores", () => {
   test("magnitude is |w|", () => {
@@ -36,18 +43,31 @@ describe("scores", () => {
 
   test("rate prefers gradient over size and cheap positions over dear ones; a pruned weight scores 0", () => {
     const weights = Float32Array.of(1, 1, 1, 1, 1, 0, 1, 0, 0);
-    const even = rateScore({ name: "a", weights, rows: 3, secondMoment: new Float32Array(9).fill(1e-6) }, 1);
+    const even = rateScore(
+      { name: "a", weights, rows: 3, positions: 1, secondMoment: new Float32Array(9).fill(1e-6) },
+      bitsOnly,
+    );
     expect(even[0]).toBeGreaterThan(even[4]);
     expect(even[8]).toBe(0);
     const steep = rateScore(
-      { name: "a", weights, rows: 3, secondMoment: Float32Array.of(1, 1, 1, 1, 9, 1, 1, 1, 1) },
-      1,
+      { name: "a", weights, rows: 3, positions: 1, secondMoment: Float32Array.of(1, 1, 1, 1, 9, 1, 1, 1, 1) },
+      bitsOnly,
     );
     expect(steep[4]).toBeGreaterThan(steep[0]);
   });
 
   test("rate without gradients is a programming mistake", () => {
-    expect(() => rateScore(layer("a", [1]), 1)).toThrow(TypeError);
+    expect(() => rateScore(layer("a", [1]), bitsOnly)).toThrow(TypeError);
+  });
+
+  test("rate counts the multiplications of a filter that is laid on many positions, when asked to", () => {
+    const dense = { ...layer("dense", [1, 1]), secondMoment: Float32Array.of(1, 1) };
+    const conv = { ...dense, positions: 576 };
+    expect(rateScore(conv, bitsOnly)).toEqual(rateScore(dense, bitsOnly));
+    // Both weights take 3 + 0 bits; 576 multiplications at 1/8 bit are 72 more, one is 1/8.
+    const price = { gamma: 1, multiplicationBits: 1 / 8 };
+    expect(rateScore(conv, price)[0]).toBeCloseTo(1 / 75, 3);
+    expect(rateScore(dense, price)[0]).toBeCloseTo(1 / 3.125, 3);
   });
 });
 
@@ -88,7 +108,7 @@ describe("schedules", () => {
   test("pruneMasks: one number for all, a number for each, fractions and counts", () => {
     const layers = [layer("a", [1, -2, 3, -4]), layer("b", [10, 20])];
     const at = (keep: number | Record<string, number>) =>
-      pruneMasks(layers, [4, 2], keep, 1, { score: "magnitude" }).map((m) => survivors(m));
+      pruneMasks(layers, [4, 2], keep, 1, magnitude).map((m) => survivors(m));
     expect(at(2)).toEqual([0, 2]);
     expect(at(0.5)).toEqual([1, 2]);
     expect(at({ a: 0.5, b: 1 })).toEqual([2, 2]);
@@ -97,8 +117,8 @@ describe("schedules", () => {
 
   test("a layer too many or too few is a recipe error that names it", () => {
     const layers = [layer("a", [1]), layer("b", [1])];
-    expect(() => pruneMasks(layers, [1, 1], { a: 1 }, 1, { score: "magnitude" })).toThrow(/keep\.b: missing/);
-    expect(() => pruneMasks(layers, [1, 1], { a: 1, b: 1, c: 1 }, 1, { score: "magnitude" })).toThrow(
+    expect(() => pruneMasks(layers, [1, 1], { a: 1 }, 1, magnitude)).toThrow(/keep\.b: missing/);
+    expect(() => pruneMasks(layers, [1, 1], { a: 1, b: 1, c: 1 }, 1, magnitude)).toThrow(
       new MoteError("RECIPE", "keep.c: no such layer; there are a, b"),
     );
   });

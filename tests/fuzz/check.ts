@@ -9,6 +9,7 @@ import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
 import { openReference } from "../../host/runtime/reference.js";
 import { statusText } from "../../host/runtime/wasm.js";
+import { mapFields } from "./fields.js";
 import type { Machine, MakeMachine } from "./machine.js";
 import type { FuzzCase } from "./mutate.js";
 
@@ -25,7 +26,7 @@ const MAX_WEIGHTS = 1 << 20;
 /** More than it takes: steps, whatever the slices, to sum up and check a byte; to build and drop the tables of a layer. */
 const LOAD_STEPS_PER_BYTE = 16;
 const LOAD_STEPS_PER_LAYER = 1 << 15;
-/** More than it takes: slices' worth of work for each unit of `workOf`, and slices for each layer. */
+/** More than it takes: slices' worth of work for each unit of `FieldMap.work`, and slices for each layer. */
 const RUN_STEPS_PER_UNIT = 4;
 const RUN_STEPS_PER_LAYER = 64;
 
@@ -52,15 +53,14 @@ export interface Result {
 /** @throws Finding for a broken promise */
 export function checkCase(makeMachine: MakeMachine, fuzzCase: FuzzCase): Result {
   const read = readStrictly(fuzzCase.bytes);
-  const work = read instanceof MoteError ? Infinity : workOf(read);
-  const session = new Session(makeMachine, fuzzCase, work);
+  const session = new Session(makeMachine, fuzzCase);
   try {
     const first = session.run(GARBAGE[0], fuzzCase.budget);
     // The same instance opened again, other garbage around the model, other slices: nothing may change.
     const second = session.run(GARBAGE[1], fuzzCase.budget === 1 ? 1000 : 3 * (fuzzCase.budget % 1000) + 1);
     if (first.run !== format.STATUS_BUSY && second.run !== format.STATUS_BUSY) expectSame(first, second);
     const answer = first.windowFailed ? session.recover(first) : first;
-    if (fuzzCase.swapAt < 0) compareWithReader(fuzzCase.bytes, answer, read, work);
+    if (fuzzCase.swapAt < 0) compareWithReader(fuzzCase.bytes, answer, read);
     return { reached: reached(first), status: first.run ?? first.load };
   } finally {
     session.close();
@@ -84,8 +84,6 @@ class Session {
   constructor(
     makeMachine: MakeMachine,
     private readonly fuzzCase: FuzzCase,
-    /** Work units of one run where the file is sound, else Infinity. */
-    private readonly work: number,
   ) {
     const memoryBytes = Math.max(fuzzCase.memoryBytes, format.PLAN_BASE);
     this.machine = makeMachine(memoryBytes, (offset, target, length) => this.fillWindow(offset, target, length));
@@ -151,7 +149,9 @@ class Session {
     const started = this.machine.start();
     const slice = Math.min(budget, 1 << 16);
     const layers = this.word(format.CONTROL_LAYER_COUNT);
-    const most = RUN_STEPS_PER_LAYER * (layers + 1) + Math.ceil((RUN_STEPS_PER_UNIT * this.work) / slice);
+    // A file that was loaded has a sound head, unless it changed since.
+    const work = this.fuzzCase.swapAt < 0 ? mapFields(this.fuzzCase.bytes).work : Infinity;
+    const most = RUN_STEPS_PER_LAYER * (layers + 1) + Math.ceil((RUN_STEPS_PER_UNIT * work) / slice);
     const affordable = Math.min(MAX_STEPS, Math.ceil(MAX_WORK / slice) + RUN_STEPS_PER_LAYER * (layers + 1));
     const status = this.finish(started, budget, Math.min(most, affordable));
     if (status === format.STATUS_STATE) throw new Finding("STATUS_STATE from a run after a load that was done");
@@ -304,7 +304,7 @@ function readStrictly(bytes: Uint8Array): Container | MoteError {
 }
 
 /** The reader and the core must agree on which files are sound, the reference and the core on what they compute. */
-function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container | MoteError, work: number): void {
+function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container | MoteError): void {
   const status = outcome.run ?? outcome.load;
   if (read instanceof MoteError) {
     // Of what the core accepts the reader refuses only sizes, and one rule that SPEC.md leaves to it.
@@ -319,23 +319,9 @@ function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container 
       `the reader accepts what the core refuses: ${statusText(status)} near byte ${outcome.errorOffset}`,
     );
   }
-  if (outcome.output === undefined || work > MAX_WORK) return;
+  if (outcome.output === undefined) return;
   const reference = openReference(bytes, { maxWeights: MAX_WEIGHTS });
   const [channels, height, width] = reference.input.shape;
   const expected = reference.run(inputFor(channels * height * width));
   if (String(expected) !== String(outcome.output)) throw new Finding("the core's output is not the reference's");
-}
-
-/** Work units of one run at the most: multiplications (those by zero too), bits of the sections, elements with borders. */
-function workOf({ model, layers, fileBytes }: Container): number {
-  const sections = layers.reduce((sum, { section }) => sum + 8 * (section?.bytes ?? 0), 0);
-  return model.layers.reduce((sum, layer) => {
-    const [channels, height, width] = model.tensors[layer.output].shape;
-    const { border } = model.tensors[layer.output];
-    const elements = channels * (height + 2 * border) * (width + 2 * border);
-    if (layer.op === "dense") return sum + elements + layer.weights.length;
-    const perElement =
-      layer.op === "conv2d" ? (layer.weights.length / channels) * layer.pool.size ** 2 : layer.kernel ** 2;
-    return sum + elements + channels * height * width * perElement;
-  }, sections + fileBytes);
 }

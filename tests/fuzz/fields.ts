@@ -14,9 +14,11 @@ export interface FieldMap {
   readonly fields: readonly Field[];
   /** First byte of each layer, and where the file ends. */
   readonly layerOffsets: readonly number[];
+  /** Work units of one run at the most: multiplications (those by zero too), bits of the sections, elements with borders. */
+  readonly work: number;
 }
 
-/** @param bytes a container that `readContainer` accepts; SPEC.md, "File" */
+/** @param bytes a container whose head and layers are sound; what is in its sections is not looked at. SPEC.md, "File" */
 export function mapFields(bytes: Uint8Array): FieldMap {
   const fields: Field[] = [];
   let offset = 0;
@@ -39,26 +41,32 @@ export function mapFields(bytes: Uint8Array): FieldMap {
   const tensorCount = varint("tensorCount");
   const layerCount = varint("layerCount");
   for (const region of ["window", "tables", "columns", "channels", "records", "arena"]) varint(`plan ${region}`);
+  const tensors: TensorSize[] = [];
   for (let i = 0; i < tensorCount; i++) {
-    for (const name of ["channels", "height", "width", "nominalChannels"]) varint(name);
-    u8("border");
+    const [channels, height, width] = ["channels", "height", "width", "nominalChannels"].map(varint);
+    tensors.push({ channels, height, width, border: u8("border") });
     add("scale", "u32", 4);
     u8("zeroPoint");
     varint("offset");
   }
   const layerOffsets: number[] = [];
+  let work = 8 * bytes.length;
   for (let i = 0; i < layerCount; i++) {
     layerOffsets.push(offset);
     const op = u8("op");
-    varint("input");
-    varint("output");
+    const input = tensors[varint("input")];
+    const output = tensors[varint("output")];
+    let perElement = input.channels * input.height * input.width;
     if (op === OP_CONV2D) {
       const names = ["kernelHeight", "kernelWidth", "stride", "pad", "groups", "poolSize", "poolStride"];
-      for (const name of names) varint(name);
+      const [kernelHeight, kernelWidth, , , groups, poolSize] = names.map(varint);
+      perElement = (input.channels / groups) * kernelHeight * kernelWidth * poolSize ** 2;
     } else if (op !== OP_DENSE) {
-      varint("kernel");
+      perElement = varint("kernel") ** 2;
       varint("stride");
     }
+    const { channels, height, width, border } = output;
+    work += channels * (height + 2 * border) * (width + 2 * border) + channels * height * width * perElement;
     u8("clampMin");
     u8("clampMax");
     if (op === OP_AVGPOOL) {
@@ -73,7 +81,14 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     add("section", "section", sectionBytes);
   }
   layerOffsets.push(offset);
-  return { fields, layerOffsets };
+  return { fields, layerOffsets, work };
+}
+
+interface TensorSize {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly border: number;
 }
 
 /** A varint of at most 5 bytes, whatever its value; beyond the end of the bytes zeros are read. */

@@ -1,5 +1,6 @@
 /** Float nets made from a seed, compressed on paper: weights on a grid, activation scales from a few inputs. */
-import { channelsByTensor, tensorShapes } from "../../host/compress/narrow.js";
+import { channelsByTensor } from "../../host/compress/narrow.js";
+import { tensorShapes } from "../../host/shapes.js";
 import type { Compression, FloatTensor, Graph, Layer, Net, Shape } from "../../host/model.js";
 import { runNet } from "../../host/reference/ops-f32.js";
 import { Random } from "../../host/rng.js";

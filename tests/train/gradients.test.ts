@@ -6,7 +6,7 @@ import { mixWords, permuteIndex, Random } from "../../host/rng.js";
 import { Executor, type Distillation } from "../../host/train/execute.js";
 import { compileKernels, instantiateKernels, SharedHeap } from "../../host/train/heap.js";
 import { planTraining, type PlannedWeighted } from "../../host/train/plan.js";
-import { tensorShapes } from "../../host/train/shapes.js";
+import { parameterShapes } from "../../host/shapes.js";
 import { planSurvivors } from "../../host/train/survivors.js";
 import { loss, numericalGradient, type Batch } from "./reference.js";
 
@@ -205,7 +205,7 @@ function check(index: number, options: { sparse?: boolean; distill?: Distillatio
   const parameters = new Map<string, Float64Array>();
   const masks = new Map<string, Uint8Array>();
   let classes = 0;
-  for (const [name, shape] of tensorShapes(graph)) {
+  for (const [name, shape] of parameterShapes(graph)) {
     const count = shape.reduce((a, b) => a * b, 1);
     const fanIn = count / shape[0];
     parameters.set(
@@ -249,7 +249,7 @@ test("max-pool gives the gradient of a tie to one value only", () => {
   // Blank images tie everywhere: if each tied value got the whole gradient, the bias would see kernel² times as much.
   const graph = chain([1, 4, 4], [conv("c1", 2, 1), pool("maxpool", 2, 2), dense("fc", 2)]);
   const parameters = new Map<string, Float64Array>();
-  for (const [name, shape] of tensorShapes(graph)) {
+  for (const [name, shape] of parameterShapes(graph)) {
     parameters.set(
       name,
       Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ((i % 5) - 2) / 4),

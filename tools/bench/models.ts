@@ -1,6 +1,7 @@
 /** The shipped models: which there are, how large and how good each is to be. */
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { readContainer, type Container } from "../../host/container/read.js";
+import { reportContainer } from "../../host/container/report.js";
 import { loadDataSpec, readFile } from "../../host/data/inputs.js";
 import { builtFile } from "../../host/paths.js";
 import { classifyAll } from "../../host/runtime/classify.js";
@@ -26,15 +27,6 @@ export function shippedModel(name: string): Uint8Array {
   return readFile(builtFile(`models/${name}.mote`));
 }
 
-/** Bytes of a container that are not coded weights: header, plan, tensors, layer fields, requantization, biases, code tables. */
-export function sideInformationBytes(container: Container): number {
-  const codedBits = container.layers.reduce(
-    (sum, { section }) => sum + (section === undefined ? 0 : section.bits.gaps + section.bits.weights),
-    0,
-  );
-  return container.fileBytes - Math.floor(codedBits / 8);
-}
-
 export const modelsGroup: Group = {
   name: "models",
   summary: "bytes and test error of the shipped models, 10,000 digits under V8",
@@ -57,8 +49,8 @@ async function measureModels({ note }: BenchOptions): Promise<Figure[]> {
       engine.close();
     }
   }
-  const lenet5 = readContainer(shippedModel("lenet5"));
-  figures.push(atMost("lenet5.mote, side information", sideInformationBytes(lenet5), "B", 400));
+  const { sideBytes } = reportContainer(readContainer(shippedModel("lenet5")));
+  figures.push(atMost("lenet5.mote, side information", sideBytes, "B", 400));
   return figures;
 }
 

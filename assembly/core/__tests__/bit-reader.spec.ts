@@ -114,6 +114,11 @@ describe("bit reader", () => {
     seek(200);
     bits(8);
     expect(failure).toBe(STATUS_READ);
+    clearFailure();
+    seek(200);
+    expect(bits(8)).toBe(load<u8>(filePtr() + 200));
+    seek(210);
+    expect(bits(8)).toBe(load<u8>(filePtr() + 210));
   });
 
   it("lends its state to a loop and takes it back", () => {

@@ -32,17 +32,18 @@ import {
   stride,
 } from "../layer";
 import { advanceOutput, moveOutput, outputPtr, x, y } from "../output-cursor";
+import { clampMin, clampMax, GENTLE_SHIFT, half, multiplier, requantize, shift, zeroPoint } from "../requantize";
 import {
-  clampMin,
-  clampMax,
-  GENTLE_SHIFT,
-  half,
-  multiplier,
-  requantize,
-  shift,
-  zeroPoint,
-} from "../requantize";
-import { bias, decodeWeights, DECODE_WORK, isRowComplete, magnitudeSum, nextRow, recordsEnd, row, weightSum } from "../weights";
+  bias,
+  decodeWeights,
+  DECODE_WORK,
+  isRowComplete,
+  magnitudeSum,
+  nextRow,
+  recordsEnd,
+  row,
+  weightSum,
+} from "../weights";
 
 /** Most records whose sums surely fit an int32: 255 × 128 × 65,535 is below 2^31. */
 const MAX_RECORDS: u32 = 65535;

@@ -1,8 +1,9 @@
 /** maxpool and avgpool as layers of their own: one output at a time. */
 import { OP_AVGPOOL, TENSOR_PLANE, TENSOR_PTR } from "../../format";
-import { input, inputPitch, inputZeroPoint, kernelWidth, op, rows, stride } from "../layer";
+import { input, inputPitch, inputZeroPoint, kernelWidth, op, output, rows, stride } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
-import { clamp, requantize } from "../requantize";
+import { requantize } from "../requantize";
+import { zeroPointOf } from "../tensor";
 
 /** Computes the next output. @returns the work done, or 0 when there was nothing left to do */
 export function stepPool(): u32 {
@@ -21,7 +22,8 @@ export function stepPool(): u32 {
     } while (++ptr < end);
     ptr += inputPitch - kernelWidth;
   } while (++row < kernelWidth);
-  store<u8>(outputPtr(), op == OP_AVGPOOL ? requantize(sum) : clamp(best));
+  // Requantizing adds the output's zero point again, and clamps.
+  store<u8>(outputPtr(), requantize(op == OP_AVGPOOL ? sum : best - zeroPointOf(output)));
   advanceOutput(1, 1);
   return work;
 }

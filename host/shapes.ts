@@ -1,6 +1,6 @@
 /** Shapes of a graph's tensors, and what a layer's attributes may be. */
-import { MoteError } from "../errors.js";
-import type { Graph, Layer, Shape } from "../model.js";
+import { MoteError } from "./errors.js";
+import type { Graph, Layer, Shape } from "./model.js";
 
 /** Values of one sample. */
 export const valuesOf = (shape: Shape): number => shape[0] * shape[1] * shape[2];
@@ -83,23 +83,37 @@ export function chainShapes(graph: Graph): Shape[] {
 }
 
 /**
- * Names and shapes of a graph's weights and biases, as Net has them.
- * @throws MoteError UNSUPPORTED for attributes out of range
+ * The shape of every tensor by name.
+ * @throws MoteError UNSUPPORTED for attributes out of range or a layer whose input is not made before it
  */
-export function tensorShapes(graph: Graph): Map<string, number[]> {
+export function tensorShapes(graph: Graph): Map<string, Shape> {
   const shapes = new Map([[graph.input.name, graph.input.shape]]);
-  const tensors = new Map<string, number[]>();
   for (const layer of graph.layers) {
     const input = shapes.get(layer.input);
     if (input === undefined)
-      throw new MoteError("UNSUPPORTED", `${graph.name}/${layer.name}: no layer before makes its input`);
-    const output = outputShape(graph.name, layer, input);
-    shapes.set(layer.output, output);
-    if (layer.op === "dense") tensors.set(`${layer.name}.weight`, [output[0], valuesOf(input)]);
-    else if (layer.op === "conv2d") {
-      tensors.set(`${layer.name}.weight`, [output[0], input[0] / layer.groups, ...layer.kernel]);
-    } else continue;
-    tensors.set(`${layer.name}.bias`, [output[0]]);
+      throw new MoteError(
+        "UNSUPPORTED",
+        `${graph.name}/${layer.name}: no layer before makes its input, "${layer.input}"`,
+      );
+    shapes.set(layer.output, outputShape(graph.name, layer, input));
   }
-  return tensors;
+  return shapes;
+}
+
+/**
+ * Names and shapes of a graph's weights and biases, as Net has them.
+ * @throws MoteError UNSUPPORTED, see tensorShapes
+ */
+export function parameterShapes(graph: Graph): Map<string, number[]> {
+  const shapes = tensorShapes(graph);
+  const parameters = new Map<string, number[]>();
+  for (const layer of graph.layers) {
+    if (layer.op !== "dense" && layer.op !== "conv2d") continue;
+    const input = shapes.get(layer.input)!;
+    const [rows] = shapes.get(layer.output)!;
+    const columns = layer.op === "dense" ? [valuesOf(input)] : [input[0] / layer.groups, ...layer.kernel];
+    parameters.set(`${layer.name}.weight`, [rows, ...columns]);
+    parameters.set(`${layer.name}.bias`, [rows]);
+  }
+  return parameters;
 }

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { fillFigures } from "../../tools/bench/fill.js";
+
+const figures = [
+  { name: "core.wasm, all ops", value: 6000, unit: "B", target: "≤ 6,144", met: true },
+  { name: "lenet5, digits equal on wasm3, v8, reference", value: 99, unit: "of 100", target: "all", met: false },
+  { name: "lenet300, digits equal on wasm3, v8, reference", value: 100, unit: "of 100", target: "all", met: true },
+];
+
+describe("fillFigures", () => {
+  it("replaces what stands between the marks, and nothing else", () => {
+    const text = "a <!--core.bytes-->1<!--/--> b <!--core.bytes-->old\ntext<!--/--> c <!-- a remark -->";
+    const filled = "a <!--core.bytes-->6,000<!--/--> b <!--core.bytes-->6,000<!--/--> c <!-- a remark -->";
+    expect(fillFigures(text, figures)).toBe(filled);
+    expect(fillFigures(filled, figures)).toBe(filled);
+  });
+
+  it("makes a table, the parity of all models in one row", () => {
+    expect(fillFigures("<!--figures--><!--/-->", figures).split("\n")).toEqual([
+      "<!--figures-->",
+      "",
+      "| figure | value | goal |",
+      "|---|---:|---:|",
+      "| core.wasm, all ops | 6,000 B | ≤ 6,144 |",
+      "| digits with equal bytes in every layer on all engines, four models | 199 of 200 | all |",
+      "",
+      "<!--/-->",
+    ]);
+  });
+
+  it("refuses a place it does not know and a figure that was not measured", () => {
+    expect(() => fillFigures("<!--speed-->1<!--/-->", figures)).toThrow(
+      /no figure for <!--speed-->; there are lenet5\.bytes/,
+    );
+    expect(() => fillFigures("<!--lenet5.memory--><!--/-->", figures)).toThrow(
+      /"linear memory, lenet5, .*" was not measured/,
+    );
+  });
+});

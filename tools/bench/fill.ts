@@ -1,0 +1,108 @@
+/** Puts figures into a document: what stands between `<!--key-->` and `<!--/-->` is replaced, so that no figure is typed by hand. */
+import { readContainer } from "../../host/container/read.js";
+import { reportContainer } from "../../host/container/report.js";
+import { MoteError } from "../../host/errors.js";
+import type { Figure } from "./figure.js";
+import { SHIPPED_MODELS, shippedModel } from "./models.js";
+
+/** Rows of the table of figures, by the beginnings of their names. */
+const LISTED = ["core", "linear memory", "lenet5.mote, side", "pack 20", "pack, time", "LeNet"];
+const NOT_LISTED = /before packing|container$/;
+
+/**
+ * @param text Markdown
+ * @param figures of the groups sizes, models, parity and work at least
+ * @throws MoteError FORMAT for a place whose key is not known or whose figure was not measured
+ */
+export function fillFigures(text: string, figures: readonly Figure[]): string {
+  const places = placesOf(figures);
+  return text.replace(/<!--([\w.-]+)-->([^]*?)<!--\/-->/g, (_, key: string) => {
+    const place = places[key];
+    if (place === undefined)
+      throw new MoteError("FORMAT", `no figure for <!--${key}-->; there are ${Object.keys(places).join(", ")}`);
+    return `<!--${key}-->${place()}<!--/-->`;
+  });
+}
+
+function placesOf(figures: readonly Figure[]): Readonly<Record<string, () => string>> {
+  const find = (name: string): Figure => {
+    const figure = figures.find((candidate) => candidate.name === name);
+    if (figure === undefined) throw new MoteError("FORMAT", `the figure "${name}" was not measured`);
+    return figure;
+  };
+  const value = (name: string): string => format({ ...find(name), unit: "" });
+  return {
+    "lenet5.bytes": () => value("lenet5.mote, all bytes"),
+    "lenet5.factor": () => String(factor("lenet5")),
+    "lenet5.error": () => Number(find("lenet5.mote, test error").value).toFixed(2),
+    "lenet5.memory": () => value("linear memory, lenet5, model behind the window"),
+    "lenet5.live": () => units("lenet5").live,
+    "lenet300.live": () => units("lenet300").live,
+    "core.bytes": () => value("core.wasm, all ops"),
+    models: () => modelTable(find),
+    figures: () => figureTable(figures),
+    work: () => workTable(value),
+  };
+}
+
+function modelTable(find: (name: string) => Figure): string {
+  const rows = SHIPPED_MODELS.toReversed().map(({ name }) => {
+    const { live, nominal } = units(name);
+    const error = Number(find(`${name}.mote, test error`).value).toFixed(2);
+    const bytes = format({ ...find(`${name}.mote, all bytes`), unit: "" });
+    return `| \`${name}.mote\` | ${bytes} | ${factor(name)} | ${error} % | ${live} of ${nominal} | [${name}.json](models/${name}.json) |`;
+  });
+  return table(["model", "bytes", "factor", "test error", "live units", "recipe"], "-rrr--", rows);
+}
+
+function figureTable(figures: readonly Figure[]): string {
+  const listed = figures.filter(({ name }) => LISTED.some((start) => name.startsWith(start)) && !NOT_LISTED.test(name));
+  const parity = figures.filter(({ name }) => name.includes("digits equal"));
+  const equal = parity.reduce((sum, { value }) => sum + Number(value), 0);
+  const of = parity.reduce((sum, { unit }) => sum + Number(unit.replace("of ", "")), 0);
+  const all: Figure[] = [
+    ...listed,
+    {
+      name: "digits with equal bytes in every layer on all engines, four models",
+      value: equal,
+      unit: `of ${of.toLocaleString("en")}`,
+      target: "all",
+    },
+  ];
+  const rows = all.map((figure) => `| ${figure.name} | ${format(figure)} | ${figure.target ?? ""} |`);
+  return table(["figure", "value", "goal"], "-rr", rows);
+}
+
+function workTable(value: (name: string) => string): string {
+  const rows = SHIPPED_MODELS.toReversed().map(({ name }) => {
+    const times = `${value(`${name}, time under wasm3`)} µs | ${value(`${name}, time under V8`)} µs`;
+    return `| \`${name}.mote\` | ${value(`${name}, wasm instructions per inference`)} | ${times} | ${value(`${name}, wasm3 : V8`)} |`;
+  });
+  return table(["model", "instructions", "wasm3", "V8", "wasm3 : V8"], "-rrrr", rows);
+}
+
+/** @param alignment a letter a column: r for numbers */
+function table(heads: readonly string[], alignment: string, rows: readonly string[]): string {
+  const rule = [...alignment].map((letter) => (letter === "r" ? "---:" : "---"));
+  return ["", "", `| ${heads.join(" | ")} |`, `|${rule.join("|")}|`, ...rows, "", ""].join("\n");
+}
+
+function format({ value, unit }: Figure): string {
+  return `${typeof value === "number" ? value.toLocaleString("en") : value} ${unit}`.trim();
+}
+
+/** How many times smaller than float32. */
+function factor(name: string): number {
+  const { nominalBytes, fileBytes } = reportContainer(readContainer(shippedModel(name)));
+  return Math.round(nominalBytes / fileBytes);
+}
+
+/** Units of the hidden layers. */
+function units(name: string): { live: string; nominal: string } {
+  const { model } = readContainer(shippedModel(name));
+  const hidden = model.layers.slice(0, -1).map((layer) => model.tensors[layer.output]);
+  return {
+    live: hidden.map(({ shape }) => shape[0]).join("-"),
+    nominal: hidden.map(({ nominalChannels }) => nominalChannels).join("-"),
+  };
+}
