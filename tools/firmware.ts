@@ -147,7 +147,7 @@ function faultsOf(m: Measurement): string[] {
 function printTable(measurements: readonly Measurement[]): void {
   const million = (count: number): string => (count / 1e6).toFixed(count < 10e6 ? 2 : 1);
   const header = ["board", "engine", "model", "right", "logits", "M instr", "by layer", "slice k"];
-  const bytes = ["linear", "heap", "stack", "static", "SRAM", "code", "wasm", "model", "flash"];
+  const bytes = ["linear", "heap", "stack", "start", "static", "SRAM", "code", "wasm", "model", "flash"];
   const rows = measurements.map((m) => [
     m.board,
     m.engine,
@@ -157,7 +157,14 @@ function printTable(measurements: readonly Measurement[]): void {
     million(m.instructions),
     m.instructionsPerLayer.map(million).join(" "),
     (m.longestSlice / 1000).toFixed(0),
-    ...[m.sramBytes.linear, m.sramBytes.heap, m.sramBytes.stack, m.sramBytes.static, m.sramBytes.total].map(String),
+    ...[
+      m.sramBytes.linear,
+      m.sramBytes.heap,
+      m.sramBytes.stack,
+      m.sramBytes.beginStack,
+      m.sramBytes.static,
+      m.sramBytes.total,
+    ].map(String),
     ...[m.flashBytes.code, m.flashBytes.wasm, m.flashBytes.model, m.flashBytes.total].map(String),
   ]);
   const table = [[...header, ...bytes], ...rows];
@@ -169,6 +176,7 @@ function printTable(measurements: readonly Measurement[]): void {
     );
   }
   console.log(
-    "instructions: per inference, mean over the digits; SRAM: static + heap (linear memory in it) + native stack; all bytes",
+    "M instr: per inference, mean over the digits. SRAM: static + heap (linear memory in it) + native stack, the more of stack (in any " +
+      "slice) and start (while the engine starts); bytes",
   );
 }

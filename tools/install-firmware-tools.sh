@@ -5,8 +5,8 @@
 set -eu
 
 packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
-  qemu-system-misc gcc-xtensa-lx106 wabt cppcheck"
-tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc wasm2c cppcheck"
+  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf wabt cppcheck"
+tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa wasm2c cppcheck"
 
 missing=""
 for tool in $tools; do

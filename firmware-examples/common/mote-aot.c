@@ -99,4 +99,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   }
 }
 
-const mote_engine mote_aot = {measure, instantiate, call};
+const mote_engine mote_aot = {measure, instantiate, call, 8192};

@@ -35,6 +35,8 @@ struct mote_engine {
   mote_status (*instantiate)(mote *model);
   /** Calls an export. Answers MOTE_ERROR_TRAP when the engine, not the core, stopped. */
   mote_status (*call)(mote *model, mote_export which, uint32_t argument);
+  /** What MOTE_DEFAULT_BUDGET stands for. */
+  uint32_t budget;
 };
 
 typedef enum mote_state {

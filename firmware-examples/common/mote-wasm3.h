@@ -1,6 +1,6 @@
 /**
- * wasm3's settings and its allocator, included before each of its source files. All that is chosen about wasm3 is here; FINDINGS of
- * how the sizes were chosen are in DESIGN.md.
+ * wasm3's settings and its allocator, included before each of its source files. All that is chosen about wasm3 is here; why, and what
+ * it saves, is in DESIGN.md, "Firmware".
  */
 #ifndef MOTE_WASM3_H
 #define MOTE_WASM3_H
@@ -25,7 +25,6 @@
 #define d_m3VerboseErrorMessages 0
 #define d_m3CascadedOpcodes 0
 #define d_m3FixedHeap 0
-#define d_m3LogOutput 0
 
 /* Known to 0.9 only: the features beyond the MVP stay out. */
 #define d_m3HasRefTypes 0
@@ -39,8 +38,14 @@
 #define d_m3HasStackSwitching 0
 #define d_m3HasSnapshots 0
 #define d_m3HasGasMetering 0
+#define d_m3HasThreads 0
 #define d_m3GuardedMemory 0
 #define d_m3MaxNativeStack 0
+
+/* WebAssembly's integers wrap, and wasm3 adds them as signed ones. Other build systems say -fwrapv; Arduino takes no flags. */
+#if defined(ARDUINO) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("wrapv")
+#endif
 
 /** As calloc, realloc and free, in the memory of the model at work. */
 void *mote_wasm3_calloc(size_t count, size_t bytes);

@@ -239,6 +239,7 @@ mote_status mote_step(mote *model, uint32_t budget) {
     mote_status status = call(model, MOTE_EXPORT_START, 0);
     if (status != MOTE_BUSY && status != MOTE_DONE) return settle(model, status);
   }
+  if (budget == MOTE_DEFAULT_BUDGET) budget = model->source.engine->budget;
   return settle(model, call(model, MOTE_EXPORT_STEP, budget));
 }
 

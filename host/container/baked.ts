@@ -1,6 +1,7 @@
 /** A packed .wasm seen from outside: where the model stands in it. Needs no WebAssembly tools. */
 import { CONTROL_MODEL_BYTES, CONTROL_MODEL_PTR, MAGIC } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
+import { isSealed } from "./seal.js";
 
 const HEADER_BYTES = 8;
 const IMPORT_SECTION = 2;
@@ -51,6 +52,7 @@ export function bakedContainer(wasm: Uint8Array): Baked {
   if (address === 0 || home === undefined || length < 4 || word(home.bytes, 0) !== MAGIC) {
     throw foreign(`no model of ${length} bytes at address ${address}`);
   }
+  if (!isSealed(wasm)) throw foreign("its checksum is missing or wrong");
   return { container: home.bytes, planBytes: address, codeBytes: wasm.length - length };
 }
 

@@ -14,6 +14,13 @@ function endsWithSeal(wasm: Uint8Array): boolean {
   return start >= 0 && HEAD.every((byte, i) => wasm[start + i] === byte);
 }
 
+/** Whether the module ends with a right seal. */
+export function isSealed(wasm: Uint8Array): boolean {
+  if (!endsWithSeal(wasm)) return false;
+  const view = new DataView(wasm.buffer, wasm.byteOffset + wasm.length - 4, 4);
+  return view.getUint32(0, true) === crc32(wasm.subarray(0, wasm.length - SEAL_BYTES));
+}
+
 /** @returns the module with its seal; one that it had before is replaced */
 export function sealModule(wasm: Uint8Array): Uint8Array {
   const body = endsWithSeal(wasm) ? wasm.subarray(0, wasm.length - SEAL_BYTES) : wasm;

@@ -23,6 +23,8 @@ export interface Board {
   /** Instructions in a tick of the board's clock, when an instruction takes a nanosecond. */
   readonly instructionsPerTick: number;
   readonly engines: readonly FirmwareEngine[];
+  /** Most bytes of native stack in any slice. */
+  readonly stackLimit: number;
   /** Models by name; undefined: all. */
   readonly models?: readonly string[];
 }
@@ -33,6 +35,7 @@ const arm = {
   toolchain: "arm-none-eabi-",
   linkFlags: ["--specs=nano.specs"],
   startup: ["cortex-m.c"],
+  stackLimit: 2048,
 } as const;
 
 /** No peripherals, no time but the instruction count. */
@@ -104,7 +107,25 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 4 << 20,
     qemu: machine("qemu-system-riscv32", "virt", "-bios", "none"),
     instructionsPerTick: 1, // mcycle
+    stackLimit: 2048,
     engines: ["wasm3", "aot"],
+  },
+  {
+    name: "xtensa",
+    cpu: "Xtensa lx106, no tail calls",
+    toolchain: "xtensa-lx106-elf-",
+    cpuFlags: ["-mlongcalls", "-mtext-section-literals", "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"],
+    linkFlags: [],
+    startup: ["xtensa.c", "xtensa-integers.c"],
+    linkerScript: "xtensa.ld",
+    ramBytes: 256 << 10,
+    flashBytes: 4 << 20,
+    qemu: machine("qemu-system-xtensa", "sim", "-cpu", "lx106", "-semihosting"),
+    instructionsPerTick: 25, // CCOUNT at 40 MHz
+    // Every operation of a piece without loops keeps its frame until the piece ends.
+    stackLimit: 8192,
+    engines: ["wasm3", "aot"],
+    models: ["lenet5", "lenet300"],
   },
 ];
 

@@ -33,6 +33,11 @@ function wrapper(name: string): string {
   return `/* Compiles wasm3's ${name} with the settings of mote-wasm3.h. */\n#include "mote-wasm3.h"\n#include "wasm3/${name}"\n`;
 }
 
+/** npm's package brings wasm3's sources without its licence file. */
+const WASM3_NOTICE = `wasm3, the WebAssembly interpreter, unchanged: m3_*.c, m3_*.h, wasm3.h, wasm3_defs.h.
+Copyright (c) 2019 Steven Massey, Volodymyr Shymanskyy. MIT License: https://github.com/wasm3/wasm3/blob/main/LICENSE
+`;
+
 export interface LibraryFiles {
   /** The library's C files, and those around wasm3's, by name. */
   readonly own: readonly string[];
@@ -50,10 +55,9 @@ export function exportLibrary(folder: string): LibraryFiles {
   mkdirSync(join(folder, "wasm3"), { recursive: true });
   for (const name of ours) copyIfChanged(join(LIBRARY_FOLDER, name), join(folder, name));
   for (const name of interpreter) copyIfChanged(join(sources, name), join(folder, "wasm3", name));
-  for (const [name, text] of wrappers) {
-    const path = join(folder, name);
-    if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
-  }
+  copyIfChanged(join(packageRoot, "LICENSE"), join(folder, "LICENSE"));
+  writeIfChanged(join(folder, "wasm3", "NOTICE"), WASM3_NOTICE);
+  for (const [name, text] of wrappers) writeIfChanged(join(folder, name), text);
   return { own: ours.filter((name) => /^[^/]+\.c$/.test(name)), wasm3: [...wrappers.keys()] };
 }
 
@@ -69,4 +73,8 @@ function copyIfChanged(from: string, to: string): void {
   if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) return;
   mkdirSync(join(to, ".."), { recursive: true });
   copyFileSync(from, to);
+}
+
+function writeIfChanged(path: string, text: string): void {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
 }

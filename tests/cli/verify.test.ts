@@ -13,6 +13,7 @@ import {
 import { bake } from "../../host/container/bake.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
+import { sealModule } from "../../host/container/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { leNets, syntheticModels } from "../support/models.js";
 import { lastJson, mote, scratchFolder } from "./support.js";
@@ -60,7 +61,7 @@ function impostor(): Uint8Array {
   const bytes = module.emitBinary();
   module.dispose();
   expect(address + container.length + MODEL_SLACK_BYTES).toBeLessThan(65_536);
-  return bytes;
+  return sealModule(bytes);
 }
 
 describe("mote verify", () => {

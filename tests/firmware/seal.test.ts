@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { bake, specialize } from "../../host/container/bake.js";
 import { bakedContainer } from "../../host/container/baked.js";
-import { SEAL_BYTES, sealModule } from "../../host/container/seal.js";
+import { isSealed as hostFindsSealed, SEAL_BYTES, sealModule } from "../../host/container/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { syntheticModels } from "../support/models.js";
 
@@ -33,6 +33,8 @@ describe("the seal of a module", () => {
   it("is on packed modules, which stay readable", () => {
     const packed = bake(container);
     expect(isSealed(packed)).toBe(true);
+    expect(hostFindsSealed(packed)).toBe(true);
+    expect(hostFindsSealed(packed.map((byte, i) => (i === 900 ? byte ^ 1 : byte)))).toBe(false);
     expect(bakedContainer(packed).container).toEqual(container);
   });
 

@@ -1,0 +1,168 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exportProject } from "../../host/firmware/export.js";
+import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
+import { missingTools, runTool } from "../../host/firmware/tools.js";
+import { packageRoot } from "../../host/paths.js";
+import { named } from "./support/native.js";
+
+const EXAMPLES = join(packageRoot, "firmware-examples");
+const STUBS = join(packageRoot, "tests", "firmware", "stubs");
+const container = readFileSync(join(packageRoot, "models", "lenet5.mote"));
+
+const work = mkdtempSync(join(tmpdir(), "mote-examples-"));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+/** The exported library with lenet5 in it. */
+async function exported(engine: "wasm3" | "aot", generic = false): Promise<string> {
+  const folder = join(work, `${engine}-${generic}`);
+  await exportProject(folder, { name: "lenet5", container }, engine, generic);
+  return folder;
+}
+
+const sourcesOf = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".c"))
+    .map((name) => join(folder, name));
+
+describe("the exported library", () => {
+  it("has the library, wasm3 and the model, and says whose they are", async () => {
+    const names = readdirSync(await exported("wasm3"));
+    for (const name of ["mote.h", "mote.c", "model.c", "model.h", "wasm3-exec.c", "wasm3", "LICENSE"]) {
+      expect(names).toContain(name);
+    }
+    expect(readFileSync(join(work, "wasm3-false", "wasm3", "NOTICE"), "utf8")).toContain("MIT License");
+  });
+
+  it("leaves other files in its folder alone", async () => {
+    const folder = await exported("wasm3");
+    const before = readdirSync(folder);
+    await exportProject(folder, { name: "lenet5", container }, "wasm3", false);
+    expect(readdirSync(folder)).toEqual(before);
+  });
+});
+
+/** Builds an example's program with make's own flags and runs it under QEMU. */
+function emulated(
+  title: string,
+  tools: readonly string[],
+  make: readonly string[],
+  engine: "wasm3" | "aot",
+  generic = false,
+): void {
+  const lacking = missingTools([...tools, "make", ...(engine === "aot" ? ["wasm2c"] : [])]);
+  it.skipIf(lacking.length > 0)(named(title, lacking), async () => {
+    const folder = await exported(engine, generic);
+    const args = ["-s", ...make, `MOTE=${folder}`, `BUILD=${join(work, title.replaceAll(" ", "-"))}`];
+    const { stdout, stderr } = await runTool("make", [...args, "run"], { timeoutMs: 100_000 });
+    expect(stdout + stderr).toMatch(/^digit 7\noutputs( -?\d+){10}\nbytes of memory \d{4,5}\n$/m);
+  });
+}
+
+describe("the examples run", () => {
+  const arm = ["arm-none-eabi-gcc", "qemu-system-arm"];
+  const cortexM = ["-C", join(EXAMPLES, "cortex-m")];
+  emulated("lm3s6965evb by wasm3", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3");
+  emulated("lm3s6965evb by wasm3 with the generic core", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", true);
+  emulated("netduinoplus2 ahead of time", arm, [...cortexM, "BOARD=netduinoplus2"], "aot");
+  emulated("microbit ahead of time", arm, [...cortexM, "BOARD=microbit"], "aot");
+  const riscv = ["riscv64-unknown-elf-gcc", "qemu-system-riscv32"];
+  emulated("riscv32 by wasm3", riscv, ["-C", join(EXAMPLES, "riscv")], "wasm3");
+});
+
+describe("other build systems", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await exported("wasm3");
+  });
+
+  it("PlatformIO: library.json names what is there", () => {
+    const library = JSON.parse(readFileSync(join(folder, "library.json"), "utf8"));
+    expect(library).toMatchObject({ name: "mote", license: "MIT", build: { srcFilter: ["+<*.c>"] } });
+    for (const header of library.headers) expect(existsSync(join(folder, header))).toBe(true);
+  });
+
+  it("Arduino: library.properties has what the specification asks for", () => {
+    const lines = readFileSync(join(folder, "library.properties"), "utf8").trim().split("\n");
+    const fields = Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+    );
+    for (const name of ["name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url"]) {
+      expect(fields[name], name).toBeTruthy();
+    }
+    expect(fields.architectures).toBe("*");
+    expect(existsSync(join(folder, fields.includes))).toBe(true);
+    // Without a src folder Arduino compiles the library's root only: wasm3's own files must not be there twice.
+    expect(readdirSync(folder).filter((name) => name.startsWith("m3_"))).toEqual([]);
+  });
+
+  it("ESP-IDF and Zephyr: manifests and CMake name what is there", () => {
+    const manifest = readFileSync(join(folder, "idf_component.yml"), "utf8");
+    expect(manifest).toMatch(/^version: "\d+\.\d+\.\d+"$/m);
+    expect(readFileSync(join(folder, "CMakeLists.txt"), "utf8")).toContain('"${CMAKE_CURRENT_LIST_DIR}/*.c"');
+    const module = readFileSync(join(folder, "zephyr", "module.yml"), "utf8");
+    const cmake = /cmake: (\S+)/.exec(module)![1];
+    expect(existsSync(join(folder, cmake, "CMakeLists.txt"))).toBe(true);
+    expect(existsSync(join(folder, /kconfig: (\S+)/.exec(module)![1]))).toBe(true);
+    expect(readFileSync(join(folder, cmake, "CMakeLists.txt"), "utf8")).toContain('"${CMAKE_CURRENT_LIST_DIR}/../*.c"');
+  });
+
+  const noCmake = missingTools(["cmake", "gcc"]);
+  it.skipIf(noCmake.length > 0)(named("CMake configures it", noCmake), async () => {
+    await runTool("cmake", ["-S", folder, "-B", join(work, "cmake")]);
+  });
+
+  const noArm = missingTools(["arm-none-eabi-gcc", "arm-none-eabi-g++"]);
+  it.skipIf(noArm.length > 0)(named("Arduino: sketch and library compile", noArm), async () => {
+    const cpu = ["-mcpu=cortex-m4", "-mthumb", "-Os", "-DARDUINO=10819"];
+    for (const source of sourcesOf(folder)) {
+      await runTool("arm-none-eabi-gcc", [...cpu, "-std=gnu11", "-w", "-c", source, "-o", "/dev/null"]);
+    }
+    const sketch = join(EXAMPLES, "arduino", "digits", "digits.ino");
+    const flags = ["-std=gnu++14", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", `-I${folder}`];
+    const include = ["-include", join(STUBS, "arduino", "Arduino.h")];
+    await runTool("arm-none-eabi-g++", [...cpu, ...flags, ...include, "-x", "c++", "-c", sketch, "-o", "/dev/null"]);
+  });
+
+  const noXtensa = missingTools(["xtensa-lx106-elf-gcc"]);
+  it.skipIf(noXtensa.length > 0)(named("ESP32: application and library compile for Xtensa", noXtensa), async () => {
+    const flags = ["--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs", "-mlongcalls", "-Os", "-fwrapv", "-std=gnu17"];
+    for (const source of sourcesOf(folder)) {
+      await runTool("xtensa-lx106-elf-gcc", [...flags, "-w", "-c", source, "-o", "/dev/null"]);
+    }
+    const main = join(EXAMPLES, "esp32", "main", "main.c");
+    const includes = [`-I${folder}`, `-I${join(STUBS, "esp32")}`];
+    await runTool("xtensa-lx106-elf-gcc", [
+      ...flags,
+      ...includes,
+      "-Wall",
+      "-Wextra",
+      "-Werror",
+      "-c",
+      main,
+      "-o",
+      "/dev/null",
+    ]);
+  });
+
+  it.each(["esp32/main/main.c", "arduino/digits/digits.ino"])("%s stays below 60 lines", (name) => {
+    expect(readFileSync(join(EXAMPLES, name), "utf8").split("\n").length).toBeLessThanOrEqual(60);
+  });
+
+  it.each(["README.md", "cortex-m/README.md", "riscv/README.md", "esp32/README.md", "arduino/README.md"])(
+    "%s names files that exist",
+    (name) => {
+      const text = readFileSync(join(EXAMPLES, name), "utf8");
+      for (const [, link] of text.matchAll(/\]\(([^)]+)\)/g)) {
+        expect(existsSync(join(EXAMPLES, name, "..", link)), link).toBe(true);
+      }
+      expect(text.split("\n").length).toBeLessThanOrEqual(80);
+    },
+  );
+
+  it("the library's folder in the repository has no model and no foreign code", () => {
+    expect(readdirSync(LIBRARY_FOLDER).filter((name) => /^(model|wasm3|m3_)/.test(name))).toEqual([]);
+  });
+});
