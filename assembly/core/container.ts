@@ -33,6 +33,9 @@ import { readTensor, tensorAt } from "./tensor";
 /** Bytes of the file that one slice of work sums up. */
 const CRC_SLICE: u32 = 64;
 
+/** A model's bytes stand below this address, so that addresses of bits are u32. */
+const MAX_ADDRESS: u32 = 0x20000000;
+
 /** The plan's regions; each ends where the next begins. */
 export let tablesPtr: usize = 0;
 export let columnsPtr: usize = 0;
@@ -66,7 +69,7 @@ export function openContainer(memoryBytes: u32): void {
   memoryEnd = memoryBytes;
   if (isResident()) {
     memoryEnd = model;
-    if (<u64>model + bytes + MODEL_SLACK_BYTES > memoryBytes) fail(STATUS_MEMORY);
+    if (<u64>model + bytes + MODEL_SLACK_BYTES > min(memoryBytes, MAX_ADDRESS)) fail(STATUS_MEMORY);
     openResident(model, bytes);
   } else {
     expect(memoryBytes >= <u32>(PLAN_BASE + MIN_WINDOW_BYTES + MODEL_SLACK_BYTES), STATUS_MEMORY);

@@ -246,4 +246,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   return status;
 }
 
-const mote_engine mote_wasm3 = {measure, instantiate, call, 1024};
+const mote_engine mote_wasm3 = {measure, instantiate, call, 512};

@@ -97,7 +97,7 @@ typedef struct mote_tensor {
 } mote_tensor;
 
 /**
- * The engine's own budget for mote_step: 1,024 by wasm3, 8,192 ahead of time. It keeps slices short without costing more than
+ * The engine's own budget for mote_step: 512 by wasm3, 8,192 ahead of time. It keeps slices short without costing more than
  * 3 % of speed; `npm run firmware` prints the longest.
  */
 #define MOTE_DEFAULT_BUDGET 0u
