@@ -88,6 +88,17 @@ def read_weights(bits, rows, columns, codec):
     weights = [[0] * columns for _ in range(rows)]
     if codec == 0:
         return [[bits.signed(8) for _ in range(columns)] for _ in range(rows)]
+    if codec == 2:
+        bits.unsigned(-bits.at % 8)
+        for row in weights:
+            column = -1
+            while True:
+                column += bits.unsigned(8) + 1
+                weight = bits.signed(8)
+                if column >= columns:
+                    break
+                row[column] = weight
+        return weights
     live = list(range(columns))
     if bits.unsigned(1):
         column_map = [bits.unsigned(1) for _ in range(columns)]
@@ -150,6 +161,9 @@ def read_container(data):
             layer["scales"] = scales if form & 16 else scales * rows
             layer["bias"] = [bits.signed(bias_bits) << bias_shift for _ in range(rows)]
             layer["weights"] = read_weights(bits, rows, columns, form & 15)
+            if form & 15 == 2:
+                zero = tensors[layer["input"]]["zero"] + 128
+                layer["bias"] = [b + zero * sum(w) for b, w in zip(layer["bias"], layer["weights"])]
             rest = bits.bits[bits.at :]
             assert len(rest) < 8 and not any(rest)
         layers.append(layer)

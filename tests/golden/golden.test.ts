@@ -17,15 +17,15 @@ interface GoldenRun {
 }
 
 if (process.env.UPDATE_GOLDEN === "1") {
-  for (const { path, model } of goldenModels()) writeFileAtomic(`${path}.mote`, writeContainer(model));
+  for (const { path, model, codec } of goldenModels()) writeFileAtomic(`${path}.mote`, writeContainer(model, { codec }));
 }
 
-describe.each(goldenModels())("$name", ({ path, model }) => {
+describe.each(goldenModels())("$name, $codec", ({ path, model, codec }) => {
   const bytes = new Uint8Array(readFileSync(`${path}.mote`));
   const runs = JSON.parse(readFileSync(`${path}.json`, "utf8")) as GoldenRun[];
 
   test("is written as these bytes", () => {
-    expect(Buffer.from(writeContainer(model)).toString("hex")).toBe(Buffer.from(bytes).toString("hex"));
+    expect(Buffer.from(writeContainer(model, { codec })).toString("hex")).toBe(Buffer.from(bytes).toString("hex"));
     expect(readContainer(bytes).model.layers).toEqual(model.layers);
   });
 

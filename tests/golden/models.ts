@@ -19,13 +19,24 @@ const GOLDEN = [
   "branches",
 ];
 
+/** Those that there is a file with codec 2 of, too. */
+const GOLDEN_BYTES = ["padded", "branches", "no weights"];
+
 export interface GoldenModel extends NamedModel {
+  readonly codec: "huffman" | "bytes";
   /** Without extension. */
   readonly path: string;
 }
 
 export function goldenModels(): GoldenModel[] {
-  return syntheticModels()
-    .filter(({ name }) => GOLDEN.includes(name))
-    .map((named) => ({ ...named, path: join(packageRoot, "tests/golden", named.name.replaceAll(" ", "-")) }));
+  const file = (name: string): string => join(packageRoot, "tests/golden", name.replaceAll(" ", "-"));
+  const models = syntheticModels();
+  return [
+    ...models
+      .filter(({ name }) => GOLDEN.includes(name))
+      .map((named) => ({ ...named, codec: "huffman" as const, path: file(named.name) })),
+    ...models
+      .filter(({ name }) => GOLDEN_BYTES.includes(name))
+      .map((named) => ({ ...named, codec: "bytes" as const, path: file(`${named.name} bytes`) })),
+  ];
 }
