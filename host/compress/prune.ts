@@ -97,7 +97,7 @@ export function rateScore(layer: PrunableLayer, price: Price): Float32Array {
   return weights.map((w, i) => (w === 0 ? 0 : (w * w * secondMoment[i] + 1e-30) / (bits[i] + work) ** price.gamma));
 }
 
-export function scoreLayer(layer: PrunableLayer, score: PruneScore, price: Price): Float32Array {
+function scoreLayer(layer: PrunableLayer, score: PruneScore, price: Price): Float32Array {
   switch (score) {
     case "magnitude":
       return magnitudeScore(layer.weights);

@@ -46,7 +46,7 @@ export interface CodedSize {
 const DENSE_RECORDS = 64;
 
 /** Window when none is asked for: each refill costs a call of the host, so a few hundred bytes (FINDINGS: 192 … 512). */
-export const DEFAULT_WINDOW = 256;
+const DEFAULT_WINDOW = 256;
 
 export function tensorBytes(tensor: QTensor): number {
   const [channels, height, width] = tensor.shape;

@@ -177,7 +177,7 @@ function writeSectionHead(fields: FieldWriter, layer: QLayer & QWeights, coding:
 }
 
 /** The fewest bits that hold all biases exactly once their common zero bits are shifted out. */
-export function biasForm(bias: Int32Array): { biasBits: number; biasShift: number } {
+function biasForm(bias: Int32Array): { biasBits: number; biasShift: number } {
   const all = bias.reduce((or, b) => or | b, 0);
   if (all === 0) return { biasBits: 0, biasShift: 0 };
   const biasShift = 31 - Math.clz32(all & -all);

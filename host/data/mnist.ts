@@ -17,7 +17,7 @@ const LABELS_MAGIC = 0x0801;
 const IMAGES_MAGIC = 0x0803;
 
 /** Validation digits, split off from the end of the training file. */
-export const MNIST_VALIDATION = 5_000;
+const MNIST_VALIDATION = 5_000;
 const SIDE = 28;
 
 /** @throws MoteError FORMAT when the big-endian header is not `magic` followed by sizes that match the file's length */

@@ -6,9 +6,9 @@ import { packageRoot } from "../paths.js";
 import { writeFileAtomic } from "../write-file.js";
 import type { Measurement } from "./measure.js";
 
-export const BASELINE_FILE = join("bench", "device.json");
+const BASELINE_FILE = join("bench", "device.json");
 /** How much worse a figure may be: compilers differ a little between Debian's versions. */
-export const TOLERANCE = 0.02;
+const TOLERANCE = 0.02;
 
 /** Which figures are held, by their names in messages. */
 const FIGURES: readonly (readonly [string, (m: Measurement) => number])[] = [

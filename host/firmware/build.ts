@@ -12,7 +12,7 @@ const COMMON_FLAGS = ["-ffunction-sections", "-fdata-sections", "-fno-common", "
 const WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"];
 
 /** The flags each kind of source is compiled with. gcc tail-calls wasm3's dispatch at -Os and -O2, not below. */
-export const FLAGS = {
+const FLAGS = {
   own: ["-std=c99", "-Os", ...COMMON_FLAGS, ...WARNINGS],
   // GNU C: inline assembly.
   board: ["-std=gnu99", "-Os", ...COMMON_FLAGS, ...WARNINGS],

@@ -11,7 +11,7 @@ import { packageRoot } from "../paths.js";
 export const LIBRARY_FOLDER = join(packageRoot, "firmware-examples", "common");
 
 /** The folder of wasm3's m3_env.c: WASM3_DIR, its source/ folder, or the sources npm installed. */
-export function wasm3Folder(): string {
+function wasm3Folder(): string {
   const given = process.env.WASM3_DIR;
   if (given !== undefined && given !== "") {
     const folder = [given, join(given, "source")].find((path) => existsSync(join(path, "m3_env.c")));

@@ -7,7 +7,7 @@ import { packageRoot } from "../paths.js";
 export const INSTALL_SCRIPT = "tools/install-firmware-tools.sh";
 
 /** Whether a program is on the path. */
-export function hasTool(name: string): boolean {
+function hasTool(name: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${name}`], { stdio: "ignore" }).status === 0;
 }
 

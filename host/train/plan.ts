@@ -15,7 +15,7 @@ export const VALUE_BYTES = 32;
 /** Bytes of a gather position or a sparse run. */
 export const POSITION_BYTES = 16;
 /** Outputs of a dense layer whose weights one pass of the input gradient reads: their rows must stay in the first-level cache. */
-export const DENSE_GRADIENT_CHUNK = 64;
+const DENSE_GRADIENT_CHUNK = 64;
 /** Floats that a parameter segment is rounded up to: a cache line. */
 const SEGMENT_FLOATS = 16;
 
