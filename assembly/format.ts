@@ -22,7 +22,6 @@ export const FORM_PER_CHANNEL = 0x10;
 
 /** Longest Huffman code; a decoding table has 2^length entries of two bytes. */
 export const MAX_CODE_LENGTH = 12;
-export const MAX_WEIGHT_SYMBOLS = 256;
 export const MIN_GAP_SYMBOLS = 2;
 export const MAX_GAP_SYMBOLS = 1025;
 

@@ -26,7 +26,6 @@
 
 /** Longest Huffman code; a decoding table has 2^length entries of two bytes. */
 #define MOTE_MAX_CODE_LENGTH 12u
-#define MOTE_MAX_WEIGHT_SYMBOLS 256u
 #define MOTE_MIN_GAP_SYMBOLS 2u
 #define MOTE_MAX_GAP_SYMBOLS 1025u
 
