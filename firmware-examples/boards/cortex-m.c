@@ -1,12 +1,10 @@
 /** Reset code for Cortex-M0 to M4 without a vendor's files: vectors, RAM, the clock, semihosting. */
 #include "board.h"
 
-extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[], stack_low[], stack_high[];
+extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[], stack_high[];
 int main(void);
 void reset_handler(void);
 static void fault_handler(void);
-
-#define PAINT 0xc5c5c5c5u
 
 #define SYST_CSR (*(volatile uint32_t *)0xe000e010)
 #define SYST_RVR (*(volatile uint32_t *)0xe000e014)
@@ -46,12 +44,6 @@ static void fault_handler(void) {
   board_exit();
 }
 
-/** wasm3 names it where it meets what cannot be. */
-void abort(void) {
-  board_print("abort\n");
-  board_exit();
-}
-
 const uint32_t board_clock_bits = 24;
 
 /* SysTick counts down. */
@@ -59,18 +51,6 @@ uint32_t board_clock(void) { return 0xffffffu - SYST_CVR; }
 
 __attribute__((noinline)) void board_spin(uint32_t turns) {
   __asm__ volatile(".syntax unified\n1: subs %0, %0, #1\n   bne 1b" : "+l"(turns) : : "cc");
-}
-
-/* The 64 bytes below this function's frame are left to the loop itself. */
-void board_paint_stack(void) {
-  uint32_t *end = (uint32_t *)__builtin_frame_address(0) - 16;
-  for (uint32_t *p = stack_low; p < end; p++) *p = PAINT;
-}
-
-size_t board_stack_used(void) {
-  const uint32_t *p = stack_low;
-  while (p < stack_high && *p == PAINT) p++;
-  return (size_t)(stack_high - p) * sizeof *p;
 }
 
 /* Nothing here may need RAM before it is set up. */

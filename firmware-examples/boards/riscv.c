@@ -1,10 +1,8 @@
 /** QEMU's `virt` machine: semihosting for text, mcycle for the clock. See board.h. */
 #include "board.h"
 
-extern uint32_t stack_low[], stack_high[];
 void fault_handler(void);
 
-#define PAINT 0xc5c5c5c5u
 #define SEMIHOSTING_WRITE0 0x04u
 #define SEMIHOSTING_EXIT 0x18u
 #define APPLICATION_EXIT 0x20026u
@@ -40,12 +38,6 @@ __attribute__((aligned(4))) void fault_handler(void) {
   board_exit();
 }
 
-/** wasm3 names it where it meets what cannot be. */
-void abort(void) {
-  board_print("abort\n");
-  board_exit();
-}
-
 const uint32_t board_clock_bits = 32;
 
 uint32_t board_clock(void) {
@@ -56,16 +48,4 @@ uint32_t board_clock(void) {
 
 __attribute__((noinline)) void board_spin(uint32_t turns) {
   __asm__ volatile("1: addi %0, %0, -1\n   bnez %0, 1b" : "+r"(turns));
-}
-
-/* The 64 bytes below this function's frame are left to the loop itself. */
-void board_paint_stack(void) {
-  uint32_t *end = (uint32_t *)__builtin_frame_address(0) - 16;
-  for (uint32_t *p = stack_low; p < end; p++) *p = PAINT;
-}
-
-size_t board_stack_used(void) {
-  const uint32_t *p = stack_low;
-  while (p < stack_high && *p == PAINT) p++;
-  return (size_t)(stack_high - p) * sizeof *p;
 }

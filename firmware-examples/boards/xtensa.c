@@ -4,11 +4,10 @@
  */
 #include "board.h"
 
-extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[], stack_low[], stack_high[];
+extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[];
 int main(void);
 void start(void) __attribute__((used));
 
-#define PAINT 0xc5c5c5c5u
 #define SIMCALL_EXIT 1
 #define SIMCALL_WRITE 4
 #define STDOUT 1
@@ -47,12 +46,6 @@ void board_exit(void) {
   }
 }
 
-/** wasm3 names it where it meets what cannot be. */
-void abort(void) {
-  board_print("abort\n");
-  board_exit();
-}
-
 const uint32_t board_clock_bits = 32;
 
 uint32_t board_clock(void) {
@@ -63,18 +56,6 @@ uint32_t board_clock(void) {
 
 __attribute__((noinline)) void board_spin(uint32_t turns) {
   __asm__ volatile("1: addi %0, %0, -1\n   bnez %0, 1b" : "+r"(turns));
-}
-
-/* The 64 bytes below this function's frame are left to the loop itself. */
-void board_paint_stack(void) {
-  uint32_t *end = (uint32_t *)__builtin_frame_address(0) - 16;
-  for (uint32_t *p = stack_low; p < end; p++) *p = PAINT;
-}
-
-size_t board_stack_used(void) {
-  const uint32_t *p = stack_low;
-  while (p < stack_high && *p == PAINT) p++;
-  return (size_t)(stack_high - p) * sizeof *p;
 }
 
 void start(void) {

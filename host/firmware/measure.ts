@@ -106,7 +106,7 @@ async function build(
   ];
   const sources: Source[] = [
     ...librarySources([engine]),
-    ...board.startup.map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
+    ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
     { path: join(BENCH_FOLDER, "bench.c"), kind: "own" },
   ];
   let declaration: string;
