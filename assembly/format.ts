@@ -59,6 +59,10 @@ export const CONTROL_LAYERS_DONE = 20;
 export const CONTROL_OUTPUT_TENSOR = 24;
 export const CONTROL_MEMORY_BYTES = 28;
 export const CONTROL_ERROR_OFFSET = 32;
+/** What is added to an int8 element to get the byte that stands for it in linear memory: 0, or 128 in a fast module. */
+export const CONTROL_ELEMENT_BIAS = 36;
+/** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
+export const CONTROL_INPUT_SCALE = 40;
 
 /** A tensor table entry: u32 words (zero point: i32) at these offsets. */
 export const TENSOR_PTR = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Builds what is missing or older than its sources: core.wasm and train.wasm (asc), the host (tsc), the wasm3 addon (node-gyp).
+ * Builds what is missing or older than its sources: core.wasm, fast-named.wasm and train.wasm (asc), the host (tsc), the wasm3 addon (node-gyp).
  * Example: node tools/build.mjs           everything
  *          node tools/build.mjs core host only these
  * Plain JavaScript, since it runs before anything is compiled.
@@ -23,6 +23,11 @@ const targets = {
     commands: ["core", "core-named"].map((target) =>
       node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
     ),
+  },
+  fast: {
+    sources: ["assembly/fast", "assembly/core/mote.ts", "assembly/format.ts", "asconfig.json"],
+    made: "build/fast-named.wasm",
+    commands: [node("assemblyscript/bin/asc.js", "assembly/fast/index.ts", "--target", "fast-named")],
   },
   train: {
     sources: ["assembly/train", "asconfig.json"],

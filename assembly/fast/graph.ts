@@ -1,0 +1,74 @@
+/**
+ * Walks the layer table, one slice of work a call. The packer has checked all there is to check, and laid out all there is to lay
+ * out: nothing is loaded.
+ */
+import { CONTROL_LAYERS_DONE, CONTROL_MEMORY_BYTES, STATUS_BUSY, STATUS_DONE, STATUS_MEMORY } from "../format";
+import { stepBorder } from "./border";
+import { stepConvBlocks } from "./conv-blocks";
+import { stepConvPlaces } from "./conv-places";
+import { stepDense } from "./dense";
+import {
+  CONTROL_LAYERS_PTR,
+  KIND_BORDER,
+  KIND_CONV_BLOCKS,
+  KIND_CONV_PLACES,
+  KIND_DENSE,
+  KIND_END,
+  LAYER_KIND,
+} from "./layout";
+import { stepPool } from "./pool";
+import { beginLayers, isLayerComplete, layer, nextLayer } from "./row";
+import { failure, rewind } from "./stream";
+
+/** Whether an inference is under way. */
+let isRunning: bool = false;
+
+/** Whether the memory is as large as the module needs. */
+export function open(memoryBytes: u32): i32 {
+  isRunning = false;
+  return memoryBytes < load<u32>(CONTROL_MEMORY_BYTES) ? STATUS_MEMORY : STATUS_DONE;
+}
+
+/** Begins an inference on what stands in the input tensor. `step` goes on. */
+export function start(): i32 {
+  rewind();
+  store<u32>(CONTROL_LAYERS_DONE, 0);
+  beginLayers(layersPtr());
+  isRunning = true;
+  return STATUS_BUSY;
+}
+
+/** Does about `budget` multiplications, at least one indivisible piece, and no more than to the end of a layer. */
+export function step(budget: i32): i32 {
+  if (!isRunning) return STATUS_DONE;
+  let kind = load<u32>(layer, LAYER_KIND);
+  do {
+    budget -= stepKind(kind);
+    if (failure) {
+      isRunning = false;
+      return failure;
+    }
+    if (isLayerComplete()) {
+      if (kind != KIND_BORDER) store<u32>(CONTROL_LAYERS_DONE, load<u32>(CONTROL_LAYERS_DONE) + 1);
+      nextLayer();
+      if (load<u32>(layer, LAYER_KIND) != KIND_END) return STATUS_BUSY;
+      isRunning = false;
+      return STATUS_DONE;
+    }
+  } while (budget > 0);
+  return STATUS_BUSY;
+}
+
+/** Does an indivisible piece of work. @returns about how many multiplications it was */
+function stepKind(kind: u32): u32 {
+  if (kind == KIND_CONV_BLOCKS) return stepConvBlocks();
+  if (kind == KIND_DENSE) return stepDense();
+  if (kind == KIND_CONV_PLACES) return stepConvPlaces();
+  if (kind == KIND_BORDER) return stepBorder();
+  return stepPool();
+}
+
+/** The packer puts a constant in its place. */
+function layersPtr(): usize {
+  return load<u32>(CONTROL_LAYERS_PTR);
+}

@@ -1,0 +1,81 @@
+/**
+ * What the packer and the kernels of a fast module agree on: SPEC.md, "The fast module". Plain literals, since asc and tsc both
+ * read this file.
+ *
+ * Linear memory: the control block and the kernels' static data (below PLAN_BASE), the tensor table, the layer table, the
+ * window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each piece of
+ * work in order, KIND_END behind the last.
+ */
+
+/** Kinds of layers. */
+export const KIND_CONV_BLOCKS = 0; // a block of places at a time: stride 1, a pool of 1 or 2 with a stride like its size, 8 × 4 places or more
+export const KIND_CONV_PLACES = 1; // any other convolution, place by place
+export const KIND_DENSE = 2;
+export const KIND_MAXPOOL = 3;
+export const KIND_AVGPOOL = 4;
+/** Fills a tensor's border, before the layer that writes the tensor, the input's at the beginning. Not counted as a layer. */
+export const KIND_BORDER = 5;
+/** Behind the last layer. */
+export const KIND_END = 6;
+
+/** A layer table entry: u32 words at these offsets. */
+export const LAYER_KIND = 0;
+/** Address that a convolution's records count from at output (0, 0): the first element of tap (0, 0), padding included. */
+export const LAYER_INPUT = 4;
+/** Bytes from an input row to the next. */
+export const LAYER_INPUT_PITCH = 8;
+/** Bytes from a channel to the next: standalone pools only. */
+export const LAYER_INPUT_PLANE = 12;
+/** Address of the output's first element. */
+export const LAYER_OUTPUT = 16;
+export const LAYER_OUTPUT_PITCH = 20;
+export const LAYER_OUTPUT_PLANE = 24;
+export const LAYER_OUTPUT_HEIGHT = 28;
+export const LAYER_OUTPUT_WIDTH = 32;
+/** Filters, outputs or channels. */
+export const LAYER_ROWS = 36;
+/** Places from one to the next under a pool. A standalone pool's is 1. */
+export const LAYER_STRIDE = 40;
+/** The pool: its size, and its stride in places. Without one both are 1. */
+export const LAYER_POOL = 44;
+export const LAYER_POOL_STRIDE = 48;
+/** Lowest and highest byte of the output, as stored. KIND_BORDER: both are the byte to fill with. */
+export const LAYER_CLAMP_MIN = 52;
+export const LAYER_CLAMP_MAX = 56;
+/** KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_BORDER: how wide the border is. */
+export const LAYER_IS_WIDE = 60;
+export const LAYER_BORDER = 60;
+export const LAYER_ENTRY_BYTES = 64;
+
+/**
+ * The stream: of each layer in order, each row. A row begins with ROW_BYTES: i64 constant, u32 multiplier, u8 shift, u24 count, all
+ * little-endian. An output byte is `clamp(sum × multiplier + constant >> shift)`, in 64 bits; the sum is that of weights and
+ * elements as stored, the constant holds the bias, the zero points, the rounding, and what chunks are biased by. Before it is
+ * clamped the byte fits an i32 for whatever elements there are.
+ *
+ * KIND_DENSE: the count is of pairs (u8 gap, i8 weight). The gap leads from the last weight's element, or from the input's first,
+ * to the next; weight 0 for gaps above 255, and to make the number of pairs what it is.
+ * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
+ * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_PLACES exactly one, with a bias of 0.
+ * Pools: a row is a channel, with a count of 0.
+ */
+export const ROW_BYTES = 16;
+export const CHUNK_HEAD_BYTES = 4;
+export const RECORD_BYTES = 4;
+export const PAIR_BYTES = 2;
+
+/** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
+export const CHUNK_MAGNITUDE = 257;
+/** And so many records, so that a slice stays short. */
+export const CHUNK_RECORDS = 96;
+
+export const BLOCK_WIDTH = 8;
+export const BLOCK_HEIGHT = 4;
+
+/** Words of the control block that only a fast module's own code looks at. */
+export const CONTROL_LAYERS_PTR = 44;
+export const CONTROL_WINDOW_PTR = 48;
+export const CONTROL_WINDOW_BYTES = 52;
+
+/** The custom section that holds the stream. */
+export const STREAM_SECTION = "mote.stream";

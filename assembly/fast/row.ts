@@ -1,0 +1,94 @@
+/** The layer at hand and its row at hand. */
+import {
+  LAYER_CLAMP_MAX,
+  LAYER_CLAMP_MIN,
+  LAYER_ENTRY_BYTES,
+  LAYER_OUTPUT,
+  LAYER_OUTPUT_HEIGHT,
+  LAYER_OUTPUT_PITCH,
+  LAYER_OUTPUT_PLANE,
+  LAYER_OUTPUT_WIDTH,
+  LAYER_ROWS,
+  ROW_BYTES,
+} from "./layout";
+import { ahead, next, passTo } from "./stream";
+
+/** The layer's entry. */
+export let layer: usize = 0;
+/** How many of its rows are complete. */
+export let row: u32 = 0;
+/** Whether the row's head has been read. */
+export let isBegun: bool = false;
+/** The next output of the row. */
+export let x: u32 = 0;
+export let y: u32 = 0;
+
+/** What takes a sum to an output: `(sum × multiplier + constant) >> shift`. */
+let constant: i64 = 0;
+let multiplier: i64 = 0;
+let shift: i64 = 0;
+/** Pairs, or bytes of chunks. */
+export let count: u32 = 0;
+
+export function beginLayers(first: usize): void {
+  layer = first;
+  row = 0;
+  isBegun = false;
+}
+
+export function nextLayer(): void {
+  beginLayers(layer + LAYER_ENTRY_BYTES);
+}
+
+export function isLayerComplete(): bool {
+  return row >= load<u32>(layer, LAYER_ROWS);
+}
+
+/** Reads the head of the stream's next row. */
+export function beginRow(): void {
+  ahead(ROW_BYTES);
+  constant = load<i64>(next);
+  multiplier = load<u32>(next, 8);
+  shift = load<u8>(next, 12);
+  count = load<u32>(next, 12) >>> 8;
+  passTo(next + ROW_BYTES);
+  x = y = 0;
+  isBegun = true;
+}
+
+export function endRow(): void {
+  row++;
+  isBegun = false;
+}
+
+/** Address of output (x, y) of the row. */
+export function outputPtr(): usize {
+  return (
+    load<usize>(layer, LAYER_OUTPUT) +
+    row * load<u32>(layer, LAYER_OUTPUT_PLANE) +
+    y * load<u32>(layer, LAYER_OUTPUT_PITCH) +
+    x
+  );
+}
+
+/** Goes to a place of the row's plane. */
+export function moveTo(column: u32, line: u32): void {
+  x = column;
+  y = line;
+}
+
+/** Passes `across` outputs, at most to the end of their line, and then `down` lines. @returns whether the plane is complete */
+export function advance(across: u32, down: u32): bool {
+  x += across;
+  if (x < load<u32>(layer, LAYER_OUTPUT_WIDTH)) return false;
+  x = 0;
+  y += down;
+  return y >= load<u32>(layer, LAYER_OUTPUT_HEIGHT);
+}
+
+/** The output byte for a sum. */
+export function requantize(sum: i32): u32 {
+  let value = <i32>((sum * multiplier + constant) >> shift);
+  value = max(value, load<i32>(layer, LAYER_CLAMP_MIN));
+  return min(value, load<i32>(layer, LAYER_CLAMP_MAX));
+}

@@ -1,0 +1,52 @@
+/** The stream of weights behind `mote.read`, seen through the window. It is trusted: a fast module's checksum covers it. */
+import { CONTROL_MODEL_BYTES, STATUS_READ } from "../format";
+import { read } from "../core/mote";
+import { CONTROL_WINDOW_BYTES, CONTROL_WINDOW_PTR } from "./layout";
+
+/** The part of the window that is still to be read. */
+export let next: usize = 0;
+export let end: usize = 0;
+/** Stream offset of what stands at `end`. */
+let offset: u32 = 0;
+
+/** 0, or STATUS_READ once the host has failed to read. */
+export let failure: i32 = 0;
+
+/** Goes back to the beginning. */
+export function rewind(): void {
+  next = end = offset = failure = 0;
+}
+
+/** Goes on behind what has been read. */
+export function passTo(address: usize): void {
+  next = address;
+}
+
+/** Makes `bytes`, no more than the window has, readable from `next` on, as far as the stream goes. @returns the readable bytes */
+export function ahead(bytes: u32): u32 {
+  let have = <u32>(end - next);
+  if (have < bytes) {
+    let from = offset - have;
+    let length = min(windowBytes(), streamBytes() - from);
+    next = windowPtr();
+    if (read(from, next, length)) failure = STATUS_READ;
+    offset = from + length;
+    end = next + length;
+    have = length;
+  }
+  return have;
+}
+
+// What the packer knows: it puts constants in their place.
+
+export function windowPtr(): usize {
+  return load<u32>(CONTROL_WINDOW_PTR);
+}
+
+export function windowBytes(): u32 {
+  return load<u32>(CONTROL_WINDOW_BYTES);
+}
+
+export function streamBytes(): u32 {
+  return load<u32>(CONTROL_MODEL_BYTES);
+}
