@@ -3,7 +3,7 @@ import type { Samples } from "../data/samples.js";
 import type { Net } from "../model.js";
 import { Trainer } from "../train/trainer.js";
 import { CENTROID_INITS, compareInits, type CentroidInit } from "./share.js";
-import { weightedLayers } from "./stages.js";
+import { weightedLayers } from "./integer-stages.js";
 
 export interface InitComparison {
   readonly init: CentroidInit;

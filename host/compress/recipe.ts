@@ -44,14 +44,14 @@ export interface PruneStage extends Schedule {
   readonly multiplicationBits: number;
 }
 
-/** k-means codebooks of 2^bits centroids, fine-tuned by their gradient, then rounded to int8. */
+/** k-means codebooks of 2^bits centroids, fine-tuned by their gradient, then rounded to int8, in the layers that `bits` names. */
 export interface ShareStage extends Schedule {
   readonly kind: "share";
   readonly bits: Readonly<Record<string, number>>;
   readonly init: CentroidInit;
 }
 
-/** Progressive freezing to a uniform integer grid of step × mean |w|. */
+/** Progressive freezing to a uniform integer grid of step × mean |w|, of the layers that `step` names. The others train along. */
 export interface GridStage extends Schedule {
   readonly kind: "grid";
   /** By layer: grid step as a factor of the mean magnitude of the survivors. */
@@ -257,6 +257,9 @@ export function parseRecipe(text: string, name: string): Recipe {
   }
 }
 
+/** What may follow a share or grid stage. Another of those is for the layers that the stages before left out. */
+const AFTER_INTEGERS: readonly Stage["kind"][] = ["share", "grid", "dead-units", "calibrate"];
+
 /** What is well-formed but makes no sense. */
 function contradiction(
   checked: Checked<Record<string, never>> & {
@@ -279,7 +282,7 @@ function contradiction(
   if (calibrated < 0) return "stages: a calibrate stage must end the recipe";
   for (let i = 0; i < checked.stages.length; i++) {
     const { kind } = checked.stages[i];
-    if (i > onGrid && kind !== "dead-units" && kind !== "calibrate")
+    if (i > onGrid && !AFTER_INTEGERS.includes(kind))
       return `stages[${i}]: ${kind} cannot follow ${checked.stages[onGrid].kind}, which fixes the weights`;
     if (i > calibrated) return `stages[${i}]: ${kind} cannot follow calibrate`;
   }

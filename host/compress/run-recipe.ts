@@ -12,9 +12,10 @@ import { readCheckpoint, writeCheckpoint } from "../train/checkpoint.js";
 import { namedNet } from "../train/nets.js";
 import { Trainer } from "../train/trainer.js";
 import { estimateBytes } from "./estimate.js";
+import { checkIntegerStages, integerLayers, weightedLayers } from "./integer-stages.js";
 import { survivors } from "./prune.js";
 import type { Recipe, Stage } from "./recipe.js";
-import { runStage, weightedLayers, type StageContext } from "./stages.js";
+import { runStage, type StageContext } from "./stages.js";
 import { makeBank, trainTeacher } from "./teacher.js";
 
 export interface StageReport {
@@ -71,6 +72,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   if (from === undefined && recipe.teacher === undefined) {
     throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
   }
+  checkIntegerStages(recipe.stages, graph);
   const reports: StageReport[] = [];
   const common = { batch: recipe.batch, threads, ...(signal && { signal }) };
   const report = async (stage: string, net: Net, started: number | undefined): Promise<void> => {
@@ -141,6 +143,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         train: data.train,
         augment: recipe.bank === undefined ? (recipe.teacher?.augment ?? 0) : 0,
         ...(recipe.distill && { distill: recipe.distill }),
+        fixed: integerLayers(recipe.stages.slice(0, i)),
         biasBits: recipe.pack.biasBits,
         onProgress: (done, total, loss) => onProgress?.(label, done, total, loss),
       };

@@ -1,12 +1,13 @@
 /** What each stage of a recipe does to a net. A stage starts from a net alone, so that a run can go on from any stage's checkpoint. */
 import type { Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Compression, Graph, Net, WeightedLayer } from "../model.js";
+import type { Compression, Graph, Net } from "../model.js";
 import { tensorShapes } from "../shapes.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate } from "./calibrate.js";
 import { foldableBiases, foldBiases, removeDeadUnits } from "./dead-units.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, type GridLayer } from "./grid.js";
+import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors, type PrunableLayer } from "./prune.js";
 import type {
@@ -32,13 +33,12 @@ export interface StageContext {
   readonly train: Samples;
   readonly augment: number;
   readonly distill?: NonNullable<Recipe["distill"]>;
+  /** Layers whose weights an earlier stage has brought to their integers: no longer trained, but for their biases. */
+  readonly fixed: readonly string[];
   readonly biasBits: Readonly<Record<string, number>>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, loss: number) => void;
 }
-
-export const weightedLayers = (graph: Graph): WeightedLayer[] =>
-  graph.layers.filter((layer): layer is WeightedLayer => layer.op === "conv2d" || layer.op === "dense");
 
 const emptyCompression = (graph: Graph): Compression => ({
   nominalChannels: channelsByTensor(graph),
@@ -77,6 +77,7 @@ class Retraining {
     trainer.load(net);
     const run = new Retraining(trainer, schedule, context);
     run.maskZeros();
+    for (const name of context.fixed) trainer.setFrozen(name, new Uint8Array(trainer.weight(name).length).fill(1));
     // The next layer's bias does the work of these.
     for (const name of foldableBiases(net.graph)) {
       const bias = trainer.bias(name);
@@ -187,26 +188,24 @@ const prune = (net: Net, stage: PruneStage, context: StageContext): Promise<Net>
     }
   });
 
-/** A value for every weighted layer, or a RECIPE error that names the one that is missing or unknown. */
-function forEachLayer(graph: Graph, values: Readonly<Record<string, number>>, key: string): number[] {
-  const names = weightedLayers(graph).map((layer) => layer.name);
-  for (const name of Object.keys(values)) {
-    if (!names.includes(name))
-      throw new MoteError("RECIPE", `${key}.${name}: no such layer; there are ${names.join(", ")}`);
-  }
-  return names.map((name) => {
-    if (values[name] === undefined)
-      throw new MoteError("RECIPE", `${key}.${name}: missing; every layer with weights needs one`);
-    return values[name];
-  });
+/** The layers that a setting by layer names, in the net's order. */
+const namesIn = (graph: Graph, values: Readonly<Record<string, number>>): string[] =>
+  weightedLayers(graph)
+    .map(({ name }) => name)
+    .filter((name) => values[name] !== undefined);
+
+/** The net with the scales of the layers that a stage has brought to their integers, beside those of earlier stages. */
+function withScales(net: Net, scales: Readonly<Record<string, number>>): Net {
+  const { compression } = withCompression(net);
+  return { ...net, compression: { ...compression, weightScale: { ...compression.weightScale, ...scales } } };
 }
 
 async function share(net: Net, stage: ShareStage, context: StageContext): Promise<Net> {
-  const bits = forEachLayer(net.graph, stage.bits, "bits");
   const weightScale: Record<string, number> = {};
   const shared = await retrain(net, stage, context, async (run) => {
-    const sharings = weightedLayers(net.graph).map(({ name }, i) => {
-      const { centroids, assignment } = kMeans(run.trainer.weight(name), 2 ** bits[i], stage.init, context.seed);
+    const sharings = namesIn(net.graph, stage.bits).map((name) => {
+      const k = 2 ** stage.bits[name];
+      const { centroids, assignment } = kMeans(run.trainer.weight(name), k, stage.init, context.seed);
       run.trainer.setSharing(name, { centroids, assignment });
       return { name, centroids, assignment };
     });
@@ -219,17 +218,16 @@ async function share(net: Net, stage: ShareStage, context: StageContext): Promis
       weightScale[name] = scale;
     }
   });
-  return { ...shared, compression: { ...withCompression(shared).compression, weightScale } };
+  return withScales(shared, weightScale);
 }
 
 async function grid(net: Net, stage: GridStage, context: StageContext): Promise<Net> {
-  const factors = forEachLayer(net.graph, stage.step, "step");
   const weightScale: Record<string, number> = {};
   const onGrid = await retrain(net, stage, context, async (run) => {
-    const names = weightedLayers(net.graph).map((layer) => layer.name);
-    const layers = names.map((name, i): GridLayer => {
+    const names = namesIn(net.graph, stage.step);
+    const layers = names.map((name): GridLayer => {
       const weights = run.trainer.weight(name);
-      const step = gridStep(weights, factors[i]);
+      const step = gridStep(weights, stage.step[name]);
       weightScale[name] = step;
       return { weights, frozen: new Uint8Array(weights.length), secondMoment: run.trainer.secondMoment(name), step };
     });
@@ -247,7 +245,7 @@ async function grid(net: Net, stage: GridStage, context: StageContext): Promise<
     }
     await run.until(run.total);
   });
-  return { ...onGrid, compression: { ...withCompression(onGrid).compression, weightScale } };
+  return withScales(onGrid, weightScale);
 }
 
 async function calibrated(net: Net, stage: CalibrateStage, context: StageContext, digits: Samples): Promise<Net> {

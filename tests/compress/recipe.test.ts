@@ -32,6 +32,12 @@ describe("recipes", () => {
     for (const file of files) parseRecipe(readFileSync(join(folder, file), "utf8"), file);
   });
 
+  test("codebooks for the layers that a grid leaves out", () => {
+    const share = { kind: "share", epochs: 0, lr: 0, bits: { fc2: 5 } };
+    const { stages } = parse({ ...minimal, stages: [minimal.stages[0], share, minimal.stages[1]] });
+    expect(stages.map(({ kind }) => kind)).toEqual(["grid", "share", "calibrate"]);
+  });
+
   const train = { kind: "train", epochs: 1, lr: 0.1 };
   test.each<[string, unknown, string]>([
     ["no JSON", undefined, "r.json: not JSON"],

@@ -144,6 +144,31 @@ describe("recipes from digits to integers", () => {
     );
   });
 
+  test("a grid for some layers, codebooks for the rest: the first stand still while the others learn", async () => {
+    const mixed = (epochs: number) => ({
+      ...paper,
+      stages: [
+        { ...paper.stages[0] },
+        { kind: "grid", step: { fc2: 0.5, fc3: 0.5 }, epochs: 2, lr: 0.001, parts: 4, limit: 7 },
+        { kind: "share", bits: { fc1: 3 }, epochs, lr: 0.0005 },
+        paper.stages[2],
+      ],
+    });
+    const { net } = await run(mixed(1));
+    const { net: untrained } = await run(mixed(0));
+    const weights = ({ tensors }: Net, name: string) => tensors.get(`${name}.weight`)!.data;
+    for (const name of ["fc2", "fc3"]) {
+      expect(weights(net, name)).toEqual(weights(untrained, name));
+      const codes = [...weights(net, name)].map((w) => w / net.compression!.weightScale[name]);
+      expect(Math.max(...codes.map((q) => Math.abs(q - Math.round(q))))).toBeLessThan(1e-5);
+      expect(Math.max(...codes.map(Math.abs))).toBeLessThan(7.001);
+    }
+    expect(weights(net, "fc1")).not.toEqual(weights(untrained, "fc1"));
+    expect(new Set(weights(net, "fc1")).size).toBeLessThanOrEqual(9);
+    const errors = integerErrors(writeContainer(quantize(net)), data.validation);
+    expect(errors).toBeLessThan(0.05 * data.validation.count);
+  });
+
   test("a recipe for another net, or without a net to start from", async () => {
     const { stages } = paper;
     await expect(run({ net: "lenet300", stages })).rejects.toMatchObject({
@@ -157,7 +182,10 @@ describe("recipes from digits to integers", () => {
     await expect(run(paper, { from: given })).rejects.toMatchObject({ code: "MISMATCH" });
   });
 
-  test("step or bits for a layer that is not there", async () => {
+  test("step or bits for a layer that is not there, for one twice, for one never", async () => {
+    const grid = { kind: "grid", step: { fc1: 0.5 }, epochs: 0, lr: 0 };
+    const twice = { ...paper, stages: [grid, ...paper.stages.slice(1)] };
+    await expect(run(twice)).rejects.toThrow("bits.fc1: an earlier stage has brought this layer to its integers");
     const wrong = { ...paper, stages: [{ ...paper.stages[1], bits: { fc1: 3, fc2: 3 } }, paper.stages[2]] };
     await expect(run(wrong)).rejects.toThrow("bits.fc3: missing");
     const unknown = {
@@ -165,5 +193,7 @@ describe("recipes from digits to integers", () => {
       stages: [{ ...paper.stages[1], bits: { fc1: 3, fc2: 3, fc3: 3, conv1: 3 } }, paper.stages[2]],
     };
     await expect(run(unknown)).rejects.toThrow("bits.conv1: no such layer; there are fc1, fc2, fc3");
+    // Found before anything is trained.
+    expect(readdirSync(work)).toEqual([]);
   });
 });
