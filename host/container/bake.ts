@@ -7,8 +7,6 @@
  * checked. So the module leaves out the core's own checks of fields and streams. Who can change it, model and CRC alike,
  * can change the code as well: a packed module is to be trusted like code, a container need not be.
  */
-import { readFileSync } from "node:fs";
-import binaryen from "binaryen";
 import {
   CODEC_DENSE,
   CODEC_HUFFMAN,
@@ -18,18 +16,20 @@ import {
   STATUS_OP,
   STATUS_READ,
 } from "../../assembly/format.js";
-import { MoteError } from "../errors.js";
 import type { QConv2d } from "../model.js";
-import { builtFile } from "../paths.js";
 import { planTotal, tensorBytes } from "./plan.js";
 import { readContainer, type Container } from "./read.js";
+import { remake, setMemory, type Bodies, type Body, type InitialData, type NamedModule } from "./remake.js";
 import { sealModule } from "./seal.js";
 
 export { bakedContainer, type Baked } from "./baked.js";
 
-const PAGE_BYTES = 65536;
-/** Function names in the core begin with the folder of its sources. */
-const CORE = "assembly/core/";
+const CORE: NamedModule = {
+  title: "the core",
+  path: "build/core-named.wasm",
+  target: "core",
+  folder: "assembly/core/",
+};
 
 /** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
 const NARROW_TENSOR_BYTES = 65536;
@@ -39,12 +39,6 @@ export interface BakeOptions {
   readonly namedCore?: Uint8Array;
 }
 
-/** What a function does instead: nothing, return a number, call a function without parameters, or record an error status. */
-type Body = "nothing" | { readonly returns: number } | { readonly calls: string } | { readonly fails: number };
-
-/** By name, without CORE. */
-type Bodies = Map<string, Body>;
-
 /**
  * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only,
  * sealed. The same container and core give the same bytes.
@@ -53,7 +47,11 @@ type Bodies = Map<string, Body>;
 export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
   const parsed = readContainer(container);
   const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
-  return remake(options, bodies, (module) => placeModel(module, container, planTotal(parsed.plan, true)));
+  const address = planTotal(parsed.plan, true);
+  const wasm = remake(namedCore(options), bodies, (module) => {
+    setMemory(module, address + container.length + MODEL_SLACK_BYTES, residentModel(container, address));
+  });
+  return sealModule(wasm);
 }
 
 /**
@@ -64,21 +62,11 @@ export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Arr
 export function specialize(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
   const bodies = new Map(knownBodies(readContainer(container)));
   bodies.set("container/isResident", { returns: 0 });
-  return remake(options, bodies, () => {});
+  return sealModule(remake(namedCore(options), bodies, () => {}));
 }
 
-/** The core with other bodies, optimised, then changed. */
-function remake(options: BakeOptions, bodies: Bodies, change: (module: binaryen.Module) => void): Uint8Array {
-  const module = readCore(options.namedCore ?? builtCore());
-  try {
-    for (const [name, body] of bodies) replaceBody(module, name, body);
-    optimize(module);
-    change(module);
-    if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
-    return sealModule(module.emitBinary());
-  } finally {
-    module.dispose();
-  }
+function namedCore({ namedCore: bytes }: BakeOptions): NamedModule {
+  return bytes === undefined ? CORE : { ...CORE, bytes };
 }
 
 /** For a model in memory, which has been checked. */
@@ -89,28 +77,6 @@ const RESIDENT_BODIES: Bodies = new Map<string, Body>([
   ["layer/fits", { returns: 1 }],
   ["graph/checkLayers", { calls: "graph/endLoading" }],
 ]);
-
-function builtCore(): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(builtFile("build/core-named.wasm")));
-  } catch (error) {
-    throw new MoteError("ENGINE", "build/core-named.wasm is missing; mend with: node tools/build.mjs core", {
-      cause: error,
-    });
-  }
-}
-
-function readCore(wasm: Uint8Array): binaryen.Module {
-  // binaryen's declarations lack the second argument.
-  const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
-  try {
-    return read(wasm, binaryen.Features.MVP);
-  } catch (error) {
-    throw new MoteError("ENGINE", "the core is not a WebAssembly module; mend with: node tools/build.mjs core", {
-      cause: error,
-    });
-  }
-}
 
 function knownBodies({ model, layers }: Container): Bodies {
   const ops = new Set(model.layers.map(({ op }) => op));
@@ -170,63 +136,13 @@ function knownBodies({ model, layers }: Container): Bodies {
   return bodies;
 }
 
-function replaceBody(module: binaryen.Module, name: string, body: Body): void {
-  const target = module.getFunction(CORE + name);
-  if (target === 0)
-    throw new MoteError("ENGINE", `the core has no function ${name}; mend with: node tools/build.mjs core`);
-  const { params, results } = binaryen.getFunctionInfo(target);
-  module.removeFunction(CORE + name);
-  module.addFunction(CORE + name, params, results, [], bodyExpression(module, body));
-}
-
-function bodyExpression(module: binaryen.Module, body: Body): binaryen.ExpressionRef {
-  if (body === "nothing") return module.nop();
-  if ("returns" in body) return module.i32.const(body.returns);
-  if ("calls" in body) return module.call(CORE + body.calls, [], binaryen.none);
-  return module.call(`${CORE}status/fail`, [module.i32.const(body.fails)], binaryen.none);
-}
-
-/** Like asc -Os. Functions that nothing calls any more go, and the import with them. */
-function optimize(module: binaryen.Module): void {
-  binaryen.setOptimizeLevel(2);
-  binaryen.setShrinkLevel(1);
-  // Kernels and decoders stay functions of their own: one large function would save 100 bytes and take more of wasm3's stack.
-  binaryen.setOneCallerInlineMaxSize(40);
-  binaryen.setAlwaysInlineMaxSize(6);
-  binaryen.setDebugInfo(false);
-  module.optimize();
-  module.optimize();
-}
-
-/**
- * Fixes the memory, with the model above the plan and the control block pointing to it. After the optimiser, which would
- * split the model at runs of zeros.
- */
-function placeModel(module: binaryen.Module, container: Uint8Array, address: number): void {
-  const control = new DataView(new ArrayBuffer(8));
-  control.setUint32(0, address, true);
-  control.setUint32(4, container.length, true);
-  const pages = Math.ceil((address + container.length + MODEL_SLACK_BYTES) / PAGE_BYTES);
-  const segments = [
-    { offset: module.i32.const(CONTROL_MODEL_PTR), data: new Uint8Array(control.buffer) },
-    ...dataSegments(module),
-    { offset: module.i32.const(address), data: container },
+/** The control block's pointer to the model, and the model above the plan. */
+function residentModel(container: Uint8Array, address: number): InitialData[] {
+  const words = new DataView(new ArrayBuffer(8));
+  words.setUint32(0, address, true);
+  words.setUint32(4, container.length, true);
+  return [
+    { address: CONTROL_MODEL_PTR, bytes: new Uint8Array(words.buffer) },
+    { address, bytes: container },
   ];
-  module.removeExport("memory");
-  module.setMemory(pages, pages, "memory", segments);
-}
-
-/** What binaryen 132 has and its declarations lack. */
-interface DataSegments {
-  getNumDataSegments(): number;
-  getDataSegmentInfo(segment: number): { readonly offset: number; readonly data: ArrayBuffer };
-}
-
-/** The module's own data, which setMemory would drop. Memory is zero without it, so segments of zeros can go. */
-function dataSegments(module: binaryen.Module): { offset: number; data: Uint8Array }[] {
-  const segments = module as unknown as DataSegments;
-  return Array.from({ length: segments.getNumDataSegments() }, (_, index) => {
-    const { offset, data } = segments.getDataSegmentInfo(module.getDataSegmentByIndex(index));
-    return { offset: module.i32.const(offset), data: new Uint8Array(data) };
-  }).filter(({ data }) => data.some((byte) => byte !== 0));
 }

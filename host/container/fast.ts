@@ -1,0 +1,82 @@
+/**
+ * Container to fast module: the model laid out when packing, so that the device neither parses nor decodes (SPEC.md, "The fast module").
+ * Tables stand in linear memory from the beginning; weights are a stream of plain records in a custom section, which stays in flash. Larger
+ * than a container and faster; the results are the same.
+ */
+import {
+  KIND_AVGPOOL,
+  KIND_BORDER,
+  KIND_CONV_BLOCKS,
+  KIND_CONV_PLACES,
+  KIND_DENSE,
+  KIND_MAXPOOL,
+  STREAM_SECTION,
+} from "../../assembly/fast/layout.js";
+import { PLAN_BASE } from "../../assembly/format.js";
+import { fastProgram, type FastProgram } from "./fast-memory.js";
+import { readContainer } from "./read.js";
+import { remake, setMemory, type Bodies, type Body, type NamedModule } from "./remake.js";
+import { sealModule } from "./seal.js";
+
+export { fastParts, isFastModule, type FastParts } from "./fast-parts.js";
+
+const KERNELS: NamedModule = {
+  title: "the module of fast kernels",
+  path: "build/fast-named.wasm",
+  target: "fast",
+  folder: "assembly/fast/",
+};
+
+/**
+ * Packs a model into a fast module: imports `mote.read` for the stream, exports `memory`, `open`, `start` and `step`, MVP features only, sealed. The
+ * same container and kernels give the same bytes.
+ * @throws MoteError FORMAT or UNSUPPORTED for a bad container; UNSUPPORTED for a model whose sums may pass the integers that the kernels have, naming
+ *   layer and row; MEMORY for a plan or stream of 2^28 bytes or more; ENGINE when the kernels have not been built
+ */
+export function fastModule(container: Uint8Array): Uint8Array {
+  const program = fastProgram(readContainer(container));
+  const { memory, control, tables, stream } = program;
+  const wasm = remake(KERNELS, knownBodies(program), (module) => {
+    setMemory(module, memory.bytes, [
+      { address: 0, bytes: control },
+      { address: PLAN_BASE, bytes: tables },
+    ]);
+  });
+  return sealModule(withSection(wasm, STREAM_SECTION, stream));
+}
+
+/** What the kernels ask, and the model answers once for all layers. */
+function knownBodies({ memory, stream, kinds, blocks }: FastProgram): Bodies {
+  const bodies = new Map<string, Body>([
+    ["graph/layersPtr", { returns: memory.layersPtr }],
+    ["stream/windowPtr", { returns: memory.windowPtr }],
+    ["stream/windowBytes", { returns: memory.windowBytes }],
+    ["stream/streamBytes", { returns: stream.length }],
+  ]);
+  const steps: [name: string, kinds: readonly number[]][] = [
+    ["conv-blocks/stepConvBlocks", [KIND_CONV_BLOCKS]],
+    ["conv-places/stepConvPlaces", [KIND_CONV_PLACES]],
+    ["dense/stepDense", [KIND_DENSE]],
+    ["border/stepBorder", [KIND_BORDER]],
+    ["pool/stepPool", [KIND_MAXPOOL, KIND_AVGPOOL]],
+  ];
+  for (const [name, own] of steps) if (!own.some((kind) => kinds.has(kind))) bodies.set(name, { returns: 0 });
+  for (const name of ["isWide", "hasPool"] as const) {
+    const answers = new Set(blocks.map((block) => block[name]));
+    if (answers.size === 1) bodies.set(`conv-blocks/${name}`, { returns: Number(blocks[0][name]) });
+  }
+  return bodies;
+}
+
+/** A module with one more custom section, at its end. */
+function withSection(wasm: Uint8Array, name: string, content: Uint8Array): Uint8Array {
+  const title = new TextEncoder().encode(name);
+  const head = [...leb(title.length), ...title];
+  return Buffer.concat([wasm, Uint8Array.from([0, ...leb(head.length + content.length), ...head]), content]);
+}
+
+function leb(value: number): number[] {
+  const bytes: number[] = [];
+  for (; value >= 0x80; value >>>= 7) bytes.push((value & 0x7f) | 0x80);
+  return [...bytes, value];
+}
