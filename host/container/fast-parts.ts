@@ -33,6 +33,8 @@ export interface FastParts {
   readonly layers: readonly FastLayer[];
   /** Index of the model's output; the input is tensor 0. */
   readonly outputTensor: number;
+  /** What stands in memory for an int8 element q is the byte q + elementBias. */
+  readonly elementBias: number;
   readonly inputScale: number;
   readonly outputScale: number;
   readonly layersPtr: number;
@@ -71,7 +73,6 @@ export function fastParts(wasm: Uint8Array): FastParts {
   };
   const memoryBytes = within("its memory", word(format.CONTROL_MEMORY_BYTES), format.PLAN_BASE, format.MAX_BYTES);
   within("its stream's length", word(format.CONTROL_MODEL_BYTES), stream.length, stream.length);
-  within("what it adds to elements", word(format.CONTROL_ELEMENT_BIAS), 128, 128);
   const tensors = readTensors(outline, memoryBytes, within);
   const layersPtr = within("the address of its layers", word(layout.CONTROL_LAYERS_PTR), format.PLAN_BASE, memoryBytes);
   const windowPtr = within("the address of its window", word(layout.CONTROL_WINDOW_PTR), format.PLAN_BASE, memoryBytes);
@@ -82,6 +83,7 @@ export function fastParts(wasm: Uint8Array): FastParts {
     tensors,
     layers: readLayers(outline, layersPtr, tensors),
     outputTensor: within("its output", word(format.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1),
+    elementBias: within("what it adds to elements", word(format.CONTROL_ELEMENT_BIAS), 128, 128),
     inputScale: float(word(format.CONTROL_INPUT_SCALE)),
     outputScale: float(word(layout.CONTROL_OUTPUT_SCALE)),
     layersPtr,

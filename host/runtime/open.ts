@@ -1,30 +1,44 @@
 import { readFileSync } from "node:fs";
 import { bakedContainer } from "../container/baked.js";
+import { fastParts, isFastModule } from "../container/fast-parts.js";
 import { readContainer } from "../container/read.js";
 import { MoteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import type { Engine, EngineName, EngineOptions } from "./engine.js";
 import { openReference } from "./reference.js";
 import { instantiateV8 } from "./v8.js";
-import { openCore, type Program } from "./wasm.js";
+import { openCore, openFast, type Program } from "./wasm.js";
 import { instantiateWasm3 } from "./wasm3.js";
 
 export const ENGINE_NAMES: readonly EngineName[] = ["wasm3", "v8", "reference"];
 
 /**
  * Opens a model on an engine.
- * @param file the bytes of a .mote container, or of a packed .wasm
+ * @param file the bytes of a .mote container, of a packed .wasm, or of a fast module, which the reference does not run
  * @throws MoteError FORMAT or UNSUPPORTED for a bad file, MEMORY when it does not fit the limit, ENGINE for an engine
  *   that is not built or refuses the model
  */
 export function openEngine(name: EngineName, file: Uint8Array, options: EngineOptions = {}): Engine {
   checkOptions(options);
+  const instantiate = name === "v8" ? instantiateV8 : instantiateWasm3;
+  if (isFastModule(file)) {
+    if (name === "reference") {
+      throw new MoteError("UNSUPPORTED", "reference: a fast module has no container, which this engine runs");
+    }
+    if (options.resident === true) {
+      throw new MoteError(
+        "UNSUPPORTED",
+        `${name}: a fast module's weights cannot be resident; they are read once a run`,
+      );
+    }
+    return openFast(name, instantiate, file, fastParts(file), options);
+  }
   const packed = isWasm(file);
   const container = packed ? bakedContainer(file).container : file;
   if (name === "reference") return openReference(container, options);
   const { model, plan } = readContainer(container);
   const program: Program = { wasm: packed ? file : coreWasm(), container, packed, model, plan };
-  return openCore(name, name === "v8" ? instantiateV8 : instantiateWasm3, program, options);
+  return openCore(name, instantiate, program, options);
 }
 
 /** Whether a file is a WebAssembly module, by its first four bytes. */

@@ -1,10 +1,11 @@
 /** The driver of the core's interface (SPEC.md, "The core's interface"), shared by the engines that run WebAssembly. */
 import * as format from "../../assembly/format.js";
-import type { Plan } from "../container/plan.js";
-import { planTotal } from "../container/plan.js";
+import type { FastParts } from "../container/fast-parts.js";
+import { planTotal, type Plan } from "../container/plan.js";
 import { MoteError } from "../errors.js";
 import type { QModel, Shape } from "../model.js";
 import type { Engine, EngineName, EngineOptions, TensorInfo } from "./engine.js";
+import { LinearTensor } from "./linear-tensor.js";
 import { withPages } from "./memory-section.js";
 
 /** One instantiated core: what V8 and wasm3 each provide. Addresses and lengths are bytes. */
@@ -49,14 +50,101 @@ export function openCore(
   program: Program,
   options: EngineOptions = {},
 ): Engine {
-  return new CoreEngine(name, instantiate, program, options);
+  return new CoreEngine(name, instantiate, coreTask(program, options), options);
+}
+
+/**
+ * The same for a fast module, whose tables say what a container says of other models.
+ * @throws MoteError MEMORY when it does not fit the limit, ENGINE when the engine refuses it
+ */
+export function openFast(
+  name: EngineName,
+  instantiate: Instantiate,
+  wasm: Uint8Array,
+  parts: FastParts,
+  options: EngineOptions = {},
+): Engine {
+  return new CoreEngine(name, instantiate, fastTask(wasm, parts), options);
+}
+
+/** A module and a model, and what the driver has to know of the two. */
+interface Task {
+  readonly wasm: Uint8Array;
+  /** Bytes of linear memory: those of the memory plan, and of a resident model. */
+  readonly planBytes: number;
+  readonly modelBytes: number;
+  /** What `mote.read` reads, and what that is called. */
+  readonly source: Uint8Array;
+  readonly sourceName: string;
+  /** Bytes of it that the module has before it reads any. */
+  readonly sourceBytesRead: number;
+  /** To be written before the module is opened. */
+  readonly data: readonly { readonly address: number; readonly bytes: Uint8Array }[];
+  readonly tensors: readonly Shape[];
+  /** Of each layer, the tensor that it writes. */
+  readonly outputs: readonly number[];
+  readonly elementBias: number;
+  readonly input: TensorInfo;
+  readonly output: TensorInfo;
+}
+
+function coreTask({ wasm, container, packed, model, plan }: Program, options: EngineOptions): Task {
+  const resident = packed || options.resident === true;
+  const planBytes = planTotal(plan, resident);
+  const modelBytes = resident ? container.length + format.MODEL_SLACK_BYTES : 0;
+  const pages = Math.ceil((planBytes + modelBytes) / PAGE_BYTES);
+  const address = resident ? planBytes : 0;
+  const words = new DataView(new ArrayBuffer(8));
+  words.setUint32(0, address, true);
+  words.setUint32(4, container.length, true);
+  const pointer = { address: format.CONTROL_MODEL_PTR, bytes: new Uint8Array(words.buffer) };
+  return {
+    wasm: pages > 1 && !packed ? withPages(wasm, pages) : wasm,
+    planBytes,
+    modelBytes,
+    source: container,
+    sourceName: "container",
+    sourceBytesRead: resident ? container.length : 0,
+    data: packed ? [] : resident ? [{ address, bytes: container }, pointer] : [pointer],
+    tensors: model.tensors.map(({ shape }) => shape),
+    outputs: model.layers.map(({ output }) => output),
+    elementBias: 0,
+    input: tensorInfo(model, 0),
+    output: tensorInfo(model, model.layers[model.layers.length - 1].output),
+  };
+}
+
+function tensorInfo(model: QModel, tensor: number): TensorInfo {
+  const { shape, scale, zeroPoint } = model.tensors[tensor];
+  return { shape, scale, zeroPoint };
+}
+
+function fastTask(wasm: Uint8Array, parts: FastParts): Task {
+  const info = (tensor: number, scale: number): TensorInfo => {
+    const { shape, zeroPoint } = parts.tensors[tensor];
+    return { shape, scale, zeroPoint };
+  };
+  return {
+    wasm,
+    planBytes: parts.memoryBytes,
+    modelBytes: 0,
+    source: parts.stream,
+    sourceName: "stream",
+    sourceBytesRead: 0,
+    data: [],
+    tensors: parts.tensors.map(({ shape }) => shape),
+    outputs: parts.layers.map(({ output }) => output),
+    elementBias: parts.elementBias,
+    input: info(0, parts.inputScale),
+    output: info(parts.outputTensor, parts.outputScale),
+  };
 }
 
 class CoreEngine implements Engine {
   readonly input: TensorInfo;
   readonly output: TensorInfo;
   readonly linearMemoryBytes: number;
-  bytesRead = 0;
+  bytesRead: number;
   private readonly instance: CoreInstance;
   private readonly budget: number;
   private readonly tensorsPtr: number;
@@ -64,37 +152,28 @@ class CoreEngine implements Engine {
   constructor(
     readonly name: EngineName,
     instantiate: Instantiate,
-    private readonly program: Program,
-    options: EngineOptions,
+    private readonly task: Task,
+    { memoryLimit: mostBytes, budget = DEFAULT_BUDGET }: EngineOptions,
   ) {
-    const { model, plan, container } = program;
-    const resident = program.packed || options.resident === true;
-    const planBytes = planTotal(plan, resident);
-    const modelBytes = resident ? container.length + format.MODEL_SLACK_BYTES : 0;
+    const { source, planBytes, modelBytes } = task;
     const neededBytes = planBytes + modelBytes;
-    if (neededBytes > (options.memoryLimit ?? neededBytes)) {
-      const needs = resident ? `${planBytes} + ${modelBytes} for the model` : `${planBytes}`;
-      throw new MoteError(
-        "MEMORY",
-        `${name}: the memory plan takes ${needs} bytes, the limit is ${options.memoryLimit}`,
-      );
+    if (neededBytes > (mostBytes ?? neededBytes)) {
+      const needs = modelBytes > 0 ? `${planBytes} + ${modelBytes} for the model` : `${planBytes}`;
+      throw new MoteError("MEMORY", `${name}: the memory plan takes ${needs} bytes, the limit is ${mostBytes}`);
     }
-    const pages = Math.ceil(neededBytes / PAGE_BYTES);
-    const memoryLimit = Math.min(options.memoryLimit ?? neededBytes, pages * PAGE_BYTES);
-    const wasm = pages > 1 && !program.packed ? withPages(program.wasm, pages) : program.wasm;
-    this.budget = options.budget ?? DEFAULT_BUDGET;
-    this.input = tensorInfo(model, 0);
-    this.output = tensorInfo(model, model.layers[model.layers.length - 1].output);
-
-    this.instance = instantiate(wasm, memoryLimit, (offset, target, length) => {
-      if (offset < 0 || length < 0 || offset + length > container.length) return 1;
-      this.instance.write(target, container.subarray(offset, offset + length));
+    const memoryLimit = Math.min(mostBytes ?? neededBytes, Math.ceil(neededBytes / PAGE_BYTES) * PAGE_BYTES);
+    this.budget = budget;
+    this.input = task.input;
+    this.output = task.output;
+    this.bytesRead = task.sourceBytesRead;
+    this.instance = instantiate(task.wasm, memoryLimit, (offset, target, length) => {
+      if (offset < 0 || length < 0 || offset + length > source.length) return 1;
+      this.instance.write(target, source.subarray(offset, offset + length));
       this.bytesRead += length;
       return 0;
     });
     try {
-      if (!program.packed) this.placeModel(resident ? planBytes : 0, container);
-      if (resident) this.bytesRead = container.length;
+      for (const { address, bytes } of task.data) this.instance.write(address, bytes);
       let status = this.instance.open(memoryLimit);
       while (status >= 0) {
         status = this.instance.step(this.budget);
@@ -110,37 +189,39 @@ class CoreEngine implements Engine {
   }
 
   run(input: Int8Array, visit?: (layer: number, output: Int8Array) => void): Int8Array {
-    const { model } = this.program;
-    this.writeTensor(0, input);
+    const [channels, height, width] = this.input.shape;
+    const elements = channels * height * width;
+    if (input.length !== elements) {
+      throw new MoteError("ENGINE", `${this.name}: input has ${input.length} elements, expected ${elements}`);
+    }
+    this.tensor(0).write(input);
     let status = this.instance.start();
     let layersDone = 0;
     while (status >= 0) {
       status = this.instance.step(this.budget);
       if (status >= 0 && visit && this.control(format.CONTROL_LAYERS_DONE) > layersDone) {
-        visit(layersDone, this.readTensor(model.layers[layersDone].output));
+        visit(layersDone, this.tensor(this.task.outputs[layersDone]).read());
         layersDone++; // a step ends with a layer, so that each is seen before the next overwrites it
       }
       if (status === format.STATUS_DONE) break;
     }
     this.expect(status, "run");
-    return this.readTensor(this.control(format.CONTROL_OUTPUT_TENSOR));
+    return this.tensor(this.control(format.CONTROL_OUTPUT_TENSOR)).read();
   }
 
   close(): void {
     this.instance.close();
   }
 
-  /** @param address 0: behind the window */
-  private placeModel(address: number, container: Uint8Array): void {
-    if (address !== 0) this.instance.write(address, container);
-    const words = new DataView(new ArrayBuffer(8));
-    words.setUint32(format.CONTROL_MODEL_PTR, address, true);
-    words.setUint32(format.CONTROL_MODEL_BYTES, container.length, true);
-    this.instance.write(format.CONTROL_MODEL_PTR, new Uint8Array(words.buffer));
+  private tensor(index: number): LinearTensor {
+    const entryPtr = this.tensorsPtr + index * format.TENSOR_ENTRY_BYTES;
+    const { tensors, elementBias } = this.task;
+    return new LinearTensor(this.instance, entryPtr, tensors[index], elementBias, `${this.name}: tensor ${index}`);
   }
 
   private control(address: number): number {
-    return view(this.instance.read(address, 4)).getUint32(0, true);
+    const bytes = this.instance.read(address, 4);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
   }
 
   private expect(status: number, during: string): void {
@@ -148,77 +229,9 @@ class CoreEngine implements Engine {
     const offset = this.control(format.CONTROL_ERROR_OFFSET);
     throw new MoteError(
       "ENGINE",
-      `${this.name}: ${during} failed near byte ${offset} of the container: ${statusText(status)}`,
+      `${this.name}: ${during} failed near byte ${offset} of the ${this.task.sourceName}: ${statusText(status)}`,
     );
   }
-
-  private layout(tensor: number): TensorLayout {
-    const entry = view(
-      this.instance.read(this.tensorsPtr + tensor * format.TENSOR_ENTRY_BYTES, format.TENSOR_ENTRY_BYTES),
-    );
-    const word = (offset: number): number => entry.getUint32(offset, true);
-    const [channels, height, width] = this.program.model.tensors[tensor].shape;
-    if (
-      word(format.TENSOR_CHANNELS) !== channels ||
-      word(format.TENSOR_HEIGHT) !== height ||
-      word(format.TENSOR_WIDTH) !== width
-    ) {
-      throw new MoteError("ENGINE", `${this.name}: tensor ${tensor} has another shape than in the container`);
-    }
-    const pitch = word(format.TENSOR_PITCH);
-    const plane = word(format.TENSOR_PLANE);
-    return {
-      address: word(format.TENSOR_PTR),
-      rows: channels * height,
-      width,
-      rowStart: (row) => Math.floor(row / height) * plane + (row % height) * pitch,
-    };
-  }
-
-  private writeTensor(tensor: number, values: Int8Array): void {
-    const { address, rows, width, rowStart } = this.layout(tensor);
-    if (values.length !== rows * width) {
-      throw new MoteError("ENGINE", `${this.name}: input has ${values.length} elements, expected ${rows * width}`);
-    }
-    // One write with what stands between the rows, instead of one a row.
-    const first = address + rowStart(0);
-    const bytes = this.instance.read(first, rowStart(rows - 1) + width);
-    for (let row = 0; row < rows; row++) bytes.set(asBytes(values, row * width, width), rowStart(row));
-    this.instance.write(first, bytes);
-  }
-
-  private readTensor(tensor: number): Int8Array {
-    const { address, rows, width, rowStart } = this.layout(tensor);
-    const bytes = this.instance.read(address, rowStart(rows - 1) + width);
-    const values = new Int8Array(rows * width);
-    const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let row = 0; row < rows; row++) {
-      values.set(signed.subarray(rowStart(row), rowStart(row) + width), row * width);
-    }
-    return values;
-  }
-}
-
-/** Where the rows of a tensor, [C × H] of W elements each, stand in linear memory. */
-interface TensorLayout {
-  readonly address: number;
-  readonly rows: number;
-  readonly width: number;
-  /** Bytes from the tensor's first element to the first of a row. */
-  readonly rowStart: (row: number) => number;
-}
-
-function asBytes(values: Int8Array, start: number, length: number): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset + start, length);
-}
-
-function view(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function tensorInfo(model: QModel, tensor: number): TensorInfo {
-  const { shape, scale, zeroPoint } = model.tensors[tensor];
-  return { shape: shape as Shape, scale, zeroPoint };
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
