@@ -1,0 +1,44 @@
+/** Fast modules against the reference, byte for byte and layer by layer, under wasm3 and in V8. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { fastModule } from "../../host/container/fast.js";
+import { writeContainer } from "../../host/container/write.js";
+import { loadMnist } from "../../host/data/mnist.js";
+import { packageRoot } from "../../host/paths.js";
+import { pixelTable } from "../../host/runtime/classify.js";
+import { describeDifference, firstDifference } from "../../host/runtime/compare.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { randomInput, syntheticModels } from "../support/models.js";
+
+function expectParity(container: Uint8Array, inputs: readonly Int8Array[]): void {
+  const wasm = fastModule(container);
+  const engines = [openEngine("reference", container), openEngine("v8", wasm), openEngine("wasm3", wasm)];
+  inputs.forEach((input, index) => {
+    const difference = firstDifference(engines, input);
+    expect(difference && describeDifference(difference, index)).toBeUndefined();
+  });
+  for (const engine of engines) engine.close();
+}
+
+it.each(syntheticModels())("$name", ({ model }) => {
+  expectParity(
+    writeContainer(model),
+    [1, 2, 3].map((seed) => randomInput(model, seed)),
+  );
+});
+
+describe("shipped models", () => {
+  const { images } = loadMnist().test;
+
+  it.each(["lenet300-paper", "lenet300", "lenet5-paper", "lenet5"])("%s on 300 digits", (name) => {
+    const container = new Uint8Array(readFileSync(join(packageRoot, `models/${name}.mote`)));
+    const table = pixelTable(openEngine("reference", container).input);
+    const digit = (n: number): Int8Array =>
+      Int8Array.from(images.subarray(n * 784, n * 784 + 784), (pixel) => table[pixel]);
+    expectParity(
+      container,
+      Array.from({ length: 300 }, (_, n) => digit(n)),
+    );
+  });
+});
