@@ -2,6 +2,8 @@
 import { Command } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/format.js";
 import { bakedContainer } from "../host/container/baked.js";
+import { fastParts, isFastModule } from "../host/container/fast-parts.js";
+import { describeFastMemory, reportFast } from "../host/container/fast-report.js";
 import { denseFloatEnergy, packedEnergy, PICOJOULE, type Energy } from "../host/container/energy.js";
 import { describePlan, planTotal } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
@@ -14,7 +16,7 @@ import {
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
 import { isWasm } from "../host/runtime/open.js";
-import { grouped } from "./model-file.js";
+import { grouped, namingFile } from "./model-file.js";
 
 interface InspectFlags {
   readonly paper?: boolean;
@@ -29,12 +31,19 @@ export function inspectCommand(): Command {
     .option("--paper", "the columns of Tables 2 and 3 of Deep Compression (Han et al. 2016)")
     .option("--energy", "energy of one inference at 45 nm, dense float from DRAM beside this model from SRAM")
     .option("--json", "print one JSON object instead")
-    .addHelpText("after", "\nExample:\n  mote inspect models/lenet5.mote --paper")
+    .addHelpText(
+      "after",
+      "\nA fast module has its own tables: no --paper, no --energy.\n\nExample:\n  mote inspect models/lenet5.mote --paper",
+    )
     .action(inspect);
 }
 
 function inspect(path: string, flags: InspectFlags): void {
   const file = readFile(path);
+  if (isFastModule(file)) {
+    inspectFast(path, file, flags);
+    return;
+  }
   const { container, codeBytes } = open(path, file);
   const report = reportContainer(container);
   if (flags.json === true) {
@@ -56,14 +65,48 @@ function inspect(path: string, flags: InspectFlags): void {
 }
 
 function open(path: string, file: Uint8Array): { container: Container; codeBytes: number | undefined } {
-  try {
+  return namingFile(path, () => {
     if (!isWasm(file)) return { container: readContainer(file), codeBytes: undefined };
     const { container, codeBytes } = bakedContainer(file);
     return { container: readContainer(container), codeBytes };
-  } catch (error) {
-    if (!(error instanceof MoteError)) throw error;
-    throw new MoteError(error.code, `${path}: ${error.message}`, { cause: error });
+  });
+}
+
+function inspectFast(path: string, file: Uint8Array, flags: InspectFlags): void {
+  if (flags.paper === true || flags.energy === true) {
+    throw new MoteError("ARGUMENT", `${path} is a fast module: --paper and --energy are for containers`);
   }
+  const { parts, layers } = namingFile(path, () => {
+    const found = fastParts(file);
+    return { parts: found, layers: reportFast(found) };
+  });
+  const { codeBytes, dataBytes, stream } = parts;
+  if (flags.json === true) {
+    const { stream: _stream, layers: _layers, ...rest } = parts;
+    const report = { model: path, fileBytes: file.length, streamBytes: stream.length, layers, ...rest };
+    process.stdout.write(JSON.stringify(report) + "\n");
+    return;
+  }
+  const lines = [
+    `${path}: fast module of ${grouped(file.length)} bytes`,
+    `stream      ${grouped(stream.length)} bytes of weights, read through the window`,
+    `code        ${grouped(codeBytes - dataBytes)} bytes`,
+    `tables      ${grouped(dataBytes)} bytes that linear memory holds to begin with`,
+    "",
+    ...table([
+      ["layer", "kernel", "output", "rows", "chunks", "records", "of zero", "bytes of stream"],
+      ...layers.map(({ index, kernel, output, rows, chunks, records, zeros, streamBytes }) => [
+        String(index),
+        kernel,
+        output.join(" × "),
+        ...[rows, chunks, records, zeros, streamBytes].map(grouped),
+      ]),
+    ]),
+    "",
+    "linear memory",
+    ...describeFastMemory(parts),
+  ];
+  process.stdout.write(lines.join("\n") + "\n");
 }
 
 function overview(

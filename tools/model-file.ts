@@ -1,6 +1,7 @@
 /** What the commands that run models share: the model file, its engine and the flags for both. */
 import { InvalidArgumentError, Option } from "commander";
 import { bakedContainer } from "../host/container/baked.js";
+import { fastParts, isFastModule } from "../host/container/fast-parts.js";
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/runtime/classify.js";
@@ -10,16 +11,65 @@ import { isWasm, openEngine } from "../host/runtime/open.js";
 export interface OpenModel {
   readonly path: string;
   readonly engine: Engine;
-  /** Bytes of the container: all of a .mote file, the model's part of a packed .wasm. */
-  readonly containerBytes: number;
+  /** Bytes of the container: all of a .mote file, the model's part of a packed .wasm. A fast module has none. */
+  readonly containerBytes?: number;
+  /** Of a fast module, the bytes of its stream. */
+  readonly streamBytes?: number;
 }
 
-/** @throws MoteError that names the file */
-export function openModel(path: string, engine: EngineName, options: EngineOptions): OpenModel {
+/**
+ * @param fast the file's model as `optimizedModel` made it, to open in place of the file
+ * @throws MoteError that names the file
+ */
+export function openModel(path: string, engine: EngineName, options: EngineOptions, fast?: Uint8Array): OpenModel {
   const file = readFile(path);
+  return namingFile(path, () => {
+    const module = fast ?? (isFastModule(file) ? file : undefined);
+    return {
+      path,
+      engine: openEngine(engine, module ?? file, options),
+      ...(isFastModule(file) ? {} : { containerBytes: containerOf(file).length }),
+      ...(module === undefined ? {} : { streamBytes: fastParts(module).stream.length }),
+    };
+  });
+}
+
+/** The container that a .mote file is, or a .wasm has inside. @throws MoteError UNSUPPORTED for a fast module, FORMAT for another .wasm */
+export function containerOf(file: Uint8Array): Uint8Array {
+  if (isFastModule(file)) {
+    throw new MoteError(
+      "UNSUPPORTED",
+      "a fast module has no container inside; expected the one that it was packed from",
+    );
+  }
+  return isWasm(file) ? bakedContainer(file).container : file;
+}
+
+/** What a model is packed for. */
+export type Optimize = (typeof OPTIMIZE)[number];
+const OPTIMIZE = ["size", "speed"] as const;
+
+/** `--optimize`, the same in every command that has it. */
+export function optimizeOption(speed: string): Option {
+  return new Option("--optimize <for>", `size: the model stays a container; speed: ${speed}`)
+    .choices(OPTIMIZE)
+    .default("size");
+}
+
+/** @returns for speed, the file's model as a fast module; for size, undefined @throws MoteError that names the file */
+export async function optimizedModel(path: string, optimize: Optimize): Promise<Uint8Array | undefined> {
+  if (optimize === "size") return undefined;
+  const file = readFile(path);
+  if (isFastModule(file)) return file;
+  // Only this needs binaryen, which takes half a second to load.
+  const { fastModule } = await import("../host/container/fast.js");
+  return namingFile(path, () => fastModule(containerOf(file)));
+}
+
+/** Errors about a file's contents begin with its name. */
+export function namingFile<T>(path: string, work: () => T): T {
   try {
-    const containerBytes = isWasm(file) ? bakedContainer(file).container.length : file.length;
-    return { path, engine: openEngine(engine, file, options), containerBytes };
+    return work();
   } catch (error) {
     if (!(error instanceof MoteError) || error.message.includes(path)) throw error;
     throw new MoteError(error.code, `${path}: ${error.message}`, { cause: error });
@@ -39,7 +89,10 @@ export function engineOption(): Option {
 }
 
 /** The object behind `--json`. `bytesRead` and `usPerInference` are means of one inference, loading not counted. */
-export function runSummary({ path, engine, containerBytes }: OpenModel, tally: Tally): Record<string, unknown> {
+export function runSummary(
+  { path, engine, containerBytes, streamBytes }: OpenModel,
+  tally: Tally,
+): Record<string, unknown> {
   const { samples, errors } = tally;
   return {
     model: path,
@@ -47,7 +100,8 @@ export function runSummary({ path, engine, containerBytes }: OpenModel, tally: T
     samples,
     errors: errors ?? null,
     errorPercent: errors === undefined ? null : Number(((100 * errors) / samples).toFixed(4)),
-    containerBytes,
+    ...(containerBytes === undefined ? {} : { containerBytes }),
+    ...(streamBytes === undefined ? {} : { streamBytes }),
     linearMemoryBytes: engine.linearMemoryBytes,
     bytesRead: tally.bytesRead,
     usPerInference: Number(tally.usPerInference.toFixed(1)),

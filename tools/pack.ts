@@ -2,18 +2,27 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "commander";
 import { MAGIC, MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
-import { bakedContainer } from "../host/container/baked.js";
 import { cSource } from "../host/container/c-source.js";
-import { planTotal, REGIONS, tensorBytes, type Plan } from "../host/container/plan.js";
+import { fastProgram } from "../host/container/fast-memory.js";
+import { planTotal, REGIONS, tensorBytes } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import { writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
+import type { QModel } from "../host/model.js";
 import { quantize } from "../host/quantize.js";
 import { isWasm } from "../host/runtime/open.js";
 import { readCheckpoint } from "../host/train/checkpoint.js";
 import { writeFileAtomic } from "../host/write-file.js";
-import { grouped, parseBytes, printPairs } from "./model-file.js";
+import {
+  containerOf,
+  grouped,
+  namingFile,
+  optimizeOption,
+  parseBytes,
+  printPairs,
+  type Optimize,
+} from "./model-file.js";
 
 const FORMATS = ["mote", "wasm", "c", "aot"] as const;
 type Format = (typeof FORMATS)[number];
@@ -21,6 +30,7 @@ type Format = (typeof FORMATS)[number];
 interface PackFlags {
   readonly out: string;
   readonly format?: Format;
+  readonly optimize: Optimize;
   readonly sram?: number;
   readonly window?: number;
   readonly tables?: number;
@@ -38,6 +48,9 @@ export function packCommand(): Command {
         "default: by the name of the output; aot: a .c with the core compiled ahead of time",
       ).choices(FORMATS),
     )
+    .addOption(
+      optimizeOption("a fast module, larger, whose weights are records that kernels take as they stand (.wasm, aot)"),
+    )
     .option("--sram <bytes>", "refuse a model that needs more linear memory than this", parseBytes)
     .option(
       "--window <bytes>",
@@ -50,7 +63,11 @@ export function packCommand(): Command {
       parseBytes,
     )
     .option("--json", "print one JSON object as the last line")
-    .addHelpText("after", "\nExample:\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
+        "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed",
+    )
     .action(pack);
 }
 
@@ -59,27 +76,42 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.window !== undefined && flags.window < MIN_WINDOW_BYTES) {
     throw new MoteError("ARGUMENT", `--window ${flags.window}: expected at least ${MIN_WINDOW_BYTES} bytes`);
   }
-  const bytes = containerOf(input, flags);
+  if (flags.optimize === "speed" && format !== "wasm" && format !== "aot") {
+    throw new MoteError("ARGUMENT", `--optimize speed: not for --format ${format}, expected wasm or aot`);
+  }
+  const bytes = packedContainer(input, flags);
   const container = namingFile(input, () => readContainer(bytes));
-  const memory = linearMemory(container, format);
+  const parts = namingFile(input, () =>
+    flags.optimize === "speed" ? fastMemoryParts(container) : memoryParts(container, format),
+  );
+  const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
   if (flags.sram !== undefined && memory > flags.sram) {
     throw new MoteError(
       "MEMORY",
-      `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(container, format)}`,
+      `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(parts)}`,
     );
   }
-  const written = await writeAs(format, flags.out, bytes, container);
+  const written = await writeAs(format, flags, bytes, container);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes`],
-    ["linear memory", `${grouped(memory)} bytes${format === "wasm" ? ", the model in it" : ""}`],
+    [
+      "linear memory",
+      `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
+    ],
   ];
   printPairs(pairs);
   if (flags.json === true) {
     const { offsets: _, ...plan } = container.plan;
-    process.stdout.write(
-      JSON.stringify({ format, containerBytes: bytes.length, linearMemoryBytes: memory, plan, files: written }) + "\n",
-    );
+    const summary = {
+      format,
+      optimize: flags.optimize,
+      containerBytes: bytes.length,
+      linearMemoryBytes: memory,
+      plan: flags.optimize === "speed" ? fastProgram(container).memory : plan,
+      files: written,
+    };
+    process.stdout.write(JSON.stringify(summary) + "\n");
   }
 }
 
@@ -92,13 +124,13 @@ function formatOf(path: string): Format {
 }
 
 /** The bytes of the container that a file is or becomes. */
-function containerOf(path: string, { window, tables }: PackFlags): Uint8Array {
+function packedContainer(path: string, { window, tables }: PackFlags): Uint8Array {
   const file = readFile(path);
   if (isWasm(file) || isContainer(path, file)) {
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
     }
-    return isWasm(file) ? namingFile(path, () => bakedContainer(file).container) : file;
+    return namingFile(path, () => containerOf(file));
   }
   const options = {
     ...(window === undefined ? {} : { windowBytes: window }),
@@ -113,41 +145,43 @@ function isContainer(path: string, file: Uint8Array): boolean {
   return magic === MAGIC || extname(path) === ".mote";
 }
 
-/** Errors about a file's contents begin with its name. */
-function namingFile<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof MoteError) || error.message.includes(path)) throw error;
-    throw new MoteError(error.code, `${path}: ${error.message}`, { cause: error });
-  }
+interface MemoryPart {
+  readonly name: string;
+  readonly bytes: number;
+  readonly detail?: string;
 }
 
 /** A .wasm has the model in its memory and no window; the others read it from outside. */
-function linearMemory({ plan, fileBytes }: Container, format: Format): number {
-  return format === "wasm" ? planTotal(plan, true) + fileBytes + MODEL_SLACK_BYTES : planTotal(plan);
+function memoryParts({ plan, model, fileBytes }: Container, format: Format): MemoryPart[] {
+  const resident = format === "wasm";
+  const regions = REGIONS.filter((name) => !(resident && name === "window"));
+  const regionBytes = REGIONS.reduce((sum, name) => sum + plan[name], 0);
+  return [
+    { name: "control block and tensor table", bytes: planTotal(plan) - regionBytes },
+    ...regions.map((name) => (name === "arena" ? arenaPart(model, plan.arena) : { name, bytes: plan[name] })),
+    ...(resident ? [{ name: "model", bytes: fileBytes + MODEL_SLACK_BYTES }] : []),
+  ];
 }
 
-/** "arena 3680 (tensors 784 + 2880 + …), channels 2000, …": the largest first. */
-function breakdown({ plan, model, fileBytes }: Container, format: Format): string {
-  const parts = REGIONS.filter((name) => !(format === "wasm" && name === "window")).map((name) => ({
-    name,
-    bytes: plan[name],
-  }));
-  const resident = format === "wasm" ? [{ name: "model", bytes: fileBytes + MODEL_SLACK_BYTES }] : [];
-  const fixed = { name: "control block and tensor table", bytes: planTotal(plan) - regionBytes(plan) };
-  return [...parts, ...resident, fixed]
-    .sort((a, b) => b.bytes - a.bytes)
-    .map(({ name, bytes }) =>
-      name === "arena"
-        ? `arena ${bytes} (tensors of ${model.tensors.map(tensorBytes).join(", ")})`
-        : `${name} ${bytes}`,
-    )
+function fastMemoryParts(container: Container): MemoryPart[] {
+  const { windowPtr, windowBytes, arenaPtr, bytes } = fastProgram(container).memory;
+  return [
+    { name: "control block and tables of tensors and layers", bytes: windowPtr },
+    { name: "window", bytes: windowBytes },
+    arenaPart(container.model, bytes - arenaPtr),
+  ];
+}
+
+function arenaPart({ tensors }: QModel, bytes: number): MemoryPart {
+  return { name: "arena", bytes, detail: ` (tensors of ${tensors.map(tensorBytes).join(", ")})` };
+}
+
+/** "arena 3680 (tensors of 784, 2880, …), channels 2000, …": the largest first. */
+function breakdown(parts: readonly MemoryPart[]): string {
+  return parts
+    .toSorted((a, b) => b.bytes - a.bytes)
+    .map(({ name, bytes, detail = "" }) => `${name} ${bytes}${detail}`)
     .join(", ");
-}
-
-function regionBytes(plan: Plan): number {
-  return REGIONS.reduce((sum, name) => sum + plan[name], 0);
 }
 
 interface Written {
@@ -155,17 +189,20 @@ interface Written {
   readonly bytes: number;
 }
 
-async function writeAs(format: Format, out: string, bytes: Uint8Array, { plan }: Container): Promise<Written[]> {
+async function writeAs(
+  format: Format,
+  { out, optimize }: PackFlags,
+  bytes: Uint8Array,
+  { plan }: Container,
+): Promise<Written[]> {
   const files: [path: string, content: Uint8Array | string][] = [];
   if (format === "mote") {
     files.push([out, bytes]);
   } else if (format === "wasm") {
-    // Only this format needs binaryen, which takes a while to load.
-    const { bake } = await import("../host/container/bake.js");
-    files.push([out, bake(bytes)]);
+    files.push([out, await packedModule(bytes, optimize)]);
   } else {
     const name = basename(out, extname(out));
-    const { header, source } = format === "aot" ? await aheadOfTime(bytes, name) : cSource(bytes, plan, name);
+    const { header, source } = format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, plan, name);
     files.push([join(dirname(out), `${name}.h`), header], [join(dirname(out), `${name}.c`), source]);
   }
   return files.map(([path, content]) => {
@@ -174,8 +211,19 @@ async function writeAs(format: Format, out: string, bytes: Uint8Array, { plan }:
   });
 }
 
-async function aheadOfTime(container: Uint8Array, name: string): Promise<{ header: string; source: string }> {
+/** Only packing modules needs binaryen, which takes a while to load. */
+async function packedModule(container: Uint8Array, optimize: Optimize): Promise<Uint8Array> {
+  if (optimize === "speed") return (await import("../host/container/fast.js")).fastModule(container);
+  return (await import("../host/container/bake.js")).bake(container);
+}
+
+async function aheadOfTime(
+  container: Uint8Array,
+  name: string,
+  optimize: Optimize,
+): Promise<{ header: string; source: string }> {
+  const { aotFastSource, aotSource } = await import("../host/firmware/aot.js");
+  if (optimize === "speed") return aotFastSource(await packedModule(container, optimize), name);
   const { specialize } = await import("../host/container/bake.js");
-  const { aotSource } = await import("../host/firmware/aot.js");
   return aotSource(specialize(container), container, name);
 }

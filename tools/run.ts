@@ -5,7 +5,18 @@ import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/progress.js";
 import { classifyAll, type Classification, type Tally } from "../host/runtime/classify.js";
 import type { EngineName } from "../host/runtime/engine.js";
-import { engineOption, grouped, openModel, parseBytes, printPairs, runSummary, type OpenModel } from "./model-file.js";
+import {
+  engineOption,
+  grouped,
+  openModel,
+  optimizedModel,
+  optimizeOption,
+  parseBytes,
+  printPairs,
+  runSummary,
+  type OpenModel,
+  type Optimize,
+} from "./model-file.js";
 
 interface RunFlags {
   readonly data?: string;
@@ -13,6 +24,7 @@ interface RunFlags {
   readonly engine: EngineName;
   readonly limit?: number;
   readonly resident?: boolean;
+  readonly optimize: Optimize;
   readonly json?: boolean;
 }
 
@@ -29,6 +41,7 @@ export function runCommand(): Command {
     .addOption(engineOption())
     .option("--limit <bytes>", "linear memory the engine may use; default: what the model's plan needs", parseBytes)
     .option("--resident", "keep the model in linear memory instead of behind the window")
+    .addOption(optimizeOption("run it as the fast module that pack makes of it"))
     .option("--json", "print one JSON object as the last line")
     .addHelpText("after", "\nExample:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8")
     .action(run);
@@ -41,10 +54,14 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
   if (flags.labels !== undefined && flags.data !== undefined) {
     throw new MoteError("ARGUMENT", "--labels: not with --data, which has labels of its own");
   }
-  const model = openModel(path, flags.engine, {
+  if (flags.optimize === "speed" && flags.engine === "reference") {
+    throw new MoteError("ARGUMENT", "--optimize speed: the reference runs containers; expected --engine wasm3 or v8");
+  }
+  const options = {
     ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
-  });
+  };
+  const model = openModel(path, flags.engine, options, await optimizedModel(path, flags.optimize));
   try {
     const inputs = flags.data === undefined ? loadInputFiles(files, flags.labels) : loadDataSpec(flags.data);
     const progress = new Progress("run", inputs.count);
@@ -83,10 +100,13 @@ function printResults(inputs: Inputs, results: readonly Classification[]): void 
   });
 }
 
-function printSummary({ path, engine, containerBytes }: OpenModel, inputs: Inputs, tally: Tally): void {
+function printSummary({ path, engine, containerBytes, streamBytes }: OpenModel, inputs: Inputs, tally: Tally): void {
   const errors = tally.errors ?? 0;
   printPairs([
-    ["model", `${path}, ${grouped(containerBytes)} bytes`],
+    [
+      "model",
+      `${path}, ${streamBytes === undefined ? "" : "a stream of "}${grouped(streamBytes ?? containerBytes!)} bytes`,
+    ],
     ["engine", `${engine.name}, ${grouped(engine.linearMemoryBytes)} bytes of linear memory`],
     ["samples", `${grouped(tally.samples)} (${inputs.source})`],
     ...(tally.errors === undefined

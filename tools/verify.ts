@@ -8,7 +8,7 @@ import { pixelTable } from "../host/runtime/classify.js";
 import { describeDifference, firstDifference, type Difference } from "../host/runtime/compare.js";
 import type { Engine, EngineOptions } from "../host/runtime/engine.js";
 import { ENGINE_NAMES } from "../host/runtime/open.js";
-import { grouped, openModel, parseBytes } from "./model-file.js";
+import { grouped, openModel, optimizedModel, optimizeOption, parseBytes, type Optimize } from "./model-file.js";
 
 interface VerifyFlags {
   readonly data?: string;
@@ -17,6 +17,7 @@ interface VerifyFlags {
   readonly resident?: boolean;
   readonly budget?: number;
   readonly limit?: number;
+  readonly optimize: Optimize;
   readonly json?: boolean;
 }
 
@@ -37,6 +38,7 @@ export function verifyCommand(): Command {
     .option("--resident", "keep the model in linear memory instead of behind the window")
     .option("--budget <n>", "work units of one step; the results must not depend on it", parseCount)
     .option("--limit <bytes>", "linear memory the engines may use; default: what the model's plan needs", parseBytes)
+    .addOption(optimizeOption("wasm3 and v8 run it as the fast module that pack makes of it"))
     .option("--json", "print one JSON object as the last line")
     .addHelpText("after", "\nExample:\n  mote verify models/lenet5.mote --data mnist:test:100")
     .action(verify);
@@ -50,7 +52,10 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
   };
   const engines: Engine[] = [];
   try {
-    for (const name of ENGINE_NAMES) engines.push(openModel(path, name, options).engine);
+    const fast = await optimizedModel(path, flags.optimize);
+    for (const name of ENGINE_NAMES) {
+      engines.push(openModel(path, name, options, name === "reference" ? undefined : fast).engine);
+    }
     const inputs =
       flags.data === undefined ? randomInputs(flags.random, flags.seed) : await dataInputs(flags.data, engines[0]);
     const found = await compareAll(engines, inputs);

@@ -29,6 +29,8 @@ export interface FastParts {
   readonly stream: Uint8Array;
   /** Bytes of the module without the stream. */
   readonly codeBytes: number;
+  /** Of these, what linear memory holds to begin with: control block and tables. */
+  readonly dataBytes: number;
   readonly tensors: readonly FastTensor[];
   readonly layers: readonly FastLayer[];
   /** Index of the model's output; the input is tensor 0. */
@@ -80,6 +82,7 @@ export function fastParts(wasm: Uint8Array): FastParts {
   return {
     stream,
     codeBytes: wasm.length - stream.length,
+    dataBytes: outline.segments.reduce((sum, { bytes }) => sum + bytes.length, 0),
     tensors,
     layers: readLayers(outline, layersPtr, tensors),
     outputTensor: within("its output", word(format.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1),

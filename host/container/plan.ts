@@ -184,8 +184,6 @@ function placeInOrder(
 
 /** The plan as lines for people: address, bytes and use of every byte, the arena tensor by tensor. */
 export function describePlan(plan: Plan, model: QModel, resident = false): string[] {
-  const line = (address: number, bytes: number, what: string): string =>
-    `${String(address).padStart(9)}  ${String(bytes).padStart(9)}  ${what}`;
   const uses: Record<Region, string> = {
     window: "window: a piece of the container",
     tables: "tables: the two Huffman decoding tables of a layer",
@@ -196,18 +194,18 @@ export function describePlan(plan: Plan, model: QModel, resident = false): strin
   };
   const lines = [
     "  address      bytes  use",
-    line(0, PLAN_BASE, "control block and static data"),
-    line(PLAN_BASE, TENSOR_ENTRY_BYTES * plan.offsets.length, `tensor table: ${plan.offsets.length} tensors`),
+    planLine(0, PLAN_BASE, "control block and static data"),
+    planLine(PLAN_BASE, TENSOR_ENTRY_BYTES * plan.offsets.length, `tensor table: ${plan.offsets.length} tensors`),
   ];
   let address = PLAN_BASE + TENSOR_ENTRY_BYTES * plan.offsets.length;
   for (const name of REGIONS) {
     if (name === "window" && resident) continue;
-    lines.push(line(address, plan[name], uses[name]));
+    lines.push(planLine(address, plan[name], uses[name]));
     if (name === "arena") {
       model.tensors.forEach((tensor, index) => {
         const border = tensor.border > 0 ? `, border ${tensor.border}` : "";
         lines.push(
-          line(
+          planLine(
             address + plan.offsets[index],
             tensorBytes(tensor),
             `  tensor ${index}: ${tensor.shape.join(" × ")}${border}`,
@@ -219,6 +217,11 @@ export function describePlan(plan: Plan, model: QModel, resident = false): strin
   }
   lines.push(`           ${String(address).padStart(9)}  in all${resident ? ", without the resident model" : ""}`);
   return lines;
+}
+
+/** A line of a memory plan: address, bytes, what is there. */
+export function planLine(address: number, bytes: number, what: string): string {
+  return `${String(address).padStart(9)}  ${String(bytes).padStart(9)}  ${what}`;
 }
 
 function roundUp(bytes: number): number {

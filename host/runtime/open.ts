@@ -23,7 +23,10 @@ export function openEngine(name: EngineName, file: Uint8Array, options: EngineOp
   const instantiate = name === "v8" ? instantiateV8 : instantiateWasm3;
   if (isFastModule(file)) {
     if (name === "reference") {
-      throw new MoteError("UNSUPPORTED", "reference: a fast module has no container, which this engine runs");
+      throw new MoteError(
+        "UNSUPPORTED",
+        "reference: a fast module has no container to run; expected the one that it was packed from",
+      );
     }
     if (options.resident === true) {
       throw new MoteError(
