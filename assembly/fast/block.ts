@@ -10,8 +10,8 @@ import { BLOCK_HEIGHT, BLOCK_WIDTH, RECORD_BYTES } from "./layout";
 export const LANES: usize = 64;
 export const ROW_LANES: usize = 2 * BLOCK_WIDTH;
 export const BLOCK_LANES: usize = ROW_LANES * BLOCK_HEIGHT;
-/** Sums of several chunks: an i32 for each place, in the order of the lanes. */
-export const SUMS: usize = 128;
+/** Sums of several chunks: an i32 for each place, in the order of the lanes: at twice the address of its lane. */
+export const SUMS: usize = 2 * LANES;
 
 const EVEN_BYTES: u64 = ((<u64>0x00ff00ff) << 32) | 0x00ff00ff;
 
@@ -36,18 +36,17 @@ export function sumBlock(record: usize, last: usize, elements: usize, pitch: usi
   do {
     let ptr = elements + (load<u32>(record) >>> 8);
     let weight: u64 = load<i8>(record);
-    let word = load<u64>(ptr);
-    all0 += weight * word;
-    odd0 += weight * ((word >>> 8) & EVEN_BYTES);
-    word = load<u64>((ptr += pitch));
-    all1 += weight * word;
-    odd1 += weight * ((word >>> 8) & EVEN_BYTES);
-    word = load<u64>((ptr += pitch));
-    all2 += weight * word;
-    odd2 += weight * ((word >>> 8) & EVEN_BYTES);
-    word = load<u64>(ptr + pitch);
-    all3 += weight * word;
-    odd3 += weight * ((word >>> 8) & EVEN_BYTES);
+    all0 += weight * load<u64>(ptr);
+    odd0 += weight * (load<u64>(ptr, 1) & EVEN_BYTES);
+    let ptr1 = ptr + pitch;
+    all1 += weight * load<u64>(ptr1);
+    odd1 += weight * (load<u64>(ptr1, 1) & EVEN_BYTES);
+    let ptr2 = ptr + 2 * pitch;
+    all2 += weight * load<u64>(ptr2);
+    odd2 += weight * (load<u64>(ptr2, 1) & EVEN_BYTES);
+    let ptr3 = ptr + 3 * pitch;
+    all3 += weight * load<u64>(ptr3);
+    odd3 += weight * (load<u64>(ptr3, 1) & EVEN_BYTES);
     record += RECORD_BYTES;
   } while (record < last);
   bias *= 0x0001000100010001;

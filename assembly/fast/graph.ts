@@ -43,7 +43,7 @@ export function step(budget: i32): i32 {
   if (!isRunning) return STATUS_DONE;
   let kind = load<u32>(layer, LAYER_KIND);
   do {
-    budget -= stepKind(kind);
+    budget -= stepKind(kind, budget);
     if (failure) {
       isRunning = false;
       return failure;
@@ -60,8 +60,8 @@ export function step(budget: i32): i32 {
 }
 
 /** Does an indivisible piece of work. @returns about how many multiplications it was */
-function stepKind(kind: u32): u32 {
-  if (kind == KIND_CONV_BLOCKS) return stepConvBlocks();
+function stepKind(kind: u32, budget: i32): u32 {
+  if (kind == KIND_CONV_BLOCKS) return stepConvBlocks(budget);
   if (kind == KIND_DENSE) return stepDense();
   if (kind == KIND_CONV_PLACES) return stepConvPlaces();
   if (kind == KIND_BORDER) return stepBorder();

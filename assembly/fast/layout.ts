@@ -67,7 +67,10 @@ export const PAIR_BYTES = 2;
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 export const CHUNK_MAGNITUDE = 257;
 /** And so many records, so that a slice stays short. */
-export const CHUNK_RECORDS = 96;
+export const CHUNK_RECORDS = 128;
+
+/** Readable bytes behind the arena: kernels load a word beginning with a block's second element. */
+export const ARENA_SLACK_BYTES = 8;
 
 export const BLOCK_WIDTH = 8;
 export const BLOCK_HEIGHT = 4;

@@ -24,9 +24,9 @@ export let x: u32 = 0;
 export let y: u32 = 0;
 
 /** What takes a sum to an output: `(sum × multiplier + constant) >> shift`. */
-let constant: i64 = 0;
-let multiplier: i64 = 0;
-let shift: i64 = 0;
+export let constant: i64 = 0;
+export let multiplier: i64 = 0;
+export let shift: i64 = 0;
 /** Pairs, or bytes of chunks. */
 export let count: u32 = 0;
 

@@ -24,9 +24,21 @@ export interface FastProgram {
   /** From PLAN_BASE: the tensor table, then the layer table. */
   readonly tables: Uint8Array;
   readonly stream: Uint8Array;
-  /** Kinds of entries in the layer table, and whether rows of KIND_CONV_BLOCKS have several chunks, and a pool: for choosing code. */
+  /** Kinds of entries in the layer table, and the layers of KIND_CONV_BLOCKS: for choosing code. */
   readonly kinds: ReadonlySet<number>;
-  readonly blocks: readonly { readonly isWide: boolean; readonly hasPool: boolean }[];
+  readonly blocks: readonly BlockLayer[];
+}
+
+/** What a layer of KIND_CONV_BLOCKS asks of its kernel. */
+export interface BlockLayer {
+  /** Whether rows have several chunks. */
+  readonly isWide: boolean;
+  readonly hasPool: boolean;
+  /** Lowest and highest byte of the output, as stored. */
+  readonly clampMin: number;
+  readonly clampMax: number;
+  /** Bytes from an input row to the next. */
+  readonly pitch: number;
 }
 
 /** Words of an entry in the layer table, by their offset. */
@@ -75,7 +87,13 @@ export function fastProgram({ model, plan }: Container): FastProgram {
     kinds: new Set(entries.map((entry) => entry.get(layout.LAYER_KIND)!)),
     blocks: model.layers.flatMap((layer, index) =>
       layer.op === "conv2d" && layerKind(model, layer) === layout.KIND_CONV_BLOCKS
-        ? { isWide: streams[index].isWide, hasPool: layer.pool.size > 1 }
+        ? {
+            isWide: streams[index].isWide,
+            hasPool: layer.pool.size > 1,
+            clampMin: layer.clamp[0] + ELEMENT_BIAS,
+            clampMax: layer.clamp[1] + ELEMENT_BIAS,
+            pitch: pitchAndPlane(model.tensors[layer.input]).pitch,
+          }
         : [],
     ),
   };
@@ -85,7 +103,7 @@ function placeRegions(tensorCount: number, entryCount: number, windowBytes: numb
   const layersPtr = format.PLAN_BASE + format.TENSOR_ENTRY_BYTES * tensorCount;
   const windowPtr = roundUp(layersPtr + layout.LAYER_ENTRY_BYTES * entryCount);
   const arenaPtr = windowPtr + windowBytes;
-  return { layersPtr, windowPtr, windowBytes, arenaPtr, bytes: arenaPtr + arenaBytes };
+  return { layersPtr, windowPtr, windowBytes, arenaPtr, bytes: arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES };
 }
 
 function controlWords(model: QModel, memory: FastMemory, streamBytes: number): Uint8Array {

@@ -45,6 +45,11 @@ export function fastModule(container: Uint8Array): Uint8Array {
   return sealModule(withSection(wasm, STREAM_SECTION, stream));
 }
 
+/** With more there is one kernel for all of them. */
+const MAX_PITCHES = 4;
+/** Of block/sumBlock. */
+const PITCH_PARAMETER = 3;
+
 /** What the kernels ask, and the model answers once for all layers. */
 function knownBodies({ memory, stream, kinds, blocks }: FastProgram): Bodies {
   const bodies = new Map<string, Body>([
@@ -61,9 +66,14 @@ function knownBodies({ memory, stream, kinds, blocks }: FastProgram): Bodies {
     ["pool/stepPool", [KIND_MAXPOOL, KIND_AVGPOOL]],
   ];
   for (const [name, own] of steps) if (!own.some((kind) => kinds.has(kind))) bodies.set(name, { returns: 0 });
-  for (const name of ["isWide", "hasPool"] as const) {
+  for (const name of ["isWide", "hasPool", "clampMin", "clampMax"] as const) {
     const answers = new Set(blocks.map((block) => block[name]));
     if (answers.size === 1) bodies.set(`conv-blocks/${name}`, { returns: Number(blocks[0][name]) });
+  }
+  // A kernel for each pitch finds all the rows of a block at constant offsets: an eighth faster under wasm3, 200 bytes each.
+  const pitches = [...new Set(blocks.map(({ pitch }) => pitch))];
+  if (pitches.length > 0 && pitches.length <= MAX_PITCHES) {
+    bodies.set("block/sumBlock", { parameter: PITCH_PARAMETER, values: pitches });
   }
   return bodies;
 }

@@ -9,8 +9,18 @@ import { builtFile } from "../paths.js";
 
 const PAGE_BYTES = 65536;
 
-/** What a function does instead: nothing, return a number, call a function without parameters, or `status/fail` with an error status. */
-export type Body = "nothing" | { readonly returns: number } | { readonly calls: string } | { readonly fails: number };
+/**
+ * What a function does instead: nothing, return a number, call a function without parameters, or `status/fail` with an error status. Or what
+ * it did, by a copy for each value that an i32 parameter of it has, with that value a constant.
+ */
+export type Body =
+  "nothing" | { readonly returns: number } | { readonly calls: string } | { readonly fails: number } | Copies;
+
+export interface Copies {
+  readonly parameter: number;
+  /** All that there are, at least one. */
+  readonly values: readonly number[];
+}
 
 /** By name, without the folder. */
 export type Bodies = Map<string, Body>;
@@ -39,6 +49,7 @@ export function remake(named: NamedModule, bodies: Bodies, change: (module: bina
   try {
     for (const [name, body] of bodies) replaceBody(module, named, name, body);
     optimize(module);
+    if ([...bodies.values()].some((body) => typeof body === "object" && "values" in body)) foldAddresses(module);
     change(module);
     if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
     return module.emitBinary();
@@ -70,11 +81,36 @@ function replaceBody(module: binaryen.Module, { folder, title, target }: NamedMo
     throw new MoteError("ENGINE", `${title} has no function ${name}; mend with: node tools/build.mjs ${target}`);
   }
   const { params, results } = binaryen.getFunctionInfo(ref);
+  const expression =
+    typeof body === "object" && "values" in body
+      ? choiceOfCopies(module, folder + name, body)
+      : bodyExpression(module, folder, body);
   module.removeFunction(folder + name);
-  module.addFunction(folder + name, params, results, [], bodyExpression(module, folder, body));
+  module.addFunction(folder + name, params, results, [], expression);
 }
 
-function bodyExpression(module: binaryen.Module, folder: string, body: Body): binaryen.ExpressionRef {
+/** Adds the copies of a function. @returns calls of them, by the parameter's value */
+function choiceOfCopies(module: binaryen.Module, name: string, copies: Copies): binaryen.ExpressionRef {
+  const { params, results, vars, body } = binaryen.getFunctionInfo(module.getFunction(name));
+  const parameters = binaryen.expandType(params).map((type, index) => module.local.get(index, type));
+  const callCopy = (value: number): binaryen.ExpressionRef => {
+    const given = module.local.set(copies.parameter, module.i32.const(value));
+    const copy = `${name}/${value}`;
+    module.addFunction(copy, params, results, vars, module.block(null, [given, module.copyExpression(body)]));
+    return module.call(
+      copy,
+      parameters.map((parameter) => module.copyExpression(parameter)),
+      results,
+    );
+  };
+  const [last, ...others] = [...copies.values].reverse();
+  return others.reduce((otherwise, value) => {
+    const isValue = module.i32.eq(module.copyExpression(parameters[copies.parameter]), module.i32.const(value));
+    return module.if(isValue, callCopy(value), otherwise);
+  }, callCopy(last));
+}
+
+function bodyExpression(module: binaryen.Module, folder: string, body: Exclude<Body, Copies>): binaryen.ExpressionRef {
   if (body === "nothing") return module.nop();
   if ("returns" in body) return module.i32.const(body.returns);
   if ("calls" in body) return module.call(folder + body.calls, [], binaryen.none);
@@ -91,6 +127,16 @@ function optimize(module: binaryen.Module): void {
   binaryen.setDebugInfo(false);
   module.optimize();
   module.optimize();
+}
+
+/** Adds constants in addresses to the offsets of the loads. Nothing looks below address 0 on the way to one above it. */
+function foldAddresses(module: binaryen.Module): void {
+  binaryen.setLowMemoryUnused(true);
+  module.runPasses(["precompute-propagate", "optimize-added-constants-propagate"]);
+  module.optimize();
+  module.runPasses(["optimize-added-constants-propagate"]);
+  module.optimize();
+  binaryen.setLowMemoryUnused(false);
 }
 
 /** Bytes that linear memory holds to begin with, and where. */
