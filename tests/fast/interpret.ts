@@ -1,0 +1,200 @@
+/**
+ * Runs what the packer lays out, tables and stream, in plain loops without the kernels, and checks on the way what the kernels take for
+ * granted: so a wrong layout is told apart from a wrong kernel.
+ */
+import { expect } from "vitest";
+import * as layout from "../../assembly/fast/layout.js";
+import * as format from "../../assembly/format.js";
+import type { FastProgram } from "../../host/container/fast-memory.js";
+
+/** The sum of a place, from what a row's records say. */
+type SumAt = (elements: number) => number;
+
+interface Row {
+  readonly constant: bigint;
+  readonly multiplier: bigint;
+  readonly shift: bigint;
+  readonly count: number;
+}
+
+class Interpreter {
+  private readonly memory: Uint8Array;
+  private readonly words: DataView;
+  private readonly stream: DataView;
+  private position = 0;
+  private layer = 0;
+
+  constructor(private readonly program: FastProgram) {
+    // Whatever stood in the arena before a run must not matter.
+    this.memory = new Uint8Array(program.memory.bytes).fill(0xa5);
+    this.memory.set(program.control);
+    this.memory.set(program.tables, format.PLAN_BASE);
+    this.words = new DataView(this.memory.buffer);
+    this.stream = new DataView(program.stream.buffer, program.stream.byteOffset, program.stream.length);
+  }
+
+  run(input: Int8Array): Int8Array[] {
+    const outputs: Int8Array[] = [];
+    this.writeInput(input);
+    this.layer = this.words.getUint32(layout.CONTROL_LAYERS_PTR, true);
+    for (; this.word(layout.LAYER_KIND) !== layout.KIND_END; this.layer += layout.LAYER_ENTRY_BYTES) {
+      const isBorder = this.word(layout.LAYER_KIND) === layout.KIND_BORDER;
+      for (let row = 0; row < this.word(layout.LAYER_ROWS); row++) {
+        if (isBorder) this.fillBorder(row);
+        else this.computeRow(row);
+      }
+      if (!isBorder) outputs.push(this.readOutput());
+    }
+    expect(this.position, "stream bytes used").toBe(this.stream.byteLength);
+    expect(outputs.length).toBe(this.words.getUint32(format.CONTROL_LAYER_COUNT, true));
+    return outputs;
+  }
+
+  /** A word of the entry at hand. */
+  private word(offset: number): number {
+    return this.words.getUint32(this.layer + offset, true);
+  }
+
+  private element(address: number): number {
+    if (address < this.program.memory.arenaPtr) throw new Error(`an element at ${address}, expected it in the arena`);
+    return this.words.getUint8(address);
+  }
+
+  private take(bytes: number): number {
+    this.position += bytes;
+    return this.position - bytes;
+  }
+
+  private writeInput(input: Int8Array): void {
+    const entry = this.words.getUint32(format.CONTROL_TENSORS_PTR, true);
+    const word = (offset: number): number => this.words.getUint32(entry + offset, true);
+    let next = 0;
+    for (let channel = 0; channel < word(format.TENSOR_CHANNELS); channel++) {
+      for (let y = 0; y < word(format.TENSOR_HEIGHT); y++) {
+        const line = word(format.TENSOR_PTR) + channel * word(format.TENSOR_PLANE) + y * word(format.TENSOR_PITCH);
+        for (let x = 0; x < word(format.TENSOR_WIDTH); x++) this.memory[line + x] = input[next++] + 128;
+      }
+    }
+    expect(next).toBe(input.length);
+  }
+
+  private eachOutput(row: number, visit: (address: number, x: number, y: number) => void): void {
+    const plane = this.word(layout.LAYER_OUTPUT) + row * this.word(layout.LAYER_OUTPUT_PLANE);
+    for (let y = 0; y < this.word(layout.LAYER_OUTPUT_HEIGHT); y++) {
+      for (let x = 0; x < this.word(layout.LAYER_OUTPUT_WIDTH); x++) {
+        visit(plane + y * this.word(layout.LAYER_OUTPUT_PITCH) + x, x, y);
+      }
+    }
+  }
+
+  private readOutput(): Int8Array {
+    const values: number[] = [];
+    for (let row = 0; row < this.word(layout.LAYER_ROWS); row++) {
+      this.eachOutput(row, (address) => values.push(this.memory[address] - 128));
+    }
+    return Int8Array.from(values);
+  }
+
+  private fillBorder(row: number): void {
+    const border = this.word(layout.LAYER_BORDER);
+    const [height, width] = [this.word(layout.LAYER_OUTPUT_HEIGHT), this.word(layout.LAYER_OUTPUT_WIDTH)];
+    const plane = this.word(layout.LAYER_OUTPUT) + row * this.word(layout.LAYER_OUTPUT_PLANE);
+    for (let y = -border; y < height + border; y++) {
+      for (let x = -border; x < width + border; x++) {
+        const isInside = y >= 0 && y < height && x >= 0 && x < width;
+        if (!isInside)
+          this.memory[plane + y * this.word(layout.LAYER_OUTPUT_PITCH) + x] = this.word(layout.LAYER_CLAMP_MIN);
+      }
+    }
+  }
+
+  private computeRow(index: number): void {
+    const head = this.take(layout.ROW_BYTES);
+    const shiftAndCount = this.stream.getUint32(head + 12, true);
+    const row: Row = {
+      constant: this.stream.getBigInt64(head, true),
+      multiplier: BigInt(this.stream.getUint32(head + 8, true)),
+      shift: BigInt(shiftAndCount & 0xff),
+      count: shiftAndCount >>> 8,
+    };
+    const kind = this.word(layout.LAYER_KIND);
+    if (kind === layout.KIND_DENSE) {
+      const sum = this.densePairs(row.count);
+      this.eachOutput(index, (address) => this.store(address, sum, row));
+      return;
+    }
+    const isConv = kind === layout.KIND_CONV_BLOCKS || kind === layout.KIND_CONV_PLACES;
+    const sumAt: SumAt = isConv ? this.chunks(row.count) : (elements) => this.element(elements);
+    const plane = isConv ? 0 : index * this.word(layout.LAYER_INPUT_PLANE);
+    this.eachOutput(index, (address, x, y) => {
+      const sums = this.window(x, y, plane).map(sumAt);
+      const isSum = kind === layout.KIND_AVGPOOL;
+      this.store(address, isSum ? sums.reduce((a, b) => a + b) : Math.max(...sums), row);
+    });
+  }
+
+  /** Addresses of the places under the pool of output (x, y). */
+  private window(x: number, y: number, plane: number): number[] {
+    const [pitch, stride] = [this.word(layout.LAYER_INPUT_PITCH), this.word(layout.LAYER_STRIDE)];
+    const [size, step] = [this.word(layout.LAYER_POOL), this.word(layout.LAYER_POOL_STRIDE)];
+    return Array.from({ length: size * size }, (_, place) => {
+      const [down, across] = [y * step + Math.floor(place / size), x * step + (place % size)];
+      return this.word(layout.LAYER_INPUT) + plane + (down * pitch + across) * stride;
+    });
+  }
+
+  private densePairs(count: number): number {
+    let address = this.word(layout.LAYER_INPUT);
+    let sum = 0;
+    for (let left = count; left > 0; left--) {
+      const pair = this.take(layout.PAIR_BYTES);
+      address += this.stream.getUint8(pair);
+      sum += this.stream.getInt8(pair + 1) * this.element(address);
+    }
+    return sum;
+  }
+
+  private chunks(bytes: number): SumAt {
+    const isBlockwise = this.word(layout.LAYER_KIND) === layout.KIND_CONV_BLOCKS;
+    expect(bytes).toBeLessThanOrEqual(this.program.memory.windowBytes);
+    const chunks: { readonly bias: number; readonly records: (readonly [offset: number, weight: number])[] }[] = [];
+    for (const end = this.position + bytes; this.position < end;) {
+      const head = this.take(layout.CHUNK_HEAD_BYTES);
+      const count = this.stream.getUint16(head, true);
+      const records = Array.from({ length: count }, () => {
+        const record = this.stream.getUint32(this.take(layout.RECORD_BYTES), true);
+        return [record >>> 8, (record << 24) >> 24] as const;
+      });
+      expect(count).toBeGreaterThan(0);
+      if (isBlockwise) {
+        expect(count).toBeLessThanOrEqual(layout.CHUNK_RECORDS);
+        expect(records.reduce((sum, [, w]) => sum + Math.abs(w), 0)).toBeLessThanOrEqual(layout.CHUNK_MAGNITUDE);
+      }
+      chunks.push({ bias: this.stream.getUint16(head + 2, true), records });
+    }
+    if (!isBlockwise) expect(chunks).toEqual([expect.objectContaining({ bias: 0 })]);
+    if (chunks.length > 1) expect(this.word(layout.LAYER_IS_WIDE)).toBe(1);
+    return (elements) =>
+      chunks.reduce((whole, { bias, records }) => {
+        const sum = records.reduce((acc, [offset, w]) => acc + w * this.element(elements + offset), bias);
+        if (isBlockwise && (sum < 0 || sum > 0xffff)) throw new Error(`a lane of ${sum}, expected 16 bits`);
+        return whole + sum;
+      }, 0);
+  }
+
+  private store(address: number, sum: number, { constant, multiplier, shift }: Row): void {
+    const scaled = BigInt(sum) * multiplier + constant;
+    const value = scaled >> shift;
+    if (sum !== (sum | 0)) throw new Error(`a sum of ${sum}, expected an int32`);
+    if (scaled !== BigInt.asIntN(64, scaled) || value !== BigInt.asIntN(32, value)) {
+      throw new Error(`${sum} gives ${scaled} and ${value}, expected an int64 and an int32`);
+    }
+    const [least, most] = [this.word(layout.LAYER_CLAMP_MIN), this.word(layout.LAYER_CLAMP_MAX)];
+    this.memory[address] = Math.min(most, Math.max(least, Number(value)));
+  }
+}
+
+/** @returns the output of each layer, [C, H, W] */
+export function interpret(program: FastProgram, input: Int8Array): Int8Array[] {
+  return new Interpreter(program).run(input);
+}

@@ -1,0 +1,45 @@
+/** The packer without the kernels: what it lays out gives what the reference gives, in plain loops. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import * as layout from "../../assembly/fast/layout.js";
+import { fastProgram } from "../../host/container/fast-memory.js";
+import { layerKind } from "../../host/container/fast-stream.js";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { QModel } from "../../host/model.js";
+import { packageRoot } from "../../host/paths.js";
+import { runModel } from "../../host/reference/ops-i8.js";
+import { buildModel, randomInput, syntheticModels } from "../support/models.js";
+import { interpret } from "./interpret.js";
+
+const programOf = (model: QModel) => fastProgram(readContainer(writeContainer(model)));
+
+function expectEqual(model: QModel, input: Int8Array): void {
+  expect(interpret(programOf(model), input)).toEqual(runModel(model, input));
+}
+
+it.each(syntheticModels())("$name", ({ model }) => expectEqual(model, randomInput(model, 1)));
+
+it.each(["lenet300-paper", "lenet300", "lenet5-paper", "lenet5"])("%s, as shipped", (name) => {
+  const { model } = readContainer(new Uint8Array(readFileSync(join(packageRoot, `models/${name}.mote`))));
+  expectEqual(model, randomInput(model, 1));
+});
+
+describe("which convolutions go block by block", () => {
+  const conv = { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.5, out: 2 } as const;
+  it.each([
+    ["8 × 4 places", [1, 6, 10], {}, layout.KIND_CONV_BLOCKS],
+    ["7 × 4 places", [1, 6, 9], {}, layout.KIND_CONV_PLACES],
+    ["8 × 3 places", [1, 5, 10], {}, layout.KIND_CONV_PLACES],
+    ["8 × 4 places under a pool", [1, 6, 10], { pool: { size: 2, stride: 2 } }, layout.KIND_CONV_BLOCKS],
+    ["9 × 5 places under a pool", [1, 7, 11], { pool: { size: 2, stride: 2 } }, layout.KIND_CONV_BLOCKS],
+    ["a stride of 2", [1, 20, 20], { stride: 2 }, layout.KIND_CONV_PLACES],
+    ["a pool of 3", [1, 20, 20], { pool: { size: 3, stride: 3 } }, layout.KIND_CONV_PLACES],
+    ["a pool that overlaps", [1, 20, 20], { pool: { size: 2, stride: 1 } }, layout.KIND_CONV_PLACES],
+  ] as const)("%s", (_name, shape, spec, kind) => {
+    const model = buildModel(1, shape, [{ ...conv, ...spec }]);
+    expect(layerKind(model, model.layers[0])).toBe(kind);
+    expectEqual(model, randomInput(model, 1));
+  });
+});
