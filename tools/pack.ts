@@ -222,8 +222,8 @@ async function aheadOfTime(
   name: string,
   optimize: Optimize,
 ): Promise<{ header: string; source: string }> {
-  const { aotFastSource, aotSource } = await import("../host/firmware/aot.js");
-  if (optimize === "speed") return aotFastSource(await packedModule(container, optimize), name);
-  const { specialize } = await import("../host/container/bake.js");
-  return aotSource(specialize(container), container, name);
+  const { aotSource } = await import("../host/firmware/aot.js");
+  const { firmwareImage } = await import("../host/firmware/image.js");
+  const image = firmwareImage(container, optimize);
+  return aotSource(image.module, image.container, name);
 }
