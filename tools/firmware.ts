@@ -10,9 +10,18 @@ import { readFile } from "../host/data/inputs.js";
 import { loadMnist } from "../host/data/mnist.js";
 import { MoteError } from "../host/errors.js";
 import { readBaseline, regressions, writeBaseline } from "../host/firmware/baseline.js";
-import { BOARDS, ENGINES, toolsOf, type Board, type FirmwareEngine } from "../host/firmware/boards.js";
+import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../host/firmware/boards.js";
+import { keptForms } from "../host/firmware/cases.js";
 import { exportProject } from "../host/firmware/export.js";
-import { measure, type Digits, type FirmwareModel, type Measurement } from "../host/firmware/measure.js";
+import { firmwareImage, genericImage, OPTIMIZATIONS, type Optimization } from "../host/firmware/image.js";
+import {
+  caseName,
+  measure,
+  type Digits,
+  type FirmwareCase,
+  type FirmwareModel,
+  type Measurement,
+} from "../host/firmware/measure.js";
 import { INSTALL_SCRIPT, missingTools, runTool } from "../host/firmware/tools.js";
 import { packageRoot } from "../host/paths.js";
 import { Progress } from "../host/progress.js";
@@ -22,6 +31,7 @@ const LEAST_DIGITS = 20;
 interface FirmwareFlags {
   readonly board?: string;
   readonly engine?: FirmwareEngine;
+  readonly optimize?: Optimization;
   readonly model?: string;
   readonly digits: number;
   readonly update?: boolean;
@@ -36,12 +46,18 @@ export function firmwareCommand(): Command {
     .description("build and run the firmware of each board under QEMU, measured")
     .addOption(new Option("--board <name>", "only this board").choices(BOARDS.map(({ name }) => name)))
     .addOption(new Option("--engine <name>", "only this engine").choices(ENGINES))
+    .addOption(
+      new Option(
+        "--optimize <for>",
+        "speed: a fast module; size: a core and a container; default: speed, with --check and --update what bench/device.json keeps",
+      ).choices(OPTIMIZATIONS),
+    )
     .option("--model <name>", `only this model: ${MODEL_NAMES.join(", ")}, or a .mote file`)
     .option("--digits <n>", `MNIST test digits a run, at least ${LEAST_DIGITS}`, parseDigits, LEAST_DIGITS)
     .option("--check", "fail when a figure is more than 2 % above bench/device.json")
     .option("--update", "write the figures to bench/device.json")
     .option("--export <folder>", "write the C library with the model to this folder instead, for a project")
-    .option("--generic", "with --export: the core for any model, not only this one")
+    .option("--generic", "with --export: a container and the core for any model, not only this one")
     .option("--json", "print one JSON object as the last line")
     .addHelpText(
       "after",
@@ -59,9 +75,7 @@ function parseDigits(text: string): number {
 
 async function firmware(flags: FirmwareFlags): Promise<void> {
   if (flags.export !== undefined) {
-    const [model] = models(flags.model ?? "lenet5");
-    const written = await exportProject(flags.export, model, flags.engine ?? "wasm3", flags.generic === true);
-    for (const path of written) console.log(path);
+    await writeProject(flags.export, flags);
     return;
   }
   const cases = casesOf(flags);
@@ -73,9 +87,9 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
   const digits = testDigits(flags.digits);
   const progress = new Progress("firmware", cases.length);
   const measurements: Measurement[] = [];
-  for (const { board, engine, model } of cases) {
-    progress.update(measurements.length, `${board.name} ${engine} ${model.name}`);
-    measurements.push(await measure(board, engine, model, digits));
+  for (const one of cases) {
+    progress.update(measurements.length, caseName({ ...one, board: one.board.name, model: one.model.name }));
+    measurements.push(await measure(one, digits));
   }
   progress.update(cases.length, "");
   progress.finish();
@@ -94,13 +108,23 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
   if (faults.length > 0) throw new MoteError("MISMATCH", `firmware: ${faults.length} figures are not as they must be`);
 }
 
-interface Case {
-  readonly board: Board;
-  readonly engine: FirmwareEngine;
-  readonly model: FirmwareModel;
+async function writeProject(folder: string, { model, engine, optimize, generic }: FirmwareFlags): Promise<void> {
+  if (generic === true && optimize === "speed") {
+    throw new MoteError(
+      "ARGUMENT",
+      "--generic --optimize speed: a fast module is for one model, expected --optimize size",
+    );
+  }
+  const [{ name, container }] = models(model ?? "lenet5");
+  const image = generic === true ? genericImage(container) : firmwareImage(container, optimize ?? "speed");
+  for (const path of await exportProject(folder, name, image, engine ?? "wasm3")) console.log(path);
 }
 
-function casesOf(flags: FirmwareFlags): Case[] {
+function casesOf(flags: FirmwareFlags): FirmwareCase[] {
+  const forms = (board: FirmwareCase["board"], engine: FirmwareEngine, model: string): readonly Optimization[] => {
+    if (flags.optimize !== undefined) return [flags.optimize];
+    return flags.update === true || flags.check === true ? keptForms(board, engine, model) : ["speed"];
+  };
   const chosen = models(flags.model);
   const cases = BOARDS.filter(({ name }) => flags.board === undefined || name === flags.board).flatMap((board) =>
     board.engines
@@ -109,7 +133,7 @@ function casesOf(flags: FirmwareFlags): Case[] {
         chosen
           // A board's list is what surely fits; whoever names a model may try.
           .filter(({ name }) => flags.model !== undefined || board.models?.includes(name) !== false)
-          .map((model) => ({ board, engine, model })),
+          .flatMap((model) => forms(board, engine, model.name).map((optimize) => ({ board, engine, optimize, model }))),
       ),
   );
   if (cases.length > 0) return cases;
@@ -137,7 +161,7 @@ async function versions(tools: readonly string[]): Promise<Record<string, string
 
 /** What makes a measurement worthless, whatever its figures. */
 function faultsOf(m: Measurement): string[] {
-  const name = `${m.board} ${m.engine} ${m.model}`;
+  const name = caseName(m);
   return [
     ...(m.logitsEqual ? [] : [`${name}: logits differ from the host's reference`]),
     ...(m.survivedDamage ? [] : [`${name}: did not survive damaged files`]),
@@ -146,11 +170,12 @@ function faultsOf(m: Measurement): string[] {
 
 function printTable(measurements: readonly Measurement[]): void {
   const million = (count: number): string => (count / 1e6).toFixed(count < 10e6 ? 2 : 1);
-  const header = ["board", "engine", "model", "right", "logits", "M instr", "by layer", "slice k"];
+  const header = ["board", "engine", "for", "model", "right", "logits", "M instr", "by layer", "slice k"];
   const bytes = ["linear", "heap", "stack", "start", "static", "SRAM", "code", "wasm", "model", "flash"];
   const rows = measurements.map((m) => [
     m.board,
     m.engine,
+    m.optimize,
     m.model,
     `${m.right}/${m.digits}`,
     m.logitsEqual ? "equal" : "DIFFER",
@@ -172,7 +197,7 @@ function printTable(measurements: readonly Measurement[]): void {
   for (const row of table) {
     // Words to the left, numbers to the right.
     console.log(
-      row.map((cell, i) => (i < 5 || i === 6 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "),
+      row.map((cell, i) => (i < 6 || i === 7 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "),
     );
   }
   console.log(

@@ -23,7 +23,7 @@ if (!existsSync(join(root, "node_modules/typescript"))) {
 if (!process.env.MOTE_SKIP_BUILD) buildFor(process.argv.slice(2));
 
 function buildFor([command, ...rest]) {
-  const targets = ["core", "host"];
+  const targets = ["core", "fast", "host"];
   if (["train", "compress", "bench"].includes(command)) targets.push("train");
   if (!build(...targets)) process.exit(1);
   // The addon needs a C compiler, which the other engines do without: the engine itself says so if it is missing when asked for.

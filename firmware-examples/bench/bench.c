@@ -10,7 +10,7 @@
 /** The longest output that is printed. */
 #define MAX_OUTPUT 64u
 #define MAX_LAYERS 16u
-/** Damaged copies of the container that are tried. */
+/** Damaged copies of the container, and of the module, that are tried. */
 #define DAMAGES 12u
 
 static void print_number(int64_t value) {
@@ -120,7 +120,7 @@ static void classify(mote *model, uint32_t digit) {
   board_print("\n");
 }
 
-/** A container with one bit wrong. */
+/** A container with one bit wrong, at the offset in `context`. */
 static int32_t read_damaged(void *context, uint32_t offset, void *target, uint32_t length) {
   uint32_t at = *(const uint32_t *)context;
   uint8_t *bytes = target;
@@ -129,35 +129,44 @@ static int32_t read_damaged(void *context, uint32_t offset, void *target, uint32
   return 0;
 }
 
-/** Statuses of opening damaged containers: each must be an error. */
-static void open_damaged(void) {
-  size_t bytes = (size_t)(board_memory_high - board_memory_low);
-  mote_source source = *bench_source;
-  uint32_t at = 0;
+static void open_and_print(const mote_source *source, size_t bytes) {
+  mote *model;
+  print_number(mote_open(&model, source, board_memory_low, bytes));
+}
+
+static void open_damaged_containers(mote_source source, size_t bytes) {
+  uint32_t at;
   source.container = NULL;
   source.read = read_damaged;
   source.read_context = &at;
-  board_print("damaged");
   for (uint32_t i = 0; i < DAMAGES; i++) {
-    mote *model;
     at = (uint32_t)((uint64_t)source.container_bytes * i / DAMAGES);
-    mote_status status = mote_begin(&model, &source, board_memory_low, bytes);
-    uint64_t longest = 0;
-    if (status == MOTE_BUSY) status = run_slices(model, &longest, NULL);
-    print_number(status);
+    open_and_print(&source, bytes);
   }
-  if (source.module_bytes != 0) {
-    /* The module, copied to RAM, with a bit wrong in its middle. Where it does not fit, the copy is cut short. */
-    uint32_t copied = source.module_bytes < bytes / 2 ? source.module_bytes : (uint32_t)(bytes / 2);
-    uint8_t *copy = board_memory_high - copied;
-    for (uint32_t i = 0; i < copied; i++) copy[i] = ((const uint8_t *)source.module)[i];
-    copy[copied / 2] ^= 0x10;
-    mote *model;
-    source = *bench_source;
-    source.module = copy;
-    source.module_bytes = copied;
-    print_number(mote_open(&model, &source, board_memory_low, bytes - copied));
+}
+
+/** The module, copied to RAM, with one bit wrong. Where it does not fit, the copy is cut short. */
+static void open_damaged_modules(mote_source source, size_t bytes) {
+  uint32_t copied = source.module_bytes < bytes / 2 ? source.module_bytes : (uint32_t)(bytes / 2);
+  uint8_t *copy = board_memory_high - copied;
+  for (uint32_t i = 0; i < copied; i++) copy[i] = ((const uint8_t *)source.module)[i];
+  source.module = copy;
+  source.module_bytes = copied;
+  for (uint32_t i = 0; i < DAMAGES; i++) {
+    uint32_t at = (uint32_t)((uint64_t)copied * i / DAMAGES);
+    copy[at] ^= (uint8_t)(1u << (at & 7));
+    open_and_print(&source, bytes - copied);
+    copy[at] ^= (uint8_t)(1u << (at & 7));
   }
+}
+
+/** Statuses of opening what is damaged, or in a byte less than it takes: each must be an error. */
+static void open_damaged(size_t used) {
+  size_t bytes = (size_t)(board_memory_high - board_memory_low);
+  board_print("damaged");
+  open_and_print(bench_source, used - 1);
+  if (bench_source->container_bytes != 0) open_damaged_containers(*bench_source, bytes);
+  if (bench_source->module_bytes != 0) open_damaged_modules(*bench_source, bytes);
   board_print("\n");
 }
 
@@ -167,7 +176,9 @@ int main(void) {
   last_clock = board_clock();
   calibrate();
   mote *model = open_model(bench_source);
+  size_t used = 0;
   if (model != NULL) {
+    used = mote_memory_used(model);
     for (uint32_t i = 0; i < bench_digit_count; i++) classify(model, i);
     mote_close(model);
   }
@@ -175,7 +186,7 @@ int main(void) {
   print_number((int64_t)board_stack_used());
   board_print("\n");
   if (model != NULL) {
-    open_damaged();
+    open_damaged(used);
     /* The board lives on. */
     model = open_model(bench_source);
     if (model != NULL) classify(model, 0);

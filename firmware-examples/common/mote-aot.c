@@ -48,11 +48,13 @@ uint32_t Z_moteZ_read(struct Z_mote_instance_t *unused, uint32_t offset, uint32_
   return mote_import_read(offset, target, length);
 }
 
-static mote_status measure(mote *model, mote_header *header, uint32_t *linear_bytes) {
-  if (model->source.container_bytes == 0) return MOTE_ERROR_ARGUMENT;
-  mote_status status = mote_source_header(&model->source, header);
-  *linear_bytes = header->plan_bytes;
-  return status;
+static mote_status measure(mote *model) {
+  const mote_aot_module *module = model->source.module;
+  if (module->stream != NULL) {
+    mote_bytes stream = {module->stream, module->stream_bytes};
+    return mote_measure_fast(model, stream, module->linear_bytes, module->input_scale_bits);
+  }
+  return model->source.container_bytes == 0 ? MOTE_ERROR_ARGUMENT : mote_measure_container(model);
 }
 
 /** What runs in the module, behind setjmp so that a trap comes back as a status. */
@@ -99,4 +101,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   }
 }
 
-const mote_engine mote_aot = {measure, instantiate, call, 512};
+const mote_engine mote_aot = {measure, instantiate, call, 512, 2048};

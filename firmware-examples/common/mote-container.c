@@ -1,4 +1,4 @@
-/** The little the library itself reads of a container: how much memory it wants and the input's scale. See SPEC.md, "File". */
+/** What stands outside linear memory: a container or a fast module's stream. What the library itself reads of it: SPEC.md, "File". */
 #include <string.h>
 
 #include "mote-internal.h"
@@ -60,7 +60,7 @@ mote_status mote_header_parse(mote_header *header, const uint8_t *bytes, uint32_
   return MOTE_DONE;
 }
 
-mote_status mote_source_header(const mote_source *source, mote_header *header) {
+static mote_status read_header(const mote_source *source, mote_header *header) {
   if (source->read == NULL) return mote_header_parse(header, source->container, source->container_bytes);
   uint8_t head[MOTE_HEADER_BYTES];
   uint32_t length = source->container_bytes < MOTE_HEADER_BYTES ? source->container_bytes : MOTE_HEADER_BYTES;
@@ -68,15 +68,41 @@ mote_status mote_source_header(const mote_source *source, mote_header *header) {
   return mote_header_parse(header, head, length);
 }
 
+mote_status mote_measure_container(mote *model) {
+  mote_header header;
+  mote_status status = read_header(&model->source, &header);
+  if (status != MOTE_DONE) return status;
+  model->linear_bytes = header.plan_bytes;
+  model->input_scale_bits = header.input_scale_bits;
+  return MOTE_DONE;
+}
+
+mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes, uint32_t input_scale_bits) {
+  if (model->source.container_bytes != 0) return MOTE_ERROR_ARGUMENT;
+  if (linear_bytes < MOTE_PLAN_BASE || linear_bytes > MOTE_MAX_BYTES) return MOTE_ERROR_MODULE;
+  model->stream = stream;
+  model->linear_bytes = linear_bytes;
+  model->input_scale_bits = input_scale_bits;
+  return MOTE_DONE;
+}
+
 uint32_t mote_import_read(uint32_t offset, uint32_t target, uint32_t length) {
   const mote *model = mote_at_work();
   const mote_source *source = &model->source;
-  if (offset > source->container_bytes || length > source->container_bytes - offset) return 1;
+  mote_bytes from = model->stream;
+  if (from.data == NULL) from = (mote_bytes){source->container, source->container_bytes};
+  if (offset > from.length || length > from.length - offset) return 1;
   if (target > model->linear_bytes || length > model->linear_bytes - target) return 1;
-  if (source->read != NULL) return source->read(source->read_context, offset, model->linear + target, length) != 0;
-  if (source->container == NULL) return 1;
-  memcpy(model->linear + target, source->container + offset, length);
+  if (model->stream.data == NULL && source->read != NULL) {
+    return source->read(source->read_context, offset, model->linear + target, length) != 0;
+  }
+  if (from.data == NULL) return 1;
+  memcpy(model->linear + target, from.data + offset, length);
   return 0;
+}
+
+uint32_t mote_get_u32(const uint8_t *bytes) {
+  return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 uint32_t mote_crc32(const uint8_t *bytes, size_t length) {

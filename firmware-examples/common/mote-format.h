@@ -63,6 +63,10 @@
 #define MOTE_CONTROL_OUTPUT_TENSOR 24u
 #define MOTE_CONTROL_MEMORY_BYTES 28u
 #define MOTE_CONTROL_ERROR_OFFSET 32u
+/** What is added to an int8 element to get the byte that stands for it in linear memory: 0, or 128 in a fast module. */
+#define MOTE_CONTROL_ELEMENT_BIAS 36u
+/** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
+#define MOTE_CONTROL_INPUT_SCALE 40u
 
 /** A tensor table entry: u32 words (zero point: i32) at these offsets. */
 #define MOTE_TENSOR_PTR 0u

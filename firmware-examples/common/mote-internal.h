@@ -29,14 +29,15 @@ typedef struct mote_header {
 mote_status mote_header_parse(mote_header *header, const uint8_t *bytes, uint32_t length);
 
 struct mote_engine {
-  /** Bytes of linear memory the module needs for this source. Fills `header`. */
-  mote_status (*measure)(mote *model, mote_header *header, uint32_t *linear_bytes);
+  /** What the model needs and where its data is: sets `linear_bytes`, `input_scale_bits` and, of a fast module, `stream`. */
+  mote_status (*measure)(mote *model);
   /** Makes the instance with `linear_bytes` of linear memory; sets `linear` and `instance`. */
   mote_status (*instantiate)(mote *model);
   /** Calls an export. Answers MOTE_ERROR_TRAP when the engine, not the core, stopped. */
   mote_status (*call)(mote *model, mote_export which, uint32_t argument);
-  /** What MOTE_DEFAULT_BUDGET stands for. */
+  /** What MOTE_DEFAULT_BUDGET stands for: with a container, and with a fast module. */
   uint32_t budget;
+  uint32_t fast_budget;
 };
 
 typedef enum mote_state {
@@ -50,8 +51,16 @@ typedef enum mote_state {
   MOTE_STATE_DEAD
 } mote_state;
 
+/** Some bytes, or none. */
+typedef struct mote_bytes {
+  const uint8_t *data;
+  uint32_t length;
+} mote_bytes;
+
 struct mote {
   mote_source source;
+  /** Of a fast module: what `mote.read` reads. Null where there is a container. */
+  mote_bytes stream;
   mote_heap heap;
   /** Bytes at the head of the caller's memory that alignment leaves unused. */
   uint32_t skipped_bytes;
@@ -70,11 +79,20 @@ void mote_work_on(mote *model);
 /** The model last given to mote_work_on. */
 mote *mote_at_work(void);
 
-/** The header of the container that stands beside the module or behind `read`. */
-mote_status mote_source_header(const mote_source *source, mote_header *header);
+/** What an engine's `measure` does for a container that stands beside the module or behind `read`. */
+mote_status mote_measure_container(mote *model);
 
-/** The import `mote.read` of the model at work: 0, or 1 when a range is wrong or the source fails. */
+/**
+ * What an engine's `measure` does for a fast module.
+ * @param linear_bytes, input_scale_bits the control block's initial words
+ */
+mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes, uint32_t input_scale_bits);
+
+/** The import `mote.read` of the model at work, from its stream or its container: 0, or 1 when a range is wrong or the source fails. */
 uint32_t mote_import_read(uint32_t offset, uint32_t target, uint32_t length);
+
+/** A little-endian u32. */
+uint32_t mote_get_u32(const uint8_t *bytes);
 
 /** A u32 of linear memory, which is little-endian. The address MUST be within it. */
 uint32_t mote_linear_u32(const mote *model, uint32_t address);

@@ -4,7 +4,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-#include "mote-internal.h"
+#include "mote-module.h"
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
@@ -17,9 +17,12 @@
 #pragma GCC diagnostic pop
 #endif
 
-/** The interpreter's own value stack. The core needs between 640 and 768 bytes of it; wasm3 checks. */
+/** The interpreter's own value stack. Cores need between 640 and 768 bytes of it, fast modules fewer than 448; wasm3 checks. */
 #ifndef MOTE_WASM3_STACK_BYTES
-#define MOTE_WASM3_STACK_BYTES 1024
+#define MOTE_WASM3_STACK_BYTES 768
+#endif
+#ifndef MOTE_WASM3_FAST_STACK_BYTES
+#define MOTE_WASM3_FAST_STACK_BYTES 512
 #endif
 
 typedef struct instance {
@@ -80,117 +83,33 @@ static m3ApiRawFunction(import_read) {
   m3ApiReturn(mote_import_read(offset, target, length));
 }
 
-/**
- * wasm3 0.5.0 runs a module as it is: a flipped bit in its code may do anything. So a module ends with a custom section of its
- * own: 00 0D, 08 "mote.crc", CRC-32 of all bytes before.
- */
-static bool is_sealed(const uint8_t *module, uint32_t bytes) {
-  static const uint8_t head[] = {0x00, 0x0d, 0x08, 'm', 'o', 't', 'e', '.', 'c', 'r', 'c'};
-  if (bytes < sizeof head + 4) return false;
-  const uint8_t *seal = module + bytes - sizeof head - 4;
-  if (memcmp(seal, head, sizeof head) != 0) return false;
-  const uint8_t *p = seal + sizeof head;
-  uint32_t crc = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-  return crc == mote_crc32(module, (size_t)(seal - module));
-}
-
-/** Reads a module's active data segments one by one: WebAssembly core specification 1.0, 5.5.14. */
-typedef struct segments {
-  const uint8_t *next;
-  const uint8_t *end;
-  uint32_t left;
-  bool ok;
-} segments;
-
-typedef struct segment {
-  uint32_t address;
-  uint32_t bytes;
-  const uint8_t *data;
-} segment;
-
-static uint32_t read_leb(segments *s) {
-  uint32_t value = 0;
-  for (unsigned shift = 0; shift < 35 && s->next < s->end; shift += 7) {
-    uint32_t byte = *s->next++;
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return value;
-  }
-  s->ok = false;
-  return 0;
-}
-
-static segments find_segments(const uint8_t *module, uint32_t bytes) {
-  segments s = {module + 8, module + bytes, 0, true};
-  while (s.ok && s.next < s.end) {
-    uint32_t id = *s.next++;
-    uint32_t length = read_leb(&s);
-    if (length > (uint32_t)(s.end - s.next)) break;
-    if (id == 11) {
-      s.end = s.next + length;
-      s.left = read_leb(&s);
-      return s;
-    }
-    s.next += length;
-  }
-  s.ok = false;
-  return s;
-}
-
-static bool next_segment(segments *s, segment *found) {
-  if (!s->ok || s->left == 0) return false;
-  s->left--;
-  uint32_t flags = read_leb(s);
-  if (flags != 0 || s->next >= s->end || *s->next++ != 0x41) s->ok = false;
-  /* An i32.const, signed; addresses stay far below where the sign would matter. */
-  found->address = read_leb(s);
-  if (s->next >= s->end || *s->next++ != 0x0b) s->ok = false;
-  found->bytes = read_leb(s);
-  if (!s->ok || found->bytes > (uint32_t)(s->end - s->next) || found->address > MOTE_MAX_BYTES) {
-    s->ok = false;
-    return false;
-  }
-  found->data = s->next;
-  s->next += found->bytes;
-  return true;
-}
-
-/** The initial bytes at an address of linear memory; null when no one segment holds them. */
-static const uint8_t *initial_bytes(const mote_source *source, uint32_t address, uint32_t length) {
-  segments s = find_segments(source->module, source->module_bytes);
-  segment found;
-  while (next_segment(&s, &found)) {
-    if (address >= found.address && length <= found.bytes && address - found.address <= found.bytes - length) {
-      return found.data + (address - found.address);
-    }
-  }
-  return NULL;
-}
-
-static uint32_t get_u32(const uint8_t *p) {
-  return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static mote_status measure_packed(const mote_source *source, mote_header *header, uint32_t *linear_bytes) {
-  const uint8_t *control = initial_bytes(source, MOTE_CONTROL_MODEL_PTR, 8);
-  if (control == NULL) return MOTE_ERROR_MODULE;
-  uint32_t ptr = get_u32(control);
-  uint32_t bytes = get_u32(control + 4);
-  const uint8_t *container = initial_bytes(source, ptr, bytes);
-  if (ptr == 0 || container == NULL) return MOTE_ERROR_MODULE;
-  mote_status status = mote_header_parse(header, container, bytes);
+/** A module with the container inside. */
+static mote_status measure_packed(mote *model, mote_bytes module) {
+  uint32_t address = mote_module_initial_u32(module, MOTE_CONTROL_MODEL_PTR);
+  uint32_t length = mote_module_initial_u32(module, MOTE_CONTROL_MODEL_BYTES);
+  const uint8_t *container = mote_module_initial(module, address, length);
+  if (address == 0 || container == NULL) return MOTE_ERROR_MODULE;
+  mote_header header;
+  mote_status status = mote_header_parse(&header, container, length);
   if (status != MOTE_DONE) return status;
-  uint32_t end = ptr + bytes + MOTE_MODEL_SLACK_BYTES;
-  *linear_bytes = end > header->plan_without_window_bytes ? end : header->plan_without_window_bytes;
+  uint32_t end = address + length + MOTE_MODEL_SLACK_BYTES;
+  model->linear_bytes = end > header.plan_without_window_bytes ? end : header.plan_without_window_bytes;
+  model->input_scale_bits = header.input_scale_bits;
   return MOTE_DONE;
 }
 
-static mote_status measure(mote *model, mote_header *header, uint32_t *linear_bytes) {
-  const mote_source *source = &model->source;
-  if (!is_sealed(source->module, source->module_bytes)) return MOTE_ERROR_MODULE;
-  if (source->container_bytes == 0) return measure_packed(source, header, linear_bytes);
-  mote_status status = mote_source_header(source, header);
-  *linear_bytes = header->plan_bytes;
-  return status;
+static mote_status measure_fast(mote *model, mote_bytes module, mote_bytes stream) {
+  if (mote_module_initial_u32(module, MOTE_CONTROL_MODEL_BYTES) != stream.length) return MOTE_ERROR_MODULE;
+  return mote_measure_fast(model, stream, mote_module_initial_u32(module, MOTE_CONTROL_MEMORY_BYTES),
+                           mote_module_initial_u32(module, MOTE_CONTROL_INPUT_SCALE));
+}
+
+static mote_status measure(mote *model) {
+  mote_bytes module = {model->source.module, model->source.module_bytes};
+  if (!mote_module_is_sealed(module)) return MOTE_ERROR_MODULE;
+  mote_bytes stream = mote_module_stream(module);
+  if (stream.data != NULL) return measure_fast(model, module, stream);
+  return model->source.container_bytes == 0 ? measure_packed(model, module) : mote_measure_container(model);
 }
 
 /** Finds the exports and checks their types. */
@@ -209,13 +128,14 @@ static M3Result find_exports(instance *i) {
 /** Parses, links and compiles the whole module: afterwards wasm3 allocates nothing more. */
 static M3Result build_instance(instance *i, const mote *model) {
   IM3Environment environment = m3_NewEnvironment();
-  i->runtime = m3_NewRuntime(environment, MOTE_WASM3_STACK_BYTES, NULL);
+  uint32_t stack_bytes = model->stream.data == NULL ? MOTE_WASM3_STACK_BYTES : MOTE_WASM3_FAST_STACK_BYTES;
+  i->runtime = m3_NewRuntime(environment, stack_bytes, NULL);
   i->runtime->memoryLimit = model->linear_bytes;
   M3Result result = m3_ParseModule(environment, &i->module, model->source.module, model->source.module_bytes);
   if (result == m3Err_none) result = m3_LoadModule(i->runtime, i->module);
   if (result == m3Err_none) {
     result = m3_LinkRawFunction(i->module, "mote", "read", "i(iii)", import_read);
-    /* A packed module does not import it. */
+    /* A module with the container inside does not import it. */
     if (result == m3Err_functionLookupFailed) result = m3Err_none;
   }
   if (result == m3Err_none) result = m3_CompileModule(i->module);
@@ -246,4 +166,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   return status;
 }
 
-const mote_engine mote_wasm3 = {measure, instantiate, call, 64};
+const mote_engine mote_wasm3 = {measure, instantiate, call, 64, 256};

@@ -12,12 +12,17 @@
 #ifndef d_m3CodePageAlignSize
 #define d_m3CodePageAlignSize 512
 #endif
-/* The core's functions need fewer than 64 slots and 32 constants. These are fields of one structure in RAM. */
+/* Fields of a structure that stands in RAM once, and on the native stack while a model is opened. The modules of this library need fewer:
+   wasm3 refuses what needs more. */
 #ifndef d_m3MaxFunctionStackHeight
-#define d_m3MaxFunctionStackHeight 128
+#define d_m3MaxFunctionStackHeight 64
 #endif
 #ifndef d_m3MaxConstantTableSize
 #define d_m3MaxConstantTableSize 32
+#endif
+/* Names that a function may be exported by. */
+#ifndef d_m3MaxDuplicateFunctionImpl
+#define d_m3MaxDuplicateFunctionImpl 1
 #endif
 #ifndef d_m3HasFloat
 #define d_m3HasFloat 0 /* 25 KB of flash */

@@ -1,6 +1,4 @@
 /** The library's calls over an engine that runs the core: see mote.h for what each does, SPEC.md for the core's interface. */
-#include <string.h>
-
 #include "mote-internal.h"
 
 static mote *at_work;
@@ -10,8 +8,7 @@ void mote_work_on(mote *model) { at_work = model; }
 mote *mote_at_work(void) { return at_work; }
 
 uint32_t mote_linear_u32(const mote *model, uint32_t address) {
-  const uint8_t *p = model->linear + address;
-  return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+  return mote_get_u32(model->linear + address);
 }
 
 static mote_status call(mote *model, mote_export which, uint32_t argument) {
@@ -33,10 +30,8 @@ mote_status mote_begin(mote **model, const mote_source *source, void *memory, si
   m->skipped_bytes = (uint32_t)(heap.base - (uint8_t *)memory);
   m->state = MOTE_STATE_LOADING;
   mote_work_on(m);
-  mote_header header = {0, 0, 0};
-  mote_status status = m->source.engine->measure(m, &header, &m->linear_bytes);
+  mote_status status = m->source.engine->measure(m);
   if (status != MOTE_DONE) return status;
-  m->input_scale_bits = header.input_scale_bits;
   /* Neither zero, infinite nor not a number; the sign bit is 0. */
   if (m->input_scale_bits == 0 || m->input_scale_bits >= 0x7f800000) return MOTE_STATUS_RANGE;
   status = m->source.engine->instantiate(m);
@@ -124,6 +119,14 @@ static bool core_is_sound(const mote *model) {
   return fits(model, &input) && fits(model, &output);
 }
 
+/**
+ * What is added, modulo 256, to an int8 element to get its byte in linear memory: 0 for a core, 128 in a fast module, whose
+ * kernels like bytes without a sign.
+ */
+static uint8_t element_bias(const mote *model) { return (uint8_t)mote_linear_u32(model, MOTE_CONTROL_ELEMENT_BIAS); }
+
+static int8_t element_of(uint8_t byte, uint8_t bias) { return (int8_t)(uint8_t)(byte - bias); }
+
 mote_tensor mote_input_tensor(const mote *model) {
   if (is_open(model)) return find_tensor(model, 0).shape;
   return (mote_tensor){0, 0, 0, 0};
@@ -187,7 +190,8 @@ mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count) {
   pixel_scale scale = pixel_scale_of(model->input_scale_bits);
   /* Neighbours are often alike, such as the background. */
   uint32_t last = 0;
-  int8_t value = saturate(input.shape.zero_point);
+  uint8_t bias = element_bias(model);
+  uint8_t byte = (uint8_t)(saturate(input.shape.zero_point) + bias);
   for (uint32_t c = 0; c < input.shape.channels; c++) {
     uint8_t *row = model->linear + input.ptr + c * input.plane;
     for (uint32_t y = 0; y < input.shape.height; y++, row += input.pitch) {
@@ -195,9 +199,9 @@ mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count) {
         uint32_t pixel = *image++;
         if (pixel != last) {
           last = pixel;
-          value = saturate(input.shape.zero_point + (int32_t)pixel_quotient(&scale, pixel));
+          byte = (uint8_t)(saturate(input.shape.zero_point + (int32_t)pixel_quotient(&scale, pixel)) + bias);
         }
-        row[x] = (uint8_t)value;
+        row[x] = byte;
       }
     }
   }
@@ -209,9 +213,11 @@ mote_status mote_input_i8(mote *model, const int8_t *values, size_t count) {
   placed_tensor input;
   mote_status status = check_input(model, values, count, &input);
   if (status != MOTE_DONE) return status;
+  uint8_t bias = element_bias(model);
   for (uint32_t c = 0; c < input.shape.channels; c++) {
-    for (uint32_t y = 0; y < input.shape.height; y++, values += input.shape.width) {
-      memcpy(model->linear + input.ptr + c * input.plane + y * input.pitch, values, input.shape.width);
+    uint8_t *row = model->linear + input.ptr + c * input.plane;
+    for (uint32_t y = 0; y < input.shape.height; y++, row += input.pitch) {
+      for (uint32_t x = 0; x < input.shape.width; x++) row[x] = (uint8_t)(*values++ + bias);
     }
   }
   input_is_set(model);
@@ -237,7 +243,10 @@ mote_status mote_step(mote *model, uint32_t budget) {
     mote_status status = call(model, MOTE_EXPORT_START, 0);
     if (status != MOTE_BUSY && status != MOTE_DONE) return settle(model, status);
   }
-  if (budget == MOTE_DEFAULT_BUDGET) budget = model->source.engine->budget;
+  if (budget == MOTE_DEFAULT_BUDGET) {
+    const mote_engine *engine = model->source.engine;
+    budget = model->stream.data == NULL ? engine->budget : engine->fast_budget;
+  }
   return settle(model, call(model, MOTE_EXPORT_STEP, budget));
 }
 
@@ -266,9 +275,11 @@ mote_status mote_output(const mote *model, int8_t *values, size_t count) {
   if (!model->has_output) return MOTE_ERROR_ORDER;
   placed_tensor output = output_tensor(model);
   if (count != (size_t)output.shape.channels * output.shape.height * output.shape.width) return MOTE_ERROR_ARGUMENT;
+  uint8_t bias = element_bias(model);
   for (uint32_t c = 0; c < output.shape.channels; c++) {
-    for (uint32_t y = 0; y < output.shape.height; y++, values += output.shape.width) {
-      memcpy(values, model->linear + output.ptr + c * output.plane + y * output.pitch, output.shape.width);
+    const uint8_t *row = model->linear + output.ptr + c * output.plane;
+    for (uint32_t y = 0; y < output.shape.height; y++, row += output.pitch) {
+      for (uint32_t x = 0; x < output.shape.width; x++) *values++ = element_of(row[x], bias);
     }
   }
   return MOTE_DONE;
@@ -278,6 +289,7 @@ int32_t mote_top(const mote *model) {
   if (model == NULL) return MOTE_ERROR_ARGUMENT;
   if (!model->has_output) return MOTE_ERROR_ORDER;
   placed_tensor output = output_tensor(model);
+  uint8_t bias = element_bias(model);
   int32_t best = -129;
   int32_t top = 0;
   int32_t index = 0;
@@ -285,7 +297,7 @@ int32_t mote_top(const mote *model) {
     for (uint32_t y = 0; y < output.shape.height; y++) {
       const uint8_t *row = model->linear + output.ptr + c * output.plane + y * output.pitch;
       for (uint32_t x = 0; x < output.shape.width; x++, index++) {
-        int32_t value = (int8_t)row[x];
+        int32_t value = element_of(row[x], bias);
         if (value > best) {
           best = value;
           top = index;

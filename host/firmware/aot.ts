@@ -1,9 +1,10 @@
-/** Ahead of time: a core module through wabt's wasm2c to one C file for the library's `mote_aot` engine, the model beside it. */
+/** Ahead of time: a module through wabt's wasm2c to one C file for the library's `mote_aot` engine, the model in it. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MoteError } from "../errors.js";
 import { byteArray, identifier } from "../container/c-bytes.js";
+import { fastParts } from "../container/fast-parts.js";
 import { runTool } from "./tools.js";
 
 export interface AotSource {
@@ -12,18 +13,68 @@ export interface AotSource {
 }
 
 /**
- * @param core the core's module, which imports mote.read; the model stays outside, where it costs no RAM
+ * @param module a core, which leaves the container outside, where it costs no RAM; or a fast module
+ * @param container beside a core; a fast module has all in it
  * @param name of the files without extension; identifiers are made from it
  * @returns `name`.h, which declares a ready `mote_source`, and `name`.c
- * @throws MoteError ENGINE when wasm2c is missing or refuses the module
+ * @throws MoteError FORMAT for a module without container that is not a fast one, ENGINE when wasm2c is missing or refuses the module
  */
-export async function aotSource(core: Uint8Array, container: Uint8Array, name: string): Promise<AotSource> {
+export async function aotSource(
+  module: Uint8Array,
+  container: Uint8Array | undefined,
+  name: string,
+): Promise<AotSource> {
+  return aotFiles(module, container === undefined ? fastText(module, name) : coreText(container, name), name);
+}
+
+/** What of the C text tells a core from a fast module. */
+interface ModelText {
+  /** For the header. */
+  readonly declarations: string;
+  /** In front of the module's description. */
+  readonly definitions: string;
+  /** The last fields of mote_aot_module. */
+  readonly moduleFields: string;
+  /** The container in mote_source. */
+  readonly sourceFields: string;
+}
+
+function coreText(container: Uint8Array, name: string): ModelText {
+  const { lower, upper } = cNames(name);
+  const length = `${upper}_MODEL_BYTES`;
+  const array = `const uint8_t ${lower}_model[${length}]`;
+  return {
+    declarations: `#define ${length} ${container.length}u\n\nextern ${array};\n`,
+    definitions: byteArray(array, container),
+    moduleFields: "0, 0, 0, 0",
+    sourceFields: `${lower}_model, ${length}`,
+  };
+}
+
+function fastText(module: Uint8Array, name: string): ModelText {
+  const { lower } = cNames(name);
+  const { stream, memoryBytes, inputScale } = fastParts(module);
+  const scaleBits = new Uint32Array(Float32Array.of(inputScale).buffer)[0];
+  return {
+    declarations: "",
+    definitions: byteArray(`static const uint8_t ${lower}_stream[${stream.length}]`, stream),
+    moduleFields: `${lower}_stream, ${stream.length}u, ${memoryBytes}u, ${scaleBits}u`,
+    sourceFields: "0, 0",
+  };
+}
+
+function cNames(name: string): { lower: string; upper: string } {
   const lower = identifier(name);
+  return { lower, upper: lower.toUpperCase() };
+}
+
+async function aotFiles(wasm: Uint8Array, text: ModelText, name: string): Promise<AotSource> {
+  const { lower, upper } = cNames(name);
   // wasm2c escapes some characters of a module's name, so it gets one without.
   const module = `mote${lower.toLowerCase().replace(/[^a-z0-9]/g, "")}`;
-  const made = await wasm2c(core, module);
-  const guard = `${lower.toUpperCase()}_AOT_H`;
-  const header = `/* ${name}: a model and its core as C, written by \`mote pack --format aot\`. */
+  const made = await wasm2c(wasm, module);
+  const guard = `${upper}_AOT_H`;
+  const header = `/* ${name}: a model and its code as C, written by \`mote pack --format aot\`. */
 #ifndef ${guard}
 #define ${guard}
 
@@ -33,10 +84,7 @@ export async function aotSource(core: Uint8Array, container: Uint8Array, name: s
 extern "C" {
 #endif
 
-#define ${lower.toUpperCase()}_MODEL_BYTES ${container.length}u
-
-extern const mote_aot_module ${lower}_module;
-extern const uint8_t ${lower}_model[${lower.toUpperCase()}_MODEL_BYTES];
+${text.declarations}extern const mote_aot_module ${lower}_module;
 
 /* For mote_open. */
 extern const mote_source ${lower}_source;
@@ -47,7 +95,7 @@ extern const mote_source ${lower}_source;
 
 #endif
 `;
-  const source = `/* ${name}: a model and its core as C, written by \`mote pack --format aot\` with wasm2c. Do not edit. */
+  const source = `/* ${name}: a model and its code as C, written by \`mote pack --format aot\` with wasm2c. Do not edit. */
 #ifndef NDEBUG
 #define NDEBUG
 #endif
@@ -75,11 +123,13 @@ static uint32_t call_start(void *instance) { return Z_${module}Z_start(instance)
 static uint32_t call_step(void *instance, uint32_t budget) { return Z_${module}Z_step(instance, budget); }
 static wasm_rt_memory_t *get_memory(void *instance) { return Z_${module}Z_memory(instance); }
 
-const mote_aot_module ${lower}_module = {sizeof(Z_${module}_instance_t), instantiate, call_open, call_start, call_step, get_memory};
+${text.definitions}
+const mote_aot_module ${lower}_module = {
+    sizeof(Z_${module}_instance_t), instantiate, call_open, call_start, call_step, get_memory, ${text.moduleFields},
+};
 
-${byteArray(`const uint8_t ${lower}_model[${lower.toUpperCase()}_MODEL_BYTES]`, container)}
 const mote_source ${lower}_source = {
-    &mote_aot, &${lower}_module, 0, ${lower}_model, ${lower.toUpperCase()}_MODEL_BYTES, 0, 0,
+    &mote_aot, &${lower}_module, 0, ${text.sourceFields}, 0, 0,
 };
 `;
   return { header, source };

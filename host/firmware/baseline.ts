@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { MoteError } from "../errors.js";
 import { packageRoot } from "../paths.js";
 import { writeFileAtomic } from "../write-file.js";
-import type { Measurement } from "./measure.js";
+import { caseName, type Measurement } from "./measure.js";
 
 const BASELINE_FILE = join("bench", "device.json");
 /** How much worse a figure may be: compilers differ a little between Debian's versions. */
@@ -37,13 +37,13 @@ export function readBaseline(path: string = join(packageRoot, BASELINE_FILE)): r
   }
 }
 
-/** Replaces the measurements of the same board, engine and model; others stay. */
+/** Replaces the measurements of the same cases; others stay. */
 export function writeBaseline(
   fresh: readonly Measurement[],
   versions: Readonly<Record<string, string>>,
   old: readonly Measurement[] = [],
 ): void {
-  const keep = old.filter((was) => !fresh.some((now) => sameCase(was, now)));
+  const keep = old.filter((was) => !fresh.some((now) => caseName(was) === caseName(now)));
   const measurements = [...keep, ...fresh].sort((a, b) => caseName(a).localeCompare(caseName(b)));
   const baseline: Baseline = { command: UPDATE, versions, measurements };
   writeFileAtomic(join(packageRoot, BASELINE_FILE), JSON.stringify(baseline, undefined, 2) + "\n");
@@ -51,18 +51,10 @@ export function writeBaseline(
 
 /** @returns a line for each figure that is more than TOLERANCE worse than before, or that has no before */
 export function regressions(now: Measurement, baseline: readonly Measurement[]): string[] {
-  const was = baseline.find((candidate) => sameCase(candidate, now));
+  const was = baseline.find((candidate) => caseName(candidate) === caseName(now));
   if (was === undefined) return [`${caseName(now)}: not in ${BASELINE_FILE}; take it in with: ${UPDATE}`];
   return FIGURES.filter(([, figure]) => figure(now) > figure(was) * (1 + TOLERANCE)).map(([name, figure]) => {
     const percent = ((figure(now) / figure(was) - 1) * 100).toFixed(1);
     return `${caseName(now)}: ${name} ${figure(was)} → ${figure(now)} (+${percent} %); if that is meant: ${UPDATE}`;
   });
-}
-
-function sameCase(a: Measurement, b: Measurement): boolean {
-  return a.board === b.board && a.engine === b.engine && a.model === b.model;
-}
-
-function caseName(m: Measurement): string {
-  return `${m.board} ${m.engine} ${m.model}`;
 }

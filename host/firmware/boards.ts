@@ -92,7 +92,7 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 256 << 10,
     qemu: machine("qemu-system-arm", "microbit"),
     instructionsPerTick: 1000 / 16, // SysTick at 16 MHz
-    engines: ["aot"],
+    engines: ["wasm3", "aot"],
     models: ["lenet5", "lenet300"],
   },
   {

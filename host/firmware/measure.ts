@@ -2,14 +2,13 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { specialize } from "../container/bake.js";
 import { MoteError } from "../errors.js";
 import { pixelTable } from "../runtime/classify.js";
 import { openReference } from "../runtime/reference.js";
 import { writeFileAtomic } from "../write-file.js";
 import { aotSource } from "./aot.js";
-import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
 import { readBench, type BenchReport } from "./bench-report.js";
+import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
 import {
   binarySections,
   compile,
@@ -21,6 +20,7 @@ import {
   type Source,
 } from "./build.js";
 import { packageRoot } from "../paths.js";
+import { firmwareImage, type FirmwareImage, type Optimization } from "./image.js";
 import { runTool } from "./tools.js";
 
 const BENCH_FOLDER = join(packageRoot, "firmware-examples", "bench");
@@ -30,6 +30,19 @@ const RUN_TIMEOUT_MS = 300_000;
 export interface FirmwareModel {
   readonly name: string;
   readonly container: Uint8Array;
+}
+
+/** What is measured. */
+export interface FirmwareCase {
+  readonly board: Board;
+  readonly engine: FirmwareEngine;
+  readonly optimize: Optimization;
+  readonly model: FirmwareModel;
+}
+
+/** As messages and files have it. */
+export function caseName(of: { board: string; engine: string; optimize: string; model: string }): string {
+  return `${of.board}-${of.engine}-${of.optimize}-${of.model}`;
 }
 
 export interface Digits {
@@ -43,6 +56,7 @@ export interface Digits {
 export interface Measurement {
   readonly board: string;
   readonly engine: FirmwareEngine;
+  readonly optimize: Optimization;
   readonly model: string;
   readonly digits: number;
   readonly right: number;
@@ -64,8 +78,9 @@ export interface Measurement {
     readonly beginStack: number;
     readonly total: number;
   };
+  /** wasm: the module but for the model inside, 0 where it was compiled to code. model: the container, or the stream in the module. */
   readonly flashBytes: { readonly code: number; readonly wasm: number; readonly model: number; readonly total: number };
-  /** Damaged files were refused, and afterwards the board ran the model as before. */
+  /** Damaged files and memory one byte too small were refused, and afterwards the board ran the model as before. */
   readonly survivedDamage: boolean;
 }
 
@@ -73,56 +88,54 @@ export interface Measurement {
  * Builds the firmware, runs it under QEMU and reads what it says.
  * @throws MoteError MEMORY when it does not fit the board, ENGINE when it cannot be built or does not run to its end
  */
-export async function measure(
-  board: Board,
-  engine: FirmwareEngine,
-  model: FirmwareModel,
-  digits: Digits,
-): Promise<Measurement> {
-  const name = `${board.name}-${engine}-${model.name}`;
+export async function measure(of: FirmwareCase, digits: Digits): Promise<Measurement> {
+  const { board, engine, optimize, model } = of;
+  const name = caseName({ board: board.name, engine, optimize, model: model.name });
   const program = join(FIRMWARE_BUILD, `${name}.elf`);
-  const { size, moduleBytes } = await build(board, engine, model, digits, program);
+  const image = firmwareImage(model.container, optimize);
+  const size = await build(of, image, digits, program);
   const report = await run(board, program, name);
-  return evaluate(board, engine, model, digits, size, moduleBytes, report);
+  return evaluate(of, name, image, digits, size, report);
 }
 
 async function build(
-  board: Board,
-  engine: FirmwareEngine,
-  model: FirmwareModel,
+  { board, engine, optimize, model }: FirmwareCase,
+  image: FirmwareImage,
   digits: Digits,
   program: string,
-): Promise<{ size: ProgramSize; moduleBytes: number }> {
-  const folder = join(FIRMWARE_BUILD, "models", digestOf(model.container));
+): Promise<ProgramSize> {
+  const folder = join(FIRMWARE_BUILD, "models", `${digestOf(model.container)}-${optimize}`);
   mkdirSync(folder, { recursive: true });
   const file = (name: string, bytes: Uint8Array | string): string => {
     writeFileAtomic(join(folder, name), bytes);
     return join(folder, name);
   };
-  const module = specialize(model.container);
-  const blobs = [
-    { symbol: "model_mote", section: ".model", file: file("model.mote", model.container) },
-    { symbol: "bench_digits", section: ".digits", file: file("digits.bin", digits.images) },
-  ];
+  const { module, container } = image;
+  const blobs = [{ symbol: "bench_digits", section: ".digits", file: file("digits.bin", digits.images) }];
   const sources: Source[] = [
     ...librarySources([engine]),
     ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
     { path: join(BENCH_FOLDER, "bench.c"), kind: "own" },
   ];
-  let declaration: string;
+  const declarations = ['#include "bench.h"'];
+  let fields: string;
   if (engine === "wasm3") {
-    blobs.push({ symbol: "core_wasm", section: ".wasm", file: file("core.wasm", module) });
-    declaration = `extern const uint8_t core_wasm[];\n#define ENGINE &mote_wasm3, core_wasm, ${module.length}u`;
+    blobs.push({ symbol: "model_wasm", section: ".wasm", file: file("model.wasm", module) });
+    declarations.push("extern const uint8_t model_wasm[];");
+    fields = `&mote_wasm3, model_wasm, ${module.length}u`;
   } else {
-    const { header, source } = await aotSource(module, model.container, "ahead");
+    const { header, source } = await aotSource(module, container, "ahead");
     file("ahead.h", header);
     sources.push({ path: file("ahead.c", source), kind: "aot" });
-    declaration = `#include "ahead.h"\n#define ENGINE &mote_aot, &ahead_module, 0`;
+    declarations.push('#include "ahead.h"');
+    fields = "&mote_aot, &ahead_module, 0";
   }
-  const glue = `#include "bench.h"
-${declaration}
-extern const uint8_t model_mote[];
-static const mote_source source = {ENGINE, model_mote, ${model.container.length}u, NULL, NULL};
+  if (container !== undefined) {
+    blobs.push({ symbol: "model_mote", section: ".model", file: file("model.mote", container) });
+    declarations.push("extern const uint8_t model_mote[];");
+  }
+  const glue = `${declarations.join("\n")}
+static const mote_source source = {${fields}, ${container === undefined ? "NULL, 0" : `model_mote, ${container.length}u`}, NULL, NULL};
 const mote_source *const bench_source = &source;
 const uint32_t bench_digit_count = ${digits.count}u;
 `;
@@ -130,7 +143,7 @@ const uint32_t bench_digit_count = ${digits.count}u;
   sources.push(binarySections(join(folder, `blobs-${engine}.S`), blobs));
   const objects = await compile(board, sources, [libraryFolder().folder, BOARDS_FOLDER, BENCH_FOLDER, folder]);
   try {
-    return { size: await link(board, objects, program), moduleBytes: module.length };
+    return await link(board, objects, program);
   } catch (error) {
     if (error instanceof MoteError && /region `?\w+'? overflowed|will not fit in region/.test(error.message)) {
       throw new MoteError("MEMORY", `${model.name} by ${engine} does not fit ${board.name}: ${error.message}`, {
@@ -149,15 +162,13 @@ async function run(board: Board, program: string, name: string): Promise<BenchRe
 }
 
 function evaluate(
-  board: Board,
-  engine: FirmwareEngine,
-  model: FirmwareModel,
+  { board, engine, optimize, model }: FirmwareCase,
+  name: string,
+  image: FirmwareImage,
   digits: Digits,
   size: ProgramSize,
-  moduleBytes: number,
   report: BenchReport,
 ): Measurement {
-  const name = `${board.name}-${engine}-${model.name}`;
   if (report.error !== undefined) {
     const { status, memory } = report.error;
     throw new MoteError(
@@ -182,6 +193,7 @@ function evaluate(
   return {
     board: board.name,
     engine,
+    optimize,
     model: model.name,
     digits: digits.count,
     right: runs.filter(({ top }, i) => top === digits.labels[i]).length,
@@ -198,14 +210,16 @@ function evaluate(
       beginStack: report.stack.begin,
       total: size.staticRam + heap + Math.max(report.stack.slices, report.stack.begin),
     },
-    flashBytes: {
-      code: size.code,
-      wasm: engine === "wasm3" ? moduleBytes : 0,
-      model: model.container.length,
-      total: size.code + size.wasm + size.model,
-    },
+    flashBytes: flashBytes(engine, image, size),
     survivedDamage: report.damaged.length > 0 && report.damaged.every((status) => status < 0) && equal(0, after.logits),
   };
+}
+
+/** The linker knows sections, not what of them is the model. */
+function flashBytes(engine: FirmwareEngine, image: FirmwareImage, size: ProgramSize): Measurement["flashBytes"] {
+  const total = size.code + size.wasm + size.model;
+  const wasm = engine === "wasm3" ? image.moduleBytes : 0;
+  return { code: total - wasm - image.modelBytes, wasm, model: image.modelBytes, total };
 }
 
 /** MOTE_ERROR_MEMORY of mote.h. */

@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { loadMnist } from "../../host/data/mnist.js";
 import { readBaseline, regressions } from "../../host/firmware/baseline.js";
 import { BOARDS, toolsOf } from "../../host/firmware/boards.js";
-import { measure, type Measurement } from "../../host/firmware/measure.js";
-import { MODEL_NAMES } from "../../host/firmware/models.js";
+import { keptCases } from "../../host/firmware/cases.js";
+import { caseName, measure, type Measurement } from "../../host/firmware/measure.js";
 import { missingTools } from "../../host/firmware/tools.js";
 import { MoteError } from "../../host/errors.js";
 import { packageRoot } from "../../host/paths.js";
@@ -23,23 +23,25 @@ const container = (model: string): Uint8Array => readFileSync(join(packageRoot, 
 for (const board of BOARDS) {
   const lacking = missingTools(toolsOf([board], board.engines));
   describe.skipIf(lacking.length > 0)(named(`${board.name} (${board.cpu})`, lacking), () => {
-    const cases = board.engines.flatMap((engine) =>
-      (board.models ?? MODEL_NAMES).map((model) => [engine, model] as const),
-    );
+    const cases = keptCases().filter((one) => one.board === board);
 
-    it.each(cases)("%s runs %s as the host does, no slower and no larger than before", async (engine, model) => {
-      const got = await measure(board, engine, { name: model, container: container(model) }, testDigits());
-      expect(got.logitsEqual).toBe(true);
-      expect(got.right).toBeGreaterThanOrEqual(DIGITS - 1);
-      expect(got.survivedDamage).toBe(true);
-      expect(got.sramBytes.stack).toBeLessThanOrEqual(board.stackLimit);
-      // MOTE_WASM3_BYTES and MOTE_AOT_BYTES of mote.h promise to be enough.
-      const { linear, heap } = got.sramBytes;
-      expect(heap).toBeLessThanOrEqual(
-        engine === "wasm3" ? linear + (got.flashBytes.wasm * 11) / 2 + 5120 : linear + 768,
-      );
-      expect(regressions(got, readBaseline())).toEqual([]);
-    });
+    it.each(cases)(
+      "$engine runs $model for $optimize as the host does, no slower and no larger than before",
+      async (one) => {
+        const { engine, model } = one;
+        const got = await measure({ ...one, model: { name: model, container: container(model) } }, testDigits());
+        expect(got.logitsEqual).toBe(true);
+        expect(got.right).toBeGreaterThanOrEqual(DIGITS - 1);
+        expect(got.survivedDamage).toBe(true);
+        expect(got.sramBytes.stack).toBeLessThanOrEqual(board.stackLimit);
+        // MOTE_WASM3_BYTES and MOTE_AOT_BYTES of mote.h promise to be enough.
+        const { linear, heap } = got.sramBytes;
+        expect(heap).toBeLessThanOrEqual(
+          engine === "wasm3" ? linear + (got.flashBytes.wasm * 11) / 2 + 5120 : linear + 768,
+        );
+        expect(regressions(got, readBaseline())).toEqual([]);
+      },
+    );
   });
 }
 
@@ -48,10 +50,10 @@ const lacking = missingTools(toolsOf([microbit], ["wasm3"]));
 describe.skipIf(lacking.length > 0)(named("a model too large for a board", lacking), () => {
   it("is refused when it is opened, with the bytes there were", async () => {
     const model = { name: "lenet5", container: container("lenet5") };
-    const run = measure(microbit, "wasm3", model, testDigits());
+    const run = measure({ board: microbit, engine: "wasm3", optimize: "size", model }, testDigits());
     await expect(run).rejects.toThrow(MoteError);
     await expect(run).rejects.toThrow(
-      /^microbit-wasm3-lenet5: opening failed with status -101; \d{5} bytes were free$/,
+      /^microbit-wasm3-size-lenet5: opening failed with status -101; \d{5} bytes were free$/,
     );
   });
 });
@@ -82,10 +84,8 @@ describe("the baseline", () => {
     );
   });
 
-  it("has every board, engine and model", () => {
-    const expected = BOARDS.flatMap(({ name, engines, models }) =>
-      engines.flatMap((engine) => (models ?? MODEL_NAMES).map((model) => `${name} ${engine} ${model}`)),
-    );
-    expect(was.map(({ board, engine, model }) => `${board} ${engine} ${model}`).sort()).toEqual(expected.sort());
+  it("has every case that is kept, and no other", () => {
+    const expected = keptCases().map((one) => caseName({ ...one, board: one.board.name }));
+    expect(was.map(caseName).sort()).toEqual(expected.sort());
   });
 });

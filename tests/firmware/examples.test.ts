@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exportProject } from "../../host/firmware/export.js";
+import { firmwareImage, genericImage, type FirmwareImage } from "../../host/firmware/image.js";
 import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
 import { missingTools, runTool } from "../../host/firmware/tools.js";
 import { packageRoot } from "../../host/paths.js";
@@ -15,10 +16,17 @@ const container = readFileSync(join(packageRoot, "models", "lenet5.mote"));
 const work = mkdtempSync(join(tmpdir(), "mote-examples-"));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
+/** Forms of lenet5. */
+const images = {
+  speed: () => firmwareImage(container, "speed"),
+  size: () => firmwareImage(container, "size"),
+  generic: () => genericImage(container),
+} satisfies Record<string, () => FirmwareImage>;
+
 /** The exported library with lenet5 in it. */
-async function exported(engine: "wasm3" | "aot", generic = false): Promise<string> {
-  const folder = join(work, `${engine}-${generic}`);
-  await exportProject(folder, { name: "lenet5", container }, engine, generic);
+async function exported(engine: "wasm3" | "aot", form: keyof typeof images = "speed"): Promise<string> {
+  const folder = join(work, `${engine}-${form}`);
+  await exportProject(folder, "lenet5", images[form](), engine);
   return folder;
 }
 
@@ -33,13 +41,13 @@ describe("the exported library", () => {
     for (const name of ["mote.h", "mote.c", "model.c", "model.h", "wasm3-exec.c", "wasm3", "LICENSE"]) {
       expect(names).toContain(name);
     }
-    expect(readFileSync(join(work, "wasm3-false", "wasm3", "NOTICE"), "utf8")).toContain("MIT License");
+    expect(readFileSync(join(work, "wasm3-speed", "wasm3", "NOTICE"), "utf8")).toContain("MIT License");
   });
 
   it("leaves other files in its folder alone", async () => {
     const folder = await exported("wasm3");
     const before = readdirSync(folder);
-    await exportProject(folder, { name: "lenet5", container }, "wasm3", false);
+    await exportProject(folder, "lenet5", images.speed(), "wasm3");
     expect(readdirSync(folder)).toEqual(before);
   });
 });
@@ -50,11 +58,11 @@ function emulated(
   tools: readonly string[],
   make: readonly string[],
   engine: "wasm3" | "aot",
-  generic = false,
+  form: keyof typeof images = "speed",
 ): void {
   const lacking = missingTools([...tools, "make", ...(engine === "aot" ? ["wasm2c"] : [])]);
   it.skipIf(lacking.length > 0)(named(title, lacking), async () => {
-    const folder = await exported(engine, generic);
+    const folder = await exported(engine, form);
     const args = ["-s", ...make, `MOTE=${folder}`, `BUILD=${join(work, title.replaceAll(" ", "-"))}`];
     const { stdout, stderr } = await runTool("make", [...args, "run"], { timeoutMs: 100_000 });
     expect(stdout + stderr).toMatch(/^digit 7\noutputs( -?\d+){10}\nbytes of memory \d{4,5}\n$/m);
@@ -65,9 +73,12 @@ describe("the examples run", () => {
   const arm = ["arm-none-eabi-gcc", "qemu-system-arm"];
   const cortexM = ["-C", join(EXAMPLES, "cortex-m")];
   emulated("lm3s6965evb by wasm3", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3");
-  emulated("lm3s6965evb by wasm3 with the generic core", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", true);
+  emulated("lm3s6965evb by wasm3, a core and a container", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", "size");
+  emulated("lm3s6965evb by wasm3 with the generic core", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", "generic");
   emulated("netduinoplus2 ahead of time", arm, [...cortexM, "BOARD=netduinoplus2"], "aot");
+  emulated("microbit by wasm3", arm, [...cortexM, "BOARD=microbit"], "wasm3");
   emulated("microbit ahead of time", arm, [...cortexM, "BOARD=microbit"], "aot");
+  emulated("microbit ahead of time, a core and a container", arm, [...cortexM, "BOARD=microbit"], "aot", "size");
   const riscv = ["riscv64-unknown-elf-gcc", "qemu-system-riscv32"];
   emulated("riscv32 by wasm3", riscv, ["-C", join(EXAMPLES, "riscv")], "wasm3");
 });

@@ -1,0 +1,58 @@
+/** What firmware carries of a model: a module, and a container beside it where the model is not inside. */
+import { readFileSync } from "node:fs";
+import { specialize } from "../container/bake.js";
+import { fastModule, fastParts } from "../container/fast.js";
+import { planTotal } from "../container/plan.js";
+import { readContainer } from "../container/read.js";
+import { sealModule } from "../container/seal.js";
+import { MoteError } from "../errors.js";
+import { builtFile } from "../paths.js";
+
+/** Speed: a fast module. Size: a core and a container, which take less flash and several times as long. */
+export const OPTIMIZATIONS = ["speed", "size"] as const;
+export type Optimization = (typeof OPTIMIZATIONS)[number];
+
+export interface FirmwareImage {
+  /** WebAssembly, sealed. */
+  readonly module: Uint8Array;
+  /** Beside the module; a fast module has none. */
+  readonly container?: Uint8Array;
+  /** What of these bytes is the model: the container, or the stream inside the module. */
+  readonly modelBytes: number;
+  /** The rest of the module. */
+  readonly moduleBytes: number;
+  /** Linear memory. */
+  readonly linearBytes: number;
+}
+
+/** @throws MoteError as `fastModule` and `specialize` */
+export function firmwareImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
+  if (optimize === "size") return besideContainer(specialize(container), container);
+  const module = fastModule(container);
+  const { stream, codeBytes, memoryBytes } = fastParts(module);
+  return { module, modelBytes: stream.length, moduleBytes: codeBytes, linearBytes: memoryBytes };
+}
+
+/**
+ * With the core for any model.
+ * @throws MoteError FORMAT for a bad container, ENGINE when the core has not been built
+ */
+export function genericImage(container: Uint8Array): FirmwareImage {
+  let core: Uint8Array;
+  try {
+    core = readFileSync(builtFile("build/core.wasm"));
+  } catch (error) {
+    throw new MoteError("ENGINE", "build/core.wasm is missing; mend with: node tools/build.mjs core", { cause: error });
+  }
+  return besideContainer(sealModule(core), container);
+}
+
+function besideContainer(module: Uint8Array, container: Uint8Array): FirmwareImage {
+  return {
+    module,
+    container,
+    modelBytes: container.length,
+    moduleBytes: module.length,
+    linearBytes: planTotal(readContainer(container).plan),
+  };
+}
