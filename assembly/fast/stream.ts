@@ -29,12 +29,18 @@ export function ahead(bytes: u32): u32 {
     let from = offset - have;
     let length = min(windowBytes(), streamBytes() - from);
     next = windowPtr();
-    if (read(from, next, length)) failure = STATUS_READ;
     offset = from + length;
     end = next + length;
     have = length;
+    if (read(from, next, length)) fail();
   }
   return have;
+}
+
+/** The host may have left anything. Zeros are rows and records that lead nowhere, up to the slice's end. */
+function fail(): void {
+  failure = STATUS_READ;
+  for (let ptr = next; ptr < end; ptr++) store<u8>(ptr, 0);
 }
 
 // What the packer knows: it puts constants in their place.

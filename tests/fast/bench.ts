@@ -1,0 +1,83 @@
+/** A fast module in V8 under a host that counts, checks and may fail. */
+import { expect } from "vitest";
+import * as format from "../../assembly/format.js";
+import { fastParts, type FastParts } from "../../host/container/fast-parts.js";
+
+const CANARY = 0xa5;
+
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  open(memoryBytes: number): number;
+  start(): number;
+  step(budget: number): number;
+}
+
+/** Memory beyond what the module asks for is filled, to see that it stays as it is; and so is what a failing read leaves. */
+export class Bench {
+  reads = 0;
+  /** Number of the read, from 1, that fails. */
+  failing = 0;
+  readonly exports: Exports;
+  readonly parts: FastParts;
+  private readonly beyond: Buffer;
+
+  constructor(wasm: Uint8Array) {
+    this.parts = fastParts(wasm);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>), {
+      mote: { read: (offset: number, target: number, length: number) => this.read(offset, target, length) },
+    });
+    this.exports = instance.exports as unknown as Exports;
+    const { memoryBytes, windowPtr, windowBytes } = this.parts;
+    this.bytes.fill(CANARY, windowPtr, windowPtr + windowBytes);
+    this.bytes.fill(CANARY, memoryBytes);
+    this.beyond = Buffer.alloc(this.bytes.length - memoryBytes, CANARY);
+  }
+
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.exports.memory.buffer);
+  }
+
+  word(address: number): number {
+    return new DataView(this.exports.memory.buffer).getUint32(address, true);
+  }
+
+  begin(input: Int8Array): number {
+    const { shape, ptr, pitch, plane } = this.parts.tensors[0];
+    for (let at = 0; at < input.length; at++) {
+      const line = Math.floor(at / shape[2]);
+      const address = ptr + Math.floor(line / shape[1]) * plane + (line % shape[1]) * pitch + (at % shape[2]);
+      this.bytes[address] = input[at] + 128;
+    }
+    return this.exports.start();
+  }
+
+  /** Steps until a status other than busy. */
+  finish(begun: number, budget: number): number {
+    let status = begun;
+    while (status === format.STATUS_BUSY) status = this.exports.step(budget);
+    expect(this.beyond.compare(this.bytes, this.parts.memoryBytes)).toBe(0);
+    return status;
+  }
+
+  run(input: Int8Array, budget = 10_000): number {
+    return this.finish(this.begin(input), budget);
+  }
+
+  /** Of a model whose output tensor is [n, 1, 1] without a border. */
+  output(): Int8Array {
+    const { ptr, shape } = this.parts.tensors[this.parts.outputTensor];
+    return Int8Array.from(this.bytes.subarray(ptr, ptr + shape[0]), (byte) => byte - 128);
+  }
+
+  private read(offset: number, target: number, length: number): number {
+    this.reads++;
+    const { stream, windowPtr, windowBytes } = this.parts;
+    if (offset + length > stream.length) throw new Error(`read of ${length} bytes at ${offset} of ${stream.length}`);
+    if (target < windowPtr || target + length > windowPtr + windowBytes) throw new Error(`read to ${target}`);
+    const window = this.bytes.subarray(target, target + length);
+    window.set(stream.subarray(offset, offset + length));
+    if (this.reads !== this.failing) return 0;
+    window.fill(CANARY);
+    return 1;
+  }
+}

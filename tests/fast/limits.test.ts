@@ -1,0 +1,152 @@
+/** Fast modules at their limits: the least memory and window, any budget, hosts that fail, calls out of order. */
+import { describe, expect, it, test } from "vitest";
+import * as format from "../../assembly/format.js";
+import { fastModule } from "../../host/container/fast.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { QModel } from "../../host/model.js";
+import { runModel } from "../../host/reference/ops-i8.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { buildModel, randomInput } from "../support/models.js";
+import { Bench } from "./bench.js";
+
+/** Every kind of layer, borders, a filter of several chunks; ends in [n, 1, 1]. */
+const model = buildModel(
+  7,
+  [2, 14, 14],
+  [
+    { op: "conv2d", kernel: [3, 3], weights: "any", density: 0.5, out: 4, pad: 1, pool: { size: 2, stride: 2 } },
+    { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.5, out: 6, pad: 1, stride: 2 },
+    { op: "maxpool", kernel: 2, stride: 1 },
+    { op: "avgpool", kernel: 3, stride: 3 },
+    { op: "dense", weights: "grid", density: 0.6, out: 300 },
+    { op: "dense", weights: "grid", density: 0.5, out: 10 },
+  ],
+);
+const input = randomInput(model, 1);
+const expected = runModel(model, input).at(-1)!;
+const wasm = moduleOf(model, format.MIN_WINDOW_BYTES);
+
+function moduleOf(of: QModel, windowBytes: number): Uint8Array {
+  return fastModule(writeContainer(of, { windowBytes }));
+}
+
+describe("memory", () => {
+  test("is what the module says, and one byte less is refused", () => {
+    const { exports, parts } = new Bench(wasm);
+    expect(exports.open(parts.memoryBytes)).toBe(format.STATUS_DONE);
+    expect(exports.open(parts.memoryBytes - 1)).toBe(format.STATUS_MEMORY);
+    for (const name of ["v8", "wasm3"] as const) {
+      const engine = openEngine(name, wasm, { memoryLimit: parts.memoryBytes });
+      expect(engine.linearMemoryBytes).toBe(parts.memoryBytes);
+      expect(engine.run(input)).toEqual(expected);
+      engine.close();
+      expect(() => openEngine(name, wasm, { memoryLimit: parts.memoryBytes - 1 })).toThrow(/the limit is/);
+    }
+  });
+
+  test("may hold anything where tensors and window are", () => {
+    const bench = new Bench(wasm);
+    bench.bytes.fill(0x5a, bench.parts.windowPtr, bench.parts.memoryBytes);
+    expect(bench.run(input)).toBe(format.STATUS_DONE);
+    expect(bench.output()).toEqual(expected);
+  });
+});
+
+describe("windows", () => {
+  const dense = buildModel(2, [1, 20, 20], [{ op: "dense", weights: "any", density: 1, out: 10 }]);
+  const denseInput = randomInput(dense, 1);
+  it.each([128, 136, 184, 256, 800, 832, 4096])("of %i bytes, for rows of 816, give the same", (windowBytes) => {
+    const bench = new Bench(moduleOf(dense, windowBytes));
+    expect(bench.parts.windowBytes).toBe(windowBytes);
+    for (const budget of [1, 50, 10_000]) {
+      expect(bench.run(denseInput, budget)).toBe(format.STATUS_DONE);
+      expect(bench.output()).toEqual(runModel(dense, denseInput)[0]);
+    }
+  });
+
+  it("are at least as large as the fullest filter", () => {
+    const weights = { weights: "single", density: 1 } as const;
+    const filters = buildModel(3, [4, 8, 12], [{ op: "conv2d", kernel: [3, 3], out: 2, ...weights }]);
+    // 36 weights of -3 in one chunk.
+    expect(new Bench(moduleOf(filters, format.MIN_WINDOW_BYTES)).parts.windowBytes).toBe(152);
+    expect(new Bench(moduleOf(filters, 512)).parts.windowBytes).toBe(512);
+  });
+});
+
+describe("budgets", () => {
+  test.each([1, 2, 3, 31, 97, 1000, 2 ** 31 - 1, 0, -1, -(2 ** 31)])("of %i give the same", (budget) => {
+    const bench = new Bench(wasm);
+    expect(bench.run(input, budget)).toBe(format.STATUS_DONE);
+    expect(bench.output()).toEqual(expected);
+  });
+
+  test("of any size end with a layer at the latest", () => {
+    const bench = new Bench(wasm);
+    const counts: number[] = [];
+    for (let status = bench.begin(input); status === format.STATUS_BUSY;) {
+      status = bench.exports.step(2 ** 31 - 1);
+      counts.push(bench.word(format.CONTROL_LAYERS_DONE));
+    }
+    expect([...new Set(counts)].filter((count) => count > 0)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test("of 1 keep slices short", () => {
+    const bench = new Bench(wasm);
+    let steps = 0;
+    for (let status = bench.begin(input); status === format.STATUS_BUSY; steps++) status = bench.exports.step(1);
+    expect(steps).toBeGreaterThan(300);
+  });
+});
+
+describe("hosts", () => {
+  test("that fail at any read end the run, and the next one is right", () => {
+    const counting = new Bench(wasm);
+    counting.run(input);
+    expect(counting.reads).toBeGreaterThan(30);
+    for (const budget of [1, 10_000]) {
+      const bench = new Bench(wasm);
+      for (let failing = 1; failing <= counting.reads; failing++) {
+        bench.reads = 0;
+        bench.failing = failing;
+        expect(bench.run(input, budget), `read ${failing}`).toBe(format.STATUS_READ);
+        bench.failing = 0;
+        expect(bench.run(input, budget)).toBe(format.STATUS_DONE);
+        expect(bench.output()).toEqual(expected);
+      }
+    }
+  });
+
+  test("read the stream once and in order, but for what one row leaves of the window", () => {
+    const bench = new Bench(wasm);
+    const engine = openEngine("v8", wasm);
+    expect(engine.bytesRead).toBe(0);
+    engine.run(input);
+    const once = engine.bytesRead;
+    expect(once).toBeGreaterThanOrEqual(bench.parts.stream.length);
+    engine.run(input);
+    expect(engine.bytesRead).toBe(2 * once);
+  });
+});
+
+describe("calls", () => {
+  test("of start in the middle of a run begin again", () => {
+    const bench = new Bench(wasm);
+    for (let steps = 1; steps < 300; steps += 7) {
+      bench.begin(input);
+      for (let step = 0; step < steps; step++) bench.exports.step(1);
+      expect(bench.run(input)).toBe(format.STATUS_DONE);
+      expect(bench.output()).toEqual(expected);
+    }
+  });
+
+  test("of open in the middle of a run end it", () => {
+    const bench = new Bench(wasm);
+    bench.begin(input);
+    bench.exports.step(1);
+    expect(bench.exports.open(bench.parts.memoryBytes)).toBe(format.STATUS_DONE);
+    expect(bench.exports.step(1)).toBe(format.STATUS_DONE);
+    expect(bench.word(format.CONTROL_LAYERS_DONE)).toBe(0);
+    expect(bench.run(input)).toBe(format.STATUS_DONE);
+    expect(bench.output()).toEqual(expected);
+  });
+});
