@@ -1,0 +1,219 @@
+/** Models made by hand at the edges of what a stream can hold, on the inputs that go furthest: kernels, plain loops and reference agree. */
+import { describe, expect, it } from "vitest";
+import { CHUNK_MAGNITUDE, CHUNK_RECORDS } from "../../assembly/fast/layout.js";
+import { fastModule } from "../../host/container/fast.js";
+import { fastProgram } from "../../host/container/fast-memory.js";
+import { fastParts } from "../../host/container/fast-parts.js";
+import { reportFast, type FastLayerReport } from "../../host/container/fast-report.js";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { QConv2d, QModel, QTensor, Shape } from "../../host/model.js";
+import { runModel } from "../../host/reference/ops-i8.js";
+import { Random } from "../../host/rng.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { interpret } from "./interpret.js";
+
+function tensor(shape: Shape, zeroPoint = 0, border = 0): QTensor {
+  return { shape, nominalChannels: shape[0], border, scale: 1, zeroPoint };
+}
+
+/** An output is the accumulator itself, clamped: sums that are wrong by one are seen where they are near zero. */
+const ONE_TO_ONE = { multiplier: Int32Array.of(2 ** 30), shift: Uint8Array.of(30), clamp: [-128, 127] } as const;
+
+/** One filter of 1 × n taps over [1, 4, 8 + n - 1], which is one block. */
+function filter(weights: readonly number[], pool: QConv2d["pool"], zeroPoint = 0): QModel {
+  const width = 8 + weights.length - 1;
+  return {
+    tensors: [tensor([1, 4, width], zeroPoint), tensor([1, 4 / pool.size, 8 / pool.size])],
+    layers: [
+      {
+        op: "conv2d",
+        input: 0,
+        output: 1,
+        kernel: [1, weights.length],
+        stride: 1,
+        pad: 0,
+        groups: 1,
+        pool,
+        weights: Int8Array.from(weights),
+        bias: Int32Array.of(0),
+        ...ONE_TO_ONE,
+      },
+    ],
+  };
+}
+
+/** The same with a bias that takes what the reference has for this input at its first output to zero. */
+function centred(model: QModel, input: Int8Array): QModel {
+  const [layer] = model.layers as [QConv2d];
+  const { zeroPoint } = model.tensors[0];
+  const sum = layer.weights.reduce((acc, w, tap) => acc + w * (input[tap] - zeroPoint), 0);
+  return { ...model, layers: [{ ...layer, bias: Int32Array.of(-sum) }] };
+}
+
+function expectEqual(model: QModel, inputs: readonly Int8Array[]): FastLayerReport[] {
+  const container = writeContainer(model);
+  const wasm = fastModule(container);
+  const engines = [openEngine("v8", wasm), openEngine("wasm3", wasm)];
+  for (const input of inputs) {
+    const expected = runModel(model, input);
+    expect(interpret(fastProgram(readContainer(container)), input)).toEqual(expected);
+    for (const engine of engines) expect(engine.run(input), engine.name).toEqual(expected.at(-1));
+  }
+  for (const engine of engines) engine.close();
+  return reportFast(fastParts(wasm));
+}
+
+const NONE = { size: 1, stride: 1 };
+const HALF = { size: 2, stride: 2 };
+
+describe("a lane of 16 bits", () => {
+  const most = CHUNK_MAGNITUDE - 2 * 127; // the rest of a chunk beside two weights of 127
+  describe.each<[string, number[]]>([
+    ["positive", [127, 127, most]],
+    ["negative", [-127, -127, -most]],
+    ["of both signs", [127, -127, -most]],
+    ["of both signs, with -128", [-128, 127, CHUNK_MAGNITUDE - 255]],
+    ["many and small", [...Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? 2 : -3)), 7]],
+  ])("full of weights that are %s", (_kind, weights) => {
+    const width = 8 + weights.length - 1;
+    const furthest = (positive: number, negative: number): Int8Array =>
+      Int8Array.from({ length: 4 * width }, (_, i) => {
+        const x = i % width;
+        return x < weights.length ? (weights[x] > 0 ? positive : negative) : x % 3 === 0 ? -128 : 127;
+      });
+    const inputs = [
+      new Int8Array(4 * width).fill(127),
+      new Int8Array(4 * width).fill(-128),
+      furthest(127, -128),
+      furthest(-128, 127),
+    ];
+
+    it.each([
+      ["no pool", NONE],
+      ["a pool of 2", HALF],
+    ])("holds every sum, with %s", (_pool, pool) => {
+      for (const input of inputs) {
+        const [report] = expectEqual(centred(filter(weights, pool), input), [...inputs, ...randomExtremes(width)]);
+        expect(report).toMatchObject({ kernel: "conv2d by blocks", chunks: 1, records: weights.length });
+      }
+    });
+
+    it("is one of two when there is one weight more", () => {
+      for (const pool of [NONE, HALF]) {
+        const more = [...weights, 1];
+        const input = new Int8Array(4 * (width + 1)).fill(127);
+        const [report] = expectEqual(centred(filter(more, pool, -128), input), [input, ...randomExtremes(width + 1)]);
+        expect(report.chunks).toBe(2);
+      }
+    });
+  });
+
+  it("is left for another after so many records", () => {
+    for (const [count, chunks] of [
+      [CHUNK_RECORDS, 1],
+      [CHUNK_RECORDS + 1, 2],
+    ]) {
+      const weights = Array.from({ length: count }, (_, i) => (i % 3 === 0 ? 1 : -1));
+      const [report] = expectEqual(filter(weights, NONE, 5), randomExtremes(8 + count - 1));
+      expect(report.chunks).toBe(chunks);
+    }
+  });
+
+  function randomExtremes(width: number): Int8Array[] {
+    const random = new Random(width);
+    return Array.from({ length: 4 }, () => {
+      return Int8Array.from({ length: 4 * width }, () => (random.integer(2) === 0 ? -128 : 127));
+    });
+  }
+});
+
+it("a filter of many heavy weights adds up its chunks in 32 bits", () => {
+  const weights = Array.from({ length: 255 }, (_, i) => (i % 2 === 0 ? 127 : -128));
+  const width = 8 + 254;
+  const inputs = [127, -128].map((sign) => {
+    return Int8Array.from({ length: 4 * width }, (_, i) => ((i % width) % 2 === 0 ? sign : -1 - sign));
+  });
+  for (const pool of [NONE, HALF]) {
+    for (const input of inputs) {
+      const [report] = expectEqual(centred(filter(weights, pool), input), inputs);
+      expect(report.chunks).toBe(128); // 127 + 128 leave no room for a third
+    }
+  }
+});
+
+describe("gaps between a dense layer's weights", () => {
+  const [columns, last] = [1100, 1099];
+  const input = Int8Array.from({ length: columns }, (_, i) => ((i * 37) % 256) - 128);
+
+  it.each([
+    [[0], 0],
+    [[255], 0],
+    [[256], 1],
+    [[0, 255, 510], 0],
+    [[0, 256, 512], 2],
+    [[510], 1],
+    [[511], 2],
+    [[1, 766, 767, 1032], 3],
+    [[last], 4],
+    [[], 0],
+  ] as [number[], number][])("%j takes %i fillers", (places, fillers) => {
+    const weights = new Int8Array(columns);
+    places.forEach((column, i) => (weights[column] = i % 2 === 0 ? 1 : -1));
+    const model: QModel = {
+      tensors: [tensor([columns, 1, 1]), tensor([1, 1, 1])],
+      layers: [{ op: "dense", input: 0, output: 1, weights, bias: Int32Array.of(3), ...ONE_TO_ONE }],
+    };
+    const [report] = expectEqual(model, [input]);
+    expect(report).toMatchObject({ records: places.length + fillers, zeros: fillers });
+  });
+
+  it("are counted over borders", () => {
+    const [channels, height, width] = [3, 4, 5];
+    const columnCount = channels * height * width;
+    const model: QModel = {
+      tensors: [tensor([channels, height, width], 9, 7), tensor([2, 1, 1])],
+      layers: [
+        {
+          op: "dense",
+          input: 0,
+          output: 1,
+          weights: Int8Array.from({ length: 2 * columnCount }, (_, i) => ((i * 7) % 5) - 2),
+          bias: Int32Array.of(40, -900),
+          ...ONE_TO_ONE,
+        },
+      ],
+    };
+    expectEqual(model, [input.subarray(0, columnCount), input.subarray(100, 100 + columnCount)]);
+  });
+});
+
+it("a dense row of the heaviest weights fits its sum", () => {
+  const columns = 60_000; // 60,000 × 128 × 255 is below 2^31
+  const model: QModel = {
+    tensors: [tensor([columns, 1, 1], -128), tensor([2, 1, 1])],
+    layers: [
+      {
+        op: "dense",
+        input: 0,
+        output: 1,
+        weights: Int8Array.from({ length: 2 * columns }, (_, i) => (i < columns ? -128 : 127)),
+        bias: Int32Array.of(columns * 128 * 255, -columns * 127 * 255),
+        ...ONE_TO_ONE,
+      },
+    ],
+  };
+  expectEqual(model, [new Int8Array(columns).fill(127)]);
+});
+
+it("a max-pool keeps its bytes, and clamps them", () => {
+  const model: QModel = {
+    tensors: [tensor([2, 5, 5], 17), tensor([2, 2, 2], 17)],
+    layers: [{ op: "maxpool", input: 0, output: 1, kernel: 3, stride: 2, clamp: [-100, 90] }],
+  };
+  const random = new Random(5);
+  const inputs = [-128, 0, 127].map((level) =>
+    Int8Array.from({ length: 50 }, () => Math.max(-128, Math.min(127, level + random.integer(41) - 20))),
+  );
+  expectEqual(model, inputs);
+});
