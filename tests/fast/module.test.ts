@@ -1,0 +1,146 @@
+/** A fast module as a file: what is in it, that it is the same each time, and that anything else is refused. */
+import binaryen from "binaryen";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, test } from "vitest";
+import { bake } from "../../host/container/bake.js";
+import { fastModule, fastParts, isFastModule } from "../../host/container/fast.js";
+import { reportFast } from "../../host/container/fast-report.js";
+import { sealModule } from "../../host/container/seal.js";
+import { writeContainer } from "../../host/container/write.js";
+import { builtFile, packageRoot } from "../../host/paths.js";
+import { Random } from "../../host/rng.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { leNets, syntheticModels } from "../support/models.js";
+
+const { model } = syntheticModels().find(({ name }) => name === "tiny")!;
+const container = writeContainer(model);
+const wasm = fastModule(container);
+const isFormat = expect.objectContaining({ code: "FORMAT" }) as unknown;
+
+function errorOf(work: () => unknown): unknown {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe("a fast module", () => {
+  it("is the same each time", () => {
+    expect(fastModule(container)).toEqual(wasm);
+  });
+
+  it("has one import, four exports, one page and MVP features only", () => {
+    const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
+    expect(WebAssembly.Module.imports(module)).toEqual([{ module: "mote", name: "read", kind: "function" }]);
+    const names = WebAssembly.Module.exports(module).map(({ name }) => name);
+    expect(names.sort()).toEqual(["memory", "open", "start", "step"]);
+    expect(WebAssembly.Module.customSections(module, "name")).toEqual([]);
+    const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
+    const parsed = read(wasm, binaryen.Features.MVP);
+    expect(parsed.validate()).toBe(1);
+    parsed.dispose();
+  });
+
+  it("says of the model what the container says", () => {
+    const { tensors, layers, outputTensor, inputScale, outputScale, stream, codeBytes } = fastParts(wasm);
+    expect(tensors.map(({ shape, border, zeroPoint }) => ({ shape, border, zeroPoint }))).toEqual(
+      model.tensors.map(({ shape, border, zeroPoint }) => ({ shape, border, zeroPoint })),
+    );
+    expect(layers.map(({ output }) => output)).toEqual(model.layers.map(({ output }) => output));
+    expect(outputTensor).toBe(model.layers.at(-1)!.output);
+    expect(inputScale).toBe(model.tensors[0].scale);
+    expect(outputScale).toBe(model.tensors[outputTensor].scale);
+    expect(codeBytes + stream.length).toBe(wasm.length);
+    expect(isFastModule(wasm)).toBe(true);
+  });
+
+  it("is small beside its stream, for LeNets", () => {
+    for (const { model: lenet } of leNets()) {
+      expect(fastParts(fastModule(writeContainer(lenet))).codeBytes).toBeLessThanOrEqual(4096);
+    }
+  });
+
+  it("of the shipped models takes less memory than the container does", () => {
+    for (const name of ["lenet300", "lenet300-paper", "lenet5", "lenet5-paper"]) {
+      const file = new Uint8Array(readFileSync(join(packageRoot, `models/${name}.mote`)));
+      const { memoryBytes } = fastParts(fastModule(file));
+      const engine = openEngine("v8", file);
+      expect(memoryBytes).toBeLessThan(engine.linearMemoryBytes);
+      engine.close();
+    }
+  });
+});
+
+it.each(syntheticModels())("the report on $name adds up", ({ model: any }) => {
+  const parts = fastParts(fastModule(writeContainer(any)));
+  const layers = reportFast(parts);
+  expect(layers.reduce((sum, { streamBytes }) => sum + streamBytes, 0)).toBe(parts.stream.length);
+  any.layers.forEach((layer, index) => {
+    const nonZeros = "weights" in layer ? layer.weights.filter((w) => w !== 0).length : 0;
+    expect(layers[index].records - layers[index].zeros).toBe(nonZeros);
+  });
+});
+
+describe("anything else", () => {
+  it("is refused: other modules and files", () => {
+    const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+    const header = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+    for (const other of [new Uint8Array(0), header, container, core, sealModule(core), bake(container)]) {
+      expect(errorOf(() => fastParts(other))).toEqual(isFormat);
+      expect(isFastModule(other)).toBe(false);
+    }
+    expect((errorOf(() => fastParts(bake(container))) as Error).message).toBe(
+      "not a module that mote pack --format wasm made: it has no section mote.stream",
+    );
+  });
+
+  it("is refused: one cut off anywhere", () => {
+    for (let length = 0; length < wasm.length; length++) {
+      expect(errorOf(() => fastParts(wasm.subarray(0, length)))).toEqual(isFormat);
+    }
+  });
+
+  it("is refused: one with any bit flipped", () => {
+    for (let bit = 0; bit < wasm.length * 8; bit++) {
+      const flipped = wasm.slice();
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      expect(
+        errorOf(() => fastParts(flipped)),
+        `bit ${bit}`,
+      ).toEqual(isFormat);
+      if (bit % 97 === 0) expect(errorOf(() => openEngine("v8", flipped))).toMatchObject({ code: "FORMAT" });
+    }
+  });
+
+  it("is refused or taken apart, whatever is changed under a right checksum", () => {
+    const random = new Random(3);
+    let taken = 0;
+    for (let round = 0; round < 20_000; round++) {
+      const changed = wasm.slice();
+      for (let change = random.integer(3); change >= 0; change--)
+        changed[random.integer(wasm.length)] = random.integer(256);
+      const resealed = sealModule(changed);
+      const error = errorOf(() => reportFast(fastParts(resealed)));
+      if (error === undefined) taken++;
+      else expect(error).toEqual(isFormat);
+    }
+    expect(taken).toBeGreaterThan(1000); // changes of code and weights
+  });
+});
+
+describe("engines", () => {
+  test("say why they do not run it", () => {
+    expect(errorOf(() => openEngine("reference", wasm))).toMatchObject({
+      code: "UNSUPPORTED",
+      message: "reference: a fast module has no container to run; expected the one that it was packed from",
+    });
+    expect(errorOf(() => openEngine("v8", wasm, { resident: true }))).toMatchObject({ code: "UNSUPPORTED" });
+    const engine = openEngine("v8", wasm);
+    expect(errorOf(() => engine.run(new Int8Array(35)))).toMatchObject({
+      message: "v8: input has 35 elements, expected 36",
+    });
+  });
+});
