@@ -1,7 +1,8 @@
-/** The library: read or write a `.mote` container, pack it into a .wasm, run it on any engine. */
+/** The library: read or write a `.mote` container, pack it into a .wasm, for size or for speed, run it on any engine. */
 export { MoteError, type ErrorCode } from "./errors.js";
 export type * from "./model.js";
 export { bake, bakedContainer } from "./container/bake.js";
+export { fastModule, fastParts, isFastModule, type FastParts } from "./container/fast.js";
 export { describePlan, planTotal, type Plan } from "./container/plan.js";
 export { readContainer, type Container, type ReadOptions } from "./container/read.js";
 export { writeContainer, type WriteOptions } from "./container/write.js";

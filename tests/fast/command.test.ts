@@ -1,0 +1,133 @@
+/** Fast modules on the command line: pack, inspect, run and verify. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { fastModule, fastParts } from "../../host/container/fast.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { QDense } from "../../host/model.js";
+import { expectOneLine, lastJson, mote, scratchFolder } from "../cli/support.js";
+import { buildModel, leNets } from "../support/models.js";
+
+const scratch = scratchFolder();
+const container = writeContainer(leNets().find(({ name }) => name === "narrow lenet5-like")!.model);
+const wasm = fastModule(container);
+const { memoryBytes, stream, windowBytes } = fastParts(wasm);
+let path = "";
+let fastPath = "";
+
+beforeAll(() => {
+  path = scratch.path("model.mote");
+  fastPath = scratch.path("model-fast.wasm");
+  writeFileSync(path, container);
+  writeFileSync(fastPath, wasm);
+});
+
+describe("mote pack --optimize speed", () => {
+  it("writes a fast module, of a container or of a packed .wasm", async () => {
+    const out = scratch.path("out.wasm");
+    const outcome = await mote(["pack", path, "-o", out, "--optimize", "speed", "--json"]);
+    expect(outcome.code).toBe(0);
+    expect(new Uint8Array(readFileSync(out))).toEqual(wasm);
+    expect(lastJson(outcome)).toMatchObject({
+      format: "wasm",
+      optimize: "speed",
+      containerBytes: container.length,
+      linearMemoryBytes: memoryBytes,
+      plan: { windowBytes, bytes: memoryBytes },
+      files: [{ path: out, bytes: wasm.length }],
+    });
+    const packed = scratch.path("packed.wasm");
+    expect((await mote(["pack", path, "-o", packed])).code).toBe(0);
+    expect((await mote(["pack", packed, "-o", out, "--optimize", "speed"])).code).toBe(0);
+    expect(new Uint8Array(readFileSync(out))).toEqual(wasm);
+  });
+
+  it("fits a model to the byte, and says what takes room when it does not", async () => {
+    const args = ["pack", path, "-o", scratch.path("fits.wasm"), "--optimize", "speed", "--sram"];
+    expect((await mote([...args, String(memoryBytes)])).code).toBe(0);
+    expectOneLine(
+      await mote([...args, String(memoryBytes - 1)]),
+      new RegExp(
+        `needs ${memoryBytes} bytes of linear memory, --sram grants ${memoryBytes - 1}: arena \\d+ \\(tensors of`,
+      ),
+    );
+  });
+
+  it("is for modules only, and not of one", async () => {
+    expectOneLine(
+      await mote(["pack", path, "-o", scratch.path("out.mote"), "--optimize", "speed"]),
+      /--optimize speed: not for --format mote, expected wasm or aot/,
+      2,
+    );
+    expectOneLine(
+      await mote(["pack", fastPath, "-o", scratch.path("out.mote")]),
+      /model-fast\.wasm: a fast module has no container inside; expected the one that it was packed from/,
+    );
+  });
+
+  it("names layer and row of what it cannot hold", async () => {
+    const steep = buildModel(1, [4, 1, 1], [{ op: "dense", out: 2, weights: "grid", density: 1 }]);
+    const [layer] = steep.layers as [QDense];
+    layer.shift.fill(1);
+    const file = scratch.path("steep.mote");
+    writeFileSync(file, writeContainer(steep));
+    expectOneLine(
+      await mote(["pack", file, "-o", scratch.path("steep.wasm"), "--optimize", "speed"]),
+      /steep\.mote: not for a fast module: layer 0 \(dense\), row 0: multiplier \d+ and shift 1 take sums of/,
+    );
+    expect(scratch.names()).not.toContain("steep.wasm");
+  });
+});
+
+describe("mote inspect", () => {
+  it("shows the stream layer by layer, and the memory of a fast module", async () => {
+    const { code, stdout } = await mote(["inspect", fastPath]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^0 +conv2d by blocks +10 × 12 × 12 +10 +\d+ +\d+ +0 +[\d,]+$/m);
+    expect(stdout).toMatch(/^3 +dense +10 × 1 × 1 /m);
+    expect(stdout).toMatch(new RegExp(`${memoryBytes}  in all$`, "m"));
+    const json = lastJson(await mote(["inspect", fastPath, "--json"]));
+    expect(json).toMatchObject({ fileBytes: wasm.length, streamBytes: stream.length, memoryBytes });
+    expect(json.layers).toHaveLength(4);
+  });
+
+  it("has no tables of Deep Compression for it", async () => {
+    expectOneLine(await mote(["inspect", fastPath, "--paper"]), /is a fast module: --paper and --energy are for/, 2);
+  });
+});
+
+describe("mote run and mote verify", () => {
+  const data = ["--data", "mnist:test:5", "--json"];
+
+  it("run a container as a fast module, and a fast module as it is", async () => {
+    const plain = lastJson(await mote(["run", path, ...data]));
+    for (const engine of ["wasm3", "v8"]) {
+      const made = lastJson(await mote(["run", path, "--optimize", "speed", "--engine", engine, ...data]));
+      const packed = lastJson(await mote(["run", fastPath, "--engine", engine, ...data]));
+      expect(made).toMatchObject({ containerBytes: container.length, streamBytes: stream.length });
+      expect(packed).not.toHaveProperty("containerBytes");
+      for (const json of [made, packed]) {
+        expect(json.results).toEqual(plain.results);
+        expect(json.linearMemoryBytes).toBe(memoryBytes);
+        expect(json.bytesRead as number).toBeGreaterThanOrEqual(stream.length);
+      }
+    }
+  });
+
+  it("compare wasm3 and V8 on the fast module with the reference on the container", async () => {
+    const outcome = await mote(["verify", path, "--optimize", "speed", "--random", "5", "--budget", "7"]);
+    expect(outcome.code).toBe(0);
+    expect(outcome.stdout).toBe(`${path}: 5 inputs (random, seed 1): wasm3 = v8 = reference, every layer\n`);
+  });
+
+  it("say what is missing, or does not go together", async () => {
+    const noContainer = /reference: a fast module has no container to run; expected the one that it was packed from/;
+    expectOneLine(await mote(["verify", fastPath, "--random", "1"]), noContainer);
+    expectOneLine(
+      await mote(["run", path, "--optimize", "speed", "--engine", "reference", ...data]),
+      /--optimize speed: the reference runs containers; expected --engine wasm3 or v8/,
+      2,
+    );
+    expectOneLine(await mote(["run", fastPath, "--resident", ...data]), /a fast module's weights cannot be resident/);
+  });
+});
