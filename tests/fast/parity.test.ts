@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { fastModule } from "../../host/container/fast.js";
+import { fastModule, fastParts } from "../../host/container/fast.js";
+import { reportFast } from "../../host/container/fast-report.js";
+import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/data/mnist.js";
 import { packageRoot } from "../../host/paths.js";
@@ -19,6 +21,17 @@ function expectParity(container: Uint8Array, inputs: readonly Int8Array[]): void
     expect(difference && describeDifference(difference, index)).toBeUndefined();
   });
   for (const engine of engines) engine.close();
+  expectReport(container, wasm);
+}
+
+/** What `mote inspect` counts in the stream is what the container's model has. */
+function expectReport(container: Uint8Array, wasm: Uint8Array): void {
+  const { model } = readContainer(container);
+  const parts = fastParts(wasm);
+  const layers = reportFast(parts);
+  expect(layers.reduce((sum, { streamBytes }) => sum + streamBytes, 0)).toBe(parts.stream.length);
+  const nonZeros = model.layers.map((layer) => ("weights" in layer ? layer.weights.filter((w) => w !== 0).length : 0));
+  expect(layers.map(({ records, zeros }) => records - zeros)).toEqual(nonZeros);
 }
 
 it.each(syntheticModels())("$name", ({ model }) => {
