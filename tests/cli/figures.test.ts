@@ -35,7 +35,7 @@ describe("mote bench", () => {
       return figures.filter(({ name }) => name.includes("instructions"));
     };
     const first = await count();
-    expect(first).toHaveLength(8);
+    expect(first).toHaveLength(16);
     expect(await count()).toEqual(first);
   });
 });

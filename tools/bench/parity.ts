@@ -1,4 +1,5 @@
 /** Whether every engine gives the same bytes, layer by layer, on the shipped models. */
+import { fastModule } from "../../host/container/fast.js";
 import { loadDataSpec } from "../../host/data/inputs.js";
 import { pixelTable } from "../../host/runtime/classify.js";
 import { firstDifference } from "../../host/runtime/compare.js";
@@ -7,10 +8,12 @@ import type { BenchOptions, Figure, Group } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 
 const QUICK_DIGITS = 100;
+/** Those that run fast modules. */
+const FAST_ENGINES = ENGINE_NAMES.filter((name) => name !== "reference");
 
 export const parityGroup: Group = {
   name: "parity",
-  summary: `reference = V8 = wasm3, layer by layer, on ${QUICK_DIGITS} digits; --full: on 10,000`,
+  summary: `reference = V8 = wasm3, container and fast module, layer by layer, on ${QUICK_DIGITS} digits; --full: on 10,000`,
   measure: measureParity,
 };
 
@@ -19,7 +22,11 @@ async function measureParity({ full, note }: BenchOptions): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const { name } of SHIPPED_MODELS) {
     const file = shippedModel(name);
-    const engines = ENGINE_NAMES.map((engine) => openEngine(engine, file));
+    const fast = fastModule(file);
+    const engines = [
+      ...ENGINE_NAMES.map((engine) => openEngine(engine, file)),
+      ...FAST_ENGINES.map((engine) => openEngine(engine, fast)),
+    ];
     const table = pixelTable(engines[0].input);
     const size = digits.images.length / digits.count;
     const input = new Int8Array(size);
@@ -29,13 +36,13 @@ async function measureParity({ full, note }: BenchOptions): Promise<Figure[]> {
       for (let i = 0; i < size; i++) input[i] = table[digits.images[n * size + i]];
       if (firstDifference(engines, input) === undefined) equal++;
       if (performance.now() - noted < 1000) continue;
-      note(`${name}: ${n + 1} of ${digits.count} digits on ${ENGINE_NAMES.length} engines`);
+      note(`${name}: ${n + 1} of ${digits.count} digits on ${engines.length} engines`);
       await new Promise((resolve) => setImmediate(resolve));
       noted = performance.now();
     }
     for (const engine of engines) engine.close();
     figures.push({
-      name: `${name}, digits equal on ${ENGINE_NAMES.join(", ")}`,
+      name: `${name}, digits equal on ${ENGINE_NAMES.join(", ")}, and as a fast module on ${FAST_ENGINES.join(", ")}`,
       value: equal,
       unit: `of ${digits.count}`,
       target: "all",

@@ -1,5 +1,6 @@
 /** Bytes of code and of linear memory. */
 import { bake, bakedContainer } from "../../host/container/bake.js";
+import { fastModule, fastParts } from "../../host/container/fast.js";
 import { readFile } from "../../host/data/inputs.js";
 import { builtFile } from "../../host/paths.js";
 import { openEngine } from "../../host/runtime/open.js";
@@ -8,18 +9,23 @@ import { shippedModel } from "./models.js";
 
 export const sizesGroup: Group = {
   name: "sizes",
-  summary: "core.wasm, the core specialised for lenet5, linear memory under wasm3",
+  summary: "core.wasm, the core specialised for lenet5, its fast module, linear memory under wasm3",
   measure: measureSizes,
 };
 
 async function measureSizes(): Promise<Figure[]> {
   const lenet5 = shippedModel("lenet5");
   const baked = bakedContainer(bake(lenet5));
+  const fast = fastModule(lenet5);
+  const { codeBytes, stream } = fastParts(fast);
   return [
     atMost("core.wasm, all ops", readFile(builtFile("build/core.wasm")).length, "B", 6_144),
     atMost("core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
     atMost("linear memory, lenet5, model behind the window", linearMemory(lenet5, false), "B", 8_192),
     atMost("linear memory, lenet5, model inside", linearMemory(lenet5, true), "B", 12_288),
+    { name: "fast module of lenet5, without the weights", value: codeBytes, unit: "B" },
+    { name: "fast module of lenet5, weights", value: stream.length, unit: "B" },
+    { name: "linear memory, lenet5, fast module", value: linearMemory(fast, false), unit: "B" },
   ];
 }
 

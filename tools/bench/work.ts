@@ -1,13 +1,14 @@
 /** Work per inference: WebAssembly instructions executed, which no machine changes, and the time of wasm3 as a ratio to V8. */
 import { readFileSync } from "node:fs";
+import { fastModule, fastParts, isFastModule } from "../../host/container/fast.js";
 import { readContainer } from "../../host/container/read.js";
 import { loadDataSpec } from "../../host/data/inputs.js";
 import { builtFile } from "../../host/paths.js";
 import { classifyAll, type ImageSet } from "../../host/runtime/classify.js";
 import { countOps, OPS_EXPORT } from "../../host/runtime/count-ops.js";
-import type { EngineName } from "../../host/runtime/engine.js";
+import type { Engine, EngineName } from "../../host/runtime/engine.js";
 import { openEngine } from "../../host/runtime/open.js";
-import { openCore, type CoreInstance, type WindowRead } from "../../host/runtime/wasm.js";
+import { openCore, openFast, type CoreInstance, type Instantiate, type WindowRead } from "../../host/runtime/wasm.js";
 import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 
@@ -27,26 +28,37 @@ async function measureWork({ note }: BenchOptions): Promise<Figure[]> {
   const digits = loadDataSpec(`mnist:test:${TIMED}`);
   const figures: Figure[] = [];
   for (const { name } of SHIPPED_MODELS) {
-    note(`${name}: counting instructions, timing wasm3 and V8`);
-    const file = shippedModel(name);
-    const pixels = digits.images.length / digits.count;
-    const counted = { ...digits, count: COUNTED, images: digits.images.subarray(0, COUNTED * pixels) };
-    const { loadOps, opsPerRun } = await countedRun(file, counted);
-    const times = { wasm3: Infinity, v8: Infinity };
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const engine of ["wasm3", "v8"] as const) {
-        times[engine] = Math.min(times[engine], await timedRun(engine, file, digits));
-      }
-    }
-    figures.push(
-      { name: `${name}, wasm instructions per inference`, value: opsPerRun, unit: "" },
-      { name: `${name}, wasm instructions to load and check`, value: loadOps, unit: "" },
-      { name: `${name}, time under wasm3`, value: rounded(times.wasm3), unit: "µs" },
-      { name: `${name}, time under V8`, value: rounded(times.v8), unit: "µs" },
-      { name: `${name}, wasm3 : V8`, value: rounded(times.wasm3 / times.v8), unit: "" },
-    );
+    const container = shippedModel(name);
+    figures.push(...(await measureForm(name, container, digits, note)));
+    figures.push(...(await measureForm(`${name}, fast module`, fastModule(container), digits, note)));
   }
   return figures;
+}
+
+/** @param file a container or a fast module */
+async function measureForm(
+  name: string,
+  file: Uint8Array,
+  digits: ImageSet,
+  note: BenchOptions["note"],
+): Promise<Figure[]> {
+  note(`${name}: counting instructions, timing wasm3 and V8`);
+  const pixels = digits.images.length / digits.count;
+  const counted = { ...digits, count: COUNTED, images: digits.images.subarray(0, COUNTED * pixels) };
+  const { loadOps, opsPerRun } = await countedRun(file, counted);
+  const times = { wasm3: Infinity, v8: Infinity };
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const engine of ["wasm3", "v8"] as const) {
+      times[engine] = Math.min(times[engine], await timedRun(engine, file, digits));
+    }
+  }
+  return [
+    { name: `${name}, wasm instructions per inference`, value: opsPerRun, unit: "" },
+    { name: `${name}, wasm instructions to load and check`, value: loadOps, unit: "" },
+    { name: `${name}, time under wasm3`, value: rounded(times.wasm3), unit: "µs" },
+    { name: `${name}, time under V8`, value: rounded(times.v8), unit: "µs" },
+    { name: `${name}, wasm3 : V8`, value: rounded(times.wasm3 / times.v8), unit: "" },
+  ];
 }
 
 async function timedRun(name: EngineName, file: Uint8Array, digits: ImageSet): Promise<number> {
@@ -58,7 +70,7 @@ async function timedRun(name: EngineName, file: Uint8Array, digits: ImageSet): P
   }
 }
 
-/** The core with a counter in it; host calls and the interpreter's own work are not part of the count. */
+/** The module with a counter in it; host calls and the interpreter's own work are not part of the count. */
 async function countedRun(file: Uint8Array, digits: ImageSet): Promise<{ loadOps: number; opsPerRun: number }> {
   let ops = (): number => 0;
   const instantiate = (wasm: Uint8Array, _memoryLimit: number, read: WindowRead): CoreInstance => {
@@ -77,10 +89,15 @@ async function countedRun(file: Uint8Array, digits: ImageSet): Promise<{ loadOps
       close: () => {},
     };
   };
-  const { model, plan } = readContainer(file);
-  const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
-  const engine = openCore("v8", instantiate, { wasm: core, container: file, packed: false, model, plan });
+  const engine = openCounted(file, instantiate);
   const loadOps = ops();
   await classifyAll(engine, digits);
   return { loadOps, opsPerRun: Math.round((ops() - loadOps) / digits.count) };
+}
+
+function openCounted(file: Uint8Array, instantiate: Instantiate): Engine {
+  if (isFastModule(file)) return openFast("v8", instantiate, file, fastParts(file));
+  const { model, plan } = readContainer(file);
+  const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+  return openCore("v8", instantiate, { wasm: core, container: file, packed: false, model, plan });
 }
