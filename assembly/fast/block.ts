@@ -13,7 +13,7 @@ export const BLOCK_LANES: usize = ROW_LANES * BLOCK_HEIGHT;
 /** Sums of several chunks: an i32 for each place, in the order of the lanes: at twice the address of its lane. */
 export const SUMS: usize = 2 * LANES;
 
-const EVEN_BYTES: u64 = ((<u64>0x00ff00ff) << 32) | 0x00ff00ff;
+export const EVEN_BYTES: u64 = ((<u64>0x00ff00ff) << 32) | 0x00ff00ff;
 
 /**
  * Sums up weight × element over the records from `record` to before `last`, of which there is at least one. `elements` is the address

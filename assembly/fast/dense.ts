@@ -1,58 +1,52 @@
 /** Dense layers: one output a row, summed up straight from the stream. */
-import { LAYER_INPUT, PAIR_BYTES } from "./layout";
+import { LAYER_INPUT, LAYER_OUTPUT, LAYER_OUTPUT_PLANE, PAIR_BYTES, PAIRS_AT_ONCE } from "./layout";
 import { ahead, next, passTo } from "./stream";
-import { beginRow, count, endRow, isBegun, layer, outputPtr, requantize } from "./row";
+import { beginRow, count, endRow, isBegun, isLayerComplete, layer, requantize, row } from "./row";
 
-/** Bytes of pairs that are worth moving the window for. */
-const BATCH_BYTES: u32 = 128;
+const TURN_BYTES: u32 = PAIRS_AT_ONCE * PAIR_BYTES;
 
-/** The element of the latest weight, the sum up to it, and how many weights are left. */
+/** A pair takes as long as so many multiplications of a convolution. */
+const PAIR_WORK: u32 = 6;
+
+/** Of a row that a slice has left incomplete: the element of the latest weight, the sum up to it, and the bytes of pairs to come. */
 let at: usize = 0;
 let sum: i32 = 0;
 let left: u32 = 0;
 
-/** Takes what weights of the row the window holds. @returns how many */
-export function stepDense(): u32 {
-  if (!isBegun) {
-    beginRow();
-    at = load<usize>(layer, LAYER_INPUT);
-    sum = 0;
-    left = count;
-  }
-  let bytes = left * PAIR_BYTES;
-  let taken = min(bytes, ahead(min(bytes, BATCH_BYTES)) & ~(PAIR_BYTES - 1));
-  sumPairs(taken);
-  if (!(left -= taken / PAIR_BYTES)) {
-    store<u8>(outputPtr(), requantize(sum));
-    endRow();
-  }
-  return taken / PAIR_BYTES;
-}
-
-/** Adds up weight × element for the next pairs. */
-function sumPairs(bytes: u32): void {
-  let pair = next;
-  let last = pair + bytes;
-  let ptr = at;
-  let acc = sum;
-  let last4 = last - 4 * PAIR_BYTES;
-  while (pair <= last4) {
-    ptr += load<u8>(pair);
-    acc += load<i8>(pair, 1) * load<u8>(ptr);
-    ptr += load<u8>(pair, 2);
-    acc += load<i8>(pair, 3) * load<u8>(ptr);
-    ptr += load<u8>(pair, 4);
-    acc += load<i8>(pair, 5) * load<u8>(ptr);
-    ptr += load<u8>(pair, 6);
-    acc += load<i8>(pair, 7) * load<u8>(ptr);
-    pair += 4 * PAIR_BYTES;
-  }
-  while (pair < last) {
-    ptr += load<u8>(pair);
-    acc += load<i8>(pair, 1) * load<u8>(ptr);
-    pair += PAIR_BYTES;
-  }
-  at = ptr;
-  sum = acc;
-  passTo(pair);
+/** Takes pairs, of row after row, until `budget` multiplications are done. @returns how many were */
+export function stepDense(budget: i32): i32 {
+  let work: i32 = 0;
+  do {
+    if (!isBegun) {
+      beginRow();
+      at = load<usize>(layer, LAYER_INPUT);
+      sum = 0;
+      left = count * PAIR_BYTES;
+    }
+    let bytes = min(left, ahead(TURN_BYTES) & ~(TURN_BYTES - 1));
+    if (!bytes) break; // a read has failed
+    let pair = next;
+    let last = pair + bytes;
+    let ptr = at;
+    let acc = sum;
+    do {
+      acc += load<u8>((ptr += load<u8>(pair))) * load<i8>(pair, 1);
+      acc += load<u8>((ptr += load<u8>(pair, 2))) * load<i8>(pair, 3);
+      acc += load<u8>((ptr += load<u8>(pair, 4))) * load<i8>(pair, 5);
+      acc += load<u8>((ptr += load<u8>(pair, 6))) * load<i8>(pair, 7);
+      pair += TURN_BYTES;
+    } while (pair < last);
+    passTo(pair);
+    work += bytes * (PAIR_WORK / PAIR_BYTES);
+    left -= bytes;
+    if (left) {
+      at = ptr;
+      sum = acc;
+    } else {
+      store<u8>(load<usize>(layer, LAYER_OUTPUT) + row * load<u32>(layer, LAYER_OUTPUT_PLANE), requantize(acc));
+      endRow();
+      if (isLayerComplete()) break;
+    }
+  } while (work < budget);
+  return work;
 }

@@ -6,12 +6,14 @@ import { CONTROL_LAYERS_DONE, CONTROL_MEMORY_BYTES, STATUS_BUSY, STATUS_DONE, ST
 import { stepBorder } from "./border";
 import { stepConvBlocks } from "./conv-blocks";
 import { stepConvPlaces } from "./conv-places";
+import { stepConvPooled } from "./conv-pooled";
 import { stepDense } from "./dense";
 import {
   CONTROL_LAYERS_PTR,
   KIND_BORDER,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
+  KIND_CONV_POOLED,
   KIND_DENSE,
   KIND_END,
   LAYER_KIND,
@@ -61,8 +63,9 @@ export function step(budget: i32): i32 {
 
 /** Does an indivisible piece of work. @returns about how many multiplications it was */
 function stepKind(kind: u32, budget: i32): u32 {
+  if (kind == KIND_CONV_POOLED) return stepConvPooled(budget);
   if (kind == KIND_CONV_BLOCKS) return stepConvBlocks(budget);
-  if (kind == KIND_DENSE) return stepDense();
+  if (kind == KIND_DENSE) return stepDense(budget);
   if (kind == KIND_CONV_PLACES) return stepConvPlaces();
   if (kind == KIND_BORDER) return stepBorder();
   return stepPool();

@@ -8,15 +8,16 @@
  */
 
 /** Kinds of layers. */
-export const KIND_CONV_BLOCKS = 0; // a block of places at a time: stride 1, a pool of 1 or 2 with a stride like its size, 8 × 4 places or more
-export const KIND_CONV_PLACES = 1; // any other convolution, place by place
-export const KIND_DENSE = 2;
-export const KIND_MAXPOOL = 3;
-export const KIND_AVGPOOL = 4;
+export const KIND_CONV_POOLED = 0; // stride 1, behind it a pool of 2 with a stride of 2: by tiles of 8 × 8 places, of which there are so many or more
+export const KIND_CONV_BLOCKS = 1; // stride 1, a pool of 1 or 2 with a stride like its size: by blocks of 8 × 4 places, so many or more
+export const KIND_CONV_PLACES = 2; // any other convolution, place by place
+export const KIND_DENSE = 3;
+export const KIND_MAXPOOL = 4;
+export const KIND_AVGPOOL = 5;
 /** Fills a tensor's border, before the layer that writes the tensor, the input's at the beginning. Not counted as a layer. */
-export const KIND_BORDER = 5;
+export const KIND_BORDER = 6;
 /** Behind the last layer. */
-export const KIND_END = 6;
+export const KIND_END = 7;
 
 /** A layer table entry: u32 words at these offsets. */
 export const LAYER_KIND = 0;
@@ -54,15 +55,18 @@ export const LAYER_ENTRY_BYTES = 64;
  * clamped the byte fits an i32 for whatever elements there are.
  *
  * KIND_DENSE: the count is of pairs (u8 gap, i8 weight). The gap leads from the last weight's element, or from the input's first,
- * to the next; weight 0 for gaps above 255, and to make the number of pairs what it is.
+ * to the next; weight 0 for gaps above 255, and to make the count a multiple of PAIRS_AT_ONCE.
  * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
- * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_PLACES exactly one, with a bias of 0.
+ * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
+ * latter's with a bias of 0.
  * Pools: a row is a channel, with a count of 0.
  */
 export const ROW_BYTES = 16;
 export const CHUNK_HEAD_BYTES = 4;
 export const RECORD_BYTES = 4;
 export const PAIR_BYTES = 2;
+/** The kernel takes so many in one turn: a row's count is a multiple of it, and at least that. */
+export const PAIRS_AT_ONCE = 4;
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 export const CHUNK_MAGNITUDE = 257;
@@ -71,6 +75,13 @@ export const CHUNK_RECORDS = 128;
 
 /** Readable bytes behind the arena: kernels load a word beginning with a block's second element. */
 export const ARENA_SLACK_BYTES = 8;
+
+/** A filter of KIND_CONV_POOLED: its magnitudes add up to at most this, so that its sums are less than 2^15 apart. */
+export const TILE_MAGNITUDE = 128;
+/** And so many records, so that a slice stays short. */
+export const TILE_RECORDS = 64;
+/** Places across and down. */
+export const TILE_SIZE = 8;
 
 export const BLOCK_WIDTH = 8;
 export const BLOCK_HEIGHT = 4;

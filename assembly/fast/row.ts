@@ -89,6 +89,16 @@ export function advance(across: u32, down: u32): bool {
 /** The output byte for a sum. */
 export function requantize(sum: i32): u32 {
   let value = <i32>((sum * multiplier + constant) >> shift);
-  value = max(value, load<i32>(layer, LAYER_CLAMP_MIN));
-  return min(value, load<i32>(layer, LAYER_CLAMP_MAX));
+  value = max(value, clampMin());
+  return min(value, clampMax());
+}
+
+// What the packer may know of all of a model's layers: it puts constants in their place.
+
+export function clampMin(): i32 {
+  return load<i32>(layer, LAYER_CLAMP_MIN);
+}
+
+export function clampMax(): i32 {
+  return load<i32>(layer, LAYER_CLAMP_MAX);
 }

@@ -22,7 +22,7 @@ export function passTo(address: usize): void {
   next = address;
 }
 
-/** Makes `bytes`, no more than the window has, readable from `next` on, as far as the stream goes. @returns the readable bytes */
+/** Makes `bytes`, no more than the window has, readable from `next` on, as far as the stream goes. @returns the readable bytes, 0 on a failure */
 export function ahead(bytes: u32): u32 {
   let have = <u32>(end - next);
   if (have < bytes) {
@@ -32,7 +32,10 @@ export function ahead(bytes: u32): u32 {
     offset = from + length;
     end = next + length;
     have = length;
-    if (read(from, next, length)) fail();
+    if (read(from, next, length)) {
+      fail();
+      return 0;
+    }
   }
   return have;
 }

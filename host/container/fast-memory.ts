@@ -24,25 +24,12 @@ export interface FastProgram {
   /** From PLAN_BASE: the tensor table, then the layer table. */
   readonly tables: Uint8Array;
   readonly stream: Uint8Array;
-  /** Kinds of entries in the layer table, and the layers of KIND_CONV_BLOCKS: for choosing code. */
-  readonly kinds: ReadonlySet<number>;
-  readonly blocks: readonly BlockLayer[];
-}
-
-/** What a layer of KIND_CONV_BLOCKS asks of its kernel. */
-export interface BlockLayer {
-  /** Whether rows have several chunks. */
-  readonly isWide: boolean;
-  readonly hasPool: boolean;
-  /** Lowest and highest byte of the output, as stored. */
-  readonly clampMin: number;
-  readonly clampMax: number;
-  /** Bytes from an input row to the next. */
-  readonly pitch: number;
+  /** The layer table, without its end: for choosing code. */
+  readonly entries: readonly Entry[];
 }
 
 /** Words of an entry in the layer table, by their offset. */
-type Entry = ReadonlyMap<number, number>;
+export type Entry = ReadonlyMap<number, number>;
 
 /**
  * Lays out a model. The arena is the container's own, and its window the least that the module's has.
@@ -78,26 +65,16 @@ export function fastProgram({ model, plan }: Container): FastProgram {
     addBorder(layer.output);
     entries.push(layerEntry(model, layer, firstElement, streams[index].isWide));
   });
-  entries.push(new Map([[layout.LAYER_KIND, layout.KIND_END]]));
   return {
     memory,
     control: controlWords(model, memory, stream.length),
-    tables: Buffer.concat([tensorTable(model, firstElement), layerTable(entries)]),
+    tables: Buffer.concat([tensorTable(model, firstElement), layerTable([...entries, END])]),
     stream,
-    kinds: new Set(entries.map((entry) => entry.get(layout.LAYER_KIND)!)),
-    blocks: model.layers.flatMap((layer, index) =>
-      layer.op === "conv2d" && layerKind(model, layer) === layout.KIND_CONV_BLOCKS
-        ? {
-            isWide: streams[index].isWide,
-            hasPool: layer.pool.size > 1,
-            clampMin: layer.clamp[0] + ELEMENT_BIAS,
-            clampMax: layer.clamp[1] + ELEMENT_BIAS,
-            pitch: pitchAndPlane(model.tensors[layer.input]).pitch,
-          }
-        : [],
-    ),
+    entries,
   };
 }
+
+const END: Entry = new Map([[layout.LAYER_KIND, layout.KIND_END]]);
 
 function placeRegions(tensorCount: number, entryCount: number, windowBytes: number, arenaBytes: number): FastMemory {
   const layersPtr = format.PLAN_BASE + format.TENSOR_ENTRY_BYTES * tensorCount;

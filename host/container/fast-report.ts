@@ -4,6 +4,7 @@ import {
   KIND_AVGPOOL,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
+  KIND_CONV_POOLED,
   KIND_DENSE,
   KIND_MAXPOOL,
   PAIR_BYTES,
@@ -30,6 +31,7 @@ export interface FastLayerReport {
 }
 
 const KERNELS: ReadonlyMap<number, string> = new Map([
+  [KIND_CONV_POOLED, "conv2d by pooled tiles"],
   [KIND_CONV_BLOCKS, "conv2d by blocks"],
   [KIND_CONV_PLACES, "conv2d by places"],
   [KIND_DENSE, "dense"],

@@ -12,10 +12,15 @@ import {
   KIND_AVGPOOL,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
+  KIND_CONV_POOLED,
   KIND_DENSE,
   KIND_MAXPOOL,
   PAIR_BYTES,
+  PAIRS_AT_ONCE,
   ROW_BYTES,
+  TILE_MAGNITUDE,
+  TILE_RECORDS,
+  TILE_SIZE,
 } from "../../assembly/fast/layout.js";
 import { MoteError } from "../errors.js";
 import type { QAvgPool, QConv2d, QDense, QLayer, QModel, QTensor } from "../model.js";
@@ -51,9 +56,21 @@ export function layerKind(model: QModel, layer: QLayer): number {
   const [, height, width] = model.tensors[layer.output].shape;
   const { size, stride } = layer.pool;
   const isBlockwise = layer.stride === 1 && size === stride && size <= 2;
+  const isTileable = isBlockwise && size === 2 && 2 * width >= TILE_SIZE && 2 * height >= TILE_SIZE;
+  if (isTileable && isLight(layer, model.tensors[layer.output].shape[0])) return KIND_CONV_POOLED;
   return isBlockwise && width * size >= BLOCK_WIDTH && height * size >= BLOCK_HEIGHT
     ? KIND_CONV_BLOCKS
     : KIND_CONV_PLACES;
+}
+
+/** Whether all filters are within what KIND_CONV_POOLED takes. */
+function isLight({ weights }: QConv2d, rows: number): boolean {
+  const columns = weights.length / rows;
+  return Array.from({ length: rows }, (_, row) => weights.subarray(row * columns, (row + 1) * columns)).every(
+    (filter) =>
+      filter.reduce((sum, w) => sum + Math.abs(w), 0) <= TILE_MAGNITUDE &&
+      filter.reduce((records, w) => records + Number(w !== 0), 0) <= TILE_RECORDS,
+  );
 }
 
 /** Bytes from an element to that below it, and to that of the next channel, as the arena has them. */
@@ -95,7 +112,7 @@ function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
 }
 
 function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
-  const isBlockwise = layerKind(model, layer) === KIND_CONV_BLOCKS;
+  const isBlockwise = layerKind(model, layer) !== KIND_CONV_PLACES;
   const pieces: Uint8Array[] = [];
   let isWide = false;
   let windowBytes = ROW_BYTES;
@@ -275,7 +292,7 @@ function chunkBytes(taps: readonly Tap[], bias: number): Uint8Array {
   return new Uint8Array(chunk.buffer);
 }
 
-/** Pairs of gap and weight; a gap above 255 is divided by weights of zero. */
+/** Pairs of gap and weight; a gap above 255 is divided by weights of zero, and a row filled up with them. */
 function pairsOf(taps: readonly Tap[]): Uint8Array {
   const pairs: number[] = [];
   let at = 0;
@@ -284,7 +301,10 @@ function pairsOf(taps: readonly Tap[]): Uint8Array {
     pairs.push(offset - at, weight & 255);
     at = offset;
   }
-  return Uint8Array.from(pairs);
+  const turns = Math.max(1, Math.ceil(pairs.length / (PAIRS_AT_ONCE * PAIR_BYTES)));
+  const filled = new Uint8Array(turns * PAIRS_AT_ONCE * PAIR_BYTES);
+  filled.set(pairs);
+  return filled;
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

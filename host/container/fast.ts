@@ -8,8 +8,15 @@ import {
   KIND_BORDER,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
+  KIND_CONV_POOLED,
   KIND_DENSE,
   KIND_MAXPOOL,
+  LAYER_CLAMP_MAX,
+  LAYER_CLAMP_MIN,
+  LAYER_INPUT_PITCH,
+  LAYER_IS_WIDE,
+  LAYER_KIND,
+  LAYER_POOL,
   STREAM_SECTION,
 } from "../../assembly/fast/layout.js";
 import { PLAN_BASE } from "../../assembly/format.js";
@@ -25,6 +32,13 @@ const KERNELS: NamedModule = {
   path: "build/fast-named.wasm",
   target: "fast",
   folder: "assembly/fast/",
+  // Nested expressions keep more values waiting than wasm3 has registers: kernels as they are written are 3 % faster.
+  passesToSkip: [
+    "simplify-locals",
+    "simplify-locals-nostructure",
+    "simplify-locals-notee",
+    "simplify-locals-notee-nostructure",
+  ],
 };
 
 /**
@@ -47,36 +61,62 @@ export function fastModule(container: Uint8Array): Uint8Array {
 
 /** With more there is one kernel for all of them. */
 const MAX_PITCHES = 4;
-/** Of block/sumBlock. */
+/** Of block/sumBlock and conv-pooled/sumTile. */
 const PITCH_PARAMETER = 3;
 
 /** What the kernels ask, and the model answers once for all layers. */
-function knownBodies({ memory, stream, kinds, blocks }: FastProgram): Bodies {
+function knownBodies({ memory, stream, entries }: FastProgram): Bodies {
   const bodies = new Map<string, Body>([
     ["graph/layersPtr", { returns: memory.layersPtr }],
     ["stream/windowPtr", { returns: memory.windowPtr }],
     ["stream/windowBytes", { returns: memory.windowBytes }],
     ["stream/streamBytes", { returns: stream.length }],
   ]);
-  const steps: [name: string, kinds: readonly number[]][] = [
-    ["conv-blocks/stepConvBlocks", [KIND_CONV_BLOCKS]],
-    ["conv-places/stepConvPlaces", [KIND_CONV_PLACES]],
-    ["dense/stepDense", [KIND_DENSE]],
-    ["border/stepBorder", [KIND_BORDER]],
-    ["pool/stepPool", [KIND_MAXPOOL, KIND_AVGPOOL]],
-  ];
-  for (const [name, own] of steps) if (!own.some((kind) => kinds.has(kind))) bodies.set(name, { returns: 0 });
-  for (const name of ["isWide", "hasPool", "clampMin", "clampMax"] as const) {
-    const answers = new Set(blocks.map((block) => block[name]));
-    if (answers.size === 1) bodies.set(`conv-blocks/${name}`, { returns: Number(blocks[0][name]) });
+  /** What the layers of some kinds have in a word, each value once. */
+  const values = (kinds: readonly number[], word: number): number[] => {
+    const layers = entries.filter((entry) => kinds.includes(entry.get(LAYER_KIND)!));
+    return [...new Set(layers.map((entry) => entry.get(word)!))];
+  };
+  for (const [name, kinds] of STEPS) if (values(kinds, LAYER_KIND).length === 0) bodies.set(name, { returns: 0 });
+  for (const [name, kinds, word] of ANSWERS) {
+    const answers = values(kinds, word);
+    if (answers.length === 1) bodies.set(name, { returns: answers[0] });
   }
   // A kernel for each pitch finds all the rows of a block at constant offsets: an eighth faster under wasm3, 200 bytes each.
-  const pitches = [...new Set(blocks.map(({ pitch }) => pitch))];
-  if (pitches.length > 0 && pitches.length <= MAX_PITCHES) {
-    bodies.set("block/sumBlock", { parameter: PITCH_PARAMETER, values: pitches });
+  for (const [name, kind] of KERNELS_BY_PITCH) {
+    const pitches = values([kind], LAYER_INPUT_PITCH);
+    if (pitches.length > 0 && pitches.length <= MAX_PITCHES) {
+      bodies.set(name, { parameter: PITCH_PARAMETER, values: pitches });
+    }
   }
   return bodies;
 }
+
+const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];
+const POOLS = [KIND_MAXPOOL, KIND_AVGPOOL];
+
+/** Functions that only layers of some kinds need. */
+const STEPS: readonly (readonly [name: string, kinds: readonly number[]])[] = [
+  ["conv-pooled/stepConvPooled", [KIND_CONV_POOLED]],
+  ["conv-blocks/stepConvBlocks", [KIND_CONV_BLOCKS]],
+  ["conv-places/stepConvPlaces", [KIND_CONV_PLACES]],
+  ["dense/stepDense", [KIND_DENSE]],
+  ["border/stepBorder", [KIND_BORDER]],
+  ["pool/stepPool", POOLS],
+];
+
+/** Functions that return a word of the layer's entry. */
+const ANSWERS: readonly (readonly [name: string, kinds: readonly number[], word: number])[] = [
+  ["row/clampMin", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MIN],
+  ["row/clampMax", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MAX],
+  ["conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
+  ["conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL],
+];
+
+const KERNELS_BY_PITCH: readonly (readonly [name: string, kind: number])[] = [
+  ["block/sumBlock", KIND_CONV_BLOCKS],
+  ["conv-pooled/sumTile", KIND_CONV_POOLED],
+];
 
 /** A module with one more custom section, at its end. */
 function withSection(wasm: Uint8Array, name: string, content: Uint8Array): Uint8Array {

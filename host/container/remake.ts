@@ -37,6 +37,8 @@ export interface NamedModule {
   readonly folder: string;
   /** Bytes to take instead of the file's. */
   readonly bytes?: Uint8Array;
+  /** Passes of the optimiser that it fares better without. */
+  readonly passesToSkip?: readonly string[];
 }
 
 /**
@@ -48,12 +50,14 @@ export function remake(named: NamedModule, bodies: Bodies, change: (module: bina
   const module = readModule(named);
   try {
     for (const [name, body] of bodies) replaceBody(module, named, name, body);
+    for (const pass of named.passesToSkip ?? []) binaryen.addPassToSkip(pass);
     optimize(module);
     if ([...bodies.values()].some((body) => typeof body === "object" && "values" in body)) foldAddresses(module);
     change(module);
     if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
     return module.emitBinary();
   } finally {
+    binaryen.clearPassesToSkip();
     module.dispose();
   }
 }

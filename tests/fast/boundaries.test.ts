@@ -1,6 +1,12 @@
 /** Models made by hand at the edges of what a stream can hold, on the inputs that go furthest: kernels, plain loops and reference agree. */
 import { describe, expect, it } from "vitest";
-import { CHUNK_MAGNITUDE, CHUNK_RECORDS } from "../../assembly/fast/layout.js";
+import {
+  CHUNK_MAGNITUDE,
+  CHUNK_RECORDS,
+  PAIRS_AT_ONCE,
+  TILE_MAGNITUDE,
+  TILE_RECORDS,
+} from "../../assembly/fast/layout.js";
 import { fastModule } from "../../host/container/fast.js";
 import { fastProgram } from "../../host/container/fast-memory.js";
 import { fastParts } from "../../host/container/fast-parts.js";
@@ -20,11 +26,11 @@ function tensor(shape: Shape, zeroPoint = 0, border = 0): QTensor {
 /** An output is the accumulator itself, clamped: sums that are wrong by one are seen where they are near zero. */
 const ONE_TO_ONE = { multiplier: Int32Array.of(2 ** 30), shift: Uint8Array.of(30), clamp: [-128, 127] } as const;
 
-/** One filter of 1 × n taps over [1, 4, 8 + n - 1], which is one block. */
-function filter(weights: readonly number[], pool: QConv2d["pool"], zeroPoint = 0): QModel {
+/** One filter of 1 × n taps over [1, height, 8 + n - 1], which is one block, or under a pool with a height of 8 one tile. */
+function filter(weights: readonly number[], pool: QConv2d["pool"], zeroPoint = 0, height = 4): QModel {
   const width = 8 + weights.length - 1;
   return {
-    tensors: [tensor([1, 4, width], zeroPoint), tensor([1, 4 / pool.size, 8 / pool.size])],
+    tensors: [tensor([1, height, width], zeroPoint), tensor([1, height / pool.size, 8 / pool.size])],
     layers: [
       {
         op: "conv2d",
@@ -128,6 +134,47 @@ describe("a lane of 16 bits", () => {
   }
 });
 
+describe("a tile", () => {
+  const extremes = (weights: readonly number[], positive: number, negative: number, seed: number): Int8Array => {
+    const random = new Random(seed);
+    const width = 8 + weights.length - 1;
+    // Rows and columns where the first place sums up as far as it can, among places that do the opposite or anything.
+    return Int8Array.from({ length: 8 * width }, (_, i) => {
+      const [x, y] = [i % width, Math.floor(i / width)];
+      const isFar = x < weights.length ? y % 3 === 0 : random.integer(2) === 0;
+      const weight = weights[Math.min(x, weights.length - 1)];
+      return isFar === weight > 0 ? positive : negative;
+    });
+  };
+
+  describe.each<[string, number[]]>([
+    ["one positive weight", [127, 1]],
+    ["one negative weight", [-128]],
+    ["both signs", [64, -64]],
+    ["as many weights as it takes", Array.from({ length: TILE_RECORDS }, (_, i) => (i % 2 === 0 ? 2 : -2))],
+  ])("of %s", (_kind, weights) => {
+    it("finds the largest of sums as far apart as they can be", () => {
+      expect(weights.reduce((sum, w) => sum + Math.abs(w), 0)).toBe(TILE_MAGNITUDE);
+      const inputs = [1, 2, 3].flatMap((seed) => [
+        extremes(weights, 127, -128, seed),
+        extremes(weights, -128, 127, seed),
+      ]);
+      for (const input of inputs) {
+        const [report] = expectEqual(centred(filter(weights, HALF, 3, 8), input), inputs);
+        expect(report).toMatchObject({ kernel: "conv2d by pooled tiles", chunks: 1, records: weights.length });
+      }
+    });
+  });
+
+  it.each([
+    ["one weight more", Array.from({ length: TILE_RECORDS + 1 }, () => 1)],
+    ["a weight heavier by one", [-128, 1]],
+  ])("is not for %s", (_kind, weights) => {
+    const [report] = expectEqual(filter(weights, HALF, 3, 8), [extremes(weights, 127, -128, 4)]);
+    expect(report.kernel).toBe("conv2d by blocks");
+  });
+});
+
 it("a filter of many heavy weights adds up its chunks in 32 bits", () => {
   const weights = Array.from({ length: 255 }, (_, i) => (i % 2 === 0 ? 127 : -128));
   const width = 8 + 254;
@@ -165,7 +212,8 @@ describe("gaps between a dense layer's weights", () => {
       layers: [{ op: "dense", input: 0, output: 1, weights, bias: Int32Array.of(3), ...ONE_TO_ONE }],
     };
     const [report] = expectEqual(model, [input]);
-    expect(report).toMatchObject({ records: places.length + fillers, zeros: fillers });
+    const records = Math.max(1, Math.ceil((places.length + fillers) / PAIRS_AT_ONCE)) * PAIRS_AT_ONCE;
+    expect(report).toMatchObject({ records, zeros: records - places.length });
   });
 
   it("are counted over borders", () => {

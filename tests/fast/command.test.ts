@@ -83,7 +83,7 @@ describe("mote inspect", () => {
   it("shows the stream layer by layer, and the memory of a fast module", async () => {
     const { code, stdout } = await mote(["inspect", fastPath]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^0 +conv2d by blocks +10 × 12 × 12 +10 +\d+ +\d+ +0 +[\d,]+$/m);
+    expect(stdout).toMatch(/^0 +conv2d by pooled tiles +10 × 12 × 12 +10 +\d+ +\d+ +0 +[\d,]+$/m);
     expect(stdout).toMatch(/^3 +dense +10 × 1 × 1 /m);
     expect(stdout).toMatch(new RegExp(`${memoryBytes}  in all$`, "m"));
     const json = lastJson(await mote(["inspect", fastPath, "--json"]));

@@ -123,7 +123,7 @@ class Interpreter {
       this.eachOutput(index, (address) => this.store(address, sum, row));
       return;
     }
-    const isConv = kind === layout.KIND_CONV_BLOCKS || kind === layout.KIND_CONV_PLACES;
+    const isConv = kind <= layout.KIND_CONV_PLACES;
     const sumAt: SumAt = isConv ? this.chunks(row.count) : (elements) => this.element(elements);
     const plane = isConv ? 0 : index * this.word(layout.LAYER_INPUT_PLANE);
     this.eachOutput(index, (address, x, y) => {
@@ -146,6 +146,7 @@ class Interpreter {
   private densePairs(count: number): number {
     let address = this.word(layout.LAYER_INPUT);
     let sum = 0;
+    expect(count % layout.PAIRS_AT_ONCE).toBe(0);
     for (let left = count; left > 0; left--) {
       const pair = this.take(layout.PAIR_BYTES);
       address += this.stream.getUint8(pair);
@@ -155,7 +156,12 @@ class Interpreter {
   }
 
   private chunks(bytes: number): SumAt {
-    const isBlockwise = this.word(layout.LAYER_KIND) === layout.KIND_CONV_BLOCKS;
+    const kind = this.word(layout.LAYER_KIND);
+    const isBlockwise = kind !== layout.KIND_CONV_PLACES;
+    const [mostRecords, mostMagnitude] =
+      kind === layout.KIND_CONV_POOLED
+        ? [layout.TILE_RECORDS, layout.TILE_MAGNITUDE]
+        : [layout.CHUNK_RECORDS, layout.CHUNK_MAGNITUDE];
     expect(bytes).toBeLessThanOrEqual(this.program.memory.windowBytes);
     const chunks: { readonly bias: number; readonly records: (readonly [offset: number, weight: number])[] }[] = [];
     for (const end = this.position + bytes; this.position < end;) {
@@ -167,12 +173,13 @@ class Interpreter {
       });
       expect(count).toBeGreaterThan(0);
       if (isBlockwise) {
-        expect(count).toBeLessThanOrEqual(layout.CHUNK_RECORDS);
-        expect(records.reduce((sum, [, w]) => sum + Math.abs(w), 0)).toBeLessThanOrEqual(layout.CHUNK_MAGNITUDE);
+        expect(count).toBeLessThanOrEqual(mostRecords);
+        expect(records.reduce((sum, [, w]) => sum + Math.abs(w), 0)).toBeLessThanOrEqual(mostMagnitude);
       }
       chunks.push({ bias: this.stream.getUint16(head + 2, true), records });
     }
-    if (!isBlockwise) expect(chunks).toEqual([expect.objectContaining({ bias: 0 })]);
+    if (kind !== layout.KIND_CONV_BLOCKS) expect(chunks.length).toBe(1);
+    if (!isBlockwise) expect(chunks[0].bias).toBe(0);
     if (chunks.length > 1) expect(this.word(layout.LAYER_IS_WIDE)).toBe(1);
     return (elements) =>
       chunks.reduce((whole, { bias, records }) => {
