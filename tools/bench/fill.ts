@@ -45,6 +45,9 @@ function placesOf(figures: readonly Figure[]): Readonly<Record<string, () => str
     models: () => modelTable(find),
     figures: () => figureTable(figures),
     work: () => workTable(value),
+    "lenet5.m4": () => onBoard("netduinoplus2", "wasm3").instructions.toLocaleString("en"),
+    "lenet5.m4.aot": () => onBoard("netduinoplus2", "aot").instructions.toLocaleString("en"),
+    "lenet5.m3.sram": () => onBoard("lm3s6965evb", "wasm3").sramBytes.total.toLocaleString("en"),
     boards: () => boardTable(readBaseline()),
   };
 }
@@ -85,6 +88,16 @@ function workTable(value: (name: string) => string): string {
     }),
   );
   return table(["model", "instructions", "wasm3", "V8", "wasm3 : V8"], "-rrrr", rows);
+}
+
+/** What the fast module of lenet5 takes. */
+function onBoard(board: string, engine: string): Measurement {
+  const found = readBaseline().find(
+    (m) => m.optimize === "speed" && m.model === "lenet5" && m.board === board && m.engine === engine,
+  );
+  if (found === undefined)
+    throw new MoteError("FORMAT", `bench/device.json has no fast lenet5 by ${engine} on ${board}`);
+  return found;
 }
 
 /** Fast modules: lenet5 on every board, the other models on a Cortex-M4. */
