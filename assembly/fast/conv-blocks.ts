@@ -16,10 +16,16 @@ import {
 import { beginRow, count, endRow, isBegun, layer, moveTo, outputPtr, requantize, x, y } from "./row";
 import { ahead, next, passTo } from "./stream";
 
+/** What a chunk takes besides its records, in multiplications. */
+const CHUNK_WORK: u32 = 384;
+
 /** The next chunk of the row. */
 let chunk: usize = 0;
 
-/** Computes blocks of the row's outputs, chunk by chunk, until `budget` multiplications are done. @returns how many were */
+/**
+ * Computes blocks of the row's outputs, as many chunks of them as `budget` multiplications allow, or one.
+ * @returns the budget: the chunk that comes next may be longer than what is left of it
+ */
 export function stepConvBlocks(budget: i32): i32 {
   if (!isBegun) {
     beginRow();
@@ -45,7 +51,7 @@ export function stepConvBlocks(budget: i32): i32 {
     let left = min(column, width - across);
     let top = min(line, height - down);
     sumBlock(chunk + CHUNK_HEAD_BYTES, last, elements + (top * pitch + left) * pool, pitch, load<u16>(chunk, 2));
-    work += records * (BLOCK_WIDTH * BLOCK_HEIGHT);
+    work += CHUNK_WORK + records * (BLOCK_WIDTH * BLOCK_HEIGHT);
     if (isWide()) {
       widen(chunk == first);
       chunk = last;
@@ -61,10 +67,10 @@ export function stepConvBlocks(budget: i32): i32 {
     if (line < height) continue;
     passTo(end);
     endRow();
-    return work;
-  } while (work < budget);
+    return budget;
+  } while (<i32>(work + CHUNK_WORK + load<u16>(chunk) * (BLOCK_WIDTH * BLOCK_HEIGHT)) <= budget);
   moveTo(column, line);
-  return work;
+  return budget;
 }
 
 /** Takes the sums of a block to the outputs from (x, y) on. */

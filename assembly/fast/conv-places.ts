@@ -11,7 +11,11 @@ import {
 import { advance, beginRow, count, endRow, isBegun, layer, outputPtr, requantize, x, y } from "./row";
 import { ahead, next, passTo } from "./stream";
 
-/** Computes an output: the largest sum of its pool. @returns the multiplications */
+/** In multiplications of a block: what an output takes, and a weight at a place. */
+const OUTPUT_WORK: u32 = 50;
+const RECORD_WORK: u32 = 9;
+
+/** Computes an output: the largest sum of its pool. @returns the work it was */
 export function stepConvPlaces(): u32 {
   if (!isBegun) {
     beginRow();
@@ -39,7 +43,7 @@ export function stepConvPlaces(): u32 {
     passTo(last);
     endRow();
   }
-  return (<u32>(last - first) / RECORD_BYTES) * pool * pool;
+  return OUTPUT_WORK + (<u32>(last - first) / RECORD_BYTES) * RECORD_WORK * pool * pool;
 }
 
 /** Σ weight × element over the records from `record` to before `last`. */

@@ -33,10 +33,15 @@ import { ahead, next, passTo } from "./stream";
 
 /** In outputs. */
 const TILE_OUTPUTS: u32 = TILE_SIZE / 2;
+/** What a tile takes besides its records, in multiplications. */
+const TILE_WORK: u32 = 320;
 
 const HIGH_BITS: u64 = ((<u64>0x80008000) << 32) | 0x80008000;
 
-/** Computes tiles of the row's outputs until `budget` multiplications are done. @returns how many were */
+/**
+ * Computes tiles of the row's outputs, as many as `budget` multiplications allow, or one.
+ * @returns the budget: the tile that comes next may be longer than what is left of it
+ */
 export function stepConvPooled(budget: i32): i32 {
   if (!isBegun) {
     beginRow();
@@ -47,6 +52,7 @@ export function stepConvPooled(budget: i32): i32 {
   let pitch = load<u32>(layer, LAYER_INPUT_PITCH);
   let elements = load<usize>(layer, LAYER_INPUT);
   let last = next + count;
+  let tileWork = TILE_WORK + count * ((TILE_SIZE * TILE_SIZE) / RECORD_BYTES);
   let work: i32 = 0;
   let column = x;
   let line = y;
@@ -54,7 +60,7 @@ export function stepConvPooled(budget: i32): i32 {
     // Where a tile would pass the edge it moves back, over outputs that are computed again.
     moveTo(min(column, width - TILE_OUTPUTS), min(line, height - TILE_OUTPUTS));
     sumTile(next + CHUNK_HEAD_BYTES, last, elements + 2 * (y * pitch + x), pitch, outputPtr());
-    work += count * ((TILE_SIZE * TILE_SIZE) / RECORD_BYTES);
+    work += tileWork;
     column += TILE_OUTPUTS;
     if (column < width) continue;
     column = 0;
@@ -62,10 +68,10 @@ export function stepConvPooled(budget: i32): i32 {
     if (line < height) continue;
     passTo(last);
     endRow();
-    return work;
-  } while (work < budget);
+    return budget;
+  } while (<i32>(work + tileWork) <= budget);
   moveTo(column, line);
-  return work;
+  return budget;
 }
 
 /**
@@ -134,10 +140,14 @@ function finishLine(target: usize, bias: u64, all0: u64, odd0: u64, all1: u64, o
   let upper = larger(odd0, all0 - odd0 * 0x101);
   let lower = larger(odd1, all1 - odd1 * 0x101);
   let sums = larger(lower, upper - lower) + bias;
-  store<u8>(target, requantize(sums & 0xffff));
-  store<u8>(target, requantize((sums >>> 16) & 0xffff), 1);
-  store<u8>(target, requantize((sums >>> 32) & 0xffff), 2);
-  store<u8>(target, requantize(sums >>> 48), 3);
+  // In locals, which cost an interpreter nothing.
+  let factor = multiplier;
+  let addend = constant;
+  let places = shift;
+  store<u8>(target, clamp(<i32>((<i64>(sums & 0xffff) * factor + addend) >> places)));
+  store<u8>(target, clamp(<i32>((<i64>((sums >>> 16) & 0xffff) * factor + addend) >> places)), 1);
+  store<u8>(target, clamp(<i32>((<i64>((sums >>> 32) & 0xffff) * factor + addend) >> places)), 2);
+  store<u8>(target, clamp(<i32>((<i64>(sums >>> 48) * factor + addend) >> places)), 3);
 }
 
 /** In each lane b, or b + difference where that is larger. A difference is less than 2^15 either way. */
@@ -147,15 +157,14 @@ function larger(b: u64, difference: u64): u64 {
   return b + (raised & (((raised & HIGH_BITS) >>> 15) * 0x7fff));
 }
 
-/** As in row.ts. Nearly every output is within the clamp. */
+/** The nearest byte that an output may be. Nearly every value is one. */
 @inline
-function requantize(sum: u64): i32 {
-  let value = <i32>((<i64>sum * multiplier + constant) >> shift);
+function clamp(value: i32): i32 {
   if (<u32>(value - clampMin()) > <u32>(clampMax() - clampMin())) value = nearest(value);
   return value;
 }
 
-/** The output nearest to one beyond the clamp. */
+/** The one nearest to a value beyond the clamp. */
 function nearest(value: i32): i32 {
   return value < clampMin() ? clampMin() : clampMax();
 }

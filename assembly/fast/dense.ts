@@ -5,30 +5,31 @@ import { beginRow, count, endRow, isBegun, isLayerComplete, layer, requantize, r
 
 const TURN_BYTES: u32 = PAIRS_AT_ONCE * PAIR_BYTES;
 
-/** A pair takes as long as so many multiplications of a convolution. */
-const PAIR_WORK: u32 = 6;
+/** A pair takes as long as so many multiplications of a block. */
+const PAIR_WORK: u32 = 8;
 
 /** Of a row that a slice has left incomplete: the element of the latest weight, the sum up to it, and the bytes of pairs to come. */
 let at: usize = 0;
 let sum: i32 = 0;
 let left: u32 = 0;
 
-/** Takes pairs, of row after row, until `budget` multiplications are done. @returns how many were */
+/** Takes pairs, of row after row, for as long as `budget` multiplications take. @returns as how many it counts */
 export function stepDense(budget: i32): i32 {
   let work: i32 = 0;
+  let ptr = at;
+  let acc = sum;
+  let rest = left;
   do {
     if (!isBegun) {
       beginRow();
-      at = load<usize>(layer, LAYER_INPUT);
-      sum = 0;
-      left = count * PAIR_BYTES;
+      ptr = load<usize>(layer, LAYER_INPUT);
+      acc = 0;
+      rest = count * PAIR_BYTES;
     }
-    let bytes = min(left, ahead(TURN_BYTES) & ~(TURN_BYTES - 1));
+    let bytes = min(rest, ahead(TURN_BYTES) & ~(TURN_BYTES - 1));
     if (!bytes) break; // a read has failed
     let pair = next;
     let last = pair + bytes;
-    let ptr = at;
-    let acc = sum;
     do {
       acc += load<u8>((ptr += load<u8>(pair))) * load<i8>(pair, 1);
       acc += load<u8>((ptr += load<u8>(pair, 2))) * load<i8>(pair, 3);
@@ -38,15 +39,14 @@ export function stepDense(budget: i32): i32 {
     } while (pair < last);
     passTo(pair);
     work += bytes * (PAIR_WORK / PAIR_BYTES);
-    left -= bytes;
-    if (left) {
-      at = ptr;
-      sum = acc;
-    } else {
-      store<u8>(load<usize>(layer, LAYER_OUTPUT) + row * load<u32>(layer, LAYER_OUTPUT_PLANE), requantize(acc));
-      endRow();
-      if (isLayerComplete()) break;
-    }
+    rest -= bytes;
+    if (rest) continue;
+    store<u8>(load<usize>(layer, LAYER_OUTPUT) + row * load<u32>(layer, LAYER_OUTPUT_PLANE), requantize(acc));
+    endRow();
+    if (isLayerComplete()) break;
   } while (work < budget);
+  at = ptr;
+  sum = acc;
+  left = rest;
   return work;
 }
