@@ -5,11 +5,12 @@
 
 #define HEADER_BYTES 8u
 #define CUSTOM_SECTION 0u
+#define CODE_SECTION 10u
 #define DATA_SECTION 11u
 #define I32_CONST 0x41u
 #define END 0x0bu
 
-/** Goes through the bytes of a module or a section. After a false step `ok` is false, and what was read means nothing. */
+/** Goes through the bytes of a module or a section. Behind their end `ok` is false, and what is read means nothing. */
 typedef struct reader {
   const uint8_t *next;
   const uint8_t *end;
@@ -38,11 +39,11 @@ static uint32_t read_leb(reader *r) {
 /** A length, then as many bytes. */
 static mote_bytes read_bytes(reader *r) {
   mote_bytes found = {NULL, read_leb(r)};
+  found.data = r->next;
   if (!r->ok || found.length > (uint32_t)(r->end - r->next)) {
     r->ok = false;
-    return (mote_bytes){NULL, 0};
+    found.length = 0;
   }
-  found.data = r->next;
   r->next += found.length;
   return found;
 }
@@ -104,6 +105,16 @@ const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t
 uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address) {
   const uint8_t *word = mote_module_initial(module, address, 4);
   return word == NULL ? 0 : mote_get_u32(word);
+}
+
+uint32_t mote_module_code_bytes(mote_bytes module) {
+  reader sections = sections_of(module);
+  while (sections.ok) {
+    uint32_t id;
+    reader section = read_section(&sections, &id);
+    if (id == CODE_SECTION) return (uint32_t)(section.end - section.next);
+  }
+  return 0;
 }
 
 mote_bytes mote_module_stream(mote_bytes module) {

@@ -19,6 +19,9 @@ const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t
 /** The initial u32 at an address of linear memory; 0 where there is no data, as in linear memory itself. */
 uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address);
 
+/** Length of the section with the functions. */
+uint32_t mote_module_code_bytes(mote_bytes module);
+
 /** The stream of a fast module: what the custom section MOTE_STREAM_SECTION holds. Null for other modules. */
 mote_bytes mote_module_stream(mote_bytes module);
 

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Code is laid in pages that are never given back: small pages waste less, very small ones cost a link each. */
+/* Code is laid in pages that are never given back: each costs 50 bytes, and the last one what is left empty. */
 #ifndef d_m3CodePageAlignSize
-#define d_m3CodePageAlignSize 512
+#define d_m3CodePageAlignSize mote_wasm3_page_bytes()
 #endif
 /* Fields of a structure that stands in RAM once, and on the native stack while a model is opened. The modules of this library need fewer:
    wasm3 refuses what needs more. */
@@ -18,7 +18,7 @@
 #define d_m3MaxFunctionStackHeight 64
 #endif
 #ifndef d_m3MaxConstantTableSize
-#define d_m3MaxConstantTableSize 32
+#define d_m3MaxConstantTableSize 24
 #endif
 /* Names that a function may be exported by. */
 #ifndef d_m3MaxDuplicateFunctionImpl
@@ -51,6 +51,9 @@
 #if defined(ARDUINO) && defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("wrapv")
 #endif
+
+/** Size of the next page for code: a power of 2. The same until something is allocated. */
+unsigned int mote_wasm3_page_bytes(void);
 
 /** As calloc, realloc and free, in the memory of the model at work. */
 void *mote_wasm3_calloc(size_t count, size_t bytes);

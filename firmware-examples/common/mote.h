@@ -1,10 +1,9 @@
 /**
  * Mote: runs a packed integer neural network on a microcontroller, bit for bit as on the host.
  *
- *   static uint64_t memory[24 * 1024 / 8];
+ *   static uint64_t memory[16 * 1024 / 8];
  *   mote *model;
- *   mote_source source = {.engine = &mote_wasm3, .module = core_wasm, .module_bytes = sizeof core_wasm,
- *                         .container = lenet5_mote, .container_bytes = sizeof lenet5_mote};
+ *   mote_source source = {.engine = &mote_wasm3, .module = lenet5_wasm, .module_bytes = sizeof lenet5_wasm};
  *   if (mote_open(&model, &source, memory, sizeof memory) != MOTE_DONE) ...
  *   mote_input_u8(model, image, 28 * 28);
  *   if (mote_run(model) == MOTE_DONE) printf("%d\n", mote_top(model));
@@ -13,8 +12,9 @@
  * it. C99, 32- or 64-bit, little-endian or not. It keeps one pointer to the model at work, so calls MUST NOT run at the same time in
  * two threads; between two calls anything may happen, such as a step of another model.
  *
- * What is trusted: this library, the engine's module (checked against its own checksum: damage is found, malice is not) and the
- * caller. What is not: the container. Whatever its bytes are, every call returns, with a status, and touches no memory but its own.
+ * What is trusted: this library, the engine's module (checked against its own checksum: damage is found, malice is not) with all
+ * that is inside it, and the caller. What is not: a container. Whatever its bytes are, every call returns, with a status, and
+ * touches no memory but its own.
  */
 #ifndef MOTE_H
 #define MOTE_H
@@ -50,7 +50,7 @@ typedef int32_t mote_status;
 /** An opened model. It stands at the head of the caller's memory. */
 typedef struct mote mote;
 
-/** What runs the core: `mote_wasm3`, or `mote_aot` for what `mote pack --format aot` wrote. */
+/** What runs a module: `mote_wasm3`, or `mote_aot` for what `mote pack --format aot` wrote. */
 typedef struct mote_engine mote_engine;
 
 /** Interprets a WebAssembly module by wasm3. Linked only where it is named. */
@@ -68,8 +68,12 @@ typedef int32_t (*mote_read)(void *context, uint32_t offset, void *target, uint3
 /**
  * Where a model comes from. Copied by mote_open; what it points to MUST stay as it is until mote_close.
  *
- * Three ways: a packed module (`mote pack --format wasm`) with the model inside; a core and a container, both where the CPU can
- * read them; or a core and a container behind `read`, in external flash or wherever.
+ * Four ways:
+ * - A fast module (`mote pack --format wasm --optimize speed`): the model laid out for its kernels, its weights read where they
+ *   stand in the module. The fastest by far, the least RAM, opened at once; about four bytes of flash for one of a container.
+ * - A core and a container, both where the CPU can read them: the least flash, and any number of models, from any source, by one core.
+ * - A core and a container behind `read`, in external flash or wherever.
+ * - A packed module (`mote pack --format wasm`), container inside: one file, and the container takes RAM.
  */
 typedef struct mote_source {
   const mote_engine *engine;
@@ -77,9 +81,9 @@ typedef struct mote_source {
   const void *module;
   /** wasm3: length of the file; aot: not used. */
   uint32_t module_bytes;
-  /** The .mote file. Null: inside the module, or behind `read`. */
+  /** The .mote file. Null: behind `read`, or there is none. */
   const uint8_t *container;
-  /** Length of the .mote file; 0 with a packed module. */
+  /** Length of the .mote file; 0 when the model is inside the module. */
   uint32_t container_bytes;
   /** Null: the container is at `container`. */
   mote_read read;
@@ -97,17 +101,20 @@ typedef struct mote_tensor {
 } mote_tensor;
 
 /**
- * The engine's own budget for mote_step: 64 by wasm3, 512 ahead of time. It keeps slices as short as they get without costing more than
- * 3 % of speed; `npm run firmware` prints the longest.
+ * The engine's own budget for mote_step: with a container 64 by wasm3 and 512 ahead of time, with a fast module 256 and 1024. It
+ * keeps slices as short as they get without costing more than 3 % of speed; `npm run firmware` prints the longest.
  */
 #define MOTE_DEFAULT_BUDGET 0u
 
 /**
- * Bytes that surely hold a model run by wasm3 on a 32-bit CPU: linear memory, and what wasm3 makes of a module.
+ * Bytes that surely hold a model run by wasm3 on a 32-bit CPU: linear memory, and what wasm3 makes of a core.
  * @param linear bytes of linear memory, as `mote inspect` prints them: the plan, and the container where it is inside the module
  * @param module length of the .wasm file, without the container inside
  */
-#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + (size_t)(module) * 11u / 2u + 5120u)
+#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + (size_t)(module) * 11u / 2u + 3072u)
+
+/** The same for a fast module. @param module length of the .wasm file, without the stream inside: `mote inspect` prints both */
+#define MOTE_WASM3_FAST_BYTES(linear, module) ((size_t)(linear) + (size_t)(module) * 4u + 2048u)
 
 /**
  * Bytes that hold a model compiled ahead of time on a 32-bit CPU.
@@ -121,13 +128,14 @@ typedef struct mote_tensor {
  * @param source what to open
  * @param memory where the model lives until mote_close; any alignment
  * @param memory_bytes see MOTE_WASM3_BYTES and MOTE_AOT_BYTES; `mote_memory_used` tells the exact number afterwards
- * @returns MOTE_DONE, MOTE_ERROR_MEMORY when memory_bytes is too small, or what is wrong with the module or the container
+ * @returns MOTE_DONE; MOTE_ERROR_MEMORY when memory_bytes is too small; MOTE_ERROR_ARGUMENT for a null pointer or a container beside a
+ *   fast module; or what is wrong with the module or the container
  */
 mote_status mote_open(mote **model, const mote_source *source, void *memory, size_t memory_bytes);
 
 /**
  * The first part of mote_open, for callers that must not be kept waiting: starts the engine, reads the container's first bytes.
- * The caller then calls mote_step until it returns MOTE_DONE.
+ * The caller then calls mote_step until it returns MOTE_DONE; with a fast module it does so at once.
  * @returns MOTE_BUSY, or an error as mote_open
  */
 mote_status mote_begin(mote **model, const mote_source *source, void *memory, size_t memory_bytes);

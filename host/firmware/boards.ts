@@ -23,8 +23,6 @@ export interface Board {
   /** Instructions in a tick of the board's clock, when an instruction takes a nanosecond. */
   readonly instructionsPerTick: number;
   readonly engines: readonly FirmwareEngine[];
-  /** Most bytes of native stack in any slice. */
-  readonly stackLimit: number;
   /** Models by name; undefined: all. */
   readonly models?: readonly string[];
 }
@@ -35,7 +33,6 @@ const arm = {
   toolchain: "arm-none-eabi-",
   linkFlags: ["--specs=nano.specs"],
   startup: ["cortex-m.c"],
-  stackLimit: 2048,
 } as const;
 
 /** No peripherals, no time but the instruction count. */
@@ -107,7 +104,6 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 4 << 20,
     qemu: machine("qemu-system-riscv32", "virt", "-bios", "none"),
     instructionsPerTick: 1, // mcycle
-    stackLimit: 2048,
     engines: ["wasm3", "aot"],
   },
   {
@@ -122,8 +118,6 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 4 << 20,
     qemu: machine("qemu-system-xtensa", "sim", "-cpu", "lx106", "-semihosting"),
     instructionsPerTick: 25, // CCOUNT at 40 MHz
-    // Every operation of a piece without loops keeps its frame until the piece ends.
-    stackLimit: 8192,
     engines: ["wasm3", "aot"],
     models: ["lenet5", "lenet300"],
   },

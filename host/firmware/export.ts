@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Memory for mote_open on a 32-bit CPU. */
-#define MODEL_MEMORY_BYTES MOTE_WASM3_BYTES(${linearBytes}u, ${moduleBytes}u)
+#define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes}u, ${moduleBytes}u)
 
 extern const mote_source model_source;
 

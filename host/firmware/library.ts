@@ -28,9 +28,10 @@ function isInterpreter(name: string): boolean {
   return /^(m3_(?!api_)\w+\.[ch]|wasm3(_defs)?\.h)$/.test(name);
 }
 
-/** The file that compiles wasm3's `name` with the library's settings. */
+/** The file that compiles wasm3's `name` with the library's settings. m3_core.c wants to be the first to include wasm3.h. */
 function wrapper(name: string): string {
-  return `/* Compiles wasm3's ${name} with the settings of mote-wasm3.h. */\n#include "mote-wasm3.h"\n#include "wasm3/${name}"\n`;
+  const settings = name === "m3_core.c" ? "mote-wasm3.h" : "mote-ops.h";
+  return `/* Compiles wasm3's ${name} with the library's settings. */\n#include "${settings}"\n#include "wasm3/${name}"\n`;
 }
 
 /** npm's package brings wasm3's sources without its licence file. */

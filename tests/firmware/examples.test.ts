@@ -76,7 +76,6 @@ describe("the examples run", () => {
   emulated("lm3s6965evb by wasm3, a core and a container", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", "size");
   emulated("lm3s6965evb by wasm3 with the generic core", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", "generic");
   emulated("netduinoplus2 ahead of time", arm, [...cortexM, "BOARD=netduinoplus2"], "aot");
-  emulated("microbit by wasm3", arm, [...cortexM, "BOARD=microbit"], "wasm3");
   emulated("microbit ahead of time", arm, [...cortexM, "BOARD=microbit"], "aot");
   emulated("microbit ahead of time, a core and a container", arm, [...cortexM, "BOARD=microbit"], "aot", "size");
   const riscv = ["riscv64-unknown-elf-gcc", "qemu-system-riscv32"];

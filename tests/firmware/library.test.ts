@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { aotSource } from "../../host/firmware/aot.js";
 import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
 import { librarySources } from "../../host/firmware/build.js";
 import { missingTools, runTool } from "../../host/firmware/tools.js";
-import { leNets, syntheticModels } from "../support/models.js";
-import { buildNative, caseFiles, coreFile, missing, named, runNative } from "./support/native.js";
+import { leNets, syntheticModels, type NamedModel } from "../support/models.js";
+import { fastFiles } from "./support/fast-files.js";
+import { aotCore, buildNative, caseFiles, coreFile, fileName, missing, named, runNative } from "./support/native.js";
 
 const models = syntheticModels();
 /** wasm3 and the core ahead of time, with sanitizers, where nothing was built before. */
@@ -13,7 +15,7 @@ const BUILD_MS = 240_000;
 describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer and UBSan", missing), () => {
   let program: string;
   beforeAll(async () => {
-    program = await buildNative("library-test");
+    program = await buildNative("library-test", "core", await aotCore());
   }, BUILD_MS);
 
   // A small one, borders, groups, its own scale for each row; several reads a run.
@@ -30,11 +32,37 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
   });
 });
 
+describe.skipIf(missing.length > 0)(named("fast modules in the C library, under the sanitizers", missing), () => {
+  it.each(["tiny", "padded", "per channel", "average pool"])(
+    "runs %s as the reference does",
+    async (name) => {
+      await runFast(models.find((model) => model.name === name)!);
+    },
+    BUILD_MS,
+  );
+
+  it(
+    "runs a LeNet-5 as the reference does",
+    async () => {
+      await runFast(leNets().find(({ name }) => name.startsWith("narrow"))!);
+    },
+    BUILD_MS,
+  );
+
+  async function runFast(model: NamedModel): Promise<void> {
+    const { module, fast, short, refused } = fastFiles(model);
+    const ahead = await aotSource(module, undefined, "fast");
+    const program = await buildNative("fast-test", "fast", ahead, fileName(model.name));
+    const { stdout } = await runNative(program, [fast, caseFiles(model).cases, short, ...refused]);
+    expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+  }
+});
+
 describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => {
   let program: string;
   let seeds: string[];
   beforeAll(async () => {
-    program = await buildNative("mutate");
+    program = await buildNative("mutate", "core", await aotCore());
     const small = ["tiny", "padded", "groups", "average pool", "per channel", "codebook", "dense codec", "branches"];
     seeds = small.map((name) => caseFiles(models.find((model) => model.name === name)!).mote);
   }, BUILD_MS);

@@ -92,8 +92,12 @@ describe("mote firmware", () => {
     await expect(run("--board", "toaster")).rejects.toThrow(/Allowed choices are lm3s6965evb/);
     await expect(run("--engine", "steam")).rejects.toThrow(/Allowed choices are wasm3, aot/);
     await expect(run("--digits", "3")).rejects.toThrow("--digits 3: expected a whole number, 20 .. 100");
-    await expect(run("--board", "microbit", "--engine", "wasm3")).rejects.toThrow(
-      "--board microbit: has no engine wasm3",
+    await expect(run("--board", "lm3s6965evb", "--engine", "aot")).rejects.toThrow(
+      "--board lm3s6965evb: has no engine aot",
+    );
+    await expect(run("--optimize", "beauty")).rejects.toThrow(/Allowed choices are speed, size/);
+    await expect(run("--export", join(work, "x"), "--generic", "--optimize", "speed")).rejects.toThrow(
+      "--generic --optimize speed: a fast module is for one model, expected --optimize size",
     );
     await expect(run("--model", join(work, "none.mote"))).rejects.toThrow(/none\.mote/);
   });

@@ -1,10 +1,10 @@
 /** The C library built for this machine, under AddressSanitizer and UBSan. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bake } from "../../../host/container/bake.js";
 import { sealModule } from "../../../host/container/seal.js";
 import { writeContainer } from "../../../host/container/write.js";
-import { aotSource } from "../../../host/firmware/aot.js";
+import { aotSource, type AotSource } from "../../../host/firmware/aot.js";
 import { compile, FIRMWARE_BUILD, libraryFolder, librarySources, type Source } from "../../../host/firmware/build.js";
 import { missingTools, runTool, type ToolResult } from "../../../host/firmware/tools.js";
 import { builtFile, packageRoot } from "../../../host/paths.js";
@@ -30,24 +30,43 @@ export function coreFile(): string {
 }
 
 export function put(name: string, bytes: Uint8Array | string): string {
-  mkdirSync(FOLDER, { recursive: true });
   const path = join(FOLDER, name);
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, bytes);
   return path;
 }
 
-/** Builds tests/firmware/c/`name`.c with the library, both engines and the core ahead of time. @returns the program's path */
-export async function buildNative(name: string): Promise<string> {
-  const { header, source } = await aotSource(readFileSync(coreFile()), new Uint8Array(1), "core");
-  put("core.h", header);
-  const sources: Source[] = [
-    ...librarySources(["wasm3", "aot"]),
-    { path: put("core.c", source), kind: "aot" },
+/** The core ahead of time, for programs that include core.h. */
+export function aotCore(): Promise<AotSource> {
+  return aotSource(readFileSync(coreFile()), new Uint8Array(1), "core");
+}
+
+/**
+ * Builds tests/firmware/c/`name`.c with the library, both engines and a module ahead of time.
+ * @param module how the program includes it: `core` for core.h
+ * @param variant a folder of its own, for a program that is built with several modules
+ * @returns the program's path
+ */
+export async function buildNative(
+  name: string,
+  module: string,
+  { header, source }: AotSource,
+  variant = "core",
+): Promise<string> {
+  const folder = join(FOLDER, variant);
+  put(join(variant, `${module}.h`), header);
+  const native = { toolchain: "", cpuFlags: SANITIZERS.filter((flag) => flag !== "-O1") };
+  const { folder: library } = libraryFolder();
+  const tests: Source[] = [
+    { path: put(join(variant, `${module}.c`), source), kind: "aot" },
     { path: join(C_FOLDER, `${name}.c`), kind: "own" },
   ];
-  const native = { toolchain: "", cpuFlags: SANITIZERS.filter((flag) => flag !== "-O1") };
-  const objects = await compile(native, sources, [libraryFolder().folder, C_FOLDER, FOLDER]);
-  const program = join(FOLDER, name);
+  // The library does not include the module, so that it is compiled once for all of them.
+  const objects = [
+    ...(await compile(native, librarySources(["wasm3", "aot"]), [library])),
+    ...(await compile(native, tests, [library, C_FOLDER, folder])),
+  ];
+  const program = join(folder, name);
   await runTool("gcc", [...SANITIZERS, ...objects, "-o", program]);
   return program;
 }
@@ -57,9 +76,14 @@ export function runNative(program: string, args: readonly string[]): Promise<Too
   return runTool("env", ["-u", "LD_PRELOAD", program, ...args]);
 }
 
+/** A model's name, for files. */
+export function fileName(name: string): string {
+  return name.replace(/[^a-z0-9]+/g, "-");
+}
+
 /** Files for library-test: the container, the packed module, and inputs with the reference's outputs. */
 export function caseFiles({ name, model }: NamedModel): { mote: string; packed: string; cases: string } {
-  const base = name.replace(/[^a-z0-9]+/g, "-");
+  const base = fileName(name);
   const container = writeContainer(model);
   const engine = openReference(container);
   const inputs = [1, 2].map((seed) => randomInput(model, seed));

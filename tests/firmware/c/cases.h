@@ -1,0 +1,174 @@
+/**
+ * What the tests of models share: inputs with the reference's outputs, and checks that any source of the model must pass.
+ * The file: u32 count, u32 input bytes, u32 output bytes; 256 int8 for the pixel values; then count times input and output, int8.
+ */
+#ifndef CASES_H
+#define CASES_H
+
+#include "check.h"
+#include "mote-internal.h"
+
+static bytes cases;
+static uint32_t case_count;
+static uint32_t input_bytes;
+static uint32_t output_bytes;
+
+static inline void read_cases(const char *path) {
+  cases = read_bytes(path);
+  case_count = u32_at(cases.data);
+  input_bytes = u32_at(cases.data + 4);
+  output_bytes = u32_at(cases.data + 8);
+}
+
+static inline const int8_t *case_input(uint32_t i) {
+  return (const int8_t *)cases.data + 268 + (size_t)i * (input_bytes + output_bytes);
+}
+
+static inline const int8_t *case_output(uint32_t i) { return case_input(i) + input_bytes; }
+
+static inline void check_case(mote *model, uint32_t i, uint32_t budget) {
+  mote_status status = mote_input_i8(model, case_input(i), input_bytes);
+  CHECK(status == MOTE_DONE, "%s", mote_status_text(status));
+  do status = mote_step(model, budget);
+  while (status == MOTE_BUSY);
+  CHECK(status == MOTE_DONE, "%s at %u", mote_status_text(status), mote_error_offset(model));
+  CHECK(mote_layers_done(model) == mote_layer_count(model), "%u", mote_layers_done(model));
+  int8_t *output = malloc(output_bytes);
+  CHECK(mote_output(model, output, output_bytes) == MOTE_DONE, "output");
+  CHECK(memcmp(output, case_output(i), output_bytes) == 0, "case %u, budget %u", i, budget);
+  uint32_t best = 0;
+  for (uint32_t k = 1; k < output_bytes; k++) {
+    if (output[k] > output[best]) best = k;
+  }
+  CHECK(mote_top(model) == (int32_t)best, "%d, not %u", mote_top(model), best);
+  free(output);
+}
+
+/** Opens in the fewest bytes, runs all cases, tries fewer bytes. */
+static inline void check_source(const char *name, const mote_source *source) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  mote *model = NULL;
+  mote_status status = mote_open(&model, source, memory, plenty);
+  CHECK(status == MOTE_DONE, "%s: %s", name, mote_status_text(status));
+  if (status != MOTE_DONE) {
+    free(memory);
+    return;
+  }
+  size_t used = mote_memory_used(model);
+  printf("%s: %zu bytes, %zu of them linear\n", name, used, mote_linear_bytes(model));
+  for (uint32_t i = 0; i < case_count; i++) check_case(model, i, 1000);
+  mote_close(model);
+  free(memory);
+
+  memory = malloc(used);
+  CHECK(mote_open(&model, source, memory, used) == MOTE_DONE, "%s: exactly %zu bytes", name, used);
+  if (model != NULL) {
+    CHECK(mote_memory_used(model) == used, "%zu, before %zu", mote_memory_used(model), used);
+    check_case(model, 0, 1);
+    check_case(model, 0, 100000000);
+    check_case(model, 0, 17);
+  }
+  mote_close(model);
+  free(memory);
+
+  for (size_t less = used; less-- > 0; less -= less < 600 ? 0 : less / 300) {
+    memory = malloc(less == 0 ? 1 : less);
+    status = mote_open(&model, source, memory, less);
+    CHECK(status == MOTE_ERROR_MEMORY && model == NULL, "%s: %zu bytes: %s", name, less, mote_status_text(status));
+    free(memory);
+  }
+}
+
+static inline void check_alignment(const mote_source *source) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  for (size_t offset = 0; offset < 9; offset++) {
+    mote *model;
+    CHECK(mote_open(&model, source, memory + offset, plenty - offset) == MOTE_DONE, "offset %zu", offset);
+    if (model != NULL) check_case(model, 0, 1000);
+    mote_close(model);
+  }
+  free(memory);
+}
+
+/** Each image byte becomes what the host makes of it. */
+static inline void check_pixels(const mote_source *source) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  uint8_t *image = malloc(input_bytes);
+  mote *model;
+  CHECK(mote_open(&model, source, memory, plenty) == MOTE_DONE, "open");
+  mote_tensor shape = mote_input_tensor(model);
+  for (uint32_t first = 0; first < 256; first += input_bytes) {
+    for (uint32_t i = 0; i < input_bytes; i++) image[i] = (uint8_t)(first + i);
+    CHECK(mote_input_u8(model, image, input_bytes) == MOTE_DONE, "input");
+    uint32_t entry = mote_linear_u32(model, MOTE_CONTROL_TENSORS_PTR);
+    uint32_t bias = mote_linear_u32(model, MOTE_CONTROL_ELEMENT_BIAS);
+    for (uint32_t i = 0; i < input_bytes; i++) {
+      uint32_t at = mote_linear_u32(model, entry + MOTE_TENSOR_PTR) +
+                    i / (shape.height * shape.width) * mote_linear_u32(model, entry + MOTE_TENSOR_PLANE) +
+                    i / shape.width % shape.height * mote_linear_u32(model, entry + MOTE_TENSOR_PITCH) + i % shape.width;
+      int8_t expected = ((const int8_t *)cases.data + 12)[image[i]];
+      uint8_t got = model->linear[at];
+      CHECK(got == (uint8_t)((uint32_t)expected + bias), "pixel %u: %u, not %d and %u", image[i], got, expected, bias);
+    }
+  }
+  mote_close(model);
+  free(image);
+  free(memory);
+}
+
+/** A module with any one bit wrong, or cut short, is refused before wasm3 sees it. */
+static inline void check_damaged_module(bytes module, mote_source source) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  uint8_t *copy = malloc(module.length);
+  mote *model;
+  source.module = copy;
+  for (int i = 0; i < 300; i++) {
+    memcpy(copy, module.data, module.length);
+    copy[random_u32() % module.length] ^= (uint8_t)(1u << random_u32() % 8);
+    mote_status status = mote_open(&model, &source, memory, plenty);
+    CHECK(status == MOTE_ERROR_MODULE && model == NULL, "%s", mote_status_text(status));
+  }
+  free(copy);
+  for (uint32_t length = 0; length < module.length; length += 97) {
+    copy = malloc(length == 0 ? 1 : length);
+    memcpy(copy, module.data, length);
+    source.module = copy;
+    source.module_bytes = length;
+    CHECK(mote_open(&model, &source, memory, plenty) == MOTE_ERROR_MODULE, "%u bytes", length);
+    free(copy);
+  }
+  free(memory);
+}
+
+/** Two sources by turns in one piece of memory, as different tenants. */
+static inline void check_one_after_another(const mote_source *first, const mote_source *second) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  for (int i = 0; i < 6; i++) {
+    mote *model;
+    CHECK(mote_open(&model, i % 2 == 0 ? first : second, memory, plenty) == MOTE_DONE, "turn %d", i);
+    if (model != NULL) check_case(model, 0, 1000);
+    mote_close(model);
+    memset(memory, 0xa5, plenty);
+  }
+  mote *models[2];
+  CHECK(mote_open(&models[0], first, memory, plenty / 2) == MOTE_DONE, "side by side");
+  CHECK(mote_open(&models[1], second, memory + plenty / 2, plenty / 2) == MOTE_DONE, "side by side");
+  for (int k = 0; k < 2; k++) mote_input_i8(models[k], case_input(0), input_bytes);
+  mote_status status[2] = {MOTE_BUSY, MOTE_BUSY};
+  while (status[0] == MOTE_BUSY || status[1] == MOTE_BUSY) {
+    for (int k = 0; k < 2; k++) {
+      if (status[k] == MOTE_BUSY) status[k] = mote_step(models[k], 50);
+    }
+  }
+  for (int k = 0; k < 2; k++) CHECK(status[k] == MOTE_DONE && mote_top(models[k]) >= 0, "side by side");
+  mote_close(models[0]);
+  mote_close(models[1]);
+  free(memory);
+}
+
+#endif

@@ -1,0 +1,85 @@
+/** A fast module as files for fast-test: the module itself, and modules that differ from it in what the library must look at. */
+import {
+  CONTROL_INPUT_SCALE,
+  CONTROL_MEMORY_BYTES,
+  CONTROL_MODEL_BYTES,
+  CONTROL_TENSOR_COUNT,
+} from "../../../assembly/format.js";
+import { fastModule } from "../../../host/container/fast.js";
+import { outlineModule } from "../../../host/container/module-outline.js";
+import { SEAL_BYTES, sealModule } from "../../../host/container/seal.js";
+import { writeContainer } from "../../../host/container/write.js";
+import type { NamedModel } from "../../support/models.js";
+import { fileName, put } from "./native.js";
+
+const STREAM = "mote.stream";
+/** Statuses of mote.h. */
+const MODULE = -102;
+const RANGE = -8;
+
+export interface FastFiles {
+  readonly module: Uint8Array;
+  /** Arguments of fast-test but for the cases. */
+  readonly fast: string;
+  readonly short: string;
+  readonly refused: readonly string[];
+}
+
+export function fastFiles({ name, model }: NamedModel): FastFiles {
+  const base = `${fileName(name)}-fast`;
+  const module = fastModule(writeContainer(model));
+  const stream = outlineModule(module).custom.get(STREAM)!;
+  const half = stream.subarray(0, stream.length >> 1);
+  const refused: [what: string, wasm: Uint8Array, status: number][] = [
+    ["stream-cut", withStream(module, half), MODULE],
+    ["stream-longer", withWord(module, CONTROL_MODEL_BYTES, stream.length - 1), MODULE],
+    ["no-stream", renamed(module), MODULE],
+    ["no-memory", withWord(module, CONTROL_MEMORY_BYTES, 0), MODULE],
+    ["little-memory", withWord(module, CONTROL_MEMORY_BYTES, 264), MODULE],
+    ["huge-memory", withWord(module, CONTROL_MEMORY_BYTES, 2 ** 31), MODULE],
+    ["no-tensors", withWord(module, CONTROL_TENSOR_COUNT, 0), MODULE],
+    ["no-scale", withWord(module, CONTROL_INPUT_SCALE, 0), RANGE],
+    ["infinite-scale", withWord(module, CONTROL_INPUT_SCALE, 0x7f800000), RANGE],
+  ];
+  return {
+    module,
+    fast: put(`${base}.wasm`, module),
+    short: put(`${base}-short.wasm`, withWord(withStream(module, half), CONTROL_MODEL_BYTES, half.length)),
+    refused: refused.flatMap(([what, wasm, status]) => [put(`${base}-${what}.wasm`, wasm), String(status)]),
+  };
+}
+
+/** Another word in what linear memory holds to begin with. */
+function withWord(module: Uint8Array, address: number, word: number): Uint8Array {
+  const copy = module.slice();
+  const home = outlineModule(copy).segments.find(
+    (segment) => segment.address <= address && address + 4 <= segment.address + segment.bytes.length,
+  )!;
+  new DataView(copy.buffer, home.bytes.byteOffset).setUint32(address - home.address, word, true);
+  return sealModule(copy);
+}
+
+/** Another stream. The section is the last one before the seal. */
+function withStream(module: Uint8Array, stream: Uint8Array): Uint8Array {
+  const title = new TextEncoder().encode(STREAM);
+  const old = outlineModule(module).custom.get(STREAM)!;
+  const start = streamStart(module, old.byteOffset - module.byteOffset);
+  const length = 1 + title.length + stream.length;
+  // LEB128, drawn out to three bytes.
+  const leb = [(length & 127) | 128, ((length >> 7) & 127) | 128, length >> 14];
+  return sealModule(Buffer.concat([module.subarray(0, start), Uint8Array.of(0, ...leb, title.length), title, stream]));
+}
+
+/** Where the section begins whose content is at `content`: before its name and its length, at a byte of 0. */
+function streamStart(module: Uint8Array, content: number): number {
+  let start = content - STREAM.length - 2;
+  while (module[start - 1] >= 0x80) start--;
+  return start - 1;
+}
+
+/** A module whose section has another name. */
+function renamed(module: Uint8Array): Uint8Array {
+  const copy = module.slice(0, module.length - SEAL_BYTES);
+  copy[outlineModule(module).custom.get(STREAM)!.byteOffset - module.byteOffset - 1] ^= 1;
+  return sealModule(copy);
+}
