@@ -1,4 +1,4 @@
-/** Recognises one handwritten digit again and again, and prints its class. For boards with 64 KB of RAM or more. */
+/** Recognises one handwritten digit again and again, and prints its class. For boards with 32 KB of RAM or more. */
 #include <digit.h>
 #include <model.h>
 #include <mote.h>
