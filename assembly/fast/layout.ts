@@ -8,8 +8,8 @@
  */
 
 /** Kinds of layers. */
-export const KIND_CONV_POOLED = 0; // stride 1, behind it a pool of 2 with a stride of 2: by tiles of 8 × 8 places, of which there are so many or more
-export const KIND_CONV_BLOCKS = 1; // stride 1, a pool of 1 or 2 with a stride like its size: by blocks of 8 × 4 places, so many or more
+export const KIND_CONV_POOLED = 0; // by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2
+export const KIND_CONV_BLOCKS = 1; // by blocks of 8 × 4 places, so many or more: stride 1, a pool of 1 or 2 with a stride like its size
 export const KIND_CONV_PLACES = 2; // any other convolution, place by place
 export const KIND_DENSE = 3;
 export const KIND_MAXPOOL = 4;

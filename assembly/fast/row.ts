@@ -56,6 +56,8 @@ export function beginRow(): void {
   isBegun = true;
 }
 
+
+@inline
 export function endRow(): void {
   row++;
   isBegun = false;

@@ -22,22 +22,27 @@ export function passTo(address: usize): void {
   next = address;
 }
 
-/** Makes `bytes`, no more than the window has, readable from `next` on, as far as the stream goes. @returns the readable bytes, 0 on a failure */
+/**
+ * Makes `bytes`, no more than the window has, readable from `next` on, as far as the stream goes.
+ * @returns the readable bytes, 0 on a failure
+ */
+@inline
 export function ahead(bytes: u32): u32 {
   let have = <u32>(end - next);
-  if (have < bytes) {
-    let from = offset - have;
-    let length = min(windowBytes(), streamBytes() - from);
-    next = windowPtr();
-    offset = from + length;
-    end = next + length;
-    have = length;
-    if (read(from, next, length)) {
-      fail();
-      return 0;
-    }
-  }
+  if (have < bytes) have = refill(have);
   return have;
+}
+
+/** Moves the window to `next`, where `have` bytes are readable. @returns the readable bytes, 0 on a failure */
+function refill(have: u32): u32 {
+  let from = offset - have;
+  let length = min(windowBytes(), streamBytes() - from);
+  next = windowPtr();
+  offset = from + length;
+  end = next + length;
+  if (!read(from, next, length)) return length;
+  fail();
+  return 0;
 }
 
 /** The host may have left anything. Zeros are rows and records that lead nowhere, up to the slice's end. */
