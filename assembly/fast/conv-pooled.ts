@@ -15,8 +15,7 @@ import {
 } from "./layout";
 import {
   beginRow,
-  clampMax,
-  clampMin,
+  clamp,
   constant,
   count,
   endRow,
@@ -155,16 +154,4 @@ function finishLine(target: usize, bias: u64, all0: u64, odd0: u64, all1: u64, o
 function larger(b: u64, difference: u64): u64 {
   let raised = difference + HIGH_BITS;
   return b + (raised & (((raised & HIGH_BITS) >>> 15) * 0x7fff));
-}
-
-/** The nearest byte that an output may be. Nearly every value is one. */
-@inline
-function clamp(value: i32): i32 {
-  if (<u32>(value - clampMin()) > <u32>(clampMax() - clampMin())) value = nearest(value);
-  return value;
-}
-
-/** The one nearest to a value beyond the clamp. */
-function nearest(value: i32): i32 {
-  return value < clampMin() ? clampMin() : clampMax();
 }

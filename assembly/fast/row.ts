@@ -90,17 +90,27 @@ export function advance(across: u32, down: u32): bool {
 
 /** The output byte for a sum. */
 export function requantize(sum: i32): u32 {
-  let value = <i32>((sum * multiplier + constant) >> shift);
-  value = max(value, clampMin());
-  return min(value, clampMax());
+  return clamp(<i32>((sum * multiplier + constant) >> shift));
+}
+
+/** The nearest byte that an output may be. Nearly every value is one. */
+@inline
+export function clamp(value: i32): i32 {
+  if (<u32>(value - clampMin()) > <u32>(clampMax() - clampMin())) value = nearest(value);
+  return value;
+}
+
+/** The one nearest to a value beyond the clamp. */
+function nearest(value: i32): i32 {
+  return value < clampMin() ? clampMin() : clampMax();
 }
 
 // What the packer may know of all of a model's layers: it puts constants in their place.
 
-export function clampMin(): i32 {
+function clampMin(): i32 {
   return load<i32>(layer, LAYER_CLAMP_MIN);
 }
 
-export function clampMax(): i32 {
+function clampMax(): i32 {
   return load<i32>(layer, LAYER_CLAMP_MAX);
 }
