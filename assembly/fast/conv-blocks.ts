@@ -17,7 +17,7 @@ import { beginRow, count, endRow, isBegun, layer, moveTo, outputPtr, requantize,
 import { ahead, next, passTo } from "./stream";
 
 /** What a chunk takes besides its records, in multiplications. */
-const CHUNK_WORK: u32 = 384;
+const CHUNK_WORK: u32 = 448;
 
 /** The next chunk of the row. */
 let chunk: usize = 0;

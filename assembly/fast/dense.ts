@@ -5,7 +5,8 @@ import { beginRow, count, endRow, isBegun, isLayerComplete, layer, requantize, r
 
 const TURN_BYTES: u32 = PAIRS_AT_ONCE * PAIR_BYTES;
 
-/** A pair takes as long as so many multiplications of a block. */
+/** In multiplications of a block: what a row takes, and a pair. */
+const ROW_WORK: u32 = 60;
 const PAIR_WORK: u32 = 8;
 
 /** Of a row that a slice has left incomplete: the element of the latest weight, the sum up to it, and the bytes of pairs to come. */
@@ -41,6 +42,7 @@ export function stepDense(budget: i32): i32 {
     work += bytes * (PAIR_WORK / PAIR_BYTES);
     rest -= bytes;
     if (rest) continue;
+    work += ROW_WORK;
     store<u8>(load<usize>(layer, LAYER_OUTPUT) + row * load<u32>(layer, LAYER_OUTPUT_PLANE), requantize(acc));
     endRow();
     if (isLayerComplete()) break;
