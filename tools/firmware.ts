@@ -87,9 +87,16 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
   const digits = testDigits(flags.digits);
   const progress = new Progress("firmware", cases.length);
   const measurements: Measurement[] = [];
-  for (const one of cases) {
-    progress.update(measurements.length, caseName({ ...one, board: one.board.name, model: one.model.name }));
-    measurements.push(await measure(one, digits));
+  const faults: string[] = [];
+  for (const [index, one] of cases.entries()) {
+    progress.update(index, caseName({ ...one, board: one.board.name, model: one.model.name }));
+    try {
+      measurements.push(await measure(one, digits));
+    } catch (error) {
+      // Of many cases the others still count.
+      if (cases.length === 1 || !(error instanceof MoteError)) throw error;
+      faults.push(error.message);
+    }
   }
   progress.update(cases.length, "");
   progress.finish();
@@ -98,13 +105,13 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
     const old = existsSync(join(packageRoot, "bench", "device.json")) ? readBaseline() : [];
     writeBaseline(measurements, await versions(toolsOf(BOARDS, ENGINES)), old);
   }
-  const faults = measurements.flatMap(faultsOf);
+  faults.push(...measurements.flatMap(faultsOf));
   if (flags.check === true) {
     const baseline = readBaseline();
     faults.push(...measurements.flatMap((measurement) => regressions(measurement, baseline)));
   }
   for (const fault of faults) console.log(fault);
-  if (flags.json === true) console.log(JSON.stringify(measurements.length === 1 ? measurements[0] : { measurements }));
+  if (flags.json === true) console.log(JSON.stringify(cases.length === 1 ? measurements[0] : { measurements }));
   if (faults.length > 0) throw new MoteError("MISMATCH", `firmware: ${faults.length} figures are not as they must be`);
 }
 

@@ -101,4 +101,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   }
 }
 
-const mote_engine mote_aot = {measure, instantiate, call, 512, 1024};
+const mote_engine mote_aot = {measure, instantiate, call, 512, 4096};

@@ -202,4 +202,4 @@ m3ret_t mote_run_ops(pc_t pc, m3stack_t sp, M3MemoryHeader *mem, m3reg_t r0) {
 }
 #endif
 
-const mote_engine mote_wasm3 = {measure, instantiate, call, 64, 256};
+const mote_engine mote_wasm3 = {measure, instantiate, call, 64, 2048};
