@@ -11,9 +11,10 @@ import { loadMnist } from "../host/data/mnist.js";
 import { MoteError } from "../host/errors.js";
 import { readBaseline, regressions, writeBaseline } from "../host/firmware/baseline.js";
 import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../host/firmware/boards.js";
-import { keptForms } from "../host/firmware/cases.js";
+import { keptForms, usualForm } from "../host/firmware/cases.js";
 import { exportProject } from "../host/firmware/export.js";
-import { firmwareImage, genericImage, OPTIMIZATIONS, type Optimization } from "../host/firmware/image.js";
+import { OPTIMIZATIONS, type Optimization } from "../host/container/optimization.js";
+import { firmwareImage, genericImage } from "../host/firmware/image.js";
 import {
   caseName,
   measure,
@@ -49,7 +50,7 @@ export function firmwareCommand(): Command {
     .addOption(
       new Option(
         "--optimize <for>",
-        "speed: a fast module; size: a core and a container; default: speed, with --check and --update what bench/device.json keeps",
+        "speed: a fast module; sram: one with less code; size: a core and a container; default: speed where it fits, with --check and --update what bench/device.json keeps",
       ).choices(OPTIMIZATIONS),
     )
     .option("--model <name>", `only this model: ${MODEL_NAMES.join(", ")}, or a .mote file`)
@@ -116,10 +117,10 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
 }
 
 async function writeProject(folder: string, { model, engine, optimize, generic }: FirmwareFlags): Promise<void> {
-  if (generic === true && optimize === "speed") {
+  if (generic === true && optimize !== undefined && optimize !== "size") {
     throw new MoteError(
       "ARGUMENT",
-      "--generic --optimize speed: a fast module is for one model, expected --optimize size",
+      `--generic --optimize ${optimize}: a fast module is for one model, expected --optimize size`,
     );
   }
   const [{ name, container }] = models(model ?? "lenet5");
@@ -130,7 +131,8 @@ async function writeProject(folder: string, { model, engine, optimize, generic }
 function casesOf(flags: FirmwareFlags): FirmwareCase[] {
   const forms = (board: FirmwareCase["board"], engine: FirmwareEngine, model: string): readonly Optimization[] => {
     if (flags.optimize !== undefined) return [flags.optimize];
-    return flags.update === true || flags.check === true ? keptForms(board, engine, model) : ["speed"];
+    const isKept = flags.update === true || flags.check === true;
+    return isKept ? keptForms(board, engine, model) : [usualForm(board, engine, model)];
   };
   const chosen = models(flags.model);
   const cases = BOARDS.filter(({ name }) => flags.board === undefined || name === flags.board).flatMap((board) =>

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { bakedContainer } from "../host/container/baked.js";
 import { fastParts, isFastModule } from "../host/container/fast-parts.js";
 import { readFile } from "../host/data/inputs.js";
+import { OPTIMIZATIONS, type Optimization } from "../host/container/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/runtime/classify.js";
 import type { Engine, EngineName, EngineOptions } from "../host/runtime/engine.js";
@@ -45,25 +46,24 @@ export function containerOf(file: Uint8Array): Uint8Array {
   return isWasm(file) ? bakedContainer(file).container : file;
 }
 
-/** What a model is packed for. */
-export type Optimize = (typeof OPTIMIZE)[number];
-const OPTIMIZE = ["size", "speed"] as const;
-
 /** `--optimize`, the same in every command that has it. */
 export function optimizeOption(speed: string): Option {
-  return new Option("--optimize <for>", `size: the model stays a container; speed: ${speed}`)
-    .choices(OPTIMIZE)
+  return new Option(
+    "--optimize <for>",
+    `size: the model stays a container; speed: ${speed}; sram: the same with less code`,
+  )
+    .choices(OPTIMIZATIONS)
     .default("size");
 }
 
-/** @returns for speed, the file's model as a fast module; for size, undefined @throws MoteError that names the file */
-export async function optimizedModel(path: string, optimize: Optimize): Promise<Uint8Array | undefined> {
+/** @returns the file's model as a fast module; for size, undefined @throws MoteError that names the file */
+export async function optimizedModel(path: string, optimize: Optimization): Promise<Uint8Array | undefined> {
   if (optimize === "size") return undefined;
   const file = readFile(path);
   if (isFastModule(file)) return file;
   // Only this needs binaryen, which takes half a second to load.
   const { fastModule } = await import("../host/container/fast.js");
-  return namingFile(path, () => fastModule(containerOf(file)));
+  return namingFile(path, () => fastModule(containerOf(file), optimize));
 }
 
 /** Errors about a file's contents begin with its name. */

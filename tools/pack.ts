@@ -8,21 +8,14 @@ import { planTotal, REGIONS, tensorBytes } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import { writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/data/inputs.js";
+import type { Optimization } from "../host/container/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { QModel } from "../host/model.js";
 import { quantize } from "../host/quantize.js";
 import { isWasm } from "../host/runtime/open.js";
 import { readCheckpoint } from "../host/train/checkpoint.js";
 import { writeFileAtomic } from "../host/write-file.js";
-import {
-  containerOf,
-  grouped,
-  namingFile,
-  optimizeOption,
-  parseBytes,
-  printPairs,
-  type Optimize,
-} from "./model-file.js";
+import { containerOf, grouped, namingFile, optimizeOption, parseBytes, printPairs } from "./model-file.js";
 
 const FORMATS = ["mote", "wasm", "c", "aot"] as const;
 type Format = (typeof FORMATS)[number];
@@ -30,7 +23,7 @@ type Format = (typeof FORMATS)[number];
 interface PackFlags {
   readonly out: string;
   readonly format?: Format;
-  readonly optimize: Optimize;
+  readonly optimize: Optimization;
   readonly sram?: number;
   readonly window?: number;
   readonly tables?: number;
@@ -76,13 +69,13 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.window !== undefined && flags.window < MIN_WINDOW_BYTES) {
     throw new MoteError("ARGUMENT", `--window ${flags.window}: expected at least ${MIN_WINDOW_BYTES} bytes`);
   }
-  if (flags.optimize === "speed" && format !== "wasm" && format !== "aot") {
-    throw new MoteError("ARGUMENT", `--optimize speed: not for --format ${format}, expected wasm or aot`);
+  if (flags.optimize !== "size" && format !== "wasm" && format !== "aot") {
+    throw new MoteError("ARGUMENT", `--optimize ${flags.optimize}: not for --format ${format}, expected wasm or aot`);
   }
   const bytes = packedContainer(input, flags);
   const container = namingFile(input, () => readContainer(bytes));
   const parts = namingFile(input, () =>
-    flags.optimize === "speed" ? fastMemoryParts(container) : memoryParts(container, format),
+    flags.optimize === "size" ? memoryParts(container, format) : fastMemoryParts(container),
   );
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
   if (flags.sram !== undefined && memory > flags.sram) {
@@ -108,7 +101,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       optimize: flags.optimize,
       containerBytes: bytes.length,
       linearMemoryBytes: memory,
-      plan: flags.optimize === "speed" ? fastProgram(container).memory : plan,
+      plan: flags.optimize === "size" ? plan : fastProgram(container).memory,
       files: written,
     };
     process.stdout.write(JSON.stringify(summary) + "\n");
@@ -212,15 +205,15 @@ async function writeAs(
 }
 
 /** Only packing modules needs binaryen, which takes a while to load. */
-async function packedModule(container: Uint8Array, optimize: Optimize): Promise<Uint8Array> {
-  if (optimize === "speed") return (await import("../host/container/fast.js")).fastModule(container);
-  return (await import("../host/container/bake.js")).bake(container);
+async function packedModule(container: Uint8Array, optimize: Optimization): Promise<Uint8Array> {
+  if (optimize === "size") return (await import("../host/container/bake.js")).bake(container);
+  return (await import("../host/container/fast.js")).fastModule(container, optimize);
 }
 
 async function aheadOfTime(
   container: Uint8Array,
   name: string,
-  optimize: Optimize,
+  optimize: Optimization,
 ): Promise<{ header: string; source: string }> {
   const { aotSource } = await import("../host/firmware/aot.js");
   const { firmwareImage } = await import("../host/firmware/image.js");

@@ -1,6 +1,7 @@
 /** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer. */
 import { Command, InvalidArgumentError } from "commander";
 import { loadDataSpec } from "../host/data/inputs.js";
+import type { Optimization } from "../host/container/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/progress.js";
 import { Random } from "../host/rng.js";
@@ -8,7 +9,7 @@ import { pixelTable } from "../host/runtime/classify.js";
 import { describeDifference, firstDifference, type Difference } from "../host/runtime/compare.js";
 import type { Engine, EngineOptions } from "../host/runtime/engine.js";
 import { ENGINE_NAMES } from "../host/runtime/open.js";
-import { grouped, openModel, optimizedModel, optimizeOption, parseBytes, type Optimize } from "./model-file.js";
+import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 
 interface VerifyFlags {
   readonly data?: string;
@@ -17,7 +18,7 @@ interface VerifyFlags {
   readonly resident?: boolean;
   readonly budget?: number;
   readonly limit?: number;
-  readonly optimize: Optimize;
+  readonly optimize: Optimization;
   readonly json?: boolean;
 }
 

@@ -20,6 +20,7 @@ import {
   STREAM_SECTION,
 } from "../../assembly/fast/layout.js";
 import { PLAN_BASE } from "../../assembly/format.js";
+import type { Optimization } from "./optimization.js";
 import { fastProgram, type FastProgram } from "./fast-memory.js";
 import { readContainer } from "./read.js";
 import { remake, setMemory, type Bodies, type Body, type NamedModule } from "./remake.js";
@@ -44,13 +45,14 @@ const KERNELS: NamedModule = {
 /**
  * Packs a model into a fast module: imports `mote.read` for the stream, exports `memory`, `open`, `start` and `step`, MVP features only, sealed. The
  * same container and kernels give the same bytes.
+ * @param optimize speed: with a kernel for each pitch of rows; sram: with one for all
  * @throws MoteError FORMAT or UNSUPPORTED for a bad container; UNSUPPORTED for a model whose sums may pass the integers that the kernels have, naming
  *   layer and row; MEMORY for a plan or stream of 2^28 bytes or more; ENGINE when the kernels have not been built
  */
-export function fastModule(container: Uint8Array): Uint8Array {
+export function fastModule(container: Uint8Array, optimize: Exclude<Optimization, "size"> = "speed"): Uint8Array {
   const program = fastProgram(readContainer(container));
   const { memory, control, tables, stream } = program;
-  const wasm = remake(KERNELS, knownBodies(program), (module) => {
+  const wasm = remake(KERNELS, knownBodies(program, MAX_PITCHES[optimize]), (module) => {
     setMemory(module, memory.bytes, [
       { address: 0, bytes: control },
       { address: PLAN_BASE, bytes: tables },
@@ -59,13 +61,13 @@ export function fastModule(container: Uint8Array): Uint8Array {
   return sealModule(withSection(wasm, STREAM_SECTION, stream));
 }
 
-/** With more there is one kernel for all of them. */
-const MAX_PITCHES = 4;
+/** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */
+const MAX_PITCHES = { speed: 4, sram: 1 } as const;
 /** Of block/sumBlock and conv-pooled/sumTile. */
 const PITCH_PARAMETER = 3;
 
 /** What the kernels ask, and the model answers once for all layers. */
-function knownBodies({ memory, stream, entries }: FastProgram): Bodies {
+function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: number): Bodies {
   const bodies = new Map<string, Body>([
     ["graph/layersPtr", { returns: memory.layersPtr }],
     ["stream/windowPtr", { returns: memory.windowPtr }],
@@ -86,7 +88,7 @@ function knownBodies({ memory, stream, entries }: FastProgram): Bodies {
   // 400 bytes each.
   for (const [name, kind] of KERNELS_BY_PITCH) {
     const pitches = values([kind], LAYER_INPUT_PITCH);
-    if (pitches.length > 0 && pitches.length <= MAX_PITCHES) {
+    if (pitches.length > 0 && pitches.length <= maxPitches) {
       bodies.set(name, { parameter: PITCH_PARAMETER, values: pitches });
     }
   }

@@ -1,6 +1,6 @@
 /** Which cases bench/device.json keeps: a board, an engine, a form and a model each. */
+import type { Optimization } from "../container/optimization.js";
 import { BOARDS, type Board, type FirmwareEngine } from "./boards.js";
-import { OPTIMIZATIONS, type Optimization } from "./image.js";
 import { MODEL_NAMES } from "./models.js";
 
 /** A case with its model by name. */
@@ -16,9 +16,18 @@ const SIZE_CASES = new Set(
   ["lm3s6965evb-wasm3", "microbit-aot"].flatMap((place) => ["lenet5", "lenet300"].map((model) => `${place}-${model}`)),
 );
 
-/** Forms of a model whose figures are kept: speed everywhere, size here and there. */
+/** Where the fastest form does not fit. */
+const SRAM_CASES = new Set(["microbit-wasm3-lenet5"]);
+
+/** The form of a model that a board is given when none is asked for. */
+export function usualForm(board: Board, engine: FirmwareEngine, model: string): Optimization {
+  return SRAM_CASES.has(`${board.name}-${engine}-${model}`) ? "sram" : "speed";
+}
+
+/** Forms of a model whose figures are kept: the usual one, and size here and there. */
 export function keptForms(board: Board, engine: FirmwareEngine, model: string): Optimization[] {
-  return OPTIMIZATIONS.filter((form) => form === "speed" || SIZE_CASES.has(`${board.name}-${engine}-${model}`));
+  const usual = usualForm(board, engine, model);
+  return SIZE_CASES.has(`${board.name}-${engine}-${model}`) ? [usual, "size"] : [usual];
 }
 
 export function keptCases(): KeptCase[] {

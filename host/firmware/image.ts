@@ -2,15 +2,12 @@
 import { readFileSync } from "node:fs";
 import { specialize } from "../container/bake.js";
 import { fastModule, fastParts } from "../container/fast.js";
+import type { Optimization } from "../container/optimization.js";
 import { planTotal } from "../container/plan.js";
 import { readContainer } from "../container/read.js";
 import { sealModule } from "../container/seal.js";
 import { MoteError } from "../errors.js";
 import { builtFile } from "../paths.js";
-
-/** Speed: a fast module. Size: a core and a container, which take less flash and several times as long. */
-export const OPTIMIZATIONS = ["speed", "size"] as const;
-export type Optimization = (typeof OPTIMIZATIONS)[number];
 
 export interface FirmwareImage {
   /** WebAssembly, sealed. */
@@ -28,7 +25,7 @@ export interface FirmwareImage {
 /** @throws MoteError as `fastModule` and `specialize` */
 export function firmwareImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
   if (optimize === "size") return besideContainer(specialize(container), container);
-  const module = fastModule(container);
+  const module = fastModule(container, optimize);
   const { stream, codeBytes, memoryBytes } = fastParts(module);
   return { module, modelBytes: stream.length, moduleBytes: codeBytes, linearBytes: memoryBytes };
 }

@@ -20,7 +20,8 @@ import {
   type Source,
 } from "./build.js";
 import { packageRoot } from "../paths.js";
-import { firmwareImage, type FirmwareImage, type Optimization } from "./image.js";
+import type { Optimization } from "../container/optimization.js";
+import { firmwareImage, type FirmwareImage } from "./image.js";
 import { runTool } from "./tools.js";
 
 const BENCH_FOLDER = join(packageRoot, "firmware-examples", "bench");

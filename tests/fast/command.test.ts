@@ -53,6 +53,15 @@ describe("mote pack --optimize speed", () => {
     );
   });
 
+  it("for SRAM writes the same stream with less code", async () => {
+    const out = scratch.path("lean.wasm");
+    const outcome = await mote(["pack", path, "-o", out, "--optimize", "sram", "--json"]);
+    expect(lastJson(outcome)).toMatchObject({ optimize: "sram", linearMemoryBytes: memoryBytes });
+    const lean = fastParts(readFileSync(out));
+    expect(Buffer.compare(lean.stream, stream)).toBe(0);
+    expect(lean.codeBytes).toBeLessThan(fastParts(wasm).codeBytes);
+  });
+
   it("is for modules only, and not of one", async () => {
     expectOneLine(
       await mote(["pack", path, "-o", scratch.path("out.mote"), "--optimize", "speed"]),

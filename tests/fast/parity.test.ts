@@ -15,13 +15,20 @@ import { randomInput, syntheticModels } from "../support/models.js";
 
 function expectParity(container: Uint8Array, inputs: readonly Int8Array[]): void {
   const wasm = fastModule(container);
-  const engines = [openEngine("reference", container), openEngine("v8", wasm), openEngine("wasm3", wasm)];
+  const lean = fastModule(container, "sram");
+  const engines = [
+    openEngine("reference", container),
+    openEngine("v8", wasm),
+    openEngine("wasm3", wasm),
+    openEngine("wasm3", lean),
+  ];
   inputs.forEach((input, index) => {
     const difference = firstDifference(engines, input);
     expect(difference && describeDifference(difference, index)).toBeUndefined();
   });
   for (const engine of engines) engine.close();
   expectReport(container, wasm);
+  expect(fastParts(lean).codeBytes).toBeLessThanOrEqual(fastParts(wasm).codeBytes);
 }
 
 /** What `mote inspect` counts in the stream is what the container's model has. */
