@@ -6,8 +6,8 @@ import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN } from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { expect } from "./status";
 
-/** Symbols of one slice of work. */
-const SLICE: u32 = 32;
+/** Symbols of one slice of work: few, since a short code alone fills half of a table. */
+const SLICE: u32 = 2;
 
 /** For each length 0 … 15: how many codes there are, then the next code to give out. */
 const CODES = memory.data(32, 8);

@@ -95,7 +95,7 @@ export function layerStream(model: QModel, layer: QLayer, index: number): LayerS
 function poolStream(model: QModel, layer: QLayer, fold: Fold, where: string): LayerStream {
   const head = rowHead(fold, 0, where);
   const rows = Array.from({ length: model.tensors[layer.output].shape[0] }, () => head);
-  return { bytes: concat(rows), isWide: false, windowBytes: ROW_BYTES };
+  return { bytes: Buffer.concat(rows), isWide: false, windowBytes: ROW_BYTES };
 }
 
 function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
@@ -108,7 +108,7 @@ function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
     const place = `${where}, row ${row}`;
     pieces.push(rowHead(foldRow(model, layer, row, taps, 0, place), pairs.length / PAIR_BYTES, place), pairs);
   });
-  return { bytes: concat(pieces), isWide: false, windowBytes: ROW_BYTES };
+  return { bytes: Buffer.concat(pieces), isWide: false, windowBytes: ROW_BYTES };
 }
 
 function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
@@ -127,12 +127,12 @@ function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
     const chunks = isBlockwise ? chunksOf(taps) : [taps];
     const biases = chunks.map((chunk) => (isBlockwise ? MOST_ELEMENT * magnitude(chunk, -1) : 0));
     const start = biases.reduce((sum, bias) => sum + bias, 0);
-    const body = concat(chunks.map((chunk, i) => chunkBytes(chunk, biases[i])));
+    const body = Buffer.concat(chunks.map((chunk, i) => chunkBytes(chunk, biases[i])));
     pieces.push(rowHead(foldRow(model, layer, row, taps, start, place), body.length, place), body);
     isWide ||= chunks.length > 1;
     windowBytes = Math.max(windowBytes, body.length);
   });
-  return { bytes: concat(pieces), isWide, windowBytes };
+  return { bytes: Buffer.concat(pieces), isWide, windowBytes };
 }
 
 function eachRow(model: QModel, layer: QConv2d | QDense, visit: (row: number, weights: Int8Array) => void): void {
@@ -305,14 +305,4 @@ function pairsOf(taps: readonly Tap[]): Uint8Array {
   const filled = new Uint8Array(turns * PAIRS_AT_ONCE * PAIR_BYTES);
   filled.set(pairs);
   return filled;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
