@@ -20,6 +20,7 @@ import {
   STREAM_SECTION,
 } from "../../assembly/fast/layout.js";
 import { PLAN_BASE } from "../../assembly/format.js";
+import { leb128 } from "../leb128.js";
 import type { Optimization } from "./optimization.js";
 import { fastProgram, type FastProgram } from "./fast-memory.js";
 import { readContainer } from "./read.js";
@@ -124,12 +125,6 @@ const KERNELS_BY_PITCH: readonly (readonly [name: string, kind: number])[] = [
 /** A module with one more custom section, at its end. */
 function withSection(wasm: Uint8Array, name: string, content: Uint8Array): Uint8Array {
   const title = new TextEncoder().encode(name);
-  const head = [...leb(title.length), ...title];
-  return Buffer.concat([wasm, Uint8Array.from([0, ...leb(head.length + content.length), ...head]), content]);
-}
-
-function leb(value: number): number[] {
-  const bytes: number[] = [];
-  for (; value >= 0x80; value >>>= 7) bytes.push((value & 0x7f) | 0x80);
-  return [...bytes, value];
+  const head = [...leb128(title.length), ...title];
+  return Buffer.concat([wasm, Uint8Array.from([0, ...leb128(head.length + content.length), ...head]), content]);
 }

@@ -4,6 +4,7 @@
  * @see WebAssembly core specification 1.0, section 5
  */
 import { MoteError } from "../errors.js";
+import { leb128 } from "../leb128.js";
 
 /** Name under which the counter, a mutable i64 global that starts at 0, is exported. */
 export const OPS_EXPORT = "mote.ops";
@@ -70,7 +71,10 @@ export function countOps(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
   const i64MutableZero = [0x7e, 0x01, 0x42, 0x00, 0x0b];
   const changed = new Map<number, Uint8Array>([
     [SECTION_GLOBAL, appendEntry(body(SECTION_GLOBAL), i64MutableZero)],
-    [SECTION_EXPORT, appendEntry(body(SECTION_EXPORT), [...leb(name.length), ...name, KIND_GLOBAL, ...leb(counter)])],
+    [
+      SECTION_EXPORT,
+      appendEntry(body(SECTION_EXPORT), [...leb128(name.length), ...name, KIND_GLOBAL, ...leb128(counter)]),
+    ],
     [SECTION_CODE, countCode(body(SECTION_CODE), counter)],
   ]);
   for (const id of changed.keys()) {
@@ -81,7 +85,7 @@ export function countOps(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
   const out: Uint8Array[] = [head];
   for (const { id, body: old } of sections) {
     const fresh = changed.get(id) ?? old;
-    out.push(Uint8Array.of(id, ...leb(fresh.length)), fresh);
+    out.push(Uint8Array.of(id, ...leb128(fresh.length)), fresh);
   }
   return concat(out);
 }
@@ -116,16 +120,16 @@ function skipLimits(cursor: Cursor): void {
 function appendEntry(section: Uint8Array, entry: readonly number[]): Uint8Array {
   const cursor = new Cursor(section);
   const count = cursor.u32();
-  return concat([Uint8Array.from(leb(count + 1)), section.subarray(cursor.position), Uint8Array.from(entry)]);
+  return concat([Uint8Array.from(leb128(count + 1)), section.subarray(cursor.position), Uint8Array.from(entry)]);
 }
 
 function countCode(section: Uint8Array, counter: number): Uint8Array {
   const cursor = new Cursor(section);
   const count = cursor.u32();
-  const out: Uint8Array[] = [Uint8Array.from(leb(count))];
+  const out: Uint8Array[] = [Uint8Array.from(leb128(count))];
   for (let i = 0; i < count; i++) {
     const body = countBody(cursor.take(cursor.u32()), counter);
-    out.push(Uint8Array.from(leb(body.length)), body);
+    out.push(Uint8Array.from(leb128(body.length)), body);
   }
   return concat(out);
 }
@@ -142,7 +146,7 @@ function countBody(body: Uint8Array, counter: number): Uint8Array {
   let executed = 0;
   const endPiece = (): void => {
     if (executed > 0) {
-      const add = [0x23, ...leb(counter), 0x42, ...signedLeb(executed), 0x7c, 0x24, ...leb(counter)];
+      const add = [0x23, ...leb128(counter), 0x42, ...signedLeb(executed), 0x7c, 0x24, ...leb128(counter)];
       out.push(Uint8Array.from(add));
     }
     out.push(body.subarray(pieceStart, cursor.position));
@@ -226,19 +230,9 @@ function skipImmediates(cursor: Cursor, opcode: number): void {
   }
 }
 
-function leb(value: number): number[] {
-  const bytes: number[] = [];
-  do {
-    const rest = Math.floor(value / 128);
-    bytes.push((value % 128) | (rest > 0 ? 0x80 : 0));
-    value = rest;
-  } while (value > 0);
-  return bytes;
-}
-
-/** For value ≥ 0: as `leb`, with room for the sign. */
+/** For value ≥ 0: as `leb128`, with room for the sign. */
 function signedLeb(value: number): number[] {
-  const bytes = leb(value);
+  const bytes = leb128(value);
   if ((bytes[bytes.length - 1] & 0x40) === 0) return bytes;
   bytes[bytes.length - 1] |= 0x80;
   return [...bytes, 0];

@@ -1,5 +1,6 @@
 /** core.wasm declares one page, which is right for devices; a large model on the host needs its memory section rewritten. */
 import { MoteError } from "../errors.js";
+import { leb128 } from "../leb128.js";
 
 const MEMORY_SECTION = 5;
 const HEADER_BYTES = 8;
@@ -18,11 +19,11 @@ export function withPages(wasm: Uint8Array, pages: number): Uint8Array {
     const size = readLeb(wasm, position);
     position = size.end + size.value;
     if (id === MEMORY_SECTION) {
-      const limits = [1, 1, ...leb(pages), ...leb(pages)]; // one memory; it has a maximum
+      const limits = [1, 1, ...leb128(pages), ...leb128(pages)]; // one memory; it has a maximum
       return Uint8Array.from([
         ...wasm.subarray(0, start),
         MEMORY_SECTION,
-        ...leb(limits.length),
+        ...leb128(limits.length),
         ...limits,
         ...wasm.subarray(position),
       ]);
@@ -39,10 +40,4 @@ function readLeb(bytes: Uint8Array, position: number): { value: number; end: num
     if (byte < 0x80) return { value, end: position };
   }
   throw new MoteError("FORMAT", `the module ends within a section's length (byte ${position})`);
-}
-
-function leb(value: number): number[] {
-  const bytes: number[] = [];
-  for (; value >= 0x80; value >>>= 7) bytes.push((value & 0x7f) | 0x80);
-  return [...bytes, value];
 }
