@@ -73,9 +73,8 @@ interface Task {
   /** Bytes of linear memory: those of the memory plan, and of a resident model. */
   readonly planBytes: number;
   readonly modelBytes: number;
-  /** What `mote.read` reads, and what that is called. */
+  /** What `mote.read` reads. */
   readonly source: Uint8Array;
-  readonly sourceName: string;
   /** Bytes of it that the module has before it reads any. */
   readonly sourceBytesRead: number;
   /** To be written before the module is opened. */
@@ -103,7 +102,6 @@ function coreTask({ wasm, container, packed, model, plan }: Program, options: En
     planBytes,
     modelBytes,
     source: container,
-    sourceName: "container",
     sourceBytesRead: resident ? container.length : 0,
     data: packed ? [] : resident ? [{ address, bytes: container }, pointer] : [pointer],
     tensors: model.tensors.map(({ shape }) => shape),
@@ -129,7 +127,6 @@ function fastTask(wasm: Uint8Array, parts: FastParts): Task {
     planBytes: parts.memoryBytes,
     modelBytes: 0,
     source: parts.stream,
-    sourceName: "stream",
     sourceBytesRead: 0,
     data: [],
     tensors: parts.tensors.map(({ shape }) => shape),
@@ -226,11 +223,10 @@ class CoreEngine implements Engine {
 
   private expect(status: number, during: string): void {
     if (status === format.STATUS_DONE) return;
+    // A fast module states none: it checks nothing on the way.
     const offset = this.control(format.CONTROL_ERROR_OFFSET);
-    throw new MoteError(
-      "ENGINE",
-      `${this.name}: ${during} failed near byte ${offset} of the ${this.task.sourceName}: ${statusText(status)}`,
-    );
+    const place = offset > 0 ? ` near byte ${offset} of the container` : "";
+    throw new MoteError("ENGINE", `${this.name}: ${during} failed${place}: ${statusText(status)}`);
   }
 }
 
