@@ -1,4 +1,5 @@
 /** Convolutions with the max-pool behind them, a block of places at a time. */
+import { RECORD_BYTES } from "../format";
 import { BLOCK_LANES, LANES, ROW_LANES, sumBlock, widen } from "./block";
 import {
   BLOCK_HEIGHT,
@@ -11,7 +12,6 @@ import {
   LAYER_OUTPUT_PITCH,
   LAYER_OUTPUT_WIDTH,
   LAYER_POOL,
-  RECORD_BYTES,
 } from "./layout";
 import { beginRow, count, endRow, isBegun, layer, moveTo, outputPtr, requantize, x, y } from "./row";
 import { ahead, next, passTo } from "./stream";

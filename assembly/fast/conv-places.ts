@@ -1,4 +1,5 @@
 /** Convolutions with any stride, and any max-pool behind them, an output at a time. */
+import { RECORD_BYTES } from "../format";
 import {
   CHUNK_HEAD_BYTES,
   LAYER_INPUT,
@@ -6,7 +7,6 @@ import {
   LAYER_POOL,
   LAYER_POOL_STRIDE,
   LAYER_STRIDE,
-  RECORD_BYTES,
 } from "./layout";
 import { advance, beginRow, count, endRow, isBegun, layer, outputPtr, requantize, x, y } from "./row";
 import { ahead, next, passTo } from "./stream";

@@ -58,12 +58,11 @@ export const LAYER_ENTRY_BYTES = 64;
  * to the next; weight 0 for gaps above 255, and to make the count a multiple of PAIRS_AT_ONCE.
  * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
  * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
- * latter's with a bias of 0.
+ * latter's with a bias of 0. Records are those of RECORD_BYTES that the core makes.
  * Pools: a row is a channel, with a count of 0.
  */
 export const ROW_BYTES = 16;
 export const CHUNK_HEAD_BYTES = 4;
-export const RECORD_BYTES = 4;
 export const PAIR_BYTES = 2;
 /** The kernel takes so many in one turn: a row's count is a multiple of it, and at least that. */
 export const PAIRS_AT_ONCE = 4;

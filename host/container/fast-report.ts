@@ -8,10 +8,9 @@ import {
   KIND_DENSE,
   KIND_MAXPOOL,
   PAIR_BYTES,
-  RECORD_BYTES,
   ROW_BYTES,
 } from "../../assembly/fast/layout.js";
-import { PLAN_BASE, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
+import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
 import type { Shape } from "../model.js";
 import type { FastParts } from "./fast-parts.js";
 import { foreignModule } from "./module-outline.js";

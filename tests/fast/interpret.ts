@@ -168,7 +168,7 @@ class Interpreter {
       const head = this.take(layout.CHUNK_HEAD_BYTES);
       const count = this.stream.getUint16(head, true);
       const records = Array.from({ length: count }, () => {
-        const record = this.stream.getUint32(this.take(layout.RECORD_BYTES), true);
+        const record = this.stream.getUint32(this.take(format.RECORD_BYTES), true);
         return [record >>> 8, (record << 24) >> 24] as const;
       });
       expect(count).toBeGreaterThan(0);

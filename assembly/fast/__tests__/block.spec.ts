@@ -1,5 +1,6 @@
+import { RECORD_BYTES } from "../../format";
 import { LANES, ROW_LANES, SUMS, sumBlock, widen } from "../block";
-import { BLOCK_HEIGHT, BLOCK_WIDTH, CHUNK_MAGNITUDE, RECORD_BYTES } from "../layout";
+import { BLOCK_HEIGHT, BLOCK_WIDTH, CHUNK_MAGNITUDE } from "../layout";
 
 const MOST = 64;
 const RECORDS = memory.data(MOST * RECORD_BYTES, 4);

@@ -1,4 +1,5 @@
 /** A fast module as files for fast-test: the module itself, and modules that differ from it in what the library must look at. */
+import { STREAM_SECTION } from "../../../assembly/fast/layout.js";
 import {
   CONTROL_INPUT_SCALE,
   CONTROL_MEMORY_BYTES,
@@ -12,7 +13,6 @@ import { writeContainer } from "../../../host/container/write.js";
 import type { NamedModel } from "../../support/models.js";
 import { fileName, put } from "./native.js";
 
-const STREAM = "mote.stream";
 /** Statuses of mote.h. */
 const MODULE = -102;
 const RANGE = -8;
@@ -28,7 +28,7 @@ export interface FastFiles {
 export function fastFiles({ name, model }: NamedModel): FastFiles {
   const base = `${fileName(name)}-fast`;
   const module = fastModule(writeContainer(model));
-  const stream = outlineModule(module).custom.get(STREAM)!;
+  const stream = outlineModule(module).custom.get(STREAM_SECTION)!;
   const half = stream.subarray(0, stream.length >> 1);
   const refused: [what: string, wasm: Uint8Array, status: number][] = [
     ["stream-cut", withStream(module, half), MODULE],
@@ -61,8 +61,8 @@ function withWord(module: Uint8Array, address: number, word: number): Uint8Array
 
 /** Another stream. The section is the last one before the seal. */
 function withStream(module: Uint8Array, stream: Uint8Array): Uint8Array {
-  const title = new TextEncoder().encode(STREAM);
-  const old = outlineModule(module).custom.get(STREAM)!;
+  const title = new TextEncoder().encode(STREAM_SECTION);
+  const old = outlineModule(module).custom.get(STREAM_SECTION)!;
   const start = streamStart(module, old.byteOffset - module.byteOffset);
   const length = 1 + title.length + stream.length;
   // LEB128, drawn out to three bytes.
@@ -72,7 +72,7 @@ function withStream(module: Uint8Array, stream: Uint8Array): Uint8Array {
 
 /** Where the section begins whose content is at `content`: before its name and its length, at a byte of 0. */
 function streamStart(module: Uint8Array, content: number): number {
-  let start = content - STREAM.length - 2;
+  let start = content - STREAM_SECTION.length - 2;
   while (module[start - 1] >= 0x80) start--;
   return start - 1;
 }
@@ -80,6 +80,6 @@ function streamStart(module: Uint8Array, content: number): number {
 /** A module whose section has another name. */
 function renamed(module: Uint8Array): Uint8Array {
   const copy = module.slice(0, module.length - SEAL_BYTES);
-  copy[outlineModule(module).custom.get(STREAM)!.byteOffset - module.byteOffset - 1] ^= 1;
+  copy[outlineModule(module).custom.get(STREAM_SECTION)!.byteOffset - module.byteOffset - 1] ^= 1;
   return sealModule(copy);
 }
