@@ -7,7 +7,7 @@ import type { QModel } from "../../host/model.js";
 import { runModel } from "../../host/reference/ops-i8.js";
 import { openEngine } from "../../host/runtime/open.js";
 import { buildModel, randomInput } from "../support/models.js";
-import { Bench } from "./bench.js";
+import { TestHost } from "./test-host.js";
 
 /** Every kind of layer, borders, a filter of several chunks; ends in [n, 1, 1]. */
 const model = buildModel(
@@ -32,7 +32,7 @@ function moduleOf(of: QModel, windowBytes: number): Uint8Array {
 
 describe("memory", () => {
   test("is what the module says, and one byte less is refused", () => {
-    const { exports, parts } = new Bench(wasm);
+    const { exports, parts } = new TestHost(wasm);
     expect(exports.open(parts.memoryBytes)).toBe(format.STATUS_DONE);
     expect(exports.open(parts.memoryBytes - 1)).toBe(format.STATUS_MEMORY);
     for (const name of ["v8", "wasm3"] as const) {
@@ -45,10 +45,10 @@ describe("memory", () => {
   });
 
   test("may hold anything where tensors and window are", () => {
-    const bench = new Bench(wasm);
-    bench.bytes.fill(0x5a, bench.parts.windowPtr, bench.parts.memoryBytes);
-    expect(bench.run(input)).toBe(format.STATUS_DONE);
-    expect(bench.output()).toEqual(expected);
+    const host = new TestHost(wasm);
+    host.bytes.fill(0x5a, host.parts.windowPtr, host.parts.memoryBytes);
+    expect(host.run(input)).toBe(format.STATUS_DONE);
+    expect(host.output()).toEqual(expected);
   });
 });
 
@@ -56,11 +56,11 @@ describe("windows", () => {
   const dense = buildModel(2, [1, 20, 20], [{ op: "dense", weights: "any", density: 1, out: 10 }]);
   const denseInput = randomInput(dense, 1);
   it.each([128, 136, 184, 256, 800, 832, 4096])("of %i bytes, for rows of 816, give the same", (windowBytes) => {
-    const bench = new Bench(moduleOf(dense, windowBytes));
-    expect(bench.parts.windowBytes).toBe(windowBytes);
+    const host = new TestHost(moduleOf(dense, windowBytes));
+    expect(host.parts.windowBytes).toBe(windowBytes);
     for (const budget of [1, 50, 10_000]) {
-      expect(bench.run(denseInput, budget)).toBe(format.STATUS_DONE);
-      expect(bench.output()).toEqual(runModel(dense, denseInput)[0]);
+      expect(host.run(denseInput, budget)).toBe(format.STATUS_DONE);
+      expect(host.output()).toEqual(runModel(dense, denseInput)[0]);
     }
   });
 
@@ -68,61 +68,61 @@ describe("windows", () => {
     const weights = { weights: "single", density: 1 } as const;
     const filters = buildModel(3, [4, 8, 12], [{ op: "conv2d", kernel: [3, 3], out: 2, ...weights }]);
     // 36 weights of -3 in one chunk.
-    expect(new Bench(moduleOf(filters, format.MIN_WINDOW_BYTES)).parts.windowBytes).toBe(152);
-    expect(new Bench(moduleOf(filters, 512)).parts.windowBytes).toBe(512);
+    expect(new TestHost(moduleOf(filters, format.MIN_WINDOW_BYTES)).parts.windowBytes).toBe(152);
+    expect(new TestHost(moduleOf(filters, 512)).parts.windowBytes).toBe(512);
   });
 });
 
 describe("budgets", () => {
   test.each([1, 2, 3, 31, 97, 1000, 2 ** 31 - 1, 0, -1, -(2 ** 31)])("of %i give the same", (budget) => {
-    const bench = new Bench(wasm);
-    expect(bench.run(input, budget)).toBe(format.STATUS_DONE);
-    expect(bench.output()).toEqual(expected);
+    const host = new TestHost(wasm);
+    expect(host.run(input, budget)).toBe(format.STATUS_DONE);
+    expect(host.output()).toEqual(expected);
   });
 
   test("of any size end with a layer at the latest", () => {
-    const bench = new Bench(wasm);
+    const host = new TestHost(wasm);
     const counts: number[] = [];
-    for (let status = bench.begin(input); status === format.STATUS_BUSY;) {
-      status = bench.exports.step(2 ** 31 - 1);
-      counts.push(bench.word(format.CONTROL_LAYERS_DONE));
+    for (let status = host.begin(input); status === format.STATUS_BUSY;) {
+      status = host.exports.step(2 ** 31 - 1);
+      counts.push(host.word(format.CONTROL_LAYERS_DONE));
     }
     expect([...new Set(counts)].filter((count) => count > 0)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   test("of 1 keep slices short", () => {
-    const bench = new Bench(wasm);
+    const host = new TestHost(wasm);
     let steps = 0;
-    for (let status = bench.begin(input); status === format.STATUS_BUSY; steps++) status = bench.exports.step(1);
+    for (let status = host.begin(input); status === format.STATUS_BUSY; steps++) status = host.exports.step(1);
     expect(steps).toBeGreaterThan(300);
   });
 });
 
 describe("hosts", () => {
   test("that fail at any read end the run, and the next one is right", () => {
-    const counting = new Bench(wasm);
+    const counting = new TestHost(wasm);
     counting.run(input);
     expect(counting.reads).toBeGreaterThan(30);
     for (const budget of [1, 10_000]) {
-      const bench = new Bench(wasm);
+      const host = new TestHost(wasm);
       for (let failing = 1; failing <= counting.reads; failing++) {
-        bench.reads = 0;
-        bench.failing = failing;
-        expect(bench.run(input, budget), `read ${failing}`).toBe(format.STATUS_READ);
-        bench.failing = 0;
-        expect(bench.run(input, budget)).toBe(format.STATUS_DONE);
-        expect(bench.output()).toEqual(expected);
+        host.reads = 0;
+        host.failing = failing;
+        expect(host.run(input, budget), `read ${failing}`).toBe(format.STATUS_READ);
+        host.failing = 0;
+        expect(host.run(input, budget)).toBe(format.STATUS_DONE);
+        expect(host.output()).toEqual(expected);
       }
     }
   });
 
   test("read the stream once and in order, but for what one row leaves of the window", () => {
-    const bench = new Bench(wasm);
+    const host = new TestHost(wasm);
     const engine = openEngine("v8", wasm);
     expect(engine.bytesRead).toBe(0);
     engine.run(input);
     const once = engine.bytesRead;
-    expect(once).toBeGreaterThanOrEqual(bench.parts.stream.length);
+    expect(once).toBeGreaterThanOrEqual(host.parts.stream.length);
     engine.run(input);
     expect(engine.bytesRead).toBe(2 * once);
   });
@@ -130,23 +130,23 @@ describe("hosts", () => {
 
 describe("calls", () => {
   test("of start in the middle of a run begin again", () => {
-    const bench = new Bench(wasm);
+    const host = new TestHost(wasm);
     for (let steps = 1; steps < 300; steps += 7) {
-      bench.begin(input);
-      for (let step = 0; step < steps; step++) bench.exports.step(1);
-      expect(bench.run(input)).toBe(format.STATUS_DONE);
-      expect(bench.output()).toEqual(expected);
+      host.begin(input);
+      for (let step = 0; step < steps; step++) host.exports.step(1);
+      expect(host.run(input)).toBe(format.STATUS_DONE);
+      expect(host.output()).toEqual(expected);
     }
   });
 
   test("of open in the middle of a run end it", () => {
-    const bench = new Bench(wasm);
-    bench.begin(input);
-    bench.exports.step(1);
-    expect(bench.exports.open(bench.parts.memoryBytes)).toBe(format.STATUS_DONE);
-    expect(bench.exports.step(1)).toBe(format.STATUS_DONE);
-    expect(bench.word(format.CONTROL_LAYERS_DONE)).toBe(0);
-    expect(bench.run(input)).toBe(format.STATUS_DONE);
-    expect(bench.output()).toEqual(expected);
+    const host = new TestHost(wasm);
+    host.begin(input);
+    host.exports.step(1);
+    expect(host.exports.open(host.parts.memoryBytes)).toBe(format.STATUS_DONE);
+    expect(host.exports.step(1)).toBe(format.STATUS_DONE);
+    expect(host.word(format.CONTROL_LAYERS_DONE)).toBe(0);
+    expect(host.run(input)).toBe(format.STATUS_DONE);
+    expect(host.output()).toEqual(expected);
   });
 });

@@ -13,7 +13,7 @@ interface Exports {
 }
 
 /** Memory beyond what the module asks for is filled, to see that it stays as it is; and so is what a failing read leaves. */
-export class Bench {
+export class TestHost {
   reads = 0;
   /** Number of the read, from 1, that fails. */
   failing = 0;
