@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../host/paths.js";
+import { fillFigures } from "../tools/bench/fill.js";
 import { run } from "./cli/support.js";
 
 const readme = readFileSync(join(packageRoot, "README.md"), "utf8");
@@ -29,6 +30,14 @@ describe("README.md", () => {
     const { code, stdout, stderr } = await run("bash", ["-c", `cd ${packageRoot} && node ${example}`]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^\d \d+\n$/);
+  });
+
+  it("says of the boards what bench/device.json says", () => {
+    const places = readme.match(/<!--(boards|lenet5\.m\d[\w.]*)-->[^]*?<!--\/-->/g) ?? [];
+    expect(places.length).toBe(4);
+    for (const place of places) {
+      expect(place, "npx mote bench --full --save bench --fill README.md puts it right").toBe(fillFigures(place, []));
+    }
   });
 
   it("says of the shipped models what they are", () => {
