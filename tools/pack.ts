@@ -38,7 +38,7 @@ export function packCommand(): Command {
     .addOption(
       new Option(
         "--format <name>",
-        "default: by the name of the output; aot: a .c with the core compiled ahead of time",
+        "default: by the name of the output; aot: a .c, its code compiled ahead of time",
       ).choices(FORMATS),
     )
     .addOption(

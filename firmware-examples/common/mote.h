@@ -70,7 +70,7 @@ typedef int32_t (*mote_read)(void *context, uint32_t offset, void *target, uint3
  *
  * Four ways:
  * - A fast module (`mote pack --format wasm --optimize speed`): the model laid out for its kernels, its weights read where they
- *   stand in the module. The fastest by far, the least RAM, opened at once; about four bytes of flash for one of a container.
+ *   stand in the module. The fastest by far, the least RAM, opened at once; two or three bytes of flash for one of a container.
  * - A core and a container, both where the CPU can read them: the least flash, and any number of models, from any source, by one core.
  * - A core and a container behind `read`, in external flash or wherever.
  * - A packed module (`mote pack --format wasm`), container inside: one file, and the container takes RAM.
