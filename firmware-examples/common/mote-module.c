@@ -81,7 +81,7 @@ static mote_bytes read_segment(reader *segments, uint32_t *address) {
   if (read_leb(segments) != 0 || read_u8(segments) != I32_CONST) segments->ok = false;
   /* Signed; addresses stay far below where the sign would matter. */
   *address = read_leb(segments);
-  if (read_u8(segments) != END) segments->ok = false;
+  if (*address > MOTE_MAX_BYTES || read_u8(segments) != END) segments->ok = false;
   return read_bytes(segments);
 }
 
