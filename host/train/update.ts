@@ -16,6 +16,9 @@ export interface Update {
   readonly count: number;
 }
 
+/** Items from .. to - 1. */
+type Range = readonly [from: number, to: number];
+
 export class Updater {
   constructor(
     private readonly kernels: Kernels,
@@ -24,20 +27,28 @@ export class Updater {
     private readonly threads: number,
   ) {}
 
-  /** Updates this thread's slice of the parameters. What belongs to one centroid is updated by one thread. */
+  /**
+   * Updates this thread's slice of the parameters. A layer with centroids has its weights updated by one thread: a kernel stores four
+   * weights at a time, shared ones among them as they were, which must not happen while their centroids move them.
+   */
   update(optimizer: Optimizer, update: Update): void {
     const owners = this.plan.layers.filter((layer) => "weightAt" in layer);
     owners.forEach((layer, i) => {
       const rows = layer.groups * layer.groupRows;
       const count = rows * layer.columns;
-      this.updateSegment(optimizer, update, layer.weightAt, count, layer, optimizer.weightDecay);
-      this.updateSegment(optimizer, update, layer.biasAt, rows, null, 0);
-      if (layer.shared !== null && i % this.threads === this.thread) this.updateShared(optimizer, update, layer, count);
+      const items = layer.survivors?.count ?? count;
+      this.updateSegment(optimizer, update, layer.biasAt, this.slice(rows), null, 0);
+      if (layer.shared === null) {
+        this.updateSegment(optimizer, update, layer.weightAt, this.slice(items), layer, optimizer.weightDecay);
+      } else if (i % this.threads === this.thread) {
+        this.updateSegment(optimizer, update, layer.weightAt, [0, items], layer, optimizer.weightDecay);
+        this.updateShared(optimizer, update, layer, items);
+      }
     });
   }
 
   /** This thread's part of `count` items, cut at multiples of four. */
-  private slice(count: number): [from: number, to: number] {
+  private slice(count: number): Range {
     const quads = Math.ceil(count / 4);
     const cut = (part: number): number => Math.min(count, Math.floor((quads * part) / this.threads) * 4);
     return [cut(this.thread), this.thread === this.threads - 1 ? count : cut(this.thread + 1)];
@@ -47,14 +58,13 @@ export class Updater {
     optimizer: Optimizer,
     update: Update,
     at: number,
-    count: number,
+    [from, to]: Range,
     layer: PlannedWeighted | null,
     weightDecay: number,
   ): void {
     const { kernels, plan } = this;
     const p = plan.parameters;
     const survivors = layer?.survivors ?? null;
-    const [from, to] = this.slice(survivors?.count ?? count);
     if (from >= to) return;
     const w = p.values + at * 4;
     const g = p.gradients + at * 4;
@@ -81,13 +91,12 @@ export class Updater {
     }
   }
 
-  private updateShared(optimizer: Optimizer, update: Update, layer: PlannedWeighted, count: number): void {
+  private updateShared(optimizer: Optimizer, update: Update, layer: PlannedWeighted, items: number): void {
     const { kernels, plan } = this;
     const p = plan.parameters;
     const { shared } = layer;
     if (shared === null) return;
     const entries = layer.survivors?.entries ?? 0;
-    const items = layer.survivors?.count ?? count;
     const state = p.state + layer.weightAt;
     const gradients = p.gradients + layer.weightAt * 4;
     const { sums, centroids, assignment } = shared;
