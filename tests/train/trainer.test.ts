@@ -101,6 +101,19 @@ describe("threads", () => {
     expect(new Set(results).size).toBe(1);
   });
 
+  test("four threads give the same bytes each time where shared and free weights stand side by side", async () => {
+    const results = new Set<string>();
+    for (let run = 0; run < 20; run++) {
+      const trainer = await makeTrainer({ threads: run === 0 ? 1 : 4 });
+      const assignment = Int32Array.from(trainer.weight("fc2"), (_, i) => (i % 7) - 1);
+      trainer.setSharing("fc2", { assignment, centroids: Float32Array.of(-0.3, -0.1, 0.1, 0.2, 0.3, 0.4) });
+      await trainer.train(job({ steps: 60 }));
+      results.add(netBytes(trainer.toNet()).toString("base64"));
+      await trainer.close();
+    }
+    expect(results.size).toBe(1);
+  });
+
   test("a signal stops all threads at the same step", async () => {
     const trainer = await makeTrainer({ threads: 2 });
     const abort = new AbortController();
