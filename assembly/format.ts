@@ -40,6 +40,11 @@ export const PLAN_UNIT = 8;
 export const MAX_BYTES = 0x10000000;
 export const MIN_WINDOW_BYTES = 128;
 
+/** What follows the last layer, for hosts and people: kinds of entries, and the most bytes of all of them and of a label. */
+export const METADATA_LABELS = 1;
+export const MAX_METADATA_BYTES = 65535;
+export const MAX_LABEL_BYTES = 255;
+
 /** Linear memory below this address is the control block and the core's static data; the plan's regions follow. */
 export const PLAN_BASE = 256;
 /** Bytes of one entry of the tensor table in linear memory. */
@@ -61,6 +66,8 @@ export const CONTROL_MEMORY_BYTES = 28;
 export const CONTROL_ERROR_OFFSET = 32;
 /** What is added to an int8 element to get the byte that stands for it in linear memory: 0, or 128 in a fast module. */
 export const CONTROL_ELEMENT_BIAS = 36;
+/** After loading, the file offset behind the last layer, where the metadata begins. A fast module keeps something of its own here. */
+export const CONTROL_METADATA = 44;
 /** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
 export const CONTROL_INPUT_SCALE = 40;
 

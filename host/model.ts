@@ -151,4 +151,6 @@ export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool;
 export interface QModel {
   readonly tensors: readonly QTensor[];
   readonly layers: readonly QLayer[];
+  /** A name for each element of the result, in order. No engine needs them. */
+  readonly labels?: readonly string[];
 }

@@ -128,6 +128,7 @@ function overview(
     `weights     ${grouped(nonZeros)} of ${grouped(all)} are not zero (${percent(nonZeros / all)})`,
     `symbols     ${grouped(report.symbolBytes)} bytes of gaps and weights`,
     `side        ${grouped(report.sideBytes)} bytes: header, plan, tensors, fields, multipliers, biases, alphabets, code lengths`,
+    ...(model.labels === undefined ? [] : [`labels      ${model.labels.join(", ")}`]),
     `tensors     ${model.tensors.map(({ shape, border }) => shape.join(" × ") + (border > 0 ? ` + ${border}` : "")).join(", ")}`,
   ];
 }
@@ -269,6 +270,7 @@ function asJson(path: string, container: Container, report: ContainerReport, cod
     ...report,
     ...(codeBytes === undefined ? {} : { codeBytes }),
     tensors: model.tensors,
+    ...(model.labels === undefined ? {} : { labels: model.labels }),
     plan,
     linearMemoryBytes: planTotal(plan),
     residentBytes: planTotal(plan, true) + container.fileBytes + MODEL_SLACK_BYTES,

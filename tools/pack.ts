@@ -4,9 +4,10 @@ import { Command, Option } from "commander";
 import { MAGIC, MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
 import { cSource } from "../host/container/c-source.js";
 import { fastProgram } from "../host/container/fast-memory.js";
+import { outputElements, writeMetadata } from "../host/container/metadata.js";
 import { planTotal, REGIONS, tensorBytes } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
-import { writeContainer } from "../host/container/write.js";
+import { withMetadata, writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/data/inputs.js";
 import type { Optimization } from "../host/container/optimization.js";
 import { MoteError } from "../host/errors.js";
@@ -27,6 +28,7 @@ interface PackFlags {
   readonly sram?: number;
   readonly window?: number;
   readonly tables?: number;
+  readonly labels?: string;
   readonly json?: boolean;
 }
 
@@ -55,6 +57,7 @@ export function packCommand(): Command {
       "room for Huffman decoding tables; default: the least that costs under 0.3 % (not for a packed input)",
       parseBytes,
     )
+    .option("--labels <file>", "names of the model's outputs, one a line, which travel with the model")
     .option("--json", "print one JSON object as the last line")
     .addHelpText(
       "after",
@@ -72,10 +75,10 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.optimize !== "size" && format !== "wasm" && format !== "aot") {
     throw new MoteError("ARGUMENT", `--optimize ${flags.optimize}: not for --format ${format}, expected wasm or aot`);
   }
-  const bytes = packedContainer(input, flags);
+  const bytes = labelled(input, packedContainer(input, flags), flags.labels);
   const container = namingFile(input, () => readContainer(bytes));
   const parts = namingFile(input, () =>
-    flags.optimize === "size" ? memoryParts(container, format) : fastMemoryParts(container),
+    flags.optimize === "size" ? memoryParts(bytes, container, format) : fastMemoryParts(container),
   );
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
   if (flags.sram !== undefined && memory > flags.sram) {
@@ -132,6 +135,26 @@ function packedContainer(path: string, { window, tables }: PackFlags): Uint8Arra
   return namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options));
 }
 
+/** @param labelsPath a text file with a label a line; those that the container has are replaced */
+function labelled(path: string, bytes: Uint8Array, labelsPath: string | undefined): Uint8Array {
+  if (labelsPath === undefined) return bytes;
+  const container = namingFile(path, () => readContainer(bytes));
+  const elements = outputElements(container.model);
+  const metadata = namingFile(labelsPath, () => writeMetadata({ labels: readLines(labelsPath) }, elements));
+  return withMetadata(bytes, container, metadata);
+}
+
+/** @throws MoteError FORMAT for a file that is not UTF-8 */
+function readLines(path: string): string[] {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(readFile(path));
+    return text.replace(/\r?\n$/, "").split(/\r?\n/);
+  } catch (error) {
+    if (error instanceof MoteError) throw error;
+    throw new MoteError("FORMAT", `${path}: expected UTF-8 text with a label a line`, { cause: error });
+  }
+}
+
 /** By its first bytes; a damaged .mote file is still one, and gets the container's error rather than the checkpoint's. */
 function isContainer(path: string, file: Uint8Array): boolean {
   const magic = file.length >= 4 ? new DataView(file.buffer, file.byteOffset, 4).getUint32(0, true) : 0;
@@ -145,14 +168,16 @@ interface MemoryPart {
 }
 
 /** A .wasm has the model in its memory and no window; the others read it from outside. */
-function memoryParts({ plan, model, fileBytes }: Container, format: Format): MemoryPart[] {
+function memoryParts(bytes: Uint8Array, container: Container, format: Format): MemoryPart[] {
+  const { plan, model } = container;
   const resident = format === "wasm";
+  const residentBytes = withMetadata(bytes, container, new Uint8Array(0)).length;
   const regions = REGIONS.filter((name) => !(resident && name === "window"));
   const regionBytes = REGIONS.reduce((sum, name) => sum + plan[name], 0);
   return [
     { name: "control block and tensor table", bytes: planTotal(plan) - regionBytes },
     ...regions.map((name) => (name === "arena" ? arenaPart(model, plan.arena) : { name, bytes: plan[name] })),
-    ...(resident ? [{ name: "model", bytes: fileBytes + MODEL_SLACK_BYTES }] : []),
+    ...(resident ? [{ name: "model", bytes: residentBytes + MODEL_SLACK_BYTES }] : []),
   ];
 }
 

@@ -74,10 +74,11 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
       progress.update(index + 1);
     });
     if (inputs.count > MAX_LISTED) progress.finish();
-    else printResults(inputs, results);
+    else printResults(inputs, results, model.engine.labels);
     printSummary(model, inputs, tally);
     if (flags.json === true) {
-      const listed = results.length <= MAX_LISTED ? { results: describeResults(inputs, results) } : {};
+      const listed =
+        results.length <= MAX_LISTED ? { results: describeResults(inputs, results, model.engine.labels) } : {};
       process.stdout.write(JSON.stringify({ ...runSummary(model, tally), ...listed }) + "\n");
     }
   } finally {
@@ -85,21 +86,25 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
   }
 }
 
-function describeResults(inputs: Inputs, results: readonly Classification[]): object[] {
+type Names = readonly string[] | undefined;
+
+function describeResults(inputs: Inputs, results: readonly Classification[], names: Names): object[] {
   return results.map((result, i) => ({
     ...(inputs.names === undefined ? { index: i } : { file: inputs.names[i] }),
     class: result.class,
+    ...(names === undefined ? {} : { name: names[result.class] }),
     probability: Number(result.probability.toFixed(4)),
     ...(inputs.labels === undefined ? {} : { label: inputs.labels[i] }),
   }));
 }
 
-function printResults(inputs: Inputs, results: readonly Classification[]): void {
+function printResults(inputs: Inputs, results: readonly Classification[], names: Names): void {
+  const nameOf = (index: number): string => names?.[index] ?? String(index);
   results.forEach((result, i) => {
     const label = inputs.labels?.[i];
-    const wrong = label === undefined || label === result.class ? "" : `  wrong, it is ${label}`;
+    const wrong = label === undefined || label === result.class ? "" : `  wrong, it is ${nameOf(label)}`;
     const name = inputs.names?.[i] ?? `${inputs.source} ${i}`;
-    process.stdout.write(`${name}: ${result.class}  ${(100 * result.probability).toFixed(1)} %${wrong}\n`);
+    process.stdout.write(`${name}: ${nameOf(result.class)}  ${(100 * result.probability).toFixed(1)} %${wrong}\n`);
   });
 }
 

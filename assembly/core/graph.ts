@@ -6,22 +6,22 @@
 import {
   CONTROL_ERROR_OFFSET,
   CONTROL_LAYERS_DONE,
+  CONTROL_METADATA,
   CONTROL_OUTPUT_TENSOR,
   OP_CONV2D,
   OP_DENSE,
   STATUS_BUSY,
   STATUS_DONE,
   STATUS_STATE,
-  STATUS_TRUNCATED,
 } from "../format";
-import { fileBytes, position, seek } from "./bit-reader";
+import { position, seek } from "./bit-reader";
 import { layerCount, layersOffset, openContainer, readCrc, readTensorAt, tensorCount } from "./container";
 import { op, output, outputIndex, readLayer, sectionEnd } from "./layer";
 import { stepConv2d } from "./layers/conv2d";
 import { stepDense } from "./layers/dense";
 import { stepPool } from "./layers/pool";
 import { beginOutput } from "./output-cursor";
-import { clearFailure, expect, failure } from "./status";
+import { clearFailure, failure } from "./status";
 import { fillBorderRow, setWritten, tensorAt } from "./tensor";
 import { beginRows } from "./weights";
 import { BATCH, beginCodes, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
@@ -169,7 +169,7 @@ function checkLayers(): void {
 }
 
 function endLoading(): void {
-  expect(position == fileBytes, STATUS_TRUNCATED);
+  store<u32>(CONTROL_METADATA, position);
   isLoaded = !failure;
   phase = IDLE;
 }

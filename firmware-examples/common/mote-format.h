@@ -44,6 +44,11 @@
 #define MOTE_MAX_BYTES 0x10000000u
 #define MOTE_MIN_WINDOW_BYTES 128u
 
+/** What follows the last layer, for hosts and people: kinds of entries, and the most bytes of all of them and of a label. */
+#define MOTE_METADATA_LABELS 1u
+#define MOTE_MAX_METADATA_BYTES 65535u
+#define MOTE_MAX_LABEL_BYTES 255u
+
 /** Linear memory below this address is the control block and the core's static data; the plan's regions follow. */
 #define MOTE_PLAN_BASE 256u
 /** Bytes of one entry of the tensor table in linear memory. */
@@ -65,6 +70,8 @@
 #define MOTE_CONTROL_ERROR_OFFSET 32u
 /** What is added to an int8 element to get the byte that stands for it in linear memory: 0, or 128 in a fast module. */
 #define MOTE_CONTROL_ELEMENT_BIAS 36u
+/** After loading, the file offset behind the last layer, where the metadata begins. A fast module keeps something of its own here. */
+#define MOTE_CONTROL_METADATA 44u
 /** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
 #define MOTE_CONTROL_INPUT_SCALE 40u
 

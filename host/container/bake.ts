@@ -17,10 +17,12 @@ import {
   STATUS_READ,
 } from "../../assembly/format.js";
 import type { QConv2d } from "../model.js";
+import { withMetadataSection } from "./custom-section.js";
 import { planTotal, tensorBytes } from "./plan.js";
 import { readContainer, type Container } from "./read.js";
 import { remake, setMemory, type Bodies, type Body, type InitialData, type NamedModule } from "./remake.js";
 import { sealModule } from "./seal.js";
+import { withMetadata } from "./write.js";
 
 export { bakedContainer, type Baked } from "./baked.js";
 
@@ -48,10 +50,11 @@ export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Arr
   const parsed = readContainer(container);
   const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
   const address = planTotal(parsed.plan, true);
+  const resident = withMetadata(container, parsed, new Uint8Array(0));
   const wasm = remake(namedCore(options), bodies, (module) => {
-    setMemory(module, address + container.length + MODEL_SLACK_BYTES, residentModel(container, address));
+    setMemory(module, address + resident.length + MODEL_SLACK_BYTES, residentModel(resident, address));
   });
-  return sealModule(wasm);
+  return sealModule(withMetadataSection(wasm, parsed.model));
 }
 
 /**

@@ -2,6 +2,8 @@
 import * as layout from "../../assembly/fast/layout.js";
 import * as format from "../../assembly/format.js";
 import type { Shape } from "../model.js";
+import { valuesOf } from "../shapes.js";
+import { METADATA_SECTION, readMetadataSection } from "./metadata.js";
 import { expectExports, foreignModule, initialWord, outlineModule, type ModuleOutline } from "./module-outline.js";
 import { isSealed } from "./seal.js";
 
@@ -39,6 +41,8 @@ export interface FastParts {
   readonly elementBias: number;
   readonly inputScale: number;
   readonly outputScale: number;
+  /** A name for each output. */
+  readonly labels?: readonly string[];
   readonly layersPtr: number;
   readonly windowPtr: number;
   readonly windowBytes: number;
@@ -79,16 +83,18 @@ export function fastParts(wasm: Uint8Array): FastParts {
   const layersPtr = within("the address of its layers", word(layout.CONTROL_LAYERS_PTR), format.PLAN_BASE, memoryBytes);
   const windowPtr = within("the address of its window", word(layout.CONTROL_WINDOW_PTR), format.PLAN_BASE, memoryBytes);
   const windowBytes = within("its window", word(layout.CONTROL_WINDOW_BYTES), 1, memoryBytes - windowPtr);
+  const outputTensor = within("its output", word(format.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1);
   return {
     stream,
     codeBytes: wasm.length - stream.length,
     dataBytes: outline.segments.reduce((sum, { bytes }) => sum + bytes.length, 0),
     tensors,
     layers: readLayers(outline, layersPtr, tensors),
-    outputTensor: within("its output", word(format.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1),
+    outputTensor,
     elementBias: within("what it adds to elements", word(format.CONTROL_ELEMENT_BIAS), 128, 128),
     inputScale: float(word(format.CONTROL_INPUT_SCALE)),
     outputScale: float(word(layout.CONTROL_OUTPUT_SCALE)),
+    ...readMetadataSection(outline.custom.get(METADATA_SECTION), valuesOf(tensors[outputTensor].shape)),
     layersPtr,
     windowPtr,
     windowBytes,

@@ -20,7 +20,7 @@ import {
   STREAM_SECTION,
 } from "../../assembly/fast/layout.js";
 import { PLAN_BASE } from "../../assembly/format.js";
-import { leb128 } from "../leb128.js";
+import { withMetadataSection, withSection } from "./custom-section.js";
 import type { Optimization } from "./optimization.js";
 import { fastProgram, type FastProgram } from "./fast-memory.js";
 import { readContainer } from "./read.js";
@@ -51,7 +51,8 @@ const KERNELS: NamedModule = {
  *   layer and row; MEMORY for a plan or stream of 2^28 bytes or more; ENGINE when the kernels have not been built
  */
 export function fastModule(container: Uint8Array, optimize: Exclude<Optimization, "size"> = "speed"): Uint8Array {
-  const program = fastProgram(readContainer(container));
+  const parsed = readContainer(container);
+  const program = fastProgram(parsed);
   const { memory, control, tables, stream } = program;
   const wasm = remake(KERNELS, knownBodies(program, MAX_PITCHES[optimize]), (module) => {
     setMemory(module, memory.bytes, [
@@ -59,7 +60,7 @@ export function fastModule(container: Uint8Array, optimize: Exclude<Optimization
       { address: PLAN_BASE, bytes: tables },
     ]);
   });
-  return sealModule(withSection(wasm, STREAM_SECTION, stream));
+  return sealModule(withMetadataSection(withSection(wasm, STREAM_SECTION, stream), parsed.model));
 }
 
 /** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */
@@ -121,10 +122,3 @@ const KERNELS_BY_PITCH: readonly (readonly [name: string, kind: number])[] = [
   ["block/sumBlock", KIND_CONV_BLOCKS],
   ["conv-pooled/sumTile", KIND_CONV_POOLED],
 ];
-
-/** A module with one more custom section, at its end. */
-function withSection(wasm: Uint8Array, name: string, content: Uint8Array): Uint8Array {
-  const title = new TextEncoder().encode(name);
-  const head = [...leb128(title.length), ...title];
-  return Buffer.concat([wasm, Uint8Array.from([0, ...leb128(head.length + content.length), ...head]), content]);
-}

@@ -6,10 +6,19 @@ export class FieldReader {
   /** Where the field read last begins. */
   #fieldStart = 0;
 
-  constructor(readonly bytes: Uint8Array) {}
+  /** @param title of the bytes, for errors */
+  constructor(
+    readonly bytes: Uint8Array,
+    private readonly title = "container",
+  ) {}
 
   get offset(): number {
     return this.#offset;
+  }
+
+  /** Bytes that have not been read. */
+  get left(): number {
+    return this.bytes.length - this.#offset;
   }
 
   u8(field: string): number {
@@ -52,23 +61,24 @@ export class FieldReader {
     return value;
   }
 
-  skip(field: string, bytes: number): void {
+  /** The next bytes, a view. */
+  take(field: string, bytes: number): Uint8Array {
     this.#begin(field, bytes);
     this.#offset += bytes;
+    return this.bytes.subarray(this.#fieldStart, this.#offset);
   }
 
   /** @throws MoteError FORMAT: "container: <field> is <found> (byte n)" */
   fail(field: string, found: string, code: "FORMAT" | "UNSUPPORTED" = "FORMAT"): never {
-    throw new MoteError(code, `container: ${field} is ${found} (byte ${this.#fieldStart})`);
+    throw new MoteError(code, `${this.title}: ${field} is ${found} (byte ${this.#fieldStart})`);
   }
 
   #begin(field: string, bytes: number): void {
     this.#fieldStart = this.#offset;
-    const left = this.bytes.length - this.#offset;
-    if (bytes > left) {
+    if (bytes > this.left) {
       throw new MoteError(
         "FORMAT",
-        `container: ends within ${field}: ${bytes} bytes wanted, ${left} are left (byte ${this.#offset})`,
+        `${this.title}: ends within ${field}: ${bytes} bytes wanted, ${this.left} are left (byte ${this.#offset})`,
       );
     }
   }

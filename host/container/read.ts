@@ -26,6 +26,7 @@ import type { QConv2d, QDense, QLayer, QModel, QTensor, QWeights } from "../mode
 import { checkEdges, checkGeometry, checkRequantize, checkTensor, range, type Fail } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldReader } from "./field-reader.js";
+import { outputElements, readMetadata } from "./metadata.js";
 import { columnCount, planTotal, REGIONS, requirement, rowCount, tensorBytes, tensorLives, type Plan } from "./plan.js";
 
 /** What the file says of a layer beside what the model needs. Offsets and sizes in bytes unless they say bits. */
@@ -56,6 +57,9 @@ export interface Container {
   readonly fileBytes: number;
   /** Header, memory plan and tensors: everything before the first layer. */
   readonly headBytes: number;
+  /** Offsets of tensorCount, which is the first thing behind the file's length, and of what follows the last layer. */
+  readonly countsOffset: number;
+  readonly metadataOffset: number;
 }
 
 export interface ReadOptions {
@@ -69,6 +73,7 @@ export interface ReadOptions {
 export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Container {
   const fields = new FieldReader(bytes);
   readHeader(fields);
+  const countsOffset = fields.offset;
   const tensorCount = fields.ranged("tensorCount", 1, MAX_TENSORS);
   const layerCount = fields.ranged("layerCount", 1, MAX_LAYERS);
   const regions = readRegions(fields, tensorCount);
@@ -114,15 +119,10 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
     }
     written.add(bare.output);
   }
-  if (fields.offset !== bytes.length) {
-    throw new MoteError(
-      "FORMAT",
-      `container: ${bytes.length - fields.offset} bytes follow the last layer (byte ${fields.offset})`,
-    );
-  }
-  const model: QModel = { tensors, layers };
+  const metadataOffset = fields.offset;
+  const model: QModel = { tensors, layers, ...readMetadata(fields, outputElements({ tensors, layers })) };
   checkLives(model, plan);
-  return { model, plan, layers: infos, fileBytes: bytes.length, headBytes };
+  return { model, plan, layers: infos, fileBytes: bytes.length, headBytes, countsOffset, metadataOffset };
 }
 
 function readHeader(fields: FieldReader): void {
@@ -258,7 +258,7 @@ function readWeighted(
   if (biasShift > 31) fields.fail(`${where} biasShift`, `${biasShift}, expected 0 … 31`);
   const sectionBytes = fields.ranged(`${where} sectionBytes`, 0, MAX_BYTES);
   const offset = fields.offset;
-  fields.skip(`${where} section`, sectionBytes);
+  fields.take(`${where} section`, sectionBytes);
 
   const reader = new BitReader(fields.bytes, offset, offset + sectionBytes, `container: the section of ${where}`);
   const rows = rowCount(model, bare);

@@ -17,7 +17,10 @@ import { MoteError } from "../errors.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
+import { FieldWriter } from "./field-writer.js";
+import { outputElements, writeMetadata } from "./metadata.js";
 import { columnCount, planMemory, planTotal, REGIONS, requirement, rowCount, type Plan } from "./plan.js";
+import type { Container } from "./read.js";
 
 export interface WriteOptions {
   /** Bytes of the window, at least 128; default 256. */
@@ -62,7 +65,17 @@ export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8
       parts.push(fields.take());
     }
   });
+  parts.push(writeMetadata(model, outputElements(model)));
   return assemble(parts);
+}
+
+/** A container that has been read, with other metadata. @param metadata as `writeMetadata` gives it */
+export function withMetadata(
+  bytes: Uint8Array,
+  { countsOffset, metadataOffset }: Container,
+  metadata: Uint8Array,
+): Uint8Array {
+  return assemble([bytes.subarray(countsOffset, metadataOffset), metadata]);
 }
 
 /** Puts the header before the parts. The length is written in a varint that it counts itself. */
@@ -187,34 +200,4 @@ function biasForm(bias: Int32Array): { biasBits: number; biasShift: number } {
     return Math.max(most, 33 - Math.clz32(value < 0 ? ~value : value));
   }, 0);
   return { biasBits, biasShift };
-}
-
-/** Byte-aligned fields, collected until `take`. */
-class FieldWriter {
-  #bytes: number[] = [];
-  readonly #scratch = new DataView(new ArrayBuffer(4));
-
-  u8(value: number): void {
-    this.#bytes.push(value & 255);
-  }
-
-  u32(value: number): void {
-    for (let shift = 0; shift < 32; shift += 8) this.u8(value >>> shift);
-  }
-
-  f32(value: number): void {
-    this.#scratch.setFloat32(0, value, true);
-    this.u32(this.#scratch.getUint32(0, true));
-  }
-
-  varint(value: number): void {
-    for (; value > 127; value = value >>> 7) this.u8(value | 128);
-    this.u8(value);
-  }
-
-  take(): Uint8Array {
-    const bytes = Uint8Array.from(this.#bytes);
-    this.#bytes = [];
-    return bytes;
-  }
 }

@@ -22,6 +22,8 @@ export interface Engine {
   readonly name: EngineName;
   readonly input: TensorInfo;
   readonly output: TensorInfo;
+  /** A name for each element of the output, where the model has them. */
+  readonly labels?: readonly string[] | undefined;
   /** Linear memory in use: the plan, and the model where it is resident. The reference: the arena. */
   readonly linearMemoryBytes: number;
   /** Bytes of the model read so far, loading included. */

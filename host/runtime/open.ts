@@ -37,10 +37,10 @@ export function openEngine(name: EngineName, file: Uint8Array, options: EngineOp
     return openFast(name, instantiate, file, fastParts(file), options);
   }
   const packed = isWasm(file);
-  const container = packed ? bakedContainer(file).container : file;
+  const { container, resident } = packed ? bakedContainer(file) : { container: file, resident: file };
   if (name === "reference") return openReference(container, options);
   const { model, plan } = readContainer(container);
-  const program: Program = { wasm: packed ? file : coreWasm(), container, packed, model, plan };
+  const program: Program = { wasm: packed ? file : coreWasm(), container: resident, packed, model, plan };
   return openCore(name, instantiate, program, options);
 }
 

@@ -26,6 +26,7 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
     name: "reference",
     input: tensorInfo(inputTensor),
     output: tensorInfo(outputTensor),
+    labels: model.labels,
     linearMemoryBytes: plan.arena,
     // The whole file once, when it is opened; runs read nothing.
     bytesRead: container.length,

@@ -85,6 +85,7 @@ interface Task {
   readonly elementBias: number;
   readonly input: TensorInfo;
   readonly output: TensorInfo;
+  readonly labels: readonly string[] | undefined;
 }
 
 function coreTask({ wasm, container, packed, model, plan }: Program, options: EngineOptions): Task {
@@ -109,6 +110,7 @@ function coreTask({ wasm, container, packed, model, plan }: Program, options: En
     elementBias: 0,
     input: tensorInfo(model, 0),
     output: tensorInfo(model, model.layers[model.layers.length - 1].output),
+    labels: model.labels,
   };
 }
 
@@ -134,12 +136,14 @@ function fastTask(wasm: Uint8Array, parts: FastParts): Task {
     elementBias: parts.elementBias,
     input: info(0, parts.inputScale),
     output: info(parts.outputTensor, parts.outputScale),
+    labels: parts.labels,
   };
 }
 
 class CoreEngine implements Engine {
   readonly input: TensorInfo;
   readonly output: TensorInfo;
+  readonly labels: readonly string[] | undefined;
   readonly linearMemoryBytes: number;
   bytesRead: number;
   private readonly instance: CoreInstance;
@@ -162,6 +166,7 @@ class CoreEngine implements Engine {
     this.budget = budget;
     this.input = task.input;
     this.output = task.output;
+    this.labels = task.labels;
     this.bytesRead = task.sourceBytesRead;
     this.instance = instantiate(task.wasm, memoryLimit, (offset, target, length) => {
       if (offset < 0 || length < 0 || offset + length > source.length) return 1;

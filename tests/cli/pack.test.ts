@@ -46,6 +46,32 @@ describe("pack", () => {
     expect(Buffer.compare(bytesOf("again.mote"), container)).toBe(0);
   });
 
+  it("takes labels, which travel on to whatever is made of the container", async () => {
+    const { model } = readContainer(container);
+    const outputs = model.tensors[model.layers[model.layers.length - 1].output].shape[0];
+    const labels = Array.from({ length: outputs }, (_, i) => `class ${i}`);
+    writeFileSync(scratch.path("labels.txt"), "\ufeff" + labels.join("\r\n") + "\r\n");
+    const named = scratch.path("named.mote");
+    const args = ["pack", scratch.path("model.mote"), "-o", named, "--labels"];
+    expect((await mote([...args, scratch.path("labels.txt")])).code).toBe(0);
+    expect((await mote(["pack", named, "-o", scratch.path("named.wasm")])).code).toBe(0);
+    expect((await mote(["pack", scratch.path("named.wasm"), "-o", scratch.path("named-again.mote")])).code).toBe(0);
+    expect(Buffer.compare(bytesOf("named-again.mote"), bytesOf("named.mote"))).toBe(0);
+    expect(readContainer(bytesOf("named.mote")).model.labels).toEqual(labels);
+
+    writeFileSync(scratch.path("few.txt"), "one\ntwo");
+    expectOneLine(
+      await mote([...args, scratch.path("few.txt")]),
+      new RegExp(`few.txt: number of labels is 2, expected ${outputs}`),
+    );
+    writeFileSync(scratch.path("latin.txt"), Buffer.from([0xe4, 0x0a]));
+    expectOneLine(
+      await mote([...args, scratch.path("latin.txt")]),
+      /latin.txt: expected UTF-8 text with a label a line/,
+    );
+    expect(bytesOf("named.mote").length).toBeGreaterThan(container.length); // as it was
+  });
+
   it("writes C source and its header", async () => {
     const outcome = await mote(["pack", scratch.path("model.mote"), "-o", scratch.path("digits.c"), "--json"]);
     expect(outcome.code).toBe(0);

@@ -203,10 +203,10 @@ describe("fields", () => {
     expect(errorOf(wide).message).toMatch(/has bias -4294967296 in row 0, expected an int32/);
   });
 
-  test("bytes after the last layer", () => {
+  test("a byte after the last layer", () => {
     const longer = [...good, 0];
     longer[9]++;
-    expect(errorOf(signed(Uint8Array.from(longer))).message).toMatch(/1 bytes follow the last layer/);
+    expect(errorOf(signed(Uint8Array.from(longer))).message).toMatch(/ends within metadata length/);
   });
 
   test("an empty file", () => {

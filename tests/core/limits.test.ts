@@ -172,6 +172,14 @@ describe("files", () => {
     expect(new Bench(longer, PAGE_BYTES).load()).toBe(format.STATUS_TRUNCATED);
   });
 
+  test("tell where their metadata begins", () => {
+    const { model } = onePageModels.find(({ name }) => name === "labels")!;
+    const labelled = writeContainer(model);
+    const bench = new Bench(labelled, PAGE_BYTES);
+    expect(bench.load()).toBe(format.STATUS_DONE);
+    expect(bench.word(format.CONTROL_METADATA)).toBe(readContainer(labelled).metadataOffset);
+  });
+
   test("with any bit flipped are refused", () => {
     for (let bit = 0; bit < container.length * 8; bit++) {
       const flipped = container.slice();

@@ -307,8 +307,8 @@ function readStrictly(bytes: Uint8Array): Container | MoteError {
 function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container | MoteError): void {
   const status = outcome.run ?? outcome.load;
   if (read instanceof MoteError) {
-    // Of what the core accepts the reader refuses only sizes, and one rule that SPEC.md leaves to it.
-    const mayDiffer = read.code === "MEMORY" || read.message.includes("which is read after it");
+    // Of what the core accepts the reader refuses only sizes, and what SPEC.md leaves to it: one rule, and the metadata.
+    const mayDiffer = read.code === "MEMORY" || /which is read after it|metadata|label/.test(read.message);
     if (status === format.STATUS_DONE && !mayDiffer) {
       throw new Finding(`the core accepts what the reader refuses: ${read.message}`);
     }

@@ -153,7 +153,12 @@ def read_container(data):
             rest = bits.bits[bits.at :]
             assert len(rest) < 8 and not any(rest)
         layers.append(layer)
-    assert f.at == len(data)
+    assert len(data) - f.at <= 65535
+    while f.at < len(data):
+        kind, content = f.varint(), f.take(f.varint())
+        if kind == 1:
+            c, h, w = tensors[layers[-1]["output"]]["shape"]
+            assert len(content.decode("utf-8").split("\n")) == c * h * w
     return tensors, layers
 
 

@@ -26,7 +26,9 @@ describe.each(goldenModels())("$name", ({ path, model }) => {
 
   test("is written as these bytes", () => {
     expect(Buffer.from(writeContainer(model)).toString("hex")).toBe(Buffer.from(bytes).toString("hex"));
-    expect(readContainer(bytes).model.layers).toEqual(model.layers);
+    const read = readContainer(bytes).model;
+    expect(read.layers).toEqual(model.layers);
+    expect(read.labels).toEqual(model.labels);
   });
 
   test("gives the outputs of tests/golden/decode.py, layer by layer", () => {

@@ -17,6 +17,7 @@ const GOLDEN = [
   "dead columns",
   "no weights",
   "branches",
+  "labels",
 ];
 
 export interface GoldenModel extends NamedModel {

@@ -285,9 +285,15 @@ export function syntheticModels(): NamedModel[] {
       { ...full, out: 3 },
     ),
     named("wide dense", [3, 160, 160], { ...full, out: 2, density: 0.001 }),
+    labelled(named("labels", [1, 5, 5], { ...full, out: 3 }), ["one", "zwei ½", "三"]),
     ...leNets(),
   ];
 }
+
+const labelled = ({ name, model }: NamedModel, labels: readonly string[]): NamedModel => ({
+  name,
+  model: { ...model, labels },
+});
 
 /** The shapes of LeNet-5 and LeNet-300-100 at the paper's densities, and narrow as the shipped ones are. */
 export function leNets(): NamedModel[] {

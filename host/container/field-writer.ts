@@ -1,0 +1,33 @@
+/** Byte-aligned fields, collected until `take`. */
+export class FieldWriter {
+  #bytes: number[] = [];
+  readonly #scratch = new DataView(new ArrayBuffer(4));
+
+  u8(value: number): void {
+    this.#bytes.push(value & 255);
+  }
+
+  u32(value: number): void {
+    for (let shift = 0; shift < 32; shift += 8) this.u8(value >>> shift);
+  }
+
+  f32(value: number): void {
+    this.#scratch.setFloat32(0, value, true);
+    this.u32(this.#scratch.getUint32(0, true));
+  }
+
+  varint(value: number): void {
+    for (; value > 127; value = value >>> 7) this.u8(value | 128);
+    this.u8(value);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    for (const byte of bytes) this.#bytes.push(byte);
+  }
+
+  take(): Uint8Array {
+    const bytes = Uint8Array.from(this.#bytes);
+    this.#bytes = [];
+    return bytes;
+  }
+}
