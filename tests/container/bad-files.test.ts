@@ -218,6 +218,16 @@ describe("fields", () => {
     expect(() => readContainer(bytes, { maxWeights: 4999 })).toThrow(/layer 0 has 5000 weights, room is left for 4999/);
   });
 
+  test("padding beyond the input's border", () => {
+    const { model } = syntheticModels().find(({ name }) => name === "padded")!;
+    const bytes = writeContainer(model);
+    const { layers } = readContainer(bytes);
+    // op, input, output, kernelHeight, kernelWidth, stride, pad
+    const pad = layers[0].offset + 6;
+    expect([bytes[pad], model.tensors[0].border]).toEqual([1, 1]);
+    expect(errorOf(signed(changed(bytes, pad, 2))).message).toMatch(/layer 0: pad is 2, expected 0 … 1/);
+  });
+
   test("a tensor written over one that is read later", () => {
     const dense = { op: "dense", out: 8, density: 0.5, weights: "grid" } as const;
     const bytes = writeContainer(buildModel(1, [8, 1, 1], [dense, { ...dense, from: 0 }, { ...dense, from: 1 }]));
