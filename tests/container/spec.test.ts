@@ -1,7 +1,8 @@
-/** SPEC.md's worked example, read out of the document: its bytes, its table of bytes and what it says comes out. */
+/** SPEC.md and the code: its worked example (bytes, table of bytes, what it says comes out), read out of the document, and its limits. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import * as format from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
@@ -70,4 +71,53 @@ test("the CRC and the outputs are those of the text", () => {
   const input = numbers(/With the input ([-\d, ]+)/.exec(example)![1]);
   const output = numbers(/The output is ([-\d, ]+)/.exec(example)![1]);
   expect([...openReference(bytes).run(Int8Array.from(input))]).toEqual(output);
+});
+
+/** `65,535` as the document writes it. */
+const grouped = (value: number): string => value.toLocaleString("en");
+
+test.each<[string, string]>([
+  ["the version", `| 4 | version | u8 | ${format.VERSION} |`],
+  ["the start of what the CRC covers", `of all bytes from offset ${format.CRC_START} to the end`],
+  ["the largest file", `length of the whole file, ≤ 2^${Math.log2(format.MAX_BYTES)} |`],
+  ["tensors", `| | tensorCount | varint | T: 1 … ${format.MAX_TENSORS} |`],
+  ["layers", `| | layerCount | varint | L: 1 … ${format.MAX_LAYERS} |`],
+  ["the plan's unit", `Six varints, each in units of ${format.PLAN_UNIT} bytes`],
+  ["the least window", `≥ ${format.MIN_WINDOW_BYTES / format.PLAN_UNIT} units (${format.MIN_WINDOW_BYTES} bytes)`],
+  ["a record", `the decoded weights of one row, ${format.RECORD_BYTES} bytes each`],
+  [
+    "the plan's base",
+    `from address ${format.PLAN_BASE} (below it are the control block and the core's static\ndata), after a table of ${format.TENSOR_ENTRY_BYTES} bytes a tensor`,
+  ],
+  ["a shape", `| channels, height, width | varint each | 1 … ${grouped(format.MAX_DIMENSION)} |`],
+  ["nominal channels", `| nominalChannels | varint | channels … ${grouped(format.MAX_DIMENSION)}:`],
+  ["a border", `| border | u8 | 0 … ${format.MAX_BORDER} |`],
+  ["a tensor's bytes", `bytes, at most 2^${Math.log2(format.MAX_TENSOR_BYTES)}, and MUST end within the arena`],
+  ["conv2d", `| ${format.OP_CONV2D} | conv2d | kernelHeight, kernelWidth (varint, 1 … ${format.MAX_KERNEL})`],
+  ["padding", `pad (varint, 0 … ${format.MAX_BORDER})`],
+  ["dense", `| ${format.OP_DENSE} | dense |`],
+  ["maxpool", `| ${format.OP_MAXPOOL} | maxpool | kernel, stride (varint, 1 … ${format.MAX_KERNEL})`],
+  ["avgpool", `| ${format.OP_AVGPOOL} | avgpool | kernel, stride (varint, 1 … ${format.MAX_KERNEL})`],
+  [
+    "codecs",
+    `codec (${format.CODEC_DENSE} dense, ${format.CODEC_HUFFMAN} Huffman); bit ${Math.log2(format.FORM_PER_CHANNEL)}:`,
+  ],
+  ["a layer's weights", `\`rows × columns\` MUST be at most 2^${Math.log2(format.MAX_LAYER_WEIGHTS)}`],
+  ["code lengths", `one for each symbol of the alphabet: 0 (unused) … ${format.MAX_CODE_LENGTH} |`],
+  [
+    "gap symbols",
+    `| gapSymbols − ${format.MIN_GAP_SYMBOLS} | 10 | G: ${format.MIN_GAP_SYMBOLS} … ${grouped(format.MAX_GAP_SYMBOLS)} |`,
+  ],
+  ["control words", `| ${format.CONTROL_MODEL_PTR} | model address`],
+  ["control words", `| ${format.CONTROL_MODEL_BYTES} | model length`],
+  ["control words", `| ${format.CONTROL_TENSORS_PTR} | address of the tensor table`],
+  ["control words", `| ${format.CONTROL_TENSOR_COUNT} | tensor count`],
+  ["control words", `| ${format.CONTROL_LAYER_COUNT} | layer count`],
+  ["control words", `| ${format.CONTROL_LAYERS_DONE} | layers done`],
+  ["control words", `| ${format.CONTROL_OUTPUT_TENSOR} | output tensor`],
+  ["control words", `| ${format.CONTROL_MEMORY_BYTES} | bytes of linear memory`],
+  ["control words", `| ${format.CONTROL_ERROR_OFFSET} | after an error`],
+  ["control words", `| ${format.CONTROL_ELEMENT_BIAS} | what is added to an int8 element`],
+])("the document and the code agree on %s", (_name, text) => {
+  expect(document).toContain(text);
 });

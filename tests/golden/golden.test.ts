@@ -5,9 +5,16 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { CONTROL_MODEL_BYTES, CRC_START, STATUS_BUSY, STATUS_DONE, STATUS_PLAN } from "../../assembly/format.js";
+import { crc32 } from "../../host/container/crc32.js";
+import { fastModule } from "../../host/container/fast.js";
+import { planTotal, REGIONS } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
-import { writeContainer } from "../../host/container/write.js";
-import { openReference } from "../../host/runtime/reference.js";
+import { builtFile } from "../../host/paths.js";
+import type { Engine } from "../../host/runtime/engine.js";
+import { ENGINE_NAMES, openEngine } from "../../host/runtime/open.js";
+import { instantiateV8 } from "../../host/runtime/v8.js";
+import { openCore, type CoreInstance, type Instantiate } from "../../host/runtime/wasm.js";
 import { writeFileAtomic } from "../../host/write-file.js";
 import { goldenModels } from "./models.js";
 
@@ -16,28 +23,71 @@ interface GoldenRun {
   readonly layers: readonly (readonly number[])[];
 }
 
+const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+
 if (process.env.UPDATE_GOLDEN === "1") {
-  for (const { path, model } of goldenModels()) writeFileAtomic(`${path}.mote`, writeContainer(model));
+  for (const { path, bytes } of goldenModels()) writeFileAtomic(`${path}.mote`, bytes);
 }
 
-describe.each(goldenModels())("$name", ({ path, model }) => {
+describe.each(goldenModels())("$name", ({ path, model, bytes: expected }) => {
   const bytes = new Uint8Array(readFileSync(`${path}.mote`));
   const runs = JSON.parse(readFileSync(`${path}.json`, "utf8")) as GoldenRun[];
 
   test("is written as these bytes", () => {
-    expect(Buffer.from(writeContainer(model)).toString("hex")).toBe(Buffer.from(bytes).toString("hex"));
+    expect(Buffer.from(expected).toString("hex")).toBe(Buffer.from(bytes).toString("hex"));
     const read = readContainer(bytes).model;
     expect(read.layers).toEqual(model.layers);
     expect(read.labels).toEqual(model.labels);
   });
 
-  test("gives the outputs of tests/golden/decode.py, layer by layer", () => {
-    expect(runs.length).toBe(3);
-    const engine = openReference(bytes);
+  /** @param before each run */
+  const expectOutputs = (engine: Engine, before = (): void => {}): void => {
     for (const { input, layers } of runs) {
       const seen: number[][] = [];
+      before();
       engine.run(Int8Array.from(input), (layer, output) => (seen[layer] = [...output]));
-      expect(seen).toEqual(layers);
+      expect(seen, engine.name).toEqual(layers);
     }
+    engine.close();
+  };
+
+  test("gives the outputs of tests/golden/decode.py, layer by layer", () => {
+    expect(runs.length).toBe(3);
+    for (const name of ENGINE_NAMES) expectOutputs(openEngine(name, bytes));
+    expectOutputs(openEngine("v8", bytes, { resident: true }));
+    expectOutputs(openEngine("v8", fastModule(bytes)));
   });
+
+  test("gives them whatever stands in the arena before: borders are the core's to fill", () => {
+    const { plan } = readContainer(bytes);
+    let instance: CoreInstance | undefined;
+    const instantiate: Instantiate = (...args) => (instance = instantiateV8(...args));
+    const engine = openCore("v8", instantiate, { wasm: core, container: bytes, packed: false, model, plan });
+    const garbage = new Uint8Array(plan.arena).fill(0x5a);
+    expectOutputs(engine, () => instance!.write(planTotal(plan) - plan.arena, garbage));
+  });
+});
+
+test("a symbol of value 0 takes a record like any other, or the plan is too small", () => {
+  const { bytes } = goldenModels().find(({ name }) => name === "zero values")!;
+  const small = bytes.slice();
+  const records = CRC_START + 3 + REGIONS.indexOf("records"); // behind three varints of a byte
+  expect(small[records]).toBe(2);
+  small[records] = 1;
+  new DataView(small.buffer).setUint32(5, crc32(small.subarray(CRC_START)), true);
+  expect(() => readContainer(small)).toThrow("layer 0 needs 12 bytes of records, the memory plan grants 8");
+
+  const instance = instantiateV8(core, 65536, (offset, target, length) => {
+    instance.write(target, small.subarray(offset, offset + length));
+    return 0;
+  });
+  instance.write(CONTROL_MODEL_BYTES, Uint8Array.of(small.length, 0, 0, 0));
+  const finish = (begun: number): number => {
+    let status = begun;
+    while (status === STATUS_BUSY) status = instance.step(1000);
+    return status;
+  };
+  expect(finish(instance.open(65536))).toBe(STATUS_DONE);
+  expect(finish(instance.start())).toBe(STATUS_PLAN);
+  instance.close();
 });
