@@ -6,6 +6,7 @@ export type ErrorCode =
   | "UNSUPPORTED" // a well-formed file that asks for a version, op or codec this build does not have
   | "MEMORY" // a plan or a model larger than the limit given
   | "RECIPE" // a compression recipe that does not fit its schema
+  | "DIVERGED" // training whose numbers have left the range of float32, or that has taught a net nothing
   | "MISMATCH" // two things that should agree and do not: checkpoint and graph, engine and reference
   | "ENGINE" // an engine that cannot be built, loaded or that reported an error while running
   | "INTERRUPTED"; // stopped by the user; what was finished is kept
@@ -21,4 +22,16 @@ export class MoteError extends Error {
   ) {
     super(message, options);
   }
+}
+
+/**
+ * Text from a file, a file name or the command line as it may be shown: what steers a terminal or turns the writing's direction is
+ * spelled out, `\x1b` or `\u202e`, and so are a line's ends.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0)!.toString(16);
+    if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
+    return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\u{${code}}`;
+  });
 }

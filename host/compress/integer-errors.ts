@@ -1,11 +1,17 @@
 /** The error that counts: of the integer model, on the reference engine. */
-import type { Samples } from "../data/samples.js";
+import { checkLabels, type Samples } from "../data/samples.js";
 import { openReference } from "../runtime/reference.js";
+import { valuesOf } from "../shapes.js";
 
-/** Samples whose class, the first greatest output, is wrong. @param container a whole `.mote` file */
+/**
+ * Samples whose class, the first greatest output, is wrong.
+ * @param container a whole `.mote` file
+ * @throws MoteError MISMATCH for a label that is no class of the model
+ */
 export function integerErrors(container: Uint8Array, samples: Samples): number {
   const engine = openReference(container);
   try {
+    checkLabels(samples.labels, valuesOf(engine.output.shape), "samples");
     const size = samples.images.length / samples.count;
     const input = new Int8Array(size);
     let errors = 0;

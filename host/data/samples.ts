@@ -1,4 +1,5 @@
 /** Labelled images as every stage passes them on: bytes in, floats only inside the training engine. */
+import { MoteError } from "../errors.js";
 
 export interface Samples {
   readonly count: number;
@@ -8,6 +9,19 @@ export interface Samples {
   readonly labels: Uint8Array;
   /** [count, classes], a teacher's logits for distillation; backed by a SharedArrayBuffer too. */
   readonly logits?: Float32Array;
+}
+
+/**
+ * @param labels one a sample
+ * @param classes of the net that they are for
+ * @param what the samples are, for the message: "training", "validation"
+ * @throws MoteError MISMATCH naming the label, its index and the number of classes
+ */
+export function checkLabels(labels: Uint8Array, classes: number, what: string): void {
+  const wrong = labels.findIndex((label) => label >= classes);
+  if (wrong < 0) return;
+  const range = classes === 1 ? "0, the only class" : `0 .. ${classes - 1}, one of ${classes} classes`;
+  throw new MoteError("MISMATCH", `${what}: the label of sample ${wrong} is ${labels[wrong]}, expected ${range}`);
 }
 
 /** A zeroed byte array that threads can share. */

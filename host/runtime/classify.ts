@@ -1,6 +1,8 @@
 /** From pixels to a class: what stands before and behind an engine when a model tells digits apart. */
+import { checkLabels } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Shape } from "../model.js";
+import { valuesOf } from "../shapes.js";
 import type { Engine, TensorInfo } from "./engine.js";
 
 /** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. Rounds half up, saturates. */
@@ -56,7 +58,8 @@ const SLICE_MS = 50;
 /**
  * Runs every image through the engine.
  * @param onResult called after each image with its index
- * @throws MoteError MISMATCH when the images have another size than the model's input, ENGINE from the engine
+ * @throws MoteError MISMATCH when the images have another size than the model's input or a label is no class of it, ENGINE from
+ *   the engine
  */
 export async function classifyAll(
   engine: Engine,
@@ -67,6 +70,7 @@ export async function classifyAll(
     const [expected, got] = [engine.input.shape.join(", "), set.shape.join(", ")];
     throw new MoteError("MISMATCH", `the model takes images of [${expected}], got [${got}]`);
   }
+  if (set.labels !== undefined) checkLabels(set.labels, valuesOf(engine.output.shape), "labels");
   const size = set.shape[0] * set.shape[1] * set.shape[2];
   const table = pixelTable(engine.input);
   const input = new Int8Array(size);

@@ -27,11 +27,22 @@ const LENGTH_BYTES = 8;
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 const OPTIMIZER_PREFIX = "optimizer.";
 
-/** Writes the whole file or nothing. @throws MoteError FILE */
+/**
+ * Writes the whole file or nothing.
+ * @throws MoteError FILE; DIVERGED for a number that is not finite, which no file may hold
+ */
 export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
+  writeFileAtomic(path, encodeCheckpoint(path, checkpoint));
+}
+
+/** The bytes of the file. @param path for messages @throws MoteError DIVERGED, as `writeCheckpoint` */
+export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Array {
   const { net, optimizer, progress } = checkpoint;
   const metadata: Record<string, string> = { "mote.graph": JSON.stringify(net.graph) };
-  if (net.compression !== undefined) metadata["mote.compression"] = JSON.stringify(net.compression);
+  if (net.compression !== undefined) {
+    metadata["mote.compression"] = JSON.stringify(net.compression);
+    parseCompression(metadata["mote.compression"], path);
+  }
   if (optimizer !== undefined) metadata["mote.optimizer"] = JSON.stringify({ updates: optimizer.updates });
   if (progress !== undefined) metadata["mote.progress"] = JSON.stringify(progress);
   const tensors: [string, FloatTensor][] = [...net.tensors];
@@ -40,6 +51,9 @@ export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let dataBytes = 0;
   for (const [name, { shape, data }] of tensors) {
+    const wrong = data.findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0)
+      throw new MoteError("DIVERGED", `${path}: not written: ${name}[${wrong}] is ${data[wrong]}, no finite number`);
     const end = dataBytes + data.length * FLOAT_BYTES;
     header[name] = { dtype: "F32", shape, data_offsets: [dataBytes, end] };
     dataBytes = end;
@@ -53,7 +67,7 @@ export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
   for (const [, { data }] of tensors) {
     for (const value of data) at = file.writeFloatLE(value, at);
   }
-  writeFileAtomic(path, file);
+  return file;
 }
 
 /**

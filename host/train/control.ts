@@ -6,6 +6,7 @@ const STOP_REQUESTED = 2;
 const STOPPING = 3;
 const FAILED = 4;
 const DONE = 5;
+const DIVERGED = 6;
 const WORDS = 8;
 /** Turns a thread looks at the barrier before it sleeps: a few microseconds, about what a wake-up costs. */
 const SPINS = 2_000;
@@ -60,10 +61,18 @@ export class Control {
     this.losses[1 + shard] = loss;
   }
 
-  /** By one thread between the two barriers of a step: adds up the shards in order and decides whether this step is the last. */
+  /**
+   * By one thread between the two barriers of a step: adds up the shards in order and decides whether this step is the last. A step
+   * whose loss is not finite is, and does not count as done.
+   */
   finishStep(samples: number): void {
     let sum = 0;
     for (let shard = 1; shard < this.losses.length; shard++) sum += this.losses[shard];
+    if (!Number.isFinite(sum)) {
+      Atomics.store(this.words, DIVERGED, 1);
+      Atomics.store(this.words, STOPPING, 1);
+      return;
+    }
     this.losses[0] += sum / samples;
     Atomics.add(this.words, DONE, 1);
     Atomics.store(this.words, STOPPING, Atomics.load(this.words, STOP_REQUESTED));
@@ -77,5 +86,10 @@ export class Control {
   /** Steps done, and the sum of their mean losses. */
   get progress(): { readonly done: number; readonly lossSum: number } {
     return { done: Atomics.load(this.words, DONE), lossSum: this.losses[0] };
+  }
+
+  /** Whether the loss of the step after those done was no finite number. */
+  get diverged(): boolean {
+    return Atomics.load(this.words, DIVERGED) !== 0;
   }
 }

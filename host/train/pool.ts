@@ -53,8 +53,12 @@ export class ThreadPool {
     }
   }
 
-  /** @returns steps done and the sum of their mean losses (training only) */
-  async run(task: Task, progress?: Progress, signal?: AbortSignal): Promise<{ done: number; lossSum: number }> {
+  /** @returns steps done, the sum of their mean losses, and whether the next one's was not finite (training only) */
+  async run(
+    task: Task,
+    progress?: Progress,
+    signal?: AbortSignal,
+  ): Promise<{ done: number; lossSum: number; diverged: boolean }> {
     if (this.busy) throw new Error("a trainer runs one job at a time");
     this.busy = true;
     const control = new Control(this.threads, task.plan.shards);
@@ -69,7 +73,7 @@ export class ThreadPool {
       this.busy = false;
       signal?.removeEventListener("abort", stop);
     }
-    return control.progress;
+    return { ...control.progress, diverged: control.diverged };
   }
 
   async close(): Promise<void> {

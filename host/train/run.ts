@@ -1,8 +1,10 @@
 /** A whole training run with checkpoints: what it does depends on its settings alone, however often it is stopped and resumed. */
+import { checkWritable } from "../check-writable.js";
 import type { Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model.js";
-import { readCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoint.js";
+import { encodeCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoint.js";
+import { checkTrainable } from "./classes.js";
 import { Trainer } from "./trainer.js";
 
 /** Everything that decides the result, beside the graph and the data. */
@@ -33,7 +35,7 @@ export interface RunOptions {
   readonly train: Samples;
   readonly validation: Samples;
   readonly threads: number;
-  /** Checkpoint: written at the start, after each epoch and when stopped; without the optimizer's state once the run is finished. */
+  /** Checkpoint: written after each epoch and when stopped; without the optimizer's state once the run is finished. */
   readonly file: string;
   /** What an earlier run left in `file`, to go on from. */
   readonly resume?: Checkpoint;
@@ -68,11 +70,13 @@ export function readRun(file: string): { readonly checkpoint: Checkpoint; readon
 
 /**
  * Trains from the start, or from `resume`, to the end. The file it leaves is the same to the byte either way, on any number of threads.
- * @throws MoteError INTERRUPTED when `signal` stopped it: `file` then holds all that was done. MISMATCH, FILE
+ * @throws MoteError INTERRUPTED when `signal` stopped it: `file` then holds all that was done. DIVERGED or FILE in the middle: `file`
+ *   then holds what it did before the epoch at hand. Before the first step MISMATCH, UNSUPPORTED and FILE: nothing is written
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
   const { graph, settings, train, validation, threads, file, resume, signal } = options;
   const { epochs, lr, lrEnd, batch, weightDecay, augment, seed } = settings;
+  checkTrainable(graph, options);
   const trainer = await Trainer.create({ graph, seed, threads, batch });
   try {
     const perEpoch = trainer.stepsPerEpoch(train.count);
@@ -82,32 +86,43 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
     if (resume !== undefined) trainer.load(resume.net);
     if (resume?.optimizer !== undefined) trainer.restoreOptimizer(resume.optimizer);
     else if (step > 0 && step < total) throw new MoteError("MISMATCH", `${file}: the optimizer's state is missing`);
-    const save = (): void => {
+    const state = (): Checkpoint => {
       const progress = { ...settings, step, steps: total };
       const net = trainer.toNet();
-      writeCheckpoint(
-        file,
-        step === total ? { net, progress } : { net, optimizer: trainer.optimizerState(), progress },
-      );
+      return step === total ? { net, progress } : { net, optimizer: trainer.optimizerState(), progress };
     };
-    // Before the first step, so that a file that cannot be written to is found out now and not after an epoch.
-    if (resume === undefined) save();
+    // A file that cannot be written to is to be found out now and not after an epoch.
+    checkWritable(file, encodeCheckpoint(file, state()).length);
+    let kept = step;
+    const keeping = async <T>(work: () => T | Promise<T>): Promise<T> => {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof MoteError && ["DIVERGED", "FILE"].includes(error.code))) throw error;
+        const left = kept > 0 ? `${file} still holds what was done up to step ${kept}` : `nothing was written`;
+        throw new MoteError(error.code, `${error.message}; ${left}`, { cause: error });
+      }
+    };
+    if (total === 0) writeCheckpoint(file, state());
     let measured = await trainer.evaluate(validation);
     while (step < total) {
       const from = step;
       const end = Math.min(total, (Math.floor(step / perEpoch) + 1) * perEpoch);
-      const { loss, steps } = await trainer.train({
-        data: train,
-        steps: end - from,
-        firstStep: from,
-        lr: (at) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * at) / total))) / 2,
-        optimizer: { kind: "adam", weightDecay },
-        augment,
-        ...(signal && { signal }),
-        onProgress: (done, _, mean) => options.onProgress?.(from + done, total, mean),
-      });
+      const { loss, steps } = await keeping(() =>
+        trainer.train({
+          data: train,
+          steps: end - from,
+          firstStep: from,
+          lr: (at) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * at) / total))) / 2,
+          optimizer: { kind: "adam", weightDecay },
+          augment,
+          ...(signal && { signal }),
+          onProgress: (done, _, mean) => options.onProgress?.(from + done, total, mean),
+        }),
+      );
       step += steps;
-      save();
+      await keeping(() => writeCheckpoint(file, state()));
+      kept = step;
       if (step < end) {
         throw new MoteError("INTERRUPTED", `stopped after step ${step} of ${total}; ${file} holds what was done`);
       }

@@ -1,5 +1,5 @@
 /** The training engine's one entry: a net in shared memory, trained by data-parallel threads. */
-import { sharedFloats, shareSamples, type Samples } from "../data/samples.js";
+import { checkLabels, sharedFloats, shareSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { FloatTensor, Graph, Net } from "../model.js";
 import { Random } from "../rng.js";
@@ -224,12 +224,13 @@ export class Trainer {
     this.updates = state.updates;
   }
 
-  /** Runs `job.steps` steps. @throws RangeError for data that do not fit the net */
+  /**
+   * Runs `job.steps` steps.
+   * @throws MoteError DIVERGED when a step's loss or what it leaves is not finite: the weights are of no use then. MISMATCH for a label that is no class
+   *   of the net, RangeError for other data that do not fit it
+   */
   async train(job: TrainJob): Promise<TrainResult> {
-    this.checkSamples(job.data);
-    if (job.data.labels.length !== job.data.count) {
-      throw new RangeError(`samples: expected ${job.data.count} labels, got ${job.data.labels.length}`);
-    }
+    this.checkLabelled(job.data);
     if (job.distill !== undefined && job.data.logits?.length !== job.data.count * this.plan.classes) {
       throw new RangeError(`distillation: expected ${this.plan.classes} teacher logits for each sample`);
     }
@@ -243,7 +244,7 @@ export class Trainer {
       lastDone = done;
       lastSum = lossSum;
     };
-    const { done, lossSum } = await this.pool.run(
+    const { done, lossSum, diverged } = await this.pool.run(
       {
         kind: "train",
         plan: this.plan,
@@ -263,12 +264,20 @@ export class Trainer {
     );
     this.updates += done;
     report(done, lossSum);
+    // A relu makes 0 of NaN: weights can be lost while the loss still looks well.
+    if (diverged || !this.isFinite()) {
+      const last = Math.min(done, job.steps - 1);
+      const what = diverged ? "the loss is" : "weights are";
+      const advice = `a lower learning rate than its ${rates[last]} usually helps`;
+      throw new MoteError("DIVERGED", `step ${job.firstStep + last + 1}: ${what} no longer finite; ${advice}`);
+    }
     for (const layer of this.layers.values()) layer.readCentroids();
     return { loss: lossSum / done, steps: done };
   }
 
-  /** Wrong classes (argmax, first maximum) and mean cross-entropy. */
+  /** Wrong classes (argmax, first maximum) and mean cross-entropy. @throws MoteError MISMATCH, RangeError, as `train` */
   async evaluate(data: Samples): Promise<{ errors: number; loss: number }> {
+    this.checkLabelled(data);
     const { classes } = this.plan;
     const logits = await this.logits(data);
     let errors = 0;
@@ -329,12 +338,26 @@ export class Trainer {
     });
   }
 
+  /** Whether all weights and moments are. */
+  private isFinite(): boolean {
+    const { values, first, second, count } = this.plan.parameters;
+    return [values, first, second].every((at) => this.heap.f32(at, count).every(Number.isFinite));
+  }
+
   private tensorViews(): Map<string, FloatTensor> {
     return new Map([...this.layers.values()].flatMap((layer) => layer.tensors()));
   }
 
   private momentViews(): Map<string, FloatTensor> {
     return new Map([...this.layers.values()].flatMap((layer) => layer.moments()));
+  }
+
+  private checkLabelled(data: Samples): void {
+    this.checkSamples(data);
+    if (data.labels.length !== data.count) {
+      throw new RangeError(`samples: expected ${data.count} labels, got ${data.labels.length}`);
+    }
+    checkLabels(data.labels, this.plan.classes, "samples");
   }
 
   private checkSamples(data: Samples): void {

@@ -64,6 +64,29 @@ function readError(): MoteError {
   throw new Error("nothing was thrown");
 }
 
+describe("numbers that are not finite are not written", () => {
+  const broken = (name: string, value: number): Checkpoint => {
+    const data = full.net.tensors.get(name)!.data.slice();
+    data[2] = value;
+    const tensors = new Map(full.net.tensors).set(name, { ...full.net.tensors.get(name)!, data });
+    return { ...full, net: { ...full.net, tensors } };
+  };
+  const scaled = (activation: { scale: number; zeroPoint: number }): Checkpoint => ({
+    net: { ...full.net, compression: { ...compression, activations: { image: activation } } },
+  });
+  test.each<[string, () => Checkpoint, string]>([
+    ["a weight", () => broken("fc1.weight", NaN), "fc1.weight[2] is NaN"],
+    ["a bias", () => broken("fc2.bias", -Infinity), "fc2.bias[2] is -Infinity"],
+    ["a scale of Infinity", () => scaled({ scale: Infinity, zeroPoint: 0 }), "mote.compression.activations.image"],
+    ["a scale of 0", () => scaled({ scale: 0, zeroPoint: 0 }), "mote.compression.activations.image"],
+  ])("%s", (_, checkpoint, message) => {
+    const before = readFileSync(file);
+    expect(() => writeCheckpoint(file, checkpoint())).toThrow(message);
+    expect(readFileSync(file).equals(before)).toBe(true);
+    expect(readdirSync(folder)).toEqual(["net.safetensors"]);
+  });
+});
+
 describe("round trip", () => {
   test("net, compression, optimizer and progress come back", () => {
     const back = readCheckpoint(file);

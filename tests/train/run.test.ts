@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -73,6 +73,39 @@ describe("a training run", () => {
     const { validationErrors } = await run("whole", { resume: checkpoint });
     expect(validationErrors).toBeLessThan(60);
     expect(readFileSync(join(folder, "whole")).equals(before)).toBe(true);
+  });
+
+  test("labels that are no classes are refused before anything is written", async () => {
+    const labels = train.labels.slice();
+    labels[5] = 200;
+    for (const part of [{ train: { ...train, labels } }, { validation: { ...train, labels } }]) {
+      await expect(run("labels", part)).rejects.toMatchObject({
+        code: "MISMATCH",
+        message: expect.stringContaining("sample 5 is 200, expected 0 .. 3, one of 4 classes"),
+      });
+    }
+    expect(existsSync(join(folder, "labels"))).toBe(false);
+  });
+
+  test("that diverges writes nothing, or leaves the last checkpoint", async () => {
+    await expect(run("lost", { settings: { ...settings, lr: 1e30 } })).rejects.toMatchObject({
+      code: "DIVERGED",
+      message: expect.stringMatching(/^step 3: the loss .* learning rate .*; nothing was written$/),
+    });
+    expect(readdirSync(folder).filter((name) => name.includes("lost"))).toEqual([]);
+
+    const file = join(folder, "lost");
+    const abort = new AbortController();
+    const stopped = run("lost", { signal: abort.signal, onEpoch: () => abort.abort() });
+    await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
+    const before = readFileSync(file);
+    const resume = readRun(file).checkpoint;
+    const step = Number(resume.progress!.step);
+    await expect(run("lost", { resume, settings: { ...settings, lr: 1e30 } })).rejects.toMatchObject({
+      code: "DIVERGED",
+      message: expect.stringMatching(new RegExp(`${file} still holds what was done up to step ${step}$`)),
+    });
+    expect(readFileSync(file).equals(before)).toBe(true);
   });
 
   test("a checkpoint that is none of a run is refused", async () => {

@@ -465,6 +465,20 @@ describe("what does not fit", () => {
     );
   });
 
+  test("a label that is no class, in training and in measuring", async () => {
+    const trainer = await makeTrainer();
+    const before = netBytes(trainer.toNet());
+    const labels = data.labels.slice();
+    labels[499] = 4;
+    const message = "the label of sample 499 is 4, expected 0 .. 3, one of 4 classes";
+    await expect(trainer.train(job({ data: { ...data, labels } }))).rejects.toThrow(message);
+    await expect(trainer.evaluate({ ...data, labels })).rejects.toThrow(message);
+    await expect(trainer.evaluate({ ...data, labels: labels.subarray(1) })).rejects.toThrow(
+      "expected 500 labels, got 499",
+    );
+    expect(netBytes(trainer.toNet()).equals(before)).toBe(true);
+  });
+
   test("batches, threads, layers, images and flags", async () => {
     await expect(makeTrainer({ batch: 40 })).rejects.toThrow(RangeError);
     await expect(makeTrainer({ threads: 0 })).rejects.toThrow(RangeError);
@@ -477,6 +491,28 @@ describe("what does not fit", () => {
     const first = trainer.train(job());
     await expect(trainer.logits(data)).rejects.toThrow(/one job at a time/);
     await first;
+  });
+});
+
+describe("training that diverges", () => {
+  test.each([1, 4])("stops at the first loss that is not finite, on %i threads", async (threads) => {
+    const trainer = await makeTrainer({ threads });
+    await expect(trainer.train(job({ steps: 5, lr: () => 1e-3 }))).resolves.toMatchObject({ steps: 5 });
+    // Adam moves each weight by about the rate, and products of such weights are beyond float32.
+    const lost = trainer.train(job({ steps: 1000, firstStep: 5, lr: () => 1e30 }));
+    await expect(lost).rejects.toMatchObject({
+      code: "DIVERGED",
+      message: "step 8: the loss is no longer finite; a lower learning rate than its 1e+30 usually helps",
+    });
+  });
+
+  test("sees weights that a relu hides from the loss", async () => {
+    const trainer = await makeTrainer();
+    trainer.bias("fc1").fill(NaN);
+    await expect(trainer.train(job({ steps: 1 }))).rejects.toMatchObject({
+      code: "DIVERGED",
+      message: expect.stringContaining("step 1: weights are no longer finite"),
+    });
   });
 });
 

@@ -1,0 +1,37 @@
+/** What a net that is trained to tell classes apart must have, and when it has learnt nothing. */
+import { checkLabels, type Samples } from "../data/samples.js";
+import { MoteError } from "../errors.js";
+import type { Graph } from "../model.js";
+import { chainShapes, valuesOf } from "../shapes.js";
+
+/**
+ * To be called before anything is trained.
+ * @throws MoteError UNSUPPORTED for a net of one class or one that is not a chain, MISMATCH for a label that is no class of it
+ */
+export function checkTrainable(graph: Graph, data: { readonly train: Samples; readonly validation: Samples }): void {
+  const classes = valuesOf(chainShapes(graph).at(-1)!);
+  if (classes < 2) {
+    const { name } = graph.layers.at(-1)!;
+    throw new MoteError("UNSUPPORTED", `${graph.name}/${name}: the net has one output, expected two classes or more`);
+  }
+  checkLabels(data.train.labels, classes, "training");
+  checkLabels(data.validation.labels, classes, "validation");
+}
+
+/** Standard deviations above the share of the most common class that count as more than luck. */
+const CHANCE_MARGIN = 3;
+
+/**
+ * Whether a net does no better than one that always answers the most common class: at most three standard deviations (of as many
+ * independent guesses, right as often as that class occurs) above what such a net gets right. On the 5,000 validation digits of
+ * MNIST, 11 % of which are ones, up to about 12.5 % right are chance. Too few samples, or of one class only, prove no net.
+ * @param errors of the net on the samples
+ */
+export function noBetterThanChance(errors: number, labels: Uint8Array): boolean {
+  const count = labels.length;
+  const occurrences = new Uint32Array(256);
+  for (const label of labels) occurrences[label]++;
+  const most = Math.max(...occurrences);
+  const deviation = Math.sqrt((most * (count - most)) / Math.max(1, count));
+  return count - errors <= most + CHANCE_MARGIN * deviation;
+}
