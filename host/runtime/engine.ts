@@ -1,4 +1,6 @@
+import { MoteError } from "../errors.js";
 import type { Shape } from "../model.js";
+import { valuesOf } from "../shapes.js";
 
 export type EngineName = "wasm3" | "v8" | "reference";
 
@@ -29,11 +31,24 @@ export interface Engine {
   /** Bytes of the model read so far, loading included. */
   readonly bytesRead: number;
   /**
-   * @param input int8 elements of the input tensor, [C, H, W] without borders
+   * @param input int8 elements of the input tensor, [C, H, W] without borders. An Int8Array only: bytes of an image or floats would
+   *   be cut to other values without a word; `pixelTable` has the int8 value of each pixel value
    * @param visit called after each layer with its index and a copy of its output, [C, H, W] without borders
    * @returns the output tensor's int8 elements
-   * @throws MoteError ENGINE when the engine reports an error status
+   * @throws TypeError for an input of another type, MoteError ENGINE for one of another length or when the engine reports an error
+   *   status
    */
   run(input: Int8Array, visit?: (layer: number, output: Int8Array) => void): Int8Array;
   close(): void;
+}
+
+/** What `run` asks of its input, on every engine. @throws TypeError, MoteError ENGINE */
+export function checkInput(engine: EngineName, input: Int8Array, shape: Shape): void {
+  if (!(input instanceof Int8Array)) {
+    const got = Object.prototype.toString.call(input).slice("[object ".length, -1);
+    throw new TypeError(`${engine}: expected the input as an Int8Array, got ${got}`);
+  }
+  if (input.length !== valuesOf(shape)) {
+    throw new MoteError("ENGINE", `${engine}: input has ${input.length} elements, expected ${valuesOf(shape)}`);
+  }
 }

@@ -2,7 +2,7 @@ import { readContainer, type ReadOptions } from "../container/read.js";
 import { MoteError } from "../errors.js";
 import type { QTensor } from "../model.js";
 import { runLayer } from "../reference/ops-i8.js";
-import type { Engine, EngineOptions, TensorInfo } from "./engine.js";
+import { checkInput, type Engine, type EngineOptions, type TensorInfo } from "./engine.js";
 
 /**
  * The engine of plain loops, which the others must equal byte for byte. It unpacks all weights and keeps every tensor apart, so that it
@@ -20,8 +20,6 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
   }
   const inputTensor = model.tensors[0];
   const outputTensor = model.tensors[model.layers[model.layers.length - 1].output];
-  const [channels, height, width] = inputTensor.shape;
-  const elements = channels * height * width;
   return {
     name: "reference",
     input: tensorInfo(inputTensor),
@@ -31,9 +29,7 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
     // The whole file once, when it is opened; runs read nothing.
     bytesRead: container.length,
     run(input, visit) {
-      if (input.length !== elements) {
-        throw new MoteError("ENGINE", `reference: input has ${input.length} elements, expected ${elements}`);
-      }
+      checkInput("reference", input, inputTensor.shape);
       const tensors = new Map([[0, input]]);
       let output = input;
       model.layers.forEach((layer, index) => {

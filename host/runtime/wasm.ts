@@ -4,7 +4,7 @@ import type { FastParts } from "../container/fast-parts.js";
 import { planTotal, type Plan } from "../container/plan.js";
 import { MoteError } from "../errors.js";
 import type { QModel, Shape } from "../model.js";
-import type { Engine, EngineName, EngineOptions, TensorInfo } from "./engine.js";
+import { checkInput, type Engine, type EngineName, type EngineOptions, type TensorInfo } from "./engine.js";
 import { LinearTensor } from "./linear-tensor.js";
 import { withPages } from "./memory-section.js";
 
@@ -191,11 +191,7 @@ class CoreEngine implements Engine {
   }
 
   run(input: Int8Array, visit?: (layer: number, output: Int8Array) => void): Int8Array {
-    const [channels, height, width] = this.input.shape;
-    const elements = channels * height * width;
-    if (input.length !== elements) {
-      throw new MoteError("ENGINE", `${this.name}: input has ${input.length} elements, expected ${elements}`);
-    }
+    checkInput(this.name, input, this.input.shape);
     this.tensor(0).write(input);
     let status = this.instance.start();
     let layersDone = 0;

@@ -45,6 +45,21 @@ describe.each(ENGINE_NAMES)("engine %s", (name) => {
     engine.close();
   });
 
+  it.each<[string, unknown]>([
+    ["Uint8Array", new Uint8Array(36)],
+    ["Float32Array", new Float32Array(36)],
+    ["Uint8Array", Buffer.alloc(36)],
+    ["Array", Array.from({ length: 36 }, () => 0)],
+    ["ArrayBuffer", new ArrayBuffer(36)],
+    ["Undefined", undefined],
+  ])("refuses a %s as its input, in one line that says what it takes", (type, wrong) => {
+    const engine = openEngine(name, container);
+    const expected = new TypeError(`${name}: expected the input as an Int8Array, got ${type}`);
+    expect(() => engine.run(wrong as Int8Array)).toThrow(expected);
+    expect(engine.run(input)).toHaveLength(4);
+    engine.close();
+  });
+
   it("refuses an input of another size, bad files and bad options", () => {
     const engine = openEngine(name, container);
     expect(errorOf(() => engine.run(new Int8Array(35))).message).toContain("input has 35 elements, expected 36");
