@@ -47,7 +47,7 @@ export interface ReluLayer {
 export type Layer = Conv2dLayer | DenseLayer | PoolLayer | ReluLayer;
 export type WeightedLayer = Conv2dLayer | DenseLayer;
 
-/** A directed acyclic graph of layers in topological order; edges are tensor names. The last layer's output is the result. */
+/** Layers in topological order; edges are tensor names. The last layer's output is the result, and training and packing take chains only. */
 export interface Graph {
   readonly name: string;
   readonly input: { readonly name: string; readonly shape: Shape };

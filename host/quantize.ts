@@ -1,6 +1,6 @@
 /** A compressed float net becomes the integer model that the container holds: layers fused, weights int8, biases int32, scales as multipliers. */
 import { MAX_BORDER } from "../assembly/format.js";
-import { tensorShapes } from "./shapes.js";
+import { chainShapes, tensorShapes } from "./shapes.js";
 import { checkAccumulators } from "./container/accumulators.js";
 import { MoteError } from "./errors.js";
 import type {
@@ -15,6 +15,7 @@ import type {
   QModel,
   QTensor,
 } from "./model.js";
+import { own } from "./own.js";
 import { requantizeFactor } from "./reference/requantize.js";
 
 /** How far a weight may be from a multiple of its scale, in units of the scale: what float32 leaves of an exact one. */
@@ -38,7 +39,7 @@ interface Scale {
 /**
  * @returns a model in which a relu is the clamp of the layer before it, and a max-pool behind a convolution is a part of it
  * @throws MoteError MISMATCH for a net without `compression`, or one whose parts do not fit each other: names layer, what was expected and
- *   found. UNSUPPORTED for padding above 15
+ *   found. UNSUPPORTED for padding above 15, or a graph that is no chain: of two layers that nothing reads, which is the result?
  */
 export function quantize(net: Net): QModel {
   const { graph, compression } = net;
@@ -48,6 +49,7 @@ export function quantize(net: Net): QModel {
       `${graph.name}: the net is not compressed, expected the result of \`mote compress\``,
     );
   }
+  chainShapes(graph);
   const fused = fuse(graph);
   const shapes = tensorShapes(graph);
   const index = new Map([[graph.input.name, 0]]);
@@ -57,7 +59,9 @@ export function quantize(net: Net): QModel {
     const name = names[names.length - 1];
     const shape = shapes.get(name)!;
     const { scale, zeroPoint } = activation(compression, name);
-    const nominal = names.map((n) => compression.nominalChannels[n]).findLast((channels) => channels !== undefined);
+    const nominal = names
+      .map((n) => own(compression.nominalChannels, n))
+      .findLast((channels) => channels !== undefined);
     return { shape, nominalChannels: nominal ?? shape[0], border: borders.get(name) ?? 0, scale, zeroPoint };
   };
   const tensors = [[graph.input.name], ...fused.map(({ outputs }) => outputs)].map(quantTensor);
@@ -74,7 +78,7 @@ export function quantize(net: Net): QModel {
   return model;
 }
 
-/** Joins a layer with the relu and max-pool behind it where nothing else reads what is in between. */
+/** Joins a layer of a chain with the relu and max-pool behind it. */
 function fuse(graph: Graph): Fused[] {
   const absorbed = new Set<Layer>();
   const parts: Fused[] = [];
@@ -84,12 +88,10 @@ function fuse(graph: Graph): Fused[] {
     let pool: PoolLayer | undefined;
     let relu = layer.op === "relu";
     for (;;) {
-      const next = graph.layers.filter(({ input }) => input === outputs[outputs.length - 1]);
-      if (next.length !== 1) break;
-      const behind = next[0];
+      const behind = graph.layers.find(({ input }) => input === outputs[outputs.length - 1]);
       // Relu and max commute, so their order does not matter.
-      if (behind.op === "relu") relu = true;
-      else if (behind.op === "maxpool" && layer.op === "conv2d" && pool === undefined) pool = behind;
+      if (behind?.op === "relu") relu = true;
+      else if (behind?.op === "maxpool" && layer.op === "conv2d" && pool === undefined) pool = behind;
       else break;
       absorbed.add(behind);
       outputs.push(behind.output);
@@ -112,7 +114,7 @@ function inputBorders(fused: readonly Fused[]): Map<string, number> {
 }
 
 function activation(compression: Compression, name: string): Scale {
-  const found = compression.activations[name];
+  const found = own(compression.activations, name);
   if (found === undefined)
     throw new MoteError("MISMATCH", `tensor ${name}: has no activation scale in the net's compression`);
   const scale = Math.fround(found.scale);
@@ -187,8 +189,8 @@ function quantizeWeights(
 ): { weights: Int8Array; bias: Int32Array; multiplier: Int32Array; shift: Uint8Array } {
   const { name } = layer;
   const rows = layer.op === "conv2d" ? layer.outChannels : layer.outFeatures;
-  const weightScale = compression.weightScale[name];
-  if (!(weightScale > 0 && Number.isFinite(weightScale))) {
+  const weightScale = own(compression.weightScale, name);
+  if (weightScale === undefined || !(weightScale > 0 && Number.isFinite(weightScale))) {
     throw new MoteError(
       "MISMATCH",
       `${name}: weight scale is ${weightScale}, expected a positive number in the net's compression`,
@@ -209,7 +211,7 @@ function quantizeWeights(
     weights[i] = w;
   }
   const accScale = from.scale * weightScale;
-  const bias = quantizeBias(floatBias, accScale, compression.biasBits?.[name] ?? 32, name);
+  const bias = quantizeBias(floatBias, accScale, own(compression.biasBits ?? {}, name) ?? 32, name);
   const { multiplier, shift } = requantizeBy(accScale / to.scale, name);
   return { weights, bias, multiplier: Int32Array.of(multiplier), shift: Uint8Array.of(shift) };
 }

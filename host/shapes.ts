@@ -67,7 +67,7 @@ export function chainShapes(graph: Graph): Shape[] {
     if (layer.input !== last) {
       throw new MoteError(
         "UNSUPPORTED",
-        `${graph.name}/${layer.name}: training takes chains of layers only; this one reads "${layer.input}" where "${last}" was expected`,
+        `${graph.name}/${layer.name}: reads "${layer.input}" where "${last}" was expected, the output of the layer before it: a net is a chain, and its last layer's output is the result`,
       );
     }
     if (names.has(layer.output) || layerNames.has(layer.name)) {

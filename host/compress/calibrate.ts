@@ -42,10 +42,16 @@ export class Histogram {
   }
 }
 
-/** The scale whose int8 range -128 .. 127 covers low .. high, 0 among them; a zero point that is an integer. */
+/** The least range that is told from one of nothing but 0. */
+const LEAST_RANGE = 1e-6;
+
+/**
+ * The scale whose int8 range -128 .. 127 covers low .. high, 0 among them; a zero point that is an integer. Where there is nothing
+ * but 0, it covers 0 .. 1: a scale near 0 would leave the next layer no accumulator that holds its biases.
+ */
 export function scaleForRange(low: number, high: number): ActivationScale {
   const bottom = Math.min(0, low);
-  const top = Math.max(0, high, bottom + 1e-6);
+  const top = high > 0 || bottom < 0 ? Math.max(0, high, bottom + LEAST_RANGE) : 1;
   const scale = Math.fround((top - bottom) / 255);
   // + 0: no -0 in files.
   return { scale, zeroPoint: Math.max(-128, Math.min(127, Math.round(-128 - bottom / scale))) + 0 };
@@ -104,7 +110,7 @@ export function logitRange(chunks: readonly Float32Array[], classes: number): { 
           first = value;
         } else if (value > second) second = value;
       }
-      seconds.push(second);
+      seconds.push(classes > 1 ? second : first);
       high = Math.max(high, first);
     }
   }
@@ -144,10 +150,21 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
   }));
 }
 
+function requireFinite(tensor: string, values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    const cause = "the weights before it are too large for float32; train them again at a lower learning rate";
+    throw new MoteError("DIVERGED", `tensor ${tensor}: is ${values[i]} on a calibration digit: ${cause}`);
+  }
+}
+
 /** Calls back with the values of each tensor on the calibration digits, [C × H × W][n] a chunk; called twice. */
 export type ActivationSource = (visit: (tensor: string, values: Float32Array, n: number) => void) => Promise<void>;
 
-/** Scale and zero point of every tensor of the graph by name. */
+/**
+ * Scale and zero point of every tensor of the graph by name.
+ * @throws MoteError DIVERGED naming a tensor with a value that is not finite
+ */
 export async function calibrate(
   graph: Graph,
   classes: number,
@@ -159,13 +176,13 @@ export async function calibrate(
   const result = groups.find((g) => g.role === "result");
   const logits: Float32Array[] = [];
   await activations((tensor, values) => {
+    requireFinite(tensor, values);
     histograms.get(tensor)?.bound(values);
     if (tensor === result?.decider) logits.push(values.slice());
   });
   await activations((tensor, values) => histograms.get(tensor)?.count(values));
 
-  const scales: Record<string, ActivationScale> = {};
-  for (const group of groups) {
+  const scales = groups.flatMap((group) => {
     let scale = INPUT_SCALE;
     if (group.role === "result") {
       const { low, high } = logitRange(logits, classes);
@@ -177,7 +194,7 @@ export async function calibrate(
           ? scaleForRange(group.nonNegative ? 0 : histogram.low, histogram.high)
           : bestScale(histogram, group.nonNegative);
     }
-    for (const tensor of group.tensors) scales[tensor] = scale;
-  }
-  return scales;
+    return group.tensors.map((tensor) => [tensor, scale] as const);
+  });
+  return Object.fromEntries(scales);
 }

@@ -1,6 +1,7 @@
 /** Container bytes of a net at any stage of its compression, by the packer's own encoder. */
 import { chooseCoding } from "../encode/weights.js";
 import type { Net } from "../model.js";
+import { own } from "../own.js";
 import { gridStep, toGrid } from "./grid.js";
 
 /** Grid step of a net that has none yet: about what recipes end with. */
@@ -19,10 +20,10 @@ export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number
   for (const layer of net.graph.layers) {
     if (layer.op !== "conv2d" && layer.op !== "dense") continue;
     const { data, shape } = net.tensors.get(`${layer.name}.weight`)!;
-    const step = net.compression?.weightScale[layer.name] ?? gridStep(data, LIKELY_STEP);
+    const step = own(net.compression?.weightScale ?? {}, layer.name) ?? gridStep(data, LIKELY_STEP);
     const integers = Int8Array.from(data, (w) => toGrid(w, step, 127));
     const bias = net.tensors.get(`${layer.name}.bias`)!.data;
-    const bitsEach = bias.every((b) => b === 0) ? 0 : (biasBits[layer.name] ?? 32);
+    const bitsEach = bias.every((b) => b === 0) ? 0 : (own(biasBits, layer.name) ?? 32);
     const bits = chooseCoding(integers, shape[0], data.length / shape[0]).bits + bitsEach * shape[0];
     bytes += Math.ceil(bits / 8) + LAYER_BYTES + TENSOR_BYTES;
   }

@@ -4,6 +4,7 @@
  */
 import { MoteError } from "../errors.js";
 import type { Graph, Layer } from "../model.js";
+import { own } from "../own.js";
 import { tensorShapes } from "../shapes.js";
 
 /** The channels of every tensor by name: what `Compression.nominalChannels` holds for the graph as it was designed. */
@@ -31,7 +32,7 @@ export function narrowGraph(graph: Graph, units: Readonly<Record<string, number>
       throw new MoteError("RECIPE", `units.${name}: grouped convolutions cannot be narrowed`);
   }
   const layers = graph.layers.map((layer): Layer => {
-    const count = units[layer.name];
+    const count = own(units, layer.name);
     if (count === undefined) return layer;
     if (layer.op === "conv2d") return { ...layer, outChannels: count };
     return layer.op === "dense" ? { ...layer, outFeatures: count } : layer;

@@ -53,6 +53,59 @@ describe("scales", () => {
   });
 });
 
+describe("what is constant, or too large", () => {
+  const constant = (value: number) => Float32Array.from({ length: 20 }, () => value);
+  const digits: Record<string, Float32Array> = {
+    image: constant(0.5),
+    conv1: constant(1),
+    pool1: constant(1),
+    conv2: constant(-2),
+    pool2: constant(-2),
+    fc1: constant(-3),
+    relu1: constant(0),
+    logits: constant(0),
+  };
+  const scalesOf = (values: Record<string, Float32Array>, classes = 10) =>
+    calibrate(
+      lenet5,
+      classes,
+      async (visit) => {
+        for (const [tensor, data] of Object.entries(values)) visit(tensor, data, 2);
+      },
+      "error",
+    );
+
+  test("a constant tensor's scale holds the constant, and one of nothing but 0 covers 0 .. 1", async () => {
+    const scales = await scalesOf(digits);
+    const real = (tensor: string, q: number) => scales[tensor].scale * (q - scales[tensor].zeroPoint);
+    expect(real("conv1", 127)).toBeCloseTo(1);
+    expect(real("conv2", -128)).toBeCloseTo(-2);
+    expect(scales.relu1).toEqual({ scale: Math.fround(1 / 255), zeroPoint: -128 });
+    expect(scales.logits).toEqual({ scale: Math.fround(1 / 255), zeroPoint: -128 });
+  });
+
+  test.each([-4, 0, 7.5])(
+    "one class has no runner-up: the range is that of its own values, %f among them",
+    async (value) => {
+      const scales = await scalesOf({ ...digits, logits: constant(value) }, 1);
+      const { scale, zeroPoint } = scales.logits;
+      expect(Number.isFinite(scale) && scale > 0).toBe(true);
+      const q = Math.round(value / scale) + zeroPoint;
+      expect(q >= -128 && q <= 127).toBe(true);
+      expect(Math.abs(scale * (q - zeroPoint) - value)).toBeLessThanOrEqual(scale);
+    },
+  );
+
+  test.each([NaN, Infinity, -Infinity])("%f is refused, named by its tensor", async (value) => {
+    for (const name of ["pool1", "fc1", "logits"]) {
+      await expect(scalesOf({ ...digits, [name]: Float32Array.of(1, value) }, 1)).rejects.toMatchObject({
+        code: "DIVERGED",
+        message: expect.stringContaining(`tensor ${name}: is ${value} on a calibration digit`),
+      });
+    }
+  });
+});
+
 test("logits: up to a tenth above the highest, down to the lowest percent of runners-up", () => {
   const n = 200;
   const logits = new Float32Array(3 * n);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { scaleForRange } from "../../host/compress/calibrate.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { Compression, Graph, Layer, Net } from "../../host/model.js";
@@ -35,16 +36,7 @@ const averaged = graph(
   { op: "dense", name: "c", input: "m", output: "c", outFeatures: 5 },
 );
 
-const branched = graph(
-  "branched",
-  [1, 8, 8],
-  { ...conv, name: "a", input: "in", output: "a" },
-  { op: "relu", name: "r", input: "a", output: "r" },
-  { op: "dense", name: "side", input: "a", output: "side", outFeatures: 3 },
-  { op: "dense", name: "c", input: "r", output: "c", outFeatures: 5 },
-);
-
-describe.each([lenet5, lenet300, padded, averaged, branched])("$name", (net) => {
+describe.each([lenet5, lenet300, padded, averaged])("$name", (net) => {
   const compressed = compressedNet(net, 3);
   const model = quantize(compressed);
 
@@ -88,10 +80,90 @@ test("padding becomes the border of the tensor that is read", () => {
   expect(quantize(compressedNet(padded, 1)).tensors.map(({ border }) => border)).toEqual([1, 2, 0, 0]);
 });
 
-test("a relu that shares its input with another layer stays apart", () => {
-  const { layers } = quantize(compressedNet(branched, 1));
-  expect(layers.map(({ op }) => op)).toEqual(["conv2d", "maxpool", "dense", "dense"]);
-  expect(layers[1]).toMatchObject({ kernel: 1, stride: 1 });
+test("a relu with nothing to be fused with stays a layer", () => {
+  const alone = graph(
+    "alone",
+    [1, 8, 8],
+    { op: "relu", name: "r", input: "in", output: "r" },
+    { op: "dense", name: "c", input: "r", output: "c", outFeatures: 5 },
+  );
+  const { layers } = quantize(compressedNet(alone, 1));
+  expect(layers.map(({ op }) => op)).toEqual(["maxpool", "dense"]);
+  expect(layers[0]).toMatchObject({ kernel: 1, stride: 1 });
+});
+
+describe("a branch that nothing reads leaves open which output is the model's, and is refused", () => {
+  const a: Layer = { ...conv, name: "a", input: "in", output: "a" };
+  const r: Layer = { op: "relu", name: "r", input: "a", output: "r" };
+  const c: Layer = { op: "dense", name: "c", input: "r", output: "c", outFeatures: 5 };
+  const side: Layer = { op: "dense", name: "side", input: "r", output: "side", outFeatures: 3 };
+  const tail: Layer = { op: "relu", name: "tail", input: "c", output: "tail" };
+  test.each<[string, Layer[], RegExp]>([
+    ["as the last layer", [a, r, c, side], /dead\/side: reads "r" where "c" was expected/],
+    [
+      "as the last layer, of a pool",
+      [a, r, c, { op: "maxpool", name: "p", input: "a", output: "p", kernel: 2, stride: 2 }],
+      /dead\/p: reads "a"/,
+    ],
+    ["in the middle", [a, r, side, c], /dead\/c: reads "r" where "side" was expected/],
+    // The relu is a part of c, which would leave side as the last layer of the model.
+    ["before a relu that is fused", [a, r, c, side, tail], /dead\/side: reads "r" where "c" was expected/],
+    ["at the start", [{ ...side, input: "in" }, a, r, c], /dead\/a: reads "in" where "side" was expected/],
+  ])("%s", (_, layers, message) => {
+    expect(() => quantize(compressedNet(graph("dead", [1, 8, 8], ...layers), 1))).toThrow(message);
+  });
+});
+
+test("a net whose hidden layer is 0 on all calibration digits packs, its biases exact", () => {
+  const dead = graph(
+    "dead",
+    [1, 4, 4],
+    { op: "dense", name: "a", input: "in", output: "a", outFeatures: 3 },
+    { op: "relu", name: "r", input: "a", output: "r" },
+    { op: "dense", name: "c", input: "r", output: "c", outFeatures: 2 },
+  );
+  const net = compressedNet(dead, 1);
+  net.tensors.get("a.bias")!.data.fill(-1000);
+  const nothing = scaleForRange(0, 0);
+  const activations = { ...net.compression.activations, a: nothing, r: nothing, c: scaleForRange(-1, 1) };
+  const bias = net.tensors.get("c.bias")!.data;
+  bias.set([0.5, -0.25]);
+  const model = quantize(withCompression(net, { activations, biasBits: { a: 8, c: 8 } }));
+  const output = runModel(readContainer(writeContainer(model)).model, new Int8Array(16)).at(-1)!;
+  const { scale, zeroPoint } = model.tensors[2];
+  output.forEach((q, i) => expect(Math.abs(scale * (q - zeroPoint) - bias[i])).toBeLessThan(scale));
+});
+
+test.each(["__proto__", "constructor", "toString"])("a layer and a tensor may be named %s", (name) => {
+  const named = graph(
+    "named",
+    [1, 4, 4],
+    { op: "dense", name, input: "in", output: name, outFeatures: 3 },
+    { op: "dense", name: "c", input: name, output: "c", outFeatures: 2 },
+  );
+  const plain = graph(
+    "named",
+    [1, 4, 4],
+    { op: "dense", name: "a", input: "in", output: "a", outFeatures: 3 },
+    { op: "dense", name: "c", input: "a", output: "c", outFeatures: 2 },
+  );
+  const net = compressedNet(plain, 1);
+  const rename = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key === "a" ? name : key, value]));
+  const { nominalChannels, weightScale, activations } = net.compression;
+  const tensors = new Map([...net.tensors].map(([key, tensor]) => [key.replace(/^a\./, `${name}.`), tensor]));
+  const renamed: Net = {
+    graph: named,
+    tensors,
+    compression: {
+      nominalChannels: rename(nominalChannels),
+      weightScale: rename(weightScale),
+      activations: rename(activations),
+    },
+  };
+  expect(quantize(renamed)).toEqual(quantize(net));
+  const without = { ...renamed.compression!, activations: { in: activations.in, c: activations.c } };
+  expect(() => quantize({ ...renamed, compression: without })).toThrow(`tensor ${name}: has no activation scale`);
 });
 
 test("biases share the power of two with which they fit their bits", () => {
