@@ -3,13 +3,14 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { extname, join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { checkWritable } from "../host/check-writable.js";
 import { compareInitialisations } from "../host/compress/compare-init.js";
 import { parseRecipe, type Recipe } from "../host/compress/recipe.js";
 import { runRecipe, type StageReport } from "../host/compress/run-recipe.js";
 import { writeContainer } from "../host/container/write.js";
 import { integerErrors } from "../host/compress/integer-errors.js";
 import { loadMnist } from "../host/data/mnist.js";
-import { MoteError } from "../host/errors.js";
+import { MoteError, printable } from "../host/errors.js";
 import type { Net } from "../host/model.js";
 import { packageRoot } from "../host/paths.js";
 import { Progress } from "../host/progress.js";
@@ -97,13 +98,14 @@ async function compress(recipePath: string, options: Options): Promise<void> {
   if (from !== undefined && from.graph.name !== recipe.net) {
     throw new MoteError("MISMATCH", `${options.from}: a ${from.graph.name}, ${recipePath} is for ${recipe.net}`);
   }
+  for (const file of [out, checkpoint]) if (file !== undefined) checkWritable(file);
   const { train, validation } = loadMnist();
 
   const abort = new AbortController();
   const onInterrupt = (): void => abort.abort();
   process.once("SIGINT", onInterrupt);
   const progress = new StageProgress();
-  console.log(tableHead);
+  let isFirst = true;
   let result: { net: Net; reports: StageReport[] };
   try {
     result = await runRecipe({
@@ -115,11 +117,15 @@ async function compress(recipePath: string, options: Options): Promise<void> {
       signal: abort.signal,
       onStage: (report) => {
         progress.finish();
+        if (isFirst) console.log(tableHead);
+        isFirst = false;
         console.log(tableRow(report));
       },
       onProgress: (label, done, total, loss) => progress.update(label, done, total, loss),
     });
   } catch (error) {
+    if (error instanceof MoteError && error.code === "RECIPE")
+      throw new MoteError("RECIPE", printable(`${recipePath}: ${error.message}`), { cause: error });
     if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
     throw new MoteError(
       "INTERRUPTED",

@@ -19,15 +19,17 @@ export const integerLayers = (stages: readonly Stage[]): string[] =>
   stages.filter(bringsIntegers).flatMap((stage) => Object.keys(settingOf(stage).values));
 
 /**
- * @throws MoteError RECIPE naming the key and the layer: one that the net does not have, one that a stage before fixed, or one
+ * @throws MoteError RECIPE naming the stage, the key and the layer: one that the net does not have, one that a stage before fixed, or one
  *   that not even the last of these stages is for
  */
 export function checkIntegerStages(stages: readonly Stage[], graph: Graph): void {
   const names = weightedLayers(graph).map(({ name }) => name);
   const missing = new Set(names);
   let lastKey = "";
-  for (const stage of stages.filter(bringsIntegers)) {
-    const { key, values } = settingOf(stage);
+  for (const [i, stage] of stages.entries()) {
+    if (!bringsIntegers(stage)) continue;
+    const { key: setting, values } = settingOf(stage);
+    const key = `stages[${i}].${setting}`;
     for (const name of Object.keys(values)) {
       if (missing.delete(name)) continue;
       const problem = names.includes(name)

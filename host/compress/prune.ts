@@ -3,6 +3,7 @@
  * and a weight that is exactly 0 scores 0: once pruned, always pruned.
  */
 import { MoteError } from "../errors.js";
+import { own } from "../own.js";
 
 /** One prunable layer: weights as a row-major matrix, [C_OUT, C_IN / groups × KH × KW] or [OUT, IN]. */
 export interface PrunableLayer {
@@ -164,7 +165,7 @@ export function gradualKeep(n0: number, n1: number, u: number, power: number): n
 /**
  * Masks at progress u of the way from `start` (survivors per layer when the schedule began) to `keep`.
  * @returns one mask per layer, 1 = survives
- * @throws MoteError RECIPE when `keep` names a layer that is not there or leaves one out
+ * @throws MoteError RECIPE, see `checkKeep`
  */
 export function pruneMasks(
   layers: readonly PrunableLayer[],
@@ -180,17 +181,24 @@ export function pruneMasks(
     const n0 = start.reduce((sum, n) => sum + n, 0);
     return keepBest(scores, gradualKeep(n0, countOf(keep, total), u, power));
   }
-  const names = layers.map((l) => l.name);
-  for (const name of Object.keys(keep)) {
-    if (!names.includes(name))
-      throw new MoteError("RECIPE", `keep.${name}: no such layer; there are ${names.join(", ")}`);
-  }
+  checkKeep(
+    keep,
+    layers.map((l) => l.name),
+  );
   return layers.map((layer, i) => {
-    const goal = keep[layer.name];
-    if (goal === undefined)
-      throw new MoteError("RECIPE", `keep.${layer.name}: missing; give every layer or one number`);
-    return keepBest([scores[i]], gradualKeep(start[i], countOf(goal, layer.weights.length), u, power))[0];
+    const goal = countOf(own(keep, layer.name)!, layer.weights.length);
+    return keepBest([scores[i]], gradualKeep(start[i], goal, u, power))[0];
   });
+}
+
+/** @throws MoteError RECIPE when `keep` names a layer that is none of `names`, or leaves one out */
+export function checkKeep(keep: Keep, names: readonly string[]): void {
+  if (typeof keep === "number") return;
+  const unknown = Object.keys(keep).find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new MoteError("RECIPE", `keep.${unknown}: no such layer; there are ${names.join(", ")}`);
+  const missing = names.find((name) => !Object.hasOwn(keep, name));
+  if (missing !== undefined) throw new MoteError("RECIPE", `keep.${missing}: missing; give every layer or one number`);
 }
 
 /** Weights that are not exactly 0. */

@@ -8,13 +8,16 @@ import { join } from "node:path";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Net } from "../model.js";
+import { own } from "../own.js";
 import { readCheckpoint, writeCheckpoint } from "../train/checkpoint.js";
+import { checkTrainable } from "../train/classes.js";
 import { namedNet } from "../train/nets.js";
 import { Trainer } from "../train/trainer.js";
+import { checkRecipe } from "./check-recipe.js";
 import { estimateBytes } from "./estimate.js";
-import { checkIntegerStages, integerLayers, weightedLayers } from "./integer-stages.js";
+import { integerLayers, weightedLayers } from "./integer-stages.js";
 import { survivors } from "./prune.js";
-import type { Recipe, Stage } from "./recipe.js";
+import { DEFAULT_BIAS_BITS, type Recipe, type Stage } from "./recipe.js";
 import { runStage, type StageContext } from "./stages.js";
 import { makeBank, trainTeacher } from "./teacher.js";
 
@@ -63,7 +66,10 @@ function netDigest(net: Net): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** @throws MoteError INTERRUPTED, after which the same call goes on from the last finished stage */
+/**
+ * @throws MoteError INTERRUPTED, after which the same call goes on from the last finished stage. Before anything is trained RECIPE,
+ *   MISMATCH and UNSUPPORTED, for what does not fit
+ */
 export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
   const { recipe, data, work, threads, from, signal, onStage, onProgress } = options;
   const graph = from?.graph ?? namedNet(recipe.net);
@@ -72,12 +78,16 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   if (from === undefined && recipe.teacher === undefined) {
     throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
   }
-  checkIntegerStages(recipe.stages, graph);
+  checkRecipe(recipe, graph);
+  checkTrainable(graph, data);
+  const biasBits = Object.fromEntries(
+    weightedLayers(graph).map(({ name }) => [name, own(recipe.pack.biasBits, name) ?? DEFAULT_BIAS_BITS]),
+  );
   const reports: StageReport[] = [];
   const common = { batch: recipe.batch, threads, ...(signal && { signal }) };
   const report = async (stage: string, net: Net, started: number | undefined): Promise<void> => {
     const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
-    const entry = { stage, ...(await measure(net, data.validation, recipe)), seconds };
+    const entry = { stage, ...(await measure(net, data.validation, recipe.batch, biasBits)), seconds };
     reports.push(entry);
     onStage?.(entry);
   };
@@ -115,7 +125,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   }
 
   const keys = recipe.stages.map((_, i) =>
-    digest(origin, recipe.seed, recipe.batch, recipe.bank, recipe.distill, recipe.pack, recipe.stages.slice(0, i + 1)),
+    digest(origin, recipe.seed, recipe.batch, recipe.bank, recipe.distill, { biasBits }, recipe.stages.slice(0, i + 1)),
   );
   let bank: Samples | undefined;
   const students = async (): Promise<Samples> => {
@@ -144,7 +154,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         augment: recipe.bank === undefined ? (recipe.teacher?.augment ?? 0) : 0,
         ...(recipe.distill && { distill: recipe.distill }),
         fixed: integerLayers(recipe.stages.slice(0, i)),
-        biasBits: recipe.pack.biasBits,
+        biasBits,
         onProgress: (done, total, loss) => onProgress?.(label, done, total, loss),
       };
       const calibration = sliceSamples(
@@ -165,8 +175,13 @@ const needsTraining = (stage: Stage): boolean => "epochs" in stage && stage.epoc
 /** Every stage draws its own order of samples. */
 const stageSeed = (seed: number, index: number): number => (Math.imul(seed, 1_000_003) + index) >>> 0;
 
-async function measure(net: Net, validation: Samples, recipe: Recipe): Promise<Omit<StageReport, "stage" | "seconds">> {
-  const trainer = await Trainer.create({ graph: net.graph, seed: 0, threads: 1, batch: recipe.batch });
+async function measure(
+  net: Net,
+  validation: Samples,
+  batch: number,
+  biasBits: Readonly<Record<string, number>>,
+): Promise<Omit<StageReport, "stage" | "seconds">> {
+  const trainer = await Trainer.create({ graph: net.graph, seed: 0, threads: 1, batch });
   try {
     trainer.load(net);
     const { errors } = await trainer.evaluate(validation);
@@ -176,7 +191,7 @@ async function measure(net: Net, validation: Samples, recipe: Recipe): Promise<O
       validationErrorPercent: (100 * errors) / validation.count,
       nonZeros: layers.reduce((sum, weight) => sum + survivors(weight), 0),
       weights: layers.reduce((sum, weight) => sum + weight.length, 0),
-      estimatedBytes: estimateBytes(net, recipe.pack.biasBits),
+      estimatedBytes: estimateBytes(net, biasBits),
     };
   } finally {
     await trainer.close();

@@ -192,7 +192,7 @@ const prune = (net: Net, stage: PruneStage, context: StageContext): Promise<Net>
 const namesIn = (graph: Graph, values: Readonly<Record<string, number>>): string[] =>
   weightedLayers(graph)
     .map(({ name }) => name)
-    .filter((name) => values[name] !== undefined);
+    .filter((name) => Object.hasOwn(values, name));
 
 /** The net with the scales of the layers that a stage has brought to their integers, beside those of earlier stages. */
 function withScales(net: Net, scales: Readonly<Record<string, number>>): Net {
@@ -201,7 +201,7 @@ function withScales(net: Net, scales: Readonly<Record<string, number>>): Net {
 }
 
 async function share(net: Net, stage: ShareStage, context: StageContext): Promise<Net> {
-  const weightScale: Record<string, number> = {};
+  const weightScale = new Map<string, number>();
   const shared = await retrain(net, stage, context, async (run) => {
     const sharings = namesIn(net.graph, stage.bits).map((name) => {
       const k = 2 ** stage.bits[name];
@@ -215,20 +215,20 @@ async function share(net: Net, stage: ShareStage, context: StageContext): Promis
       run.trainer.setSharing(name, null);
       const weight = run.trainer.weight(name);
       for (let i = 0; i < weight.length; i++) weight[i] = assignment[i] < 0 ? 0 : scale * codes[assignment[i]];
-      weightScale[name] = scale;
+      weightScale.set(name, scale);
     }
   });
-  return withScales(shared, weightScale);
+  return withScales(shared, Object.fromEntries(weightScale));
 }
 
 async function grid(net: Net, stage: GridStage, context: StageContext): Promise<Net> {
-  const weightScale: Record<string, number> = {};
+  const weightScale = new Map<string, number>();
   const onGrid = await retrain(net, stage, context, async (run) => {
     const names = namesIn(net.graph, stage.step);
     const layers = names.map((name): GridLayer => {
       const weights = run.trainer.weight(name);
       const step = gridStep(weights, stage.step[name]);
-      weightScale[name] = step;
+      weightScale.set(name, step);
       return { weights, frozen: new Uint8Array(weights.length), secondMoment: run.trainer.secondMoment(name), step };
     });
     const total = layers.reduce((sum, layer) => sum + survivors(layer.weights), 0);
@@ -245,7 +245,7 @@ async function grid(net: Net, stage: GridStage, context: StageContext): Promise<
     }
     await run.until(run.total);
   });
-  return withScales(onGrid, weightScale);
+  return withScales(onGrid, Object.fromEntries(weightScale));
 }
 
 async function calibrated(net: Net, stage: CalibrateStage, context: StageContext, digits: Samples): Promise<Net> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,6 +12,14 @@ beforeAll(() => {
   writeFileSync(at("cut.json"), '{"net": "lenet5", "sta');
   const stages = [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 4 } }, { kind: "calibrate" }];
   writeFileSync(at("no-teacher.json"), JSON.stringify({ net: "lenet5", stages }));
+  // Would train for hours.
+  const teacher = { epochs: 1000, lr: 0.001, augment: 1, weightDecay: 0 };
+  const [grid, calibrate] = [{ kind: "grid", step: { fc1: 1, fc2: 1, fc3: 1 }, epochs: 1, lr: 0 }, stages[1]];
+  writeFileSync(at("long.json"), "\uFEFF" + JSON.stringify({ net: "lenet300", teacher, stages: [grid, calibrate] }));
+  const keep = { fc1: 1, fc2: 1, "\u001b[2Jfc3": 1 };
+  const prune = { kind: "prune", keep, epochs: 1, lr: 0 };
+  writeFileSync(at("layer.json"), JSON.stringify({ net: "lenet300", teacher, stages: [prune, grid, calibrate] }));
+  mkdirSync(at("folder.safetensors"));
   writeFileSync(at("not-a-net.safetensors"), "these are no tensors");
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,6 +37,19 @@ test.each<[string, string[], string, string]>([
     "expected a name ending in .mote or .safetensors",
   ],
   ["no net to start from", ["no-teacher.json", "--out", "x.mote"], "RECIPE", "teacher: missing"],
+  [
+    "a layer that is not there",
+    ["layer.json", "--out", "x.mote"],
+    "RECIPE",
+    "layer.json: stages[0].keep.\\x1b[2Jfc3: no",
+  ],
+  [
+    "an --out below a file",
+    ["long.json", "--out", "cut.json/x.mote"],
+    "FILE",
+    "cut.json/x.mote: cannot be written: a part",
+  ],
+  ["a --checkpoint that is a folder", ["long.json", "--checkpoint", "folder.safetensors"], "FILE", "it is a folder"],
   [
     "a net that is none",
     ["no-teacher.json", "--out", "x.mote", "--from", "not-a-net.safetensors"],

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseRecipe } from "../../host/compress/recipe.js";
+import { parseRecipe, type GridStage } from "../../host/compress/recipe.js";
 import { MoteError } from "../../host/errors.js";
 import { packageRoot } from "../../host/paths.js";
 
@@ -36,6 +36,40 @@ describe("recipes", () => {
     const share = { kind: "share", epochs: 0, lr: 0, bits: { fc2: 5 } };
     const { stages } = parse({ ...minimal, stages: [minimal.stages[0], share, minimal.stages[1]] });
     expect(stages.map(({ kind }) => kind)).toEqual(["grid", "share", "calibrate"]);
+  });
+
+  test("a byte order mark before the text is no part of it", () => {
+    expect(parseRecipe("\uFEFF" + JSON.stringify(minimal), "r.json")).toEqual(parse(minimal));
+  });
+
+  test("what steers a terminal is spelled out in every error", () => {
+    const text = (key: string): string => `{"net": "lenet5", "${key}": 1}`;
+    for (const [key, shown] of [
+      ["\\u001b[31m", "\\x1b[31m"],
+      ["\u009b2J", "\\x9b2J"],
+      ["\u202egpj", "\\u202egpj"],
+      ["a\\nmote: done", "a\\x0amote: done"],
+    ]) {
+      expect(() => parseRecipe(text(key), "r.json"), shown).toThrow(`r.json: ${shown}: unknown key`);
+    }
+    for (const bad of ['{"net": "\u009b2J"}', "\u001b[31m{", `{"net": "lenet5", "stages": [{"kind": "\u202e"}]}`]) {
+      // oxlint-disable-next-line no-control-regex
+      expect(() => parseRecipe(bad, "r\u001b.json")).toThrow(/^[^\u0000-\u001f\u007f-\u009f\u202e]+$/);
+    }
+  });
+
+  test.each(["__proto__", "constructor", "toString", "hasOwnProperty"])("%s is a name like any other", (name) => {
+    const stage = `{"kind": "grid", "epochs": 1, "lr": 0.001, "step": {"${name}": 0.5}}`;
+    const { stages } = parseRecipe(`{"net": "lenet5", "stages": [${stage}, {"kind": "calibrate"}]}`, "r.json");
+    expect(Object.entries((stages[0] as GridStage).step)).toEqual([[name, 0.5]]);
+    expect(() => parseRecipe(`{"net": "lenet5", "${name}": 1}`, "r.json")).toThrow(`r.json: ${name}: unknown key`);
+    expect(() => parseRecipe(`{"stages": [{"kind": "${name}"}], "net": "lenet5"}`, "r.json")).toThrow(
+      "stages[0].kind: ",
+    );
+    const empty = stage.replace(/\{"[^{}]*0\.5\}/, `{"${name}": {}}`);
+    expect(() => parseRecipe(`{"net": "lenet5", "stages": [${empty}]}`, "r.json")).toThrow(
+      `stages[0].step.${name}: expected a number`,
+    );
   });
 
   const train = { kind: "train", epochs: 1, lr: 0.1 };
@@ -73,6 +107,16 @@ describe("recipes", () => {
       "a layer's bits",
       { ...minimal, stages: [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 9 } }] },
       "r.json: stages[0].bits.fc1: expected a whole number, 1 .. 8, got 9",
+    ],
+    [
+      "biases of one bit",
+      { ...minimal, pack: { biasBits: { fc1: 1 } } },
+      "r.json: pack.biasBits.fc1: expected a whole number, 2 .. 32, got 1",
+    ],
+    [
+      "biases of 33 bits",
+      { ...minimal, pack: { biasBits: { fc1: 33 } } },
+      "r.json: pack.biasBits.fc1: expected a whole",
     ],
     ["an unknown net", { ...minimal, net: "lenet6" }, "r.json: net: expected one of lenet5, lenet300"],
     ["no stages", { ...minimal, stages: [] }, "r.json: stages: expected a list of stages, got []"],

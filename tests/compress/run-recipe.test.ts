@@ -9,7 +9,7 @@ import { runRecipe, type RunOptions } from "../../host/compress/run-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
 import { writeContainer } from "../../host/container/write.js";
 import { sharedBytes, type Samples } from "../../host/data/samples.js";
-import type { Net } from "../../host/model.js";
+import type { Graph, Layer, Net } from "../../host/model.js";
 import { quantize } from "../../host/quantize.js";
 import { Random } from "../../host/rng.js";
 
@@ -121,6 +121,42 @@ describe("recipes from digits to integers", () => {
     } finally {
       rmSync(other, { recursive: true, force: true });
     }
+  });
+
+  test("biases of 8 bits where the recipe says nothing of a layer", async () => {
+    const stages = [
+      small.stages[0],
+      { kind: "grid", step: { fc1: 1, fc2: 1, fc3: 1 }, epochs: 0, lr: 0, parts: 1 },
+      { kind: "calibrate", samples: 64 },
+    ];
+    const bits = async (pack: unknown) => (await run({ ...rest, stages, pack })).net.compression!.biasBits;
+    expect(await bits({})).toEqual({ fc1: 8, fc2: 8, fc3: 8 });
+    expect(await bits({ biasBits: { fc2: 32 } })).toEqual({ fc1: 8, fc2: 32, fc3: 8 });
+  });
+
+  test("labels that are no classes, and a net of one class, are refused before anything is trained", async () => {
+    const labels = data.validation.labels.slice();
+    labels[3] = 10;
+    const wrong = { ...data, validation: { ...data.validation, labels } };
+    await expect(run(small, { data: wrong })).rejects.toThrow(
+      "validation: the label of sample 3 is 10, expected 0 .. 9",
+    );
+    const { net } = await run({
+      ...paper,
+      stages: paper.stages.map((s) => ({ ...s, epochs: undefined, ...(s.kind === "calibrate" ? {} : { epochs: 0 }) })),
+    });
+    const graph: Graph = {
+      ...net.graph,
+      layers: net.graph.layers.map((layer) => (layer.name === "fc3" ? { ...layer, outFeatures: 1 } : layer) as Layer),
+    };
+    const before = readdirSync(work);
+    await expect(run(paper, { from: { ...net, graph } })).rejects.toThrow("fc3: the net has one output, expected two");
+    expect(readdirSync(work)).toEqual(before);
+    const container = writeContainer(quantize(net));
+    const ten = { ...data.validation, labels };
+    expect(() => integerErrors(container, ten)).toThrow(
+      "the label of sample 3 is 10, expected 0 .. 9, one of 10 classes",
+    );
   });
 
   test("Deep Compression's stages: 8 % left, at most 2^bits values a layer, from a net that is given", async () => {
