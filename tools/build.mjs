@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Builds what is missing or older than its sources: core.wasm, fast-named.wasm and train.wasm (asc), the host (tsc), the wasm3 addon (node-gyp).
+ * Builds what is missing or older than its sources: core.wasm, fast-named.wasm and train.wasm (asc), the host (tsc), the wasm3 addon (the C compiler).
  * Example: node tools/build.mjs           everything
  *          node tools/build.mjs core host only these
  * Plain JavaScript, since it runs before anything is compiled.

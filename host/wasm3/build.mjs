@@ -1,19 +1,18 @@
 #!/usr/bin/env node
 /**
- * Builds build/wasm3/Release/wasm3.node: our binding over wasm3's C sources, with node-gyp.
+ * Builds build/wasm3/Release/wasm3.node: our binding over wasm3's C sources, by the C compiler alone. Node's C interface comes from npm.
  * Example: node host/wasm3/build.mjs                              wasm3 0.5.0 out of node_modules
  *          WASM3_DIR=~/src/wasm3 node host/wasm3/build.mjs        any other source tree
+ *          CC="ccache clang" node host/wasm3/build.mjs            another compiler than cc, gcc or clang
  * Plain JavaScript, since it runs before anything is compiled. Quiet unless it fails.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, copyFileSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
-const work = join(root, "build", "wasm3", "gyp");
 const made = join(root, "build", "wasm3", "Release", "wasm3.node");
 
 function fail(message) {
@@ -32,76 +31,52 @@ function sourceFolder() {
   return existsSync(join(folder, "m3_env.c")) ? folder : fail("the C sources are missing; mend with: npm ci");
 }
 
-/**
- * Where Node's headers are: what npm is configured to use, else those installed beside this Node when they are of its
- * version, else undefined: node-gyp then downloads them.
- */
 function headerFolder() {
-  if (process.env.npm_config_nodedir) return undefined; // node-gyp reads it itself
-  const prefix = dirname(dirname(process.execPath));
-  const versionFile = join(prefix, "include", "node", "node_version.h");
-  if (existsSync(versionFile)) {
-    const text = readFileSync(versionFile, "utf8");
-    const part = (name) => text.match(new RegExp(`#define NODE_${name}_VERSION (\\d+)`))?.[1];
-    if (`v${part("MAJOR")}.${part("MINOR")}.${part("PATCH")}` === process.version) return prefix;
-  }
-  const asked = spawnSync("npm", ["config", "get", "nodedir"], { encoding: "utf8" });
-  const folder = asked.status === 0 ? asked.stdout.trim() : "";
-  return folder !== "" && folder !== "undefined" && folder !== "null" ? folder : undefined;
+  const folder = join(root, "node_modules", "node-api-headers", "include");
+  return existsSync(join(folder, "node_api.h")) ? folder : fail("node-api-headers is missing; mend with: npm ci");
 }
 
-/**
- * wasm3 as it comes, floats included, so that the addon runs any module. The hints a release build needs: without -O2 or
- * -O3 gcc makes no tail calls and every wasm op grows the stack.
- */
-function gypFile(sources) {
-  const here2work = (path) => relative(work, path);
-  const wasm3 = readdirSync(sources)
-    .filter((name) => /^m3_(?!api_).*\.c$/.test(name))
-    .sort()
-    .map((name) => here2work(join(sources, name)));
-  return {
-    targets: [
-      {
-        target_name: "wasm3",
-        sources: [here2work(join(here, "addon.c")), here2work(join(here, "interpreter.c")), ...wasm3],
-        include_dirs: [here2work(sources)],
-        defines: ["NDEBUG"],
-        cflags: ["-O3", "-fvisibility=hidden", "-Wno-unused-parameter"],
-        cflags_c: ["-std=gnu11"],
-        xcode_settings: { GCC_OPTIMIZATION_LEVEL: "3", GCC_C_LANGUAGE_STANDARD: "gnu11" },
-      },
-    ],
-  };
+function runs(command) {
+  return spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
 }
 
-/** One line on what is missing, where that can be told. */
-function diagnosis() {
-  const missing = [process.env.PYTHON ?? "python3", "make", process.env.CC ?? "cc"].filter(
-    (tool) => spawnSync(tool, ["--version"], { stdio: "ignore" }).status !== 0,
+/** The words of CC, or the first compiler that there is. */
+function compiler() {
+  const given = process.env.CC?.trim().split(/\s+/) ?? [""];
+  const names = given[0] === "" ? ["cc", "gcc", "clang"] : [given[0]];
+  const name = names.find(runs);
+  if (name !== undefined) return [name, ...given.slice(1)];
+  return fail(
+    `the addon was not built: no ${names.join(", no ")}; on Debian and Ubuntu mend with: apt-get install gcc libc6-dev. ` +
+      "--engine v8 and --engine reference do without it",
   );
-  return missing.length > 0
-    ? `the addon was not built: no ${missing.join(", no ")}; on Debian and Ubuntu mend with: apt-get install python3 make g++`
-    : "the addon was not built: the compiler's messages are above";
 }
 
-const nodeGyp = join(root, "node_modules", "node-gyp", "bin", "node-gyp.js");
-const gyp = gypFile(sourceFolder());
-if (!existsSync(nodeGyp)) fail("node-gyp is missing; mend with: npm ci");
-mkdirSync(work, { recursive: true });
-writeFileSync(join(work, "binding.gyp"), JSON.stringify(gyp, undefined, 2));
+const sources = sourceFolder();
 const headers = headerFolder();
-const jobs = Math.min(8, availableParallelism());
+const [command, ...words] = compiler();
+const wasm3 = readdirSync(sources)
+  .filter((name) => /^m3_(?!api_).*\.c$/.test(name))
+  .sort()
+  .map((name) => join(sources, name));
+// Node has the functions of node_api.h and gives them to the addon when it loads it.
+const link = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared"];
+mkdirSync(dirname(made), { recursive: true });
+const partial = `${made}.${process.pid}.tmp`;
 const built = spawnSync(
-  process.execPath,
-  [nodeGyp, "rebuild", "--release", `--jobs=${jobs}`, ...(headers ? [`--nodedir=${headers}`] : [])],
-  { cwd: work, encoding: "utf8", maxBuffer: 1 << 28 },
+  command,
+  [
+    ...words,
+    // Without -O2 or -O3 gcc makes no tail calls and every wasm op grows the stack. WebAssembly's integers wrap, and wasm3 adds them as signed ones.
+    ...["-std=gnu11", "-O3", "-fwrapv", "-fPIC", "-fvisibility=hidden", "-DNDEBUG", `-I${sources}`, `-I${headers}`],
+    ...[join(here, "addon.c"), join(here, "interpreter.c"), ...wasm3],
+    ...[...link, "-o", partial, "-lm"],
+  ],
+  { encoding: "utf8", maxBuffer: 1 << 28 },
 );
 if (built.status !== 0) {
   process.stderr.write(`${built.stdout}${built.stderr}`.split("\n").slice(-40).join("\n"));
-  fail(diagnosis());
+  fail("the addon was not built: the compiler's messages are above");
 }
-// A copy under a new name, then a rename: a process that has the old addon loaded keeps its file.
-mkdirSync(dirname(made), { recursive: true });
-copyFileSync(join(work, "build", "Release", "wasm3.node"), `${made}.tmp`);
-renameSync(`${made}.tmp`, made);
+// Under a new name, then renamed: a process that has the old addon loaded keeps its file.
+renameSync(partial, made);

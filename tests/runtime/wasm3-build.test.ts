@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,15 +43,64 @@ describe("building the addon", () => {
     expect(build({ WASM3_DIR: "" })).toEqual(notInstalled);
   });
 
-  it("says what mends a missing compiler", () => {
+  it("needs a C compiler and nothing else: no other program, no headers beside npm's", () => {
+    const modules = join(root, "node_modules");
+    mkdirSync(modules);
+    for (const name of ["node-api-headers", "react-native-webassembly"]) {
+      symlinkSync(join(packageRoot, "node_modules", name), join(modules, name));
+    }
+    const tools = join(root, "tools");
+    mkdirSync(tools);
+    // Writes down what it is called with; what is not the C compiler is not on the path.
+    writeFileSync(join(tools, "cc"), `#!${process.execPath}\n${recorder(join(root, "calls"))}`, { mode: 0o755 });
+    expect(build({ PATH: tools, CC: undefined, WASM3_DIR: "" })).toEqual({ status: 0, lines: [] });
+    const calls = readFileSync(join(root, "calls"), "utf8").trim().split("\n");
+    expect(calls[0]).toBe("--version");
+    expect(calls).toHaveLength(2);
+    expect(calls[1]).toContain(`-I${join(modules, "node-api-headers", "include")}`);
+    expect(calls[1].match(/-I\S+/g)).toHaveLength(2);
+    expect(calls[1]).toContain(join(modules, "react-native-webassembly", "cpp", "m3_env.c"));
+    expect(calls[1]).not.toContain("m3_api_");
+  });
+
+  it("takes CC, its options too", () => {
     symlinkSync(join(packageRoot, "node_modules"), join(root, "node_modules"));
-    const { status, lines } = build({ CC: "no-such-compiler", CXX: "no-such-compiler" });
+    const compiler = join(root, "my-cc");
+    writeFileSync(compiler, `#!${process.execPath}\n${recorder(join(root, "calls"))}`, { mode: 0o755 });
+    expect(build({ CC: `${compiler} -m64 -g`, WASM3_DIR: "" })).toEqual({ status: 0, lines: [] });
+    expect(readFileSync(join(root, "calls"), "utf8").split("\n")[1]).toMatch(/^-m64 -g -std=gnu11 /);
+  });
+
+  it("says what mends a missing compiler, and what does without", () => {
+    symlinkSync(join(packageRoot, "node_modules"), join(root, "node_modules"));
+    const advice =
+      "on Debian and Ubuntu mend with: apt-get install gcc libc6-dev. --engine v8 and --engine reference do without it";
+    const lines = (missing: string): string[] => [`wasm3: the addon was not built: ${missing}; ${advice}`];
+    expect(build({ CC: "no-such-compiler" })).toEqual({ status: 1, lines: lines("no no-such-compiler") });
+    expect(build({ CC: "", PATH: join(root, "empty") })).toEqual({
+      status: 1,
+      lines: lines("no cc, no gcc, no clang"),
+    });
+  });
+
+  it("hands on what the compiler says, and leaves no addon behind", () => {
+    symlinkSync(join(packageRoot, "node_modules"), join(root, "node_modules"));
+    writeFileSync(join(root, "host", "wasm3", "interpreter.c"), "#error of ours");
+    const { status, lines } = build({ WASM3_DIR: "" });
     expect(status).toBe(1);
-    expect(lines[lines.length - 1]).toBe(
-      "wasm3: the addon was not built: no no-such-compiler; on Debian and Ubuntu mend with: apt-get install python3 make g++",
-    );
+    expect(lines.some((line) => line.includes("error of ours"))).toBe(true);
+    expect(lines[lines.length - 1]).toBe("wasm3: the addon was not built: the compiler's messages are above");
+    expect(readdirSync(join(root, "build", "wasm3", "Release"))).toEqual([]);
   });
 });
+
+/** A program that appends its arguments to a file, and makes the file after -o. */
+function recorder(path: string): string {
+  return `import { appendFileSync, writeFileSync } from "node:fs";
+const words = process.argv.slice(2);
+appendFileSync(${JSON.stringify(path)}, words.join(" ") + "\\n");
+if (words.includes("-o")) writeFileSync(words[words.indexOf("-o") + 1], "");`;
+}
 
 describe("loading the addon", () => {
   /** The compiled binding in a package that has no addon, or a broken one. */
