@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c. Does nothing where all is there; where
+# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c, CMake. Does nothing where all is there; where
 # it may not install, it says the command and leaves the firmware's tests to skip themselves.
 # Example: sh tools/install-firmware-tools.sh
 set -eu
 
 packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
-  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf wabt cppcheck"
-tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa wasm2c cppcheck"
+  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf wabt cppcheck cmake"
+tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa wasm2c cppcheck cmake"
 
 missing=""
 for tool in $tools; do

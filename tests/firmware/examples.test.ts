@@ -88,42 +88,6 @@ describe("other build systems", () => {
     folder = await exported("wasm3");
   });
 
-  it("PlatformIO: library.json names what is there", () => {
-    const library = JSON.parse(readFileSync(join(folder, "library.json"), "utf8"));
-    expect(library).toMatchObject({ name: "mote", license: "MIT", build: { srcFilter: ["+<*.c>"] } });
-    for (const header of library.headers) expect(existsSync(join(folder, header))).toBe(true);
-  });
-
-  it("Arduino: library.properties has what the specification asks for", () => {
-    const lines = readFileSync(join(folder, "library.properties"), "utf8").trim().split("\n");
-    const fields = Object.fromEntries(
-      lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
-    );
-    for (const name of ["name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url"]) {
-      expect(fields[name], name).toBeTruthy();
-    }
-    expect(fields.architectures).toBe("*");
-    expect(existsSync(join(folder, fields.includes))).toBe(true);
-    // Without a src folder Arduino compiles the library's root only: wasm3's own files must not be there twice.
-    expect(readdirSync(folder).filter((name) => name.startsWith("m3_"))).toEqual([]);
-  });
-
-  it("ESP-IDF and Zephyr: manifests and CMake name what is there", () => {
-    const manifest = readFileSync(join(folder, "idf_component.yml"), "utf8");
-    expect(manifest).toMatch(/^version: "\d+\.\d+\.\d+"$/m);
-    expect(readFileSync(join(folder, "CMakeLists.txt"), "utf8")).toContain('"${CMAKE_CURRENT_LIST_DIR}/*.c"');
-    const module = readFileSync(join(folder, "zephyr", "module.yml"), "utf8");
-    const cmake = /cmake: (\S+)/.exec(module)![1];
-    expect(existsSync(join(folder, cmake, "CMakeLists.txt"))).toBe(true);
-    expect(existsSync(join(folder, /kconfig: (\S+)/.exec(module)![1]))).toBe(true);
-    expect(readFileSync(join(folder, cmake, "CMakeLists.txt"), "utf8")).toContain('"${CMAKE_CURRENT_LIST_DIR}/../*.c"');
-  });
-
-  const noCmake = missingTools(["cmake", "gcc"]);
-  it.skipIf(noCmake.length > 0)(named("CMake configures it", noCmake), async () => {
-    await runTool("cmake", ["-S", folder, "-B", join(work, "cmake")]);
-  });
-
   const noArm = missingTools(["arm-none-eabi-gcc", "arm-none-eabi-g++"]);
   it.skipIf(noArm.length > 0)(named("Arduino: sketch and library compile", noArm), async () => {
     const cpu = ["-mcpu=cortex-m4", "-mthumb", "-Os", "-DARDUINO=10819"];
