@@ -10,9 +10,10 @@
 #include "mote-wasm3.h"
 #include "wasm3/wasm3.h"
 
-/* 1 for compilers without tail calls. gcc makes none for Xtensa; Cortex-M0 has no register left to jump by. */
+/* 1 for compilers without tail calls. gcc makes none for Xtensa; Cortex-M0 has no register left to jump by; clang 14 gives up over them for
+   Cortex-M, and makes none without optimisation; of others nothing is known. */
 #ifndef MOTE_WASM3_FLAT_STACK
-#if defined(__XTENSA__) || (defined(__thumb__) && !defined(__thumb2__))
+#if defined(__XTENSA__) || (defined(__thumb__) && !defined(__thumb2__)) || defined(__clang__) || !defined(__GNUC__)
 #define MOTE_WASM3_FLAT_STACK 1
 #else
 #define MOTE_WASM3_FLAT_STACK 0

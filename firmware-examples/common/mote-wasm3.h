@@ -30,6 +30,8 @@
 #define d_m3VerboseErrorMessages 0
 #define d_m3CascadedOpcodes 0
 #define d_m3FixedHeap 0
+/* Debug builds of many projects define it; wasm3 would print, by names that microcontrollers' C libraries do not have. */
+#undef DEBUG
 
 /* Known to 0.9 only: the features beyond the MVP stay out. */
 #define d_m3HasRefTypes 0
@@ -47,9 +49,14 @@
 #define d_m3GuardedMemory 0
 #define d_m3MaxNativeStack 0
 
-/* WebAssembly's integers wrap, and wasm3 adds them as signed ones. Other build systems say -fwrapv; Arduino takes no flags. */
-#if defined(ARDUINO) && defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("wrapv")
+/*
+ * Of the compiler's flags wasm3 needs two things, whatever a project's level: optimisation, since without it its operations do not
+ * tail-call each other and each would keep a frame on the native stack (gcc does so from -O2 on and at -Os; -Og and -O1 cannot be
+ * told from them by a macro), and integers that wrap as WebAssembly's do, which it adds as signed ones. -Os is as fast as -O3 here.
+ * Other compilers: -fwrapv, and MOTE_WASM3_FLAT_STACK of mote-ops.h.
+ */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os", "wrapv")
 #endif
 
 /** Size of the next page for code: a power of 2. The same until something is allocated. */

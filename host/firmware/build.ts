@@ -11,13 +11,12 @@ import { runTool } from "./tools.js";
 const COMMON_FLAGS = ["-ffunction-sections", "-fdata-sections", "-fno-common", "-g"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"];
 
-/** The flags each kind of source is compiled with. gcc tail-calls wasm3's dispatch at -Os and -O2, not below. */
+/** The flags each kind of source is compiled with. */
 const FLAGS = {
   own: ["-std=c99", "-Os", ...COMMON_FLAGS, ...WARNINGS],
   // GNU C: inline assembly.
   board: ["-std=gnu99", "-Os", ...COMMON_FLAGS, ...WARNINGS],
-  // -fwrapv: WebAssembly's integers wrap, and wasm3 adds them as signed ones.
-  wasm3: ["-std=gnu11", "-Os", "-fwrapv", ...COMMON_FLAGS, "-w", "-DNDEBUG"],
+  wasm3: ["-std=gnu11", "-Os", ...COMMON_FLAGS, "-w", "-DNDEBUG"],
   aot: ["-std=c99", "-O2", ...COMMON_FLAGS, ...WARNINGS],
 } as const;
 export type SourceKind = keyof typeof FLAGS;
