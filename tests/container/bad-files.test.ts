@@ -3,9 +3,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BitWriter } from "../../host/encode/bit-writer.js";
 import { crc32 } from "../../host/container/crc32.js";
+import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError, type ErrorCode } from "../../host/errors.js";
+import { leb128 } from "../../host/leb128.js";
 import type { QModel } from "../../host/model.js";
 import { Random } from "../../host/rng.js";
 import { runModel } from "../../host/reference/ops-i8.js";
@@ -112,6 +114,19 @@ describe("streams and codes", () => {
       /has a grid 120 … 128, expected its end to be at most 127/,
     ],
     ["a column map without a live column", handmade((b) => b.write(1, 5)), /a column map without a live column/],
+    [
+      "a section that ends in its column map",
+      handmade((b) => b.write(1, 1)), // 2 bits to the byte's end
+      /ends within columnMap: 4 bits wanted, 2 are left/,
+    ],
+    [
+      "a section that ends in its dense weights",
+      handmade(
+        (b) => b.write(0, 3 + 7 * 8),
+        (bytes) => (bytes[45] = 0),
+      ),
+      /ends within dense weights: 64 bits wanted, 59 are left/,
+    ],
     ["a section that ends in its alphabet", handmade((b) => b.write(0, 3)), /ends within (first|count)/],
     [
       "a section that ends in its scales",
@@ -135,6 +150,20 @@ describe("streams and codes", () => {
     expect(error.message).toMatch(message);
     expect(error.message).toMatch(/\(byte \d+\)$/);
   });
+});
+
+test("a grid may end at 127", () => {
+  const bytes = handmade((b) => {
+    b.write(0, 2);
+    b.write(126, 8);
+    b.write(1, 8);
+    for (const length of [1, 1]) b.write(length, 4);
+    b.write(0, 10);
+    for (const length of [1, 1]) b.write(length, 4);
+    for (let i = 0; i < 8; i++) b.write(i % 2 === 0 ? 0b00 : 0b10, 2); // a gap of 0, then either value
+  });
+  const [layer] = readContainer(bytes).model.layers;
+  expect(layer).toMatchObject({ weights: Int8Array.of(126, 127, 126, 127, 126, 127, 126, 127) });
 });
 
 describe("fields", () => {
@@ -216,6 +245,25 @@ describe("fields", () => {
   test("more weights than there is memory for", () => {
     const bytes = writeContainer(buildModel(1, [100, 1, 1], [{ op: "dense", out: 50, density: 0, weights: "grid" }]));
     expect(() => readContainer(bytes, { maxWeights: 4999 })).toThrow(/layer 0 has 5000 weights, room is left for 4999/);
+  });
+
+  test("a plan of 2^28 bytes", () => {
+    // The head of 256, two tensors' entries, 26 units of the other regions; the arena's varint grows from one byte to four.
+    const arenaOf = (total: number): number => (total - 256 - 2 * 32) / 8 - 26;
+    const planned = (total: number): Uint8Array => {
+      const units = leb128(arenaOf(total));
+      expect(units.length).toBe(4);
+      const bytes = Uint8Array.from([...good.subarray(0, 17), ...units, ...good.subarray(18)]);
+      return signed(changed(bytes, 9, bytes.length));
+    };
+    expect(planTotal(readContainer(planned(2 ** 28 - 8)).plan)).toBe(2 ** 28 - 8);
+    expect(errorOf(planned(2 ** 28)).message).toMatch(
+      /the memory plan's total is 268435456 bytes, expected fewer than 268435456/,
+    );
+  });
+
+  test("but a record of one unit is enough for a dense layer", () => {
+    expect(readContainer(signed(changed(good, 16, 1))).plan.records).toBe(8);
   });
 
   test("padding beyond the input's border", () => {

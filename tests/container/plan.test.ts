@@ -250,6 +250,14 @@ test("the total is the head, an entry a tensor and all regions, without the wind
   expect(planTotal(plan, true)).toBe(planTotal(plan) - 256);
 });
 
+test("a total of 2^28 bytes is refused, and of one unit less is not", () => {
+  const model = chain(8, 8);
+  const rest = planTotal(placed(model)) - 256; // all but the window
+  const written = (total: number): Uint8Array => writeContainer(model, { windowBytes: total - rest });
+  expect(planTotal(readContainer(written(2 ** 28 - 8)).plan)).toBe(2 ** 28 - 8);
+  expect(() => written(2 ** 28)).toThrow("the memory plan takes 268435456 bytes, fewer than 268435456 are allowed");
+});
+
 test.each([
   [256, 256],
   [256, 257],

@@ -108,6 +108,20 @@ describe("edges", () => {
     );
   });
 
+  test("a codec that there is not is the caller's mistake", () => {
+    expect(() => readWeights(new BitReader(Uint8Array.of(0), 0, 1, "test"), 1, 1, 2)).toThrow(
+      new RangeError("readWeights: expected codec 0 or 1, got 2"),
+    );
+  });
+
+  test.each([
+    [0, 4],
+    [4, 0],
+    [3, 2],
+  ])("4 weights are not %i × %i", (rows, columns) => {
+    expect(() => chooseCoding(new Int8Array(4), rows, columns)).toThrow(`expected ${rows} × ${columns} weights, got 4`);
+  });
+
   function isTriangular(n: number): boolean {
     const root = Math.round((Math.sqrt(8 * n + 1) - 1) / 2);
     return (root * (root + 1)) / 2 === n;
