@@ -172,20 +172,42 @@ describe("the arena", () => {
     );
   });
 
-  test("of a thousand chains takes at most 3 % more than their largest neighbours", () => {
+  /** Bytes of a thousand arenas, and the least that any placing could do with: the tensors that are alive at the busiest step. */
+  function thousand(make: (random: Random) => QModel): { taken: number; least: number } {
     const random = new Random(1);
     let taken = 0;
     let least = 0;
     for (let i = 0; i < 1000; i++) {
-      const model = chain(...Array.from({ length: 2 + random.integer(11) }, () => 1 + random.integer(60)));
+      const model = make(random);
       const sizes = rounded(model);
-      const neighbours = Math.max(...sizes.slice(1).map((size, at) => size + sizes[at]));
+      const lives = tensorLives(model);
+      const alive = (step: number): number =>
+        sizes.reduce((sum, size, at) => (lives[at].first <= step && step <= lives[at].last ? sum + size : sum), 0);
+      const busiest = Math.max(...model.layers.map((_, step) => alive(step)));
       const { arena } = placed(model);
-      expect(arena).toBeGreaterThanOrEqual(neighbours);
+      expect(arena).toBeGreaterThanOrEqual(busiest);
       taken += arena;
-      least += neighbours;
+      least += busiest;
     }
-    expect(taken / least).toBeLessThan(1.03);
+    return { taken, least };
+  }
+
+  const someSizes = (random: Random): number[] =>
+    Array.from({ length: 2 + random.integer(11) }, () => 1 + random.integer(200));
+
+  // What the three orders of placing find today: less is better, more is a step back.
+  test("of a thousand chains and a thousand graphs is close to the least possible", () => {
+    const chains = thousand((random) => chain(...someSizes(random)));
+    const graphs = thousand((random) => {
+      const sizes = someSizes(random);
+      return vectors(
+        sizes,
+        sizes.slice(1).map((_, i) => [random.integer(i + 1), i + 1]),
+      );
+    });
+    expect([chains.least, graphs.least]).toEqual([288_472, 372_592]);
+    expect(chains.taken).toBeLessThanOrEqual(296_800);
+    expect(graphs.taken).toBeLessThanOrEqual(376_200);
   });
 });
 
