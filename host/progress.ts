@@ -23,13 +23,15 @@ export function formatDuration(seconds: number): string {
 }
 
 /**
- * Shows how far a command is. The estimate supposes that what is left goes as fast as what is done.
+ * Shows how far a command is. The estimate supposes that what is left goes as fast as what was done since the first update: what
+ * lies before it took no time of this run where an earlier one did it.
  * Output goes to stderr, so that stdout holds results only.
  */
 export class Progress {
   private readonly started: number;
   private lastShown: number;
   private done = 0;
+  private first: { readonly done: number; readonly at: number } | undefined;
   private shown = 0;
   private note = "";
   private lineLength = 0;
@@ -55,6 +57,7 @@ export class Progress {
     this.done = Math.min(done, this.total);
     if (note !== undefined) this.note = note;
     const now = this.now();
+    this.first ??= { done: this.done, at: now };
     const interval = this.stream.isTTY === true ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS;
     if (now - this.lastShown < interval) return;
     this.lastShown = now;
@@ -74,11 +77,11 @@ export class Progress {
     this.shown = this.done;
     const fraction = this.total > 0 ? this.done / this.total : 1;
     const seconds = (now - this.started) / 1000;
+    const { done: before, at } = this.first ?? { done: 0, at: now };
+    const left = (((now - at) / 1000) * (this.total - this.done)) / (this.done - before);
     const percent = `${Math.floor(fraction * 100)}%`;
     const time =
-      this.done >= this.total || this.done === 0
-        ? formatDuration(seconds)
-        : `${formatDuration((seconds / this.done) * (this.total - this.done))} left`;
+      this.done >= this.total || this.done === before ? formatDuration(seconds) : `${formatDuration(left)} left`;
     const tail = [`${this.done}/${this.total}`, time, this.note].filter((part) => part !== "").join("  ");
     if (this.stream.isTTY !== true) {
       this.stream.write(`${this.label}: ${percent}  ${tail}\n`);

@@ -53,6 +53,22 @@ describe("Progress", () => {
     expect(stream.text.match(/\n/g)).toHaveLength(1);
   });
 
+  it("reckons the time left from what this run has done, not an earlier one", () => {
+    const stream = recorder(false);
+    let clock = 0;
+    const progress = new Progress("train", 1000, stream, () => clock);
+    for (const done of [910, 911, 920]) {
+      clock += 10_000;
+      progress.update(done);
+    }
+    expect(stream.text.split("\n")).toEqual([
+      "train: 91%  910/1000  10s",
+      "train: 91%  911/1000  14m50s left",
+      "train: 92%  920/1000  2m40s left",
+      "",
+    ]);
+  });
+
   it("says nothing of work that never began", () => {
     const stream = recorder(true);
     new Progress("run", 10, stream).finish();

@@ -17,6 +17,7 @@ import { Progress } from "../host/progress.js";
 import { quantize } from "../host/quantize.js";
 import { readCheckpoint, writeCheckpoint } from "../host/train/checkpoint.js";
 import { describeSystemError, writeFileAtomic } from "../host/write-file.js";
+import { interruptible } from "./interrupt.js";
 
 interface Options {
   readonly out?: string;
@@ -46,7 +47,7 @@ export function compressCommand(): Command {
     )
     .option(
       "--work <folder>",
-      "checkpoints of finished stages: a run that was stopped goes on from there",
+      "what finished stages and a stopped one have done: the same command goes on from there",
       join(packageRoot, "build", "work"),
     )
     .option(
@@ -101,39 +102,39 @@ async function compress(recipePath: string, options: Options): Promise<void> {
   for (const file of [out, checkpoint]) if (file !== undefined) checkWritable(file);
   const { train, validation } = loadMnist();
 
-  const abort = new AbortController();
-  const onInterrupt = (): void => abort.abort();
-  process.once("SIGINT", onInterrupt);
   const progress = new StageProgress();
+  const warn = (text: string): void => {
+    progress.finish();
+    process.stderr.write(`mote: warning: ${printable(text)}\n`);
+  };
   let isFirst = true;
   let result: { net: Net; reports: StageReport[] };
   try {
-    result = await runRecipe({
-      recipe,
-      data: { train, validation },
-      work: options.work,
-      threads: options.threads,
-      ...(from && { from }),
-      signal: abort.signal,
-      onStage: (report) => {
-        progress.finish();
-        if (isFirst) console.log(tableHead);
-        isFirst = false;
-        console.log(tableRow(report));
-      },
-      onProgress: (label, done, total, loss) => progress.update(label, done, total, loss),
-    });
+    result = await interruptible((signal) =>
+      runRecipe({
+        recipe,
+        data: { train, validation },
+        work: options.work,
+        threads: options.threads,
+        ...(from && { from }),
+        signal,
+        onStage: (report) => {
+          progress.finish();
+          if (isFirst) console.log(tableHead);
+          isFirst = false;
+          console.log(tableRow(report));
+        },
+        onProgress: (label, done, total, loss) => progress.update(label, done, total, loss),
+        onWorkProblem: (reason) => warn(`${reason}; the run goes on, with what it has done in memory`),
+      }),
+    );
   } catch (error) {
     if (error instanceof MoteError && error.code === "RECIPE")
       throw new MoteError("RECIPE", printable(`${recipePath}: ${error.message}`), { cause: error });
     if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
-    throw new MoteError(
-      "INTERRUPTED",
-      `stopped; finished stages are kept in ${options.work}: run the same command to go on`,
-    );
+    throw new MoteError("INTERRUPTED", `${error.message}: run the same command to go on`, { cause: error });
   } finally {
     progress.finish();
-    process.off("SIGINT", onInterrupt);
   }
 
   const { net, reports } = result;

@@ -7,6 +7,7 @@ import { Progress } from "../host/progress.js";
 import { namedNet } from "../host/train/nets.js";
 import { readRun, trainRun, type RunSettings } from "../host/train/run.js";
 import { Trainer } from "../host/train/trainer.js";
+import { interruptible } from "./interrupt.js";
 
 interface Flags extends Partial<RunSettings> {
   readonly net?: string;
@@ -68,30 +69,29 @@ async function train(flags: Flags): Promise<void> {
   const settings = earlier?.settings ?? withFlags(DEFAULTS[name], flags);
   const { train: digits, validation, test } = loadMnist();
 
-  const abort = new AbortController();
-  const onInterrupt = (): void => abort.abort();
-  process.once("SIGINT", onInterrupt);
   let progress: Progress | undefined;
   try {
-    const result = await trainRun({
-      graph,
-      settings,
-      train: digits,
-      validation,
-      threads,
-      file,
-      ...(earlier && { resume: earlier.checkpoint }),
-      signal: abort.signal,
-      onProgress: (done, total, loss) => {
-        progress ??= new Progress(`train ${name}`, total);
-        progress.update(done, `loss ${loss.toFixed(4)}`);
-      },
-      onEpoch: ({ epoch, loss, validationErrors }) => {
-        if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-        const error = percent(validationErrors, validation.count);
-        console.log(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation error ${error}`);
-      },
-    });
+    const result = await interruptible((signal) =>
+      trainRun({
+        graph,
+        settings,
+        train: digits,
+        validation,
+        threads,
+        file,
+        ...(earlier && { resume: earlier.checkpoint }),
+        signal,
+        onProgress: (done, total, loss) => {
+          progress ??= new Progress(`train ${name}`, total);
+          progress.update(done, `loss ${loss.toFixed(4)}`);
+        },
+        onEpoch: ({ epoch, loss, validationErrors }) => {
+          if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+          const error = percent(validationErrors, validation.count);
+          console.log(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation error ${error}`);
+        },
+      }),
+    );
     progress?.finish();
     const { validationErrors, steps } = result;
     const seconds = (performance.now() - started) / 1000;
@@ -112,8 +112,6 @@ async function train(flags: Flags): Promise<void> {
     progress?.finish();
     if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
     throw new MoteError("INTERRUPTED", `${error.message}: mote train --resume --out ${file} goes on`, { cause: error });
-  } finally {
-    process.off("SIGINT", onInterrupt);
   }
 }
 

@@ -1,15 +1,13 @@
 /**
  * Carries out a recipe: teacher, bank, then stage after stage. What is finished is kept in a work folder under a name made from
- * everything it depends on, so that a run that was stopped, or a recipe changed near its end, goes on from there.
+ * everything it depends on, so that a run that was stopped, in the middle of a stage too, or a recipe changed near its end, goes
+ * on from there.
  */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Net } from "../model.js";
 import { own } from "../own.js";
-import { readCheckpoint, writeCheckpoint } from "../train/checkpoint.js";
 import { checkTrainable } from "../train/classes.js";
 import { namedNet } from "../train/nets.js";
 import { Trainer } from "../train/trainer.js";
@@ -20,6 +18,7 @@ import { survivors } from "./prune.js";
 import { DEFAULT_BIAS_BITS, type Recipe, type Stage } from "./recipe.js";
 import { runStage, type StageContext } from "./stages.js";
 import { makeBank, trainTeacher } from "./teacher.js";
+import { WorkFolder, type Keeper } from "./work-folder.js";
 
 export interface StageReport {
   /** "teacher", or the stage's kind with its place, such as "3 prune". */
@@ -46,6 +45,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   readonly onStage?: (report: StageReport) => void;
   readonly onProgress?: (label: string, done: number, total: number, loss: number) => void;
+  /** With the reason why nothing can be put into the work folder now. The run goes on. */
+  readonly onWorkProblem?: (reason: string) => void;
 }
 
 /** Raise it when a change of the training or of a stage makes old checkpoints wrong. */
@@ -67,11 +68,11 @@ function netDigest(net: Net): string {
 }
 
 /**
- * @throws MoteError INTERRUPTED, after which the same call goes on from the last finished stage. Before anything is trained RECIPE,
- *   MISMATCH and UNSUPPORTED, for what does not fit
+ * @throws MoteError INTERRUPTED, after which the same call goes on from there. DIVERGED naming the stage and its step. Before anything
+ *   is trained RECIPE, MISMATCH, UNSUPPORTED and FILE, for what does not fit
  */
 export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
-  const { recipe, data, work, threads, from, signal, onStage, onProgress } = options;
+  const { recipe, data, work, threads, from, signal, onStage, onProgress, onWorkProblem } = options;
   const graph = from?.graph ?? namedNet(recipe.net);
   if (graph.name !== recipe.net)
     throw new MoteError("MISMATCH", `the recipe is for ${recipe.net}, the net given is ${graph.name}`);
@@ -80,6 +81,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   }
   checkRecipe(recipe, graph);
   checkTrainable(graph, data);
+  const folder = new WorkFolder(work, (reason) => onWorkProblem?.(reason));
   const biasBits = Object.fromEntries(
     weightedLayers(graph).map(({ name }) => [name, own(recipe.pack.biasBits, name) ?? DEFAULT_BIAS_BITS]),
   );
@@ -93,13 +95,27 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   };
 
   /** A result by its digest: from the work folder, or made and put there. */
-  const kept = async (key: string, make: () => Promise<Net>): Promise<{ net: Net; started?: number }> => {
-    const file = join(work, `${key}.safetensors`);
-    if (existsSync(file)) return { net: readCheckpoint(file).net };
+  const kept = async (
+    label: string,
+    key: string,
+    make: (keeper: Keeper) => Promise<Net>,
+  ): Promise<{ net: Net; started?: number }> => {
+    const earlier = folder.read(key);
+    if (earlier !== undefined) return { net: earlier.net };
     const started = performance.now();
-    const net = await make();
-    writeCheckpoint(file, { net });
-    return { net, started };
+    try {
+      const net = await make(folder.keeper(key));
+      folder.finish(key, { net });
+      return { net, started };
+    } catch (error) {
+      if (!(error instanceof MoteError)) throw error;
+      if (error.code === "DIVERGED") throw new MoteError("DIVERGED", `${label}: ${error.message}`, { cause: error });
+      if (error.code !== "INTERRUPTED") throw error;
+      const where = folder.isBehind
+        ? `${work} could not take all that was done: the rest is lost`
+        : `${work} holds all that was done`;
+      throw new MoteError("INTERRUPTED", `stopped in ${label}; ${where}`, { cause: error });
+    }
   };
 
   let teacher = from;
@@ -107,13 +123,13 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   if (teacher === undefined) {
     const settings = recipe.teacher!;
     origin = digest(recipe.net, recipe.batch, settings);
-    const made = await kept(`teacher-${origin}`, () =>
+    const made = await kept("teacher", `teacher-${origin}`, (keeper) =>
       trainTeacher({
         ...common,
         graph,
         settings,
         train: data.train,
-        partial: join(work, `teacher-${origin}.partial.safetensors`),
+        keeper,
         onProgress: (done, total, loss) => onProgress?.("teacher", done, total, loss),
       }),
     );
@@ -130,14 +146,14 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   let bank: Samples | undefined;
   const students = async (): Promise<Samples> => {
     if (recipe.bank === undefined) return data.train;
-    const logitsFile = join(work, `bank-${digest(origin, recipe.bank)}.f32`);
     bank ??= await makeBank({
       ...recipe.bank,
       ...common,
       train: data.train,
       seed: recipe.teacher?.seed ?? 0,
       teacher,
-      logitsFile,
+      work: folder,
+      logitsName: `bank-${digest(origin, recipe.bank)}.f32`,
     });
     return bank;
   };
@@ -145,7 +161,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   let net = teacher;
   for (const [i, stage] of recipe.stages.entries()) {
     const label = `${i + 1} ${stage.kind}`;
-    const made = await kept(`stage-${keys[i]}`, async () => {
+    const made = await kept(label, `stage-${keys[i]}`, async (keeper) => {
       const context: StageContext = {
         ...common,
         seed: stageSeed(recipe.seed, i),
@@ -155,6 +171,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         ...(recipe.distill && { distill: recipe.distill }),
         fixed: integerLayers(recipe.stages.slice(0, i)),
         biasBits,
+        keeper,
         onProgress: (done, total, loss) => onProgress?.(label, done, total, loss),
       };
       const calibration = sliceSamples(

@@ -1,43 +1,19 @@
 /** What each stage of a recipe does to a net. A stage starts from a net alone, so that a run can go on from any stage's checkpoint. */
 import type { Samples } from "../data/samples.js";
-import { MoteError } from "../errors.js";
 import type { Compression, Graph, Net } from "../model.js";
-import { tensorShapes } from "../shapes.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate } from "./calibrate.js";
-import { foldableBiases, foldBiases, removeDeadUnits } from "./dead-units.js";
+import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, type GridLayer } from "./grid.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
-import { pruneMasks, survivors, type PrunableLayer } from "./prune.js";
-import type {
-  CalibrateStage,
-  GridStage,
-  NarrowStage,
-  PruneStage,
-  Recipe,
-  Schedule,
-  ShareStage,
-  Stage,
-  TrainStage,
-} from "./recipe.js";
+import { pruneMasks, survivors } from "./prune.js";
+import type { CalibrateStage, GridStage, NarrowStage, PruneStage, ShareStage, Stage, TrainStage } from "./recipe.js";
+import { retrain, type TrainingContext } from "./retraining.js";
 import { kMeans, roundCodebook } from "./share.js";
 
-export interface StageContext {
-  readonly seed: number;
-  readonly threads: number;
-  readonly batch: number;
-  /** What students train on: the training split, or a bank of augmented copies of it. */
-  readonly data: Samples;
-  /** The training split, not augmented. */
-  readonly train: Samples;
-  readonly augment: number;
-  readonly distill?: NonNullable<Recipe["distill"]>;
-  /** Layers whose weights an earlier stage has brought to their integers: no longer trained, but for their biases. */
-  readonly fixed: readonly string[];
+export interface StageContext extends TrainingContext {
   readonly biasBits: Readonly<Record<string, number>>;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number, loss: number) => void;
 }
 
 const emptyCompression = (graph: Graph): Compression => ({
@@ -51,104 +27,6 @@ export const withCompression = (net: Net): Net & { readonly compression: Compres
   ...net,
   compression: net.compression ?? emptyCompression(net.graph),
 });
-
-/** Cosine from lr to lrEnd over `total` steps. */
-export function cosine(schedule: Schedule, total: number): (step: number) => number {
-  const { lr, lrEnd } = schedule;
-  return (step) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * step) / Math.max(1, total)))) / 2;
-}
-
-/** One stage's training: a trainer that holds the net with what is pruned, and a schedule that is run piece by piece. */
-class Retraining {
-  private done = 0;
-  readonly total: number;
-
-  private constructor(
-    readonly trainer: Trainer,
-    private readonly schedule: Schedule,
-    private readonly context: StageContext,
-  ) {
-    this.total = this.stepsFor(schedule.epochs);
-  }
-
-  static async start(net: Net, schedule: Schedule, context: StageContext): Promise<Retraining> {
-    const { seed, threads, batch } = context;
-    const trainer = await Trainer.create({ graph: net.graph, seed, threads, batch });
-    trainer.load(net);
-    const run = new Retraining(trainer, schedule, context);
-    run.maskZeros();
-    for (const name of context.fixed) trainer.setFrozen(name, new Uint8Array(trainer.weight(name).length).fill(1));
-    // The next layer's bias does the work of these.
-    for (const name of foldableBiases(net.graph)) {
-      const bias = trainer.bias(name);
-      if (bias.every((b) => b === 0)) trainer.setFrozenBias(name, new Uint8Array(bias.length).fill(1));
-    }
-    return run;
-  }
-
-  stepsFor(epochs: number): number {
-    return Math.round((epochs * this.context.train.count) / this.context.batch);
-  }
-
-  /** Weights that are exactly 0 are pruned and stay so. A layer without any needs no mask. */
-  maskZeros(): void {
-    for (const { name } of weightedLayers(this.trainer.graph)) {
-      const weight = this.trainer.weight(name);
-      const mask = Uint8Array.from(weight, (w) => (w === 0 ? 0 : 1));
-      this.trainer.setMask(name, mask.includes(0) ? mask : null);
-    }
-  }
-
-  /** Trains up to step `step` of the schedule. @throws MoteError INTERRUPTED */
-  async until(step: number): Promise<void> {
-    const { data, augment, distill, signal, onProgress } = this.context;
-    const steps = Math.min(step, this.total) - this.done;
-    if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
-    if (steps <= 0) return;
-    const before = this.done;
-    const result = await this.trainer.train({
-      data,
-      steps,
-      firstStep: before,
-      lr: cosine(this.schedule, this.total),
-      optimizer: { kind: "adam", weightDecay: 0 },
-      augment,
-      ...(distill && { distill }),
-      ...(signal && { signal }),
-      onProgress: (done, _, loss) => onProgress?.(before + done, this.total, loss),
-    });
-    if (result.steps < steps) throw new MoteError("INTERRUPTED", "stopped");
-    this.done += steps;
-  }
-
-  prunable(): PrunableLayer[] {
-    const { graph } = this.trainer;
-    const shapes = tensorShapes(graph);
-    return weightedLayers(graph).map(({ name, output }) => ({
-      name,
-      positions: shapes.get(output)![1] * shapes.get(output)![2],
-      weights: this.trainer.weight(name),
-      rows: this.trainer.bias(name).length,
-      secondMoment: this.trainer.secondMoment(name),
-    }));
-  }
-}
-
-/** Runs `body` on a trainer and ends its threads whatever happens. */
-async function retrain(
-  net: Net,
-  schedule: Schedule,
-  context: StageContext,
-  body: (run: Retraining) => Promise<void>,
-): Promise<Net> {
-  const run = await Retraining.start(net, schedule, context);
-  try {
-    await body(run);
-    return { ...run.trainer.toNet(), ...(net.compression && { compression: net.compression }) };
-  } finally {
-    await run.trainer.close();
-  }
-}
 
 async function narrow(net: Net, stage: NarrowStage, context: StageContext): Promise<Net> {
   const trainer = await Trainer.create({
@@ -165,7 +43,9 @@ async function narrow(net: Net, stage: NarrowStage, context: StageContext): Prom
 }
 
 const train = (net: Net, stage: TrainStage, context: StageContext): Promise<Net> =>
-  retrain(net, stage, context, (run) => run.until(run.total));
+  retrain(net, stage, context, async (run) => {
+    await run.until(run.total);
+  });
 
 const prune = (net: Net, stage: PruneStage, context: StageContext): Promise<Net> =>
   retrain(net, stage, context, async (run) => {
@@ -173,7 +53,7 @@ const prune = (net: Net, stage: PruneStage, context: StageContext): Promise<Net>
     const to = (u: number): void => {
       const layers = run.prunable();
       const masks = pruneMasks(layers, start, stage.keep, u, stage);
-      layers.forEach(({ name }, i) => run.trainer.setMask(name, masks[i]));
+      layers.forEach(({ name }, i) => run.setMask(name, masks[i]));
     };
     if (stage.schedule === "one-shot") {
       to(1);
@@ -182,8 +62,7 @@ const prune = (net: Net, stage: PruneStage, context: StageContext): Promise<Net>
     }
     const every = Math.max(1, run.stepsFor(stage.everyEpochs));
     for (let step = Math.min(every, run.total); ; step = Math.min(step + every, run.total)) {
-      await run.until(step);
-      to(run.total === 0 ? 1 : step / run.total);
+      if (await run.until(step)) to(run.total === 0 ? 1 : step / run.total);
       if (step >= run.total) break;
     }
   });
@@ -206,7 +85,7 @@ async function share(net: Net, stage: ShareStage, context: StageContext): Promis
     const sharings = namesIn(net.graph, stage.bits).map((name) => {
       const k = 2 ** stage.bits[name];
       const { centroids, assignment } = kMeans(run.trainer.weight(name), k, stage.init, context.seed);
-      run.trainer.setSharing(name, { centroids, assignment });
+      run.setSharing(name, { centroids, assignment });
       return { name, centroids, assignment };
     });
     await run.until(run.total);
@@ -229,19 +108,19 @@ async function grid(net: Net, stage: GridStage, context: StageContext): Promise<
       const weights = run.trainer.weight(name);
       const step = gridStep(weights, stage.step[name]);
       weightScale.set(name, step);
-      return { weights, frozen: new Uint8Array(weights.length), secondMoment: run.trainer.secondMoment(name), step };
+      const frozen = new Uint8Array(weights.length);
+      run.setFrozen(name, frozen);
+      return { weights, frozen, secondMoment: run.trainer.secondMoment(name), step };
     });
     const total = layers.reduce((sum, layer) => sum + survivors(layer.weights), 0);
     // One piece of training more than shares to freeze: in the last only the biases still learn.
-    let frozen = 0;
     for (let part = 1; part <= stage.parts; part++) {
-      await run.until(Math.round((run.total * part) / (stage.parts + 1)));
-      const goal = frozenAfter(total, part, stage.parts);
-      const chosen = nextToFreeze(layers, goal - frozen);
+      if (!(await run.until(Math.round((run.total * part) / (stage.parts + 1))))) continue;
+      const count = frozenAfter(total, part, stage.parts) - frozenAfter(total, part - 1, stage.parts);
+      const chosen = nextToFreeze(layers, count);
       layers.forEach((layer, i) => freeze(layer, chosen[i], stage.limit));
-      frozen = goal;
       run.maskZeros();
-      names.forEach((name, i) => run.trainer.setFrozen(name, layers[i].frozen));
+      names.forEach((name, i) => run.setFrozen(name, layers[i].frozen));
     }
     await run.until(run.total);
   });
@@ -265,7 +144,7 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
   }
 }
 
-/** Runs one stage. @throws MoteError INTERRUPTED when the context's signal stops it; nothing is kept of the stage then */
+/** Runs one stage. @throws MoteError INTERRUPTED when the context's signal stops it: its keeper has the state then. DIVERGED */
 export function runStage(net: Net, stage: Stage, context: StageContext, calibration: Samples): Promise<Net> {
   const start = withCompression(net);
   switch (stage.kind) {

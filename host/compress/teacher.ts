@@ -1,14 +1,13 @@
 /** The dense net that a recipe starts from, and the bank of augmented digits that it labels for its students. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
 import { sharedFloats, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model.js";
+import { chainShapes, valuesOf } from "../shapes.js";
 import { augmentBank } from "../train/augment.js";
-import { readCheckpoint, writeCheckpoint } from "../train/checkpoint.js";
 import { Trainer } from "../train/trainer.js";
-import { writeFileAtomic } from "../write-file.js";
 import type { TeacherSettings } from "./recipe.js";
-import { cosine } from "./stages.js";
+import { cosine } from "./retraining.js";
+import type { Keeper, WorkFolder } from "./work-folder.js";
 
 export interface TeacherOptions {
   readonly graph: Graph;
@@ -16,25 +15,25 @@ export interface TeacherOptions {
   readonly batch: number;
   readonly threads: number;
   readonly train: Samples;
-  /** Where the state after each epoch is kept until the last is done. */
-  readonly partial: string;
+  /** Gets the state after each epoch, and when stopped. */
+  readonly keeper: Keeper;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, loss: number) => void;
 }
 
-/** Trains a dense net; goes on from `partial` when an earlier run left it. @throws MoteError INTERRUPTED */
+/** Trains a dense net; goes on from where an earlier run was stopped. @throws MoteError INTERRUPTED, DIVERGED */
 export async function trainTeacher(options: TeacherOptions): Promise<Net> {
-  const { graph, settings, batch, threads, train, partial, signal, onProgress } = options;
+  const { graph, settings, batch, threads, train, keeper, signal, onProgress } = options;
   const trainer = await Trainer.create({ graph, seed: settings.seed, threads, batch });
   try {
     const perEpoch = trainer.stepsPerEpoch(train.count);
     const total = Math.round(settings.epochs * perEpoch);
     let done = 0;
-    if (existsSync(partial)) {
-      const { net, optimizer, progress } = readCheckpoint(partial);
-      trainer.load(net);
-      if (optimizer !== undefined) trainer.restoreOptimizer(optimizer);
-      done = Number(progress?.step ?? 0);
+    const earlier = keeper.load();
+    if (earlier !== undefined) {
+      trainer.load(earlier.net);
+      if (earlier.optimizer !== undefined) trainer.restoreOptimizer(earlier.optimizer);
+      done = Number(earlier.progress?.step ?? 0);
     }
     while (done < total) {
       const before = done;
@@ -49,10 +48,9 @@ export async function trainTeacher(options: TeacherOptions): Promise<Net> {
         onProgress: (steps, _, loss) => onProgress?.(before + steps, total, loss),
       });
       done += result.steps;
-      writeCheckpoint(partial, { net: trainer.toNet(), optimizer: trainer.optimizerState(), progress: { step: done } });
+      keeper.save({ net: trainer.toNet(), optimizer: trainer.optimizerState(), progress: { step: done } });
       if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
     }
-    rmSync(partial, { force: true });
     return trainer.toNet();
   } finally {
     await trainer.close();
@@ -67,18 +65,20 @@ export interface BankOptions {
   readonly teacher: Net;
   readonly threads: number;
   readonly batch: number;
-  /** The teacher's logits, [copies × count, classes] float32: slow to make, so they are kept. The images are made anew. */
-  readonly logitsFile: string;
+  readonly work: WorkFolder;
+  /** Of the teacher's logits, [copies × count, classes] float32: slow to make, so they are kept. The images are made anew. */
+  readonly logitsName: string;
 }
 
 /** Augmented copies of the training digits with the teacher's logits. */
 export async function makeBank(options: BankOptions): Promise<Samples> {
   const bank = augmentBank(options.train, options.copies, options.augment, options.seed);
-  if (existsSync(options.logitsFile)) {
-    const bytes = readFileSync(options.logitsFile);
-    const logits = sharedFloats(bytes.length / Float32Array.BYTES_PER_ELEMENT);
-    new Uint8Array(logits.buffer).set(bytes);
-    if (logits.length % bank.count === 0) return { ...bank, logits };
+  const { work, logitsName } = options;
+  const bytes = work.readBytes(logitsName);
+  const kept = sharedFloats(bank.count * valuesOf(chainShapes(options.teacher.graph).at(-1)!));
+  if (bytes?.length === kept.byteLength) {
+    new Uint8Array(kept.buffer).set(bytes);
+    return { ...bank, logits: kept };
   }
   const trainer = await Trainer.create({
     graph: options.teacher.graph,
@@ -89,7 +89,7 @@ export async function makeBank(options: BankOptions): Promise<Samples> {
   try {
     trainer.load(options.teacher);
     const logits = await trainer.logits(bank);
-    writeFileAtomic(options.logitsFile, new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength));
+    work.writeBytes(logitsName, new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength));
     return { ...bank, logits };
   } finally {
     await trainer.close();

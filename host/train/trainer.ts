@@ -268,7 +268,7 @@ export class Trainer {
     if (diverged || !this.isFinite()) {
       const last = Math.min(done, job.steps - 1);
       const what = diverged ? "the loss is" : "weights are";
-      const advice = `a lower learning rate than its ${rates[last]} usually helps`;
+      const advice = `a lower learning rate than its ${Number(rates[last].toPrecision(3))} usually helps`;
       throw new MoteError("DIVERGED", `step ${job.firstStep + last + 1}: ${what} no longer finite; ${advice}`);
     }
     for (const layer of this.layers.values()) layer.readCentroids();

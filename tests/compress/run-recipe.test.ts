@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -12,6 +12,7 @@ import { sharedBytes, type Samples } from "../../host/data/samples.js";
 import type { Graph, Layer, Net } from "../../host/model.js";
 import { quantize } from "../../host/quantize.js";
 import { Random } from "../../host/rng.js";
+import { readCheckpoint, writeCheckpoint } from "../../host/train/checkpoint.js";
 
 /** Ten easy classes: a bright 6 × 6 square at one of ten places, on noise. */
 function squares(count: number, seed: number): Samples {
@@ -123,6 +124,153 @@ describe("recipes from digits to integers", () => {
     }
   });
 
+  /** Each stage that trains, and all that it may hold when it is stopped: masks, frozen weights, codebooks, a bank. */
+  const everything = {
+    ...small,
+    stages: [
+      small.stages[0],
+      { kind: "train", epochs: 3, lr: 0.003 },
+      { kind: "prune", score: "rate", schedule: "gradual", keep: 900, epochs: 2, everyEpochs: 0.4, lr: 0.002 },
+      { kind: "prune", score: "magnitude", keep: 0.05, epochs: 1.3, lr: 0.002 },
+      { kind: "grid", epochs: 2, lr: 0.002, step: { fc1: 0.5, fc3: 0.5 }, parts: 5, limit: 8 },
+      { kind: "share", epochs: 1.5, lr: 0.001, bits: { fc2: 3 } },
+      { kind: "dead-units" },
+      { kind: "calibrate", samples: 64 },
+    ],
+  };
+
+  /** Asks to stop at the `limit`-th look at it. Every piece of training looks three times; at the third, one step of it is done. */
+  function stopAt(limit: number): AbortSignal {
+    let looks = 0;
+    const signal = { addEventListener: () => {}, removeEventListener: () => {} };
+    Object.defineProperty(signal, "aborted", { get: () => ++looks >= limit });
+    return signal as unknown as AbortSignal;
+  }
+
+  test("stopped again and again, at ends of epochs and within them: the same bytes as in one go", async () => {
+    const whole = await run(everything);
+    const other = mkdtempSync(join(tmpdir(), "mote-compress-"));
+    try {
+      const stages = new Map<string, number>();
+      let resumed: Awaited<ReturnType<typeof run>> | undefined;
+      for (let stops = 0; resumed === undefined; stops++) {
+        expect(stops).toBeLessThan(100);
+        let first: string | undefined;
+        try {
+          resumed = await run(everything, {
+            work: other,
+            // A piece and a step, a piece, two pieces and a step, …
+            signal: stopAt([6, 4, 9, 7, 12][stops % 5]),
+            onProgress: (label, done) => {
+              // What is shown first goes on from where the run before was stopped.
+              if (label !== first) expect(done).toBeGreaterThan(stages.get(label) ?? 0);
+              first = label;
+              stages.set(label, done);
+            },
+          });
+        } catch (error) {
+          expect(error).toMatchObject({
+            code: "INTERRUPTED",
+            message: expect.stringContaining("holds all that was done"),
+          });
+          expect(readdirSync(other).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+          expect(readdirSync(other).filter((name) => name.includes(".partial"))).toHaveLength(1);
+        }
+      }
+      expect([...stages.keys()]).toEqual(["teacher", "2 train", "3 prune", "4 prune", "5 grid", "6 share"]);
+      expect(bytesOf(resumed.net)).toEqual(bytesOf(whole.net));
+      expect(resumed.net.compression).toEqual(whole.net.compression);
+      expect(readdirSync(other).sort()).toEqual(readdirSync(work).sort());
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
+  });
+
+  test("a run that ends without a chance to save goes on from the last whole epoch", async () => {
+    const whole = await run(everything);
+    const other = mkdtempSync(join(tmpdir(), "mote-compress-"));
+    try {
+      const crashed = run(everything, {
+        work: other,
+        onProgress: (label, done) => {
+          if (label === "2 train" && done === 48) throw new Error("power cut");
+        },
+      });
+      await expect(crashed).rejects.toThrow("power cut");
+      const [partial] = readdirSync(other).filter((name) => name.includes(".partial"));
+      expect(readCheckpoint(join(other, partial)).progress).toEqual({ piece: 0, step: 32 });
+      const resumed = await run(everything, { work: other });
+      expect(bytesOf(resumed.net)).toEqual(bytesOf(whole.net));
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
+  });
+
+  test("a work folder that takes nothing for a while: the run goes on, and catches up", async () => {
+    const whole = await run(everything);
+    for (const mends of [true, false]) {
+      const parent = mkdtempSync(join(tmpdir(), "mote-compress-"));
+      const other = join(parent, "work");
+      try {
+        const problems: string[] = [];
+        let blocked = false;
+        const { net } = await run(everything, {
+          work: other,
+          onProgress: (label) => {
+            // A file where the folder is to be made: nothing can be written then, also by root.
+            if (label === "teacher" && !blocked) {
+              writeFileSync(other, "");
+              blocked = true;
+            }
+            if (label === "6 share" && mends && blocked) {
+              rmSync(other, { force: true, recursive: true });
+              blocked = false;
+            }
+          },
+          onWorkProblem: (reason) => problems.push(reason),
+        });
+        expect(bytesOf(net)).toEqual(bytesOf(whole.net));
+        expect(problems).toEqual([expect.stringMatching(/teacher-.*: cannot be written: /)]);
+        // All but the logits, which can be made anew.
+        const expected = readdirSync(work).filter((name) => !name.startsWith("bank"));
+        if (mends) expect(readdirSync(other).sort()).toEqual(expected.sort());
+      } finally {
+        rmSync(parent, { recursive: true, force: true });
+      }
+    }
+  });
+
+  test("stopped while the work folder takes nothing, it says that work is lost", async () => {
+    const blocked = join(work, "work");
+    const abort = new AbortController();
+    const stopped = run(everything, {
+      work: blocked,
+      signal: abort.signal,
+      onProgress: () => {
+        writeFileSync(blocked, "");
+        abort.abort();
+      },
+    });
+    await expect(stopped).rejects.toMatchObject({
+      code: "INTERRUPTED",
+      message: expect.stringMatching(/^stopped in teacher; .*work could not take all that was done: the rest is lost$/),
+    });
+  });
+
+  test("a state of another stage is refused, not trained on", async () => {
+    await expect(run(everything, { signal: stopAt(24) })).rejects.toMatchObject({ code: "INTERRUPTED" });
+    const [partial] = readdirSync(work).filter((name) => name.includes(".partial"));
+    const { net, optimizer, progress } = readCheckpoint(join(work, partial));
+    expect(progress).toHaveProperty("piece");
+    for (const wrong of [{}, { ...progress, step: 1e6 }, { ...progress, step: "x" }, { ...progress, piece: 1000 }]) {
+      writeCheckpoint(join(work, partial), { net, ...(optimizer && { optimizer }), progress: wrong });
+      await expect(run(everything)).rejects.toMatchObject({
+        code: "MISMATCH",
+        message: expect.stringContaining("the state of a stopped stage in the work folder"),
+      });
+    }
+  });
+
   test("biases of 8 bits where the recipe says nothing of a layer", async () => {
     const stages = [
       small.stages[0],
@@ -132,6 +280,19 @@ describe("recipes from digits to integers", () => {
     const bits = async (pack: unknown) => (await run({ ...rest, stages, pack })).net.compression!.biasBits;
     expect(await bits({})).toEqual({ fc1: 8, fc2: 8, fc3: 8 });
     expect(await bits({ biasBits: { fc2: 32 } })).toEqual({ fc1: 8, fc2: 32, fc3: 8 });
+  });
+
+  test("the loss of a stage that diverges names the stage, and nothing is kept of it", async () => {
+    const stages = [{ kind: "train", epochs: 1, lr: 1 }, ...paper.stages.slice(1)];
+    const given = await run(paper);
+    const from: Net = { ...given.net };
+    for (const tensor of from.tensors.values()) tensor.data.forEach((value, i) => (tensor.data[i] = value * 1e25));
+    const before = readdirSync(work);
+    await expect(run({ net: "lenet300", batch: 32, stages }, { from })).rejects.toMatchObject({
+      code: "DIVERGED",
+      message: expect.stringMatching(/^1 train: step 1: the loss is no longer finite/),
+    });
+    expect(readdirSync(work)).toEqual(before);
   });
 
   test("labels that are no classes, and a net of one class, are refused before anything is trained", async () => {

@@ -1,0 +1,236 @@
+/** The training within a stage: piece by piece, with what is pruned, frozen or shared, and able to go on from where it was stopped. */
+import type { Samples } from "../data/samples.js";
+import { MoteError } from "../errors.js";
+import type { FloatTensor, Net } from "../model.js";
+import { tensorShapes } from "../shapes.js";
+import type { Checkpoint } from "../train/checkpoint.js";
+import { Trainer, type Sharing } from "../train/trainer.js";
+import { foldableBiases } from "./dead-units.js";
+import { weightedLayers } from "./integer-stages.js";
+import type { PrunableLayer } from "./prune.js";
+import type { Recipe, Schedule } from "./recipe.js";
+import type { Keeper } from "./work-folder.js";
+
+/** What a stage's training takes from the recipe and from the stages before. */
+export interface TrainingContext {
+  readonly seed: number;
+  readonly threads: number;
+  readonly batch: number;
+  /** What students train on: the training split, or a bank of augmented copies of it. */
+  readonly data: Samples;
+  /** The training split, not augmented. */
+  readonly train: Samples;
+  readonly augment: number;
+  readonly distill?: NonNullable<Recipe["distill"]>;
+  /** Layers whose weights an earlier stage has brought to their integers: no longer trained, but for their biases. */
+  readonly fixed: readonly string[];
+  /** Gets the state after each epoch, and when stopped. */
+  readonly keeper: Keeper;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number, loss: number) => void;
+}
+
+/** Cosine from lr to lrEnd over `total` steps. */
+export function cosine(schedule: Schedule, total: number): (step: number) => number {
+  const { lr, lrEnd } = schedule;
+  return (step) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * step) / Math.max(1, total)))) / 2;
+}
+
+/**
+ * One stage's training: a trainer that holds the net with what is pruned, and a schedule that is run piece by piece. A stage does the
+ * same from its start whether an earlier run was stopped in it or not; pieces that were done then are passed over.
+ */
+export class Retraining {
+  /** Steps done. */
+  private done = 0;
+  /** Calls of `until` before the one at hand. */
+  private piece = 0;
+  readonly total: number;
+  /** What the trainer was given, by layer; the stage may change the arrays of sharings and frozen flags. */
+  private readonly masks = new Map<string, Uint8Array>();
+  private readonly frozen = new Map<string, Uint8Array>();
+  private readonly sharings = new Map<string, Sharing>();
+
+  private constructor(
+    readonly trainer: Trainer,
+    private readonly schedule: Schedule,
+    private readonly context: TrainingContext,
+    /** Of an earlier run, until its piece is reached. */
+    private earlier: Checkpoint | undefined,
+  ) {
+    this.total = this.stepsFor(schedule.epochs);
+  }
+
+  static async start(net: Net, schedule: Schedule, context: TrainingContext): Promise<Retraining> {
+    const { seed, threads, batch } = context;
+    const trainer = await Trainer.create({ graph: net.graph, seed, threads, batch });
+    trainer.load(net);
+    const run = new Retraining(trainer, schedule, context, context.keeper.load());
+    run.maskZeros();
+    for (const name of context.fixed) run.setFrozen(name, new Uint8Array(trainer.weight(name).length).fill(1));
+    // The next layer's bias does the work of these.
+    for (const name of foldableBiases(net.graph)) {
+      const bias = trainer.bias(name);
+      if (bias.every((b) => b === 0)) trainer.setFrozenBias(name, new Uint8Array(bias.length).fill(1));
+    }
+    return run;
+  }
+
+  stepsFor(epochs: number): number {
+    return Math.round((epochs * this.context.train.count) / this.context.batch);
+  }
+
+  /** Weights that are exactly 0 are pruned and stay so. A layer without any needs no mask. */
+  maskZeros(): void {
+    for (const { name } of weightedLayers(this.trainer.graph)) {
+      const weight = this.trainer.weight(name);
+      const mask = Uint8Array.from(weight, (w) => (w === 0 ? 0 : 1));
+      this.setMask(name, mask.includes(0) ? mask : null);
+    }
+  }
+
+  /** As the trainer's. */
+  setMask(layer: string, mask: Uint8Array | null): void {
+    if (mask === null) this.masks.delete(layer);
+    else this.masks.set(layer, mask);
+    this.trainer.setMask(layer, mask);
+  }
+
+  setFrozen(layer: string, frozen: Uint8Array): void {
+    this.frozen.set(layer, frozen);
+    this.trainer.setFrozen(layer, frozen);
+  }
+
+  setSharing(layer: string, sharing: Sharing): void {
+    this.sharings.set(layer, sharing);
+    this.trainer.setSharing(layer, sharing);
+  }
+
+  /**
+   * Trains up to step `step` of the schedule.
+   * @returns whether what follows the piece is still to be done: not where an earlier run got further
+   * @throws MoteError INTERRUPTED when stopped, with the state kept
+   */
+  async until(step: number): Promise<boolean> {
+    const piece = this.piece;
+    if (this.earlier !== undefined) {
+      if (piece < Number(this.earlier.progress?.piece)) {
+        this.piece++;
+        return false;
+      }
+      this.restore(this.earlier);
+      this.earlier = undefined;
+    }
+    const { data, augment, distill, signal, onProgress } = this.context;
+    const end = Math.min(step, this.total);
+    const epoch = Math.max(1, this.stepsFor(1));
+    for (;;) {
+      if (signal?.aborted) {
+        this.save();
+        throw new MoteError("INTERRUPTED", "stopped");
+      }
+      const before = this.done;
+      if (before >= end) break;
+      if (before > 0 && before % epoch === 0) this.save();
+      const result = await this.trainer.train({
+        data,
+        steps: Math.min(end, before - (before % epoch) + epoch) - before,
+        firstStep: before,
+        lr: cosine(this.schedule, this.total),
+        optimizer: { kind: "adam", weightDecay: 0 },
+        augment,
+        ...(distill && { distill }),
+        ...(signal && { signal }),
+        onProgress: (done, _, loss) => onProgress?.(before + done, this.total, loss),
+      });
+      this.done += result.steps;
+    }
+    this.piece++;
+    return true;
+  }
+
+  /** Weights, moments and what else decides the next step, with its place. */
+  private save(): void {
+    const { trainer, piece, done } = this;
+    const { updates, tensors } = trainer.optimizerState();
+    const all = new Map(tensors);
+    const add = (name: string, values: ArrayLike<number>): void => {
+      all.set(name, { shape: [values.length], data: Float32Array.from(values) });
+    };
+    for (const [layer, mask] of this.masks) add(`${layer}.mask`, mask);
+    for (const [layer, frozen] of this.frozen) add(`${layer}.frozen`, frozen);
+    for (const [layer, { centroids }] of this.sharings) add(`${layer}.centroids`, centroids);
+    this.context.keeper.save({
+      net: trainer.toNet(),
+      optimizer: { updates, tensors: all },
+      progress: { piece, step: done },
+    });
+  }
+
+  /** What `save` kept, in a run that has done all that comes before the pieces. @throws MoteError MISMATCH */
+  private restore({ net, optimizer, progress }: Checkpoint): void {
+    const { trainer } = this;
+    const moments = optimizer?.tensors ?? new Map<string, FloatTensor>();
+    const put = (name: string, from: FloatTensor | undefined, to: Float32Array | Uint8Array): void => {
+      if (from?.data.length !== to.length) throw foreignState(name);
+      to.set(from.data);
+    };
+    const step = Number(progress?.step);
+    if (!(step >= 0 && step <= this.total)) throw foreignState("its step");
+    for (const { name } of weightedLayers(trainer.graph)) {
+      const [weight, mask] = [trainer.weight(name), new Uint8Array(trainer.weight(name).length)];
+      put(`${name}.weight`, net.tensors.get(`${name}.weight`), weight);
+      put(`${name}.bias`, net.tensors.get(`${name}.bias`), trainer.bias(name));
+      const kept = moments.get(`${name}.mask`);
+      if (kept !== undefined) put(`${name}.mask`, kept, mask);
+      this.setMask(name, kept === undefined ? null : mask);
+    }
+    for (const [name, flags] of this.frozen) {
+      put(`${name}.frozen`, moments.get(`${name}.frozen`), flags);
+      trainer.setFrozen(name, flags);
+    }
+    for (const [name, sharing] of this.sharings) {
+      put(`${name}.centroids`, moments.get(`${name}.centroids`), sharing.centroids);
+      trainer.setSharing(name, sharing);
+    }
+    if (optimizer !== undefined) trainer.restoreOptimizer(optimizer);
+    this.done = step;
+  }
+
+  /** @throws MoteError MISMATCH when the stage has fewer pieces than the earlier run had done */
+  expectResumed(): void {
+    if (this.earlier !== undefined) throw foreignState("its piece");
+  }
+
+  prunable(): PrunableLayer[] {
+    const { graph } = this.trainer;
+    const shapes = tensorShapes(graph);
+    return weightedLayers(graph).map(({ name, output }) => ({
+      name,
+      positions: shapes.get(output)![1] * shapes.get(output)![2],
+      weights: this.trainer.weight(name),
+      rows: this.trainer.bias(name).length,
+      secondMoment: this.trainer.secondMoment(name),
+    }));
+  }
+}
+
+const foreignState = (what: string): MoteError =>
+  new MoteError("MISMATCH", `the state of a stopped stage in the work folder: ${what} does not fit the stage`);
+
+/** Runs `body` on a trainer and ends its threads whatever happens. */
+export async function retrain(
+  net: Net,
+  schedule: Schedule,
+  context: TrainingContext,
+  body: (run: Retraining) => Promise<void>,
+): Promise<Net> {
+  const run = await Retraining.start(net, schedule, context);
+  try {
+    await body(run);
+    run.expectResumed();
+    return { ...run.trainer.toNet(), ...(net.compression && { compression: net.compression }) };
+  } finally {
+    await run.trainer.close();
+  }
+}
