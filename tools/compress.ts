@@ -16,6 +16,7 @@ import { packageRoot } from "../host/paths.js";
 import { Progress } from "../host/progress.js";
 import { quantize } from "../host/quantize.js";
 import { readCheckpoint, writeCheckpoint } from "../host/train/checkpoint.js";
+import { noBetterThanChance } from "../host/train/classes.js";
 import { describeSystemError, writeFileAtomic } from "../host/write-file.js";
 import { interruptible } from "./interrupt.js";
 
@@ -28,6 +29,7 @@ interface Options {
   readonly work: string;
   readonly compareInit?: string;
   readonly bits: number;
+  readonly allowChance?: true;
   readonly json?: true;
 }
 
@@ -55,6 +57,7 @@ export function compressCommand(): Command {
       "instead of a recipe: k-means on this net from Forgy, density and linear starts, side by side",
     )
     .option("--bits <n>", "codebook bits for --compare-init", wholeNumber(1, 8), 5)
+    .option("--allow-chance", "write the result though it does no better than one that always answers the same class")
     .option("--json", "print one JSON object as the last line")
     .addHelpText(
       "after",
@@ -123,6 +126,8 @@ async function compress(recipePath: string, options: Options): Promise<void> {
           if (isFirst) console.log(tableHead);
           isFirst = false;
           console.log(tableRow(report));
+          if (report.stage === "teacher" && noBetterThanChance(report.validationErrors, validation.labels))
+            warn("the teacher does no better than chance; another lr or more epochs may help it");
         },
         onProgress: (label, done, total, loss) => progress.update(label, done, total, loss),
         onWorkProblem: (reason) => warn(`${reason}; the run goes on, with what it has done in memory`),
@@ -140,6 +145,7 @@ async function compress(recipePath: string, options: Options): Promise<void> {
   const { net, reports } = result;
   const container = writeContainer(quantize(net));
   const errors = integerErrors(container, validation);
+  if (noBetterThanChance(errors, validation.labels)) requireAllowance(options, warn);
   const written = writeResults(net, container, out, checkpoint);
   const errorPercent = (100 * errors) / validation.count;
   console.log(
@@ -160,6 +166,13 @@ async function compress(recipePath: string, options: Options): Promise<void> {
       }),
     );
   }
+}
+
+/** @throws MoteError DIVERGED unless a model that tells nothing apart was asked for */
+function requireAllowance({ allowChance, work }: Options, warn: (text: string) => void): void {
+  const found = "the model does no better than one that always answers the same class";
+  if (allowChance) return warn(found);
+  throw new MoteError("DIVERGED", `${found}; nothing written, ${work} keeps the stages (--allow-chance writes it)`);
 }
 
 function writeResults(

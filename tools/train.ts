@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { loadMnist } from "../host/data/mnist.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/progress.js";
+import { noBetterThanChance } from "../host/train/classes.js";
 import { namedNet } from "../host/train/nets.js";
 import { readRun, trainRun, type RunSettings } from "../host/train/run.js";
 import { Trainer } from "../host/train/trainer.js";
@@ -96,6 +97,9 @@ async function train(flags: Flags): Promise<void> {
     const { validationErrors, steps } = result;
     const seconds = (performance.now() - started) / 1000;
     console.log(`${file}: ${steps} steps, validation error ${percent(validationErrors, validation.count)}`);
+    if (noBetterThanChance(validationErrors, validation.labels)) {
+      process.stderr.write(`mote: warning: ${file} does no better than chance; try another --lr or more --epochs\n`);
+    }
     const trainer = flags.test ? await Trainer.create({ graph, seed: settings.seed, threads }) : undefined;
     trainer?.load(result.net);
     const testErrors = (await trainer?.evaluate(test))?.errors;

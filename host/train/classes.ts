@@ -24,7 +24,7 @@ const CHANCE_MARGIN = 3;
 /**
  * Whether a net does no better than one that always answers the most common class: at most three standard deviations (of as many
  * independent guesses, right as often as that class occurs) above what such a net gets right. On the 5,000 validation digits of
- * MNIST, 11 % of which are ones, up to about 12.5 % right are chance. Too few samples, or of one class only, prove no net.
+ * MNIST, 11 % of which are ones, up to 12.6 % right are chance. Too few samples, or of one class only, prove no net.
  * @param errors of the net on the samples
  */
 export function noBetterThanChance(errors: number, labels: Uint8Array): boolean {

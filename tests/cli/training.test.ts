@@ -88,6 +88,40 @@ describe("what has learnt nothing", () => {
     expect(outcome.stdout).toBe("");
     expect(existsSync(out)).toBe(false);
   });
+
+  it("train warns of a net that does no better than chance", async () => {
+    const out = scratch.path("chance.safetensors");
+    const args = ["train", "--net", "lenet300", "--epochs", "0.05", "--lr", "30", "--threads", "1", "--out", out];
+    const outcome = await mote(args);
+    expect(outcome.code).toBe(0);
+    expect(outcome.stderr).toMatch(/^mote: warning: .*chance\.safetensors does no better than chance/m);
+    expect(existsSync(out)).toBe(true);
+  });
+
+  it("compress writes such a model when asked to only", async () => {
+    // Every step wipes the weights out and moves them by 1.
+    const lost = { ...teacher, lr: 1, weightDecay: 1 };
+    const stages = [
+      recipe.stages[0],
+      { ...recipe.stages[2], keep: 50, epochs: 0 },
+      { ...recipe.stages[3], epochs: 0 },
+      recipe.stages[4],
+    ];
+    const untrained = { net: "lenet300", teacher: lost, stages };
+    writeFileSync(scratch.path("chance.json"), JSON.stringify(untrained));
+    const work = scratch.path("chance");
+    const outcome = await compress("chance.json", "chance.mote", work);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(/^mote: warning: the teacher does no better than chance/m);
+    expect(outcome.stderr).toMatch(/^mote: the model does no better than .*; nothing written, .*--allow-chance/m);
+    expect(existsSync(scratch.path("chance.mote"))).toBe(false);
+
+    const args = ["compress", scratch.path("chance.json"), "--out", scratch.path("chance.mote"), "--work", work];
+    const allowed = await mote([...args, "--allow-chance"]);
+    expect(allowed.code).toBe(0);
+    expect(allowed.stderr).toMatch(/^mote: warning: the model does no better than one that always answers/m);
+    expect(existsSync(scratch.path("chance.mote"))).toBe(true);
+  });
 });
 
 /** Small disks, in memory; see `disk`. */
