@@ -3,6 +3,7 @@
  * @see Jacob et al. 2018, "Quantization and training of neural networks for integer-arithmetic-only inference", section 3
  */
 import { MoteError } from "../errors.js";
+import { firstNotFinite } from "../finite.js";
 import type { Graph } from "../model.js";
 
 export interface ActivationScale {
@@ -151,11 +152,10 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
 }
 
 function requireFinite(tensor: string, values: Float32Array): void {
-  for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i])) continue;
-    const cause = "the weights before it are too large for float32; train them again at a lower learning rate";
-    throw new MoteError("DIVERGED", `tensor ${tensor}: is ${values[i]} on a calibration digit: ${cause}`);
-  }
+  const wrong = firstNotFinite(values);
+  if (wrong < 0) return;
+  const cause = "the weights before it are too large for float32; train them again at a lower learning rate";
+  throw new MoteError("DIVERGED", `tensor ${tensor}: is ${values[wrong]} on a calibration digit: ${cause}`);
 }
 
 /** Calls back with the values of each tensor on the calibration digits, [C × H × W][n] a chunk; called twice. */

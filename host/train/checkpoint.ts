@@ -8,6 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { MoteError } from "../errors.js";
+import { firstNotFinite } from "../finite.js";
 import type { Compression, FloatTensor, Graph, Net } from "../model.js";
 import { describeSystemError, writeFileAtomic } from "../write-file.js";
 import { parseCompression, parseGraph } from "./metadata.js";
@@ -51,7 +52,7 @@ export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Arr
   const header: Record<string, unknown> = { __metadata__: metadata };
   let dataBytes = 0;
   for (const [name, { shape, data }] of tensors) {
-    const wrong = data.findIndex((value) => !Number.isFinite(value));
+    const wrong = firstNotFinite(data);
     if (wrong >= 0)
       throw new MoteError("DIVERGED", `${path}: not written: ${name}[${wrong}] is ${data[wrong]}, no finite number`);
     const end = dataBytes + data.length * FLOAT_BYTES;
@@ -191,7 +192,7 @@ function parseSafetensors(
       fail(dataStart + at, `${name}: ends at ${dataStart + to}, the file at ${file.length}`);
     const data = new Float32Array(count);
     for (let i = 0; i < count; i++) data[i] = file.readFloatLE(dataStart + from + i * FLOAT_BYTES);
-    const wrong = data.findIndex((value) => !Number.isFinite(value));
+    const wrong = firstNotFinite(data);
     if (wrong >= 0) fail(dataStart + from + wrong * FLOAT_BYTES, `${name}: value ${wrong} is not a finite number`);
     tensors.set(name, { shape, data });
     at = to;

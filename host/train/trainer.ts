@@ -1,6 +1,7 @@
 /** The training engine's one entry: a net in shared memory, trained by data-parallel threads. */
 import { checkLabels, sharedFloats, shareSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
+import { firstNotFinite } from "../finite.js";
 import type { FloatTensor, Graph, Net } from "../model.js";
 import { Random } from "../rng.js";
 import { Executor, type Distillation } from "./execute.js";
@@ -341,7 +342,7 @@ export class Trainer {
   /** Whether all weights and moments are. */
   private isFinite(): boolean {
     const { values, first, second, count } = this.plan.parameters;
-    return [values, first, second].every((at) => this.heap.f32(at, count).every(Number.isFinite));
+    return [values, first, second].every((at) => firstNotFinite(this.heap.f32(at, count)) < 0);
   }
 
   private tensorViews(): Map<string, FloatTensor> {

@@ -47,6 +47,13 @@ describe("classify", () => {
     expect(tally).toMatchObject({ samples: 3, errors: 1, bytesRead: 7 });
   });
 
+  it("refuses a label that is no class of the model", async () => {
+    const set = { count: 1, shape: [1, 1, 4] as const, images: new Uint8Array(4), labels: Uint8Array.of(3) };
+    await expect(classifyAll(echo(), set)).rejects.toThrow(
+      "the label of sample 0 is 3, expected 0 .. 2, one of 3 classes",
+    );
+  });
+
   it("refuses images of another shape", async () => {
     const set = { count: 1, shape: [1, 2, 2] as const, images: new Uint8Array(4) };
     await expect(classifyAll(echo(), set)).rejects.toThrow("the model takes images of [1, 1, 4], got [1, 2, 2]");
