@@ -70,6 +70,8 @@ export const CONTROL_ELEMENT_BIAS = 36;
 export const CONTROL_METADATA = 44;
 /** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
 export const CONTROL_INPUT_SCALE = 40;
+/** After loading: the most units of work of one run, 2^32 - 1 for as many or more. 44 … 59 are a fast module's own. */
+export const CONTROL_WORK = 60;
 
 /** A tensor table entry: u32 words (zero point: i32) at these offsets. */
 export const TENSOR_PTR = 0;

@@ -15,13 +15,20 @@ import {
 } from "../host/container/report.js";
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
-import { isWasm } from "../host/runtime/open.js";
+import { isWasm, openEngine } from "../host/runtime/open.js";
 import { grouped, namingFile } from "./model-file.js";
 
 interface InspectFlags {
   readonly paper?: boolean;
   readonly energy?: boolean;
   readonly json?: boolean;
+}
+
+/** A container, the most work that a run of it takes, and the code around it where it is packed. */
+interface Opened {
+  readonly container: Container;
+  readonly work: number;
+  readonly codeBytes: number | undefined;
 }
 
 export function inspectCommand(): Command {
@@ -44,10 +51,11 @@ function inspect(path: string, flags: InspectFlags): void {
     inspectFast(path, file, flags);
     return;
   }
-  const { container, codeBytes } = open(path, file);
+  const opened = open(path, file);
+  const { container, codeBytes } = opened;
   const report = reportContainer(container);
   if (flags.json === true) {
-    process.stdout.write(JSON.stringify(asJson(path, container, report, codeBytes)) + "\n");
+    process.stdout.write(JSON.stringify(asJson(path, opened, report)) + "\n");
     return;
   }
   const lines = flags.paper
@@ -55,7 +63,7 @@ function inspect(path: string, flags: InspectFlags): void {
     : flags.energy
       ? energyTable(report)
       : [
-          ...overview(path, container, report, codeBytes),
+          ...overview(path, opened, report),
           "",
           ...layerTables(report),
           "",
@@ -64,12 +72,21 @@ function inspect(path: string, flags: InspectFlags): void {
   process.stdout.write(lines.join("\n") + "\n");
 }
 
-function open(path: string, file: Uint8Array): { container: Container; codeBytes: number | undefined } {
+function open(path: string, file: Uint8Array): Opened {
   return namingFile(path, () => {
-    if (!isWasm(file)) return { container: readContainer(file), codeBytes: undefined };
-    const { container, codeBytes } = bakedContainer(file);
-    return { container: readContainer(container), codeBytes };
+    const { container, codeBytes } = isWasm(file) ? bakedContainer(file) : { container: file, codeBytes: undefined };
+    const parsed = readContainer(container);
+    // Of a packed module too by a core of our own, which stops whatever the model says.
+    const engine = openEngine("v8", container);
+    const { work } = engine;
+    engine.close();
+    return { container: parsed, work, codeBytes };
   });
+}
+
+/** "at most 299,943 units" */
+function workText(units: number): string {
+  return units < 2 ** 32 - 1 ? `at most ${grouped(units)} units` : `${grouped(units)} units or more`;
 }
 
 function inspectFast(path: string, file: Uint8Array, flags: InspectFlags): void {
@@ -109,12 +126,8 @@ function inspectFast(path: string, file: Uint8Array, flags: InspectFlags): void 
   process.stdout.write(lines.join("\n") + "\n");
 }
 
-function overview(
-  path: string,
-  { model }: Container,
-  report: ContainerReport,
-  codeBytes: number | undefined,
-): string[] {
+function overview(path: string, { container, work, codeBytes }: Opened, report: ContainerReport): string[] {
+  const { model } = container;
   const weighted = report.layers.filter((layer) => layer.weights !== undefined);
   const live = weighted.map(({ units }) => units).join("-");
   const nominal = weighted.map(({ nominalUnits }) => nominalUnits).join("-");
@@ -128,6 +141,7 @@ function overview(
     `weights     ${grouped(nonZeros)} of ${grouped(all)} are not zero (${percent(nonZeros / all)})`,
     `symbols     ${grouped(report.symbolBytes)} bytes of gaps and weights`,
     `side        ${grouped(report.sideBytes)} bytes: header, plan, tensors, fields, multipliers, biases, alphabets, code lengths`,
+    `work        ${workText(work)} a run`,
     ...(model.labels === undefined ? [] : [`labels      ${model.labels.join(", ")}`]),
     `tensors     ${model.tensors.map(({ shape, border }) => shape.join(" × ") + (border > 0 ? ` + ${border}` : "")).join(", ")}`,
   ];
@@ -263,7 +277,7 @@ function energyTable(report: ContainerReport): string[] {
   ];
 }
 
-function asJson(path: string, container: Container, report: ContainerReport, codeBytes: number | undefined): object {
+function asJson(path: string, { container, work, codeBytes }: Opened, report: ContainerReport): object {
   const { plan, model } = container;
   return {
     model: path,
@@ -273,6 +287,7 @@ function asJson(path: string, container: Container, report: ContainerReport, cod
     ...(model.labels === undefined ? {} : { labels: model.labels }),
     plan,
     linearMemoryBytes: planTotal(plan),
+    work,
     residentBytes: planTotal(plan, true) + container.fileBytes + MODEL_SLACK_BYTES,
     energyNanojoule: { denseFloat: denseFloatEnergy(report), packed: packedEnergy(report) },
   };

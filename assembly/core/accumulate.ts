@@ -8,8 +8,7 @@ import { RECORD_BYTES } from "../format";
 export function dot1(record: usize, end: usize, elements: usize, acc: i32): i32 {
   if (record < end) {
     do {
-      let word = load<i32>(record);
-      acc += ((word << 24) >> 24) * load<i8>(elements + (word >>> 8));
+      acc += load<i8>(record) * load<i8>(elements + (load<u32>(record) >>> 8));
       record += RECORD_BYTES;
     } while (record < end);
   }
@@ -18,30 +17,30 @@ export function dot1(record: usize, end: usize, elements: usize, acc: i32): i32 
 
 /**
  * The same for four places at once, so that a record is loaded and taken apart once: the addresses are four u32 words at
- * `lanes`, and the sums are left in the four words behind them.
+ * `lanes`, and their sums the four words behind them.
  */
-export function dot4(record: usize, end: usize, lanes: usize, acc: i32): void {
+export function dot4(record: usize, end: usize, lanes: usize): void {
   let a = load<usize>(lanes);
   let b = load<usize>(lanes, 4);
   let c = load<usize>(lanes, 8);
   let d = load<usize>(lanes, 12);
-  let accA = acc;
-  let accB = acc;
-  let accC = acc;
+  let accA = load<i32>(lanes, 16);
+  let accB = load<i32>(lanes, 20);
+  let accC = load<i32>(lanes, 24);
+  let accD = load<i32>(lanes, 28);
   if (record < end) {
     do {
-      let word = load<i32>(record);
-      let offset = word >>> 8;
-      let weight = (word << 24) >> 24;
+      let offset = load<u32>(record) >>> 8;
+      let weight: i32 = load<i8>(record);
       accA += weight * load<i8>(a + offset);
       accB += weight * load<i8>(b + offset);
       accC += weight * load<i8>(c + offset);
-      acc += weight * load<i8>(d + offset);
+      accD += weight * load<i8>(d + offset);
       record += RECORD_BYTES;
     } while (record < end);
   }
   store<i32>(lanes, accA, 16);
   store<i32>(lanes, accB, 20);
   store<i32>(lanes, accC, 24);
-  store<i32>(lanes, acc, 28);
+  store<i32>(lanes, accD, 28);
 }

@@ -5,17 +5,17 @@ import { expect } from "./status";
 
 /** An unsigned LEB128 number below 2^31, in the fewest bytes that hold it. */
 export function varint(): u32 {
-  let value: u64 = 0;
-  let shift: u64 = 0;
+  let value: u32 = 0;
+  let shift: u32 = 0;
   let byte: u32;
   do {
     byte = bits(8);
-    value |= (<u64>(byte & 127)) << shift;
+    value |= (byte & 127) << shift;
     shift += 7;
   } while (byte > 127 && shift < 35);
   // The last byte may be 0 only as the first; a fifth byte that goes on or is above 7 makes more than 31 bits.
-  expect(byte < 128 && (byte != 0 || shift == 7) && value < 0x80000000, STATUS_RANGE);
-  return <u32>value;
+  expect((byte != 0 || shift == 7) && byte < <u32>(shift < 35 ? 128 : 8), STATUS_RANGE);
+  return value;
 }
 
 /** A varint from `low` to `high`. */

@@ -21,28 +21,30 @@ import { stepConv2d } from "./layers/conv2d";
 import { stepDense } from "./layers/dense";
 import { stepPool } from "./layers/pool";
 import { beginOutput } from "./output-cursor";
+import { addLayer, addWork, beginWork } from "./run-work";
 import { clearFailure, failure } from "./status";
-import { fillBorderRow, setWritten, tensorAt } from "./tensor";
+import { fillBorder, setWritten, tensorAt } from "./tensor";
 import { beginRows } from "./weights";
-import { BATCH, beginCodes, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
+import { beginCodes, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
+import { PIECE_WORK } from "./work";
 
 /** What the next piece of work is. */
 const IDLE = 0;
 const LAYER = 1;
-const CRC = 2;
-const TENSORS = 3;
-const INPUT_BORDER = 4;
-const CHANNELS = 5;
-const COLUMNS = 6;
-const CODES = 7;
-const OUTPUT_BORDER = 8;
-const COMPUTE = 9;
-const LAYER_END = 10;
+const INPUT_BORDER = 2;
+const CHANNELS = 3;
+const COLUMNS = 4;
+const CODES = 5;
+const OUTPUT_BORDER = 6;
+const COMPUTE = 7;
+const LAYER_END = 8;
+const CRC = 9;
+const TENSORS = 10;
 
 let phase: i32 = 0;
 /** Whether `start` may be called. Until then the layers are only checked. */
 let isLoaded: bool = false;
-/** Tensors read, or rows of borders filled. */
+/** Tensors read, or where to go on in a border. */
 let done: u32 = 0;
 let layersDone: u32 = 0;
 
@@ -60,20 +62,23 @@ export function open(memoryBytes: u32): i32 {
 export function start(): i32 {
   if (!isLoaded) return STATUS_STATE;
   clearFailure();
+  let tensor: u32 = 0;
+  do setWritten(tensorAt(tensor), false);
+  while (++tensor < tensorCount);
   beginLayers();
   phase = INPUT_BORDER;
   return STATUS_BUSY;
 }
 
-/**
- * Does about `budget` multiplications or decoded symbols, at least one indivisible piece, and no more than to the end of a
- * layer.
- */
-export function step(budget: i32): i32 {
+/** Does pieces of work until they come to `budget` units, at least one, and no more than to the end of a layer. */
+export function step(budget: u32): i32 {
   if (phase == IDLE) return STATUS_STATE;
+  let isOfRun = !isLoaded & (phase < CRC);
+  let left: i64 = budget;
   do {
-    budget -= advance();
-  } while (budget > 0 && !failure && phase > LAYER);
+    left -= advance();
+  } while (left > 0 && !failure && phase > LAYER);
+  if (isOfRun) addWork(budget - left);
   return finishSlice();
 }
 
@@ -85,19 +90,22 @@ function finishSlice(): i32 {
   return failure;
 }
 
-/** Goes to the first layer, with nothing but the input tensor written. */
+/** Whether layers are run, not only checked. Of a packed model they always are. */
+function isRun(): bool {
+  return isLoaded;
+}
+
+/** Goes to the first layer, with nothing but the input tensor written; the others' marks have been taken away. */
 function beginLayers(): void {
-  let tensor: u32 = 0;
-  do setWritten(tensorAt(tensor), tensor == 0);
-  while (++tensor < tensorCount);
+  setWritten(tensorAt(0), true);
   seek(layersOffset);
   layersDone = done = 0;
   store<u32>(CONTROL_LAYERS_DONE, 0);
   phase = LAYER;
 }
 
-/** Does the next piece of work. @returns about how much it was */
-function advance(): i32 {
+/** Does the next piece of work. @returns how much it was */
+function advance(): u32 {
   switch (phase) {
     case CRC:
       if (readCrc()) phase = TENSORS;
@@ -107,7 +115,8 @@ function advance(): i32 {
       if (done == tensorCount) checkLayers();
       break;
     case INPUT_BORDER:
-      if (!fillBorderRow(tensorAt(0), done++)) phase = LAYER;
+      done = fillBorder(tensorAt(0), done);
+      if (!done) phase = LAYER;
       break;
     case LAYER:
       readLayer();
@@ -135,8 +144,10 @@ function advance(): i32 {
       phase = OUTPUT_BORDER;
       break;
     case OUTPUT_BORDER:
-      if (isLoaded && fillBorderRow(output, done++)) break;
-      phase = isLoaded ? COMPUTE : LAYER_END;
+      phase = LAYER_END;
+      if (!isRun()) break;
+      done = fillBorder(output, done);
+      phase = done ? OUTPUT_BORDER : COMPUTE;
       break;
     case COMPUTE: {
       let work = op == OP_CONV2D ? stepConv2d() : op == OP_DENSE ? stepDense() : stepPool();
@@ -147,18 +158,20 @@ function advance(): i32 {
     case LAYER_END:
       endLayer();
   }
-  return BATCH;
+  return PIECE_WORK;
 }
 
 function endLayer(): void {
-  if (op <= <u32>OP_DENSE) seek(sectionEnd);
   setWritten(output, true);
-  store<u32>(CONTROL_OUTPUT_TENSOR, outputIndex);
   layersDone++;
-  if (isLoaded) store<u32>(CONTROL_LAYERS_DONE, layersDone);
+  if (isRun()) {
+    store<u32>(CONTROL_LAYERS_DONE, layersDone);
+    store<u32>(CONTROL_OUTPUT_TENSOR, outputIndex);
+  } else addLayer();
+  if (op <= <u32>OP_DENSE) seek(sectionEnd);
   phase = LAYER;
   if (layersDone == layerCount) {
-    if (isLoaded) phase = IDLE;
+    if (isRun()) phase = IDLE;
     else endLoading();
   }
 }
@@ -166,10 +179,17 @@ function endLayer(): void {
 /** Goes through the layers as a run would, up to each one's weights. A packed model has had this done, and skips it. */
 function checkLayers(): void {
   beginLayers();
+  beginWork(tensorAt(0));
 }
 
 function endLoading(): void {
   store<u32>(CONTROL_METADATA, position);
+  store<u32>(CONTROL_OUTPUT_TENSOR, modelOutput());
   isLoaded = !failure;
   phase = IDLE;
+}
+
+/** The tensor that the last layer writes, which is the layer at hand. Packing knows it. */
+function modelOutput(): u32 {
+  return outputIndex;
 }

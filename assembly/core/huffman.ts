@@ -6,8 +6,9 @@ import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN } from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { expect } from "./status";
 
-/** Symbols of one slice of work: few, since a short code alone fills half of a table. */
-const SLICE: u32 = 2;
+/** Symbols of one piece of work, and the entries that it makes for each. */
+const SYMBOLS: u32 = 2;
+const ENTRIES: usize = 64;
 
 /** For each length 0 … 15: how many codes there are, then the next code to give out. */
 const CODES = memory.data(32, 8);
@@ -25,6 +26,8 @@ let lengthsBit: u32 = 0;
 /** The next symbol to count, then to give its code. */
 let symbol: u32 = 0;
 let isCounting: bool = false;
+/** Where the symbol is entered next, for a short code fills half of the table; 0 where it begins. */
+let nextEntry: usize = 0;
 /** Sum of 2^(MAX_CODE_LENGTH - length). */
 let kraft: u32 = 0;
 
@@ -41,6 +44,7 @@ export function beginTable(ptr: usize, end: usize, count: u32, values: i32): voi
   alphabet = values;
   lengthsBit = bitPosition();
   symbol = longest = kraft = 0;
+  nextEntry = 0;
   isCounting = true;
   store<u64>(CODES, 0);
   store<u64>(CODES, 0, 8);
@@ -48,9 +52,9 @@ export function beginTable(ptr: usize, end: usize, count: u32, values: i32): voi
   store<u64>(CODES, 0, 24);
 }
 
-/** Counts, or enters into the table, up to SLICE symbols. @returns whether the table is complete, and its lengths are read */
+/** Counts, or enters into the table, up to SYMBOLS symbols. @returns whether the table is complete, and its lengths are read */
 export function stepTable(): bool {
-  let end = min(symbol + SLICE, symbols);
+  let end = min(symbol + SYMBOLS, symbols);
   do {
     seekBits(lengthsBit + (symbol << 2));
     let length = bits(4);
@@ -59,11 +63,11 @@ export function stepTable(): bool {
     if (!isCounting) length = min(length, longest);
     let codes = CODES + (length << 1);
     let code: u32 = load<u16>(codes);
-    store<u16>(codes, code + 1);
     if (isCounting) {
       longest = max(longest, length);
       kraft += (1 << MAX_CODE_LENGTH) >>> length;
-    } else enter(code, length);
+    } else if (!enter(code, length)) return false;
+    store<u16>(codes, code + 1);
   } while (++symbol < end);
   if (symbol < symbols) return false;
   if (isCounting) endCounting();
@@ -89,21 +93,30 @@ function endCounting(): void {
   symbol = 0;
 }
 
-/** Enters `symbol` wherever the next bits begin with its code. */
-function enter(code: u32, length: u32): void {
+/** Enters `symbol` wherever the next bits begin with its code, ENTRIES times a call. @returns whether that is everywhere */
+function enter(code: u32, length: u32): bool {
   let value: u32 = alphabet + symbol;
   if (alphabet > 127) {
     seekBits(alphabet + (symbol << 3));
     value = bits(8);
   }
-  // Codes are most significant bit first, the stream is not. In bytes of the table: one bit further up.
-  let ptr = table;
-  for (let bit: u32 = 0; bit < length; bit++) ptr += ((code >>> bit) & 1) << (length - bit);
+  let ptr = nextEntry;
+  if (!ptr) {
+    // Codes are most significant bit first, the stream is not. In bytes of the table: one bit further up.
+    ptr = table;
+    for (let place = length; place; place--) {
+      ptr += (code & 1) << place;
+      code >>>= 1;
+    }
+  }
   let end = table + (2 << longest);
   let stride: usize = 2 << length;
+  let stop = min(end, ptr + ENTRIES * stride);
   let entry = ((value & 0xfff) << 4) | length;
   do {
     store<u16>(ptr, entry);
     ptr += stride;
-  } while (ptr < end);
+  } while (ptr < stop);
+  nextEntry = ptr < end ? ptr : 0;
+  return !nextEntry;
 }

@@ -1,4 +1,4 @@
-/** Where the next output element goes, for layers that make them plane by plane. */
+/** Where the next output element goes, for layers that make them plane by plane, and how far it has come. */
 import { TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../format";
 import { output, outputHeight, outputWidth } from "./layer";
 
@@ -6,10 +6,19 @@ import { output, outputHeight, outputWidth } from "./layer";
 export let channel: u32 = 0;
 export let x: u32 = 0;
 export let y: u32 = 0;
+/** For an element that takes several pieces of work: what has been taken of its window, and of the records at the places at hand. */
+export let taken: u32 = 0;
+export let takenRecords: u32 = 0;
 
 /** Begins the layer's output. */
 export function beginOutput(): void {
-  channel = x = y = 0;
+  channel = x = y = taken = takenRecords = 0;
+}
+
+/** Leaves the rest of the element to the next piece of work. */
+export function leaveOutput(ofWindow: u32, ofRecords: u32): void {
+  taken = ofWindow;
+  takenRecords = ofRecords;
 }
 
 /** Address of the next element. */
@@ -24,6 +33,7 @@ export function outputPtr(): usize {
 
 /** Passes `count` elements, at most to the end of the row. @returns whether the plane is complete */
 export function advanceOutput(count: u32): bool {
+  taken = takenRecords = 0;
   x += count;
   if (x < outputWidth) return false;
   x = 0;

@@ -20,8 +20,9 @@ import { setScale } from "./requantize";
 import { expect, failure } from "./status";
 import { tensorBytes } from "./tensor";
 
-/** Items (scales, biases, columns, weights) of one slice of work. */
-export const BATCH: u32 = 32;
+/** Scales and biases, and columns, of one piece of work. */
+const CHANNELS: u32 = 10;
+const COLUMNS: u32 = 24;
 
 /** Live columns. */
 export let live: u32 = 0;
@@ -46,10 +47,10 @@ function channelBytes(): u32 {
   return hasRowScales() ? 12 : 4;
 }
 
-/** Reads up to BATCH multipliers with their shifts, and biases. @returns whether those were the last */
+/** Reads up to CHANNELS multipliers with their shifts, and biases. @returns whether those were the last */
 export function readChannels(): bool {
   let scales: u32 = hasRowScales() ? rows : 1;
-  let end = min(done + BATCH, scales + rows);
+  let end = min(done + CHANNELS, scales + rows);
   do {
     if (done < scales) {
       let multiplier = bits(31);
@@ -88,9 +89,9 @@ export function columnShift(): u32 {
   return tensorBytes(input) <= 0x10000 ? 1 : 2;
 }
 
-/** Reads up to BATCH columns: whether they are live, and the offsets of those that are. @returns whether those were the last */
+/** Reads up to COLUMNS columns: whether they are live, and the offsets of those that are. @returns whether those were the last */
 export function readColumns(): bool {
-  let end = min(done + BATCH, columns);
+  let end = min(done + COLUMNS, columns);
   let shift = columnShift();
   do {
     if (hasColumnMap && !bits(1)) continue;

@@ -25,6 +25,9 @@ import { expect, failure } from "./status";
 const STATE_BORDER = TENSOR_STATE;
 const STATE_WRITTEN = TENSOR_STATE + 1;
 
+/** Cells of a border that one piece of work fills. */
+export const BORDER_CELLS: u32 = 64;
+
 /** Address of a tensor's entry. */
 export function tensorAt(index: u32): usize {
   return PLAN_BASE + index * TENSOR_ENTRY_BYTES;
@@ -80,23 +83,23 @@ export function tensorBegin(entry: usize): usize {
 }
 
 /**
- * Fills the border cells of one row of a tensor with its zero point.
- * @param row counted through all channels, the borders' rows included
- * @returns whether there is such a row
+ * Fills a piece of a tensor's border with its zero point.
+ * @param at offset from the border's first byte of the cell to begin with: 0, then what the last piece returned
+ * @returns where to go on, or 0 when the border is complete
  */
-export function fillBorderRow(entry: usize, row: u32): bool {
+export function fillBorder(entry: usize, at: u32): u32 {
   let border = borderOf(entry);
-  if (!border) return false;
+  if (!border) return 0;
   let width = load<u32>(entry, TENSOR_WIDTH);
+  let height = load<u32>(entry, TENSOR_HEIGHT);
   let pitch = load<u32>(entry, TENSOR_PITCH);
-  let ptr = tensorBegin(entry) + row * pitch;
-  if (row * pitch >= tensorBytes(entry)) return false;
-  let y = (row % (load<u32>(entry, TENSOR_HEIGHT) + 2 * border)) - border;
+  let bytes = tensorBytes(entry);
+  let begin = tensorBegin(entry);
   let zeroPoint = load<i32>(entry, TENSOR_ZERO_POINT);
-  let inside = y < load<u32>(entry, TENSOR_HEIGHT);
-  let x: u32 = 0;
+  let cells = BORDER_CELLS;
   do {
-    if (!inside || x - border >= width) store<i8>(ptr + x, zeroPoint);
-  } while (++x < pitch);
-  return true;
+    if (at % pitch == border && ((at / pitch) % (height + 2 * border)) - border < height) at += width;
+    store<i8>(begin + at, zeroPoint);
+  } while (++at < bytes && --cells);
+  return at < bytes ? at : 0;
 }

@@ -6,9 +6,12 @@ import { CODEC_HUFFMAN, RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../form
 import { ahead, bitBuffer, bitCount, bits, cursor, limit, position, resume } from "./bit-reader";
 import { arenaPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { codec, rows } from "./layer";
-import { BATCH, columnShift, filler, gapsMask, gapsPtr, live, loadChannel, weightsMask } from "./section";
+import { columnShift, filler, gapsMask, gapsPtr, live, loadChannel, weightsMask } from "./section";
 import { expect, failure } from "./status";
+import { BATCH_WORK, TURN_WORK } from "./work";
 
+/** Turns of one piece of work: records, and gaps without one. */
+const BATCH: u32 = 32;
 /** Bytes that a batch wants to see: with less, half as many records a refill, with more, more bytes are read twice. */
 const BATCH_BYTES: u32 = 48;
 
@@ -67,16 +70,20 @@ export function isRowComplete(): bool {
   return column >= live;
 }
 
-/** Decodes up to BATCH records of the row, behind those that are there. A weight that finds no room is an error. */
-export function decodeRecords(): void {
-  if (codec() == CODEC_HUFFMAN) decodeHuffman();
-  else decodeDense();
+/**
+ * Decodes up to BATCH records of the row, behind those that are there. A weight that finds no room is an error.
+ * @returns the work it was
+ */
+export function decodeRecords(): u32 {
+  return BATCH_WORK + TURN_WORK * (codec() == CODEC_HUFFMAN ? decodeHuffman() : decodeDense());
 }
 
-function decodeDense(): void {
+/** @returns its turns */
+function decodeDense(): u32 {
   let shift = columnShift();
   let mask = columnMask(shift);
-  let end = min(column + max(min(BATCH, room()), 1), live);
+  let turns = min(max(min(BATCH, room()), 1), live - column);
+  let end = column + turns;
   do {
     let weight = bits(8);
     if (!weight) continue;
@@ -87,18 +94,21 @@ function decodeDense(): void {
     recordsEnd += RECORD_BYTES;
     weightSum += <i8>weight;
   } while (++column < end);
+  return turns;
 }
 
-function decodeHuffman(): void {
+/** @returns its turns, one more or one less: the weights and fillers that it came upon */
+function decodeHuffman(): u32 {
   let target = recordsEnd;
   let due = isWeightDue;
   expect(!due || room() != 0, STATUS_PLAN);
-  if (failure) return;
+  if (failure) return 0;
   // A turn takes at most 30 bits (two entries of a table, whatever is in it) and loads 32 when fewer are left, so that turns
   // load no more than 4 bytes each. At the end of the file a single turn may load 4 bytes behind it.
   let turns = max(min(BATCH, ahead(BATCH_BYTES) >>> 2), 1);
   // Each turn writes a record, except where there is no weight due: then the end comes nearer instead.
   let stop = target + min(turns, room()) * RECORD_BYTES - (due ? 0 : RECORD_BYTES);
+  let begun = stop - target;
   let next = cursor();
   let buffer = bitBuffer;
   let count = bitCount;
@@ -148,4 +158,5 @@ function decodeHuffman(): void {
   recordsEnd = target;
   weightSum = sum;
   resume(next, buffer, count);
+  return <u32>(begun - (stop - target)) / RECORD_BYTES;
 }

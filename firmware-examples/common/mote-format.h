@@ -74,6 +74,8 @@
 #define MOTE_CONTROL_METADATA 44u
 /** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
 #define MOTE_CONTROL_INPUT_SCALE 40u
+/** After loading: the most units of work of one run, 2^32 - 1 for as many or more. 44 … 59 are a fast module's own. */
+#define MOTE_CONTROL_WORK 60u
 
 /** A tensor table entry: u32 words (zero point: i32) at these offsets. */
 #define MOTE_TENSOR_PTR 0u

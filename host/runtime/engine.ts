@@ -28,6 +28,11 @@ export interface Engine {
   readonly labels?: readonly string[] | undefined;
   /** Linear memory in use: the plan, and the model where it is resident. The reference: the arena. */
   readonly linearMemoryBytes: number;
+  /**
+   * The most units of work that a run takes, before it is begun: SPEC.md, "The core's interface". 2^32 - 1 for as many or more; the
+   * reference counts none, 0.
+   */
+  readonly work: number;
   /** Bytes of the model read so far, loading included. */
   readonly bytesRead: number;
   /**

@@ -26,6 +26,7 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
     output: tensorInfo(outputTensor),
     labels: model.labels,
     linearMemoryBytes: plan.arena,
+    work: 0,
     // The whole file once, when it is opened; runs read nothing.
     bytesRead: container.length,
     run(input, visit) {

@@ -145,6 +145,7 @@ class CoreEngine implements Engine {
   readonly output: TensorInfo;
   readonly labels: readonly string[] | undefined;
   readonly linearMemoryBytes: number;
+  readonly work: number;
   bytesRead: number;
   private readonly instance: CoreInstance;
   private readonly budget: number;
@@ -183,6 +184,7 @@ class CoreEngine implements Engine {
       }
       this.expect(status, "load");
       this.linearMemoryBytes = this.control(format.CONTROL_MEMORY_BYTES) + modelBytes;
+      this.work = this.control(format.CONTROL_WORK);
       this.tensorsPtr = this.control(format.CONTROL_TENSORS_PTR);
     } catch (error) {
       this.instance.close();

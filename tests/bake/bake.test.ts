@@ -2,7 +2,15 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { describe, expect, test } from "vitest";
-import { STATUS_BUSY, STATUS_CRC, STATUS_MEMORY, STATUS_STATE } from "../../assembly/format.js";
+import {
+  CONTROL_LAYERS_DONE,
+  CONTROL_OUTPUT_TENSOR,
+  CONTROL_WORK,
+  STATUS_BUSY,
+  STATUS_CRC,
+  STATUS_MEMORY,
+  STATUS_STATE,
+} from "../../assembly/format.js";
 import { bake } from "../../host/container/bake.js";
 import { bakedContainer } from "../../host/container/baked.js";
 import { planTotal } from "../../host/container/plan.js";
@@ -10,6 +18,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
 import { builtFile } from "../../host/paths.js";
+import { openEngine } from "../../host/runtime/open.js";
 import { openReference } from "../../host/runtime/reference.js";
 import { instantiateV8 } from "../../host/runtime/v8.js";
 import { openCore } from "../../host/runtime/wasm.js";
@@ -114,6 +123,23 @@ describe("a packed module", () => {
     const neededBytes = planBytes + container.length + 8;
     expect(load(instantiate(wasm), neededBytes)).toBe(0);
     expect(load(instantiate(wasm), neededBytes - 1)).toBe(STATUS_MEMORY);
+  });
+
+  test("says the model's output and the work of a run, whenever it has been opened", () => {
+    const container = writeContainer(tiny);
+    const core = openEngine("v8", container);
+    const { memory, ...exports } = instantiate(wasm);
+    const word = (address: number): number => new DataView(memory.buffer).getUint32(address, true);
+    for (let round = 0; round < 2; round++) {
+      expect(load({ memory, ...exports }, 65536)).toBe(0);
+      expect(word(CONTROL_OUTPUT_TENSOR)).toBe(tiny.layers.at(-1)!.output);
+      expect(word(CONTROL_WORK)).toBe(core.work);
+      // Opened again in the middle of a run, when the word names the first layer's.
+      exports.start();
+      while (word(CONTROL_LAYERS_DONE) === 0) exports.step(1);
+      expect(word(CONTROL_OUTPUT_TENSOR)).toBe(tiny.layers[0].output);
+    }
+    expect(core.work).toBeGreaterThan(0);
   });
 
   test("does not start before it is open", () => {

@@ -25,7 +25,7 @@ describe("mote bench", () => {
     expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "node", "commit"]));
     expect(JSON.parse(readFileSync(`${folder}/results.json`, "utf8"))).toEqual({ machine, full: false, figures });
     expect(readFileSync(`${folder}/results.md`, "utf8")).toMatch(
-      /^\| core\.wasm, all ops \| [\d,]+ B \| ≤ 6,144 \| yes \|$/m,
+      /^\| core\.wasm, all ops \| [\d,]+ B \| ≤ 6,656 \| yes \|$/m,
     );
   });
 

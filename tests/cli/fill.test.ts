@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { fillFigures } from "../../tools/bench/fill.js";
 
 const figures = [
-  { name: "core.wasm, all ops", value: 6000, unit: "B", target: "≤ 6,144", met: true },
+  { name: "core.wasm, all ops", value: 6000, unit: "B", target: "≤ 6,656", met: true },
   { name: "lenet5, digits equal on wasm3, v8, reference", value: 99, unit: "of 100", target: "all", met: false },
   { name: "lenet300, digits equal on wasm3, v8, reference", value: 100, unit: "of 100", target: "all", met: true },
 ];
@@ -21,7 +21,7 @@ describe("fillFigures", () => {
       "",
       "| figure | value | goal |",
       "|---|---:|---:|",
-      "| core.wasm, all ops | 6,000 B | ≤ 6,144 |",
+      "| core.wasm, all ops | 6,000 B | ≤ 6,656 |",
       "| digits with equal bytes in every layer on all engines, four models | 199 of 200 | all |",
       "",
       "<!--/-->",

@@ -9,7 +9,6 @@ import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
 import { openReference } from "../../host/runtime/reference.js";
 import { statusText } from "../../host/runtime/wasm.js";
-import { mapFields } from "./fields.js";
 import type { Machine, MakeMachine } from "./machine.js";
 import type { FuzzCase } from "./mutate.js";
 
@@ -26,9 +25,6 @@ const MAX_WEIGHTS = 1 << 20;
 /** More than it takes: steps, whatever the slices, to sum up and check a byte; to build and drop the tables of a layer. */
 const LOAD_STEPS_PER_BYTE = 16;
 const LOAD_STEPS_PER_LAYER = 1 << 15;
-/** More than it takes: slices' worth of work for each unit of `FieldMap.work`, and slices for each layer. */
-const RUN_STEPS_PER_UNIT = 4;
-const RUN_STEPS_PER_LAYER = 64;
 
 interface Outcome {
   readonly load: number;
@@ -147,16 +143,16 @@ class Session {
   private runOnce(budget: number): number {
     this.writeInput();
     const started = this.machine.start();
-    const slice = Math.min(budget, 1 << 16);
-    const layers = this.word(format.CONTROL_LAYER_COUNT);
-    // A file that was loaded has a sound head, unless it changed since.
-    const work = this.fuzzCase.swapAt < 0 ? mapFields(this.fuzzCase.bytes).work : Infinity;
-    const most = RUN_STEPS_PER_LAYER * (layers + 1) + Math.ceil((RUN_STEPS_PER_UNIT * work) / slice);
-    const affordable = Math.min(MAX_STEPS, Math.ceil(MAX_WORK / slice) + RUN_STEPS_PER_LAYER * (layers + 1));
+    // A slice does its budget's work, or ends with a layer or the input's border. Of a file that changes nothing is said.
+    const said = this.word(format.CONTROL_WORK);
+    const work = this.fuzzCase.swapAt < 0 && said < 2 ** 32 - 1 ? said : Infinity;
+    const ends = this.word(format.CONTROL_LAYER_COUNT) + 1;
+    const most = ends + Math.floor(work / budget);
+    const affordable = Math.min(MAX_STEPS, ends + Math.ceil(MAX_WORK / Math.min(budget, 1 << 16)));
     const status = this.finish(started, budget, Math.min(most, affordable));
     if (status === format.STATUS_STATE) throw new Finding("STATUS_STATE from a run after a load that was done");
     if (status === format.STATUS_BUSY && most <= affordable)
-      throw new Finding(`the run did not end within ${most} steps`);
+      throw new Finding(`the run takes more than ${work} units of work, which is what the core said`);
     return status;
   }
 

@@ -14,8 +14,6 @@ export interface FieldMap {
   readonly fields: readonly Field[];
   /** First byte of each layer, and where the file ends. */
   readonly layerOffsets: readonly number[];
-  /** Work units of one run at the most: multiplications (those by zero too), bits of the sections, elements with borders. */
-  readonly work: number;
 }
 
 /** @param bytes a container whose head and layers are sound; what is in its sections is not looked at. SPEC.md, "File" */
@@ -41,32 +39,23 @@ export function mapFields(bytes: Uint8Array): FieldMap {
   const tensorCount = varint("tensorCount");
   const layerCount = varint("layerCount");
   for (const region of ["window", "tables", "columns", "channels", "records", "arena"]) varint(`plan ${region}`);
-  const tensors: TensorSize[] = [];
   for (let i = 0; i < tensorCount; i++) {
-    const [channels, height, width] = ["channels", "height", "width", "nominalChannels"].map(varint);
-    tensors.push({ channels, height, width, border: u8("border") });
+    ["channels", "height", "width", "nominalChannels"].forEach(varint);
+    u8("border");
     add("scale", "u32", 4);
     u8("zeroPoint");
     varint("offset");
   }
   const layerOffsets: number[] = [];
-  let work = 8 * bytes.length;
   for (let i = 0; i < layerCount; i++) {
     layerOffsets.push(offset);
     const op = u8("op");
-    const input = tensors[varint("input")];
-    const output = tensors[varint("output")];
-    let perElement = input.channels * input.height * input.width;
+    ["input", "output"].forEach(varint);
     if (op === OP_CONV2D) {
-      const names = ["kernelHeight", "kernelWidth", "stride", "pad", "groups", "poolSize", "poolStride"];
-      const [kernelHeight, kernelWidth, , , groups, poolSize] = names.map(varint);
-      perElement = (input.channels / groups) * kernelHeight * kernelWidth * poolSize ** 2;
+      ["kernelHeight", "kernelWidth", "stride", "pad", "groups", "poolSize", "poolStride"].forEach(varint);
     } else if (op !== OP_DENSE) {
-      perElement = varint("kernel") ** 2;
-      varint("stride");
+      ["kernel", "stride"].forEach(varint);
     }
-    const { channels, height, width, border } = output;
-    work += channels * (height + 2 * border) * (width + 2 * border) + channels * height * width * perElement;
     u8("clampMin");
     u8("clampMax");
     if (op === OP_AVGPOOL) {
@@ -81,14 +70,7 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     add("section", "section", sectionBytes);
   }
   layerOffsets.push(offset);
-  return { fields, layerOffsets, work };
-}
-
-interface TensorSize {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly border: number;
+  return { fields, layerOffsets };
 }
 
 /** A varint of at most 5 bytes, whatever its value; beyond the end of the bytes zeros are read. */

@@ -9,6 +9,7 @@ function echo(): Engine {
     input: { shape: [1, 1, 4], scale: 1 / 255, zeroPoint: -128 },
     output: { shape: [3, 1, 1], scale: 0.5, zeroPoint: 0 },
     linearMemoryBytes: 0,
+    work: 0,
     bytesRead: 100,
     run(input) {
       (this as { bytesRead: number }).bytesRead += 7;

@@ -295,6 +295,29 @@ const labelled = ({ name, model }: NamedModel, labels: readonly string[]): Named
   model: { ...model, labels },
 });
 
+/** As imported nets are: depthwise and pointwise convolutions over images of 96 × 96. */
+export function importedModel(): QModel {
+  const conv = { op: "conv2d", weights: "any", perChannel: true, relu: true } as const;
+  const pair = (channels: number, out: number, stride: number): LayerSpec[] => [
+    { ...conv, kernel: [3, 3], density: 0.8, pad: 1, stride, groups: channels, out: channels },
+    { ...conv, kernel: [1, 1], density: 0.6, out },
+  ];
+  return buildModel(
+    96,
+    [3, 96, 96],
+    [
+      { ...conv, kernel: [3, 3], density: 0.9, pad: 1, stride: 2, out: 8 },
+      ...pair(8, 16, 1),
+      ...pair(16, 32, 2),
+      ...pair(32, 64, 2),
+      ...pair(64, 128, 2),
+      ...pair(128, 256, 2),
+      { op: "avgpool", kernel: 3, stride: 3 },
+      { op: "dense", weights: "grid", density: 0.8, out: 20 },
+    ],
+  );
+}
+
 /** The shapes of LeNet-5 and LeNet-300-100 at the paper's densities, and narrow as the shipped ones are. */
 export function leNets(): NamedModel[] {
   const conv5 = { op: "conv2d", kernel: [5, 5], pool: half, weights: "codebook" } as const;

@@ -9,7 +9,7 @@ export interface Figure {
   readonly value: number | string;
   /** "B", "%", "s", … or "" for a bare number or a word. */
   readonly unit: string;
-  /** As the project's goals state it: "≤ 6,144". */
+  /** As the project's goals state it: "≤ 6,656". */
   readonly target?: string;
   /** Whether the target is met; absent where there is none. */
   readonly met?: boolean;

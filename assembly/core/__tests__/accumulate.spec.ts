@@ -36,10 +36,13 @@ describe("dot products", () => {
       let start = <i32>(random() << 16);
       let starts: StaticArray<u32> = [0, random() % 1000, random() % 1000, 7];
       expect(dot1(RECORDS, end, ELEMENTS + starts[1], start)).toBe(plain(count, ELEMENTS + starts[1], start));
-      for (let lane = 0; lane < 4; lane++) store<usize>(LANES + (lane << 2), ELEMENTS + starts[lane]);
-      dot4(RECORDS, end, LANES, start);
       for (let lane = 0; lane < 4; lane++) {
-        expect(load<i32>(LANES + (lane << 2), 16)).toBe(plain(count, ELEMENTS + starts[lane], start));
+        store<usize>(LANES + (lane << 2), ELEMENTS + starts[lane]);
+        store<i32>(LANES + (lane << 2), start + lane, 16);
+      }
+      dot4(RECORDS, end, LANES);
+      for (let lane = 0; lane < 4; lane++) {
+        expect(load<i32>(LANES + (lane << 2), 16)).toBe(plain(count, ELEMENTS + starts[lane], start + lane));
         expect(load<usize>(LANES + (lane << 2))).toBe(ELEMENTS + starts[lane]);
       }
     }

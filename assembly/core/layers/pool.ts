@@ -1,17 +1,28 @@
-/** maxpool and avgpool as layers of their own: one output at a time. */
+/** maxpool and avgpool as layers of their own: one output at a time, of large windows some rows. */
 import { OP_AVGPOOL, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
 import { input, inputPitch, kernelWidth, op, output, rows, stride } from "../layer";
-import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
+import { advanceOutput, channel, leaveOutput, outputPtr, taken, x, y } from "../output-cursor";
 import { requantize } from "../requantize";
+import { MOST_ELEMENTS, POOL_WORK } from "../work";
 
-/** Computes the next output. @returns the work done, or 0 when there was nothing left to do */
+/** Of the rows of the window that have been taken. */
+let sum: i32 = 0;
+let best: i32 = 0;
+
+/** Computes the next output, or goes on with it. @returns the work done, or 0 when there was nothing left to do */
 export function stepPool(): u32 {
   if (channel == rows) return 0;
-  let ptr = load<usize>(input, TENSOR_PTR) + channel * load<u32>(input, TENSOR_PLANE) + (y * inputPitch + x) * stride;
-  let work = kernelWidth * kernelWidth;
-  let sum = -load<i32>(input, TENSOR_ZERO_POINT) * <i32>work;
-  let best: i32 = i8.MIN_VALUE;
-  let row: u32 = 0;
+  let row = taken;
+  if (!row) {
+    sum = -load<i32>(input, TENSOR_ZERO_POINT) * <i32>(kernelWidth * kernelWidth);
+    best = i8.MIN_VALUE;
+  }
+  let ptr =
+    load<usize>(input, TENSOR_PTR) +
+    channel * load<u32>(input, TENSOR_PLANE) +
+    (y * inputPitch + x) * stride +
+    row * inputPitch;
+  let elements: u32 = 0;
   do {
     let end = ptr + kernelWidth;
     do {
@@ -20,9 +31,14 @@ export function stepPool(): u32 {
       best = max(best, q);
     } while (++ptr < end);
     ptr += inputPitch - kernelWidth;
-  } while (++row < kernelWidth);
+    elements += kernelWidth;
+  } while (++row < kernelWidth && elements < MOST_ELEMENTS);
+  if (row < kernelWidth) {
+    leaveOutput(row, 0);
+    return elements;
+  }
   // Requantizing adds the output's zero point again, and clamps.
   store<i8>(outputPtr(), requantize(op == OP_AVGPOOL ? sum : best - load<i32>(output, TENSOR_ZERO_POINT)));
   advanceOutput(1);
-  return work;
+  return elements + POOL_WORK;
 }

@@ -1,0 +1,16 @@
+/** What work counts as. A unit is about a multiplication of a convolution, and at most 32 instructions: SPEC.md, "The core's interface". */
+
+/** A piece of reading tables, or of filling borders. */
+export const PIECE_WORK: u32 = 96;
+/** What a batch of decoding takes, and each of its turns. */
+export const BATCH_WORK: u32 = 12;
+export const TURN_WORK: u32 = 4;
+/** What four places of a convolution take besides their products, a dense layer's sum besides its records, an output of a pool. */
+export const PLACES_WORK: u32 = 20;
+export const DENSE_WORK: u32 = 8;
+export const POOL_WORK: u32 = 8;
+
+/** With so many products, records or elements a piece of a convolution, a dense layer or a pool ends, complete or not. */
+export const MOST_PRODUCTS: u32 = 512;
+export const MOST_RECORDS: u32 = 256;
+export const MOST_ELEMENTS: u32 = 256;
