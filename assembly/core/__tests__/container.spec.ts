@@ -27,6 +27,7 @@ import {
   beginFile,
   endFile,
   fileLength,
+  filePtr,
   fixCrc,
   MEMORY_BYTES,
   pad,
@@ -65,11 +66,11 @@ function tensor(channels: u32, height: u32, width: u32, border: u32, offset: u32
 }
 
 /** Tensors [2, 6, 6] with a border of 1 and [2, 3, 3]; plan regions of just the sizes that the convolution needs. */
-function beginModel(): void {
+function beginModel(layers: u32 = 1): void {
   field = 0;
   beginFile();
   number(2); // 0: tensors
-  number(1); // 1: layers
+  number(layers); // 1: layers
   number(16); // 2: window
   number(3); // 3: tables, 20 bytes
   number(5); // 4: columns, 36 bytes
@@ -126,16 +127,20 @@ function putConv2d(): void {
 
 function putPool(): void {
   beginModel();
+  putPoolLayer(1);
+  endFile();
+}
+
+function putPoolLayer(output: u32): void {
   bitField(OP_AVGPOOL, 8); // 24
   number(0);
-  number(1);
+  number(output);
   number(2); // 27: kernel
   number(2); // 28: stride
   bitField(0x80, 8); // 29: clampMin
   bitField(0x7f, 8); // 30: clampMax
   bitField(0x40000000, 32); // 31: multiplier
   bitField(32, 8); // 32: shift
-  endFile();
 }
 
 function finish(begun: i32): i32 {
@@ -159,6 +164,16 @@ function poolWith(which: i32, value: u32): i32 {
   putPool();
   changedField = -1;
   return finish(open(MEMORY_BYTES));
+}
+
+/** The same of a file in linear memory: where it was put together, far above its plan. */
+function residentWith(which: i32, value: u32): i32 {
+  changedField = which;
+  changedValue = value;
+  putConv2d();
+  changedField = -1;
+  endFile(filePtr());
+  return finish(open(filePtr() + fileLength() + 8));
 }
 
 /** For each field and value, the status that a convolution gets. */
@@ -346,6 +361,25 @@ describe("loading", () => {
     putBits(0, 8);
     endFile();
     expect(finish(open(MEMORY_BYTES))).toBe(STATUS_TRUNCATED);
+  });
+
+  it("refuses a tensor that two layers write, and one that is the model's input", () => {
+    for (let output: u32 = 0; output < 2; output++) {
+      beginModel(2);
+      putPoolLayer(1);
+      // The other way round, or once more: shapes and places would do.
+      putPoolLayer(output);
+      endFile();
+      expect(finish(open(MEMORY_BYTES))).toBe(STATUS_SHAPE);
+    }
+  });
+
+  it("counts the window of a resident model where a plan must be below 2^28", () => {
+    // 256 + 2 × 32 and regions of 120, 280, 320, 120, 2^28 - 1136 - 128 and 152 bytes: 2^28 with the window.
+    let most: u32 = (1 << 28) - 256 - 64 - 8 * (16 + 3 + 5 + 1 + 19);
+    expect(residentWith(6, most >>> 3)).toBe(STATUS_RANGE);
+    // Smaller by one unit it is only more than there is.
+    expect(residentWith(6, (most >>> 3) - 1)).toBe(STATUS_MEMORY);
   });
 
   it("needs the plan's memory and no more", () => {

@@ -1,0 +1,129 @@
+/**
+ * Codes of 12 bits throughout, as no encoder would choose them: three bytes a weight through a window of 128, in containers made by
+ * hand. Batches must see no more of the window than it has.
+ */
+import { expect, test } from "vitest";
+import * as format from "../../assembly/format.js";
+import { planTotal } from "../../host/container/plan.js";
+import { readContainer } from "../../host/container/read.js";
+import { BitWriter } from "../../host/encode/bit-writer.js";
+import { openReference } from "../../host/runtime/reference.js";
+import { encodeVarint, type FieldKind } from "../fuzz/fields.js";
+import { fixCrc, fixLength } from "../fuzz/mutate.js";
+import { MeteredCore } from "../support/metered-core.js";
+
+/** Code lengths 1, 2, … 12, 12: symbol 11 has the code 111111111110, symbol 12 that of ones, in both alphabets. */
+const LENGTHS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12];
+const GAP = 11;
+const FIRST_WEIGHT = -6;
+const RECORD_UNITS = 50;
+const TABLE_BYTES = 2 << 12;
+
+/** A dense layer of `rows` rows with `weights` weights each, of 5 and 6 in turn, each behind a gap of 11. */
+function denseContainer(rows: number, weights: number): Uint8Array {
+  const columns = weights * (GAP + 1);
+  const bytes: number[] = [0x4d, 0x4f, 0x54, 0x45, format.VERSION, 0, 0, 0, 0, 0];
+  const put = (kind: Exclude<FieldKind, "section">, ...values: number[]): void => {
+    for (const value of values) {
+      if (kind === "varint") bytes.push(...encodeVarint(value));
+      else for (let shift = 0; shift < (kind === "u8" ? 8 : 32); shift += 8) bytes.push((value >>> shift) & 255);
+    }
+  };
+  const units = (of: number): number => Math.ceil(of / format.PLAN_UNIT);
+  put("varint", 2, 1);
+  put(
+    "varint",
+    units(format.MIN_WINDOW_BYTES),
+    units(2 * TABLE_BYTES),
+    units(2 * columns),
+    units(4 * rows),
+    RECORD_UNITS,
+  );
+  put("varint", units(columns) + units(rows));
+  for (const [channels, offset] of [
+    [columns, 0],
+    [rows, units(columns)],
+  ]) {
+    put("varint", channels, 1, 1, channels);
+    put("u8", 0);
+    put("u32", 0x3f800000); // a scale of 1
+    put("u8", 0);
+    put("varint", offset);
+  }
+  put("u8", format.OP_DENSE);
+  put("varint", 0, 1);
+  put("u8", 0x80, 0x7f, format.CODEC_HUFFMAN, 0, 0);
+  const section = new BitWriter(columns * rows);
+  section.write(2 ** 30, 31);
+  section.write(38, 6); // sums / 256
+  section.write(0, 2); // no column map, a grid
+  section.write(FIRST_WEIGHT & 255, 8);
+  section.write(LENGTHS.length - 1, 8);
+  for (const length of LENGTHS) section.write(length, 4);
+  section.write(LENGTHS.length - 2, 10);
+  for (const length of LENGTHS) section.write(length, 4);
+  for (let i = 0; i < rows * weights; i++) {
+    section.write(0x7ff, 12); // the gap's code, from its most significant bit on
+    section.write(i % 2 === 0 ? 0x7ff : 0xfff, 12);
+  }
+  const sectionBytes = section.finish();
+  put("varint", sectionBytes.length);
+  const container = fixLength(Uint8Array.from([...bytes, ...sectionBytes]));
+  fixCrc(container);
+  return container;
+}
+
+interface Loaded {
+  readonly core: MeteredCore;
+  readonly recordsPtr: number;
+  readonly arenaPtr: number;
+  readonly outputPtr: number;
+}
+
+/** Loads a container and begins a run on `input`. */
+function begin(container: Uint8Array, input: Int8Array): Loaded {
+  const { plan } = readContainer(container);
+  const core = new MeteredCore(container);
+  let { status } = core.open();
+  while (status === format.STATUS_BUSY) ({ status } = core.step(0));
+  expect(status).toBe(format.STATUS_DONE);
+  const arenaPtr = planTotal(plan) - plan.arena;
+  core.memory.set(new Uint8Array(input.buffer), arenaPtr);
+  expect(core.start().status).toBe(format.STATUS_BUSY);
+  return { core, recordsPtr: arenaPtr - plan.records, arenaPtr, outputPtr: arenaPtr + plan.offsets[1] };
+}
+
+function inputOf(weights: number): Int8Array {
+  return Int8Array.from({ length: weights * (GAP + 1) }, (_, i) => ((i * 37) % 256) - 128);
+}
+
+test("rows of 25 weights are what the reference makes of them", () => {
+  // A row is 75 bytes: with 53 left in the window the next one must not be taken to its end.
+  const [rows, weights] = [24, 25];
+  const container = denseContainer(rows, weights);
+  const input = inputOf(weights);
+  const { core, outputPtr } = begin(container, input);
+  let { status } = core.step(0);
+  while (status === format.STATUS_BUSY) ({ status } = core.step(0));
+  expect(status).toBe(format.STATUS_DONE);
+  const output = core.memory.slice(outputPtr, outputPtr + rows);
+  expect(new Int8Array(output.buffer)).toEqual(openReference(container).run(input));
+});
+
+test("a batch takes a turn for every four bytes in sight, and 32 at most", () => {
+  const weights = 100;
+  const container = denseContainer(2, weights);
+  const { core, recordsPtr, arenaPtr } = begin(container, inputOf(weights));
+  const made: number[] = [];
+  let status: number = format.STATUS_BUSY;
+  while (status === format.STATUS_BUSY) {
+    // Wrong outputs, but what is not zero afterwards is new.
+    core.memory.fill(0, recordsPtr, arenaPtr);
+    ({ status } = core.step(0));
+    const records = core.memory.subarray(recordsPtr, arenaPtr).filter((_, i) => i % format.RECORD_BYTES === 0);
+    made.push(records.filter((weight) => weight !== 0).length);
+  }
+  expect(status).toBe(format.STATUS_DONE);
+  // Where a row begins the first turn is a gap alone: 24 turns make 23 records, 22 make 21. At the end of the file there is less in sight.
+  expect(made.filter((records) => records > 0)).toEqual([23, 32, 32, 13, 21, 32, 32, 11, 2, 1, 1]);
+});
