@@ -68,9 +68,10 @@ export const CONTROL_ERROR_OFFSET = 32;
 export const CONTROL_ELEMENT_BIAS = 36;
 /** After loading, the file offset behind the last layer, where the metadata begins. A fast module keeps something of its own here. */
 export const CONTROL_METADATA = 44;
-/** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
+/** A fast module's: its stream comes without a container that would tell the scales of input and output, floats' bits. */
 export const CONTROL_INPUT_SCALE = 40;
-/** After loading: the most units of work of one run, 2^32 - 1 for as many or more. 44 … 59 are a fast module's own. */
+export const CONTROL_OUTPUT_SCALE = 56;
+/** After loading: the most units of work of one run, 2^32 - 1 for as many or more. */
 export const CONTROL_WORK = 60;
 
 /** A tensor table entry: u32 words (zero point: i32) at these offsets. */

@@ -89,8 +89,6 @@ export const BLOCK_HEIGHT = 4;
 export const CONTROL_LAYERS_PTR = 44;
 export const CONTROL_WINDOW_PTR = 48;
 export const CONTROL_WINDOW_BYTES = 52;
-/** The output's scale, a float's bits: for hosts that show logits as real numbers. */
-export const CONTROL_OUTPUT_SCALE = 56;
 
 /** The custom section that holds the stream. */
 export const STREAM_SECTION = "mote.stream";

@@ -72,9 +72,10 @@
 #define MOTE_CONTROL_ELEMENT_BIAS 36u
 /** After loading, the file offset behind the last layer, where the metadata begins. A fast module keeps something of its own here. */
 #define MOTE_CONTROL_METADATA 44u
-/** A fast module's: its stream comes without a container that would tell the input's scale, a float's bits. */
+/** A fast module's: its stream comes without a container that would tell the scales of input and output, floats' bits. */
 #define MOTE_CONTROL_INPUT_SCALE 40u
-/** After loading: the most units of work of one run, 2^32 - 1 for as many or more. 44 … 59 are a fast module's own. */
+#define MOTE_CONTROL_OUTPUT_SCALE 56u
+/** After loading: the most units of work of one run, 2^32 - 1 for as many or more. */
 #define MOTE_CONTROL_WORK 60u
 
 /** A tensor table entry: u32 words (zero point: i32) at these offsets. */

@@ -97,11 +97,11 @@ function controlWords(model: QModel, memory: FastMemory, streamBytes: number): U
   words.setUint32(layout.CONTROL_LAYERS_PTR, memory.layersPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_PTR, memory.windowPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_BYTES, memory.windowBytes, true);
-  words.setFloat32(layout.CONTROL_OUTPUT_SCALE, model.tensors[output].scale, true);
+  words.setFloat32(format.CONTROL_OUTPUT_SCALE, model.tensors[output].scale, true);
   return new Uint8Array(words.buffer);
 }
 
-const CONTROL_BYTES = layout.CONTROL_OUTPUT_SCALE + 4;
+const CONTROL_BYTES = format.CONTROL_OUTPUT_SCALE + 4;
 
 function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array {
   const table = new DataView(new ArrayBuffer(format.TENSOR_ENTRY_BYTES * model.tensors.length));

@@ -93,7 +93,7 @@ export function fastParts(wasm: Uint8Array): FastParts {
     outputTensor,
     elementBias: within("what it adds to elements", word(format.CONTROL_ELEMENT_BIAS), 128, 128),
     inputScale: float(word(format.CONTROL_INPUT_SCALE)),
-    outputScale: float(word(layout.CONTROL_OUTPUT_SCALE)),
+    outputScale: float(word(format.CONTROL_OUTPUT_SCALE)),
     ...readMetadataSection(outline.custom.get(METADATA_SECTION), valuesOf(tensors[outputTensor].shape)),
     layersPtr,
     windowPtr,
