@@ -5,7 +5,7 @@
 
 #include "mote-internal.h"
 
-/** Where a trap goes: the call under way. */
+/** Where a trap goes: the innermost call under way. */
 static jmp_buf *trap_target;
 
 /** A trap of our own, beside wasm_rt_trap_t's. */
@@ -52,7 +52,7 @@ static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;
   if (module->stream != NULL) {
     mote_bytes stream = {module->stream, module->stream_bytes};
-    return mote_measure_fast(model, stream, module->linear_bytes, module->input_scale_bits);
+    return mote_measure_fast(model, stream, module->linear_bytes);
   }
   return model->source.container_bytes == 0 ? MOTE_ERROR_ARGUMENT : mote_measure_container(model);
 }
@@ -60,12 +60,8 @@ static mote_status measure(mote *model) {
 /** What runs in the module, behind setjmp so that a trap comes back as a status. */
 typedef enum entry { ENTRY_INSTANTIATE, ENTRY_OPEN, ENTRY_START, ENTRY_STEP } entry;
 
-static mote_status enter(mote *model, entry which, uint32_t argument) {
+static mote_status run(mote *model, entry which, uint32_t argument) {
   const mote_aot_module *module = model->source.module;
-  jmp_buf here;
-  trap_target = &here;
-  int trap = setjmp(here);
-  if (trap != 0) return trap == OUT_OF_MEMORY ? MOTE_ERROR_MEMORY : MOTE_ERROR_TRAP;
   switch (which) {
     case ENTRY_INSTANTIATE:
       module->instantiate(model->instance);
@@ -78,6 +74,16 @@ static mote_status enter(mote *model, entry which, uint32_t argument) {
       return (mote_status)module->step(model->instance, argument);
   }
   return MOTE_ERROR_TRAP;
+}
+
+static mote_status enter(mote *model, entry which, uint32_t argument) {
+  jmp_buf here;
+  jmp_buf *outer = trap_target;
+  trap_target = &here;
+  int trap = setjmp(here);
+  mote_status status = trap == 0 ? run(model, which, argument) : trap == OUT_OF_MEMORY ? MOTE_ERROR_MEMORY : MOTE_ERROR_TRAP;
+  trap_target = outer;
+  return status;
 }
 
 static mote_status instantiate(mote *model) {

@@ -13,11 +13,10 @@ typedef struct mote_aot_module {
   uint32_t (*start)(void *instance);
   uint32_t (*step)(void *instance, uint32_t budget);
   wasm_rt_memory_t *(*memory)(void *instance);
-  /** Of a fast module, all else zero: its stream, its linear memory in bytes, and its input's scale, an f32 by its bits. */
+  /** Of a fast module, all else zero: its stream, and its linear memory in bytes. */
   const uint8_t *stream;
   uint32_t stream_bytes;
   uint32_t linear_bytes;
-  uint32_t input_scale_bits;
 } mote_aot_module;
 
 #endif

@@ -3,18 +3,46 @@
 
 #include "mote-internal.h"
 
+/** Bytes asked of the source's `read` at a time: a header, or two or three tensors. */
+#define PIECE_BYTES 48u
+
+/** Goes through a container from its beginning. After an error all that is read is 0. */
 typedef struct reader {
+  const mote_source *source;
   const uint8_t *next;
   const uint8_t *end;
+  /** Offset in the container of what comes behind `end`. */
+  uint32_t offset;
   mote_status status;
+  uint8_t piece[PIECE_BYTES];
 } reader;
 
-static uint32_t read_u8(reader *r) {
-  if (r->next == r->end) {
-    r->status = MOTE_STATUS_TRUNCATED;
-    return 0;
+static void begin(reader *r, const mote_source *source) {
+  r->source = source;
+  r->next = r->end = r->piece;
+  r->offset = 0;
+  r->status = MOTE_DONE;
+}
+
+static mote_status refill(reader *r) {
+  const mote_source *source = r->source;
+  uint32_t length = source->container_bytes - r->offset;
+  if (length == 0) return MOTE_STATUS_TRUNCATED;
+  if (source->read == NULL) {
+    r->next = source->container + r->offset;
+  } else {
+    if (length > PIECE_BYTES) length = PIECE_BYTES;
+    if (source->read(source->read_context, r->offset, r->piece, length) != 0) return MOTE_STATUS_READ;
+    r->next = r->piece;
   }
-  return *r->next++;
+  r->end = r->next + length;
+  r->offset += length;
+  return MOTE_DONE;
+}
+
+static uint32_t read_u8(reader *r) {
+  if (r->next == r->end && r->status == MOTE_DONE) r->status = refill(r);
+  return r->status == MOTE_DONE ? *r->next++ : 0;
 }
 
 static uint32_t read_u32(reader *r) {
@@ -36,68 +64,80 @@ static uint32_t read_varint(reader *r) {
   return 0;
 }
 
-mote_status mote_header_parse(mote_header *header, const uint8_t *bytes, uint32_t length) {
-  reader r = {bytes, bytes + length, MOTE_DONE};
-  uint32_t magic = read_u32(&r);
-  uint32_t version = read_u8(&r);
-  if (r.status != MOTE_DONE) return r.status;
+/** Up to the first tensor. */
+static mote_status read_header(reader *r, mote_header *header) {
+  uint32_t magic = read_u32(r);
+  uint32_t version = read_u8(r);
+  if (r->status != MOTE_DONE) return r->status;
   if (magic != MOTE_MAGIC) return MOTE_STATUS_MAGIC;
   if (version != MOTE_VERSION) return MOTE_STATUS_VERSION;
-  (void)read_u32(&r);    /* crc */
-  (void)read_varint(&r); /* fileBytes */
-  uint32_t tensors = read_varint(&r);
-  (void)read_varint(&r); /* layerCount */
-  uint64_t window = (uint64_t)read_varint(&r) * MOTE_PLAN_UNIT;
+  (void)read_u32(r);    /* crc */
+  (void)read_varint(r); /* fileBytes */
+  uint32_t tensors = read_varint(r);
+  (void)read_varint(r); /* layerCount */
+  uint64_t window = (uint64_t)read_varint(r) * MOTE_PLAN_UNIT;
   uint64_t rest = MOTE_PLAN_BASE + (uint64_t)tensors * MOTE_TENSOR_ENTRY_BYTES;
-  for (int region = 0; region < 5; region++) rest += (uint64_t)read_varint(&r) * MOTE_PLAN_UNIT;
-  for (int field = 0; field < 4; field++) (void)read_varint(&r); /* the input's channels .. nominalChannels */
-  (void)read_u8(&r);                                              /* border */
-  header->input_scale_bits = read_u32(&r);
-  if (r.status != MOTE_DONE) return r.status;
+  for (int region = 0; region < 5; region++) rest += (uint64_t)read_varint(r) * MOTE_PLAN_UNIT;
+  if (r->status != MOTE_DONE) return r->status;
   if (window + rest >= MOTE_MAX_BYTES) return MOTE_STATUS_RANGE;
   header->plan_bytes = (uint32_t)(window + rest);
   header->plan_without_window_bytes = (uint32_t)rest;
   return MOTE_DONE;
 }
 
-static mote_status read_header(const mote_source *source, mote_header *header) {
-  if (source->read == NULL) return mote_header_parse(header, source->container, source->container_bytes);
-  uint8_t head[MOTE_HEADER_BYTES];
-  uint32_t length = source->container_bytes < MOTE_HEADER_BYTES ? source->container_bytes : MOTE_HEADER_BYTES;
-  if (source->read(source->read_context, 0, head, length) != 0) return MOTE_STATUS_READ;
-  return mote_header_parse(header, head, length);
+mote_status mote_container_header(const mote_source *source, mote_header *header) {
+  reader r;
+  begin(&r, source);
+  return read_header(&r, header);
+}
+
+mote_status mote_container_scales(mote *model, uint32_t output) {
+  reader r;
+  mote_header header;
+  begin(&r, &model->source);
+  mote_status status = read_header(&r, &header);
+  for (uint32_t tensor = 0; tensor <= output && status == MOTE_DONE; tensor++) {
+    for (int field = 0; field < 4; field++) (void)read_varint(&r); /* channels .. nominalChannels */
+    (void)read_u8(&r);                                              /* border */
+    model->output.scale_bits = read_u32(&r);
+    if (tensor == 0) model->input.scale_bits = model->output.scale_bits;
+    (void)read_u8(&r);     /* zeroPoint */
+    (void)read_varint(&r); /* offset */
+    status = r.status;
+  }
+  return status;
 }
 
 mote_status mote_measure_container(mote *model) {
   mote_header header;
-  mote_status status = read_header(&model->source, &header);
-  if (status != MOTE_DONE) return status;
-  model->linear_bytes = header.plan_bytes;
-  model->input_scale_bits = header.input_scale_bits;
-  return MOTE_DONE;
+  mote_status status = mote_container_header(&model->source, &header);
+  if (status == MOTE_DONE) model->linear_bytes = header.plan_bytes;
+  return status;
 }
 
-mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes, uint32_t input_scale_bits) {
+void mote_read_inside(mote *model, mote_form form, mote_bytes bytes) {
+  model->form = (uint8_t)form;
+  model->source.container = bytes.data;
+  model->source.container_bytes = bytes.length;
+  model->source.read = NULL;
+}
+
+mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes) {
   if (model->source.container_bytes != 0) return MOTE_ERROR_ARGUMENT;
   if (linear_bytes < MOTE_PLAN_BASE || linear_bytes > MOTE_MAX_BYTES) return MOTE_ERROR_MODULE;
-  model->stream = stream;
+  mote_read_inside(model, MOTE_FORM_FAST, stream);
   model->linear_bytes = linear_bytes;
-  model->input_scale_bits = input_scale_bits;
   return MOTE_DONE;
 }
 
 uint32_t mote_import_read(uint32_t offset, uint32_t target, uint32_t length) {
   const mote *model = mote_at_work();
   const mote_source *source = &model->source;
-  mote_bytes from = model->stream;
-  if (from.data == NULL) from = (mote_bytes){source->container, source->container_bytes};
-  if (offset > from.length || length > from.length - offset) return 1;
+  if (model->linear == NULL) return 1;
+  if (offset > source->container_bytes || length > source->container_bytes - offset) return 1;
   if (target > model->linear_bytes || length > model->linear_bytes - target) return 1;
-  if (model->stream.data == NULL && source->read != NULL) {
-    return source->read(source->read_context, offset, model->linear + target, length) != 0;
-  }
-  if (from.data == NULL) return 1;
-  memcpy(model->linear + target, from.data + offset, length);
+  if (source->read != NULL) return source->read(source->read_context, offset, model->linear + target, length) != 0;
+  memcpy(model->linear + target, source->container + offset, length);
   return 0;
 }
 

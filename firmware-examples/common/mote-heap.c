@@ -27,6 +27,8 @@ void mote_heap_init(mote_heap *heap, void *memory, size_t bytes) {
   size_t skip = (ALIGN - HEADER - (uintptr_t)memory % ALIGN + ALIGN) % ALIGN;
   heap->base = (uint8_t *)memory + (skip < bytes ? skip : 0);
   heap->limit = skip < bytes ? bytes - skip : 0;
+  /* Headers count in 32 bits. */
+  if (heap->limit > UINT32_MAX) heap->limit = UINT32_MAX;
   heap->top = 0;
   heap->peak = 0;
 }

@@ -21,7 +21,7 @@ typedef struct mote_heap {
   size_t peak;
 } mote_heap;
 
-/** Takes over `bytes` at `memory`, whatever its alignment. */
+/** Takes over `bytes` at `memory`, whatever its alignment; of more than 4 GB the first of them. */
 void mote_heap_init(mote_heap *heap, void *memory, size_t bytes);
 
 /** @returns zeroed memory aligned to 8 bytes, or null */

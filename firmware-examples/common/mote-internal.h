@@ -14,24 +14,25 @@ typedef struct mote_header {
   uint32_t plan_bytes;
   /** Linear memory for the plan without the window: where the container is in linear memory. */
   uint32_t plan_without_window_bytes;
-  /** The input's scale, an f32 by its bits. */
-  uint32_t input_scale_bits;
 } mote_header;
-
-/** The most bytes mote_header_parse looks at. */
-#define MOTE_HEADER_BYTES 80u
 
 /**
  * Reads a container's head. Its values are not checked further than is needed to add them up: that is the core's part.
- * @param length bytes at `bytes`: the whole container, or at least MOTE_HEADER_BYTES of it
- * @returns MOTE_DONE, MOTE_STATUS_TRUNCATED, MOTE_STATUS_MAGIC, MOTE_STATUS_VERSION or MOTE_STATUS_RANGE
+ * @returns MOTE_DONE, MOTE_STATUS_READ, MOTE_STATUS_TRUNCATED, MOTE_STATUS_MAGIC, MOTE_STATUS_VERSION or MOTE_STATUS_RANGE
  */
-mote_status mote_header_parse(mote_header *header, const uint8_t *bytes, uint32_t length);
+mote_status mote_container_header(const mote_source *source, mote_header *header);
+
+/**
+ * Reads the scales of input and output. The core has checked the container; behind `read` it may have changed.
+ * @param output index of the output; the input is tensor 0
+ * @returns as mote_container_header
+ */
+mote_status mote_container_scales(mote *model, uint32_t output);
 
 struct mote_engine {
-  /** What the model needs and where its data is: sets `linear_bytes`, `input_scale_bits` and, of a fast module, `stream`. */
+  /** What the model needs and where its data is: sets `linear_bytes`, `form`, and `source` to what the form says. */
   mote_status (*measure)(mote *model);
-  /** Makes the instance with `linear_bytes` of linear memory; sets `linear` and `instance`. */
+  /** Makes the instance with `linear_bytes` of linear memory, which MUST NOT move afterwards; sets `linear` and `instance`. */
   mote_status (*instantiate)(mote *model);
   /** Calls an export. Answers MOTE_ERROR_TRAP when the engine, not the core, stopped. */
   mote_status (*call)(mote *model, mote_export which, uint32_t argument);
@@ -57,44 +58,98 @@ typedef struct mote_bytes {
   uint32_t length;
 } mote_bytes;
 
+/** Where the model is, beside the code that runs it. */
+typedef enum mote_form {
+  /** A container as the source says. */
+  MOTE_FORM_BESIDE,
+  /** A container in the module, which finds it by itself. */
+  MOTE_FORM_INSIDE,
+  /** A fast module, and its stream in the place of a container. */
+  MOTE_FORM_FAST
+} mote_form;
+
+/**
+ * A tensor as the core's table had it when loading was done. All its elements are in linear memory, each in a place of its own; the
+ * other fields are in their ranges.
+ */
+typedef struct mote_placed {
+  /** Address of the first element inside the border. */
+  uint32_t ptr;
+  uint32_t plane;
+  /** A float's bits. */
+  uint32_t scale_bits;
+  uint16_t channels;
+  uint16_t height;
+  uint16_t width;
+  /** From the end of a row to the next one: the borders. */
+  uint8_t margin;
+  int8_t zero_point;
+} mote_placed;
+
 struct mote {
+  /** As given, but that `container` is what `mote.read` reads where that is inside the module. */
   mote_source source;
-  /** Of a fast module: what `mote.read` reads. Null where there is a container. */
-  mote_bytes stream;
   mote_heap heap;
-  /** Bytes at the head of the caller's memory that alignment leaves unused. */
-  uint32_t skipped_bytes;
-  mote_state state;
-  bool has_output;
-  uint32_t input_scale_bits;
-  uint8_t *linear;
-  uint32_t linear_bytes;
   /** The engine's. */
   void *instance;
+  /** While a call is under way: the model whose `read` it comes from, or null. */
+  mote *outer;
+  uint8_t *linear;
+  uint32_t linear_bytes;
+  /**
+   * From here to `element_bias`: copied from linear memory and checked when loading was done. Linear memory is the module's to write,
+   * so nothing read from it later may be taken for an address or a count.
+   */
+  mote_placed input;
+  mote_placed output;
+  uint8_t layer_count;
+  /**
+   * What is added, modulo 256, to an int8 element to get its byte in linear memory: 0 for a core, 128 in a fast module, whose kernels like
+   * bytes without a sign.
+   */
+  uint8_t element_bias;
+  /** A mote_form. */
+  uint8_t form;
+  /** A mote_state. */
+  uint8_t state;
+  bool has_output;
+  /** A call is under way: what is called meanwhile comes from a `read`. */
+  bool is_busy;
+  /** Bytes at the head of the caller's memory that alignment leaves unused. */
+  uint8_t skipped_bytes;
 };
 
-/** Makes `model` the one whose heap and container the engines' hooks use, until the next call. */
-void mote_work_on(mote *model);
+/**
+ * Copies from linear memory, when loading is done, what struct mote says.
+ * @returns MOTE_ERROR_MODULE for what cannot be; MOTE_STATUS_RANGE for a scale that is none; as mote_container_scales
+ */
+mote_status mote_take_tables(mote *model);
 
-/** The model last given to mote_work_on. */
+/** Loading is done and the model not closed. False for null. */
+bool mote_is_open(const mote *model);
+
+/** The model whose heap and container the engines' hooks use: that of the innermost call under way. */
 mote *mote_at_work(void);
 
 /** What an engine's `measure` does for a container that stands beside the module or behind `read`. */
 mote_status mote_measure_container(mote *model);
 
-/**
- * What an engine's `measure` does for a fast module.
- * @param linear_bytes, input_scale_bits the control block's initial words
- */
-mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes, uint32_t input_scale_bits);
+/** What an engine's `measure` does for a fast module. @param linear_bytes what the control block states */
+mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes);
 
-/** The import `mote.read` of the model at work, from its stream or its container: 0, or 1 when a range is wrong or the source fails. */
+/** Lets `mote.read` and mote_container_scales read what is inside the module. */
+void mote_read_inside(mote *model, mote_form form, mote_bytes bytes);
+
+/**
+ * The import `mote.read` of the model at work, from its stream or its container: 0, or 1 when a range is wrong, the source fails, or the
+ * model has no linear memory yet.
+ */
 uint32_t mote_import_read(uint32_t offset, uint32_t target, uint32_t length);
 
 /** A little-endian u32. */
 uint32_t mote_get_u32(const uint8_t *bytes);
 
-/** A u32 of linear memory, which is little-endian. The address MUST be within it. */
+/** A u32 of linear memory, which is little-endian. The address MUST be within it. What it gives may be anything. */
 uint32_t mote_linear_u32(const mote *model, uint32_t address);
 
 /** CRC-32 as of the container: polynomial EDB88320 reflected. */

@@ -37,7 +37,8 @@ static uint32_t argument_count(int which) { return which == MOTE_EXPORT_START ? 
 
 /**
  * Where a refused allocation goes. wasm3 0.5.0 does not look at every pointer it gets, so it never gets a null one: it is left where
- * it stands, since all it made goes with the caller's memory.
+ * it stands, since all it made goes with the caller's memory. Null when no model is being opened: then nothing is allocated but by a
+ * module that grows its memory or, by a number that wraps, shrinks it. wasm3 does look at that pointer.
  */
 static jmp_buf *out_of_memory;
 
@@ -47,11 +48,13 @@ static void *granted(void *block) {
 }
 
 void *mote_wasm3_calloc(size_t count, size_t bytes) {
-  if (bytes != 0 && count > SIZE_MAX / bytes) longjmp(*out_of_memory, 1);
-  return granted(mote_heap_calloc(&mote_at_work()->heap, count * bytes));
+  if (out_of_memory == NULL) return NULL;
+  return granted(bytes != 0 && count > SIZE_MAX / bytes ? NULL : mote_heap_calloc(&mote_at_work()->heap, count * bytes));
 }
 
-void *mote_wasm3_realloc(void *old, size_t bytes) { return granted(mote_heap_realloc(&mote_at_work()->heap, old, bytes)); }
+void *mote_wasm3_realloc(void *old, size_t bytes) {
+  return out_of_memory == NULL ? NULL : granted(mote_heap_realloc(&mote_at_work()->heap, old, bytes));
+}
 
 #define LEAST_PAGE_BYTES 256u
 
@@ -100,19 +103,18 @@ static mote_status measure_packed(mote *model, mote_bytes module) {
   uint32_t length = mote_module_initial_u32(module, MOTE_CONTROL_MODEL_BYTES);
   const uint8_t *container = mote_module_initial(module, address, length);
   if (address == 0 || container == NULL) return MOTE_ERROR_MODULE;
+  mote_read_inside(model, MOTE_FORM_INSIDE, (mote_bytes){container, length});
   mote_header header;
-  mote_status status = mote_header_parse(&header, container, length);
+  mote_status status = mote_container_header(&model->source, &header);
   if (status != MOTE_DONE) return status;
   uint32_t end = address + length + MOTE_MODEL_SLACK_BYTES;
   model->linear_bytes = end > header.plan_without_window_bytes ? end : header.plan_without_window_bytes;
-  model->input_scale_bits = header.input_scale_bits;
   return MOTE_DONE;
 }
 
 static mote_status measure_fast(mote *model, mote_bytes module, mote_bytes stream) {
   if (mote_module_initial_u32(module, MOTE_CONTROL_MODEL_BYTES) != stream.length) return MOTE_ERROR_MODULE;
-  return mote_measure_fast(model, stream, mote_module_initial_u32(module, MOTE_CONTROL_MEMORY_BYTES),
-                           mote_module_initial_u32(module, MOTE_CONTROL_INPUT_SCALE));
+  return mote_measure_fast(model, stream, mote_module_initial_u32(module, MOTE_CONTROL_MEMORY_BYTES));
 }
 
 static mote_status measure(mote *model) {
@@ -143,7 +145,7 @@ static M3Result find_exports(instance *i) {
 static size_t expected_code_bytes(const mote *model) {
   mote_bytes module = {model->source.module, model->source.module_bytes};
   size_t bytes = mote_module_code_bytes(module) * (sizeof(void *) / 4);
-  return model->stream.data == NULL ? bytes * 17 / 4 : bytes * 7 / 2;
+  return model->form == MOTE_FORM_FAST ? bytes * 7 / 2 : bytes * 17 / 4;
 }
 
 /** Parses, links and compiles the whole module: afterwards wasm3 allocates nothing more. */
@@ -166,17 +168,22 @@ static M3Result build_instance(instance *i, const mote *model) {
   return result;
 }
 
-static mote_status instantiate(mote *model) {
-  jmp_buf here;
-  out_of_memory = &here;
-  if (setjmp(here) != 0) return MOTE_ERROR_MEMORY;
+static mote_status make_instance(mote *model) {
   instance *i = mote_wasm3_calloc(1, sizeof(instance));
   model->instance = i;
   if (build_instance(i, model) != m3Err_none) return MOTE_ERROR_MODULE;
   size_t bytes = 0;
   model->linear = GET_MEMORY(i, &bytes);
-  if (model->linear == NULL || bytes < model->linear_bytes) return MOTE_ERROR_MODULE;
-  return MOTE_DONE;
+  return model->linear == NULL || bytes < model->linear_bytes ? MOTE_ERROR_MODULE : MOTE_DONE;
+}
+
+static mote_status instantiate(mote *model) {
+  jmp_buf here;
+  mote_status status = MOTE_ERROR_MEMORY;
+  out_of_memory = &here;
+  if (setjmp(here) == 0) status = make_instance(model);
+  out_of_memory = NULL;
+  return status;
 }
 
 static mote_status call(mote *model, mote_export which, uint32_t argument) {

@@ -8,13 +8,16 @@
  *   mote_input_u8(model, image, 28 * 28);
  *   if (mote_run(model) == MOTE_DONE) printf("%d\n", mote_top(model));
  *
- * The library allocates nothing, keeps nothing and prints nothing: a model lives in the memory given to `mote_open` and is gone with
- * it. C99, 32- or 64-bit, little-endian or not. It keeps one pointer to the model at work, so calls MUST NOT run at the same time in
- * two threads; between two calls anything may happen, such as a step of another model.
+ * The library allocates nothing and prints nothing: a model lives in the memory given to `mote_open` and is gone with it. C99, 32- or
+ * 64-bit.
  *
- * What is trusted: this library, the engine's module (checked against its own checksum: damage is found, malice is not) with all
- * that is inside it, and the caller. What is not: a container. Whatever its bytes are, every call returns, with a status, and
- * touches no memory but its own.
+ * Threads: one call at a time, whatever its model, since the library keeps a pointer to the model at work. Between two calls anything may
+ * happen, such as a step of another model. The same holds within a source's `read`, while its own model waits: it may open, step, run
+ * and close others; for its own, calls that would change it answer MOTE_ERROR_ORDER.
+ *
+ * What is trusted: the caller, and the engine's module with all that is inside it. A module is checked against its own checksum: damage
+ * is found, malice is not. What a module leaves in its linear memory once it is open is not trusted: the library goes by a copy that it
+ * has checked. A container is not trusted: whatever its bytes are, every call returns, with a status, and touches no memory but its own.
  */
 #ifndef MOTE_H
 #define MOTE_H
@@ -44,7 +47,7 @@ typedef int32_t mote_status;
 #define MOTE_ERROR_TRAP (-103)
 /** A null pointer, or a count that is not the tensor's. */
 #define MOTE_ERROR_ARGUMENT (-104)
-/** Called out of order: see the function. */
+/** Called when the model is not ready for it: see the function. */
 #define MOTE_ERROR_ORDER (-105)
 
 /** An opened model. It stands at the head of the caller's memory. */
@@ -91,13 +94,18 @@ typedef struct mote_source {
   void *read_context;
 } mote_source;
 
-/** A tensor of `channels` planes, each `height` rows of `width` elements; a vector of n features is [n, 1, 1]. */
+/**
+ * A tensor of `channels` planes, each `height` rows of `width` elements; a vector of n features is [n, 1, 1]. An int8 element q stands for
+ * scale * (q - zero_point).
+ */
 typedef struct mote_tensor {
   uint32_t channels;
   uint32_t height;
   uint32_t width;
-  /** The int8 value that stands for 0: -128 .. 127. */
+  /** -128 .. 127. */
   int32_t zero_point;
+  /** Finite, above 0. */
+  float scale;
 } mote_tensor;
 
 /**
@@ -147,10 +155,10 @@ size_t mote_memory_used(const mote *model);
 /** Bytes of linear memory among them. */
 size_t mote_linear_bytes(const mote *model);
 
-/** Shape of the input. All zeros before the model is open. */
+/** The input. All zeros before the model is open. */
 mote_tensor mote_input_tensor(const mote *model);
 
-/** Shape of the output. All zeros before the model is open. */
+/** The output. All zeros before the model is open. */
 mote_tensor mote_output_tensor(const mote *model);
 
 /**
@@ -196,7 +204,10 @@ int32_t mote_top(const mote *model);
 /** The file offset near which the core found the last error, for messages. */
 uint32_t mote_error_offset(const mote *model);
 
-/** Ends the model. Its memory is the caller's again, who may wipe it or open another model in it. Null is allowed. */
+/**
+ * Ends the model; steps, inputs and outputs answer MOTE_ERROR_ORDER from now on. Its memory is the caller's again, who may wipe it or
+ * open another model in it; of a model closed by its own `read`, when the call under way has returned. Null is allowed.
+ */
 void mote_close(mote *model);
 
 /** A line for people, such as "the file's checksum does not match". Never null. */

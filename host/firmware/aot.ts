@@ -46,19 +46,18 @@ function coreText(container: Uint8Array, name: string): ModelText {
   return {
     declarations: `#define ${length} ${container.length}u\n\nextern ${array};\n`,
     definitions: byteArray(array, container),
-    moduleFields: "0, 0, 0, 0",
+    moduleFields: "0, 0, 0",
     sourceFields: `${lower}_model, ${length}`,
   };
 }
 
 function fastText(module: Uint8Array, name: string): ModelText {
   const { lower } = cNames(name);
-  const { stream, memoryBytes, inputScale } = fastParts(module);
-  const scaleBits = new Uint32Array(Float32Array.of(inputScale).buffer)[0];
+  const { stream, memoryBytes } = fastParts(module);
   return {
     declarations: "",
     definitions: byteArray(`static const uint8_t ${lower}_stream[${stream.length}]`, stream),
-    moduleFields: `${lower}_stream, ${stream.length}u, ${memoryBytes}u, ${scaleBits}u`,
+    moduleFields: `${lower}_stream, ${stream.length}u, ${memoryBytes}u`,
     sourceFields: "0, 0",
   };
 }

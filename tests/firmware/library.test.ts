@@ -6,6 +6,7 @@ import { librarySources } from "../../host/firmware/build.js";
 import { missingTools, runTool } from "../../host/firmware/tools.js";
 import { leNets, syntheticModels, type NamedModel } from "../support/models.js";
 import { fastFiles } from "./support/fast-files.js";
+import { hostileFiles } from "./support/hostile.js";
 import { aotCore, buildNative, caseFiles, coreFile, fileName, missing, named, runNative } from "./support/native.js";
 
 const models = syntheticModels();
@@ -15,7 +16,7 @@ const BUILD_MS = 240_000;
 describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer and UBSan", missing), () => {
   let program: string;
   beforeAll(async () => {
-    program = await buildNative("library-test", "core", await aotCore());
+    program = await buildNative("library-test", await aotCore());
   }, BUILD_MS);
 
   // A small one, borders, groups, its own scale for each row; several reads a run.
@@ -51,18 +52,30 @@ describe.skipIf(missing.length > 0)(named("fast modules in the C library, under 
 
   async function runFast(model: NamedModel): Promise<void> {
     const { module, fast, short, refused } = fastFiles(model);
-    const ahead = await aotSource(module, undefined, "fast");
-    const program = await buildNative("fast-test", "fast", ahead, fileName(model.name));
+    const ahead = { fast: await aotSource(module, undefined, "fast") };
+    const program = await buildNative("fast-test", ahead, fileName(model.name));
     const { stdout } = await runNative(program, [fast, caseFiles(model).cases, short, ...refused]);
     expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
   }
+});
+
+describe.skipIf(missing.length > 0)(named("hostile modules", missing), () => {
+  it(
+    "touch nothing of the library's, whatever they do to their memory",
+    async () => {
+      const { files, ahead } = await hostileFiles();
+      const { stdout } = await runNative(await buildNative("hostile-test", ahead, "hostile"), files);
+      expect(stdout).toMatch(/^\d{3,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
 });
 
 describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => {
   let program: string;
   let seeds: string[];
   beforeAll(async () => {
-    program = await buildNative("mutate", "core", await aotCore());
+    program = await buildNative("mutate", await aotCore());
     const small = ["tiny", "padded", "groups", "average pool", "per channel", "codebook", "dense codec", "branches"];
     seeds = small.map((name) => caseFiles(models.find((model) => model.name === name)!).mote);
   }, BUILD_MS);

@@ -1,6 +1,7 @@
 /**
  * What the tests of models share: inputs with the reference's outputs, and checks that any source of the model must pass.
- * The file: u32 count, u32 input bytes, u32 output bytes; 256 int8 for the pixel values; then count times input and output, int8.
+ * The file: u32 count, u32 input bytes, u32 output bytes; f32 scale and i32 zero point of the input, then of the output; 256 int8 for the
+ * pixel values; then count times input and output, int8.
  */
 #ifndef CASES_H
 #define CASES_H
@@ -20,8 +21,10 @@ static inline void read_cases(const char *path) {
   output_bytes = u32_at(cases.data + 8);
 }
 
+static inline const int8_t *case_pixels(void) { return (const int8_t *)cases.data + 28; }
+
 static inline const int8_t *case_input(uint32_t i) {
-  return (const int8_t *)cases.data + 268 + (size_t)i * (input_bytes + output_bytes);
+  return case_pixels() + 256 + (size_t)i * (input_bytes + output_bytes);
 }
 
 static inline const int8_t *case_output(uint32_t i) { return case_input(i) + input_bytes; }
@@ -44,6 +47,24 @@ static inline void check_case(mote *model, uint32_t i, uint32_t budget) {
   free(output);
 }
 
+/** Scale and zero point are the model's. */
+static inline void check_tensor(mote_tensor tensor, uint32_t elements, const uint8_t *expected) {
+  uint32_t bits;
+  memcpy(&bits, &tensor.scale, sizeof bits);
+  CHECK(tensor.channels * tensor.height * tensor.width == elements, "%u elements", elements);
+  CHECK(bits == u32_at(expected), "scale %g", (double)tensor.scale);
+  CHECK(tensor.zero_point == (int32_t)u32_at(expected + 4), "zero point %d", (int)tensor.zero_point);
+}
+
+/** The byte in linear memory that stands for element i of the input. */
+static inline uint8_t input_byte(const mote *model, uint32_t i) {
+  uint32_t entry = mote_linear_u32(model, MOTE_CONTROL_TENSORS_PTR);
+  uint32_t width = mote_linear_u32(model, entry + MOTE_TENSOR_WIDTH);
+  uint32_t area = width * mote_linear_u32(model, entry + MOTE_TENSOR_HEIGHT);
+  return model->linear[mote_linear_u32(model, entry + MOTE_TENSOR_PTR) + i / area * mote_linear_u32(model, entry + MOTE_TENSOR_PLANE) +
+                       i % area / width * mote_linear_u32(model, entry + MOTE_TENSOR_PITCH) + i % width];
+}
+
 /** Opens in the fewest bytes, runs all cases, tries fewer bytes. */
 static inline void check_source(const char *name, const mote_source *source) {
   size_t plenty = 4u << 20;
@@ -57,6 +78,8 @@ static inline void check_source(const char *name, const mote_source *source) {
   }
   size_t used = mote_memory_used(model);
   printf("%s: %zu bytes, %zu of them linear\n", name, used, mote_linear_bytes(model));
+  check_tensor(mote_input_tensor(model), input_bytes, cases.data + 12);
+  check_tensor(mote_output_tensor(model), output_bytes, cases.data + 20);
   for (uint32_t i = 0; i < case_count; i++) check_case(model, i, 1000);
   mote_close(model);
   free(memory);
@@ -99,18 +122,13 @@ static inline void check_pixels(const mote_source *source) {
   uint8_t *image = malloc(input_bytes);
   mote *model;
   CHECK(mote_open(&model, source, memory, plenty) == MOTE_DONE, "open");
-  mote_tensor shape = mote_input_tensor(model);
+  uint32_t bias = mote_linear_u32(model, MOTE_CONTROL_ELEMENT_BIAS);
   for (uint32_t first = 0; first < 256; first += input_bytes) {
     for (uint32_t i = 0; i < input_bytes; i++) image[i] = (uint8_t)(first + i);
     CHECK(mote_input_u8(model, image, input_bytes) == MOTE_DONE, "input");
-    uint32_t entry = mote_linear_u32(model, MOTE_CONTROL_TENSORS_PTR);
-    uint32_t bias = mote_linear_u32(model, MOTE_CONTROL_ELEMENT_BIAS);
     for (uint32_t i = 0; i < input_bytes; i++) {
-      uint32_t at = mote_linear_u32(model, entry + MOTE_TENSOR_PTR) +
-                    i / (shape.height * shape.width) * mote_linear_u32(model, entry + MOTE_TENSOR_PLANE) +
-                    i / shape.width % shape.height * mote_linear_u32(model, entry + MOTE_TENSOR_PITCH) + i % shape.width;
-      int8_t expected = ((const int8_t *)cases.data + 12)[image[i]];
-      uint8_t got = model->linear[at];
+      int8_t expected = case_pixels()[image[i]];
+      uint8_t got = input_byte(model, i);
       CHECK(got == (uint8_t)((uint32_t)expected + bias), "pixel %u: %u, not %d and %u", image[i], got, expected, bias);
     }
   }

@@ -99,8 +99,64 @@ static void check_order_and_arguments(const mote_source *source) {
   CHECK(mote_output(model, NULL, output_bytes) == MOTE_ERROR_ARGUMENT, "null");
   CHECK(mote_step(NULL, 1) == MOTE_ERROR_ARGUMENT && mote_top(NULL) == MOTE_ERROR_ARGUMENT, "null");
   mote_close(model);
+  CHECK(mote_top(model) == MOTE_ERROR_ORDER, "top of a closed model");
+  CHECK(mote_output(model, output, output_bytes) == MOTE_ERROR_ORDER, "output of a closed model");
+  CHECK(mote_run(model) == MOTE_ERROR_ORDER && mote_layer_count(model) == 0, "a closed model");
   mote_close(NULL);
-  for (mote_status status = -120; status < 5; status++) CHECK(mote_status_text(status)[0] != '\0', "%d", status);
+  CHECK(mote_memory_used(NULL) == 0 && mote_linear_bytes(NULL) == 0, "null");
+  CHECK(mote_input_tensor(NULL).channels == 0 && mote_output_tensor(NULL).channels == 0, "null");
+  free(memory);
+}
+
+/** A `read` that works with other models: one by turns with its own, and one from beginning to end. */
+typedef struct nesting {
+  mote *own;
+  mote *other;
+  const mote_source *inner;
+  uint8_t *memory;
+  uint32_t reads;
+} nesting;
+
+static int32_t read_nested(void *context, uint32_t offset, void *target, uint32_t length) {
+  nesting *n = context;
+  size_t plenty = 1u << 20;
+  memcpy(target, model_file.data + offset, length);
+  if (n->own != NULL) {
+    CHECK(mote_step(n->own, 1) == MOTE_ERROR_ORDER && mote_run(n->own) == MOTE_ERROR_ORDER, "its own step");
+    CHECK(mote_input_i8(n->own, case_input(0), input_bytes) == MOTE_ERROR_ORDER, "its own input");
+    CHECK(mote_top(n->own) == MOTE_ERROR_ORDER, "its own output");
+  }
+  if (mote_step(n->other, 40) == MOTE_DONE) {
+    CHECK(mote_top(n->other) >= 0, "the other");
+    mote_input_i8(n->other, case_input(1), input_bytes);
+  }
+  /* Opening takes its time under the sanitizers. */
+  if (n->reads++ % 16 != 0) return 0;
+  mote *model;
+  CHECK(mote_open(&model, n->inner, n->memory, plenty) == MOTE_DONE, "open within a read");
+  if (model != NULL) check_case(model, 0, 1000);
+  mote_close(model);
+  return 0;
+}
+
+static void check_nested(mote_source outer, const mote_source *inner) {
+  size_t plenty = 1u << 20;
+  uint8_t *memory = malloc(3 * plenty);
+  nesting n = {NULL, NULL, inner, memory, 0};
+  CHECK(mote_open(&n.other, inner, memory + plenty, plenty) == MOTE_DONE, "open");
+  mote_input_i8(n.other, case_input(0), input_bytes);
+  outer.container = NULL;
+  outer.read = read_nested;
+  outer.read_context = &n;
+  mote *model;
+  CHECK(mote_begin(&model, &outer, memory + 2 * plenty, plenty) == MOTE_BUSY, "begin");
+  n.own = model;
+  CHECK(mote_run(model) == MOTE_DONE, "load");
+  /* A small file is then in the window. */
+  CHECK(n.reads > 2, "%u reads", n.reads);
+  for (uint32_t i = 0; i < case_count; i++) check_case(model, i, 100);
+  mote_close(model);
+  mote_close(n.other);
   free(memory);
 }
 
@@ -169,6 +225,10 @@ int main(int argc, char **argv) {
   check_pixels(&interpreted);
   check_damaged_module(core, interpreted);
   check_one_after_another(&interpreted, &compiled);
+  check_nested(interpreted, &interpreted);
+  check_nested(interpreted, &compiled);
+  check_nested(compiled, &interpreted);
+  check_nested(compiled, &compiled);
   if (strcmp(argv[3], "-") != 0) {
     bytes packed = read_bytes(argv[3]);
     mote_source inside = {&mote_wasm3, packed.data, packed.length, NULL, 0, NULL, NULL};

@@ -5,7 +5,14 @@ import { bake } from "../../../host/container/bake.js";
 import { sealModule } from "../../../host/container/seal.js";
 import { writeContainer } from "../../../host/container/write.js";
 import { aotSource, type AotSource } from "../../../host/firmware/aot.js";
-import { compile, FIRMWARE_BUILD, libraryFolder, librarySources, type Source } from "../../../host/firmware/build.js";
+import {
+  compile,
+  FIRMWARE_BUILD,
+  libraryFolder,
+  librarySources,
+  type Source,
+  type Toolchain,
+} from "../../../host/firmware/build.js";
 import { missingTools, runTool, type ToolResult } from "../../../host/firmware/tools.js";
 import { builtFile, packageRoot } from "../../../host/paths.js";
 import { pixelTable } from "../../../host/runtime/classify.js";
@@ -37,43 +44,60 @@ export function put(name: string, bytes: Uint8Array | string): string {
 }
 
 /** The core ahead of time, for programs that include core.h. */
-export function aotCore(): Promise<AotSource> {
-  return aotSource(readFileSync(coreFile()), new Uint8Array(1), "core");
+export async function aotCore(): Promise<AotModules> {
+  return { core: await aotSource(readFileSync(coreFile()), new Uint8Array(1), "core") };
 }
 
+/** What a program is built for, and how it is run here. */
+export interface Target extends Toolchain {
+  readonly linkFlags: readonly string[];
+  readonly run: readonly string[];
+}
+
+/** Other preloaded libraries are none of the sanitizers' business. */
+const NATIVE: Target = {
+  toolchain: "",
+  cpuFlags: SANITIZERS.filter((flag) => flag !== "-O1"),
+  linkFlags: SANITIZERS,
+  run: ["env", "-u", "LD_PRELOAD"],
+};
+
+/** Modules ahead of time, each by the name that its header has. */
+export type AotModules = Readonly<Record<string, AotSource>>;
+
 /**
- * Builds tests/firmware/c/`name`.c with the library, both engines and a module ahead of time.
- * @param module how the program includes it: `core` for core.h
+ * Builds tests/firmware/c/`name`.c with the library, both engines and modules ahead of time.
  * @param variant a folder of its own, for a program that is built with several modules
  * @returns the program's path
  */
 export async function buildNative(
   name: string,
-  module: string,
-  { header, source }: AotSource,
+  modules: AotModules,
   variant = "core",
+  target: Target = NATIVE,
 ): Promise<string> {
-  const folder = join(FOLDER, variant);
-  put(join(variant, `${module}.h`), header);
-  const native = { toolchain: "", cpuFlags: SANITIZERS.filter((flag) => flag !== "-O1") };
+  const place = join(target.toolchain === "" ? "here" : target.toolchain, variant);
+  const folder = join(FOLDER, place);
   const { folder: library } = libraryFolder();
-  const tests: Source[] = [
-    { path: put(join(variant, `${module}.c`), source), kind: "aot" },
-    { path: join(C_FOLDER, `${name}.c`), kind: "own" },
-  ];
-  // The library does not include the module, so that it is compiled once for all of them.
+  const tests: Source[] = [{ path: join(C_FOLDER, `${name}.c`), kind: "own" }];
+  for (const [module, { header, source }] of Object.entries(modules)) {
+    put(join(place, `${module}.h`), header);
+    tests.push({ path: put(join(place, `${module}.c`), source), kind: "aot" });
+  }
+  // The library does not include the modules, so that it is compiled once for all of them.
   const objects = [
-    ...(await compile(native, librarySources(["wasm3", "aot"]), [library])),
-    ...(await compile(native, tests, [library, C_FOLDER, folder])),
+    ...(await compile(target, librarySources(["wasm3", "aot"]), [library])),
+    ...(await compile(target, tests, [library, C_FOLDER, folder])),
   ];
   const program = join(folder, name);
-  await runTool("gcc", [...SANITIZERS, ...objects, "-o", program]);
+  await runTool(`${target.toolchain}gcc`, [...target.linkFlags, ...objects, "-lm", "-o", program]);
   return program;
 }
 
-/** Runs a program that was built with sanitizers. Other preloaded libraries are none of its business. */
-export function runNative(program: string, args: readonly string[]): Promise<ToolResult> {
-  return runTool("env", ["-u", "LD_PRELOAD", program, ...args]);
+/** Runs a program that buildNative built for a target. */
+export function runNative(program: string, args: readonly string[], target: Target = NATIVE): Promise<ToolResult> {
+  const [runner, ...flags] = target.run;
+  return runTool(runner, [...flags, program, ...args]);
 }
 
 /** A model's name, for files. */
@@ -88,7 +112,12 @@ export function caseFiles({ name, model }: NamedModel): { mote: string; packed: 
   const engine = openReference(container);
   const inputs = [1, 2].map((seed) => randomInput(model, seed));
   const outputs = inputs.map((input) => engine.run(input));
-  const head = new Uint32Array([inputs.length, inputs[0].length, outputs[0].length]);
+  const head = new DataView(new ArrayBuffer(28));
+  [inputs.length, inputs[0].length, outputs[0].length].forEach((count, i) => head.setUint32(4 * i, count, true));
+  [engine.input, engine.output].forEach(({ scale, zeroPoint }, i) => {
+    head.setFloat32(12 + 8 * i, scale, true);
+    head.setInt32(16 + 8 * i, zeroPoint, true);
+  });
   const parts = [head, pixelTable(engine.input), ...inputs.flatMap((input, i) => [input, outputs[i]])];
   return {
     mote: put(`${base}.mote`, container),

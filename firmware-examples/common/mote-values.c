@@ -1,0 +1,161 @@
+/** What goes into a model and comes out of it: see mote.h. */
+#include <string.h>
+
+#include "mote-internal.h"
+
+/** Elements of a tensor. */
+static size_t count_of(const mote_placed *tensor) { return (size_t)tensor->channels * tensor->height * tensor->width; }
+
+/** First element of a channel. */
+static uint8_t *plane_of(const mote *model, const mote_placed *tensor, uint32_t c) {
+  return model->linear + tensor->ptr + c * tensor->plane;
+}
+
+/** From a row to the next. */
+static uint32_t pitch_of(const mote_placed *tensor) { return (uint32_t)tensor->width + tensor->margin; }
+
+static float scale_of(const mote_placed *tensor) {
+  float scale;
+  memcpy(&scale, &tensor->scale_bits, sizeof scale);
+  return scale;
+}
+
+static mote_tensor shape_of(const mote_placed *tensor) {
+  return (mote_tensor){tensor->channels, tensor->height, tensor->width, tensor->zero_point, scale_of(tensor)};
+}
+
+static const mote_tensor no_tensor;
+
+mote_tensor mote_input_tensor(const mote *model) { return mote_is_open(model) ? shape_of(&model->input) : no_tensor; }
+
+mote_tensor mote_output_tensor(const mote *model) { return mote_is_open(model) ? shape_of(&model->output) : no_tensor; }
+
+/**
+ * The int8 value of a pixel is zeroPoint + floor(pixel / 255 / scale + 1/2), saturated, and exact. With scale = m * 2^(1 - shift) the
+ * floor is the largest q with (2 q - 1) * half <= pixel * 2^shift, where half = 255 m.
+ */
+typedef struct pixel_scale {
+  uint32_t half;
+  int32_t shift;
+  /** floor(2^(shift + 24) / (2 half)), for shifts to 39: gives q, or one too few, without a division. */
+  uint64_t reciprocal;
+} pixel_scale;
+
+/** Saturates for any zero point. */
+#define QUOTIENT_MAX 256u
+
+static pixel_scale pixel_scale_of(uint32_t scale_bits) {
+  uint32_t exponent = scale_bits >> 23;
+  uint32_t mantissa = scale_bits & 0x7fffff;
+  pixel_scale scale = {255u * (exponent == 0 ? mantissa : mantissa | 0x800000), exponent == 0 ? 150 : 151 - (int32_t)exponent, 0};
+  if (scale.shift >= 0 && scale.shift <= 39) scale.reciprocal = ((uint64_t)1 << (scale.shift + 24)) / scale.half >> 1;
+  return scale;
+}
+
+static uint32_t pixel_quotient(const pixel_scale *scale, uint32_t pixel) {
+  if (pixel == 0 || scale->shift < 0) return 0;
+  if (scale->shift > 54) return QUOTIENT_MAX;
+  uint64_t scaled = (uint64_t)pixel << scale->shift;
+  uint64_t q = scale->shift <= 39 ? (pixel * scale->reciprocal + 0x800000) >> 24 : scaled / scale->half / 2;
+  if (q >= QUOTIENT_MAX) return QUOTIENT_MAX;
+  return (uint32_t)q + ((2 * q + 1) * scale->half <= scaled ? 1 : 0);
+}
+
+static int8_t saturate(int32_t value) { return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value); }
+
+static mote_status check_input(const mote *model, const void *values, size_t count) {
+  if (model == NULL || values == NULL) return MOTE_ERROR_ARGUMENT;
+  if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
+  return count == count_of(&model->input) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
+}
+
+static void input_is_set(mote *model) {
+  model->state = MOTE_STATE_READY;
+  model->has_output = false;
+}
+
+mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count) {
+  mote_status status = check_input(model, image, count);
+  if (status != MOTE_DONE) return status;
+  mote_placed input = model->input;
+  pixel_scale scale = pixel_scale_of(input.scale_bits);
+  /* Neighbours are often alike, such as the background. */
+  uint32_t last = 0;
+  uint8_t bias = model->element_bias;
+  uint8_t byte = (uint8_t)(input.zero_point + bias);
+  for (uint32_t c = 0; c < input.channels; c++) {
+    uint8_t *row = plane_of(model, &input, c);
+    for (uint32_t y = 0; y < input.height; y++, row += pitch_of(&input)) {
+      for (uint32_t x = 0; x < input.width; x++) {
+        uint32_t pixel = *image++;
+        if (pixel != last) {
+          last = pixel;
+          byte = (uint8_t)(saturate(input.zero_point + (int32_t)pixel_quotient(&scale, pixel)) + bias);
+        }
+        row[x] = byte;
+      }
+    }
+  }
+  input_is_set(model);
+  return MOTE_DONE;
+}
+
+mote_status mote_input_i8(mote *model, const int8_t *values, size_t count) {
+  mote_status status = check_input(model, values, count);
+  if (status != MOTE_DONE) return status;
+  mote_placed input = model->input;
+  uint8_t bias = model->element_bias;
+  for (uint32_t c = 0; c < input.channels; c++) {
+    uint8_t *row = plane_of(model, &input, c);
+    for (uint32_t y = 0; y < input.height; y++, row += pitch_of(&input)) {
+      for (uint32_t x = 0; x < input.width; x++) row[x] = (uint8_t)(*values++ + bias);
+    }
+  }
+  input_is_set(model);
+  return MOTE_DONE;
+}
+
+static mote_status check_output(const mote *model, const void *values, size_t count) {
+  if (model == NULL || values == NULL) return MOTE_ERROR_ARGUMENT;
+  if (!model->has_output) return MOTE_ERROR_ORDER;
+  return count == count_of(&model->output) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
+}
+
+static int8_t element_of(uint8_t byte, uint8_t bias) { return (int8_t)(uint8_t)(byte - bias); }
+
+mote_status mote_output(const mote *model, int8_t *values, size_t count) {
+  mote_status status = check_output(model, values, count);
+  if (status != MOTE_DONE) return status;
+  mote_placed output = model->output;
+  uint8_t bias = model->element_bias;
+  for (uint32_t c = 0; c < output.channels; c++) {
+    const uint8_t *row = plane_of(model, &output, c);
+    for (uint32_t y = 0; y < output.height; y++, row += pitch_of(&output)) {
+      for (uint32_t x = 0; x < output.width; x++) *values++ = element_of(row[x], bias);
+    }
+  }
+  return MOTE_DONE;
+}
+
+int32_t mote_top(const mote *model) {
+  if (model == NULL) return MOTE_ERROR_ARGUMENT;
+  if (!model->has_output) return MOTE_ERROR_ORDER;
+  mote_placed output = model->output;
+  uint8_t bias = model->element_bias;
+  int32_t best = -129;
+  int32_t top = 0;
+  int32_t index = 0;
+  for (uint32_t c = 0; c < output.channels; c++) {
+    const uint8_t *row = plane_of(model, &output, c);
+    for (uint32_t y = 0; y < output.height; y++, row += pitch_of(&output)) {
+      for (uint32_t x = 0; x < output.width; x++, index++) {
+        int32_t value = element_of(row[x], bias);
+        if (value > best) {
+          best = value;
+          top = index;
+        }
+      }
+    }
+  }
+  return top;
+}
