@@ -4,7 +4,7 @@
  */
 import { STATUS_READ, STATUS_TRUNCATED } from "../format";
 import { read } from "./mote";
-import { expect, fail } from "./status";
+import { expect, fail, failure } from "./status";
 
 /** Bytes of the file. */
 export let fileBytes: u32 = 0;
@@ -76,8 +76,8 @@ export function seekBits(bit: u32): void {
 function refill(): void {
   let length = min(windowBytes, fileBytes - position);
   emptyWindow();
-  // A window that was not filled stays empty: the next run asks for it again.
-  if (read(position, windowPtr, length)) fail(STATUS_READ);
+  // A window that was not filled stays empty: the next run asks for it again, and nobody before, whatever has failed.
+  if (failure || read(position, windowPtr, length)) fail(STATUS_READ);
   else windowEnd += length;
 }
 

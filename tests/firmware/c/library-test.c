@@ -49,6 +49,7 @@ static void check_failing_reads(mote_source source) {
     f = (flaky){0, n};
     mote_input_i8(model, case_input(0), input_bytes);
     CHECK(mote_run(model) == MOTE_STATUS_READ, "read %u", n);
+    CHECK(f.reads == n, "asked %u times after read %u had failed", f.reads - n, n);
     CHECK(mote_top(model) == MOTE_ERROR_ORDER, "no output");
     CHECK(mote_step(model, 1) == MOTE_ERROR_ORDER, "nothing to do");
     f = (flaky){0, UINT32_MAX};
@@ -58,6 +59,7 @@ static void check_failing_reads(mote_source source) {
   for (uint32_t n = 1; n <= loading; n++) {
     f = (flaky){0, n};
     CHECK(mote_open(&model, &source, memory, plenty) == MOTE_STATUS_READ && model == NULL, "read %u", n);
+    CHECK(f.reads == n, "asked %u times after read %u had failed", f.reads - n, n);
   }
   free(memory);
 }
