@@ -5,8 +5,9 @@
 set -eu
 
 packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
-  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf wabt cppcheck cmake"
-tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa wasm2c cppcheck cmake"
+  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user wabt cppcheck cmake"
+tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa
+  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake"
 
 missing=""
 for tool in $tools; do

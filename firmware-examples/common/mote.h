@@ -9,7 +9,7 @@
  *   if (mote_run(model) == MOTE_DONE) printf("%d\n", mote_top(model));
  *
  * The library allocates nothing and prints nothing: a model lives in the memory given to `mote_open` and is gone with it. C99, 32- or
- * 64-bit.
+ * 64-bit, little-endian or big-endian (the latter by gcc or clang).
  *
  * Threads: one call at a time, whatever its model, since the library keeps a pointer to the model at work. Between two calls anything may
  * happen, such as a step of another model. The same holds within a source's `read`, while its own model waits: it may open, step, run

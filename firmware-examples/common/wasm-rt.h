@@ -13,14 +13,26 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define WASM_RT_NO_RETURN __attribute__((noreturn))
-#define wasm_rt_memcpy __builtin_memcpy
 #define wasm_rt_unreachable __builtin_unreachable
 #else
 #define LIKELY(x) (x)
 #define UNLIKELY(x) (x)
 #define WASM_RT_NO_RETURN
-#define wasm_rt_memcpy memcpy
 #define wasm_rt_unreachable() ((void)0)
+#endif
+
+/*
+ * How wasm2c's loads and stores copy a number from and to linear memory, which is little-endian. (wasm2c's own way on a big-endian CPU,
+ * WABT_BIG_ENDIAN, keeps the whole memory in reverse, for itself alone to read.)
+ */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+static inline void wasm_rt_memcpy(void *target, const void *source, size_t bytes) {
+  for (size_t i = 0; i < bytes; i++) ((uint8_t *)target)[i] = ((const uint8_t *)source)[bytes - 1 - i];
+}
+#elif defined(__GNUC__)
+#define wasm_rt_memcpy __builtin_memcpy
+#else
+#define wasm_rt_memcpy memcpy
 #endif
 
 /*

@@ -62,6 +62,14 @@ const NATIVE: Target = {
   run: ["env", "-u", "LD_PRELOAD"],
 };
 
+/** Big-endian, with pointers of 32 bits. */
+export const POWERPC: Target = {
+  toolchain: "powerpc-linux-gnu-",
+  cpuFlags: ["-g"],
+  linkFlags: ["-static"],
+  run: ["qemu-ppc"],
+};
+
 /** Modules ahead of time, each by the name that its header has. */
 export type AotModules = Readonly<Record<string, AotSource>>;
 

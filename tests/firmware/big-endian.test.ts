@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { aotSource } from "../../host/firmware/aot.js";
+import { missingTools } from "../../host/firmware/tools.js";
+import { syntheticModels } from "../support/models.js";
+import { fastFiles } from "./support/fast-files.js";
+import { hostileFiles } from "./support/hostile.js";
+import { aotCore, buildNative, caseFiles, coreFile, named, POWERPC, runNative } from "./support/native.js";
+
+const missing = missingTools(["powerpc-linux-gnu-gcc", "qemu-ppc", "wasm2c"]);
+const BUILD_MS = 240_000;
+
+describe.skipIf(missing.length > 0)(named("the C library on a big-endian CPU of 32 bits", missing), () => {
+  it(
+    "runs a container as the reference does",
+    async () => {
+      // Several reads a run.
+      const files = caseFiles(syntheticModels().find(({ name }) => name === "codebook")!);
+      const program = await buildNative("library-test", await aotCore(), "core", POWERPC);
+      const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases], POWERPC);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
+
+  it(
+    "runs a fast module as the reference does",
+    async () => {
+      const model = syntheticModels().find(({ name }) => name === "padded")!;
+      const { module, fast, short, refused } = fastFiles(model);
+      const ahead = { fast: await aotSource(module, undefined, "fast") };
+      const program = await buildNative("fast-test", ahead, "padded", POWERPC);
+      const { stdout } = await runNative(program, [fast, caseFiles(model).cases, short, ...refused], POWERPC);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
+
+  it(
+    "is not led astray by hostile modules",
+    async () => {
+      const { files, ahead } = await hostileFiles();
+      const { stdout } = await runNative(await buildNative("hostile-test", ahead, "hostile", POWERPC), files, POWERPC);
+      expect(stdout).toMatch(/^\d{3,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
+});
