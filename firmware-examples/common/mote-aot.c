@@ -57,6 +57,11 @@ static mote_status measure(mote *model) {
   return model->source.container_bytes == 0 ? MOTE_ERROR_ARGUMENT : mote_measure_container(model);
 }
 
+static size_t needs(const mote *model) {
+  const mote_aot_module *module = model->source.module;
+  return mote_heap_bytes(sizeof(mote)) + mote_heap_bytes(module->instance_bytes) + mote_heap_bytes(model->linear_bytes);
+}
+
 /** What runs in the module, behind setjmp so that a trap comes back as a status. */
 typedef enum entry { ENTRY_INSTANTIATE, ENTRY_OPEN, ENTRY_START, ENTRY_STEP } entry;
 
@@ -107,4 +112,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   }
 }
 
-const mote_engine mote_aot = {measure, instantiate, call, 512, 4096};
+const mote_engine mote_aot = {measure, needs, instantiate, call, 512, 4096};

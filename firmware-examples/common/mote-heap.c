@@ -16,8 +16,7 @@ static void set_header(const mote_heap *heap, size_t at, uint32_t header) { memc
 
 static uint32_t size_of(uint32_t header) { return header & ~(ALIGN - 1u); }
 
-/** Bytes of a block with its header; 0 when no heap could hold it. */
-static uint32_t block_size(size_t payload) {
+uint32_t mote_heap_bytes(size_t payload) {
   if (payload > UINT32_MAX - HEADER - ALIGN) return 0;
   uint32_t size = ((uint32_t)payload + HEADER + ALIGN - 1u) & ~(ALIGN - 1u);
   return size;
@@ -69,7 +68,7 @@ static bool extend(mote_heap *heap, size_t top) {
 }
 
 void *mote_heap_calloc(mote_heap *heap, size_t bytes) {
-  uint32_t size = block_size(bytes);
+  uint32_t size = mote_heap_bytes(bytes);
   size_t at = 0;
   while (at < heap->top) {
     uint32_t header = get_header(heap, at);
@@ -96,7 +95,7 @@ void *mote_heap_realloc(mote_heap *heap, void *old, size_t bytes) {
   if (old == NULL) return mote_heap_calloc(heap, bytes);
   size_t at = (size_t)((uint8_t *)old - heap->base) - HEADER;
   uint32_t before = size_of(get_header(heap, at));
-  uint32_t size = block_size(bytes);
+  uint32_t size = mote_heap_bytes(bytes);
   if (size == 0) return NULL;
   uint32_t room = before;
   if (at + before == heap->top) {

@@ -21,8 +21,14 @@ typedef struct mote_heap {
   size_t peak;
 } mote_heap;
 
+/** The most bytes that mote_heap_init leaves unused. */
+#define MOTE_HEAP_SKIP 7u
+
 /** Takes over `bytes` at `memory`, whatever its alignment; of more than 4 GB the first of them. */
 void mote_heap_init(mote_heap *heap, void *memory, size_t bytes);
+
+/** Bytes that a block takes with its header; 0 when no heap could hold it. */
+uint32_t mote_heap_bytes(size_t payload);
 
 /** @returns zeroed memory aligned to 8 bytes, or null */
 void *mote_heap_calloc(mote_heap *heap, size_t bytes);

@@ -32,6 +32,8 @@ mote_status mote_container_scales(mote *model, uint32_t output);
 struct mote_engine {
   /** What the model needs and where its data is: sets `linear_bytes`, `form`, and `source` to what the form says. */
   mote_status (*measure)(mote *model);
+  /** Bytes that a measured model takes of the heap: exact, or more than it will be; see mote_memory_needed. */
+  size_t (*needs)(const mote *model);
   /** Makes the instance with `linear_bytes` of linear memory, which MUST NOT move afterwards; sets `linear` and `instance`. */
   mote_status (*instantiate)(mote *model);
   /** Calls an export. Answers MOTE_ERROR_TRAP when the engine, not the core, stopped. */

@@ -115,6 +115,32 @@ mote_status mote_input_i8(mote *model, const int8_t *values, size_t count) {
   return MOTE_DONE;
 }
 
+/** The integer nearest to a number of steps, the greater of two; beyond +-256, where all saturates, +-256. 0 for what is not a number. */
+static int32_t nearest(float steps) {
+  if (!(steps > -256 && steps < 256)) return steps < 0 ? -256 : steps > 0 ? 256 : 0;
+  int32_t whole = (int32_t)steps;
+  float rest = steps - (float)whole; /* exact */
+  return rest >= 0.5f ? whole + 1 : rest < -0.5f ? whole - 1 : whole;
+}
+
+mote_status mote_input_f32(mote *model, const float *values, size_t count) {
+  mote_status status = check_input(model, values, count);
+  if (status != MOTE_DONE) return status;
+  mote_placed input = model->input;
+  float scale = scale_of(&input);
+  uint8_t bias = model->element_bias;
+  for (uint32_t c = 0; c < input.channels; c++) {
+    uint8_t *row = plane_of(model, &input, c);
+    for (uint32_t y = 0; y < input.height; y++, row += pitch_of(&input)) {
+      for (uint32_t x = 0; x < input.width; x++) {
+        row[x] = (uint8_t)(saturate(input.zero_point + nearest(*values++ / scale)) + bias);
+      }
+    }
+  }
+  input_is_set(model);
+  return MOTE_DONE;
+}
+
 static mote_status check_output(const mote *model, const void *values, size_t count) {
   if (model == NULL || values == NULL) return MOTE_ERROR_ARGUMENT;
   if (!model->has_output) return MOTE_ERROR_ORDER;
@@ -132,6 +158,21 @@ mote_status mote_output(const mote *model, int8_t *values, size_t count) {
     const uint8_t *row = plane_of(model, &output, c);
     for (uint32_t y = 0; y < output.height; y++, row += pitch_of(&output)) {
       for (uint32_t x = 0; x < output.width; x++) *values++ = element_of(row[x], bias);
+    }
+  }
+  return MOTE_DONE;
+}
+
+mote_status mote_output_f32(const mote *model, float *values, size_t count) {
+  mote_status status = check_output(model, values, count);
+  if (status != MOTE_DONE) return status;
+  mote_placed output = model->output;
+  uint8_t bias = model->element_bias;
+  float scale = scale_of(&output);
+  for (uint32_t c = 0; c < output.channels; c++) {
+    const uint8_t *row = plane_of(model, &output, c);
+    for (uint32_t y = 0; y < output.height; y++, row += pitch_of(&output)) {
+      for (uint32_t x = 0; x < output.width; x++) *values++ = scale * (float)(element_of(row[x], bias) - output.zero_point);
     }
   }
   return MOTE_DONE;

@@ -125,6 +125,12 @@ static mote_status measure(mote *model) {
   return model->source.container_bytes == 0 ? measure_packed(model, module) : mote_measure_container(model);
 }
 
+static size_t needs(const mote *model) {
+  /* Of the module's bytes those that wasm3 has to do with. */
+  size_t bytes = model->source.module_bytes - (model->form == MOTE_FORM_BESIDE ? 0 : model->source.container_bytes);
+  return model->form == MOTE_FORM_FAST ? MOTE_WASM3_FAST_BYTES(model->linear_bytes, bytes) : MOTE_WASM3_BYTES(model->linear_bytes, bytes);
+}
+
 /** Finds the exports and checks their types. */
 static M3Result find_exports(instance *i) {
   for (int which = 0; which < MOTE_EXPORT_COUNT; which++) {
@@ -209,4 +215,4 @@ m3ret_t mote_run_ops(pc_t pc, m3stack_t sp, M3MemoryHeader *mem, m3reg_t r0) {
 }
 #endif
 
-const mote_engine mote_wasm3 = {measure, instantiate, call, 64, 2048};
+const mote_engine mote_wasm3 = {measure, needs, instantiate, call, 64, 2048};

@@ -68,6 +68,15 @@ mote_status mote_open(mote **model, const mote_source *source, void *memory, siz
   return status;
 }
 
+size_t mote_memory_needed(const mote_source *source) {
+  if (!is_whole(source)) return 0;
+  mote model = {.source = *source};
+  enter(&model);
+  mote_status status = source->engine->measure(&model);
+  leave(&model);
+  return status == MOTE_DONE ? source->engine->needs(&model) + MOTE_HEAP_SKIP : 0;
+}
+
 void mote_close(mote *model) {
   if (model == NULL) return;
   model->state = MOTE_STATE_DEAD;
@@ -130,6 +139,8 @@ uint32_t mote_layers_done(const mote *model) {
   return done < mote_layer_count(model) ? done : mote_layer_count(model);
 }
 
+uint32_t mote_work(const mote *model) { return mote_is_open(model) ? mote_linear_u32(model, MOTE_CONTROL_WORK) : 0; }
+
 uint32_t mote_error_offset(const mote *model) { return model == NULL ? 0 : mote_linear_u32(model, MOTE_CONTROL_ERROR_OFFSET); }
 
 const char *mote_status_text(mote_status status) {
@@ -140,7 +151,7 @@ const char *mote_status_text(mote_status status) {
     MOTE_STATUS_TEXTS(MOTE_TEXT)
 #undef MOTE_TEXT
     case MOTE_ERROR_MEMORY:
-      return "the memory given to mote_open is too small";
+      return "the memory given to mote_open is too small: see mote_memory_needed";
     case MOTE_ERROR_MODULE:
       return "the module is damaged, or the engine refuses it";
     case MOTE_ERROR_TRAP:

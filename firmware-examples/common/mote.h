@@ -39,7 +39,7 @@ typedef int32_t mote_status;
 
 #define MOTE_DONE MOTE_STATUS_DONE
 #define MOTE_BUSY MOTE_STATUS_BUSY
-/** The memory given to mote_open is too small. */
+/** The memory given to mote_open is too small: mote_memory_needed tells how much it takes. */
 #define MOTE_ERROR_MEMORY (-101)
 /** The module is damaged, is not a core of this version, or the engine refuses it. */
 #define MOTE_ERROR_MODULE (-102)
@@ -116,27 +116,36 @@ typedef struct mote_tensor {
 #define MOTE_DEFAULT_BUDGET 0u
 
 /**
- * Bytes that surely hold a model run by wasm3 on a 32-bit CPU: linear memory, and what wasm3 makes of a core.
+ * Bytes that surely hold a model run by wasm3: linear memory, and what wasm3 makes of a core that `mote pack` made.
  * @param linear bytes of linear memory, as `mote inspect` prints them: the plan, and the container where it is inside the module
  * @param module length of the .wasm file, without the container inside
  */
-#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + (size_t)(module) * 11u / 2u + 3072u)
+#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + ((size_t)(module) * 11u / 2u + 3072u) * (sizeof(void *) / 4u))
 
 /** The same for a fast module. @param module length of the .wasm file, without the stream inside: `mote inspect` prints both */
-#define MOTE_WASM3_FAST_BYTES(linear, module) ((size_t)(linear) + (size_t)(module) * 4u + 2048u)
+#define MOTE_WASM3_FAST_BYTES(linear, module) ((size_t)(linear) + ((size_t)(module) * 4u + 2048u) * (sizeof(void *) / 4u))
 
 /**
- * Bytes that hold a model compiled ahead of time on a 32-bit CPU.
+ * Bytes that hold a model compiled ahead of time.
  * @param linear bytes of linear memory: the plan
  */
-#define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 768u)
+#define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 512u + 64u * sizeof(void *))
+
+/**
+ * Bytes of memory that open this model, whatever their alignment. Ahead of time: exactly, but for up to 7 that alignment may take. By wasm3
+ * they depend on its code pages, which only opening tells, so that this is MOTE_WASM3_BYTES or MOTE_WASM3_FAST_BYTES: enough, and up to
+ * a third too much. Looks at the module's checksum and the container's head, not further: what is enough may still be refused.
+ * @returns 0 where mote_open would find a mistake in these first
+ */
+size_t mote_memory_needed(const mote_source *source);
 
 /**
  * Opens a model: checks it from end to end and makes it ready to run. Calls `mote_begin`, then `mote_step` until it is done.
  * @param model receives the model; null after an error
  * @param source what to open
  * @param memory where the model lives until mote_close; any alignment
- * @param memory_bytes see MOTE_WASM3_BYTES and MOTE_AOT_BYTES; `mote_memory_used` tells the exact number afterwards
+ * @param memory_bytes see mote_memory_needed, and for arrays MOTE_WASM3_BYTES and MOTE_AOT_BYTES; `mote_memory_used` tells the exact
+ *   number afterwards
  * @returns MOTE_DONE; MOTE_ERROR_MEMORY when memory_bytes is too small; MOTE_ERROR_ARGUMENT for a null pointer or a container beside a
  *   fast module; or what is wrong with the module or the container
  */
@@ -162,6 +171,12 @@ mote_tensor mote_input_tensor(const mote *model);
 mote_tensor mote_output_tensor(const mote *model);
 
 /**
+ * The work of one inference, as mote_step counts its budget: an upper bound, 2^32 - 1 where it is more. 0 before the model is open. A
+ * container may ask for hours of work in a few bytes: an application that takes models from elsewhere may refuse what is too much for it.
+ */
+uint32_t mote_work(const mote *model);
+
+/**
  * Sets the input from an image: 0 stands for 0.0 and 255 for 1.0, as in training.
  * @param image [channels, height, width]
  * @param count channels * height * width
@@ -171,6 +186,12 @@ mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count);
 
 /** Sets the input from int8 values of the input tensor's own scale and zero point; otherwise as mote_input_u8. */
 mote_status mote_input_i8(mote *model, const int8_t *values, size_t count);
+
+/**
+ * Sets the input from real numbers: each becomes the int8 nearest to zero_point + value / scale, the greater of two, at most 127 and at
+ * least -128; not a number becomes zero_point. Otherwise as mote_input_u8.
+ */
+mote_status mote_input_f32(mote *model, const float *values, size_t count);
 
 /**
  * Does one slice of work: of loading after mote_begin, of an inference after an input was set. Slices end at each layer's end.
@@ -197,6 +218,9 @@ uint32_t mote_layers_done(const mote *model);
  * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count; MOTE_ERROR_ORDER unless an inference is done and no new input set
  */
 mote_status mote_output(const mote *model, int8_t *values, size_t count);
+
+/** Copies the output as real numbers, scale * (q - zero_point); otherwise as mote_output. */
+mote_status mote_output_f32(const mote *model, float *values, size_t count);
 
 /** Index of the largest output element, the first among equals; MOTE_ERROR_ORDER as for mote_output. */
 int32_t mote_top(const mote *model);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { aotSource } from "../../host/firmware/aot.js";
@@ -7,7 +8,17 @@ import { missingTools, runTool } from "../../host/firmware/tools.js";
 import { leNets, syntheticModels, type NamedModel } from "../support/models.js";
 import { fastFiles } from "./support/fast-files.js";
 import { hostileFiles } from "./support/hostile.js";
-import { aotCore, buildNative, caseFiles, coreFile, fileName, missing, named, runNative } from "./support/native.js";
+import {
+  aotCore,
+  buildNative,
+  caseFiles,
+  coreFile,
+  fileName,
+  missing,
+  named,
+  runNative,
+  statusTexts,
+} from "./support/native.js";
 
 const models = syntheticModels();
 /** wasm3 and the core ahead of time, with sanitizers, where nothing was built before. */
@@ -87,6 +98,20 @@ describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => 
 });
 
 describe.skipIf(missingTools(["gcc"]).length > 0)(named("the library's sources", missingTools(["gcc"])), () => {
+  it("have a text of its own for each status", async () => {
+    const headers = ["mote.h", "mote-format.h"].map((name) => readFileSync(join(LIBRARY_FOLDER, name), "utf8"));
+    const names = headers.flatMap((text) =>
+      [...text.matchAll(/^#define (MOTE_(?:STATUS|ERROR)_\w+) /gm)].map(([, name]) => name),
+    );
+    expect(names).toEqual(
+      expect.arrayContaining(["MOTE_STATUS_DONE", "MOTE_STATUS_STATE", "MOTE_ERROR_MEMORY", "MOTE_ERROR_ORDER"]),
+    );
+    const texts = await statusTexts([...names, "-1000"]);
+    expect(texts.at(-1)).toBe("unknown status");
+    expect(new Set(texts).size).toBe(names.length + 1);
+    expect(texts.filter((text) => text.length < 10)).toEqual([]);
+  });
+
   const own = librarySources(["wasm3", "aot"]).filter(({ kind }) => kind === "own");
 
   it.each(own.map(({ path }) => path.slice(path.lastIndexOf("/") + 1)))("%s has no warnings as C99", async (name) => {

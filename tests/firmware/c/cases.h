@@ -6,6 +6,8 @@
 #ifndef CASES_H
 #define CASES_H
 
+#include <math.h>
+
 #include "check.h"
 #include "mote-internal.h"
 
@@ -65,6 +67,22 @@ static inline uint8_t input_byte(const mote *model, uint32_t i) {
                        i % area / width * mote_linear_u32(model, entry + MOTE_TENSOR_PITCH) + i % width];
 }
 
+/** As many bytes as mote_memory_needed says open the model, however they are aligned. */
+static inline void check_needed(const char *name, const mote_source *source, size_t used) {
+  size_t needed = mote_memory_needed(source);
+  CHECK(needed >= used, "%s: %zu bytes needed, %zu used", name, needed, used);
+  CHECK(needed <= (source->engine == &mote_aot ? used + 7 : 2 * used), "%s: %zu bytes needed, %zu used", name, needed, used);
+  uint8_t *memory = malloc(needed + 8);
+  for (size_t offset = 0; offset < 8; offset++) {
+    mote *model;
+    CHECK(mote_open(&model, source, memory + offset, needed) == MOTE_DONE, "%s: %zu bytes at %zu", name, needed, offset);
+    CHECK(offset != 0 || used == mote_memory_used(model), "used");
+    if (source->engine == &mote_aot) CHECK(used <= MOTE_AOT_BYTES(mote_linear_bytes(model)), "%s: %zu bytes", name, used);
+    mote_close(model);
+  }
+  free(memory);
+}
+
 /** Opens in the fewest bytes, runs all cases, tries fewer bytes. */
 static inline void check_source(const char *name, const mote_source *source) {
   size_t plenty = 4u << 20;
@@ -77,12 +95,14 @@ static inline void check_source(const char *name, const mote_source *source) {
     return;
   }
   size_t used = mote_memory_used(model);
-  printf("%s: %zu bytes, %zu of them linear\n", name, used, mote_linear_bytes(model));
+  size_t needed = mote_memory_needed(source);
+  printf("%s: %zu bytes, %zu of them linear; %zu asked for\n", name, used, mote_linear_bytes(model), needed);
   check_tensor(mote_input_tensor(model), input_bytes, cases.data + 12);
   check_tensor(mote_output_tensor(model), output_bytes, cases.data + 20);
   for (uint32_t i = 0; i < case_count; i++) check_case(model, i, 1000);
   mote_close(model);
   free(memory);
+  check_needed(name, source, used);
 
   memory = malloc(used);
   CHECK(mote_open(&model, source, memory, used) == MOTE_DONE, "%s: exactly %zu bytes", name, used);
@@ -134,6 +154,52 @@ static inline void check_pixels(const mote_source *source) {
   }
   mote_close(model);
   free(image);
+  free(memory);
+}
+
+/** Real numbers become the nearest int8, and come back as what it stands for. */
+static inline void check_floats(const mote_source *source) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  float *values = malloc(input_bytes * sizeof(float));
+  mote *model;
+  CHECK(mote_open(&model, source, memory, plenty) == MOTE_DONE, "open");
+  mote_tensor input = mote_input_tensor(model);
+  uint32_t bias = mote_linear_u32(model, MOTE_CONTROL_ELEMENT_BIAS);
+  uint32_t tried = 0;
+  for (float step = -600; step < 600; step += 0.25f * (float)input_bytes) {
+    for (uint32_t i = 0; i < input_bytes; i++) values[i] = (step + 0.25f * (float)i) * input.scale;
+    if (step == -600) {
+      static const float special[] = {1e38f, -1e38f, (float)INFINITY, (float)-INFINITY, (float)NAN, 0.0f, 0.49999997f, -0.49999997f};
+      uint32_t count = sizeof special / sizeof special[0];
+      for (uint32_t i = 0; i < count && i < input_bytes; i++) values[i] = special[i] * (i < 5 ? 1.0f : input.scale);
+    }
+    CHECK(mote_input_f32(model, values, input_bytes) == MOTE_DONE, "input");
+    for (uint32_t i = 0; i < input_bytes; i++, tried++) {
+      float steps = values[i] / input.scale;
+      double q = isnan(steps) ? input.zero_point : floor((double)steps + 0.5) + input.zero_point;
+      int32_t expected = q < -128 ? -128 : q > 127 ? 127 : (int32_t)q;
+      uint8_t got = input_byte(model, i);
+      CHECK(got == (uint8_t)((uint32_t)expected + bias), "%g: %u, not %d and %u", (double)values[i], got, (int)expected, bias);
+    }
+  }
+  CHECK(tried >= 4800, "%u tried", tried);
+  CHECK(mote_input_f32(model, values, input_bytes + 1) == MOTE_ERROR_ARGUMENT, "count");
+  CHECK(mote_input_f32(model, NULL, input_bytes) == MOTE_ERROR_ARGUMENT, "null");
+  float *real = malloc(output_bytes * sizeof(float));
+  CHECK(mote_output_f32(model, real, output_bytes) == MOTE_ERROR_ORDER, "no output");
+  mote_input_i8(model, case_input(0), input_bytes);
+  CHECK(mote_run(model) == MOTE_DONE, "run");
+  CHECK(mote_output_f32(model, real, output_bytes + 1) == MOTE_ERROR_ARGUMENT, "count");
+  CHECK(mote_output_f32(model, real, output_bytes) == MOTE_DONE, "output");
+  mote_tensor output = mote_output_tensor(model);
+  for (uint32_t i = 0; i < output_bytes; i++) {
+    float expected = output.scale * (float)(case_output(0)[i] - output.zero_point);
+    CHECK(real[i] == expected, "output %u: %g", i, (double)real[i]);
+  }
+  mote_close(model);
+  free(real);
+  free(values);
   free(memory);
 }
 

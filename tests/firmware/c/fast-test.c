@@ -109,6 +109,8 @@ int main(int argc, char **argv) {
   check_order(&fast_source);
   check_pixels(&interpreted);
   check_pixels(&fast_source);
+  check_floats(&interpreted);
+  check_floats(&fast_source);
   check_container_beside(interpreted);
   check_container_beside(fast_source);
   check_damaged_module(module, interpreted);

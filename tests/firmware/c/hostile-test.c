@@ -81,10 +81,14 @@ static void strike(stage *s) {
 /** Everything an application may do with a model that has run, or failed to. */
 static void check_use(stage *s, mote_status expected) {
   static const int8_t values[CHANNELS * HEIGHT * WIDTH] = {1, 2, 3};
+  static const float floats[CHANNELS * HEIGHT * WIDTH] = {0.5f};
   uint8_t image[CHANNELS * HEIGHT * WIDTH] = {255};
   int8_t output[CLASSES];
+  float real[CLASSES];
   for (int turn = 0; turn < 3; turn++) {
-    mote_status status = turn == 0 ? mote_input_i8(s->model, values, sizeof values) : mote_input_u8(s->model, image, sizeof image);
+    mote_status status = turn == 0   ? mote_input_i8(s->model, values, sizeof values)
+                         : turn == 1 ? mote_input_u8(s->model, image, sizeof image)
+                                     : mote_input_f32(s->model, floats, sizeof image);
     CHECK(status == MOTE_DONE, "turn %d: %s", turn, mote_status_text(status));
     status = mote_run(s->model);
     CHECK(status == expected, "turn %d: %s", turn, mote_status_text(status));
@@ -95,14 +99,16 @@ static void check_use(stage *s, mote_status expected) {
     CHECK(shape.channels == CLASSES && shape.height == 1 && shape.width == 1 && shape.zero_point == -3, "output");
     CHECK(shape.scale == 2.0f, "scale %g", (double)shape.scale);
     CHECK(mote_layer_count(s->model) == 3 && mote_layers_done(s->model) <= 3, "layers");
+    (void)mote_work(s->model);
     (void)mote_error_offset(s->model);
     if (expected != MOTE_DONE) {
       CHECK(mote_top(s->model) == MOTE_ERROR_ORDER, "top");
       continue;
     }
     CHECK(mote_output(s->model, output, sizeof output) == MOTE_DONE, "output");
+    CHECK(mote_output_f32(s->model, real, CLASSES) == MOTE_DONE, "output");
     for (uint32_t i = 0; i < CLASSES; i++) {
-      CHECK(output[i] == (i == 2 ? 9 : 0), "output %u", i);
+      CHECK(output[i] == (i == 2 ? 9 : 0) && real[i] == (i == 2 ? 24.0f : 6.0f), "output %u", i);
     }
     CHECK(mote_top(s->model) == 2, "%d", mote_top(s->model));
   }
@@ -112,6 +118,7 @@ static void check_honest(mote_source source) {
   stage *s = set_stage(source);
   play(s, STEP, OUTPUT, 9u << 16);
   CHECK(open_stage(s) == MOTE_DONE, "open");
+  CHECK(mote_work(s->model) == 12345, "%u", mote_work(s->model));
   check_use(s, MOTE_DONE);
   static const int8_t values[CHANNELS * HEIGHT * WIDTH] = {1, 2, 3, 4, 5};
   mote_input_i8(s->model, values, sizeof values);
@@ -123,7 +130,7 @@ static void check_honest(mote_source source) {
   CHECK(mote_output(s->model, output, CLASSES) == MOTE_ERROR_ORDER, "output of a closed model");
   CHECK(mote_step(s->model, 1) == MOTE_ERROR_ORDER, "step of a closed model");
   CHECK(mote_input_i8(s->model, values, sizeof values) == MOTE_ERROR_ORDER, "input of a closed model");
-  CHECK(mote_input_tensor(s->model).channels == 0, "a closed model");
+  CHECK(mote_input_tensor(s->model).channels == 0 && mote_work(s->model) == 0, "a closed model");
   strike(s);
 }
 

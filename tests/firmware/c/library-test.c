@@ -105,8 +105,11 @@ static void check_order_and_arguments(const mote_source *source) {
   CHECK(mote_output(model, output, output_bytes) == MOTE_ERROR_ORDER, "output of a closed model");
   CHECK(mote_run(model) == MOTE_ERROR_ORDER && mote_layer_count(model) == 0, "a closed model");
   mote_close(NULL);
-  CHECK(mote_memory_used(NULL) == 0 && mote_linear_bytes(NULL) == 0, "null");
+  CHECK(mote_memory_used(NULL) == 0 && mote_linear_bytes(NULL) == 0 && mote_work(NULL) == 0, "null");
   CHECK(mote_input_tensor(NULL).channels == 0 && mote_output_tensor(NULL).channels == 0, "null");
+  bad = *source;
+  bad.engine = NULL;
+  CHECK(mote_memory_needed(&bad) == 0 && mote_memory_needed(NULL) == 0, "needed");
   free(memory);
 }
 
@@ -135,6 +138,7 @@ static int32_t read_nested(void *context, uint32_t offset, void *target, uint32_
   /* Opening takes its time under the sanitizers. */
   if (n->reads++ % 16 != 0) return 0;
   mote *model;
+  CHECK(mote_memory_needed(n->inner) > 0, "needed");
   CHECK(mote_open(&model, n->inner, n->memory, plenty) == MOTE_DONE, "open within a read");
   if (model != NULL) check_case(model, 0, 1000);
   mote_close(model);
@@ -227,6 +231,8 @@ int main(int argc, char **argv) {
   check_pixels(&interpreted);
   check_damaged_module(core, interpreted);
   check_one_after_another(&interpreted, &compiled);
+  check_floats(&interpreted);
+  check_floats(&compiled);
   check_nested(interpreted, &interpreted);
   check_nested(interpreted, &compiled);
   check_nested(compiled, &interpreted);

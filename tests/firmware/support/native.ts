@@ -108,6 +108,20 @@ export function runNative(program: string, args: readonly string[], target: Targ
   return runTool(runner, [...flags, program, ...args]);
 }
 
+/** What mote_status_text says of statuses, given as C has them. */
+export async function statusTexts(statuses: readonly string[]): Promise<string[]> {
+  const { folder: library } = libraryFolder();
+  const lines = statuses.map((status) => `  puts(mote_status_text(${status}));\n`);
+  const main = put(
+    "texts.c",
+    `#include <stdio.h>\n\n#include "mote.h"\n\nint main(void) {\n${lines.join("")}  return 0;\n}\n`,
+  );
+  const sources: Source[] = [...librarySources([]), { path: main, kind: "own" }];
+  const program = join(FOLDER, "texts");
+  await runTool("gcc", [...SANITIZERS, ...(await compile(NATIVE, sources, [library])), "-o", program]);
+  return (await runNative(program, [])).stdout.trimEnd().split("\n");
+}
+
 /** A model's name, for files. */
 export function fileName(name: string): string {
   return name.replace(/[^a-z0-9]+/g, "-");
