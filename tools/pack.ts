@@ -11,7 +11,9 @@ import { withMetadata, writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/data/inputs.js";
 import type { Optimization } from "../host/container/optimization.js";
 import { MoteError } from "../host/errors.js";
+import type { AotSource } from "../host/firmware/aot.js";
 import type { QModel } from "../host/model.js";
+import { builtFile } from "../host/paths.js";
 import { quantize } from "../host/quantize.js";
 import { isWasm } from "../host/runtime/open.js";
 import { readCheckpoint } from "../host/train/checkpoint.js";
@@ -87,7 +89,8 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(parts)}`,
     );
   }
-  const written = await writeAs(format, flags, bytes, container);
+  const { written, module } = await writeAs(format, flags, bytes, container);
+  if (flags.optimize !== "size") await warnOfPoorTrade(input, bytes, module!);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes`],
@@ -212,21 +215,42 @@ async function writeAs(
   { out, optimize }: PackFlags,
   bytes: Uint8Array,
   { plan }: Container,
-): Promise<Written[]> {
+): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
   const files: [path: string, content: Uint8Array | string][] = [];
+  let module: Uint8Array | undefined;
   if (format === "mote") {
     files.push([out, bytes]);
   } else if (format === "wasm") {
-    files.push([out, await packedModule(bytes, optimize)]);
+    module = await packedModule(bytes, optimize);
+    files.push([out, module]);
   } else {
     const name = basename(out, extname(out));
-    const { header, source } = format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, plan, name);
-    files.push([join(dirname(out), `${name}.h`), header], [join(dirname(out), `${name}.c`), source]);
+    const made: AotSource & { readonly module?: Uint8Array } =
+      format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, plan, name);
+    module = made.module;
+    files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
   }
-  return files.map(([path, content]) => {
+  const written = files.map(([path, content]) => {
     writeFileAtomic(path, content);
     return { path, bytes: Buffer.byteLength(content) };
   });
+  return { written, ...(module === undefined ? {} : { module }) };
+}
+
+/**
+ * A fast module is larger than a core with a container, and worth it where the work shrinks by more than the flash grows. It does not for nets
+ * with most of their weights left, convolutions above all: then it says so on stderr.
+ */
+async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uint8Array): Promise<void> {
+  const { opsOfOneRun } = await import("../host/runtime/counted.js");
+  const core = { bytes: container.length + readFile(builtFile("build/core.wasm")).length, ops: opsOfOneRun(container) };
+  const fast = { bytes: module.length, ops: opsOfOneRun(module) };
+  if (fast.bytes * fast.ops <= core.bytes * core.ops) return;
+  process.stderr.write(
+    `mote: warning: ${input}: too many weights are left for a fast module: it takes ${grouped(fast.bytes)} bytes in place of a core ` +
+      `and container's ${grouped(core.bytes)}, and ${grouped(fast.ops)} WebAssembly instructions a run in place of ${grouped(core.ops)}; ` +
+      `prefer --optimize size${fast.ops < core.ops ? " unless those matter more than flash" : ""}\n`,
+  );
 }
 
 /** Only packing modules needs binaryen, which takes a while to load. */
@@ -239,9 +263,9 @@ async function aheadOfTime(
   container: Uint8Array,
   name: string,
   optimize: Optimization,
-): Promise<{ header: string; source: string }> {
+): Promise<AotSource & { readonly module: Uint8Array }> {
   const { aotSource } = await import("../host/firmware/aot.js");
   const { firmwareImage } = await import("../host/firmware/image.js");
   const image = firmwareImage(container, optimize);
-  return aotSource(image.module, image.container, name);
+  return { ...(await aotSource(image.module, image.container, name)), module: image.module };
 }

@@ -53,6 +53,24 @@ describe("mote pack --optimize speed", () => {
     );
   });
 
+  it("warns of a module that grows by more than its work shrinks, with both figures, and not of others", async () => {
+    const conv = { op: "conv2d", kernel: [3, 3], weights: "any", density: 1, out: 16, pad: 1 } as const;
+    const dense = scratch.path("dense.mote");
+    writeFileSync(dense, writeContainer(buildModel(5, [16, 6, 6], [conv, conv])));
+    const figures =
+      /: it takes ([\d,]+) bytes in place of .* ([\d,]+), and ([\d,]+) WebAssembly .* in place of ([\d,]+);/;
+    const args = ["pack", dense, "-o", scratch.path("dense.wasm"), "--optimize", "speed"];
+    const { code, stdout, stderr } = await mote(args);
+    expect([code, stdout.includes("warning")]).toEqual([0, false]);
+    expect(stderr).toMatch(/^mote: warning: .*dense\.mote: too many weights .*prefer --optimize size.*\n$/);
+    const [fastBytes, coreBytes, fastWork, coreWork] = figures
+      .exec(stderr)!
+      .slice(1)
+      .map((figure) => Number(figure.replaceAll(",", "")));
+    expect(fastBytes / coreBytes).toBeGreaterThan(coreWork / fastWork);
+    expect((await mote(["pack", path, "-o", scratch.path("quiet.wasm"), "--optimize", "speed"])).stderr).toBe("");
+  });
+
   it("for SRAM writes the same stream with less code", async () => {
     const out = scratch.path("lean.wasm");
     const outcome = await mote(["pack", path, "-o", out, "--optimize", "sram", "--json"]);

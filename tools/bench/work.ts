@@ -1,14 +1,10 @@
 /** Work per inference: WebAssembly instructions executed, which no machine changes, and the time of wasm3 as a ratio to V8. */
-import { readFileSync } from "node:fs";
-import { fastModule, fastParts, isFastModule } from "../../host/container/fast.js";
-import { readContainer } from "../../host/container/read.js";
+import { fastModule } from "../../host/container/fast.js";
 import { loadDataSpec } from "../../host/data/inputs.js";
-import { builtFile } from "../../host/paths.js";
 import { classifyAll, type ImageSet } from "../../host/runtime/classify.js";
-import { countOps, OPS_EXPORT } from "../../host/runtime/count-ops.js";
-import type { Engine, EngineName } from "../../host/runtime/engine.js";
+import { openCounted } from "../../host/runtime/counted.js";
+import type { EngineName } from "../../host/runtime/engine.js";
 import { openEngine } from "../../host/runtime/open.js";
-import { openCore, openFast, type CoreInstance, type Instantiate, type WindowRead } from "../../host/runtime/wasm.js";
 import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 
@@ -70,34 +66,10 @@ async function timedRun(name: EngineName, file: Uint8Array, digits: ImageSet): P
   }
 }
 
-/** The module with a counter in it; host calls and the interpreter's own work are not part of the count. */
+/** WebAssembly instructions of loading and of a run, the module with a counter in it. */
 async function countedRun(file: Uint8Array, digits: ImageSet): Promise<{ loadOps: number; opsPerRun: number }> {
-  let ops = (): number => 0;
-  const instantiate = (wasm: Uint8Array, _memoryLimit: number, read: WindowRead): CoreInstance => {
-    const module = new WebAssembly.Module(countOps(wasm));
-    const { exports } = new WebAssembly.Instance(module, { mote: { read } });
-    const call = exports as Record<string, (...args: number[]) => number>;
-    const memory = exports.memory as WebAssembly.Memory;
-    const counter = exports[OPS_EXPORT] as WebAssembly.Global;
-    ops = () => Number(counter.value);
-    return {
-      open: (memoryBytes) => call.open(memoryBytes),
-      start: () => call.start(),
-      step: (budget) => call.step(budget),
-      read: (address, length) => new Uint8Array(memory.buffer, address, length).slice(),
-      write: (address, bytes) => new Uint8Array(memory.buffer).set(bytes, address),
-      close: () => {},
-    };
-  };
-  const engine = openCounted(file, instantiate);
+  const { engine, ops } = openCounted(file);
   const loadOps = ops();
   await classifyAll(engine, digits);
   return { loadOps, opsPerRun: Math.round((ops() - loadOps) / digits.count) };
-}
-
-function openCounted(file: Uint8Array, instantiate: Instantiate): Engine {
-  if (isFastModule(file)) return openFast("v8", instantiate, file, fastParts(file));
-  const { model, plan } = readContainer(file);
-  const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
-  return openCore("v8", instantiate, { wasm: core, container: file, packed: false, model, plan });
 }
