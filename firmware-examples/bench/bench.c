@@ -1,15 +1,14 @@
 /**
- * The program that `npm run firmware` runs on each board: opens a model, classifies digits, counts instructions and bytes, tries
+ * The program that `npm run firmware` runs on each board: opens a model, runs it on each input, counts instructions and bytes, tries
  * damaged files. Prints lines of words for the host to read; all numbers are decimal, times are ticks of board_clock.
  */
 #include "bench.h"
 
+#include <stdbool.h>
+
 #include "board.h"
 #include "mote.h"
 
-/** The longest output that is printed. */
-#define MAX_OUTPUT 64u
-#define MAX_LAYERS 16u
 /** Damaged copies of the container, and of the module, that are tried. */
 #define DAMAGES 12u
 
@@ -53,12 +52,14 @@ static void calibrate(void) {
 static mote_status run_slices(mote *model, uint64_t *longest, uint64_t *layers) {
   mote_status status;
   uint64_t start = now();
+  /* Until the first slice of a run is done, mote_layers_done tells of the run before. */
+  uint32_t layer = 0;
   do {
-    uint32_t layer = layers == NULL ? 0 : mote_layers_done(model);
     status = mote_step(model, BENCH_BUDGET);
     uint64_t end = now();
     if (end - start > *longest) *longest = end - start;
-    if (layers != NULL && layer < MAX_LAYERS) layers[layer] += end - start;
+    if (layers != NULL) layers[layer] += end - start;
+    layer = layers == NULL ? 0 : mote_layers_done(model);
     start = end;
   } while (status == MOTE_BUSY);
   return status;
@@ -94,29 +95,54 @@ static mote *open_model(const mote_source *source) {
   return model;
 }
 
-/** digit LABEL CLASS, ticks of the input, of the run and of its longest slice; layers with ticks each; logits. */
-static void classify(mote *model, uint32_t digit) {
-  uint64_t layers[MAX_LAYERS] = {0};
+/** What one run leaves, in the memory behind the model: an open model takes no more of it. */
+typedef struct results {
+  uint64_t *layers;
+  uint32_t layer_count;
+  int8_t *output;
+  uint32_t output_count;
+} results;
+
+/** Finds room for any model's results. @returns whether there is; prints how much is missing where not */
+static bool place_results(const mote *model, results *r) {
+  mote_tensor output = mote_output_tensor(model);
+  r->layer_count = mote_layer_count(model);
+  r->output_count = output.channels * output.height * output.width;
+  size_t used = (mote_memory_used(model) + 7u) & ~(size_t)7u;
+  size_t left = (size_t)(board_memory_high - board_memory_low) - used;
+  size_t needed = r->layer_count * sizeof(uint64_t) + r->output_count;
+  if (used > (size_t)(board_memory_high - board_memory_low) || needed > left) {
+    board_print("room");
+    print_number((int64_t)needed);
+    print_number((int64_t)left);
+    board_print("\n");
+    return false;
+  }
+  r->layers = (uint64_t *)(void *)(board_memory_low + used);
+  r->output = (int8_t *)(r->layers + r->layer_count);
+  return true;
+}
+
+/** run STATUS CLASS, ticks of the input, of the run and of its longest slice; layers with ticks each; logits. */
+static void run_once(mote *model, uint32_t index, const results *r) {
   uint64_t longest = 0;
-  int8_t output[MAX_OUTPUT];
-  mote_tensor shape = mote_output_tensor(model);
-  uint32_t outputs = shape.channels * shape.height * shape.width;
+  for (uint32_t i = 0; i < r->layer_count; i++) r->layers[i] = 0;
   uint64_t start = now();
-  mote_status status = mote_input_u8(model, bench_digits + digit * BENCH_DIGIT_BYTES, BENCH_DIGIT_BYTES);
+  mote_status status = bench_set_input(model, index);
   uint64_t ready = now();
-  if (status == MOTE_DONE) status = run_slices(model, &longest, layers);
+  if (status == MOTE_DONE) status = run_slices(model, &longest, r->layers);
   uint64_t end = now();
-  if (status == MOTE_DONE) status = mote_output(model, output, outputs);
-  board_print("digit");
+  if (status == MOTE_DONE) status = mote_output(model, r->output, r->output_count);
+  board_print("run");
   print_number(status);
   print_number(mote_top(model));
   print_number((int64_t)(ready - start));
   print_number((int64_t)(end - ready));
   print_number((int64_t)longest);
   board_print("\nlayers");
-  for (uint32_t i = 0; i < mote_layer_count(model) && i < MAX_LAYERS; i++) print_number((int64_t)layers[i]);
+  for (uint32_t i = 0; i < r->layer_count; i++) print_number((int64_t)r->layers[i]);
   board_print("\nlogits");
-  for (uint32_t i = 0; status == MOTE_DONE && i < outputs; i++) print_number(output[i]);
+  for (uint32_t i = 0; status == MOTE_DONE && i < r->output_count; i++) print_number(r->output[i]);
   board_print("\n");
 }
 
@@ -171,25 +197,27 @@ static void open_damaged(size_t used) {
 }
 
 int main(void) {
+  results r;
   board_paint_stack();
   board_print("bench\n");
   last_clock = board_clock();
   calibrate();
   mote *model = open_model(bench_source);
+  bool runs = model != NULL && place_results(model, &r);
   size_t used = 0;
-  if (model != NULL) {
+  if (runs) {
     used = mote_memory_used(model);
-    for (uint32_t i = 0; i < bench_digit_count; i++) classify(model, i);
+    for (uint32_t i = 0; i < bench_input_count; i++) run_once(model, i, &r);
     mote_close(model);
   }
   board_print("stack");
   print_number((int64_t)board_stack_used());
   board_print("\n");
-  if (model != NULL) {
+  if (runs) {
     open_damaged(used);
     /* The board lives on. */
     model = open_model(bench_source);
-    if (model != NULL) classify(model, 0);
+    if (model != NULL) run_once(model, 0, &r);
   }
   board_print("end\n");
   return 0;

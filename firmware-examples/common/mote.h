@@ -116,7 +116,8 @@ typedef struct mote_tensor {
 #define MOTE_DEFAULT_BUDGET 0u
 
 /**
- * Bytes that surely hold a model run by wasm3: linear memory, and what wasm3 makes of a core that `mote pack` made.
+ * Bytes that surely hold a model run by wasm3: linear memory, and what wasm3 makes of a core that `mote pack` made, which is twice as much on a
+ * 64-bit CPU.
  * @param linear bytes of linear memory, as `mote inspect` prints them: the plan, and the container where it is inside the module
  * @param module length of the .wasm file, without the container inside
  */

@@ -1,5 +1,6 @@
 /** What the bench program prints, as values. */
 import { MoteError } from "../errors.js";
+import { libraryStatusText } from "./status.js";
 
 export interface BenchRun {
   readonly top: number;
@@ -15,11 +16,13 @@ export interface BenchReport {
   readonly calibration: readonly number[];
   /** Opening failed: the status, and the bytes there were. */
   readonly error?: { readonly status: number; readonly memory: number };
+  /** The model left no room for its outputs and layers: the bytes they take, and those there were. */
+  readonly room?: { readonly needed: number; readonly left: number };
   readonly open: { readonly beginTicks: number; readonly loadTicks: number; readonly longestTicks: number };
   readonly memory: { readonly used: number; readonly linear: number };
   /** Most bytes of native stack: while the engine starts, and in any slice. */
   readonly stack: { readonly begin: number; readonly slices: number };
-  /** The digits, then digit 0 once more after the damaged files. */
+  /** The inputs, then input 0 once more after the damaged files. */
   readonly runs: readonly BenchRun[];
   /** Statuses that damaged files gave. */
   readonly damaged: readonly number[];
@@ -45,13 +48,15 @@ export function readBench(name: string, text: string): BenchReport {
   const [begin, load, longest] = first("open");
   const [used, linear, beginStack] = first("memory");
   const [error] = all("error");
+  const [room] = all("room");
   return {
     calibration: first("calibrate"),
     ...(error === undefined ? {} : { error: { status: error[0], memory: error[1] } }),
+    ...(room === undefined ? {} : { room: { needed: room[0], left: room[1] } }),
     open: { beginTicks: begin, loadTicks: load, longestTicks: longest },
     memory: { used, linear },
-    runs: all("digit").map(([status, top, inputTicks, runTicks, longestTicks], i) => {
-      if (status !== 0) throw new MoteError("ENGINE", `${name}: inference ${i} ended with status ${status}`);
+    runs: all("run").map(([status, top, inputTicks, runTicks, longestTicks], i) => {
+      if (status !== 0) throw new MoteError("ENGINE", `${name}: inference ${i} failed: ${libraryStatusText(status)}`);
       return { top, inputTicks, runTicks, longestTicks, layerTicks: layers[i], logits: logits[i] };
     }),
     stack: { begin: beginStack, slices: first("stack")[0] },

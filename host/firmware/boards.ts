@@ -22,7 +22,6 @@ export interface Board {
   readonly qemu: readonly string[];
   /** Instructions in a tick of the board's clock, when an instruction takes a nanosecond. */
   readonly instructionsPerTick: number;
-  readonly engines: readonly FirmwareEngine[];
   /** Models by name; undefined: all. */
   readonly models?: readonly string[];
 }
@@ -65,7 +64,6 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 256 << 10,
     qemu: machine("qemu-system-arm", "lm3s6965evb"),
     instructionsPerTick: 80, // SysTick at 12.5 MHz
-    engines: ["wasm3"],
   },
   {
     ...arm,
@@ -77,7 +75,6 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 1 << 20,
     qemu: machine("qemu-system-arm", "netduinoplus2"),
     instructionsPerTick: 1000 / 168, // SysTick at 168 MHz
-    engines: ["wasm3", "aot"],
   },
   {
     ...arm,
@@ -89,7 +86,6 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 256 << 10,
     qemu: machine("qemu-system-arm", "microbit"),
     instructionsPerTick: 1000 / 16, // SysTick at 16 MHz
-    engines: ["wasm3", "aot"],
     models: ["lenet5", "lenet300"],
   },
   {
@@ -104,7 +100,6 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 4 << 20,
     qemu: machine("qemu-system-riscv32", "virt", "-bios", "none"),
     instructionsPerTick: 1, // mcycle
-    engines: ["wasm3", "aot"],
   },
   {
     name: "xtensa",
@@ -118,7 +113,6 @@ export const BOARDS: readonly Board[] = [
     flashBytes: 4 << 20,
     qemu: machine("qemu-system-xtensa", "sim", "-cpu", "lx106", "-semihosting"),
     instructionsPerTick: 25, // CCOUNT at 40 MHz
-    engines: ["wasm3", "aot"],
     models: ["lenet5", "lenet300"],
   },
 ];

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { builtFile } from "../paths.js";
 import { writeFileAtomic } from "../write-file.js";
 import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
-import { exportLibrary, type LibraryFiles } from "./library.js";
+import { writeLibrary, type LibraryFiles } from "./library.js";
 import { runTool } from "./tools.js";
 
 const COMMON_FLAGS = ["-ffunction-sections", "-fdata-sections", "-fno-common", "-g"];
@@ -40,7 +40,7 @@ let library: LibraryFiles | undefined;
 /** The library's folder, put together once a process. */
 export function libraryFolder(): { readonly folder: string; readonly files: LibraryFiles } {
   const folder = join(FIRMWARE_BUILD, "library");
-  library ??= exportLibrary(folder);
+  library ??= writeLibrary(folder);
   return { folder, files: library };
 }
 
@@ -104,8 +104,6 @@ export interface ProgramSize {
   readonly code: number;
   readonly wasm: number;
   readonly model: number;
-  /** Test images: not part of a product's firmware, and in none of the others. */
-  readonly digits: number;
   /** .data and .bss. */
   readonly staticRam: number;
 }
@@ -133,7 +131,6 @@ async function programSize(toolchain: string, program: string): Promise<ProgramS
     code: size(".vectors") + size(".text") + size(".ARM.exidx") + size(".data"),
     wasm: size(".wasm"),
     model: size(".model"),
-    digits: size(".digits"),
     staticRam: size(".data") + size(".bss"),
   };
 }

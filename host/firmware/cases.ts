@@ -1,6 +1,6 @@
 /** Which cases bench/device.json keeps: a board, an engine, a form and a model each. */
 import type { Optimization } from "../container/optimization.js";
-import { BOARDS, type Board, type FirmwareEngine } from "./boards.js";
+import { BOARDS, ENGINES, type Board, type FirmwareEngine } from "./boards.js";
 import { MODEL_NAMES } from "./models.js";
 
 /** A case with its model by name. */
@@ -32,7 +32,7 @@ export function keptForms(board: Board, engine: FirmwareEngine, model: string): 
 
 export function keptCases(): KeptCase[] {
   return BOARDS.flatMap((board) =>
-    board.engines.flatMap((engine) =>
+    ENGINES.flatMap((engine) =>
       (board.models ?? MODEL_NAMES).flatMap((model) =>
         keptForms(board, engine, model).map((optimize) => ({ board, engine, optimize, model })),
       ),

@@ -1,17 +1,17 @@
 /** The C library and one model as source files, ready for a project of any build system. */
-import { join } from "node:path";
 import { byteArray } from "../container/c-bytes.js";
-import { writeFileAtomic } from "../write-file.js";
-import { aotSource } from "./aot.js";
+import { aotSource, type AotSource } from "./aot.js";
 import type { FirmwareEngine } from "./boards.js";
+import { replaceExport } from "./export-folder.js";
 import type { FirmwareImage } from "./image.js";
-import { exportLibrary } from "./library.js";
+import { libraryFiles } from "./library.js";
 
 /**
- * Writes the library to `folder`, and beside it model.c and model.h, which give `model_source` for mote_open and
- * `MODEL_MEMORY_BYTES` for the memory to hand to it.
+ * Makes `folder`, or puts a former export anew: the library, and beside it model.c and model.h, which give `model_source` for mote_open
+ * and `MODEL_MEMORY_BYTES` for the memory to hand to it. All of it is there afterwards, or the folder is as it was.
  * @param name of the model, for comments
- * @returns the paths of model.c and model.h
+ * @returns the files' paths below the folder
+ * @throws MoteError FILE for a folder that is none or holds anything else, or that cannot be written; as aotSource
  */
 export async function exportProject(
   folder: string,
@@ -19,15 +19,23 @@ export async function exportProject(
   image: FirmwareImage,
   engine: FirmwareEngine,
 ): Promise<string[]> {
-  exportLibrary(folder);
-  const { header, source } = engine === "wasm3" ? interpreted(name, image) : await aheadOfTime(image);
-  const paths = [join(folder, "model.c"), join(folder, "model.h")];
-  writeFileAtomic(paths[0], source);
-  writeFileAtomic(paths[1], header);
-  return paths;
+  const { header, source } = await modelSource(name, image, engine);
+  const text = (content: string): Uint8Array => Buffer.from(content, "utf8");
+  return replaceExport(
+    folder,
+    new Map([...libraryFiles().content, ["model.c", text(source)], ["model.h", text(header)]]),
+  );
 }
 
-function interpreted(name: string, image: FirmwareImage): { header: string; source: string } {
+/** model.c and model.h. */
+export async function modelSource(name: string, image: FirmwareImage, engine: FirmwareEngine): Promise<AotSource> {
+  return engine === "wasm3" ? interpreted(name, image) : await aheadOfTime(image);
+}
+
+/** Beside the memory's size. */
+const MEMORY_COMMENT = "/* Memory for mote_open. */";
+
+function interpreted(name: string, image: FirmwareImage): AotSource {
   const { module, container, moduleBytes, linearBytes } = image;
   const title = `/* ${name} for wasm3. Written by \`npm run firmware -- --export\`. */`;
   const header = `${title}
@@ -40,7 +48,7 @@ function interpreted(name: string, image: FirmwareImage): { header: string; sour
 extern "C" {
 #endif
 
-/* Memory for mote_open on a 32-bit CPU. */
+${MEMORY_COMMENT}
 #define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes}u, ${moduleBytes}u)
 
 extern const mote_source model_source;
@@ -65,8 +73,8 @@ const mote_source model_source = {
   return { header, source };
 }
 
-async function aheadOfTime(image: FirmwareImage): Promise<{ header: string; source: string }> {
+async function aheadOfTime(image: FirmwareImage): Promise<AotSource> {
   const { header, source } = await aotSource(image.module, image.container, "model");
-  const memory = `/* Memory for mote_open on a 32-bit CPU. */\n#define MODEL_MEMORY_BYTES MOTE_AOT_BYTES(${image.linearBytes}u)\n\n`;
+  const memory = `${MEMORY_COMMENT}\n#define MODEL_MEMORY_BYTES MOTE_AOT_BYTES(${image.linearBytes}u)\n\n`;
   return { header: header.replace("/* For mote_open. */", () => `${memory}/* For mote_open. */`), source };
 }

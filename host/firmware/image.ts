@@ -8,6 +8,7 @@ import { readContainer } from "../container/read.js";
 import { sealModule } from "../container/seal.js";
 import { MoteError } from "../errors.js";
 import { builtFile } from "../paths.js";
+import type { FirmwareEngine } from "./boards.js";
 
 export interface FirmwareImage {
   /** WebAssembly, sealed. */
@@ -20,6 +21,17 @@ export interface FirmwareImage {
   readonly moduleBytes: number;
   /** Linear memory. */
   readonly linearBytes: number;
+}
+
+/** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES and MOTE_AOT_BYTES of mote.h. */
+export function openBytes(
+  { container, moduleBytes, linearBytes }: FirmwareImage,
+  engine: FirmwareEngine,
+  cpuBits: 32 | 64 = 32,
+): number {
+  if (engine === "aot") return linearBytes + 768;
+  const made = container === undefined ? moduleBytes * 4 + 2048 : Math.floor((moduleBytes * 11) / 2) + 3072;
+  return linearBytes + made * (cpuBits / 32);
 }
 
 /** @throws MoteError as `fastModule` and `specialize` */

@@ -2,8 +2,8 @@
  * Puts the C library together as a folder that any build system takes: our sources, wasm3's, and one small file around each of wasm3's
  * that sets its options. wasm3 comes from npm or from WASM3_DIR; nothing of it is kept in the repository.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { MoteError } from "../errors.js";
 import { packageRoot } from "../paths.js";
 
@@ -40,26 +40,41 @@ Copyright (c) 2019 Steven Massey, Volodymyr Shymanskyy. MIT License: https://git
 `;
 
 export interface LibraryFiles {
+  /** Every file, by its path below the library's folder. */
+  readonly content: ReadonlyMap<string, Uint8Array>;
   /** The library's C files, and those around wasm3's, by name. */
   readonly own: readonly string[];
   readonly wasm3: readonly string[];
 }
 
-/** Writes the library to `folder`. Other files there stay; those that are right already are not touched. */
-export function exportLibrary(folder: string): LibraryFiles {
+/** @throws MoteError ENGINE where wasm3's sources are missing */
+export function libraryFiles(): LibraryFiles {
   const sources = wasm3Folder();
   const interpreter = readdirSync(sources).filter(isInterpreter).sort();
   const wrappers = new Map(
     interpreter.filter((name) => name.endsWith(".c")).map((name) => [name.replace(/^m3_/, "wasm3-"), wrapper(name)]),
   );
   const ours = listFiles(LIBRARY_FOLDER);
-  mkdirSync(join(folder, "wasm3"), { recursive: true });
-  for (const name of ours) copyIfChanged(join(LIBRARY_FOLDER, name), join(folder, name));
-  for (const name of interpreter) copyIfChanged(join(sources, name), join(folder, "wasm3", name));
-  copyIfChanged(join(packageRoot, "LICENSE"), join(folder, "LICENSE"));
-  writeIfChanged(join(folder, "wasm3", "NOTICE"), WASM3_NOTICE);
-  for (const [name, text] of wrappers) writeIfChanged(join(folder, name), text);
-  return { own: ours.filter((name) => /^[^/]+\.c$/.test(name)), wasm3: [...wrappers.keys()] };
+  const content = new Map<string, Uint8Array>([
+    ...ours.map((name) => [name, readFileSync(join(LIBRARY_FOLDER, name))] as const),
+    ...interpreter.map((name) => [join("wasm3", name), readFileSync(join(sources, name))] as const),
+    ["LICENSE", readFileSync(join(packageRoot, "LICENSE"))],
+    [join("wasm3", "NOTICE"), Buffer.from(WASM3_NOTICE)],
+    ...[...wrappers].map(([name, text]) => [name, Buffer.from(text)] as const),
+  ]);
+  return { content, own: ours.filter((name) => /^[^/]+\.c$/.test(name)), wasm3: [...wrappers.keys()] };
+}
+
+/** Writes the library to `folder`, for builds of our own. Other files there stay; those that are right already are not touched. */
+export function writeLibrary(folder: string): LibraryFiles {
+  const files = libraryFiles();
+  for (const [name, bytes] of files.content) {
+    const path = join(folder, name);
+    if (existsSync(path) && readFileSync(path).equals(bytes)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
+  }
+  return files;
 }
 
 /** Paths of all files below a folder, relative to it. */
@@ -68,14 +83,4 @@ function listFiles(folder: string): string[] {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort();
-}
-
-function copyIfChanged(from: string, to: string): void {
-  if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) return;
-  mkdirSync(join(to, ".."), { recursive: true });
-  copyFileSync(from, to);
-}
-
-function writeIfChanged(path: string, text: string): void {
-  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
 }

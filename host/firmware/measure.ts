@@ -1,4 +1,4 @@
-/** One measurement: a model on an engine on a board, over real digits, against the host's reference. */
+/** One measurement: a model on an engine on a board, over a few inputs, against the host's reference. */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -22,6 +22,7 @@ import {
 import { packageRoot } from "../paths.js";
 import type { Optimization } from "../container/optimization.js";
 import { firmwareImage, type FirmwareImage } from "./image.js";
+import { libraryStatusText } from "./status.js";
 import { runTool } from "./tools.js";
 
 const BENCH_FOLDER = join(packageRoot, "firmware-examples", "bench");
@@ -46,21 +47,26 @@ export function caseName(of: { board: string; engine: string; optimize: string; 
   return `${of.board}-${of.engine}-${of.optimize}-${of.model}`;
 }
 
-export interface Digits {
+/** What a model is run on: one input after another. */
+export interface FirmwareInputs {
+  /** pixels: 0 .. 255, as mote_input_u8 takes them; elements: int8 of the input tensor, as mote_input_i8 does. */
+  readonly kind: "pixels" | "elements";
   readonly count: number;
-  /** [count, 28, 28] */
-  readonly images: Uint8Array;
-  readonly labels: Uint8Array;
+  /** [count, channels, height, width] */
+  readonly bytes: Uint8Array;
+  /** The classes, where they are known. */
+  readonly labels?: Uint8Array;
 }
 
-/** What `npm run firmware -- --json` prints. Instructions are means over the digits. */
+/** What `npm run firmware -- --json` prints. Instructions are means over the inputs. */
 export interface Measurement {
   readonly board: string;
   readonly engine: FirmwareEngine;
   readonly optimize: Optimization;
   readonly model: string;
-  readonly digits: number;
-  readonly right: number;
+  readonly inputs: number;
+  /** Inputs whose class came out right, where the classes are known. */
+  readonly right?: number;
   readonly logitsEqual: boolean;
   /** Of one inference, the input's conversion included. */
   readonly instructions: number;
@@ -89,36 +95,40 @@ export interface Measurement {
  * Builds the firmware, runs it under QEMU and reads what it says.
  * @throws MoteError MEMORY when it does not fit the board, ENGINE when it cannot be built or does not run to its end
  */
-export async function measure(of: FirmwareCase, digits: Digits): Promise<Measurement> {
+export async function measure(of: FirmwareCase, inputs: FirmwareInputs): Promise<Measurement> {
   const { board, engine, optimize, model } = of;
   const name = caseName({ board: board.name, engine, optimize, model: model.name });
   const program = join(FIRMWARE_BUILD, `${name}.elf`);
   const image = firmwareImage(model.container, optimize);
-  const size = await build(of, image, digits, program);
+  const size = await build(of, image, inputs, program);
   const report = await run(board, program, name);
-  return evaluate(of, name, image, digits, size, report);
+  return evaluate(of, name, image, inputs, size, report);
 }
 
 async function build(
   { board, engine, optimize, model }: FirmwareCase,
   image: FirmwareImage,
-  digits: Digits,
+  inputs: FirmwareInputs,
   program: string,
 ): Promise<ProgramSize> {
-  const folder = join(FIRMWARE_BUILD, "models", `${digestOf(model.container)}-${optimize}`);
+  const folder = join(
+    FIRMWARE_BUILD,
+    "models",
+    `${digestOf(model.container)}-${optimize}-${digestOf(inputs.bytes)}-${inputs.kind}`,
+  );
   mkdirSync(folder, { recursive: true });
   const file = (name: string, bytes: Uint8Array | string): string => {
     writeFileAtomic(join(folder, name), bytes);
     return join(folder, name);
   };
   const { module, container } = image;
-  const blobs = [{ symbol: "bench_digits", section: ".digits", file: file("digits.bin", digits.images) }];
+  const blobs = [{ symbol: "bench_inputs", section: ".inputs", file: file("inputs.bin", inputs.bytes) }];
   const sources: Source[] = [
     ...librarySources([engine]),
     ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
     { path: join(BENCH_FOLDER, "bench.c"), kind: "own" },
   ];
-  const declarations = ['#include "bench.h"'];
+  const declarations = ['#include "bench.h"', "extern const uint8_t bench_inputs[];"];
   let fields: string;
   if (engine === "wasm3") {
     blobs.push({ symbol: "model_wasm", section: ".wasm", file: file("model.wasm", module) });
@@ -138,7 +148,10 @@ async function build(
   const glue = `${declarations.join("\n")}
 static const mote_source source = {${fields}, ${container === undefined ? "NULL, 0" : `model_mote, ${container.length}u`}, NULL, NULL};
 const mote_source *const bench_source = &source;
-const uint32_t bench_digit_count = ${digits.count}u;
+const uint32_t bench_input_count = ${inputs.count}u;
+mote_status bench_set_input(mote *model, uint32_t index) {
+  return ${setInput(inputs)};
+}
 `;
   sources.push({ path: file(`glue-${engine}.c`, glue), kind: "own" });
   sources.push(binarySections(join(folder, `blobs-${engine}.S`), blobs));
@@ -147,12 +160,24 @@ const uint32_t bench_digit_count = ${digits.count}u;
     return await link(board, objects, program);
   } catch (error) {
     if (error instanceof MoteError && /region `?\w+'? overflowed|will not fit in region/.test(error.message)) {
-      throw new MoteError("MEMORY", `${model.name} by ${engine} does not fit ${board.name}: ${error.message}`, {
-        cause: error,
-      });
+      throw new MoteError(
+        "MEMORY",
+        `${model.name} by ${engine} with its ${inputs.count} inputs, ${inputs.bytes.length} bytes, does not fit ${board.name}; ` +
+          `--inputs takes fewer: ${error.message}`,
+        { cause: error },
+      );
     }
     throw error;
   }
+}
+
+/** The call that hands one input over. */
+function setInput({ kind, count, bytes }: FirmwareInputs): string {
+  const size = `${bytes.length / count}u`;
+  const input = `bench_inputs + index * ${size}`;
+  return kind === "pixels"
+    ? `mote_input_u8(model, ${input}, ${size})`
+    : `mote_input_i8(model, (const int8_t *)(${input}), ${size})`;
 }
 
 async function run(board: Board, program: string, name: string): Promise<BenchReport> {
@@ -166,7 +191,7 @@ function evaluate(
   { board, engine, optimize, model }: FirmwareCase,
   name: string,
   image: FirmwareImage,
-  digits: Digits,
+  inputs: FirmwareInputs,
   size: ProgramSize,
   report: BenchReport,
 ): Measurement {
@@ -174,15 +199,19 @@ function evaluate(
     const { status, memory } = report.error;
     throw new MoteError(
       status === MEMORY_STATUS ? "MEMORY" : "ENGINE",
-      `${name}: opening failed with status ${status}; ${memory} bytes were free`,
+      `${name}: opening failed: ${libraryStatusText(status)}; ${memory} bytes were free`,
     );
   }
-  checkCalibration(board, report.calibration, name);
-  if (report.runs.length !== digits.count + 1) {
-    throw new MoteError("ENGINE", `${name}: expected ${digits.count + 1} inferences, got ${report.runs.length}`);
+  if (report.room !== undefined) {
+    const { needed, left } = report.room;
+    throw new MoteError("MEMORY", `${name}: its outputs and layers' ticks take ${needed} bytes, ${left} were left`);
   }
-  const expected = referenceLogits(model.container, digits);
-  const runs = report.runs.slice(0, digits.count);
+  checkCalibration(board, report.calibration, name);
+  if (report.runs.length !== inputs.count + 1) {
+    throw new MoteError("ENGINE", `${name}: expected ${inputs.count + 1} inferences, got ${report.runs.length}`);
+  }
+  const expected = referenceLogits(model.container, inputs);
+  const runs = report.runs.slice(0, inputs.count);
   const equal = (index: number, got: readonly number[]): boolean =>
     got.length === expected[index].length && got.every((logit, i) => logit === expected[index][i]);
   const instructions = (ticks: number): number => Math.round(ticks * board.instructionsPerTick);
@@ -190,14 +219,14 @@ function evaluate(
     Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * board.instructionsPerTick);
   const slices = [report.open.longestTicks, ...runs.map(({ longestTicks }) => longestTicks)];
   const heap = report.memory.used;
-  const after = report.runs[digits.count];
+  const after = report.runs[inputs.count];
   return {
     board: board.name,
     engine,
     optimize,
     model: model.name,
-    digits: digits.count,
-    right: runs.filter(({ top }, i) => top === digits.labels[i]).length,
+    inputs: inputs.count,
+    ...(inputs.labels === undefined ? {} : { right: runs.filter(({ top }, i) => top === inputs.labels![i]).length }),
     logitsEqual: runs.every(({ logits }, i) => equal(i, logits)),
     instructions: mean(runs.map(({ inputTicks, runTicks }) => inputTicks + runTicks)),
     instructionsPerLayer: runs[0].layerTicks.map((_, layer) => mean(runs.map(({ layerTicks }) => layerTicks[layer]))),
@@ -237,14 +266,13 @@ function checkCalibration(board: Board, [short, long]: readonly number[], name: 
   }
 }
 
-function referenceLogits(container: Uint8Array, digits: Digits): Int8Array[] {
+function referenceLogits(container: Uint8Array, { kind, count, bytes }: FirmwareInputs): Int8Array[] {
   const engine = openReference(container);
   try {
     const table = pixelTable(engine.input);
-    const size = digits.images.length / digits.count;
-    return Array.from({ length: digits.count }, (_, n) =>
-      engine.run(Int8Array.from(digits.images.subarray(n * size, (n + 1) * size), (pixel) => table[pixel])),
-    );
+    const elements = kind === "pixels" ? Int8Array.from(bytes, (pixel) => table[pixel]) : new Int8Array(bytes);
+    const size = bytes.length / count;
+    return Array.from({ length: count }, (_, n) => engine.run(elements.subarray(n * size, (n + 1) * size)));
   } finally {
     engine.close();
   }

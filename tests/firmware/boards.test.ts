@@ -1,49 +1,58 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadMnist } from "../../host/data/mnist.js";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import { loadDataSpec } from "../../host/data/inputs.js";
 import { readBaseline, regressions } from "../../host/firmware/baseline.js";
-import { BOARDS, toolsOf } from "../../host/firmware/boards.js";
+import { BOARDS, ENGINES, toolsOf } from "../../host/firmware/boards.js";
 import { keptCases } from "../../host/firmware/cases.js";
-import { caseName, measure, type Measurement } from "../../host/firmware/measure.js";
+import { firmwareImage, openBytes } from "../../host/firmware/image.js";
+import { imageInputs, randomInputs } from "../../host/firmware/inputs.js";
+import {
+  caseName,
+  measure,
+  type FirmwareInputs,
+  type FirmwareModel,
+  type Measurement,
+} from "../../host/firmware/measure.js";
 import { missingTools } from "../../host/firmware/tools.js";
 import { MoteError } from "../../host/errors.js";
+import type { Shape } from "../../host/model.js";
 import { packageRoot } from "../../host/paths.js";
+import { buildModel, type LayerSpec } from "../support/models.js";
 import { named } from "./support/native.js";
 
 const DIGITS = 20;
 /** Most bytes of native stack, on any board in any slice; of a fast module also while it is opened. */
 const STACK_LIMIT = 2048;
 
-function testDigits(): { count: number; images: Uint8Array; labels: Uint8Array } {
-  const { test } = loadMnist();
-  return { count: DIGITS, images: test.images.subarray(0, DIGITS * 784), labels: test.labels.subarray(0, DIGITS) };
-}
+const testDigits = (model: FirmwareModel): FirmwareInputs => imageInputs(model, loadDataSpec("mnist:test"), DIGITS);
 
 const container = (model: string): Uint8Array => readFileSync(join(packageRoot, "models", `${model}.mote`));
 
-/** What MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES and MOTE_AOT_BYTES of mote.h say is enough. */
-function promisedBytes({ engine, optimize, sramBytes: { linear }, flashBytes: { wasm } }: Measurement): number {
-  if (engine === "aot") return linear + 768;
-  return optimize !== "size" ? linear + wasm * 4 + 2048 : linear + (wasm * 11) / 2 + 3072;
-}
-
 for (const board of BOARDS) {
-  const lacking = missingTools(toolsOf([board], board.engines));
+  const lacking = missingTools(toolsOf([board], ENGINES));
   describe.skipIf(lacking.length > 0)(named(`${board.name} (${board.cpu})`, lacking), () => {
     const cases = keptCases().filter((one) => one.board === board);
 
     it.each(cases)(
       "$engine runs $model for $optimize as the host does, no slower and no larger than before",
       async (one) => {
-        const { model } = one;
-        const got = await measure({ ...one, model: { name: model, container: container(model) } }, testDigits());
+        const model = { name: one.model, container: container(one.model) };
+        const got = await measure({ ...one, model }, testDigits(model));
         expect(got.logitsEqual).toBe(true);
         expect(got.right).toBeGreaterThanOrEqual(DIGITS - 1);
         expect(got.survivedDamage).toBe(true);
         expect(got.sramBytes.stack).toBeLessThanOrEqual(STACK_LIMIT);
         if (one.optimize !== "size") expect(got.sramBytes.beginStack).toBeLessThanOrEqual(STACK_LIMIT);
-        expect(got.sramBytes.heap).toBeLessThanOrEqual(promisedBytes(got));
+        const image = firmwareImage(model.container, one.optimize);
+        expect(got.sramBytes.heap).toBeLessThanOrEqual(openBytes(image, one.engine));
+        // The layers are all there, and their slices are all of the run but what hands the input over.
+        expect(got.instructionsPerLayer.length).toBe(readContainer(model.container).model.layers.length);
+        const inLayers = got.instructionsPerLayer.reduce((sum, count) => sum + count, 0);
+        expect(inLayers).toBeLessThan(got.instructions);
+        expect(inLayers).toBeGreaterThan(got.instructions * 0.8);
         expect(regressions(got, readBaseline())).toEqual([]);
       },
     );
@@ -55,10 +64,36 @@ const lacking = missingTools(toolsOf([microbit], ["wasm3"]));
 describe.skipIf(lacking.length > 0)(named("a model too large for a board", lacking), () => {
   it("is refused when it is opened, with the bytes there were", async () => {
     const model = { name: "lenet5", container: container("lenet5") };
-    const run = measure({ board: microbit, engine: "wasm3", optimize: "size", model }, testDigits());
+    const run = measure({ board: microbit, engine: "wasm3", optimize: "size", model }, testDigits(model));
     await expect(run).rejects.toThrow(MoteError);
     await expect(run).rejects.toThrow(
-      /^microbit-wasm3-size-lenet5: opening failed with status -101; \d{5} bytes were free$/,
+      /^microbit-wasm3-size-lenet5: opening failed: MOTE_ERROR_MEMORY, the memory .* is too small \(-101\); \d{5} bytes were free$/,
+    );
+  });
+});
+
+const netduino = BOARDS.find(({ name }) => name === "netduinoplus2")!;
+const noTools = missingTools(toolsOf([netduino], ["aot"]));
+describe.skipIf(noTools.length > 0)(named("a model of any shape", noTools), () => {
+  const dense = (out: number): LayerSpec => ({ op: "dense", weights: "grid", density: 0.5, out });
+  const run = (name: string, shape: Shape, specs: readonly LayerSpec[]): Promise<Measurement> => {
+    const model = { name, container: writeContainer(buildModel(7, shape, specs)) };
+    return measure({ board: netduino, engine: "aot", optimize: "speed", model }, randomInputs(model, 3));
+  };
+
+  it("runs with more layers and outputs than a LeNet has, and all of them are compared", async () => {
+    const got = await run("deep", [3, 4, 5], [...Array.from({ length: 19 }, () => dense(9)), dense(300)]);
+    expect(got.logitsEqual).toBe(true);
+    expect(got.instructionsPerLayer.length).toBe(20);
+    expect(Math.min(...got.instructionsPerLayer)).toBeGreaterThan(0);
+    expect(got.right).toBeUndefined();
+    expect(got.survivedDamage).toBe(true);
+  });
+
+  it("or says that nothing is left for its outputs", async () => {
+    const expand: LayerSpec = { op: "conv2d", kernel: [1, 1], weights: "grid", density: 1, out: 8 };
+    await expect(run("wide", [1, 100, 100], [expand])).rejects.toThrow(
+      /^netduinoplus2-aot-speed-wide: its outputs and layers' ticks take 80008 bytes, \d{5} were left$/,
     );
   });
 });

@@ -43,13 +43,6 @@ describe("the exported library", () => {
     }
     expect(readFileSync(join(work, "wasm3-speed", "wasm3", "NOTICE"), "utf8")).toContain("MIT License");
   });
-
-  it("leaves other files in its folder alone", async () => {
-    const folder = await exported("wasm3");
-    const before = readdirSync(folder);
-    await exportProject(folder, "lenet5", images.speed(), "wasm3");
-    expect(readdirSync(folder)).toEqual(before);
-  });
 });
 
 /** Builds an example's program with make's own flags and runs it under QEMU. */

@@ -3,12 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
+import { readBaseline } from "../../host/firmware/baseline.js";
 import { readBench } from "../../host/firmware/bench-report.js";
 import { BOARDS, ENGINES, toolsOf } from "../../host/firmware/boards.js";
 import { libraryFolder } from "../../host/firmware/build.js";
+import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
+import { libraryStatusText } from "../../host/firmware/status.js";
 import { INSTALL_SCRIPT, missingTools, runTool } from "../../host/firmware/tools.js";
 import { packageRoot } from "../../host/paths.js";
 import { firmwareCommand } from "../../tools/firmware.js";
+import { describeMeasurements } from "../../tools/firmware/table.js";
 import { packCommand } from "../../tools/pack.js";
 import { named } from "./support/native.js";
 
@@ -57,7 +61,7 @@ describe("running tools", () => {
 
 describe("what the bench prints", () => {
   const lines =
-    "bench\ncalibrate 10 20\nopen 1 2 3\nmemory 4 5 6\ndigit 0 7 1 2 3\nlayers 8 9\nlogits -1 2\nstack 70\ndamaged -5 -6\nend\n";
+    "bench\ncalibrate 10 20\nopen 1 2 3\nmemory 4 5 6\nrun 0 7 1 2 3\nlayers 8 9\nlogits -1 2\nstack 70\ndamaged -5 -6\nend\n";
 
   it("is read as values", () => {
     expect(readBench("x", lines)).toEqual({
@@ -76,8 +80,52 @@ describe("what the bench prints", () => {
     );
   });
 
+  it("may be that nothing fits", () => {
+    expect(readBench("x", "error -101 77\nend\n").error).toEqual({ status: -101, memory: 77 });
+    expect(readBench("x", "room 88 77\nend\n").room).toEqual({ needed: 88, left: 77 });
+  });
+
   it("must be of inferences that succeeded", () => {
-    expect(() => readBench("x", lines.replace("digit 0", "digit -13"))).toThrow("x: inference 0 ended with status -13");
+    expect(() => readBench("x", lines.replace("run 0", "run -13"))).toThrow(
+      "x: inference 0 failed: STATUS_STREAM, a section that ends early or runs over (-13)",
+    );
+  });
+});
+
+describe("statuses of the library", () => {
+  it("have each a text, by mote.h, and the core's by the host", () => {
+    const header = readFileSync(join(LIBRARY_FOLDER, "mote.h"), "utf8");
+    const own = [...header.matchAll(/#define (MOTE_ERROR_\w+) \((-\d+)\)/g)];
+    expect(own.length).toBeGreaterThanOrEqual(5);
+    for (const [, name, value] of own) {
+      expect(libraryStatusText(Number(value))).toMatch(new RegExp(`^${name}, [a-z].{9,} \\(${value}\\)$`));
+    }
+    expect(libraryStatusText(-101)).toBe("MOTE_ERROR_MEMORY, the memory given to mote_open is too small (-101)");
+    expect(libraryStatusText(-5)).toBe("STATUS_CRC, the checksum does not match (-5)");
+    expect(libraryStatusText(-77)).toBe("status -77");
+  });
+});
+
+describe("the table of measurements", () => {
+  const measurements = readBaseline().slice(0, 3);
+
+  it("fits a terminal of 60 columns as a list, with every figure", () => {
+    for (const width of [60, 100]) {
+      const lines = describeMeasurements(measurements, width).split("\n");
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
+      const text = lines.join(" ").replace(/\s+/g, " ");
+      for (const { sramBytes, flashBytes } of measurements) {
+        expect(text).toContain(`SRAM ${sramBytes.total}`);
+        expect(text).toContain(`flash ${flashBytes.total}`);
+      }
+    }
+  });
+
+  it("is a table where there is room", () => {
+    const [head, ...rows] = describeMeasurements(measurements).split("\n");
+    expect(head).toMatch(/^board +engine +for +model +right +logits/);
+    for (const i of measurements.keys()) expect(rows[i].length).toBe(head.length);
+    expect(rows[0].startsWith(measurements[0].board)).toBe(true);
   });
 });
 
@@ -91,15 +139,44 @@ describe("mote firmware", () => {
   it("refuses a board, an engine or a count that is none", async () => {
     await expect(run("--board", "toaster")).rejects.toThrow(/Allowed choices are lm3s6965evb/);
     await expect(run("--engine", "steam")).rejects.toThrow(/Allowed choices are wasm3, aot/);
-    await expect(run("--digits", "3")).rejects.toThrow("--digits 3: expected a whole number, 20 .. 100");
-    await expect(run("--board", "lm3s6965evb", "--engine", "aot")).rejects.toThrow(
-      "--board lm3s6965evb: has no engine aot",
-    );
+    await expect(run("--inputs", "0")).rejects.toThrow(/'0' is invalid\. expected 1 \.\. 100\./);
+    await expect(run("--inputs", "1e1")).rejects.toThrow(/'1e1' is invalid/);
     await expect(run("--optimize", "beauty")).rejects.toThrow(/Allowed choices are size, speed, sram/);
     await expect(run("--export", join(work, "x"), "--generic", "--optimize", "speed")).rejects.toThrow(
       "--generic --optimize speed: a fast module is for one model, expected --optimize size",
     );
     await expect(run("--model", join(work, "none.mote"))).rejects.toThrow(/none\.mote/);
+  });
+
+  it("refuses flags that would do nothing", async () => {
+    const idle = "not with --export, which writes source for any board";
+    for (const flag of [
+      ["--board", "microbit"],
+      ["--data", "mnist:test"],
+      ["--inputs", "3"],
+      ["--check"],
+      ["--update"],
+    ]) {
+      await expect(run("--export", join(work, "x"), ...flag)).rejects.toThrow(`${flag[0]}: ${idle}`);
+    }
+    await expect(run("--generic")).rejects.toThrow("--generic: only with --export");
+    await expect(run("--check", "--inputs", "3")).rejects.toThrow("--inputs: not with --check or --update");
+    await expect(run("--update", "--model", "own.mote")).rejects.toThrow(
+      "--model own.mote: bench/device.json has lenet5",
+    );
+  });
+
+  it("names a file that is no model, and data that does not fit", async () => {
+    const other = join(work, "other.mote");
+    writeFileSync(other, "something else");
+    await expect(run("--model", other)).rejects.toThrow(`${other}: `);
+    const padded = join(packageRoot, "tests", "golden", "padded.mote");
+    await expect(run("--model", padded, "--data", "mnist:test")).rejects.toThrow(
+      "padded takes inputs of [2, 7, 5], mnist:test has [1, 28, 28]",
+    );
+    await expect(run("--model", "lenet5", "--data", "mnist:test:2", "--inputs", "3")).rejects.toThrow(
+      "--inputs 3: mnist:test has 2",
+    );
   });
 });
 

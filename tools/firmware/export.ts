@@ -1,0 +1,91 @@
+/** `mote firmware --export`: the C library with a model as a folder for a project, and what to do with it. */
+import { readContainer } from "../../host/container/read.js";
+import type { Optimization } from "../../host/container/optimization.js";
+import { readBaseline } from "../../host/firmware/baseline.js";
+import type { FirmwareEngine } from "../../host/firmware/boards.js";
+import { exportProject } from "../../host/firmware/export.js";
+import { firmwareImage, genericImage, openBytes } from "../../host/firmware/image.js";
+import type { FirmwareModel } from "../../host/firmware/measure.js";
+import type { Shape } from "../../host/model.js";
+import { grouped, namingFile } from "../model-file.js";
+
+export interface ExportRequest {
+  readonly folder: string;
+  readonly model: FirmwareModel;
+  readonly engine: FirmwareEngine;
+  /** generic: a core for any model, and the container. */
+  readonly form: Optimization | "generic";
+}
+
+/** What `--json` prints. */
+export interface ExportSummary {
+  readonly folder: string;
+  readonly files: number;
+  readonly model: string;
+  readonly engine: FirmwareEngine;
+  readonly form: Optimization | "generic";
+  /** For mote_open: MODEL_MEMORY_BYTES on CPUs of 32 and of 64 bits. */
+  readonly memoryBytes: { readonly cpu32: number; readonly cpu64: number };
+  readonly linearMemoryBytes: number;
+  /**
+   * The model, with its module where one is interpreted; and the library with its engine, the model's own code ahead of time, on the boards
+   * of bench/device.json, least and most.
+   */
+  readonly flashBytes: { readonly model: number; readonly library: readonly [least: number, most: number] };
+  readonly input: Shape;
+  readonly output: Shape;
+}
+
+export async function writeExport({ folder, model, engine, form }: ExportRequest): Promise<ExportSummary> {
+  const { name, container } = model;
+  const image = namingFile(name, () => (form === "generic" ? genericImage(container) : firmwareImage(container, form)));
+  const files = await exportProject(folder, name, image, engine);
+  const { tensors, layers } = readContainer(container).model;
+  return {
+    folder,
+    files: files.length,
+    model: name,
+    engine,
+    form,
+    memoryBytes: { cpu32: openBytes(image, engine, 32), cpu64: openBytes(image, engine, 64) },
+    linearMemoryBytes: image.linearBytes,
+    flashBytes: {
+      model: image.modelBytes + (engine === "wasm3" ? image.moduleBytes : 0),
+      library: libraryBytes(engine),
+    },
+    input: tensors[0].shape,
+    output: tensors[layers[layers.length - 1].output].shape,
+  };
+}
+
+function libraryBytes(engine: FirmwareEngine): [least: number, most: number] {
+  const code = readBaseline()
+    .filter((measurement) => measurement.engine === engine)
+    .map(({ flashBytes }) => flashBytes.code);
+  return [Math.min(...code), Math.max(...code)];
+}
+
+/** Lines for people: what there is, what it takes, what to write next. */
+export function describeExport(summary: ExportSummary): string {
+  const { folder, files, model, engine, form, memoryBytes, flashBytes, input, output } = summary;
+  const [least, most] = flashBytes.library.map(grouped);
+  const [inputs, outputs] = [input, output].map(([channels, height, width]) => channels * height * width);
+  const [data, code] =
+    engine === "aot" ? ["model", "library and the model's code"] : ["model and module", "library and interpreter"];
+  return `${folder}: ${files} files, ${model} by ${engine} for ${form}
+memory  ${grouped(memoryBytes.cpu32)} bytes on a 32-bit CPU, ${grouped(memoryBytes.cpu64)} on a 64-bit one
+flash   ${data} ${grouped(flashBytes.model)} bytes; ${code} ${least} to ${most}
+next    add the folder to your build (ESP-IDF, PlatformIO, Arduino, Zephyr, CMake, make), and write
+
+  #include "model.h"
+
+  static uint64_t memory[(MODEL_MEMORY_BYTES + 7) / 8];
+  static int8_t outputs[${outputs}];
+  mote *model;
+  mote_status status = mote_open(&model, &model_source, memory, sizeof memory);
+  if (status == MOTE_DONE) status = mote_input_u8(model, pixels, ${inputs}); /* or mote_input_i8 */
+  if (status == MOTE_DONE) status = mote_run(model); /* or mote_step, slice by slice */
+  if (status == MOTE_DONE) status = mote_output(model, outputs, ${outputs}); /* or mote_top */
+  if (status != MOTE_DONE) puts(mote_status_text(status));
+`;
+}
