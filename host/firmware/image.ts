@@ -29,7 +29,7 @@ export function openBytes(
   engine: FirmwareEngine,
   cpuBits: 32 | 64 = 32,
 ): number {
-  if (engine === "aot") return linearBytes + 768;
+  if (engine === "aot") return linearBytes + 512 + 8 * cpuBits;
   const made = container === undefined ? moduleBytes * 4 + 2048 : Math.floor((moduleBytes * 11) / 2) + 3072;
   return linearBytes + made * (cpuBits / 32);
 }

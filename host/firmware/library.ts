@@ -2,10 +2,11 @@
  * Puts the C library together as a folder that any build system takes: our sources, wasm3's, and one small file around each of wasm3's
  * that sets its options. wasm3 comes from npm or from WASM3_DIR; nothing of it is kept in the repository.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { MoteError } from "../errors.js";
 import { packageRoot } from "../paths.js";
+import { writeFileAtomic } from "../write-file.js";
 
 /** The library's own files, metadata for the build systems included. */
 export const LIBRARY_FOLDER = join(packageRoot, "firmware-examples", "common");
@@ -71,8 +72,7 @@ export function writeLibrary(folder: string): LibraryFiles {
   for (const [name, bytes] of files.content) {
     const path = join(folder, name);
     if (existsSync(path) && readFileSync(path).equals(bytes)) continue;
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes);
+    writeFileAtomic(path, bytes);
   }
   return files;
 }

@@ -1,6 +1,5 @@
 /** One measurement: a model on an engine on a board, over a few inputs, against the host's reference. */
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../errors.js";
 import { pixelTable } from "../runtime/classify.js";
@@ -116,7 +115,6 @@ async function build(
     "models",
     `${digestOf(model.container)}-${optimize}-${digestOf(inputs.bytes)}-${inputs.kind}`,
   );
-  mkdirSync(folder, { recursive: true });
   const file = (name: string, bytes: Uint8Array | string): string => {
     writeFileAtomic(join(folder, name), bytes);
     return join(folder, name);

@@ -170,7 +170,7 @@ describe.skipIf(missing.length > 0)(named("MODEL_MEMORY_BYTES on this 64-bit mac
     async ({ engine, name, form }) => {
       const image = forms[form](name);
       const source = await modelSource(name, image, engine);
-      const program = await buildNative("memory-test", "model", source, `memory-${engine}-${name}-${form}`);
+      const program = await buildNative("memory-test", { model: source }, `memory-${engine}-${name}-${form}`);
       const { stdout } = await runNative(program, []);
       const [, used, granted] = /^(\d+) of (\d+) bytes$/m.exec(stdout)!.map(Number);
       expect(used).toBeLessThanOrEqual(granted);
