@@ -37,15 +37,15 @@ describe("what is to be trained", () => {
 const labels = (others: number): Uint8Array => Uint8Array.from({ length: 100 + others }, (_, i) => (i < 100 ? 1 : 0));
 
 describe("chance", () => {
-  // Of 400 samples 100 are of the most common class: a deviation of √(100 × 300 / 400) = 8.66, three of them 25.98.
-  const even = Uint8Array.from({ length: 400 }, (_, i) => i % 4);
+  // Of 4,000 samples 1,000 are of the most common class: a deviation of √(1,000 × 3,000 / 4,000) = 27.39, three of them 82.16.
+  const even = Uint8Array.from({ length: 4000 }, (_, i) => i % 4);
   test.each([
-    [400, true],
-    [300, true],
-    [275, true],
-    [274, false],
+    [4000, true],
+    [3000, true],
+    [2918, true],
+    [2917, false],
     [0, false],
-  ])("%i of 400 wrong among four classes", (errors, expected) => {
+  ])("%i of 4,000 wrong among four classes", (errors, expected) => {
     expect(noBetterThanChance(errors, even)).toBe(expected);
   });
 

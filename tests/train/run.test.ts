@@ -87,6 +87,17 @@ describe("a training run", () => {
     expect(existsSync(join(folder, "labels"))).toBe(false);
   });
 
+  test("a net of one class is refused before anything is written", async () => {
+    const layers = [...smallNet.layers.slice(0, 4), { ...smallNet.layers[4], outFeatures: 1 } as never];
+    const labels = new Uint8Array(train.count);
+    const one = { ...train, labels };
+    await expect(run("one", { graph: { ...smallNet, layers }, train: one, validation: one })).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+      message: "small/fc2: the net has one output, expected two classes or more",
+    });
+    expect(existsSync(join(folder, "one"))).toBe(false);
+  });
+
   test("that diverges writes nothing, or leaves the last checkpoint", async () => {
     await expect(run("lost", { settings: { ...settings, lr: 1e30 } })).rejects.toMatchObject({
       code: "DIVERGED",
