@@ -210,6 +210,14 @@ describe("fields", () => {
     expect(error.message).toMatch(message);
   });
 
+  test("a file that ends where a varint should begin", () => {
+    const cut = good.slice(0, 29); // behind the first tensor
+    cut[9] = cut.length;
+    expect(errorOf(signed(cut)).message).toBe(
+      "container: ends within tensor 1 channels: 1 bytes wanted, 0 are left (byte 29)",
+    );
+  });
+
   test("varints in more bytes than they need", () => {
     const long = [...good.subarray(0, 10), 0x82, 0, ...good.subarray(11)];
     long[9]++;

@@ -99,6 +99,8 @@ describe("edges", () => {
     ["all 256 values", 16, 16, (at) => at - 128],
     ["every value but 0, often", 40, 255, (at) => (at % 255) - 127 || 127],
     ["gaps beyond the largest alphabet", 1, 40000, (at) => (at % 9000 === 8999 ? 1 : 0)],
+    // A gap alphabet with a symbol for this one would need no bits at all, but is not allowed to be so large.
+    ["one gap beyond the largest alphabet, often", 1, 2000 * 1101, (at) => (at % 1101 === 1100 ? 1 : 0)],
     ["gaps of every length to 1,100", 1, 607000, (at) => (isTriangular(at) ? 1 : 0)],
   ])("%s", (_name, rows, columns, value) => {
     checkRoundTrip(
