@@ -1,10 +1,11 @@
-/** What a fast module's sums can hold, at the last value that fits and the first that does not; the first is refused by layer and row. */
+/** Which kernel takes a convolution, and what a fast module's sums can hold: the last value that fits, and the first that is refused. */
 import { describe, expect, test } from "vitest";
-import { layerStream } from "../../host/container/fast-stream.js";
+import { KIND_CONV_BLOCKS, KIND_CONV_PLACES, KIND_CONV_POOLED, TILE_MAGNITUDE } from "../../assembly/fast/layout.js";
+import { layerKind, layerStream } from "../../host/container/fast-stream.js";
 import { fastProgram } from "../../host/container/fast-memory.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { QDense, QModel } from "../../host/model.js";
+import type { QConv2d, QDense, QModel } from "../../host/model.js";
 import { runModel } from "../../host/reference/ops-i8.js";
 import { interpret } from "../fast/interpret.js";
 
@@ -56,4 +57,63 @@ describe.each([1, -1] as const)("the sum over unsigned elements, weights of sign
       `not for a fast module: layer 3 (dense), row 1: the sum over unsigned elements may reach ${range}, expected an int32`,
     );
   });
+});
+
+/** Filters of one row of weights over an input that makes 8 × 8 places under a pool of 2. */
+function filters(...rows: readonly (readonly number[])[]): QModel {
+  const taps = rows[0].length;
+  const layer: QConv2d = {
+    op: "conv2d",
+    input: 0,
+    output: 1,
+    weights: Int8Array.from(rows.flat()),
+    bias: new Int32Array(rows.length),
+    multiplier: Int32Array.of(2 ** 30),
+    shift: Uint8Array.of(38),
+    clamp: [-128, 127],
+    kernel: [1, taps],
+    stride: 1,
+    pad: 0,
+    groups: 1,
+    pool: { size: 2, stride: 2 },
+  };
+  const tensor = { border: 0, scale: 1, zeroPoint: 0 };
+  return {
+    tensors: [
+      { ...tensor, shape: [1, 8, 7 + taps], nominalChannels: 1 },
+      { ...tensor, shape: [rows.length, 4, 4], nominalChannels: rows.length },
+    ],
+    layers: [layer],
+  };
+}
+
+const LIGHT = [TILE_MAGNITUDE / 2, -TILE_MAGNITUDE / 2];
+const HEAVY = [TILE_MAGNITUDE / 2, -TILE_MAGNITUDE / 2 - 1];
+
+test.each<[string, QModel, number]>([
+  ["each light, heavy together", filters(LIGHT, LIGHT, LIGHT), KIND_CONV_POOLED],
+  ["the first heavy", filters(HEAVY, LIGHT, LIGHT), KIND_CONV_BLOCKS],
+  ["one between heavy", filters(LIGHT, HEAVY, LIGHT), KIND_CONV_BLOCKS],
+  ["the last heavy", filters(LIGHT, LIGHT, HEAVY), KIND_CONV_BLOCKS],
+])("filters go by tiles where every one of them is light: %s", (_name, model, kind) => {
+  expect(layerKind(model, model.layers[0])).toBe(kind);
+  const program = fastProgram(readContainer(writeContainer(model)));
+  const input = Int8Array.from({ length: 8 * 9 }, (_, i) => ((i * 97) % 256) - 128);
+  expect(interpret(program, input)).toEqual(runModel(model, input));
+});
+
+test.each<[string, number, number, number]>([
+  ["8 × 8", 8, 8, KIND_CONV_POOLED],
+  ["7 rows of 8", 7, 8, KIND_CONV_BLOCKS],
+  ["8 rows of 7", 8, 7, KIND_CONV_PLACES],
+])("a tile is not for fewer places than it has: %s", (_name, height, width, kind) => {
+  const { tensors, layers } = filters(LIGHT);
+  const model: QModel = {
+    tensors: [
+      { ...tensors[0], shape: [1, height, width + 1] },
+      { ...tensors[1], shape: [1, Math.floor(height / 2), Math.floor(width / 2)] },
+    ],
+    layers,
+  };
+  expect(layerKind(model, layers[0])).toBe(kind);
 });
