@@ -132,7 +132,7 @@ describe("CMake and ESP-IDF", () => {
 
   const noCompiler = missingTools(["cmake", "gcc"]);
   it.skipIf(noCompiler.length > 0)(named("ESP-IDF configures it", noCompiler), async () => {
-    await runTool("cmake", [`-DCOMPONENT=${folder}`, "-S", join(IDF, "build"), "-B", join(work, "idf")]);
+    await runTool("cmake", [`-DCOMPONENT=${folder}`, "-S", join(IDF, "configure"), "-B", join(work, "idf")]);
   });
 
   it.skipIf(noCompiler.length > 0)(named("CMake configures it alone", noCompiler), async () => {
