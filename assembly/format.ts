@@ -102,3 +102,16 @@ export const STATUS_MEMORY = -11; // the plan is larger than the memory
 export const STATUS_HUFFMAN = -12; // a code that is over-subscribed, incomplete or empty
 export const STATUS_STREAM = -13; // a section that ends early or runs over
 export const STATUS_STATE = -14; // called out of order
+
+/** What a module for wasm3 may hold at most: SPEC.md, "Modules". Function types. */
+export const MODULE_MAX_TYPES = 32;
+/** Functions, imported ones among them; globals; entries of any other section. */
+export const MODULE_MAX_ITEMS = 128;
+/** Parameters of a function. */
+export const MODULE_MAX_PARAMETERS = 8;
+/** Blocks, loops and ifs around an instruction, the function's own block among them. */
+export const MODULE_MAX_NESTING = 20;
+/** Values of a function at a time. */
+export const MODULE_MAX_VALUES = 50;
+/** Calls and loops within each other. */
+export const MODULE_MAX_FRAMES = 20;

@@ -107,6 +107,19 @@
 #define MOTE_STATUS_STREAM (-13) /* a section that ends early or runs over */
 #define MOTE_STATUS_STATE (-14) /* called out of order */
 
+/** What a module for wasm3 may hold at most: SPEC.md, "Modules". Function types. */
+#define MOTE_MODULE_MAX_TYPES 32u
+/** Functions, imported ones among them; globals; entries of any other section. */
+#define MOTE_MODULE_MAX_ITEMS 128u
+/** Parameters of a function. */
+#define MOTE_MODULE_MAX_PARAMETERS 8u
+/** Blocks, loops and ifs around an instruction, the function's own block among them. */
+#define MOTE_MODULE_MAX_NESTING 20u
+/** Values of a function at a time. */
+#define MOTE_MODULE_MAX_VALUES 50u
+/** Calls and loops within each other. */
+#define MOTE_MODULE_MAX_FRAMES 20u
+
 /** Each status of the core with its meaning: X(name, text). */
 #define MOTE_STATUS_TEXTS(X) \
   X(MOTE_STATUS_DONE, "the model is loaded, or the run is complete") \

@@ -4,20 +4,9 @@
 #include <string.h>
 
 #define HEADER_BYTES 8u
-#define CUSTOM_SECTION 0u
 #define CODE_SECTION 10u
-#define DATA_SECTION 11u
-#define I32_CONST 0x41u
-#define END 0x0bu
 
-/** Goes through the bytes of a module or a section. Behind their end `ok` is false, and what is read means nothing. */
-typedef struct reader {
-  const uint8_t *next;
-  const uint8_t *end;
-  bool ok;
-} reader;
-
-static uint32_t read_u8(reader *r) {
+uint32_t mote_read_u8(mote_reader *r) {
   if (r->next >= r->end) {
     r->ok = false;
     return 0;
@@ -25,10 +14,11 @@ static uint32_t read_u8(reader *r) {
   return *r->next++;
 }
 
-static uint32_t read_leb(reader *r) {
+uint32_t mote_read_leb(mote_reader *r) {
   uint32_t value = 0;
   for (unsigned shift = 0; shift < 35; shift += 7) {
-    uint32_t byte = read_u8(r);
+    uint32_t byte = mote_read_u8(r);
+    if (shift == 28 && byte > 15) break;
     value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return value;
   }
@@ -36,9 +26,8 @@ static uint32_t read_leb(reader *r) {
   return 0;
 }
 
-/** A length, then as many bytes. */
-static mote_bytes read_bytes(reader *r) {
-  mote_bytes found = {NULL, read_leb(r)};
+mote_bytes mote_read_bytes(mote_reader *r) {
+  mote_bytes found = {NULL, mote_read_leb(r)};
   found.data = r->next;
   if (!r->ok || found.length > (uint32_t)(r->end - r->next)) {
     r->ok = false;
@@ -48,24 +37,26 @@ static mote_bytes read_bytes(reader *r) {
   return found;
 }
 
-static reader reader_of(mote_bytes bytes) {
-  reader r = {bytes.data, bytes.data + bytes.length, true};
-  return r;
+mote_reader mote_read_part(mote_reader *r) {
+  mote_bytes bytes = mote_read_bytes(r);
+  return (mote_reader){bytes.data, bytes.data + bytes.length, r->ok};
 }
 
-/** The next section's content; ok is false behind the last one. */
-static reader read_section(reader *sections, uint32_t *id) {
-  *id = read_u8(sections);
-  reader section = reader_of(read_bytes(sections));
-  section.ok = sections->ok;
-  return section;
-}
-
-static reader sections_of(mote_bytes module) {
-  reader sections = reader_of(module);
-  sections.ok = module.length > HEADER_BYTES;
+mote_reader mote_module_sections(mote_bytes module) {
+  mote_reader sections = {module.data, module.data + module.length, module.length > HEADER_BYTES};
   if (sections.ok) sections.next += HEADER_BYTES;
   return sections;
+}
+
+/** The next section of this id, behind those before it; not ok when there is none. */
+static mote_reader find_section(mote_reader *sections, uint32_t id) {
+  mote_reader section = {NULL, NULL, false};
+  while (sections->ok) {
+    uint32_t found = mote_read_u8(sections);
+    section = mote_read_part(sections);
+    if (found == id) break;
+  }
+  return section;
 }
 
 bool mote_module_is_sealed(mote_bytes module) {
@@ -76,27 +67,23 @@ bool mote_module_is_sealed(mote_bytes module) {
   return mote_get_u32(seal + sizeof head) == mote_crc32(module.data, (size_t)(seal - module.data));
 }
 
-/** The next data segment's bytes, and the address they go to. */
-static mote_bytes read_segment(reader *segments, uint32_t *address) {
-  if (read_leb(segments) != 0 || read_u8(segments) != I32_CONST) segments->ok = false;
-  /* Signed; addresses stay far below where the sign would matter. */
-  *address = read_leb(segments);
-  if (*address > MOTE_MAX_BYTES || read_u8(segments) != END) segments->ok = false;
-  return read_bytes(segments);
+mote_bytes mote_read_segment(mote_reader *segments, uint32_t *address) {
+  if (mote_read_leb(segments) != 0 || mote_read_u8(segments) != MOTE_OP_I32_CONST) segments->ok = false;
+  *address = mote_read_leb(segments);
+  /* A constant is signed: bit 6 of its last byte. */
+  if (!segments->ok || *address > MOTE_MAX_BYTES || (segments->next[-1] & 0x40) != 0) segments->ok = false;
+  if (mote_read_u8(segments) != MOTE_OP_END) segments->ok = false;
+  return mote_read_bytes(segments);
 }
 
 const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t length) {
-  reader sections = sections_of(module);
-  while (sections.ok) {
-    uint32_t id;
-    reader segments = read_section(&sections, &id);
-    if (id != DATA_SECTION) continue;
-    for (uint32_t left = read_leb(&segments); segments.ok && left > 0; left--) {
-      uint32_t start;
-      mote_bytes segment = read_segment(&segments, &start);
-      if (segments.ok && address >= start && length <= segment.length && address - start <= segment.length - length) {
-        return segment.data + (address - start);
-      }
+  mote_reader sections = mote_module_sections(module);
+  mote_reader segments = find_section(&sections, MOTE_DATA_SECTION);
+  for (uint32_t left = mote_read_leb(&segments); segments.ok && left > 0; left--) {
+    uint32_t start;
+    mote_bytes segment = mote_read_segment(&segments, &start);
+    if (segments.ok && address >= start && length <= segment.length && address - start <= segment.length - length) {
+      return segment.data + (address - start);
     }
   }
   return NULL;
@@ -108,25 +95,19 @@ uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address) {
 }
 
 uint32_t mote_module_code_bytes(mote_bytes module) {
-  reader sections = sections_of(module);
-  while (sections.ok) {
-    uint32_t id;
-    reader section = read_section(&sections, &id);
-    if (id == CODE_SECTION) return (uint32_t)(section.end - section.next);
-  }
-  return 0;
+  mote_reader sections = mote_module_sections(module);
+  mote_reader code = find_section(&sections, CODE_SECTION);
+  return (uint32_t)(code.end - code.next);
 }
 
 mote_bytes mote_module_stream(mote_bytes module) {
-  reader sections = sections_of(module);
-  while (sections.ok) {
-    uint32_t id;
-    reader section = read_section(&sections, &id);
-    if (id != CUSTOM_SECTION) continue;
-    mote_bytes name = read_bytes(&section);
+  mote_reader sections = mote_module_sections(module);
+  for (;;) {
+    mote_reader section = find_section(&sections, MOTE_CUSTOM_SECTION);
+    if (!section.ok) return (mote_bytes){NULL, 0};
+    mote_bytes name = mote_read_bytes(&section);
     if (section.ok && name.length == sizeof MOTE_STREAM_SECTION - 1 && memcmp(name.data, MOTE_STREAM_SECTION, name.length) == 0) {
       return (mote_bytes){section.next, (uint32_t)(section.end - section.next)};
     }
   }
-  return (mote_bytes){NULL, 0};
 }

@@ -7,11 +7,47 @@
 /** The custom section with a fast module's stream. */
 #define MOTE_STREAM_SECTION "mote.stream"
 
+#define MOTE_CUSTOM_SECTION 0u
+#define MOTE_DATA_SECTION 11u
+#define MOTE_OP_I32_CONST 0x41u
+#define MOTE_OP_END 0x0bu
+
+/** Goes through the bytes of a module or of a part of it. Behind their end `ok` is false, and what is read means nothing. */
+typedef struct mote_reader {
+  const uint8_t *next;
+  const uint8_t *end;
+  bool ok;
+} mote_reader;
+
+uint32_t mote_read_u8(mote_reader *r);
+
+/** LEB128, unsigned, of 32 bits. */
+uint32_t mote_read_leb(mote_reader *r);
+
+/** A length, then as many bytes. */
+mote_bytes mote_read_bytes(mote_reader *r);
+
+/** As mote_read_bytes, to be read in turn. */
+mote_reader mote_read_part(mote_reader *r);
+
+/** What follows the module's header; not ok for less than a header. */
+mote_reader mote_module_sections(mote_bytes module);
+
+/** The next data segment's bytes, and the address they go to: at most MOTE_MAX_BYTES. */
+mote_bytes mote_read_segment(mote_reader *segments, uint32_t *address);
+
 /**
- * Whether the module ends with a right checksum: 00 0D, 08 "mote.crc", CRC-32 of all bytes before. wasm3 0.5.0 runs a module as it
- * is, and a flipped bit in its code may do anything. Finds damage, not malice.
+ * Whether the module ends with a right checksum: 00 0D, 08 "mote.crc", CRC-32 of all bytes before. Finds damage, for which
+ * mote_module_check would need luck; not malice.
  */
 bool mote_module_is_sealed(mote_bytes module);
+
+/**
+ * Whether the module is one that wasm3 0.5.0 may see: valid WebAssembly, of the sections and instructions that SPEC.md lists in "Modules", and
+ * within its limits. wasm3 0.5.0 itself checks little: what is refused here could write outside its memory or overrun the native
+ * stack. Takes about 700 bytes of native stack.
+ */
+bool mote_module_check(mote_bytes module);
 
 /** The initial bytes at an address of linear memory; null when no one data segment holds them all. */
 const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t length);

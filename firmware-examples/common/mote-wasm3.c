@@ -2,7 +2,6 @@
 #include "mote-wasm3.h"
 
 #include <setjmp.h>
-#include <string.h>
 
 #include "mote-module.h"
 
@@ -22,6 +21,12 @@
 #ifndef MOTE_WASM3_STACK_BYTES
 #define MOTE_WASM3_STACK_BYTES 768
 #endif
+
+/**
+ * More of it, behind what wasm3 gives to functions: 0.5.0 copies arguments, 8 bytes each, behind a caller's values without looking whether
+ * they fit, and only then asks whether the callee does.
+ */
+#define ARGUMENT_SLOTS (2 * (MOTE_MODULE_MAX_PARAMETERS + 1))
 
 typedef struct instance {
   IM3Module module;
@@ -65,6 +70,14 @@ unsigned int mote_wasm3_page_bytes(void) {
   unsigned int bytes = LEAST_PAGE_BYTES;
   while (bytes <= left / 2) bytes *= 2;
   return bytes;
+}
+
+int mote_wasm3_strcmp(const char *a, const char *b) {
+  while (*a != '\0' && *a == *b) {
+    a++;
+    b++;
+  }
+  return *a - *b;
 }
 
 void mote_wasm3_free(void *block) { mote_heap_free(&mote_at_work()->heap, block); }
@@ -119,7 +132,7 @@ static mote_status measure_fast(mote *model, mote_bytes module, mote_bytes strea
 
 static mote_status measure(mote *model) {
   mote_bytes module = {model->source.module, model->source.module_bytes};
-  if (!mote_module_is_sealed(module)) return MOTE_ERROR_MODULE;
+  if (!mote_module_is_sealed(module) || !mote_module_check(module)) return MOTE_ERROR_MODULE;
   mote_bytes stream = mote_module_stream(module);
   if (stream.data != NULL) return measure_fast(model, module, stream);
   return model->source.container_bytes == 0 ? measure_packed(model, module) : mote_measure_container(model);
@@ -131,17 +144,37 @@ static size_t needs(const mote *model) {
   return model->form == MOTE_FORM_FAST ? MOTE_WASM3_FAST_BYTES(model->linear_bytes, bytes) : MOTE_WASM3_BYTES(model->linear_bytes, bytes);
 }
 
+static bool takes_only_i32(IM3Function function, uint32_t arguments) {
+  if (m3_GetArgCount(function) != arguments) return false;
+  for (uint32_t i = 0; i < arguments; i++) {
+    if (m3_GetArgType(function, i) != c_m3Type_i32) return false;
+  }
+  return m3_GetRetCount(function) == 1 && m3_GetRetType(function, 0) == c_m3Type_i32;
+}
+
 /** Finds the exports and checks their types. */
 static M3Result find_exports(instance *i) {
   for (int which = 0; which < MOTE_EXPORT_COUNT; which++) {
     M3Result result = m3_FindFunction(&i->exports[which], i->runtime, export_names[which]);
     if (result != m3Err_none) return result;
-    IM3Function function = i->exports[which];
-    if (m3_GetArgCount(function) != argument_count(which) || m3_GetRetCount(function) != 1) return m3Err_argumentCountMismatch;
-    if (m3_GetRetType(function, 0) != c_m3Type_i32) return m3Err_argumentTypeMismatch;
-    if (argument_count(which) == 1 && m3_GetArgType(function, 0) != c_m3Type_i32) return m3Err_argumentTypeMismatch;
+    if (!takes_only_i32(i->exports[which], argument_count(which))) return m3Err_argumentTypeMismatch;
   }
   return m3Err_none;
+}
+
+/**
+ * Links `mote.read`, which a module with the container inside does not import; there is nothing else to import. As m3_LinkRawFunction would,
+ * whose reader of signatures takes half a kilobyte of flash.
+ */
+static M3Result link_read(IM3Module module) {
+  M3Result result = m3Err_none;
+  for (uint32_t i = 0; i < module->numFuncImports && result == m3Err_none; i++) {
+    IM3Function function = &module->functions[i];
+    bool is_read = strcmp(function->import.moduleUtf8, "mote") == 0 && strcmp(function->import.fieldUtf8, "read") == 0;
+    if (!is_read || !takes_only_i32(function, 3)) return m3Err_functionLookupFailed;
+    result = CompileRawFunction(module, function, (const void *)import_read, NULL);
+  }
+  return result;
 }
 
 /**
@@ -157,15 +190,12 @@ static size_t expected_code_bytes(const mote *model) {
 /** Parses, links and compiles the whole module: afterwards wasm3 allocates nothing more. */
 static M3Result build_instance(instance *i, const mote *model) {
   IM3Environment environment = m3_NewEnvironment();
-  i->runtime = m3_NewRuntime(environment, MOTE_WASM3_STACK_BYTES, NULL);
+  i->runtime = m3_NewRuntime(environment, MOTE_WASM3_STACK_BYTES + ARGUMENT_SLOTS * sizeof(m3slot_t), NULL);
+  i->runtime->numStackSlots = MOTE_WASM3_STACK_BYTES / sizeof(m3slot_t);
   i->runtime->memoryLimit = model->linear_bytes;
   M3Result result = m3_ParseModule(environment, &i->module, model->source.module, model->source.module_bytes);
   if (result == m3Err_none) result = m3_LoadModule(i->runtime, i->module);
-  if (result == m3Err_none) {
-    result = m3_LinkRawFunction(i->module, "mote", "read", "i(iii)", import_read);
-    /* A module with the container inside does not import it. */
-    if (result == m3Err_functionLookupFailed) result = m3Err_none;
-  }
+  if (result == m3Err_none) result = link_read(i->module);
   if (result == m3Err_none) {
     i->code_end = model->heap.top + expected_code_bytes(model);
     result = m3_CompileModule(i->module);

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "mote-format.h"
 
 /* Code is laid in pages that are never given back: each costs 50 bytes, and the last one what is left empty. */
 #ifndef d_m3CodePageAlignSize
@@ -32,6 +35,9 @@
 #define d_m3FixedHeap 0
 /* Debug builds of many projects define it; wasm3 would print, by names that microcontrollers' C libraries do not have. */
 #undef DEBUG
+
+/* wasm3 compiles float instructions to traps otherwise; mote_module_check refuses them before. */
+#define d_m3NoFloatDynamic 0
 
 /* Known to 0.9 only: the features beyond the MVP stay out. */
 #define d_m3HasRefTypes 0
@@ -67,8 +73,12 @@ void *mote_wasm3_calloc(size_t count, size_t bytes);
 void *mote_wasm3_realloc(void *old, size_t bytes);
 void mote_wasm3_free(void *block);
 
+/** As strcmp, in 20 bytes; some libraries' own, made for speed, takes 440. */
+int mote_wasm3_strcmp(const char *a, const char *b);
+
 #define calloc mote_wasm3_calloc
 #define realloc mote_wasm3_realloc
 #define free mote_wasm3_free
+#define strcmp mote_wasm3_strcmp
 
 #endif

@@ -15,9 +15,10 @@
  * happen, such as a step of another model. The same holds within a source's `read`, while its own model waits: it may open, step, run
  * and close others; for its own, calls that would change it answer MOTE_ERROR_ORDER.
  *
- * What is trusted: the caller, and the engine's module with all that is inside it. A module is checked against its own checksum: damage
- * is found, malice is not. What a module leaves in its linear memory once it is open is not trusted: the library goes by a copy that it
- * has checked. A container is not trusted: whatever its bytes are, every call returns, with a status, and touches no memory but its own.
+ * What is trusted: this library, the caller, and a module that was compiled ahead of time. What is not: a container. Whatever its bytes are,
+ * every call returns, with a status, and touches no memory but its own. Between the two, a module for wasm3: it is checked (SPEC.md,
+ * "Modules") and touches no memory but its own, and what it leaves in its linear memory misleads nobody, since the library goes by a copy that
+ * it has checked; but what it answers is up to who made it, and so is whether a call returns.
  */
 #ifndef MOTE_H
 #define MOTE_H

@@ -5,7 +5,7 @@
  *
  * The container is checked here, in full, and the module keeps the CRC: bytes with the right CRC are the bytes that were
  * checked. So the module leaves out the core's own checks of fields and streams. Who can change it, model and CRC alike,
- * can change the code as well: a packed module is to be trusted like code, a container need not be.
+ * can change the code as well: what a packed module answers and how long it takes is up to who made it, which a container's run is not.
  */
 import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_OP, STATUS_READ } from "../../assembly/format.js";
 import type { QConv2d } from "../model.js";

@@ -69,7 +69,8 @@ export function foreignModule(detail: string): MoteError {
   return new MoteError("FORMAT", `not a module that mote pack --format wasm made: ${detail}`);
 }
 
-class ModuleReader {
+/** Goes through the bytes of a module or of a part of it. */
+export class ModuleReader {
   private position = 0;
 
   constructor(
@@ -80,6 +81,11 @@ class ModuleReader {
 
   get isAtEnd(): boolean {
     return this.position === this.bytes.length;
+  }
+
+  /** Of the next byte, in the file. */
+  get place(): number {
+    return this.origin + this.position;
   }
 
   expectHeader(): void {
@@ -102,7 +108,12 @@ class ModuleReader {
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }
-    throw foreignModule(`a number of more than 5 bytes (byte ${this.origin + this.position})`);
+    throw foreignModule(`a number of more than 5 bytes (byte ${this.place})`);
+  }
+
+  /** LEB128 of any width whose value does not matter. */
+  skipNumber(): void {
+    while (this.byte() >= 0x80);
   }
 
   /** LEB128, signed, of an address below 2^31. */
@@ -136,11 +147,17 @@ class ModuleReader {
 
   imports(): string[] {
     return Array.from({ length: this.count() }, () => {
-      const name = `${this.name()}.${this.name()}`;
-      if (this.byte() !== KIND_FUNCTION) throw foreignModule(`it imports ${name}, which is not a function`);
+      const name = this.import();
       this.number(); // type
       return name;
     });
+  }
+
+  /** An imported function's "module.name"; its type follows. */
+  import(): string {
+    const name = `${this.name()}.${this.name()}`;
+    if (this.byte() !== KIND_FUNCTION) throw foreignModule(`it imports ${name}, which is not a function`);
+    return name;
   }
 
   exports(): string[] {
@@ -153,14 +170,16 @@ class ModuleReader {
   }
 
   segments(): Segment[] {
-    return Array.from({ length: this.count() }, () => {
-      const isActive = this.number() === 0 && this.byte() === I32_CONST;
-      const address = isActive ? this.address() : 0;
-      if (!isActive || this.byte() !== END) {
-        throw foreignModule(`a data segment without a plain address (byte ${this.origin + this.position})`);
-      }
-      return { address, bytes: this.slice().bytes };
-    });
+    return Array.from({ length: this.count() }, () => this.segment());
+  }
+
+  segment(): Segment {
+    const isActive = this.number() === 0 && this.byte() === I32_CONST;
+    const address = isActive ? this.address() : 0;
+    if (!isActive || this.byte() !== END) {
+      throw foreignModule(`a data segment without a plain address (byte ${this.place})`);
+    }
+    return { address, bytes: this.slice().bytes };
   }
 
   /** Length of a vector, each of whose elements takes at least a byte. */

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { MoteError } from "../errors.js";
 import { builtFile } from "../paths.js";
+import { checkModule } from "./module-check.js";
 
 const PAGE_BYTES = 65536;
 
@@ -44,7 +45,7 @@ export interface NamedModule {
 /**
  * The module with other bodies, optimised, then changed.
  * @returns its bytes, without a seal
- * @throws MoteError ENGINE when the module has not been built or lacks a function
+ * @throws MoteError ENGINE when the module has not been built or lacks a function, FORMAT when the result is more than wasm3 may see
  */
 export function remake(named: NamedModule, bodies: Bodies, change: (module: binaryen.Module) => void): Uint8Array {
   const module = readModule(named);
@@ -55,7 +56,9 @@ export function remake(named: NamedModule, bodies: Bodies, change: (module: bina
     if ([...bodies.values()].some((body) => typeof body === "object" && "values" in body)) foldAddresses(module);
     change(module);
     if (!module.validate()) throw new MoteError("ENGINE", "the packed module does not validate");
-    return module.emitBinary();
+    const wasm = module.emitBinary();
+    checkModule(wasm);
+    return wasm;
   } finally {
     binaryen.clearPassesToSkip();
     module.dispose();

@@ -17,7 +17,7 @@
 
 #include "interpreter.h"
 
-enum { MAX_ARGUMENTS = 8, MAX_NAME = 128, DEFAULT_STACK_BYTES = 64 * 1024 };
+enum { MAX_ARGUMENTS = INTERPRETER_MAX_ARGUMENTS, MAX_NAME = 128, DEFAULT_STACK_BYTES = 64 * 1024 };
 
 static const napi_type_tag RUNTIME_TAG = {0x6d6f74652d776173ULL, 0x6d332d72756e7469ULL};
 static const char *const IMPORT_FAILED = "[trap] imported function failed";
@@ -223,7 +223,7 @@ static bool start_module(napi_env env, Runtime *runtime, napi_value self, uint32
                          napi_value imports)
 {
     runtime->environment = m3_NewEnvironment();
-    if (runtime->environment != NULL) runtime->interpreter = m3_NewRuntime(runtime->environment, limits[1], NULL);
+    if (runtime->environment != NULL) runtime->interpreter = interpreter_new(runtime->environment, limits[1]);
     if (runtime->interpreter == NULL) {
         throw_error(env, "wasm3: out of memory");
         return false;

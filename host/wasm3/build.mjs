@@ -63,17 +63,14 @@ const wasm3 = readdirSync(sources)
 const link = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared"];
 mkdirSync(dirname(made), { recursive: true });
 const partial = `${made}.${process.pid}.tmp`;
-const built = spawnSync(
-  command,
-  [
-    ...words,
-    // Without -O2 or -O3 gcc makes no tail calls and every wasm op grows the stack. WebAssembly's integers wrap, and wasm3 adds them as signed ones.
-    ...["-std=gnu11", "-O3", "-fwrapv", "-fPIC", "-fvisibility=hidden", "-DNDEBUG", `-I${sources}`, `-I${headers}`],
-    ...[join(here, "addon.c"), join(here, "interpreter.c"), ...wasm3],
-    ...[...link, "-o", partial, "-lm"],
-  ],
-  { encoding: "utf8", maxBuffer: 1 << 28 },
-);
+// Without -O2 or -O3 gcc makes no tail calls and every wasm op grows the stack. WebAssembly's integers wrap, and wasm3 adds them as signed ones.
+const options = ["-std=gnu11", "-O3", "-fwrapv", "-fPIC", "-fvisibility=hidden", "-DNDEBUG"];
+const includes = [`-I${sources}`, `-I${headers}`];
+const files = [join(here, "addon.c"), join(here, "interpreter.c"), ...wasm3];
+const built = spawnSync(command, [...words, ...options, ...includes, ...files, ...link, "-o", partial, "-lm"], {
+  encoding: "utf8",
+  maxBuffer: 1 << 28,
+});
 if (built.status !== 0) {
   process.stderr.write(`${built.stdout}${built.stderr}`.split("\n").slice(-40).join("\n"));
   fail("the addon was not built: the compiler's messages are above");

@@ -2,6 +2,17 @@
 
 #include "m3_env.h"
 
+/* 64-bit slots of a call that 0.5.0 writes before it asks whether the callee fits the stack: arguments and a result. */
+enum { CALL_SLOTS = INTERPRETER_MAX_ARGUMENTS + 1 };
+
+IM3Runtime interpreter_new(IM3Environment environment, uint32_t stack_bytes)
+{
+    if (stack_bytes > INT32_MAX) return NULL;
+    IM3Runtime runtime = m3_NewRuntime(environment, stack_bytes + CALL_SLOTS * 8, NULL);
+    if (runtime != NULL) runtime->numStackSlots = stack_bytes / sizeof(m3slot_t);
+    return runtime;
+}
+
 void interpreter_limit_memory(IM3Runtime runtime, uint32_t bytes)
 {
     runtime->memoryLimit = bytes;

@@ -10,6 +10,12 @@
 
 #include "wasm3.h"
 
+/* Arguments of any function. runtime.ts refuses modules with more. */
+enum { INTERPRETER_MAX_ARGUMENTS = 8 };
+
+/* A runtime with so many bytes of value stack, which no call leaves; NULL when there is no memory for it. */
+IM3Runtime interpreter_new(IM3Environment environment, uint32_t stack_bytes);
+
 /*
  * Caps the bytes of linear memory, below one page too: accesses beyond trap, whatever the module declares.
  * Call after m3_NewRuntime and before m3_LoadModule. 0 means no limit.

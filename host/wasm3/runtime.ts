@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { checkModule } from "../container/module-check.js";
 import { MoteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 
@@ -63,19 +64,20 @@ export function wasm3Version(): string {
 }
 
 /**
- * A WebAssembly module under the wasm3 interpreter. Every function is compiled at once, since 0.5.0 reports an opcode it
- * does not have only when it compiles the function. wasm3 0.5.0 does not validate: the module is checked by V8 first.
- * Freed by `close`, or with the object.
+ * A WebAssembly module under the wasm3 interpreter: one of those that SPEC.md describes in "Modules", as `mote pack` makes them. wasm3 0.5.0 does
+ * not validate, and valid modules of other kinds can make it write outside its memory, so others are refused. Every function is
+ * compiled at once. Freed by `close`, or with the object.
  */
 export class Wasm3Runtime {
   readonly #native: NativeRuntime;
 
-  /** @throws MoteError ENGINE with wasm3's message: a module it cannot parse, link or compile */
+  /**
+   * @throws MoteError ENGINE for what is not valid WebAssembly, or with wasm3's message: a module it cannot link or compile; FORMAT for
+   *   a module of another kind
+   */
   constructor(wasm: Uint8Array, options: Wasm3Options = {}) {
     const { Runtime } = addon();
-    if (!WebAssembly.validate(wasm as Uint8Array<ArrayBuffer>)) {
-      throw new MoteError("ENGINE", "wasm3: the module is not valid WebAssembly");
-    }
+    checkModule(wasm);
     const imports = Object.entries(options.imports ?? {}).map(
       ([name, { signature, call }]) => [name, signature, call] as const,
     );

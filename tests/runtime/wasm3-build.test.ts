@@ -105,8 +105,15 @@ if (words.includes("-o")) writeFileSync(words[words.indexOf("-o") + 1], "");`;
 describe("loading the addon", () => {
   /** The compiled binding in a package that has no addon, or a broken one. */
   function load(): string {
-    for (const file of ["errors.js", "paths.js", "wasm3/runtime.js"]) {
-      cpSync(join(packageRoot, "dist", "host", file), join(root, "dist", "host", file));
+    const host = [
+      "errors.js",
+      "paths.js",
+      "container/module-check.js",
+      "container/module-outline.js",
+      "wasm3/runtime.js",
+    ];
+    for (const file of ["assembly/format.js", ...host.map((path) => join("host", path))]) {
+      cpSync(join(packageRoot, "dist", file), join(root, "dist", file));
     }
     const module = JSON.stringify(join(root, "dist", "host", "wasm3", "runtime.js"));
     const script = `const { wasm3Version } = await import(${module}); try { wasm3Version(); } catch (e) { console.log(e.code, e.message); }`;

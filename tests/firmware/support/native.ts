@@ -76,6 +76,7 @@ export type AotModules = Readonly<Record<string, AotSource>>;
 /**
  * Builds tests/firmware/c/`name`.c with the library, both engines and modules ahead of time.
  * @param variant a folder of its own, for a program that is built with several modules
+ * @param heap what stands in for the library's mote-heap.c, of tests/firmware/c
  * @returns the program's path
  */
 export async function buildNative(
@@ -83,6 +84,7 @@ export async function buildNative(
   modules: AotModules,
   variant = "core",
   target: Target = NATIVE,
+  heap?: string,
 ): Promise<string> {
   const place = join(target.toolchain === "" ? "here" : target.toolchain, variant);
   const folder = join(FOLDER, place);
@@ -92,9 +94,12 @@ export async function buildNative(
     put(join(place, `${module}.h`), header);
     tests.push({ path: put(join(place, `${module}.c`), source), kind: "aot" });
   }
+  const sources = librarySources(["wasm3", "aot"]).map((source) =>
+    heap !== undefined && source.path.endsWith("mote-heap.c") ? { ...source, path: join(C_FOLDER, heap) } : source,
+  );
   // The library does not include the modules, so that it is compiled once for all of them.
   const objects = [
-    ...(await compile(target, librarySources(["wasm3", "aot"]), [library])),
+    ...(await compile(target, sources, [library])),
     ...(await compile(target, tests, [library, C_FOLDER, folder])),
   ];
   const program = join(folder, name);
