@@ -45,7 +45,7 @@ bool mote_module_is_sealed(mote_bytes module);
 /**
  * Whether the module is one that wasm3 0.5.0 may see: valid WebAssembly, of the sections and instructions that SPEC.md lists in "Modules", and
  * within its limits. wasm3 0.5.0 itself checks little: what is refused here could write outside its memory or overrun the native
- * stack. Takes about 700 bytes of native stack.
+ * stack. Takes about 900 bytes of native stack.
  */
 bool mote_module_check(mote_bytes module);
 

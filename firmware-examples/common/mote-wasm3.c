@@ -1,4 +1,4 @@
-/** The wasm3 engine. All that knows wasm3 is in this file, mote-wasm3.h and mote-ops.h: written for 0.5.0 and 0.9, run with 0.5.0. */
+/** The wasm3 engine. All that knows wasm3 is in this file, mote-wasm3.h and mote-ops.h: for 0.5.0 and 0.9.0. */
 #include "mote-wasm3.h"
 
 #include <setjmp.h>

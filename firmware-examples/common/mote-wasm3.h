@@ -42,18 +42,11 @@
 /* Known to 0.9 only: the features beyond the MVP stay out. */
 #define d_m3HasRefTypes 0
 #define d_m3HasExtendedConst 0
-#define d_m3HasMultiMemory 0
-#define d_m3HasMemory64 0
 #define d_m3HasCompactImports 0
-#define d_m3HasWideArithmetic 0
-#define d_m3HasExceptionHandling 0
 #define d_m3HasTypedRefs 0
-#define d_m3HasStackSwitching 0
-#define d_m3HasSnapshots 0
-#define d_m3HasGasMetering 0
-#define d_m3HasThreads 0
-#define d_m3GuardedMemory 0
 #define d_m3MaxNativeStack 0
+/* Blocks within each other. On the native stack while a function is compiled. */
+#define d_m3ValCtrlDepth MOTE_MODULE_MAX_NESTING
 
 /*
  * Of the compiler's flags wasm3 needs two things, whatever a project's level: optimisation, since without it its operations do not

@@ -236,6 +236,13 @@ static bool start_module(napi_env env, Runtime *runtime, napi_value self, uint32
         return false;
     }
     if (!link_imports(env, runtime, self, imports)) return false;
+    const char *module_name, *name;
+    if (interpreter_unlinked(runtime->module, &module_name, &name)) {
+        char text[512];
+        snprintf(text, sizeof text, "missing imported function: '%s.%s'", module_name, name);
+        throw_error(env, text);
+        return false;
+    }
     m3_ResetErrorInfo(runtime->interpreter);
     result = m3_CompileModule(runtime->module);
     if (result) throw_result(env, runtime->interpreter, result);

@@ -46,6 +46,18 @@ uint8_t *interpreter_memory(IM3Runtime runtime, IM3Module module, size_t *size)
     return memory;
 }
 
+bool interpreter_unlinked(IM3Module module, const char **module_name, const char **name)
+{
+    for (uint32_t i = 0; i < module->numFuncImports; i++) {
+        IM3Function function = &module->functions[i];
+        if (function->compiled != NULL) continue;
+        *module_name = function->import.moduleUtf8;
+        *name = function->import.fieldUtf8;
+        return true;
+    }
+    return false;
+}
+
 M3Result interpreter_load(IM3Runtime runtime, IM3Module module)
 {
     M3Result result = m3_LoadModule(runtime, module);

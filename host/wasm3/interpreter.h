@@ -5,6 +5,7 @@
 #ifndef MOTE_INTERPRETER_H
 #define MOTE_INTERPRETER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ void interpreter_limit_memory(IM3Runtime runtime, uint32_t bytes);
  * Returns NULL, and a size of 0, for a module without memory.
  */
 uint8_t *interpreter_memory(IM3Runtime runtime, IM3Module module, size_t *size);
+
+/* Whether an imported function is linked to nothing, and the first one's name. 0.9 would tell only once it is called. */
+bool interpreter_unlinked(IM3Module module, const char **module_name, const char **name);
 
 /* Loads the module; whatever the result, the module is no longer the caller's to free. */
 M3Result interpreter_load(IM3Runtime runtime, IM3Module module);
