@@ -28,6 +28,8 @@
  */
 #define ARGUMENT_SLOTS (2 * (MOTE_MODULE_MAX_PARAMETERS + 1))
 
+#define PAGE_BYTES 65536u
+
 typedef struct instance {
   IM3Module module;
   IM3Runtime runtime;
@@ -194,7 +196,12 @@ static M3Result build_instance(instance *i, const mote *model) {
   i->runtime->numStackSlots = MOTE_WASM3_STACK_BYTES / sizeof(m3slot_t);
   i->runtime->memoryLimit = model->linear_bytes;
   M3Result result = m3_ParseModule(environment, &i->module, model->source.module, model->source.module_bytes);
-  if (result == m3Err_none) result = m3_LoadModule(i->runtime, i->module);
+  if (result == m3Err_none) {
+    /* The core declares one page, whatever the plan. */
+    M3MemoryInfo *memory = &i->module->memoryInfo;
+    memory->initPages = memory->maxPages = (model->linear_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    result = m3_LoadModule(i->runtime, i->module);
+  }
   if (result == m3Err_none) result = link_read(i->module);
   if (result == m3Err_none) {
     i->code_end = model->heap.top + expected_code_bytes(model);

@@ -5,7 +5,9 @@ import { aotSource } from "../../host/firmware/aot.js";
 import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
 import { librarySources } from "../../host/firmware/build.js";
 import { missingTools, runTool } from "../../host/firmware/tools.js";
-import { leNets, syntheticModels, type NamedModel } from "../support/models.js";
+import { planTotal } from "../../host/container/plan.js";
+import { readContainer } from "../../host/container/read.js";
+import { buildModel, leNets, syntheticModels, type NamedModel } from "../support/models.js";
 import { fastFiles } from "./support/fast-files.js";
 import { hostileFiles } from "./support/hostile.js";
 import {
@@ -42,6 +44,28 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
     const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
     expect(stdout).toMatch(/, 0 failed$/m);
   });
+
+  // The core declares one page of linear memory. Too little of the caller's is MOTE_ERROR_MEMORY, as everywhere.
+  it(
+    "runs a model that takes more than a page, by the core and packed",
+    async () => {
+      const model = buildModel(
+        7,
+        [8, 80, 80],
+        [
+          { op: "conv2d", out: 16, kernel: [3, 3], density: 0.05, weights: "grid", relu: true },
+          { op: "maxpool", kernel: 4, stride: 4 },
+          { op: "dense", out: 10, density: 0.02, weights: "grid" },
+        ],
+      );
+      const files = caseFiles({ name: "large", model });
+      expect(planTotal(readContainer(readFileSync(files.mote)).plan)).toBeGreaterThan(2 * 65536);
+      const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
+      expect(stdout).toMatch(/^\d{4,} checks passed, 0 failed$/m);
+      expect(stdout).toMatch(/^(wasm3|aot|packed): \d{6,} bytes, \d{6} of them linear$/m);
+    },
+    BUILD_MS,
+  );
 });
 
 describe.skipIf(missing.length > 0)(named("fast modules in the C library, under the sanitizers", missing), () => {
