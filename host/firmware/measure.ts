@@ -20,7 +20,7 @@ import {
 } from "./build.js";
 import { packageRoot } from "../paths.js";
 import type { Optimization } from "../container/optimization.js";
-import { firmwareImage, type FirmwareImage } from "./image.js";
+import { firmwareImage, openBytes, type FirmwareImage } from "./image.js";
 import { libraryStatusText } from "./status.js";
 import { runTool } from "./tools.js";
 
@@ -197,7 +197,7 @@ function evaluate(
     const { status, memory } = report.error;
     throw new MoteError(
       status === MEMORY_STATUS ? "MEMORY" : "ENGINE",
-      `${name}: opening failed: ${libraryStatusText(status)}; ${memory} bytes were free`,
+      `${name}: opening failed: ${libraryStatusText(status)}; ${memory} bytes were free, ${openBytes(image, engine)} are surely enough`,
     );
   }
   if (report.room !== undefined) {
