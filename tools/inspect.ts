@@ -99,7 +99,7 @@ function inspectFast(path: string, file: Uint8Array, flags: InspectFlags): void 
   });
   const { codeBytes, dataBytes, stream } = parts;
   if (flags.json === true) {
-    const { stream: _stream, layers: _layers, ...rest } = parts;
+    const { stream: _stream, metadata: _metadata, layers: _layers, ...rest } = parts;
     const report = { model: path, fileBytes: file.length, streamBytes: stream.length, layers, ...rest };
     process.stdout.write(JSON.stringify(report) + "\n");
     return;

@@ -57,6 +57,11 @@ static mote_status measure(mote *model) {
   return model->source.container_bytes == 0 ? MOTE_ERROR_ARGUMENT : mote_measure_container(model);
 }
 
+static mote_bytes metadata(const mote *model) {
+  const mote_aot_module *module = model->source.module;
+  return (mote_bytes){module->metadata, module->metadata_bytes};
+}
+
 static size_t needs(const mote *model) {
   const mote_aot_module *module = model->source.module;
   return mote_heap_bytes(sizeof(mote)) + mote_heap_bytes(module->instance_bytes) + mote_heap_bytes(model->linear_bytes);
@@ -112,4 +117,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   }
 }
 
-const mote_engine mote_aot = {measure, needs, instantiate, call, 512, 4096};
+const mote_engine mote_aot = {measure, needs, metadata, instantiate, call, 512, 4096};

@@ -13,10 +13,13 @@ typedef struct mote_aot_module {
   uint32_t (*start)(void *instance);
   uint32_t (*step)(void *instance, uint32_t budget);
   wasm_rt_memory_t *(*memory)(void *instance);
-  /** Of a fast module, all else zero: its stream, and its linear memory in bytes. */
+  /** Of a fast module, all else zero: its stream, its linear memory in bytes, its metadata. */
   const uint8_t *stream;
   uint32_t stream_bytes;
   uint32_t linear_bytes;
+  /** What a container has behind its last layer; null where there is nothing. */
+  const uint8_t *metadata;
+  uint32_t metadata_bytes;
 } mote_aot_module;
 
 #endif

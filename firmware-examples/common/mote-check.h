@@ -15,12 +15,12 @@ typedef struct mote_signature {
 } mote_signature;
 
 /** A block that is open. */
-typedef struct mote_label {
+typedef struct mote_frame {
   uint8_t opcode;
   uint8_t result;
   /** Values when the block begins, its result among them: a place is kept for it, as wasm3 does. */
   uint8_t values;
-} mote_label;
+} mote_frame;
 
 typedef struct mote_checker {
   /* The function being checked. */
@@ -37,7 +37,7 @@ typedef struct mote_checker {
   uint32_t function_count;
   uint32_t global_count;
   mote_reader bodies;
-  mote_label labels[MOTE_MODULE_MAX_NESTING];
+  mote_frame labels[MOTE_MODULE_MAX_NESTING];
   uint8_t values[MOTE_MODULE_MAX_VALUES];
   mote_signature types[MOTE_MODULE_MAX_TYPES];
   uint8_t function_types[MOTE_MODULE_MAX_ITEMS];

@@ -6,7 +6,7 @@
 /** Bytes asked of the source's `read` at a time: a header, or two or three tensors. */
 #define PIECE_BYTES 48u
 
-/** Goes through a container from its beginning. After an error all that is read is 0. */
+/** Goes through a container, or through metadata alone. After an error all that is read is 0. */
 typedef struct reader {
   const mote_source *source;
   const uint8_t *next;
@@ -17,10 +17,10 @@ typedef struct reader {
   uint8_t piece[PIECE_BYTES];
 } reader;
 
-static void begin(reader *r, const mote_source *source) {
+static void begin(reader *r, const mote_source *source, uint32_t offset) {
   r->source = source;
   r->next = r->end = r->piece;
-  r->offset = 0;
+  r->offset = offset;
   r->status = MOTE_DONE;
 }
 
@@ -87,14 +87,14 @@ static mote_status read_header(reader *r, mote_header *header) {
 
 mote_status mote_container_header(const mote_source *source, mote_header *header) {
   reader r;
-  begin(&r, source);
+  begin(&r, source, 0);
   return read_header(&r, header);
 }
 
 mote_status mote_container_scales(mote *model, uint32_t output) {
   reader r;
   mote_header header;
-  begin(&r, &model->source);
+  begin(&r, &model->source, 0);
   mote_status status = read_header(&r, &header);
   for (uint32_t tensor = 0; tensor <= output && status == MOTE_DONE; tensor++) {
     for (int field = 0; field < 4; field++) (void)read_varint(&r); /* channels .. nominalChannels */
@@ -105,6 +105,58 @@ mote_status mote_container_scales(mote *model, uint32_t output) {
     (void)read_varint(&r); /* offset */
     status = r.status;
   }
+  return status;
+}
+
+/** Bytes that have not been read. */
+static uint32_t bytes_left(const reader *r) { return (uint32_t)(r->end - r->next) + r->source->container_bytes - r->offset; }
+
+/** Copies the one of the labels, `length` bytes with a line feed between two, whose index this is. */
+static mote_status read_label(reader *r, uint32_t length, uint32_t index, char *text, size_t text_bytes) {
+  size_t at = 0;
+  for (; length > 0 && r->status == MOTE_DONE; length--) {
+    uint32_t byte = read_u8(r);
+    if (byte == '\n' && index-- == 0) break;
+    if (byte == '\n' || index != 0) continue;
+    if (at + 1 >= text_bytes) return MOTE_ERROR_ARGUMENT;
+    text[at++] = (char)byte;
+  }
+  if (r->status != MOTE_DONE) return r->status;
+  if (at == 0) return MOTE_ERROR_ARGUMENT;
+  text[at] = '\0';
+  return MOTE_DONE;
+}
+
+static mote_status find_label(const mote_source *source, uint32_t offset, uint32_t index, char *text, size_t text_bytes) {
+  reader r;
+  if (offset > source->container_bytes) return MOTE_ERROR_MODULE;
+  begin(&r, source, offset);
+  while (bytes_left(&r) > 0) {
+    uint32_t kind = read_varint(&r);
+    uint32_t length = read_varint(&r);
+    if (r.status != MOTE_DONE) return r.status;
+    if (length > bytes_left(&r)) return MOTE_STATUS_TRUNCATED;
+    if (kind == MOTE_METADATA_LABELS) return read_label(&r, length, index, text, text_bytes);
+    for (; length > 0; length--) (void)read_u8(&r);
+  }
+  return MOTE_ERROR_ARGUMENT;
+}
+
+mote_status mote_label(const mote *model, uint32_t index, char *text, size_t text_bytes) {
+  if (model == NULL || text == NULL || text_bytes == 0) return MOTE_ERROR_ARGUMENT;
+  text[0] = '\0';
+  if (!mote_is_open(model)) return MOTE_ERROR_ORDER;
+  mote_source source = model->source;
+  uint32_t offset = 0;
+  if (model->form == MOTE_FORM_BESIDE) {
+    offset = mote_linear_u32(model, MOTE_CONTROL_METADATA);
+  } else {
+    mote_bytes metadata = source.engine->metadata(model);
+    source.container = metadata.data;
+    source.container_bytes = metadata.length;
+  }
+  mote_status status = find_label(&source, offset, index, text, text_bytes);
+  if (status != MOTE_DONE) text[0] = '\0';
   return status;
 }
 

@@ -133,12 +133,12 @@ static void enter(mote_checker *c, uint32_t opcode, uint32_t result) {
   }
   push(c, result);
   c->loops += opcode == OP_LOOP;
-  c->labels[c->depth++] = (mote_label){(uint8_t)opcode, (uint8_t)result, (uint8_t)c->value_count};
+  c->labels[c->depth++] = (mote_frame){(uint8_t)opcode, (uint8_t)result, (uint8_t)c->value_count};
 }
 
 /** At the end of a block, or at its else. */
 static void leave(mote_checker *c, uint32_t opcode, bool is_reachable) {
-  mote_label *block = &c->labels[c->depth - 1];
+  mote_frame *block = &c->labels[c->depth - 1];
   if (is_reachable) {
     pop(c, block->result);
     if (c->value_count != block->values) c->code.ok = false;
@@ -156,7 +156,7 @@ static void leave(mote_checker *c, uint32_t opcode, bool is_reachable) {
 
 /** A label's number. @returns the type of what a branch to it takes along */
 static uint32_t read_branch(mote_checker *c) {
-  const mote_label *target = &c->labels[c->depth - 1 - mote_read_below(&c->code, c->depth)];
+  const mote_frame *target = &c->labels[c->depth - 1 - mote_read_below(&c->code, c->depth)];
   return target->opcode == OP_LOOP ? MOTE_NONE : target->result;
 }
 

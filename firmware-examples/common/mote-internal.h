@@ -29,11 +29,19 @@ mote_status mote_container_header(const mote_source *source, mote_header *header
  */
 mote_status mote_container_scales(mote *model, uint32_t output);
 
+/** Some bytes, or none. */
+typedef struct mote_bytes {
+  const uint8_t *data;
+  uint32_t length;
+} mote_bytes;
+
 struct mote_engine {
   /** What the model needs and where its data is: sets `linear_bytes`, `form`, and `source` to what the form says. */
   mote_status (*measure)(mote *model);
   /** Bytes that a measured model takes of the heap: exact, or more than it will be; see mote_memory_needed. */
   size_t (*needs)(const mote *model);
+  /** The metadata of a model that is in the module, as a container has it behind its last layer. */
+  mote_bytes (*metadata)(const mote *model);
   /** Makes the instance with `linear_bytes` of linear memory, which MUST NOT move afterwards; sets `linear` and `instance`. */
   mote_status (*instantiate)(mote *model);
   /** Calls an export. Answers MOTE_ERROR_TRAP when the engine, not the core, stopped. */
@@ -53,12 +61,6 @@ typedef enum mote_state {
   /** Loading failed. */
   MOTE_STATE_DEAD
 } mote_state;
-
-/** Some bytes, or none. */
-typedef struct mote_bytes {
-  const uint8_t *data;
-  uint32_t length;
-} mote_bytes;
 
 /** Where the model is, beside the code that runs it. */
 typedef enum mote_form {

@@ -100,13 +100,13 @@ uint32_t mote_module_code_bytes(mote_bytes module) {
   return (uint32_t)(code.end - code.next);
 }
 
-mote_bytes mote_module_stream(mote_bytes module) {
+mote_bytes mote_module_section(mote_bytes module, const char *name) {
   mote_reader sections = mote_module_sections(module);
   for (;;) {
     mote_reader section = find_section(&sections, MOTE_CUSTOM_SECTION);
     if (!section.ok) return (mote_bytes){NULL, 0};
-    mote_bytes name = mote_read_bytes(&section);
-    if (section.ok && name.length == sizeof MOTE_STREAM_SECTION - 1 && memcmp(name.data, MOTE_STREAM_SECTION, name.length) == 0) {
+    mote_bytes title = mote_read_bytes(&section);
+    if (section.ok && title.length == strlen(name) && memcmp(title.data, name, title.length) == 0) {
       return (mote_bytes){section.next, (uint32_t)(section.end - section.next)};
     }
   }

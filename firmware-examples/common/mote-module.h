@@ -1,11 +1,12 @@
-/** The little the library itself reads of a WebAssembly module: its seal, its initial data, its stream. Internal to the library. */
+/** The little the library itself reads of a WebAssembly module: its seal, its initial data, its custom sections. Internal to the library. */
 #ifndef MOTE_MODULE_H
 #define MOTE_MODULE_H
 
 #include "mote-internal.h"
 
-/** The custom section with a fast module's stream. */
+/** The custom sections with a fast module's stream, and with what a container has behind its last layer. */
 #define MOTE_STREAM_SECTION "mote.stream"
+#define MOTE_METADATA_SECTION "mote.metadata"
 
 #define MOTE_CUSTOM_SECTION 0u
 #define MOTE_DATA_SECTION 11u
@@ -58,7 +59,7 @@ uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address);
 /** Length of the section with the functions. */
 uint32_t mote_module_code_bytes(mote_bytes module);
 
-/** The stream of a fast module: what the custom section MOTE_STREAM_SECTION holds. Null for other modules. */
-mote_bytes mote_module_stream(mote_bytes module);
+/** Contents of the first custom section of this name; null when there is none. */
+mote_bytes mote_module_section(mote_bytes module, const char *name);
 
 #endif

@@ -135,9 +135,14 @@ static mote_status measure_fast(mote *model, mote_bytes module, mote_bytes strea
 static mote_status measure(mote *model) {
   mote_bytes module = {model->source.module, model->source.module_bytes};
   if (!mote_module_is_sealed(module) || !mote_module_check(module)) return MOTE_ERROR_MODULE;
-  mote_bytes stream = mote_module_stream(module);
+  mote_bytes stream = mote_module_section(module, MOTE_STREAM_SECTION);
   if (stream.data != NULL) return measure_fast(model, module, stream);
   return model->source.container_bytes == 0 ? measure_packed(model, module) : mote_measure_container(model);
+}
+
+static mote_bytes metadata(const mote *model) {
+  mote_bytes module = {model->source.module, model->source.module_bytes};
+  return mote_module_section(module, MOTE_METADATA_SECTION);
 }
 
 static size_t needs(const mote *model) {
@@ -252,4 +257,4 @@ m3ret_t mote_run_ops(pc_t pc, m3stack_t sp, M3MemoryHeader *mem, m3reg_t r0) {
 }
 #endif
 
-const mote_engine mote_wasm3 = {measure, needs, instantiate, call, 64, 2048};
+const mote_engine mote_wasm3 = {measure, needs, metadata, instantiate, call, 64, 2048};

@@ -227,6 +227,19 @@ mote_status mote_output_f32(const mote *model, float *values, size_t count);
 /** Index of the largest output element, the first among equals; MOTE_ERROR_ORDER as for mote_output. */
 int32_t mote_top(const mote *model);
 
+/** Bytes for any label, with a NUL behind it. */
+#define MOTE_LABEL_BYTES (MOTE_MAX_LABEL_BYTES + 1u)
+
+/**
+ * Copies the name of an element of the output, `mote pack --labels`: UTF-8 as it stands in the model, which may be from anywhere, and a NUL.
+ * @param index of the element: what mote_top answers
+ * @param text receives the name; after an error it is empty
+ * @param text_bytes of `text`: MOTE_LABEL_BYTES is always enough
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT where there is no such name, or no room for it; MOTE_ERROR_ORDER before the model is open; what is
+ *   wrong with the container's end, or MOTE_STATUS_READ
+ */
+mote_status mote_label(const mote *model, uint32_t index, char *text, size_t text_bytes);
+
 /** The file offset near which the core found the last error, for messages. */
 uint32_t mote_error_offset(const mote *model);
 

@@ -41,6 +41,8 @@ export interface FastParts {
   readonly elementBias: number;
   readonly inputScale: number;
   readonly outputScale: number;
+  /** As it stands behind a container's last layer; perhaps empty. */
+  readonly metadata: Uint8Array;
   /** A name for each output. */
   readonly labels?: readonly string[];
   readonly layersPtr: number;
@@ -83,6 +85,7 @@ export function fastParts(wasm: Uint8Array): FastParts {
   const layersPtr = within("the address of its layers", word(layout.CONTROL_LAYERS_PTR), format.PLAN_BASE, memoryBytes);
   const windowPtr = within("the address of its window", word(layout.CONTROL_WINDOW_PTR), format.PLAN_BASE, memoryBytes);
   const windowBytes = within("its window", word(layout.CONTROL_WINDOW_BYTES), 1, memoryBytes - windowPtr);
+  const metadata = outline.custom.get(METADATA_SECTION) ?? new Uint8Array(0);
   const outputTensor = within("its output", word(format.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1);
   return {
     stream,
@@ -94,7 +97,8 @@ export function fastParts(wasm: Uint8Array): FastParts {
     elementBias: within("what it adds to elements", word(format.CONTROL_ELEMENT_BIAS), 128, 128),
     inputScale: float(word(format.CONTROL_INPUT_SCALE)),
     outputScale: float(word(format.CONTROL_OUTPUT_SCALE)),
-    ...readMetadataSection(outline.custom.get(METADATA_SECTION), valuesOf(tensors[outputTensor].shape)),
+    metadata,
+    ...readMetadataSection(metadata, valuesOf(tensors[outputTensor].shape)),
     layersPtr,
     windowPtr,
     windowBytes,

@@ -66,9 +66,9 @@ export function readMetadata(fields: FieldReader, elements: number): Metadata {
   return labels === undefined ? {} : { labels };
 }
 
-/** The same for the section of a module; undefined where it has none. */
-export function readMetadataSection(section: Uint8Array | undefined, elements: number): Metadata {
-  return readMetadata(new FieldReader(section ?? new Uint8Array(0), `section ${METADATA_SECTION}`), elements);
+/** The same for the section of a module. */
+export function readMetadataSection(section: Uint8Array, elements: number): Metadata {
+  return readMetadata(new FieldReader(section, `section ${METADATA_SECTION}`), elements);
 }
 
 function decodeText(fields: FieldReader, bytes: Uint8Array): string {

@@ -46,18 +46,22 @@ function coreText(container: Uint8Array, name: string): ModelText {
   return {
     declarations: `#define ${length} ${container.length}u\n\nextern ${array};\n`,
     definitions: byteArray(array, container),
-    moduleFields: "0, 0, 0",
+    moduleFields: "0, 0, 0, 0, 0",
     sourceFields: `${lower}_model, ${length}`,
   };
 }
 
 function fastText(module: Uint8Array, name: string): ModelText {
   const { lower } = cNames(name);
-  const { stream, memoryBytes } = fastParts(module);
+  const { stream, memoryBytes, metadata } = fastParts(module);
+  const array = (what: string, bytes: Uint8Array): string =>
+    byteArray(`static const uint8_t ${lower}_${what}[${bytes.length}]`, bytes);
   return {
     declarations: "",
-    definitions: byteArray(`static const uint8_t ${lower}_stream[${stream.length}]`, stream),
-    moduleFields: `${lower}_stream, ${stream.length}u, ${memoryBytes}u`,
+    definitions: array("stream", stream) + (metadata.length === 0 ? "" : `\n${array("metadata", metadata)}`),
+    moduleFields:
+      `${lower}_stream, ${stream.length}u, ${memoryBytes}u, ` +
+      (metadata.length === 0 ? "0, 0" : `${lower}_metadata, ${metadata.length}u`),
     sourceFields: "0, 0",
   };
 }

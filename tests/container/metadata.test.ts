@@ -90,7 +90,7 @@ test("a label of more than 255 bytes and metadata of more than 65,535 are refuse
   expect(() => writeMetadata({ labels: ["a", "b", "ä".repeat(128)] }, elements)).toThrow(/label 2 is 256 bytes long/);
   const many = Array.from({ length: 300 }, () => "x".repeat(255));
   expect(() => writeMetadata({ labels: many }, many.length)).toThrow(/labels take 76803 bytes/);
-  const bytes = withBytes(...entry(7, ""), ...new Array<number>(65534).fill(0));
+  const bytes = withBytes(...entry(7, ""), ...new Uint8Array(65534));
   expect(refusal(bytes)).toMatch(/65536 bytes behind the last layer/);
 });
 

@@ -32,12 +32,15 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
     program = await buildNative("library-test", await aotCore());
   }, BUILD_MS);
 
-  // A small one, borders, groups, its own scale for each row; several reads a run.
-  it.each(["tiny", "padded", "groups", "per channel", "codebook"])("runs %s as the reference does", async (name) => {
-    const files = caseFiles(models.find((model) => model.name === name)!);
-    const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
-    expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
-  });
+  // A small one, borders, groups, its own scale for each row; several reads a run; names of outputs.
+  it.each(["tiny", "padded", "groups", "per channel", "codebook", "labels"])(
+    "runs %s as the reference does",
+    async (name) => {
+      const files = caseFiles(models.find((model) => model.name === name)!);
+      const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+  );
 
   it("runs a LeNet-5 as the reference does", async () => {
     const files = caseFiles(leNets().find(({ name }) => name.startsWith("narrow"))!);
@@ -69,7 +72,7 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
 });
 
 describe.skipIf(missing.length > 0)(named("fast modules in the C library, under the sanitizers", missing), () => {
-  it.each(["tiny", "padded", "per channel", "average pool"])(
+  it.each(["tiny", "padded", "per channel", "average pool", "labels"])(
     "runs %s as the reference does",
     async (name) => {
       await runFast(models.find((model) => model.name === name)!);

@@ -1,7 +1,7 @@
 /**
  * What the tests of models share: inputs with the reference's outputs, and checks that any source of the model must pass.
  * The file: u32 count, u32 input bytes, u32 output bytes; f32 scale and i32 zero point of the input, then of the output; 256 int8 for the
- * pixel values; then count times input and output, int8.
+ * pixel values; then count times input and output, int8; then the labels, each with a NUL behind it, if there are any.
  */
 #ifndef CASES_H
 #define CASES_H
@@ -67,6 +67,24 @@ static inline uint8_t input_byte(const mote *model, uint32_t i) {
                        i % area / width * mote_linear_u32(model, entry + MOTE_TENSOR_PITCH) + i % width];
 }
 
+/** The labels of the file, and no others. Each fits into its own length and no less. */
+static inline void check_labels(const mote *model) {
+  const char *label = (const char *)case_input(case_count);
+  const char *end = (const char *)cases.data + cases.length;
+  char text[MOTE_LABEL_BYTES];
+  uint32_t count = 0;
+  for (; label < end; label += strlen(label) + 1, count++) {
+    CHECK(mote_label(model, count, text, sizeof text) == MOTE_DONE && strcmp(text, label) == 0, "label %u: %s", count, text);
+    char *exact = malloc(strlen(label) + 1);
+    CHECK(mote_label(model, count, exact, strlen(label) + 1) == MOTE_DONE && strcmp(exact, label) == 0, "label %u", count);
+    CHECK(mote_label(model, count, exact, strlen(label)) == MOTE_ERROR_ARGUMENT && exact[0] == '\0', "too small for label %u", count);
+    free(exact);
+  }
+  CHECK(mote_label(model, count, text, sizeof text) == MOTE_ERROR_ARGUMENT && text[0] == '\0', "label %u", count);
+  CHECK(mote_label(model, UINT32_MAX, text, sizeof text) == MOTE_ERROR_ARGUMENT, "the last label of all");
+  CHECK(mote_label(model, 0, text, 0) == MOTE_ERROR_ARGUMENT && mote_label(model, 0, NULL, 9) == MOTE_ERROR_ARGUMENT, "no room");
+}
+
 /** As many bytes as mote_memory_needed says open the model, however they are aligned. */
 static inline void check_needed(const char *name, const mote_source *source, size_t used) {
   size_t needed = mote_memory_needed(source);
@@ -99,6 +117,7 @@ static inline void check_source(const char *name, const mote_source *source) {
   printf("%s: %zu bytes, %zu of them linear; %zu asked for\n", name, used, mote_linear_bytes(model), needed);
   check_tensor(mote_input_tensor(model), input_bytes, cases.data + 12);
   check_tensor(mote_output_tensor(model), output_bytes, cases.data + 20);
+  check_labels(model);
   for (uint32_t i = 0; i < case_count; i++) check_case(model, i, 1000);
   mote_close(model);
   free(memory);

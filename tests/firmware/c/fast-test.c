@@ -83,7 +83,7 @@ static void check_module_reader(bytes module) {
     }
     /* In a block of its own length, so that a read behind it is found. */
     mote_bytes exact = {memcpy(malloc(length == 0 ? 1 : length), copy, length), length};
-    mote_bytes stream = mote_module_stream(exact);
+    mote_bytes stream = mote_module_section(exact, MOTE_STREAM_SECTION);
     const uint8_t *initial = mote_module_initial(exact, random_u32() % 512, 1 + random_u32() % 16);
     CHECK(stream.length <= length, "a stream of %u in %u bytes", stream.length, length);
     if (stream.length != 0) found += stream.data[0] + stream.data[stream.length - 1] != 0;

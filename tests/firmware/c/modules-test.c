@@ -62,7 +62,7 @@ static char open_and_run(bytes container, const uint8_t *wasm, uint32_t length, 
   mote_bytes all = {module, length};
   bool passes = mote_module_check(all);
   mote_source source = {&mote_wasm3, module, length, NULL, 0, NULL, NULL};
-  if (mote_module_stream(all).data == NULL && mote_module_initial_u32(all, MOTE_CONTROL_MODEL_PTR) == 0) {
+  if (mote_module_section(all, MOTE_STREAM_SECTION).data == NULL && mote_module_initial_u32(all, MOTE_CONTROL_MODEL_PTR) == 0) {
     source.container = container.data;
     source.container_bytes = container.length;
   }

@@ -145,7 +145,8 @@ export function caseFiles({ name, model }: NamedModel): { mote: string; packed: 
     head.setFloat32(12 + 8 * i, scale, true);
     head.setInt32(16 + 8 * i, zeroPoint, true);
   });
-  const parts = [head, pixelTable(engine.input), ...inputs.flatMap((input, i) => [input, outputs[i]])];
+  const labels = new TextEncoder().encode((engine.labels ?? []).map((label) => `${label}\0`).join(""));
+  const parts = [head, pixelTable(engine.input), ...inputs.flatMap((input, i) => [input, outputs[i]]), labels];
   return {
     mote: put(`${base}.mote`, container),
     packed: put(`${base}.wasm`, bake(container)),
