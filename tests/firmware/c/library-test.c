@@ -211,6 +211,20 @@ static void check_heap(void) {
   free(memory);
 }
 
+/** The most work of a run; at least an element's for each output. */
+static uint32_t work_of(const mote_source *source) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  mote *model;
+  CHECK(mote_begin(&model, source, memory, plenty) == MOTE_BUSY && mote_work(model) == 0, "work while loading");
+  CHECK(mote_run(model) == MOTE_DONE, "open");
+  uint32_t work = mote_work(model);
+  CHECK(work > output_bytes, "work %u", work);
+  mote_close(model);
+  free(memory);
+  return work;
+}
+
 int main(int argc, char **argv) {
   if (argc != 5) return 2;
   setvbuf(stdout, NULL, _IOLBF, 0);
@@ -233,6 +247,7 @@ int main(int argc, char **argv) {
   check_one_after_another(&interpreted, &compiled);
   check_floats(&interpreted);
   check_floats(&compiled);
+  CHECK(work_of(&interpreted) == work_of(&compiled), "work");
   check_nested(interpreted, &interpreted);
   check_nested(interpreted, &compiled);
   check_nested(compiled, &interpreted);
@@ -241,6 +256,7 @@ int main(int argc, char **argv) {
     bytes packed = read_bytes(argv[3]);
     mote_source inside = {&mote_wasm3, packed.data, packed.length, NULL, 0, NULL, NULL};
     check_source("packed", &inside);
+    CHECK(work_of(&inside) == work_of(&interpreted), "work inside");
     check_damaged_module(packed, inside);
     free(packed.data);
   }
