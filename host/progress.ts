@@ -1,4 +1,5 @@
 /** Progress of a long command: one bar with an estimate on a terminal, a plain line now and then in a log. */
+import { printable } from "./errors.js";
 
 /** What Progress writes to: process.stderr, or a stand-in under test. */
 export interface ProgressStream {
@@ -12,6 +13,12 @@ const TERMINAL_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 10_000;
 /** The first line in a log comes sooner, so that one sees that it works. */
 const LOG_FIRST_MS = 1_000;
+const DEFAULT_COLUMNS = 80;
+
+/** Columns of a terminal; where the stream is none, what COLUMNS says, or 80. */
+export function columnsOf(stream: { readonly columns?: number }): number {
+  return [stream.columns, Number(process.env.COLUMNS)].find((columns) => columns! >= 1) ?? DEFAULT_COLUMNS;
+}
 
 /** Seconds as people read them: "8s", "3m05s", "1h02m". */
 export function formatDuration(seconds: number): string {
@@ -28,6 +35,17 @@ export function formatDuration(seconds: number): string {
  * Output goes to stderr, so that stdout holds results only.
  */
 export class Progress {
+  /** The bar on the terminal's last line. */
+  private static standing: Progress | undefined;
+
+  /**
+   * Takes the bar off the terminal, so that what is printed next begins a line of its own, on whichever stream. The bar comes back
+   * with its next update.
+   */
+  static clear(): void {
+    Progress.standing?.erase();
+  }
+
   private readonly started: number;
   private lastShown: number;
   private done = 0;
@@ -71,6 +89,13 @@ export class Progress {
     if (this.done > this.shown) this.show(now);
     if (this.stream.isTTY === true && this.lineLength > 0) this.stream.write("\n");
     this.finished = true;
+    if (Progress.standing === this) Progress.standing = undefined;
+  }
+
+  private erase(): void {
+    this.stream.write("\r\x1b[K");
+    this.lineLength = 0;
+    Progress.standing = undefined;
   }
 
   private show(now: number): void {
@@ -84,13 +109,15 @@ export class Progress {
       this.done >= this.total || this.done === before ? formatDuration(seconds) : `${formatDuration(left)} left`;
     const tail = [`${this.done}/${this.total}`, time, this.note].filter((part) => part !== "").join("  ");
     if (this.stream.isTTY !== true) {
-      this.stream.write(`${this.label}: ${percent}  ${tail}\n`);
+      this.stream.write(printable(`${this.label}: ${percent}  ${tail}`) + "\n");
       return;
     }
+    if (Progress.standing !== this) Progress.clear();
     const full = Math.round(fraction * BAR_CELLS);
     const bar = "█".repeat(full) + "░".repeat(BAR_CELLS - full);
-    const line = `${this.label} ${bar} ${percent.padStart(4)}  ${tail}`.slice(0, (this.stream.columns ?? 80) - 1);
+    const line = printable(`${this.label} ${bar} ${percent.padStart(4)}  ${tail}`).slice(0, columnsOf(this.stream) - 1);
     this.stream.write("\r" + line.padEnd(this.lineLength));
     this.lineLength = line.length;
+    Progress.standing = this;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatDuration, Progress } from "../host/progress.js";
+import { columnsOf, formatDuration, Progress } from "../host/progress.js";
 
 function recorder(isTTY: boolean): { text: string; isTTY: boolean; columns: number; write: (text: string) => void } {
   return {
@@ -11,6 +11,8 @@ function recorder(isTTY: boolean): { text: string; isTTY: boolean; columns: numb
     },
   };
 }
+
+const ERASED = "\r\x1b[K";
 
 describe("Progress", () => {
   it("writes whole lines at intervals into a log", () => {
@@ -69,6 +71,42 @@ describe("Progress", () => {
     ]);
   });
 
+  it("gives up its line to what is printed, and comes back with the next update", () => {
+    const stream = recorder(true);
+    let clock = 0;
+    const progress = new Progress("run", 10, stream, () => clock);
+    progress.update(5);
+    Progress.clear();
+    expect(stream.text).toMatch(/^\rrun /);
+    expect(stream.text.endsWith(ERASED)).toBe(true);
+    Progress.clear();
+    stream.text = "";
+    clock += 200;
+    progress.update(6);
+    expect(stream.text).toMatch(/^\rrun .* 60%/);
+    progress.finish();
+    stream.text = "";
+    Progress.clear();
+    expect(stream.text).toBe("");
+  });
+
+  it("takes another bar off before it shows its own", () => {
+    const stream = recorder(true);
+    const [first, second] = ["one", "two"].map((label) => new Progress(label, 10, stream, () => 0));
+    first.update(1);
+    second.update(1);
+    expect(stream.text.split("\r").map((part) => part.slice(0, 4))).toEqual(["", "one ", ERASED.slice(1), "two "]);
+    Progress.clear();
+  });
+
+  it("does not let a name steer the terminal", () => {
+    const stream = recorder(false);
+    const progress = new Progress("a\x1b[31m", 1, stream, () => 0);
+    progress.update(1);
+    progress.finish();
+    expect(stream.text).toBe("a\\x1b[31m: 100%  1/1  0s\n");
+  });
+
   it("says nothing of work that never began", () => {
     const stream = recorder(true);
     new Progress("run", 10, stream).finish();
@@ -85,4 +123,23 @@ describe("formatDuration", () => {
     [3600, "1h00m"],
     [36_061, "10h01m"],
   ])("%f seconds are %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
+});
+
+describe("columnsOf", () => {
+  it("asks the terminal, then COLUMNS, and takes 80", () => {
+    const before = process.env.COLUMNS;
+    try {
+      process.env.COLUMNS = "61";
+      expect(columnsOf({ columns: 132 })).toBe(132);
+      expect(columnsOf({})).toBe(61);
+      expect(columnsOf({ columns: 0 })).toBe(61);
+      process.env.COLUMNS = "wide";
+      expect(columnsOf({})).toBe(80);
+      delete process.env.COLUMNS;
+      expect(columnsOf({})).toBe(80);
+    } finally {
+      if (before === undefined) delete process.env.COLUMNS;
+      else process.env.COLUMNS = before;
+    }
+  });
 });

@@ -13,6 +13,7 @@ import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
 import { trainingGroup } from "./bench/training.js";
 import { workGroup } from "./bench/work.js";
+import { Output } from "./output.js";
 
 const GROUPS: readonly Group[] = [sizesGroup, modelsGroup, parityGroup, workGroup, packingGroup, trainingGroup];
 
@@ -33,7 +34,7 @@ export function benchCommand(): Command {
     .option("--threads <n>", "training threads", parseThreads, Math.min(4, availableParallelism()))
     .option("--save <folder>", "write results.json and results.md there")
     .option("--fill <file>", "put the figures between a document's <!--name--> and <!--/-->, as in README.md")
-    .option("--json", "print one JSON object as the last line")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       `\nGroups:\n${GROUPS.map((group) => `  ${group.name.padEnd(8)} ${group.summary}`).join("\n")}\n` +
@@ -49,6 +50,7 @@ function parseThreads(text: string): number {
 }
 
 async function bench(flags: BenchFlags): Promise<void> {
+  const output = new Output(flags);
   const unknown = (flags.only ?? []).filter((name) => !GROUPS.some((group) => group.name === name));
   if (unknown.length > 0) {
     const known = GROUPS.map((group) => group.name).join(", ");
@@ -61,7 +63,9 @@ async function bench(flags: BenchFlags): Promise<void> {
     figures.push(...(await group.measure({ full: flags.full === true, threads: flags.threads, note })));
   }
   const machine = describeMachine();
-  process.stdout.write(asTable(figures) + "\n\n" + asLine(machine) + "\n");
+  output.table([["figure", "value", "target", "met"], ...figures.map(cells)], [0, 3]);
+  output.line();
+  output.lines([asLine(machine)]);
   const json = { machine, full: flags.full === true, figures };
   if (flags.save !== undefined) {
     writeFileAtomic(join(flags.save, "results.json"), JSON.stringify(json, null, 2) + "\n");
@@ -70,23 +74,13 @@ async function bench(flags: BenchFlags): Promise<void> {
   if (flags.fill !== undefined) {
     writeFileAtomic(flags.fill, fillFigures(Buffer.from(readFile(flags.fill)).toString("utf8"), figures));
   }
-  if (flags.json === true) process.stdout.write(JSON.stringify(json) + "\n");
+  output.json(() => json);
 }
 
 function cells(figure: Figure): [string, string, string, string] {
   const value = typeof figure.value === "number" ? figure.value.toLocaleString("en") : figure.value;
   const met = figure.met === undefined ? "" : figure.met ? "yes" : "NO";
   return [figure.name, `${value} ${figure.unit}`.trim(), figure.target ?? "", met];
-}
-
-function asTable(figures: readonly Figure[]): string {
-  const rows = [["figure", "value", "target", "met"], ...figures.map(cells)];
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map(([name, value, target, met]) =>
-      [name.padEnd(widths[0]), value.padStart(widths[1]), target.padStart(widths[2]), met].join("  ").trimEnd(),
-    )
-    .join("\n");
 }
 
 function asLine(machine: Readonly<Record<string, string | number>>): string {

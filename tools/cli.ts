@@ -1,6 +1,9 @@
 /** The `mote` command line: which commands there are, how errors and signals become exit codes. The work is in host/. */
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { MoteError } from "../host/errors.js";
+import { MoteError, printable } from "../host/errors.js";
+import { builtFile } from "../host/paths.js";
+import { Progress } from "../host/progress.js";
 
 /** What went wrong, for scripts: 0 done, 1 failed, 2 wrong use, 130 interrupted (128 + SIGINT), 141 reader gone (128 + SIGPIPE). */
 const EXIT_FAILED = 1;
@@ -33,7 +36,7 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     name: "inspect",
-    summary: "show what a model holds: layers, codecs, bits, memory plan",
+    summary: "show what a model or a net holds: layers, codecs, bits, memory plan",
     load: async () => (await import("./inspect.js")).inspectCommand(),
   },
   {
@@ -69,8 +72,10 @@ async function buildProgram(asked: string | undefined): Promise<Command> {
     .description("Shrinks trained neural nets and runs them, bit for bit the same, on a microcontroller.")
     .usage("<command> [options]")
     .helpCommand("help [command]", "show how a command is used")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show how a command is used")
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "mote: ")) });
+    .configureOutput({ outputError: (text, write) => write(asOneLine(text.replace(/^error: /, "mote: "))) });
   for (const entry of ENTRIES) {
     if (entry.name !== asked) {
       program.command(entry.name).description(entry.summary);
@@ -83,14 +88,24 @@ async function buildProgram(asked: string | undefined): Promise<Command> {
   return program;
 }
 
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(builtFile("package.json"), "utf8")) as { version: string }).version;
+}
+
+/** Messages quote files, their names and the command line, any of which may hold line ends and what steers a terminal. */
+function asOneLine(text: string): string {
+  return printable(text.trimEnd().replaceAll("\n", " ")) + "\n";
+}
+
 /** One line for what the user can mend; the stack for what only we can. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has printed its line already.
     return ["commander.helpDisplayed", "commander.version"].includes(error.code) ? 0 : EXIT_USAGE;
   }
+  Progress.clear();
   if (error instanceof MoteError) {
-    process.stderr.write(`mote: ${error.message.replaceAll("\n", " ")}\n`);
+    process.stderr.write(asOneLine(`mote: ${error.message}`));
     if (error.code === "INTERRUPTED") return EXIT_INTERRUPTED;
     return error.code === "ARGUMENT" ? EXIT_USAGE : EXIT_FAILED;
   }
@@ -116,7 +131,9 @@ function guardInterrupt(): void {
   process.on("SIGINT", () => {
     interrupts++;
     if (interrupts === 1 && process.listenerCount("SIGINT") > 1) return;
-    process.stderr.write("\nmote: interrupted\n");
+    Progress.clear();
+    // Over the terminal's echo of Ctrl-C.
+    process.stderr.write(`${process.stderr.isTTY ? "\r" : ""}mote: interrupted\n`);
     process.exit(EXIT_INTERRUPTED);
   });
 }
@@ -126,9 +143,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   guardStreams();
   guardInterrupt();
   try {
-    const help = argv[2] === "help";
-    const program = await buildProgram(help ? argv[3] : argv[2]);
-    await program.parseAsync(argv);
+    const asked = argv[2] === "help" ? argv[3] : argv[2];
+    const program = await buildProgram(asked);
+    // Of a command that is not there, help would show the general usage without a word.
+    const isUnknown = argv[2] === "help" && asked !== undefined && !ENTRIES.some(({ name }) => name === asked);
+    await program.parseAsync(isUnknown ? [...argv.slice(0, 2), asked] : argv);
   } catch (error) {
     process.exitCode = report(error);
   }

@@ -19,6 +19,7 @@ import { readCheckpoint, writeCheckpoint } from "../host/train/checkpoint.js";
 import { noBetterThanChance } from "../host/train/classes.js";
 import { describeSystemError, writeFileAtomic } from "../host/write-file.js";
 import { interruptible } from "./interrupt.js";
+import { Output } from "./output.js";
 
 interface Options {
   readonly out?: string;
@@ -58,7 +59,7 @@ export function compressCommand(): Command {
     )
     .option("--bits <n>", "codebook bits for --compare-init", wholeNumber(1, 8), 5)
     .option("--allow-chance", "write the result though it does no better than one that always answers the same class")
-    .option("--json", "print one JSON object as the last line")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       "\nExample:\n  mote compress models/lenet5.json --out lenet5.mote --checkpoint lenet5.safetensors",
@@ -93,6 +94,7 @@ function readRecipe(path: string, seed: number | undefined): Recipe {
 async function compress(recipePath: string, options: Options): Promise<void> {
   const recipe = readRecipe(recipePath, options.seed);
   const { out, checkpoint } = options;
+  const output = new Output({ json: options.json, files: [out, checkpoint] });
   if (out === undefined && checkpoint === undefined)
     throw new MoteError("ARGUMENT", "compress: --out or --checkpoint says where the result goes");
   if (out !== undefined && ![".mote", ".safetensors"].includes(extname(out))) {
@@ -123,9 +125,9 @@ async function compress(recipePath: string, options: Options): Promise<void> {
         signal,
         onStage: (report) => {
           progress.finish();
-          if (isFirst) console.log(tableHead);
+          if (isFirst) output.line(tableHead);
           isFirst = false;
-          console.log(tableRow(report));
+          output.line(tableRow(report));
           if (report.stage === "teacher" && noBetterThanChance(report.validationErrors, validation.labels))
             warn("the teacher does no better than chance; another lr or more epochs may help it");
         },
@@ -148,24 +150,20 @@ async function compress(recipePath: string, options: Options): Promise<void> {
   if (noBetterThanChance(errors, validation.labels)) requireAllowance(options, warn);
   const written = writeResults(net, container, out, checkpoint);
   const errorPercent = (100 * errors) / validation.count;
-  console.log(
+  output.lines([
     `container ${container.length} bytes, validation error as integers ${errorPercent.toFixed(2)} % (${errors} of ${validation.count})`,
-  );
-  for (const file of written) console.log(`wrote ${file}`);
-  if (options.json) {
-    console.log(
-      JSON.stringify({
-        recipe: recipePath,
-        net: recipe.net,
-        seed: recipe.seed,
-        containerBytes: container.length,
-        validationErrors: errors,
-        validationErrorPercent: errorPercent,
-        stages: reports,
-        written,
-      }),
-    );
-  }
+  ]);
+  for (const file of written) output.line(`wrote ${file}`);
+  output.json(() => ({
+    recipe: recipePath,
+    net: recipe.net,
+    seed: recipe.seed,
+    containerBytes: container.length,
+    validationErrors: errors,
+    validationErrorPercent: errorPercent,
+    stages: reports,
+    written,
+  }));
 }
 
 /** @throws MoteError DIVERGED unless a model that tells nothing apart was asked for */
@@ -191,12 +189,13 @@ function writeResults(
   return written;
 }
 
-const tableHead = `${"stage".padEnd(14)} ${"validation".padStart(10)} ${"non-zeros".padStart(9)} ${"of".padStart(8)} ${"bytes".padStart(9)} ${"seconds".padStart(8)}`;
+/** Printed row by row as stages end, so its widths are fixed: 60 columns. */
+const tableHead = `${"stage".padEnd(14)} ${"validation".padStart(10)} ${"non-zeros".padStart(9)} ${"of".padStart(7)} ${"bytes".padStart(8)} ${"seconds".padStart(7)}`;
 
 function tableRow(r: StageReport): string {
   const error = `${r.validationErrorPercent.toFixed(2)} %`;
   const seconds = r.seconds === 0 ? "kept" : r.seconds.toFixed(0);
-  return `${r.stage.padEnd(14)} ${error.padStart(10)} ${String(r.nonZeros).padStart(9)} ${String(r.weights).padStart(8)} ${`~${r.estimatedBytes}`.padStart(9)} ${seconds.padStart(8)}`;
+  return `${r.stage.padEnd(14)} ${error.padStart(10)} ${String(r.nonZeros).padStart(9)} ${String(r.weights).padStart(7)} ${`~${r.estimatedBytes}`.padStart(8)} ${seconds.padStart(7)}`;
 }
 
 /** One progress line a stage. */
@@ -218,16 +217,20 @@ class StageProgress {
 }
 
 async function compareInit(path: string, options: Options): Promise<void> {
+  const output = new Output({ json: options.json });
   const { net } = readCheckpoint(path);
   const results = await compareInitialisations(net, options.bits, options.seed ?? 1, loadMnist().validation);
-  console.log(
+  output.lines([
     `${path}, ${options.bits} bits a weight: mean squared error of each layer, validation error before fine-tuning`,
-  );
+  ]);
   const names = results[0].layers.map((layer) => layer.layer);
-  console.log(`${"init".padEnd(8)} ${names.map((name) => name.padStart(10)).join(" ")} ${"validation".padStart(11)}`);
-  for (const { init, layers, validationErrorPercent } of results) {
-    const errors = layers.map((layer) => layer.meanSquaredError.toExponential(2).padStart(10)).join(" ");
-    console.log(`${init.padEnd(8)} ${errors} ${`${validationErrorPercent.toFixed(2)} %`.padStart(11)}`);
-  }
-  if (options.json) console.log(JSON.stringify({ file: path, bits: options.bits, results }));
+  output.table([
+    ["init", ...names, "validation"],
+    ...results.map(({ init, layers, validationErrorPercent }) => [
+      init,
+      ...layers.map((layer) => layer.meanSquaredError.toExponential(2)),
+      `${validationErrorPercent.toFixed(2)} %`,
+    ]),
+  ]);
+  output.json(() => ({ file: path, bits: options.bits, results }));
 }

@@ -26,8 +26,9 @@ import { INSTALL_SCRIPT, missingTools, runTool } from "../host/firmware/tools.js
 import { packageRoot } from "../host/paths.js";
 import { Progress } from "../host/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
-import { describeMeasurements } from "./firmware/table.js";
+import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
 import { containerOf, namingFile } from "./model-file.js";
+import { Output } from "./output.js";
 
 const INPUTS = 20;
 const MOST_INPUTS = 100;
@@ -67,7 +68,7 @@ export function firmwareCommand(): Command {
     .option("--update", "write the figures to bench/device.json")
     .option("--export <folder>", "write the C library with the model to this folder instead, for a project")
     .option("--generic", "with --export: a container and the core for any model, not only this one")
-    .option("--json", "print one JSON object and nothing else")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       "\nExamples:\n  npm run firmware -- --board lm3s6965evb --model lenet5 --engine wasm3\n" +
@@ -86,6 +87,7 @@ function parseInputs(text: string): number {
 async function firmware(flags: FirmwareFlags): Promise<void> {
   refuseIdle(flags);
   if (flags.export !== undefined) return exportFolder(flags.export, flags);
+  const output = new Output(flags);
   const cases = casesOf(flags);
   const boards = [...new Set(cases.map(({ board }) => board))];
   const missing = missingTools(toolsOf(boards, [...new Set(cases.map(({ engine }) => engine))]));
@@ -108,7 +110,8 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
   }
   progress.update(cases.length, "");
   progress.finish();
-  if (flags.json !== true) process.stdout.write(describeMeasurements(measurements, process.stdout.columns));
+  output.table(measurementTable(measurements), MEASUREMENT_WORDS);
+  output.lines([MEASUREMENT_LEGEND]);
   if (flags.update === true) {
     const old = existsSync(join(packageRoot, "bench", "device.json")) ? readBaseline() : [];
     writeBaseline(measurements, await versions(toolsOf(BOARDS, ENGINES)), old);
@@ -118,10 +121,8 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
     const baseline = readBaseline();
     faults.push(...measurements.flatMap((measurement) => regressions(measurement, baseline)));
   }
-  for (const fault of faults) process.stderr.write(`${fault}\n`);
-  if (flags.json === true) {
-    process.stdout.write(JSON.stringify(cases.length === 1 ? measurements[0] : { measurements }) + "\n");
-  }
+  for (const fault of faults) output.line(fault);
+  output.json(() => (cases.length === 1 ? measurements[0] : { measurements }));
   if (faults.length > 0) throw new MoteError("MISMATCH", `firmware: ${faults.length} figures are not as they must be`);
 }
 
@@ -156,7 +157,9 @@ async function exportFolder(folder: string, { model, engine, optimize, generic, 
     engine: engine ?? "wasm3",
     form: generic === true ? "generic" : (optimize ?? "speed"),
   });
-  process.stdout.write(json === true ? JSON.stringify(summary) + "\n" : describeExport(summary));
+  const output = new Output({ json });
+  for (const line of describeExport(summary)) output.line(line);
+  output.json(() => summary);
 }
 
 function casesOf(flags: FirmwareFlags): FirmwareCase[] {

@@ -16,7 +16,9 @@ import {
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
 import { isWasm, openEngine } from "../host/runtime/open.js";
-import { grouped, namingFile } from "./model-file.js";
+import { inspectNet } from "./inspect-net.js";
+import { grouped, isContainer, isFloatNet, namingFile, notOneOf } from "./model-file.js";
+import { Output } from "./output.js";
 
 interface InspectFlags {
   readonly paper?: boolean;
@@ -24,64 +26,79 @@ interface InspectFlags {
   readonly json?: boolean;
 }
 
-/** A container, the most work that a run of it takes, and the code around it where it is packed. */
+/** Where a memory plan's words begin, behind address and bytes. */
+const PLAN_INDENT = 24;
+
+/** A container, the most work that a run of it takes, and what is around it where it is packed. */
 interface Opened {
   readonly container: Container;
   readonly work: number;
-  readonly codeBytes: number | undefined;
+  readonly packed?: { readonly moduleBytes: number; readonly codeBytes: number };
 }
 
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .description("show what a model holds: layers, codecs, bits, memory plan")
-    .argument("<model>", ".mote, or .wasm made by mote pack")
+    .description("show what a model or a net holds: layers, codecs, bits, memory plan")
+    .argument("<file>", ".mote, .wasm made by mote pack, or a net (.safetensors)")
     .option("--paper", "the columns of Tables 2 and 3 of Deep Compression (Han et al. 2016)")
     .option("--energy", "energy of one inference at 45 nm, dense float from DRAM beside this model from SRAM")
-    .option("--json", "print one JSON object instead")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nA fast module has its own tables: no --paper, no --energy.\n\nExample:\n  mote inspect models/lenet5.mote --paper",
+      "\n--paper and --energy are for containers, and packed modules, which have one inside.\n\nExample:\n  mote inspect models/lenet5.mote --paper",
     )
     .action(inspect);
 }
 
 function inspect(path: string, flags: InspectFlags): void {
+  const output = new Output(flags);
   const file = readFile(path);
   if (isFastModule(file)) {
-    inspectFast(path, file, flags);
-    return;
+    containersOnly(path, "a fast module", flags);
+    inspectFast(path, file, output);
+  } else if (isWasm(file) || isContainer(path, file)) {
+    inspectContainer(path, file, flags, output);
+  } else if (isFloatNet(path, file)) {
+    containersOnly(path, "a float net", flags);
+    inspectNet(path, file.length, output);
+  } else {
+    throw notOneOf(path, file, "a model (.mote, .wasm made by mote pack) or a net (.safetensors)");
   }
-  const opened = open(path, file);
-  const { container, codeBytes } = opened;
-  const report = reportContainer(container);
-  if (flags.json === true) {
-    process.stdout.write(JSON.stringify(asJson(path, opened, report)) + "\n");
-    return;
-  }
-  const lines = flags.paper
-    ? paperTable(report)
-    : flags.energy
-      ? energyTable(report)
-      : [
-          ...overview(path, opened, report),
-          "",
-          ...layerTables(report),
-          "",
-          ...memory(container, codeBytes !== undefined),
-        ];
-  process.stdout.write(lines.join("\n") + "\n");
+}
+
+function containersOnly(path: string, kind: string, { paper, energy }: InspectFlags): void {
+  if (paper !== true && energy !== true) return;
+  throw new MoteError("ARGUMENT", `${path} is ${kind}: --paper and --energy are for containers`);
 }
 
 function open(path: string, file: Uint8Array): Opened {
   return namingFile(path, () => {
-    const { container, codeBytes } = isWasm(file) ? bakedContainer(file) : { container: file, codeBytes: undefined };
-    const parsed = readContainer(container);
+    const baked = isWasm(file) ? bakedContainer(file) : undefined;
+    const container = readContainer(baked?.container ?? file);
     // Of a packed module too by a core of our own, which stops whatever the model says.
-    const engine = openEngine("v8", container);
+    const engine = openEngine("v8", baked?.container ?? file);
     const { work } = engine;
     engine.close();
-    return { container: parsed, work, codeBytes };
+    return { container, work, ...(baked && { packed: { moduleBytes: file.length, codeBytes: baked.codeBytes } }) };
   });
+}
+
+function inspectContainer(path: string, file: Uint8Array, flags: InspectFlags, output: Output): void {
+  const opened = open(path, file);
+  const { container, packed } = opened;
+  const report = reportContainer(container);
+  if (flags.paper === true) {
+    output.table(paperTable(report));
+  } else if (flags.energy === true) {
+    printEnergy(report, output);
+  } else {
+    printOverview(path, opened, report, output);
+    output.line();
+    printLayers(report, output);
+    output.line();
+    printMemory(container, packed !== undefined, output);
+  }
+  output.json(() => asJson(path, opened, report));
 }
 
 /** "at most 299,943 units" */
@@ -89,74 +106,91 @@ function workText(units: number): string {
   return units < 2 ** 32 - 1 ? `at most ${grouped(units)} units` : `${grouped(units)} units or more`;
 }
 
-function inspectFast(path: string, file: Uint8Array, flags: InspectFlags): void {
-  if (flags.paper === true || flags.energy === true) {
-    throw new MoteError("ARGUMENT", `${path} is a fast module: --paper and --energy are for containers`);
-  }
+function inspectFast(path: string, file: Uint8Array, output: Output): void {
   const { parts, layers } = namingFile(path, () => {
     const found = fastParts(file);
     return { parts: found, layers: reportFast(found) };
   });
   const { codeBytes, dataBytes, stream } = parts;
-  if (flags.json === true) {
-    const { stream: _stream, metadata: _metadata, layers: _layers, ...rest } = parts;
-    const report = { model: path, fileBytes: file.length, streamBytes: stream.length, layers, ...rest };
-    process.stdout.write(JSON.stringify(report) + "\n");
-    return;
-  }
-  const lines = [
-    `${path}: fast module of ${grouped(file.length)} bytes`,
-    `stream      ${grouped(stream.length)} bytes of weights, read through the window`,
-    `code        ${grouped(codeBytes - dataBytes)} bytes`,
-    `tables      ${grouped(dataBytes)} bytes that linear memory holds to begin with`,
-    "",
-    ...table([
-      ["layer", "kernel", "output", "rows", "chunks", "records", "of zero", "bytes of stream"],
-      ...layers.map(({ index, kernel, output, rows, chunks, records, zeros, streamBytes }) => [
-        String(index),
-        kernel,
-        output.join(" × "),
-        ...[rows, chunks, records, zeros, streamBytes].map(grouped),
-      ]),
+  output.line(`${path}: fast module of ${grouped(file.length)} bytes`);
+  output.pairs([
+    ["stream", `${grouped(stream.length)} bytes of weights, read through the window`],
+    ["code", `${grouped(codeBytes - dataBytes)} bytes`],
+    ["tables", `${grouped(dataBytes)} bytes that linear memory holds to begin with`],
+  ]);
+  output.line();
+  output.table([
+    ["layer", "kernel", "output", "rows", "chunks", "records", "of zero", "bytes of stream"],
+    ...layers.map(({ index, kernel, output: shape, rows, chunks, records, zeros, streamBytes }) => [
+      String(index),
+      kernel,
+      shape.join(" × "),
+      ...[rows, chunks, records, zeros, streamBytes].map(grouped),
     ]),
-    "",
-    "linear memory",
-    ...describeFastMemory(parts),
-  ];
-  process.stdout.write(lines.join("\n") + "\n");
+  ]);
+  output.line();
+  output.line("linear memory");
+  output.lines(describeFastMemory(parts), PLAN_INDENT);
+  output.json(() => {
+    const { stream: _stream, metadata: _metadata, layers: _layers, ...rest } = parts;
+    return {
+      model: path,
+      kind: "fast module",
+      fileBytes: file.length,
+      streamBytes: stream.length,
+      layers,
+      ...rest,
+    };
+  });
 }
 
-function overview(path: string, { container, work, codeBytes }: Opened, report: ContainerReport): string[] {
+function printOverview(path: string, opened: Opened, report: ContainerReport, output: Output): void {
+  const { container, work, packed } = opened;
   const { model } = container;
   const weighted = report.layers.filter((layer) => layer.weights !== undefined);
   const live = weighted.map(({ units }) => units).join("-");
   const nominal = weighted.map(({ nominalUnits }) => nominalUnits).join("-");
   const nonZeros = weighted.reduce((sum, { weights }) => sum + weights!.nonZeros, 0);
   const all = weighted.reduce((sum, { weights }) => sum + weights!.nominalWeights, 0);
-  const factor = report.nominalBytes / report.fileBytes;
-  return [
-    `${path}: container of ${grouped(report.fileBytes)} bytes, ${factor.toFixed(1)} times smaller than ${grouped(report.nominalBytes)} bytes of float32`,
-    ...(codeBytes === undefined ? [] : [`code        ${grouped(codeBytes)} bytes beside the container`]),
-    `units       ${live === nominal ? `all of ${nominal}` : `${live} of ${nominal} are live; the others were dead and are not stored`}`,
-    `weights     ${grouped(nonZeros)} of ${grouped(all)} are not zero (${percent(nonZeros / all)})`,
-    `symbols     ${grouped(report.symbolBytes)} bytes of gaps and weights`,
-    `side        ${grouped(report.sideBytes)} bytes: header, plan, tensors, fields, multipliers, biases, alphabets, code lengths`,
-    `work        ${workText(work)} a run`,
-    ...(model.labels === undefined ? [] : [`labels      ${model.labels.join(", ")}`]),
-    `tensors     ${model.tensors.map(({ shape, border }) => shape.join(" × ") + (border > 0 ? ` + ${border}` : "")).join(", ")}`,
-  ];
+  const factor = (report.nominalBytes / report.fileBytes).toFixed(1);
+  const kind =
+    packed === undefined ? "container" : `packed module of ${grouped(packed.moduleBytes)} bytes: code and a container`;
+  output.lines([
+    `${path}: ${kind} of ${grouped(report.fileBytes)} bytes, ${factor} times smaller than ${grouped(report.nominalBytes)} bytes of float32`,
+  ]);
+  output.pairs([
+    ...(packed === undefined ? [] : [["code", `${grouped(packed.codeBytes)} bytes beside the container`] as const]),
+    [
+      "units",
+      live === nominal
+        ? `all of ${nominal}`
+        : `${live} of ${nominal} are live; the others were dead and are not stored`,
+    ],
+    ["weights", `${grouped(nonZeros)} of ${grouped(all)} are not zero (${percent(nonZeros / all)})`],
+    ["symbols", `${grouped(report.symbolBytes)} bytes of gaps and weights`],
+    [
+      "side",
+      `${grouped(report.sideBytes)} bytes: header, plan, tensors, fields, multipliers, biases, alphabets, code lengths`,
+    ],
+    ["work", `${workText(work)} a run`],
+    ...(model.labels === undefined ? [] : [["labels", model.labels.join(", ")] as const]),
+    [
+      "tensors",
+      model.tensors.map(({ shape, border }) => shape.join(" × ") + (border > 0 ? ` + ${border}` : "")).join(", "),
+    ],
+  ]);
 }
 
-function layerTables({ layers }: ContainerReport): string[] {
+function printLayers({ layers }: ContainerReport, output: Output): void {
   const weighted = layers.filter(
     (layer): layer is LayerReport & { weights: WeightReport } => layer.weights !== undefined,
   );
-  const shapes = table([
+  output.table([
     ["layer", "op", "output", "live units", "weights", "not zero", "columns", "live", "MAC", "bytes"],
-    ...layers.map(({ index, op, output, units, nominalUnits, weights, macs, bytes }) => [
+    ...layers.map(({ index, op, output: shape, units, nominalUnits, weights, macs, bytes }) => [
       String(index),
       op,
-      output.join(" × "),
+      shape.join(" × "),
       `${units} of ${nominalUnits}`,
       ...(weights === undefined
         ? ["", "", "", ""]
@@ -165,7 +199,8 @@ function layerTables({ layers }: ContainerReport): string[] {
       grouped(bytes),
     ]),
   ]);
-  const bits = table([
+  output.line();
+  output.table([
     ["layer", "codec", "alphabet", "gap symbols", "longest codes", "fillers", "bits a weight", "bits a gap"],
     ...weighted.map(({ index, weights: w }) => [
       String(index),
@@ -179,7 +214,8 @@ function layerTables({ layers }: ContainerReport): string[] {
     ]),
   ]);
   const kinds = ["requantize", "bias", "map", "alphabet", "lengths", "gaps", "weights", "padding"] as const;
-  const sections = table([
+  output.line();
+  output.table([
     ["bits of section", ...kinds, "bytes"],
     ...weighted.map(({ index, weights: w }) => [
       String(index),
@@ -187,20 +223,22 @@ function layerTables({ layers }: ContainerReport): string[] {
       grouped(kinds.reduce((sum, kind) => sum + w.bits[kind], 0) / 8),
     ]),
   ]);
-  return [...shapes, "", ...bits, "", ...sections];
 }
 
-function memory({ plan, model, fileBytes }: Container, resident: boolean): string[] {
+function printMemory({ plan, model, fileBytes }: Container, resident: boolean, output: Output): void {
   const total = planTotal(plan, true) + fileBytes + MODEL_SLACK_BYTES;
-  return [
-    "linear memory" + (resident ? "" : ", the model behind the window"),
-    ...describePlan(plan, model, resident),
-    `           ${String(total).padStart(9)}  with the model in linear memory, and no window`,
-  ];
+  output.line("linear memory" + (resident ? "" : ", the model behind the window"));
+  output.lines(
+    [
+      ...describePlan(plan, model, resident),
+      `           ${String(total).padStart(9)}  with the model in linear memory, and no window`,
+    ],
+    PLAN_INDENT,
+  );
 }
 
-/** Rates are compressed / float32. Index bits count fillers as entries; (P+Q+H) counts every byte of the layer, and of the file below. */
-function paperTable(report: ContainerReport): string[] {
+/** Rates are compressed / float32. Index bits count fillers as entries; P+Q+H counts every byte of the layer, and of the file below. */
+function paperTable(report: ContainerReport): string[][] {
   const rows = report.layers.flatMap(({ index, op, weights: w, bytes, nominalUnits }) => {
     if (w === undefined) return [];
     const floatBits = 32 * (w.nominalWeights + nominalUnits);
@@ -228,17 +266,17 @@ function paperTable(report: ContainerReport): string[] {
   });
   const sum = (of: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + of(row), 0);
   const weights = sum((row) => row.weights);
-  return table([
+  return [
     [
       "layer",
       "#weights",
-      "weights % (P)",
-      "weight bits (P+Q)",
-      "(P+Q+H)",
-      "index bits (P+Q)",
-      "(P+Q+H)",
-      "rate (P+Q)",
-      "(P+Q+H)",
+      "weights P",
+      "weight bits P+Q",
+      "weight bits P+Q+H",
+      "index bits P+Q",
+      "index bits P+Q+H",
+      "rate P+Q",
+      "rate P+Q+H",
     ],
     ...rows.map(({ cells }) => cells),
     [
@@ -255,34 +293,35 @@ function paperTable(report: ContainerReport): string[] {
       ),
       rate(report.fileBytes * 8, report.nominalBytes * 8),
     ],
-  ]);
+  ];
 }
 
-function energyTable(report: ContainerReport): string[] {
+function printEnergy(report: ContainerReport, output: Output): void {
   const row = (name: string, e: Energy): string[] => [
     name,
     ...[e.arithmetic, e.weights, e.activations, e.total].map((nJ) => grouped(Number(nJ.toPrecision(4)))),
   ];
   const dense = denseFloatEnergy(report);
   const packed = packedEnergy(report);
-  return [
-    ...table([
-      ["nJ an inference", "arithmetic", "weights", "activations, decoding", "total"],
-      row("dense float32, weights in DRAM", dense),
-      row("this container, all in SRAM", packed),
-    ]),
+  output.table([
+    ["nJ an inference", "arithmetic", "weights", "activations, decoding", "total"],
+    row("dense float32, weights in DRAM", dense),
+    row("this container, all in SRAM", packed),
+  ]);
+  output.lines([
     `${(dense.total / packed.total).toFixed(1)} times less`,
     `pJ at 45 nm, 32 bits: int add ${PICOJOULE.intAdd}, int mult ${PICOJOULE.intMult}, float add ${PICOJOULE.floatAdd}, ` +
       `float mult ${PICOJOULE.floatMult}, SRAM ${PICOJOULE.sram}, DRAM ${PICOJOULE.dram}; control and interpreter not counted`,
-  ];
+  ]);
 }
 
-function asJson(path: string, { container, work, codeBytes }: Opened, report: ContainerReport): object {
+function asJson(path: string, { container, work, packed }: Opened, report: ContainerReport): object {
   const { plan, model } = container;
   return {
     model: path,
+    kind: packed === undefined ? "container" : "packed module",
     ...report,
-    ...(codeBytes === undefined ? {} : { codeBytes }),
+    ...(packed && { codeBytes: packed.codeBytes }),
     tensors: model.tensors,
     ...(model.labels === undefined ? {} : { labels: model.labels }),
     plan,
@@ -304,15 +343,4 @@ function percent(share: number): string {
 /** "2.53 % (40×)" */
 function rate(bits: number, of: number): string {
   return `${percent(bits / of)} (${(of / bits).toFixed(of / bits < 10 ? 1 : 0)}×)`;
-}
-
-/** Columns as wide as their widest cell; the first to the left, the others to the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
-      .join("  ")
-      .trimEnd(),
-  );
 }

@@ -1,7 +1,10 @@
 /** What the commands that run models share: the model file, its engine and the flags for both. */
+import { extname } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
+import { MAGIC } from "../assembly/format.js";
 import { bakedContainer } from "../host/container/baked.js";
 import { fastParts, isFastModule } from "../host/container/fast-parts.js";
+import { describeFile, isSafetensors } from "../host/data/file-kind.js";
 import { readFile } from "../host/data/inputs.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/container/optimization.js";
 import { MoteError } from "../host/errors.js";
@@ -18,12 +21,35 @@ export interface OpenModel {
   readonly streamBytes?: number;
 }
 
+/** A model as `mote pack` writes it. @throws MoteError FILE, or FORMAT that says what the file is instead */
+export function readModel(path: string): Uint8Array {
+  const file = readFile(path);
+  if (isWasm(file) || isContainer(path, file)) return file;
+  throw notOneOf(path, file, "a model: .mote, or .wasm made by mote pack");
+}
+
+/** By its first bytes; a damaged .mote file is still one, and gets the container's error rather than another. */
+export function isContainer(path: string, file: Uint8Array): boolean {
+  const magic = file.length >= 4 ? new DataView(file.buffer, file.byteOffset, 4).getUint32(0, true) : 0;
+  return magic === MAGIC || extname(path) === ".mote";
+}
+
+/** By its first bytes or its name, as above. */
+export function isFloatNet(path: string, file: Uint8Array): boolean {
+  return isSafetensors(file) || extname(path) === ".safetensors";
+}
+
+export function notOneOf(path: string, file: Uint8Array, expected: string): MoteError {
+  const advice = isFloatNet(path, file) ? "; mote pack makes a model of a compressed net" : "";
+  return new MoteError("FORMAT", `${path}: expected ${expected}; this is ${describeFile(file)}${advice}`);
+}
+
 /**
  * @param fast the file's model as `optimizedModel` made it, to open in place of the file
  * @throws MoteError that names the file
  */
 export function openModel(path: string, engine: EngineName, options: EngineOptions, fast?: Uint8Array): OpenModel {
-  const file = readFile(path);
+  const file = readModel(path);
   return namingFile(path, () => {
     const module = fast ?? (isFastModule(file) ? file : undefined);
     return {
@@ -59,7 +85,7 @@ export function optimizeOption(speed: string): Option {
 /** @returns the file's model as a fast module; for size, undefined @throws MoteError that names the file */
 export async function optimizedModel(path: string, optimize: Optimization): Promise<Uint8Array | undefined> {
   if (optimize === "size") return undefined;
-  const file = readFile(path);
+  const file = readModel(path);
   if (isFastModule(file)) return file;
   // Only this needs binaryen, which takes half a second to load.
   const { fastModule } = await import("../host/container/fast.js");
@@ -106,12 +132,6 @@ export function runSummary(
     bytesRead: tally.bytesRead,
     usPerInference: Number(tally.usPerInference.toFixed(1)),
   };
-}
-
-/** Name and value, one pair a line. */
-export function printPairs(pairs: readonly (readonly [string, string])[]): void {
-  const width = Math.max(...pairs.map(([name]) => name.length));
-  for (const [name, value] of pairs) process.stdout.write(`${name.padEnd(width)}  ${value}\n`);
 }
 
 /** 1234567 → "1,234,567" */

@@ -1,7 +1,7 @@
 /** `mote pack`: a compressed net, or a container made before, as .mote, self-contained .wasm or C source. */
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "commander";
-import { MAGIC, MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
+import { MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
 import { cSource } from "../host/container/c-source.js";
 import { fastProgram } from "../host/container/fast-memory.js";
 import { outputElements, writeMetadata } from "../host/container/metadata.js";
@@ -18,7 +18,17 @@ import { quantize } from "../host/quantize.js";
 import { isWasm } from "../host/runtime/open.js";
 import { readCheckpoint } from "../host/train/checkpoint.js";
 import { writeFileAtomic } from "../host/write-file.js";
-import { containerOf, grouped, namingFile, optimizeOption, parseBytes, printPairs } from "./model-file.js";
+import {
+  containerOf,
+  grouped,
+  isContainer,
+  isFloatNet,
+  namingFile,
+  notOneOf,
+  optimizeOption,
+  parseBytes,
+} from "./model-file.js";
+import { Output } from "./output.js";
 
 const FORMATS = ["mote", "wasm", "c", "aot"] as const;
 type Format = (typeof FORMATS)[number];
@@ -60,7 +70,7 @@ export function packCommand(): Command {
       parseBytes,
     )
     .option("--labels <file>", "names of the model's outputs, one a line, which travel with the model")
-    .option("--json", "print one JSON object as the last line")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       "\nExamples:\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
@@ -71,6 +81,7 @@ export function packCommand(): Command {
 
 async function pack(input: string, flags: PackFlags): Promise<void> {
   const format = flags.format ?? formatOf(flags.out);
+  const output = new Output({ json: flags.json, files: [flags.out] });
   if (flags.window !== undefined && flags.window < MIN_WINDOW_BYTES) {
     throw new MoteError("ARGUMENT", `--window ${flags.window}: expected at least ${MIN_WINDOW_BYTES} bytes`);
   }
@@ -99,10 +110,10 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
     ],
   ];
-  printPairs(pairs);
-  if (flags.json === true) {
+  output.pairs(pairs);
+  output.json(() => {
     const { offsets: _, ...plan } = container.plan;
-    const summary = {
+    return {
       format,
       optimize: flags.optimize,
       containerBytes: bytes.length,
@@ -110,8 +121,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       plan: flags.optimize === "size" ? plan : fastProgram(container).memory,
       files: written,
     };
-    process.stdout.write(JSON.stringify(summary) + "\n");
-  }
+  });
 }
 
 function formatOf(path: string): Format {
@@ -131,6 +141,7 @@ function packedContainer(path: string, { window, tables }: PackFlags): Uint8Arra
     }
     return namingFile(path, () => containerOf(file));
   }
+  if (!isFloatNet(path, file)) throw notOneOf(path, file, "a compressed net (.safetensors), .mote or .wasm");
   const options = {
     ...(window === undefined ? {} : { windowBytes: window }),
     ...(tables === undefined ? {} : { tableBytes: tables }),
@@ -156,12 +167,6 @@ function readLines(path: string): string[] {
     if (error instanceof MoteError) throw error;
     throw new MoteError("FORMAT", `${path}: expected UTF-8 text with a label a line`, { cause: error });
   }
-}
-
-/** By its first bytes; a damaged .mote file is still one, and gets the container's error rather than the checkpoint's. */
-function isContainer(path: string, file: Uint8Array): boolean {
-  const magic = file.length >= 4 ? new DataView(file.buffer, file.byteOffset, 4).getUint32(0, true) : 0;
-  return magic === MAGIC || extname(path) === ".mote";
 }
 
 interface MemoryPart {

@@ -13,10 +13,10 @@ import {
   optimizedModel,
   optimizeOption,
   parseBytes,
-  printPairs,
   runSummary,
   type OpenModel,
 } from "./model-file.js";
+import { Output } from "./output.js";
 
 interface RunFlags {
   readonly data?: string;
@@ -42,7 +42,7 @@ export function runCommand(): Command {
     .option("--limit <bytes>", "linear memory the engine may use; default: what the model's plan needs", parseBytes)
     .option("--resident", "keep the model in linear memory instead of behind the window")
     .addOption(optimizeOption("run it as the fast module that pack makes of it"))
-    .option("--json", "print one JSON object as the last line")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText("after", "\nExample:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8")
     .action(run);
 }
@@ -60,6 +60,7 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
       `--optimize ${flags.optimize}: the reference runs containers; expected --engine wasm3 or v8`,
     );
   }
+  const output = new Output(flags);
   const options = {
     ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
@@ -74,13 +75,13 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
       progress.update(index + 1);
     });
     if (inputs.count > MAX_LISTED) progress.finish();
-    else printResults(inputs, results, model.engine.labels);
-    printSummary(model, inputs, tally);
-    if (flags.json === true) {
+    else printResults(inputs, results, model.engine.labels, output);
+    printSummary(model, inputs, tally, output);
+    output.json(() => {
       const listed =
         results.length <= MAX_LISTED ? { results: describeResults(inputs, results, model.engine.labels) } : {};
-      process.stdout.write(JSON.stringify({ ...runSummary(model, tally), ...listed }) + "\n");
-    }
+      return { ...runSummary(model, tally), ...listed };
+    });
   } finally {
     model.engine.close();
   }
@@ -98,19 +99,24 @@ function describeResults(inputs: Inputs, results: readonly Classification[], nam
   }));
 }
 
-function printResults(inputs: Inputs, results: readonly Classification[], names: Names): void {
+function printResults(inputs: Inputs, results: readonly Classification[], names: Names, output: Output): void {
   const nameOf = (index: number): string => names?.[index] ?? String(index);
   results.forEach((result, i) => {
     const label = inputs.labels?.[i];
     const wrong = label === undefined || label === result.class ? "" : `  wrong, it is ${nameOf(label)}`;
     const name = inputs.names?.[i] ?? `${inputs.source} ${i}`;
-    process.stdout.write(`${name}: ${nameOf(result.class)}  ${(100 * result.probability).toFixed(1)} %${wrong}\n`);
+    output.line(`${name}: ${nameOf(result.class)}  ${(100 * result.probability).toFixed(1)} %${wrong}`);
   });
 }
 
-function printSummary({ path, engine, containerBytes, streamBytes }: OpenModel, inputs: Inputs, tally: Tally): void {
+function printSummary(
+  { path, engine, containerBytes, streamBytes }: OpenModel,
+  inputs: Inputs,
+  tally: Tally,
+  output: Output,
+): void {
   const errors = tally.errors ?? 0;
-  printPairs([
+  output.pairs([
     [
       "model",
       `${path}, ${streamBytes === undefined ? "" : "a stream of "}${grouped(streamBytes ?? containerBytes!)} bytes`,

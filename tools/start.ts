@@ -9,12 +9,14 @@ import { builtFile } from "../host/paths.js";
 import { Progress } from "../host/progress.js";
 import { classifyAll, type Classification } from "../host/runtime/classify.js";
 import type { EngineName } from "../host/runtime/engine.js";
-import { engineOption, grouped, openModel, printPairs } from "./model-file.js";
+import { engineOption, grouped, openModel, runSummary } from "./model-file.js";
+import { Output } from "./output.js";
 
 const TEST_DIGITS = 10_000;
-/** Six digits fill two rows of a terminal of 80 columns. */
 const SHOWN = 6;
-const SHOWN_PER_ROW = 3;
+/** How many digits stand side by side: as many as fit, in whole rows. Three fit 80 columns, two 60. */
+const SHOWN_PER_ROW = [6, 3, 2, 1];
+const DIGIT_GAP = "  ";
 /** Rows and columns of a digit's margin that are not drawn. */
 const MARGIN = 2;
 
@@ -22,6 +24,7 @@ interface StartFlags {
   readonly all?: boolean;
   readonly count: number;
   readonly engine: EngineName;
+  readonly json?: boolean;
 }
 
 export function startCommand(): Command {
@@ -30,6 +33,7 @@ export function startCommand(): Command {
     .option("--all", `all ${TEST_DIGITS} digits`)
     .option("--count <n>", "how many digits", parseCount, 1000)
     .addOption(engineOption())
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText("after", "\nExample:\n  npm start -- --all")
     .action(start);
 }
@@ -44,26 +48,34 @@ async function start(flags: StartFlags): Promise<void> {
   const count = flags.all === true ? TEST_DIGITS : flags.count;
   const data = loadDataSpec(`mnist:test:${count}`);
   const path = relative(process.cwd(), builtFile("models/lenet5.mote"));
-  const { engine } = openModel(path, flags.engine, {});
+  const output = new Output(flags);
+  const model = openModel(path, flags.engine, {});
+  const { engine } = model;
   const { fileBytes, nominalBytes } = reportContainer(readContainer(readFile(path)));
   try {
     const size = DIGIT_SIDE * DIGIT_SIDE;
     const shown = { count: SHOWN, shape: data.shape, images: data.images.subarray(0, SHOWN * size) };
     const first: Classification[] = [];
     await classifyAll(engine, shown, (_, result) => first.push(result));
-    for (let i = 0; i < SHOWN; i += SHOWN_PER_ROW) {
-      const row = first.slice(i, i + SHOWN_PER_ROW);
-      process.stdout.write(
-        drawDigits(row.map((_, k) => shown.images.subarray((i + k) * size, (i + k + 1) * size))) +
-          row.map((result) => caption(result).padEnd(DIGIT_SIDE - 2 * MARGIN)).join("  ") +
-          "\n\n",
+    const cell = DIGIT_SIDE - 2 * MARGIN;
+    const perRow = SHOWN_PER_ROW.find((n) => n * (cell + DIGIT_GAP.length) - DIGIT_GAP.length <= output.columns) ?? 1;
+    for (let i = 0; i < SHOWN; i += perRow) {
+      const row = first.slice(i, i + perRow);
+      const digits = row.map((_, k) => shown.images.subarray((i + k) * size, (i + k + 1) * size));
+      for (const line of drawDigits(digits)) output.line(line);
+      output.line(
+        row
+          .map((result) => caption(result).padEnd(cell))
+          .join(DIGIT_GAP)
+          .trimEnd(),
       );
+      output.line();
     }
     const progress = new Progress(`reading ${grouped(count)} digits`, count);
     const tally = await classifyAll(engine, data, (index) => progress.update(index + 1));
     progress.finish();
     const errors = tally.errors ?? 0;
-    printPairs([
+    output.pairs([
       ["test error", `${((100 * errors) / count).toFixed(2)} % (${errors} of ${grouped(count)})`],
       [
         "container",
@@ -75,6 +87,7 @@ async function start(flags: StartFlags): Promise<void> {
       ["time per digit", `${(tally.usPerInference / 1000).toFixed(2)} ms`],
       ["engine", engine.name],
     ]);
+    output.json(() => runSummary(model, tally));
   } finally {
     engine.close();
   }
@@ -85,9 +98,9 @@ function caption(result: Classification): string {
 }
 
 /** Digits side by side, two pixel rows a line of text. */
-function drawDigits(digits: readonly Uint8Array[]): string {
+function drawDigits(digits: readonly Uint8Array[]): string[] {
   const isInk = (digit: Uint8Array, x: number, y: number): boolean => digit[y * DIGIT_SIDE + x] >= 96;
-  let text = "";
+  const lines: string[] = [];
   for (let y = MARGIN; y < DIGIT_SIDE - MARGIN; y += 2) {
     const cells = digits.map((digit) => {
       let line = "";
@@ -96,7 +109,7 @@ function drawDigits(digits: readonly Uint8Array[]): string {
       }
       return line;
     });
-    text += cells.join("  ").trimEnd() + "\n";
+    lines.push(cells.join(DIGIT_GAP).trimEnd());
   }
-  return text;
+  return lines;
 }

@@ -9,6 +9,7 @@ import { namedNet } from "../host/train/nets.js";
 import { readRun, trainRun, type RunSettings } from "../host/train/run.js";
 import { Trainer } from "../host/train/trainer.js";
 import { interruptible } from "./interrupt.js";
+import { Output } from "./output.js";
 
 interface Flags extends Partial<RunSettings> {
   readonly net?: string;
@@ -51,7 +52,7 @@ export function trainCommand(): Command {
     )
     .option("--resume", "go on from --out, with the settings it was started with")
     .option("--test", "measure on the test digits at the end")
-    .option("--json", "print one JSON object as the last line")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       "\nExample:\n  mote train --net lenet5 --data mnist --out lenet5.safetensors\n  mote train --resume --out lenet5.safetensors    after Ctrl-C or a power cut",
@@ -61,6 +62,7 @@ export function trainCommand(): Command {
 
 async function train(flags: Flags): Promise<void> {
   const { out: file, threads } = flags;
+  const output = new Output({ json: flags.json, files: [file] });
   const started = performance.now();
   const earlier = flags.resume ? readRun(file) : undefined;
   if (earlier !== undefined) checkSame(flags, earlier.checkpoint.net.graph.name, earlier.settings, file);
@@ -87,16 +89,15 @@ async function train(flags: Flags): Promise<void> {
           progress.update(done, `loss ${loss.toFixed(4)}`);
         },
         onEpoch: ({ epoch, loss, validationErrors }) => {
-          if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
           const error = percent(validationErrors, validation.count);
-          console.log(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation error ${error}`);
+          output.line(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation error ${error}`);
         },
       }),
     );
     progress?.finish();
     const { validationErrors, steps } = result;
     const seconds = (performance.now() - started) / 1000;
-    console.log(`${file}: ${steps} steps, validation error ${percent(validationErrors, validation.count)}`);
+    output.line(`${file}: ${steps} steps, validation error ${percent(validationErrors, validation.count)}`);
     if (noBetterThanChance(validationErrors, validation.labels)) {
       process.stderr.write(`mote: warning: ${file} does no better than chance; try another --lr or more --epochs\n`);
     }
@@ -104,14 +105,13 @@ async function train(flags: Flags): Promise<void> {
     trainer?.load(result.net);
     const testErrors = (await trainer?.evaluate(test))?.errors;
     await trainer?.close();
-    if (testErrors !== undefined) console.log(`test error ${percent(testErrors, test.count)}`);
-    if (!flags.json) return;
+    if (testErrors !== undefined) output.line(`test error ${percent(testErrors, test.count)}`);
     const measured = {
       validationErrors,
       validationErrorPercent: (100 * validationErrors) / validation.count,
       ...(testErrors !== undefined && { testErrors, testErrorPercent: (100 * testErrors) / test.count }),
     };
-    console.log(JSON.stringify({ net: name, out: file, ...settings, steps, threads, seconds, ...measured }));
+    output.json(() => ({ net: name, out: file, ...settings, steps, threads, seconds, ...measured }));
   } catch (error) {
     progress?.finish();
     if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;

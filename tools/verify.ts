@@ -10,6 +10,7 @@ import { describeDifference, firstDifference, type Difference } from "../host/ru
 import type { Engine, EngineOptions } from "../host/runtime/engine.js";
 import { ENGINE_NAMES } from "../host/runtime/open.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
+import { Output } from "./output.js";
 
 interface VerifyFlags {
   readonly data?: string;
@@ -40,7 +41,7 @@ export function verifyCommand(): Command {
     .option("--budget <n>", "work units of one step; the results must not depend on it", parseCount)
     .option("--limit <bytes>", "linear memory the engines may use; default: what the model's plan needs", parseBytes)
     .addOption(optimizeOption("wasm3 and v8 run it as the fast module that pack makes of it"))
-    .option("--json", "print one JSON object as the last line")
+    .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText("after", "\nExample:\n  mote verify models/lenet5.mote --data mnist:test:100")
     .action(verify);
 }
@@ -51,6 +52,7 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
     ...(flags.budget === undefined ? {} : { budget: flags.budget }),
   };
+  const output = new Output(flags);
   const engines: Engine[] = [];
   try {
     const fast = await optimizedModel(path, flags.optimize);
@@ -62,14 +64,12 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
     const found = await compareAll(engines, inputs);
     const names = engines.map(({ name }) => name);
     if (found === undefined) {
-      process.stdout.write(
-        `${path}: ${grouped(inputs.count)} inputs (${inputs.source}): ${names.join(" = ")}, every layer\n`,
-      );
+      output.line(`${path}: ${grouped(inputs.count)} inputs (${inputs.source}): ${names.join(" = ")}, every layer`);
     }
-    if (flags.json === true) {
+    output.json(() => {
       const { input, difference } = found ?? { input: null, difference: null };
       const values = difference && Object.fromEntries(difference.values.map(([name, value]) => [name, value ?? null]));
-      const summary = {
+      return {
         model: path,
         engines: names,
         inputs: inputs.count,
@@ -77,8 +77,7 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
         equal: found === undefined,
         difference: difference && { input, layer: difference.layer, element: difference.element, values },
       };
-      process.stdout.write(JSON.stringify(summary) + "\n");
-    }
+    });
     if (found !== undefined) {
       throw new MoteError(
         "MISMATCH",

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { MoteError } from "../errors.js";
 import type { Shape } from "../model.js";
 import { describeSystemError } from "../write-file.js";
+import { describeFile, isPng } from "./file-kind.js";
 import { DIGIT_SIDE, digitFromPng } from "./image.js";
 import { loadMnist, readIdxImages, readIdxLabels } from "./mnist.js";
 
@@ -82,12 +83,10 @@ export function loadInputFiles(paths: readonly string[], labelsPath?: string): I
 }
 
 function fileKind(path: string, bytes: Uint8Array): "png" | "idx" {
-  const magic = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0").toUpperCase());
-  if (magic.join(" ") === "89 50 4E 47") return "png";
-  // The first three bytes of an idx file tell its type; readIdxImages checks the rest and names what it finds.
-  if (magic[0] === "00" && magic[1] === "00") return "idx";
-  const found = magic.length === 0 ? "an empty file" : magic.join(" ");
-  throw new MoteError("FORMAT", `${path}: expected a PNG (89 50 4E 47) or an idx file (00 00 08 03), got ${found}`);
+  if (isPng(bytes)) return "png";
+  // readIdxImages checks the rest of the magic and names what it finds.
+  if (bytes[0] === 0 && bytes[1] === 0) return "idx";
+  throw new MoteError("FORMAT", `${path}: expected a PNG or an idx file of images, this is ${describeFile(bytes)}`);
 }
 
 function loadIdx(path: string, bytes: Uint8Array, labelsPath: string | undefined): Inputs {

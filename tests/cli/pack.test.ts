@@ -110,7 +110,7 @@ describe("pack", () => {
 
 describe("inspect", () => {
   it("shows layers, sections and memory", async () => {
-    const { code, stdout } = await mote(["inspect", scratch.path("model.mote")]);
+    const { code, stdout } = await mote(["inspect", scratch.path("model.mote")], { env: { COLUMNS: "120" } });
     expect(code).toBe(0);
     expect(stdout).toMatch(/units +all of 20-50-500-10/);
     expect(stdout).toMatch(/^0 +conv2d +20 × 12 × 12/m);
@@ -119,14 +119,14 @@ describe("inspect", () => {
 
   it("--json has the same figures", async () => {
     const report = lastJson(await mote(["inspect", scratch.path("model.mote"), "--json"]));
-    expect(report).toMatchObject({ fileBytes: container.length, nominalBytes: 1724320 });
+    expect(report).toMatchObject({ kind: "container", fileBytes: container.length, nominalBytes: 1724320 });
     expect((report.layers as object[]).length).toBe(4);
   });
 
   it("--paper has a row for each layer and the total", async () => {
-    const { stdout } = await mote(["inspect", scratch.path("model.mote"), "--paper"]);
+    const { stdout } = await mote(["inspect", scratch.path("model.mote"), "--paper"], { env: { COLUMNS: "160" } });
     expect(stdout).toMatch(
-      /#weights +weights % \(P\) +weight bits \(P\+Q\) +\(P\+Q\+H\) +index bits \(P\+Q\) +\(P\+Q\+H\) +rate \(P\+Q\) +\(P\+Q\+H\)/,
+      /#weights +weights P +weight bits P\+Q +weight bits P\+Q\+H +index bits P\+Q +index bits P\+Q\+H +rate P\+Q +rate P\+Q\+H/,
     );
     expect(stdout.trimEnd().split("\n").length).toBe(6);
     expect(stdout).toMatch(/^total +430,500/m);

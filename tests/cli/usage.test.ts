@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../host/paths.js";
 import { mote, run } from "./support.js";
 
-const COMMANDS = ["train", "compress", "pack", "inspect", "run", "verify", "bench", "start"];
+const COMMANDS = ["train", "compress", "pack", "inspect", "run", "verify", "bench", "firmware", "start"];
 
 describe("mote", () => {
   it("lists its commands", async () => {
@@ -23,6 +24,10 @@ describe("mote", () => {
   it("answers wrong use with exit code 2 and one line", async () => {
     const cases: [string[], RegExp][] = [
       [["recognise"], /^mote: unknown command 'recognise'$/],
+      [["inspct"], /^mote: unknown command 'inspct' \(Did you mean inspect\?\)$/],
+      [["help", "runn"], /^mote: unknown command 'runn' \(Did you mean run\?\)$/],
+      [["run", "x.mote", "--lables", "y"], /^mote: unknown option '--lables' \(Did you mean --labels\?\)$/],
+      [["run\x1b[2J\nx"], /^mote: unknown command 'run\\x1b\[2J x'$/],
       [["run"], /^mote: missing required argument 'model'$/],
       [["run", "x.mote", "--speed", "9"], /^mote: unknown option '--speed'$/],
       [
@@ -42,6 +47,17 @@ describe("mote", () => {
       expect(stderr.trimEnd()).toMatch(message);
       expect([code, stdout]).toEqual([2, ""]);
     }
+  });
+
+  it.each(["--version", "-V"])("%s is the package's", async (flag) => {
+    const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string };
+    expect(await mote([flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  it("does not let a file's name steer the terminal", async () => {
+    const { code, stderr } = await mote(["inspect", "none\x1b]0;title\x07\u202e.mote"]);
+    expect(code).toBe(1);
+    expect(stderr).toBe("mote: none\\x1b]0;title\\x07\\u202e.mote: cannot be read: no such file or folder\n");
   });
 
   it("shows its usage, as an error, when called without a command", async () => {

@@ -12,7 +12,8 @@ import { libraryStatusText } from "../../host/firmware/status.js";
 import { INSTALL_SCRIPT, missingTools, runTool } from "../../host/firmware/tools.js";
 import { packageRoot } from "../../host/paths.js";
 import { firmwareCommand } from "../../tools/firmware.js";
-import { describeMeasurements } from "../../tools/firmware/table.js";
+import { measurementTable, MEASUREMENT_WORDS } from "../../tools/firmware/table.js";
+import { layOutTable } from "../../tools/output.js";
 import { packCommand } from "../../tools/pack.js";
 import { named } from "./support/native.js";
 
@@ -113,18 +114,18 @@ describe("the table of measurements", () => {
 
   it("fits a terminal of 60 columns as a list, with every figure", () => {
     for (const width of [60, 100]) {
-      const lines = describeMeasurements(measurements, width).split("\n");
+      const lines = layOutTable(measurementTable(measurements), width, MEASUREMENT_WORDS);
       for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
       const text = lines.join(" ").replace(/\s+/g, " ");
       for (const { sramBytes, flashBytes } of measurements) {
-        expect(text).toContain(`SRAM ${sramBytes.total}`);
-        expect(text).toContain(`flash ${flashBytes.total}`);
+        expect(text).toContain(`${sramBytes.total}`);
+        expect(text).toContain(`${flashBytes.total}`);
       }
     }
   });
 
   it("is a table where there is room", () => {
-    const [head, ...rows] = describeMeasurements(measurements).split("\n");
+    const [head, ...rows] = layOutTable(measurementTable(measurements), 200, MEASUREMENT_WORDS);
     expect(head).toMatch(/^board +engine +for +model +right +logits/);
     for (const i of measurements.keys()) expect(rows[i].length).toBe(head.length);
     expect(rows[0].startsWith(measurements[0].board)).toBe(true);

@@ -15,11 +15,12 @@ beforeAll(() => {
 afterEach(() => vi.restoreAllMocks());
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Runs the command and gives what it printed to stdout. */
-async function mote(...args: string[]): Promise<string[]> {
-  const lines: string[] = [];
-  vi.spyOn(console, "log").mockImplementation((line: string) => void lines.push(line));
-  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+/** Runs the command and gives the lines that it printed to stdout and to stderr. */
+async function mote(...args: string[]): Promise<{ stdout: string[]; stderr: string[] }> {
+  const lines = { stdout: [] as string[], stderr: [] as string[] };
+  for (const name of ["stdout", "stderr"] as const) {
+    vi.spyOn(process[name], "write").mockImplementation((text) => lines[name].push(String(text).trimEnd()) > 0);
+  }
   await trainCommand().exitOverride().parseAsync(args, { from: "user" });
   return lines;
 }
@@ -28,15 +29,18 @@ describe("mote train", () => {
   const tiny = ["--net", "lenet300", "--epochs", "0.05", "--threads", "1", "--seed", "3"];
 
   test("trains, reports and can be resumed after its end", async () => {
-    const lines = await mote(...tiny, "--out", file, "--json");
-    expect(lines[0]).toMatch(/^epoch 1 {2}loss \d\.\d{4} {2}validation error \d+\.\d\d % \(\d+ of 5000\)$/);
-    const report = JSON.parse(lines.at(-1)!) as Record<string, unknown>;
+    const { stdout, stderr } = await mote(...tiny, "--out", file, "--json");
+    expect(stdout).toHaveLength(1);
+    expect(stderr.find((line) => line.startsWith("epoch"))).toMatch(
+      /^epoch 1 {2}loss \d\.\d{4} {2}validation error \d+\.\d\d % \(\d+ of 5000\)$/,
+    );
+    const report = JSON.parse(stdout[0]) as Record<string, unknown>;
     expect(report).toMatchObject({ net: "lenet300", steps: 22, seed: 3, epochs: 0.05, threads: 1 });
     expect(report.validationErrorPercent).toBeLessThan(25);
     expect(report).not.toHaveProperty("testErrors");
     expect(readCheckpoint(file).net.graph.name).toBe("lenet300");
     const again = await mote("--resume", "--out", file, "--json");
-    expect((JSON.parse(again.at(-1)!) as Record<string, unknown>).validationErrors).toBe(report.validationErrors);
+    expect((JSON.parse(again.stdout[0]) as Record<string, unknown>).validationErrors).toBe(report.validationErrors);
   });
 
   test("a resumed run does not change its settings in silence", async () => {

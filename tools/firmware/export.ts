@@ -66,7 +66,7 @@ function libraryBytes(engine: FirmwareEngine): [least: number, most: number] {
 }
 
 /** Lines for people: what there is, what it takes, what to write next. */
-export function describeExport(summary: ExportSummary): string {
+export function describeExport(summary: ExportSummary): string[] {
   const { folder, files, model, engine, form, memoryBytes, flashBytes, input, output } = summary;
   const [least, most] = flashBytes.library.map(grouped);
   const [inputs, outputs] = [input, output].map(([channels, height, width]) => channels * height * width);
@@ -86,6 +86,5 @@ next    add the folder to your build (ESP-IDF, PlatformIO, Arduino, Zephyr, CMak
   if (status == MOTE_DONE) status = mote_input_u8(model, pixels, ${inputs}); /* or mote_input_i8 */
   if (status == MOTE_DONE) status = mote_run(model); /* or mote_step, slice by slice */
   if (status == MOTE_DONE) status = mote_output(model, outputs, ${outputs}); /* or mote_top */
-  if (status != MOTE_DONE) puts(mote_status_text(status));
-`;
+  if (status != MOTE_DONE) puts(mote_status_text(status));`.split("\n");
 }

@@ -1,0 +1,54 @@
+/** What a file is by its first bytes, so that a message about the wrong file can say what it is instead. */
+
+type Test = (file: Uint8Array) => boolean;
+
+/** Any of `magics`, one character a byte, stands at `offset`. */
+function at(offset: number, ...magics: string[]): Test {
+  return (file) => magics.some((magic) => [...magic].every((byte, i) => file[offset + i] === byte.charCodeAt(0)));
+}
+
+/** ModelProto: ir_version, then producer's name and version, domain, version, text, graph or opset. */
+const isOnnx: Test = (file) =>
+  file[0] === 8 && file[1] < 32 && [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(file[2]);
+
+/** A header length below 2^24, and the JSON that is that long. */
+export const isSafetensors: Test = at(3, "\0\0\0\0\0{");
+
+export const isPng: Test = at(0, "\x89PNG");
+
+const KINDS: readonly (readonly [words: string, test: Test])[] = [
+  ["a PNG picture", isPng],
+  ["a JPEG picture", at(0, "\xff\xd8\xff")],
+  ["a GIF picture", at(0, "GIF8")],
+  ["a TIFF picture", at(0, "II*\0", "MM\0*")],
+  ["a WebP picture", at(8, "WEBP")],
+  ["a BMP picture", at(0, "BM")],
+  ["a PNM picture", at(0, "P2", "P3", "P5", "P6")],
+  ["an idx file of images", at(0, "\0\0\x08\x03")],
+  ["an idx file of labels", at(0, "\0\0\x08\x01")],
+  ["a Mote container", at(0, "MOTE")],
+  ["a WebAssembly module", at(0, "\0asm")],
+  ["a safetensors file", isSafetensors],
+  ["a TFLite model", at(4, "TFL3")],
+  ["an ONNX model", isOnnx],
+  ["an HDF5 file, such as Keras writes", at(0, "\x89HDF")],
+  ["a zip archive, such as PyTorch and Keras write", at(0, "PK\x03\x04")],
+  ["a NumPy array", at(0, "\x93NUMPY")],
+  ["a Python pickle", at(0, "\x80\x02", "\x80\x03", "\x80\x04", "\x80\x05")],
+  ["a GGUF model", at(0, "GGUF")],
+  ["gzip-compressed", at(0, "\x1f\x8b")],
+  ["a program", at(0, "\x7fELF")],
+];
+
+/** "a PNG picture", "an empty file"; where nothing is known of them, the first bytes. */
+export function describeFile(file: Uint8Array): string {
+  if (file.length === 0) return "an empty file";
+  const kind = KINDS.find(([, test]) => test(file));
+  if (kind !== undefined) return kind[0];
+  const start = file.subarray(0, 64);
+  if (start.every((byte) => byte >= 0x20 || (byte >= 9 && byte <= 13))) {
+    return /^\s*[{[]/.test(Buffer.from(start).toString("latin1")) ? "JSON" : "text";
+  }
+  const first = [...file.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0").toUpperCase());
+  return `a file that begins with ${first.join(" ")}`;
+}
