@@ -20,7 +20,7 @@ const IMAGES_MAGIC = 0x0803;
 const MNIST_VALIDATION = 5_000;
 const SIDE = 28;
 
-/** @throws MoteError FORMAT when the big-endian header is not `magic` followed by sizes that match the file's length */
+/** @throws MoteError FORMAT when the big-endian header is not `magic` followed by sizes, above 0, that match the file's length */
 function readIdxHeader(bytes: Uint8Array, file: string, magic: number, dimensions: number): number[] {
   const header = 4 + 4 * dimensions;
   if (bytes.length < header) {
@@ -42,6 +42,9 @@ function readIdxHeader(bytes: Uint8Array, file: string, magic: number, dimension
       "FORMAT",
       `${file}: ${shape} bytes of data make ${expected} with the header, the file has ${bytes.length}`,
     );
+  }
+  if (expected === header) {
+    throw new MoteError("FORMAT", `${file}: is empty: expected sizes of at least 1, got ${sizes.join(" × ")}`);
   }
   return sizes;
 }

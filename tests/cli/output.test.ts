@@ -46,7 +46,18 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["--resume", "--out", "<trained.safetensors>"],
   ],
   compress: [
-    ["<recipe.json>", "--from", "<lenet300.safetensors>", "--work", "<work>", "--threads", "1", "--out", "<made.mote>"],
+    [
+      "<recipe.json>",
+      "--from",
+      "<lenet300.safetensors>",
+      "--work",
+      "<work>",
+      "--threads",
+      "1",
+      "--out",
+      "<made.mote>",
+      "--allow-chance",
+    ],
     ["--compare-init", "<lenet300.safetensors>", "--bits", "2"],
   ],
   pack: [
@@ -96,7 +107,7 @@ describe("--json", () => {
     const { code, stdout, stderr } = await mote([...inScratch(args), "--json"]);
     expect([code, stdout.split("\n").length], stderr).toEqual([0, 2]); // one line and its end
     expect(Object.keys(JSON.parse(stdout) as object).length).toBeGreaterThan(2);
-    expect(stderr).toMatch(/\d bytes|\d %|every layer|not zero|arithmetic/); // What people read has gone there.
+    expect(stderr).toMatch(/\d B\b|\d bytes|\d %|every layer|not zero|arithmetic/); // What people read has gone there.
   });
 
   it("prints nothing when it fails before there is a result, and the result when that is the failure", async () => {

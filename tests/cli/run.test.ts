@@ -144,6 +144,16 @@ describe("bad inputs are refused with one line", () => {
     );
   });
 
+  it("a label that is none of the model's classes", async () => {
+    const [images, labels] = [scratch.path("one.idx"), scratch.path("eleven.idx")];
+    writeFileSync(images, idx("t10k-images-idx3-ubyte", 16, 1, 784));
+    writeFileSync(labels, Buffer.from([0, 0, 8, 1, 0, 0, 0, 1, 10]));
+    expectOneLine(
+      await mote(["run", model, images, "--labels", labels, "--engine", "v8"]),
+      /labels: the label of sample 0 is 10, expected 0 \.\. 9, one of 10 classes$/,
+    );
+  });
+
   it("images of another size than the model's input", async () => {
     const images = scratch.path("wide.idx");
     writeFileSync(images, Buffer.from([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]));

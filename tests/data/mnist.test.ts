@@ -47,6 +47,8 @@ describe("idx files", () => {
       /2 × 1 × 3 bytes of data make 22 with the header, the file has 21/,
     ],
     ["longer than it says", idx(0x0803, [1, 1, 3], [1, 2, 3, 4]), /has 20/],
+    ["no images", idx(0x0803, [0, 28, 28], []), /is empty: expected sizes of at least 1, got 0 × 28 × 28$/],
+    ["images of no width", idx(0x0803, [5, 28, 0], []), /is empty: .* got 5 × 28 × 0$/],
     [
       "sizes whose product is beyond any file",
       idx(0x0803, [0xffffffff, 0xffffffff, 0xffffffff], []),
@@ -57,6 +59,12 @@ describe("idx files", () => {
     expect(error.code).toBe("FORMAT");
     expect(error.message).toMatch(message);
     expect(error.message).toMatch(/^some-file: /);
+  });
+
+  test("no labels", () => {
+    expect(errorOf(() => readIdxLabels(idx(0x0801, [0], []), "labels")).message).toBe(
+      "labels: is empty: expected sizes of at least 1, got 0",
+    );
   });
 });
 

@@ -118,7 +118,7 @@ describe("mote firmware --export", () => {
     for (const line of text.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
 
     const json = await mote(["firmware", "--export", folder, "--json"]);
-    expect([json.code, json.stderr]).toEqual([0, ""]);
+    expect([json.code, json.stderr]).toEqual([0, text.stdout]);
     expect(JSON.parse(json.stdout)).toMatchObject({
       folder,
       model: "lenet5",
