@@ -7,6 +7,7 @@ import { MoteError } from "../host/errors.js";
 import { writeFileAtomic } from "../host/write-file.js";
 import { fillFigures } from "./bench/fill.js";
 import { describeMachine, type Figure, type Group } from "./bench/figure.js";
+import { imagesGroup } from "./bench/images.js";
 import { modelsGroup } from "./bench/models.js";
 import { packingGroup } from "./bench/packing.js";
 import { parityGroup } from "./bench/parity.js";
@@ -15,7 +16,15 @@ import { trainingGroup } from "./bench/training.js";
 import { workGroup } from "./bench/work.js";
 import { Output } from "./output.js";
 
-const GROUPS: readonly Group[] = [sizesGroup, modelsGroup, parityGroup, workGroup, packingGroup, trainingGroup];
+const GROUPS: readonly Group[] = [
+  sizesGroup,
+  modelsGroup,
+  parityGroup,
+  workGroup,
+  packingGroup,
+  trainingGroup,
+  imagesGroup,
+];
 
 interface BenchFlags {
   readonly only?: readonly string[];

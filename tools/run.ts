@@ -4,7 +4,7 @@ import { loadDataSpec, loadInputFiles, type Inputs } from "../host/data/inputs.j
 import type { Optimization } from "../host/container/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/progress.js";
-import { classifyAll, type Classification, type Tally } from "../host/runtime/classify.js";
+import { classifyAll, reasonsToDoubt, type Classification, type Tally } from "../host/runtime/classify.js";
 import type { EngineName } from "../host/runtime/engine.js";
 import {
   engineOption,
@@ -96,7 +96,12 @@ function describeResults(inputs: Inputs, results: readonly Classification[], nam
     ...(names === undefined ? {} : { name: names[result.class] }),
     probability: Number(result.probability.toFixed(4)),
     ...(inputs.labels === undefined ? {} : { label: inputs.labels[i] }),
+    ...(inputs.doubts === undefined ? {} : asUnsure(reasonsToDoubt(inputs.doubts[i], result))),
   }));
+}
+
+function asUnsure(reasons: readonly string[]): object {
+  return reasons.length === 0 ? { unsure: false } : { unsure: true, reason: reasons.join(", ") };
 }
 
 function printResults(inputs: Inputs, results: readonly Classification[], names: Names, output: Output): void {
@@ -105,7 +110,9 @@ function printResults(inputs: Inputs, results: readonly Classification[], names:
     const label = inputs.labels?.[i];
     const wrong = label === undefined || label === result.class ? "" : `  wrong, it is ${nameOf(label)}`;
     const name = inputs.names?.[i] ?? `${inputs.source} ${i}`;
-    output.line(`${name}: ${nameOf(result.class)}  ${(100 * result.probability).toFixed(1)} %${wrong}`);
+    const reasons = inputs.doubts === undefined ? [] : reasonsToDoubt(inputs.doubts[i], result);
+    const unsure = reasons.length === 0 ? "" : `  unsure: ${reasons.join(", ")}`;
+    output.line(`${name}: ${nameOf(result.class)}  ${(100 * result.probability).toFixed(1)} %${unsure}${wrong}`);
   });
 }
 

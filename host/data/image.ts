@@ -2,117 +2,50 @@
  * A picture of one digit as the nets know digits: 28 × 28, light on dark, 20 pixels in its longer direction, its centre of mass in the
  * middle, as MNIST was made (LeCun et al. 1998, section III-A).
  */
-import { PNG } from "pngjs";
 import { MoteError } from "../errors.js";
+import { findInk } from "./ink.js";
+import type { Plane } from "./plane.js";
+import { decodePng, type Picture } from "./png.js";
 
 /** Rows and columns of the result. */
 export const DIGIT_SIDE = 28;
 const FIT_SIDE = 20;
-/** A file of a few bytes can claim any size; 64 megapixels take 256 MB as RGBA. */
-const MAX_PIXELS = 1 << 26;
 /** Least difference between ink and paper, of 255. */
 const MIN_CONTRAST = 16;
 /** Differences from the paper below this part of the strongest one are noise, shadow or the fringe of a scan. */
 const NOISE_FLOOR = 0.1;
 
-interface Plane {
-  readonly width: number;
-  readonly height: number;
-  /** [height, width], ink 0 .. 1. */
-  readonly ink: Float32Array;
+export interface Digit {
+  /** [28, 28], 0 = paper .. 255 = ink */
+  readonly pixels: Uint8Array;
+  /** Why what is read from it may be wrong: "it touches the edge". Empty for a clear picture. */
+  readonly doubts: readonly string[];
 }
 
 /**
  * @param bytes a PNG of any size, colour type and bit depth, light on dark or dark on light; transparent parts count as paper
  * @param name for messages
- * @returns [28, 28] pixels, 0 = paper .. 255 = ink
  * @throws MoteError FORMAT when it is no PNG, is broken, too large or blank
  */
-export function digitFromPng(bytes: Uint8Array, name: string): Uint8Array {
-  const png = decodePng(bytes, name);
-  const plane = separateInk(png, name);
-  const box = inkBox(plane);
-  const centre = centreOfMass(plane, box);
-  if (looksLikeMnist(plane, box, centre)) {
-    return Uint8Array.from(plane.ink, (ink) => Math.round(ink * 255));
-  }
-  return toBytes(resample(plane, box, centre));
+export function digitFromPng(bytes: Uint8Array, name: string): Digit {
+  return digitFromPicture(decodePng(bytes, name), name);
 }
 
-function decodePng(bytes: Uint8Array, name: string): PNG {
-  const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-  if (bytes.length === 0) throw new MoteError("FORMAT", `${name}: expected a PNG, the file is empty`);
-  if (!signature.every((byte, i) => bytes[i] === byte)) {
-    throw new MoteError("FORMAT", `${name}: not a PNG (byte 0: expected 89 50 4E 47)`);
-  }
-  if (bytes.length < 33) throw new MoteError("FORMAT", `${name}: PNG ends within its header (byte ${bytes.length})`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [width, height] = [view.getUint32(16), view.getUint32(20)];
-  if (width * height > MAX_PIXELS) {
-    throw new MoteError("FORMAT", `${name}: PNG of ${width} × ${height} pixels, at most ${MAX_PIXELS} are taken`);
-  }
-  try {
-    return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new MoteError("FORMAT", `${name}: broken PNG: ${reason}`, { cause: error });
-  }
-}
-
-function separateInk(png: PNG, name: string): Plane {
-  const { width, height, data } = png;
-  const paper = paperBehind(png);
-  const grey = new Float32Array(width * height);
-  for (let i = 0; i < grey.length; i++) {
-    const alpha = data[4 * i + 3] / 255;
-    grey[i] = luminance(data, i) * alpha + paper * (1 - alpha);
-  }
-  const ground = median(borderIndices(width, height).map((i) => grey[i]));
-  let [lowest, highest] = [ground, ground];
-  for (const value of grey) {
-    if (value < lowest) lowest = value;
-    if (value > highest) highest = value;
-  }
-  const contrast = Math.max(highest - ground, ground - lowest);
+/** As above, from pixels. */
+export function digitFromPicture(picture: Picture, name: string): Digit {
+  const { plane, contrast, doubts } = findInk(picture);
   if (contrast < MIN_CONTRAST) {
     throw new MoteError(
       "FORMAT",
       `${name}: no digit found: all pixels are within ${Math.ceil(contrast)} of the background, expected at least ${MIN_CONTRAST} of 255`,
     );
   }
-  const sign = highest - ground >= ground - lowest ? 1 : -1;
-  const ink = grey.map((value) => Math.max(0, (sign * (value - ground)) / contrast));
-  return { width, height, ink };
-}
-
-/** ITU-R BT.601 luma of pixel `i`, 0 .. 255. */
-function luminance(rgba: Uint8Array, i: number): number {
-  return 0.299 * rgba[4 * i] + 0.587 * rgba[4 * i + 1] + 0.114 * rgba[4 * i + 2];
-}
-
-/** The grey to put behind transparent pixels: what the opaque border shows, or else whatever the drawing stands out against. */
-function paperBehind(png: PNG): number {
-  const { width, height, data } = png;
-  const border = borderIndices(width, height);
-  const opaque = border.filter((i) => data[4 * i + 3] >= 128);
-  if (2 * opaque.length > border.length) return median(opaque.map((i) => luminance(data, i)));
-  let [sum, weight] = [0, 0];
-  for (let i = 0; i < width * height; i++) {
-    sum += luminance(data, i) * data[4 * i + 3];
-    weight += data[4 * i + 3];
-  }
-  return sum >= 128 * weight ? 0 : 255;
-}
-
-function borderIndices(width: number, height: number): number[] {
-  const indices: number[] = [];
-  for (let x = 0; x < width; x++) indices.push(x, (height - 1) * width + x);
-  for (let y = 1; y < height - 1; y++) indices.push(y * width, y * width + width - 1);
-  return indices;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1];
+  const box = inkBox(plane);
+  const centre = centreOfMass(plane, box);
+  const pixels = looksLikeMnist(plane, box, centre)
+    ? Uint8Array.from(plane.values, (ink) => Math.round(ink * 255))
+    : toBytes(resample(plane, box, centre));
+  return { pixels, doubts };
 }
 
 /** First and last + 1 row and column that hold ink. */
@@ -123,7 +56,7 @@ interface Box {
   readonly bottom: number;
 }
 
-function inkBox({ width, height, ink }: Plane): Box {
+function inkBox({ width, height, values: ink }: Plane): Box {
   let [left, right, top, bottom] = [width, 0, height, 0];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -138,7 +71,7 @@ function inkBox({ width, height, ink }: Plane): Box {
 }
 
 /** In source pixels from the picture's upper left corner; a pixel's middle is at + 0.5. */
-function centreOfMass({ width, ink }: Plane, box: Box): readonly [x: number, y: number] {
+function centreOfMass({ width, values: ink }: Plane, box: Box): readonly [x: number, y: number] {
   let [sumX, sumY, sum] = [0, 0, 0];
   for (let y = box.top; y < box.bottom; y++) {
     for (let x = box.left; x < box.right; x++) {
@@ -179,7 +112,7 @@ function resample(plane: Plane, box: Box, centre: readonly [number, number]): Fl
     for (let x = 0; x < DIGIT_SIDE; x++) {
       const { first, weights } = columns[x];
       for (let k = 0; k < weights.length; k++) {
-        const ink = Math.max(0, plane.ink[line + first + k] - NOISE_FLOOR) / (1 - NOISE_FLOOR);
+        const ink = Math.max(0, plane.values[line + first + k] - NOISE_FLOOR) / (1 - NOISE_FLOOR);
         narrow[y * DIGIT_SIDE + x] += weights[k] * ink;
       }
     }

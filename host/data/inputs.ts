@@ -17,6 +17,8 @@ export interface Inputs {
   readonly labels?: Uint8Array;
   /** One a sample where samples are files. */
   readonly names?: readonly string[];
+  /** One list a sample where samples are pictures: why what is read from it may be wrong. */
+  readonly doubts?: readonly (readonly string[])[];
   /** What they are, for people and logs: "mnist:test", "3 PNG files". */
   readonly source: string;
 }
@@ -76,10 +78,12 @@ export function loadInputFiles(paths: readonly string[], labelsPath?: string): I
   if (labelsPath !== undefined) {
     throw new MoteError("ARGUMENT", "--labels: expected an idx file of images, the inputs are PNG files");
   }
+  const digits = files.map(({ path, bytes }) => digitFromPng(bytes, path));
   const images = new Uint8Array(files.length * DIGIT_SIDE * DIGIT_SIDE);
-  files.forEach(({ path, bytes }, i) => images.set(digitFromPng(bytes, path), i * DIGIT_SIDE * DIGIT_SIDE));
+  digits.forEach(({ pixels }, i) => images.set(pixels, i * DIGIT_SIDE * DIGIT_SIDE));
+  const doubts = digits.map((digit) => digit.doubts);
   const names = paths.map((path) => basename(path));
-  return { count: files.length, shape: DIGIT_SHAPE, images, names, source: "PNG" };
+  return { count: files.length, shape: DIGIT_SHAPE, images, names, doubts, source: "PNG" };
 }
 
 function fileKind(path: string, bytes: Uint8Array): "png" | "idx" {

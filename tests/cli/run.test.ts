@@ -98,6 +98,45 @@ describe("mote run", () => {
     expect((first.results as { class: number }[])[0].class).toBe(results[0].class);
   });
 
+  it("says beside a class that it is unsure, and why, of pictures only", async () => {
+    const { images } = loadMnist().test;
+    const files = ["clear.png", "edge.png", "framed.png"].map((name) => scratch.path(name));
+    const inkAt = (x: number, y: number): number => (x < 0 || y < 0 || x > 27 || y > 27 ? 0 : images[28 * y + x]);
+    const picture = (side: number, grey: (x: number, y: number) => number): Buffer => {
+      const png = new PNG({ width: side, height: side });
+      for (let i = 0; i < side * side; i++) {
+        png.data.fill(grey(i % side, Math.floor(i / side)), 4 * i, 4 * i + 3).fill(255, 4 * i + 3, 4 * i + 4);
+      }
+      return PNG.sync.write(png);
+    };
+    const framed = (x: number, y: number): number =>
+      Math.min(x, y, 35 - x, 35 - y) < 3 ? 0 : 255 - inkAt(x - 4, y - 4);
+    writeFileSync(
+      files[0],
+      picture(28, (x, y) => 255 - inkAt(x, y)),
+    );
+    writeFileSync(
+      files[1],
+      picture(28, (x, y) => 255 - inkAt(x, y + 8)),
+    );
+    writeFileSync(files[2], picture(36, framed));
+    const trained = join(packageRoot, "models/lenet5.mote");
+    const { stderr, stdout } = await mote(["run", trained, ...files, "--engine", "v8", "--json"]);
+    const lines = stderr.split("\n");
+    expect(lines[0]).toMatch(/^clear\.png: 7 {2}\d+\.\d %$/);
+    expect(lines[1]).toMatch(/^edge\.png: \d {2}\d+\.\d % {2}unsure: it touches the edge/);
+    expect(lines[2]).toMatch(/^framed\.png: 7 {2}\d+\.\d %$/);
+    const { results } = JSON.parse(stdout) as { results: { unsure: boolean; reason?: string }[] };
+    expect(results.map(({ unsure }) => unsure)).toEqual([false, true, false]);
+    expect(results[0]).not.toHaveProperty("reason");
+    expect(results[1].reason).toMatch(/^it touches the edge/);
+    const data = lastJson(await mote(["run", model, "--data", "mnist:test:3", "--engine", "v8", "--json"]));
+    for (const result of data.results as object[]) expect(result).not.toHaveProperty("unsure");
+    // An untrained model is close between its classes.
+    const close = lastJson(await mote(["run", model, files[0], "--engine", "v8", "--json"]));
+    expect(close.results).toMatchObject([{ unsure: true, reason: "another class is close" }]);
+  });
+
   it("reads idx files", async () => {
     const [images, labels] = [scratch.path("images.idx"), scratch.path("labels.idx")];
     writeFileSync(images, idx("t10k-images-idx3-ubyte", 16, 30, 784));

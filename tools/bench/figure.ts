@@ -13,6 +13,8 @@ export interface Figure {
   readonly target?: string;
   /** Whether the target is met; absent where there is none. */
   readonly met?: boolean;
+  /** The numbers that `value` puts into words. */
+  readonly detail?: Readonly<Record<string, number>>;
 }
 
 export interface BenchOptions {
