@@ -114,7 +114,7 @@ test.each<[string, string]>([
   ["control words", `| ${format.CONTROL_TENSOR_COUNT} | tensor count`],
   ["control words", `| ${format.CONTROL_LAYER_COUNT} | layer count`],
   ["control words", `| ${format.CONTROL_LAYERS_DONE} | layers done`],
-  ["control words", `| ${format.CONTROL_OUTPUT_TENSOR} | output tensor`],
+  ["control words", `| ${format.CONTROL_OUTPUT_TENSOR} | the model's output tensor`],
   ["control words", `| ${format.CONTROL_MEMORY_BYTES} | bytes of linear memory`],
   ["control words", `| ${format.CONTROL_ERROR_OFFSET} | after an error`],
   ["control words", `| ${format.CONTROL_ELEMENT_BIAS} | what is added to an int8 element`],
