@@ -117,6 +117,7 @@ function inspectFast(path: string, file: Uint8Array, output: Output): void {
     ["stream", `${grouped(stream.length)} bytes of weights, read through the window`],
     ["code", `${grouped(codeBytes - dataBytes)} bytes`],
     ["tables", `${grouped(dataBytes)} bytes that linear memory holds to begin with`],
+    ["work", `${grouped(parts.work)} units a run`],
   ]);
   output.line();
   output.table([

@@ -3,8 +3,10 @@ import { RECORD_BYTES } from "../format";
 import { BLOCK_LANES, LANES, ROW_LANES, sumBlock, widen } from "./block";
 import {
   BLOCK_HEIGHT,
+  BLOCK_OUTPUT_WORK,
   BLOCK_WIDTH,
   CHUNK_HEAD_BYTES,
+  CHUNK_WORK,
   LAYER_INPUT,
   LAYER_INPUT_PITCH,
   LAYER_IS_WIDE,
@@ -16,15 +18,12 @@ import {
 import { beginRow, count, endRow, isBegun, layer, moveTo, outputPtr, requantize, x, y } from "./row";
 import { ahead, next, passTo } from "./stream";
 
-/** What a chunk takes besides its records, in multiplications. */
-const CHUNK_WORK: u32 = 448;
-
 /** The next chunk of the row. */
 let chunk: usize = 0;
 
 /**
  * Computes blocks of the row's outputs, as many chunks of them as `budget` multiplications allow, or one.
- * @returns the budget: the chunk that comes next may be longer than what is left of it
+ * @returns the work it was, or within a row the budget: the chunk that comes next may be longer than what is left of it
  */
 export function stepConvBlocks(budget: i32): i32 {
   if (!isBegun) {
@@ -39,6 +38,7 @@ export function stepConvBlocks(budget: i32): i32 {
   let elements = load<usize>(layer, LAYER_INPUT);
   let across = BLOCK_WIDTH / pool;
   let down = BLOCK_HEIGHT / pool;
+  let outputWork = across * down * BLOCK_OUTPUT_WORK;
   let first = next;
   let end = first + count;
   let work: i32 = 0;
@@ -60,6 +60,7 @@ export function stepConvBlocks(budget: i32): i32 {
     }
     moveTo(left, top);
     finishBlock();
+    work += outputWork;
     column += across;
     if (column < width) continue;
     column = 0;
@@ -67,8 +68,8 @@ export function stepConvBlocks(budget: i32): i32 {
     if (line < height) continue;
     passTo(end);
     endRow();
-    return budget;
-  } while (<i32>(work + CHUNK_WORK + load<u16>(chunk) * (BLOCK_WIDTH * BLOCK_HEIGHT)) <= budget);
+    return work;
+  } while (<i32>(work + CHUNK_WORK + outputWork + load<u16>(chunk) * (BLOCK_WIDTH * BLOCK_HEIGHT)) <= budget);
   moveTo(column, line);
   return budget;
 }

@@ -1,4 +1,4 @@
-/** Convolutions with any stride, and any max-pool behind them, an output at a time. */
+/** Convolutions with any stride, and any max-pool behind them, an output at a time, or some of its places, or of their records. */
 import { RECORD_BYTES } from "../format";
 import {
   CHUNK_HEAD_BYTES,
@@ -7,48 +7,71 @@ import {
   LAYER_POOL,
   LAYER_POOL_STRIDE,
   LAYER_STRIDE,
+  PIECE_RECORDS,
+  PIECE_WORK,
+  PLACE_WORK,
+  PLACES_OUTPUT_WORK,
+  RECORD_WORK,
 } from "./layout";
 import { advance, beginRow, count, endRow, isBegun, layer, outputPtr, requantize, x, y } from "./row";
 import { ahead, next, passTo } from "./stream";
 
-/** In multiplications of a block: what an output takes, and a weight at a place. */
-const OUTPUT_WORK: u32 = 50;
-const RECORD_WORK: u32 = 9;
+/** Of the output at hand: the place, which record comes next at it and the sum so far, and the largest of the places before it. */
+let place: u32 = 0;
+let record: usize = 0;
+let sum: i32 = 0;
+let best: i32 = 0;
 
-/** Computes an output: the largest sum of its pool. @returns the work it was */
+/** Computes an output, the largest sum of its pool, or goes on with one. @returns the work it was */
 export function stepConvPlaces(): u32 {
   if (!isBegun) {
     beginRow();
     ahead(count);
+    beginPlaces();
   }
   let stride = load<u32>(layer, LAYER_STRIDE);
   let step = stride * load<u32>(layer, LAYER_POOL_STRIDE);
   let pitch = load<u32>(layer, LAYER_INPUT_PITCH);
   let elements = load<usize>(layer, LAYER_INPUT) + (y * pitch + x) * step;
   let pool = load<u32>(layer, LAYER_POOL);
-  let first = next + CHUNK_HEAD_BYTES;
   let last = next + count;
-  let best = i32.MIN_VALUE;
-  let down = pool;
+  let work: u32 = 0;
   do {
-    let across = pool;
-    do {
-      best = max(best, sumPlace(first, last, elements));
-      elements += stride;
-    } while (--across);
-    elements += (pitch - pool) * stride;
-  } while (--down);
-  store<u8>(outputPtr(), requantize(best));
-  if (advance(1, 1)) {
-    passTo(last);
-    endRow();
-  }
-  return OUTPUT_WORK + (<u32>(last - first) / RECORD_BYTES) * RECORD_WORK * pool * pool;
+    let ptr = elements;
+    if (place) ptr += ((place / pool) * pitch + (place % pool)) * stride;
+    let end = min(record + PIECE_RECORDS * RECORD_BYTES, last);
+    work += (<u32>(end - record) / RECORD_BYTES) * RECORD_WORK;
+    sum = sumPlace(record, end, ptr, sum);
+    if (end < last) {
+      record = end;
+      return work;
+    }
+    best = max(best, sum);
+    if (++place == pool * pool) {
+      store<u8>(outputPtr(), requantize(best));
+      beginPlaces();
+      if (advance(1, 1)) {
+        passTo(last);
+        endRow();
+      }
+      return work + PLACES_OUTPUT_WORK;
+    }
+    sum = 0;
+    record = next + CHUNK_HEAD_BYTES;
+    work += PLACE_WORK;
+  } while (work < <u32>PIECE_WORK);
+  return work;
 }
 
-/** Σ weight × element over the records from `record` to before `last`. */
-function sumPlace(record: usize, last: usize, elements: usize): i32 {
-  let sum: i32 = 0;
+/** Begins an output. */
+function beginPlaces(): void {
+  place = sum = 0;
+  best = i32.MIN_VALUE;
+  record = next + CHUNK_HEAD_BYTES;
+}
+
+/** `sum` + Σ weight × element over the records from `record` to before `last`. */
+function sumPlace(record: usize, last: usize, elements: usize, sum: i32): i32 {
   do {
     sum += load<i8>(record) * load<u8>(elements + (load<u32>(record) >>> 8));
     record += RECORD_BYTES;

@@ -12,6 +12,7 @@ import {
   LAYER_OUTPUT_PITCH,
   LAYER_OUTPUT_WIDTH,
   TILE_SIZE,
+  TILE_WORK,
 } from "./layout";
 import {
   beginRow,
@@ -32,14 +33,12 @@ import { ahead, next, passTo } from "./stream";
 
 /** In outputs. */
 const TILE_OUTPUTS: u32 = TILE_SIZE / 2;
-/** What a tile takes besides its records, in multiplications. */
-const TILE_WORK: u32 = 320;
 
 const HIGH_BITS: u64 = ((<u64>0x80008000) << 32) | 0x80008000;
 
 /**
  * Computes tiles of the row's outputs, as many as `budget` multiplications allow, or one.
- * @returns the budget: the tile that comes next may be longer than what is left of it
+ * @returns the work it was, or within a row the budget: the tile that comes next may be longer than what is left of it
  */
 export function stepConvPooled(budget: i32): i32 {
   if (!isBegun) {
@@ -67,7 +66,7 @@ export function stepConvPooled(budget: i32): i32 {
     if (line < height) continue;
     passTo(last);
     endRow();
-    return budget;
+    return work;
   } while (<i32>(work + tileWork) <= budget);
   moveTo(column, line);
   return budget;

@@ -1,13 +1,18 @@
 /** Dense layers: one output a row, summed up straight from the stream. */
-import { LAYER_INPUT, LAYER_OUTPUT, LAYER_OUTPUT_PLANE, PAIR_BYTES, PAIRS_AT_ONCE } from "./layout";
-import { ahead, next, passTo } from "./stream";
+import {
+  LAYER_INPUT,
+  LAYER_OUTPUT,
+  LAYER_OUTPUT_PLANE,
+  PAIR_BYTES,
+  PAIR_WORK,
+  PAIRS_AT_ONCE,
+  PIECE_PAIR_BYTES,
+  ROW_WORK,
+} from "./layout";
+import { ahead, next, passTo, windowBytes } from "./stream";
 import { beginRow, count, endRow, isBegun, isLayerComplete, layer, requantize, row } from "./row";
 
 const TURN_BYTES: u32 = PAIRS_AT_ONCE * PAIR_BYTES;
-
-/** In multiplications of a block: what a row takes, and a pair. */
-const ROW_WORK: u32 = 60;
-const PAIR_WORK: u32 = 8;
 
 /** Of a row that a slice has left incomplete: the element of the latest weight, the sum up to it, and the bytes of pairs to come. */
 let at: usize = 0;
@@ -28,6 +33,8 @@ export function stepDense(budget: i32): i32 {
       rest = count * PAIR_BYTES;
     }
     let bytes = min(rest, ahead(TURN_BYTES) & ~(TURN_BYTES - 1));
+    // Most windows are no larger.
+    if (windowBytes() > <u32>PIECE_PAIR_BYTES) bytes = min(bytes, PIECE_PAIR_BYTES);
     if (!bytes) break; // a read has failed
     let pair = next;
     let last = pair + bytes;

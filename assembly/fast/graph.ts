@@ -40,16 +40,19 @@ export function start(): i32 {
   return STATUS_BUSY;
 }
 
+/** Above it a slice ends before its budget does, so that no sum of work passes an i32. */
+const MOST_BUDGET: u32 = 1 << 30;
+
 /**
  * Works for as long as `budget` multiplications of a block take, or one indivisible piece, and no longer than to the end of a layer.
- * Such a multiplication is about 20 instructions of a Cortex-M4 under wasm3; the largest pieces are 4,500 of them, or an output of a
- * convolution place by place.
+ * Such a multiplication is about 20 instructions of a Cortex-M4 under wasm3; the largest pieces are 5,676 of them.
  */
-export function step(budget: i32): i32 {
+export function step(budget: u32): i32 {
   if (!isRunning) return STATUS_DONE;
   let kind = load<u32>(layer, LAYER_KIND);
+  let left = <i32>min(budget, MOST_BUDGET);
   do {
-    budget -= stepKind(kind, budget);
+    left -= stepKind(kind, left);
     if (failure) {
       isRunning = false;
       return failure;
@@ -61,7 +64,7 @@ export function step(budget: i32): i32 {
       isRunning = false;
       return STATUS_DONE;
     }
-  } while (budget > 0);
+  } while (left > 0);
   return STATUS_BUSY;
 }
 

@@ -85,6 +85,33 @@ export const TILE_SIZE = 8;
 export const BLOCK_WIDTH = 8;
 export const BLOCK_HEIGHT = 4;
 
+/**
+ * What work counts as, in multiplications of a block: about 2 instructions each, at most 3. A chunk and an output of its block; a tile; a row of a
+ * dense layer and a pair; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
+ * pool an output, a line of its window and an element; a piece of a border, a stretch between two lines, and a byte.
+ */
+export const CHUNK_WORK = 300;
+export const BLOCK_OUTPUT_WORK = 40;
+export const TILE_WORK = 320;
+export const ROW_WORK = 80;
+export const PAIR_WORK = 8;
+export const PLACES_OUTPUT_WORK = 120;
+export const PLACE_WORK = 40;
+export const RECORD_WORK = 9;
+export const POOL_OUTPUT_WORK = 110;
+export const POOL_LINE_WORK = 8;
+export const ELEMENT_WORK = 9;
+export const BORDER_WORK = 40;
+export const STRETCH_WORK = 16;
+export const BYTE_WORK = 5;
+
+/** With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, or work. */
+export const PIECE_PAIR_BYTES = 512;
+export const PIECE_RECORDS = 256;
+export const PIECE_ELEMENTS = 256;
+export const PIECE_BORDER_BYTES = 256;
+export const PIECE_WORK = 2048;
+
 /** Words of the control block that only a fast module's own code looks at. */
 export const CONTROL_LAYERS_PTR = 44;
 export const CONTROL_WINDOW_PTR = 48;

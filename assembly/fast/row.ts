@@ -32,7 +32,7 @@ export let count: u32 = 0;
 
 export function beginLayers(first: usize): void {
   layer = first;
-  row = 0;
+  row = x = y = 0;
   isBegun = false;
 }
 

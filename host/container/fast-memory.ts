@@ -4,6 +4,7 @@ import * as layout from "../../assembly/fast/layout.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model.js";
 import { ELEMENT_BIAS, layerKind, layerStream, pitchAndPlane } from "./fast-stream.js";
+import { fastWork } from "./fast-work.js";
 import type { Container } from "./read.js";
 
 /** Addresses and sizes in bytes. */
@@ -67,7 +68,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
   });
   return {
     memory,
-    control: controlWords(model, memory, stream.length),
+    control: controlWords(model, memory, stream.length, fastWork(entries, stream)),
     tables: Buffer.concat([tensorTable(model, firstElement), layerTable([...entries, END])]),
     stream,
     entries,
@@ -83,7 +84,7 @@ function placeRegions(tensorCount: number, entryCount: number, windowBytes: numb
   return { layersPtr, windowPtr, windowBytes, arenaPtr, bytes: arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES };
 }
 
-function controlWords(model: QModel, memory: FastMemory, streamBytes: number): Uint8Array {
+function controlWords(model: QModel, memory: FastMemory, streamBytes: number, work: number): Uint8Array {
   const output = model.layers[model.layers.length - 1].output;
   const words = new DataView(new ArrayBuffer(CONTROL_BYTES));
   words.setUint32(format.CONTROL_MODEL_BYTES, streamBytes, true);
@@ -98,10 +99,11 @@ function controlWords(model: QModel, memory: FastMemory, streamBytes: number): U
   words.setUint32(layout.CONTROL_WINDOW_PTR, memory.windowPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_BYTES, memory.windowBytes, true);
   words.setFloat32(format.CONTROL_OUTPUT_SCALE, model.tensors[output].scale, true);
+  words.setUint32(format.CONTROL_WORK, work, true);
   return new Uint8Array(words.buffer);
 }
 
-const CONTROL_BYTES = format.CONTROL_OUTPUT_SCALE + 4;
+const CONTROL_BYTES = format.CONTROL_WORK + 4;
 
 function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array {
   const table = new DataView(new ArrayBuffer(format.TENSOR_ENTRY_BYTES * model.tensors.length));

@@ -39,6 +39,8 @@ export interface FastParts {
   readonly outputTensor: number;
   /** What stands in memory for an int8 element q is the byte q + elementBias. */
   readonly elementBias: number;
+  /** Units of a run. */
+  readonly work: number;
   readonly inputScale: number;
   readonly outputScale: number;
   /** As it stands behind a container's last layer; perhaps empty. */
@@ -95,6 +97,7 @@ export function fastParts(wasm: Uint8Array): FastParts {
     layers: readLayers(outline, layersPtr, tensors),
     outputTensor,
     elementBias: within("what it adds to elements", word(format.CONTROL_ELEMENT_BIAS), 128, 128),
+    work: word(format.CONTROL_WORK),
     inputScale: float(word(format.CONTROL_INPUT_SCALE)),
     outputScale: float(word(format.CONTROL_OUTPUT_SCALE)),
     metadata,

@@ -5,53 +5,16 @@
 import { describe, expect, test } from "vitest";
 import * as format from "../../assembly/format.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { QModel, Shape } from "../../host/model.js";
+import { hostileModels } from "../support/hostile-models.js";
 import { MeteredCore, type Slice } from "../support/metered-core.js";
-import { buildModel, importedModel, syntheticModels, type LayerSpec } from "../support/models.js";
+import { buildModel, importedModel, syntheticModels } from "../support/models.js";
 
 /** SPEC.md, "The core's interface". */
 const MOST_BEYOND_BUDGET = 600;
 const MOST_INSTRUCTIONS = 32;
 const MOST_OF_A_CALL = 5000;
 
-const equal = { weights: "single", density: 1 } as const;
-const pixel = { op: "conv2d", kernel: [1, 1], out: 1, ...equal } as const;
-const filter = { ...pixel, kernel: [255, 255] } as const;
-const dense = { op: "dense", ...equal, out: 3 } as const;
-
-/** Files of a few bytes with an indivisible piece of everything, once. */
-const hostile: readonly (readonly [name: string, shape: Shape, ...specs: LayerSpec[]])[] = [
-  ["a pool of 255 × 255 behind a convolution", [1, 255, 255], { ...pixel, pool: { size: 255, stride: 1 } }],
-  ["a filter of 260,100 weights", [4, 255, 255], filter],
-  ["narrow outputs of such filters", [1, 255, 257], { ...filter, out: 2 }],
-  ["a max-pool of 255 × 255", [1, 256, 255], { op: "maxpool", kernel: 255, stride: 1 }],
-  ["an average of 255 × 255", [2, 255, 255], { op: "avgpool", kernel: 255, stride: 255 }],
-  ["rows and borders of 65,535", [1, 1, 65535], { ...pixel, kernel: [1, 31], pad: 15, stride: 255 }],
-  ["a dense row of 65,535 weights and room for them", [1, 255, 257], filter, { ...dense, from: 0 }],
-  ["rows of their own scales", [1, 1, 1], { ...dense, weights: "any", out: 3000, perChannel: true }],
-  [
-    "outputs without weights",
-    [1, 40, 41],
-    { ...pixel, density: 0, out: 9 },
-    { ...pixel, density: 0, pool: { size: 3, stride: 1 } },
-    { ...dense, density: 0, out: 50 },
-  ],
-  [
-    "rows of one piece",
-    [1, 1, 4],
-    { ...pixel, density: 0, out: 300, perChannel: true },
-    { ...dense, density: 0, out: 500, perChannel: true },
-    { ...dense, weights: "any", out: 40, perChannel: true },
-  ],
-  ["255 tensors", [1, 1, 1], ...Array<LayerSpec>(254).fill({ op: "maxpool", kernel: 1, stride: 1 })],
-  ["outputs one wide", [1, 300, 1], { ...pixel, out: 5 }, { op: "maxpool", kernel: 1, stride: 1 }],
-];
-
-const models = [
-  ...hostile.map(([name, shape, ...specs]) => ({ name, model: buildModel(1, shape, specs) })),
-  { name: "an imported net", model: importedModel() },
-  ...syntheticModels(),
-];
+const models = [...hostileModels(), { name: "an imported net", model: importedModel() }, ...syntheticModels()];
 
 /** Steps until done. @returns the work of all slices */
 function finish(core: MeteredCore, begun: Slice, budget: number): number {
@@ -92,10 +55,10 @@ describe.each(models)("$name", ({ model }) => {
 
 describe("a run of 2^32 products", () => {
   // 128 × 128 places and a filter of 7 × 219 × 171: with one more for each place the products are 0 in 32 bits.
-  const model: QModel = buildModel(
+  const model = buildModel(
     1,
     [7, 219 + 127, 171 + 127],
-    [{ ...filter, kernel: [219, 171], pool: { size: 128, stride: 1 } }],
+    [{ op: "conv2d", out: 1, kernel: [219, 171], weights: "single", density: 1, pool: { size: 128, stride: 1 } }],
   );
   const core = new MeteredCore(writeContainer(model));
   finish(core, core.open(), 2 ** 31);

@@ -1,0 +1,79 @@
+/** What SPEC.md promises of a fast module's work: slices bounded by their budget, and a run that is what the control block says. */
+import { describe, expect, test } from "vitest";
+import * as format from "../../assembly/format.js";
+import { fastModule, fastParts } from "../../host/container/fast.js";
+import { writeContainer } from "../../host/container/write.js";
+import { countOps, OPS_EXPORT } from "../../host/runtime/count-ops.js";
+import { openEngine } from "../../host/runtime/open.js";
+import { hostileModels } from "../support/hostile-models.js";
+import { importedModel, syntheticModels } from "../support/models.js";
+
+/** SPEC.md, "The fast module". */
+const MOST_BEYOND_BUDGET = 5700;
+const MOST_INSTRUCTIONS = 3;
+
+const models = [
+  ...hostileModels().filter(({ name }) => name !== "a filter of 260,100 weights"), // more than a fast module takes
+  { name: "an imported net", model: importedModel() },
+  ...syntheticModels(),
+];
+
+interface Run {
+  readonly slices: number;
+  readonly longest: number;
+  readonly instructions: number;
+}
+
+/** @returns what a run takes, in instructions of the module */
+function measure(wasm: Uint8Array, budget: number): Run {
+  const { stream, layers } = fastParts(wasm);
+  const read = (offset: number, target: number, length: number): number => {
+    new Uint8Array(memory.buffer).set(stream.subarray(offset, offset + length), target);
+    return 0;
+  };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(countOps(wasm)), { mote: { read } });
+  const { memory, start, step } = exports as unknown as {
+    memory: WebAssembly.Memory;
+    start(): number;
+    step(budget: number): number;
+  };
+  const count = (): number => Number((exports[OPS_EXPORT] as WebAssembly.Global).value);
+  const run = { slices: 0, longest: 0 };
+  for (let status = start(); status === format.STATUS_BUSY; run.slices++) {
+    const before = count();
+    status = step(budget);
+    run.longest = Math.max(run.longest, count() - before);
+  }
+  expect(new DataView(memory.buffer).getUint32(format.CONTROL_LAYERS_DONE, true)).toBe(layers.length);
+  return { ...run, instructions: count() };
+}
+
+describe.each(models)("$name", ({ model }) => {
+  const wasm = fastModule(writeContainer(model, { windowBytes: format.MIN_WINDOW_BYTES }));
+  const { work } = fastParts(wasm);
+
+  test("keeps to the bounds", () => {
+    for (const budget of [0, 2000, 30_000]) {
+      const { longest } = measure(wasm, budget);
+      expect(longest).toBeLessThanOrEqual((budget + MOST_BEYOND_BUDGET) * MOST_INSTRUCTIONS);
+    }
+    const { instructions } = measure(wasm, 2 ** 32 - 1);
+    expect(instructions).toBeLessThanOrEqual(work * MOST_INSTRUCTIONS);
+    expect(instructions).toBeGreaterThanOrEqual(work);
+  });
+
+  test("does in slices what the module says", () => {
+    // Slices end with their budget, less or more than it by a piece, or with a layer or a border.
+    const budget = 30_000;
+    const { slices } = measure(wasm, budget);
+    const ends = 2 * model.layers.length + 1;
+    expect((slices - ends) * (budget - MOST_BEYOND_BUDGET)).toBeLessThanOrEqual(work);
+    expect(slices * (budget + MOST_BEYOND_BUDGET)).toBeGreaterThanOrEqual(work);
+  });
+
+  test("says the same to the host", () => {
+    const engine = openEngine("v8", wasm);
+    expect(engine.work).toBe(work);
+    engine.close();
+  });
+});
