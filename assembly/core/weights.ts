@@ -75,10 +75,10 @@ export function isRowComplete(): bool {
  * @returns the work it was
  */
 export function decodeRecords(): u32 {
-  return BATCH_WORK + TURN_WORK * (codec() == CODEC_HUFFMAN ? decodeHuffman() : decodeDense());
+  return BATCH_WORK + (codec() == CODEC_HUFFMAN ? decodeHuffman() : decodeDense());
 }
 
-/** @returns its turns */
+/** @returns the work of its turns */
 function decodeDense(): u32 {
   let shift = columnShift();
   let mask = columnMask(shift);
@@ -94,10 +94,10 @@ function decodeDense(): u32 {
     recordsEnd += RECORD_BYTES;
     weightSum += <i8>weight;
   } while (++column < end);
-  return turns;
+  return turns * TURN_WORK;
 }
 
-/** @returns its turns, one more or one less: the weights and fillers that it came upon */
+/** @returns the work of its turns, or of one more or one less: of the weights and fillers that it came upon */
 function decodeHuffman(): u32 {
   let target = recordsEnd;
   let due = isWeightDue;
@@ -158,5 +158,6 @@ function decodeHuffman(): u32 {
   recordsEnd = target;
   weightSum = sum;
   resume(next, buffer, count);
-  return <u32>(begun - (stop - target)) / RECORD_BYTES;
+  // A turn counts as much as a record has bytes.
+  return <u32>(begun - (stop - target));
 }
