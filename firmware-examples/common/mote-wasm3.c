@@ -257,4 +257,4 @@ m3ret_t mote_run_ops(pc_t pc, m3stack_t sp, M3MemoryHeader *mem, m3reg_t r0) {
 }
 #endif
 
-const mote_engine mote_wasm3 = {measure, needs, metadata, instantiate, call, 64, 2048};
+const mote_engine mote_wasm3 = {measure, needs, metadata, instantiate, call, 128, 2048};

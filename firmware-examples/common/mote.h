@@ -110,7 +110,7 @@ typedef struct mote_tensor {
 } mote_tensor;
 
 /**
- * The engine's own budget for mote_step: with a container 64 by wasm3 and 512 ahead of time, with a fast module 2048 and 4096. It
+ * The engine's own budget for mote_step: with a container 128 by wasm3 and 1024 ahead of time, with a fast module 2048 and 4096. It
  * keeps slices below 100,000 instructions of a Cortex-M4, where they can be, without costing more than 3 % of speed; `npm run firmware`
  * prints the longest.
  */
