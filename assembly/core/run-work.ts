@@ -37,14 +37,15 @@ function poolWork(): u64 {
 }
 
 function weightsWork(): u64 {
-  // Weights and fillers, should each be a batch of its own: at most 2^28.
+  // Weights and fillers, at most 2^28.
   let turns = rows * live;
   if (codec() == CODEC_HUFFMAN) {
     // The code of zeros is the shortest, or one of those.
     let bits = (load<u16>(tablesPtr) & 15) + (load<u16>(gapsPtr) & 15);
     if (bits) turns = min(turns, ((sectionEnd << 3) - bitPosition()) / bits + turns / filler + 1);
   }
-  let decoding = turns * (BATCH_WORK + TURN_WORK);
+  // Should each be a batch of its own.
+  let decoding = <u64>turns * (BATCH_WORK + TURN_WORK);
   if (op == OP_DENSE) return decoding + turns + (rows + turns / min(room(), MOST_RECORDS)) * DENSE_WORK;
   // No overflow: a row's weights at all places of a pool are within the input, 2^38 at most.
   let products = 4 * min(turns, min(live, room()) * rows) + rows * PLACES_WORK;

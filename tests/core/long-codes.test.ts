@@ -21,7 +21,22 @@ const TABLE_BYTES = 2 << 12;
 
 /** A dense layer of `rows` rows with `weights` weights each, of 5 and 6 in turn, each behind a gap of 11. */
 function denseContainer(rows: number, weights: number): Uint8Array {
-  const columns = weights * (GAP + 1);
+  return container(rows, weights * (GAP + 1), LENGTHS, LENGTHS, (section) => {
+    for (let i = 0; i < rows * weights; i++) {
+      section.write(0x7ff, 12); // the gap's code, from its most significant bit on
+      section.write(i % 2 === 0 ? 0x7ff : 0xfff, 12);
+    }
+  });
+}
+
+/** A dense layer of such code lengths, its symbols written by `write`. */
+function container(
+  rows: number,
+  columns: number,
+  weightLengths: readonly number[],
+  gapLengths: readonly number[],
+  write: (section: BitWriter) => void,
+): Uint8Array {
   const bytes: number[] = [0x4d, 0x4f, 0x54, 0x45, format.VERSION, 0, 0, 0, 0, 0];
   const put = (kind: Exclude<FieldKind, "section">, ...values: number[]): void => {
     for (const value of values) {
@@ -53,24 +68,21 @@ function denseContainer(rows: number, weights: number): Uint8Array {
   put("u8", format.OP_DENSE);
   put("varint", 0, 1);
   put("u8", 0x80, 0x7f, format.CODEC_HUFFMAN, 0, 0);
-  const section = new BitWriter(columns * rows);
+  const section = new BitWriter();
   section.write(2 ** 30, 31);
   section.write(38, 6); // sums / 256
   section.write(0, 2); // no column map, a grid
   section.write(FIRST_WEIGHT & 255, 8);
-  section.write(LENGTHS.length - 1, 8);
-  for (const length of LENGTHS) section.write(length, 4);
-  section.write(LENGTHS.length - 2, 10);
-  for (const length of LENGTHS) section.write(length, 4);
-  for (let i = 0; i < rows * weights; i++) {
-    section.write(0x7ff, 12); // the gap's code, from its most significant bit on
-    section.write(i % 2 === 0 ? 0x7ff : 0xfff, 12);
-  }
+  section.write(weightLengths.length - 1, 8);
+  for (const length of weightLengths) section.write(length, 4);
+  section.write(gapLengths.length - 2, 10);
+  for (const length of gapLengths) section.write(length, 4);
+  write(section);
   const sectionBytes = section.finish();
   put("varint", sectionBytes.length);
-  const container = fixLength(Uint8Array.from([...bytes, ...sectionBytes]));
-  fixCrc(container);
-  return container;
+  const file = fixLength(Uint8Array.from([...bytes, ...sectionBytes]));
+  fixCrc(file);
+  return file;
 }
 
 interface Loaded {
@@ -126,4 +138,15 @@ test("a batch takes a turn for every four bytes in sight, and 32 at most", () =>
   expect(status).toBe(format.STATUS_DONE);
   // Where a row begins the first turn is a gap alone: 24 turns make 23 records, 22 make 21. At the end of the file there is less in sight.
   expect(made.filter((records) => records > 0)).toEqual([23, 32, 32, 13, 21, 32, 32, 11, 2, 1, 1]);
+});
+
+test("codes of no bits make a layer of 2^28 weights of a hundred bytes, whose work is said", () => {
+  // 65,535 × 4,096 weights, of 16 units each to decode and one to multiply: 2^32 and more.
+  const file = container(65_535, 4096, [1], [1, 0], () => {});
+  expect(file.length).toBeLessThan(100);
+  const core = new MeteredCore(file);
+  let { status } = core.open();
+  while (status === format.STATUS_BUSY) ({ status } = core.step(2 ** 20));
+  expect(status).toBe(format.STATUS_DONE);
+  expect(core.word(format.CONTROL_WORK)).toBe(2 ** 32 - 1);
 });

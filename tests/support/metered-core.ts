@@ -2,11 +2,10 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import * as format from "../../assembly/format.js";
-import { planTotal } from "../../host/container/plan.js";
-import { readContainer } from "../../host/container/read.js";
 import { builtFile } from "../../host/paths.js";
 import { countOps, OPS_EXPORT } from "../../host/runtime/count-ops.js";
 import { withPages } from "../../host/runtime/memory-section.js";
+import { statedPlan } from "../fuzz/mutate.js";
 
 const PAGE_BYTES = 65536;
 const WORK_EXPORT = "work";
@@ -33,7 +32,7 @@ export class MeteredCore {
   private readonly memoryBytes: number;
 
   constructor(container: Uint8Array) {
-    this.memoryBytes = planTotal(readContainer(container).plan);
+    this.memoryBytes = statedPlan(container, false);
     countedCore ??= countOps(new Uint8Array(readFileSync(builtFile("build/core.wasm"))));
     chargedCore ??= withWork(new Uint8Array(readFileSync(builtFile("build/core-named.wasm"))));
     this.counted = this.instantiate(countedCore, container);
