@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkWritable } from "../host/check-writable.js";
+import { checkWritable } from "../host/node/check-writable.js";
 
 let folder = "";
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { columnsOf, formatDuration, Progress } from "../host/progress.js";
+import { columnsOf, formatDuration, Progress } from "../host/node/progress.js";
 
 function recorder(isTTY: boolean): { text: string; isTTY: boolean; columns: number; write: (text: string) => void } {
   return {

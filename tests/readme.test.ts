@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { packageRoot } from "../host/paths.js";
+import { packageRoot } from "../host/node/paths.js";
 import { fillFigures } from "../tools/bench/fill.js";
 import { run } from "./cli/support.js";
 

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MoteError } from "../host/errors.js";
-import { writeFileAtomic } from "../host/write-file.js";
+import { writeFileAtomic } from "../host/node/write-file.js";
 
 let folder = "";
 beforeEach(() => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
-import { writeFileAtomic } from "../host/write-file.js";
+import { writeFileAtomic } from "../host/node/write-file.js";
 import { fillFigures } from "./bench/fill.js";
 import { describeMachine, type Figure, type Group } from "./bench/figure.js";
 import { imagesGroup } from "./bench/images.js";

@@ -48,9 +48,9 @@ const targets = {
     commands: [node("typescript/bin/tsc", "-p", "tsconfig.build.json")],
   },
   wasm3: {
-    sources: ["host/wasm3"],
+    sources: ["host/node/wasm3"],
     made: "build/wasm3/Release/wasm3.node",
-    commands: [[process.execPath, join(root, "host/wasm3/build.mjs")]],
+    commands: [[process.execPath, join(root, "host/node/wasm3/build.mjs")]],
   },
 };
 

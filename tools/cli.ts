@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { MoteError, printable } from "../host/errors.js";
-import { builtFile } from "../host/paths.js";
-import { Progress } from "../host/progress.js";
+import { builtFile } from "../host/node/paths.js";
+import { Progress } from "../host/node/progress.js";
 
 /** What went wrong, for scripts: 0 done, 1 failed, 2 wrong use, 130 interrupted (128 + SIGINT), 141 reader gone (128 + SIGPIPE). */
 const EXIT_FAILED = 1;

@@ -6,13 +6,13 @@ import { existsSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { readContainer } from "../host/container/read.js";
-import { OPTIMIZATIONS, type Optimization } from "../host/container/optimization.js";
+import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 import { loadDataSpec, loadInputFiles, readFile, type Inputs } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
-import { readBaseline, regressions, writeBaseline } from "../host/firmware/baseline.js";
-import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../host/firmware/boards.js";
-import { keptForms, usualForm } from "../host/firmware/cases.js";
-import { imageInputs, randomInputs } from "../host/firmware/inputs.js";
+import { readBaseline, regressions, writeBaseline } from "../host/node/firmware/baseline.js";
+import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../host/node/firmware/boards.js";
+import { keptForms, usualForm } from "../host/node/firmware/cases.js";
+import { imageInputs, randomInputs } from "../host/node/firmware/inputs.js";
 import {
   caseName,
   measure,
@@ -20,11 +20,11 @@ import {
   type FirmwareInputs,
   type FirmwareModel,
   type Measurement,
-} from "../host/firmware/measure.js";
-import { MODEL_NAMES } from "../host/firmware/models.js";
-import { INSTALL_SCRIPT, missingTools, runTool } from "../host/firmware/tools.js";
-import { packageRoot } from "../host/paths.js";
-import { Progress } from "../host/progress.js";
+} from "../host/node/firmware/measure.js";
+import { MODEL_NAMES } from "../host/node/firmware/models.js";
+import { INSTALL_SCRIPT, missingTools, runTool } from "../host/node/firmware/tools.js";
+import { packageRoot } from "../host/node/paths.js";
+import { Progress } from "../host/node/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
 import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
 import { containerOf, namingFile } from "./model-file.js";

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MoteError } from "../host/errors.js";
-import { packageRoot } from "../host/paths.js";
-import { writeFileAtomic } from "../host/write-file.js";
+import { packageRoot } from "../host/node/paths.js";
+import { writeFileAtomic } from "../host/node/write-file.js";
 
 const SOURCE = "assembly/format.ts";
 export const FORMAT_HEADER = "firmware-examples/common/mote-format.h";

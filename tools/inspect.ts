@@ -1,10 +1,10 @@
 /** `mote inspect`: what a model file holds, and where its bytes go. */
 import { Command } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/format.js";
-import { bakedContainer } from "../host/container/baked.js";
-import { fastParts, isFastModule } from "../host/container/fast-parts.js";
-import { describeFastMemory, reportFast } from "../host/container/fast-report.js";
-import { denseFloatEnergy, packedEnergy, PICOJOULE, type Energy } from "../host/container/energy.js";
+import { bakedContainer } from "../host/module/baked.js";
+import { fastParts, isFastModule } from "../host/fast/parts.js";
+import { describeFastMemory, reportFast } from "../host/report/fast.js";
+import { denseFloatEnergy, packedEnergy, PICOJOULE, type Energy } from "../host/report/energy.js";
 import { describePlan, planTotal } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import {
@@ -12,10 +12,10 @@ import {
   type ContainerReport,
   type LayerReport,
   type WeightReport,
-} from "../host/container/report.js";
+} from "../host/report/container.js";
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
-import { isWasm, openEngine } from "../host/runtime/open.js";
+import { isWasm, openEngine } from "../host/engines/open.js";
 import { inspectNet } from "./inspect-net.js";
 import { grouped, isContainer, isFloatNet, namingFile, notOneOf } from "./model-file.js";
 import { Output } from "./output.js";

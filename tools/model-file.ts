@@ -2,15 +2,15 @@
 import { extname } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { MAGIC } from "../assembly/format.js";
-import { bakedContainer } from "../host/container/baked.js";
-import { fastParts, isFastModule } from "../host/container/fast-parts.js";
+import { bakedContainer } from "../host/module/baked.js";
+import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { describeFile, isSafetensors } from "../host/data/file-kind.js";
 import { readFile } from "../host/data/inputs.js";
-import { OPTIMIZATIONS, type Optimization } from "../host/container/optimization.js";
+import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
-import type { Tally } from "../host/runtime/classify.js";
-import type { Engine, EngineName, EngineOptions } from "../host/runtime/engine.js";
-import { isWasm, openEngine } from "../host/runtime/open.js";
+import type { Tally } from "../host/engines/classify.js";
+import type { Engine, EngineName, EngineOptions } from "../host/engines/engine.js";
+import { isWasm, openEngine } from "../host/engines/open.js";
 
 export interface OpenModel {
   readonly path: string;
@@ -88,7 +88,7 @@ export async function optimizedModel(path: string, optimize: Optimization): Prom
   const file = readModel(path);
   if (isFastModule(file)) return file;
   // Only this needs binaryen, which takes half a second to load.
-  const { fastModule } = await import("../host/container/fast.js");
+  const { fastModule } = await import("../host/fast/fast-module.js");
   return namingFile(path, () => fastModule(containerOf(file), optimize));
 }
 

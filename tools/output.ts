@@ -1,7 +1,7 @@
 /** What a command prints: words and tables for people, as wide as their terminal, and one JSON object for scripts. */
 import { MoteError, printable } from "../host/errors.js";
-import { columnsOf, Progress } from "../host/progress.js";
-import { isStdout } from "../host/write-file.js";
+import { columnsOf, Progress } from "../host/node/progress.js";
+import { isStdout } from "../host/node/write-file.js";
 
 const GAP = "  ";
 /** A first column narrower than this reads badly, and the table becomes a list. */

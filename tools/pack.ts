@@ -2,22 +2,22 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "commander";
 import { MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
-import { cSource } from "../host/container/c-source.js";
-import { fastProgram } from "../host/container/fast-memory.js";
+import { cSource } from "../host/c/c-source.js";
+import { fastProgram } from "../host/fast/memory.js";
 import { outputElements, writeMetadata } from "../host/container/metadata.js";
 import { planTotal, REGIONS, tensorBytes } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import { withMetadata, writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/data/inputs.js";
-import type { Optimization } from "../host/container/optimization.js";
+import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
-import type { AotSource } from "../host/firmware/aot.js";
-import type { QModel } from "../host/model.js";
-import { builtFile } from "../host/paths.js";
-import { quantize } from "../host/quantize.js";
-import { isWasm } from "../host/runtime/open.js";
+import type { AotSource } from "../host/node/firmware/aot.js";
+import type { QModel } from "../host/model/model.js";
+import { builtFile } from "../host/node/paths.js";
+import { quantize } from "../host/quantize/quantize.js";
+import { isWasm } from "../host/engines/open.js";
 import { readCheckpoint } from "../host/train/checkpoint.js";
-import { writeFileAtomic } from "../host/write-file.js";
+import { writeFileAtomic } from "../host/node/write-file.js";
 import {
   containerOf,
   grouped,
@@ -247,7 +247,7 @@ async function writeAs(
  * with most of their weights left, convolutions above all: then it says so on stderr.
  */
 async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uint8Array): Promise<void> {
-  const { opsOfOneRun } = await import("../host/runtime/counted.js");
+  const { opsOfOneRun } = await import("../host/engines/counted.js");
   const core = { bytes: container.length + readFile(builtFile("build/core.wasm")).length, ops: opsOfOneRun(container) };
   const fast = { bytes: module.length, ops: opsOfOneRun(module) };
   if (fast.bytes * fast.ops <= core.bytes * core.ops) return;
@@ -260,8 +260,8 @@ async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uin
 
 /** Only packing modules needs binaryen, which takes a while to load. */
 async function packedModule(container: Uint8Array, optimize: Optimization): Promise<Uint8Array> {
-  if (optimize === "size") return (await import("../host/container/bake.js")).bake(container);
-  return (await import("../host/container/fast.js")).fastModule(container, optimize);
+  if (optimize === "size") return (await import("../host/module/bake.js")).bake(container);
+  return (await import("../host/fast/fast-module.js")).fastModule(container, optimize);
 }
 
 async function aheadOfTime(
@@ -269,8 +269,8 @@ async function aheadOfTime(
   name: string,
   optimize: Optimization,
 ): Promise<AotSource & { readonly module: Uint8Array }> {
-  const { aotSource } = await import("../host/firmware/aot.js");
-  const { firmwareImage } = await import("../host/firmware/image.js");
+  const { aotSource } = await import("../host/node/firmware/aot.js");
+  const { firmwareImage } = await import("../host/node/firmware/image.js");
   const image = firmwareImage(container, optimize);
   return { ...(await aotSource(image.module, image.container, name)), module: image.module };
 }

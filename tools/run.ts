@@ -1,11 +1,11 @@
 /** `mote run`: a model on pictures or on a data set, by any engine. */
 import { Command } from "commander";
 import { loadDataSpec, loadInputFiles, type Inputs } from "../host/data/inputs.js";
-import type { Optimization } from "../host/container/optimization.js";
+import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
-import { Progress } from "../host/progress.js";
-import { classifyAll, reasonsToDoubt, type Classification, type Tally } from "../host/runtime/classify.js";
-import type { EngineName } from "../host/runtime/engine.js";
+import { Progress } from "../host/node/progress.js";
+import { classifyAll, reasonsToDoubt, type Classification, type Tally } from "../host/engines/classify.js";
+import type { EngineName } from "../host/engines/engine.js";
 import {
   engineOption,
   grouped,

@@ -2,13 +2,13 @@
 import { relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { readContainer } from "../host/container/read.js";
-import { reportContainer } from "../host/container/report.js";
+import { reportContainer } from "../host/report/container.js";
 import { DIGIT_SIDE } from "../host/data/image.js";
 import { loadDataSpec, readFile } from "../host/data/inputs.js";
-import { builtFile } from "../host/paths.js";
-import { Progress } from "../host/progress.js";
-import { classifyAll, type Classification } from "../host/runtime/classify.js";
-import type { EngineName } from "../host/runtime/engine.js";
+import { builtFile } from "../host/node/paths.js";
+import { Progress } from "../host/node/progress.js";
+import { classifyAll, type Classification } from "../host/engines/classify.js";
+import type { EngineName } from "../host/engines/engine.js";
 import { engineOption, grouped, openModel, runSummary } from "./model-file.js";
 import { Output } from "./output.js";
 

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { loadMnist } from "../host/data/mnist.js";
 import { MoteError } from "../host/errors.js";
-import { Progress } from "../host/progress.js";
+import { Progress } from "../host/node/progress.js";
 import { noBetterThanChance } from "../host/train/classes.js";
 import { namedNet } from "../host/train/nets.js";
 import { readRun, trainRun, type RunSettings } from "../host/train/run.js";

@@ -1,14 +1,14 @@
 /** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer. */
 import { Command, InvalidArgumentError } from "commander";
 import { loadDataSpec } from "../host/data/inputs.js";
-import type { Optimization } from "../host/container/optimization.js";
+import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
-import { Progress } from "../host/progress.js";
+import { Progress } from "../host/node/progress.js";
 import { Random } from "../host/rng.js";
-import { pixelTable } from "../host/runtime/classify.js";
-import { describeDifference, firstDifference, type Difference } from "../host/runtime/compare.js";
-import type { Engine, EngineOptions } from "../host/runtime/engine.js";
-import { ENGINE_NAMES } from "../host/runtime/open.js";
+import { pixelTable } from "../host/engines/classify.js";
+import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
+import type { Engine, EngineOptions } from "../host/engines/engine.js";
+import { ENGINE_NAMES } from "../host/engines/open.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
 

@@ -1,6 +1,6 @@
 /** Whether a recipe fits the net that it is for: all of it, before anything is trained. */
 import { MoteError } from "../errors.js";
-import type { Graph } from "../model.js";
+import type { Graph } from "../model/model.js";
 import { checkIntegerStages, weightedLayers } from "./integer-stages.js";
 import { narrowGraph } from "./narrow.js";
 import { checkKeep } from "./prune.js";

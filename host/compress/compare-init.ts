@@ -1,6 +1,6 @@
 /** The three k-means initialisations side by side on one net, before any fine-tuning: what Deep Compression's figures 5 and 8 compare. */
 import type { Samples } from "../data/samples.js";
-import type { Net } from "../model.js";
+import type { Net } from "../model/model.js";
 import { Trainer } from "../train/trainer.js";
 import { CENTROID_INITS, compareInits, type CentroidInit } from "./share.js";
 import { weightedLayers } from "./integer-stages.js";

@@ -4,8 +4,8 @@
  * as a whole: max-pooling and average pooling let a constant through, and the next layer adds weights × constant to its own.
  * None of it holds across a padded convolution (its border is 0, not the constant) or a grouped one: those are left alone.
  */
-import type { FloatTensor, Graph, Layer, Net, WeightedLayer } from "../model.js";
-import { tensorShapes } from "../shapes.js";
+import type { FloatTensor, Graph, Layer, Net, WeightedLayer } from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
 import { narrowGraph } from "./narrow.js";
 
 const isWeighted = (layer: Layer): layer is WeightedLayer => layer.op === "conv2d" || layer.op === "dense";

@@ -1,6 +1,6 @@
 /** Container bytes of a net at any stage of its compression, by the packer's own encoder. */
-import { chooseCoding } from "../encode/weights.js";
-import type { Net } from "../model.js";
+import { chooseCoding } from "../codecs/weights.js";
+import type { Net } from "../model/model.js";
 import { own } from "../own.js";
 import { gridStep, toGrid } from "./grid.js";
 

@@ -1,6 +1,6 @@
 /** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one, a `share` or a `grid`. */
 import { MoteError } from "../errors.js";
-import type { Graph, WeightedLayer } from "../model.js";
+import type { Graph, WeightedLayer } from "../model/model.js";
 import type { GridStage, ShareStage, Stage } from "./recipe.js";
 
 export const weightedLayers = (graph: Graph): WeightedLayer[] =>

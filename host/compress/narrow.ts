@@ -3,9 +3,9 @@
  * the start. Since units may be permuted freely, counts say everything.
  */
 import { MoteError } from "../errors.js";
-import type { Graph, Layer } from "../model.js";
+import type { Graph, Layer } from "../model/model.js";
 import { own } from "../own.js";
-import { tensorShapes } from "../shapes.js";
+import { tensorShapes } from "../model/shapes.js";
 
 /** The channels of every tensor by name: what `Compression.nominalChannels` holds for the graph as it was designed. */
 export function channelsByTensor(graph: Graph): Record<string, number> {

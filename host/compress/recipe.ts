@@ -1,6 +1,6 @@
 /** A compression recipe: one JSON file that makes a model from its data, and the strict check of its schema. */
 import { MoteError, printable } from "../errors.js";
-import type { RangeChoice } from "./calibrate.js";
+import type { RangeChoice } from "../quantize/calibrate.js";
 import type { Keep, PruneScore } from "./prune.js";
 import type { CentroidInit } from "./share.js";
 

@@ -1,8 +1,8 @@
 /** The training within a stage: piece by piece, with what is pruned, frozen or shared, and able to go on from where it was stopped. */
 import type { Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { FloatTensor, Net } from "../model.js";
-import { tensorShapes } from "../shapes.js";
+import type { FloatTensor, Net } from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
 import type { Checkpoint } from "../train/checkpoint.js";
 import { Trainer, type Sharing } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";

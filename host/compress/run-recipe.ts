@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Net } from "../model.js";
+import type { Net } from "../model/model.js";
 import { own } from "../own.js";
 import { checkTrainable } from "../train/classes.js";
 import { namedNet } from "../train/nets.js";

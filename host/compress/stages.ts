@@ -1,8 +1,8 @@
 /** What each stage of a recipe does to a net. A stage starts from a net alone, so that a run can go on from any stage's checkpoint. */
 import type { Samples } from "../data/samples.js";
-import type { Compression, Graph, Net } from "../model.js";
+import type { Compression, Graph, Net } from "../model/model.js";
 import { Trainer } from "../train/trainer.js";
-import { calibrate } from "./calibrate.js";
+import { calibrate } from "../quantize/calibrate.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, type GridLayer } from "./grid.js";
 import { weightedLayers } from "./integer-stages.js";

@@ -1,8 +1,8 @@
 /** The dense net that a recipe starts from, and the bank of augmented digits that it labels for its students. */
 import { sharedFloats, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Graph, Net } from "../model.js";
-import { chainShapes, valuesOf } from "../shapes.js";
+import type { Graph, Net } from "../model/model.js";
+import { chainShapes, valuesOf } from "../model/shapes.js";
 import { augmentBank } from "../train/augment.js";
 import { Trainer } from "../train/trainer.js";
 import type { TeacherSettings } from "./recipe.js";

@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { checkWritable } from "../check-writable.js";
+import { checkWritable } from "../node/check-writable.js";
 import { MoteError } from "../errors.js";
 import { readCheckpoint, writeCheckpoint, type Checkpoint } from "../train/checkpoint.js";
-import { writeFileAtomic } from "../write-file.js";
+import { writeFileAtomic } from "../node/write-file.js";
 
 /** The state of one training, until it is finished. */
 export interface Keeper {

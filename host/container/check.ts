@@ -9,7 +9,7 @@ import {
   MAX_TENSOR_BYTES,
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
-import type { QConv2d, QLayer, QMaxPool, QModel, QTensor, QWeights } from "../model.js";
+import type { QConv2d, QLayer, QMaxPool, QModel, QTensor, QWeights } from "../model/model.js";
 import { columnCount, rowCount, tensorBytes } from "./plan.js";
 
 /** Throws for the first rule that does not hold. `where` is "tensor 3" or "layer 2". */

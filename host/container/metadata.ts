@@ -1,8 +1,8 @@
 /** What a model carries for hosts and people, behind its last layer or in a section of its module: SPEC.md, "Metadata". No engine reads it. */
 import { MAX_LABEL_BYTES, MAX_METADATA_BYTES, METADATA_LABELS } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
-import type { QModel } from "../model.js";
-import { valuesOf } from "../shapes.js";
+import type { QModel } from "../model/model.js";
+import { valuesOf } from "../model/shapes.js";
 import { FieldReader } from "./field-reader.js";
 import { FieldWriter } from "./field-writer.js";
 

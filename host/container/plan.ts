@@ -8,7 +8,7 @@ import {
   TENSOR_ENTRY_BYTES,
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
-import type { QLayer, QModel, QTensor, QWeights } from "../model.js";
+import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 
 /** Bytes of the six regions, each a multiple of 8, and the tensors' places in the arena. */
 export interface Plan {

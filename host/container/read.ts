@@ -19,10 +19,10 @@ import {
   PLAN_UNIT,
   VERSION,
 } from "../../assembly/format.js";
-import { BitReader } from "../encode/bit-reader.js";
-import { readWeights, type DecodedWeights } from "../encode/decode-weights.js";
+import { BitReader } from "../codecs/bit-reader.js";
+import { readWeights, type DecodedWeights } from "../codecs/decode-weights.js";
 import { MoteError } from "../errors.js";
-import type { QConv2d, QDense, QLayer, QModel, QTensor, QWeights } from "../model.js";
+import type { QConv2d, QDense, QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkEdges, checkGeometry, checkRequantize, checkTensor, range, type Fail } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldReader } from "./field-reader.js";

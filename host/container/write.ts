@@ -11,10 +11,10 @@ import {
   PLAN_UNIT,
   VERSION,
 } from "../../assembly/format.js";
-import { BitWriter } from "../encode/bit-writer.js";
-import { codingChooser, keptColumns, tableBytes, writeWeights, type Coding } from "../encode/weights.js";
+import { BitWriter } from "../codecs/bit-writer.js";
+import { codingChooser, keptColumns, tableBytes, writeWeights, type Coding } from "../codecs/weights.js";
 import { MoteError } from "../errors.js";
-import type { QLayer, QModel, QTensor, QWeights } from "../model.js";
+import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldWriter } from "./field-writer.js";

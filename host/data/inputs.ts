@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { MoteError } from "../errors.js";
-import type { Shape } from "../model.js";
-import { describeSystemError } from "../write-file.js";
+import type { Shape } from "../model/model.js";
+import { describeSystemError } from "../node/write-file.js";
 import { describeFile, isPng } from "./file-kind.js";
 import { DIGIT_SIDE, digitFromPng } from "./image.js";
 import { loadMnist, readIdxImages, readIdxLabels } from "./mnist.js";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../errors.js";
-import { packageRoot } from "../paths.js";
+import { packageRoot } from "../node/paths.js";
 import { sharedBytes, sliceSamples, type Samples } from "./samples.js";
 
 export interface IdxImages {

@@ -1,6 +1,6 @@
 /** Banks of distorted copies, made once so that a teacher can label them. */
 import { sharedBytes, type Samples } from "../data/samples.js";
-import type { Shape } from "../model.js";
+import type { Shape } from "../model/model.js";
 import { mixWords } from "../rng.js";
 import { compileKernels, instantiateKernels, SharedHeap } from "./heap.js";
 

@@ -1,6 +1,6 @@
 /** How fast the training engine is on this machine. */
 import type { Samples } from "../data/samples.js";
-import type { Graph } from "../model.js";
+import type { Graph } from "../model/model.js";
 import { Trainer } from "./trainer.js";
 
 export interface EpochBenchOptions {

@@ -9,10 +9,10 @@
 import { readFileSync } from "node:fs";
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
-import type { Compression, FloatTensor, Graph, Net } from "../model.js";
-import { describeSystemError, writeFileAtomic } from "../write-file.js";
+import type { Compression, FloatTensor, Graph, Net } from "../model/model.js";
+import { describeSystemError, writeFileAtomic } from "../node/write-file.js";
 import { parseCompression, parseGraph } from "./metadata.js";
-import { parameterShapes } from "../shapes.js";
+import { parameterShapes } from "../model/shapes.js";
 import type { OptimizerState } from "./trainer.js";
 
 /** What a run notes about itself, such as the step it has reached. */

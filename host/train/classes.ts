@@ -1,8 +1,8 @@
 /** What a net that is trained to tell classes apart must have, and when it has learnt nothing. */
 import { checkLabels, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Graph } from "../model.js";
-import { chainShapes, valuesOf } from "../shapes.js";
+import type { Graph } from "../model/model.js";
+import { chainShapes, valuesOf } from "../model/shapes.js";
 
 /**
  * To be called before anything is trained.

@@ -1,7 +1,7 @@
 /** The shared memory of the training engine: train.wasm's kernels over one WebAssembly.Memory that all threads map. */
 import { readFileSync } from "node:fs";
 import { MoteError } from "../errors.js";
-import { builtFile } from "../paths.js";
+import { builtFile } from "../node/paths.js";
 import type { Kernels } from "./kernels.js";
 
 const PAGE_BYTES = 65_536;

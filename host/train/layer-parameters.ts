@@ -1,5 +1,5 @@
 /** The parameters of one layer in shared memory, and which of them are pruned, frozen or shared. */
-import type { FloatTensor } from "../model.js";
+import type { FloatTensor } from "../model/model.js";
 import type { SharedHeap } from "./heap.js";
 import type { Parameters, PlannedWeighted, SharedWeights, Survivors } from "./plan.js";
 import { planSurvivors } from "./survivors.js";

@@ -1,6 +1,6 @@
 /** Graph and compression as JSON in a checkpoint's metadata: read strictly, since the file may come from anywhere. */
 import { MoteError } from "../errors.js";
-import type { Compression, Graph } from "../model.js";
+import type { Compression, Graph } from "../model/model.js";
 
 type Check = (value: unknown) => boolean;
 type Fields = Readonly<Record<string, Check>>;

@@ -1,6 +1,6 @@
 /** The two reference nets of the pruning literature, as graphs. */
 import { MoteError } from "../errors.js";
-import type { Graph } from "../model.js";
+import type { Graph } from "../model/model.js";
 
 /** LeNet-300-100: 784-300-100-10 with relu, 266,610 parameters. */
 export const lenet300: Graph = {

@@ -5,9 +5,9 @@
  * Activations are [block of eight samples][C][H][W][8] floats: a "value" of a plane is 32 bytes, one float for each sample.
  */
 import { MoteError } from "../errors.js";
-import type { Graph, Shape, WeightedLayer } from "../model.js";
+import type { Graph, Shape, WeightedLayer } from "../model/model.js";
 import type { SharedHeap } from "./heap.js";
-import { chainShapes, valuesOf } from "../shapes.js";
+import { chainShapes, valuesOf } from "../model/shapes.js";
 
 export const BLOCK_SAMPLES = 8;
 /** Bytes of one value in each of a block's eight samples. */

@@ -1,7 +1,7 @@
 /** Runs a task on all threads of a trainer: on workers, or on the calling thread when there is one only. */
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import { builtFile } from "../paths.js";
+import { builtFile } from "../node/paths.js";
 import { Control } from "./control.js";
 import { compileKernels, instantiateKernels, type SharedHeap } from "./heap.js";
 import type { Kernels } from "./kernels.js";

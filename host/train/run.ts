@@ -1,8 +1,8 @@
 /** A whole training run with checkpoints: what it does depends on its settings alone, however often it is stopped and resumed. */
-import { checkWritable } from "../check-writable.js";
+import { checkWritable } from "../node/check-writable.js";
 import type { Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Graph, Net } from "../model.js";
+import type { Graph, Net } from "../model/model.js";
 import { encodeCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoint.js";
 import { checkTrainable } from "./classes.js";
 import { Trainer } from "./trainer.js";

@@ -2,14 +2,14 @@
 import { checkLabels, sharedFloats, shareSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
-import type { FloatTensor, Graph, Net } from "../model.js";
+import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { Random } from "../rng.js";
 import { Executor, type Distillation } from "./execute.js";
 import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
 import { planTraining, type Plan } from "./plan.js";
 import { ThreadPool } from "./pool.js";
-import { parameterShapes } from "../shapes.js";
+import { parameterShapes } from "../model/shapes.js";
 import type { Optimizer } from "./update.js";
 
 export type { Distillation } from "./execute.js";

@@ -11,17 +11,17 @@ import {
   STATUS_MEMORY,
   STATUS_STATE,
 } from "../../assembly/format.js";
-import { bake } from "../../host/container/bake.js";
-import { bakedContainer } from "../../host/container/baked.js";
+import { bake } from "../../host/module/bake.js";
+import { bakedContainer } from "../../host/module/baked.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
-import { builtFile } from "../../host/paths.js";
-import { openEngine } from "../../host/runtime/open.js";
-import { openReference } from "../../host/runtime/reference.js";
-import { instantiateV8 } from "../../host/runtime/v8.js";
-import { openCore } from "../../host/runtime/wasm.js";
+import { builtFile } from "../../host/node/paths.js";
+import { openEngine } from "../../host/engines/open.js";
+import { openReference } from "../../host/engines/reference.js";
+import { instantiateV8 } from "../../host/engines/v8.js";
+import { openCore } from "../../host/engines/wasm.js";
 import { buildModel, leNets, randomInput, syntheticModels } from "../support/models.js";
 
 interface Exports {

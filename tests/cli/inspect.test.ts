@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
 import { writeCheckpoint } from "../../host/train/checkpoint.js";
 import { compressedNet } from "../support/nets.js";

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bakedContainer } from "../../host/container/baked.js";
-import { packageRoot } from "../../host/paths.js";
+import { bakedContainer } from "../../host/module/baked.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { lenet5 } from "../../host/train/nets.js";
 import { readCheckpoint } from "../../host/train/checkpoint.js";
 import { expectOneLine, mote, scratchFolder } from "./support.js";

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bakedContainer } from "../../host/container/baked.js";
+import { bakedContainer } from "../../host/module/baked.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { quantize } from "../../host/quantize.js";
+import { quantize } from "../../host/quantize/quantize.js";
 import { lenet5 } from "../../host/train/nets.js";
 import { writeCheckpoint } from "../../host/train/checkpoint.js";
 import { compressedNet } from "../support/nets.js";

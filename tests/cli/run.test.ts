@@ -4,7 +4,7 @@ import { PNG } from "pngjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/data/mnist.js";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { leNets } from "../support/models.js";
 import { expectOneLine, lastJson, mote, run, scratchFolder } from "./support.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { mote, run } from "./support.js";
 
 const COMMANDS = ["train", "compress", "pack", "inspect", "run", "verify", "bench", "firmware", "start"];

@@ -10,10 +10,10 @@ import {
   PLAN_BASE,
   TENSOR_ENTRY_BYTES,
 } from "../../assembly/format.js";
-import { bake } from "../../host/container/bake.js";
+import { bake } from "../../host/module/bake.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
-import { sealModule } from "../../host/container/seal.js";
+import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { leNets, syntheticModels } from "../support/models.js";
 import { lastJson, mote, scratchFolder } from "./support.js";

@@ -8,7 +8,7 @@ import {
   scaleForRange,
   scaleGroups,
   squaredError,
-} from "../../host/compress/calibrate.js";
+} from "../../host/quantize/calibrate.js";
 import { lenet5 } from "../../host/train/nets.js";
 
 function histogramOf(values: Float32Array): Histogram {

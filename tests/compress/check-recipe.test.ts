@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { parseRecipe } from "../../host/compress/recipe.js";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { lenet300, namedNet } from "../../host/train/nets.js";
 
 const grid = { kind: "grid", step: { fc1: 0.5, fc2: 0.5, fc3: 0.5 }, epochs: 1, lr: 0.001 };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { foldableBiases, foldBiases, removeDeadUnits } from "../../host/compress/dead-units.js";
 import { channelsByTensor } from "../../host/compress/narrow.js";
-import { tensorShapes } from "../../host/shapes.js";
-import type { FloatTensor, Graph, Layer, Net } from "../../host/model.js";
+import { tensorShapes } from "../../host/model/shapes.js";
+import type { FloatTensor, Graph, Layer, Net } from "../../host/model/model.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
 
 /** A plain forward pass, one sample: the oracle that both nets must agree under. */

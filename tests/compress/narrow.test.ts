@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { channelsByTensor, narrowGraph } from "../../host/compress/narrow.js";
-import { tensorShapes } from "../../host/shapes.js";
+import { tensorShapes } from "../../host/model/shapes.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
 
 test("LeNet-5's shapes are the published ones", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseRecipe, type GridStage } from "../../host/compress/recipe.js";
 import { MoteError } from "../../host/errors.js";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 
 const minimal = {
   net: "lenet5",

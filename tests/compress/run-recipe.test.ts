@@ -9,8 +9,8 @@ import { runRecipe, type RunOptions } from "../../host/compress/run-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
 import { writeContainer } from "../../host/container/write.js";
 import { sharedBytes, type Samples } from "../../host/data/samples.js";
-import type { Graph, Layer, Net } from "../../host/model.js";
-import { quantize } from "../../host/quantize.js";
+import type { Graph, Layer, Net } from "../../host/model/model.js";
+import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
 import { readCheckpoint, writeCheckpoint } from "../../host/train/checkpoint.js";
 

@@ -1,7 +1,7 @@
 /** The proof that accumulators stay in int32: what just fits passes, one more is refused by layer, row and the number it reaches. */
 import { describe, expect, test } from "vitest";
-import { checkAccumulators } from "../../host/container/accumulators.js";
-import type { QConv2d, QDense, QLayer, QModel, QTensor } from "../../host/model.js";
+import { checkAccumulators } from "../../host/quantize/accumulators.js";
+import type { QConv2d, QDense, QLayer, QModel, QTensor } from "../../host/model/model.js";
 
 const TOP = 2 ** 31 - 1;
 const BOTTOM = -(2 ** 31);

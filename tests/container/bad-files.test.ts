@@ -1,16 +1,16 @@
 /** Every way a file can be wrong gets one error that says what, where and what was expected; nothing else is ever thrown. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BitWriter } from "../../host/encode/bit-writer.js";
+import { BitWriter } from "../../host/codecs/bit-writer.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError, type ErrorCode } from "../../host/errors.js";
-import { leb128 } from "../../host/leb128.js";
-import type { QModel } from "../../host/model.js";
+import { leb128 } from "../../host/module/leb128.js";
+import type { QModel } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
-import { runModel } from "../../host/reference/ops-i8.js";
+import { runModel } from "../../host/engines/ops-i8.js";
 import { buildModel, randomInput, syntheticModels } from "../support/models.js";
 
 function errorOf(bytes: Uint8Array): MoteError {

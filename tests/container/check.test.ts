@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { checkModel } from "../../host/container/check.js";
 import { MoteError } from "../../host/errors.js";
-import type { QAvgPool, QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor, Shape } from "../../host/model.js";
+import type { QAvgPool, QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor, Shape } from "../../host/model/model.js";
 
 function tensor(shape: Shape, change: Partial<QTensor> = {}): QTensor {
   return { shape, nominalChannels: shape[0], border: 0, scale: 1, zeroPoint: 0, ...change };

@@ -1,12 +1,12 @@
 /** Which kernel takes a convolution, and what a fast module's sums can hold: the last value that fits, and the first that is refused. */
 import { describe, expect, test } from "vitest";
 import { KIND_CONV_BLOCKS, KIND_CONV_PLACES, KIND_CONV_POOLED, TILE_MAGNITUDE } from "../../assembly/fast/layout.js";
-import { layerKind, layerStream } from "../../host/container/fast-stream.js";
-import { fastProgram } from "../../host/container/fast-memory.js";
+import { layerKind, layerStream } from "../../host/fast/stream.js";
+import { fastProgram } from "../../host/fast/memory.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { QConv2d, QDense, QModel } from "../../host/model.js";
-import { runModel } from "../../host/reference/ops-i8.js";
+import type { QConv2d, QDense, QModel } from "../../host/model/model.js";
+import { runModel } from "../../host/engines/ops-i8.js";
 import { interpret } from "../fast/interpret.js";
 
 /** Of the weights of one sign, in magnitude: 255 times as much is the last below 2^31. */

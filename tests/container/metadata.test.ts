@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { CRC_START } from "../../assembly/format.js";
-import { bake, bakedContainer } from "../../host/container/bake.js";
+import { bake, bakedContainer } from "../../host/module/bake.js";
 import { crc32 } from "../../host/container/crc32.js";
-import { fastModule, fastParts } from "../../host/container/fast.js";
+import { fastModule, fastParts } from "../../host/fast/fast-module.js";
 import { outputElements, writeMetadata } from "../../host/container/metadata.js";
 import { readContainer } from "../../host/container/read.js";
-import { isSealed } from "../../host/container/seal.js";
+import { isSealed } from "../../host/module/seal.js";
 import { withMetadata, writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
-import { openEngine } from "../../host/runtime/open.js";
+import { openEngine } from "../../host/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
 const { model } = syntheticModels().find(({ name }) => name === "labels")!;

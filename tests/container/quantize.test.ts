@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { scaleForRange } from "../../host/compress/calibrate.js";
+import { scaleForRange } from "../../host/quantize/calibrate.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { Compression, Graph, Layer, Net } from "../../host/model.js";
-import { quantize } from "../../host/quantize.js";
-import { runNet } from "../../host/reference/ops-f32.js";
-import { runModel } from "../../host/reference/ops-i8.js";
+import type { Compression, Graph, Layer, Net } from "../../host/model/model.js";
+import { quantize } from "../../host/quantize/quantize.js";
+import { runNet } from "../../host/engines/ops-f32.js";
+import { runModel } from "../../host/engines/ops-i8.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
 import { compressedNet, randomPixels } from "../support/nets.js";
 

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cSource } from "../../host/container/c-source.js";
-import { denseFloatEnergy, packedEnergy } from "../../host/container/energy.js";
+import { cSource } from "../../host/c/c-source.js";
+import { denseFloatEnergy, packedEnergy } from "../../host/report/energy.js";
 import { describePlan, planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
-import { reportContainer } from "../../host/container/report.js";
+import { reportContainer } from "../../host/report/container.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { QModel } from "../../host/model.js";
+import type { QModel } from "../../host/model/model.js";
 import { buildModel, leNets, syntheticModels } from "../support/models.js";
 
 const reported = (model: QModel) => reportContainer(readContainer(writeContainer(model)));

@@ -7,8 +7,8 @@ import { crc32 } from "../../host/container/crc32.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { packageRoot } from "../../host/paths.js";
-import { openReference } from "../../host/runtime/reference.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { openReference } from "../../host/engines/reference.js";
 
 const document = readFileSync(join(packageRoot, "SPEC.md"), "utf8");
 const example = document.slice(document.indexOf("## A whole file"));

@@ -6,9 +6,9 @@ import * as format from "../../assembly/format.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { builtFile } from "../../host/paths.js";
+import { builtFile } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
-import { openReference } from "../../host/runtime/reference.js";
+import { openReference } from "../../host/engines/reference.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
 const wasm = readFileSync(builtFile("build/core.wasm"));

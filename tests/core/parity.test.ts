@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { builtFile } from "../../host/paths.js";
-import type { EngineOptions } from "../../host/runtime/engine.js";
-import { openReference } from "../../host/runtime/reference.js";
-import { instantiateV8 } from "../../host/runtime/v8.js";
-import { openCore } from "../../host/runtime/wasm.js";
+import { builtFile } from "../../host/node/paths.js";
+import type { EngineOptions } from "../../host/engines/engine.js";
+import { openReference } from "../../host/engines/reference.js";
+import { instantiateV8 } from "../../host/engines/v8.js";
+import { openCore } from "../../host/engines/wasm.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
 const wasm = new Uint8Array(readFileSync(builtFile("build/core.wasm")));

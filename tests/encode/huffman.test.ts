@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BitReader } from "../../host/encode/bit-reader.js";
-import { BitWriter } from "../../host/encode/bit-writer.js";
-import { canonicalCodes, codeLengths, HuffmanDecoder, writtenCodes } from "../../host/encode/huffman.js";
+import { BitReader } from "../../host/codecs/bit-reader.js";
+import { BitWriter } from "../../host/codecs/bit-writer.js";
+import { canonicalCodes, codeLengths, HuffmanDecoder, writtenCodes } from "../../host/codecs/huffman.js";
 
 const empty = new BitReader(new Uint8Array(0), 0, 0, "test");
 const decoderOf = (...lengths: number[]): HuffmanDecoder => new HuffmanDecoder(Uint8Array.from(lengths), empty, "code");

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { CODEC_HUFFMAN } from "../../assembly/format.js";
 import { describe, expect, test } from "vitest";
-import { BitReader } from "../../host/encode/bit-reader.js";
-import { BitWriter } from "../../host/encode/bit-writer.js";
-import { readWeights } from "../../host/encode/decode-weights.js";
-import { codeLengths } from "../../host/encode/huffman.js";
-import { columnRanks, countGapSymbols, gapStatistics } from "../../host/encode/statistics.js";
-import { chooseCoding, keptColumns, tableBytes, writeWeights, type Coding } from "../../host/encode/weights.js";
+import { BitReader } from "../../host/codecs/bit-reader.js";
+import { BitWriter } from "../../host/codecs/bit-writer.js";
+import { readWeights } from "../../host/codecs/decode-weights.js";
+import { codeLengths } from "../../host/codecs/huffman.js";
+import { columnRanks, countGapSymbols, gapStatistics } from "../../host/codecs/statistics.js";
+import { chooseCoding, keptColumns, tableBytes, writeWeights, type Coding } from "../../host/codecs/weights.js";
 import { Random } from "../../host/rng.js";
 import { randomWeights, type WeightKind } from "../support/models.js";
 

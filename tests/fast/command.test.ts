@@ -2,9 +2,9 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { fastModule, fastParts } from "../../host/container/fast.js";
+import { fastModule, fastParts } from "../../host/fast/fast-module.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { QDense } from "../../host/model.js";
+import type { QDense } from "../../host/model/model.js";
 import { expectOneLine, lastJson, mote, scratchFolder } from "../cli/support.js";
 import { buildModel, leNets } from "../support/models.js";
 

@@ -5,7 +5,7 @@
 import { expect } from "vitest";
 import * as layout from "../../assembly/fast/layout.js";
 import * as format from "../../assembly/format.js";
-import type { FastProgram } from "../../host/container/fast-memory.js";
+import type { FastProgram } from "../../host/fast/memory.js";
 
 /** The sum of a place, from what a row's records say. */
 type SumAt = (elements: number) => number;

@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/fast/layout.js";
-import { fastProgram } from "../../host/container/fast-memory.js";
-import { layerKind } from "../../host/container/fast-stream.js";
+import { fastProgram } from "../../host/fast/memory.js";
+import { layerKind } from "../../host/fast/stream.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { QModel } from "../../host/model.js";
-import { packageRoot } from "../../host/paths.js";
-import { runModel } from "../../host/reference/ops-i8.js";
+import type { QModel } from "../../host/model/model.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { runModel } from "../../host/engines/ops-i8.js";
 import { buildModel, randomInput, syntheticModels } from "../support/models.js";
 import { interpret } from "./interpret.js";
 

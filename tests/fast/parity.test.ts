@@ -2,15 +2,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { fastModule, fastParts } from "../../host/container/fast.js";
-import { reportFast } from "../../host/container/fast-report.js";
+import { fastModule, fastParts } from "../../host/fast/fast-module.js";
+import { reportFast } from "../../host/report/fast.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/data/mnist.js";
-import { packageRoot } from "../../host/paths.js";
-import { pixelTable } from "../../host/runtime/classify.js";
-import { describeDifference, firstDifference } from "../../host/runtime/compare.js";
-import { openEngine } from "../../host/runtime/open.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { pixelTable } from "../../host/engines/classify.js";
+import { describeDifference, firstDifference } from "../../host/engines/compare.js";
+import { openEngine } from "../../host/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
 function expectParity(container: Uint8Array, inputs: readonly Int8Array[]): void {

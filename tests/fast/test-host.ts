@@ -1,7 +1,7 @@
 /** A fast module in V8 under a host that counts, checks and may fail. */
 import { expect } from "vitest";
 import * as format from "../../assembly/format.js";
-import { fastParts, type FastParts } from "../../host/container/fast-parts.js";
+import { fastParts, type FastParts } from "../../host/fast/parts.js";
 
 const CANARY = 0xa5;
 

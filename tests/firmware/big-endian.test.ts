@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { aotSource } from "../../host/firmware/aot.js";
-import { missingTools } from "../../host/firmware/tools.js";
+import { aotSource } from "../../host/node/firmware/aot.js";
+import { missingTools } from "../../host/node/firmware/tools.js";
 import { syntheticModels } from "../support/models.js";
 import { fastFiles } from "./support/fast-files.js";
 import { hostileFiles } from "./support/hostile.js";

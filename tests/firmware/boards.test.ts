@@ -4,22 +4,22 @@ import { describe, expect, it } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { loadDataSpec } from "../../host/data/inputs.js";
-import { readBaseline, regressions } from "../../host/firmware/baseline.js";
-import { BOARDS, ENGINES, toolsOf } from "../../host/firmware/boards.js";
-import { keptCases } from "../../host/firmware/cases.js";
-import { firmwareImage, openBytes } from "../../host/firmware/image.js";
-import { imageInputs, randomInputs } from "../../host/firmware/inputs.js";
+import { readBaseline, regressions } from "../../host/node/firmware/baseline.js";
+import { BOARDS, ENGINES, toolsOf } from "../../host/node/firmware/boards.js";
+import { keptCases } from "../../host/node/firmware/cases.js";
+import { firmwareImage, openBytes } from "../../host/node/firmware/image.js";
+import { imageInputs, randomInputs } from "../../host/node/firmware/inputs.js";
 import {
   caseName,
   measure,
   type FirmwareInputs,
   type FirmwareModel,
   type Measurement,
-} from "../../host/firmware/measure.js";
-import { missingTools } from "../../host/firmware/tools.js";
+} from "../../host/node/firmware/measure.js";
+import { missingTools } from "../../host/node/firmware/tools.js";
 import { MoteError } from "../../host/errors.js";
-import type { Shape } from "../../host/model.js";
-import { packageRoot } from "../../host/paths.js";
+import type { Shape } from "../../host/model/model.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { buildModel, type LayerSpec } from "../support/models.js";
 import { named } from "./support/native.js";
 

@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { exportProject } from "../../host/firmware/export.js";
-import { firmwareImage, genericImage, type FirmwareImage } from "../../host/firmware/image.js";
-import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
-import { missingTools, runTool } from "../../host/firmware/tools.js";
-import { packageRoot } from "../../host/paths.js";
+import { exportProject } from "../../host/node/firmware/export.js";
+import { firmwareImage, genericImage, type FirmwareImage } from "../../host/node/firmware/image.js";
+import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
+import { missingTools, runTool } from "../../host/node/firmware/tools.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { named } from "./support/native.js";
 
 const EXAMPLES = join(packageRoot, "firmware-examples");

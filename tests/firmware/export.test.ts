@@ -11,10 +11,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { replaceExport } from "../../host/firmware/export-folder.js";
-import { modelSource } from "../../host/firmware/export.js";
-import { firmwareImage, genericImage, openBytes } from "../../host/firmware/image.js";
-import { packageRoot } from "../../host/paths.js";
+import { replaceExport } from "../../host/node/firmware/export-folder.js";
+import { modelSource } from "../../host/node/firmware/export.js";
+import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
+import { packageRoot } from "../../host/node/paths.js";
 import type { ExportSummary } from "../../tools/firmware/export.js";
 import { expectOneLine, mote, scratchFolder } from "../cli/support.js";
 import { buildNative, missing, named, runNative } from "./support/native.js";

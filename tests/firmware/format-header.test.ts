@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MoteError } from "../../host/errors.js";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { FORMAT_HEADER, formatHeader } from "../../tools/gen-format.js";
 
 describe("mote-format.h", () => {

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { aotSource } from "../../host/firmware/aot.js";
-import { LIBRARY_FOLDER } from "../../host/firmware/library.js";
-import { librarySources } from "../../host/firmware/build.js";
-import { missingTools, runTool } from "../../host/firmware/tools.js";
+import { aotSource } from "../../host/node/firmware/aot.js";
+import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
+import { librarySources } from "../../host/node/firmware/build.js";
+import { missingTools, runTool } from "../../host/node/firmware/tools.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { buildModel, leNets, syntheticModels, type NamedModel } from "../support/models.js";

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { exportProject } from "../../host/firmware/export.js";
-import { firmwareImage } from "../../host/firmware/image.js";
-import { missingTools, runTool } from "../../host/firmware/tools.js";
-import { packageRoot } from "../../host/paths.js";
+import { exportProject } from "../../host/node/firmware/export.js";
+import { firmwareImage } from "../../host/node/firmware/image.js";
+import { missingTools, runTool } from "../../host/node/firmware/tools.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { named } from "./support/native.js";
 
 const IDF = join(packageRoot, "tests", "firmware", "stubs", "esp-idf");

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bake, specialize } from "../../host/container/bake.js";
-import { fastModule } from "../../host/container/fast.js";
+import { bake, specialize } from "../../host/module/bake.js";
+import { fastModule } from "../../host/fast/fast-module.js";
 import { writeContainer } from "../../host/container/write.js";
-import { MODEL_NAMES } from "../../host/firmware/models.js";
-import { packageRoot } from "../../host/paths.js";
+import { MODEL_NAMES } from "../../host/node/firmware/models.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { EXTREME, HOSTILE } from "../fuzz/hostile-modules.js";
 import { hostileModule, moduleSeeds, passes } from "../fuzz/modules.js";
 import { syntheticModels } from "../support/models.js";

@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { bake, specialize } from "../../host/container/bake.js";
-import { bakedContainer } from "../../host/container/baked.js";
-import { isSealed as hostFindsSealed, SEAL_BYTES, sealModule } from "../../host/container/seal.js";
+import { bake, specialize } from "../../host/module/bake.js";
+import { bakedContainer } from "../../host/module/baked.js";
+import { isSealed as hostFindsSealed, SEAL_BYTES, sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { syntheticModels } from "../support/models.js";
 

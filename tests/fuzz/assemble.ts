@@ -1,6 +1,6 @@
 /** WebAssembly by hand: modules of the core's form from types and code in bytes, sealed, however wrong they are. */
-import { sealModule } from "../../host/container/seal.js";
-import { leb128 } from "../../host/leb128.js";
+import { sealModule } from "../../host/module/seal.js";
+import { leb128 } from "../../host/module/leb128.js";
 
 export const I32 = 0x7f;
 export const I64 = 0x7e;

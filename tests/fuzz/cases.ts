@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
-import { writeFileAtomic } from "../../host/write-file.js";
+import { writeFileAtomic } from "../../host/node/write-file.js";
 import { makeCase, type FuzzCase, type Seed } from "./mutate.js";
 
 export const CASES_FOLDER = join(packageRoot, "tests", "fuzz", "cases");

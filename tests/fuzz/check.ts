@@ -7,8 +7,8 @@ import * as format from "../../assembly/format.js";
 import { readContainer, type Container } from "../../host/container/read.js";
 import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
-import { openReference } from "../../host/runtime/reference.js";
-import { statusText } from "../../host/runtime/wasm.js";
+import { openReference } from "../../host/engines/reference.js";
+import { statusText } from "../../host/engines/wasm.js";
 import type { Machine, MakeMachine } from "./machine.js";
 import type { FuzzCase } from "./mutate.js";
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeContainer } from "../../host/container/write.js";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { syntheticModels } from "../support/models.js";
 import { makeRoomy, makeSeed, statedPlan, type Seed } from "./mutate.js";
 

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { builtFile } from "../../host/paths.js";
+import { builtFile } from "../../host/node/paths.js";
 import { caseAt, CASES_FOLDER, loadCases } from "./cases.js";
 import { checkCase } from "./check.js";
 import { makeCorpus } from "./corpus.js";

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
-import { Progress } from "../../host/progress.js";
+import { Progress } from "../../host/node/progress.js";
 import { CASES_FOLDER, caseAt, saveCase } from "./cases.js";
 import { makeCorpus } from "./corpus.js";
 import type { WorkerMessage, WorkerTask } from "./worker.js";

@@ -10,7 +10,7 @@ import {
   MODULE_MAX_TYPES,
   MODULE_MAX_VALUES,
 } from "../../assembly/format.js";
-import { leb128 } from "../../host/leb128.js";
+import { leb128 } from "../../host/module/leb128.js";
 import {
   assemble,
   I32,

@@ -1,6 +1,6 @@
 /** The core as the fuzzer drives it: raw exports and memory, in V8 or under wasm3. */
-import type { WindowRead } from "../../host/runtime/wasm.js";
-import { Wasm3Runtime } from "../../host/wasm3/runtime.js";
+import type { WindowRead } from "../../host/engines/wasm.js";
+import { Wasm3Runtime } from "../../host/node/wasm3/runtime.js";
 
 export interface Machine {
   /** Bytes of linear memory there are. */

@@ -3,7 +3,7 @@
  * end, since each function and each turn of a loop takes one from a global that begins at some hundreds.
  */
 import { MODULE_MAX_NESTING, MODULE_MAX_PARAMETERS, MODULE_MAX_VALUES } from "../../assembly/format.js";
-import { leb128 } from "../../host/leb128.js";
+import { leb128 } from "../../host/module/leb128.js";
 import type { Random } from "../../host/rng.js";
 import { assemble, I32, I64, NONE, type Signature, type Type } from "./assemble.js";
 

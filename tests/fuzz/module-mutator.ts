@@ -1,5 +1,5 @@
 /** Damaged modules, for wasm3: those that `mote pack` makes, a few bytes changed, with a right seal, since otherwise the seal alone would be tested. */
-import { sealModule } from "../../host/container/seal.js";
+import { sealModule } from "../../host/module/seal.js";
 import type { Random } from "../../host/rng.js";
 
 /** Opcodes, types, and numbers at the edge of a byte. */

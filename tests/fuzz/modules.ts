@@ -5,13 +5,13 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { bake, specialize } from "../../host/container/bake.js";
-import { fastModule } from "../../host/container/fast.js";
-import { checkModule } from "../../host/container/module-check.js";
-import { sealModule } from "../../host/container/seal.js";
+import { bake, specialize } from "../../host/module/bake.js";
+import { fastModule } from "../../host/fast/fast-module.js";
+import { checkModule } from "../../host/module/module-check.js";
+import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
-import { builtFile } from "../../host/paths.js";
+import { builtFile } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
 import { syntheticModels } from "../support/models.js";
 import { v8Machines, wasm3Machines, type Machine } from "./machine.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { bake } from "../../host/container/bake.js";
-import { bakedContainer } from "../../host/container/baked.js";
+import { bake } from "../../host/module/bake.js";
+import { bakedContainer } from "../../host/module/baked.js";
 import { readContainer } from "../../host/container/read.js";
 import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";

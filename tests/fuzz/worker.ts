@@ -1,7 +1,7 @@
 /** The fuzzer's loop, in a thread of its own, so that fuzz.ts can watch it: a hang inside wasm cannot be interrupted from within. */
 import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { builtFile } from "../../host/paths.js";
+import { builtFile } from "../../host/node/paths.js";
 import { caseAt } from "./cases.js";
 import { checkCase, Finding, type Reached } from "./check.js";
 import { makeCorpus } from "./corpus.js";

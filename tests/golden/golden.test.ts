@@ -7,15 +7,15 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { CONTROL_MODEL_BYTES, CRC_START, STATUS_BUSY, STATUS_DONE, STATUS_PLAN } from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
-import { fastModule } from "../../host/container/fast.js";
+import { fastModule } from "../../host/fast/fast-module.js";
 import { planTotal, REGIONS } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
-import { builtFile } from "../../host/paths.js";
-import type { Engine } from "../../host/runtime/engine.js";
-import { ENGINE_NAMES, openEngine } from "../../host/runtime/open.js";
-import { instantiateV8 } from "../../host/runtime/v8.js";
-import { openCore, type CoreInstance, type Instantiate } from "../../host/runtime/wasm.js";
-import { writeFileAtomic } from "../../host/write-file.js";
+import { builtFile } from "../../host/node/paths.js";
+import type { Engine } from "../../host/engines/engine.js";
+import { ENGINE_NAMES, openEngine } from "../../host/engines/open.js";
+import { instantiateV8 } from "../../host/engines/v8.js";
+import { openCore, type CoreInstance, type Instantiate } from "../../host/engines/wasm.js";
+import { writeFileAtomic } from "../../host/node/write-file.js";
 import { goldenModels } from "./models.js";
 
 interface GoldenRun {

@@ -14,10 +14,10 @@ import { crc32 } from "../../host/container/crc32.js";
 import { REGIONS } from "../../host/container/plan.js";
 import { readContainer, type SectionInfo } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { BitReader } from "../../host/encode/bit-reader.js";
-import { BitWriter } from "../../host/encode/bit-writer.js";
-import { writtenCodes } from "../../host/encode/huffman.js";
-import type { QConv2d, QDense, QModel, QTensor, Shape } from "../../host/model.js";
+import { BitReader } from "../../host/codecs/bit-reader.js";
+import { BitWriter } from "../../host/codecs/bit-writer.js";
+import { writtenCodes } from "../../host/codecs/huffman.js";
+import type { QConv2d, QDense, QModel, QTensor, Shape } from "../../host/model/model.js";
 import type { NamedModel } from "../support/models.js";
 
 /** How codec 1 codes a layer: the section's part 3, before it is bits. */

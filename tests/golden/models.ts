@@ -1,7 +1,7 @@
 /** The golden containers: which models they hold, under which file names. */
 import { join } from "node:path";
 import { writeContainer } from "../../host/container/write.js";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { buildModel, syntheticModels, type NamedModel } from "../support/models.js";
 import { handmadeModels } from "./handmade.js";
 

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bake } from "../../host/container/bake.js";
+import { bake } from "../../host/module/bake.js";
 import { loadMnist } from "../../host/data/mnist.js";
-import { packageRoot } from "../../host/paths.js";
-import { pixelTable } from "../../host/runtime/classify.js";
-import { describeDifference, firstDifference } from "../../host/runtime/compare.js";
-import type { EngineOptions } from "../../host/runtime/engine.js";
-import { ENGINE_NAMES, openEngine } from "../../host/runtime/open.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { pixelTable } from "../../host/engines/classify.js";
+import { describeDifference, firstDifference } from "../../host/engines/compare.js";
+import type { EngineOptions } from "../../host/engines/engine.js";
+import { ENGINE_NAMES, openEngine } from "../../host/engines/open.js";
 
 /** All 10,000: mote verify models/lenet5.mote --data mnist:test */
 const DIGITS = 300;

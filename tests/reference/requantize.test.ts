@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { packageRoot } from "../../host/paths.js";
-import { requantize, requantizeFactor } from "../../host/reference/requantize.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { requantize, requantizeFactor } from "../../host/quantize/requantize.js";
 
 type Case = [
   acc: number,

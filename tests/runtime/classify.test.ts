@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { argmax, classifyAll, pixelTable, probability } from "../../host/runtime/classify.js";
-import type { Engine } from "../../host/runtime/engine.js";
+import { argmax, classifyAll, pixelTable, probability } from "../../host/engines/classify.js";
+import type { Engine } from "../../host/engines/engine.js";
 
 /** Answers with the input's first three elements, and reads 7 bytes a run. */
 function echo(): Engine {

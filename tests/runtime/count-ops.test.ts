@@ -1,6 +1,6 @@
 import binaryen from "binaryen";
 import { describe, expect, it } from "vitest";
-import { countOps, OPS_EXPORT } from "../../host/runtime/count-ops.js";
+import { countOps, OPS_EXPORT } from "../../host/engines/count-ops.js";
 
 type Run = (...args: number[]) => number;
 

@@ -1,7 +1,7 @@
 import binaryen from "binaryen";
 import { expect, it } from "vitest";
 import { MoteError } from "../../host/errors.js";
-import { withPages } from "../../host/runtime/memory-section.js";
+import { withPages } from "../../host/module/memory-section.js";
 
 function wat(text: string): Uint8Array {
   const module = binaryen.parseText(text);

@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import binaryen from "binaryen";
 import { beforeAll, describe, expect, it } from "vitest";
 import { MoteError } from "../../host/errors.js";
-import { Wasm3Runtime, wasm3Version } from "../../host/wasm3/runtime.js";
+import { Wasm3Runtime, wasm3Version } from "../../host/node/wasm3/runtime.js";
 
 /** A hand-written module as bytes. MVP unless features are given. */
 function wat(text: string, features = binaryen.Features.MVP): Uint8Array {

@@ -4,19 +4,19 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { packageRoot } from "../../host/paths.js";
+import { packageRoot } from "../../host/node/paths.js";
 
 /** A copy of what the addon is built from, in a folder of its own, so that the real one is left alone. */
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "mote-wasm3-"));
   writeFileSync(join(root, "package.json"), '{ "type": "module" }');
-  cpSync(join(packageRoot, "host", "wasm3"), join(root, "host", "wasm3"), { recursive: true });
+  cpSync(join(packageRoot, "host", "node", "wasm3"), join(root, "host", "node", "wasm3"), { recursive: true });
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 function build(env: NodeJS.ProcessEnv = {}): { status: number | null; lines: string[] } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "host", "wasm3", "build.mjs")], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "host", "node", "wasm3", "build.mjs")], {
     encoding: "utf8",
     env: { ...process.env, ...env },
   });
@@ -85,7 +85,7 @@ describe("building the addon", () => {
 
   it("hands on what the compiler says, and leaves no addon behind", () => {
     symlinkSync(join(packageRoot, "node_modules"), join(root, "node_modules"));
-    writeFileSync(join(root, "host", "wasm3", "interpreter.c"), "#error of ours");
+    writeFileSync(join(root, "host", "node", "wasm3", "interpreter.c"), "#error of ours");
     const { status, lines } = build({ WASM3_DIR: "" });
     expect(status).toBe(1);
     expect(lines.some((line) => line.includes("error of ours"))).toBe(true);
@@ -107,15 +107,15 @@ describe("loading the addon", () => {
   function load(): string {
     const host = [
       "errors.js",
-      "paths.js",
-      "container/module-check.js",
-      "container/module-outline.js",
-      "wasm3/runtime.js",
+      "node/paths.js",
+      "module/module-check.js",
+      "module/module-outline.js",
+      "node/wasm3/runtime.js",
     ];
     for (const file of ["assembly/format.js", ...host.map((path) => join("host", path))]) {
       cpSync(join(packageRoot, "dist", file), join(root, "dist", file));
     }
-    const module = JSON.stringify(join(root, "dist", "host", "wasm3", "runtime.js"));
+    const module = JSON.stringify(join(root, "dist", "host", "node", "wasm3", "runtime.js"));
     const script = `const { wasm3Version } = await import(${module}); try { wasm3Version(); } catch (e) { console.log(e.code, e.message); }`;
     return spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).stdout.trim();
   }
@@ -129,6 +129,8 @@ describe("loading the addon", () => {
   it("says what mends a broken one", () => {
     mkdirSync(join(root, "build", "wasm3", "Release"), { recursive: true });
     writeFileSync(join(root, "build", "wasm3", "Release", "wasm3.node"), "not an addon");
-    expect(load()).toMatch(/^ENGINE wasm3: the addon does not load \(.+\); mend with: node host\/wasm3\/build\.mjs$/);
+    expect(load()).toMatch(
+      /^ENGINE wasm3: the addon does not load \(.+\); mend with: node host\/node\/wasm3\/build\.mjs$/,
+    );
   });
 });

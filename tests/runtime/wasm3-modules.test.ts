@@ -3,15 +3,15 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bake, specialize } from "../../host/container/bake.js";
-import { fastModule } from "../../host/container/fast.js";
-import { checkModule } from "../../host/container/module-check.js";
-import { sealModule } from "../../host/container/seal.js";
+import { bake, specialize } from "../../host/module/bake.js";
+import { fastModule } from "../../host/fast/fast-module.js";
+import { checkModule } from "../../host/module/module-check.js";
+import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
-import { MODEL_NAMES } from "../../host/firmware/models.js";
-import { builtFile, packageRoot } from "../../host/paths.js";
-import { Wasm3Runtime } from "../../host/wasm3/runtime.js";
+import { MODEL_NAMES } from "../../host/node/firmware/models.js";
+import { builtFile, packageRoot } from "../../host/node/paths.js";
+import { Wasm3Runtime } from "../../host/node/wasm3/runtime.js";
 import { EXTREME, HOSTILE } from "../fuzz/hostile-modules.js";
 import { syntheticModels } from "../support/models.js";
 

@@ -1,5 +1,5 @@
 /** Files of a few bytes that ask for much at a stroke: each far larger in one direction than nets that are meant well. */
-import type { Shape } from "../../host/model.js";
+import type { Shape } from "../../host/model/model.js";
 import { buildModel, type LayerSpec, type NamedModel } from "./models.js";
 
 const equal = { weights: "single", density: 1 } as const;

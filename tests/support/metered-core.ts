@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import * as format from "../../assembly/format.js";
-import { builtFile } from "../../host/paths.js";
-import { countOps, OPS_EXPORT } from "../../host/runtime/count-ops.js";
-import { withPages } from "../../host/runtime/memory-section.js";
+import { builtFile } from "../../host/node/paths.js";
+import { countOps, OPS_EXPORT } from "../../host/engines/count-ops.js";
+import { withPages } from "../../host/module/memory-section.js";
 import { statedPlan } from "../fuzz/mutate.js";
 
 const PAGE_BYTES = 65536;

@@ -1,6 +1,6 @@
 /** Integer models made from a seed, one for each corner of the format. They recognise nothing; their outputs are spread over int8. */
-import type { QLayer, QModel, QTensor, Shape } from "../../host/model.js";
-import { requantizeFactor } from "../../host/reference/requantize.js";
+import type { QLayer, QModel, QTensor, Shape } from "../../host/model/model.js";
+import { requantizeFactor } from "../../host/quantize/requantize.js";
 import { Random } from "../../host/rng.js";
 
 export type WeightKind =

@@ -1,8 +1,8 @@
 /** Float nets made from a seed, compressed on paper: weights on a grid, activation scales from a few inputs. */
 import { channelsByTensor } from "../../host/compress/narrow.js";
-import { tensorShapes } from "../../host/shapes.js";
-import type { Compression, FloatTensor, Graph, Layer, Net, Shape } from "../../host/model.js";
-import { runNet } from "../../host/reference/ops-f32.js";
+import { tensorShapes } from "../../host/model/shapes.js";
+import type { Compression, FloatTensor, Graph, Layer, Net, Shape } from "../../host/model/model.js";
+import { runNet } from "../../host/engines/ops-f32.js";
 import { Random } from "../../host/rng.js";
 
 export function randomPixels(shape: Shape, seed: number): Float32Array {

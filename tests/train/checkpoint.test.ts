@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { MoteError } from "../../host/errors.js";
-import type { Compression } from "../../host/model.js";
+import type { Compression } from "../../host/model/model.js";
 import { readCheckpoint, writeCheckpoint, type Checkpoint } from "../../host/train/checkpoint.js";
 import { Trainer } from "../../host/train/trainer.js";
 import { barSamples, netBytes, smallNet } from "./support.js";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Samples } from "../../host/data/samples.js";
-import type { Graph } from "../../host/model.js";
+import type { Graph } from "../../host/model/model.js";
 import { checkTrainable, noBetterThanChance } from "../../host/train/classes.js";
 import { barSamples, smallNet } from "./support.js";
 

@@ -1,12 +1,12 @@
 /** Every layer's gradients, dense and sparse, against central differences of a plain double-precision net. */
 import { describe, expect, test } from "vitest";
 import type { Samples } from "../../host/data/samples.js";
-import type { Conv2dLayer, DenseLayer, Graph, Layer, PoolLayer, ReluLayer } from "../../host/model.js";
+import type { Conv2dLayer, DenseLayer, Graph, Layer, PoolLayer, ReluLayer } from "../../host/model/model.js";
 import { mixWords, permuteIndex, Random } from "../../host/rng.js";
 import { Executor, type Distillation } from "../../host/train/execute.js";
 import { compileKernels, instantiateKernels, SharedHeap } from "../../host/train/heap.js";
 import { planTraining, type PlannedWeighted } from "../../host/train/plan.js";
-import { parameterShapes } from "../../host/shapes.js";
+import { parameterShapes } from "../../host/model/shapes.js";
 import { planSurvivors } from "../../host/train/survivors.js";
 import { loss, numericalGradient, type Batch } from "./reference.js";
 

@@ -1,6 +1,6 @@
 /** The oracle of the gradient tests: forward pass and loss in plain doubles, written as the textbook has them. */
-import type { Graph, Layer, Shape } from "../../host/model.js";
-import { outputShape } from "../../host/shapes.js";
+import type { Graph, Layer, Shape } from "../../host/model/model.js";
+import { outputShape } from "../../host/model/shapes.js";
 
 export type Parameters = ReadonlyMap<string, Float64Array>;
 

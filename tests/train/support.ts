@@ -1,6 +1,6 @@
 /** Small nets and digits-like samples for the tests of the trainer. */
 import { sharedBytes, type Samples } from "../../host/data/samples.js";
-import type { Graph, Net } from "../../host/model.js";
+import type { Graph, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 
 /** Every kind of layer that LeNet has, on 8 × 8 images with four classes. */

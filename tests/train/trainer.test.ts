@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { sharedFloats, type Samples } from "../../host/data/samples.js";
-import type { Graph, Net } from "../../host/model.js";
+import type { Graph, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import { Trainer, type TrainerOptions, type TrainJob } from "../../host/train/trainer.js";
 import { forward } from "./reference.js";

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { cpus, loadavg, totalmem } from "node:os";
 import { readFileSync } from "node:fs";
-import { builtFile } from "../../host/paths.js";
+import { builtFile } from "../../host/node/paths.js";
 
 export interface Figure {
   readonly name: string;

@@ -1,10 +1,10 @@
 /** Puts figures into a document: what stands between `<!--key-->` and `<!--/-->` is replaced, so that no figure is typed by hand. */
 import { readContainer } from "../../host/container/read.js";
-import { reportContainer } from "../../host/container/report.js";
+import { reportContainer } from "../../host/report/container.js";
 import { MoteError } from "../../host/errors.js";
-import { readBaseline } from "../../host/firmware/baseline.js";
-import { BOARDS } from "../../host/firmware/boards.js";
-import type { Measurement } from "../../host/firmware/measure.js";
+import { readBaseline } from "../../host/node/firmware/baseline.js";
+import { BOARDS } from "../../host/node/firmware/boards.js";
+import type { Measurement } from "../../host/node/firmware/measure.js";
 import type { Figure } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 

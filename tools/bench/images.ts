@@ -4,9 +4,9 @@ import type { Picture } from "../../host/data/png.js";
 import { loadMnist } from "../../host/data/mnist.js";
 import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
-import { argmax, pixelTable, probability, reasonsToDoubt } from "../../host/runtime/classify.js";
-import type { Engine } from "../../host/runtime/engine.js";
-import { openEngine } from "../../host/runtime/open.js";
+import { argmax, pixelTable, probability, reasonsToDoubt } from "../../host/engines/classify.js";
+import type { Engine } from "../../host/engines/engine.js";
+import { openEngine } from "../../host/engines/open.js";
 import type { BenchOptions, Figure, Group } from "./figure.js";
 import { shippedModel } from "./models.js";
 

@@ -1,11 +1,11 @@
 /** The shipped models: which there are, how large and how good each is to be. */
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { readContainer, type Container } from "../../host/container/read.js";
-import { reportContainer } from "../../host/container/report.js";
+import { reportContainer } from "../../host/report/container.js";
 import { loadDataSpec, readFile } from "../../host/data/inputs.js";
-import { builtFile } from "../../host/paths.js";
-import { classifyAll } from "../../host/runtime/classify.js";
-import { openEngine } from "../../host/runtime/open.js";
+import { builtFile } from "../../host/node/paths.js";
+import { classifyAll } from "../../host/engines/classify.js";
+import { openEngine } from "../../host/engines/open.js";
 import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 
 interface Shipped {

@@ -1,7 +1,7 @@
 /** One run of the packing bench in its own process: `node dist/tools/bench/pack-synthetic.js WEIGHTS` prints a PackRun. */
 import { readFileSync } from "node:fs";
 import { writeContainer } from "../../host/container/write.js";
-import type { QModel } from "../../host/model.js";
+import type { QModel } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import type { PackRun } from "./packing.js";
 

@@ -1,7 +1,7 @@
 /** Packing 20 million synthetic weights: time, peak memory, and whether both grow in proportion. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { builtFile } from "../../host/paths.js";
+import { builtFile } from "../../host/node/paths.js";
 import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 
 /** Printed by pack-synthetic.js as its only line. */

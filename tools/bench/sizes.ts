@@ -1,9 +1,9 @@
 /** Bytes of code and of linear memory. */
-import { bake, bakedContainer } from "../../host/container/bake.js";
-import { fastModule, fastParts } from "../../host/container/fast.js";
+import { bake, bakedContainer } from "../../host/module/bake.js";
+import { fastModule, fastParts } from "../../host/fast/fast-module.js";
 import { readFile } from "../../host/data/inputs.js";
-import { builtFile } from "../../host/paths.js";
-import { openEngine } from "../../host/runtime/open.js";
+import { builtFile } from "../../host/node/paths.js";
+import { openEngine } from "../../host/engines/open.js";
 import { atMost, type Figure, type Group } from "./figure.js";
 import { shippedModel } from "./models.js";
 

@@ -1,6 +1,6 @@
 /** Speed of the training engine: an epoch of 60,000 digits, augmented, dense and with few survivors. */
 import { loadMnist } from "../../host/data/mnist.js";
-import type { Graph } from "../../host/model.js";
+import type { Graph } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import { benchEpoch } from "../../host/train/bench.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";

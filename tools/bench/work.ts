@@ -1,10 +1,10 @@
 /** Work per inference: WebAssembly instructions executed, which no machine changes, and the time of wasm3 as a ratio to V8. */
-import { fastModule } from "../../host/container/fast.js";
+import { fastModule } from "../../host/fast/fast-module.js";
 import { loadDataSpec } from "../../host/data/inputs.js";
-import { classifyAll, type ImageSet } from "../../host/runtime/classify.js";
-import { openCounted } from "../../host/runtime/counted.js";
-import type { EngineName } from "../../host/runtime/engine.js";
-import { openEngine } from "../../host/runtime/open.js";
+import { classifyAll, type ImageSet } from "../../host/engines/classify.js";
+import { openCounted } from "../../host/engines/counted.js";
+import type { EngineName } from "../../host/engines/engine.js";
+import { openEngine } from "../../host/engines/open.js";
 import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 

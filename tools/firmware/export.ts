@@ -1,12 +1,12 @@
 /** `mote firmware --export`: the C library with a model as a folder for a project, and what to do with it. */
 import { readContainer } from "../../host/container/read.js";
-import type { Optimization } from "../../host/container/optimization.js";
-import { readBaseline } from "../../host/firmware/baseline.js";
-import type { FirmwareEngine } from "../../host/firmware/boards.js";
-import { exportProject } from "../../host/firmware/export.js";
-import { firmwareImage, genericImage, openBytes } from "../../host/firmware/image.js";
-import type { FirmwareModel } from "../../host/firmware/measure.js";
-import type { Shape } from "../../host/model.js";
+import type { Optimization } from "../../host/fast/optimization.js";
+import { readBaseline } from "../../host/node/firmware/baseline.js";
+import type { FirmwareEngine } from "../../host/node/firmware/boards.js";
+import { exportProject } from "../../host/node/firmware/export.js";
+import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
+import type { FirmwareModel } from "../../host/node/firmware/measure.js";
+import type { Shape } from "../../host/model/model.js";
 import { grouped, namingFile } from "../model-file.js";
 
 export interface ExportRequest {

@@ -1,5 +1,5 @@
 /** Measurements as a table for people. */
-import type { Measurement } from "../../host/firmware/measure.js";
+import type { Measurement } from "../../host/node/firmware/measure.js";
 
 type Column = readonly [title: string, isNumber: boolean, cell: (m: Measurement) => string];
 

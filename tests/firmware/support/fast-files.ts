@@ -6,9 +6,9 @@ import {
   CONTROL_MODEL_BYTES,
   CONTROL_TENSOR_COUNT,
 } from "../../../assembly/format.js";
-import { fastModule } from "../../../host/container/fast.js";
-import { outlineModule } from "../../../host/container/module-outline.js";
-import { SEAL_BYTES, sealModule } from "../../../host/container/seal.js";
+import { fastModule } from "../../../host/fast/fast-module.js";
+import { outlineModule } from "../../../host/module/module-outline.js";
+import { SEAL_BYTES, sealModule } from "../../../host/module/seal.js";
 import { writeContainer } from "../../../host/container/write.js";
 import type { NamedModel } from "../../support/models.js";
 import { fileName, put } from "./native.js";

@@ -1,7 +1,7 @@
 /** Modules that a packer would not make: they do to their linear memory what a script in the container says. For hostile-test. */
 import binaryen from "binaryen";
-import { sealModule } from "../../../host/container/seal.js";
-import { aotSource } from "../../../host/firmware/aot.js";
+import { sealModule } from "../../../host/module/seal.js";
+import { aotSource } from "../../../host/node/firmware/aot.js";
 import { put, type AotModules } from "./native.js";
 
 const HOSTILE = {

@@ -1,10 +1,10 @@
 /** The C library built for this machine, under AddressSanitizer and UBSan. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { bake } from "../../../host/container/bake.js";
-import { sealModule } from "../../../host/container/seal.js";
+import { bake } from "../../../host/module/bake.js";
+import { sealModule } from "../../../host/module/seal.js";
 import { writeContainer } from "../../../host/container/write.js";
-import { aotSource, type AotSource } from "../../../host/firmware/aot.js";
+import { aotSource, type AotSource } from "../../../host/node/firmware/aot.js";
 import {
   compile,
   FIRMWARE_BUILD,
@@ -12,11 +12,11 @@ import {
   librarySources,
   type Source,
   type Toolchain,
-} from "../../../host/firmware/build.js";
-import { missingTools, runTool, type ToolResult } from "../../../host/firmware/tools.js";
-import { builtFile, packageRoot } from "../../../host/paths.js";
-import { pixelTable } from "../../../host/runtime/classify.js";
-import { openReference } from "../../../host/runtime/reference.js";
+} from "../../../host/node/firmware/build.js";
+import { missingTools, runTool, type ToolResult } from "../../../host/node/firmware/tools.js";
+import { builtFile, packageRoot } from "../../../host/node/paths.js";
+import { pixelTable } from "../../../host/engines/classify.js";
+import { openReference } from "../../../host/engines/reference.js";
 import { randomInput, type NamedModel } from "../../support/models.js";
 
 const C_FOLDER = join(packageRoot, "tests", "firmware", "c");

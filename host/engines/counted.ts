@@ -1,0 +1,55 @@
+/** An engine that counts the WebAssembly instructions it executes: the work of a model, which no machine changes. */
+import { readFileSync } from "node:fs";
+import { fastParts, isFastModule } from "../fast/parts.js";
+import { readContainer } from "../container/read.js";
+import { builtFile } from "../node/paths.js";
+import { Random } from "../rng.js";
+import { countOps, OPS_EXPORT } from "./count-ops.js";
+import type { Engine } from "./engine.js";
+import { openCore, openFast, type CoreInstance, type WindowRead } from "./wasm.js";
+
+export interface CountedEngine {
+  readonly engine: Engine;
+  /** Instructions so far, loading included; host calls and an interpreter's own work are not part of it. */
+  readonly ops: () => number;
+}
+
+/**
+ * @param file a container, for the core of any model, or a fast module
+ * @throws MoteError as the engines do
+ */
+export function openCounted(file: Uint8Array): CountedEngine {
+  let ops = (): number => 0;
+  const instantiate = (wasm: Uint8Array, _memoryLimit: number, read: WindowRead): CoreInstance => {
+    const module = new WebAssembly.Module(countOps(wasm));
+    const { exports } = new WebAssembly.Instance(module, { mote: { read } });
+    const call = exports as Record<string, (...args: number[]) => number>;
+    const memory = exports.memory as WebAssembly.Memory;
+    const counter = exports[OPS_EXPORT] as WebAssembly.Global;
+    ops = () => Number(counter.value);
+    return {
+      open: (memoryBytes) => call.open(memoryBytes),
+      start: () => call.start(),
+      step: (budget) => call.step(budget),
+      read: (address, length) => new Uint8Array(memory.buffer, address, length).slice(),
+      write: (address, bytes) => new Uint8Array(memory.buffer).set(bytes, address),
+      close: () => {},
+    };
+  };
+  if (isFastModule(file)) return { engine: openFast("v8", instantiate, file, fastParts(file)), ops: () => ops() };
+  const { model, plan } = readContainer(file);
+  const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+  const engine = openCore("v8", instantiate, { wasm: core, container: file, packed: false, model, plan });
+  return { engine, ops: () => ops() };
+}
+
+/** Instructions of one run on elements by chance, loading not counted. */
+export function opsOfOneRun(file: Uint8Array): number {
+  const { engine, ops } = openCounted(file);
+  const [channels, height, width] = engine.input.shape;
+  const random = new Random(1);
+  const input = Int8Array.from({ length: channels * height * width }, () => random.integer(256) - 128);
+  const before = ops();
+  engine.run(input);
+  return ops() - before;
+}

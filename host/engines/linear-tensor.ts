@@ -1,0 +1,71 @@
+/** Tensors where an instance has them: in its linear memory, found through its own tensor table (SPEC.md, "The core's interface"). */
+import * as format from "../../assembly/format.js";
+import { MoteError } from "../errors.js";
+import type { Shape } from "../model/model.js";
+import type { CoreInstance } from "./wasm.js";
+
+/** Where the rows of a tensor, [C × H] of W elements each, stand in linear memory. */
+interface Rows {
+  readonly address: number;
+  readonly count: number;
+  readonly width: number;
+  /** Bytes from the tensor's first element to the first of a row. */
+  readonly start: (row: number) => number;
+}
+
+/**
+ * A tensor of the table. Elements stand in memory as bytes, `bias` above their int8 value. Reading and writing throw MoteError ENGINE when the
+ * table states another shape.
+ */
+export class LinearTensor {
+  constructor(
+    private readonly instance: CoreInstance,
+    private readonly entryPtr: number,
+    private readonly shape: Shape,
+    private readonly bias: number,
+    /** For errors: "v8: tensor 0". */
+    private readonly title: string,
+  ) {}
+
+  /** @param values as many as the tensor has elements, [C, H, W] without borders */
+  write(values: Int8Array): void {
+    const { address, count, width, start } = this.rows();
+    // One write with what stands between the rows, instead of one a row.
+    const first = address + start(0);
+    const bytes = this.instance.read(first, start(count - 1) + width);
+    for (let row = 0; row < count; row++) {
+      for (let x = 0, at = start(row); x < width; x++) bytes[at + x] = values[row * width + x] + this.bias;
+    }
+    this.instance.write(first, bytes);
+  }
+
+  /** A copy, [C, H, W] without borders. */
+  read(): Int8Array {
+    const { address, count, width, start } = this.rows();
+    const bytes = this.instance.read(address, start(count - 1) + width);
+    const values = new Int8Array(count * width);
+    for (let row = 0; row < count; row++) {
+      for (let x = 0, at = start(row); x < width; x++) values[row * width + x] = bytes[at + x] - this.bias;
+    }
+    return values;
+  }
+
+  private rows(): Rows {
+    const bytes = this.instance.read(this.entryPtr, format.TENSOR_ENTRY_BYTES);
+    const entry = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const word = (offset: number): number => entry.getUint32(offset, true);
+    const [channels, height, width] = this.shape;
+    const stated = [format.TENSOR_CHANNELS, format.TENSOR_HEIGHT, format.TENSOR_WIDTH].map(word);
+    if (stated.join() !== this.shape.join()) {
+      throw new MoteError("ENGINE", `${this.title} has another shape than in the container`);
+    }
+    const pitch = word(format.TENSOR_PITCH);
+    const plane = word(format.TENSOR_PLANE);
+    return {
+      address: word(format.TENSOR_PTR),
+      count: channels * height,
+      width,
+      start: (row) => Math.floor(row / height) * plane + (row % height) * pitch,
+    };
+  }
+}

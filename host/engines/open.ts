@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { bakedContainer } from "../module/baked.js";
+import { fastParts, isFastModule } from "../fast/parts.js";
+import { readContainer } from "../container/read.js";
+import { MoteError } from "../errors.js";
+import { builtFile } from "../node/paths.js";
+import type { Engine, EngineName, EngineOptions } from "./engine.js";
+import { openReference } from "./reference.js";
+import { instantiateV8 } from "./v8.js";
+import { openCore, openFast, type Program } from "./wasm.js";
+import { instantiateWasm3 } from "./wasm3.js";
+
+export const ENGINE_NAMES: readonly EngineName[] = ["wasm3", "v8", "reference"];
+
+/**
+ * Opens a model on an engine.
+ * @param file the bytes of a .mote container, of a packed .wasm, or of a fast module, which the reference does not run
+ * @throws MoteError FORMAT or UNSUPPORTED for a bad file, MEMORY when it does not fit the limit, ENGINE for an engine
+ *   that is not built or refuses the model
+ */
+export function openEngine(name: EngineName, file: Uint8Array, options: EngineOptions = {}): Engine {
+  checkOptions(options);
+  const instantiate = name === "v8" ? instantiateV8 : instantiateWasm3;
+  if (isFastModule(file)) {
+    if (name === "reference") {
+      throw new MoteError(
+        "UNSUPPORTED",
+        "reference: a fast module has no container to run; expected the one that it was packed from",
+      );
+    }
+    if (options.resident === true) {
+      throw new MoteError(
+        "UNSUPPORTED",
+        `${name}: a fast module's weights cannot be resident; they are read once a run`,
+      );
+    }
+    return openFast(name, instantiate, file, fastParts(file), options);
+  }
+  const packed = isWasm(file);
+  const { container, resident } = packed ? bakedContainer(file) : { container: file, resident: file };
+  if (name === "reference") return openReference(container, options);
+  const { model, plan } = readContainer(container);
+  const program: Program = { wasm: packed ? file : coreWasm(), container: resident, packed, model, plan };
+  return openCore(name, instantiate, program, options);
+}
+
+/** Whether a file is a WebAssembly module, by its first four bytes. */
+export function isWasm(file: Uint8Array): boolean {
+  return file.length >= 4 && file[0] === 0 && file[1] === 0x61 && file[2] === 0x73 && file[3] === 0x6d;
+}
+
+let core: Uint8Array | undefined;
+
+function coreWasm(): Uint8Array {
+  try {
+    core ??= new Uint8Array(readFileSync(builtFile("build/core.wasm")));
+    return core;
+  } catch (error) {
+    throw new MoteError("ENGINE", "build/core.wasm is missing; mend with: node tools/build.mjs core", { cause: error });
+  }
+}
+
+function checkOptions({ memoryLimit, budget }: EngineOptions): void {
+  if (memoryLimit !== undefined && !(Number.isInteger(memoryLimit) && memoryLimit > 0)) {
+    throw new RangeError(`memoryLimit: expected a whole number of bytes above 0, got ${memoryLimit}`);
+  }
+  if (budget !== undefined && !(Number.isInteger(budget) && budget > 0 && budget < 2 ** 31)) {
+    throw new RangeError(`budget: expected a whole number, 1 .. 2^31 - 1, got ${budget}`);
+  }
+}

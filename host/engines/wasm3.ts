@@ -1,0 +1,18 @@
+import { Wasm3Runtime } from "../node/wasm3/runtime.js";
+import type { CoreInstance, WindowRead } from "./wasm.js";
+
+/** The core under the wasm3 interpreter, which enforces the memory limit to the byte. */
+export function instantiateWasm3(wasm: Uint8Array, memoryLimit: number, read: WindowRead): CoreInstance {
+  const runtime = new Wasm3Runtime(wasm, {
+    memoryLimit,
+    imports: { "mote.read": { signature: "i(iii)", call: read } },
+  });
+  return {
+    open: (memoryBytes) => runtime.call("open", memoryBytes) as number,
+    start: () => runtime.call("start") as number,
+    step: (budget) => runtime.call("step", budget) as number,
+    read: (address, length) => runtime.read(address, length),
+    write: (address, bytes) => runtime.write(address, bytes),
+    close: () => runtime.close(),
+  };
+}

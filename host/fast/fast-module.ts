@@ -1,0 +1,124 @@
+/**
+ * Container to fast module: the model laid out when packing, so that the device neither parses nor decodes (SPEC.md, "The fast module").
+ * Tables stand in linear memory from the beginning; weights are a stream of plain records in a custom section, which stays in flash. Larger
+ * than a container and faster; the results are the same.
+ */
+import {
+  KIND_AVGPOOL,
+  KIND_BORDER,
+  KIND_CONV_BLOCKS,
+  KIND_CONV_PLACES,
+  KIND_CONV_POOLED,
+  KIND_DENSE,
+  KIND_MAXPOOL,
+  LAYER_CLAMP_MAX,
+  LAYER_CLAMP_MIN,
+  LAYER_INPUT_PITCH,
+  LAYER_IS_WIDE,
+  LAYER_KIND,
+  LAYER_POOL,
+  STREAM_SECTION,
+} from "../../assembly/fast/layout.js";
+import { PLAN_BASE } from "../../assembly/format.js";
+import { withMetadataSection, withSection } from "../module/custom-section.js";
+import type { Optimization } from "./optimization.js";
+import { fastProgram, type FastProgram } from "./memory.js";
+import { readContainer } from "../container/read.js";
+import { remake, setMemory, type Bodies, type Body, type NamedModule } from "../module/remake.js";
+import { sealModule } from "../module/seal.js";
+
+export { fastParts, isFastModule, type FastParts } from "./parts.js";
+
+const KERNELS: NamedModule = {
+  title: "the module of fast kernels",
+  path: "build/fast-named.wasm",
+  target: "fast",
+  folder: "assembly/fast/",
+  // Nested expressions keep more values waiting than wasm3 has registers: kernels as they are written are 3 % faster.
+  passesToSkip: [
+    "simplify-locals",
+    "simplify-locals-nostructure",
+    "simplify-locals-notee",
+    "simplify-locals-notee-nostructure",
+  ],
+};
+
+/**
+ * Packs a model into a fast module: imports `mote.read` for the stream, exports `memory`, `open`, `start` and `step`, MVP features only, sealed. The
+ * same container and kernels give the same bytes.
+ * @param optimize speed: with a kernel for each pitch of rows; sram: with one for all
+ * @throws MoteError FORMAT or UNSUPPORTED for a bad container; UNSUPPORTED for a model whose sums may pass the integers that the kernels have, naming
+ *   layer and row; MEMORY for a plan or stream of 2^28 bytes or more; ENGINE when the kernels have not been built
+ */
+export function fastModule(container: Uint8Array, optimize: Exclude<Optimization, "size"> = "speed"): Uint8Array {
+  const parsed = readContainer(container);
+  const program = fastProgram(parsed);
+  const { memory, control, tables, stream } = program;
+  const wasm = remake(KERNELS, knownBodies(program, MAX_PITCHES[optimize]), (module) => {
+    setMemory(module, memory.bytes, [
+      { address: 0, bytes: control },
+      { address: PLAN_BASE, bytes: tables },
+    ]);
+  });
+  return sealModule(withMetadataSection(withSection(wasm, STREAM_SECTION, stream), parsed.model));
+}
+
+/** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */
+const MAX_PITCHES = { speed: 4, sram: 1 } as const;
+/** Of block/sumBlock and conv-pooled/sumTile. */
+const PITCH_PARAMETER = 3;
+
+/** What the kernels ask, and the model answers once for all layers. */
+function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: number): Bodies {
+  const bodies = new Map<string, Body>([
+    ["graph/layersPtr", { returns: memory.layersPtr }],
+    ["stream/windowPtr", { returns: memory.windowPtr }],
+    ["stream/windowBytes", { returns: memory.windowBytes }],
+    ["stream/streamBytes", { returns: stream.length }],
+  ]);
+  /** What the layers of some kinds have in a word, each value once. */
+  const values = (kinds: readonly number[], word: number): number[] => {
+    const layers = entries.filter((entry) => kinds.includes(entry.get(LAYER_KIND)!));
+    return [...new Set(layers.map((entry) => entry.get(word)!))];
+  };
+  for (const [name, kinds] of STEPS) if (values(kinds, LAYER_KIND).length === 0) bodies.set(name, { returns: 0 });
+  for (const [name, kinds, word] of ANSWERS) {
+    const answers = values(kinds, word);
+    if (answers.length === 1) bodies.set(name, { returns: answers[0] });
+  }
+  // A kernel for each pitch finds all the rows of a block or tile at constant offsets: a twelfth to an eighth faster under wasm3, 200 or
+  // 400 bytes each.
+  for (const [name, kind] of KERNELS_BY_PITCH) {
+    const pitches = values([kind], LAYER_INPUT_PITCH);
+    if (pitches.length > 0 && pitches.length <= maxPitches) {
+      bodies.set(name, { parameter: PITCH_PARAMETER, values: pitches });
+    }
+  }
+  return bodies;
+}
+
+const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];
+const POOLS = [KIND_MAXPOOL, KIND_AVGPOOL];
+
+/** Functions that only layers of some kinds need. */
+const STEPS: readonly (readonly [name: string, kinds: readonly number[]])[] = [
+  ["conv-pooled/stepConvPooled", [KIND_CONV_POOLED]],
+  ["conv-blocks/stepConvBlocks", [KIND_CONV_BLOCKS]],
+  ["conv-places/stepConvPlaces", [KIND_CONV_PLACES]],
+  ["dense/stepDense", [KIND_DENSE]],
+  ["border/stepBorder", [KIND_BORDER]],
+  ["pool/stepPool", POOLS],
+];
+
+/** Functions that return a word of the layer's entry. */
+const ANSWERS: readonly (readonly [name: string, kinds: readonly number[], word: number])[] = [
+  ["row/clampMin", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MIN],
+  ["row/clampMax", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MAX],
+  ["conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
+  ["conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL],
+];
+
+const KERNELS_BY_PITCH: readonly (readonly [name: string, kind: number])[] = [
+  ["block/sumBlock", KIND_CONV_BLOCKS],
+  ["conv-pooled/sumTile", KIND_CONV_POOLED],
+];

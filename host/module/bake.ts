@@ -1,0 +1,151 @@
+/**
+ * Container and core to one self-contained module: the model as data, and of the core what this model needs. That is settled
+ * function by function: where the answer is known for all of the model's layers, a function's body becomes that answer, and the
+ * optimiser drops the rest.
+ *
+ * The container is checked here, in full, and the module keeps the CRC: bytes with the right CRC are the bytes that were
+ * checked. So the module leaves out the core's own checks of fields and streams. Who can change it, model and CRC alike,
+ * can change the code as well: what a packed module answers and how long it takes is up to who made it, which a container's run is not.
+ */
+import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_OP, STATUS_READ } from "../../assembly/format.js";
+import type { QConv2d } from "../model/model.js";
+import { withMetadataSection } from "./custom-section.js";
+import { planTotal, tensorBytes } from "../container/plan.js";
+import { openEngine } from "../engines/open.js";
+import { readContainer, type Container } from "../container/read.js";
+import { remake, setMemory, type Bodies, type Body, type InitialData, type NamedModule } from "./remake.js";
+import { sealModule } from "./seal.js";
+import { withMetadata } from "../container/write.js";
+
+export { bakedContainer, type Baked } from "./baked.js";
+
+const CORE: NamedModule = {
+  title: "the core",
+  path: "build/core-named.wasm",
+  target: "core",
+  folder: "assembly/core/",
+};
+
+/** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
+const NARROW_TENSOR_BYTES = 65536;
+
+export interface BakeOptions {
+  /** The core, not optimised and with its function names. Default: build/core-named.wasm. */
+  readonly namedCore?: Uint8Array;
+}
+
+/**
+ * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only,
+ * sealed. The same container and core give the same bytes.
+ * @throws MoteError FORMAT or UNSUPPORTED for a bad container, ENGINE when the core has not been built
+ */
+export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
+  const parsed = readContainer(container);
+  const { layers } = parsed.model;
+  const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
+  bodies.set("graph/modelOutput", { returns: layers[layers.length - 1].output });
+  const address = planTotal(parsed.plan, true);
+  const resident = withMetadata(container, parsed, new Uint8Array(0));
+  const wasm = remake(namedCore(options), bodies, (module) => {
+    setMemory(module, address + resident.length + MODEL_SLACK_BYTES, residentModel(resident, address));
+  });
+  return sealModule(withMetadataSection(wasm, parsed.model));
+}
+
+/**
+ * The core without what a model does not use, the model still outside, behind `mote.read`, and checked as ever: for firmware, where
+ * the model can stay in flash. The same container and core give the same bytes.
+ * @throws as bake
+ */
+export function specialize(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
+  const bodies = new Map(knownBodies(readContainer(container)));
+  bodies.set("container/isResident", { returns: 0 });
+  return sealModule(remake(namedCore(options), bodies, () => {}));
+}
+
+function namedCore({ namedCore: bytes }: BakeOptions): NamedModule {
+  return bytes === undefined ? CORE : { ...CORE, bytes };
+}
+
+/** For a model in memory, which has been checked. */
+const RESIDENT_BODIES: Bodies = new Map<string, Body>([
+  ["container/isResident", { returns: 1 }],
+  ["bit-reader/refill", { fails: STATUS_READ }],
+  ["status/expect", "nothing"],
+  ["layer/fits", { returns: 1 }],
+  ["graph/checkLayers", { calls: "graph/endLoading" }],
+  ["graph/isRun", { returns: 1 }],
+  ["run-work/addWork", "nothing"],
+]);
+
+function knownBodies({ model, layers }: Container): Bodies {
+  const ops = new Set(model.layers.map(({ op }) => op));
+  const convs = model.layers.filter((layer): layer is QConv2d => layer.op === "conv2d");
+  const sections = layers.flatMap(({ section }) => section ?? []);
+  const inputs = model.layers.map(({ input }) => model.tensors[input]);
+  const bodies: Bodies = new Map();
+  const unless = (used: boolean, unused: Record<string, Body>): void => {
+    if (!used) for (const [name, body] of Object.entries(unused)) bodies.set(name, body);
+  };
+  unless(ops.has("conv2d"), { "layer/readConv2d": { fails: STATUS_OP }, "layers/conv2d/stepConv2d": { returns: 0 } });
+  unless(ops.has("dense"), { "layer/readDense": { fails: STATUS_OP }, "layers/dense/stepDense": { returns: 0 } });
+  unless(ops.has("maxpool") || ops.has("avgpool"), {
+    "layer/readPool": { fails: STATUS_OP },
+    "layers/pool/stepPool": { returns: 0 },
+  });
+  unless(
+    model.tensors.some(({ border }) => border > 0),
+    { "tensor/fillBorder": { returns: 0 } },
+  );
+  /** A function of the layer at hand, for which it gives one of `values`: if that is always the same, it is known. */
+  const constant = (name: string, values: readonly (number | boolean)[]): void => {
+    if (new Set(values).size === 1) bodies.set(name, { returns: Number(values[0]) });
+  };
+  constant(
+    "layer/codec",
+    sections.map(({ codec }) => codec),
+  );
+  constant(
+    "layer/hasRowScales",
+    sections.map(({ perChannel }) => perChannel),
+  );
+  constant(
+    "layers/conv2d/hasPool",
+    convs.map(({ pool }) => pool.size > 1),
+  );
+  unless(
+    convs.some(({ groups }) => groups > 1),
+    { "layers/conv2d/groupOffset": { returns: 0 } },
+  );
+  unless(
+    inputs.some((tensor) => tensorBytes(tensor) > NARROW_TENSOR_BYTES),
+    { "section/columnShift": { returns: 1 } },
+  );
+  return bodies;
+}
+
+/** The control block's pointer to the model and the work of a run, and the model above the plan. */
+function residentModel(container: Uint8Array, address: number): InitialData[] {
+  return [
+    { address: CONTROL_MODEL_PTR, bytes: words(address, container.length) },
+    { address: CONTROL_WORK, bytes: words(runWork(container)) },
+    { address, bytes: container },
+  ];
+}
+
+/** As u32. */
+function words(...values: readonly number[]): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(4 * values.length));
+  values.forEach((value, index) => bytes.setUint32(4 * index, value, true));
+  return new Uint8Array(bytes.buffer);
+}
+
+/** What the core says, which adds it up while it checks. */
+function runWork(container: Uint8Array): number {
+  const engine = openEngine("v8", container);
+  try {
+    return engine.work;
+  } finally {
+    engine.close();
+  }
+}

@@ -1,0 +1,80 @@
+/** The C library and one model as source files, ready for a project of any build system. */
+import { byteArray } from "../../c/c-bytes.js";
+import { aotSource, type AotSource } from "./aot.js";
+import type { FirmwareEngine } from "./boards.js";
+import { replaceExport } from "./export-folder.js";
+import type { FirmwareImage } from "./image.js";
+import { libraryFiles } from "./library.js";
+
+/**
+ * Makes `folder`, or puts a former export anew: the library, and beside it model.c and model.h, which give `model_source` for mote_open
+ * and `MODEL_MEMORY_BYTES` for the memory to hand to it. All of it is there afterwards, or the folder is as it was.
+ * @param name of the model, for comments
+ * @returns the files' paths below the folder
+ * @throws MoteError FILE for a folder that is none or holds anything else, or that cannot be written; as aotSource
+ */
+export async function exportProject(
+  folder: string,
+  name: string,
+  image: FirmwareImage,
+  engine: FirmwareEngine,
+): Promise<string[]> {
+  const { header, source } = await modelSource(name, image, engine);
+  const text = (content: string): Uint8Array => Buffer.from(content, "utf8");
+  return replaceExport(
+    folder,
+    new Map([...libraryFiles().content, ["model.c", text(source)], ["model.h", text(header)]]),
+  );
+}
+
+/** model.c and model.h. */
+export async function modelSource(name: string, image: FirmwareImage, engine: FirmwareEngine): Promise<AotSource> {
+  return engine === "wasm3" ? interpreted(name, image) : await aheadOfTime(image);
+}
+
+/** Beside the memory's size. */
+const MEMORY_COMMENT = "/* Memory for mote_open. */";
+
+function interpreted(name: string, image: FirmwareImage): AotSource {
+  const { module, container, moduleBytes, linearBytes } = image;
+  const title = `/* ${name} for wasm3. Written by \`npm run firmware -- --export\`. */`;
+  const header = `${title}
+#ifndef MODEL_H
+#define MODEL_H
+
+#include "mote.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+${MEMORY_COMMENT}
+#define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes}u, ${moduleBytes}u)
+
+extern const mote_source model_source;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+`;
+  const beside =
+    container === undefined ? "" : byteArray(`static const uint8_t model_mote[${container.length}]`, container);
+  const source = `${title}
+#include "model.h"
+
+${byteArray(`static const uint8_t model_wasm[${module.length}]`, module)}
+${beside}
+const mote_source model_source = {
+    &mote_wasm3, model_wasm, sizeof model_wasm, ${container === undefined ? "0, 0" : "model_mote, sizeof model_mote"}, 0, 0,
+};
+`;
+  return { header, source };
+}
+
+async function aheadOfTime(image: FirmwareImage): Promise<AotSource> {
+  const { header, source } = await aotSource(image.module, image.container, "model");
+  const memory = `${MEMORY_COMMENT}\n#define MODEL_MEMORY_BYTES MOTE_AOT_BYTES(${image.linearBytes}u)\n\n`;
+  return { header: header.replace("/* For mote_open. */", () => `${memory}/* For mote_open. */`), source };
+}

@@ -1,0 +1,67 @@
+/** What firmware carries of a model: a module, and a container beside it where the model is not inside. */
+import { readFileSync } from "node:fs";
+import { specialize } from "../../module/bake.js";
+import { fastModule, fastParts } from "../../fast/fast-module.js";
+import type { Optimization } from "../../fast/optimization.js";
+import { planTotal } from "../../container/plan.js";
+import { readContainer } from "../../container/read.js";
+import { sealModule } from "../../module/seal.js";
+import { MoteError } from "../../errors.js";
+import { builtFile } from "../paths.js";
+import type { FirmwareEngine } from "./boards.js";
+
+export interface FirmwareImage {
+  /** WebAssembly, sealed. */
+  readonly module: Uint8Array;
+  /** Beside the module; a fast module has none. */
+  readonly container?: Uint8Array;
+  /** What of these bytes is the model: the container, or the stream inside the module. */
+  readonly modelBytes: number;
+  /** The rest of the module. */
+  readonly moduleBytes: number;
+  /** Linear memory. */
+  readonly linearBytes: number;
+}
+
+/** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES and MOTE_AOT_BYTES of mote.h. */
+export function openBytes(
+  { container, moduleBytes, linearBytes }: FirmwareImage,
+  engine: FirmwareEngine,
+  cpuBits: 32 | 64 = 32,
+): number {
+  if (engine === "aot") return linearBytes + 512 + 8 * cpuBits;
+  const made = container === undefined ? moduleBytes * 4 + 2048 : Math.floor((moduleBytes * 11) / 2) + 3072;
+  return linearBytes + made * (cpuBits / 32);
+}
+
+/** @throws MoteError as `fastModule` and `specialize` */
+export function firmwareImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
+  if (optimize === "size") return besideContainer(specialize(container), container);
+  const module = fastModule(container, optimize);
+  const { stream, codeBytes, memoryBytes } = fastParts(module);
+  return { module, modelBytes: stream.length, moduleBytes: codeBytes, linearBytes: memoryBytes };
+}
+
+/**
+ * With the core for any model.
+ * @throws MoteError FORMAT for a bad container, ENGINE when the core has not been built
+ */
+export function genericImage(container: Uint8Array): FirmwareImage {
+  let core: Uint8Array;
+  try {
+    core = readFileSync(builtFile("build/core.wasm"));
+  } catch (error) {
+    throw new MoteError("ENGINE", "build/core.wasm is missing; mend with: node tools/build.mjs core", { cause: error });
+  }
+  return besideContainer(sealModule(core), container);
+}
+
+function besideContainer(module: Uint8Array, container: Uint8Array): FirmwareImage {
+  return {
+    module,
+    container,
+    modelBytes: container.length,
+    moduleBytes: module.length,
+    linearBytes: planTotal(readContainer(container).plan),
+  };
+}

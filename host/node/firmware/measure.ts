@@ -1,0 +1,281 @@
+/** One measurement: a model on an engine on a board, over a few inputs, against the host's reference. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { MoteError } from "../../errors.js";
+import { pixelTable } from "../../engines/classify.js";
+import { openReference } from "../../engines/reference.js";
+import { writeFileAtomic } from "../write-file.js";
+import { aotSource } from "./aot.js";
+import { readBench, type BenchReport } from "./bench-report.js";
+import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
+import {
+  binarySections,
+  compile,
+  FIRMWARE_BUILD,
+  libraryFolder,
+  librarySources,
+  link,
+  type ProgramSize,
+  type Source,
+} from "./build.js";
+import { packageRoot } from "../paths.js";
+import type { Optimization } from "../../fast/optimization.js";
+import { firmwareImage, openBytes, type FirmwareImage } from "./image.js";
+import { libraryStatusText } from "./status.js";
+import { runTool } from "./tools.js";
+
+const BENCH_FOLDER = join(packageRoot, "firmware-examples", "bench");
+/** More than any run takes on a slow machine. */
+const RUN_TIMEOUT_MS = 300_000;
+
+export interface FirmwareModel {
+  readonly name: string;
+  readonly container: Uint8Array;
+}
+
+/** What is measured. */
+export interface FirmwareCase {
+  readonly board: Board;
+  readonly engine: FirmwareEngine;
+  readonly optimize: Optimization;
+  readonly model: FirmwareModel;
+}
+
+/** As messages and files have it. */
+export function caseName(of: { board: string; engine: string; optimize: string; model: string }): string {
+  return `${of.board}-${of.engine}-${of.optimize}-${of.model}`;
+}
+
+/** What a model is run on: one input after another. */
+export interface FirmwareInputs {
+  /** pixels: 0 .. 255, as mote_input_u8 takes them; elements: int8 of the input tensor, as mote_input_i8 does. */
+  readonly kind: "pixels" | "elements";
+  readonly count: number;
+  /** [count, channels, height, width] */
+  readonly bytes: Uint8Array;
+  /** The classes, where they are known. */
+  readonly labels?: Uint8Array;
+}
+
+/** What `npm run firmware -- --json` prints. Instructions are means over the inputs. */
+export interface Measurement {
+  readonly board: string;
+  readonly engine: FirmwareEngine;
+  readonly optimize: Optimization;
+  readonly model: string;
+  readonly inputs: number;
+  /** Inputs whose class came out right, where the classes are known. */
+  readonly right?: number;
+  readonly logitsEqual: boolean;
+  /** Of one inference, the input's conversion included. */
+  readonly instructions: number;
+  readonly instructionsPerLayer: readonly number[];
+  /** Of an inference or of loading. */
+  readonly longestSlice: number;
+  /** Of opening: what the engine makes of its module, then the checks of the container. */
+  readonly openInstructions: number;
+  readonly sramBytes: {
+    readonly static: number;
+    /** The caller's memory: linear memory and what the interpreter made. */
+    readonly heap: number;
+    readonly linear: number;
+    /** Native stack: the most in a slice, and while the engine starts. */
+    readonly stack: number;
+    readonly beginStack: number;
+    readonly total: number;
+  };
+  /** wasm: the module but for the model inside, 0 where it was compiled to code. model: the container, or the stream in the module. */
+  readonly flashBytes: { readonly code: number; readonly wasm: number; readonly model: number; readonly total: number };
+  /** Damaged files and memory one byte too small were refused, and afterwards the board ran the model as before. */
+  readonly survivedDamage: boolean;
+}
+
+/**
+ * Builds the firmware, runs it under QEMU and reads what it says.
+ * @throws MoteError MEMORY when it does not fit the board, ENGINE when it cannot be built or does not run to its end
+ */
+export async function measure(of: FirmwareCase, inputs: FirmwareInputs): Promise<Measurement> {
+  const { board, engine, optimize, model } = of;
+  const name = caseName({ board: board.name, engine, optimize, model: model.name });
+  const program = join(FIRMWARE_BUILD, `${name}.elf`);
+  const image = firmwareImage(model.container, optimize);
+  const size = await build(of, image, inputs, program);
+  const report = await run(board, program, name);
+  return evaluate(of, name, image, inputs, size, report);
+}
+
+async function build(
+  { board, engine, optimize, model }: FirmwareCase,
+  image: FirmwareImage,
+  inputs: FirmwareInputs,
+  program: string,
+): Promise<ProgramSize> {
+  const folder = join(
+    FIRMWARE_BUILD,
+    "models",
+    `${digestOf(model.container)}-${optimize}-${digestOf(inputs.bytes)}-${inputs.kind}`,
+  );
+  const file = (name: string, bytes: Uint8Array | string): string => {
+    writeFileAtomic(join(folder, name), bytes);
+    return join(folder, name);
+  };
+  const { module, container } = image;
+  const blobs = [{ symbol: "bench_inputs", section: ".inputs", file: file("inputs.bin", inputs.bytes) }];
+  const sources: Source[] = [
+    ...librarySources([engine]),
+    ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
+    { path: join(BENCH_FOLDER, "bench.c"), kind: "own" },
+  ];
+  const declarations = ['#include "bench.h"', "extern const uint8_t bench_inputs[];"];
+  let fields: string;
+  if (engine === "wasm3") {
+    blobs.push({ symbol: "model_wasm", section: ".wasm", file: file("model.wasm", module) });
+    declarations.push("extern const uint8_t model_wasm[];");
+    fields = `&mote_wasm3, model_wasm, ${module.length}u`;
+  } else {
+    const { header, source } = await aotSource(module, container, "ahead");
+    file("ahead.h", header);
+    sources.push({ path: file("ahead.c", source), kind: "aot" });
+    declarations.push('#include "ahead.h"');
+    fields = "&mote_aot, &ahead_module, 0";
+  }
+  if (container !== undefined) {
+    blobs.push({ symbol: "model_mote", section: ".model", file: file("model.mote", container) });
+    declarations.push("extern const uint8_t model_mote[];");
+  }
+  const glue = `${declarations.join("\n")}
+static const mote_source source = {${fields}, ${container === undefined ? "NULL, 0" : `model_mote, ${container.length}u`}, NULL, NULL};
+const mote_source *const bench_source = &source;
+const uint32_t bench_input_count = ${inputs.count}u;
+mote_status bench_set_input(mote *model, uint32_t index) {
+  return ${setInput(inputs)};
+}
+`;
+  sources.push({ path: file(`glue-${engine}.c`, glue), kind: "own" });
+  sources.push(binarySections(join(folder, `blobs-${engine}.S`), blobs));
+  const objects = await compile(board, sources, [libraryFolder().folder, BOARDS_FOLDER, BENCH_FOLDER, folder]);
+  try {
+    return await link(board, objects, program);
+  } catch (error) {
+    if (error instanceof MoteError && /region `?\w+'? overflowed|will not fit in region/.test(error.message)) {
+      throw new MoteError(
+        "MEMORY",
+        `${model.name} by ${engine} with its ${inputs.count} inputs, ${inputs.bytes.length} bytes, does not fit ${board.name}; ` +
+          `--inputs takes fewer: ${error.message}`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/** The call that hands one input over. */
+function setInput({ kind, count, bytes }: FirmwareInputs): string {
+  const size = `${bytes.length / count}u`;
+  const input = `bench_inputs + index * ${size}`;
+  return kind === "pixels"
+    ? `mote_input_u8(model, ${input}, ${size})`
+    : `mote_input_i8(model, (const int8_t *)(${input}), ${size})`;
+}
+
+async function run(board: Board, program: string, name: string): Promise<BenchReport> {
+  const [emulator, ...args] = board.qemu;
+  // Under -icount QEMU sends semihosting's text to stderr.
+  const { stdout, stderr } = await runTool(emulator, [...args, program], { timeoutMs: RUN_TIMEOUT_MS });
+  return readBench(name, stdout + stderr);
+}
+
+function evaluate(
+  { board, engine, optimize, model }: FirmwareCase,
+  name: string,
+  image: FirmwareImage,
+  inputs: FirmwareInputs,
+  size: ProgramSize,
+  report: BenchReport,
+): Measurement {
+  if (report.error !== undefined) {
+    const { status, memory } = report.error;
+    throw new MoteError(
+      status === MEMORY_STATUS ? "MEMORY" : "ENGINE",
+      `${name}: opening failed: ${libraryStatusText(status)}; ${memory} bytes were free, ${openBytes(image, engine)} are surely enough`,
+    );
+  }
+  if (report.room !== undefined) {
+    const { needed, left } = report.room;
+    throw new MoteError("MEMORY", `${name}: its outputs and layers' ticks take ${needed} bytes, ${left} were left`);
+  }
+  checkCalibration(board, report.calibration, name);
+  if (report.runs.length !== inputs.count + 1) {
+    throw new MoteError("ENGINE", `${name}: expected ${inputs.count + 1} inferences, got ${report.runs.length}`);
+  }
+  const expected = referenceLogits(model.container, inputs);
+  const runs = report.runs.slice(0, inputs.count);
+  const equal = (index: number, got: readonly number[]): boolean =>
+    got.length === expected[index].length && got.every((logit, i) => logit === expected[index][i]);
+  const instructions = (ticks: number): number => Math.round(ticks * board.instructionsPerTick);
+  const mean = (values: readonly number[]): number =>
+    Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * board.instructionsPerTick);
+  const slices = [report.open.longestTicks, ...runs.map(({ longestTicks }) => longestTicks)];
+  const heap = report.memory.used;
+  const after = report.runs[inputs.count];
+  return {
+    board: board.name,
+    engine,
+    optimize,
+    model: model.name,
+    inputs: inputs.count,
+    ...(inputs.labels === undefined ? {} : { right: runs.filter(({ top }, i) => top === inputs.labels![i]).length }),
+    logitsEqual: runs.every(({ logits }, i) => equal(i, logits)),
+    instructions: mean(runs.map(({ inputTicks, runTicks }) => inputTicks + runTicks)),
+    instructionsPerLayer: runs[0].layerTicks.map((_, layer) => mean(runs.map(({ layerTicks }) => layerTicks[layer]))),
+    longestSlice: instructions(Math.max(...slices)),
+    openInstructions: instructions(report.open.beginTicks + report.open.loadTicks),
+    sramBytes: {
+      static: size.staticRam,
+      heap,
+      linear: report.memory.linear,
+      stack: report.stack.slices,
+      beginStack: report.stack.begin,
+      total: size.staticRam + heap + Math.max(report.stack.slices, report.stack.begin),
+    },
+    flashBytes: flashBytes(engine, image, size),
+    survivedDamage: report.damaged.length > 0 && report.damaged.every((status) => status < 0) && equal(0, after.logits),
+  };
+}
+
+/** The linker knows sections, not what of them is the model. */
+function flashBytes(engine: FirmwareEngine, image: FirmwareImage, size: ProgramSize): Measurement["flashBytes"] {
+  const total = size.code + size.wasm + size.model;
+  const wasm = engine === "wasm3" ? image.moduleBytes : 0;
+  return { code: total - wasm - image.modelBytes, wasm, model: image.modelBytes, total };
+}
+
+/** MOTE_ERROR_MEMORY of mote.h. */
+const MEMORY_STATUS = -101;
+
+/** A loop of 2,000,000 instructions more than another must take as many ticks more as the board's clock says. */
+function checkCalibration(board: Board, [short, long]: readonly number[], name: string): void {
+  const measured = 2_000_000 / (long - short);
+  if (Math.abs(measured / board.instructionsPerTick - 1) > 1e-3) {
+    throw new MoteError(
+      "MISMATCH",
+      `${name}: expected ${board.instructionsPerTick.toFixed(3)} instructions a tick, measured ${measured.toFixed(3)}`,
+    );
+  }
+}
+
+function referenceLogits(container: Uint8Array, { kind, count, bytes }: FirmwareInputs): Int8Array[] {
+  const engine = openReference(container);
+  try {
+    const table = pixelTable(engine.input);
+    const elements = kind === "pixels" ? Int8Array.from(bytes, (pixel) => table[pixel]) : new Int8Array(bytes);
+    const size = bytes.length / count;
+    return Array.from({ length: count }, (_, n) => engine.run(elements.subarray(n * size, (n + 1) * size)));
+  } finally {
+    engine.close();
+  }
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}

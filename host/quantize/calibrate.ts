@@ -1,0 +1,200 @@
+/**
+ * int8 scales and zero points of the activations, from what a float net does on training digits.
+ * @see Jacob et al. 2018, "Quantization and training of neural networks for integer-arithmetic-only inference", section 3
+ */
+import { MoteError } from "../errors.js";
+import { firstNotFinite } from "../finite.js";
+import type { Graph } from "../model/model.js";
+
+export interface ActivationScale {
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** How the range of a hidden tensor is chosen: the least squared error on the calibration digits, or all that was seen. */
+export type RangeChoice = "error" | "full";
+
+/** Pixels are u8 0 .. 255 and the net's input is pixel / 255, so q = pixel - 128 exactly. */
+export const INPUT_SCALE: ActivationScale = { scale: Math.fround(1 / 255), zeroPoint: -128 };
+
+/** Bins of a histogram over the full range: 16 a step of the widest int8 scale, far below its rounding error. */
+const BINS = 4096;
+
+/** A histogram of one tensor's values between the least and greatest seen. Feed it twice: bounds first, then counts. */
+export class Histogram {
+  low = Infinity;
+  high = -Infinity;
+  readonly counts = new Float64Array(BINS);
+
+  bound(values: ArrayLike<number>): void {
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] < this.low) this.low = values[i];
+      if (values[i] > this.high) this.high = values[i];
+    }
+  }
+
+  count(values: ArrayLike<number>): void {
+    const perUnit = this.high > this.low ? (BINS - 1) / (this.high - this.low) : 0;
+    for (let i = 0; i < values.length; i++) this.counts[Math.round((values[i] - this.low) * perUnit)]++;
+  }
+
+  valueOf(bin: number): number {
+    return this.low + ((this.high - this.low) * bin) / (BINS - 1);
+  }
+}
+
+/** The least range that is told from one of nothing but 0. */
+const LEAST_RANGE = 1e-6;
+
+/**
+ * The scale whose int8 range -128 .. 127 covers low .. high, 0 among them; a zero point that is an integer. Where there is nothing
+ * but 0, it covers 0 .. 1: a scale near 0 would leave the next layer no accumulator that holds its biases.
+ */
+export function scaleForRange(low: number, high: number): ActivationScale {
+  const bottom = Math.min(0, low);
+  const top = high > 0 || bottom < 0 ? Math.max(0, high, bottom + LEAST_RANGE) : 1;
+  const scale = Math.fround((top - bottom) / 255);
+  // + 0: no -0 in files.
+  return { scale, zeroPoint: Math.max(-128, Math.min(127, Math.round(-128 - bottom / scale))) + 0 };
+}
+
+/** Sum of squared rounding and clipping errors of a histogram under a scale. */
+export function squaredError(histogram: Histogram, { scale, zeroPoint }: ActivationScale): number {
+  let error = 0;
+  for (let bin = 0; bin < BINS; bin++) {
+    const count = histogram.counts[bin];
+    if (count === 0) continue;
+    const value = histogram.valueOf(bin);
+    const q = Math.max(-128, Math.min(127, Math.round(value / scale) + zeroPoint));
+    error += count * (value - scale * (q - zeroPoint)) ** 2;
+  }
+  return error;
+}
+
+/** Shrinks the range that was seen on either side, in 2 % steps down to half, to the least squared error. */
+export function bestScale(histogram: Histogram, nonNegative: boolean): ActivationScale {
+  const fractions = Array.from({ length: 26 }, (_, i) => 1 - i * 0.02);
+  let best = scaleForRange(nonNegative ? 0 : histogram.low, histogram.high);
+  let least = squaredError(histogram, best);
+  let highFraction = 1;
+  const improve = (lowFraction: number, high: number): boolean => {
+    const scale = scaleForRange(nonNegative ? 0 : histogram.low * lowFraction, histogram.high * high);
+    const error = squaredError(histogram, scale);
+    if (error >= least) return false;
+    least = error;
+    best = scale;
+    return true;
+  };
+  // One side after the other: the sides hardly interact, and 50 trials do instead of 676.
+  for (const fraction of fractions) if (improve(1, fraction)) highFraction = fraction;
+  if (!nonNegative) for (const fraction of fractions) improve(fraction, highFraction);
+  return best;
+}
+
+/**
+ * Range of the logits: up to a tenth above the highest seen, so that a winner does not saturate and tie, and down to where 99 of
+ * 100 runners-up still lie; what is below cannot win, and cutting it off buys resolution between those who can.
+ * @param chunks each [classes, n], sample innermost
+ */
+export function logitRange(chunks: readonly Float32Array[], classes: number): { low: number; high: number } {
+  const seconds: number[] = [];
+  let high = 0;
+  for (const logits of chunks) {
+    const n = logits.length / classes;
+    for (let sample = 0; sample < n; sample++) {
+      let first = -Infinity;
+      let second = -Infinity;
+      for (let c = 0; c < classes; c++) {
+        const value = logits[c * n + sample];
+        if (value > first) {
+          second = first;
+          first = value;
+        } else if (value > second) second = value;
+      }
+      seconds.push(classes > 1 ? second : first);
+      high = Math.max(high, first);
+    }
+  }
+  seconds.sort((a, b) => a - b);
+  return { low: Math.min(0, seconds[Math.floor(seconds.length / 100)] ?? 0), high: high * 1.1 };
+}
+
+/** Tensors that share one scale, and the one of them whose values decide it. */
+export interface ScaleGroup {
+  readonly tensors: readonly string[];
+  /** The last of the group: what is left after relu and max-pooling is all that the next layer sees. */
+  readonly decider: string;
+  readonly nonNegative: boolean;
+  readonly role: "input" | "hidden" | "result";
+}
+
+/** Relu and max-pooling keep their input's scale (they only pick or cut values); convolutions, dense and average pooling have their own. */
+export function scaleGroups(graph: Graph): ScaleGroup[] {
+  const groups: { tensors: string[]; relu: boolean }[] = [{ tensors: [graph.input.name], relu: false }];
+  for (const layer of graph.layers) {
+    const own = layer.op === "conv2d" || layer.op === "dense" || layer.op === "avgpool";
+    if (own) {
+      groups.push({ tensors: [layer.output], relu: false });
+      continue;
+    }
+    const group = groups.find((g) => g.tensors.includes(layer.input));
+    if (group === undefined)
+      throw new MoteError("MISMATCH", `${layer.name}: input tensor ${layer.input} is made by no layer before it`);
+    group.tensors.push(layer.output);
+    if (layer.op === "relu") group.relu = true;
+  }
+  return groups.map(({ tensors, relu }, i) => ({
+    tensors,
+    decider: tensors[tensors.length - 1],
+    nonNegative: relu,
+    role: i === 0 ? "input" : i === groups.length - 1 ? "result" : "hidden",
+  }));
+}
+
+function requireFinite(tensor: string, values: Float32Array): void {
+  const wrong = firstNotFinite(values);
+  if (wrong < 0) return;
+  const cause = "the weights before it are too large for float32; train them again at a lower learning rate";
+  throw new MoteError("DIVERGED", `tensor ${tensor}: is ${values[wrong]} on a calibration digit: ${cause}`);
+}
+
+/** Calls back with the values of each tensor on the calibration digits, [C × H × W][n] a chunk; called twice. */
+export type ActivationSource = (visit: (tensor: string, values: Float32Array, n: number) => void) => Promise<void>;
+
+/**
+ * Scale and zero point of every tensor of the graph by name.
+ * @throws MoteError DIVERGED naming a tensor with a value that is not finite
+ */
+export async function calibrate(
+  graph: Graph,
+  classes: number,
+  activations: ActivationSource,
+  range: RangeChoice,
+): Promise<Record<string, ActivationScale>> {
+  const groups = scaleGroups(graph);
+  const histograms = new Map(groups.filter((g) => g.role === "hidden").map((g) => [g.decider, new Histogram()]));
+  const result = groups.find((g) => g.role === "result");
+  const logits: Float32Array[] = [];
+  await activations((tensor, values) => {
+    requireFinite(tensor, values);
+    histograms.get(tensor)?.bound(values);
+    if (tensor === result?.decider) logits.push(values.slice());
+  });
+  await activations((tensor, values) => histograms.get(tensor)?.count(values));
+
+  const scales = groups.flatMap((group) => {
+    let scale = INPUT_SCALE;
+    if (group.role === "result") {
+      const { low, high } = logitRange(logits, classes);
+      scale = scaleForRange(low, high);
+    } else if (group.role === "hidden") {
+      const histogram = histograms.get(group.decider)!;
+      scale =
+        range === "full"
+          ? scaleForRange(group.nonNegative ? 0 : histogram.low, histogram.high)
+          : bestScale(histogram, group.nonNegative);
+    }
+    return group.tensors.map((tensor) => [tensor, scale] as const);
+  });
+  return Object.fromEntries(scales);
+}

@@ -1,0 +1,96 @@
+/** What a fast module holds, as numbers and lines: the figures behind `mote inspect`, layer by layer. */
+import {
+  CHUNK_HEAD_BYTES,
+  KIND_AVGPOOL,
+  KIND_CONV_BLOCKS,
+  KIND_CONV_PLACES,
+  KIND_CONV_POOLED,
+  KIND_DENSE,
+  KIND_MAXPOOL,
+  PAIR_BYTES,
+  ROW_BYTES,
+} from "../../assembly/fast/layout.js";
+import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
+import type { Shape } from "../model/model.js";
+import type { FastParts } from "../fast/parts.js";
+import { foreignModule } from "../module/module-outline.js";
+import { planLine } from "../container/plan.js";
+
+export interface FastLayerReport {
+  readonly index: number;
+  readonly kernel: string;
+  readonly output: Shape;
+  readonly rows: number;
+  /** Records or pairs, those of weight zero among them: fillers of long gaps, and what a filter without weights has. */
+  readonly records: number;
+  readonly zeros: number;
+  /** Of a convolution. */
+  readonly chunks: number;
+  readonly streamBytes: number;
+}
+
+const KERNELS: ReadonlyMap<number, string> = new Map([
+  [KIND_CONV_POOLED, "conv2d by pooled tiles"],
+  [KIND_CONV_BLOCKS, "conv2d by blocks"],
+  [KIND_CONV_PLACES, "conv2d by places"],
+  [KIND_DENSE, "dense"],
+  [KIND_MAXPOOL, "maxpool"],
+  [KIND_AVGPOOL, "avgpool"],
+]);
+
+/** @throws MoteError FORMAT for a stream that does not fit the layers */
+export function reportFast({ stream, layers, tensors }: FastParts): FastLayerReport[] {
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  let at = 0;
+  const take = (bytes: number): number => {
+    if (bytes > stream.length - at) throw foreignModule(`its stream ends too early (byte ${stream.length} of it)`);
+    at += bytes;
+    return at - bytes;
+  };
+  const report = layers.map(({ kind, output }, index) => {
+    const begin = at;
+    const { shape } = tensors[output];
+    let [records, zeros, chunks] = [0, 0, 0];
+    for (let row = 0; row < shape[0]; row++) {
+      const count = Math.floor(view.getUint32(take(ROW_BYTES) + 12, true) / 256);
+      if (kind === KIND_DENSE) {
+        for (let left = count; left > 0; left--) if (view.getUint8(take(PAIR_BYTES) + 1) === 0) zeros++;
+        records += count;
+      } else {
+        for (const end = at + count; at < end; chunks++) {
+          const ofChunk = view.getUint16(take(CHUNK_HEAD_BYTES), true);
+          for (let left = ofChunk; left > 0; left--) if (view.getUint8(take(RECORD_BYTES)) === 0) zeros++;
+          records += ofChunk;
+        }
+      }
+    }
+    const kernel = KERNELS.get(kind)!;
+    return { index, kernel, output: shape, rows: shape[0], records, zeros, chunks, streamBytes: at - begin };
+  });
+  if (at !== stream.length) throw foreignModule(`${stream.length - at} bytes of its stream are left over`);
+  return report;
+}
+
+/** Linear memory as lines for people: address, bytes and use of every byte, the arena tensor by tensor. */
+export function describeFastMemory(parts: FastParts): string[] {
+  const { tensors, layersPtr, windowPtr, windowBytes, memoryBytes } = parts;
+  const arenaPtr = windowPtr + windowBytes;
+  return [
+    "  address      bytes  use",
+    planLine(0, PLAN_BASE, "control block and static data"),
+    planLine(PLAN_BASE, TENSOR_ENTRY_BYTES * tensors.length, `tensor table: ${tensors.length} tensors`),
+    planLine(layersPtr, windowPtr - layersPtr, `layer table: ${parts.layers.length} layers, borders, the end`),
+    planLine(windowPtr, windowBytes, "window: a piece of the stream"),
+    planLine(arenaPtr, memoryBytes - arenaPtr, "arena: the tensors"),
+    ...tensors.map(({ ptr, shape: [channels, height, width], pitch, plane, border }, index) => {
+      const padded = border > 0 ? `, border ${border}` : "";
+      const bytes = channels * plane;
+      return planLine(
+        ptr - border * (pitch + 1),
+        bytes,
+        `  tensor ${index}: ${channels} × ${height} × ${width}${padded}`,
+      );
+    }),
+    `           ${String(memoryBytes).padStart(9)}  in all`,
+  ];
+}
