@@ -1,6 +1,6 @@
 /**
  * wasm3's settings and its allocator, included before each of its source files. All that is chosen about wasm3 is here; why, and what
- * it saves, is in DESIGN.md, "Firmware".
+ * it saves, is in docs/firmware.md.
  */
 #ifndef MOTE_WASM3_H
 #define MOTE_WASM3_H
