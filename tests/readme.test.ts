@@ -1,20 +1,38 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { missingTools } from "../host/node/firmware/tools.js";
 import { packageRoot } from "../host/node/paths.js";
 import { fillFigures } from "../tools/bench/fill.js";
 import { run } from "./cli/support.js";
+import { named } from "./firmware/support/native.js";
 
 const readme = readFileSync(join(packageRoot, "README.md"), "utf8");
+const results = readFileSync(join(packageRoot, "bench/results.md"), "utf8");
 const example = join(packageRoot, `build/readme-example.${process.pid}.mjs`);
 
+const PUT_RIGHT = "npx mote bench --full --save bench --fill README.md bench/results.md puts it right";
+/** What the JavaScript and the C example both print first: the class of a blank image. */
+const BLANK_CLASS = "1";
+const noCompiler = missingTools(["cc"]);
+const scratch = mkdtempSync(join(tmpdir(), "mote-readme-"));
+
 function block(language: string): string {
-  const found = new RegExp("```" + language + "\\n([^]*?)```").exec(readme);
-  if (found === null) throw new Error(`README.md has no block of ${language}`);
-  return found[1];
+  return blockWith("```" + language + "\\n");
 }
 
-afterAll(() => rmSync(example, { force: true }));
+/** The block whose beginning, fence and language with it, a pattern finds. */
+function blockWith(start: string): string {
+  const found = new RegExp("(?<=" + start + ")[^]*?(?=```)").exec(readme);
+  if (found === null) throw new Error(`README.md has no block that begins with ${start}`);
+  return found[0];
+}
+
+afterAll(() => {
+  rmSync(example, { force: true });
+  rmSync(scratch, { recursive: true, force: true });
+});
 
 describe("README.md", () => {
   it("shows commands that run when pasted", async () => {
@@ -29,22 +47,35 @@ describe("README.md", () => {
     writeFileSync(example, block("js"));
     const { code, stdout, stderr } = await run("bash", ["-c", `cd ${packageRoot} && node ${example}`]);
     expect([code, stderr]).toEqual([0, ""]);
-    expect(stdout).toMatch(/^\d \d+\n$/);
+    expect(stdout).toMatch(new RegExp(`^${BLANK_CLASS} \\d+\\n$`));
+  });
+
+  it.skipIf(noCompiler.length > 0)(named("shows C that compiles and runs when pasted", noCompiler), async () => {
+    writeFileSync(join(scratch, "example.c"), block("c"));
+    const commands = "npx mote firmware" + blockWith("```\nnpx mote firmware");
+    const mote = `node ${join(packageRoot, "tools/mote.mjs")}`;
+    const strict = "cc -std=c99 -Wall -Wextra -Werror -Imote -c example.c -o example.o";
+    const script = `set -e; cd ${scratch}\n${commands.replaceAll("npx mote", mote)}\n${strict}\n./example`;
+    const { code, stdout, stderr } = await run("bash", ["-c", script]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(new RegExp(`^${BLANK_CLASS} \\d+\n$`, "m"));
   });
 
   it("says of the boards what bench/device.json says", () => {
-    const places = readme.match(/<!--(boards|lenet5\.m\d[\w.]*)-->[^]*?<!--\/-->/g) ?? [];
+    const places = (readme + results).match(/<!--(boards|lenet5\.m\d[\w.]*)-->[^]*?<!--\/-->/g) ?? [];
     expect(places.length).toBe(4);
-    for (const place of places) {
-      expect(place, "npx mote bench --full --save bench --fill README.md puts it right").toBe(fillFigures(place, []));
-    }
+    for (const place of places) expect(place, PUT_RIGHT).toBe(fillFigures(place, []));
+  });
+
+  it("is short", () => {
+    expect(readme.split("\n").length).toBeLessThanOrEqual(125);
   });
 
   it("says of the shipped models what they are", () => {
     for (const name of ["lenet5", "lenet300", "lenet5-paper", "lenet300-paper"]) {
       const bytes = readFileSync(join(packageRoot, `models/${name}.mote`)).length.toLocaleString("en");
       const row = readme.split("\n").find((line) => line.startsWith(`| \`${name}.mote\` |`));
-      expect(row, "npx mote bench --save bench --fill README.md puts it right").toContain(`| ${bytes} |`);
+      expect(row, PUT_RIGHT).toContain(`| ${bytes} |`);
     }
     const lenet5 = readFileSync(join(packageRoot, "models/lenet5.mote")).length.toLocaleString("en");
     expect(/LeNet-5 in <!--lenet5\.bytes-->([\d,]+)</.exec(readme)?.[1]).toBe(lenet5);

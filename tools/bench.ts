@@ -6,7 +6,7 @@ import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import { fillFigures } from "./bench/fill.js";
-import { describeMachine, type Figure, type Group } from "./bench/figure.js";
+import { describeMachine, figureCells, type Figure, type Group } from "./bench/figure.js";
 import { imagesGroup } from "./bench/images.js";
 import { modelsGroup } from "./bench/models.js";
 import { packingGroup } from "./bench/packing.js";
@@ -31,7 +31,7 @@ interface BenchFlags {
   readonly full?: boolean;
   readonly threads: number;
   readonly save?: string;
-  readonly fill?: string;
+  readonly fill?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -41,13 +41,13 @@ export function benchCommand(): Command {
     .option("--only <group...>", `${GROUPS.map((group) => group.name).join(", ")}; default: all`)
     .option("--full", "everything at full length: parity on 10,000 digits, a whole epoch")
     .option("--threads <n>", "training threads", parseThreads, Math.min(4, availableParallelism()))
-    .option("--save <folder>", "write results.json and results.md there")
-    .option("--fill <file>", "put the figures between a document's <!--name--> and <!--/-->, as in README.md")
+    .option("--save <folder>", "write results.json there")
+    .option("--fill <file...>", "put the figures between documents' <!--name--> and <!--/-->, as in README.md")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       `\nGroups:\n${GROUPS.map((group) => `  ${group.name.padEnd(8)} ${group.summary}`).join("\n")}\n` +
-        "\nExample:\n  mote bench --only sizes work",
+        "\nExamples:\n  mote bench --only sizes work\n  mote bench --full --save bench --fill README.md bench/results.md",
     )
     .action(bench);
 }
@@ -72,24 +72,20 @@ async function bench(flags: BenchFlags): Promise<void> {
     figures.push(...(await group.measure({ full: flags.full === true, threads: flags.threads, note })));
   }
   const machine = describeMachine();
-  output.table([["figure", "value", "target", "met"], ...figures.map(cells)], [0, 3]);
+  output.table([["figure", "value", "target", "met"], ...figures.map(figureCells)], [0, 3]);
   output.line();
   output.lines([asLine(machine)]);
   const json = { machine, full: flags.full === true, figures };
   if (flags.save !== undefined) {
     writeFileAtomic(join(flags.save, "results.json"), JSON.stringify(json, null, 2) + "\n");
-    writeFileAtomic(join(flags.save, "results.md"), asMarkdown(figures, machine, flags));
   }
-  if (flags.fill !== undefined) {
-    writeFileAtomic(flags.fill, fillFigures(Buffer.from(readFile(flags.fill)).toString("utf8"), figures));
-  }
+  const measured = `\`${asCommand(flags)}\`; ${asLine(machine)}`;
+  const filled = (flags.fill ?? []).map((path) => {
+    const text = Buffer.from(readFile(path)).toString("utf8");
+    return { path, text: fillFigures(text, figures, measured) };
+  });
+  for (const { path, text } of filled) writeFileAtomic(path, text);
   output.json(() => json);
-}
-
-function cells(figure: Figure): [string, string, string, string] {
-  const value = typeof figure.value === "number" ? figure.value.toLocaleString("en") : figure.value;
-  const met = figure.met === undefined ? "" : figure.met ? "yes" : "NO";
-  return [figure.name, `${value} ${figure.unit}`.trim(), figure.target ?? "", met];
 }
 
 function asLine(machine: Readonly<Record<string, string | number>>): string {
@@ -98,19 +94,8 @@ function asLine(machine: Readonly<Record<string, string | number>>): string {
     .join(", ");
 }
 
-function asMarkdown(figures: readonly Figure[], machine: Record<string, string | number>, flags: BenchFlags): string {
+/** The command without its folders and files. */
+function asCommand(flags: BenchFlags): string {
   const groups = flags.only === undefined ? "" : ` --only ${flags.only.join(" ")}`;
-  const command = `mote bench${flags.full === true ? " --full" : ""}${groups} --threads ${flags.threads}`;
-  return [
-    "# Results",
-    "",
-    `Printed by \`${command}\`.`,
-    "",
-    "| figure | value | target | met |",
-    "|---|---:|---:|---|",
-    ...figures.map((figure) => `| ${cells(figure).join(" | ")} |`),
-    "",
-    asLine(machine),
-    "",
-  ].join("\n");
+  return `mote bench${flags.full === true ? " --full" : ""}${groups} --threads ${flags.threads}`;
 }

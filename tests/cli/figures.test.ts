@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { scratchFolder, lastJson, mote } from "./support.js";
 
@@ -14,7 +14,10 @@ const scratch = scratchFolder();
 describe("mote bench", () => {
   it("meets the targets for sizes, memory and the shipped models' test errors", async () => {
     const folder = scratch.path("results");
-    const outcome = await mote(["bench", "--only", "sizes", "models", "--json", "--save", folder]);
+    const documents = [scratch.path("one.md"), scratch.path("two.md")];
+    for (const path of documents) writeFileSync(path, "<!--figures--><!--/-->\n<!--measured--><!--/-->");
+    const only = ["--only", "sizes", "models"];
+    const outcome = await mote(["bench", ...only, "--json", "--save", folder, "--fill", ...documents]);
     expect(outcome.code).toBe(0);
     const { figures, machine } = lastJson(outcome) as { figures: Figure[]; machine: Record<string, unknown> };
     const withTarget = figures.filter(({ target }) => target !== undefined);
@@ -24,9 +27,11 @@ describe("mote bench", () => {
     expect(withTarget.filter(({ met }) => met !== true)).toEqual([]);
     expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "node", "commit"]));
     expect(JSON.parse(readFileSync(`${folder}/results.json`, "utf8"))).toEqual({ machine, full: false, figures });
-    expect(readFileSync(`${folder}/results.md`, "utf8")).toMatch(
-      /^\| core\.wasm, all ops \| [\d,]+ B \| ≤ 6,656 \| yes \|$/m,
-    );
+    for (const path of documents) {
+      const text = readFileSync(path, "utf8");
+      expect(text).toMatch(/^\| core\.wasm, all ops \| [\d,]+ B \| ≤ 6,656 \| yes \|$/m);
+      expect(text).toMatch(/^<!--measured-->`mote bench --only sizes models --threads \d+`; cpu: /m);
+    }
   });
 
   it("counts the same instructions each time", async () => {

@@ -15,17 +15,24 @@ describe("fillFigures", () => {
     expect(fillFigures(filled, figures)).toBe(filled);
   });
 
-  it("makes a table, the parity of all models in one row", () => {
+  it("makes a table of every figure, and says which target is not met", () => {
     expect(fillFigures("<!--figures--><!--/-->", figures).split("\n")).toEqual([
       "<!--figures-->",
       "",
-      "| figure | value | goal |",
-      "|---|---:|---:|",
-      "| core.wasm, all ops | 6,000 B | ≤ 6,656 |",
-      "| digits with equal bytes in every layer on all engines, four models | 199 of 200 | all |",
+      "| figure | value | target | met |",
+      "|---|---:|---:|---|",
+      "| core.wasm, all ops | 6,000 B | ≤ 6,656 | yes |",
+      "| lenet5, digits equal on wasm3, v8, reference | 99 of 100 | all | NO |",
+      "| lenet300, digits equal on wasm3, v8, reference | 100 of 100 | all | yes |",
       "",
       "<!--/-->",
     ]);
+  });
+
+  it("says by which command and on which machine", () => {
+    expect(fillFigures("<!--measured-->old<!--/-->", figures, "`mote bench`; cores: 4")).toBe(
+      "<!--measured-->`mote bench`; cores: 4<!--/-->",
+    );
   });
 
   it("refuses a place it does not know and a figure that was not measured", () => {

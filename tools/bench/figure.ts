@@ -41,6 +41,13 @@ export function rounded(value: number, digits = 3): number {
   return Number(value.toPrecision(digits));
 }
 
+/** As a row of a table: figure, value, target, met. */
+export function figureCells(figure: Figure): [string, string, string, string] {
+  const value = typeof figure.value === "number" ? figure.value.toLocaleString("en") : figure.value;
+  const met = figure.met === undefined ? "" : figure.met ? "yes" : "NO";
+  return [figure.name, `${value} ${figure.unit}`.trim(), figure.target ?? "", met];
+}
+
 /** What a reader needs to judge the numbers. */
 export function describeMachine(): Record<string, string | number> {
   const cpu = cpus();

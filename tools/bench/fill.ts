@@ -1,24 +1,21 @@
-/** Puts figures into a document: what stands between `<!--key-->` and `<!--/-->` is replaced, so that no figure is typed by hand. */
+/** Puts figures into documents: what stands between `<!--key-->` and `<!--/-->` is replaced, so that no figure is typed by hand. */
 import { readContainer } from "../../host/container/read.js";
 import { reportContainer } from "../../host/report/container.js";
 import { MoteError } from "../../host/errors.js";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
 import { BOARDS } from "../../host/node/firmware/boards.js";
 import type { Measurement } from "../../host/node/firmware/measure.js";
-import type { Figure } from "./figure.js";
+import { figureCells, type Figure } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
-
-/** Rows of the table of figures, by the beginnings of their names. */
-const LISTED = ["core", "fast module", "linear memory", "lenet5.mote, side", "pack 20", "pack, time", "LeNet"];
-const NOT_LISTED = /before packing|container$/;
 
 /**
  * @param text Markdown
- * @param figures of the groups sizes, models, parity and work at least
+ * @param figures README.md takes those of the groups sizes and models; bench/results.md those of all groups
+ * @param measured by which command and on which machine, for `<!--measured-->`
  * @throws MoteError FORMAT for a place whose key is not known or whose figure was not measured
  */
-export function fillFigures(text: string, figures: readonly Figure[]): string {
-  const places = placesOf(figures);
+export function fillFigures(text: string, figures: readonly Figure[], measured = ""): string {
+  const places = placesOf(figures, measured);
   return text.replace(/<!--([\w.-]+)-->([^]*?)<!--\/-->/g, (_, key: string) => {
     const place = places[key];
     if (place === undefined)
@@ -27,7 +24,7 @@ export function fillFigures(text: string, figures: readonly Figure[]): string {
   });
 }
 
-function placesOf(figures: readonly Figure[]): Readonly<Record<string, () => string>> {
+function placesOf(figures: readonly Figure[], measured: string): Readonly<Record<string, () => string>> {
   const find = (name: string): Figure => {
     const figure = figures.find((candidate) => candidate.name === name);
     if (figure === undefined) throw new MoteError("FORMAT", `the figure "${name}" was not measured`);
@@ -39,11 +36,10 @@ function placesOf(figures: readonly Figure[]): Readonly<Record<string, () => str
     "lenet5.factor": () => String(factor("lenet5")),
     "lenet5.error": () => Number(find("lenet5.mote, test error").value).toFixed(2),
     "lenet5.memory": () => value("linear memory, lenet5, model behind the window"),
-    "lenet5.live": () => units("lenet5").live,
-    "lenet300.live": () => units("lenet300").live,
     "core.bytes": () => value("core.wasm, all ops"),
     models: () => modelTable(find),
     figures: () => figureTable(figures),
+    measured: () => measured,
     work: () => workTable(value),
     "lenet5.m4": () => onBoard("netduinoplus2", "wasm3").instructions.toLocaleString("en"),
     "lenet5.m4.aot": () => onBoard("netduinoplus2", "aot").instructions.toLocaleString("en"),
@@ -63,21 +59,11 @@ function modelTable(find: (name: string) => Figure): string {
 }
 
 function figureTable(figures: readonly Figure[]): string {
-  const listed = figures.filter(({ name }) => LISTED.some((start) => name.startsWith(start)) && !NOT_LISTED.test(name));
-  const parity = figures.filter(({ name }) => name.includes("digits equal"));
-  const equal = parity.reduce((sum, { value }) => sum + Number(value), 0);
-  const of = parity.reduce((sum, { unit }) => sum + Number(unit.replace("of ", "")), 0);
-  const all: Figure[] = [
-    ...listed,
-    {
-      name: "digits with equal bytes in every layer on all engines, four models",
-      value: equal,
-      unit: `of ${of.toLocaleString("en")}`,
-      target: "all",
-    },
-  ];
-  const rows = all.map((figure) => `| ${figure.name} | ${format(figure)} | ${figure.target ?? ""} |`);
-  return table(["figure", "value", "goal"], "-rr", rows);
+  return table(
+    ["figure", "value", "target", "met"],
+    "-rr-",
+    figures.map((figure) => `| ${figureCells(figure).join(" | ")} |`),
+  );
 }
 
 function workTable(value: (name: string) => string): string {
