@@ -9,6 +9,7 @@ import { run } from "./cli/support.js";
 import { named } from "./firmware/support/native.js";
 
 const readme = readFileSync(join(packageRoot, "README.md"), "utf8");
+const commands = readFileSync(join(packageRoot, "docs/commands.md"), "utf8");
 const results = readFileSync(join(packageRoot, "bench/results.md"), "utf8");
 const example = join(packageRoot, `build/readme-example.${process.pid}.mjs`);
 
@@ -18,14 +19,14 @@ const BLANK_CLASS = "1";
 const noCompiler = missingTools(["cc"]);
 const scratch = mkdtempSync(join(tmpdir(), "mote-readme-"));
 
-function block(language: string): string {
-  return blockWith("```" + language + "\\n");
+function block(language: string, text = readme): string {
+  return blockWith("```" + language + "\\n", text);
 }
 
 /** The block whose beginning, fence and language with it, a pattern finds. */
-function blockWith(start: string): string {
-  const found = new RegExp("(?<=" + start + ")[^]*?(?=```)").exec(readme);
-  if (found === null) throw new Error(`README.md has no block that begins with ${start}`);
+function blockWith(start: string, text = readme): string {
+  const found = new RegExp("(?<=" + start + ")[^]*?(?=```)").exec(text);
+  if (found === null) throw new Error(`no block begins with ${start}`);
   return found[0];
 }
 
@@ -34,13 +35,17 @@ afterAll(() => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-describe("README.md", () => {
-  it("shows commands that run when pasted", async () => {
-    const script = `set -euo pipefail; cd ${packageRoot}\n${block("sh").replaceAll("npx mote", "node tools/mote.mjs")}`;
+describe("README.md and what it leads to", () => {
+  it.each([
+    ["README.md", readme, /"samples":100/],
+    ["docs/commands.md", commands, /wasm3 = v8 = reference, every layer/],
+  ])("%s shows commands that run when pasted", async (_, text, result) => {
+    const pasted = block("sh", text).replaceAll("npx mote", "node tools/mote.mjs");
+    const script = `set -euo pipefail; cd ${packageRoot}\n${pasted}`;
     const { code, stdout, stderr } = await run("bash", ["-c", script]);
     expect(stderr).not.toMatch(/mote: /);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/"samples":100/);
+    expect(stdout).toMatch(result);
   });
 
   it("shows JavaScript that runs when pasted", async () => {
@@ -52,10 +57,10 @@ describe("README.md", () => {
 
   it.skipIf(noCompiler.length > 0)(named("shows C that compiles and runs when pasted", noCompiler), async () => {
     writeFileSync(join(scratch, "example.c"), block("c"));
-    const commands = "npx mote firmware" + blockWith("```\nnpx mote firmware");
+    const build = "npx mote firmware" + blockWith("```\nnpx mote firmware");
     const mote = `node ${join(packageRoot, "tools/mote.mjs")}`;
-    const strict = "cc -std=c99 -Wall -Wextra -Werror -Imote -c example.c -o example.o";
-    const script = `set -e; cd ${scratch}\n${commands.replaceAll("npx mote", mote)}\n${strict}\n./example`;
+    const strict = "cc -std=c99 -Wall -Wextra -Werror -Ibuild/mote -c example.c -o build/example.o";
+    const script = `set -e; cd ${scratch}\n${build.replaceAll("npx mote", mote)}\n${strict}\nbuild/example`;
     const { code, stdout, stderr } = await run("bash", ["-c", script]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(new RegExp(`^${BLANK_CLASS} \\d+\n$`, "m"));
