@@ -15,7 +15,8 @@ import {
 } from "../host/report/container.js";
 import { readFile } from "../host/data/inputs.js";
 import { MoteError } from "../host/errors.js";
-import { isWasm, openEngine } from "../host/engines/open.js";
+import { isWasm } from "../host/engines/open.js";
+import { openEngine } from "../host/node/engines/open.js";
 import { inspectNet } from "./inspect-net.js";
 import { grouped, isContainer, isFloatNet, namingFile, notOneOf } from "./model-file.js";
 import { Output } from "./output.js";

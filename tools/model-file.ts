@@ -10,7 +10,8 @@ import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/engines/classify.js";
 import type { Engine, EngineName, EngineOptions } from "../host/engines/engine.js";
-import { isWasm, openEngine } from "../host/engines/open.js";
+import { isWasm } from "../host/engines/open.js";
+import { openEngine } from "../host/node/engines/open.js";
 
 export interface OpenModel {
   readonly path: string;
@@ -88,7 +89,7 @@ export async function optimizedModel(path: string, optimize: Optimization): Prom
   const file = readModel(path);
   if (isFastModule(file)) return file;
   // Only this needs binaryen, which takes half a second to load.
-  const { fastModule } = await import("../host/fast/fast-module.js");
+  const { fastModule } = await import("../host/node/fast/fast-module.js");
   return namingFile(path, () => fastModule(containerOf(file), optimize));
 }
 

@@ -13,7 +13,7 @@ import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { AotSource } from "../host/node/firmware/aot.js";
 import type { QModel } from "../host/model/model.js";
-import { builtFile } from "../host/node/paths.js";
+import { builtModule } from "../host/node/built.js";
 import { quantize } from "../host/quantize/quantize.js";
 import { isWasm } from "../host/engines/open.js";
 import { readCheckpoint } from "../host/train/checkpoint.js";
@@ -248,8 +248,9 @@ async function writeAs(
  */
 async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uint8Array): Promise<void> {
   const { opsOfOneRun } = await import("../host/engines/counted.js");
-  const core = { bytes: container.length + readFile(builtFile("build/core.wasm")).length, ops: opsOfOneRun(container) };
-  const fast = { bytes: module.length, ops: opsOfOneRun(module) };
+  const wasm = builtModule("build/core.wasm");
+  const core = { bytes: container.length + wasm.length, ops: opsOfOneRun(container, wasm) };
+  const fast = { bytes: module.length, ops: opsOfOneRun(module, wasm) };
   if (fast.bytes * fast.ops <= core.bytes * core.ops) return;
   process.stderr.write(
     `mote: warning: ${input}: too many weights are left for a fast module: it takes ${grouped(fast.bytes)} bytes in place of a core ` +
@@ -260,8 +261,8 @@ async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uin
 
 /** Only packing modules needs binaryen, which takes a while to load. */
 async function packedModule(container: Uint8Array, optimize: Optimization): Promise<Uint8Array> {
-  if (optimize === "size") return (await import("../host/module/bake.js")).bake(container);
-  return (await import("../host/fast/fast-module.js")).fastModule(container, optimize);
+  if (optimize === "size") return (await import("../host/node/module/bake.js")).bake(container);
+  return (await import("../host/node/fast/fast-module.js")).fastModule(container, optimize);
 }
 
 async function aheadOfTime(

@@ -47,7 +47,7 @@ export function describeFile(file: Uint8Array): string {
   if (kind !== undefined) return kind[0];
   const start = file.subarray(0, 64);
   if (start.every((byte) => byte >= 0x20 || (byte >= 9 && byte <= 13))) {
-    return /^\s*[{[]/.test(Buffer.from(start).toString("latin1")) ? "JSON" : "text";
+    return /^\s*[{[]/.test(String.fromCharCode(...start)) ? "JSON" : "text";
   }
   const first = [...file.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0").toUpperCase());
   return `a file that begins with ${first.join(" ")}`;

@@ -3,6 +3,7 @@ import { checkLabels } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Shape } from "../model/model.js";
 import { valuesOf } from "../model/shapes.js";
+import { nextTurn } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
 
 /** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. Rounds half up, saturates. */
@@ -99,7 +100,7 @@ export async function classifyAll(
     if (set.labels !== undefined && winner !== set.labels[n]) errors++;
     onResult?.(n, { class: winner, probability: probability(logits, winner, engine.output) });
     if (ended < sliceEnd) continue;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     sliceEnd = performance.now() + SLICE_MS;
   }
   return {

@@ -3,6 +3,7 @@
  * a counter. Works on the binary itself, since a trip through an optimiser's tree would count other instructions than the interpreter gets.
  * @see WebAssembly core specification 1.0, section 5
  */
+import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import { leb128 } from "../module/leb128.js";
 
@@ -87,7 +88,7 @@ export function countOps(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
     const fresh = changed.get(id) ?? old;
     out.push(Uint8Array.of(id, ...leb128(fresh.length)), fresh);
   }
-  return concat(out);
+  return concatBytes(out);
 }
 
 function importedGlobals(section: Uint8Array): number {
@@ -120,7 +121,7 @@ function skipLimits(cursor: Cursor): void {
 function appendEntry(section: Uint8Array, entry: readonly number[]): Uint8Array {
   const cursor = new Cursor(section);
   const count = cursor.u32();
-  return concat([Uint8Array.from(leb128(count + 1)), section.subarray(cursor.position), Uint8Array.from(entry)]);
+  return concatBytes([Uint8Array.from(leb128(count + 1)), section.subarray(cursor.position), Uint8Array.from(entry)]);
 }
 
 function countCode(section: Uint8Array, counter: number): Uint8Array {
@@ -131,7 +132,7 @@ function countCode(section: Uint8Array, counter: number): Uint8Array {
     const body = countBody(cursor.take(cursor.u32()), counter);
     out.push(Uint8Array.from(leb128(body.length)), body);
   }
-  return concat(out);
+  return concatBytes(out);
 }
 
 /** Cuts the function into straight-line pieces and puts `counter += instructions` before each. */
@@ -161,7 +162,7 @@ function countBody(body: Uint8Array, counter: number): Uint8Array {
     if (opcode >= 0x02 && opcode <= 0x0f) endPiece();
   }
   endPiece();
-  return concat(out);
+  return concatBytes(out);
 }
 
 /** block, loop, else, end */
@@ -236,14 +237,4 @@ function signedLeb(value: number): number[] {
   if ((bytes[bytes.length - 1] & 0x40) === 0) return bytes;
   bytes[bytes.length - 1] |= 0x80;
   return [...bytes, 0];
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

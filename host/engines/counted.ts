@@ -1,8 +1,6 @@
 /** An engine that counts the WebAssembly instructions it executes: the work of a model, which no machine changes. */
-import { readFileSync } from "node:fs";
 import { fastParts, isFastModule } from "../fast/parts.js";
 import { readContainer } from "../container/read.js";
-import { builtFile } from "../node/paths.js";
 import { Random } from "../rng.js";
 import { countOps, OPS_EXPORT } from "./count-ops.js";
 import type { Engine } from "./engine.js";
@@ -15,10 +13,11 @@ export interface CountedEngine {
 }
 
 /**
- * @param file a container, for the core of any model, or a fast module
+ * @param file a container, or a fast module
+ * @param core core.wasm, for a container
  * @throws MoteError as the engines do
  */
-export function openCounted(file: Uint8Array): CountedEngine {
+export function openCounted(file: Uint8Array, core: Uint8Array): CountedEngine {
   let ops = (): number => 0;
   const instantiate = (wasm: Uint8Array, _memoryLimit: number, read: WindowRead): CoreInstance => {
     const module = new WebAssembly.Module(countOps(wasm));
@@ -38,14 +37,13 @@ export function openCounted(file: Uint8Array): CountedEngine {
   };
   if (isFastModule(file)) return { engine: openFast("v8", instantiate, file, fastParts(file)), ops: () => ops() };
   const { model, plan } = readContainer(file);
-  const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
   const engine = openCore("v8", instantiate, { wasm: core, container: file, packed: false, model, plan });
   return { engine, ops: () => ops() };
 }
 
-/** Instructions of one run on elements by chance, loading not counted. */
-export function opsOfOneRun(file: Uint8Array): number {
-  const { engine, ops } = openCounted(file);
+/** Instructions of one run on elements by chance, loading not counted. The parameters are those of `openCounted`. */
+export function opsOfOneRun(file: Uint8Array, core: Uint8Array): number {
+  const { engine, ops } = openCounted(file, core);
   const [channels, height, width] = engine.input.shape;
   const random = new Random(1);
   const input = Int8Array.from({ length: channels * height * width }, () => random.integer(256) - 128);

@@ -1,26 +1,30 @@
-import { readFileSync } from "node:fs";
 import { bakedContainer } from "../module/baked.js";
 import { fastParts, isFastModule } from "../fast/parts.js";
 import { readContainer } from "../container/read.js";
 import { MoteError } from "../errors.js";
-import { builtFile } from "../node/paths.js";
 import type { Engine, EngineName, EngineOptions } from "./engine.js";
 import { openReference } from "./reference.js";
-import { instantiateV8 } from "./v8.js";
-import { openCore, openFast, type Program } from "./wasm.js";
-import { instantiateWasm3 } from "./wasm3.js";
+import { openCore, openFast, type Instantiate, type Program } from "./wasm.js";
 
 export const ENGINE_NAMES: readonly EngineName[] = ["wasm3", "v8", "reference"];
 
+/** What the engines take from where they run. */
+export interface Platform {
+  /** The bytes of core.wasm, for containers. @throws MoteError ENGINE when it is not there */
+  readonly core: () => Uint8Array;
+  readonly v8: Instantiate;
+  readonly wasm3: Instantiate;
+}
+
 /**
- * Opens a model on an engine.
+ * Opens a model on an engine of a platform.
  * @param file the bytes of a .mote container, of a packed .wasm, or of a fast module, which the reference does not run
  * @throws MoteError FORMAT or UNSUPPORTED for a bad file, MEMORY when it does not fit the limit, ENGINE for an engine
- *   that is not built or refuses the model
+ *   that is not there or refuses the model
  */
-export function openEngine(name: EngineName, file: Uint8Array, options: EngineOptions = {}): Engine {
+export function openOn(platform: Platform, name: EngineName, file: Uint8Array, options: EngineOptions): Engine {
   checkOptions(options);
-  const instantiate = name === "v8" ? instantiateV8 : instantiateWasm3;
+  const instantiate = name === "v8" ? platform.v8 : platform.wasm3;
   if (isFastModule(file)) {
     if (name === "reference") {
       throw new MoteError(
@@ -40,24 +44,13 @@ export function openEngine(name: EngineName, file: Uint8Array, options: EngineOp
   const { container, resident } = packed ? bakedContainer(file) : { container: file, resident: file };
   if (name === "reference") return openReference(container, options);
   const { model, plan } = readContainer(container);
-  const program: Program = { wasm: packed ? file : coreWasm(), container: resident, packed, model, plan };
+  const program: Program = { wasm: packed ? file : platform.core(), container: resident, packed, model, plan };
   return openCore(name, instantiate, program, options);
 }
 
 /** Whether a file is a WebAssembly module, by its first four bytes. */
 export function isWasm(file: Uint8Array): boolean {
   return file.length >= 4 && file[0] === 0 && file[1] === 0x61 && file[2] === 0x73 && file[3] === 0x6d;
-}
-
-let core: Uint8Array | undefined;
-
-function coreWasm(): Uint8Array {
-  try {
-    core ??= new Uint8Array(readFileSync(builtFile("build/core.wasm")));
-    return core;
-  } catch (error) {
-    throw new MoteError("ENGINE", "build/core.wasm is missing; mend with: node tools/build.mjs core", { cause: error });
-  }
 }
 
 function checkOptions({ memoryLimit, budget }: EngineOptions): void {

@@ -27,11 +27,8 @@ import { readContainer } from "../container/read.js";
 import { remake, setMemory, type Bodies, type Body, type NamedModule } from "../module/remake.js";
 import { sealModule } from "../module/seal.js";
 
-export { fastParts, isFastModule, type FastParts } from "./parts.js";
-
-const KERNELS: NamedModule = {
+const KERNELS: Omit<NamedModule, "bytes"> = {
   title: "the module of fast kernels",
-  path: "build/fast-named.wasm",
   target: "fast",
   folder: "assembly/fast/",
   // Nested expressions keep more values waiting than wasm3 has registers: kernels as they are written are 3 % faster.
@@ -46,15 +43,20 @@ const KERNELS: NamedModule = {
 /**
  * Packs a model into a fast module: imports `mote.read` for the stream, exports `memory`, `open`, `start` and `step`, MVP features only, sealed. The
  * same container and kernels give the same bytes.
+ * @param kernels not optimised and with their function names: build/fast-named.wasm
  * @param optimize speed: with a kernel for each pitch of rows; sram: with one for all
  * @throws MoteError FORMAT or UNSUPPORTED for a bad container; UNSUPPORTED for a model whose sums may pass the integers that the kernels have, naming
- *   layer and row; MEMORY for a plan or stream of 2^28 bytes or more; ENGINE when the kernels have not been built
+ *   layer and row; MEMORY for a plan or stream of 2^28 bytes or more; ENGINE for other kernels
  */
-export function fastModule(container: Uint8Array, optimize: Exclude<Optimization, "size"> = "speed"): Uint8Array {
+export function fastModule(
+  container: Uint8Array,
+  kernels: Uint8Array,
+  optimize: Exclude<Optimization, "size">,
+): Uint8Array {
   const parsed = readContainer(container);
   const program = fastProgram(parsed);
   const { memory, control, tables, stream } = program;
-  const wasm = remake(KERNELS, knownBodies(program, MAX_PITCHES[optimize]), (module) => {
+  const wasm = remake({ ...KERNELS, bytes: kernels }, knownBodies(program, MAX_PITCHES[optimize]), (module) => {
     setMemory(module, memory.bytes, [
       { address: 0, bytes: control },
       { address: PLAN_BASE, bytes: tables },

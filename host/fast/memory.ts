@@ -1,6 +1,7 @@
 /** Linear memory of a fast module: where everything stands, and what is there from the beginning (SPEC.md, "The fast module"). */
 import * as format from "../../assembly/format.js";
 import * as layout from "../../assembly/fast/layout.js";
+import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
 import { ELEMENT_BIAS, layerKind, layerStream, pitchAndPlane } from "./stream.js";
@@ -38,7 +39,7 @@ export type Entry = ReadonlyMap<number, number>;
  */
 export function fastProgram({ model, plan }: Container): FastProgram {
   const streams = model.layers.map((layer, index) => layerStream(model, layer, index));
-  const stream = Buffer.concat(streams.map(({ bytes }) => bytes));
+  const stream = concatBytes(streams.map(({ bytes }) => bytes));
   const borders = [0, ...model.layers.map(({ output }) => output)].filter((tensor) => model.tensors[tensor].border > 0);
   const entryCount = borders.length + model.layers.length + 1;
   const windowBytes = roundUp(Math.max(plan.window, ...streams.map((one) => one.windowBytes)));
@@ -69,7 +70,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
   return {
     memory,
     control: controlWords(model, memory, stream.length, fastWork(entries, stream)),
-    tables: Buffer.concat([tensorTable(model, firstElement), layerTable([...entries, END])]),
+    tables: concatBytes([tensorTable(model, firstElement), layerTable([...entries, END])]),
     stream,
     entries,
   };

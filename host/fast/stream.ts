@@ -22,6 +22,7 @@ import {
   TILE_RECORDS,
   TILE_SIZE,
 } from "../../assembly/fast/layout.js";
+import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import type { QAvgPool, QConv2d, QDense, QLayer, QModel, QTensor } from "../model/model.js";
 
@@ -95,7 +96,7 @@ export function layerStream(model: QModel, layer: QLayer, index: number): LayerS
 function poolStream(model: QModel, layer: QLayer, fold: Fold, where: string): LayerStream {
   const head = rowHead(fold, 0, where);
   const rows = Array.from({ length: model.tensors[layer.output].shape[0] }, () => head);
-  return { bytes: Buffer.concat(rows), isWide: false, windowBytes: ROW_BYTES };
+  return { bytes: concatBytes(rows), isWide: false, windowBytes: ROW_BYTES };
 }
 
 function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
@@ -108,7 +109,7 @@ function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
     const place = `${where}, row ${row}`;
     pieces.push(rowHead(foldRow(model, layer, row, taps, 0, place), pairs.length / PAIR_BYTES, place), pairs);
   });
-  return { bytes: Buffer.concat(pieces), isWide: false, windowBytes: ROW_BYTES };
+  return { bytes: concatBytes(pieces), isWide: false, windowBytes: ROW_BYTES };
 }
 
 function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
@@ -127,12 +128,12 @@ function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
     const chunks = isBlockwise ? chunksOf(taps) : [taps];
     const biases = chunks.map((chunk) => (isBlockwise ? MOST_ELEMENT * magnitude(chunk, -1) : 0));
     const start = biases.reduce((sum, bias) => sum + bias, 0);
-    const body = Buffer.concat(chunks.map((chunk, i) => chunkBytes(chunk, biases[i])));
+    const body = concatBytes(chunks.map((chunk, i) => chunkBytes(chunk, biases[i])));
     pieces.push(rowHead(foldRow(model, layer, row, taps, start, place), body.length, place), body);
     isWide ||= chunks.length > 1;
     windowBytes = Math.max(windowBytes, body.length);
   });
-  return { bytes: Buffer.concat(pieces), isWide, windowBytes };
+  return { bytes: concatBytes(pieces), isWide, windowBytes };
 }
 
 function eachRow(model: QModel, layer: QConv2d | QDense, visit: (row: number, weights: Int8Array) => void): void {

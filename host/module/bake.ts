@@ -11,43 +11,32 @@ import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_OP, STATUS_R
 import type { QConv2d } from "../model/model.js";
 import { withMetadataSection } from "./custom-section.js";
 import { planTotal, tensorBytes } from "../container/plan.js";
-import { openEngine } from "../engines/open.js";
+import { instantiateV8 } from "../engines/v8.js";
+import { openCore } from "../engines/wasm.js";
 import { readContainer, type Container } from "../container/read.js";
 import { remake, setMemory, type Bodies, type Body, type InitialData, type NamedModule } from "./remake.js";
 import { sealModule } from "./seal.js";
 import { withMetadata } from "../container/write.js";
 
-export { bakedContainer, type Baked } from "./baked.js";
-
-const CORE: NamedModule = {
-  title: "the core",
-  path: "build/core-named.wasm",
-  target: "core",
-  folder: "assembly/core/",
-};
-
 /** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
 const NARROW_TENSOR_BYTES = 65536;
-
-export interface BakeOptions {
-  /** The core, not optimised and with its function names. Default: build/core-named.wasm. */
-  readonly namedCore?: Uint8Array;
-}
 
 /**
  * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only,
  * sealed. The same container and core give the same bytes.
- * @throws MoteError FORMAT or UNSUPPORTED for a bad container, ENGINE when the core has not been built
+ * @param core not optimised and with its function names: build/core-named.wasm
+ * @throws MoteError FORMAT or UNSUPPORTED for a bad container, ENGINE for another core
  */
-export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
+export function bake(container: Uint8Array, core: Uint8Array): Uint8Array {
   const parsed = readContainer(container);
   const { layers } = parsed.model;
   const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
   bodies.set("graph/modelOutput", { returns: layers[layers.length - 1].output });
   const address = planTotal(parsed.plan, true);
   const resident = withMetadata(container, parsed, new Uint8Array(0));
-  const wasm = remake(namedCore(options), bodies, (module) => {
-    setMemory(module, address + resident.length + MODEL_SLACK_BYTES, residentModel(resident, address));
+  const wasm = remake(named(core), bodies, (module) => {
+    const data = residentModel(resident, address, runWork(resident, parsed, core));
+    setMemory(module, address + resident.length + MODEL_SLACK_BYTES, data);
   });
   return sealModule(withMetadataSection(wasm, parsed.model));
 }
@@ -55,16 +44,16 @@ export function bake(container: Uint8Array, options: BakeOptions = {}): Uint8Arr
 /**
  * The core without what a model does not use, the model still outside, behind `mote.read`, and checked as ever: for firmware, where
  * the model can stay in flash. The same container and core give the same bytes.
- * @throws as bake
+ * @param core as for `bake` @throws as `bake`
  */
-export function specialize(container: Uint8Array, options: BakeOptions = {}): Uint8Array {
+export function specialize(container: Uint8Array, core: Uint8Array): Uint8Array {
   const bodies = new Map(knownBodies(readContainer(container)));
   bodies.set("container/isResident", { returns: 0 });
-  return sealModule(remake(namedCore(options), bodies, () => {}));
+  return sealModule(remake(named(core), bodies, () => {}));
 }
 
-function namedCore({ namedCore: bytes }: BakeOptions): NamedModule {
-  return bytes === undefined ? CORE : { ...CORE, bytes };
+function named(core: Uint8Array): NamedModule {
+  return { title: "the core", target: "core", folder: "assembly/core/", bytes: core };
 }
 
 /** For a model in memory, which has been checked. */
@@ -125,10 +114,10 @@ function knownBodies({ model, layers }: Container): Bodies {
 }
 
 /** The control block's pointer to the model and the work of a run, and the model above the plan. */
-function residentModel(container: Uint8Array, address: number): InitialData[] {
+function residentModel(container: Uint8Array, address: number, work: number): InitialData[] {
   return [
     { address: CONTROL_MODEL_PTR, bytes: words(address, container.length) },
-    { address: CONTROL_WORK, bytes: words(runWork(container)) },
+    { address: CONTROL_WORK, bytes: words(work) },
     { address, bytes: container },
   ];
 }
@@ -141,8 +130,8 @@ function words(...values: readonly number[]): Uint8Array {
 }
 
 /** What the core says, which adds it up while it checks. */
-function runWork(container: Uint8Array): number {
-  const engine = openEngine("v8", container);
+function runWork(container: Uint8Array, { model, plan }: Container, core: Uint8Array): number {
+  const engine = openCore("v8", instantiateV8, { wasm: core, container, packed: false, model, plan });
   try {
     return engine.work;
   } finally {

@@ -2,10 +2,8 @@
  * A module made from one of ours, in which functions whose answers are known when packing have those answers as bodies: the optimiser
  * then drops what nothing calls any more.
  */
-import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { MoteError } from "../errors.js";
-import { builtFile } from "../node/paths.js";
 import { checkModule } from "./module-check.js";
 
 const PAGE_BYTES = 65536;
@@ -30,14 +28,11 @@ export type Bodies = Map<string, Body>;
 export interface NamedModule {
   /** For errors: "the core". */
   readonly title: string;
-  /** In the package, such as build/core-named.wasm. */
-  readonly path: string;
   /** The target of tools/build.mjs. */
   readonly target: string;
   /** Where its sources are, which is how names of functions begin. */
   readonly folder: string;
-  /** Bytes to take instead of the file's. */
-  readonly bytes?: Uint8Array;
+  readonly bytes: Uint8Array;
   /** Passes of the optimiser that it fares better without. */
   readonly passesToSkip?: readonly string[];
 }
@@ -45,7 +40,7 @@ export interface NamedModule {
 /**
  * The module with other bodies, optimised, then changed.
  * @returns its bytes, without a seal
- * @throws MoteError ENGINE when the module has not been built or lacks a function, FORMAT when the result is more than wasm3 may see
+ * @throws MoteError ENGINE when the module is no module or lacks a function, FORMAT when the result is more than wasm3 may see
  */
 export function remake(named: NamedModule, bodies: Bodies, change: (module: binaryen.Module) => void): Uint8Array {
   const module = readModule(named);
@@ -69,14 +64,8 @@ function readModule(named: NamedModule): binaryen.Module {
   const mend = `mend with: node tools/build.mjs ${named.target}`;
   // binaryen's declarations lack the second argument.
   const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
-  let bytes: Uint8Array;
   try {
-    bytes = named.bytes ?? new Uint8Array(readFileSync(builtFile(named.path)));
-  } catch (error) {
-    throw new MoteError("ENGINE", `${named.path} is missing; ${mend}`, { cause: error });
-  }
-  try {
-    return read(bytes, binaryen.Features.MVP);
+    return read(named.bytes, binaryen.Features.MVP);
   } catch (error) {
     throw new MoteError("ENGINE", `${named.title} is not a WebAssembly module; ${mend}`, { cause: error });
   }

@@ -11,14 +11,15 @@ import {
   STATUS_MEMORY,
   STATUS_STATE,
 } from "../../assembly/format.js";
-import { bake } from "../../host/module/bake.js";
+import { bake } from "../../host/node/module/bake.js";
+import { bake as bakeWith } from "../../host/module/bake.js";
 import { bakedContainer } from "../../host/module/baked.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
 import { builtFile } from "../../host/node/paths.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { openReference } from "../../host/engines/reference.js";
 import { instantiateV8 } from "../../host/engines/v8.js";
 import { openCore } from "../../host/engines/wasm.js";
@@ -157,7 +158,7 @@ test("a bad container is not packed", () => {
 
 test("a core without the functions that packing looks for is refused", () => {
   const core = new Uint8Array(readFileSync(builtFile("build/core.wasm")));
-  expect(() => bake(writeContainer(tiny), { namedCore: core })).toThrow(/the core has no function/);
+  expect(() => bakeWith(writeContainer(tiny), core)).toThrow(/the core has no function/);
 });
 
 describe("finding the model", () => {

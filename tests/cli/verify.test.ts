@@ -10,7 +10,7 @@ import {
   PLAN_BASE,
   TENSOR_ENTRY_BYTES,
 } from "../../assembly/format.js";
-import { bake } from "../../host/module/bake.js";
+import { bake } from "../../host/node/module/bake.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { sealModule } from "../../host/module/seal.js";

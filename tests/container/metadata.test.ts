@@ -1,14 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { CRC_START } from "../../assembly/format.js";
-import { bake, bakedContainer } from "../../host/module/bake.js";
+import { bake } from "../../host/node/module/bake.js";
+import { bakedContainer } from "../../host/module/baked.js";
 import { crc32 } from "../../host/container/crc32.js";
-import { fastModule, fastParts } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastParts } from "../../host/fast/parts.js";
 import { outputElements, writeMetadata } from "../../host/container/metadata.js";
 import { readContainer } from "../../host/container/read.js";
 import { isSealed } from "../../host/module/seal.js";
 import { withMetadata, writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
 const { model } = syntheticModels().find(({ name }) => name === "labels")!;

@@ -17,7 +17,7 @@ import { writeContainer } from "../../host/container/write.js";
 import type { QDense, QLayer, QModel, QTensor, Shape } from "../../host/model/model.js";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { Random } from "../../host/rng.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { expectOneLine, mote, scratchFolder } from "../cli/support.js";
 import { buildModel, randomInput, syntheticModels, type LayerSpec } from "../support/models.js";
 

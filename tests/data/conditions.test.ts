@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { packageRoot } from "../../host/node/paths.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { CONDITIONS, countReadings } from "../../tools/bench/images.js";
 
 const engine = openEngine("v8", readFileSync(join(packageRoot, "models/lenet5.mote")));

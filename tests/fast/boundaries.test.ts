@@ -7,7 +7,7 @@ import {
   TILE_MAGNITUDE,
   TILE_RECORDS,
 } from "../../assembly/fast/layout.js";
-import { fastModule } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastProgram } from "../../host/fast/memory.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { reportFast, type FastLayerReport } from "../../host/report/fast.js";
@@ -16,7 +16,7 @@ import { writeContainer } from "../../host/container/write.js";
 import type { QConv2d, QModel, QTensor, Shape } from "../../host/model/model.js";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { Random } from "../../host/rng.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { interpret } from "./interpret.js";
 
 function tensor(shape: Shape, zeroPoint = 0, border = 0): QTensor {

@@ -2,7 +2,8 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { fastModule, fastParts } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastParts } from "../../host/fast/parts.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QDense } from "../../host/model/model.js";
 import { expectOneLine, lastJson, mote, scratchFolder } from "../cli/support.js";

@@ -1,11 +1,11 @@
 /** Fast modules at their limits: the least memory and window, any budget, hosts that fail, calls out of order. */
 import { describe, expect, it, test } from "vitest";
 import * as format from "../../assembly/format.js";
-import { fastModule } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel } from "../../host/model/model.js";
 import { runModel } from "../../host/engines/ops-i8.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { buildModel, randomInput } from "../support/models.js";
 import { TestHost } from "./test-host.js";
 

@@ -3,14 +3,15 @@ import binaryen from "binaryen";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { bake } from "../../host/module/bake.js";
-import { fastModule, fastParts, isFastModule } from "../../host/fast/fast-module.js";
+import { bake } from "../../host/node/module/bake.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastParts, isFastModule } from "../../host/fast/parts.js";
 import { reportFast } from "../../host/report/fast.js";
 import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { builtFile, packageRoot } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { leNets, syntheticModels } from "../support/models.js";
 
 const { model } = syntheticModels().find(({ name }) => name === "tiny")!;

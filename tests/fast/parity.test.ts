@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { fastModule, fastParts } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastParts } from "../../host/fast/parts.js";
 import { reportFast } from "../../host/report/fast.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -10,7 +11,7 @@ import { loadMnist } from "../../host/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { pixelTable } from "../../host/engines/classify.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
 function expectParity(container: Uint8Array, inputs: readonly Int8Array[]): void {

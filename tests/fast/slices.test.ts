@@ -1,10 +1,11 @@
 /** What SPEC.md promises of a fast module's work: slices bounded by their budget, and a run that is what the control block says. */
 import { describe, expect, test } from "vitest";
 import * as format from "../../assembly/format.js";
-import { fastModule, fastParts } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastParts } from "../../host/fast/parts.js";
 import { writeContainer } from "../../host/container/write.js";
 import { countOps, OPS_EXPORT } from "../../host/engines/count-ops.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { hostileModels } from "../support/hostile-models.js";
 import { importedModel, syntheticModels } from "../support/models.js";
 

@@ -1,12 +1,12 @@
 /** What a fast module cannot hold is refused when packing, with the layer, the row and the reason; what comes close runs, and is equal. */
 import { describe, expect, it } from "vitest";
-import { fastModule } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastProgram } from "../../host/fast/memory.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel, QWeights } from "../../host/model/model.js";
 import { runModel } from "../../host/engines/ops-i8.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { interpret } from "./interpret.js";
 
 const COLUMNS = 8;

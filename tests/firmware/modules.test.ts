@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bake, specialize } from "../../host/module/bake.js";
-import { fastModule } from "../../host/fast/fast-module.js";
+import { bake, specialize } from "../../host/node/module/bake.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MODEL_NAMES } from "../../host/node/firmware/models.js";
 import { packageRoot } from "../../host/node/paths.js";

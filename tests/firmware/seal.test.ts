@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { bake, specialize } from "../../host/module/bake.js";
+import { bake, specialize } from "../../host/node/module/bake.js";
 import { bakedContainer } from "../../host/module/baked.js";
 import { isSealed as hostFindsSealed, SEAL_BYTES, sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";

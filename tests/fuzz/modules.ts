@@ -5,8 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { bake, specialize } from "../../host/module/bake.js";
-import { fastModule } from "../../host/fast/fast-module.js";
+import { bake, specialize } from "../../host/node/module/bake.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { checkModule } from "../../host/module/module-check.js";
 import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";

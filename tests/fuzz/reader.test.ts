@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bake } from "../../host/module/bake.js";
+import { bake } from "../../host/node/module/bake.js";
 import { bakedContainer } from "../../host/module/baked.js";
 import { readContainer } from "../../host/container/read.js";
 import { MoteError } from "../../host/errors.js";

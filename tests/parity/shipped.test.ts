@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bake } from "../../host/module/bake.js";
+import { bake } from "../../host/node/module/bake.js";
 import { loadMnist } from "../../host/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { pixelTable } from "../../host/engines/classify.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";
 import type { EngineOptions } from "../../host/engines/engine.js";
-import { ENGINE_NAMES, openEngine } from "../../host/engines/open.js";
+import { ENGINE_NAMES } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 
 /** All 10,000: mote verify models/lenet5.mote --data mnist:test */
 const DIGITS = 300;

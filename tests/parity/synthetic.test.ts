@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { bake } from "../../host/module/bake.js";
+import { bake } from "../../host/node/module/bake.js";
 import { readContainer } from "../../host/container/read.js";
 import { planTotal } from "../../host/container/plan.js";
 import { writeContainer } from "../../host/container/write.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";
 import type { EngineOptions } from "../../host/engines/engine.js";
-import { ENGINE_NAMES, openEngine } from "../../host/engines/open.js";
+import { ENGINE_NAMES } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
 /** Inputs a model and setting. */

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import * as format from "../../assembly/format.js";
-import { bake } from "../../host/module/bake.js";
+import { bake } from "../../host/node/module/bake.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
 import { firstDifference } from "../../host/engines/compare.js";
 import type { Engine } from "../../host/engines/engine.js";
-import { ENGINE_NAMES, isWasm, openEngine } from "../../host/engines/open.js";
+import { ENGINE_NAMES, isWasm } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { openCore, statusText, type CoreInstance } from "../../host/engines/wasm.js";
 import { leNets, randomInput, syntheticModels } from "../support/models.js";
 

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bake } from "../../host/module/bake.js";
-import { fastModule } from "../../host/fast/fast-module.js";
+import { bake } from "../../host/node/module/bake.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { writeContainer } from "../../host/container/write.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { wasm3Version } from "../../host/node/wasm3/runtime.js";
 import { leNets, randomInput, syntheticModels } from "../support/models.js";
 

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bake, specialize } from "../../host/module/bake.js";
-import { fastModule } from "../../host/fast/fast-module.js";
+import { bake, specialize } from "../../host/node/module/bake.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { checkModule } from "../../host/module/module-check.js";
 import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";

@@ -6,7 +6,7 @@ import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
 import { argmax, pixelTable, probability, reasonsToDoubt } from "../../host/engines/classify.js";
 import type { Engine } from "../../host/engines/engine.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import type { BenchOptions, Figure, Group } from "./figure.js";
 import { shippedModel } from "./models.js";
 

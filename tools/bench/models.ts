@@ -5,7 +5,7 @@ import { reportContainer } from "../../host/report/container.js";
 import { loadDataSpec, readFile } from "../../host/data/inputs.js";
 import { builtFile } from "../../host/node/paths.js";
 import { classifyAll } from "../../host/engines/classify.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 
 interface Shipped {

@@ -1,9 +1,10 @@
 /** Whether every engine gives the same bytes, layer by layer, on the shipped models. */
-import { fastModule } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { loadDataSpec } from "../../host/data/inputs.js";
 import { pixelTable } from "../../host/engines/classify.js";
 import { firstDifference } from "../../host/engines/compare.js";
-import { ENGINE_NAMES, openEngine } from "../../host/engines/open.js";
+import { ENGINE_NAMES } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import type { BenchOptions, Figure, Group } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 

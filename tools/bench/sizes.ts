@@ -1,9 +1,10 @@
 /** Bytes of code and of linear memory. */
-import { bake, bakedContainer } from "../../host/module/bake.js";
-import { fastModule, fastParts } from "../../host/fast/fast-module.js";
-import { readFile } from "../../host/data/inputs.js";
-import { builtFile } from "../../host/node/paths.js";
-import { openEngine } from "../../host/engines/open.js";
+import { bake } from "../../host/node/module/bake.js";
+import { bakedContainer } from "../../host/module/baked.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastParts } from "../../host/fast/parts.js";
+import { builtModule } from "../../host/node/built.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { atMost, type Figure, type Group } from "./figure.js";
 import { shippedModel } from "./models.js";
 
@@ -19,7 +20,7 @@ async function measureSizes(): Promise<Figure[]> {
   const fast = fastModule(lenet5);
   const { codeBytes, stream } = fastParts(fast);
   return [
-    atMost("core.wasm, all ops", readFile(builtFile("build/core.wasm")).length, "B", 6_656),
+    atMost("core.wasm, all ops", builtModule("build/core.wasm").length, "B", 6_656),
     atMost("core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
     atMost("linear memory, lenet5, model behind the window", linearMemory(lenet5, false), "B", 8_192),
     atMost("linear memory, lenet5, model inside", linearMemory(lenet5, true), "B", 12_288),

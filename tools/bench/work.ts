@@ -1,10 +1,11 @@
 /** Work per inference: WebAssembly instructions executed, which no machine changes, and the time of wasm3 as a ratio to V8. */
-import { fastModule } from "../../host/fast/fast-module.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { loadDataSpec } from "../../host/data/inputs.js";
 import { classifyAll, type ImageSet } from "../../host/engines/classify.js";
+import { builtModule } from "../../host/node/built.js";
 import { openCounted } from "../../host/engines/counted.js";
 import type { EngineName } from "../../host/engines/engine.js";
-import { openEngine } from "../../host/engines/open.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 
@@ -68,7 +69,7 @@ async function timedRun(name: EngineName, file: Uint8Array, digits: ImageSet): P
 
 /** WebAssembly instructions of loading and of a run, the module with a counter in it. */
 async function countedRun(file: Uint8Array, digits: ImageSet): Promise<{ loadOps: number; opsPerRun: number }> {
-  const { engine, ops } = openCounted(file);
+  const { engine, ops } = openCounted(file, builtModule("build/core.wasm"));
   const loadOps = ops();
   await classifyAll(engine, digits);
   return { loadOps, opsPerRun: Math.round((ops() - loadOps) / digits.count) };

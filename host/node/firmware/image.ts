@@ -1,13 +1,12 @@
 /** What firmware carries of a model: a module, and a container beside it where the model is not inside. */
-import { readFileSync } from "node:fs";
-import { specialize } from "../../module/bake.js";
-import { fastModule, fastParts } from "../../fast/fast-module.js";
+import { specialize } from "../module/bake.js";
+import { fastModule } from "../fast/fast-module.js";
+import { fastParts } from "../../fast/parts.js";
 import type { Optimization } from "../../fast/optimization.js";
 import { planTotal } from "../../container/plan.js";
 import { readContainer } from "../../container/read.js";
 import { sealModule } from "../../module/seal.js";
-import { MoteError } from "../../errors.js";
-import { builtFile } from "../paths.js";
+import { builtModule } from "../built.js";
 import type { FirmwareEngine } from "./boards.js";
 
 export interface FirmwareImage {
@@ -47,13 +46,7 @@ export function firmwareImage(container: Uint8Array, optimize: Optimization): Fi
  * @throws MoteError FORMAT for a bad container, ENGINE when the core has not been built
  */
 export function genericImage(container: Uint8Array): FirmwareImage {
-  let core: Uint8Array;
-  try {
-    core = readFileSync(builtFile("build/core.wasm"));
-  } catch (error) {
-    throw new MoteError("ENGINE", "build/core.wasm is missing; mend with: node tools/build.mjs core", { cause: error });
-  }
-  return besideContainer(sealModule(core), container);
+  return besideContainer(sealModule(builtModule("build/core.wasm")), container);
 }
 
 function besideContainer(module: Uint8Array, container: Uint8Array): FirmwareImage {

@@ -6,7 +6,7 @@ import {
   CONTROL_MODEL_BYTES,
   CONTROL_TENSOR_COUNT,
 } from "../../../assembly/format.js";
-import { fastModule } from "../../../host/fast/fast-module.js";
+import { fastModule } from "../../../host/node/fast/fast-module.js";
 import { outlineModule } from "../../../host/module/module-outline.js";
 import { SEAL_BYTES, sealModule } from "../../../host/module/seal.js";
 import { writeContainer } from "../../../host/container/write.js";

@@ -1,7 +1,7 @@
 /** The C library built for this machine, under AddressSanitizer and UBSan. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { bake } from "../../../host/module/bake.js";
+import { bake } from "../../../host/node/module/bake.js";
 import { sealModule } from "../../../host/module/seal.js";
 import { writeContainer } from "../../../host/container/write.js";
 import { aotSource, type AotSource } from "../../../host/node/firmware/aot.js";

@@ -1,5 +1,5 @@
-import { Wasm3Runtime } from "../node/wasm3/runtime.js";
-import type { CoreInstance, WindowRead } from "./wasm.js";
+import { Wasm3Runtime } from "../wasm3/runtime.js";
+import type { CoreInstance, WindowRead } from "../../engines/wasm.js";
 
 /** The core under the wasm3 interpreter, which enforces the memory limit to the byte. */
 export function instantiateWasm3(wasm: Uint8Array, memoryLimit: number, read: WindowRead): CoreInstance {
