@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { readFile } from "../host/data/inputs.js";
+import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import { fillFigures } from "./bench/fill.js";

@@ -4,18 +4,20 @@ import { availableParallelism } from "node:os";
 import { extname, join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { checkWritable } from "../host/node/check-writable.js";
+import { nodeRuntime } from "../host/node/train/runtime.js";
 import { compareInitialisations } from "../host/compress/compare-init.js";
 import { parseRecipe, type Recipe } from "../host/compress/recipe.js";
-import { runRecipe, type StageReport } from "../host/compress/run-recipe.js";
+import { runRecipe } from "../host/node/compress/run-recipe.js";
+import type { StageReport } from "../host/compress/run-recipe.js";
 import { writeContainer } from "../host/container/write.js";
 import { integerErrors } from "../host/compress/integer-errors.js";
-import { loadMnist } from "../host/data/mnist.js";
+import { loadMnist } from "../host/node/data/mnist.js";
 import { MoteError, printable } from "../host/errors.js";
 import type { Net } from "../host/model/model.js";
 import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { quantize } from "../host/quantize/quantize.js";
-import { readCheckpoint, writeCheckpoint } from "../host/train/checkpoint.js";
+import { readCheckpoint, writeCheckpoint } from "../host/node/train/checkpoint.js";
 import { noBetterThanChance } from "../host/train/classes.js";
 import { describeSystemError, writeFileAtomic } from "../host/node/write-file.js";
 import { interruptible } from "./interrupt.js";
@@ -219,7 +221,13 @@ class StageProgress {
 async function compareInit(path: string, options: Options): Promise<void> {
   const output = new Output({ json: options.json });
   const { net } = readCheckpoint(path);
-  const results = await compareInitialisations(net, options.bits, options.seed ?? 1, loadMnist().validation);
+  const results = await compareInitialisations(
+    nodeRuntime,
+    net,
+    options.bits,
+    options.seed ?? 1,
+    loadMnist().validation,
+  );
   output.lines([
     `${path}, ${options.bits} bits a weight: mean squared error of each layer, validation error before fine-tuning`,
   ]);

@@ -1,7 +1,7 @@
 /** `mote inspect` of a float net: its graph, and how far it is from a model. */
 import type { Net } from "../host/model/model.js";
 import { parameterShapes, tensorShapes } from "../host/model/shapes.js";
-import { readCheckpoint } from "../host/train/checkpoint.js";
+import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import { grouped } from "./model-file.js";
 import type { Output } from "./output.js";
 

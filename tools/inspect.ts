@@ -13,7 +13,7 @@ import {
   type LayerReport,
   type WeightReport,
 } from "../host/report/container.js";
-import { readFile } from "../host/data/inputs.js";
+import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { isWasm } from "../host/engines/open.js";
 import { openEngine } from "../host/node/engines/open.js";

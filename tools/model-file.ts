@@ -5,7 +5,7 @@ import { MAGIC } from "../assembly/format.js";
 import { bakedContainer } from "../host/module/baked.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { describeFile, isSafetensors } from "../host/data/file-kind.js";
-import { readFile } from "../host/data/inputs.js";
+import { readFile } from "../host/node/read-file.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/engines/classify.js";

@@ -8,7 +8,7 @@ import { outputElements, writeMetadata } from "../host/container/metadata.js";
 import { planTotal, REGIONS, tensorBytes } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import { withMetadata, writeContainer } from "../host/container/write.js";
-import { readFile } from "../host/data/inputs.js";
+import { readFile } from "../host/node/read-file.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { AotSource } from "../host/node/firmware/aot.js";
@@ -16,7 +16,7 @@ import type { QModel } from "../host/model/model.js";
 import { builtModule } from "../host/node/built.js";
 import { quantize } from "../host/quantize/quantize.js";
 import { isWasm } from "../host/engines/open.js";
-import { readCheckpoint } from "../host/train/checkpoint.js";
+import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import {
   containerOf,

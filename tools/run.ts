@@ -1,6 +1,6 @@
 /** `mote run`: a model on pictures or on a data set, by any engine. */
 import { Command } from "commander";
-import { loadDataSpec, loadInputFiles, type Inputs } from "../host/data/inputs.js";
+import { loadDataSpec, loadInputFiles, type Inputs } from "../host/node/data/inputs.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";

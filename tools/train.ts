@@ -1,12 +1,13 @@
 /** `mote train`: a dense float net from digits, with checkpoints to go on from. */
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { loadMnist } from "../host/data/mnist.js";
+import { loadMnist } from "../host/node/data/mnist.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { noBetterThanChance } from "../host/train/classes.js";
 import { namedNet } from "../host/train/nets.js";
-import { readRun, trainRun, type RunSettings } from "../host/train/run.js";
+import { readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
+import { nodeRuntime } from "../host/node/train/runtime.js";
 import { Trainer } from "../host/train/trainer.js";
 import { interruptible } from "./interrupt.js";
 import { Output } from "./output.js";
@@ -101,7 +102,9 @@ async function train(flags: Flags): Promise<void> {
     if (noBetterThanChance(validationErrors, validation.labels)) {
       process.stderr.write(`mote: warning: ${file} does no better than chance; try another --lr or more --epochs\n`);
     }
-    const trainer = flags.test ? await Trainer.create({ graph, seed: settings.seed, threads }) : undefined;
+    const trainer = flags.test
+      ? await Trainer.create({ runtime: nodeRuntime, graph, seed: settings.seed, threads })
+      : undefined;
     trainer?.load(result.net);
     const testErrors = (await trainer?.evaluate(test))?.errors;
     await trainer?.close();

@@ -1,6 +1,6 @@
 /** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer. */
 import { Command, InvalidArgumentError } from "commander";
-import { loadDataSpec } from "../host/data/inputs.js";
+import { loadDataSpec } from "../host/node/data/inputs.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";

@@ -1,7 +1,7 @@
 /** The three k-means initialisations side by side on one net, before any fine-tuning: what Deep Compression's figures 5 and 8 compare. */
 import type { Samples } from "../data/samples.js";
 import type { Net } from "../model/model.js";
-import { Trainer } from "../train/trainer.js";
+import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import { CENTROID_INITS, compareInits, type CentroidInit } from "./share.js";
 import { weightedLayers } from "./integer-stages.js";
 
@@ -19,13 +19,14 @@ export interface InitComparison {
 
 /** @param bits codebook bits of every layer, 1 .. 8 */
 export async function compareInitialisations(
+  runtime: TrainingRuntime,
   net: Net,
   bits: number,
   seed: number,
   validation: Samples,
 ): Promise<InitComparison[]> {
   const layers = weightedLayers(net.graph);
-  const trainer = await Trainer.create({ graph: net.graph, seed, threads: 1 });
+  const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads: 1 });
   try {
     const sharings = layers.map(({ name }) => compareInits(net.tensors.get(`${name}.weight`)!.data, bits, seed));
     const results: InitComparison[] = [];

@@ -4,7 +4,7 @@ import { MoteError } from "../errors.js";
 import type { FloatTensor, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import type { Checkpoint } from "../train/checkpoint.js";
-import { Trainer, type Sharing } from "../train/trainer.js";
+import { Trainer, type Sharing, type TrainingRuntime } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { PrunableLayer } from "./prune.js";
@@ -13,6 +13,7 @@ import type { Keeper } from "./work-folder.js";
 
 /** What a stage's training takes from the recipe and from the stages before. */
 export interface TrainingContext {
+  readonly runtime: TrainingRuntime;
   readonly seed: number;
   readonly threads: number;
   readonly batch: number;
@@ -62,8 +63,8 @@ export class Retraining {
   }
 
   static async start(net: Net, schedule: Schedule, context: TrainingContext): Promise<Retraining> {
-    const { seed, threads, batch } = context;
-    const trainer = await Trainer.create({ graph: net.graph, seed, threads, batch });
+    const { runtime, seed, threads, batch } = context;
+    const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads, batch });
     trainer.load(net);
     const run = new Retraining(trainer, schedule, context, context.keeper.load());
     run.maskZeros();

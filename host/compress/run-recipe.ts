@@ -3,14 +3,14 @@
  * everything it depends on, so that a run that was stopped, in the middle of a stage too, or a recipe changed near its end, goes
  * on from there.
  */
-import { createHash } from "node:crypto";
+import { concatBytes } from "../bytes.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Net } from "../model/model.js";
 import { own } from "../own.js";
 import { checkTrainable } from "../train/classes.js";
 import { namedNet } from "../train/nets.js";
-import { Trainer } from "../train/trainer.js";
+import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import { checkRecipe } from "./check-recipe.js";
 import { estimateBytes } from "./estimate.js";
 import { integerLayers, weightedLayers } from "./integer-stages.js";
@@ -18,7 +18,7 @@ import { survivors } from "./prune.js";
 import { DEFAULT_BIAS_BITS, type Recipe, type Stage } from "./recipe.js";
 import { runStage, type StageContext } from "./stages.js";
 import { makeBank, trainTeacher } from "./teacher.js";
-import { WorkFolder, type Keeper } from "./work-folder.js";
+import type { Keeper, WorkFolder } from "./work-folder.js";
 
 export interface StageReport {
   /** "teacher", or the stage's kind with its place, such as "3 prune". */
@@ -35,36 +35,39 @@ export interface StageReport {
 }
 
 export interface RunOptions {
+  readonly runtime: TrainingRuntime;
   readonly recipe: Recipe;
   readonly data: { readonly train: Samples; readonly validation: Samples };
-  /** Folder of the checkpoints. */
-  readonly work: string;
+  /** Called once recipe and data are known to fit. @throws MoteError FILE where nothing can be written */
+  readonly openWork: () => WorkFolder;
   readonly threads: number;
   /** A trained net instead of the recipe's own teacher. */
   readonly from?: Net;
   readonly signal?: AbortSignal;
   readonly onStage?: (report: StageReport) => void;
   readonly onProgress?: (label: string, done: number, total: number, loss: number) => void;
-  /** With the reason why nothing can be put into the work folder now. The run goes on. */
-  readonly onWorkProblem?: (reason: string) => void;
 }
 
 /** Raise it when a change of the training or of a stage makes old checkpoints wrong. */
 const WORK_VERSION = 1;
 
-const digest = (...parts: unknown[]): string =>
-  createHash("sha256")
-    .update(JSON.stringify([WORK_VERSION, ...parts]))
-    .digest("hex")
-    .slice(0, 16);
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** SHA-256, of which 16 hexadecimal digits are enough. */
+async function shortHash(parts: readonly Uint8Array[]): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", concatBytes(parts)));
+  return [...hash.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const digest = (...parts: unknown[]): Promise<string> => shortHash([utf8(JSON.stringify([WORK_VERSION, ...parts]))]);
 
 /** A digest of a net's graph and weights. */
-function netDigest(net: Net): string {
-  const hash = createHash("sha256").update(JSON.stringify(net.graph));
-  for (const [name, { data }] of net.tensors) {
-    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest("hex").slice(0, 16);
+function netDigest(net: Net): Promise<string> {
+  const tensors = [...net.tensors].flatMap(([name, { data }]) => [
+    utf8(name),
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  ]);
+  return shortHash([utf8(JSON.stringify(net.graph)), ...tensors]);
 }
 
 /**
@@ -72,7 +75,7 @@ function netDigest(net: Net): string {
  *   is trained RECIPE, MISMATCH, UNSUPPORTED and FILE, for what does not fit
  */
 export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
-  const { recipe, data, work, threads, from, signal, onStage, onProgress, onWorkProblem } = options;
+  const { runtime, recipe, data, threads, from, signal, onStage, onProgress } = options;
   const graph = from?.graph ?? namedNet(recipe.net);
   if (graph.name !== recipe.net)
     throw new MoteError("MISMATCH", `the recipe is for ${recipe.net}, the net given is ${graph.name}`);
@@ -81,15 +84,15 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   }
   checkRecipe(recipe, graph);
   checkTrainable(graph, data);
-  const folder = new WorkFolder(work, (reason) => onWorkProblem?.(reason));
+  const folder = options.openWork();
   const biasBits = Object.fromEntries(
     weightedLayers(graph).map(({ name }) => [name, own(recipe.pack.biasBits, name) ?? DEFAULT_BIAS_BITS]),
   );
   const reports: StageReport[] = [];
-  const common = { batch: recipe.batch, threads, ...(signal && { signal }) };
+  const common = { runtime, batch: recipe.batch, threads, ...(signal && { signal }) };
   const report = async (stage: string, net: Net, started: number | undefined): Promise<void> => {
     const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
-    const entry = { stage, ...(await measure(net, data.validation, recipe.batch, biasBits)), seconds };
+    const entry = { stage, ...(await measure(runtime, net, data.validation, recipe.batch, biasBits)), seconds };
     reports.push(entry);
     onStage?.(entry);
   };
@@ -112,8 +115,8 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
       if (error.code === "DIVERGED") throw new MoteError("DIVERGED", `${label}: ${error.message}`, { cause: error });
       if (error.code !== "INTERRUPTED") throw error;
       const where = folder.isBehind
-        ? `${work} could not take all that was done: the rest is lost`
-        : `${work} holds all that was done`;
+        ? `${folder.path} could not take all that was done: the rest is lost`
+        : `${folder.path} holds all that was done`;
       throw new MoteError("INTERRUPTED", `stopped in ${label}; ${where}`, { cause: error });
     }
   };
@@ -122,7 +125,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   let origin: string;
   if (teacher === undefined) {
     const settings = recipe.teacher!;
-    origin = digest(recipe.net, recipe.batch, settings);
+    origin = await digest(recipe.net, recipe.batch, settings);
     const made = await kept("teacher", `teacher-${origin}`, (keeper) =>
       trainTeacher({
         ...common,
@@ -136,12 +139,13 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     teacher = made.net;
     await report("teacher", teacher, made.started);
   } else {
-    origin = netDigest(teacher);
+    origin = await netDigest(teacher);
     await report("given net", teacher, undefined);
   }
 
-  const keys = recipe.stages.map((_, i) =>
-    digest(origin, recipe.seed, recipe.batch, recipe.bank, recipe.distill, { biasBits }, recipe.stages.slice(0, i + 1)),
+  const { seed, batch, distill, stages } = recipe;
+  const keys = await Promise.all(
+    stages.map((_, i) => digest(origin, seed, batch, recipe.bank, distill, { biasBits }, stages.slice(0, i + 1))),
   );
   let bank: Samples | undefined;
   const students = async (): Promise<Samples> => {
@@ -153,7 +157,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
       seed: recipe.teacher?.seed ?? 0,
       teacher,
       work: folder,
-      logitsName: `bank-${digest(origin, recipe.bank)}.f32`,
+      logitsName: `bank-${await digest(origin, recipe.bank)}.f32`,
     });
     return bank;
   };
@@ -193,12 +197,13 @@ const needsTraining = (stage: Stage): boolean => "epochs" in stage && stage.epoc
 const stageSeed = (seed: number, index: number): number => (Math.imul(seed, 1_000_003) + index) >>> 0;
 
 async function measure(
+  runtime: TrainingRuntime,
   net: Net,
   validation: Samples,
   batch: number,
   biasBits: Readonly<Record<string, number>>,
 ): Promise<Omit<StageReport, "stage" | "seconds">> {
-  const trainer = await Trainer.create({ graph: net.graph, seed: 0, threads: 1, batch });
+  const trainer = await Trainer.create({ runtime, graph: net.graph, seed: 0, threads: 1, batch });
   try {
     trainer.load(net);
     const { errors } = await trainer.evaluate(validation);

@@ -30,6 +30,7 @@ export const withCompression = (net: Net): Net & { readonly compression: Compres
 
 async function narrow(net: Net, stage: NarrowStage, context: StageContext): Promise<Net> {
   const trainer = await Trainer.create({
+    runtime: context.runtime,
     graph: narrowGraph(net.graph, stage.units),
     seed: context.seed,
     threads: 1,
@@ -128,7 +129,8 @@ async function grid(net: Net, stage: GridStage, context: StageContext): Promise<
 }
 
 async function calibrated(net: Net, stage: CalibrateStage, context: StageContext, digits: Samples): Promise<Net> {
-  const trainer = await Trainer.create({ graph: net.graph, seed: context.seed, threads: 1, batch: context.batch });
+  const { runtime, seed, batch } = context;
+  const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads: 1, batch });
   try {
     trainer.load(net);
     const classes = trainer.bias(weightedLayers(net.graph).at(-1)!.name).length;

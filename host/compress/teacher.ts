@@ -4,12 +4,13 @@ import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
 import { chainShapes, valuesOf } from "../model/shapes.js";
 import { augmentBank } from "../train/augment.js";
-import { Trainer } from "../train/trainer.js";
+import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import type { TeacherSettings } from "./recipe.js";
 import { cosine } from "./retraining.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
 
 export interface TeacherOptions {
+  readonly runtime: TrainingRuntime;
   readonly graph: Graph;
   readonly settings: TeacherSettings;
   readonly batch: number;
@@ -23,8 +24,8 @@ export interface TeacherOptions {
 
 /** Trains a dense net; goes on from where an earlier run was stopped. @throws MoteError INTERRUPTED, DIVERGED */
 export async function trainTeacher(options: TeacherOptions): Promise<Net> {
-  const { graph, settings, batch, threads, train, keeper, signal, onProgress } = options;
-  const trainer = await Trainer.create({ graph, seed: settings.seed, threads, batch });
+  const { runtime, graph, settings, batch, threads, train, keeper, signal, onProgress } = options;
+  const trainer = await Trainer.create({ runtime, graph, seed: settings.seed, threads, batch });
   try {
     const perEpoch = trainer.stepsPerEpoch(train.count);
     const total = Math.round(settings.epochs * perEpoch);
@@ -58,6 +59,7 @@ export async function trainTeacher(options: TeacherOptions): Promise<Net> {
 }
 
 export interface BankOptions {
+  readonly runtime: TrainingRuntime;
   readonly train: Samples;
   readonly copies: number;
   readonly augment: number;
@@ -72,22 +74,23 @@ export interface BankOptions {
 
 /** Augmented copies of the training digits with the teacher's logits. */
 export async function makeBank(options: BankOptions): Promise<Samples> {
-  const bank = augmentBank(options.train, options.copies, options.augment, options.seed);
-  const { work, logitsName } = options;
+  const { runtime, train, teacher, copies, augment, seed, work, logitsName } = options;
+  const bank = augmentBank(runtime.kernels(), train, teacher.graph.input.shape, copies, augment, seed);
   const bytes = work.readBytes(logitsName);
-  const kept = sharedFloats(bank.count * valuesOf(chainShapes(options.teacher.graph).at(-1)!));
+  const kept = sharedFloats(bank.count * valuesOf(chainShapes(teacher.graph).at(-1)!));
   if (bytes?.length === kept.byteLength) {
     new Uint8Array(kept.buffer).set(bytes);
     return { ...bank, logits: kept };
   }
   const trainer = await Trainer.create({
-    graph: options.teacher.graph,
-    seed: options.seed,
+    runtime,
+    graph: teacher.graph,
+    seed,
     threads: options.threads,
     batch: options.batch,
   });
   try {
-    trainer.load(options.teacher);
+    trainer.load(teacher);
     const logits = await trainer.logits(bank);
     work.writeBytes(logitsName, new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength));
     return { ...bank, logits };

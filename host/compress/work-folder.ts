@@ -2,12 +2,7 @@
  * The work folder of a run: results of finished stages and the state of the one at hand, under names made from all that they depend
  * on. It saves work and is not the result: when it cannot be written, the run goes on with what it has in memory, and tries again.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { checkWritable } from "../node/check-writable.js";
-import { MoteError } from "../errors.js";
-import { readCheckpoint, writeCheckpoint, type Checkpoint } from "../train/checkpoint.js";
-import { writeFileAtomic } from "../node/write-file.js";
+import type { Checkpoint } from "../train/checkpoint.js";
 
 /** The state of one training, until it is finished. */
 export interface Keeper {
@@ -16,87 +11,18 @@ export interface Keeper {
   save(state: Checkpoint): void;
 }
 
-const STATE_SUFFIX = ".partial";
-
-export class WorkFolder {
-  /** What could not be written yet, by name. */
-  private readonly pending = new Map<string, Checkpoint>();
-
-  /**
-   * @param onProblem called with the reason when something cannot be written, once until something can
-   * @throws MoteError FILE for a folder that nothing can be written to
-   */
-  constructor(
-    readonly path: string,
-    private readonly onProblem: (reason: string) => void,
-  ) {
-    checkWritable(join(path, "checkpoint"));
-  }
-
-  /** A finished result. @throws MoteError FILE, FORMAT or MISMATCH */
-  read(name: string): Checkpoint | undefined {
-    const file = this.file(name);
-    return existsSync(file) ? readCheckpoint(file) : undefined;
-  }
-
-  /** Keeps a finished result; the state on the way to it is of no more use. */
-  finish(name: string, result: Checkpoint): void {
-    this.pending.delete(name + STATE_SUFFIX);
-    this.pending.set(name, result);
-    this.flush();
-  }
-
-  keeper(name: string): Keeper {
-    return {
-      load: () => this.read(name + STATE_SUFFIX),
-      save: (state) => {
-        this.pending.set(name + STATE_SUFFIX, state);
-        this.flush();
-      },
-    };
-  }
-
-  /** Bytes that can be made anew. */
-  readBytes(name: string): Uint8Array | undefined {
-    const file = join(this.path, name);
-    return existsSync(file) ? readFileSync(file) : undefined;
-  }
-
-  /** They are not tried again. */
-  writeBytes(name: string, bytes: Uint8Array): void {
-    this.trying(() => writeFileAtomic(join(this.path, name), bytes));
-  }
-
+export interface WorkFolder {
+  /** For messages. */
+  readonly path: string;
   /** Whether something is in memory only. */
-  get isBehind(): boolean {
-    return this.pending.size > 0;
-  }
-
-  /** In the order in which it came: what follows is worth nothing without what comes before. */
-  private flush(): void {
-    for (const [name, checkpoint] of this.pending) {
-      if (!this.trying(() => writeCheckpoint(this.file(name), checkpoint))) return;
-      this.pending.delete(name);
-      rmSync(this.file(name + STATE_SUFFIX), { force: true });
-    }
-  }
-
-  private isTold = false;
-
-  private trying(write: () => void): boolean {
-    try {
-      write();
-      this.isTold = false;
-      return true;
-    } catch (error) {
-      if (!(error instanceof MoteError && error.code === "FILE")) throw error;
-      if (!this.isTold) this.onProblem(error.message);
-      this.isTold = true;
-      return false;
-    }
-  }
-
-  private file(name: string): string {
-    return join(this.path, `${name}.safetensors`);
-  }
+  readonly isBehind: boolean;
+  /** A finished result. @throws MoteError FILE, FORMAT or MISMATCH */
+  read(name: string): Checkpoint | undefined;
+  /** Keeps a finished result; the state on the way to it is of no more use. */
+  finish(name: string, result: Checkpoint): void;
+  keeper(name: string): Keeper;
+  /** Bytes that can be made anew. */
+  readBytes(name: string): Uint8Array | undefined;
+  /** They are not tried again. */
+  writeBytes(name: string, bytes: Uint8Array): void;
 }

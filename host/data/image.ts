@@ -4,8 +4,7 @@
  */
 import { MoteError } from "../errors.js";
 import { findInk } from "./ink.js";
-import type { Plane } from "./plane.js";
-import { decodePng, type Picture } from "./png.js";
+import type { Picture, Plane } from "./plane.js";
 
 /** Rows and columns of the result. */
 export const DIGIT_SIDE = 28;
@@ -23,15 +22,10 @@ export interface Digit {
 }
 
 /**
- * @param bytes a PNG of any size, colour type and bit depth, light on dark or dark on light; transparent parts count as paper
+ * @param picture light on dark or dark on light; transparent parts count as paper
  * @param name for messages
- * @throws MoteError FORMAT when it is no PNG, is broken, too large or blank
+ * @throws MoteError FORMAT when it is blank
  */
-export function digitFromPng(bytes: Uint8Array, name: string): Digit {
-  return digitFromPicture(decodePng(bytes, name), name);
-}
-
-/** As above, from pixels. */
 export function digitFromPicture(picture: Picture, name: string): Digit {
   const { plane, contrast, doubts } = findInk(picture);
   if (contrast < MIN_CONTRAST) {

@@ -1,8 +1,7 @@
 /** What is ink in a picture and what is paper, and what makes that uncertain. */
 import { cropFrame } from "./frame.js";
 import { noiseOf, paperOf } from "./paper.js";
-import { greyOf, maximum, shrink, smooth, type Plane } from "./plane.js";
-import type { Picture } from "./png.js";
+import { greyOf, maximum, shrink, smooth, type Picture, type Plane } from "./plane.js";
 
 export interface Ink {
   /** 0 = paper .. 1 = the strongest ink; only the pieces that are taken for the digit. */

@@ -1,5 +1,12 @@
 /** A picture as one brightness a pixel, and the plain work on it. */
-import type { Picture } from "./png.js";
+
+/** Of any size. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** [height, width, 4], 0 .. 255: red, green, blue, alpha. */
+  readonly rgba: Uint8Array;
+}
 
 export interface Plane {
   readonly width: number;

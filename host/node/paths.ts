@@ -13,7 +13,7 @@ export const packageRoot = ((): string => {
   return folder;
 })();
 
-/** A file that `npm run build` makes, such as `build/core.wasm` or `dist/host/train/worker.js`. */
+/** A file that `npm run build` makes, such as `build/core.wasm` or `dist/host/node/train/worker.js`. */
 export function builtFile(relative: string): string {
   return join(packageRoot, relative);
 }

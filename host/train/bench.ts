@@ -1,9 +1,10 @@
 /** How fast the training engine is on this machine. */
 import type { Samples } from "../data/samples.js";
 import type { Graph } from "../model/model.js";
-import { Trainer } from "./trainer.js";
+import { Trainer, type TrainingRuntime } from "./trainer.js";
 
 export interface EpochBenchOptions {
+  readonly runtime: TrainingRuntime;
   readonly graph: Graph;
   readonly data: Samples;
   readonly threads: number;
@@ -31,8 +32,8 @@ const WARM_UP_STEPS = 20;
 
 /** Trains with Adam for a part of an epoch. */
 export async function benchEpoch(options: EpochBenchOptions): Promise<EpochBench> {
-  const { graph, data, threads, epochSamples = 60_000, fraction = 0.1, augment = 0.7, masks = {} } = options;
-  const trainer = await Trainer.create({ graph, seed: 1, threads });
+  const { runtime, graph, data, threads, epochSamples = 60_000, fraction = 0.1, augment = 0.7, masks = {} } = options;
+  const trainer = await Trainer.create({ runtime, graph, seed: 1, threads });
   try {
     for (const [layer, mask] of Object.entries(masks)) trainer.setMask(layer, mask);
     const epochSteps = trainer.stepsPerEpoch(epochSamples);

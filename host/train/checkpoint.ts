@@ -1,16 +1,14 @@
 /**
- * Trained nets on disk: a safetensors file that PyTorch opens as it is, with the graph, the compression and the progress of the
+ * Trained nets as a file: a safetensors file that PyTorch opens as it is, with the graph, the compression and the progress of the
  * run as JSON strings in its metadata. See the section "Format" of the safetensors README.
  *
  *   u64 header length | JSON header, padded with spaces | tensors, one after another
  *
  * Tensors of the net are named as in Net, `conv1.weight`; those of the optimizer `optimizer.conv1.weight.m`.
  */
-import { readFileSync } from "node:fs";
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
 import type { Compression, FloatTensor, Graph, Net } from "../model/model.js";
-import { describeSystemError, writeFileAtomic } from "../node/write-file.js";
 import { parseCompression, parseGraph } from "./metadata.js";
 import { parameterShapes } from "../model/shapes.js";
 import type { OptimizerState } from "./trainer.js";
@@ -26,17 +24,10 @@ export interface Checkpoint {
 
 const LENGTH_BYTES = 8;
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+const SPACE = 0x20;
 const OPTIMIZER_PREFIX = "optimizer.";
 
-/**
- * Writes the whole file or nothing.
- * @throws MoteError FILE; DIVERGED for a number that is not finite, which no file may hold
- */
-export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
-  writeFileAtomic(path, encodeCheckpoint(path, checkpoint));
-}
-
-/** The bytes of the file. @param path for messages @throws MoteError DIVERGED, as `writeCheckpoint` */
+/** The bytes of the file. @param path for messages @throws MoteError DIVERGED for a number that is not finite, which no file may hold */
 export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Array {
   const { net, optimizer, progress } = checkpoint;
   const metadata: Record<string, string> = { "mote.graph": JSON.stringify(net.graph) };
@@ -59,29 +50,26 @@ export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Arr
     header[name] = { dtype: "F32", shape, data_offsets: [dataBytes, end] };
     dataBytes = end;
   }
-  const json = Buffer.from(JSON.stringify(header));
+  const json = new TextEncoder().encode(JSON.stringify(header));
   const headerBytes = Math.ceil(json.length / 8) * 8;
-  const file = Buffer.alloc(LENGTH_BYTES + headerBytes + dataBytes, " ");
-  file.writeBigUInt64LE(BigInt(headerBytes));
-  json.copy(file, LENGTH_BYTES);
+  const file = new Uint8Array(LENGTH_BYTES + headerBytes + dataBytes);
+  const view = new DataView(file.buffer);
+  view.setBigUint64(0, BigInt(headerBytes), true);
+  file.fill(SPACE, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
+  file.set(json, LENGTH_BYTES);
   let at = LENGTH_BYTES + headerBytes;
   for (const [, { data }] of tensors) {
-    for (const value of data) at = file.writeFloatLE(value, at);
+    for (let i = 0; i < data.length; i++, at += FLOAT_BYTES) view.setFloat32(at, data[i], true);
   }
   return file;
 }
 
 /**
- * @throws MoteError FILE when it cannot be read, FORMAT (with the offset) when it is not such a file, MISMATCH when its
- * tensors are not those of its graph
+ * @param file the bytes of a checkpoint
+ * @param path for messages
+ * @throws MoteError FORMAT (with the offset) when it is not such a file, MISMATCH when its tensors are not those of its graph
  */
-export function readCheckpoint(path: string): Checkpoint {
-  let file: Buffer;
-  try {
-    file = readFileSync(path);
-  } catch (error) {
-    throw new MoteError("FILE", `${path}: cannot be read: ${describeSystemError(error)}`, { cause: error });
-  }
+export function decodeCheckpoint(file: Uint8Array, path: string): Checkpoint {
   const { metadata, tensors } = parseSafetensors(file, path);
   const text = metadata["mote.graph"];
   if (text === undefined) {
@@ -146,7 +134,7 @@ function parseProgress(text: string | undefined, path: string): TrainProgress | 
 
 /** Checks every length: tensors follow one another without holes and fill the file. */
 function parseSafetensors(
-  file: Buffer,
+  file: Uint8Array,
   path: string,
 ): { metadata: Record<string, string>; tensors: Map<string, FloatTensor> } {
   const fail = (offset: number, what: string): never => {
@@ -154,11 +142,13 @@ function parseSafetensors(
   };
   if (file.length < LENGTH_BYTES)
     fail(0, `a safetensors file has at least ${LENGTH_BYTES} bytes, this one ${file.length}`);
-  const headerBytes = file.readBigUInt64LE();
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const headerBytes = view.getBigUint64(0, true);
   const room = file.length - LENGTH_BYTES;
   if (headerBytes > BigInt(room)) fail(0, `the header should have ${headerBytes} bytes, only ${room} follow`);
   const dataStart = LENGTH_BYTES + Number(headerBytes);
-  const header = parseJson(file.toString("utf8", LENGTH_BYTES, dataStart), path, `offset ${LENGTH_BYTES}: header`);
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(file.subarray(LENGTH_BYTES, dataStart));
+  const header = parseJson(text, path, `offset ${LENGTH_BYTES}: header`);
   if (!isRecord(header)) return fail(LENGTH_BYTES, "the header is not a JSON object");
   const metadata: Record<string, string> = {};
   const described: { name: string; shape: number[]; from: number; to: number }[] = [];
@@ -191,7 +181,7 @@ function parseSafetensors(
     if (to > file.length - dataStart)
       fail(dataStart + at, `${name}: ends at ${dataStart + to}, the file at ${file.length}`);
     const data = new Float32Array(count);
-    for (let i = 0; i < count; i++) data[i] = file.readFloatLE(dataStart + from + i * FLOAT_BYTES);
+    for (let i = 0; i < count; i++) data[i] = view.getFloat32(dataStart + from + i * FLOAT_BYTES, true);
     const wrong = firstNotFinite(data);
     if (wrong >= 0) fail(dataStart + from + wrong * FLOAT_BYTES, `${name}: value ${wrong} is not a finite number`);
     tensors.set(name, { shape, data });

@@ -1,7 +1,5 @@
 /** The shared memory of the training engine: train.wasm's kernels over one WebAssembly.Memory that all threads map. */
-import { readFileSync } from "node:fs";
 import { MoteError } from "../errors.js";
-import { builtFile } from "../node/paths.js";
 import type { Kernels } from "./kernels.js";
 
 const PAGE_BYTES = 65_536;
@@ -9,16 +7,7 @@ const MAXIMUM_PAGES = 65_536;
 /** Page 0 holds the constants of train.wasm. */
 const FIRST_ADDRESS = PAGE_BYTES;
 
-/** @throws MoteError FILE when train.wasm was not built */
-export function compileKernels(): WebAssembly.Module {
-  const file = builtFile("build/train.wasm");
-  try {
-    return new WebAssembly.Module(readFileSync(file));
-  } catch (cause) {
-    throw new MoteError("FILE", `${file}: cannot be loaded; npm run build makes it`, { cause });
-  }
-}
-
+/** @param module train.wasm */
 export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }

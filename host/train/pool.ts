@@ -1,12 +1,24 @@
-/** Runs a task on all threads of a trainer: on workers, or on the calling thread when there is one only. */
-import { existsSync } from "node:fs";
-import { Worker } from "node:worker_threads";
-import { builtFile } from "../node/paths.js";
+/** Runs a task on all threads of a trainer: on threads of their own, or on the calling one when there is one only. */
+import { nextTurn } from "../turn.js";
 import { Control } from "./control.js";
-import { compileKernels, instantiateKernels, type SharedHeap } from "./heap.js";
+import { instantiateKernels, type SharedHeap } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { makeHands, runTask, type Task } from "./tasks.js";
-import type { WorkerReply, WorkerRequest, WorkerSetup } from "./worker.js";
+import type { ThreadReply, ThreadRequest, ThreadSetup } from "./thread.js";
+
+/** What training takes from where it runs. */
+export interface TrainingRuntime {
+  /** train.wasm, compiled. @throws MoteError ENGINE when it was not built */
+  kernels(): WebAssembly.Module;
+  /** A thread for each setup, ready to run, which does what `threadOf` of thread.ts says. None where they cannot be started. */
+  startThreads(setups: readonly ThreadSetup[]): Promise<readonly TrainingThread[]>;
+}
+
+export interface TrainingThread {
+  /** Rejects when the thread has ended. */
+  run(request: ThreadRequest): Promise<ThreadReply>;
+  close(): Promise<void>;
+}
 
 /** How long the calling thread computes before it lets timers and signals in. */
 const TURN_MS = 50;
@@ -22,7 +34,7 @@ export class ThreadPool {
   private constructor(
     private readonly heap: SharedHeap,
     module: WebAssembly.Module,
-    private readonly workers: readonly Worker[],
+    private readonly workers: readonly TrainingThread[],
   ) {
     this.kernels = instantiateKernels(module, heap.memory);
   }
@@ -32,25 +44,12 @@ export class ThreadPool {
     return Math.max(1, this.workers.length);
   }
 
-  /** @throws MoteError FILE when train.wasm was not built */
-  static async create(heap: SharedHeap, threads: number): Promise<ThreadPool> {
-    const module = compileKernels();
-    const file = builtFile("dist/host/train/worker.js");
-    if (threads === 1 || !existsSync(file)) return new ThreadPool(heap, module, []);
-    const workers: Worker[] = [];
-    try {
-      for (let thread = 0; thread < threads; thread++) {
-        const workerData: WorkerSetup = { module, memory: heap.memory, thread, threads };
-        workers.push(new Worker(file, { workerData }));
-      }
-      await Promise.all(workers.map(nextReply));
-      for (const worker of workers) worker.unref();
-      return new ThreadPool(heap, module, workers);
-    } catch {
-      // A system that grants no threads: the same result, later.
-      await Promise.all(workers.map((worker) => worker.terminate()));
-      return new ThreadPool(heap, module, []);
-    }
+  /** @throws MoteError ENGINE when train.wasm was not built */
+  static async create(runtime: TrainingRuntime, heap: SharedHeap, threads: number): Promise<ThreadPool> {
+    const module = runtime.kernels();
+    if (threads === 1) return new ThreadPool(heap, module, []);
+    const setups = Array.from({ length: threads }, (_, thread) => ({ module, memory: heap.memory, thread, threads }));
+    return new ThreadPool(heap, module, await runtime.startThreads(setups));
   }
 
   /** @returns steps done, the sum of their mean losses, and whether the next one's was not finite (training only) */
@@ -77,7 +76,7 @@ export class ThreadPool {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.terminate()));
+    await Promise.all(this.workers.map((worker) => worker.close()));
   }
 
   private async runHere(task: Task, control: Control, report: () => void): Promise<void> {
@@ -91,44 +90,24 @@ export class ThreadPool {
         reported = performance.now();
         report();
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
 
   private async runOnWorkers(task: Task, control: Control, report: () => void): Promise<void> {
     const timer = setInterval(report, PROGRESS_MS);
-    for (const worker of this.workers) worker.ref();
     try {
-      const request: WorkerRequest = { task, control: control.buffer };
+      const request: ThreadRequest = { task, control: control.buffer };
       const replies = this.workers.map((worker) =>
-        nextReply(worker).catch((error: unknown) => {
+        worker.run(request).catch((error: unknown) => {
           control.fail();
-          return { error } satisfies WorkerReply;
+          return { error } satisfies ThreadReply;
         }),
       );
-      for (const worker of this.workers) worker.postMessage(request);
-      const failed = (await Promise.all(replies)).find((reply) => reply.error !== undefined);
+      const failed = (await Promise.all<ThreadReply>(replies)).find((reply) => reply.error !== undefined);
       if (failed !== undefined) throw failed.error;
     } finally {
       clearInterval(timer);
-      for (const worker of this.workers) worker.unref();
     }
   }
-}
-
-function nextReply(worker: Worker): Promise<WorkerReply> {
-  return new Promise((resolve, reject) => {
-    const settle = (then: () => void): void => {
-      worker.off("message", onMessage);
-      worker.off("error", onError);
-      worker.off("exit", onExit);
-      then();
-    };
-    const onMessage = (reply: WorkerReply): void => settle(() => resolve(reply));
-    const onError = (error: unknown): void => settle(() => reject(error));
-    const onExit = (code: number): void => settle(() => reject(new Error(`a training thread ended with code ${code}`)));
-    worker.on("message", onMessage);
-    worker.on("error", onError);
-    worker.on("exit", onExit);
-  });
 }

@@ -8,15 +8,18 @@ import { Executor, type Distillation } from "./execute.js";
 import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
 import { planTraining, type Plan } from "./plan.js";
-import { ThreadPool } from "./pool.js";
+import { ThreadPool, type TrainingRuntime } from "./pool.js";
 import { parameterShapes } from "../model/shapes.js";
+import { nextTurn } from "../turn.js";
 import type { Optimizer } from "./update.js";
 
 export type { Distillation } from "./execute.js";
 export type { Sharing } from "./layer-parameters.js";
+export type { TrainingRuntime } from "./pool.js";
 export type { Optimizer } from "./update.js";
 
 export interface TrainerOptions {
+  readonly runtime: TrainingRuntime;
   readonly graph: Graph;
   /** Decides the initial weights, the order of the samples and the augmentation. */
   readonly seed: number;
@@ -87,15 +90,15 @@ export class Trainer {
 
   /**
    * Weights start as He (before a relu) or Glorot uniform noise from the seed, biases at 0.
-   * @throws MoteError UNSUPPORTED for a graph that is not a chain, FILE when train.wasm was not built
+   * @throws MoteError UNSUPPORTED for a graph that is not a chain, ENGINE when train.wasm was not built
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { graph, threads, batch = 128, shards = 4 } = options;
+    const { runtime, graph, threads, batch = 128, shards = 4 } = options;
     if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`threads must be at least 1, got ${threads}`);
     const heap = new SharedHeap();
     const useful = Math.min(threads, shards);
     const plan = planTraining(heap, graph, batch, shards, useful);
-    const trainer = new Trainer(options, heap, plan, await ThreadPool.create(heap, useful));
+    const trainer = new Trainer(options, heap, plan, await ThreadPool.create(runtime, heap, useful));
     trainer.initialise();
     return trainer;
   }
@@ -310,7 +313,7 @@ export class Trainer {
     const chunk = this.plan.shardSamples;
     for (let from = 0; from < data.count; from += chunk) {
       executor.activations(data, from, Math.min(from + chunk, data.count), visit);
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../host/node/paths.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
-import { writeCheckpoint } from "../../host/train/checkpoint.js";
+import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { compressedNet } from "../support/nets.js";
 import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
 

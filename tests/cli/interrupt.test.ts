@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { bakedContainer } from "../../host/module/baked.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { lenet5 } from "../../host/train/nets.js";
-import { readCheckpoint } from "../../host/train/checkpoint.js";
+import { readCheckpoint } from "../../host/node/train/checkpoint.js";
 import { expectOneLine, mote, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();

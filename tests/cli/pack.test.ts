@@ -5,7 +5,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { lenet5 } from "../../host/train/nets.js";
-import { writeCheckpoint } from "../../host/train/checkpoint.js";
+import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { compressedNet } from "../support/nets.js";
 import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PNG } from "pngjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
-import { loadMnist } from "../../host/data/mnist.js";
+import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { leNets } from "../support/models.js";
 import { expectOneLine, lastJson, mote, run, scratchFolder } from "./support.js";

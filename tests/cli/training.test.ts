@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
-import { readCheckpoint } from "../../host/train/checkpoint.js";
+import { readCheckpoint } from "../../host/node/train/checkpoint.js";
 import { expectOneLine, mote, scratchFolder, type Outcome, type RunOptions } from "./support.js";
 
 const scratch = scratchFolder();

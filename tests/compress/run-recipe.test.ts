@@ -2,17 +2,18 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { compareInitialisations } from "../../host/compress/compare-init.js";
 import { integerErrors } from "../../host/compress/integer-errors.js";
 import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
-import { runRecipe, type RunOptions } from "../../host/compress/run-recipe.js";
+import { runRecipe, type RunOptions } from "../../host/node/compress/run-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
 import { writeContainer } from "../../host/container/write.js";
 import { sharedBytes, type Samples } from "../../host/data/samples.js";
 import type { Graph, Layer, Net } from "../../host/model/model.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
-import { readCheckpoint, writeCheckpoint } from "../../host/train/checkpoint.js";
+import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
 
 /** Ten easy classes: a bright 6 × 6 square at one of ten places, on noise. */
 function squares(count: number, seed: number): Samples {
@@ -334,7 +335,7 @@ describe("recipes from digits to integers", () => {
       expect(new Set(weights).size).toBeLessThanOrEqual(9);
     }
     expect(reports.at(-1)!.validationErrorPercent).toBeLessThan(5);
-    const compared = await compareInitialisations(given.net, 2, 1, data.validation);
+    const compared = await compareInitialisations(nodeRuntime, given.net, 2, 1, data.validation);
     expect(compared.map((c) => c.init)).toEqual(["forgy", "density", "linear"]);
     expect(compared.every((c) => c.layers.every((layer) => layer.centroids <= 8 && layer.meanSquaredError >= 0))).toBe(
       true,

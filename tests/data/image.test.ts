@@ -1,6 +1,7 @@
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
-import { DIGIT_SIDE, digitFromPng as readDigit } from "../../host/data/image.js";
+import { DIGIT_SIDE } from "../../host/data/image.js";
+import { digitFromPng as readDigit } from "../../host/node/data/png.js";
 import { chunk, png } from "../support/png.js";
 
 type Grey = (x: number, y: number) => number;

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadMnist, readIdxImages, readIdxLabels } from "../../host/data/mnist.js";
+import { loadMnist } from "../../host/node/data/mnist.js";
+import { readIdxImages, readIdxLabels } from "../../host/data/idx.js";
 import { MoteError } from "../../host/errors.js";
 
 function idx(magic: number, sizes: readonly number[], data: readonly number[]): Uint8Array {

@@ -1,6 +1,6 @@
 import { deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { decodePng } from "../../host/data/png.js";
+import { decodePng } from "../../host/node/data/png.js";
 import { MoteError } from "../../host/errors.js";
 import { chunk, header, png, SIGNATURE, type PngHeader } from "../support/png.js";
 

@@ -7,7 +7,7 @@ import { fastParts } from "../../host/fast/parts.js";
 import { reportFast } from "../../host/report/fast.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { loadMnist } from "../../host/data/mnist.js";
+import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { pixelTable } from "../../host/engines/classify.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { loadDataSpec } from "../../host/data/inputs.js";
+import { loadDataSpec } from "../../host/node/data/inputs.js";
 import { readBaseline, regressions } from "../../host/node/firmware/baseline.js";
 import { BOARDS, ENGINES, toolsOf } from "../../host/node/firmware/boards.js";
 import { keptCases } from "../../host/node/firmware/cases.js";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bake } from "../../host/node/module/bake.js";
-import { loadMnist } from "../../host/data/mnist.js";
+import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { pixelTable } from "../../host/engines/classify.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";

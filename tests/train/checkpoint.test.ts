@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { MoteError } from "../../host/errors.js";
 import type { Compression } from "../../host/model/model.js";
-import { readCheckpoint, writeCheckpoint, type Checkpoint } from "../../host/train/checkpoint.js";
+import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
+import type { Checkpoint } from "../../host/train/checkpoint.js";
+import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Trainer } from "../../host/train/trainer.js";
 import { barSamples, netBytes, smallNet } from "./support.js";
 
@@ -21,7 +23,7 @@ const compression: Compression = {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "mote-checkpoint-"));
-  const trainer = await Trainer.create({ graph: smallNet, seed: 1, threads: 1, batch: 32 });
+  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
   await trainer.train({
     data: barSamples(64, 1),
     steps: 3,

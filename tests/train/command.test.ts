@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { readCheckpoint, writeCheckpoint } from "../../host/train/checkpoint.js";
+import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { trainCommand } from "../../tools/train.js";
 
 let folder: string;

@@ -3,15 +3,16 @@ import { describe, expect, test } from "vitest";
 import type { Samples } from "../../host/data/samples.js";
 import type { Conv2dLayer, DenseLayer, Graph, Layer, PoolLayer, ReluLayer } from "../../host/model/model.js";
 import { mixWords, permuteIndex, Random } from "../../host/rng.js";
+import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Executor, type Distillation } from "../../host/train/execute.js";
-import { compileKernels, instantiateKernels, SharedHeap } from "../../host/train/heap.js";
+import { instantiateKernels, SharedHeap } from "../../host/train/heap.js";
 import { planTraining, type PlannedWeighted } from "../../host/train/plan.js";
 import { parameterShapes } from "../../host/model/shapes.js";
 import { planSurvivors } from "../../host/train/survivors.js";
 import { loss, numericalGradient, type Batch } from "./reference.js";
 
 const SEED = 7;
-const module = compileKernels();
+const module = nodeRuntime.kernels();
 
 type Wired = "input" | "output";
 type Unwired = Omit<Conv2dLayer, Wired> | Omit<DenseLayer, Wired> | Omit<PoolLayer, Wired> | Omit<ReluLayer, Wired>;

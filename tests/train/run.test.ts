@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MoteError } from "../../host/errors.js";
-import { readCheckpoint, writeCheckpoint } from "../../host/train/checkpoint.js";
-import { readRun, trainRun, type RunOptions, type RunSettings } from "../../host/train/run.js";
+import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
+import { readRun, trainRun, type RunOptions, type RunSettings } from "../../host/node/train/run.js";
 import { barSamples, smallNet } from "./support.js";
 
 const settings: RunSettings = {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { sharedFloats, type Samples } from "../../host/data/samples.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
+import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Trainer, type TrainerOptions, type TrainJob } from "../../host/train/trainer.js";
 import { forward } from "./reference.js";
 import { barSamples, netBytes, smallNet } from "./support.js";
@@ -14,7 +15,14 @@ afterEach(async () => {
 });
 
 async function makeTrainer(options: Partial<TrainerOptions> = {}): Promise<Trainer> {
-  const trainer = await Trainer.create({ graph: smallNet, seed: 5, threads: 1, batch: 64, ...options });
+  const trainer = await Trainer.create({
+    runtime: nodeRuntime,
+    graph: smallNet,
+    seed: 5,
+    threads: 1,
+    batch: 64,
+    ...options,
+  });
   open.push(trainer);
   return trainer;
 }

@@ -1,7 +1,7 @@
 /** How often a PNG of a digit is read wrong in silence: MNIST's validation digits as scans and photos show them. */
 import { digitFromPicture, type Digit } from "../../host/data/image.js";
-import type { Picture } from "../../host/data/png.js";
-import { loadMnist } from "../../host/data/mnist.js";
+import type { Picture } from "../../host/data/plane.js";
+import { loadMnist } from "../../host/node/data/mnist.js";
 import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
 import { argmax, pixelTable, probability, reasonsToDoubt } from "../../host/engines/classify.js";

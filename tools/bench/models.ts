@@ -2,7 +2,8 @@
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { readContainer, type Container } from "../../host/container/read.js";
 import { reportContainer } from "../../host/report/container.js";
-import { loadDataSpec, readFile } from "../../host/data/inputs.js";
+import { loadDataSpec } from "../../host/node/data/inputs.js";
+import { readFile } from "../../host/node/read-file.js";
 import { builtFile } from "../../host/node/paths.js";
 import { classifyAll } from "../../host/engines/classify.js";
 import { openEngine } from "../../host/node/engines/open.js";

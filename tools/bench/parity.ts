@@ -1,6 +1,6 @@
 /** Whether every engine gives the same bytes, layer by layer, on the shipped models. */
 import { fastModule } from "../../host/node/fast/fast-module.js";
-import { loadDataSpec } from "../../host/data/inputs.js";
+import { loadDataSpec } from "../../host/node/data/inputs.js";
 import { pixelTable } from "../../host/engines/classify.js";
 import { firstDifference } from "../../host/engines/compare.js";
 import { ENGINE_NAMES } from "../../host/engines/open.js";

@@ -1,7 +1,8 @@
 /** Speed of the training engine: an epoch of 60,000 digits, augmented, dense and with few survivors. */
-import { loadMnist } from "../../host/data/mnist.js";
+import { loadMnist } from "../../host/node/data/mnist.js";
 import type { Graph } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
+import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { benchEpoch } from "../../host/train/bench.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
 import { atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
@@ -26,7 +27,7 @@ async function measureTraining({ full, threads, note }: BenchOptions): Promise<F
   const fraction = full ? 1 : QUICK_FRACTION;
   const epoch = (graph: Graph, on: number, masks = {}): ReturnType<typeof benchEpoch> => {
     note(`${graph.name}, ${on} threads${Object.keys(masks).length > 0 ? ", few survivors" : ""}`);
-    return benchEpoch({ graph, data: train, threads: on, fraction, masks });
+    return benchEpoch({ runtime: nodeRuntime, graph, data: train, threads: on, fraction, masks });
   };
   const dense = await epoch(lenet5, threads);
   const wide = await epoch(lenet300, threads);

@@ -1,6 +1,6 @@
 /** Work per inference: WebAssembly instructions executed, which no machine changes, and the time of wasm3 as a ratio to V8. */
 import { fastModule } from "../../host/node/fast/fast-module.js";
-import { loadDataSpec } from "../../host/data/inputs.js";
+import { loadDataSpec } from "../../host/node/data/inputs.js";
 import { classifyAll, type ImageSet } from "../../host/engines/classify.js";
 import { builtModule } from "../../host/node/built.js";
 import { openCounted } from "../../host/engines/counted.js";

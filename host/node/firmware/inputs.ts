@@ -1,6 +1,6 @@
 /** What a model is run on: images where there are any that fit it, otherwise elements by chance, the same on each run. */
 import { readContainer } from "../../container/read.js";
-import type { Inputs } from "../../data/inputs.js";
+import type { Inputs } from "../data/inputs.js";
 import { MoteError } from "../../errors.js";
 import { Random } from "../../rng.js";
 import type { FirmwareInputs, FirmwareModel } from "./measure.js";

@@ -1,11 +1,13 @@
 /** A whole training run with checkpoints: what it does depends on its settings alone, however often it is stopped and resumed. */
-import { checkWritable } from "../node/check-writable.js";
-import type { Samples } from "../data/samples.js";
-import { MoteError } from "../errors.js";
-import type { Graph, Net } from "../model/model.js";
-import { encodeCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoint.js";
-import { checkTrainable } from "./classes.js";
-import { Trainer } from "./trainer.js";
+import type { Samples } from "../../data/samples.js";
+import { MoteError } from "../../errors.js";
+import type { Graph, Net } from "../../model/model.js";
+import { encodeCheckpoint, type Checkpoint } from "../../train/checkpoint.js";
+import { checkTrainable } from "../../train/classes.js";
+import { Trainer } from "../../train/trainer.js";
+import { checkWritable } from "../check-writable.js";
+import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { nodeRuntime } from "./runtime.js";
 
 /** Everything that decides the result, beside the graph and the data. */
 export interface RunSettings {
@@ -77,7 +79,7 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
   const { graph, settings, train, validation, threads, file, resume, signal } = options;
   const { epochs, lr, lrEnd, batch, weightDecay, augment, seed } = settings;
   checkTrainable(graph, options);
-  const trainer = await Trainer.create({ graph, seed, threads, batch });
+  const trainer = await Trainer.create({ runtime: nodeRuntime, graph, seed, threads, batch });
   try {
     const perEpoch = trainer.stepsPerEpoch(train.count);
     const total = Math.round(perEpoch * epochs);

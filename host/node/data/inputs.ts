@@ -1,12 +1,13 @@
 /** What a model is to be run on, as the command line names it: PNG files, an idx file, or a part of MNIST. */
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { MoteError } from "../errors.js";
-import type { Shape } from "../model/model.js";
-import { describeSystemError } from "../node/write-file.js";
-import { describeFile, isPng } from "./file-kind.js";
-import { DIGIT_SIDE, digitFromPng } from "./image.js";
-import { loadMnist, readIdxImages, readIdxLabels } from "./mnist.js";
+import { describeFile, isPng } from "../../data/file-kind.js";
+import { readIdxImages, readIdxLabels } from "../../data/idx.js";
+import { DIGIT_SIDE } from "../../data/image.js";
+import { MoteError } from "../../errors.js";
+import type { Shape } from "../../model/model.js";
+import { readFile } from "../read-file.js";
+import { loadMnist } from "./mnist.js";
+import { digitFromPng } from "./png.js";
 
 export interface Inputs {
   readonly count: number;
@@ -24,15 +25,6 @@ export interface Inputs {
 }
 
 const DIGIT_SHAPE: Shape = [1, DIGIT_SIDE, DIGIT_SIDE];
-
-/** @throws MoteError FILE that names the path */
-export function readFile(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new MoteError("FILE", `${path}: cannot be read: ${describeSystemError(error)}`, { cause: error });
-  }
-}
 
 /**
  * @param spec `mnist:test`, `mnist:validation` or `mnist:train`, and `:N` for the first N only

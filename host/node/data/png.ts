@@ -4,16 +4,11 @@
  */
 import { inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
-import { crc32 } from "../container/crc32.js";
-import { MoteError } from "../errors.js";
-import { describeFile, isPng } from "./file-kind.js";
-
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  /** [height, width, 4], 0 .. 255: red, green, blue, alpha. */
-  readonly rgba: Uint8Array;
-}
+import { crc32 } from "../../container/crc32.js";
+import { describeFile, isPng } from "../../data/file-kind.js";
+import { digitFromPicture, type Digit } from "../../data/image.js";
+import type { Picture } from "../../data/plane.js";
+import { MoteError } from "../../errors.js";
 
 /** A file of a few bytes can claim any size. This is the screen of 7680 × 4320, and 128 MiB as RGBA. */
 const MAX_PIXELS = 1 << 25;
@@ -69,6 +64,16 @@ export function decodePng(bytes: Uint8Array, name: string): Picture {
     // What is left is a colour without an entry in the palette, or transparency that fits no colour type.
     throw broken(name, "its colours do not fit its palette or its transparency", error);
   }
+}
+
+/**
+ * A picture of one digit.
+ * @param bytes a PNG of any size, colour type and bit depth, light on dark or dark on light; transparent parts count as paper
+ * @param name for messages
+ * @throws MoteError FORMAT when it is no PNG, is broken, too large or blank
+ */
+export function digitFromPng(bytes: Uint8Array, name: string): Digit {
+  return digitFromPicture(decodePng(bytes, name), name);
 }
 
 /** @returns where the last chunk ends @throws MoteError FORMAT */
