@@ -15,5 +15,5 @@ export {
   reluGradient,
 } from "./pointwise";
 export { lossGradient, unpackLogits } from "./loss";
-export { adam, centroidGradient, sgd, sparseAdam, sparseSgd, spreadCentroids } from "./optimizer";
+export { adam, centroidGradient, sparseAdam, spreadCentroids } from "./optimizer";
 export { augment } from "./augment";

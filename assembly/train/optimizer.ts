@@ -115,57 +115,6 @@ export function sparseAdam(
   }
 }
 
-/** SGD with momentum: m = momentum · m + g, w = keep · w - lr · m. Arguments as adam's. */
-export function sgd(
-  w: usize,
-  g: usize,
-  shardBytes: usize,
-  shards: i32,
-  m: usize,
-  state: usize,
-  from: i32,
-  to: i32,
-  rate: f32,
-  momentum: f32,
-  keep: f32,
-): void {
-  for (let i = from; i < to; i += 4) {
-    const free = freeLanes(state + <usize>i);
-    if (!v128.any_true(free)) continue;
-    const at = (<usize>i) << 2;
-    const oldM = v128.load(m + at);
-    const oldW = v128.load(w + at);
-    const newM = f32x4.add(f32x4.mul(oldM, f32x4.splat(momentum)), gradient4(g + at, shardBytes, shards));
-    const newW = f32x4.sub(f32x4.mul(oldW, f32x4.splat(keep)), f32x4.mul(newM, f32x4.splat(rate)));
-    v128.store(m + at, v128.bitselect(newM, oldM, free));
-    v128.store(w + at, v128.bitselect(newW, oldW, free));
-  }
-}
-
-/** SGD on survivors; arguments as sparseAdam's. */
-export function sparseSgd(
-  w: usize,
-  g: usize,
-  shardBytes: usize,
-  shards: i32,
-  m: usize,
-  state: usize,
-  entries: usize,
-  from: i32,
-  to: i32,
-  rate: f32,
-  momentum: f32,
-  keep: f32,
-): void {
-  for (let k = from; k < to; k++) {
-    const at = <usize>load<u32>(entries + <usize>k * ENTRY_BYTES);
-    if (load<u8>(state + (at >> 2)) != 0) continue;
-    const newM = load<f32>(m + at) * momentum + gradient1(g + ((<usize>k) << 2), shardBytes, shards);
-    store<f32>(m + at, newM);
-    store<f32>(w + at, load<f32>(w + at) * keep - newM * rate);
-  }
-}
-
 /**
  * Gradient of each centroid: the sum of its members' gradients (Deep Compression, eq. 3).
  * @param sums f32[centroids], zeroed here

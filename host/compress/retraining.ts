@@ -138,7 +138,7 @@ export class Retraining {
         steps: Math.min(end, before - (before % epoch) + epoch) - before,
         firstStep: before,
         lr: cosine(this.schedule, this.total),
-        optimizer: { kind: "adam", weightDecay: 0 },
+        weightDecay: 0,
         augment,
         ...(distill && { distill }),
         ...(signal && { signal }),

@@ -43,7 +43,7 @@ export async function trainTeacher(options: TeacherOptions): Promise<Net> {
         steps: Math.min(perEpoch, total - before),
         firstStep: before,
         lr: cosine(settings, total),
-        optimizer: { kind: "adam", weightDecay: settings.weightDecay },
+        weightDecay: settings.weightDecay,
         augment: settings.augment,
         ...(signal && { signal }),
         onProgress: (steps, _, loss) => onProgress?.(before + steps, total, loss),

@@ -38,7 +38,7 @@ export async function benchEpoch(options: EpochBenchOptions): Promise<EpochBench
     for (const [layer, mask] of Object.entries(masks)) trainer.setMask(layer, mask);
     const epochSteps = trainer.stepsPerEpoch(epochSamples);
     const steps = Math.max(1, Math.round(epochSteps * fraction));
-    const job = { data, lr: () => 1e-3, optimizer: { kind: "adam", weightDecay: 0 } as const, augment };
+    const job = { data, lr: () => 1e-3, weightDecay: 0, augment };
     await trainer.train({ ...job, steps: WARM_UP_STEPS, firstStep: 0 });
     const start = performance.now();
     await trainer.train({ ...job, steps, firstStep: WARM_UP_STEPS });

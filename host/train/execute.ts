@@ -14,7 +14,6 @@ import {
   type PlannedPool,
   type PlannedWeighted,
 } from "./plan.js";
-import type { Optimizer } from "./update.js";
 
 /** From this many positions on, a block of samples is a long enough sum for one tile of the weight gradient. */
 const MANY_POSITIONS = 16;
@@ -28,7 +27,7 @@ export interface Distillation {
 export interface StepSettings {
   readonly data: Samples;
   readonly seed: number;
-  readonly optimizer: Optimizer;
+  readonly weightDecay: number;
   readonly augment: number;
   readonly distill: Distillation | null;
 }

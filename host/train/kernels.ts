@@ -190,33 +190,6 @@ export interface Kernels {
     rootBias: number,
     keep: number,
   ): void;
-  sgd(
-    w: number,
-    g: number,
-    shardBytes: number,
-    shards: number,
-    m: number,
-    state: number,
-    from: number,
-    to: number,
-    rate: number,
-    momentum: number,
-    keep: number,
-  ): void;
-  sparseSgd(
-    w: number,
-    g: number,
-    shardBytes: number,
-    shards: number,
-    m: number,
-    state: number,
-    entries: number,
-    from: number,
-    to: number,
-    rate: number,
-    momentum: number,
-    keep: number,
-  ): void;
   centroidGradient(
     sums: number,
     centroids: number,

@@ -61,7 +61,7 @@ export function* runTask(
       }
       control.barrier();
       if (thread === 0) control.finishStep(task.plan.batch);
-      updater.update(task.settings.optimizer, { lr: task.rates[i], count: task.updates + i + 1 });
+      updater.update({ lr: task.rates[i], weightDecay: task.settings.weightDecay, count: task.updates + i + 1 });
       control.barrier();
       yield;
     }

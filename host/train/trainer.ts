@@ -11,12 +11,9 @@ import { planTraining, type Plan } from "./plan.js";
 import { ThreadPool, type TrainingRuntime } from "./pool.js";
 import { parameterShapes } from "../model/shapes.js";
 import { nextTurn } from "../turn.js";
-import type { Optimizer } from "./update.js";
 
-export type { Distillation } from "./execute.js";
 export type { Sharing } from "./layer-parameters.js";
 export type { TrainingRuntime } from "./pool.js";
-export type { Optimizer } from "./update.js";
 
 export interface TrainerOptions {
   readonly runtime: TrainingRuntime;
@@ -38,7 +35,8 @@ export interface TrainJob {
   readonly firstStep: number;
   /** Learning rate at an absolute step number; called on this thread, once for each step. */
   readonly lr: (step: number) => number;
-  readonly optimizer: Optimizer;
+  /** Decoupled: every step multiplies the weights, not the biases, by 1 - lr × weightDecay. */
+  readonly weightDecay: number;
   /** 0 = none (the default), 1 = strong. */
   readonly augment?: number;
   /** Needs `data.logits`. Loss = (1 - alpha) × CE(labels) + alpha × T² × KL(teacher || student), both softened by T. */
@@ -255,7 +253,7 @@ export class Trainer {
         settings: {
           data: shareSamples(job.data),
           seed: this.options.seed,
-          optimizer: job.optimizer,
+          weightDecay: job.weightDecay,
           augment: job.augment ?? 0,
           distill: job.distill ?? null,
         },

@@ -1,18 +1,15 @@
-/** One thread's share of an optimizer step: a slice of each layer's parameters, from the gradients of all shards. */
+/** One thread's share of a step of Adam: a slice of each layer's parameters, from the gradients of all shards. */
 import type { Kernels } from "./kernels.js";
 import type { Plan, PlannedWeighted } from "./plan.js";
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 
-/** Weight decay is decoupled from the gradient, and spares biases. */
-export type Optimizer =
-  | { readonly kind: "adam"; readonly weightDecay: number }
-  | { readonly kind: "sgd"; readonly momentum: number; readonly weightDecay: number };
-
-/** Learning rate and the count of updates since the optimizer was reset, this one included. */
 export interface Update {
   readonly lr: number;
+  /** Decoupled from the gradient; spares biases. */
+  readonly weightDecay: number;
+  /** Updates since the optimizer was reset, this one included. */
   readonly count: number;
 }
 
@@ -31,18 +28,19 @@ export class Updater {
    * Updates this thread's slice of the parameters. A layer with centroids has its weights updated by one thread: a kernel stores four
    * weights at a time, shared ones among them as they were, which must not happen while their centroids move them.
    */
-  update(optimizer: Optimizer, update: Update): void {
+  update(update: Update): void {
+    const { weightDecay } = update;
     const owners = this.plan.layers.filter((layer) => "weightAt" in layer);
     owners.forEach((layer, i) => {
       const rows = layer.groups * layer.groupRows;
       const count = rows * layer.columns;
       const items = layer.survivors?.count ?? count;
-      this.updateSegment(optimizer, update, layer.biasAt, this.slice(rows), null, 0);
+      this.updateSegment(update, layer.biasAt, this.slice(rows), null, 0);
       if (layer.shared === null) {
-        this.updateSegment(optimizer, update, layer.weightAt, this.slice(items), layer, optimizer.weightDecay);
+        this.updateSegment(update, layer.weightAt, this.slice(items), layer, weightDecay);
       } else if (i % this.threads === this.thread) {
-        this.updateSegment(optimizer, update, layer.weightAt, [0, items], layer, optimizer.weightDecay);
-        this.updateShared(optimizer, update, layer, items);
+        this.updateSegment(update, layer.weightAt, [0, items], layer, weightDecay);
+        this.updateShared(update, layer, items);
       }
     });
   }
@@ -55,7 +53,6 @@ export class Updater {
   }
 
   private updateSegment(
-    optimizer: Optimizer,
     update: Update,
     at: number,
     [from, to]: Range,
@@ -74,24 +71,16 @@ export class Updater {
     const { shardBytes } = p;
     const { shards } = plan;
     const keep = 1 - update.lr * weightDecay;
-    if (optimizer.kind === "adam") {
-      const [rate, rootBias] = adamRates(update);
-      if (survivors === null) {
-        kernels.adam(w, g, shardBytes, shards, m, v, state, from, to, rate, rootBias, keep);
-      } else {
-        const { entries } = survivors;
-        kernels.sparseAdam(w, g, shardBytes, shards, m, v, state, entries, from, to, rate, rootBias, keep);
-      }
-    } else if (survivors === null) {
-      kernels.sgd(w, g, shardBytes, shards, m, state, from, to, update.lr, optimizer.momentum, keep);
+    const [rate, rootBias] = adamRates(update);
+    if (survivors === null) {
+      kernels.adam(w, g, shardBytes, shards, m, v, state, from, to, rate, rootBias, keep);
     } else {
       const { entries } = survivors;
-      const { momentum } = optimizer;
-      kernels.sparseSgd(w, g, shardBytes, shards, m, state, entries, from, to, update.lr, momentum, keep);
+      kernels.sparseAdam(w, g, shardBytes, shards, m, v, state, entries, from, to, rate, rootBias, keep);
     }
   }
 
-  private updateShared(optimizer: Optimizer, update: Update, layer: PlannedWeighted, items: number): void {
+  private updateShared(update: Update, layer: PlannedWeighted, items: number): void {
     const { kernels, plan } = this;
     const p = plan.parameters;
     const { shared } = layer;
@@ -111,14 +100,10 @@ export class Updater {
       entries,
       items,
     );
-    const keep = 1 - update.lr * optimizer.weightDecay;
+    const keep = 1 - update.lr * update.weightDecay;
     const { first, second, count: k } = shared;
-    if (optimizer.kind === "adam") {
-      const [rate, rootBias] = adamRates(update);
-      kernels.adam(centroids, sums, 0, 1, first, second, shared.state, 0, k, rate, rootBias, keep);
-    } else {
-      kernels.sgd(centroids, sums, 0, 1, first, shared.state, 0, k, update.lr, optimizer.momentum, keep);
-    }
+    const [rate, rootBias] = adamRates(update);
+    kernels.adam(centroids, sums, 0, 1, first, second, shared.state, 0, k, rate, rootBias, keep);
     kernels.spreadCentroids(p.values + layer.weightAt * 4, centroids, assignment, state, entries, items);
   }
 }

@@ -29,7 +29,7 @@ beforeAll(async () => {
     steps: 3,
     firstStep: 0,
     lr: () => 1e-3,
-    optimizer: { kind: "adam", weightDecay: 0 },
+    weightDecay: 0,
   });
   full = {
     net: { ...trainer.toNet(), compression },

@@ -116,7 +116,7 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
           steps: end - from,
           firstStep: from,
           lr: (at) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * at) / total))) / 2,
-          optimizer: { kind: "adam", weightDecay },
+          weightDecay,
           augment,
           ...(signal && { signal }),
           onProgress: (done, _, mean) => options.onProgress?.(from + done, total, mean),
