@@ -23,7 +23,7 @@ export interface OpenModel {
 }
 
 /** A model as `mote pack` writes it. @throws MoteError FILE, or FORMAT that says what the file is instead */
-export function readModel(path: string): Uint8Array {
+function readModel(path: string): Uint8Array {
   const file = readFile(path);
   if (isWasm(file) || isContainer(path, file)) return file;
   throw notOneOf(path, file, "a model: .mote, or .wasm made by mote pack");

@@ -42,7 +42,7 @@ export function lampScore(weights: Float32Array): Float32Array {
   return score;
 }
 
-/** Bits of a survivor's sign and magnitude, about the same everywhere; its position is what differs (FINDINGS, last table). */
+/** Bits of a survivor's sign and magnitude, 2.6 to 3.5 in the layers of lenet5.mote; its position is what differs more. */
 const VALUE_BITS = 3;
 
 /**

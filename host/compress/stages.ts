@@ -23,7 +23,7 @@ const emptyCompression = (graph: Graph): Compression => ({
 });
 
 /** The net with a compression record, from its own graph if it has none yet. */
-export const withCompression = (net: Net): Net & { readonly compression: Compression } => ({
+const withCompression = (net: Net): Net & { readonly compression: Compression } => ({
   ...net,
   compression: net.compression ?? emptyCompression(net.graph),
 });

@@ -45,7 +45,7 @@ export interface CodedSize {
 /** A dense layer runs with any number of records; this many make the call of its kernel cheap beside its work. */
 const DENSE_RECORDS = 64;
 
-/** Window when none is asked for: each refill costs a call of the host, so a few hundred bytes (FINDINGS: 192 … 512). */
+/** Window when none is asked for: each refill costs a call of the host, so a few hundred bytes. */
 const DEFAULT_WINDOW = 256;
 
 export function tensorBytes(tensor: QTensor): number {

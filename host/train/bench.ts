@@ -8,14 +8,10 @@ export interface EpochBenchOptions {
   readonly graph: Graph;
   readonly data: Samples;
   readonly threads: number;
-  /** Samples of the epoch that is reckoned up to. Default 60,000. */
-  readonly epochSamples?: number;
-  /** Part of the epoch that is run, 0 .. 1. Default 0.1. */
-  readonly fraction?: number;
-  /** Augmentation strength. Default 0.7. */
-  readonly augment?: number;
+  /** Part of the epoch that is run, 0 .. 1. */
+  readonly fraction: number;
   /** Flags of surviving weights by layer name; a layer not named is dense. */
-  readonly masks?: Readonly<Record<string, Uint8Array>>;
+  readonly masks: Readonly<Record<string, Uint8Array>>;
 }
 
 export interface EpochBench {
@@ -27,18 +23,22 @@ export interface EpochBench {
   readonly threads: number;
 }
 
+/** Samples of the epoch that is reckoned up to. */
+const EPOCH_SAMPLES = 60_000;
+/** Augmentation strength. */
+const AUGMENT = 0.7;
 /** Steps before the clock starts: V8 has optimised the kernels by then. */
 const WARM_UP_STEPS = 20;
 
 /** Trains with Adam for a part of an epoch. */
 export async function benchEpoch(options: EpochBenchOptions): Promise<EpochBench> {
-  const { runtime, graph, data, threads, epochSamples = 60_000, fraction = 0.1, augment = 0.7, masks = {} } = options;
+  const { runtime, graph, data, threads, fraction, masks } = options;
   const trainer = await Trainer.create({ runtime, graph, seed: 1, threads });
   try {
     for (const [layer, mask] of Object.entries(masks)) trainer.setMask(layer, mask);
-    const epochSteps = trainer.stepsPerEpoch(epochSamples);
+    const epochSteps = trainer.stepsPerEpoch(EPOCH_SAMPLES);
     const steps = Math.max(1, Math.round(epochSteps * fraction));
-    const job = { data, lr: () => 1e-3, weightDecay: 0, augment };
+    const job = { data, lr: () => 1e-3, weightDecay: 0, augment: AUGMENT };
     await trainer.train({ ...job, steps: WARM_UP_STEPS, firstStep: 0 });
     const start = performance.now();
     await trainer.train({ ...job, steps, firstStep: WARM_UP_STEPS });

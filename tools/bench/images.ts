@@ -145,7 +145,7 @@ async function measureImages({ full, note }: BenchOptions): Promise<Figure[]> {
 }
 
 /** @param digit [28, 28], 0 = paper .. 255 = ink */
-export function render(digit: Uint8Array, condition: Condition, random: Random): Picture {
+function render(digit: Uint8Array, condition: Condition, random: Random): Picture {
   const { zoom, paper, ink, frame, shadow = 0, hard = false, noise = 0, moved = false, empty = false } = condition;
   const between = (low: number, high: number): number => low + (high - low) * random.uniform();
   const side = Math.round(SIDE * zoom * (moved ? 1.5 : 1));
