@@ -1,6 +1,7 @@
 /** `mote inspect`: what a model file holds, and where its bytes go. */
 import { Command } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/format.js";
+import { PURPOSES } from "../host/codecs/codec.js";
 import { bakedContainer } from "../host/module/baked.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { describeFastMemory, reportFast } from "../host/report/fast.js";
@@ -215,7 +216,7 @@ function printLayers({ layers }: ContainerReport, output: Output): void {
       perWeight(w.bits.gaps, w),
     ]),
   ]);
-  const kinds = ["requantize", "bias", "map", "alphabet", "lengths", "gaps", "weights", "padding"] as const;
+  const kinds = ["requantize", "bias", ...PURPOSES, "padding"] as const;
   output.line();
   output.table([
     ["bits of section", ...kinds, "bytes"],
@@ -244,8 +245,7 @@ function paperTable(report: ContainerReport): string[][] {
   const rows = report.layers.flatMap(({ index, op, weights: w, bytes, nominalUnits }) => {
     if (w === undefined) return [];
     const floatBits = 32 * (w.nominalWeights + nominalUnits);
-    const isDense = w.codec === "dense";
-    const fixedBits = (isDense ? w.rows * w.columns * 8 : w.fixedWidth.bits) + 32 * w.rows;
+    const fixedBits = w.fixedWidth.bits + 32 * w.rows;
     return [
       {
         floatBits,
@@ -256,9 +256,9 @@ function paperTable(report: ContainerReport): string[][] {
           `${index} ${op}`,
           grouped(w.nominalWeights),
           percent(w.nonZeros / w.nominalWeights),
-          String(isDense ? 8 : w.fixedWidth.weightBits),
+          String(w.fixedWidth.weightBits),
           perWeight(w.bits.weights, w),
-          isDense ? "0" : String(w.fixedWidth.indexBits),
+          String(w.fixedWidth.indexBits),
           perWeight(w.bits.gaps, w),
           rate(fixedBits, floatBits),
           rate(bytes * 8, floatBits),

@@ -1,143 +1,186 @@
 /**
- * Canonical Huffman codes (RFC 1951, 3.2.2) of limited length. Lengths come from package-merge (Larmore and Hirschberg 1990),
- * which is optimal for its limit; a decoder needs the lengths only.
+ * Codec 1: the non-zero weights and the runs of zeros between them, each by a canonical Huffman code of its own, over the columns that
+ * have a weight.
  */
-import { MAX_CODE_LENGTH } from "../../assembly/format.js";
+import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS } from "../../assembly/format.js";
 import type { BitReader } from "./bit-reader.js";
+import type { BitWriter } from "./bit-writer.js";
+import type { Codec, Coding, DecodedWeights } from "./codec.js";
+import { fixedWidth } from "./fixed-width.js";
+import { huffmanChoices, LENGTH_BITS, type HuffmanChoice } from "./huffman-candidates.js";
+import { HuffmanDecoder, longestCode, writtenCodes } from "./huffman-codes.js";
+import { columnRanks, type WeightStatistics } from "./statistics.js";
 
-/** An alphabet's code lengths, 0 for a symbol that is not used, and the sum of the codes they give. */
-export interface CodeLengths {
-  readonly lengths: Uint8Array;
-  /** Σ count × length; 0 when one symbol alone is used, since it takes no bits. */
-  readonly bits: number;
+export const huffman: Codec = { number: CODEC_HUFFMAN, name: "huffman", candidates, read, fixedWidth };
+
+function candidates(weights: Int8Array, statistics: WeightStatistics): (Coding & HuffmanChoice)[] {
+  const { columns, liveCount, fullestRow } = statistics;
+  return huffmanChoices(weights, statistics).map((choice) => ({
+    ...choice,
+    codec: CODEC_HUFFMAN,
+    tableBytes: tableBytes(choice.weightCodes.lengths, choice.gapCodes.lengths),
+    liveColumns: choice.hasColumnMap ? liveCount : columns,
+    fullestRow,
+    write: (writer) => write(writer, weights, statistics, choice),
+  }));
 }
 
-/**
- * @param counts how often each symbol occurs; at least one is positive
- * @param limit longest code, 1 .. 12, with 2^limit at least the number of used symbols
- * @returns lengths of least total bits; ties go to the smaller symbol having the longer code
- */
-export function codeLengths(counts: ArrayLike<number>, limit: number): CodeLengths {
-  const lengths = new Uint8Array(counts.length);
-  const used: number[] = [];
-  for (let symbol = 0; symbol < counts.length; symbol++) if (counts[symbol] > 0) used.push(symbol);
-  const n = used.length;
-  if (n === 0) throw new RangeError("codeLengths: expected at least one symbol with a positive count, got none");
-  if (limit < 1 || limit > MAX_CODE_LENGTH || 2 ** limit < n) {
-    throw new RangeError(
-      `codeLengths: ${n} symbols need a limit of ${minimumLimit(counts)} .. ${MAX_CODE_LENGTH}, got ${limit}`,
-    );
-  }
-  if (n === 1) {
-    lengths[used[0]] = 1;
-    return { lengths, bits: 0 };
-  }
-  used.sort((a, b) => counts[a] - counts[b] || a - b);
-
-  // Level by level, the packages (pairs) of the level before are merged into the sorted items. Only whether each place of the
-  // merged list holds an item or a package has to be kept, to find at the end how many items of each level were taken.
-  const isItem: Uint8Array[] = [];
-  let packages = new Float64Array(0);
-  for (let level = 0; level < limit; level++) {
-    const merged = new Float64Array(n + packages.length);
-    const flags = new Uint8Array(merged.length);
-    for (let place = 0, item = 0, pack = 0; place < merged.length; place++) {
-      const takeItem = pack === packages.length || (item < n && counts[used[item]] <= packages[pack]);
-      flags[place] = takeItem ? 1 : 0;
-      merged[place] = takeItem ? counts[used[item++]] : packages[pack++];
-    }
-    isItem.push(flags);
-    packages = new Float64Array(merged.length >> 1);
-    for (let i = 0; i < packages.length; i++) packages[i] = merged[2 * i] + merged[2 * i + 1];
-  }
-  let bits = 0;
-  for (let level = limit - 1, take = 2 * n - 2; level >= 0 && take > 0; level--) {
-    let items = 0;
-    for (let place = 0; place < take; place++) items += isItem[level][place];
-    for (let item = 0; item < items; item++) {
-      lengths[used[item]]++;
-      bits += counts[used[item]];
-    }
-    take = 2 * (take - items);
-  }
-  return { lengths, bits };
+/** Of the two decoding tables, entries of two bytes. */
+function tableBytes(weightLengths: Uint8Array, gapLengths: Uint8Array): number {
+  return 2 * (2 ** longestCode(weightLengths) + 2 ** longestCode(gapLengths));
 }
 
-/** The smallest limit that `codeLengths` can keep for these counts. */
-export function minimumLimit(counts: ArrayLike<number>): number {
-  let used = 0;
-  for (let symbol = 0; symbol < counts.length; symbol++) if (counts[symbol] > 0) used++;
-  return Math.max(1, Math.ceil(Math.log2(Math.max(1, used))));
+/** Linear in the weights. */
+function write(writer: BitWriter, weights: Int8Array, statistics: WeightStatistics, choice: HuffmanChoice): void {
+  const { hasColumnMap, isCodebook, alphabet } = choice;
+  writer.write(hasColumnMap ? 1 : 0, 1);
+  if (hasColumnMap) for (const live of statistics.liveColumns) writer.write(live, 1);
+  writer.write(isCodebook ? 1 : 0, 1);
+  if (!isCodebook) writer.write(alphabet[0], 8);
+  writer.write(alphabet.length - 1, 8);
+  if (isCodebook) for (const value of alphabet) writer.write(value, 8);
+  for (const length of choice.weightCodes.lengths) writer.write(length, LENGTH_BITS);
+  writer.write(choice.gaps.counts.length - MIN_GAP_SYMBOLS, 10);
+  for (const length of choice.gapCodes.lengths) writer.write(length, LENGTH_BITS);
+  writeSymbols(writer, weights, statistics, choice);
 }
 
-/** The code of each symbol, its first bit the most significant, as RFC 1951 gives them. Unused symbols have code 0. */
-export function canonicalCodes(lengths: Uint8Array): Uint16Array {
-  const perLength = new Uint32Array(MAX_CODE_LENGTH + 2);
-  for (const length of lengths) if (length > 0) perLength[length]++;
-  const next = new Uint32Array(MAX_CODE_LENGTH + 2);
-  for (let length = 1; length <= MAX_CODE_LENGTH; length++) {
-    next[length + 1] = (next[length] + perLength[length]) << 1;
+function writeSymbols(
+  writer: BitWriter,
+  weights: Int8Array,
+  { rows, columns, liveColumns, liveCount }: WeightStatistics,
+  choice: HuffmanChoice,
+): void {
+  const gapCodes = writtenCodes(choice.gapCodes.lengths);
+  const gapBits = bitsToWrite(choice.gapCodes.lengths);
+  const filler = gapBits.length - 1;
+  const symbolCodes = writtenCodes(choice.weightCodes.lengths);
+  const symbolBits = bitsToWrite(choice.weightCodes.lengths);
+  const weightCode = new Uint16Array(256);
+  const weightBits = new Uint8Array(256);
+  for (let symbol = 0; symbol < choice.alphabet.length; symbol++) {
+    weightCode[choice.alphabet[symbol] + 128] = symbolCodes[symbol];
+    weightBits[choice.alphabet[symbol] + 128] = symbolBits[symbol];
   }
-  return Uint16Array.from(lengths, (length) => (length > 0 ? next[length]++ : 0));
+  const ranks = columnRanks(columns, choice.hasColumnMap ? liveColumns : null);
+  const live = choice.hasColumnMap ? liveCount : columns;
+  let next = 0;
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, at++) {
+      const w = weights[at];
+      if (w === 0) continue;
+      const position = row * live + ranks[column];
+      let gap = position - next;
+      for (; gap >= filler; gap -= filler) writer.write(gapCodes[filler], gapBits[filler]);
+      writer.write(gapCodes[gap], gapBits[gap]);
+      writer.write(weightCode[w + 128], weightBits[w + 128]);
+      next = position + 1;
+    }
+  }
+  const { lastFillers, lastSymbol } = choice.gaps;
+  if (lastSymbol < 0) return;
+  for (let i = 0; i < lastFillers; i++) writer.write(gapCodes[filler], gapBits[filler]);
+  writer.write(gapCodes[lastSymbol], gapBits[lastSymbol]);
 }
 
-/** The same codes with their bits in the order they are written in: the first bit the least significant. */
-export function writtenCodes(lengths: Uint8Array): Uint16Array {
-  return canonicalCodes(lengths).map((code, symbol) => {
-    let reversed = 0;
-    for (let bit = 0; bit < lengths[symbol]; bit++) reversed |= ((code >>> bit) & 1) << (lengths[symbol] - 1 - bit);
-    return reversed;
-  });
+/** An alphabet with one used symbol takes no bits. */
+function bitsToWrite(lengths: Uint8Array): Uint8Array {
+  return lengths.filter((length) => length > 0).length === 1 ? new Uint8Array(lengths.length) : lengths;
 }
 
-/** One table look-up a symbol: table[next `tableBits` bits] = symbol << 4 | length. */
-export class HuffmanDecoder {
-  readonly longest: number;
-  readonly #table: Uint16Array;
+function read(reader: BitReader, rows: number, columns: number): DecodedWeights {
+  let mark = reader.position;
+  const since = (): number => {
+    const bits = reader.position - mark;
+    mark = reader.position;
+    return bits;
+  };
+  const hasColumnMap = reader.read(1, "hasColumnMap") === 1;
+  const positions = hasColumnMap ? readColumnMap(reader, columns) : null;
+  const live = positions === null ? columns : positions.length;
+  const mapBits = since();
+  const { isCodebook, alphabet } = readAlphabet(reader);
+  const alphabetBits = since();
+  const weightLengths = readLengths(reader, alphabet.length, "weight code lengths");
+  const weightCode = new HuffmanDecoder(weightLengths, reader, "the weight code");
+  const gapSymbols = reader.read(10, "gapSymbols") + MIN_GAP_SYMBOLS;
+  const gapLengths = readLengths(reader, gapSymbols, "gap code lengths");
+  const gapCode = new HuffmanDecoder(gapLengths, reader, "the gap code");
+  const lengthBits = since();
 
-  /**
-   * @param lengths read from `reader`, each 0 .. 15
-   * @param what names the code in errors
-   * @throws MoteError FORMAT for a code that is empty, over-subscribed or incomplete, or a length above 12
-   */
-  constructor(
-    lengths: Uint8Array,
-    readonly reader: BitReader,
-    readonly what: string,
-  ) {
-    const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
-    if (longest > MAX_CODE_LENGTH)
-      reader.fail(`${what} has a code of ${longest} bits, at most ${MAX_CODE_LENGTH} are allowed`);
-    let used = 0;
-    let kraft = 0;
-    for (const length of lengths) {
-      if (length > 0) used++;
-      if (length > 0) kraft += 2 ** (MAX_CODE_LENGTH - length);
+  const weights = new Int8Array(rows * columns);
+  const total = rows * live;
+  const filler = gapSymbols - 1;
+  let gapBits = 0;
+  let nonZeros = 0;
+  let fillers = 0;
+  let fullestRow = 0;
+  let row = 0;
+  let inRow = 0;
+  for (let position = 0; position < total;) {
+    const before = reader.position;
+    const gap = gapCode.next();
+    gapBits += reader.position - before;
+    position += gap;
+    if (gap === filler) {
+      fillers++;
+      continue;
     }
-    const whole = 2 ** MAX_CODE_LENGTH;
-    if (used === 0) reader.fail(`${what} has no used symbol`);
-    if (used === 1) {
-      if (longest !== 1) reader.fail(`${what} has one symbol of length ${longest}, expected 1`);
-      this.#table = Uint16Array.of(lengths.indexOf(1) << 4);
-      this.longest = 1;
-      return;
+    if (position >= total) break;
+    const column = position % live;
+    const rowHere = (position - column) / live;
+    if (rowHere !== row) {
+      row = rowHere;
+      inRow = 0;
     }
-    if (kraft > whole) reader.fail(`${what} is over-subscribed: its Kraft sum is ${kraft} / ${whole}`);
-    if (kraft < whole) reader.fail(`${what} is incomplete: its Kraft sum is ${kraft} / ${whole}`);
-    this.longest = longest;
-    this.#table = new Uint16Array(2 ** longest);
-    const codes = writtenCodes(lengths);
-    for (let symbol = 0; symbol < lengths.length; symbol++) {
-      if (lengths[symbol] === 0) continue;
-      const step = 2 ** lengths[symbol];
-      for (let at = codes[symbol]; at < this.#table.length; at += step)
-        this.#table[at] = (symbol << 4) | lengths[symbol];
-    }
+    const w = alphabet[weightCode.next()];
+    weights[row * columns + (positions === null ? column : positions[column])] = w;
+    if (w !== 0) nonZeros++;
+    fullestRow = Math.max(fullestRow, ++inRow);
+    position++;
   }
+  const symbolBits = since();
+  return {
+    weights,
+    bits: { map: mapBits, alphabet: alphabetBits, lengths: lengthBits, gaps: gapBits, weights: symbolBits - gapBits },
+    nonZeros,
+    fullestRow,
+    liveColumns: live,
+    tableBytes: tableBytes(weightLengths, gapLengths),
+    description: {
+      alphabet: isCodebook ? "codebook" : "grid",
+      gapSymbols,
+      fillers,
+      longestCodes: [weightCode.longest, gapCode.longest],
+      lookUps: 2 * nonZeros + fillers,
+    },
+  };
+}
 
-  next(): number {
-    const entry = this.#table[this.#table.length === 1 ? 0 : this.reader.peek(this.longest)];
-    this.reader.skip(entry & 15, this.what);
-    return entry >>> 4;
-  }
+/** @returns the column of each live position */
+function readColumnMap(reader: BitReader, columns: number): Uint32Array {
+  if (columns > reader.remaining)
+    reader.fail(`ends within columnMap: ${columns} bits wanted, ${reader.remaining} are left`);
+  const positions = new Uint32Array(columns);
+  let live = 0;
+  for (let column = 0; column < columns; column++) if (reader.read(1, "columnMap") === 1) positions[live++] = column;
+  if (live === 0) reader.fail("has a column map without a live column, expected at least one");
+  return positions.slice(0, live);
+}
+
+function readAlphabet(reader: BitReader): { isCodebook: boolean; alphabet: Int8Array } {
+  const isCodebook = reader.read(1, "isCodebook") === 1;
+  const first = isCodebook ? 0 : reader.readSigned(8, "first");
+  const count = reader.read(8, "count") + 1;
+  if (isCodebook)
+    return { isCodebook, alphabet: Int8Array.from({ length: count }, () => reader.readSigned(8, "values")) };
+  if (first + count - 1 > 127)
+    reader.fail(`has a grid ${first} … ${first + count - 1}, expected its end to be at most 127`);
+  return { isCodebook, alphabet: Int8Array.from({ length: count }, (_, i) => first + i) };
+}
+
+function readLengths(reader: BitReader, count: number, field: string): Uint8Array {
+  const lengths = new Uint8Array(count);
+  for (let symbol = 0; symbol < count; symbol++) lengths[symbol] = reader.read(4, field);
+  return lengths;
 }

@@ -51,6 +51,13 @@ export function weightStatistics(weights: Int8Array, rows: number, columns: numb
   return { rows, columns, nonZeros, fullestRow, weightCounts, liveColumns, liveCount };
 }
 
+/** Different weights that occur, zero aside. */
+export function distinctWeights(weights: Int8Array): number {
+  const values = new Set(weights);
+  values.delete(0);
+  return values.size;
+}
+
 /** @param ranks from `columnRanks`: the numbering of positions the gaps are counted in */
 export function gapStatistics(
   weights: Int8Array,

@@ -1,5 +1,5 @@
 /** Container bytes of a net at any stage of its compression, by the packer's own encoder. */
-import { chooseCoding } from "../codecs/weights.js";
+import { codingsOf, smallestCoding } from "../codecs/index.js";
 import type { Net } from "../model/model.js";
 import { own } from "../own.js";
 import { gridStep, toGrid } from "./grid.js";
@@ -24,7 +24,8 @@ export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number
     const integers = Int8Array.from(data, (w) => toGrid(w, step, 127));
     const bias = net.tensors.get(`${layer.name}.bias`)!.data;
     const bitsEach = bias.every((b) => b === 0) ? 0 : (own(biasBits, layer.name) ?? 32);
-    const bits = chooseCoding(integers, shape[0], data.length / shape[0]).bits + bitsEach * shape[0];
+    const coding = smallestCoding(codingsOf(integers, shape[0], data.length / shape[0]));
+    const bits = coding.bits + bitsEach * shape[0];
     bytes += Math.ceil(bits / 8) + LAYER_BYTES + TENSOR_BYTES;
   }
   return bytes;

@@ -7,6 +7,7 @@ import {
   RECORD_BYTES,
   TENSOR_ENTRY_BYTES,
 } from "../../assembly/format.js";
+import type { CodedSize } from "../codecs/codec.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 
@@ -34,14 +35,6 @@ export interface Requirement {
   readonly records: number;
 }
 
-/** The facts about coded weights that a requirement follows from. */
-export interface CodedSize {
-  readonly perChannel: boolean;
-  readonly tableBytes: number;
-  readonly liveColumns: number;
-  readonly fullestRow: number;
-}
-
 /** A dense layer runs with any number of records; this many make the call of its kernel cheap beside its work. */
 const DENSE_RECORDS = 64;
 
@@ -65,12 +58,21 @@ export function columnCount(model: QModel, layer: QLayer & QWeights): number {
   return channels * height * width;
 }
 
-/** @param coded what is known of the layer's weights once their coding is chosen */
-export function requirement(input: QTensor, layer: QLayer & QWeights, rows: number, coded: CodedSize): Requirement {
+/**
+ * @param coded what is known of the layer's weights once their coding is chosen
+ * @param perChannel each row has a multiplier and shift of its own
+ */
+export function requirement(
+  input: QTensor,
+  layer: QLayer & QWeights,
+  rows: number,
+  coded: CodedSize,
+  perChannel: boolean,
+): Requirement {
   return {
     tables: coded.tableBytes,
     columns: coded.liveColumns * (tensorBytes(input) <= 65536 ? 2 : 4),
-    channels: rows * (coded.perChannel ? 12 : 4),
+    channels: rows * (perChannel ? 12 : 4),
     records: layer.op === "conv2d" ? coded.fullestRow * RECORD_BYTES : PLAN_UNIT,
   };
 }

@@ -1,6 +1,5 @@
 /** Reads a `.mote` container. Strict: every MUST of SPEC.md is checked, before the value in question is used. */
 import {
-  CODEC_HUFFMAN,
   CRC_START,
   FORM_CODEC_MASK,
   FORM_PER_CHANNEL,
@@ -20,7 +19,8 @@ import {
   VERSION,
 } from "../../assembly/format.js";
 import { BitReader } from "../codecs/bit-reader.js";
-import { readWeights, type DecodedWeights } from "../codecs/decode-weights.js";
+import type { DecodedWeights } from "../codecs/codec.js";
+import { codecOf, CODECS } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
 import type { QConv2d, QDense, QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkEdges, checkGeometry, checkRequantize, checkTensor, range, type Fail } from "./check.js";
@@ -244,9 +244,10 @@ function readWeighted(
   where: string,
 ): { layer: QConv2d | QDense; section: SectionInfo } {
   const form = fields.u8(`${where} form`);
-  const codec = form & FORM_CODEC_MASK;
-  if (codec > CODEC_HUFFMAN) {
-    fields.fail(`${where} codec`, `${codec}; this build has codecs 0 … ${CODEC_HUFFMAN}`, "UNSUPPORTED");
+  const number = form & FORM_CODEC_MASK;
+  const codec = codecOf(number);
+  if (codec === undefined) {
+    return fields.fail(`${where} codec`, `${number}; this build has codecs 0 … ${CODECS.length - 1}`, "UNSUPPORTED");
   }
   if ((form & ~(FORM_CODEC_MASK | FORM_PER_CHANNEL)) !== 0) {
     fields.fail(`${where} form`, `${hex(form)}, expected its bits 5 … 7 to be zero`);
@@ -265,7 +266,7 @@ function readWeighted(
   const { multiplier, shift } = readRequantize(reader, perChannel ? rows : 1);
   const requantizeBits = reader.position - offset * 8;
   const bias = readBias(reader, rows, biasBits, biasShift);
-  const { weights, ...decoded } = readWeights(reader, rows, columnCount(model, bare), codec);
+  const { weights, ...decoded } = codec.read(reader, rows, columnCount(model, bare));
   const paddingBits = reader.remaining;
   reader.finish();
 
@@ -273,7 +274,7 @@ function readWeighted(
   const section: SectionInfo = {
     offset,
     bytes: sectionBytes,
-    codec,
+    codec: number,
     perChannel,
     biasBits,
     biasShift,
@@ -311,7 +312,7 @@ function readBias(reader: BitReader, rows: number, biasBits: number, biasShift: 
 
 /** A layer that needs more than the plan grants could not run. */
 function checkGrant(plan: Plan, model: QModel, layer: QLayer & QWeights, section: SectionInfo, where: string): void {
-  const needed = requirement(model.tensors[layer.input], layer, rowCount(model, layer), section);
+  const needed = requirement(model.tensors[layer.input], layer, rowCount(model, layer), section, section.perChannel);
   for (const region of ["tables", "columns", "channels", "records"] as const) {
     if (needed[region] > plan[region]) {
       throw new MoteError(

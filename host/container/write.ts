@@ -12,7 +12,8 @@ import {
   VERSION,
 } from "../../assembly/format.js";
 import { BitWriter } from "../codecs/bit-writer.js";
-import { codingChooser, keptColumns, tableBytes, writeWeights, type Coding } from "../codecs/weights.js";
+import type { Coding } from "../codecs/codec.js";
+import { codingsOf, smallestCoding } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkModel } from "./check.js";
@@ -103,13 +104,13 @@ function assemble(parts: readonly Uint8Array[]): Uint8Array {
 
 /** The coding of each layer; null for pools. All layers share the decoding tables' room, so their size is one choice. */
 function chooseCodings(model: QModel, largestTables: number | undefined): (Coding | null)[] {
-  const choosers = model.layers.map((layer) =>
+  const options = model.layers.map((layer) =>
     layer.op === "conv2d" || layer.op === "dense"
-      ? codingChooser(layer.weights, rowCount(model, layer), columnCount(model, layer))
+      ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer))
       : null,
   );
   const choose = (bytes: number): { codings: (Coding | null)[]; bits: number } => {
-    const codings = choosers.map((chooser) => chooser?.(bytes) ?? null);
+    const codings = options.map((of) => (of === null ? null : smallestCoding(of, bytes)));
     return { codings, bits: codings.reduce((sum, coding) => sum + (coding?.bits ?? 0), 0) };
   };
   const best = choose(largestTables ?? Infinity);
@@ -126,14 +127,10 @@ function planFor(model: QModel, codings: readonly (Coding | null)[], windowBytes
   const requirements = model.layers.map((layer, index) => {
     const coding = codings[index];
     if (coding === null || (layer.op !== "conv2d" && layer.op !== "dense")) return null;
-    return requirement(model.tensors[layer.input], layer, rowCount(model, layer), {
-      perChannel: layer.multiplier.length > 1,
-      tableBytes: tableBytes(coding),
-      liveColumns: keptColumns(coding),
-      fullestRow: coding.statistics.fullestRow,
-    });
+    const perChannel = layer.multiplier.length > 1;
+    return requirement(model.tensors[layer.input], layer, rowCount(model, layer), coding, perChannel);
   });
-  const useful = codings.map((coding) => coding?.statistics.fullestRow ?? 0);
+  const useful = codings.map((coding) => coding?.fullestRow ?? 0);
   return planMemory(model, requirements, useful, windowBytes);
 }
 
@@ -182,7 +179,7 @@ function writeSectionHead(fields: FieldWriter, layer: QLayer & QWeights, coding:
   });
   for (const bias of layer.bias) writer.write(bias >> biasShift, biasBits);
   const before = writer.bitLength;
-  writeWeights(writer, layer.weights, coding);
+  coding.write(writer);
   if (writer.bitLength - before !== coding.bits) {
     throw new Error(`writeContainer: counted ${coding.bits} bits of weights and wrote ${writer.bitLength - before}`);
   }

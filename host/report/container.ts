@@ -1,6 +1,7 @@
 /** What a container holds, as numbers: the figures behind `mote inspect`, layer by layer, down to the bit. */
-import { CODEC_DENSE } from "../../assembly/format.js";
-import { columnRanks, gapStatistics } from "../codecs/statistics.js";
+import type { Description, FixedWidth, WeightBits } from "../codecs/codec.js";
+import { codecOf } from "../codecs/index.js";
+import { distinctWeights } from "../codecs/statistics.js";
 import type { QLayer, QModel, QWeights, Shape } from "../model/model.js";
 import { columnCount, rowCount } from "../container/plan.js";
 import type { Container, SectionInfo } from "../container/read.js";
@@ -21,9 +22,9 @@ export interface LayerReport {
   readonly weights?: WeightReport;
 }
 
-export interface WeightReport {
-  readonly codec: "dense" | "huffman";
-  readonly alphabet: "int8" | "grid" | "codebook";
+export interface WeightReport extends Description {
+  /** The codec's name. */
+  readonly codec: string;
   readonly rows: number;
   readonly columns: number;
   readonly liveColumns: number;
@@ -32,31 +33,9 @@ export interface WeightReport {
   readonly nominalWeights: number;
   /** Distinct weights that occur. */
   readonly values: number;
-  readonly gapSymbols: number;
-  readonly fillers: number;
-  readonly longestCodes: readonly [weight: number, gap: number];
   /** Bits of the section by what they are for. */
-  readonly bits: {
-    readonly requantize: number;
-    readonly bias: number;
-    readonly map: number;
-    readonly alphabet: number;
-    readonly lengths: number;
-    readonly gaps: number;
-    readonly weights: number;
-    readonly padding: number;
-  };
+  readonly bits: WeightBits & { readonly requantize: number; readonly bias: number; readonly padding: number };
   readonly fixedWidth: FixedWidth;
-}
-
-/** The layer without Huffman codes, as Deep Compression's (P+Q) stores it: index and weight of fixed width, filler zeros. */
-export interface FixedWidth {
-  readonly weightBits: number;
-  readonly indexBits: number;
-  /** Non-zero weights and filler zeros. */
-  readonly entries: number;
-  /** Entries and codebook. */
-  readonly bits: number;
 }
 
 export interface ContainerReport {
@@ -126,46 +105,22 @@ function reportWeights(model: QModel, layer: QLayer & QWeights, section: Section
   const input = model.tensors[layer.input];
   const columnsOfChannel = columns / (input.shape[0] / (layer.op === "conv2d" ? layer.groups : 1));
   const nominalInputs = input.nominalChannels / (layer.op === "conv2d" ? layer.groups : 1);
-  const { huffman } = section;
-  const values = new Set(layer.weights).size - (section.nonZeros < rows * columns ? 1 : 0);
+  const codec = codecOf(section.codec)!;
   return {
-    codec: section.codec === CODEC_DENSE ? "dense" : "huffman",
-    alphabet: huffman === undefined ? "int8" : huffman.isCodebook ? "codebook" : "grid",
+    ...section.description,
+    codec: codec.name,
     rows,
     columns,
     liveColumns: section.liveColumns,
     nonZeros: section.nonZeros,
     nominalWeights: model.tensors[layer.output].nominalChannels * nominalInputs * columnsOfChannel,
-    values,
-    gapSymbols: huffman?.gapLengths.length ?? 0,
-    fillers: huffman?.fillers ?? 0,
-    longestCodes: [longest(huffman?.weightLengths), longest(huffman?.gapLengths)],
+    values: distinctWeights(layer.weights),
     bits: {
       requantize: section.requantizeBits,
       bias: section.biasBitsTotal,
       ...section.bits,
       padding: section.paddingBits,
     },
-    fixedWidth: fixedWidth(layer.weights, rows, columns, values),
+    fixedWidth: codec.fixedWidth(layer.weights, rows, columns),
   };
-}
-
-function longest(lengths: Uint8Array | undefined): number {
-  return lengths?.reduce((a, b) => Math.max(a, b), 0) ?? 0;
-}
-
-/** The index width of 1 … 16 bits with the fewest bits in all: one of w bits covers 2^w positions, longer gaps take filler zeros. */
-function fixedWidth(weights: Int8Array, rows: number, columns: number, values: number): FixedWidth {
-  const { counts, longer } = gapStatistics(weights, rows, columns, columnRanks(columns, null), columns);
-  // One code more: the filler is a weight of zero.
-  const weightBits = Math.max(1, Math.ceil(Math.log2(values + 1)));
-  let best: FixedWidth | undefined;
-  for (let indexBits = 1; indexBits <= 16; indexBits++) {
-    let entries = 0;
-    counts.forEach((count, gap) => (entries += count * (1 + Math.floor(gap / 2 ** indexBits))));
-    for (const [gap, count] of longer) entries += count * (1 + Math.floor(gap / 2 ** indexBits));
-    const bits = entries * (weightBits + indexBits) + values * 8;
-    if (best === undefined || bits < best.bits) best = { weightBits, indexBits, entries, bits };
-  }
-  return best!;
 }

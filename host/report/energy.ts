@@ -32,10 +32,10 @@ export function denseFloatEnergy(report: ContainerReport): Energy {
  */
 export function packedEnergy(report: ContainerReport): Energy {
   const macs = report.layers.reduce((sum, layer) => sum + layer.macs, 0);
-  const decoding = report.layers.reduce((sum, { weights }) => {
-    if (weights === undefined) return sum;
-    return sum + (weights.codec === "huffman" ? 4 * weights.nonZeros + weights.fillers : 2 * weights.nonZeros);
-  }, 0);
+  const decoding = report.layers.reduce(
+    (sum, { weights }) => sum + (weights === undefined ? 0 : weights.lookUps + 2 * weights.nonZeros),
+    0,
+  );
   return energy(
     macs * (PICOJOULE.intMult + PICOJOULE.intAdd),
     (report.fileBytes / 4) * PICOJOULE.sram,

@@ -65,7 +65,7 @@ const dense: QDense = {
 };
 const conv = { ...dense, op: "conv2d", kernel: [1, 1], stride: 1, pad: 0, groups: 1 } as const;
 const convolution: QLayer & QDense = { ...conv, pool: { size: 1, stride: 1 } } as never;
-const coded = { perChannel: false, tableBytes: 0, liveColumns: 10, fullestRow: 7 };
+const coded = { tableBytes: 0, liveColumns: 10, fullestRow: 7 };
 
 describe("a tensor", () => {
   test("is alive from its writer to its last reader; the host writes the first and reads the last", () => {
@@ -228,18 +228,18 @@ describe("the other regions", () => {
     ["66,049 bytes with its border", [1, 255, 255], 1, 40],
     ["65,537 bytes", [65537, 1, 1], 0, 40],
   ] as [string, Shape, number, number][])("columns of a tensor of %s", (_name, shape, border, bytes) => {
-    expect(requirement(tensor(shape, border), dense, 3, coded).columns).toBe(bytes);
+    expect(requirement(tensor(shape, border), dense, 3, coded, false).columns).toBe(bytes);
   });
 
   test("hold tables, a bias or three words a row, the fullest filter; a dense row as little as a unit", () => {
     const few = { ...coded, tableBytes: 48 };
-    expect(requirement(tensor([1, 4, 4]), convolution, 3, few)).toEqual({
+    expect(requirement(tensor([1, 4, 4]), convolution, 3, few, false)).toEqual({
       tables: 48,
       columns: 20,
       channels: 12,
       records: 7 * RECORD_BYTES,
     });
-    expect(requirement(tensor([1, 4, 4]), dense, 3, { ...few, perChannel: true })).toEqual({
+    expect(requirement(tensor([1, 4, 4]), dense, 3, few, true)).toEqual({
       tables: 48,
       columns: 20,
       channels: 36,

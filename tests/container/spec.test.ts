@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import * as format from "../../assembly/format.js";
+import { CODECS } from "../../host/codecs/index.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
@@ -100,7 +101,7 @@ test.each<[string, string]>([
   ["avgpool", `| ${format.OP_AVGPOOL} | avgpool | kernel, stride (varint, 1 … ${format.MAX_KERNEL})`],
   [
     "codecs",
-    `codec (${format.CODEC_DENSE} dense, ${format.CODEC_HUFFMAN} Huffman); bit ${Math.log2(format.FORM_PER_CHANNEL)}:`,
+    `codec (${CODECS.map(({ number, name }) => `${number} ${name}`).join(", ")}); bit ${Math.log2(format.FORM_PER_CHANNEL)}:`,
   ],
   ["a layer's weights", `\`rows × columns\` MUST be at most 2^${Math.log2(format.MAX_LAYER_WEIGHTS)}`],
   ["code lengths", `one for each symbol of the alphabet: 0 (unused) … ${format.MAX_CODE_LENGTH} |`],

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BitReader } from "../../host/codecs/bit-reader.js";
 import { BitWriter } from "../../host/codecs/bit-writer.js";
-import { canonicalCodes, codeLengths, HuffmanDecoder, writtenCodes } from "../../host/codecs/huffman.js";
+import { canonicalCodes, codeLengths, HuffmanDecoder, writtenCodes } from "../../host/codecs/huffman-codes.js";
 
 const empty = new BitReader(new Uint8Array(0), 0, 0, "test");
 const decoderOf = (...lengths: number[]): HuffmanDecoder => new HuffmanDecoder(Uint8Array.from(lengths), empty, "code");

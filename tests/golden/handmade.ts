@@ -16,7 +16,7 @@ import { readContainer, type SectionInfo } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { BitReader } from "../../host/codecs/bit-reader.js";
 import { BitWriter } from "../../host/codecs/bit-writer.js";
-import { writtenCodes } from "../../host/codecs/huffman.js";
+import { writtenCodes } from "../../host/codecs/huffman-codes.js";
 import type { QConv2d, QDense, QModel, QTensor, Shape } from "../../host/model/model.js";
 import type { NamedModel } from "../support/models.js";
 

@@ -1,0 +1,51 @@
+/** Codec 0: every weight a byte, zeros included. For layers that are not sparse, or too small for codes to pay. */
+import { CODEC_DENSE } from "../../assembly/format.js";
+import type { BitReader } from "./bit-reader.js";
+import type { BitWriter } from "./bit-writer.js";
+import type { Codec, Coding, DecodedWeights, FixedWidth } from "./codec.js";
+import type { WeightStatistics } from "./statistics.js";
+
+const WEIGHT_BITS = 8;
+
+export const dense: Codec = { number: CODEC_DENSE, name: "dense", candidates, read, fixedWidth };
+
+function candidates(weights: Int8Array, { columns, fullestRow }: WeightStatistics): Coding[] {
+  const write = (writer: BitWriter): void => {
+    for (const w of weights) writer.write(w, WEIGHT_BITS);
+  };
+  const bits = weights.length * WEIGHT_BITS;
+  return [{ codec: CODEC_DENSE, bits, tableBytes: 0, liveColumns: columns, fullestRow, write }];
+}
+
+function read(reader: BitReader, rows: number, columns: number): DecodedWeights {
+  const total = rows * columns;
+  const bits = total * WEIGHT_BITS;
+  if (bits > reader.remaining) {
+    reader.fail(`ends within dense weights: ${bits} bits wanted, ${reader.remaining} are left`);
+  }
+  const weights = new Int8Array(total);
+  let nonZeros = 0;
+  let fullestRow = 0;
+  for (let row = 0, at = 0; row < rows; row++) {
+    let inRow = 0;
+    for (let column = 0; column < columns; column++, at++) {
+      weights[at] = reader.read(WEIGHT_BITS, "dense weights");
+      if (weights[at] !== 0) inRow++;
+    }
+    nonZeros += inRow;
+    fullestRow = Math.max(fullestRow, inRow);
+  }
+  return {
+    weights,
+    nonZeros,
+    fullestRow,
+    liveColumns: columns,
+    tableBytes: 0,
+    bits: { map: 0, alphabet: 0, lengths: 0, gaps: 0, weights: bits },
+    description: { alphabet: "int8", gapSymbols: 0, fillers: 0, longestCodes: [0, 0], lookUps: 0 },
+  };
+}
+
+function fixedWidth(weights: Int8Array): FixedWidth {
+  return { weightBits: WEIGHT_BITS, indexBits: 0, entries: weights.length, bits: weights.length * WEIGHT_BITS };
+}
