@@ -4,6 +4,7 @@ import { MoteError } from "../errors.js";
 import type { FloatTensor, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import type { Checkpoint } from "../train/checkpoint.js";
+import { cosine } from "../train/schedule.js";
 import { Trainer, type Sharing, type TrainingRuntime } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
@@ -29,12 +30,6 @@ export interface TrainingContext {
   readonly keeper: Keeper;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, loss: number) => void;
-}
-
-/** Cosine from lr to lrEnd over `total` steps. */
-export function cosine(schedule: Schedule, total: number): (step: number) => number {
-  const { lr, lrEnd } = schedule;
-  return (step) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * step) / Math.max(1, total)))) / 2;
 }
 
 /**

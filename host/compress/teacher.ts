@@ -4,9 +4,9 @@ import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
 import { chainShapes, valuesOf } from "../model/shapes.js";
 import { augmentBank } from "../train/augment.js";
+import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import type { TeacherSettings } from "./recipe.js";
-import { cosine } from "./retraining.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
 
 export interface TeacherOptions {

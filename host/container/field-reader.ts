@@ -1,4 +1,5 @@
 import { MoteError } from "../errors.js";
+import { readLeb128 } from "../module/leb128.js";
 
 /** Reads the byte-aligned fields of a container and never past its end; every error names the field and the byte it begins at. */
 export class FieldReader {
@@ -41,17 +42,11 @@ export class FieldReader {
   /** LEB128 in the fewest bytes, below 2^31. */
   varint(field: string): number {
     const start = this.#offset;
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      this.#begin(field, 1);
-      const byte = this.bytes[this.#offset++];
-      this.#fieldStart = start;
-      value += (byte & 127) * 2 ** shift;
-      if (value >= 2 ** 31 || (shift === 28 && byte > 127)) this.fail(field, "a varint of 2^31 or more, expected less");
-      if (byte > 127) continue;
-      if (byte === 0 && shift > 0) this.fail(field, "a varint with a needless last byte, expected the fewest bytes");
-      return value;
-    }
+    const { value, bytes, last } = readLeb128(() => this.u8(field));
+    this.#fieldStart = start;
+    if (value >= 2 ** 31 || last > 127) this.fail(field, "a varint of 2^31 or more, expected less");
+    if (last === 0 && bytes > 1) this.fail(field, "a varint with a needless last byte, expected the fewest bytes");
+    return value;
   }
 
   /** A varint between two bounds, both inclusive. */

@@ -1,3 +1,5 @@
+import { leb128 } from "../module/leb128.js";
+
 /** Byte-aligned fields, collected until `take`. */
 export class FieldWriter {
   #bytes: number[] = [];
@@ -17,8 +19,7 @@ export class FieldWriter {
   }
 
   varint(value: number): void {
-    for (; value > 127; value = value >>> 7) this.u8(value | 128);
-    this.u8(value);
+    this.#bytes.push(...leb128(value));
   }
 
   bytes(bytes: Uint8Array): void {

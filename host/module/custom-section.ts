@@ -1,14 +1,12 @@
 /** Custom sections of a module, which engines pass over: WebAssembly Core Specification 1.0, 5.5.3. */
 import { concatBytes } from "../bytes.js";
-import { leb128 } from "./leb128.js";
 import type { QModel } from "../model/model.js";
 import { METADATA_SECTION, outputElements, writeMetadata } from "../container/metadata.js";
+import { customSection } from "./sections.js";
 
 /** A module with one more custom section, at its end. */
 export function withSection(wasm: Uint8Array, name: string, content: Uint8Array): Uint8Array {
-  const title = new TextEncoder().encode(name);
-  const head = [...leb128(title.length), ...title];
-  return concatBytes([wasm, Uint8Array.from([0, ...leb128(head.length + content.length), ...head]), content]);
+  return concatBytes([wasm, customSection(name, content)]);
 }
 
 /** A module with the model's metadata in a section of its own, where it costs no RAM; without any, the module as it is. */

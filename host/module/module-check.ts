@@ -12,17 +12,20 @@ import {
   MODULE_MAX_VALUES,
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
-import { foreignModule, ModuleReader } from "./module-outline.js";
-
-const CUSTOM_SECTION = 0;
-const TYPE_SECTION = 1;
-const IMPORT_SECTION = 2;
-const FUNCTION_SECTION = 3;
-const MEMORY_SECTION = 5;
-const GLOBAL_SECTION = 6;
-const EXPORT_SECTION = 7;
-const CODE_SECTION = 10;
-const DATA_SECTION = 11;
+import { dataSegment, foreignModule, importName } from "./module-outline.js";
+import {
+  CODE_SECTION,
+  CUSTOM_SECTION,
+  DATA_SECTION,
+  EXPORT_SECTION,
+  FUNCTION_SECTION,
+  GLOBAL_SECTION,
+  IMPORT_SECTION,
+  MEMORY_SECTION,
+  readSections,
+  TYPE_SECTION,
+  type WasmReader,
+} from "./sections.js";
 
 const I32 = 0x7f;
 const I64 = 0x7e;
@@ -104,12 +107,7 @@ export function checkModule(wasm: Uint8Array): void {
     throw new MoteError("ENGINE", "wasm3: the module is not valid WebAssembly");
   }
   const check = new ModuleCheck();
-  const module = new ModuleReader(wasm);
-  module.expectHeader();
-  while (!module.isAtEnd) {
-    const id = module.byte();
-    check.section(id, module.slice());
-  }
+  for (const { id, section } of readSections(wasm, foreignModule)) check.section(id, section);
   check.functions();
 }
 
@@ -117,12 +115,12 @@ class ModuleCheck {
   private readonly types: Signature[] = [];
   /** By function, imported ones first. */
   private readonly signatures: Signature[] = [];
-  private readonly bodies: ModuleReader[] = [];
+  private readonly bodies: WasmReader[] = [];
   /** Of a function that has been checked, native frames that wasm3 uses for a call: its own, and those of loops and calls within. */
   private readonly frames: number[] = [];
 
   /** V8 has seen that there is one of each at most, and in which order. */
-  section(id: number, section: ModuleReader): void {
+  section(id: number, section: WasmReader): void {
     if (id === CUSTOM_SECTION) {
       // wasm3 looks into the one called "name".
       if (section.slice().rest().length === 4) throw foreignModule("it has a custom section with a name of 4 bytes");
@@ -138,13 +136,13 @@ class ModuleCheck {
     for (let i = 0; i < count; i++) entry(section);
   }
 
-  private entryOf(id: number): (section: ModuleReader) => void {
+  private entryOf(id: number): (section: WasmReader) => void {
     switch (id) {
       case TYPE_SECTION:
         return (section) => this.types.push(signature(section));
       case IMPORT_SECTION:
         return (section) => {
-          section.import();
+          importName(section);
           this.signatures.push(this.types[section.number()]);
           this.frames.push(1);
         };
@@ -162,7 +160,7 @@ class ModuleCheck {
         return (section) => this.bodies.push(section.slice());
       case DATA_SECTION:
         return (section) => {
-          if (section.segment().address > MAX_BYTES) throw foreignModule("a data segment is out of reach");
+          if (dataSegment(section).address > MAX_BYTES) throw foreignModule("a data segment is out of reach");
         };
       default:
         throw foreignModule(`it has a section ${id}`);
@@ -189,12 +187,12 @@ class ModuleCheck {
   }
 }
 
-function valueType(section: ModuleReader): void {
+function valueType(section: WasmReader): void {
   const type = section.byte();
   if (type !== I32 && type !== I64) throw foreignModule(`it has a type ${type.toString(16)}, expected i32 or i64`);
 }
 
-function signature(section: ModuleReader): Signature {
+function signature(section: WasmReader): Signature {
   section.byte(); // function
   const parameters = section.number();
   if (parameters > MODULE_MAX_PARAMETERS) {
@@ -207,7 +205,7 @@ function signature(section: ModuleReader): Signature {
   return { parameters, results };
 }
 
-function global(section: ModuleReader): void {
+function global(section: WasmReader): void {
   valueType(section);
   const isMutable = section.byte() === MUTABLE;
   const opcode = section.byte();
@@ -236,7 +234,7 @@ class CodeCheck {
   constructor(
     private readonly index: number,
     private readonly signature: Signature,
-    private readonly code: ModuleReader,
+    private readonly code: WasmReader,
   ) {}
 
   /** @returns the frames of the function */

@@ -3,12 +3,15 @@
  * @see WebAssembly Core Specification 1.0, 5.5 "Modules"
  */
 import { MoteError } from "../errors.js";
+import {
+  CUSTOM_SECTION,
+  DATA_SECTION,
+  EXPORT_SECTION,
+  IMPORT_SECTION,
+  readSections,
+  type WasmReader,
+} from "./sections.js";
 
-const HEADER_BYTES = 8;
-const CUSTOM_SECTION = 0;
-const IMPORT_SECTION = 2;
-const EXPORT_SECTION = 7;
-const DATA_SECTION = 11;
 const KIND_FUNCTION = 0;
 const I32_CONST = 0x41;
 const END = 0x0b;
@@ -34,14 +37,10 @@ export function outlineModule(wasm: Uint8Array): ModuleOutline {
   const exports: string[] = [];
   const segments: Segment[] = [];
   const custom = new Map<string, Uint8Array>();
-  const module = new ModuleReader(wasm);
-  module.expectHeader();
-  while (!module.isAtEnd) {
-    const id = module.byte();
-    const section = module.slice();
-    if (id === IMPORT_SECTION) imports.push(...section.imports());
-    if (id === EXPORT_SECTION) exports.push(...section.exports());
-    if (id === DATA_SECTION) segments.push(...section.segments());
+  for (const { id, section } of readSections(wasm, foreignModule)) {
+    if (id === IMPORT_SECTION) imports.push(...vector(section, importedFunction));
+    if (id === EXPORT_SECTION) exports.push(...vector(section, exportName));
+    if (id === DATA_SECTION) segments.push(...vector(section, dataSegment));
     if (id === CUSTOM_SECTION) custom.set(section.name(), section.rest());
   }
   return { imports, exports, segments, custom };
@@ -69,127 +68,45 @@ export function foreignModule(detail: string): MoteError {
   return new MoteError("FORMAT", `not a module that mote pack --format wasm made: ${detail}`);
 }
 
-/** Goes through the bytes of a module or of a part of it. */
-export class ModuleReader {
-  private position = 0;
+function importedFunction(section: WasmReader): string {
+  const name = importName(section);
+  section.number(); // type
+  return name;
+}
 
-  constructor(
-    private readonly bytes: Uint8Array,
-    /** Where `bytes` stand in the file. */
-    private readonly origin = 0,
-  ) {}
+function exportName(section: WasmReader): string {
+  const name = section.name();
+  section.byte(); // kind
+  section.number(); // index
+  return name;
+}
 
-  get isAtEnd(): boolean {
-    return this.position === this.bytes.length;
+/** An imported function's "module.name"; its type follows. */
+export function importName(section: WasmReader): string {
+  const name = `${section.name()}.${section.name()}`;
+  if (section.byte() !== KIND_FUNCTION) throw foreignModule(`it imports ${name}, which is not a function`);
+  return name;
+}
+
+export function dataSegment(section: WasmReader): Segment {
+  const isActive = section.number() === 0 && section.byte() === I32_CONST;
+  const address = isActive ? constantAddress(section) : 0;
+  if (!isActive || section.byte() !== END) {
+    throw foreignModule(`a data segment without a plain address (byte ${section.place})`);
   }
+  return { address, bytes: section.slice().rest() };
+}
 
-  /** Of the next byte, in the file. */
-  get place(): number {
-    return this.origin + this.position;
-  }
+/** LEB128, signed, of an address below 2^31. */
+function constantAddress(section: WasmReader): number {
+  const start = section.place;
+  const value = section.number();
+  const bits = 7 * (section.place - start);
+  // The sign bit is the top one of the last group; addresses are not negative.
+  if (value >= 2 ** (bits - 1)) throw foreignModule(`a data segment at a negative address (byte ${start})`);
+  return value;
+}
 
-  expectHeader(): void {
-    const header = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-    if (header.some((byte, index) => this.bytes[index] !== byte))
-      throw foreignModule("it does not begin as WebAssembly 1 does");
-    this.position = HEADER_BYTES;
-  }
-
-  byte(): number {
-    if (this.isAtEnd) throw this.truncated();
-    return this.bytes[this.position++];
-  }
-
-  /** LEB128, unsigned. */
-  number(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw foreignModule(`a number of more than 5 bytes (byte ${this.place})`);
-  }
-
-  /** LEB128 of any width whose value does not matter. */
-  skipNumber(): void {
-    while (this.byte() >= 0x80);
-  }
-
-  /** LEB128, signed, of an address below 2^31. */
-  private address(): number {
-    const start = this.position;
-    const value = this.number();
-    const bits = 7 * (this.position - start);
-    // The sign bit is the top one of the last group; addresses are not negative.
-    if (value >= 2 ** (bits - 1))
-      throw foreignModule(`a data segment at a negative address (byte ${this.origin + start})`);
-    return value;
-  }
-
-  /** What a length is followed by. */
-  slice(): ModuleReader {
-    const length = this.number();
-    if (length > this.bytes.length - this.position) throw this.truncated();
-    const start = this.position;
-    this.position += length;
-    return new ModuleReader(this.bytes.subarray(start, start + length), this.origin + start);
-  }
-
-  name(): string {
-    return new TextDecoder().decode(this.slice().bytes);
-  }
-
-  /** All that has not been read. */
-  rest(): Uint8Array {
-    return this.bytes.subarray(this.position);
-  }
-
-  imports(): string[] {
-    return Array.from({ length: this.count() }, () => {
-      const name = this.import();
-      this.number(); // type
-      return name;
-    });
-  }
-
-  /** An imported function's "module.name"; its type follows. */
-  import(): string {
-    const name = `${this.name()}.${this.name()}`;
-    if (this.byte() !== KIND_FUNCTION) throw foreignModule(`it imports ${name}, which is not a function`);
-    return name;
-  }
-
-  exports(): string[] {
-    return Array.from({ length: this.count() }, () => {
-      const name = this.name();
-      this.byte(); // kind
-      this.number(); // index
-      return name;
-    });
-  }
-
-  segments(): Segment[] {
-    return Array.from({ length: this.count() }, () => this.segment());
-  }
-
-  segment(): Segment {
-    const isActive = this.number() === 0 && this.byte() === I32_CONST;
-    const address = isActive ? this.address() : 0;
-    if (!isActive || this.byte() !== END) {
-      throw foreignModule(`a data segment without a plain address (byte ${this.place})`);
-    }
-    return { address, bytes: this.slice().bytes };
-  }
-
-  /** Length of a vector, each of whose elements takes at least a byte. */
-  private count(): number {
-    const count = this.number();
-    if (count > this.bytes.length - this.position) throw this.truncated();
-    return count;
-  }
-
-  private truncated(): MoteError {
-    return foreignModule(`it ends too early (byte ${this.origin + this.bytes.length})`);
-  }
+function vector<T>(section: WasmReader, element: (section: WasmReader) => T): T[] {
+  return Array.from({ length: section.count() }, () => element(section));
 }

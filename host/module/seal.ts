@@ -3,9 +3,10 @@
  * what it runs, so firmware checks the seal first; other engines skip it.
  */
 import { crc32 } from "../container/crc32.js";
+import { customSection } from "./sections.js";
 
-/** Custom section (0) of 13 bytes: the name's length, the name, the CRC-32. */
-const HEAD = Uint8Array.of(0x00, 0x0d, 0x08, ...new TextEncoder().encode("mote.crc"));
+/** A custom section; its content is the CRC-32. */
+const HEAD = customSection("mote.crc", new Uint8Array(4)).subarray(0, -4);
 export const SEAL_BYTES = HEAD.length + 4;
 
 /** Whether the module ends with a seal, right or wrong. */

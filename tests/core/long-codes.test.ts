@@ -8,7 +8,8 @@ import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { BitWriter } from "../../host/codecs/bit-writer.js";
 import { openReference } from "../../host/engines/reference.js";
-import { encodeVarint, type FieldKind } from "../fuzz/fields.js";
+import { leb128 } from "../../host/module/leb128.js";
+import type { FieldKind } from "../fuzz/fields.js";
 import { fixCrc, fixLength } from "../fuzz/mutate.js";
 import { MeteredCore } from "../support/metered-core.js";
 
@@ -40,7 +41,7 @@ function container(
   const bytes: number[] = [0x4d, 0x4f, 0x54, 0x45, format.VERSION, 0, 0, 0, 0, 0];
   const put = (kind: Exclude<FieldKind, "section">, ...values: number[]): void => {
     for (const value of values) {
-      if (kind === "varint") bytes.push(...encodeVarint(value));
+      if (kind === "varint") bytes.push(...leb128(value));
       else for (let shift = 0; shift < (kind === "u8" ? 8 : 32); shift += 8) bytes.push((value >>> shift) & 255);
     }
   };

@@ -1,6 +1,7 @@
 /** WebAssembly by hand: modules of the core's form from types and code in bytes, sealed, however wrong they are. */
 import { sealModule } from "../../host/module/seal.js";
 import { leb128 } from "../../host/module/leb128.js";
+import { writeModule } from "../../host/module/sections.js";
 
 export const I32 = 0x7f;
 export const I64 = 0x7e;
@@ -38,7 +39,6 @@ export const LAST_BODIES: readonly (readonly number[])[] = [
   [4, 0, 0x41, 1, 0x0b],
   [4, 0, 0x20, 0, 0x0b],
 ];
-const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 /** A section's content: how many, then all. */
 export function vector(entries: readonly (readonly number[])[]): number[] {
@@ -77,7 +77,5 @@ export function assemble({ functions, globals = [], sections }: HandWritten): Ui
     ...(sections ?? []),
   ]);
   const ordered = [...contents].sort(([a], [b]) => (a === 0 ? 99 : a) - (b === 0 ? 99 : b));
-  return sealModule(
-    Uint8Array.from([...HEADER, ...ordered.flatMap(([id, content]) => [id, ...leb128(content.length), ...content])]),
-  );
+  return sealModule(writeModule(ordered.map(([id, content]) => ({ id, content: Uint8Array.from(content) }))));
 }

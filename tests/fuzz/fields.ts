@@ -1,5 +1,6 @@
 /** Where the fields of a well-formed container stand, so that a mutation can hit one instead of its neighbours. */
 import { OP_AVGPOOL, OP_CONV2D, OP_DENSE } from "../../assembly/format.js";
+import { readLeb128, type FoundLeb128 } from "../../host/module/leb128.js";
 
 export type FieldKind = "varint" | "u8" | "u32" | "section";
 
@@ -27,7 +28,7 @@ export function mapFields(bytes: Uint8Array): FieldMap {
   };
   const u8 = (name: string): number => bytes[add(name, "u8", 1)];
   const varint = (name: string): number => {
-    const { value, length } = readVarint(bytes, offset);
+    const { value, bytes: length } = readVarint(bytes, offset);
     add(name, "varint", length);
     return value;
   };
@@ -74,19 +75,6 @@ export function mapFields(bytes: Uint8Array): FieldMap {
 }
 
 /** A varint of at most 5 bytes, whatever its value; beyond the end of the bytes zeros are read. */
-export function readVarint(bytes: Uint8Array, offset: number): { value: number; length: number } {
-  let value = 0;
-  for (let i = 0; i < 5; i++) {
-    const byte = bytes[offset + i] ?? 0;
-    value += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return { value, length: i + 1 };
-  }
-  return { value, length: 5 };
-}
-
-export function encodeVarint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  return [...bytes, rest];
+export function readVarint(bytes: Uint8Array, offset: number): FoundLeb128 {
+  return readLeb128(() => bytes[offset++] ?? 0);
 }

@@ -3,7 +3,7 @@
  * end, since each function and each turn of a loop takes one from a global that begins at some hundreds.
  */
 import { MODULE_MAX_NESTING, MODULE_MAX_PARAMETERS, MODULE_MAX_VALUES } from "../../assembly/format.js";
-import { leb128 } from "../../host/module/leb128.js";
+import { leb128, signedLeb128 } from "../../host/module/leb128.js";
 import type { Random } from "../../host/rng.js";
 import { assemble, I32, I64, NONE, type Signature, type Type } from "./assemble.js";
 
@@ -14,17 +14,6 @@ const STORES = { [I32]: [0x36, 0x3a, 0x3b], [I64]: [0x37, 0x3c, 0x3d, 0x3e] };
 const BINARY = { [I32]: [0x6a, 0x78], [I64]: [0x7c, 0x8a] } as const;
 const UNARY = { [I32]: [0x67, 0x69], [I64]: [0x79, 0x7b] } as const;
 const COMPARISONS = { [I32]: [0x46, 0x4f], [I64]: [0x51, 0x5a] } as const;
-
-function signedLeb(value: bigint): number[] {
-  const bytes: number[] = [];
-  for (;;) {
-    const byte = Number(value & 0x7fn);
-    value >>= 7n;
-    const isLast = (value === 0n && (byte & 0x40) === 0) || (value === -1n && (byte & 0x40) !== 0);
-    bytes.push(isLast ? byte : byte | 0x80);
-    if (isLast) return bytes;
-  }
-}
 
 class FunctionMaker {
   private readonly code: number[] = [];
@@ -190,7 +179,7 @@ class FunctionMaker {
 
   private address(): void {
     this.value(I32);
-    this.emit(0x41, ...signedLeb(BigInt(this.pick([0xff, 0xfff, 0xffff, 0x1ffff]))), 0x71);
+    this.emit(0x41, ...signedLeb128(BigInt(this.pick([0xff, 0xfff, 0xffff, 0x1ffff]))), 0x71);
   }
 
   /** @param isStatement its result, if it has one, is dropped */
@@ -205,7 +194,7 @@ class FunctionMaker {
   private constant(type: Type): void {
     const bits = this.pick([3, 7, 8, 16, 31, type === I32 ? 31 : 63]);
     const value = BigInt(this.random.nextU32()) * 0x1_0000_0000n + BigInt(this.random.nextU32());
-    this.emit(type === I32 ? 0x41 : 0x42, ...signedLeb(BigInt.asIntN(bits + 1, value)));
+    this.emit(type === I32 ? 0x41 : 0x42, ...signedLeb128(BigInt.asIntN(bits + 1, value)));
   }
 
   private leaf(type: Type): void {

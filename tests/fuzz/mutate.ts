@@ -1,8 +1,9 @@
 /** From a seed to a hostile container, and to the circumstances it is loaded in. */
 import { CRC_START, MODEL_SLACK_BYTES, PLAN_BASE, PLAN_UNIT, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
+import { leb128 } from "../../host/module/leb128.js";
 import type { Random } from "../../host/rng.js";
-import { encodeVarint, mapFields, readVarint, type Field, type FieldMap } from "./fields.js";
+import { mapFields, readVarint, type Field, type FieldMap } from "./fields.js";
 
 /** What the core is given. */
 export interface FuzzCase {
@@ -57,7 +58,7 @@ export function makeRoomy({ name, bytes, map }: Seed): Seed | undefined {
   for (const { name: field, offset, length } of map.fields.toReversed()) {
     if (!(field in rooms)) continue;
     const units = readVarint(bytes, offset).value + rooms[field];
-    roomy = concat(roomy.subarray(0, offset), Uint8Array.from(encodeVarint(units)), roomy.subarray(offset + length));
+    roomy = concat(roomy.subarray(0, offset), Uint8Array.from(leb128(units)), roomy.subarray(offset + length));
   }
   roomy = fixLength(roomy).slice();
   fixCrc(roomy);
@@ -74,7 +75,7 @@ export function makeCase(seed: Seed, others: readonly Seed[], random: Random): F
 export function statedPlan(bytes: Uint8Array, resident: boolean): number {
   let offset = CRC_START;
   const next = (): number => {
-    const { value, length } = readVarint(bytes, offset);
+    const { value, bytes: length } = readVarint(bytes, offset);
     offset += length;
     return value;
   };
@@ -194,7 +195,7 @@ const editField: Mutation = (bytes, random, map, others, how) => {
   let edited: number[];
   if (field.kind === "varint") {
     const value = tellingValue(readVarint(bytes, field.offset).value, random);
-    edited = encodeVarint(value);
+    edited = leb128(value);
     if (random.integer(20) === 0) edited = [...edited.slice(0, -1), edited[edited.length - 1] | 0x80, 0]; // not the shortest form
     how.push(`${field.name} (byte ${field.offset}) = ${value}`);
   } else if (field.kind === "u8") {
@@ -230,14 +231,9 @@ function editSection(bytes: Uint8Array, field: Field, random: Random, how: strin
   const brought = Uint8Array.from({ length: choice === 5 ? 1 + random.integer(4) : 0 }, () => random.integer(256));
   const edited = concat(section.subarray(0, at), brought, section.subarray(at + cut));
   how.push(`section ${field.offset}: ${edited.length} instead of ${section.length} bytes`);
-  const lengthBytes = encodeVarint(section.length).length;
+  const lengthBytes = leb128(section.length).length;
   const before = bytes.subarray(0, field.offset - lengthBytes);
-  return concat(
-    before,
-    Uint8Array.from(encodeVarint(edited.length)),
-    edited,
-    bytes.subarray(field.offset + field.length),
-  );
+  return concat(before, Uint8Array.from(leb128(edited.length)), edited, bytes.subarray(field.offset + field.length));
 }
 
 /** Whole layers dropped, doubled or exchanged, the count put right. */
@@ -252,7 +248,7 @@ const moveLayers: Mutation = (bytes, random, map, others, how) => {
   else [layers[0], layers[at]] = [layers[at], layers[0]];
   how.push(`${["drop", "double", "exchange"][choice]} layer ${at}`);
   const count = map.fields.find(({ name }) => name === "layerCount") as Field;
-  const countBytes = Uint8Array.from(encodeVarint(layers.length));
+  const countBytes = Uint8Array.from(leb128(layers.length));
   return concat(
     bytes.subarray(0, count.offset),
     countBytes,
@@ -283,11 +279,11 @@ function tellingValue(old: number, random: Random): number {
 /** Rewrites fileBytes; its own length may change the file's. */
 export function fixLength(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= CRC_START) return bytes;
-  const { length } = readVarint(bytes, CRC_START);
+  const { bytes: length } = readVarint(bytes, CRC_START);
   const rest = bytes.subarray(CRC_START + length);
-  let field = encodeVarint(CRC_START + 1 + rest.length);
-  field = encodeVarint(CRC_START + field.length + rest.length);
-  field = encodeVarint(CRC_START + field.length + rest.length);
+  let field = leb128(CRC_START + 1 + rest.length);
+  field = leb128(CRC_START + field.length + rest.length);
+  field = leb128(CRC_START + field.length + rest.length);
   return concat(bytes.subarray(0, CRC_START), Uint8Array.from(field), rest);
 }
 

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bake, specialize } from "../../host/node/module/bake.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
+import { leb128 } from "../../host/module/leb128.js";
 import { checkModule } from "../../host/module/module-check.js";
+import { CODE_SECTION, readSections, writeModule, type WasmReader } from "../../host/module/sections.js";
 import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
@@ -93,41 +95,22 @@ describe("hostile modules", () => {
 
 /** The module with so many blocks, empty and within each other, in front of its first function's code. */
 function withNestedBlocks(wasm: Uint8Array, count: number): Uint8Array {
-  let position = 8;
-  const number = (): number => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = wasm[position++];
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
+  const inFirst = (functions: WasmReader): Uint8Array => {
+    const howMany = leb128(functions.number());
+    const body = functions.slice();
+    const whole = body.rest();
+    for (let groups = body.number(); groups > 0; groups--) {
+      body.number();
+      body.byte();
     }
-  };
-  const long = (value: number): number[] =>
-    [0, 7, 14, 21, 28].map((s) => ((value / 2 ** s) & 0x7f) | (s < 28 ? 0x80 : 0));
-  for (;;) {
-    const start = position;
-    const id = wasm[position++];
-    const end = number() + position;
-    if (id !== 10) {
-      position = end;
-      continue;
-    }
-    const functions = number();
-    const length = number();
-    const body = wasm.subarray(position, position + length);
-    for (let groups = number(); groups > 0; groups--) position += 2; // fewer than 128 of a type
-    const locals = wasm.subarray(body.byteOffset, position);
-    const code = wasm.subarray(position, body.byteOffset + length);
+    const locals = whole.subarray(0, body.position);
     const blocks = [...Array<number[]>(count).fill([0x02, 0x40]).flat(), ...Array<number>(count).fill(0x0b)];
-    const fresh = [...locals, ...blocks, ...code];
-    const content = [
-      ...long(functions),
-      ...long(fresh.length),
-      ...fresh,
-      ...wasm.subarray(body.byteOffset + length, end),
-    ];
-    return sealModule(
-      Uint8Array.from([...wasm.subarray(0, start), id, ...long(content.length), ...content, ...wasm.subarray(end)]),
-    );
-  }
+    const fresh = [...locals, ...blocks, ...body.rest()];
+    return Uint8Array.from([...howMany, ...leb128(fresh.length), ...fresh, ...functions.rest()]);
+  };
+  const sections = [...readSections(wasm)].map(({ id, section }) => ({
+    id,
+    content: id === CODE_SECTION ? inFirst(section) : section.rest(),
+  }));
+  return sealModule(writeModule(sections));
 }

@@ -4,6 +4,7 @@ import { MoteError } from "../../errors.js";
 import type { Graph, Net } from "../../model/model.js";
 import { encodeCheckpoint, type Checkpoint } from "../../train/checkpoint.js";
 import { checkTrainable } from "../../train/classes.js";
+import { cosine } from "../../train/schedule.js";
 import { Trainer } from "../../train/trainer.js";
 import { checkWritable } from "../check-writable.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
@@ -115,7 +116,7 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
           data: train,
           steps: end - from,
           firstStep: from,
-          lr: (at) => lrEnd + ((lr - lrEnd) * (1 + Math.cos((Math.PI * at) / total))) / 2,
+          lr: cosine({ lr, lrEnd }, total),
           weightDecay,
           augment,
           ...(signal && { signal }),
