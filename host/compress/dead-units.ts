@@ -47,7 +47,10 @@ const biasOf = (net: Net, layer: WeightedLayer): FloatTensor => net.tensors.get(
 
 function copyOf(net: Net): Net {
   const tensors = new Map(
-    [...net.tensors].map(([name, t]) => [name, { shape: [...t.shape], data: Float32Array.from(t.data) }]),
+    [...net.tensors].map(([name, { shape, data, integers }]) => [
+      name,
+      { shape: [...shape], data: data.slice(), ...(integers && { integers: integers.slice() }) },
+    ]),
   );
   return { ...net, tensors };
 }
@@ -103,7 +106,9 @@ function liveUnits(net: Net, link: Link): number[] {
     if (isZero(weight, unit * columns, columns) && (link.carriesConstants || constant === 0)) {
       moveConstant(net, link, unit, constant);
       for (let row = 0; row < rows; row++) {
-        next.data.fill(0, row * nextColumns + unit * link.span, row * nextColumns + (unit + 1) * link.span);
+        const first = row * nextColumns + unit * link.span;
+        next.data.fill(0, first, first + link.span);
+        next.integers?.fill(0, first, first + link.span);
       }
     }
     let read = false;
@@ -114,27 +119,31 @@ function liveUnits(net: Net, link: Link): number[] {
   return live.length > 0 ? live : [0];
 }
 
+/** The elements of a tensor from each of `places` on, `count` each. */
+function keep(tensor: FloatTensor, shape: readonly number[], places: readonly number[], count: number): FloatTensor {
+  const { data, integers } = tensor;
+  const kept = new Float32Array(places.length * count);
+  places.forEach((place, i) => kept.set(data.subarray(place, place + count), i * count));
+  if (integers === undefined) return { shape, data: kept };
+  const keptIntegers = new Int8Array(kept.length);
+  places.forEach((place, i) => keptIntegers.set(integers.subarray(place, place + count), i * count));
+  return { shape, data: kept, integers: keptIntegers };
+}
+
 /** The rows `units` of a tensor whose first dimension counts units. */
 function keepRows(tensor: FloatTensor, units: readonly number[]): FloatTensor {
   const size = tensor.data.length / tensor.shape[0];
-  const data = new Float32Array(units.length * size);
-  units.forEach((unit, i) => data.set(tensor.data.subarray(unit * size, (unit + 1) * size), i * size));
-  return { shape: [units.length, ...tensor.shape.slice(1)], data };
+  const places = units.map((unit) => unit * size);
+  return keep(tensor, [units.length, ...tensor.shape.slice(1)], places, size);
 }
 
 /** The columns of a weight that read `units`, `span` consecutive weights each. */
 function keepColumns(tensor: FloatTensor, units: readonly number[], span: number): FloatTensor {
-  const rows = tensor.shape[0];
+  const [rows, , ...taps] = tensor.shape;
   const columns = tensor.data.length / rows;
-  const data = new Float32Array(rows * units.length * span);
-  for (let row = 0; row < rows; row++) {
-    units.forEach((unit, i) => {
-      const first = row * columns + unit * span;
-      data.set(tensor.data.subarray(first, first + span), (row * units.length + i) * span);
-    });
-  }
-  const [, , ...taps] = tensor.shape;
-  return { shape: [rows, tensor.shape.length > 2 ? units.length : units.length * span, ...taps], data };
+  const places = Array.from({ length: rows }, (_, row) => units.map((unit) => row * columns + unit * span)).flat();
+  const shape = [rows, tensor.shape.length > 2 ? units.length : units.length * span, ...taps];
+  return keep(tensor, shape, places, span);
 }
 
 /**

@@ -19,9 +19,10 @@ export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number
   let bytes = HEADER_BYTES + TENSOR_BYTES;
   for (const layer of net.graph.layers) {
     if (layer.op !== "conv2d" && layer.op !== "dense") continue;
-    const { data, shape } = net.tensors.get(`${layer.name}.weight`)!;
-    const step = own(net.compression?.weightScale ?? {}, layer.name) ?? gridStep(data, LIKELY_STEP);
-    const integers = Int8Array.from(data, (w) => toGrid(w, step, 127));
+    const weight = net.tensors.get(`${layer.name}.weight`)!;
+    const { data, shape } = weight;
+    const step = gridStep(data, LIKELY_STEP);
+    const integers = weight.integers ?? Int8Array.from(data, (w) => toGrid(w, step, 127));
     const bias = net.tensors.get(`${layer.name}.bias`)!.data;
     const bitsEach = bias.every((b) => b === 0) ? 0 : (own(biasBits, layer.name) ?? 32);
     const coding = smallestCoding(codingsOf(integers, shape[0], data.length / shape[0]));

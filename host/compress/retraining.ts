@@ -225,8 +225,18 @@ export async function retrain(
   try {
     await body(run);
     run.expectResumed();
-    return { ...run.trainer.toNet(), ...(net.compression && { compression: net.compression }) };
+    const trained = run.trainer.toNet();
+    const tensors = new Map(
+      [...trained.tensors].map(([name, tensor]) => [name, keepIntegers(tensor, net.tensors.get(name))]),
+    );
+    return { ...trained, tensors, ...(net.compression && { compression: net.compression }) };
   } finally {
     await run.trainer.close();
   }
+}
+
+/** Weights on their integers are not trained. Pruned they may be. */
+function keepIntegers(tensor: FloatTensor, before: FloatTensor | undefined): FloatTensor {
+  const integers = before?.integers?.map((q, i) => (tensor.data[i] === 0 ? 0 : q));
+  return integers === undefined ? tensor : { ...tensor, integers };
 }

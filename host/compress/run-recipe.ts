@@ -49,7 +49,7 @@ export interface RunOptions {
 }
 
 /** Raise it when a change of the training or of a stage makes old checkpoints wrong. */
-const WORK_VERSION = 1;
+const WORK_VERSION = 2;
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

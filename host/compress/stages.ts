@@ -4,7 +4,7 @@ import type { Compression, Graph, Net } from "../model/model.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate } from "../quantize/calibrate.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
-import { freeze, frozenAfter, gridStep, nextToFreeze, type GridLayer } from "./grid.js";
+import { freeze, frozenAfter, gridStep, nextToFreeze, toGrid, type GridLayer } from "./grid.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
@@ -74,14 +74,27 @@ const namesIn = (graph: Graph, values: Readonly<Record<string, number>>): string
     .map(({ name }) => name)
     .filter((name) => Object.hasOwn(values, name));
 
-/** The net with the scales of the layers that a stage has brought to their integers, beside those of earlier stages. */
-function withScales(net: Net, scales: Readonly<Record<string, number>>): Net {
+/** Weights of a layer that a stage has brought to their integers. */
+interface Integers {
+  readonly scale: number;
+  readonly integers: Int8Array;
+}
+
+/** The net with the integers and scales of these layers, beside those of earlier stages. */
+function withIntegers(net: Net, layers: ReadonlyMap<string, Integers>): Net {
   const { compression } = withCompression(net);
-  return { ...net, compression: { ...compression, weightScale: { ...compression.weightScale, ...scales } } };
+  const tensors = new Map(net.tensors);
+  const weightScale = { ...compression.weightScale };
+  for (const [name, { scale, integers }] of layers) {
+    const { shape } = tensors.get(`${name}.weight`)!;
+    tensors.set(`${name}.weight`, { shape, data: Float32Array.from(integers, (q) => q * scale), integers });
+    weightScale[name] = scale;
+  }
+  return { ...net, tensors, compression: { ...compression, weightScale } };
 }
 
 async function share(net: Net, stage: ShareStage, context: StageContext): Promise<Net> {
-  const weightScale = new Map<string, number>();
+  const integers = new Map<string, Integers>();
   const shared = await retrain(net, stage, context, async (run) => {
     const sharings = namesIn(net.graph, stage.bits).map((name) => {
       const k = 2 ** stage.bits[name];
@@ -92,23 +105,19 @@ async function share(net: Net, stage: ShareStage, context: StageContext): Promis
     await run.until(run.total);
     for (const { name, centroids, assignment } of sharings) {
       const { scale, codes } = roundCodebook(centroids);
-      run.trainer.setSharing(name, null);
-      const weight = run.trainer.weight(name);
-      for (let i = 0; i < weight.length; i++) weight[i] = assignment[i] < 0 ? 0 : scale * codes[assignment[i]];
-      weightScale.set(name, scale);
+      integers.set(name, { scale, integers: Int8Array.from(assignment, (of) => (of < 0 ? 0 : codes[of])) });
     }
   });
-  return withScales(shared, Object.fromEntries(weightScale));
+  return withIntegers(shared, integers);
 }
 
 async function grid(net: Net, stage: GridStage, context: StageContext): Promise<Net> {
-  const weightScale = new Map<string, number>();
-  const onGrid = await retrain(net, stage, context, async (run) => {
+  const integersOf = new Map<string, Integers>();
+  const trained = await retrain(net, stage, context, async (run) => {
     const names = namesIn(net.graph, stage.step);
     const layers = names.map((name): GridLayer => {
       const weights = run.trainer.weight(name);
       const step = gridStep(weights, stage.step[name]);
-      weightScale.set(name, step);
       const frozen = new Uint8Array(weights.length);
       run.setFrozen(name, frozen);
       return { weights, frozen, secondMoment: run.trainer.secondMoment(name), step };
@@ -124,8 +133,12 @@ async function grid(net: Net, stage: GridStage, context: StageContext): Promise<
       names.forEach((name, i) => run.setFrozen(name, layers[i].frozen));
     }
     await run.until(run.total);
+    layers.forEach(({ weights, step }, i) => {
+      const integers = Int8Array.from(weights, (w) => toGrid(w, step, stage.limit));
+      integersOf.set(names[i], { scale: step, integers });
+    });
   });
-  return withScales(onGrid, Object.fromEntries(weightScale));
+  return withIntegers(trained, integersOf);
 }
 
 async function calibrated(net: Net, stage: CalibrateStage, context: StageContext, digits: Samples): Promise<Net> {

@@ -57,6 +57,8 @@ export interface Graph {
 export interface FloatTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+  /** Weights on their integers, -127 .. 127: `data` is each × the layer's weight scale, rounded to float32. */
+  readonly integers?: Int8Array;
 }
 
 /**
@@ -69,11 +71,11 @@ export interface Net {
   readonly compression?: Compression;
 }
 
-/** What the packer needs beside the weights, which by then are exact multiples of `weightScale`. */
+/** What the packer needs beside the weights, which by then have `integers`. */
 export interface Compression {
   /** Channels of each tensor before dead units were removed, by tensor name. */
   readonly nominalChannels: Readonly<Record<string, number>>;
-  /** By layer name: every weight is weightScale × an integer in -127 .. 127. */
+  /** By layer name: what a weight's integer is multiplied by. */
   readonly weightScale: Readonly<Record<string, number>>;
   /** By tensor name: real value = scale × (int8 - zeroPoint). */
   readonly activations: Readonly<Record<string, { readonly scale: number; readonly zeroPoint: number }>>;

@@ -7,6 +7,7 @@ import type {
   Compression,
   Conv2dLayer,
   DenseLayer,
+  FloatTensor,
   Graph,
   Layer,
   Net,
@@ -17,9 +18,6 @@ import type {
 } from "../model/model.js";
 import { own } from "../own.js";
 import { requantizeFactor } from "./requantize.js";
-
-/** How far a weight may be from a multiple of its scale, in units of the scale: what float32 leaves of an exact one. */
-const WEIGHT_TOLERANCE = 1e-3;
 
 /** A layer of the graph and what runs as a part of it. */
 interface Fused {
@@ -196,20 +194,13 @@ function quantizeWeights(
       `${name}: weight scale is ${weightScale}, expected a positive number in the net's compression`,
     );
   }
-  const floatWeights = parameter(net, `${name}.weight`, rows * columns);
-  const floatBias = parameter(net, `${name}.bias`, rows);
-  const weights = new Int8Array(rows * columns);
-  for (let i = 0; i < weights.length; i++) {
-    const exact = floatWeights[i] / weightScale;
-    const w = Math.round(exact);
-    if (!(Math.abs(exact - w) <= WEIGHT_TOLERANCE && Math.abs(w) <= 127)) {
-      throw new MoteError(
-        "MISMATCH",
-        `${name}.weight[${i}]: ${floatWeights[i]} is ${exact} × its weight scale, expected an integer in -127 … 127`,
-      );
-    }
-    weights[i] = w;
+  const weights = parameter(net, `${name}.weight`, rows * columns).integers;
+  if (weights === undefined) {
+    throw new MoteError("MISMATCH", `${name}.weight: not on its integers, expected the result of \`mote compress\``);
   }
+  const beyond = weights.indexOf(-128);
+  if (beyond >= 0) throw new MoteError("MISMATCH", `${name}.weight[${beyond}]: is -128, expected -127 … 127`);
+  const floatBias = parameter(net, `${name}.bias`, rows).data;
   const accScale = from.scale * weightScale;
   const bias = quantizeBias(floatBias, accScale, own(compression.biasBits ?? {}, name) ?? 32, name);
   const { multiplier, shift } = requantizeBy(accScale / to.scale, name);
@@ -249,7 +240,7 @@ function requantizeBy(factor: number, name: string): { multiplier: number; shift
   }
 }
 
-function parameter(net: Net, name: string, length: number): Float32Array {
+function parameter(net: Net, name: string, length: number): FloatTensor {
   const tensor = net.tensors.get(name);
   if (tensor === undefined) throw new MoteError("MISMATCH", `${name}: missing from the net`);
   if (tensor.data.length !== length) {
@@ -258,5 +249,5 @@ function parameter(net: Net, name: string, length: number): Float32Array {
       `${name}: has ${tensor.data.length} elements ([${tensor.shape.join(", ")}]), expected ${length}`,
     );
   }
-  return tensor.data;
+  return tensor;
 }

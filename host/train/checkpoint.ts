@@ -4,11 +4,13 @@
  *
  *   u64 header length | JSON header, padded with spaces | tensors, one after another
  *
- * Tensors of the net are named as in Net, `conv1.weight`; those of the optimizer `optimizer.conv1.weight.m`.
+ * Tensors of the net are named as in Net, `conv1.weight`; those of the optimizer `optimizer.conv1.weight.m`. Floats are F32; weights on
+ * their integers are I8, in units of the layer's weight scale, behind all floats, which stay aligned.
  */
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
 import type { Compression, FloatTensor, Graph, Net } from "../model/model.js";
+import { own } from "../own.js";
 import { parseCompression, parseGraph } from "./metadata.js";
 import { parameterShapes } from "../model/shapes.js";
 import type { OptimizerState } from "./trainer.js";
@@ -40,14 +42,16 @@ export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Arr
   const tensors: [string, FloatTensor][] = [...net.tensors];
   for (const [name, tensor] of optimizer?.tensors ?? []) tensors.push([OPTIMIZER_PREFIX + name, tensor]);
 
+  const isFloat = ([, { integers }]: [string, FloatTensor]): boolean => integers === undefined;
+  const ordered = [...tensors.filter(isFloat), ...tensors.filter((tensor) => !isFloat(tensor))];
   const header: Record<string, unknown> = { __metadata__: metadata };
   let dataBytes = 0;
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, { shape, data, integers }] of ordered) {
     const wrong = firstNotFinite(data);
     if (wrong >= 0)
       throw new MoteError("DIVERGED", `${path}: not written: ${name}[${wrong}] is ${data[wrong]}, no finite number`);
-    const end = dataBytes + data.length * FLOAT_BYTES;
-    header[name] = { dtype: "F32", shape, data_offsets: [dataBytes, end] };
+    const end = dataBytes + (integers?.byteLength ?? data.length * FLOAT_BYTES);
+    header[name] = { dtype: integers === undefined ? "F32" : "I8", shape, data_offsets: [dataBytes, end] };
     dataBytes = end;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
@@ -58,7 +62,12 @@ export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Arr
   file.fill(SPACE, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
   file.set(json, LENGTH_BYTES);
   let at = LENGTH_BYTES + headerBytes;
-  for (const [, { data }] of tensors) {
+  for (const [, { data, integers }] of ordered) {
+    if (integers !== undefined) {
+      file.set(new Uint8Array(integers.buffer, integers.byteOffset, integers.length), at);
+      at += integers.length;
+      continue;
+    }
     for (let i = 0; i < data.length; i++, at += FLOAT_BYTES) view.setFloat32(at, data[i], true);
   }
   return file;
@@ -79,6 +88,8 @@ export function decodeCheckpoint(file: Uint8Array, path: string): Checkpoint {
     );
   }
   const graph: Graph = parseGraph(text, path);
+  const compression: Compression | undefined =
+    metadata["mote.compression"] === undefined ? undefined : parseCompression(metadata["mote.compression"], path);
   const netTensors = new Map<string, FloatTensor>();
   for (const [name, shape] of parameterShapes(graph)) {
     const tensor = tensors.get(name);
@@ -88,21 +99,32 @@ export function decodeCheckpoint(file: Uint8Array, path: string): Checkpoint {
       throw new MoteError("MISMATCH", `${path}: ${name}: expected shape [${shape}], got [${tensor.shape}]`);
     }
     tensors.delete(name);
-    netTensors.set(name, tensor);
+    netTensors.set(name, scaled(name, tensor, compression, path));
   }
   const moments = new Map<string, FloatTensor>();
   for (const [name, tensor] of tensors) {
     if (!name.startsWith(OPTIMIZER_PREFIX)) {
       throw new MoteError("MISMATCH", `${path}: tensor ${name} belongs to no layer of its graph ${graph.name}`);
     }
+    if (tensor.integers !== undefined) throw new MoteError("FORMAT", `${path}: ${name}: expected dtype F32, got "I8"`);
     moments.set(name.slice(OPTIMIZER_PREFIX.length), tensor);
   }
-  const compression: Compression | undefined =
-    metadata["mote.compression"] === undefined ? undefined : parseCompression(metadata["mote.compression"], path);
   const net: Net = { graph, tensors: netTensors, ...(compression && { compression }) };
   const optimizer = parseOptimizer(metadata["mote.optimizer"], moments, path);
   const progress = parseProgress(metadata["mote.progress"], path);
   return { net, ...(optimizer && { optimizer }), ...(progress && { progress }) };
+}
+
+/** Weights on their integers, by their layer's scale. */
+function scaled(name: string, tensor: FloatTensor, compression: Compression | undefined, path: string): FloatTensor {
+  const { shape, integers } = tensor;
+  if (integers === undefined) return tensor;
+  const layer = name.endsWith(".weight") ? name.slice(0, -".weight".length) : name;
+  const scale = own(compression?.weightScale ?? {}, layer);
+  if (scale === undefined) {
+    throw new MoteError("MISMATCH", `${path}: ${name} is I8, but mote.compression has no weightScale for ${layer}`);
+  }
+  return { shape, data: Float32Array.from(integers, (q) => q * scale), integers };
 }
 
 function parseOptimizer(
@@ -151,7 +173,7 @@ function parseSafetensors(
   const header = parseJson(text, path, `offset ${LENGTH_BYTES}: header`);
   if (!isRecord(header)) return fail(LENGTH_BYTES, "the header is not a JSON object");
   const metadata: Record<string, string> = {};
-  const described: { name: string; shape: number[]; from: number; to: number }[] = [];
+  const described: { name: string; isInteger: boolean; shape: number[]; from: number; to: number }[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (!isRecord(value)) return fail(LENGTH_BYTES, `${name}: expected an object`);
     if (name === "__metadata__") {
@@ -162,30 +184,35 @@ function parseSafetensors(
       continue;
     }
     const { dtype, shape, data_offsets: offsets } = value;
-    if (dtype !== "F32") fail(LENGTH_BYTES, `${name}: expected dtype F32, got ${JSON.stringify(dtype)}`);
+    const isInteger = dtype === "I8";
+    if (!isInteger && dtype !== "F32")
+      fail(LENGTH_BYTES, `${name}: expected dtype F32 or I8, got ${JSON.stringify(dtype)}`);
     if (!isSizes(shape)) return fail(LENGTH_BYTES, `${name}: expected a shape of whole numbers`);
     if (!isSizes(offsets) || offsets.length !== 2) return fail(LENGTH_BYTES, `${name}: expected two data_offsets`);
-    described.push({ name, shape, from: offsets[0], to: offsets[1] });
+    described.push({ name, isInteger, shape, from: offsets[0], to: offsets[1] });
   }
   described.sort((a, b) => a.from - b.from);
   const tensors = new Map<string, FloatTensor>();
   let at = 0;
-  for (const { name, shape, from, to } of described) {
+  for (const { name, isInteger, shape, from, to } of described) {
     const count = shape.reduce((a, b) => a * b, 1);
-    if (from !== at || to - from !== count * FLOAT_BYTES) {
-      fail(
-        dataStart + at,
-        `${name}: expected ${count * FLOAT_BYTES} bytes from here for [${shape}], got ${from} .. ${to}`,
-      );
+    const bytes = isInteger ? count : count * FLOAT_BYTES;
+    if (from !== at || to - from !== bytes) {
+      fail(dataStart + at, `${name}: expected ${bytes} bytes from here for [${shape}], got ${from} .. ${to}`);
     }
     if (to > file.length - dataStart)
       fail(dataStart + at, `${name}: ends at ${dataStart + to}, the file at ${file.length}`);
     const data = new Float32Array(count);
+    at = to;
+    if (isInteger) {
+      const integers = Int8Array.from(file.subarray(dataStart + from, dataStart + to));
+      tensors.set(name, { shape, data, integers });
+      continue;
+    }
     for (let i = 0; i < count; i++) data[i] = view.getFloat32(dataStart + from + i * FLOAT_BYTES, true);
     const wrong = firstNotFinite(data);
     if (wrong >= 0) fail(dataStart + from + wrong * FLOAT_BYTES, `${name}: value ${wrong} is not a finite number`);
     tensors.set(name, { shape, data });
-    at = to;
   }
   if (dataStart + at !== file.length) fail(dataStart + at, `the last tensor ends here, the file at ${file.length}`);
   return { metadata, tensors };

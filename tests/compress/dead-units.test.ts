@@ -59,6 +59,9 @@ function noise(seed: number): () => number {
   };
 }
 
+/** Weights are integers times this. */
+const SCALE = 1 / 64;
+
 /** Random weights, `kept` of them non-zero; all biases non-zero. */
 function randomNet(graph: Graph, seed: number, kept: number): Net {
   const random = noise(seed);
@@ -70,10 +73,11 @@ function randomNet(graph: Graph, seed: number, kept: number): Net {
     const rows = shapes.get(layer.output)![0];
     const shape =
       layer.op === "conv2d" ? [rows, channels / layer.groups, ...layer.kernel] : [rows, channels * height * width];
-    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () =>
-      random() < 2 * kept - 1 ? random() : 0,
+    const integers = Int8Array.from({ length: shape.reduce((a, b) => a * b) }, () =>
+      random() < 2 * kept - 1 ? Math.round(random() / SCALE) : 0,
     );
-    tensors.set(`${layer.name}.weight`, { shape, data });
+    const data = Float32Array.from(integers, (q) => q * SCALE);
+    tensors.set(`${layer.name}.weight`, { shape, data, integers });
     tensors.set(`${layer.name}.bias`, { shape: [rows], data: Float32Array.from({ length: rows }, random) });
   }
   return { graph, tensors };
@@ -155,6 +159,10 @@ describe("dead units", () => {
         expect(live.tensors.get(`${layer}.bias`)!.data.length).toBe(after[layer]);
       expect(live.tensors.get("fc2.weight")!.shape).toEqual([4, after.fc1]);
       expect(live.tensors.get("conv2.weight")!.shape).toEqual([after.conv2, after.conv1, 3, 3]);
+      for (const layer of ["conv1", "conv2", "fc1", "fc2"]) {
+        const { data, integers } = live.tensors.get(`${layer}.weight`)!;
+        expect(Float32Array.from(integers!, (q) => q * SCALE)).toEqual(data);
+      }
     }
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { scaleForRange } from "../../host/quantize/calibrate.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { Compression, Graph, Layer, Net } from "../../host/model/model.js";
+import type { FloatTensor, Compression, Graph, Layer, Net } from "../../host/model/model.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import { runModel } from "../../host/engines/ops-i8.js";
@@ -191,6 +191,11 @@ describe("refuses", () => {
     data[index] = value;
     return { ...net, tensors: new Map(net.tensors).set(name, { ...tensor, data }) };
   };
+  const withWeights = (name: string, tensor: FloatTensor): Net => ({
+    ...net,
+    tensors: new Map(net.tensors).set(name, tensor),
+  });
+  const b = net.tensors.get("b.weight")!;
   const { a: _, ...withoutA } = net.compression.activations;
   const { rb: __, ...withoutRb } = net.compression.activations;
   test.each<[string, Net, RegExp]>([
@@ -200,16 +205,15 @@ describe("refuses", () => {
       /padded: the net is not compressed, expected .*mote compress/,
     ],
     [
-      "a weight between two integers",
-      changed("b.weight", 5, 0.4 * net.compression.weightScale.b),
-      /b\.weight\[5\]: .* expected an integer/,
+      "weights that are not integers yet",
+      withWeights("b.weight", { shape: b.shape, data: b.data }),
+      /b\.weight: not on its integers, expected .*mote compress/,
     ],
     [
-      "a weight beyond int8",
-      changed("b.weight", 7, 128 * net.compression.weightScale.b),
-      /b\.weight\[7\]: .* expected an integer in -127/,
+      "a weight of -128",
+      withWeights("b.weight", { ...b, integers: b.integers!.with(7, -128) }),
+      /b\.weight\[7\]: is -128, expected -127/,
     ],
-    ["a weight that is not a number", changed("a.weight", 0, NaN), /a\.weight\[0\]: NaN/],
     ["a bias beyond int32", changed("c.bias", 2, 1e9), /c\.bias: 1000000000 is .* do not fit 32 bits/],
     ["a bias that is left no bits", withCompression(net, { biasBits: { c: 0 } }), /c\.bias: .* do not fit 0 bits/],
     ["a missing activation", withCompression(net, { activations: withoutRb }), /tensor rb: has no activation scale/],
@@ -240,8 +244,9 @@ describe("refuses", () => {
   test("accumulators that could overflow", () => {
     const wide = graph("wide", [65535, 1, 1], { op: "dense", name: "d", input: "in", output: "d", outFeatures: 2 });
     const data = new Float32Array(131070).fill(127);
+    const integers = Int8Array.from(data);
     const tensors = new Map([
-      ["d.weight", { shape: [2, 65535], data }],
+      ["d.weight", { shape: [2, 65535], data, integers }],
       ["d.bias", { shape: [2], data: new Float32Array(2) }],
     ]);
     const activations = { in: { scale: 1, zeroPoint: -128 }, d: { scale: 1e6, zeroPoint: 0 } };
@@ -251,7 +256,7 @@ describe("refuses", () => {
       compression: { nominalChannels: {}, weightScale: { d: 1 }, activations },
     };
     expect(quantize(overflowing).layers.length).toBe(1);
-    data[0] = 0;
+    integers[0] = 0;
     tensors.get("d.bias")!.data[1] = 2 ** 31 - 128 * 200000;
     expect(() => quantize(overflowing)).toThrow(/d: the accumulator of row 1 may reach/);
   });

@@ -29,8 +29,9 @@ export function compressedNet(graph: Graph, seed: number): Net & { readonly comp
     const columns = shape.slice(1).reduce((a, b) => a * b);
     const scale = 0.37 / Math.sqrt(columns);
     weightScale[layer.name] = scale;
-    const data = Float32Array.from({ length: shape[0] * columns }, () => Math.round(random.normal() * 3) * scale);
-    tensors.set(`${layer.name}.weight`, { shape, data });
+    const integers = Int8Array.from({ length: shape[0] * columns }, () => Math.round(random.normal() * 3));
+    const data = Float32Array.from(integers, (q) => q * scale);
+    tensors.set(`${layer.name}.weight`, { shape, data, integers });
     tensors.set(`${layer.name}.bias`, {
       shape: [shape[0]],
       data: Float32Array.from({ length: shape[0] }, () => random.normal() * 0.1),

@@ -128,8 +128,42 @@ describe("round trip", () => {
     expect(bytes.readFloatLE(8 + headerBytes)).toBe(full.net.tensors.get("conv.weight")!.data[0]);
   });
 
+  test("weights on their integers are a byte each, behind the floats, and come back by their scale", () => {
+    const { shape, data } = full.net.tensors.get("fc1.weight")!;
+    const integers = Int8Array.from(data, (_, i) => (i % 255) - 127);
+    const tensor = { shape, data: Float32Array.from(integers, (q) => q * 0.02), integers };
+    const checkpoint = { ...full, net: { ...full.net, tensors: new Map(full.net.tensors).set("fc1.weight", tensor) } };
+    const before = readFileSync(file).length;
+    writeCheckpoint(file, checkpoint);
+    const bytes = readFileSync(file);
+    expect(before - bytes.length).toBeGreaterThanOrEqual(3 * integers.length - 16);
+    expect(bytes.subarray(-integers.length)).toEqual(Buffer.from(integers.buffer));
+    expect(readCheckpoint(file).net.tensors).toEqual(checkpoint.net.tensors);
+  });
+
   test("leaves no temporary file behind", () => {
     expect(readdirSync(folder)).toEqual(["net.safetensors"]);
+  });
+});
+
+describe("integers are refused", () => {
+  const withIntegers = (name: string): Checkpoint => {
+    const { shape, data } = full.net.tensors.get(name)!;
+    const tensor = { shape, data, integers: new Int8Array(data.length).fill(1) };
+    return { net: { ...full.net, tensors: new Map(full.net.tensors).set(name, tensor) } };
+  };
+  test.each<[string, () => Checkpoint, string, RegExp]>([
+    [
+      "of a layer without a scale",
+      () => withIntegers("fc2.weight"),
+      "MISMATCH",
+      /fc2\.weight is I8, but .*no weightScale for fc2/,
+    ],
+    ["in a bias", () => withIntegers("fc1.bias"), "MISMATCH", /fc1\.bias is I8/],
+  ])("%s", (_, checkpoint, code, message) => {
+    writeCheckpoint(file, checkpoint());
+    expect(readError().code).toBe(code);
+    expect(readError().message).toMatch(message);
   });
 });
 
@@ -178,7 +212,7 @@ describe("damaged files", () => {
   });
 
   const headers: readonly [string, (header: Record<string, any>) => void, string, RegExp][] = [
-    ["another type", (h) => (h["fc1.bias"].dtype = "F16"), "FORMAT", /fc1\.bias: expected dtype F32, got "F16"/],
+    ["another type", (h) => (h["fc1.bias"].dtype = "F16"), "FORMAT", /fc1\.bias: expected dtype F32 or I8, got "F16"/],
     ["a negative size", (h) => (h["fc1.bias"].shape = [-24]), "FORMAT", /shape of whole numbers/],
     ["no offsets", (h) => delete h["fc1.bias"].data_offsets, "FORMAT", /two data_offsets/],
     ["overlapping tensors", (h) => (h["fc1.bias"].data_offsets = [0, 96]), "FORMAT", /expected \d+ bytes from here/],
