@@ -23,8 +23,6 @@ const adder = `(module
   (func (export "load32") (param i32) (result i32) (i32.load (local.get 0)))
   (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
   (func (export "wide") (param i64) (result i64) (local.get 0))
-  (func $leaf (param i32) (result i32) (local i64 i64 i64 i64 i64 i64 i64 i64) (local.get 0))
-  (func (export "deep") (param i32) (result i32) (i32.add (call $leaf (local.get 0)) (i32.const 1)))
   (func (export "stop") (unreachable)))`;
 
 const importer = `(module
@@ -124,14 +122,6 @@ describe("the wasm3 addon", () => {
     expect(failure("add", 1).message).toContain("argument count mismatch");
     expect(failure("wide", 1).message).toContain("argument type mismatch");
     expect(runtime.call("add", 1, 2)).toBe(3);
-  });
-
-  it("traps where a call does not fit wasm3's stack, and takes its size", () => {
-    const small = new Wasm3Runtime(adderBytes, { stackBytes: 64 });
-    expect(() => small.call("deep", 1)).toThrow("wasm3: [trap] stack overflow");
-    expect(small.call("add", 1, 2)).toBe(3);
-    expect(new Wasm3Runtime(adderBytes, { stackBytes: 256 }).call("deep", 1)).toBe(2);
-    expect(() => new Wasm3Runtime(adderBytes, { stackBytes: 0xffff_ffff })).toThrow("wasm3: out of memory");
   });
 
   it("hands imports their arguments and takes their result", () => {

@@ -36,7 +36,7 @@ describe("what wasm3 may see", () => {
   });
 
   it.each(EXTREME)("is as many %s as the rules allow", (_, wasm) => {
-    const runtime = new Wasm3Runtime(wasm, { imports, stackBytes: 768 });
+    const runtime = new Wasm3Runtime(wasm, { imports });
     expect(runtime.memoryBytes).toBe(65536);
     runtime.close();
   });

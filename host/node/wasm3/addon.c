@@ -1,5 +1,5 @@
 /*
- * The Node binding of wasm3: `new Runtime(wasm, memoryLimit, stackBytes, imports)`, wrapped and described by runtime.ts.
+ * The Node binding of wasm3: `new Runtime(wasm, memoryLimit, imports)`, wrapped and described by runtime.ts.
  *
  * - A Runtime owns a copy of the wasm bytes, wasm3's environment, runtime and module, and the links to its imports. They
  *   are freed by close(), or by the collector together with the JavaScript object.
@@ -17,7 +17,9 @@
 
 #include "interpreter.h"
 
-enum { MAX_ARGUMENTS = INTERPRETER_MAX_ARGUMENTS, MAX_NAME = 128, DEFAULT_STACK_BYTES = 64 * 1024 };
+enum { MAX_ARGUMENTS = INTERPRETER_MAX_ARGUMENTS, MAX_NAME = 128 };
+/* Of wasm3's value stack: more than any module that runtime.ts lets through can need, 20 frames of 50 values of 8 bytes. */
+enum { STACK_BYTES = 64 * 1024 };
 
 static const napi_type_tag RUNTIME_TAG = {0x6d6f74652d776173ULL, 0x6d332d72756e7469ULL};
 static const char *const IMPORT_FAILED = "[trap] imported function failed";
@@ -219,16 +221,16 @@ static bool get_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *l
 }
 
 /* Parses, loads, links and compiles everything: 0.5.0 finds an unsupported opcode only when it compiles the function. */
-static bool start_module(napi_env env, Runtime *runtime, napi_value self, uint32_t size, const uint32_t limits[2],
+static bool start_module(napi_env env, Runtime *runtime, napi_value self, uint32_t size, uint32_t memory_limit,
                          napi_value imports)
 {
     runtime->environment = m3_NewEnvironment();
-    if (runtime->environment != NULL) runtime->interpreter = interpreter_new(runtime->environment, limits[1]);
+    if (runtime->environment != NULL) runtime->interpreter = interpreter_new(runtime->environment, STACK_BYTES);
     if (runtime->interpreter == NULL) {
         throw_error(env, "wasm3: out of memory");
         return false;
     }
-    interpreter_limit_memory(runtime->interpreter, limits[0]);
+    interpreter_limit_memory(runtime->interpreter, memory_limit);
     M3Result result = m3_ParseModule(runtime->environment, &runtime->module, runtime->wasm, size);
     if (!result) result = interpreter_load(runtime->interpreter, runtime->module);
     if (result) {
@@ -249,20 +251,19 @@ static bool start_module(napi_env env, Runtime *runtime, napi_value self, uint32
     return !result;
 }
 
-/* new Runtime(wasm, memoryLimit, stackBytes, imports) */
+/* new Runtime(wasm, memoryLimit, imports) */
 static napi_value construct(napi_env env, napi_callback_info info)
 {
-    size_t argc = 4, size;
-    napi_value argv[4], self, target;
+    size_t argc = 3, size;
+    napi_value argv[3], self, target;
     uint8_t *bytes;
-    uint32_t limits[2];
+    uint32_t memory_limit;
     if (napi_get_cb_info(env, info, &argc, argv, &self, NULL) != napi_ok) return NULL;
     napi_get_new_target(env, info, &target);
-    if (target == NULL || argc != 4 || !get_bytes(env, argv[0], &bytes, &size) || size > UINT32_MAX ||
-        napi_get_value_uint32(env, argv[1], &limits[0]) != napi_ok || napi_get_value_uint32(env, argv[2], &limits[1]) != napi_ok) {
-        return throw_type_error(env, "wasm3: expected new Runtime(Uint8Array, memoryLimit, stackBytes, imports)");
+    if (target == NULL || argc != 3 || !get_bytes(env, argv[0], &bytes, &size) || size > UINT32_MAX ||
+        napi_get_value_uint32(env, argv[1], &memory_limit) != napi_ok) {
+        return throw_type_error(env, "wasm3: expected new Runtime(Uint8Array, memoryLimit, imports)");
     }
-    if (limits[1] == 0) limits[1] = DEFAULT_STACK_BYTES;
     Runtime *runtime = calloc(1, sizeof *runtime);
     if (runtime != NULL) runtime->wasm = malloc(size + 1);
     if (runtime == NULL || runtime->wasm == NULL) {
@@ -276,14 +277,14 @@ static napi_value construct(napi_env env, napi_callback_info info)
         return throw_error(env, "wasm3: napi_wrap failed");
     }
     if (napi_type_tag_object(env, self, &RUNTIME_TAG) != napi_ok ||
-        !start_module(env, runtime, self, (uint32_t)size, limits, argv[3])) {
+        !start_module(env, runtime, self, (uint32_t)size, memory_limit, argv[2])) {
         release(env, runtime);
         return throw_error(env, "wasm3: the module could not be started");
     }
     size_t memory_size;
     int64_t total;
     interpreter_memory(runtime->interpreter, runtime->module, &memory_size);
-    runtime->external_bytes = (int64_t)memory_size + (int64_t)size + limits[1];
+    runtime->external_bytes = (int64_t)memory_size + (int64_t)size + STACK_BYTES;
     napi_adjust_external_memory(env, runtime->external_bytes, &total);
     return self;
 }

@@ -13,8 +13,6 @@ export interface Wasm3Import {
 export interface Wasm3Options {
   /** Bytes of linear memory that can be accessed, below one page too. Default: what the module declares. */
   readonly memoryLimit?: number;
-  /** Bytes of wasm3's own value stack. Default: 64 KiB. */
-  readonly stackBytes?: number;
   /** By "module.function". What the module does not import is ignored; what it imports and is not here is an error. */
   readonly imports?: Readonly<Record<string, Wasm3Import>>;
 }
@@ -33,7 +31,6 @@ interface Addon {
   readonly Runtime: new (
     wasm: Uint8Array,
     memoryLimit: number,
-    stackBytes: number,
     imports: readonly (readonly [name: string, signature: string, call: (...args: number[]) => number | void])[],
   ) => NativeRuntime;
 }
@@ -85,7 +82,7 @@ export class Wasm3Runtime {
     const imports = Object.entries(options.imports ?? {}).map(
       ([name, { signature, call }]) => [name, signature, call] as const,
     );
-    this.#native = guard(() => new Runtime(wasm, options.memoryLimit ?? 0, options.stackBytes ?? 0, imports));
+    this.#native = guard(() => new Runtime(wasm, options.memoryLimit ?? 0, imports));
   }
 
   /** Bytes of linear memory that can be accessed now: what the module has, at most the limit. */
