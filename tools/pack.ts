@@ -5,7 +5,7 @@ import { MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
 import { cSource } from "../host/c/c-source.js";
 import { fastProgram } from "../host/fast/memory.js";
 import { outputElements, writeMetadata } from "../host/container/metadata.js";
-import { planTotal, REGIONS, tensorBytes } from "../host/container/plan.js";
+import { planTotal, REGIONS } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import { withMetadata, writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/node/read-file.js";
@@ -29,6 +29,7 @@ import {
   parseBytes,
 } from "./model-file.js";
 import { Output } from "./output.js";
+import { tensorBytes } from "../host/model/geometry.js";
 
 const FORMATS = ["mote", "wasm", "c", "aot"] as const;
 type Format = (typeof FORMATS)[number];

@@ -1,7 +1,7 @@
 /** The error that counts: of the integer model, on the reference engine. */
 import { checkLabels, type Samples } from "../data/samples.js";
 import { openReference } from "../engines/reference.js";
-import { valuesOf } from "../model/shapes.js";
+import { valuesOf } from "../model/geometry.js";
 
 /**
  * Samples whose class, the first greatest output, is wrong.

@@ -2,12 +2,13 @@
 import { sharedFloats, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
-import { chainShapes, valuesOf } from "../model/shapes.js";
+import { chainShapes } from "../model/shapes.js";
 import { augmentBank } from "../train/augment.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import type { TeacherSettings } from "./recipe.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
+import { valuesOf } from "../model/geometry.js";
 
 export interface TeacherOptions {
   readonly runtime: TrainingRuntime;

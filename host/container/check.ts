@@ -10,7 +10,8 @@ import {
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import type { QConv2d, QLayer, QMaxPool, QModel, QTensor, QWeights } from "../model/model.js";
-import { columnCount, rowCount, tensorBytes } from "./plan.js";
+import { columnCount, rowCount } from "./plan.js";
+import { extentOf, tensorBytes } from "../model/geometry.js";
 
 /** Throws for the first rule that does not hold. `where` is "tensor 3" or "layer 2". */
 export type Fail = (where: string, problem: string) => never;
@@ -98,8 +99,8 @@ function checkConv2d(input: QTensor, output: QTensor, layer: QConv2d, where: str
     fail(where, `groups is ${layer.groups}, expected a divisor of ${input.shape[0]} and ${output.shape[0]} channels`);
   }
   for (const axis of [1, 2] as const) {
-    const convolved = (output.shape[axis] - 1) * layer.pool.stride + layer.pool.size;
-    const wanted = (convolved - 1) * layer.stride + layer.kernel[axis - 1];
+    const convolved = extentOf(output.shape[axis], layer.pool.size, layer.pool.stride);
+    const wanted = extentOf(convolved, layer.kernel[axis - 1], layer.stride);
     const there = input.shape[axis] + layer.pad + input.border;
     if (wanted > there)
       fail(where, `reads ${wanted} ${axis === 1 ? "rows" : "columns"} of its input, which has ${there}`);
@@ -119,7 +120,7 @@ function checkPool(
     fail(where, `has ${output.shape[0]} output channels, expected the input's ${input.shape[0]}`);
   }
   for (const axis of [1, 2] as const) {
-    const wanted = (output.shape[axis] - 1) * layer.stride + layer.kernel;
+    const wanted = extentOf(output.shape[axis], layer.kernel, layer.stride);
     if (wanted > input.shape[axis]) {
       fail(where, `reads ${wanted} ${axis === 1 ? "rows" : "columns"} of its input, which has ${input.shape[axis]}`);
     }

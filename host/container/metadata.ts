@@ -2,9 +2,9 @@
 import { MAX_LABEL_BYTES, MAX_METADATA_BYTES, METADATA_LABELS } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import type { QModel } from "../model/model.js";
-import { valuesOf } from "../model/shapes.js";
 import { FieldReader } from "./field-reader.js";
 import { FieldWriter } from "./field-writer.js";
+import { valuesOf } from "../model/geometry.js";
 
 /** Custom section of a packed or fast module that holds what a container has behind its last layer. */
 export const METADATA_SECTION = "mote.metadata";

@@ -9,6 +9,7 @@ import {
 } from "../../assembly/format.js";
 import type { CodedSize } from "../codecs/codec.js";
 import { MoteError } from "../errors.js";
+import { tensorBytes, valuesOf } from "../model/geometry.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 
 /** Bytes of the six regions, each a multiple of 8, and the tensors' places in the arena. */
@@ -41,11 +42,6 @@ const DENSE_RECORDS = 64;
 /** Window when none is asked for: each refill costs a call of the host, so a few hundred bytes. */
 const DEFAULT_WINDOW = 256;
 
-export function tensorBytes(tensor: QTensor): number {
-  const [channels, height, width] = tensor.shape;
-  return channels * (height + 2 * tensor.border) * (width + 2 * tensor.border);
-}
-
 /** Rows of a weighted layer: filters, or outputs. */
 export function rowCount(model: QModel, layer: QLayer & QWeights): number {
   return model.tensors[layer.output].shape[0];
@@ -53,9 +49,9 @@ export function rowCount(model: QModel, layer: QLayer & QWeights): number {
 
 /** Columns of a weighted layer: weights of a filter, or inputs. */
 export function columnCount(model: QModel, layer: QLayer & QWeights): number {
-  const [channels, height, width] = model.tensors[layer.input].shape;
-  if (layer.op === "conv2d") return (channels / layer.groups) * layer.kernel[0] * layer.kernel[1];
-  return channels * height * width;
+  const { shape } = model.tensors[layer.input];
+  if (layer.op === "conv2d") return (shape[0] / layer.groups) * layer.kernel[0] * layer.kernel[1];
+  return valuesOf(shape);
 }
 
 /**

@@ -27,7 +27,8 @@ import { checkEdges, checkGeometry, checkRequantize, checkTensor, range, type Fa
 import { crc32 } from "./crc32.js";
 import { FieldReader } from "./field-reader.js";
 import { outputElements, readMetadata } from "./metadata.js";
-import { columnCount, planTotal, REGIONS, requirement, rowCount, tensorBytes, tensorLives, type Plan } from "./plan.js";
+import { columnCount, planTotal, REGIONS, requirement, rowCount, tensorLives, type Plan } from "./plan.js";
+import { tensorBytes } from "../model/geometry.js";
 
 /** What the file says of a layer beside what the model needs. Offsets and sizes in bytes unless they say bits. */
 export interface LayerInfo {

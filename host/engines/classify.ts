@@ -2,9 +2,9 @@
 import { checkLabels } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Shape } from "../model/model.js";
-import { valuesOf } from "../model/shapes.js";
 import { nextTurn } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
+import { valuesOf } from "../model/geometry.js";
 
 /** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. Rounds half up, saturates. */
 export function pixelTable(input: TensorInfo): Int8Array {

@@ -1,6 +1,6 @@
 import { MoteError } from "../errors.js";
 import type { Shape } from "../model/model.js";
-import { valuesOf } from "../model/shapes.js";
+import { valuesOf } from "../model/geometry.js";
 
 export type EngineName = "wasm3" | "v8" | "reference";
 

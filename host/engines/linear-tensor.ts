@@ -1,6 +1,7 @@
 /** Tensors where an instance has them: in its linear memory, found through its own tensor table (SPEC.md, "The core's interface"). */
 import * as format from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
+import { offsetOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import type { CoreInstance } from "./wasm.js";
 
@@ -59,13 +60,12 @@ export class LinearTensor {
     if (stated.join() !== this.shape.join()) {
       throw new MoteError("ENGINE", `${this.title} has another shape than in the container`);
     }
-    const pitch = word(format.TENSOR_PITCH);
-    const plane = word(format.TENSOR_PLANE);
+    const layout = { pitch: word(format.TENSOR_PITCH), plane: word(format.TENSOR_PLANE) };
     return {
       address: word(format.TENSOR_PTR),
       count: channels * height,
       width,
-      start: (row) => Math.floor(row / height) * plane + (row % height) * pitch,
+      start: (row) => offsetOf(layout, Math.floor(row / height), row % height, 0),
     };
   }
 }

@@ -4,9 +4,10 @@ import * as layout from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
-import { ELEMENT_BIAS, layerKind, layerStream, pitchAndPlane } from "./stream.js";
+import { ELEMENT_BIAS, layerKind, layerStream } from "./stream.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
+import { borderBytes, pitchAndPlane } from "../model/geometry.js";
 
 /** Addresses and sizes in bytes. */
 export interface FastMemory {
@@ -56,7 +57,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
     }
   }
   const firstElement = model.tensors.map(({ border }, index) => {
-    return memory.arenaPtr + plan.offsets[index] + border * (pitchAndPlane(model.tensors[index]).pitch + 1);
+    return memory.arenaPtr + plan.offsets[index] + borderBytes(pitchAndPlane(model.tensors[index]), border);
   });
   const entries: Entry[] = [];
   const addBorder = (tensor: number): void => {
@@ -157,7 +158,7 @@ function borderEntry(model: QModel, tensor: number, firstElement: readonly numbe
 }
 
 function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[], isWide: boolean): Entry {
-  const { pitch, plane } = pitchAndPlane(model.tensors[layer.input]);
+  const input = pitchAndPlane(model.tensors[layer.input]);
   const [pad, stride] = layer.op === "conv2d" ? [layer.pad, layer.stride] : [0, 1];
   const pool =
     layer.op === "conv2d"
@@ -168,9 +169,9 @@ function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[
   return new Map([
     ...outputWords(model, layer.output, firstElement),
     [layout.LAYER_KIND, layerKind(model, layer)],
-    [layout.LAYER_INPUT, firstElement[layer.input] - pad * (pitch + 1)],
-    [layout.LAYER_INPUT_PITCH, pitch],
-    [layout.LAYER_INPUT_PLANE, plane],
+    [layout.LAYER_INPUT, firstElement[layer.input] - borderBytes(input, pad)],
+    [layout.LAYER_INPUT_PITCH, input.pitch],
+    [layout.LAYER_INPUT_PLANE, input.plane],
     [layout.LAYER_STRIDE, stride],
     [layout.LAYER_POOL, pool.size],
     [layout.LAYER_POOL_STRIDE, pool.stride],

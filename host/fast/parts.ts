@@ -2,7 +2,6 @@
 import * as layout from "../../assembly/fast/layout.js";
 import * as format from "../../assembly/format.js";
 import type { Shape } from "../model/model.js";
-import { valuesOf } from "../model/shapes.js";
 import { METADATA_SECTION, readMetadataSection } from "../container/metadata.js";
 import {
   expectExports,
@@ -12,6 +11,7 @@ import {
   type ModuleOutline,
 } from "../module/module-outline.js";
 import { isSealed } from "../module/seal.js";
+import { valuesOf } from "../model/geometry.js";
 
 /** A tensor of the table. Addresses and steps in bytes. */
 export interface FastTensor {

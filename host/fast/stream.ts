@@ -24,7 +24,8 @@ import {
 } from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
-import type { QAvgPool, QConv2d, QDense, QLayer, QModel, QTensor } from "../model/model.js";
+import { offsetOf, pitchAndPlane, placeOf, valuesOf } from "../model/geometry.js";
+import type { QAvgPool, QConv2d, QDense, QLayer, QModel, QTensor, Shape } from "../model/model.js";
 
 /** What int8 elements are raised by in the memory of a fast module. */
 export const ELEMENT_BIAS = 128;
@@ -72,12 +73,6 @@ function isLight({ weights }: QConv2d, rows: number): boolean {
       filter.reduce((sum, w) => sum + Math.abs(w), 0) <= TILE_MAGNITUDE &&
       filter.reduce((records, w) => records + Number(w !== 0), 0) <= TILE_RECORDS,
   );
-}
-
-/** Bytes from an element to that below it, and to that of the next channel, as the arena has them. */
-export function pitchAndPlane({ shape: [, height, width], border }: QTensor): { pitch: number; plane: number } {
-  const pitch = width + 2 * border;
-  return { pitch, plane: pitch * (height + 2 * border) };
 }
 
 /**
@@ -144,29 +139,22 @@ function eachRow(model: QModel, layer: QConv2d | QDense, visit: (row: number, we
 
 /** Of each element, [C, H, W], from the first. */
 function elementOffsets(tensor: QTensor): Uint32Array {
-  const [channels, height, width] = tensor.shape;
-  const { pitch, plane } = pitchAndPlane(tensor);
-  const offsets = new Uint32Array(channels * height * width);
-  for (let i = 0; i < offsets.length; i++) {
-    const line = Math.floor(i / width);
-    offsets[i] = Math.floor(line / height) * plane + (line % height) * pitch + (i % width);
-  }
-  return offsets;
+  const layout = pitchAndPlane(tensor);
+  return Uint32Array.from({ length: valuesOf(tensor.shape) }, (_, i) => offsetOf(layout, ...placeOf(tensor.shape, i)));
 }
 
 /** The non-zero weights of a filter, from its first tap in the input's first channel. */
 function convTaps(model: QModel, layer: QConv2d, row: number, weights: Int8Array): Tap[] {
   const { shape } = model.tensors[layer.input];
-  const { pitch, plane } = pitchAndPlane(model.tensors[layer.input]);
-  const [kernelHeight, kernelWidth] = layer.kernel;
+  const layout = pitchAndPlane(model.tensors[layer.input]);
+  const filter: Shape = [shape[0] / layer.groups, ...layer.kernel];
   const rowsOfGroup = model.tensors[layer.output].shape[0] / layer.groups;
-  const firstChannel = Math.floor(row / rowsOfGroup) * (shape[0] / layer.groups);
+  const firstChannel = Math.floor(row / rowsOfGroup) * filter[0];
   const taps: Tap[] = [];
   weights.forEach((weight, column) => {
     if (weight === 0) return;
-    const line = Math.floor(column / kernelWidth);
-    const channel = firstChannel + Math.floor(line / kernelHeight);
-    taps.push({ offset: channel * plane + (line % kernelHeight) * pitch + (column % kernelWidth), weight });
+    const [channel, y, x] = placeOf(filter, column);
+    taps.push({ offset: offsetOf(layout, firstChannel + channel, y, x), weight });
   });
   return taps;
 }

@@ -1,9 +1,7 @@
 /** Shapes of a graph's tensors, and what a layer's attributes may be. */
 import { MoteError } from "../errors.js";
+import { valuesOf, windowsIn } from "./geometry.js";
 import type { Graph, Layer, Shape } from "./model.js";
-
-/** Values of one sample. */
-export const valuesOf = (shape: Shape): number => shape[0] * shape[1] * shape[2];
 
 function requireInteger(where: string, what: string, value: number, least: number): void {
   if (Number.isInteger(value) && value >= least) return;
@@ -12,7 +10,7 @@ function requireInteger(where: string, what: string, value: number, least: numbe
 
 function outputSize(where: string, size: number, kernel: number, stride: number): number {
   if (kernel > size) throw new MoteError("UNSUPPORTED", `${where}: kernel ${kernel} is larger than its input, ${size}`);
-  return Math.floor((size - kernel) / stride) + 1;
+  return windowsIn(size, kernel, stride);
 }
 
 /** Shape of the layer's output. @throws MoteError UNSUPPORTED for attributes that fit no such layer */

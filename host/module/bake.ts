@@ -10,13 +10,14 @@
 import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_OP, STATUS_READ } from "../../assembly/format.js";
 import type { QConv2d } from "../model/model.js";
 import { withMetadataSection } from "./custom-section.js";
-import { planTotal, tensorBytes } from "../container/plan.js";
+import { planTotal } from "../container/plan.js";
 import { instantiateV8 } from "../engines/v8.js";
 import { openCore } from "../engines/wasm.js";
 import { readContainer, type Container } from "../container/read.js";
 import { remake, setMemory, type Bodies, type Body, type InitialData, type NamedModule } from "./remake.js";
 import { sealModule } from "./seal.js";
 import { withMetadata } from "../container/write.js";
+import { tensorBytes } from "../model/geometry.js";
 
 /** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
 const NARROW_TENSOR_BYTES = 65536;

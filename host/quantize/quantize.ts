@@ -1,5 +1,6 @@
 /** A compressed float net becomes the integer model that the container holds: layers fused, weights int8, biases int32, scales as multipliers. */
 import { MAX_BORDER } from "../../assembly/format.js";
+import { valuesOf } from "../model/geometry.js";
 import { chainShapes, tensorShapes } from "../model/shapes.js";
 import { checkAccumulators } from "./accumulators.js";
 import { MoteError } from "../errors.js";
@@ -146,7 +147,7 @@ function quantizeLayer(
       return { op: "conv2d", input, output, ...weights, clamp, kernel, stride, pad, groups, pool: pooling };
     }
     case "dense": {
-      const columns = from.shape[0] * from.shape[1] * from.shape[2];
+      const columns = valuesOf(from.shape);
       return { op: "dense", input, output, ...quantizeWeights(net, compression, layer, columns, from, to), clamp };
     }
     case "avgpool": {

@@ -2,6 +2,7 @@
 import type { Description, FixedWidth, WeightBits } from "../codecs/codec.js";
 import { codecOf } from "../codecs/index.js";
 import { distinctWeights } from "../codecs/statistics.js";
+import { extentOf } from "../model/geometry.js";
 import type { QLayer, QModel, QWeights, Shape } from "../model/model.js";
 import { columnCount, rowCount } from "../container/plan.js";
 import type { Container, SectionInfo } from "../container/read.js";
@@ -96,7 +97,7 @@ function positionCount(model: QModel, layer: QLayer): number {
   if (layer.op !== "conv2d") return 1;
   const [, height, width] = model.tensors[layer.output].shape;
   const { size, stride } = layer.pool;
-  return ((height - 1) * stride + size) * ((width - 1) * stride + size);
+  return extentOf(height, size, stride) * extentOf(width, size, stride);
 }
 
 function reportWeights(model: QModel, layer: QLayer & QWeights, section: SectionInfo): WeightReport {

@@ -11,6 +11,7 @@ import {
   ROW_BYTES,
 } from "../../assembly/fast/layout.js";
 import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
+import { borderBytes } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import type { FastParts } from "../fast/parts.js";
 import { foreignModule } from "../module/module-outline.js";
@@ -86,7 +87,7 @@ export function describeFastMemory(parts: FastParts): string[] {
       const padded = border > 0 ? `, border ${border}` : "";
       const bytes = channels * plane;
       return planLine(
-        ptr - border * (pitch + 1),
+        ptr - borderBytes({ pitch, plane }, border),
         bytes,
         `  tensor ${index}: ${channels} × ${height} × ${width}${padded}`,
       );

@@ -2,7 +2,8 @@
 import { checkLabels, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph } from "../model/model.js";
-import { chainShapes, valuesOf } from "../model/shapes.js";
+import { chainShapes } from "../model/shapes.js";
+import { valuesOf } from "../model/geometry.js";
 
 /**
  * To be called before anything is trained.

@@ -7,7 +7,8 @@
 import { MoteError } from "../errors.js";
 import type { Graph, Shape, WeightedLayer } from "../model/model.js";
 import type { SharedHeap } from "./heap.js";
-import { chainShapes, valuesOf } from "../model/shapes.js";
+import { chainShapes } from "../model/shapes.js";
+import { valuesOf } from "../model/geometry.js";
 
 export const BLOCK_SAMPLES = 8;
 /** Bytes of one value in each of a block's eight samples. */

@@ -7,7 +7,6 @@ import {
   planMemory,
   planTotal,
   requirement,
-  tensorBytes,
   tensorLives,
   type Plan,
   type Requirement,
@@ -20,6 +19,7 @@ import { Random } from "../../host/rng.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { expectOneLine, mote, scratchFolder } from "../cli/support.js";
 import { buildModel, randomInput, syntheticModels, type LayerSpec } from "../support/models.js";
+import { tensorBytes } from "../../host/model/geometry.js";
 
 function tensor(shape: Shape, border = 0): QTensor {
   return { shape, nominalChannels: shape[0], border, scale: 1, zeroPoint: 0 };

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { planTotal, tensorBytes, tensorLives } from "../../host/container/plan.js";
+import { planTotal, tensorLives } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel } from "../../host/model/model.js";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { openReference } from "../../host/engines/reference.js";
 import { randomInput, syntheticModels } from "../support/models.js";
+import { tensorBytes } from "../../host/model/geometry.js";
 
 /** What a file keeps of a scale. */
 const asStored = (model: QModel): QModel => ({
