@@ -1,5 +1,6 @@
 import { MoteError } from "../errors.js";
 import { readLeb128 } from "../module/leb128.js";
+import { leastOf, type Field } from "../ops/fields.js";
 
 /** Reads the byte-aligned fields of a container and never past its end; every error names the field and the byte it begins at. */
 export class FieldReader {
@@ -54,6 +55,19 @@ export class FieldReader {
     const value = this.varint(field);
     if (value < least || value > most) this.fail(field, `${value}, expected ${least} … ${most}`);
     return value;
+  }
+
+  /** The values of fields that follow each other, each in its range. @param where before their names in errors: "layer 2" */
+  values(where: string, fields: readonly Field[]): number[] {
+    const values: number[] = [];
+    fields.forEach(({ name, kind, most }, i) => {
+      const field = `${where} ${name}`;
+      const value = this[kind](field);
+      const least = leastOf(fields, values, i);
+      if (value < least || value > most) this.fail(field, `${value}, expected ${least} … ${most}`);
+      values.push(value);
+    });
+    return values;
   }
 
   /** The next bytes, a view. */

@@ -1,4 +1,5 @@
 import { leb128 } from "../module/leb128.js";
+import type { Field } from "../ops/fields.js";
 
 /** Byte-aligned fields, collected until `take`. */
 export class FieldWriter {
@@ -20,6 +21,21 @@ export class FieldWriter {
 
   varint(value: number): void {
     this.#bytes.push(...leb128(value));
+  }
+
+  /** @param values one a field, each in its range */
+  values(fields: readonly Field[], values: readonly number[]): void {
+    fields.forEach(({ kind }, i) => {
+      switch (kind) {
+        case "varint":
+          return this.varint(values[i]);
+        case "u32":
+          return this.u32(values[i]);
+        case "u8":
+        case "i8":
+          return this.u8(values[i]);
+      }
+    });
   }
 
   bytes(bytes: Uint8Array): void {

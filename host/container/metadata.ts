@@ -1,6 +1,7 @@
 /** What a model carries for hosts and people, behind its last layer or in a section of its module: SPEC.md, "Metadata". No engine reads it. */
 import { MAX_LABEL_BYTES, MAX_METADATA_BYTES, METADATA_LABELS } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
+import { outputOf } from "../model/edges.js";
 import type { QModel } from "../model/model.js";
 import { FieldReader } from "./field-reader.js";
 import { FieldWriter } from "./field-writer.js";
@@ -15,8 +16,8 @@ export interface Metadata {
 }
 
 /** Elements of the model's output, each of which may have a label. */
-export function outputElements({ tensors, layers }: QModel): number {
-  return valuesOf(tensors[layers[layers.length - 1].output].shape);
+export function outputElements(model: Pick<QModel, "tensors" | "layers">): number {
+  return valuesOf(model.tensors[outputOf(model)].shape);
 }
 
 /** A control character, or half of a surrogate pair: nothing that a label or a terminal should have. */

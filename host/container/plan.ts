@@ -9,8 +9,10 @@ import {
 } from "../../assembly/format.js";
 import type { CodedSize } from "../codecs/codec.js";
 import { MoteError } from "../errors.js";
-import { tensorBytes, valuesOf } from "../model/geometry.js";
-import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
+import { inputsOf, outputsOf } from "../model/edges.js";
+import { tensorBytes } from "../model/geometry.js";
+import type { QModel, QTensor } from "../model/model.js";
+import { integerWeights, type QWeightedLayer } from "../ops/index.js";
 
 /** Bytes of the six regions, each a multiple of 8, and the tensors' places in the arena. */
 export interface Plan {
@@ -32,7 +34,7 @@ export interface Requirement {
   readonly tables: number;
   readonly columns: number;
   readonly channels: number;
-  /** The least it can run with: a convolution a whole row, a dense layer one unit. */
+  /** The least it can run with: a whole row where the op needs one, else one unit. */
   readonly records: number;
 }
 
@@ -42,25 +44,13 @@ const DENSE_RECORDS = 64;
 /** Window when none is asked for: each refill costs a call of the host, so a few hundred bytes. */
 const DEFAULT_WINDOW = 256;
 
-/** Rows of a weighted layer: filters, or outputs. */
-export function rowCount(model: QModel, layer: QLayer & QWeights): number {
-  return model.tensors[layer.output].shape[0];
-}
-
-/** Columns of a weighted layer: weights of a filter, or inputs. */
-export function columnCount(model: QModel, layer: QLayer & QWeights): number {
-  const { shape } = model.tensors[layer.input];
-  if (layer.op === "conv2d") return (shape[0] / layer.groups) * layer.kernel[0] * layer.kernel[1];
-  return valuesOf(shape);
-}
-
 /**
  * @param coded what is known of the layer's weights once their coding is chosen
  * @param perChannel each row has a multiplier and shift of its own
  */
 export function requirement(
   input: QTensor,
-  layer: QLayer & QWeights,
+  layer: QWeightedLayer,
   rows: number,
   coded: CodedSize,
   perChannel: boolean,
@@ -69,7 +59,7 @@ export function requirement(
     tables: coded.tableBytes,
     columns: coded.liveColumns * (tensorBytes(input) <= 65536 ? 2 : 4),
     channels: rows * (perChannel ? 12 : 4),
-    records: layer.op === "conv2d" ? coded.fullestRow * RECORD_BYTES : PLAN_UNIT,
+    records: integerWeights(layer).needsWholeRow ? coded.fullestRow * RECORD_BYTES : PLAN_UNIT,
   };
 }
 
@@ -115,10 +105,9 @@ export function tensorLives(model: QModel): { first: number; last: number }[] {
   model.layers.forEach((layer, step) => {
     lives[layer.output].first = Math.min(lives[layer.output].first, step);
     lives[layer.output].last = Math.max(lives[layer.output].last, step);
-    lives[layer.input].last = Math.max(lives[layer.input].last, step);
+    for (const input of inputsOf(layer)) lives[input].last = Math.max(lives[input].last, step);
   });
-  const output = model.layers[model.layers.length - 1].output;
-  lives[output].last = model.layers.length;
+  for (const output of outputsOf(model)) lives[output].last = model.layers.length;
   return lives;
 }
 

@@ -7,14 +7,9 @@ import {
   MAX_BORDER,
   MAX_BYTES,
   MAX_DIMENSION,
-  MAX_KERNEL,
   MAX_LAYERS,
   MAX_TENSORS,
   MIN_WINDOW_BYTES,
-  OP_AVGPOOL,
-  OP_CONV2D,
-  OP_DENSE,
-  OP_MAXPOOL,
   PLAN_UNIT,
   VERSION,
 } from "../../assembly/format.js";
@@ -22,12 +17,15 @@ import { BitReader } from "../codecs/bit-reader.js";
 import type { DecodedWeights } from "../codecs/codec.js";
 import { codecOf, CODECS } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
-import type { QConv2d, QDense, QLayer, QModel, QTensor, QWeights } from "../model/model.js";
-import { checkEdges, checkGeometry, checkRequantize, checkTensor, range, type Fail } from "./check.js";
+import { inputsOf } from "../model/edges.js";
+import type { QLayer, QModel, QTensor } from "../model/model.js";
+import type { Fail } from "../ops/fields.js";
+import { columnCount, isWeighted, OP_NUMBERS, opOfNumber, rowCount, type QWeightedLayer } from "../ops/index.js";
+import { checkEdges, checkGeometry, checkRequantize, checkTensor } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldReader } from "./field-reader.js";
 import { outputElements, readMetadata } from "./metadata.js";
-import { columnCount, planTotal, REGIONS, requirement, rowCount, tensorLives, type Plan } from "./plan.js";
+import { planTotal, REGIONS, requirement, tensorLives, type Plan } from "./plan.js";
 import { tensorBytes } from "../model/geometry.js";
 
 /** What the file says of a layer beside what the model needs. Offsets and sizes in bytes unless they say bits. */
@@ -102,7 +100,7 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
     const partial: QModel = { tensors, layers: [bare] };
     checkGeometry(partial, bare, where, fail);
     checkOverlap(plan, partial, bare, where, fail);
-    if (bare.op === "conv2d" || bare.op === "dense") {
+    if (isWeighted(bare)) {
       const weights = rowCount(partial, bare) * columnCount(partial, bare);
       if (weights > weightsLeft) {
         throw new MoteError(
@@ -179,7 +177,7 @@ function readTensor(fields: FieldReader, index: number, arena: number): { tensor
   return { tensor, offset };
 }
 
-/** A layer up to its clamp (pools: whole), with empty weights. */
+/** A layer without its weights. */
 function readBareLayer(
   fields: FieldReader,
   where: string,
@@ -187,63 +185,23 @@ function readBareLayer(
   written: ReadonlySet<number>,
   fail: Fail,
 ): QLayer {
-  const op = fields.u8(`${where} op`);
-  if (op > OP_AVGPOOL) fields.fail(`${where} op`, `${op}; this build has ops 0 … ${OP_AVGPOOL}`, "UNSUPPORTED");
-  const input = fields.varint(`${where} input`);
-  const output = fields.varint(`${where} output`);
-  checkEdges(input, output, tensors, written, where, fail);
-  const none = {
-    weights: new Int8Array(0),
-    bias: new Int32Array(0),
-    multiplier: new Int32Array(0),
-    shift: new Uint8Array(0),
-  };
-  const small = (field: string, least = 1, most = MAX_KERNEL): number =>
-    fields.ranged(`${where} ${field}`, least, most);
-  if (op === OP_CONV2D) {
-    const kernel = [small("kernelHeight"), small("kernelWidth")] as const;
-    const stride = small("stride");
-    const pad = small("pad", 0, MAX_BORDER);
-    const groups = small("groups", 1, MAX_DIMENSION);
-    const pool = { size: small("poolSize"), stride: small("poolStride") };
-    return {
-      op: "conv2d",
-      input,
-      output,
-      kernel,
-      stride,
-      pad,
-      groups,
-      pool,
-      ...none,
-      clamp: readClamp(fields, where, fail),
-    };
+  const number = fields.u8(`${where} op`);
+  const op = opOfNumber(number);
+  if (op === undefined) {
+    return fields.fail(`${where} op`, `${number}; this build has ops ${OP_NUMBERS}`, "UNSUPPORTED");
   }
-  if (op === OP_DENSE) return { op: "dense", input, output, ...none, clamp: readClamp(fields, where, fail) };
-  const kernel = small("kernel");
-  const stride = small("stride");
-  const clamp = readClamp(fields, where, fail);
-  if (op === OP_MAXPOOL) return { op: "maxpool", input, output, kernel, stride, clamp };
-  const multiplier = fields.u32(`${where} multiplier`);
-  const shift = fields.u8(`${where} shift`);
-  checkRequantize(multiplier, shift, where, fail);
-  return { op: "avgpool", input, output, kernel, stride, multiplier, shift, clamp };
-}
-
-function readClamp(fields: FieldReader, where: string, fail: Fail): readonly [number, number] {
-  const clampMin = fields.i8(`${where} clampMin`);
-  const clampMax = fields.i8(`${where} clampMax`);
-  range(fail, where, "clampMax", clampMax, clampMin, 127);
-  return [clampMin, clampMax];
+  const edges = { input: fields.varint(`${where} input`), output: fields.varint(`${where} output`) };
+  checkEdges(edges, tensors, written, where, fail);
+  return op.layer(edges, fields.values(where, op.fields));
 }
 
 function readWeighted(
   fields: FieldReader,
   model: QModel,
-  bare: QConv2d | QDense,
+  bare: QWeightedLayer,
   plan: Plan,
   where: string,
-): { layer: QConv2d | QDense; section: SectionInfo } {
+): { layer: QWeightedLayer; section: SectionInfo } {
   const form = fields.u8(`${where} form`);
   const number = form & FORM_CODEC_MASK;
   const codec = codecOf(number);
@@ -312,7 +270,7 @@ function readBias(reader: BitReader, rows: number, biasBits: number, biasShift: 
 }
 
 /** A layer that needs more than the plan grants could not run. */
-function checkGrant(plan: Plan, model: QModel, layer: QLayer & QWeights, section: SectionInfo, where: string): void {
+function checkGrant(plan: Plan, model: QModel, layer: QWeightedLayer, section: SectionInfo, where: string): void {
   const needed = requirement(model.tensors[layer.input], layer, rowCount(model, layer), section, section.perChannel);
   for (const region of ["tables", "columns", "channels", "records"] as const) {
     if (needed[region] > plan[region]) {
@@ -325,8 +283,9 @@ function checkGrant(plan: Plan, model: QModel, layer: QLayer & QWeights, section
 }
 
 function checkOverlap(plan: Plan, model: QModel, layer: QLayer, where: string, fail: Fail): void {
-  if (overlaps(plan, model, layer.input, layer.output)) {
-    fail(where, `its output, tensor ${layer.output}, overlaps its input, tensor ${layer.input}, in the arena`);
+  for (const input of inputsOf(layer)) {
+    if (!overlaps(plan, model, input, layer.output)) continue;
+    fail(where, `its output, tensor ${layer.output}, overlaps its input, tensor ${input}, in the arena`);
   }
 }
 

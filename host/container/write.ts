@@ -1,26 +1,17 @@
 /** Writes the `.mote` container: SPEC.md from its first byte to its last. */
-import {
-  CRC_START,
-  FORM_PER_CHANNEL,
-  MAGIC,
-  MAX_BYTES,
-  OP_AVGPOOL,
-  OP_CONV2D,
-  OP_DENSE,
-  OP_MAXPOOL,
-  PLAN_UNIT,
-  VERSION,
-} from "../../assembly/format.js";
+import { CRC_START, FORM_PER_CHANNEL, MAGIC, MAX_BYTES, PLAN_UNIT, VERSION } from "../../assembly/format.js";
 import { BitWriter } from "../codecs/bit-writer.js";
 import type { Coding } from "../codecs/codec.js";
 import { codingsOf, smallestCoding } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
+import { inputsOf } from "../model/edges.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldWriter } from "./field-writer.js";
 import { outputElements, writeMetadata } from "./metadata.js";
-import { columnCount, planMemory, planTotal, REGIONS, requirement, rowCount, type Plan } from "./plan.js";
+import { columnCount, integerOp, isWeighted, rowCount } from "../ops/index.js";
+import { planMemory, planTotal, REGIONS, requirement, type Plan } from "./plan.js";
 import type { Container } from "./read.js";
 
 export interface WriteOptions {
@@ -105,9 +96,7 @@ function assemble(parts: readonly Uint8Array[]): Uint8Array {
 /** The coding of each layer; null for pools. All layers share the decoding tables' room, so their size is one choice. */
 function chooseCodings(model: QModel, largestTables: number | undefined): (Coding | null)[] {
   const options = model.layers.map((layer) =>
-    layer.op === "conv2d" || layer.op === "dense"
-      ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer))
-      : null,
+    isWeighted(layer) ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer)) : null,
   );
   const choose = (bytes: number): { codings: (Coding | null)[]; bits: number } => {
     const codings = options.map((of) => (of === null ? null : smallestCoding(of, bytes)));
@@ -126,7 +115,7 @@ function chooseCodings(model: QModel, largestTables: number | undefined): (Codin
 function planFor(model: QModel, codings: readonly (Coding | null)[], windowBytes: number | undefined): Plan {
   const requirements = model.layers.map((layer, index) => {
     const coding = codings[index];
-    if (coding === null || (layer.op !== "conv2d" && layer.op !== "dense")) return null;
+    if (coding === null || !isWeighted(layer)) return null;
     const perChannel = layer.multiplier.length > 1;
     return requirement(model.tensors[layer.input], layer, rowCount(model, layer), coding, perChannel);
   });
@@ -143,26 +132,13 @@ function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number): void
   fields.varint(offset / PLAN_UNIT);
 }
 
-const OPS = { conv2d: OP_CONV2D, dense: OP_DENSE, maxpool: OP_MAXPOOL, avgpool: OP_AVGPOOL } as const;
-
 /** All of a layer up to its form byte. */
 function writeLayer(fields: FieldWriter, layer: QLayer): void {
-  fields.u8(OPS[layer.op]);
-  fields.varint(layer.input);
+  const op = integerOp(layer);
+  fields.u8(op.number);
+  for (const input of inputsOf(layer)) fields.varint(input);
   fields.varint(layer.output);
-  if (layer.op === "conv2d") {
-    const { kernel, stride, pad, groups, pool } = layer;
-    for (const value of [...kernel, stride, pad, groups, pool.size, pool.stride]) fields.varint(value);
-  } else if (layer.op !== "dense") {
-    fields.varint(layer.kernel);
-    fields.varint(layer.stride);
-  }
-  fields.u8(layer.clamp[0]);
-  fields.u8(layer.clamp[1]);
-  if (layer.op === "avgpool") {
-    fields.u32(layer.multiplier);
-    fields.u8(layer.shift);
-  }
+  fields.values(op.fields, op.values(layer));
 }
 
 /** Writes form, biasBits and biasShift. @returns the section */

@@ -1,5 +1,6 @@
 import { readContainer, type ReadOptions } from "../container/read.js";
 import { MoteError } from "../errors.js";
+import { inputsOf, outputOf } from "../model/edges.js";
 import type { QTensor } from "../model/model.js";
 import { runLayer } from "./ops-i8.js";
 import { checkInput, type Engine, type EngineOptions, type TensorInfo } from "./engine.js";
@@ -19,7 +20,7 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
     );
   }
   const inputTensor = model.tensors[0];
-  const outputTensor = model.tensors[model.layers[model.layers.length - 1].output];
+  const outputTensor = model.tensors[outputOf(model)];
   return {
     name: "reference",
     input: tensorInfo(inputTensor),
@@ -34,7 +35,11 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
       const tensors = new Map([[0, input]]);
       let output = input;
       model.layers.forEach((layer, index) => {
-        output = runLayer(model, layer, tensors.get(layer.input)!);
+        output = runLayer(
+          model,
+          layer,
+          inputsOf(layer).map((tensor) => tensors.get(tensor)!),
+        );
         tensors.set(layer.output, output);
         visit?.(index, output.slice());
       });

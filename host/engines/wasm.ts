@@ -7,6 +7,7 @@ import type { QModel, Shape } from "../model/model.js";
 import { checkInput, type Engine, type EngineName, type EngineOptions, type TensorInfo } from "./engine.js";
 import { LinearTensor } from "./linear-tensor.js";
 import { withPages } from "../module/memory-section.js";
+import { outputOf } from "../model/edges.js";
 
 /** One instantiated core: what V8 and wasm3 each provide. Addresses and lengths are bytes. */
 export interface CoreInstance {
@@ -109,7 +110,7 @@ function coreTask({ wasm, container, packed, model, plan }: Program, options: En
     outputs: model.layers.map(({ output }) => output),
     elementBias: 0,
     input: tensorInfo(model, 0),
-    output: tensorInfo(model, model.layers[model.layers.length - 1].output),
+    output: tensorInfo(model, outputOf(model)),
     labels: model.labels,
   };
 }

@@ -8,6 +8,7 @@ import { ELEMENT_BIAS, layerKind, layerStream } from "./stream.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
 import { borderBytes, pitchAndPlane } from "../model/geometry.js";
+import { outputOf } from "../model/edges.js";
 
 /** Addresses and sizes in bytes. */
 export interface FastMemory {
@@ -87,7 +88,7 @@ function placeRegions(tensorCount: number, entryCount: number, windowBytes: numb
 }
 
 function controlWords(model: QModel, memory: FastMemory, streamBytes: number, work: number): Uint8Array {
-  const output = model.layers[model.layers.length - 1].output;
+  const output = outputOf(model);
   const words = new DataView(new ArrayBuffer(CONTROL_BYTES));
   words.setUint32(format.CONTROL_MODEL_BYTES, streamBytes, true);
   words.setUint32(format.CONTROL_TENSORS_PTR, format.PLAN_BASE, true);

@@ -2,50 +2,34 @@
  * What each stage takes and gives back: a float graph with its tensors (train, compress), and the integer model that
  * the container holds (pack, run). Tensors are planar, [C, H, W]; see DESIGN.md for why not [H, W, C].
  */
+import type { AvgPoolLayer, QAvgPool } from "../ops/avgpool.js";
+import type { Conv2dLayer, QConv2d } from "../ops/conv2d.js";
+import type { DenseLayer, QDense } from "../ops/dense.js";
+import type { MaxPoolLayer, QMaxPool } from "../ops/maxpool.js";
+import type { WeightedLayer } from "../ops/index.js";
+import type { ReluLayer } from "../ops/relu.js";
 
 /** Channels, rows, columns of one sample. A vector of n features is [n, 1, 1]. */
 export type Shape = readonly [channels: number, height: number, width: number];
 
-export interface Conv2dLayer {
-  readonly op: "conv2d";
-  readonly name: string;
-  readonly input: string;
-  readonly output: string;
-  readonly outChannels: number;
-  /** [KH, KW] */
-  readonly kernel: readonly [number, number];
-  readonly stride: number;
-  /** Zeros added on each of the four sides. */
-  readonly pad: number;
-  readonly groups: number;
-}
+/** A line of each for an op: host/ops/index.ts says what is known of them. */
+export type Layer = Conv2dLayer | DenseLayer | MaxPoolLayer | AvgPoolLayer | ReluLayer;
+export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool;
 
-export interface DenseLayer {
-  readonly op: "dense";
-  readonly name: string;
-  readonly input: string;
-  readonly output: string;
-  readonly outFeatures: number;
-}
+export type PoolLayer = MaxPoolLayer | AvgPoolLayer;
 
-export interface PoolLayer {
-  readonly op: "maxpool" | "avgpool";
-  readonly name: string;
-  readonly input: string;
-  readonly output: string;
-  readonly kernel: number;
-  readonly stride: number;
-}
-
-export interface ReluLayer {
-  readonly op: "relu";
-  readonly name: string;
-  readonly input: string;
-  readonly output: string;
-}
-
-export type Layer = Conv2dLayer | DenseLayer | PoolLayer | ReluLayer;
-export type WeightedLayer = Conv2dLayer | DenseLayer;
+export type {
+  WeightedLayer,
+  Conv2dLayer,
+  DenseLayer,
+  MaxPoolLayer,
+  AvgPoolLayer,
+  ReluLayer,
+  QConv2d,
+  QDense,
+  QMaxPool,
+  QAvgPool,
+};
 
 /** Layers in topological order; edges are tensor names. The last layer's output is the result, and training and packing take chains only. */
 export interface Graph {
@@ -107,47 +91,6 @@ export interface QWeights {
   /** Inclusive int8 range of the output: a fused relu raises its lower end to the zero point. */
   readonly clamp: readonly [number, number];
 }
-
-export interface QConv2d extends QWeights {
-  readonly op: "conv2d";
-  readonly input: number;
-  readonly output: number;
-  readonly kernel: readonly [number, number];
-  readonly stride: number;
-  readonly pad: number;
-  readonly groups: number;
-  /** Max-pooling fused behind the convolution; { size: 1, stride: 1 } for none. */
-  readonly pool: { readonly size: number; readonly stride: number };
-}
-
-export interface QDense extends QWeights {
-  readonly op: "dense";
-  readonly input: number;
-  readonly output: number;
-}
-
-export interface QMaxPool {
-  readonly op: "maxpool";
-  readonly input: number;
-  readonly output: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly clamp: readonly [number, number];
-}
-
-/** Average pooling: acc = sum of (q - zeroPoint of the input); the multiplier holds 1 / kernel² and the change of scale. */
-export interface QAvgPool {
-  readonly op: "avgpool";
-  readonly input: number;
-  readonly output: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly multiplier: number;
-  readonly shift: number;
-  readonly clamp: readonly [number, number];
-}
-
-export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool;
 
 /** The integer model: tensor 0 is the input, the last layer's output tensor is the result. */
 export interface QModel {

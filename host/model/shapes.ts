@@ -1,55 +1,27 @@
 /** Shapes of a graph's tensors, and what a layer's attributes may be. */
 import { MoteError } from "../errors.js";
-import { valuesOf, windowsIn } from "./geometry.js";
+import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
+import { inputsOf } from "./edges.js";
 import type { Graph, Layer, Shape } from "./model.js";
 
-function requireInteger(where: string, what: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new MoteError("UNSUPPORTED", `${where}: ${what} must be a whole number of at least ${least}, got ${value}`);
-}
-
-function outputSize(where: string, size: number, kernel: number, stride: number): number {
-  if (kernel > size) throw new MoteError("UNSUPPORTED", `${where}: kernel ${kernel} is larger than its input, ${size}`);
-  return windowsIn(size, kernel, stride);
+/** @throws MoteError UNSUPPORTED for an attribute of a layer that is not a whole number, or too small */
+function checkAttributes(where: string, layer: Layer): void {
+  const values = layer as unknown as Readonly<Record<string, number & readonly number[]>>;
+  for (const [name, { least, axes }] of Object.entries(floatOp(layer).attributes)) {
+    const named: (readonly [string, number])[] =
+      axes === undefined ? [[name, values[name]]] : axes.map((axis, i) => [`${name} ${axis}`, values[name][i]]);
+    for (const [what, value] of named) {
+      if (Number.isInteger(value) && value >= least) continue;
+      throw new MoteError("UNSUPPORTED", `${where}: ${what} must be a whole number of at least ${least}, got ${value}`);
+    }
+  }
 }
 
 /** Shape of the layer's output. @throws MoteError UNSUPPORTED for attributes that fit no such layer */
-export function outputShape(graph: string, layer: Layer, input: Shape): Shape {
+export function outputShape(graph: string, layer: Layer, inputs: readonly Shape[]): Shape {
   const where = `${graph}/${layer.name}`;
-  const [channels, height, width] = input;
-  switch (layer.op) {
-    case "relu":
-      return input;
-    case "dense":
-      requireInteger(where, "outFeatures", layer.outFeatures, 1);
-      return [layer.outFeatures, 1, 1];
-    case "maxpool":
-    case "avgpool":
-      requireInteger(where, "kernel", layer.kernel, 1);
-      requireInteger(where, "stride", layer.stride, 1);
-      return [
-        channels,
-        outputSize(where, height, layer.kernel, layer.stride),
-        outputSize(where, width, layer.kernel, layer.stride),
-      ];
-    case "conv2d": {
-      requireInteger(where, "outChannels", layer.outChannels, 1);
-      requireInteger(where, "kernel height", layer.kernel[0], 1);
-      requireInteger(where, "kernel width", layer.kernel[1], 1);
-      requireInteger(where, "stride", layer.stride, 1);
-      requireInteger(where, "pad", layer.pad, 0);
-      requireInteger(where, "groups", layer.groups, 1);
-      if (channels % layer.groups !== 0 || layer.outChannels % layer.groups !== 0) {
-        const got = `${layer.groups} groups, ${channels} input and ${layer.outChannels} output channels`;
-        throw new MoteError("UNSUPPORTED", `${where}: groups must divide both channel counts, got ${got}`);
-      }
-      return [
-        layer.outChannels,
-        outputSize(where, height + 2 * layer.pad, layer.kernel[0], layer.stride),
-        outputSize(where, width + 2 * layer.pad, layer.kernel[1], layer.stride),
-      ];
-    }
-  }
+  checkAttributes(where, layer);
+  return floatOp(layer).outputShape(layer, inputs, where);
 }
 
 /**
@@ -62,10 +34,11 @@ export function chainShapes(graph: Graph): Shape[] {
   const layerNames = new Set<string>();
   let last = graph.input.name;
   for (const layer of graph.layers) {
-    if (layer.input !== last) {
+    const other = inputsOf(layer).find((input) => input !== last);
+    if (other !== undefined) {
       throw new MoteError(
         "UNSUPPORTED",
-        `${graph.name}/${layer.name}: reads "${layer.input}" where "${last}" was expected, the output of the layer before it: a net is a chain, and its last layer's output is the result`,
+        `${graph.name}/${layer.name}: reads "${other}" where "${last}" was expected, the output of the layer before it: a net is a chain, and its last layer's output is the result`,
       );
     }
     if (names.has(layer.output) || layerNames.has(layer.name)) {
@@ -74,7 +47,7 @@ export function chainShapes(graph: Graph): Shape[] {
     names.add(layer.output);
     layerNames.add(layer.name);
     last = layer.output;
-    shapes.push(outputShape(graph.name, layer, shapes[shapes.length - 1]));
+    shapes.push(outputShape(graph.name, layer, [shapes[shapes.length - 1]]));
   }
   if (graph.layers.length === 0) throw new MoteError("UNSUPPORTED", `${graph.name}: a graph needs at least one layer`);
   return shapes;
@@ -87,13 +60,12 @@ export function chainShapes(graph: Graph): Shape[] {
 export function tensorShapes(graph: Graph): Map<string, Shape> {
   const shapes = new Map([[graph.input.name, graph.input.shape]]);
   for (const layer of graph.layers) {
-    const input = shapes.get(layer.input);
-    if (input === undefined)
-      throw new MoteError(
-        "UNSUPPORTED",
-        `${graph.name}/${layer.name}: no layer before makes its input, "${layer.input}"`,
-      );
-    shapes.set(layer.output, outputShape(graph.name, layer, input));
+    const inputs = inputsOf(layer).map((name) => {
+      const shape = shapes.get(name);
+      if (shape !== undefined) return shape;
+      throw new MoteError("UNSUPPORTED", `${graph.name}/${layer.name}: no layer before makes its input, "${name}"`);
+    });
+    shapes.set(layer.output, outputShape(graph.name, layer, inputs));
   }
   return shapes;
 }
@@ -106,10 +78,10 @@ export function parameterShapes(graph: Graph): Map<string, number[]> {
   const shapes = tensorShapes(graph);
   const parameters = new Map<string, number[]>();
   for (const layer of graph.layers) {
-    if (layer.op !== "dense" && layer.op !== "conv2d") continue;
-    const input = shapes.get(layer.input)!;
-    const [rows] = shapes.get(layer.output)!;
-    const columns = layer.op === "dense" ? [valuesOf(input)] : [input[0] / layer.groups, ...layer.kernel];
+    if (!hasWeights(layer)) continue;
+    const weights = floatWeights(layer);
+    const rows = weights.rows(layer);
+    const columns = weights.columns(layer, shapes.get(layer.input)!);
     parameters.set(`${layer.name}.weight`, [rows, ...columns]);
     parameters.set(`${layer.name}.bias`, [rows]);
   }

@@ -1,7 +1,7 @@
 /** Proof that a model's accumulators cannot overflow: SPEC.md asks it of whoever makes a model; engines wrap. */
 import { MoteError } from "../errors.js";
 import type { QModel } from "../model/model.js";
-import { columnCount, rowCount } from "../container/plan.js";
+import { columnCount, isWeighted, rowCount } from "../ops/index.js";
 
 /**
  * Bounds every accumulator by the int8 range of the layer's input, which is the clamp of the layer that wrote it.
@@ -11,7 +11,7 @@ import { columnCount, rowCount } from "../container/plan.js";
 export function checkAccumulators(model: QModel, names: readonly string[]): void {
   const ranges = new Map<number, readonly [number, number]>([[0, [-128, 127]]]);
   model.layers.forEach((layer, index) => {
-    if (layer.op === "conv2d" || layer.op === "dense") {
+    if (isWeighted(layer)) {
       const { zeroPoint } = model.tensors[layer.input];
       const [least, most] = ranges.get(layer.input)!;
       // The border counts as well: it holds the zero point, a difference of 0.

@@ -2,9 +2,8 @@
 import type { Description, FixedWidth, WeightBits } from "../codecs/codec.js";
 import { codecOf } from "../codecs/index.js";
 import { distinctWeights } from "../codecs/statistics.js";
-import { extentOf } from "../model/geometry.js";
-import type { QLayer, QModel, QWeights, Shape } from "../model/model.js";
-import { columnCount, rowCount } from "../container/plan.js";
+import type { QLayer, QModel, Shape } from "../model/model.js";
+import { columnCount, integerWeights, isWeighted, rowCount, type QWeightedLayer } from "../ops/index.js";
 import type { Container, SectionInfo } from "../container/read.js";
 
 export interface LayerReport {
@@ -75,9 +74,9 @@ function reportLayer(container: Container, layer: QLayer, index: number): LayerR
   const { model } = container;
   const { bytes, section } = container.layers[index];
   const output = model.tensors[layer.output];
-  const weighted = layer.op === "conv2d" || layer.op === "dense";
-  const positions = positionCount(model, layer);
-  const weights = weighted && section !== undefined ? reportWeights(model, layer, section) : undefined;
+  const weighted = isWeighted(layer) && section !== undefined;
+  const places = weighted ? integerWeights(layer).places(layer, output.shape) : 0;
+  const weights = weighted ? reportWeights(model, layer, section) : undefined;
   return {
     index,
     op: layer.op,
@@ -86,26 +85,18 @@ function reportLayer(container: Container, layer: QLayer, index: number): LayerR
     units: output.shape[0],
     nominalUnits: output.nominalChannels,
     bytes,
-    macs: (weights?.nonZeros ?? 0) * positions,
-    nominalMacs: (weights?.nominalWeights ?? 0) * positions,
+    macs: (weights?.nonZeros ?? 0) * places,
+    nominalMacs: (weights?.nominalWeights ?? 0) * places,
     ...(weights === undefined ? {} : { weights }),
   };
 }
 
-/** Places that each weight is used at; under a pool, every convolved place that the pool reads. */
-function positionCount(model: QModel, layer: QLayer): number {
-  if (layer.op !== "conv2d") return 1;
-  const [, height, width] = model.tensors[layer.output].shape;
-  const { size, stride } = layer.pool;
-  return extentOf(height, size, stride) * extentOf(width, size, stride);
-}
-
-function reportWeights(model: QModel, layer: QLayer & QWeights, section: SectionInfo): WeightReport {
+function reportWeights(model: QModel, layer: QWeightedLayer, section: SectionInfo): WeightReport {
   const rows = rowCount(model, layer);
   const columns = columnCount(model, layer);
   const input = model.tensors[layer.input];
-  const columnsOfChannel = columns / (input.shape[0] / (layer.op === "conv2d" ? layer.groups : 1));
-  const nominalInputs = input.nominalChannels / (layer.op === "conv2d" ? layer.groups : 1);
+  const [, height, width] = input.shape;
+  const nominalColumns = integerWeights(layer).columns(layer, [input.nominalChannels, height, width]);
   const codec = codecOf(section.codec)!;
   return {
     ...section.description,
@@ -114,7 +105,7 @@ function reportWeights(model: QModel, layer: QLayer & QWeights, section: Section
     columns,
     liveColumns: section.liveColumns,
     nonZeros: section.nonZeros,
-    nominalWeights: model.tensors[layer.output].nominalChannels * nominalInputs * columnsOfChannel,
+    nominalWeights: model.tensors[layer.output].nominalChannels * nominalColumns,
     values: distinctWeights(layer.weights),
     bits: {
       requantize: section.requantizeBits,

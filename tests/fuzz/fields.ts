@@ -1,6 +1,7 @@
 /** Where the fields of a well-formed container stand, so that a mutation can hit one instead of its neighbours. */
-import { OP_AVGPOOL, OP_CONV2D, OP_DENSE } from "../../assembly/format.js";
 import { readLeb128, type FoundLeb128 } from "../../host/module/leb128.js";
+import type { FieldKind as LayerFieldKind } from "../../host/ops/fields.js";
+import { opOfNumber } from "../../host/ops/index.js";
 
 export type FieldKind = "varint" | "u8" | "u32" | "section";
 
@@ -33,6 +34,13 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     return value;
   };
 
+  const ofKind: Readonly<Record<LayerFieldKind, (name: string) => number>> = {
+    varint,
+    u8,
+    i8: u8,
+    u32: (name) => add(name, "u32", 4),
+  };
+
   add("magic", "u32", 4);
   u8("version");
   add("crc", "u32", 4);
@@ -50,20 +58,10 @@ export function mapFields(bytes: Uint8Array): FieldMap {
   const layerOffsets: number[] = [];
   for (let i = 0; i < layerCount; i++) {
     layerOffsets.push(offset);
-    const op = u8("op");
+    const op = opOfNumber(u8("op"))!;
     ["input", "output"].forEach(varint);
-    if (op === OP_CONV2D) {
-      ["kernelHeight", "kernelWidth", "stride", "pad", "groups", "poolSize", "poolStride"].forEach(varint);
-    } else if (op !== OP_DENSE) {
-      ["kernel", "stride"].forEach(varint);
-    }
-    u8("clampMin");
-    u8("clampMax");
-    if (op === OP_AVGPOOL) {
-      add("multiplier", "u32", 4);
-      u8("shift");
-    }
-    if (op !== OP_CONV2D && op !== OP_DENSE) continue;
+    for (const { name, kind } of op.fields) ofKind[kind](name);
+    if (op.weights === null) continue;
     u8("form");
     u8("biasBits");
     u8("biasShift");

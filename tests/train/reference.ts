@@ -86,7 +86,7 @@ export function forward(graph: Graph, parameters: Parameters, input: Float64Arra
   for (const layer of graph.layers) {
     const x = tensors.get(layer.input)!;
     const shape = shapes.get(layer.input)!;
-    const out = outputShape(graph.name, layer, shape);
+    const out = outputShape(graph.name, layer, [shape]);
     const w = parameters.get(`${layer.name}.weight`)!;
     const bias = parameters.get(`${layer.name}.bias`)!;
     let y: Float64Array;

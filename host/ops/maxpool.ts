@@ -1,0 +1,71 @@
+import { OP_MAXPOOL } from "../../assembly/format.js";
+import { CLAMP_FIELDS } from "./fields.js";
+import { valuesOf } from "../model/geometry.js";
+import type { Edges, FloatOp, IntegerOp } from "./op.js";
+import {
+  checkPool,
+  eachWindow,
+  pooledShape,
+  poolAttributes,
+  poolConstants,
+  poolFields,
+  poolFloats,
+  poolFunctions,
+  type NamedPool,
+  type Pooling,
+} from "./pool.js";
+
+export interface MaxPoolLayer extends NamedPool {
+  readonly op: "maxpool";
+}
+
+export interface QMaxPool extends Edges, Pooling {
+  readonly op: "maxpool";
+  readonly clamp: readonly [number, number];
+}
+
+export const maxpool = {
+  attributes: poolAttributes,
+  outputShape: pooledShape,
+  forward: (layer, inputs, to) => poolFloats(layer, inputs, to, (window) => Math.max(...window)),
+  weights: null,
+  hasOwnScale: false,
+  takesPool: false,
+  isRectifier: false,
+  constants: poolConstants,
+  fuse: ({ kernel, stride }, before) =>
+    before.takesPool && before.pool === null ? { ...before, pool: { size: kernel, stride } } : null,
+  quantize({ kernel, stride }, { edges, inputs: [from], output, clamp, keepsScale, mismatch }) {
+    if (!keepsScale) {
+      mismatch(
+        `its output has scale ${output.scale}, zero point ${output.zeroPoint}; expected its input's, ${from.scale} and ${from.zeroPoint}`,
+      );
+    }
+    return { op: "maxpool", ...edges, kernel, stride, clamp };
+  },
+} as const satisfies FloatOp<MaxPoolLayer>;
+
+export const qmaxpool = {
+  number: OP_MAXPOOL,
+  fields: [...poolFields, ...CLAMP_FIELDS],
+  values: ({ kernel, stride, clamp }) => [kernel, stride, ...clamp],
+  layer: (edges, [kernel, stride, clampMin, clampMax]) => ({
+    op: "maxpool",
+    ...edges,
+    kernel,
+    stride,
+    clamp: [clampMin, clampMax],
+  }),
+  check: checkPool,
+  forward(layer, [input], [from], { shape }) {
+    const output = new Int8Array(valuesOf(shape));
+    eachWindow(layer, from.shape, shape, (out, elements) => {
+      let largest = -128;
+      elements((at) => (largest = Math.max(largest, input[at])));
+      output[out] = Math.min(layer.clamp[1], Math.max(layer.clamp[0], largest));
+    });
+    return output;
+  },
+  weights: null,
+  device: { functions: poolFunctions },
+} as const satisfies IntegerOp<QMaxPool>;

@@ -1,0 +1,139 @@
+/**
+ * What is known of an op. It has up to two faces: a layer of the float graph that is trained and compressed, and a layer of the integer
+ * model that a container holds. Each op is a file beside this one; index.ts has the tables.
+ */
+import type { Layer, QLayer, QTensor, QWeights, Shape } from "../model/model.js";
+import type { Body } from "../module/remake.js";
+import type { Fail, Field } from "./fields.js";
+
+/** A window that moves over a plane; { size: 1, stride: 1 } for none. */
+export interface Window {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** A number of a float layer, or one for each of `axes`: whole and at least so much. */
+export interface Attribute {
+  readonly least: 0 | 1;
+  readonly axes?: readonly string[];
+}
+
+/** Values of a tensor, [C, H, W], with their shape. */
+export interface FloatValues {
+  readonly shape: Shape;
+  readonly data: Float64Array;
+}
+
+/** `${layer}.weight` and `${layer}.bias`, see Net. */
+export interface Parameters {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+export interface FloatOp<L extends Layer = Layer> {
+  /** What a layer has beside op, name and edges. */
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  /** @param where for errors: graph and layer @throws MoteError UNSUPPORTED where the attributes do not fit the input; they are in their ranges */
+  outputShape(layer: L, inputs: readonly Shape[], where: string): Shape;
+  /** In plain loops; sums are doubles, in index order. @param parameters of an op with weights */
+  forward(layer: L, inputs: readonly FloatValues[], to: Shape, parameters: Parameters | null): Float64Array;
+  readonly weights: FloatWeights<L> | null;
+  /** Whether its output has a scale of its own. Else it only picks or cuts values of its input, whose scale it keeps. */
+  readonly hasOwnScale: boolean;
+  /** Whether it cuts off what is below 0. */
+  readonly isRectifier: boolean;
+  /** What becomes of a channel that has one value everywhere; null where a channel of the output is not made of the same channel of the input. */
+  readonly constants: Constants | null;
+  /** Whether a max-pool behind it can be a part of it. */
+  readonly takesPool: boolean;
+  /** The layer before, with this one as a part of it; null where that cannot be. */
+  fuse(layer: L, before: Part): Part | null;
+  quantize(layer: L, context: QuantizeContext): QLayer;
+}
+
+export interface FloatWeights<L extends Layer> {
+  rows(layer: L): number;
+  /** Sizes of a row of weights. */
+  columns(layer: L, input: Shape): readonly number[];
+  /** Weights in a row that stand together and read one channel of the input. */
+  span(layer: L, input: Shape): number;
+  groups(layer: L): number;
+  /** Zeros that it reads around its input. */
+  pad(layer: L): number;
+  withRows(layer: L, rows: number): L;
+}
+
+export interface Constants {
+  through(value: number): number;
+  /** Whether a channel raised by a constant comes out raised by as much. */
+  readonly isShift: boolean;
+}
+
+/** A layer of a float graph with what runs as a part of it. */
+export interface Part {
+  readonly layer: Layer;
+  /** As the op of its first layer says. */
+  readonly takesPool: boolean;
+  readonly pool: Window | null;
+  readonly relu: boolean;
+}
+
+/** What a float layer is made an integer one with. */
+export interface QuantizeContext {
+  readonly edges: Edges;
+  readonly inputs: readonly QTensor[];
+  readonly output: QTensor;
+  readonly clamp: readonly [number, number];
+  readonly pool: Window;
+  /** Whether output and first input have the same scale and zero point. */
+  readonly keepsScale: boolean;
+  weights(rows: number, columns: number): Omit<QWeights, "clamp">;
+  requantize(factor: number): { readonly multiplier: number; readonly shift: number };
+  mismatch(problem: string): never;
+}
+
+/** Indices of tensors. */
+export interface Edges {
+  readonly input: number;
+  readonly output: number;
+}
+
+export interface IntegerOp<Q extends QLayer = QLayer> {
+  readonly number: number;
+  /** What follows op and edges in the file, in order; of a layer with weights up to their form. */
+  readonly fields: readonly Field[];
+  /** One a field. */
+  values(layer: Q): readonly number[];
+  /** @param values one a field @returns a layer without its weights */
+  layer(edges: Edges, values: readonly number[]): Q;
+  /** What SPEC.md's "Geometry" asks of it. Its fields are in their ranges. */
+  check(layer: Q, inputs: readonly QTensor[], output: QTensor, where: string, fail: Fail): void;
+  /** In plain loops, as SPEC.md states it: the oracle for every kernel. @param values of the inputs, [C, H, W] without borders */
+  forward(layer: Q, values: readonly Int8Array[], inputs: readonly QTensor[], output: QTensor): Int8Array;
+  readonly weights: IntegerWeights<Q> | null;
+  readonly device: DeviceFunctions<Q>;
+}
+
+export interface IntegerWeights<Q extends QLayer> {
+  /** Weights of a row. Rows are the output's channels. */
+  columns(layer: Q, input: Shape): number;
+  /** Places that a weight is used at: multiplications an inference does with it. */
+  places(layer: Q, output: Shape): number;
+  /** Whether the core needs a row's records all at once. Else it takes them piece by piece. */
+  readonly needsWholeRow: boolean;
+}
+
+/** What the core has for an op, and what of it is settled once a model is known: see bake.ts. */
+export interface DeviceFunctions<Q extends QLayer> {
+  /** Functions that it needs and what they become where no op of a model needs them. */
+  readonly functions: Readonly<Record<string, Body>>;
+  /** What follows from the model's layers of this op, of which there may be none. */
+  settle?(layers: readonly Q[]): Readonly<Record<string, Body>>;
+}
+
+/** Layers of a float graph have a name and edges, which are names of tensors. */
+export interface NamedLayer {
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+}
