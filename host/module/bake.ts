@@ -7,8 +7,10 @@
  * checked. So the module leaves out the core's own checks of fields and streams. Who can change it, model and CRC alike,
  * can change the code as well: what a packed module answers and how long it takes is up to who made it, which a container's run is not.
  */
-import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_OP, STATUS_READ } from "../../assembly/format.js";
-import type { QConv2d } from "../model/model.js";
+import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_READ } from "../../assembly/format.js";
+import { inputsOf, outputOf } from "../model/edges.js";
+import type { QModel } from "../model/model.js";
+import { allIntegerOps } from "../ops/index.js";
 import { withMetadataSection } from "./custom-section.js";
 import { planTotal } from "../container/plan.js";
 import { instantiateV8 } from "../engines/v8.js";
@@ -30,9 +32,8 @@ const NARROW_TENSOR_BYTES = 65536;
  */
 export function bake(container: Uint8Array, core: Uint8Array): Uint8Array {
   const parsed = readContainer(container);
-  const { layers } = parsed.model;
   const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
-  bodies.set("graph/modelOutput", { returns: layers[layers.length - 1].output });
+  bodies.set("graph/modelOutput", { returns: outputOf(parsed.model) });
   const address = planTotal(parsed.plan, true);
   const resident = withMetadata(container, parsed, new Uint8Array(0));
   const wasm = remake(named(core), bodies, (module) => {
@@ -69,20 +70,12 @@ const RESIDENT_BODIES: Bodies = new Map<string, Body>([
 ]);
 
 function knownBodies({ model, layers }: Container): Bodies {
-  const ops = new Set(model.layers.map(({ op }) => op));
-  const convs = model.layers.filter((layer): layer is QConv2d => layer.op === "conv2d");
   const sections = layers.flatMap(({ section }) => section ?? []);
-  const inputs = model.layers.map(({ input }) => model.tensors[input]);
-  const bodies: Bodies = new Map();
+  const inputs = model.layers.flatMap(inputsOf).map((tensor) => model.tensors[tensor]);
+  const bodies: Bodies = new Map(opBodies(model));
   const unless = (used: boolean, unused: Record<string, Body>): void => {
     if (!used) for (const [name, body] of Object.entries(unused)) bodies.set(name, body);
   };
-  unless(ops.has("conv2d"), { "layer/readConv2d": { fails: STATUS_OP }, "layers/conv2d/stepConv2d": { returns: 0 } });
-  unless(ops.has("dense"), { "layer/readDense": { fails: STATUS_OP }, "layers/dense/stepDense": { returns: 0 } });
-  unless(ops.has("maxpool") || ops.has("avgpool"), {
-    "layer/readPool": { fails: STATUS_OP },
-    "layers/pool/stepPool": { returns: 0 },
-  });
   unless(
     model.tensors.some(({ border }) => border > 0),
     { "tensor/fillBorder": { returns: 0 } },
@@ -99,19 +92,22 @@ function knownBodies({ model, layers }: Container): Bodies {
     "layer/hasRowScales",
     sections.map(({ perChannel }) => perChannel),
   );
-  constant(
-    "layers/conv2d/hasPool",
-    convs.map(({ pool }) => pool.size > 1),
-  );
-  unless(
-    convs.some(({ groups }) => groups > 1),
-    { "layers/conv2d/groupOffset": { returns: 0 } },
-  );
   unless(
     inputs.some((tensor) => tensorBytes(tensor) > NARROW_TENSOR_BYTES),
     { "section/columnShift": { returns: 1 } },
   );
   return bodies;
+}
+
+/** What the ops say, and of the functions that no op of the model needs. */
+function opBodies({ layers }: QModel): Bodies {
+  const ops = allIntegerOps().map(([op, { device }]) => ({
+    device,
+    layers: layers.filter((layer) => layer.op === op),
+  }));
+  const needed = new Set(ops.flatMap((op) => (op.layers.length > 0 ? Object.keys(op.device.functions) : [])));
+  const unneeded = ops.flatMap(({ device }) => Object.entries(device.functions)).filter(([name]) => !needed.has(name));
+  return new Map([...unneeded, ...ops.flatMap((op) => Object.entries(op.device.settle?.(op.layers) ?? {}))]);
 }
 
 /** The control block's pointer to the model and the work of a run, and the model above the plan. */

@@ -4,7 +4,9 @@
  */
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
+import { inputsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
+import { floatOp } from "../ops/index.js";
 
 export interface ActivationScale {
   readonly scale: number;
@@ -128,20 +130,21 @@ export interface ScaleGroup {
   readonly role: "input" | "hidden" | "result";
 }
 
-/** Relu and max-pooling keep their input's scale (they only pick or cut values); convolutions, dense and average pooling have their own. */
+/** Tensors of a chain that share a scale: an op that only picks or cuts values, such as relu or max-pooling, keeps its input's. */
 export function scaleGroups(graph: Graph): ScaleGroup[] {
   const groups: { tensors: string[]; relu: boolean }[] = [{ tensors: [graph.input.name], relu: false }];
   for (const layer of graph.layers) {
-    const own = layer.op === "conv2d" || layer.op === "dense" || layer.op === "avgpool";
-    if (own) {
+    const op = floatOp(layer);
+    if (op.hasOwnScale) {
       groups.push({ tensors: [layer.output], relu: false });
       continue;
     }
-    const group = groups.find((g) => g.tensors.includes(layer.input));
+    const [input] = inputsOf(layer);
+    const group = groups.find((g) => g.tensors.includes(input));
     if (group === undefined)
-      throw new MoteError("MISMATCH", `${layer.name}: input tensor ${layer.input} is made by no layer before it`);
+      throw new MoteError("MISMATCH", `${layer.name}: input tensor ${input} is made by no layer before it`);
     group.tensors.push(layer.output);
-    if (layer.op === "relu") group.relu = true;
+    if (op.isRectifier) group.relu = true;
   }
   return groups.map(({ tensors, relu }, i) => ({
     tensors,

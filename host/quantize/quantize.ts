@@ -1,33 +1,14 @@
 /** A compressed float net becomes the integer model that the container holds: layers fused, weights int8, biases int32, scales as multipliers. */
 import { MAX_BORDER } from "../../assembly/format.js";
-import { valuesOf } from "../model/geometry.js";
+import { inputsOf } from "../model/edges.js";
 import { chainShapes, tensorShapes } from "../model/shapes.js";
 import { checkAccumulators } from "./accumulators.js";
 import { MoteError } from "../errors.js";
-import type {
-  Compression,
-  Conv2dLayer,
-  DenseLayer,
-  FloatTensor,
-  Graph,
-  Layer,
-  Net,
-  PoolLayer,
-  QLayer,
-  QModel,
-  QTensor,
-} from "../model/model.js";
+import type { Compression, FloatTensor, Graph, Layer, Net, QLayer, QModel, QTensor } from "../model/model.js";
+import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
+import type { Part } from "../ops/op.js";
 import { own } from "../own.js";
 import { requantizeFactor } from "./requantize.js";
-
-/** A layer of the graph and what runs as a part of it. */
-interface Fused {
-  readonly layer: Layer;
-  readonly pool?: PoolLayer;
-  readonly relu: boolean;
-  /** The tensors it makes, the last of which is kept. */
-  readonly outputs: readonly string[];
-}
 
 /** Scale as the file keeps it. */
 interface Scale {
@@ -77,25 +58,30 @@ export function quantize(net: Net): QModel {
   return model;
 }
 
-/** Joins a layer of a chain with the relu and max-pool behind it. */
+/** A layer with what runs as a part of it. */
+interface Fused extends Part {
+  /** The tensors it makes, the last of which is kept. */
+  readonly outputs: readonly string[];
+}
+
+/** Joins a layer of a chain with what can be a part of it: the relu and max-pool behind it. */
 function fuse(graph: Graph): Fused[] {
   const absorbed = new Set<Layer>();
   const parts: Fused[] = [];
   for (const layer of graph.layers) {
     if (absorbed.has(layer)) continue;
     const outputs = [layer.output];
-    let pool: PoolLayer | undefined;
-    let relu = layer.op === "relu";
+    const { takesPool, isRectifier } = floatOp(layer);
+    let part: Part = { layer, takesPool, pool: null, relu: isRectifier };
     for (;;) {
-      const behind = graph.layers.find(({ input }) => input === outputs[outputs.length - 1]);
-      // Relu and max commute, so their order does not matter.
-      if (behind?.op === "relu") relu = true;
-      else if (behind?.op === "maxpool" && layer.op === "conv2d" && pool === undefined) pool = behind;
-      else break;
+      const behind = graph.layers.find((other) => inputsOf(other).includes(outputs[outputs.length - 1]));
+      const joined = behind === undefined ? null : floatOp(behind).fuse(behind, part);
+      if (behind === undefined || joined === null) break;
+      part = joined;
       absorbed.add(behind);
       outputs.push(behind.output);
     }
-    parts.push({ layer, relu, outputs, ...(pool === undefined ? {} : { pool }) });
+    parts.push({ ...part, outputs });
   }
   return parts;
 }
@@ -104,10 +90,12 @@ function fuse(graph: Graph): Fused[] {
 function inputBorders(fused: readonly Fused[]): Map<string, number> {
   const borders = new Map<string, number>();
   for (const { layer } of fused) {
-    if (layer.op !== "conv2d") continue;
-    if (layer.pad > MAX_BORDER)
-      throw new MoteError("UNSUPPORTED", `${layer.name}: pad is ${layer.pad}, expected 0 … ${MAX_BORDER}`);
-    borders.set(layer.input, Math.max(layer.pad, borders.get(layer.input) ?? 0));
+    if (!hasWeights(layer)) continue;
+    const pad = floatWeights(layer).pad(layer);
+    if (pad > MAX_BORDER) {
+      throw new MoteError("UNSUPPORTED", `${layer.name}: pad is ${pad}, expected 0 … ${MAX_BORDER}`);
+    }
+    for (const input of inputsOf(layer)) borders.set(input, Math.max(pad, borders.get(input) ?? 0));
   }
   return borders;
 }
@@ -136,58 +124,30 @@ function quantizeLayer(
   const { layer, pool, relu } = part;
   const from = tensors[input];
   const to = tensors[output];
-  const clamp = [relu ? to.zeroPoint : -128, 127] as const;
-  const sameScale = from.scale === to.scale && from.zeroPoint === to.zeroPoint;
-  switch (layer.op) {
-    case "conv2d": {
-      const { kernel, stride, pad, groups } = layer;
-      const columns = (from.shape[0] / groups) * kernel[0] * kernel[1];
-      const pooling = pool === undefined ? { size: 1, stride: 1 } : { size: pool.kernel, stride: pool.stride };
-      const weights = quantizeWeights(net, compression, layer, columns, from, to);
-      return { op: "conv2d", input, output, ...weights, clamp, kernel, stride, pad, groups, pool: pooling };
-    }
-    case "dense": {
-      const columns = valuesOf(from.shape);
-      return { op: "dense", input, output, ...quantizeWeights(net, compression, layer, columns, from, to), clamp };
-    }
-    case "avgpool": {
-      const { kernel, stride } = layer;
-      const factor = from.scale / to.scale / (kernel * kernel);
-      return { op: "avgpool", input, output, kernel, stride, ...requantizeBy(factor, layer.name), clamp };
-    }
-    case "maxpool":
-      if (!sameScale) {
-        throw new MoteError(
-          "MISMATCH",
-          `${layer.name}: its output has scale ${to.scale}, zero point ${to.zeroPoint}; expected its input's, ${from.scale} and ${from.zeroPoint}`,
-        );
-      }
-      return { op: "maxpool", input, output, kernel: layer.kernel, stride: layer.stride, clamp };
-    case "relu":
-      // Nothing to be fused with: a pool over one element only clamps, and changes the scale where it has to.
-      if (sameScale) return { op: "maxpool", input, output, kernel: 1, stride: 1, clamp };
-      return {
-        op: "avgpool",
-        input,
-        output,
-        kernel: 1,
-        stride: 1,
-        ...requantizeBy(from.scale / to.scale, layer.name),
-        clamp,
-      };
-  }
+  return floatOp(layer).quantize(layer, {
+    edges: { input, output },
+    inputs: [from],
+    output: to,
+    clamp: [relu ? to.zeroPoint : -128, 127],
+    pool: pool ?? { size: 1, stride: 1 },
+    keepsScale: from.scale === to.scale && from.zeroPoint === to.zeroPoint,
+    weights: (rows, columns) => quantizeWeights(net, compression, layer.name, rows, columns, from, to),
+    requantize: (factor) => requantizeBy(factor, layer.name),
+    mismatch(problem) {
+      throw new MoteError("MISMATCH", `${layer.name}: ${problem}`);
+    },
+  });
 }
 
 function quantizeWeights(
   net: Net,
   compression: Compression,
-  layer: Conv2dLayer | DenseLayer,
+  name: string,
+  rows: number,
   columns: number,
   from: QTensor,
   to: QTensor,
 ): { weights: Int8Array; bias: Int32Array; multiplier: Int32Array; shift: Uint8Array } {
-  const { name } = layer;
-  const rows = layer.op === "conv2d" ? layer.outChannels : layer.outFeatures;
   const weightScale = own(compression.weightScale, name);
   if (weightScale === undefined || !(weightScale > 0 && Number.isFinite(weightScale))) {
     throw new MoteError(
