@@ -4,7 +4,7 @@ import * as layout from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
-import { ELEMENT_BIAS, layerKind, layerStream } from "./stream.js";
+import { ELEMENT_BIAS, layerKind, layerStream, layerWindow } from "./stream.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
 import { borderBytes, pitchAndPlane } from "../model/geometry.js";
@@ -160,13 +160,7 @@ function borderEntry(model: QModel, tensor: number, firstElement: readonly numbe
 
 function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[], isWide: boolean): Entry {
   const input = pitchAndPlane(model.tensors[layer.input]);
-  const [pad, stride] = layer.op === "conv2d" ? [layer.pad, layer.stride] : [0, 1];
-  const pool =
-    layer.op === "conv2d"
-      ? layer.pool
-      : layer.op === "dense"
-        ? { size: 1, stride: 1 }
-        : { size: layer.kernel, stride: layer.stride };
+  const { pad, stride, pool } = layerWindow(layer);
   return new Map([
     ...outputWords(model, layer.output, firstElement),
     [layout.LAYER_KIND, layerKind(model, layer)],

@@ -24,8 +24,10 @@ import {
 } from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
+import { channelsOf } from "../ops/conv2d.js";
+import type { Window } from "../ops/op.js";
 import { offsetOf, pitchAndPlane, placeOf, valuesOf } from "../model/geometry.js";
-import type { QAvgPool, QConv2d, QDense, QLayer, QModel, QTensor, Shape } from "../model/model.js";
+import type { QAvgPool, QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
 
 /** What int8 elements are raised by in the memory of a fast module. */
 export const ELEMENT_BIAS = 128;
@@ -50,16 +52,55 @@ interface Tap {
   readonly weight: number;
 }
 
+/** How a fast module runs an op: its kernel's kind, its stream, and the words of its entry that say what it looks at. */
+interface FastOp<Q extends QLayer> {
+  kind(model: QModel, layer: Q): number;
+  stream(model: QModel, layer: Q, where: string): LayerStream;
+  window(layer: Q): FastWindow;
+}
+
+/** Of a kernel: how far it moves over its input, how far outside it begins, and the pool that takes its sums or elements together. */
+export interface FastWindow {
+  readonly pad: number;
+  readonly stride: number;
+  readonly pool: Window;
+}
+
+const NO_WINDOW = { pad: 0, stride: 1 } as const;
+const NO_POOL: Window = { size: 1, stride: 1 };
+
+const FAST_OPS: { readonly [Op in QLayer["op"]]: FastOp<Extract<QLayer, { op: Op }>> } = {
+  conv2d: { kind: convKind, stream: convStream, window: (layer) => layer },
+  dense: { kind: () => KIND_DENSE, stream: denseStream, window: () => ({ ...NO_WINDOW, pool: NO_POOL }) },
+  maxpool: {
+    kind: () => KIND_MAXPOOL,
+    stream: (model, layer, where) => poolStream(model, layer, { constant: 0n, multiplier: 1, shift: 0 }, where),
+    window: poolWindow,
+  },
+  avgpool: {
+    kind: () => KIND_AVGPOOL,
+    stream: (model, layer, where) => poolStream(model, layer, foldPool(model, layer, where), where),
+    window: poolWindow,
+  },
+};
+
+function poolWindow({ kernel, stride }: QMaxPool | QAvgPool): FastWindow {
+  return { ...NO_WINDOW, pool: { size: kernel, stride } };
+}
+
+const fastOp = (layer: QLayer): FastOp<QLayer> => FAST_OPS[layer.op];
+
 /** Which kernel runs a layer. */
-export function layerKind(model: QModel, layer: QLayer): number {
-  if (layer.op === "dense") return KIND_DENSE;
-  if (layer.op === "maxpool") return KIND_MAXPOOL;
-  if (layer.op === "avgpool") return KIND_AVGPOOL;
-  const [, height, width] = model.tensors[layer.output].shape;
+export const layerKind = (model: QModel, layer: QLayer): number => fastOp(layer).kind(model, layer);
+
+export const layerWindow = (layer: QLayer): FastWindow => fastOp(layer).window(layer);
+
+function convKind(model: QModel, layer: QConv2d): number {
+  const [rows, height, width] = model.tensors[layer.output].shape;
   const { size, stride } = layer.pool;
   const isBlockwise = layer.stride === 1 && size === stride && size <= 2;
   const isTileable = isBlockwise && size === 2 && 2 * width >= TILE_SIZE && 2 * height >= TILE_SIZE;
-  if (isTileable && isLight(layer, model.tensors[layer.output].shape[0])) return KIND_CONV_POOLED;
+  if (isTileable && isLight(layer, rows)) return KIND_CONV_POOLED;
   return isBlockwise && width * size >= BLOCK_WIDTH && height * size >= BLOCK_HEIGHT
     ? KIND_CONV_BLOCKS
     : KIND_CONV_PLACES;
@@ -81,10 +122,7 @@ function isLight({ weights }: QConv2d, rows: number): boolean {
  *   output that passes int64 before the shift or int32 behind it, a filter of 65,536 weights or more for a convolution place by place
  */
 export function layerStream(model: QModel, layer: QLayer, index: number): LayerStream {
-  const where = `layer ${index} (${layer.op})`;
-  if (layer.op === "maxpool") return poolStream(model, layer, { constant: 0n, multiplier: 1, shift: 0 }, where);
-  if (layer.op === "avgpool") return poolStream(model, layer, foldPool(model, layer, where), where);
-  return layer.op === "dense" ? denseStream(model, layer, where) : convStream(model, layer, where);
+  return fastOp(layer).stream(model, layer, `layer ${index} (${layer.op})`);
 }
 
 /** Every channel of a pool has the same head. */
@@ -145,11 +183,10 @@ function elementOffsets(tensor: QTensor): Uint32Array {
 
 /** The non-zero weights of a filter, from its first tap in the input's first channel. */
 function convTaps(model: QModel, layer: QConv2d, row: number, weights: Int8Array): Tap[] {
-  const { shape } = model.tensors[layer.input];
+  const from = model.tensors[layer.input].shape;
   const layout = pitchAndPlane(model.tensors[layer.input]);
-  const filter: Shape = [shape[0] / layer.groups, ...layer.kernel];
-  const rowsOfGroup = model.tensors[layer.output].shape[0] / layer.groups;
-  const firstChannel = Math.floor(row / rowsOfGroup) * filter[0];
+  const filter: Shape = [from[0] / layer.groups, ...layer.kernel];
+  const [firstChannel] = channelsOf(layer.groups, row, from, model.tensors[layer.output].shape);
   const taps: Tap[] = [];
   weights.forEach((weight, column) => {
     if (weight === 0) return;

@@ -62,9 +62,12 @@ function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: 
       const work = layout.PLACES_OUTPUT_WORK + layout.PLACE_WORK * (places - 1) + layout.RECORD_WORK * records * places;
       return height * width * work;
     }
-    default: {
+    case layout.KIND_MAXPOOL:
+    case layout.KIND_AVGPOOL: {
       const lines = pool * (layout.POOL_LINE_WORK + layout.ELEMENT_WORK * pool);
       return height * width * (layout.POOL_OUTPUT_WORK + lines);
     }
+    default:
+      throw new Error(`fastWork: kind ${kind} is no kernel's`);
   }
 }
