@@ -4,19 +4,21 @@
  * as a whole: max-pooling and average pooling let a constant through, and the next layer adds weights × constant to its own.
  * None of it holds across a padded convolution (its border is 0, not the constant) or a grouped one: those are left alone.
  */
-import type { FloatTensor, Graph, Layer, Net, WeightedLayer } from "../model/model.js";
+import type { FloatTensor, Graph, Net, WeightedLayer } from "../model/model.js";
+import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
 import { tensorShapes } from "../model/shapes.js";
 import { narrowGraph } from "./narrow.js";
-
-const isWeighted = (layer: Layer): layer is WeightedLayer => layer.op === "conv2d" || layer.op === "dense";
 
 /** A weighted layer, the next one down the chain, and what lies between. */
 interface Link {
   readonly from: WeightedLayer;
   readonly to: WeightedLayer;
-  readonly relu: boolean;
-  /** A constant in `from`'s output arrives in `to` as one. */
+  /** What a unit of `from` that is a constant has become where it arrives in `to`. */
+  readonly arriving: (constant: number) => number;
+  /** It arrives as one: no border of zeros is around it. */
   readonly carriesConstants: boolean;
+  /** A bias of `from` can do its work in `to`: outputs raised by it arrive raised by it. */
+  readonly carriesBias: boolean;
   /** Units of `from` can be removed one by one. */
   readonly removable: boolean;
   /** Consecutive weights in a row of `to` that read one unit of `from`: taps, or a plane's elements. */
@@ -25,19 +27,22 @@ interface Link {
 
 function links(graph: Graph): Link[] {
   const shapes = tensorShapes(graph);
-  const weighted = graph.layers.filter(isWeighted);
+  const weighted = graph.layers.filter(hasWeights);
   return weighted.slice(0, -1).map((from, i): Link => {
     const to = weighted[i + 1];
     const between = graph.layers.slice(graph.layers.indexOf(from) + 1, graph.layers.indexOf(to));
-    const [, height, width] = shapes.get(to.input)!;
-    const plainTarget = to.op === "dense" || (to.groups === 1 && to.pad === 0);
+    const constants = between.map((layer) => floatOp(layer).constants);
+    const target = floatWeights(to);
+    const isPlain = target.groups(to) === 1 && target.pad(to) === 0;
+    const isChannelwise = constants.every((one) => one !== null);
     return {
       from,
       to,
-      relu: between.some((layer) => layer.op === "relu"),
-      carriesConstants: plainTarget,
-      removable: (to.op === "dense" || to.groups === 1) && (from.op === "dense" || from.groups === 1),
-      span: to.op === "dense" ? height * width : to.kernel[0] * to.kernel[1],
+      arriving: (constant) => constants.reduce((value, one) => one?.through(value) ?? value, constant),
+      carriesConstants: isPlain,
+      carriesBias: isPlain && isChannelwise && constants.every((one) => one.isShift),
+      removable: isChannelwise && target.groups(to) === 1 && floatWeights(from).groups(from) === 1,
+      span: target.span(to, shapes.get(to.input)!),
     };
   });
 }
@@ -71,7 +76,7 @@ function moveConstant(net: Net, link: Link, unit: number, constant: number): voi
 /** Layers whose bias may be 0 without loss, because the next layer's can do its work. */
 export function foldableBiases(graph: Graph): string[] {
   return links(graph)
-    .filter((link) => !link.relu && link.carriesConstants)
+    .filter((link) => link.carriesBias)
     .map((link) => link.from.name);
 }
 
@@ -79,7 +84,7 @@ export function foldableBiases(graph: Graph): string[] {
 export function foldBiases(net: Net): Net {
   const result = copyOf(net);
   for (const link of links(net.graph)) {
-    if (link.relu || !link.carriesConstants) continue;
+    if (!link.carriesBias) continue;
     const bias = biasOf(result, link.from).data;
     bias.forEach((constant, unit) => moveConstant(result, link, unit, constant));
     bias.fill(0);
@@ -102,7 +107,7 @@ function liveUnits(net: Net, link: Link): number[] {
   const columns = weight.length / bias.length;
   const live: number[] = [];
   for (let unit = 0; unit < bias.length; unit++) {
-    const constant = link.relu ? Math.max(0, bias[unit]) : bias[unit];
+    const constant = link.arriving(bias[unit]);
     if (isZero(weight, unit * columns, columns) && (link.carriesConstants || constant === 0)) {
       moveConstant(net, link, unit, constant);
       for (let row = 0; row < rows; row++) {

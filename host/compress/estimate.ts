@@ -1,6 +1,7 @@
 /** Container bytes of a net at any stage of its compression, by the packer's own encoder. */
 import { codingsOf, smallestCoding } from "../codecs/index.js";
 import type { Net } from "../model/model.js";
+import { hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
 import { gridStep, toGrid } from "./grid.js";
 
@@ -18,7 +19,7 @@ const HEADER_BYTES = 24;
 export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number>> = {}): number {
   let bytes = HEADER_BYTES + TENSOR_BYTES;
   for (const layer of net.graph.layers) {
-    if (layer.op !== "conv2d" && layer.op !== "dense") continue;
+    if (!hasWeights(layer)) continue;
     const weight = net.tensors.get(`${layer.name}.weight`)!;
     const { data, shape } = weight;
     const step = gridStep(data, LIKELY_STEP);

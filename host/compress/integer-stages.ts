@@ -1,10 +1,10 @@
 /** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one, a `share` or a `grid`. */
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
+import { hasWeights } from "../ops/index.js";
 import type { GridStage, ShareStage, Stage } from "./recipe.js";
 
-export const weightedLayers = (graph: Graph): WeightedLayer[] =>
-  graph.layers.filter((layer): layer is WeightedLayer => layer.op === "conv2d" || layer.op === "dense");
+export const weightedLayers = (graph: Graph): WeightedLayer[] => graph.layers.filter(hasWeights);
 
 /** Whether a stage brings weights to their integers. */
 const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage =>

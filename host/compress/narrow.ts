@@ -4,6 +4,7 @@
  */
 import { MoteError } from "../errors.js";
 import type { Graph, Layer } from "../model/model.js";
+import { floatWeights, hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
 import { tensorShapes } from "../model/shapes.js";
 
@@ -18,24 +19,23 @@ export function channelsByTensor(graph: Graph): Record<string, number> {
  * @throws MoteError RECIPE for a layer that is not there, has no units to take away, or would grow
  */
 export function narrowGraph(graph: Graph, units: Readonly<Record<string, number>>): Graph {
-  const last = graph.layers.findLast((layer) => layer.op === "conv2d" || layer.op === "dense");
+  const last = graph.layers.findLast(hasWeights);
   for (const [name, count] of Object.entries(units)) {
     const layer = graph.layers.find((l) => l.name === name);
-    if (layer === undefined || (layer.op !== "conv2d" && layer.op !== "dense")) {
-      throw new MoteError("RECIPE", `units.${name}: ${graph.name} has no conv2d or dense layer of that name`);
+    if (layer === undefined || !hasWeights(layer)) {
+      throw new MoteError("RECIPE", `units.${name}: ${graph.name} has no layer with weights of that name`);
     }
-    const nominal = layer.op === "conv2d" ? layer.outChannels : layer.outFeatures;
+    const weights = floatWeights(layer);
+    const nominal = weights.rows(layer);
     if (layer === last) throw new MoteError("RECIPE", `units.${name}: the last layer's units are the classes and stay`);
     if (count < 1 || count > nominal)
       throw new MoteError("RECIPE", `units.${name}: expected 1 .. ${nominal}, got ${count}`);
-    if (layer.op === "conv2d" && layer.groups !== 1)
+    if (weights.groups(layer) !== 1)
       throw new MoteError("RECIPE", `units.${name}: grouped convolutions cannot be narrowed`);
   }
   const layers = graph.layers.map((layer): Layer => {
     const count = own(units, layer.name);
-    if (count === undefined) return layer;
-    if (layer.op === "conv2d") return { ...layer, outChannels: count };
-    return layer.op === "dense" ? { ...layer, outFeatures: count } : layer;
+    return count === undefined || !hasWeights(layer) ? layer : floatWeights(layer).withRows(layer, count);
   });
   return { ...graph, layers };
 }

@@ -33,8 +33,8 @@ test("a narrow net keeps everything but its unit counts", () => {
 });
 
 test.each([
-  [{ conv3: 4 }, "units.conv3: lenet5 has no conv2d or dense layer of that name"],
-  [{ pool1: 4 }, "units.pool1: lenet5 has no conv2d or dense layer of that name"],
+  [{ conv3: 4 }, "units.conv3: lenet5 has no layer with weights of that name"],
+  [{ pool1: 4 }, "units.pool1: lenet5 has no layer with weights of that name"],
   [{ fc2: 4 }, "units.fc2: the last layer's units are the classes and stay"],
   [{ fc1: 501 }, "units.fc1: expected 1 .. 500, got 501"],
 ])("%j is refused", (units, message) => {
