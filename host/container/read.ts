@@ -17,7 +17,7 @@ import { BitReader } from "../codecs/bit-reader.js";
 import type { DecodedWeights } from "../codecs/codec.js";
 import { codecOf, CODECS } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
-import { inputsOf } from "../model/edges.js";
+import { inputOf, inputsOf } from "../model/edges.js";
 import type { QLayer, QModel, QTensor } from "../model/model.js";
 import type { Fail } from "../ops/fields.js";
 import { columnCount, isWeighted, OP_NUMBERS, opOfNumber, rowCount, type QWeightedLayer } from "../ops/index.js";
@@ -271,7 +271,7 @@ function readBias(reader: BitReader, rows: number, biasBits: number, biasShift: 
 
 /** A layer that needs more than the plan grants could not run. */
 function checkGrant(plan: Plan, model: QModel, layer: QWeightedLayer, section: SectionInfo, where: string): void {
-  const needed = requirement(model.tensors[layer.input], layer, rowCount(model, layer), section, section.perChannel);
+  const needed = requirement(model.tensors[inputOf(layer)], layer, rowCount(model, layer), section, section.perChannel);
   for (const region of ["tables", "columns", "channels", "records"] as const) {
     if (needed[region] > plan[region]) {
       throw new MoteError(

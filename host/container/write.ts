@@ -4,7 +4,7 @@ import { BitWriter } from "../codecs/bit-writer.js";
 import type { Coding } from "../codecs/codec.js";
 import { codingsOf, smallestCoding } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
-import { inputsOf } from "../model/edges.js";
+import { inputOf, inputsOf } from "../model/edges.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
@@ -117,7 +117,7 @@ function planFor(model: QModel, codings: readonly (Coding | null)[], windowBytes
     const coding = codings[index];
     if (coding === null || !isWeighted(layer)) return null;
     const perChannel = layer.multiplier.length > 1;
-    return requirement(model.tensors[layer.input], layer, rowCount(model, layer), coding, perChannel);
+    return requirement(model.tensors[inputOf(layer)], layer, rowCount(model, layer), coding, perChannel);
   });
   const useful = codings.map((coding) => coding?.fullestRow ?? 0);
   return planMemory(model, requirements, useful, windowBytes);

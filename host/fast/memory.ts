@@ -8,7 +8,7 @@ import { ELEMENT_BIAS, layerKind, layerStream, layerWindow } from "./stream.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
 import { borderBytes, pitchAndPlane } from "../model/geometry.js";
-import { outputOf } from "../model/edges.js";
+import { inputOf, outputOf } from "../model/edges.js";
 
 /** Addresses and sizes in bytes. */
 export interface FastMemory {
@@ -159,12 +159,12 @@ function borderEntry(model: QModel, tensor: number, firstElement: readonly numbe
 }
 
 function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[], isWide: boolean): Entry {
-  const input = pitchAndPlane(model.tensors[layer.input]);
+  const input = pitchAndPlane(model.tensors[inputOf(layer)]);
   const { pad, stride, pool } = layerWindow(layer);
   return new Map([
     ...outputWords(model, layer.output, firstElement),
     [layout.LAYER_KIND, layerKind(model, layer)],
-    [layout.LAYER_INPUT, firstElement[layer.input] - borderBytes(input, pad)],
+    [layout.LAYER_INPUT, firstElement[inputOf(layer)] - borderBytes(input, pad)],
     [layout.LAYER_INPUT_PITCH, input.pitch],
     [layout.LAYER_INPUT_PLANE, input.plane],
     [layout.LAYER_STRIDE, stride],

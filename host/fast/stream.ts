@@ -27,6 +27,7 @@ import { MoteError } from "../errors.js";
 import { channelsOf } from "../ops/conv2d.js";
 import type { Window } from "../ops/op.js";
 import { offsetOf, pitchAndPlane, placeOf, valuesOf } from "../model/geometry.js";
+import { inputOf } from "../model/edges.js";
 import type { QAvgPool, QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
 
 /** What int8 elements are raised by in the memory of a fast module. */
@@ -133,7 +134,7 @@ function poolStream(model: QModel, layer: QLayer, fold: Fold, where: string): La
 }
 
 function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
-  const input = model.tensors[layer.input];
+  const input = model.tensors[inputOf(layer)];
   const offsets = elementOffsets(input);
   const pieces: Uint8Array[] = [];
   eachRow(model, layer, (row, weights) => {
@@ -183,8 +184,8 @@ function elementOffsets(tensor: QTensor): Uint32Array {
 
 /** The non-zero weights of a filter, from its first tap in the input's first channel. */
 function convTaps(model: QModel, layer: QConv2d, row: number, weights: Int8Array): Tap[] {
-  const from = model.tensors[layer.input].shape;
-  const layout = pitchAndPlane(model.tensors[layer.input]);
+  const from = model.tensors[inputOf(layer)].shape;
+  const layout = pitchAndPlane(model.tensors[inputOf(layer)]);
   const filter: Shape = [from[0] / layer.groups, ...layer.kernel];
   const [firstChannel] = channelsOf(layer.groups, row, from, model.tensors[layer.output].shape);
   const taps: Tap[] = [];
@@ -265,7 +266,7 @@ function fold(model: QModel, layer: QLayer, row: RowFacts): Fold {
   // The sum of weights and bytes, and the accumulator of the reference beside it.
   const lowest = row.start - MOST_ELEMENT * row.negative;
   const highest = row.start + MOST_ELEMENT * row.positive;
-  const inputZero = model.tensors[layer.input].zeroPoint + ELEMENT_BIAS;
+  const inputZero = model.tensors[inputOf(layer)].zeroPoint + ELEMENT_BIAS;
   const toAccumulator = row.bias - inputZero * (row.positive - row.negative) - row.start;
   checkInt32(lowest + toAccumulator, highest + toAccumulator, "the accumulator", row.where);
   checkInt32(lowest, highest, "the sum over unsigned elements", row.where);

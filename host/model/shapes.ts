@@ -1,7 +1,7 @@
 /** Shapes of a graph's tensors, and what a layer's attributes may be. */
 import { MoteError } from "../errors.js";
 import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
-import { inputsOf } from "./edges.js";
+import { inputOf, inputsOf } from "./edges.js";
 import type { Graph, Layer, Shape } from "./model.js";
 
 /** @throws MoteError UNSUPPORTED for an attribute of a layer that is not a whole number, or too small */
@@ -81,7 +81,7 @@ export function parameterShapes(graph: Graph): Map<string, number[]> {
     if (!hasWeights(layer)) continue;
     const weights = floatWeights(layer);
     const rows = weights.rows(layer);
-    const columns = weights.columns(layer, shapes.get(layer.input)!);
+    const columns = weights.columns(layer, shapes.get(inputOf(layer))!);
     parameters.set(`${layer.name}.weight`, [rows, ...columns]);
     parameters.set(`${layer.name}.bias`, [rows]);
   }

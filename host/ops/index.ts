@@ -1,5 +1,6 @@
 /** The ops, a line each. Whoever looks one up finds that op or fails: none is taken for another. */
 import { MoteError } from "../errors.js";
+import { inputOf } from "../model/edges.js";
 import type { Layer, QLayer, QModel } from "../model/model.js";
 import { own } from "../own.js";
 import { avgpool, qavgpool } from "./avgpool.js";
@@ -39,6 +40,9 @@ type WithWeights<Ops extends Readonly<Record<string, { readonly weights: object 
 
 export type WeightedLayer = Extract<Layer, { op: WithWeights<typeof FLOAT_OPS> }>;
 export type QWeightedLayer = Extract<QLayer, { op: WithWeights<typeof INTEGER_OPS> }>;
+
+/** Of the float graph, with their names. */
+export const allFloatOps = (): [string, FloatOp][] => Object.entries<FloatOp>(floatOps);
 
 /** Of the integer model, with their names. */
 export const allIntegerOps = (): [string, IntegerOp][] => Object.entries<IntegerOp>(integerOps);
@@ -82,4 +86,4 @@ export const rowCount = (model: QModel, layer: QWeightedLayer): number => model.
 
 /** Columns of a weighted layer: weights of a filter, or inputs. */
 export const columnCount = (model: QModel, layer: QWeightedLayer): number =>
-  integerWeights(layer).columns(layer, model.tensors[layer.input].shape);
+  integerWeights(layer).columns(layer, model.tensors[inputOf(layer)].shape);

@@ -1,5 +1,6 @@
 /** Proof that a model's accumulators cannot overflow: SPEC.md asks it of whoever makes a model; engines wrap. */
 import { MoteError } from "../errors.js";
+import { inputOf } from "../model/edges.js";
 import type { QModel } from "../model/model.js";
 import { columnCount, isWeighted, rowCount } from "../ops/index.js";
 
@@ -12,8 +13,8 @@ export function checkAccumulators(model: QModel, names: readonly string[]): void
   const ranges = new Map<number, readonly [number, number]>([[0, [-128, 127]]]);
   model.layers.forEach((layer, index) => {
     if (isWeighted(layer)) {
-      const { zeroPoint } = model.tensors[layer.input];
-      const [least, most] = ranges.get(layer.input)!;
+      const { zeroPoint } = model.tensors[inputOf(layer)];
+      const [least, most] = ranges.get(inputOf(layer))!;
       // The border counts as well: it holds the zero point, a difference of 0.
       const low = Math.min(0, least - zeroPoint);
       const high = Math.max(0, most - zeroPoint);

@@ -46,9 +46,9 @@ export function quantize(net: Net): QModel {
   };
   const tensors = [[graph.input.name], ...fused.map(({ outputs }) => outputs)].map(quantTensor);
   const layers = fused.map((part): QLayer => {
-    const input = index.get(part.layer.input)!;
+    const inputs = inputsOf(part.layer).map((name) => index.get(name)!);
     const output = index.get(part.outputs[part.outputs.length - 1])!;
-    return quantizeLayer(net, compression, part, tensors, input, output);
+    return quantizeLayer(net, compression, part, tensors, inputs, output);
   });
   const model = { tensors, layers };
   checkAccumulators(
@@ -118,15 +118,15 @@ function quantizeLayer(
   compression: Compression,
   part: Fused,
   tensors: readonly QTensor[],
-  input: number,
+  inputs: readonly number[],
   output: number,
 ): QLayer {
   const { layer, pool, relu } = part;
-  const from = tensors[input];
+  const from = tensors[inputs[0]];
   const to = tensors[output];
   return floatOp(layer).quantize(layer, {
-    edges: { input, output },
-    inputs: [from],
+    edges: { input: inputs[0], output },
+    inputs: inputs.map((input) => tensors[input]),
     output: to,
     clamp: [relu ? to.zeroPoint : -128, 127],
     pool: pool ?? { size: 1, stride: 1 },

@@ -2,6 +2,7 @@
 import type { Description, FixedWidth, WeightBits } from "../codecs/codec.js";
 import { codecOf } from "../codecs/index.js";
 import { distinctWeights } from "../codecs/statistics.js";
+import { inputOf } from "../model/edges.js";
 import type { QLayer, QModel, Shape } from "../model/model.js";
 import { columnCount, integerWeights, isWeighted, rowCount, type QWeightedLayer } from "../ops/index.js";
 import type { Container, SectionInfo } from "../container/read.js";
@@ -80,7 +81,7 @@ function reportLayer(container: Container, layer: QLayer, index: number): LayerR
   return {
     index,
     op: layer.op,
-    input: model.tensors[layer.input].shape,
+    input: model.tensors[inputOf(layer)].shape,
     output: output.shape,
     units: output.shape[0],
     nominalUnits: output.nominalChannels,
@@ -94,7 +95,7 @@ function reportLayer(container: Container, layer: QLayer, index: number): LayerR
 function reportWeights(model: QModel, layer: QWeightedLayer, section: SectionInfo): WeightReport {
   const rows = rowCount(model, layer);
   const columns = columnCount(model, layer);
-  const input = model.tensors[layer.input];
+  const input = model.tensors[inputOf(layer)];
   const [, height, width] = input.shape;
   const nominalColumns = integerWeights(layer).columns(layer, [input.nominalChannels, height, width]);
   const codec = codecOf(section.codec)!;

@@ -6,6 +6,7 @@ import type { FirmwareEngine } from "../../host/node/firmware/boards.js";
 import { exportProject } from "../../host/node/firmware/export.js";
 import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
 import type { FirmwareModel } from "../../host/node/firmware/measure.js";
+import { outputOf } from "../../host/model/edges.js";
 import type { Shape } from "../../host/model/model.js";
 import { grouped, namingFile } from "../model-file.js";
 
@@ -54,7 +55,7 @@ export async function writeExport({ folder, model, engine, form }: ExportRequest
       library: libraryBytes(engine),
     },
     input: tensors[0].shape,
-    output: tensors[layers[layers.length - 1].output].shape,
+    output: tensors[outputOf({ layers })].shape,
   };
 }
 
