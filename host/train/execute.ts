@@ -4,6 +4,7 @@
  */
 import type { Samples } from "../data/samples.js";
 import { mixWords, permuteIndex } from "../rng.js";
+import type { FloatOpTable } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import {
   BLOCK_SAMPLES,
@@ -12,6 +13,7 @@ import {
   type Plan,
   type PlannedLayer,
   type PlannedPool,
+  type PlannedRelu,
   type PlannedWeighted,
 } from "./plan.js";
 
@@ -32,10 +34,26 @@ export interface StepSettings {
   readonly distill: Distillation | null;
 }
 
+/** Addresses of a layer's input and output and of their gradients; no input gradient where none is needed. */
+interface Addresses {
+  readonly x: number;
+  readonly y: number;
+  readonly dx: number | null;
+  readonly dy: number;
+}
+
+/** An op's kernels. */
+interface Passes<L extends PlannedLayer> {
+  forward(layer: L, x: number, y: number, blocks: number): void;
+  /** Adds to the gradients of the shard's parameters, and writes those of the input. */
+  backward(layer: L, at: Addresses, shard: number): void;
+}
+
 export class Executor {
   private readonly arena: number;
   private readonly bytes: Uint8Array;
   private readonly floats: Float32Array;
+  private readonly passes: FloatOpTable<Passes<PlannedLayer>>;
 
   /** @param thread which of the plan's arenas is this executor's own, and which of the shards: one in `threads` */
   constructor(
@@ -48,6 +66,7 @@ export class Executor {
     this.arena = plan.arenas[thread];
     this.bytes = new Uint8Array(memory.buffer);
     this.floats = new Float32Array(memory.buffer);
+    this.passes = this.makePasses();
   }
 
   /** Shards of a step that are this thread's. */
@@ -167,24 +186,46 @@ export class Executor {
   }
 
   private layerForward(layer: PlannedLayer, blocks: number): void {
-    const { kernels, arena } = this;
+    const { arena } = this;
     const input = this.plan.tensors[layer.input];
     const output = this.plan.tensors[layer.output];
     const x = arena + input.activation;
     const y = arena + output.activation;
-    switch (layer.op) {
-      case "relu":
-        kernels.relu(y, x, blocks * output.values * VALUE_BYTES);
-        break;
-      case "maxpool":
-        kernels.maxPool(y, x, blocks * input.shape[0], ...this.poolGeometry(layer));
-        break;
-      case "avgpool":
-        kernels.avgPool(y, x, blocks * input.shape[0], ...this.poolGeometry(layer));
-        break;
-      default:
-        this.weightedForward(layer, this.wideInput(layer, x, blocks), y, blocks);
-    }
+    this.passes[layer.op].forward(layer, x, y, blocks);
+  }
+
+  /** A line an op; layers with weights are convolutions, see plan.ts. */
+  private makePasses(): FloatOpTable<Passes<PlannedLayer>> {
+    const { kernels, plan } = this;
+    const weighted: Passes<PlannedWeighted> = {
+      forward: (layer, x, y, blocks) => this.weightedForward(layer, this.wideInput(layer, x, blocks), y, blocks),
+      backward: (layer, { x, dx, dy }, shard) => {
+        this.parameterGradients(layer, x, dy, shard);
+        if (dx !== null) this.inputGradient(layer, dx, dy);
+      },
+    };
+    const maxpool: Passes<PlannedPool> = {
+      forward: (layer, x, y, blocks) =>
+        kernels.maxPool(y, x, blocks * plan.tensors[layer.input].shape[0], ...this.poolGeometry(layer)),
+      backward: (layer, { x, y, dx, dy }) => {
+        if (dx !== null) kernels.maxPoolGradient(dx, dy, x, y, ...this.beforePoolGradient(layer, dx));
+      },
+    };
+    const avgpool: Passes<PlannedPool> = {
+      forward: (layer, x, y, blocks) =>
+        kernels.avgPool(y, x, blocks * plan.tensors[layer.input].shape[0], ...this.poolGeometry(layer)),
+      backward: (layer, { dx, dy }) => {
+        if (dx !== null) kernels.avgPoolGradient(dx, dy, ...this.beforePoolGradient(layer, dx));
+      },
+    };
+    const relu: Passes<PlannedRelu> = {
+      forward: (layer, x, y, blocks) => kernels.relu(y, x, blocks * plan.tensors[layer.output].values * VALUE_BYTES),
+      backward: (layer, { y, dx, dy }) => {
+        if (dx === null) return;
+        kernels.reluGradient(dx, dy, y, plan.blocks * plan.tensors[layer.output].values * VALUE_BYTES);
+      },
+    };
+    return { conv2d: weighted, dense: weighted, maxpool, avgpool, relu };
   }
 
   private poolGeometry(layer: PlannedPool): [number, number, number, number, number, number] {
@@ -238,28 +279,20 @@ export class Executor {
   }
 
   private layerBackward(layer: PlannedLayer, shard: number): void {
-    const { kernels, arena } = this;
-    const { blocks } = this.plan;
+    const { arena } = this;
     const input = this.plan.tensors[layer.input];
     const output = this.plan.tensors[layer.output];
-    const x = arena + input.activation;
-    const y = arena + output.activation;
-    const dy = arena + output.gradient;
-    if ("weightAt" in layer) {
-      this.parameterGradients(layer, x, dy, shard);
-      if (layer.inputGradient) this.inputGradient(layer, arena + input.gradient, dy);
-      return;
-    }
-    if (input.gradient < 0) return;
-    const dx = arena + input.gradient;
-    if (layer.op === "relu") {
-      kernels.reluGradient(dx, dy, y, blocks * output.values * VALUE_BYTES);
-      return;
-    }
-    kernels.clear(dx, blocks * input.values * VALUE_BYTES);
-    const planes = blocks * input.shape[0];
-    if (layer.op === "maxpool") kernels.maxPoolGradient(dx, dy, x, y, planes, ...this.poolGeometry(layer));
-    else kernels.avgPoolGradient(dx, dy, planes, ...this.poolGeometry(layer));
+    const dx = input.gradient < 0 ? null : arena + input.gradient;
+    const at = { x: arena + input.activation, y: arena + output.activation, dx, dy: arena + output.gradient };
+    this.passes[layer.op].backward(layer, at, shard);
+  }
+
+  /** Clears a pool's input gradients. @returns planes, and the geometry */
+  private beforePoolGradient(layer: PlannedPool, dx: number) {
+    const { blocks, tensors } = this.plan;
+    const { values, shape } = tensors[layer.input];
+    this.kernels.clear(dx, blocks * values * VALUE_BYTES);
+    return [blocks * shape[0], ...this.poolGeometry(layer)] as const;
   }
 
   private parameterGradients(layer: PlannedWeighted, input: number, dy: number, shard: number): void {
@@ -330,7 +363,7 @@ export class Executor {
     const dxBlock = plan.tensors[layer.input].values * VALUE_BYTES;
     kernels.clear(dx, blocks * dxBlock);
     const { at, count } = layer.backwardPositions;
-    if (layer.op === "dense") {
+    if (layer.isDense) {
       // A chunk of outputs at a time: what it reads of each column stays in the cache for the next columns.
       for (let chunk = 0; chunk < count; chunk++) {
         const position = at + chunk * POSITION_BYTES;

@@ -1,6 +1,7 @@
 /** Graph and compression as JSON in a checkpoint's metadata: read strictly, since the file may come from anywhere. */
 import { MoteError } from "../errors.js";
 import type { Compression, Graph } from "../model/model.js";
+import { allFloatOps } from "../ops/index.js";
 
 type Check = (value: unknown) => boolean;
 type Fields = Readonly<Record<string, Check>>;
@@ -9,21 +10,24 @@ const isName: Check = (value) => typeof value === "string" && value.length > 0;
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
 const isWhole: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isScale: Check = (value) => typeof value === "number" && Number.isFinite(value) && value > 0;
-const isSizes =
-  (length: number): Check =>
+const isListOf =
+  (length: number, check: Check): Check =>
   (value) =>
-    Array.isArray(value) && value.length === length && value.every(isCount);
+    Array.isArray(value) && value.length === length && value.every(check);
 const isInt8: Check = (value) => Number.isInteger(value) && (value as number) >= -128 && (value as number) <= 127;
 
 const named: Fields = { op: isName, name: isName, input: isName, output: isName };
-const pool: Fields = { ...named, kernel: isCount, stride: isCount };
-const LAYERS: Readonly<Record<string, Fields>> = {
-  conv2d: { ...named, outChannels: isCount, kernel: isSizes(2), stride: isCount, pad: isWhole, groups: isCount },
-  dense: { ...named, outFeatures: isCount },
-  maxpool: pool,
-  avgpool: pool,
-  relu: named,
-};
+
+/** Of each op, from the attributes that it has. */
+const LAYERS: Readonly<Record<string, Fields>> = Object.fromEntries(
+  allFloatOps().map(([op, { attributes }]) => {
+    const checks = Object.entries(attributes).map(([name, { least, axes }]) => {
+      const check = least === 0 ? isWhole : isCount;
+      return [name, axes === undefined ? check : isListOf(axes.length, check)] as const;
+    });
+    return [op, { ...named, ...Object.fromEntries(checks) }];
+  }),
+);
 
 function asRecord(value: unknown): Record<string, unknown> | null {
   return typeof value === "object" && value !== null && !Array.isArray(value)
@@ -61,7 +65,7 @@ function checkFields(value: unknown, fields: Fields, where: string): Record<stri
 export function parseGraph(text: string, path: string): Graph {
   const where = `${path}: mote.graph`;
   const graph = checkFields(parse(text, where), { name: isName, input: isObject, layers: Array.isArray }, where);
-  const input = checkFields(graph.input, { name: isName, shape: isSizes(3) }, `${where}.input`);
+  const input = checkFields(graph.input, { name: isName, shape: isListOf(3, isCount) }, `${where}.input`);
   const tensors = new Set([input.name]);
   const names = new Set<unknown>();
   for (const [i, layer] of (graph.layers as unknown[]).entries()) {

@@ -5,7 +5,8 @@
  * Activations are [block of eight samples][C][H][W][8] floats: a "value" of a plane is 32 bytes, one float for each sample.
  */
 import { MoteError } from "../errors.js";
-import type { Graph, Shape, WeightedLayer } from "../model/model.js";
+import type { Conv2dLayer, Graph, PoolLayer, ReluLayer, Shape, WeightedLayer } from "../model/model.js";
+import { floatWeights, hasWeights } from "../ops/index.js";
 import type { SharedHeap } from "./heap.js";
 import { chainShapes } from "../model/shapes.js";
 import { valuesOf } from "../model/geometry.js";
@@ -64,7 +65,9 @@ export interface Border {
 
 /** A convolution or a dense layer (a convolution with one position). Strides in bytes. */
 export interface PlannedWeighted {
-  readonly op: "conv2d" | "dense";
+  readonly op: WeightedLayer["op"];
+  /** Has one position, at which it reads all of its input. */
+  readonly isDense: boolean;
   readonly name: string;
   readonly input: number;
   readonly output: number;
@@ -96,7 +99,7 @@ export interface PlannedWeighted {
 }
 
 export interface PlannedPool {
-  readonly op: "maxpool" | "avgpool";
+  readonly op: PoolLayer["op"];
   readonly name: string;
   readonly input: number;
   readonly output: number;
@@ -105,7 +108,7 @@ export interface PlannedPool {
 }
 
 export interface PlannedRelu {
-  readonly op: "relu";
+  readonly op: ReluLayer["op"];
   readonly name: string;
   readonly input: number;
   readonly output: number;
@@ -163,7 +166,33 @@ function writeTable(heap: SharedHeap, words: readonly number[], wordsEach: numbe
   return { at, count: words.length / wordsEach };
 }
 
-/** The geometry of a conv2d or dense layer, with the tables of its kernels. */
+/** A layer with weights as the convolution that its kernels compute. */
+interface Convolution extends Pick<Conv2dLayer, "kernel" | "stride" | "pad" | "groups"> {
+  readonly isDense: boolean;
+  readonly input: Shape;
+}
+
+const CONVOLUTIONS: {
+  readonly [Op in WeightedLayer["op"]]: (layer: Extract<WeightedLayer, { op: Op }>, input: Shape) => Convolution;
+} = {
+  conv2d: (layer, input) => ({ ...layer, isDense: false, input }),
+  // Over one position in which every feature is a channel.
+  dense: (_layer, input) => ({
+    isDense: true,
+    input: [valuesOf(input), 1, 1],
+    kernel: [1, 1],
+    stride: 1,
+    pad: 0,
+    groups: 1,
+  }),
+};
+
+function convolutionOf(layer: WeightedLayer, input: Shape): Convolution {
+  const convolution: (layer: never, input: Shape) => Convolution = CONVOLUTIONS[layer.op];
+  return convolution(layer as never, input);
+}
+
+/** The geometry of a layer with weights, with the tables of its kernels. */
 function planWeighted(
   heap: SharedHeap,
   arena: Arena,
@@ -175,11 +204,10 @@ function planWeighted(
   at: { readonly weight: number; readonly bias: number },
   inputGradient: boolean,
 ): PlannedWeighted {
-  const dense = layer.op === "dense";
-  // A dense layer is a convolution over one position in which every feature is a channel.
-  const [channels, height, width] = dense ? ([valuesOf(input), 1, 1] as const) : input;
-  const [kernelHeight, kernelWidth] = dense ? ([1, 1] as const) : layer.kernel;
-  const { stride, pad, groups } = dense ? { stride: 1, pad: 0, groups: 1 } : layer;
+  const convolution = convolutionOf(layer, input);
+  const [channels, height, width] = convolution.input;
+  const [kernelHeight, kernelWidth] = convolution.kernel;
+  const { isDense, stride, pad, groups } = convolution;
   const [rows, outHeight, outWidth] = output;
   const wideWidth = width + 2 * pad;
   const wideHeight = height + 2 * pad;
@@ -212,7 +240,7 @@ function planWeighted(
 
   const backwardPositions: number[] = [];
   const backwardTaps: number[] = [];
-  if (inputGradient && dense) {
+  if (inputGradient && isDense) {
     for (let row = 0; row < rows; row++) backwardTaps.push(row * columns * 4, row * VALUE_BYTES);
     for (let row = 0; row < rows; row += DENSE_GRADIENT_CHUNK) {
       backwardPositions.push(0, 0, row, Math.min(DENSE_GRADIENT_CHUNK, rows - row));
@@ -239,6 +267,7 @@ function planWeighted(
   const borderBytes = blocks * channels * xPlane;
   return {
     op: layer.op,
+    isDense,
     name: layer.name,
     input: index,
     output: index + 1,
@@ -284,7 +313,7 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
   const shardSamples = batch / shards;
   const blocks = shardSamples / BLOCK_SAMPLES;
   const arena = new Arena();
-  const firstWeighted = graph.layers.findIndex((layer) => layer.op === "conv2d" || layer.op === "dense");
+  const firstWeighted = graph.layers.findIndex(hasWeights);
   if (firstWeighted < 0) throw new MoteError("UNSUPPORTED", `${graph.name}: no layer has weights to train`);
   const tensors = shapes.map((shape, i): PlannedTensor => {
     const bytes = blocks * valuesOf(shape) * VALUE_BYTES;
@@ -300,16 +329,11 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
     return at;
   };
   const layers = graph.layers.map((layer, i): PlannedLayer => {
-    const { name } = layer;
-    if (layer.op === "relu") return { op: layer.op, name, input: i, output: i + 1 };
-    if (layer.op === "conv2d" || layer.op === "dense") {
-      const rows = shapes[i + 1][0];
-      const rowWeights =
-        layer.op === "dense" ? valuesOf(shapes[i]) : (shapes[i][0] / layer.groups) * layer.kernel[0] * layer.kernel[1];
-      const at = { weight: takeFloats(rows * rowWeights), bias: takeFloats(rows) };
-      return planWeighted(heap, arena, blocks, layer, i, shapes[i], shapes[i + 1], at, i > firstWeighted);
-    }
-    return { op: layer.op, name, input: i, output: i + 1, kernel: layer.kernel, stride: layer.stride };
+    if (!hasWeights(layer)) return { ...layer, input: i, output: i + 1 };
+    const rows = shapes[i + 1][0];
+    const columns = floatWeights(layer).columns(layer, shapes[i]);
+    const at = { weight: takeFloats(columns.reduce((a, b) => a * b, rows)), bias: takeFloats(rows) };
+    return planWeighted(heap, arena, blocks, layer, i, shapes[i], shapes[i + 1], at, i > firstWeighted);
   });
 
   const classes = valuesOf(shapes[shapes.length - 1]);

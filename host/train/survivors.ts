@@ -24,7 +24,7 @@ export function planSurvivors(
 ): { readonly survivors: Survivors; readonly capacity: number } | null {
   let count = 0;
   for (const kept of mask) if (kept !== 0) count++;
-  const limit = layer.op === "conv2d" ? SPARSE_CONV_DENSITY : SPARSE_DENSE_DENSITY;
+  const limit = layer.isDense ? SPARSE_DENSE_DENSITY : SPARSE_CONV_DENSITY;
   if (count >= mask.length * limit) return null;
   const rows = layer.groups * layer.groupRows;
   const capacity = old === null || old.capacity < count ? count : old.capacity;

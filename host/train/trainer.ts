@@ -9,6 +9,7 @@ import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
 import { planTraining, type Plan } from "./plan.js";
 import { ThreadPool, type TrainingRuntime } from "./pool.js";
+import { floatOp } from "../ops/index.js";
 import { parameterShapes } from "../model/shapes.js";
 import { nextTurn } from "../turn.js";
 
@@ -333,7 +334,8 @@ export class Trainer {
       if (parameters === undefined) return;
       const { columns, groupRows, groupInputs } = parameters.planned;
       const fanOut = (groupRows * columns) / groupInputs;
-      const beforeRelu = this.graph.layers[i + 1]?.op === "relu";
+      const next = this.graph.layers.at(i + 1);
+      const beforeRelu = next !== undefined && floatOp(next).isRectifier;
       const limit = Math.sqrt(6 / (beforeRelu ? columns : columns + fanOut));
       const weights = parameters.weight;
       for (let w = 0; w < weights.length; w++) weights[w] = (2 * random.uniform() - 1) * limit;
