@@ -39,7 +39,11 @@ export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Arr
   }
   if (optimizer !== undefined) metadata["mote.optimizer"] = JSON.stringify({ updates: optimizer.updates });
   if (progress !== undefined) metadata["mote.progress"] = JSON.stringify(progress);
-  const tensors: [string, FloatTensor][] = [...net.tensors];
+  const tensors: [string, FloatTensor][] = [];
+  for (const [name, { shape, data, integers }] of net.tensors) {
+    const hasScale = integers !== undefined && scaleOf(name, net.compression) !== undefined;
+    tensors.push([name, { shape, data, ...(hasScale && { integers }) }]);
+  }
   for (const [name, tensor] of optimizer?.tensors ?? []) tensors.push([OPTIMIZER_PREFIX + name, tensor]);
 
   const isFloat = ([, { integers }]: [string, FloatTensor]): boolean => integers === undefined;
@@ -115,14 +119,17 @@ export function decodeCheckpoint(file: Uint8Array, path: string): Checkpoint {
   return { net, ...(optimizer && { optimizer }), ...(progress && { progress }) };
 }
 
+/** Of the layer whose weight has this name. */
+const scaleOf = (name: string, compression: Compression | undefined): number | undefined =>
+  name.endsWith(".weight") ? own(compression?.weightScale ?? {}, name.slice(0, -".weight".length)) : undefined;
+
 /** Weights on their integers, by their layer's scale. */
 function scaled(name: string, tensor: FloatTensor, compression: Compression | undefined, path: string): FloatTensor {
   const { shape, integers } = tensor;
   if (integers === undefined) return tensor;
-  const layer = name.endsWith(".weight") ? name.slice(0, -".weight".length) : name;
-  const scale = own(compression?.weightScale ?? {}, layer);
+  const scale = scaleOf(name, compression);
   if (scale === undefined) {
-    throw new MoteError("MISMATCH", `${path}: ${name} is I8, but mote.compression has no weightScale for ${layer}`);
+    throw new MoteError("MISMATCH", `${path}: ${name} is I8, but mote.compression has no weightScale for its layer`);
   }
   return { shape, data: Float32Array.from(integers, (q) => q * scale), integers };
 }

@@ -18,7 +18,7 @@ describe("mote inspect of a float net", () => {
   it("says what it is: graph, layers, shapes, parameters, sparsity", async () => {
     const { code, stdout } = await mote(["inspect", at("net.safetensors")], { env: { COLUMNS: "120" } });
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^\S+net\.safetensors: float net lenet5 of 1,72\d,\d{3} bytes$/m);
+    expect(stdout).toMatch(/^\S+net\.safetensors: float net lenet5 of 43\d,\d{3} bytes$/m);
     expect(stdout).toMatch(/^input +1 × 28 × 28$/m);
     expect(stdout).toMatch(/^parameters +431,080: 430,500 weights and 580 biases$/m);
     expect(stdout).toMatch(/^compressed +yes; mote pack makes a model of it$/m);
