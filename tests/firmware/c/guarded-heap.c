@@ -23,6 +23,9 @@ static guarded_block *find(const void *data) {
   return NULL;
 }
 
+/** As mote-heap.c has it, for what an engine asks of a heap beforehand. */
+uint32_t mote_heap_bytes(size_t payload) { return payload > UINT32_MAX - 15u ? 0 : ((uint32_t)payload + 4u + 7u) & ~7u; }
+
 void mote_heap_init(mote_heap *heap, void *memory, size_t bytes) {
   for (int i = 0; i < MOST_BLOCKS; i++) free(blocks[i].data);
   memset(blocks, 0, sizeof blocks);
