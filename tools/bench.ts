@@ -71,15 +71,16 @@ async function bench(flags: BenchFlags): Promise<void> {
     const note = (text: string): void => void process.stderr.write(`${group.name}: ${text}\n`);
     figures.push(...(await group.measure({ full: flags.full === true, threads: flags.threads, note })));
   }
-  const machine = describeMachine();
+  const described = describeMachine();
+  const machine = { ...described, command: asCommand(flags) };
   output.table([["figure", "value", "target", "met"], ...figures.map(figureCells)], [0, 3]);
   output.line();
-  output.lines([asLine(machine)]);
-  const json = { machine, full: flags.full === true, figures };
+  output.lines([asLine(described)]);
+  const json = { machine, figures };
   if (flags.save !== undefined) {
     writeFileAtomic(join(flags.save, "results.json"), JSON.stringify(json, null, 2) + "\n");
   }
-  const measured = `\`${asCommand(flags)}\`; ${asLine(machine)}`;
+  const measured = `\`${machine.command}\`; ${asLine(described)}`;
   const filled = (flags.fill ?? []).map((path) => {
     const text = Buffer.from(readFile(path)).toString("utf8");
     return { path, text: fillFigures(text, figures, measured) };

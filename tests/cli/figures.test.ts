@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { scratchFolder, lastJson, mote } from "./support.js";
 
 interface Figure {
+  readonly id: string;
   readonly name: string;
   readonly value: number;
   readonly target?: string;
@@ -25,8 +26,11 @@ describe("mote bench", () => {
       expect.arrayContaining(["core.wasm, all ops", "lenet5.mote, all bytes", "lenet300-paper.mote, test error"]),
     );
     expect(withTarget.filter(({ met }) => met !== true)).toEqual([]);
-    expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "node", "commit"]));
-    expect(JSON.parse(readFileSync(`${folder}/results.json`, "utf8"))).toEqual({ machine, full: false, figures });
+    expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "node", "commit", "command"]));
+    expect(JSON.parse(readFileSync(`${folder}/results.json`, "utf8"))).toEqual({ machine, figures });
+    expect(new Set(figures.map(({ id }) => id)).size).toBe(figures.length);
+    for (const { id } of figures) expect(id).toMatch(/^(sizes|models)(\.[a-z0-9-]+)+$/);
+    expect(figures.find(({ id }) => id === "sizes.lenet5.core")!.name).toMatch(/^core specialised for lenet5/);
     for (const path of documents) {
       const text = readFileSync(path, "utf8");
       expect(text).toMatch(/^\| core\.wasm, all ops \| [\d,]+ B \| ≤ 6,656 \| yes \|$/m);

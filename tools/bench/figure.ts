@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { builtFile } from "../../host/node/paths.js";
 
 export interface Figure {
+  /** For scripts, `group.subject.what`; stays as it is when the name for people changes. */
+  readonly id: string;
   readonly name: string;
   readonly value: number | string;
   /** "B", "%", "s", … or "" for a bare number or a word. */
@@ -32,8 +34,8 @@ export interface Group {
 }
 
 /** A figure that is to be at most `limit`. */
-export function atMost(name: string, value: number, unit: string, limit: number): Figure {
-  return { name, value, unit, target: `≤ ${limit.toLocaleString("en")}`, met: value <= limit };
+export function atMost(id: string, name: string, value: number, unit: string, limit: number): Figure {
+  return { id, name, value, unit, target: `≤ ${limit.toLocaleString("en")}`, met: value <= limit };
 }
 
 /** Keeps `digits` significant digits: 1.2345678 → 1.23. */

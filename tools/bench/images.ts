@@ -135,7 +135,13 @@ async function measureImages({ full, note }: BenchOptions): Promise<Figure[]> {
       note(condition.name);
       const detail = countReadings(engine, condition, digits);
       const value = `${detail.silent} unmarked, ${detail.wrong} wrong, ${detail.unsure + detail.refused} unsure`;
-      figures.push({ name: `PNG, ${condition.name}`, value, unit: `of ${digits}`, detail });
+      figures.push({
+        id: `images.${condition.name.replace(/[^a-z0-9]+/g, "-")}`,
+        name: `PNG, ${condition.name}`,
+        value,
+        unit: `of ${digits}`,
+        detail,
+      });
       await new Promise((resolve) => setImmediate(resolve)); // so that Ctrl-C is heard
     }
     return figures;

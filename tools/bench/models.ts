@@ -43,15 +43,17 @@ async function measureModels({ note }: BenchOptions): Promise<Figure[]> {
     const engine = openEngine("v8", file);
     try {
       const { errors = 0 } = await classifyAll(engine, test);
-      figures.push(atMost(`${name}.mote, all bytes`, file.length, "B", maxBytes));
-      figures.push(atMost(`${name}.mote, test error`, (100 * errors) / test.count, "%", maxErrorPercent));
+      figures.push(atMost(`models.${name}.bytes`, `${name}.mote, all bytes`, file.length, "B", maxBytes));
+      figures.push(
+        atMost(`models.${name}.error`, `${name}.mote, test error`, (100 * errors) / test.count, "%", maxErrorPercent),
+      );
       figures.push(...rivals(name, readContainer(file)));
     } finally {
       engine.close();
     }
   }
   const { sideBytes } = reportContainer(readContainer(shippedModel("lenet5")));
-  figures.push(atMost("lenet5.mote, side information", sideBytes, "B", 400));
+  figures.push(atMost("models.lenet5.side", "lenet5.mote, side information", sideBytes, "B", 400));
   return figures;
 }
 
@@ -62,7 +64,17 @@ function rivals(name: string, { model }: Container): Figure[] {
   );
   const brotli = brotliCompressSync(weights, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
   return [
-    { name: `${name}, its weights as int8 through gzip -9`, value: gzipSync(weights, { level: 9 }).length, unit: "B" },
-    { name: `${name}, its weights as int8 through brotli -11`, value: brotli.length, unit: "B" },
+    {
+      id: `models.${name}.gzip`,
+      name: `${name}, its weights as int8 through gzip -9`,
+      value: gzipSync(weights, { level: 9 }).length,
+      unit: "B",
+    },
+    {
+      id: `models.${name}.brotli`,
+      name: `${name}, its weights as int8 through brotli -11`,
+      value: brotli.length,
+      unit: "B",
+    },
   ];
 }

@@ -42,20 +42,28 @@ async function measurePacking({ note }: BenchOptions): Promise<Figure[]> {
   const growth = last.seconds / last.weights / (first.seconds / first.weights);
   return [
     ...runs.flatMap((run): Figure[] => [
-      { name: `pack ${run.weights / 1e6} million weights, time`, value: rounded(run.seconds), unit: "s" },
       {
+        id: `pack.${run.weights / 1e6}m.seconds`,
+        name: `pack ${run.weights / 1e6} million weights, time`,
+        value: rounded(run.seconds),
+        unit: "s",
+      },
+      {
+        id: `pack.${run.weights / 1e6}m.mib`,
         name: `pack ${run.weights / 1e6} million weights, peak memory`,
         value: Math.round(run.peakBytes / 2 ** 20),
         unit: "MiB",
       },
     ]),
     {
+      id: "pack.20m.before.mib",
       name: "pack 20 million weights, of that before packing",
       value: Math.round(last.basePeakBytes / 2 ** 20),
       unit: "MiB",
     },
-    { name: "pack 20 million weights, container", value: last.bytes, unit: "B" },
+    { id: "pack.20m.bytes", name: "pack 20 million weights, container", value: last.bytes, unit: "B" },
     {
+      id: "pack.growth",
       name: "pack, time per weight, at 20 million : at 5 million",
       value: rounded(growth),
       unit: "",

@@ -43,6 +43,7 @@ async function measureParity({ full, note }: BenchOptions): Promise<Figure[]> {
     }
     for (const engine of engines) engine.close();
     figures.push({
+      id: `parity.${name}`,
       name: `${name}, digits equal on ${ENGINE_NAMES.join(", ")}, and as a fast module on ${FAST_ENGINES.join(", ")}`,
       value: equal,
       unit: `of ${digits.count}`,

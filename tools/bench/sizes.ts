@@ -20,13 +20,24 @@ async function measureSizes(): Promise<Figure[]> {
   const fast = fastModule(lenet5);
   const { codeBytes, stream } = fastParts(fast);
   return [
-    atMost("core.wasm, all ops", builtModule("build/core.wasm").length, "B", 6_656),
-    atMost("core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
-    atMost("linear memory, lenet5, model behind the window", linearMemory(lenet5, false), "B", 8_192),
-    atMost("linear memory, lenet5, model inside", linearMemory(lenet5, true), "B", 12_288),
-    { name: "fast module of lenet5, without the weights", value: codeBytes, unit: "B" },
-    { name: "fast module of lenet5, weights", value: stream.length, unit: "B" },
-    { name: "linear memory, lenet5, fast module", value: linearMemory(fast, false), unit: "B" },
+    atMost("sizes.core", "core.wasm, all ops", builtModule("build/core.wasm").length, "B", 6_656),
+    atMost("sizes.lenet5.core", "core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
+    atMost(
+      "sizes.lenet5.window",
+      "linear memory, lenet5, model behind the window",
+      linearMemory(lenet5, false),
+      "B",
+      8_192,
+    ),
+    atMost("sizes.lenet5.resident", "linear memory, lenet5, model inside", linearMemory(lenet5, true), "B", 12_288),
+    { id: "sizes.lenet5.fast.code", name: "fast module of lenet5, without the weights", value: codeBytes, unit: "B" },
+    { id: "sizes.lenet5.fast.stream", name: "fast module of lenet5, weights", value: stream.length, unit: "B" },
+    {
+      id: "sizes.lenet5.fast.memory",
+      name: "linear memory, lenet5, fast module",
+      value: linearMemory(fast, false),
+      unit: "B",
+    },
   ];
 }
 

@@ -37,12 +37,28 @@ async function measureTraining({ full, threads, note }: BenchOptions): Promise<F
   return [
     // The target is stated for 4 threads.
     dense.threads === 4
-      ? atMost(`LeNet-5, one epoch of 60,000, ${of}`, seconds, "s", 13)
-      : { name: `LeNet-5, one epoch of 60,000, ${of}`, value: seconds, unit: "s" },
-    { name: `LeNet-5, arithmetic a core, ${of}`, value: rounded(dense.gflopsPerCore), unit: "GFLOP/s" },
-    { name: `LeNet-300-100, one epoch of 60,000, ${of}`, value: rounded(wide.seconds), unit: "s" },
-    { name: `LeNet-300-100, arithmetic a core, ${of}`, value: rounded(wide.gflopsPerCore), unit: "GFLOP/s" },
+      ? atMost("training.lenet5.seconds", `LeNet-5, one epoch of 60,000, ${of}`, seconds, "s", 13)
+      : { id: "training.lenet5.seconds", name: `LeNet-5, one epoch of 60,000, ${of}`, value: seconds, unit: "s" },
     {
+      id: "training.lenet5.gflops",
+      name: `LeNet-5, arithmetic a core, ${of}`,
+      value: rounded(dense.gflopsPerCore),
+      unit: "GFLOP/s",
+    },
+    {
+      id: "training.lenet300.seconds",
+      name: `LeNet-300-100, one epoch of 60,000, ${of}`,
+      value: rounded(wide.seconds),
+      unit: "s",
+    },
+    {
+      id: "training.lenet300.gflops",
+      name: `LeNet-300-100, arithmetic a core, ${of}`,
+      value: rounded(wide.gflopsPerCore),
+      unit: "GFLOP/s",
+    },
+    {
+      id: "training.lenet5.sparse.seconds",
       name: "LeNet-5 with 2,500 weights left, one epoch of 60,000, 1 thread",
       value: rounded(sparse.seconds),
       unit: "s",

@@ -26,14 +26,17 @@ async function measureWork({ note }: BenchOptions): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const { name } of SHIPPED_MODELS) {
     const container = shippedModel(name);
-    figures.push(...(await measureForm(name, container, digits, note)));
-    figures.push(...(await measureForm(`${name}, fast module`, fastModule(container), digits, note)));
+    figures.push(...(await measureForm(`work.${name}`, name, container, digits, note)));
+    figures.push(
+      ...(await measureForm(`work.${name}.fast`, `${name}, fast module`, fastModule(container), digits, note)),
+    );
   }
   return figures;
 }
 
 /** @param file a container or a fast module */
 async function measureForm(
+  id: string,
   name: string,
   file: Uint8Array,
   digits: ImageSet,
@@ -50,11 +53,11 @@ async function measureForm(
     }
   }
   return [
-    { name: `${name}, wasm instructions per inference`, value: opsPerRun, unit: "" },
-    { name: `${name}, wasm instructions to load and check`, value: loadOps, unit: "" },
-    { name: `${name}, time under wasm3`, value: rounded(times.wasm3), unit: "µs" },
-    { name: `${name}, time under V8`, value: rounded(times.v8), unit: "µs" },
-    { name: `${name}, wasm3 : V8`, value: rounded(times.wasm3 / times.v8), unit: "" },
+    { id: `${id}.instructions`, name: `${name}, wasm instructions per inference`, value: opsPerRun, unit: "" },
+    { id: `${id}.load`, name: `${name}, wasm instructions to load and check`, value: loadOps, unit: "" },
+    { id: `${id}.wasm3`, name: `${name}, time under wasm3`, value: rounded(times.wasm3), unit: "µs" },
+    { id: `${id}.v8`, name: `${name}, time under V8`, value: rounded(times.v8), unit: "µs" },
+    { id: `${id}.ratio`, name: `${name}, wasm3 : V8`, value: rounded(times.wasm3 / times.v8), unit: "" },
   ];
 }
 
