@@ -94,11 +94,6 @@ test.each<[string, string]>([
   ["nominal channels", `| nominalChannels | varint | channels … ${grouped(format.MAX_DIMENSION)}:`],
   ["a border", `| border | u8 | 0 … ${format.MAX_BORDER} |`],
   ["a tensor's bytes", `bytes, at most 2^${Math.log2(format.MAX_TENSOR_BYTES)}, and MUST end within the arena`],
-  ["conv2d", `| ${format.OP_CONV2D} | conv2d | kernelHeight, kernelWidth (varint, 1 … ${format.MAX_KERNEL})`],
-  ["padding", `pad (varint, 0 … ${format.MAX_BORDER})`],
-  ["dense", `| ${format.OP_DENSE} | dense |`],
-  ["maxpool", `| ${format.OP_MAXPOOL} | maxpool | kernel, stride (varint, 1 … ${format.MAX_KERNEL})`],
-  ["avgpool", `| ${format.OP_AVGPOOL} | avgpool | kernel, stride (varint, 1 … ${format.MAX_KERNEL})`],
   [
     "codecs",
     `codec (${CODECS.map(({ number, name }) => `${number} ${name}`).join(", ")}); bit ${Math.log2(format.FORM_PER_CHANNEL)}:`,

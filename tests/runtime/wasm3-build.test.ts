@@ -106,10 +106,13 @@ describe("loading the addon", () => {
   /** The compiled binding in a package that has no addon, or a broken one. */
   function load(): string {
     const host = [
+      "bytes.js",
       "errors.js",
-      "node/paths.js",
+      "module/leb128.js",
       "module/module-check.js",
       "module/module-outline.js",
+      "module/sections.js",
+      "node/paths.js",
       "node/wasm3/runtime.js",
     ];
     for (const file of ["assembly/format.js", ...host.map((path) => join("host", path))]) {
