@@ -32,6 +32,8 @@ export const MAX_BORDER = 15;
 export const MAX_KERNEL = 255;
 /** Bytes of one tensor, borders included: a record holds a 24-bit offset into it. */
 export const MAX_TENSOR_BYTES = 0x1000000;
+/** Of an input tensor up to so many bytes the column offsets take two bytes each, of a larger one four. */
+export const NARROW_TENSOR_BYTES = 0x10000;
 /** Weights of one layer, zeros included: rows × columns. */
 export const MAX_LAYER_WEIGHTS = 0x10000000;
 /** Sizes in the memory plan and offsets in the arena are in units of this many bytes. */

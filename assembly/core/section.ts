@@ -1,5 +1,12 @@
 /** What stands in a weighted layer's section before the weights: scales, biases, the live columns and the codes. */
-import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS, STATUS_PLAN, STATUS_RANGE, TENSOR_PLANE } from "../format";
+import {
+  CODEC_HUFFMAN,
+  MIN_GAP_SYMBOLS,
+  NARROW_TENSOR_BYTES,
+  STATUS_PLAN,
+  STATUS_RANGE,
+  TENSOR_PLANE,
+} from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { channelsPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { beginTable, longest, stepTable } from "./huffman";
@@ -86,7 +93,7 @@ export function beginColumns(): void {
 
 /** log2 of the bytes of an entry of the column table. */
 export function columnShift(): u32 {
-  return tensorBytes(input) <= 0x10000 ? 1 : 2;
+  return tensorBytes(input) <= <u32>NARROW_TENSOR_BYTES ? 1 : 2;
 }
 
 /** Reads up to COLUMNS columns: whether they are live, and the offsets of those that are. @returns whether those were the last */

@@ -36,6 +36,8 @@
 #define MOTE_MAX_KERNEL 255u
 /** Bytes of one tensor, borders included: a record holds a 24-bit offset into it. */
 #define MOTE_MAX_TENSOR_BYTES 0x1000000u
+/** Of an input tensor up to so many bytes the column offsets take two bytes each, of a larger one four. */
+#define MOTE_NARROW_TENSOR_BYTES 0x10000u
 /** Weights of one layer, zeros included: rows × columns. */
 #define MOTE_MAX_LAYER_WEIGHTS 0x10000000u
 /** Sizes in the memory plan and offsets in the arena are in units of this many bytes. */

@@ -2,6 +2,7 @@
 import {
   MAX_TENSOR_BYTES,
   MIN_WINDOW_BYTES,
+  NARROW_TENSOR_BYTES,
   PLAN_BASE,
   PLAN_UNIT,
   RECORD_BYTES,
@@ -57,7 +58,7 @@ export function requirement(
 ): Requirement {
   return {
     tables: coded.tableBytes,
-    columns: coded.liveColumns * (tensorBytes(input) <= 65536 ? 2 : 4),
+    columns: coded.liveColumns * (tensorBytes(input) <= NARROW_TENSOR_BYTES ? 2 : 4),
     channels: rows * (perChannel ? 12 : 4),
     records: integerWeights(layer).needsWholeRow ? coded.fullestRow * RECORD_BYTES : PLAN_UNIT,
   };

@@ -7,7 +7,13 @@
  * checked. So the module leaves out the core's own checks of fields and streams. Who can change it, model and CRC alike,
  * can change the code as well: what a packed module answers and how long it takes is up to who made it, which a container's run is not.
  */
-import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_READ } from "../../assembly/format.js";
+import {
+  CONTROL_MODEL_PTR,
+  CONTROL_WORK,
+  MODEL_SLACK_BYTES,
+  NARROW_TENSOR_BYTES,
+  STATUS_READ,
+} from "../../assembly/format.js";
 import { inputsOf, outputOf } from "../model/edges.js";
 import type { QModel } from "../model/model.js";
 import { allIntegerOps } from "../ops/index.js";
@@ -20,9 +26,6 @@ import { remake, setMemory, type Bodies, type Body, type InitialData, type Named
 import { sealModule } from "./seal.js";
 import { withMetadata } from "../container/write.js";
 import { tensorBytes } from "../model/geometry.js";
-
-/** Input tensors up to this size have columns of two bytes: SPEC.md, "Memory plan". */
-const NARROW_TENSOR_BYTES = 65536;
 
 /**
  * Packs a model into a module of its own: no imports, exports `memory`, `open`, `start` and `step`, MVP features only,
