@@ -10,9 +10,8 @@ import { maxpool, qmaxpool } from "./maxpool.js";
 import type { FloatOp, IntegerOp } from "./op.js";
 import { relu } from "./relu.js";
 
-/** What a table of one entry an op of the float graph is, and of the integer model. */
+/** What a table of one entry an op of the float graph is. */
 export type FloatOpTable<T> = { readonly [Op in Layer["op"]]: T };
-export type IntegerOpTable<T> = { readonly [Op in QLayer["op"]]: T };
 
 type FloatOps = { readonly [Op in Layer["op"]]: FloatOp<Extract<Layer, { op: Op }>> };
 type IntegerOps = { readonly [Op in QLayer["op"]]: IntegerOp<Extract<QLayer, { op: Op }>> };
