@@ -14,10 +14,13 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const node = (script, ...args) => [process.execPath, join(root, "node_modules", script), ...args];
 
+/** What both device programs and the host are made from. */
+const shared = ["assembly/abi.ts", "assembly/format.ts"];
+
 /** Each target: the folders and files it is made from, a file it must leave behind, and the commands. */
 const targets = {
   core: {
-    sources: ["assembly/core", "assembly/format.ts", "asconfig.json"],
+    sources: ["assembly/core", "assembly/mote.ts", ...shared, "asconfig.json"],
     made: "build/core.wasm",
     // core-named.wasm is what `mote pack --format wasm` specialises: nothing inlined, functions by name.
     commands: ["core", "core-named"].map((target) =>
@@ -25,7 +28,7 @@ const targets = {
     ),
   },
   fast: {
-    sources: ["assembly/fast", "assembly/core/mote.ts", "assembly/format.ts", "asconfig.json"],
+    sources: ["assembly/fast", "assembly/mote.ts", ...shared, "asconfig.json"],
     made: "build/fast-named.wasm",
     commands: [node("assemblyscript/bin/asc.js", "assembly/fast/index.ts", "--target", "fast-named")],
   },
@@ -40,7 +43,9 @@ const targets = {
       "tools",
       "tests/fuzz",
       "tests/support",
-      "assembly/format.ts",
+      "assembly/fast/layout.ts",
+      "assembly/module.ts",
+      ...shared,
       "tsconfig.json",
       "tsconfig.build.json",
     ],

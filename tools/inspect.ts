@@ -1,6 +1,6 @@
 /** `mote inspect`: what a model file holds, and where its bytes go. */
 import { Command } from "commander";
-import { MODEL_SLACK_BYTES } from "../assembly/format.js";
+import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { PURPOSES } from "../host/codecs/codec.js";
 import { bakedContainer } from "../host/module/baked.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";

@@ -1,7 +1,8 @@
 /** `mote pack`: a compressed net, or a container made before, as .mote, self-contained .wasm or C source. */
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "commander";
-import { MIN_WINDOW_BYTES, MODEL_SLACK_BYTES } from "../assembly/format.js";
+import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
+import { MIN_WINDOW_BYTES } from "../assembly/format.js";
 import { cSource } from "../host/c/c-source.js";
 import { fastProgram } from "../host/fast/memory.js";
 import { outputElements, writeMetadata } from "../host/container/metadata.js";

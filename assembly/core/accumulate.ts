@@ -2,7 +2,7 @@
  * Sparse dot products: records against int8 elements. A record is `offset << 8 | weight`: the element's offset from the
  * address given, 0 … 2^24 - 1, and an int8 weight. Sums are int32 and wrap.
  */
-import { RECORD_BYTES } from "../format";
+import { RECORD_BYTES } from "../abi";
 
 /** `acc + Σ weight × element` over the records from `record` to before `end`. */
 export function dot1(record: usize, end: usize, elements: usize, acc: i32): i32 {

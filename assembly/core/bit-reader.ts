@@ -2,8 +2,8 @@
  * Bits of the model file, in order. The file stands in linear memory, or behind `mote.read`, which fills a window of it.
  * Fields are least significant bit first; a read beyond the limit (the end of the section, else of the file) fails and gives 0.
  */
-import { STATUS_READ, STATUS_TRUNCATED } from "../format";
-import { read } from "./mote";
+import { STATUS_READ, STATUS_TRUNCATED } from "../abi";
+import { read } from "../mote";
 import { expect, fail, failure } from "./status";
 
 /** Bytes of the file. */

@@ -4,17 +4,10 @@ import {
   CONTROL_MEMORY_BYTES,
   CONTROL_MODEL_BYTES,
   CONTROL_MODEL_PTR,
-  CONTROL_TENSOR_COUNT,
   CONTROL_TENSORS_PTR,
-  CRC_START,
-  MAGIC,
-  MAX_BYTES,
-  MAX_LAYERS,
-  MAX_TENSORS,
-  MIN_WINDOW_BYTES,
+  CONTROL_TENSOR_COUNT,
   MODEL_SLACK_BYTES,
   PLAN_BASE,
-  PLAN_UNIT,
   STATUS_CRC,
   STATUS_MAGIC,
   STATUS_MEMORY,
@@ -22,8 +15,8 @@ import {
   STATUS_TRUNCATED,
   STATUS_VERSION,
   TENSOR_ENTRY_BYTES,
-  VERSION,
-} from "../format";
+} from "../abi";
+import { CRC_START, MAGIC, MAX_BYTES, MAX_LAYERS, MAX_TENSORS, MIN_WINDOW_BYTES, PLAN_UNIT, VERSION } from "../format";
 import { ahead, bits, cursor, limit, moveWindow, openResident, openWindow, position, seek } from "./bit-reader";
 import { CRC_INITIAL, updateCrc } from "./crc32";
 import { varint, varintIn } from "./fields";

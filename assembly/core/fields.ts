@@ -1,5 +1,6 @@
 /** Numbers of the file's tables: each with its range, and STATUS_RANGE outside it. */
-import { MAX_KERNEL, STATUS_RANGE } from "../format";
+import { STATUS_RANGE } from "../abi";
+import { MAX_KERNEL } from "../format";
 import { bits } from "./bit-reader";
 import { expect } from "./status";
 

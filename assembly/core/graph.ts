@@ -8,12 +8,11 @@ import {
   CONTROL_LAYERS_DONE,
   CONTROL_METADATA,
   CONTROL_OUTPUT_TENSOR,
-  OP_CONV2D,
-  OP_DENSE,
   STATUS_BUSY,
   STATUS_DONE,
   STATUS_STATE,
-} from "../format";
+} from "../abi";
+import { OP_CONV2D, OP_DENSE } from "../format";
 import { position, seek } from "./bit-reader";
 import { layerCount, layersOffset, openContainer, readCrc, readTensorAt, tensorCount } from "./container";
 import { op, output, outputIndex, readLayer, sectionEnd } from "./layer";

@@ -2,7 +2,8 @@
  * Canonical Huffman codes (RFC 1951, 3.2.2) to decoding tables. A table has 2^longest u16 entries, `value << 4 | length`, at the
  * index of each next `longest` bits of the stream: one look-up a symbol.
  */
-import { MAX_CODE_LENGTH, STATUS_HUFFMAN, STATUS_PLAN } from "../format";
+import { STATUS_HUFFMAN, STATUS_PLAN } from "../abi";
+import { MAX_CODE_LENGTH } from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { expect } from "./status";
 

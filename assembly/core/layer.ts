@@ -1,14 +1,5 @@
 /** The layer at hand: its entry in the file's layer table, checked against the tensors. */
 import {
-  CODEC_HUFFMAN,
-  FORM_CODEC_MASK,
-  FORM_PER_CHANNEL,
-  MAX_BORDER,
-  MAX_DIMENSION,
-  MAX_LAYER_WEIGHTS,
-  OP_AVGPOOL,
-  OP_CONV2D,
-  OP_DENSE,
   STATUS_CODEC,
   STATUS_OP,
   STATUS_RANGE,
@@ -20,6 +11,17 @@ import {
   TENSOR_PITCH,
   TENSOR_WIDTH,
   TENSOR_ZERO_POINT,
+} from "../abi";
+import {
+  CODEC_HUFFMAN,
+  FORM_CODEC_MASK,
+  FORM_PER_CHANNEL,
+  MAX_BORDER,
+  MAX_DIMENSION,
+  MAX_LAYER_WEIGHTS,
+  OP_AVGPOOL,
+  OP_CONV2D,
+  OP_DENSE,
 } from "../format";
 import { bits, fileBytes, limitReads, position } from "./bit-reader";
 import { tensorCount } from "./container";

@@ -1,5 +1,5 @@
 /** Where the next output element goes, for layers that make them plane by plane, and how far it has come. */
-import { TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../format";
+import { TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../abi";
 import { output, outputHeight, outputWidth } from "./layer";
 
 /** The next element's place. */

@@ -2,7 +2,8 @@
  * The most work that a run takes, for hosts that would rather refuse. Loading does of a run all but the borders and the layers' weights;
  * of these the tables tell how many there can be.
  */
-import { CODEC_HUFFMAN, CONTROL_WORK, OP_DENSE } from "../format";
+import { CONTROL_WORK } from "../abi";
+import { CODEC_HUFFMAN, OP_DENSE } from "../format";
 import { bitPosition } from "./bit-reader";
 import { tablesPtr } from "./container";
 import { codec, kernelWidth, op, output, outputHeight, outputWidth, poolSize, rows, sectionEnd } from "./layer";

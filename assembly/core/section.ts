@@ -1,12 +1,6 @@
 /** What stands in a weighted layer's section before the weights: scales, biases, the live columns and the codes. */
-import {
-  CODEC_HUFFMAN,
-  MIN_GAP_SYMBOLS,
-  NARROW_TENSOR_BYTES,
-  STATUS_PLAN,
-  STATUS_RANGE,
-  TENSOR_PLANE,
-} from "../format";
+import { STATUS_PLAN, STATUS_RANGE, TENSOR_PLANE } from "../abi";
+import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS, NARROW_TENSOR_BYTES } from "../format";
 import { bitPosition, bits, seekBits } from "./bit-reader";
 import { channelsPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { beginTable, longest, stepTable } from "./huffman";

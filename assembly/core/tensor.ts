@@ -1,11 +1,6 @@
 /** The tensor table in linear memory, and the borders of tensors. Layout: SPEC.md, "The core's interface". */
 import {
-  MAX_BORDER,
-  MAX_BYTES,
-  MAX_DIMENSION,
-  MAX_TENSOR_BYTES,
   PLAN_BASE,
-  PLAN_UNIT,
   STATUS_RANGE,
   TENSOR_CHANNELS,
   TENSOR_ENTRY_BYTES,
@@ -16,7 +11,8 @@ import {
   TENSOR_STATE,
   TENSOR_WIDTH,
   TENSOR_ZERO_POINT,
-} from "../format";
+} from "../abi";
+import { MAX_BORDER, MAX_BYTES, MAX_DIMENSION, MAX_TENSOR_BYTES, PLAN_UNIT } from "../format";
 import { bits } from "./bit-reader";
 import { signedByte, varintIn } from "./fields";
 import { expect, failure } from "./status";

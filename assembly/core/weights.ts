@@ -2,7 +2,8 @@
  * A weighted layer's weights, row by row, as records: what `accumulate.ts` takes. A codec is one function here, which decodes a
  * batch of records, and one in `section.ts` if it has tables to read.
  */
-import { CODEC_HUFFMAN, RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../format";
+import { RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../abi";
+import { CODEC_HUFFMAN } from "../format";
 import { ahead, bitBuffer, bitCount, bits, cursor, limit, position, resume } from "./bit-reader";
 import { arenaPtr, columnsPtr, recordsPtr, tablesPtr } from "./container";
 import { codec, rows } from "./layer";

@@ -1,5 +1,5 @@
 /** Convolutions with the max-pool behind them, a block of places at a time. */
-import { RECORD_BYTES } from "../format";
+import { RECORD_BYTES } from "../abi";
 import { BLOCK_LANES, LANES, ROW_LANES, sumBlock, widen } from "./block";
 import {
   BLOCK_HEIGHT,

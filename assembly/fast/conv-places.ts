@@ -1,5 +1,5 @@
 /** Convolutions with any stride, and any max-pool behind them, an output at a time, or some of its places, or of their records. */
-import { RECORD_BYTES } from "../format";
+import { RECORD_BYTES } from "../abi";
 import {
   CHUNK_HEAD_BYTES,
   LAYER_INPUT,

@@ -2,7 +2,7 @@
  * Convolutions with a max-pool of 2 × 2 behind them whose filters are light: 8 × 8 places at a time, summed up as in block.ts and never
  * written down. Sums of a filter lie less than 2^15 apart, so that a pool finds its largest by differences that stay in their lanes.
  */
-import { RECORD_BYTES } from "../format";
+import { RECORD_BYTES } from "../abi";
 import { EVEN_BYTES } from "./block";
 import {
   CHUNK_HEAD_BYTES,

@@ -2,7 +2,7 @@
  * Walks the layer table, one slice of work a call. The packer has checked all there is to check, and laid out all there is to lay
  * out: nothing is loaded.
  */
-import { CONTROL_LAYERS_DONE, CONTROL_MEMORY_BYTES, STATUS_BUSY, STATUS_DONE, STATUS_MEMORY } from "../format";
+import { CONTROL_LAYERS_DONE, CONTROL_MEMORY_BYTES, STATUS_BUSY, STATUS_DONE, STATUS_MEMORY } from "../abi";
 import { stepBorder } from "./border";
 import { stepConvBlocks } from "./conv-blocks";
 import { stepConvPlaces } from "./conv-places";

@@ -116,6 +116,3 @@ export const PIECE_WORK = 2048;
 export const CONTROL_LAYERS_PTR = 44;
 export const CONTROL_WINDOW_PTR = 48;
 export const CONTROL_WINDOW_BYTES = 52;
-
-/** The custom section that holds the stream. */
-export const STREAM_SECTION = "mote.stream";

@@ -1,6 +1,6 @@
 /** The stream of weights behind `mote.read`, seen through the window. It is trusted: a fast module's checksum covers it. */
-import { CONTROL_MODEL_BYTES, STATUS_READ } from "../format";
-import { read } from "../core/mote";
+import { CONTROL_MODEL_BYTES, STATUS_READ } from "../abi";
+import { read } from "../mote";
 import { CONTROL_WINDOW_BYTES, CONTROL_WINDOW_PTR } from "./layout";
 
 /** The part of the window that is still to be read. */

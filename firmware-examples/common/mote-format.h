@@ -1,9 +1,9 @@
-/* Made from assembly/format.ts by tools/gen-format.ts. Do not edit. */
+/* Made from assembly/format.ts, assembly/abi.ts, assembly/module.ts by tools/gen-format.ts. Do not edit. */
 #ifndef MOTE_FORMAT_H
 #define MOTE_FORMAT_H
 
 /**
- * The constants of the `.mote` container, of the core's control block and of its statuses: SPEC.md in numbers, written once.
+ * The constants of the `.mote` container: SPEC.md in numbers, written once. abi.ts has those of linear memory.
  * Plain literals, since asc, tsc and the generator of the C header all read this file.
  */
 
@@ -50,6 +50,11 @@
 #define MOTE_METADATA_LABELS 1u
 #define MOTE_MAX_METADATA_BYTES 65535u
 #define MOTE_MAX_LABEL_BYTES 255u
+
+/**
+ * What core, fast modules and their hosts agree on in linear memory, and the statuses: SPEC.md, "The core's interface", in numbers,
+ * written once. Plain literals, as in format.ts. module.ts has the names.
+ */
 
 /** Linear memory below this address is the control block and the core's static data; the plan's regions follow. */
 #define MOTE_PLAN_BASE 256u
@@ -108,6 +113,24 @@
 #define MOTE_STATUS_HUFFMAN (-12) /* a code that is over-subscribed, incomplete or empty */
 #define MOTE_STATUS_STREAM (-13) /* a section that ends early or runs over */
 #define MOTE_STATUS_STATE (-14) /* called out of order */
+
+/**
+ * Names and limits of our modules for those who handle them from outside: SPEC.md, "Modules", written once. Not for asc, which would
+ * make static data of each text. Plain literals, since tsc and the generator of the C header read this file.
+ */
+
+/** Exports of a module, and its only import. A packed module imports nothing. */
+#define MOTE_MEMORY_EXPORT "memory"
+#define MOTE_OPEN_EXPORT "open"
+#define MOTE_START_EXPORT "start"
+#define MOTE_STEP_EXPORT "step"
+#define MOTE_IMPORT_MODULE "mote"
+#define MOTE_READ_IMPORT "read"
+
+/** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
+#define MOTE_STREAM_SECTION "mote.stream"
+#define MOTE_METADATA_SECTION "mote.metadata"
+#define MOTE_SEAL_SECTION "mote.crc"
 
 /** What a module for wasm3 may hold at most: SPEC.md, "Modules". Function types. */
 #define MOTE_MODULE_MAX_TYPES 32u

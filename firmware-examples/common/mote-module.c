@@ -5,6 +5,9 @@
 
 #define HEADER_BYTES 8u
 #define CODE_SECTION 10u
+/** The seal's name, and the whole: a custom section (0), its length, the name's length, the name, the CRC-32. */
+#define NAME_BYTES ((uint8_t)(sizeof MOTE_SEAL_SECTION - 1))
+#define SEAL_BYTES (3u + NAME_BYTES + 4u)
 
 uint32_t mote_read_u8(mote_reader *r) {
   if (r->next >= r->end) {
@@ -60,11 +63,11 @@ static mote_reader find_section(mote_reader *sections, uint32_t id) {
 }
 
 bool mote_module_is_sealed(mote_bytes module) {
-  static const uint8_t head[] = {0x00, 0x0d, 0x08, 'm', 'o', 't', 'e', '.', 'c', 'r', 'c'};
-  if (module.length < sizeof head + 4) return false;
-  const uint8_t *seal = module.data + module.length - sizeof head - 4;
-  if (memcmp(seal, head, sizeof head) != 0) return false;
-  return mote_get_u32(seal + sizeof head) == mote_crc32(module.data, (size_t)(seal - module.data));
+  static const uint8_t head[] = {0, 1 + NAME_BYTES + 4, NAME_BYTES};
+  if (module.length < SEAL_BYTES) return false;
+  const uint8_t *seal = module.data + module.length - SEAL_BYTES;
+  if (memcmp(seal, head, sizeof head) != 0 || memcmp(seal + sizeof head, MOTE_SEAL_SECTION, NAME_BYTES) != 0) return false;
+  return mote_get_u32(seal + sizeof head + NAME_BYTES) == mote_crc32(module.data, (size_t)(seal - module.data));
 }
 
 mote_bytes mote_read_segment(mote_reader *segments, uint32_t *address) {

@@ -4,10 +4,6 @@
 
 #include "mote-internal.h"
 
-/** The custom sections with a fast module's stream, and with what a container has behind its last layer. */
-#define MOTE_STREAM_SECTION "mote.stream"
-#define MOTE_METADATA_SECTION "mote.metadata"
-
 #define MOTE_CUSTOM_SECTION 0u
 #define MOTE_DATA_SECTION 11u
 #define MOTE_OP_I32_CONST 0x41u

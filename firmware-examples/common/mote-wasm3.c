@@ -38,7 +38,7 @@ typedef struct instance {
   size_t code_end;
 } instance;
 
-static const char *const export_names[MOTE_EXPORT_COUNT] = {"open", "start", "step"};
+static const char *const export_names[MOTE_EXPORT_COUNT] = {MOTE_OPEN_EXPORT, MOTE_START_EXPORT, MOTE_STEP_EXPORT};
 
 static uint32_t argument_count(int which) { return which == MOTE_EXPORT_START ? 0 : 1; }
 
@@ -177,7 +177,8 @@ static M3Result link_read(IM3Module module) {
   M3Result result = m3Err_none;
   for (uint32_t i = 0; i < module->numFuncImports && result == m3Err_none; i++) {
     IM3Function function = &module->functions[i];
-    bool is_read = strcmp(function->import.moduleUtf8, "mote") == 0 && strcmp(function->import.fieldUtf8, "read") == 0;
+    bool is_read = strcmp(function->import.moduleUtf8, MOTE_IMPORT_MODULE) == 0 &&
+                   strcmp(function->import.fieldUtf8, MOTE_READ_IMPORT) == 0;
     if (!is_read || !takes_only_i32(function, 3)) return m3Err_functionLookupFailed;
     result = CompileRawFunction(module, function, (const void *)import_read, NULL);
   }

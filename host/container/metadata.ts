@@ -1,14 +1,12 @@
 /** What a model carries for hosts and people, behind its last layer or in a section of its module: SPEC.md, "Metadata". No engine reads it. */
 import { MAX_LABEL_BYTES, MAX_METADATA_BYTES, METADATA_LABELS } from "../../assembly/format.js";
+import { METADATA_SECTION } from "../../assembly/module.js";
 import { MoteError } from "../errors.js";
 import { outputOf } from "../model/edges.js";
 import type { QModel } from "../model/model.js";
 import { FieldReader } from "./field-reader.js";
 import { FieldWriter } from "./field-writer.js";
 import { valuesOf } from "../model/geometry.js";
-
-/** Custom section of a packed or fast module that holds what a container has behind its last layer. */
-export const METADATA_SECTION = "mote.metadata";
 
 export interface Metadata {
   /** A name for each element of the model's output, in order. */

@@ -1,13 +1,6 @@
 /** The memory plan: where the core keeps what it needs, worked out when packing and stored in the container (SPEC.md, "Memory plan"). */
-import {
-  MAX_TENSOR_BYTES,
-  MIN_WINDOW_BYTES,
-  NARROW_TENSOR_BYTES,
-  PLAN_BASE,
-  PLAN_UNIT,
-  RECORD_BYTES,
-  TENSOR_ENTRY_BYTES,
-} from "../../assembly/format.js";
+import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
+import { MAX_TENSOR_BYTES, MIN_WINDOW_BYTES, NARROW_TENSOR_BYTES, PLAN_UNIT } from "../../assembly/format.js";
 import type { CodedSize } from "../codecs/codec.js";
 import { MoteError } from "../errors.js";
 import { inputsOf, outputsOf } from "../model/edges.js";

@@ -1,5 +1,5 @@
 /** Tensors where an instance has them: in its linear memory, found through its own tensor table (SPEC.md, "The core's interface"). */
-import * as format from "../../assembly/format.js";
+import * as abi from "../../assembly/abi.js";
 import { MoteError } from "../errors.js";
 import { offsetOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
@@ -52,17 +52,17 @@ export class LinearTensor {
   }
 
   private rows(): Rows {
-    const bytes = this.instance.read(this.entryPtr, format.TENSOR_ENTRY_BYTES);
+    const bytes = this.instance.read(this.entryPtr, abi.TENSOR_ENTRY_BYTES);
     const entry = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const word = (offset: number): number => entry.getUint32(offset, true);
     const [channels, height, width] = this.shape;
-    const stated = [format.TENSOR_CHANNELS, format.TENSOR_HEIGHT, format.TENSOR_WIDTH].map(word);
+    const stated = [abi.TENSOR_CHANNELS, abi.TENSOR_HEIGHT, abi.TENSOR_WIDTH].map(word);
     if (stated.join() !== this.shape.join()) {
       throw new MoteError("ENGINE", `${this.title} has another shape than in the container`);
     }
-    const layout = { pitch: word(format.TENSOR_PITCH), plane: word(format.TENSOR_PLANE) };
+    const layout = { pitch: word(abi.TENSOR_PITCH), plane: word(abi.TENSOR_PLANE) };
     return {
-      address: word(format.TENSOR_PTR),
+      address: word(abi.TENSOR_PTR),
       count: channels * height,
       width,
       start: (row) => offsetOf(layout, Math.floor(row / height), row % height, 0),

@@ -1,5 +1,5 @@
 /** The driver of the core's interface (SPEC.md, "The core's interface"), shared by the engines that run WebAssembly. */
-import * as format from "../../assembly/format.js";
+import * as abi from "../../assembly/abi.js";
 import type { FastParts } from "../fast/parts.js";
 import { planTotal, type Plan } from "../container/plan.js";
 import { MoteError } from "../errors.js";
@@ -92,13 +92,13 @@ interface Task {
 function coreTask({ wasm, container, packed, model, plan }: Program, options: EngineOptions): Task {
   const resident = packed || options.resident === true;
   const planBytes = planTotal(plan, resident);
-  const modelBytes = resident ? container.length + format.MODEL_SLACK_BYTES : 0;
+  const modelBytes = resident ? container.length + abi.MODEL_SLACK_BYTES : 0;
   const pages = Math.ceil((planBytes + modelBytes) / PAGE_BYTES);
   const address = resident ? planBytes : 0;
   const words = new DataView(new ArrayBuffer(8));
   words.setUint32(0, address, true);
   words.setUint32(4, container.length, true);
-  const pointer = { address: format.CONTROL_MODEL_PTR, bytes: new Uint8Array(words.buffer) };
+  const pointer = { address: abi.CONTROL_MODEL_PTR, bytes: new Uint8Array(words.buffer) };
   return {
     wasm: pages > 1 && !packed ? withPages(wasm, pages) : wasm,
     planBytes,
@@ -181,12 +181,12 @@ class CoreEngine implements Engine {
       let status = this.instance.open(memoryLimit);
       while (status >= 0) {
         status = this.instance.step(this.budget);
-        if (status === format.STATUS_DONE) break;
+        if (status === abi.STATUS_DONE) break;
       }
       this.expect(status, "load");
-      this.linearMemoryBytes = this.control(format.CONTROL_MEMORY_BYTES) + modelBytes;
-      this.work = this.control(format.CONTROL_WORK);
-      this.tensorsPtr = this.control(format.CONTROL_TENSORS_PTR);
+      this.linearMemoryBytes = this.control(abi.CONTROL_MEMORY_BYTES) + modelBytes;
+      this.work = this.control(abi.CONTROL_WORK);
+      this.tensorsPtr = this.control(abi.CONTROL_TENSORS_PTR);
     } catch (error) {
       this.instance.close();
       throw error;
@@ -200,14 +200,14 @@ class CoreEngine implements Engine {
     let layersDone = 0;
     while (status >= 0) {
       status = this.instance.step(this.budget);
-      if (status >= 0 && visit && this.control(format.CONTROL_LAYERS_DONE) > layersDone) {
+      if (status >= 0 && visit && this.control(abi.CONTROL_LAYERS_DONE) > layersDone) {
         visit(layersDone, this.tensor(this.task.outputs[layersDone]).read());
         layersDone++; // a step ends with a layer, so that each is seen before the next overwrites it
       }
-      if (status === format.STATUS_DONE) break;
+      if (status === abi.STATUS_DONE) break;
     }
     this.expect(status, "run");
-    return this.tensor(this.control(format.CONTROL_OUTPUT_TENSOR)).read();
+    return this.tensor(this.control(abi.CONTROL_OUTPUT_TENSOR)).read();
   }
 
   close(): void {
@@ -215,7 +215,7 @@ class CoreEngine implements Engine {
   }
 
   private tensor(index: number): LinearTensor {
-    const entryPtr = this.tensorsPtr + index * format.TENSOR_ENTRY_BYTES;
+    const entryPtr = this.tensorsPtr + index * abi.TENSOR_ENTRY_BYTES;
     const { tensors, elementBias } = this.task;
     return new LinearTensor(this.instance, entryPtr, tensors[index], elementBias, `${this.name}: tensor ${index}`);
   }
@@ -226,29 +226,29 @@ class CoreEngine implements Engine {
   }
 
   private expect(status: number, during: string): void {
-    if (status === format.STATUS_DONE) return;
+    if (status === abi.STATUS_DONE) return;
     // A fast module states none: it checks nothing on the way.
-    const offset = this.control(format.CONTROL_ERROR_OFFSET);
+    const offset = this.control(abi.CONTROL_ERROR_OFFSET);
     const place = offset > 0 ? ` near byte ${offset} of the container` : "";
     throw new MoteError("ENGINE", `${this.name}: ${during} failed${place}: ${statusText(status)}`);
   }
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
-  [format.STATUS_READ]: "STATUS_READ, the window callback failed",
-  [format.STATUS_TRUNCATED]: "STATUS_TRUNCATED, the file ends within a field or is not as long as it states",
-  [format.STATUS_MAGIC]: "STATUS_MAGIC, not a .mote file",
-  [format.STATUS_VERSION]: "STATUS_VERSION, a version this core does not know",
-  [format.STATUS_CRC]: "STATUS_CRC, the checksum does not match",
-  [format.STATUS_OP]: "STATUS_OP, an op this core does not have",
-  [format.STATUS_CODEC]: "STATUS_CODEC, a codec this core does not have",
-  [format.STATUS_RANGE]: "STATUS_RANGE, a field outside its range",
-  [format.STATUS_SHAPE]: "STATUS_SHAPE, shapes that do not fit each other",
-  [format.STATUS_PLAN]: "STATUS_PLAN, a layer needs more than the memory plan grants",
-  [format.STATUS_MEMORY]: "STATUS_MEMORY, the plan is larger than the memory",
-  [format.STATUS_HUFFMAN]: "STATUS_HUFFMAN, a code that is over-subscribed, incomplete or empty",
-  [format.STATUS_STREAM]: "STATUS_STREAM, a section that ends early or runs over",
-  [format.STATUS_STATE]: "STATUS_STATE, called out of order",
+  [abi.STATUS_READ]: "STATUS_READ, the window callback failed",
+  [abi.STATUS_TRUNCATED]: "STATUS_TRUNCATED, the file ends within a field or is not as long as it states",
+  [abi.STATUS_MAGIC]: "STATUS_MAGIC, not a .mote file",
+  [abi.STATUS_VERSION]: "STATUS_VERSION, a version this core does not know",
+  [abi.STATUS_CRC]: "STATUS_CRC, the checksum does not match",
+  [abi.STATUS_OP]: "STATUS_OP, an op this core does not have",
+  [abi.STATUS_CODEC]: "STATUS_CODEC, a codec this core does not have",
+  [abi.STATUS_RANGE]: "STATUS_RANGE, a field outside its range",
+  [abi.STATUS_SHAPE]: "STATUS_SHAPE, shapes that do not fit each other",
+  [abi.STATUS_PLAN]: "STATUS_PLAN, a layer needs more than the memory plan grants",
+  [abi.STATUS_MEMORY]: "STATUS_MEMORY, the plan is larger than the memory",
+  [abi.STATUS_HUFFMAN]: "STATUS_HUFFMAN, a code that is over-subscribed, incomplete or empty",
+  [abi.STATUS_STREAM]: "STATUS_STREAM, a section that ends early or runs over",
+  [abi.STATUS_STATE]: "STATUS_STATE, called out of order",
 };
 
 /** A status of the core in words, its name first. */

@@ -17,9 +17,9 @@ import {
   LAYER_IS_WIDE,
   LAYER_KIND,
   LAYER_POOL,
-  STREAM_SECTION,
 } from "../../assembly/fast/layout.js";
-import { PLAN_BASE } from "../../assembly/format.js";
+import { PLAN_BASE } from "../../assembly/abi.js";
+import { STREAM_SECTION } from "../../assembly/module.js";
 import { withMetadataSection, withSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
 import { fastProgram, type FastProgram } from "./memory.js";

@@ -1,4 +1,5 @@
 /** Linear memory of a fast module: where everything stands, and what is there from the beginning (SPEC.md, "The fast module"). */
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import * as layout from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
@@ -81,7 +82,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
 const END: Entry = new Map([[layout.LAYER_KIND, layout.KIND_END]]);
 
 function placeRegions(tensorCount: number, entryCount: number, windowBytes: number, arenaBytes: number): FastMemory {
-  const layersPtr = format.PLAN_BASE + format.TENSOR_ENTRY_BYTES * tensorCount;
+  const layersPtr = abi.PLAN_BASE + abi.TENSOR_ENTRY_BYTES * tensorCount;
   const windowPtr = roundUp(layersPtr + layout.LAYER_ENTRY_BYTES * entryCount);
   const arenaPtr = windowPtr + windowBytes;
   return { layersPtr, windowPtr, windowBytes, arenaPtr, bytes: arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES };
@@ -90,38 +91,38 @@ function placeRegions(tensorCount: number, entryCount: number, windowBytes: numb
 function controlWords(model: QModel, memory: FastMemory, streamBytes: number, work: number): Uint8Array {
   const output = outputOf(model);
   const words = new DataView(new ArrayBuffer(CONTROL_BYTES));
-  words.setUint32(format.CONTROL_MODEL_BYTES, streamBytes, true);
-  words.setUint32(format.CONTROL_TENSORS_PTR, format.PLAN_BASE, true);
-  words.setUint32(format.CONTROL_TENSOR_COUNT, model.tensors.length, true);
-  words.setUint32(format.CONTROL_LAYER_COUNT, model.layers.length, true);
-  words.setUint32(format.CONTROL_OUTPUT_TENSOR, output, true);
-  words.setUint32(format.CONTROL_MEMORY_BYTES, memory.bytes, true);
-  words.setUint32(format.CONTROL_ELEMENT_BIAS, ELEMENT_BIAS, true);
-  words.setFloat32(format.CONTROL_INPUT_SCALE, model.tensors[0].scale, true);
+  words.setUint32(abi.CONTROL_MODEL_BYTES, streamBytes, true);
+  words.setUint32(abi.CONTROL_TENSORS_PTR, abi.PLAN_BASE, true);
+  words.setUint32(abi.CONTROL_TENSOR_COUNT, model.tensors.length, true);
+  words.setUint32(abi.CONTROL_LAYER_COUNT, model.layers.length, true);
+  words.setUint32(abi.CONTROL_OUTPUT_TENSOR, output, true);
+  words.setUint32(abi.CONTROL_MEMORY_BYTES, memory.bytes, true);
+  words.setUint32(abi.CONTROL_ELEMENT_BIAS, ELEMENT_BIAS, true);
+  words.setFloat32(abi.CONTROL_INPUT_SCALE, model.tensors[0].scale, true);
   words.setUint32(layout.CONTROL_LAYERS_PTR, memory.layersPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_PTR, memory.windowPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_BYTES, memory.windowBytes, true);
-  words.setFloat32(format.CONTROL_OUTPUT_SCALE, model.tensors[output].scale, true);
-  words.setUint32(format.CONTROL_WORK, work, true);
+  words.setFloat32(abi.CONTROL_OUTPUT_SCALE, model.tensors[output].scale, true);
+  words.setUint32(abi.CONTROL_WORK, work, true);
   return new Uint8Array(words.buffer);
 }
 
-const CONTROL_BYTES = format.CONTROL_WORK + 4;
+const CONTROL_BYTES = abi.CONTROL_WORK + 4;
 
 function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array {
-  const table = new DataView(new ArrayBuffer(format.TENSOR_ENTRY_BYTES * model.tensors.length));
+  const table = new DataView(new ArrayBuffer(abi.TENSOR_ENTRY_BYTES * model.tensors.length));
   model.tensors.forEach((tensor, index) => {
-    const at = format.TENSOR_ENTRY_BYTES * index;
+    const at = abi.TENSOR_ENTRY_BYTES * index;
     const [channels, height, width] = tensor.shape;
     const { pitch, plane } = pitchAndPlane(tensor);
-    table.setUint32(at + format.TENSOR_PTR, firstElement[index], true);
-    table.setUint32(at + format.TENSOR_CHANNELS, channels, true);
-    table.setUint32(at + format.TENSOR_HEIGHT, height, true);
-    table.setUint32(at + format.TENSOR_WIDTH, width, true);
-    table.setUint32(at + format.TENSOR_PITCH, pitch, true);
-    table.setUint32(at + format.TENSOR_PLANE, plane, true);
-    table.setInt32(at + format.TENSOR_ZERO_POINT, tensor.zeroPoint, true);
-    table.setUint32(at + format.TENSOR_STATE, tensor.border, true);
+    table.setUint32(at + abi.TENSOR_PTR, firstElement[index], true);
+    table.setUint32(at + abi.TENSOR_CHANNELS, channels, true);
+    table.setUint32(at + abi.TENSOR_HEIGHT, height, true);
+    table.setUint32(at + abi.TENSOR_WIDTH, width, true);
+    table.setUint32(at + abi.TENSOR_PITCH, pitch, true);
+    table.setUint32(at + abi.TENSOR_PLANE, plane, true);
+    table.setInt32(at + abi.TENSOR_ZERO_POINT, tensor.zeroPoint, true);
+    table.setUint32(at + abi.TENSOR_STATE, tensor.border, true);
   });
   return new Uint8Array(table.buffer);
 }

@@ -1,8 +1,10 @@
 /** A fast module seen from outside: its stream, its tensors, its memory. Needs no WebAssembly tools. */
 import * as layout from "../../assembly/fast/layout.js";
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
+import { METADATA_SECTION, STREAM_SECTION } from "../../assembly/module.js";
 import type { Shape } from "../model/model.js";
-import { METADATA_SECTION, readMetadataSection } from "../container/metadata.js";
+import { readMetadataSection } from "../container/metadata.js";
 import {
   expectExports,
   foreignModule,
@@ -63,7 +65,7 @@ export interface FastParts {
 /** Whether bytes are a WebAssembly module with a fast module's stream; the rest of it may still be wrong. */
 export function isFastModule(file: Uint8Array): boolean {
   try {
-    return outlineModule(file).custom.has(layout.STREAM_SECTION);
+    return outlineModule(file).custom.has(STREAM_SECTION);
   } catch {
     return false;
   }
@@ -75,8 +77,8 @@ export function isFastModule(file: Uint8Array): boolean {
  */
 export function fastParts(wasm: Uint8Array): FastParts {
   const outline = outlineModule(wasm);
-  const stream = outline.custom.get(layout.STREAM_SECTION);
-  if (stream === undefined) throw foreignModule(`it has no section ${layout.STREAM_SECTION}`);
+  const stream = outline.custom.get(STREAM_SECTION);
+  if (stream === undefined) throw foreignModule(`it has no section ${STREAM_SECTION}`);
   expectExports(outline);
   if (outline.imports.join() !== "mote.read") {
     throw foreignModule(`it imports ${outline.imports.join(", ") || "nothing"}, expected mote.read`);
@@ -87,14 +89,14 @@ export function fastParts(wasm: Uint8Array): FastParts {
     if (value < least || value > most) throw foreignModule(`${what} is ${value}, expected ${least} … ${most}`);
     return value;
   };
-  const memoryBytes = within("its memory", word(format.CONTROL_MEMORY_BYTES), format.PLAN_BASE, format.MAX_BYTES);
-  within("its stream's length", word(format.CONTROL_MODEL_BYTES), stream.length, stream.length);
+  const memoryBytes = within("its memory", word(abi.CONTROL_MEMORY_BYTES), abi.PLAN_BASE, format.MAX_BYTES);
+  within("its stream's length", word(abi.CONTROL_MODEL_BYTES), stream.length, stream.length);
   const tensors = readTensors(outline, memoryBytes, within);
-  const layersPtr = within("the address of its layers", word(layout.CONTROL_LAYERS_PTR), format.PLAN_BASE, memoryBytes);
-  const windowPtr = within("the address of its window", word(layout.CONTROL_WINDOW_PTR), format.PLAN_BASE, memoryBytes);
+  const layersPtr = within("the address of its layers", word(layout.CONTROL_LAYERS_PTR), abi.PLAN_BASE, memoryBytes);
+  const windowPtr = within("the address of its window", word(layout.CONTROL_WINDOW_PTR), abi.PLAN_BASE, memoryBytes);
   const windowBytes = within("its window", word(layout.CONTROL_WINDOW_BYTES), 1, memoryBytes - windowPtr);
   const metadata = outline.custom.get(METADATA_SECTION) ?? new Uint8Array(0);
-  const outputTensor = within("its output", word(format.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1);
+  const outputTensor = within("its output", word(abi.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1);
   return {
     stream,
     codeBytes: wasm.length - stream.length,
@@ -102,10 +104,10 @@ export function fastParts(wasm: Uint8Array): FastParts {
     tensors,
     layers: readLayers(outline, layersPtr, tensors),
     outputTensor,
-    elementBias: within("what it adds to elements", word(format.CONTROL_ELEMENT_BIAS), 128, 128),
-    work: word(format.CONTROL_WORK),
-    inputScale: float(word(format.CONTROL_INPUT_SCALE)),
-    outputScale: float(word(format.CONTROL_OUTPUT_SCALE)),
+    elementBias: within("what it adds to elements", word(abi.CONTROL_ELEMENT_BIAS), 128, 128),
+    work: word(abi.CONTROL_WORK),
+    inputScale: float(word(abi.CONTROL_INPUT_SCALE)),
+    outputScale: float(word(abi.CONTROL_OUTPUT_SCALE)),
     metadata,
     ...readMetadataSection(metadata, valuesOf(tensors[outputTensor].shape)),
     layersPtr,
@@ -118,35 +120,30 @@ export function fastParts(wasm: Uint8Array): FastParts {
 type Within = (what: string, value: number, least: number, most: number) => number;
 
 function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: Within): FastTensor[] {
-  const table = initialWord(segments, format.CONTROL_TENSORS_PTR);
-  const count = within(
-    "its number of tensors",
-    initialWord(segments, format.CONTROL_TENSOR_COUNT),
-    2,
-    format.MAX_TENSORS,
-  );
+  const table = initialWord(segments, abi.CONTROL_TENSORS_PTR);
+  const count = within("its number of tensors", initialWord(segments, abi.CONTROL_TENSOR_COUNT), 2, format.MAX_TENSORS);
   return Array.from({ length: count }, (_, index) => {
-    const word = (offset: number): number => initialWord(segments, table + index * format.TENSOR_ENTRY_BYTES + offset);
+    const word = (offset: number): number => initialWord(segments, table + index * abi.TENSOR_ENTRY_BYTES + offset);
     const extent = (what: string, offset: number): number =>
       within(`the ${what} of tensor ${index}`, word(offset), 1, format.MAX_DIMENSION);
     const shape: Shape = [
-      extent("number of channels", format.TENSOR_CHANNELS),
-      extent("height", format.TENSOR_HEIGHT),
-      extent("width", format.TENSOR_WIDTH),
+      extent("number of channels", abi.TENSOR_CHANNELS),
+      extent("height", abi.TENSOR_HEIGHT),
+      extent("width", abi.TENSOR_WIDTH),
     ];
-    const ptr = within(`the address of tensor ${index}`, word(format.TENSOR_PTR), format.PLAN_BASE, memoryBytes);
-    const pitch = within(`the pitch of tensor ${index}`, word(format.TENSOR_PITCH), shape[2], memoryBytes);
-    const plane = within(`the plane of tensor ${index}`, word(format.TENSOR_PLANE), shape[1] * pitch, memoryBytes);
+    const ptr = within(`the address of tensor ${index}`, word(abi.TENSOR_PTR), abi.PLAN_BASE, memoryBytes);
+    const pitch = within(`the pitch of tensor ${index}`, word(abi.TENSOR_PITCH), shape[2], memoryBytes);
+    const plane = within(`the plane of tensor ${index}`, word(abi.TENSOR_PLANE), shape[1] * pitch, memoryBytes);
     const end = ptr + (shape[0] - 1) * plane + (shape[1] - 1) * pitch + shape[2];
     within(`the end of tensor ${index}`, end, ptr, memoryBytes);
-    const zeroPoint = within(`the zero point of tensor ${index}`, word(format.TENSOR_ZERO_POINT) | 0, -128, 127);
-    return { shape, ptr, pitch, plane, border: word(format.TENSOR_STATE) & 0xff, zeroPoint };
+    const zeroPoint = within(`the zero point of tensor ${index}`, word(abi.TENSOR_ZERO_POINT) | 0, -128, 127);
+    return { shape, ptr, pitch, plane, border: word(abi.TENSOR_STATE) & 0xff, zeroPoint };
   });
 }
 
 /** A layer names its output by address; tensors at the same address have different shapes, or are alike. */
 function readLayers({ segments }: ModuleOutline, layersPtr: number, tensors: readonly FastTensor[]): FastLayer[] {
-  const count = initialWord(segments, format.CONTROL_LAYER_COUNT);
+  const count = initialWord(segments, abi.CONTROL_LAYER_COUNT);
   const layers: FastLayer[] = [];
   for (let entry = layersPtr; layers.length < count; entry += layout.LAYER_ENTRY_BYTES) {
     const word = (offset: number): number => initialWord(segments, entry + offset);

@@ -2,7 +2,7 @@
  * The stream of a fast module: each layer's weights as records that a kernel takes as they stand, and for each row a constant that all
  * that is known beforehand folds into (SPEC.md, "The fast module"). An element in memory is the byte int8 + 128.
  */
-import { RECORD_BYTES } from "../../assembly/format.js";
+import { RECORD_BYTES } from "../../assembly/abi.js";
 import {
   BLOCK_HEIGHT,
   BLOCK_WIDTH,

@@ -1,6 +1,6 @@
 /** How much work a run of a fast module is: what its kernels count, added up when packing (SPEC.md, "The fast module"). */
 import * as layout from "../../assembly/fast/layout.js";
-import { RECORD_BYTES } from "../../assembly/format.js";
+import { RECORD_BYTES } from "../../assembly/abi.js";
 import type { Entry } from "./memory.js";
 
 /** @returns units; 2^32 - 1 for as many or more */

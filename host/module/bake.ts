@@ -7,13 +7,8 @@
  * checked. So the module leaves out the core's own checks of fields and streams. Who can change it, model and CRC alike,
  * can change the code as well: what a packed module answers and how long it takes is up to who made it, which a container's run is not.
  */
-import {
-  CONTROL_MODEL_PTR,
-  CONTROL_WORK,
-  MODEL_SLACK_BYTES,
-  NARROW_TENSOR_BYTES,
-  STATUS_READ,
-} from "../../assembly/format.js";
+import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_READ } from "../../assembly/abi.js";
+import { NARROW_TENSOR_BYTES } from "../../assembly/format.js";
 import { inputsOf, outputOf } from "../model/edges.js";
 import type { QModel } from "../model/model.js";
 import { allIntegerOps } from "../ops/index.js";

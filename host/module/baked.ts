@@ -1,6 +1,7 @@
 /** A packed .wasm seen from outside: where the model stands in it. Needs no WebAssembly tools. */
-import { CONTROL_MODEL_BYTES, CONTROL_MODEL_PTR, MAGIC } from "../../assembly/format.js";
-import { METADATA_SECTION } from "../container/metadata.js";
+import { CONTROL_MODEL_BYTES, CONTROL_MODEL_PTR } from "../../assembly/abi.js";
+import { MAGIC } from "../../assembly/format.js";
+import { METADATA_SECTION } from "../../assembly/module.js";
 import { expectExports, foreignModule, initialWord, outlineModule } from "./module-outline.js";
 import { readContainer } from "../container/read.js";
 import { isSealed } from "./seal.js";

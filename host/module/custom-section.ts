@@ -1,7 +1,8 @@
 /** Custom sections of a module, which engines pass over: WebAssembly Core Specification 1.0, 5.5.3. */
+import { METADATA_SECTION } from "../../assembly/module.js";
 import { concatBytes } from "../bytes.js";
 import type { QModel } from "../model/model.js";
-import { METADATA_SECTION, outputElements, writeMetadata } from "../container/metadata.js";
+import { outputElements, writeMetadata } from "../container/metadata.js";
 import { customSection } from "./sections.js";
 
 /** A module with one more custom section, at its end. */

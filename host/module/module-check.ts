@@ -2,15 +2,15 @@
  * What a module has to be for wasm3, which does not check what it runs: SPEC.md, "Modules". The library's mote-check.c and mote-function.c do
  * the same. Here V8 has looked at types before, so that counting is left: what wasm3 keeps in arrays of fixed size or on the native stack.
  */
+import { MAX_BYTES } from "../../assembly/format.js";
 import {
-  MAX_BYTES,
   MODULE_MAX_FRAMES,
   MODULE_MAX_ITEMS,
   MODULE_MAX_NESTING,
   MODULE_MAX_PARAMETERS,
   MODULE_MAX_TYPES,
   MODULE_MAX_VALUES,
-} from "../../assembly/format.js";
+} from "../../assembly/module.js";
 import { MoteError } from "../errors.js";
 import { dataSegment, foreignModule, importName } from "./module-outline.js";
 import {

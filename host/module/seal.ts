@@ -2,11 +2,12 @@
  * The seal of a WebAssembly module: a custom section at its end with a checksum of all bytes before. wasm3 0.5.0 does not validate
  * what it runs, so firmware checks the seal first; other engines skip it.
  */
+import { SEAL_SECTION } from "../../assembly/module.js";
 import { crc32 } from "../container/crc32.js";
 import { customSection } from "./sections.js";
 
 /** A custom section; its content is the CRC-32. */
-const HEAD = customSection("mote.crc", new Uint8Array(4)).subarray(0, -4);
+const HEAD = customSection(SEAL_SECTION, new Uint8Array(4)).subarray(0, -4);
 export const SEAL_BYTES = HEAD.length + 4;
 
 /** Whether the module ends with a seal, right or wrong. */

@@ -1,4 +1,5 @@
-import { MAX_BORDER, MAX_DIMENSION, MAX_KERNEL, OP_CONV2D, STATUS_OP } from "../../assembly/format.js";
+import { STATUS_OP } from "../../assembly/abi.js";
+import { MAX_BORDER, MAX_DIMENSION, MAX_KERNEL, OP_CONV2D } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout } from "../model/geometry.js";
 import type { QWeights, Shape } from "../model/model.js";

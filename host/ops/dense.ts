@@ -1,4 +1,5 @@
-import { OP_DENSE, STATUS_OP } from "../../assembly/format.js";
+import { STATUS_OP } from "../../assembly/abi.js";
+import { OP_DENSE } from "../../assembly/format.js";
 import { CLAMP_FIELDS } from "./fields.js";
 import { valuesOf } from "../model/geometry.js";
 import type { QWeights } from "../model/model.js";

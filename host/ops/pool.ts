@@ -1,5 +1,6 @@
 /** What maxpool and avgpool have in common. */
-import { MAX_KERNEL, STATUS_OP } from "../../assembly/format.js";
+import { STATUS_OP } from "../../assembly/abi.js";
+import { MAX_KERNEL } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout, windowsIn } from "../model/geometry.js";
 import type { QTensor, Shape } from "../model/model.js";

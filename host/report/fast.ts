@@ -10,7 +10,7 @@ import {
   PAIR_BYTES,
   ROW_BYTES,
 } from "../../assembly/fast/layout.js";
-import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
+import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
 import { borderBytes } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import type { FastParts } from "../fast/parts.js";

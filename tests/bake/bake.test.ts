@@ -10,7 +10,7 @@ import {
   STATUS_CRC,
   STATUS_MEMORY,
   STATUS_STATE,
-} from "../../assembly/format.js";
+} from "../../assembly/abi.js";
 import { bake } from "../../host/node/module/bake.js";
 import { bake as bakeWith } from "../../host/module/bake.js";
 import { bakedContainer } from "../../host/module/baked.js";

@@ -9,7 +9,7 @@ import {
   MODEL_SLACK_BYTES,
   PLAN_BASE,
   TENSOR_ENTRY_BYTES,
-} from "../../assembly/format.js";
+} from "../../assembly/abi.js";
 import { bake } from "../../host/node/module/bake.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";

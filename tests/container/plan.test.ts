@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MIN_WINDOW_BYTES, PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
+import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
+import { MIN_WINDOW_BYTES } from "../../assembly/format.js";
 import {
   planMemory,
   planTotal,

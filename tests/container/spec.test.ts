@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { CODECS } from "../../host/codecs/index.js";
 import { crc32 } from "../../host/container/crc32.js";
@@ -85,10 +86,10 @@ test.each<[string, string]>([
   ["layers", `| | layerCount | varint | L: 1 … ${format.MAX_LAYERS} |`],
   ["the plan's unit", `Six varints, each in units of ${format.PLAN_UNIT} bytes`],
   ["the least window", `≥ ${format.MIN_WINDOW_BYTES / format.PLAN_UNIT} units (${format.MIN_WINDOW_BYTES} bytes)`],
-  ["a record", `the decoded weights of one row, ${format.RECORD_BYTES} bytes each`],
+  ["a record", `the decoded weights of one row, ${abi.RECORD_BYTES} bytes each`],
   [
     "the plan's base",
-    `from address ${format.PLAN_BASE} (below it are the control block and the core's static\ndata), after a table of ${format.TENSOR_ENTRY_BYTES} bytes a tensor`,
+    `from address ${abi.PLAN_BASE} (below it are the control block and the core's static\ndata), after a table of ${abi.TENSOR_ENTRY_BYTES} bytes a tensor`,
   ],
   ["a shape", `| channels, height, width | varint each | 1 … ${grouped(format.MAX_DIMENSION)} |`],
   ["nominal channels", `| nominalChannels | varint | channels … ${grouped(format.MAX_DIMENSION)}:`],
@@ -104,16 +105,16 @@ test.each<[string, string]>([
     "gap symbols",
     `| gapSymbols − ${format.MIN_GAP_SYMBOLS} | 10 | G: ${format.MIN_GAP_SYMBOLS} … ${grouped(format.MAX_GAP_SYMBOLS)} |`,
   ],
-  ["control words", `| ${format.CONTROL_MODEL_PTR} | model address`],
-  ["control words", `| ${format.CONTROL_MODEL_BYTES} | model length`],
-  ["control words", `| ${format.CONTROL_TENSORS_PTR} | address of the tensor table`],
-  ["control words", `| ${format.CONTROL_TENSOR_COUNT} | tensor count`],
-  ["control words", `| ${format.CONTROL_LAYER_COUNT} | layer count`],
-  ["control words", `| ${format.CONTROL_LAYERS_DONE} | layers done`],
-  ["control words", `| ${format.CONTROL_OUTPUT_TENSOR} | the model's output tensor`],
-  ["control words", `| ${format.CONTROL_MEMORY_BYTES} | bytes of linear memory`],
-  ["control words", `| ${format.CONTROL_ERROR_OFFSET} | after an error`],
-  ["control words", `| ${format.CONTROL_ELEMENT_BIAS} | what is added to an int8 element`],
+  ["control words", `| ${abi.CONTROL_MODEL_PTR} | model address`],
+  ["control words", `| ${abi.CONTROL_MODEL_BYTES} | model length`],
+  ["control words", `| ${abi.CONTROL_TENSORS_PTR} | address of the tensor table`],
+  ["control words", `| ${abi.CONTROL_TENSOR_COUNT} | tensor count`],
+  ["control words", `| ${abi.CONTROL_LAYER_COUNT} | layer count`],
+  ["control words", `| ${abi.CONTROL_LAYERS_DONE} | layers done`],
+  ["control words", `| ${abi.CONTROL_OUTPUT_TENSOR} | the model's output tensor`],
+  ["control words", `| ${abi.CONTROL_MEMORY_BYTES} | bytes of linear memory`],
+  ["control words", `| ${abi.CONTROL_ERROR_OFFSET} | after an error`],
+  ["control words", `| ${abi.CONTROL_ELEMENT_BIAS} | what is added to an int8 element`],
 ])("the document and the code agree on %s", (_name, text) => {
   expect(document).toContain(text);
 });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { describe, expect, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
@@ -55,8 +56,8 @@ class Bench {
   place(address: number): void {
     if (address > 0) this.bytes.set(this.container, address);
     const view = new DataView(this.core.memory.buffer);
-    view.setUint32(format.CONTROL_MODEL_PTR, address, true);
-    view.setUint32(format.CONTROL_MODEL_BYTES, this.container.length, true);
+    view.setUint32(abi.CONTROL_MODEL_PTR, address, true);
+    view.setUint32(abi.CONTROL_MODEL_BYTES, this.container.length, true);
   }
 
   load(budget = 10_000): number {
@@ -64,28 +65,27 @@ class Bench {
   }
 
   run(input: Int8Array, budget = 10_000): number {
-    this.bytes.set(new Uint8Array(input.buffer), this.word(this.word(format.CONTROL_TENSORS_PTR)));
+    this.bytes.set(new Uint8Array(input.buffer), this.word(this.word(abi.CONTROL_TENSORS_PTR)));
     return this.finish(this.core.start(), budget);
   }
 
   finish(begun: number, budget: number): number {
     let status = begun;
-    while (status === format.STATUS_BUSY) status = this.core.step(budget);
+    while (status === abi.STATUS_BUSY) status = this.core.step(budget);
     expect(canaries.compare(this.bytes, this.memoryBytes, PAGE_BYTES, this.memoryBytes)).toBe(0);
     return status;
   }
 
   /** The output of a model whose output tensor is [n, 1, 1]. */
   output(count: number): Int8Array {
-    const entry =
-      this.word(format.CONTROL_TENSORS_PTR) + this.word(format.CONTROL_OUTPUT_TENSOR) * format.TENSOR_ENTRY_BYTES;
+    const entry = this.word(abi.CONTROL_TENSORS_PTR) + this.word(abi.CONTROL_OUTPUT_TENSOR) * abi.TENSOR_ENTRY_BYTES;
     return new Int8Array(this.core.memory.buffer, this.word(entry), count).slice();
   }
 
   private read(offset: number, target: number, length: number): number {
     this.reads++;
     expect(offset + length).toBeLessThanOrEqual(this.container.length);
-    expect(target).toBeGreaterThanOrEqual(format.PLAN_BASE);
+    expect(target).toBeGreaterThanOrEqual(abi.PLAN_BASE);
     expect(target + length).toBeLessThanOrEqual(this.memoryBytes);
     const window = this.bytes.subarray(target, target + length);
     window.set(this.container.subarray(offset, offset + length));
@@ -127,34 +127,34 @@ describe("memory", () => {
     const file = writeContainer(model);
     const planBytes = planTotal(readContainer(file).plan);
     const bench = new Bench(file, planBytes);
-    expect(bench.load()).toBe(format.STATUS_DONE);
-    expect(bench.word(format.CONTROL_MEMORY_BYTES)).toBe(planBytes);
-    expect(new Bench(file, planBytes - 1).load()).toBe(format.STATUS_MEMORY);
+    expect(bench.load()).toBe(abi.STATUS_DONE);
+    expect(bench.word(abi.CONTROL_MEMORY_BYTES)).toBe(planBytes);
+    expect(new Bench(file, planBytes - 1).load()).toBe(abi.STATUS_MEMORY);
   });
 
   test("exactly the plan, the model and its slack, and one byte less is refused", () => {
     const planBytes = planTotal(plan, true);
-    const needed = planBytes + container.length + format.MODEL_SLACK_BYTES;
+    const needed = planBytes + container.length + abi.MODEL_SLACK_BYTES;
     const bench = new Bench(container, needed);
     bench.place(planBytes);
-    expect(bench.load()).toBe(format.STATUS_DONE);
-    expect(bench.run(input)).toBe(format.STATUS_DONE);
+    expect(bench.load()).toBe(abi.STATUS_DONE);
+    expect(bench.run(input)).toBe(abi.STATUS_DONE);
     expect(bench.output(4)).toEqual(expected);
     expect(bench.reads).toBe(0);
     const short = new Bench(container, needed - 1);
     short.place(planBytes);
-    expect(short.load()).toBe(format.STATUS_MEMORY);
+    expect(short.load()).toBe(abi.STATUS_MEMORY);
   });
 
   test("a model that lies in its own plan is refused", () => {
     const planBytes = planTotal(plan, true);
     const bench = new Bench(container, PAGE_BYTES);
     bench.place(planBytes - 1);
-    expect(bench.load()).toBe(format.STATUS_MEMORY);
+    expect(bench.load()).toBe(abi.STATUS_MEMORY);
   });
 
   test.each([0, 4, 255, 256, 383, 391])("%i bytes are too few for any model", (memoryBytes) => {
-    expect(new Bench(container, PAGE_BYTES).core.open(memoryBytes)).toBe(format.STATUS_MEMORY);
+    expect(new Bench(container, PAGE_BYTES).core.open(memoryBytes)).toBe(abi.STATUS_MEMORY);
   });
 });
 
@@ -162,22 +162,22 @@ describe("files", () => {
   test("cut off anywhere are refused", () => {
     for (let length = 0; length < container.length; length++) {
       const status = new Bench(container.slice(0, length), PAGE_BYTES).load();
-      expect(status).toBe(format.STATUS_TRUNCATED);
+      expect(status).toBe(abi.STATUS_TRUNCATED);
     }
   });
 
   test("with a byte too many are refused", () => {
     const longer = new Uint8Array(container.length + 1);
     longer.set(container);
-    expect(new Bench(longer, PAGE_BYTES).load()).toBe(format.STATUS_TRUNCATED);
+    expect(new Bench(longer, PAGE_BYTES).load()).toBe(abi.STATUS_TRUNCATED);
   });
 
   test("tell where their metadata begins", () => {
     const { model } = onePageModels.find(({ name }) => name === "labels")!;
     const labelled = writeContainer(model);
     const bench = new Bench(labelled, PAGE_BYTES);
-    expect(bench.load()).toBe(format.STATUS_DONE);
-    expect(bench.word(format.CONTROL_METADATA)).toBe(readContainer(labelled).metadataOffset);
+    expect(bench.load()).toBe(abi.STATUS_DONE);
+    expect(bench.word(abi.CONTROL_METADATA)).toBe(readContainer(labelled).metadataOffset);
   });
 
   test("with any bit flipped are refused", () => {
@@ -186,10 +186,10 @@ describe("files", () => {
       flipped[bit >> 3] ^= 1 << (bit & 7);
       const status = new Bench(flipped, PAGE_BYTES).load();
       const byte = bit >> 3;
-      if (byte < 4) expect(status).toBe(format.STATUS_MAGIC);
-      else if (byte === 4) expect(status).toBe(format.STATUS_VERSION);
-      else if (byte < 9 || byte > 10) expect(status).toBe(format.STATUS_CRC);
-      else expect([format.STATUS_TRUNCATED, format.STATUS_RANGE]).toContain(status);
+      if (byte < 4) expect(status).toBe(abi.STATUS_MAGIC);
+      else if (byte === 4) expect(status).toBe(abi.STATUS_VERSION);
+      else if (byte < 9 || byte > 10) expect(status).toBe(abi.STATUS_CRC);
+      else expect([abi.STATUS_TRUNCATED, abi.STATUS_RANGE]).toContain(status);
     }
   });
 });
@@ -209,16 +209,16 @@ describe("hosts", () => {
     for (let failing = 1; failing <= allReads; failing++) {
       const bench = new Bench(container, PAGE_BYTES, ({ reads }) => reads !== failing);
       if (failing <= loadReads) {
-        expect(bench.load()).toBe(format.STATUS_READ);
-        expect(bench.core.start()).toBe(format.STATUS_STATE);
-        expect(bench.core.step(1)).toBe(format.STATUS_STATE);
-        expect(bench.load()).toBe(format.STATUS_DONE);
+        expect(bench.load()).toBe(abi.STATUS_READ);
+        expect(bench.core.start()).toBe(abi.STATUS_STATE);
+        expect(bench.core.step(1)).toBe(abi.STATUS_STATE);
+        expect(bench.load()).toBe(abi.STATUS_DONE);
       } else {
-        expect(bench.load()).toBe(format.STATUS_DONE);
-        expect(bench.run(input)).toBe(format.STATUS_READ);
-        expect(bench.core.step(1)).toBe(format.STATUS_STATE);
+        expect(bench.load()).toBe(abi.STATUS_DONE);
+        expect(bench.run(input)).toBe(abi.STATUS_READ);
+        expect(bench.core.step(1)).toBe(abi.STATUS_STATE);
       }
-      expect(bench.run(input)).toBe(format.STATUS_DONE);
+      expect(bench.run(input)).toBe(abi.STATUS_DONE);
       expect(bench.output(20)).toEqual(expected);
     }
   });
@@ -233,9 +233,9 @@ describe("hosts", () => {
         return true;
       });
       let status = bench.load();
-      if (status === format.STATUS_DONE) status = bench.finish(bench.core.start(), 100_000);
+      if (status === abi.STATUS_DONE) status = bench.finish(bench.core.start(), 100_000);
       expect(status).toBeLessThanOrEqual(0);
-      expect(status).toBeGreaterThanOrEqual(format.STATUS_STATE);
+      expect(status).toBeGreaterThanOrEqual(abi.STATUS_STATE);
     }
   });
 });
@@ -243,14 +243,14 @@ describe("hosts", () => {
 describe("calls", () => {
   test("out of order are refused", () => {
     const bench = new Bench(container, PAGE_BYTES);
-    expect(bench.core.start()).toBe(format.STATUS_STATE);
-    expect(bench.core.step(1)).toBe(format.STATUS_STATE);
-    expect(bench.core.open(PAGE_BYTES)).toBe(format.STATUS_BUSY);
-    expect(bench.core.start()).toBe(format.STATUS_STATE);
-    expect(bench.finish(format.STATUS_BUSY, 1)).toBe(format.STATUS_DONE);
-    expect(bench.core.step(1)).toBe(format.STATUS_STATE);
-    expect(bench.run(input)).toBe(format.STATUS_DONE);
-    expect(bench.core.step(1)).toBe(format.STATUS_STATE);
+    expect(bench.core.start()).toBe(abi.STATUS_STATE);
+    expect(bench.core.step(1)).toBe(abi.STATUS_STATE);
+    expect(bench.core.open(PAGE_BYTES)).toBe(abi.STATUS_BUSY);
+    expect(bench.core.start()).toBe(abi.STATUS_STATE);
+    expect(bench.finish(abi.STATUS_BUSY, 1)).toBe(abi.STATUS_DONE);
+    expect(bench.core.step(1)).toBe(abi.STATUS_STATE);
+    expect(bench.run(input)).toBe(abi.STATUS_DONE);
+    expect(bench.core.step(1)).toBe(abi.STATUS_STATE);
   });
 
   test("of start in the middle of a run begin again", () => {
@@ -259,7 +259,7 @@ describe("calls", () => {
     for (let steps = 1; steps < 200; steps += 3) {
       bench.core.start();
       for (let step = 0; step < steps; step++) bench.core.step(1);
-      expect(bench.run(input)).toBe(format.STATUS_DONE);
+      expect(bench.run(input)).toBe(abi.STATUS_DONE);
       expect(bench.output(4)).toEqual(expected);
     }
   });
@@ -269,19 +269,19 @@ describe("calls", () => {
     bench.load();
     bench.core.start();
     bench.core.step(1);
-    expect(bench.load()).toBe(format.STATUS_DONE);
-    expect(bench.run(input)).toBe(format.STATUS_DONE);
+    expect(bench.load()).toBe(abi.STATUS_DONE);
+    expect(bench.run(input)).toBe(abi.STATUS_DONE);
     expect(bench.output(4)).toEqual(expected);
   });
 
   test("of step until loading is done leave the model's output and the work of a run", () => {
     const bench = new Bench(container, PAGE_BYTES);
     bench.load();
-    expect(bench.word(format.CONTROL_OUTPUT_TENSOR)).toBe(tiny.layers.at(-1)!.output);
-    expect(bench.word(format.CONTROL_WORK)).toBeGreaterThan(0);
+    expect(bench.word(abi.CONTROL_OUTPUT_TENSOR)).toBe(tiny.layers.at(-1)!.output);
+    expect(bench.word(abi.CONTROL_WORK)).toBeGreaterThan(0);
     bench.core.start();
-    while (bench.word(format.CONTROL_LAYERS_DONE) === 0) bench.core.step(1);
-    expect(bench.word(format.CONTROL_OUTPUT_TENSOR)).toBe(tiny.layers[0].output);
+    while (bench.word(abi.CONTROL_LAYERS_DONE) === 0) bench.core.step(1);
+    expect(bench.word(abi.CONTROL_OUTPUT_TENSOR)).toBe(tiny.layers[0].output);
   });
 
   test("of step end with a layer at the latest", () => {
@@ -289,18 +289,18 @@ describe("calls", () => {
     bench.load();
     bench.core.start();
     const counts: number[] = [];
-    let status: number = format.STATUS_BUSY;
-    while (status === format.STATUS_BUSY) {
+    let status: number = abi.STATUS_BUSY;
+    while (status === abi.STATUS_BUSY) {
       status = bench.core.step(2 ** 32 - 1);
-      counts.push(bench.word(format.CONTROL_LAYERS_DONE));
+      counts.push(bench.word(abi.CONTROL_LAYERS_DONE));
     }
     expect([...new Set(counts)].filter((count) => count > 0)).toEqual(tiny.layers.map((_, index) => index + 1));
   });
 
   test.each([0, -1, -(2 ** 31), 1, 7])("of step with a budget of %i come to an end", (budget) => {
     const bench = new Bench(container, PAGE_BYTES);
-    expect(bench.load(budget)).toBe(format.STATUS_DONE);
-    expect(bench.run(input, budget)).toBe(format.STATUS_DONE);
+    expect(bench.load(budget)).toBe(abi.STATUS_DONE);
+    expect(bench.run(input, budget)).toBe(abi.STATUS_DONE);
     expect(bench.output(4)).toEqual(expected);
   });
 });

@@ -3,6 +3,7 @@
  * hand. Batches must see no more of the window than it has.
  */
 import { expect, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
@@ -98,11 +99,11 @@ function begin(container: Uint8Array, input: Int8Array): Loaded {
   const { plan } = readContainer(container);
   const core = new MeteredCore(container);
   let { status } = core.open();
-  while (status === format.STATUS_BUSY) ({ status } = core.step(0));
-  expect(status).toBe(format.STATUS_DONE);
+  while (status === abi.STATUS_BUSY) ({ status } = core.step(0));
+  expect(status).toBe(abi.STATUS_DONE);
   const arenaPtr = planTotal(plan) - plan.arena;
   core.memory.set(new Uint8Array(input.buffer), arenaPtr);
-  expect(core.start().status).toBe(format.STATUS_BUSY);
+  expect(core.start().status).toBe(abi.STATUS_BUSY);
   return { core, recordsPtr: arenaPtr - plan.records, arenaPtr, outputPtr: arenaPtr + plan.offsets[1] };
 }
 
@@ -117,8 +118,8 @@ test("rows of 25 weights are what the reference makes of them", () => {
   const input = inputOf(weights);
   const { core, outputPtr } = begin(container, input);
   let { status } = core.step(0);
-  while (status === format.STATUS_BUSY) ({ status } = core.step(0));
-  expect(status).toBe(format.STATUS_DONE);
+  while (status === abi.STATUS_BUSY) ({ status } = core.step(0));
+  expect(status).toBe(abi.STATUS_DONE);
   const output = core.memory.slice(outputPtr, outputPtr + rows);
   expect(new Int8Array(output.buffer)).toEqual(openReference(container).run(input));
 });
@@ -128,15 +129,15 @@ test("a batch takes a turn for every four bytes in sight, and 32 at most", () =>
   const container = denseContainer(2, weights);
   const { core, recordsPtr, arenaPtr } = begin(container, inputOf(weights));
   const made: number[] = [];
-  let status: number = format.STATUS_BUSY;
-  while (status === format.STATUS_BUSY) {
+  let status: number = abi.STATUS_BUSY;
+  while (status === abi.STATUS_BUSY) {
     // Wrong outputs, but what is not zero afterwards is new.
     core.memory.fill(0, recordsPtr, arenaPtr);
     ({ status } = core.step(0));
-    const records = core.memory.subarray(recordsPtr, arenaPtr).filter((_, i) => i % format.RECORD_BYTES === 0);
+    const records = core.memory.subarray(recordsPtr, arenaPtr).filter((_, i) => i % abi.RECORD_BYTES === 0);
     made.push(records.filter((weight) => weight !== 0).length);
   }
-  expect(status).toBe(format.STATUS_DONE);
+  expect(status).toBe(abi.STATUS_DONE);
   // Where a row begins the first turn is a gap alone: 24 turns make 23 records, 22 make 21. At the end of the file there is less in sight.
   expect(made.filter((records) => records > 0)).toEqual([23, 32, 32, 13, 21, 32, 32, 11, 2, 1, 1]);
 });
@@ -147,7 +148,7 @@ test("codes of no bits make a layer of 2^28 weights of a hundred bytes, whose wo
   expect(file.length).toBeLessThan(100);
   const core = new MeteredCore(file);
   let { status } = core.open();
-  while (status === format.STATUS_BUSY) ({ status } = core.step(2 ** 20));
-  expect(status).toBe(format.STATUS_DONE);
-  expect(core.word(format.CONTROL_WORK)).toBe(2 ** 32 - 1);
+  while (status === abi.STATUS_BUSY) ({ status } = core.step(2 ** 20));
+  expect(status).toBe(abi.STATUS_DONE);
+  expect(core.word(abi.CONTROL_WORK)).toBe(2 ** 32 - 1);
 });

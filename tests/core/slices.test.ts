@@ -3,6 +3,7 @@
  * many instructions, and a run takes no more than the control block says.
  */
 import { describe, expect, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { writeContainer } from "../../host/container/write.js";
 import { hostileModels } from "../support/hostile-models.js";
@@ -21,7 +22,7 @@ function finish(core: MeteredCore, begun: Slice, budget: number): number {
   expect(begun.instructions).toBeLessThanOrEqual(MOST_OF_A_CALL);
   let work = 0;
   let slice = begun;
-  while (slice.status === format.STATUS_BUSY) {
+  while (slice.status === abi.STATUS_BUSY) {
     slice = core.step(budget);
     work += slice.work;
     // One assertion a slice would take longer than the slices.
@@ -29,7 +30,7 @@ function finish(core: MeteredCore, begun: Slice, budget: number): number {
       expect.fail(`a slice of ${slice.work} units and ${slice.instructions} instructions, the budget is ${budget}`);
     }
   }
-  expect(slice.status).toBe(format.STATUS_DONE);
+  expect(slice.status).toBe(abi.STATUS_DONE);
   return work;
 }
 
@@ -40,7 +41,7 @@ describe.each(models)("$name", ({ model }) => {
     const runs = [0, 3000, 2 ** 32 - 1].map((budget) => {
       const core = new MeteredCore(container);
       finish(core, core.open(), budget);
-      return { most: core.word(format.CONTROL_WORK), work: finish(core, core.start(), budget) };
+      return { most: core.word(abi.CONTROL_WORK), work: finish(core, core.start(), budget) };
     });
     const [{ most, work }] = runs;
     expect(runs).toEqual([
@@ -64,7 +65,7 @@ describe("a run of 2^32 products", () => {
   finish(core, core.open(), 2 ** 31);
 
   test("is said to be beyond what a word holds", () => {
-    expect(core.word(format.CONTROL_WORK)).toBe(2 ** 32 - 1);
+    expect(core.word(abi.CONTROL_WORK)).toBe(2 ** 32 - 1);
   });
 
   test.each([
@@ -72,9 +73,9 @@ describe("a run of 2^32 products", () => {
     [2 ** 20, 20],
   ])("is not done after slices of %i, %i of them", (budget, slices) => {
     let slice = core.start();
-    for (let i = 0; i < slices && slice.status === format.STATUS_BUSY; i++) slice = core.step(budget);
-    expect(slice.status).toBe(format.STATUS_BUSY);
+    for (let i = 0; i < slices && slice.status === abi.STATUS_BUSY; i++) slice = core.step(budget);
+    expect(slice.status).toBe(abi.STATUS_BUSY);
     expect(slice.instructions).toBeLessThanOrEqual((budget + MOST_BEYOND_BUDGET) * MOST_INSTRUCTIONS);
-    expect(core.word(format.CONTROL_LAYERS_DONE)).toBe(0);
+    expect(core.word(abi.CONTROL_LAYERS_DONE)).toBe(0);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { expect } from "vitest";
 import * as layout from "../../assembly/fast/layout.js";
-import * as format from "../../assembly/format.js";
+import * as abi from "../../assembly/abi.js";
 import type { FastProgram } from "../../host/fast/memory.js";
 
 /** The sum of a place, from what a row's records say. */
@@ -28,7 +28,7 @@ class Interpreter {
     // Whatever stood in the arena before a run must not matter.
     this.memory = new Uint8Array(program.memory.bytes).fill(0xa5);
     this.memory.set(program.control);
-    this.memory.set(program.tables, format.PLAN_BASE);
+    this.memory.set(program.tables, abi.PLAN_BASE);
     this.words = new DataView(this.memory.buffer);
     this.stream = new DataView(program.stream.buffer, program.stream.byteOffset, program.stream.length);
   }
@@ -46,7 +46,7 @@ class Interpreter {
       if (!isBorder) outputs.push(this.readOutput());
     }
     expect(this.position, "stream bytes used").toBe(this.stream.byteLength);
-    expect(outputs.length).toBe(this.words.getUint32(format.CONTROL_LAYER_COUNT, true));
+    expect(outputs.length).toBe(this.words.getUint32(abi.CONTROL_LAYER_COUNT, true));
     return outputs;
   }
 
@@ -66,13 +66,13 @@ class Interpreter {
   }
 
   private writeInput(input: Int8Array): void {
-    const entry = this.words.getUint32(format.CONTROL_TENSORS_PTR, true);
+    const entry = this.words.getUint32(abi.CONTROL_TENSORS_PTR, true);
     const word = (offset: number): number => this.words.getUint32(entry + offset, true);
     let next = 0;
-    for (let channel = 0; channel < word(format.TENSOR_CHANNELS); channel++) {
-      for (let y = 0; y < word(format.TENSOR_HEIGHT); y++) {
-        const line = word(format.TENSOR_PTR) + channel * word(format.TENSOR_PLANE) + y * word(format.TENSOR_PITCH);
-        for (let x = 0; x < word(format.TENSOR_WIDTH); x++) this.memory[line + x] = input[next++] + 128;
+    for (let channel = 0; channel < word(abi.TENSOR_CHANNELS); channel++) {
+      for (let y = 0; y < word(abi.TENSOR_HEIGHT); y++) {
+        const line = word(abi.TENSOR_PTR) + channel * word(abi.TENSOR_PLANE) + y * word(abi.TENSOR_PITCH);
+        for (let x = 0; x < word(abi.TENSOR_WIDTH); x++) this.memory[line + x] = input[next++] + 128;
       }
     }
     expect(next).toBe(input.length);
@@ -168,7 +168,7 @@ class Interpreter {
       const head = this.take(layout.CHUNK_HEAD_BYTES);
       const count = this.stream.getUint16(head, true);
       const records = Array.from({ length: count }, () => {
-        const record = this.stream.getUint32(this.take(format.RECORD_BYTES), true);
+        const record = this.stream.getUint32(this.take(abi.RECORD_BYTES), true);
         return [record >>> 8, (record << 24) >> 24] as const;
       });
       expect(count).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 /** Fast modules at their limits: the least memory and window, any budget, hosts that fail, calls out of order. */
 import { describe, expect, it, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -33,8 +34,8 @@ function moduleOf(of: QModel, windowBytes: number): Uint8Array {
 describe("memory", () => {
   test("is what the module says, and one byte less is refused", () => {
     const { exports, parts } = new TestHost(wasm);
-    expect(exports.open(parts.memoryBytes)).toBe(format.STATUS_DONE);
-    expect(exports.open(parts.memoryBytes - 1)).toBe(format.STATUS_MEMORY);
+    expect(exports.open(parts.memoryBytes)).toBe(abi.STATUS_DONE);
+    expect(exports.open(parts.memoryBytes - 1)).toBe(abi.STATUS_MEMORY);
     for (const name of ["v8", "wasm3"] as const) {
       const engine = openEngine(name, wasm, { memoryLimit: parts.memoryBytes });
       expect(engine.linearMemoryBytes).toBe(parts.memoryBytes);
@@ -47,7 +48,7 @@ describe("memory", () => {
   test("may hold anything where tensors and window are", () => {
     const host = new TestHost(wasm);
     host.bytes.fill(0x5a, host.parts.windowPtr, host.parts.memoryBytes);
-    expect(host.run(input)).toBe(format.STATUS_DONE);
+    expect(host.run(input)).toBe(abi.STATUS_DONE);
     expect(host.output()).toEqual(expected);
   });
 });
@@ -59,7 +60,7 @@ describe("windows", () => {
     const host = new TestHost(moduleOf(dense, windowBytes));
     expect(host.parts.windowBytes).toBe(windowBytes);
     for (const budget of [1, 50, 10_000]) {
-      expect(host.run(denseInput, budget)).toBe(format.STATUS_DONE);
+      expect(host.run(denseInput, budget)).toBe(abi.STATUS_DONE);
       expect(host.output()).toEqual(runModel(dense, denseInput)[0]);
     }
   });
@@ -76,16 +77,16 @@ describe("windows", () => {
 describe("budgets", () => {
   test.each([1, 2, 3, 31, 97, 1000, 2 ** 31 - 1, 0, -1, -(2 ** 31)])("of %i give the same", (budget) => {
     const host = new TestHost(wasm);
-    expect(host.run(input, budget)).toBe(format.STATUS_DONE);
+    expect(host.run(input, budget)).toBe(abi.STATUS_DONE);
     expect(host.output()).toEqual(expected);
   });
 
   test("of any size end with a layer at the latest", () => {
     const host = new TestHost(wasm);
     const counts: number[] = [];
-    for (let status = host.begin(input); status === format.STATUS_BUSY;) {
+    for (let status = host.begin(input); status === abi.STATUS_BUSY;) {
       status = host.exports.step(2 ** 31 - 1);
-      counts.push(host.word(format.CONTROL_LAYERS_DONE));
+      counts.push(host.word(abi.CONTROL_LAYERS_DONE));
     }
     expect([...new Set(counts)].filter((count) => count > 0)).toEqual([1, 2, 3, 4, 5, 6]);
   });
@@ -93,7 +94,7 @@ describe("budgets", () => {
   test("of 1 keep slices short", () => {
     const host = new TestHost(wasm);
     let steps = 0;
-    for (let status = host.begin(input); status === format.STATUS_BUSY; steps++) status = host.exports.step(1);
+    for (let status = host.begin(input); status === abi.STATUS_BUSY; steps++) status = host.exports.step(1);
     expect(steps).toBeGreaterThan(300);
   });
 });
@@ -108,9 +109,9 @@ describe("hosts", () => {
       for (let failing = 1; failing <= counting.reads; failing++) {
         host.reads = 0;
         host.failing = failing;
-        expect(host.run(input, budget), `read ${failing}`).toBe(format.STATUS_READ);
+        expect(host.run(input, budget), `read ${failing}`).toBe(abi.STATUS_READ);
         host.failing = 0;
-        expect(host.run(input, budget)).toBe(format.STATUS_DONE);
+        expect(host.run(input, budget)).toBe(abi.STATUS_DONE);
         expect(host.output()).toEqual(expected);
       }
     }
@@ -134,7 +135,7 @@ describe("calls", () => {
     for (let steps = 1; steps < 300; steps += 7) {
       host.begin(input);
       for (let step = 0; step < steps; step++) host.exports.step(1);
-      expect(host.run(input)).toBe(format.STATUS_DONE);
+      expect(host.run(input)).toBe(abi.STATUS_DONE);
       expect(host.output()).toEqual(expected);
     }
   });
@@ -143,10 +144,10 @@ describe("calls", () => {
     const host = new TestHost(wasm);
     host.begin(input);
     host.exports.step(1);
-    expect(host.exports.open(host.parts.memoryBytes)).toBe(format.STATUS_DONE);
-    expect(host.exports.step(1)).toBe(format.STATUS_DONE);
-    expect(host.word(format.CONTROL_LAYERS_DONE)).toBe(0);
-    expect(host.run(input)).toBe(format.STATUS_DONE);
+    expect(host.exports.open(host.parts.memoryBytes)).toBe(abi.STATUS_DONE);
+    expect(host.exports.step(1)).toBe(abi.STATUS_DONE);
+    expect(host.word(abi.CONTROL_LAYERS_DONE)).toBe(0);
+    expect(host.run(input)).toBe(abi.STATUS_DONE);
     expect(host.output()).toEqual(expected);
   });
 });

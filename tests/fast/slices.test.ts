@@ -1,5 +1,6 @@
 /** What SPEC.md promises of a fast module's work: slices bounded by their budget, and a run that is what the control block says. */
 import { describe, expect, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastParts } from "../../host/fast/parts.js";
@@ -40,12 +41,12 @@ function measure(wasm: Uint8Array, budget: number): Run {
   };
   const count = (): number => Number((exports[OPS_EXPORT] as WebAssembly.Global).value);
   const run = { slices: 0, longest: 0 };
-  for (let status = start(); status === format.STATUS_BUSY; run.slices++) {
+  for (let status = start(); status === abi.STATUS_BUSY; run.slices++) {
     const before = count();
     status = step(budget);
     run.longest = Math.max(run.longest, count() - before);
   }
-  expect(new DataView(memory.buffer).getUint32(format.CONTROL_LAYERS_DONE, true)).toBe(layers.length);
+  expect(new DataView(memory.buffer).getUint32(abi.CONTROL_LAYERS_DONE, true)).toBe(layers.length);
   return { ...run, instructions: count() };
 }
 

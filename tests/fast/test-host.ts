@@ -1,6 +1,6 @@
 /** A fast module in V8 under a host that counts, checks and may fail. */
 import { expect } from "vitest";
-import * as format from "../../assembly/format.js";
+import * as abi from "../../assembly/abi.js";
 import { fastParts, type FastParts } from "../../host/fast/parts.js";
 
 const CANARY = 0xa5;
@@ -54,7 +54,7 @@ export class TestHost {
   /** Steps until a status other than busy. */
   finish(begun: number, budget: number): number {
     let status = begun;
-    while (status === format.STATUS_BUSY) status = this.exports.step(budget);
+    while (status === abi.STATUS_BUSY) status = this.exports.step(budget);
     expect(this.beyond.compare(this.bytes, this.parts.memoryBytes)).toBe(0);
     return status;
   }

@@ -3,7 +3,7 @@
  * memory, does not depend on what lies there nor on how its work is sliced; and it accepts and computes what the strict
  * reader and the reference do.
  */
-import * as format from "../../assembly/format.js";
+import * as abi from "../../assembly/abi.js";
 import { readContainer, type Container } from "../../host/container/read.js";
 import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
@@ -54,7 +54,7 @@ export function checkCase(makeMachine: MakeMachine, fuzzCase: FuzzCase): Result 
     const first = session.run(GARBAGE[0], fuzzCase.budget);
     // The same instance opened again, other garbage around the model, other slices: nothing may change.
     const second = session.run(GARBAGE[1], fuzzCase.budget === 1 ? 1000 : 3 * (fuzzCase.budget % 1000) + 1);
-    if (first.run !== format.STATUS_BUSY && second.run !== format.STATUS_BUSY) expectSame(first, second);
+    if (first.run !== abi.STATUS_BUSY && second.run !== abi.STATUS_BUSY) expectSame(first, second);
     const answer = first.windowFailed ? session.recover(first) : first;
     if (fuzzCase.swapAt < 0) compareWithReader(fuzzCase.bytes, answer, read);
     return { reached: reached(first), status: first.run ?? first.load };
@@ -64,9 +64,9 @@ export function checkCase(makeMachine: MakeMachine, fuzzCase: FuzzCase): Result 
 }
 
 function reached({ load, run }: Outcome): Reached {
-  if (run === format.STATUS_BUSY) return "cut off";
-  if (load !== format.STATUS_DONE) return "refused";
-  return run === format.STATUS_DONE ? "ran" : "ran into an error";
+  if (run === abi.STATUS_BUSY) return "cut off";
+  if (load !== abi.STATUS_DONE) return "refused";
+  return run === abi.STATUS_DONE ? "ran" : "ran into an error";
 }
 
 /** One instance with one model behind its window or in its memory. */
@@ -81,7 +81,7 @@ class Session {
     makeMachine: MakeMachine,
     private readonly fuzzCase: FuzzCase,
   ) {
-    const memoryBytes = Math.max(fuzzCase.memoryBytes, format.PLAN_BASE);
+    const memoryBytes = Math.max(fuzzCase.memoryBytes, abi.PLAN_BASE);
     this.machine = makeMachine(memoryBytes, (offset, target, length) => this.fillWindow(offset, target, length));
     this.failAt = fuzzCase.failAt;
   }
@@ -94,17 +94,17 @@ class Session {
   run(garbage: Uint8Array, budget: number): Outcome {
     const { bytes, memoryBytes, modelPtr } = this.fuzzCase;
     const { machine } = this;
-    machine.store(format.PLAN_BASE, garbage.subarray(format.PLAN_BASE, machine.memoryBytes));
+    machine.store(abi.PLAN_BASE, garbage.subarray(abi.PLAN_BASE, machine.memoryBytes));
     // A model that does not fit is cut off: the core must refuse it before it looks.
     if (modelPtr !== 0 && modelPtr < machine.memoryBytes) {
       machine.store(modelPtr, bytes.subarray(0, machine.memoryBytes - modelPtr));
     }
-    this.setWord(format.CONTROL_MODEL_PTR, modelPtr);
-    this.setWord(format.CONTROL_MODEL_BYTES, bytes.length);
+    this.setWord(abi.CONTROL_MODEL_PTR, modelPtr);
+    this.setWord(abi.CONTROL_MODEL_BYTES, bytes.length);
     this.windowCalls = 0;
     this.windowFailed = false;
 
-    const end = Math.max(memoryBytes, format.PLAN_BASE);
+    const end = Math.max(memoryBytes, abi.PLAN_BASE);
     const beyond = machine.load(end, machine.memoryBytes - end).slice();
     const outcome = this.loadAndRun(budget);
     if (this.windowProblem !== undefined) throw new Finding(this.windowProblem);
@@ -118,7 +118,7 @@ class Session {
   recover(failed: Outcome): Outcome {
     this.failAt = -1;
     this.windowFailed = false;
-    const loaded = failed.load === format.STATUS_DONE;
+    const loaded = failed.load === abi.STATUS_DONE;
     const outcome = loaded ? this.outcome(failed.load, this.runOnce(1 << 16)) : this.loadAndRun(1 << 16);
     this.failAt = this.fuzzCase.failAt;
     return outcome;
@@ -129,10 +129,10 @@ class Session {
     const opened = this.machine.open(memoryBytes);
     const loadSteps = bytes.length * LOAD_STEPS_PER_BYTE + LOAD_STEPS_PER_LAYER * (layerBound(bytes) + 1);
     const load = this.finish(opened, budget, loadSteps);
-    if (load === format.STATUS_BUSY) throw new Finding(`loading did not end within ${loadSteps} steps`);
-    if (load !== format.STATUS_DONE) {
+    if (load === abi.STATUS_BUSY) throw new Finding(`loading did not end within ${loadSteps} steps`);
+    if (load !== abi.STATUS_DONE) {
       const state = this.machine.start();
-      if (state !== format.STATUS_STATE) throw new Finding(`start after a failed load gave ${statusText(state)}`);
+      if (state !== abi.STATUS_STATE) throw new Finding(`start after a failed load gave ${statusText(state)}`);
       return this.outcome(load, undefined);
     }
     this.expectTensorsInside();
@@ -144,14 +144,14 @@ class Session {
     this.writeInput();
     const started = this.machine.start();
     // A slice does its budget's work, or ends with a layer or the input's border. Of a file that changes nothing is said.
-    const said = this.word(format.CONTROL_WORK);
+    const said = this.word(abi.CONTROL_WORK);
     const work = this.fuzzCase.swapAt < 0 && said < 2 ** 32 - 1 ? said : Infinity;
-    const ends = this.word(format.CONTROL_LAYER_COUNT) + 1;
+    const ends = this.word(abi.CONTROL_LAYER_COUNT) + 1;
     const most = ends + Math.floor(work / budget);
     const affordable = Math.min(MAX_STEPS, ends + Math.ceil(MAX_WORK / Math.min(budget, 1 << 16)));
     const status = this.finish(started, budget, Math.min(most, affordable));
-    if (status === format.STATUS_STATE) throw new Finding("STATUS_STATE from a run after a load that was done");
-    if (status === format.STATUS_BUSY && most <= affordable)
+    if (status === abi.STATUS_STATE) throw new Finding("STATUS_STATE from a run after a load that was done");
+    if (status === abi.STATUS_BUSY && most <= affordable)
       throw new Finding(`the run takes more than ${work} units of work, which is what the core said`);
     return status;
   }
@@ -161,9 +161,9 @@ class Session {
     return {
       load,
       run,
-      errorOffset: failed ? this.word(format.CONTROL_ERROR_OFFSET) : 0,
+      errorOffset: failed ? this.word(abi.CONTROL_ERROR_OFFSET) : 0,
       windowFailed: this.windowFailed,
-      output: run === format.STATUS_DONE ? this.readOutput() : undefined,
+      output: run === abi.STATUS_DONE ? this.readOutput() : undefined,
     };
   }
 
@@ -171,15 +171,14 @@ class Session {
   private finish(status: number, budget: number, maxSteps: number): number {
     let last = status;
     for (let steps = 0; last >= 0; steps++) {
-      if (steps > maxSteps) return format.STATUS_BUSY;
+      if (steps > maxSteps) return abi.STATUS_BUSY;
       last = this.machine.step(budget);
-      if (last === format.STATUS_DONE) break;
+      if (last === abi.STATUS_DONE) break;
     }
-    if (last > format.STATUS_BUSY || last < format.STATUS_STATE) throw new Finding(`step gave ${last}`);
+    if (last > abi.STATUS_BUSY || last < abi.STATUS_STATE) throw new Finding(`step gave ${last}`);
     // Not always STATUS_READ: another error may have come first within the same slice.
     if (this.windowFailed && last >= 0) throw new Finding(`the window failed, the status is ${last}`);
-    if (last === format.STATUS_READ && !this.windowFailed)
-      throw new Finding("STATUS_READ, but the window did not fail");
+    if (last === abi.STATUS_READ && !this.windowFailed) throw new Finding("STATUS_READ, but the window did not fail");
     return last;
   }
 
@@ -192,7 +191,7 @@ class Session {
       return call % 2 === 0 ? 1 : -1;
     }
     const inFile = offset >= 0 && length > 0 && offset + length <= bytes.length;
-    const inMemory = target >= format.PLAN_BASE && target + length <= memoryBytes;
+    const inMemory = target >= abi.PLAN_BASE && target + length <= memoryBytes;
     if (!inFile || !inMemory || modelPtr !== 0) {
       this.windowProblem ??= `the window was asked for ${length} bytes at ${offset} of ${bytes.length}, to ${target} of ${memoryBytes}`;
       return 1;
@@ -203,24 +202,24 @@ class Session {
 
   /** Hosts write and read tensors by this table: what it says must be inside, borders included. */
   private expectTensorsInside(): void {
-    const count = this.word(format.CONTROL_TENSOR_COUNT);
-    const table = this.word(format.CONTROL_TENSORS_PTR);
+    const count = this.word(abi.CONTROL_TENSOR_COUNT);
+    const table = this.word(abi.CONTROL_TENSORS_PTR);
     for (let tensor = 0; tensor < count; tensor++) {
-      const entry = table + tensor * format.TENSOR_ENTRY_BYTES;
+      const entry = table + tensor * abi.TENSOR_ENTRY_BYTES;
       const [channels, height, width] = this.shape(entry);
-      const pitch = this.word(entry + format.TENSOR_PITCH);
-      const plane = this.word(entry + format.TENSOR_PLANE);
-      const border = this.word(entry + format.TENSOR_STATE) & 0xff;
-      const start = this.word(entry + format.TENSOR_PTR) - border * pitch - border;
+      const pitch = this.word(entry + abi.TENSOR_PITCH);
+      const plane = this.word(entry + abi.TENSOR_PLANE);
+      const border = this.word(entry + abi.TENSOR_STATE) & 0xff;
+      const start = this.word(entry + abi.TENSOR_PTR) - border * pitch - border;
       const consistent = pitch === width + 2 * border && plane === pitch * (height + 2 * border);
-      if (!consistent || start < format.PLAN_BASE || start + channels * plane > this.fuzzCase.memoryBytes) {
+      if (!consistent || start < abi.PLAN_BASE || start + channels * plane > this.fuzzCase.memoryBytes) {
         throw new Finding(`tensor ${tensor} is not inside the memory: ${channels} × ${height} × ${width} at ${start}`);
       }
     }
   }
 
   private writeInput(): void {
-    const entry = this.word(format.CONTROL_TENSORS_PTR);
+    const entry = this.word(abi.CONTROL_TENSORS_PTR);
     const [channels, height, width] = this.shape(entry);
     const random = new Random(0x1234);
     this.eachRow(entry, channels, height, (address) => {
@@ -232,8 +231,7 @@ class Session {
   }
 
   private readOutput(): number[] {
-    const entry =
-      this.word(format.CONTROL_TENSORS_PTR) + this.word(format.CONTROL_OUTPUT_TENSOR) * format.TENSOR_ENTRY_BYTES;
+    const entry = this.word(abi.CONTROL_TENSORS_PTR) + this.word(abi.CONTROL_OUTPUT_TENSOR) * abi.TENSOR_ENTRY_BYTES;
     const [channels, height, width] = this.shape(entry);
     const values: number[] = [];
     this.eachRow(entry, channels, height, (address) => {
@@ -244,16 +242,16 @@ class Session {
 
   private shape(entry: number): [number, number, number] {
     return [
-      this.word(entry + format.TENSOR_CHANNELS),
-      this.word(entry + format.TENSOR_HEIGHT),
-      this.word(entry + format.TENSOR_WIDTH),
+      this.word(entry + abi.TENSOR_CHANNELS),
+      this.word(entry + abi.TENSOR_HEIGHT),
+      this.word(entry + abi.TENSOR_WIDTH),
     ];
   }
 
   private eachRow(entry: number, channels: number, height: number, visit: (address: number) => void): void {
-    const ptr = this.word(entry + format.TENSOR_PTR);
-    const pitch = this.word(entry + format.TENSOR_PITCH);
-    const plane = this.word(entry + format.TENSOR_PLANE);
+    const ptr = this.word(entry + abi.TENSOR_PTR);
+    const pitch = this.word(entry + abi.TENSOR_PITCH);
+    const plane = this.word(entry + abi.TENSOR_PLANE);
     for (let c = 0; c < channels; c++) for (let y = 0; y < height; y++) visit(ptr + c * plane + y * pitch);
   }
 
@@ -305,12 +303,12 @@ function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container 
   if (read instanceof MoteError) {
     // Of what the core accepts the reader refuses only sizes, and what SPEC.md leaves to it: one rule, and the metadata.
     const mayDiffer = read.code === "MEMORY" || /which is read after it|metadata|label/.test(read.message);
-    if (status === format.STATUS_DONE && !mayDiffer) {
+    if (status === abi.STATUS_DONE && !mayDiffer) {
       throw new Finding(`the core accepts what the reader refuses: ${read.message}`);
     }
     return;
   }
-  if (status < 0 && status !== format.STATUS_MEMORY) {
+  if (status < 0 && status !== abi.STATUS_MEMORY) {
     throw new Finding(
       `the reader accepts what the core refuses: ${statusText(status)} near byte ${outcome.errorOffset}`,
     );

@@ -9,7 +9,7 @@ import {
   MODULE_MAX_PARAMETERS,
   MODULE_MAX_TYPES,
   MODULE_MAX_VALUES,
-} from "../../assembly/format.js";
+} from "../../assembly/module.js";
 import { leb128 } from "../../host/module/leb128.js";
 import {
   assemble,

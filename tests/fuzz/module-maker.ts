@@ -2,7 +2,7 @@
  * Modules out of nothing, for wasm3: within the limits of SPEC.md, "Modules", and often at them. They have the core's exports, do nonsense and
  * end, since each function and each turn of a loop takes one from a global that begins at some hundreds.
  */
-import { MODULE_MAX_NESTING, MODULE_MAX_PARAMETERS, MODULE_MAX_VALUES } from "../../assembly/format.js";
+import { MODULE_MAX_NESTING, MODULE_MAX_PARAMETERS, MODULE_MAX_VALUES } from "../../assembly/module.js";
 import { leb128, signedLeb128 } from "../../host/module/leb128.js";
 import type { Random } from "../../host/rng.js";
 import { assemble, I32, I64, NONE, type Signature, type Type } from "./assemble.js";

@@ -1,5 +1,6 @@
 /** From a seed to a hostile container, and to the circumstances it is loaded in. */
-import { CRC_START, MODEL_SLACK_BYTES, PLAN_BASE, PLAN_UNIT, TENSOR_ENTRY_BYTES } from "../../assembly/format.js";
+import { MODEL_SLACK_BYTES, PLAN_BASE, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
+import { CRC_START, PLAN_UNIT } from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { leb128 } from "../../host/module/leb128.js";
 import type { Random } from "../../host/rng.js";

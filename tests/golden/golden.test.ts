@@ -5,7 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { CONTROL_MODEL_BYTES, CRC_START, STATUS_BUSY, STATUS_DONE, STATUS_PLAN } from "../../assembly/format.js";
+import { CONTROL_MODEL_BYTES, STATUS_BUSY, STATUS_DONE, STATUS_PLAN } from "../../assembly/abi.js";
+import { CRC_START } from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { planTotal, REGIONS } from "../../host/container/plan.js";

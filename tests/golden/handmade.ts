@@ -2,14 +2,8 @@
  * Containers within SPEC.md's rules that our writer does not make: another encoder may. Each is what the writer makes of a model, with
  * the weights of its layers coded anew.
  */
-import {
-  CODEC_HUFFMAN,
-  CRC_START,
-  FORM_PER_CHANNEL,
-  MIN_GAP_SYMBOLS,
-  PLAN_UNIT,
-  RECORD_BYTES,
-} from "../../assembly/format.js";
+import { RECORD_BYTES } from "../../assembly/abi.js";
+import { CODEC_HUFFMAN, CRC_START, FORM_PER_CHANNEL, MIN_GAP_SYMBOLS, PLAN_UNIT } from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { REGIONS } from "../../host/container/plan.js";
 import { readContainer, type SectionInfo } from "../../host/container/read.js";

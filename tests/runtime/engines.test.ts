@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as format from "../../assembly/format.js";
+import * as abi from "../../assembly/abi.js";
 import { bake } from "../../host/node/module/bake.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -99,10 +99,10 @@ describe("the driver", () => {
   /** A core that answers as told, so that what a sound file never provokes can be seen. */
   function scripted(answers: { open?: number; step?: number }, closed: { count: number }): () => CoreInstance {
     return () => ({
-      open: () => answers.open ?? format.STATUS_BUSY,
-      start: () => format.STATUS_BUSY,
-      step: () => answers.step ?? format.STATUS_DONE,
-      read: (address, length) => new Uint8Array(length).fill(address === format.CONTROL_ERROR_OFFSET ? 1 : 0),
+      open: () => answers.open ?? abi.STATUS_BUSY,
+      start: () => abi.STATUS_BUSY,
+      step: () => answers.step ?? abi.STATUS_DONE,
+      read: (address, length) => new Uint8Array(length).fill(address === abi.CONTROL_ERROR_OFFSET ? 1 : 0),
       write: () => {},
       close: () => closed.count++,
     });
@@ -110,20 +110,20 @@ describe("the driver", () => {
 
   it("puts an error status into words, with its place in the file, and frees the instance", () => {
     const closed = { count: 0 };
-    const huffman = errorOf(() => openCore("v8", scripted({ step: format.STATUS_HUFFMAN }, closed), program));
+    const huffman = errorOf(() => openCore("v8", scripted({ step: abi.STATUS_HUFFMAN }, closed), program));
     expect(huffman.code).toBe("ENGINE");
     expect(huffman.message).toBe(
       "v8: load failed near byte 16843009 of the container: " +
         "STATUS_HUFFMAN, a code that is over-subscribed, incomplete or empty",
     );
-    expect(
-      errorOf(() => openCore("wasm3", scripted({ open: format.STATUS_MAGIC }, closed), program)).message,
-    ).toContain("STATUS_MAGIC, not a .mote file");
+    expect(errorOf(() => openCore("wasm3", scripted({ open: abi.STATUS_MAGIC }, closed), program)).message).toContain(
+      "STATUS_MAGIC, not a .mote file",
+    );
     expect(closed.count).toBe(2);
   });
 
   it("has words for every status, and for none", () => {
-    const names = Object.entries(format).filter(([name, value]) => name.startsWith("STATUS_") && value < 0);
+    const names = Object.entries(abi).filter(([name, value]) => name.startsWith("STATUS_") && value < 0);
     expect(names.length).toBeGreaterThan(10);
     for (const [name, value] of names) expect(statusText(value)).toMatch(new RegExp(`^${name}, `));
     expect(statusText(-99)).toBe("status -99");

@@ -1,7 +1,7 @@
 /** The core with meters: the instructions of each slice, counted in core.wasm, and the work that the core itself makes of it. */
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
-import * as format from "../../assembly/format.js";
+import * as abi from "../../assembly/abi.js";
 import { builtFile } from "../../host/node/paths.js";
 import { countOps, OPS_EXPORT } from "../../host/engines/count-ops.js";
 import { withPages } from "../../host/module/memory-section.js";
@@ -78,7 +78,7 @@ export class MeteredCore {
       return 0;
     };
     const exports = new WebAssembly.Instance(module, { mote: { read } }).exports as unknown as Exports;
-    new DataView(exports.memory.buffer).setUint32(format.CONTROL_MODEL_BYTES, container.length, true);
+    new DataView(exports.memory.buffer).setUint32(abi.CONTROL_MODEL_BYTES, container.length, true);
     return exports;
   }
 }

@@ -1,4 +1,4 @@
-import { STATUS_READ, STATUS_STREAM, STATUS_TRUNCATED } from "../../format";
+import { STATUS_READ, STATUS_STREAM, STATUS_TRUNCATED } from "../../abi";
 import {
   ahead,
   bitBuffer,

@@ -1,13 +1,9 @@
 import {
-  CODEC_HUFFMAN,
   CONTROL_ERROR_OFFSET,
   CONTROL_LAYERS_DONE,
   CONTROL_MEMORY_BYTES,
   CONTROL_METADATA,
   CONTROL_OUTPUT_TENSOR,
-  FORM_PER_CHANNEL,
-  OP_AVGPOOL,
-  OP_CONV2D,
   STATUS_BUSY,
   STATUS_CODEC,
   STATUS_CRC,
@@ -22,7 +18,8 @@ import {
   STATUS_STREAM,
   STATUS_TRUNCATED,
   STATUS_VERSION,
-} from "../../format";
+} from "../../abi";
+import { CODEC_HUFFMAN, FORM_PER_CHANNEL, OP_AVGPOOL, OP_CONV2D } from "../../format";
 import { open, start, step } from "../graph";
 import {
   beginFile,

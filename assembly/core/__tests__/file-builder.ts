@@ -1,5 +1,6 @@
 /** Writes containers field by field, as SPEC.md has them, for specs. as-pect.config.js serves them behind `mote.read`. */
-import { CONTROL_MODEL_BYTES, CONTROL_MODEL_PTR, CRC_START, MAGIC, VERSION } from "../../format";
+import { CONTROL_MODEL_BYTES, CONTROL_MODEL_PTR } from "../../abi";
+import { CRC_START, MAGIC, VERSION } from "../../format";
 import { CRC_INITIAL, updateCrc } from "../crc32";
 
 /** The memory plan of a spec ends below this address; above are the words that as-pect.config.js reads, and the spec's data. */

@@ -1,4 +1,4 @@
-import { STATUS_HUFFMAN, STATUS_PLAN, STATUS_STREAM } from "../../format";
+import { STATUS_HUFFMAN, STATUS_PLAN, STATUS_STREAM } from "../../abi";
 import { bitPosition, limitReads, openResident, seekBits } from "../bit-reader";
 import { beginTable, longest, stepTable } from "../huffman";
 import { clearFailure, failure } from "../status";

@@ -1,4 +1,5 @@
-import { CODEC_DENSE, CODEC_HUFFMAN, OP_DENSE, STATUS_BUSY, STATUS_DONE, STATUS_STREAM } from "../../format";
+import { STATUS_BUSY, STATUS_DONE, STATUS_STREAM } from "../../abi";
+import { CODEC_DENSE, CODEC_HUFFMAN, OP_DENSE } from "../../format";
 import { recordsPtr } from "../container";
 import { open, start, step } from "../graph";
 import { isRowComplete, recordsEnd, row, weightSum } from "../weights";

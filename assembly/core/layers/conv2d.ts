@@ -1,5 +1,5 @@
 /** conv2d, with the max-pool behind it: records of a whole filter, then the filter's outputs, four places at a time. */
-import { TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
+import { TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../abi";
 import { dot4 } from "../accumulate";
 import { recordsPtr } from "../container";
 import {

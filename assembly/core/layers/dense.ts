@@ -1,5 +1,5 @@
 /** dense: one output a row. The row's records need not fit all at once, since there is one accumulator to carry over. */
-import { RECORD_BYTES, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
+import { RECORD_BYTES, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../abi";
 import { dot1 } from "../accumulate";
 import { recordsPtr } from "../container";
 import { input, rows } from "../layer";

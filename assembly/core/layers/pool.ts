@@ -1,5 +1,6 @@
 /** maxpool and avgpool as layers of their own: one output at a time, of large windows some rows. */
-import { OP_AVGPOOL, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../format";
+import { TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../abi";
+import { OP_AVGPOOL } from "../../format";
 import { input, inputPitch, kernelWidth, op, output, rows, stride } from "../layer";
 import { advanceOutput, channel, leaveOutput, outputPtr, taken, x, y } from "../output-cursor";
 import { requantize } from "../requantize";

@@ -1,4 +1,4 @@
-import { RECORD_BYTES } from "../../format";
+import { RECORD_BYTES } from "../../abi";
 import { LANES, ROW_LANES, SUMS, sumBlock, widen } from "../block";
 import { BLOCK_HEIGHT, BLOCK_WIDTH, CHUNK_MAGNITUDE } from "../layout";
 

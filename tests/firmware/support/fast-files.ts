@@ -1,11 +1,11 @@
 /** A fast module as files for fast-test: the module itself, and modules that differ from it in what the library must look at. */
-import { STREAM_SECTION } from "../../../assembly/fast/layout.js";
+import { STREAM_SECTION } from "../../../assembly/module.js";
 import {
   CONTROL_INPUT_SCALE,
   CONTROL_MEMORY_BYTES,
   CONTROL_MODEL_BYTES,
   CONTROL_TENSOR_COUNT,
-} from "../../../assembly/format.js";
+} from "../../../assembly/abi.js";
 import { fastModule } from "../../../host/node/fast/fast-module.js";
 import { outlineModule } from "../../../host/module/module-outline.js";
 import { SEAL_BYTES, sealModule } from "../../../host/module/seal.js";

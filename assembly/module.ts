@@ -1,0 +1,30 @@
+/**
+ * Names and limits of our modules for those who handle them from outside: SPEC.md, "Modules", written once. Not for asc, which would
+ * make static data of each text. Plain literals, since tsc and the generator of the C header read this file.
+ */
+
+/** Exports of a module, and its only import. A packed module imports nothing. */
+export const MEMORY_EXPORT = "memory";
+export const OPEN_EXPORT = "open";
+export const START_EXPORT = "start";
+export const STEP_EXPORT = "step";
+export const IMPORT_MODULE = "mote";
+export const READ_IMPORT = "read";
+
+/** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
+export const STREAM_SECTION = "mote.stream";
+export const METADATA_SECTION = "mote.metadata";
+export const SEAL_SECTION = "mote.crc";
+
+/** What a module for wasm3 may hold at most: SPEC.md, "Modules". Function types. */
+export const MODULE_MAX_TYPES = 32;
+/** Functions, imported ones among them; globals; entries of any other section. */
+export const MODULE_MAX_ITEMS = 128;
+/** Parameters of a function. */
+export const MODULE_MAX_PARAMETERS = 8;
+/** Blocks, loops and ifs around an instruction, the function's own block among them. */
+export const MODULE_MAX_NESTING = 20;
+/** Values of a function at a time. */
+export const MODULE_MAX_VALUES = 50;
+/** Calls and loops within each other. */
+export const MODULE_MAX_FRAMES = 20;
