@@ -11,16 +11,15 @@ import {
   STATUS_CRC,
   STATUS_MAGIC,
   STATUS_MEMORY,
-  STATUS_RANGE,
   STATUS_TRUNCATED,
   STATUS_VERSION,
   TENSOR_ENTRY_BYTES,
 } from "../abi";
-import { CRC_START, MAGIC, MAX_BYTES, MAX_LAYERS, MAX_TENSORS, MIN_WINDOW_BYTES, PLAN_UNIT, VERSION } from "../format";
+import { CRC_START, MAGIC, MAX_BYTES, MAX_LAYERS, MAX_TENSORS, MIN_WINDOW_BYTES, VERSION } from "../format";
 import { ahead, bits, cursor, limit, moveWindow, openResident, openWindow, position, seek } from "./bit-reader";
 import { CRC_INITIAL, updateCrc } from "./crc32";
-import { varint, varintIn } from "./fields";
-import { expect, fail, failure } from "./status";
+import { byte, planBytes, varint, varintIn } from "./fields";
+import { expect, expectRange, fail, failure } from "./status";
 import { readTensor, tensorAt } from "./tensor";
 
 /** Bytes of the file that one slice of work sums up. */
@@ -44,8 +43,6 @@ let memoryEnd: u32 = 0;
 let planEnd: u32 = 0;
 let crc: u32 = 0;
 let statedCrc: u32 = 0;
-/** File offset of the header's counts, which are read after the CRC has been checked. */
-let countsOffset: u32 = 0;
 
 /** Whether the model is in linear memory. */
 function isResident(): bool {
@@ -65,13 +62,12 @@ export function openContainer(memoryBytes: u32): void {
     expect(memoryBytes >= <u32>(PLAN_BASE + MIN_WINDOW_BYTES + MODEL_SLACK_BYTES), STATUS_MEMORY);
     openWindow(PLAN_BASE, MIN_WINDOW_BYTES, bytes);
   }
-  expect(bytes <= <u32>MAX_BYTES, STATUS_RANGE);
+  expectRange(bytes <= <u32>MAX_BYTES);
   if (failure) return;
   expect(bits(32) == MAGIC, STATUS_MAGIC);
-  expect(bits(8) == VERSION, STATUS_VERSION);
+  expect(byte() == VERSION, STATUS_VERSION);
   statedCrc = bits(32);
   expect(varint() == bytes, STATUS_TRUNCATED);
-  countsOffset = position;
   crc = CRC_INITIAL;
   seek(CRC_START);
 }
@@ -89,7 +85,8 @@ export function readCrc(): bool {
 
 /** Reads the counts and the memory plan, and moves the window to its place in it. */
 function readPlan(): void {
-  seek(countsOffset);
+  seek(CRC_START);
+  varint(); // the length, checked before
   tensorCount = varintIn(1, MAX_TENSORS);
   layerCount = varintIn(1, MAX_LAYERS);
   planEnd = PLAN_BASE + tensorCount * TENSOR_ENTRY_BYTES;
@@ -101,8 +98,8 @@ function readPlan(): void {
   channelsPtr = readRegion();
   recordsPtr = readRegion();
   arenaPtr = readRegion();
-  expect(windowBytes >= <u32>MIN_WINDOW_BYTES && recordsPtr < arenaPtr, STATUS_RANGE);
-  expect(planEnd + (isResident() ? windowBytes : 0) < <u32>MAX_BYTES, STATUS_RANGE);
+  expectRange(windowBytes >= <u32>MIN_WINDOW_BYTES && recordsPtr < arenaPtr);
+  expectRange(planEnd + (isResident() ? windowBytes : 0) < <u32>MAX_BYTES);
   expect(planEnd <= memoryEnd, STATUS_MEMORY);
   if (failure) return;
   if (!isResident()) moveWindow(windowPtr, windowBytes);
@@ -115,7 +112,7 @@ function readPlan(): void {
 /** @returns the address of the plan's next region, whose size is read. Six of the largest are below 2^32 */
 function readRegion(): usize {
   let ptr = planEnd;
-  planEnd += varintIn(0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
+  planEnd += planBytes();
   return ptr;
 }
 

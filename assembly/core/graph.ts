@@ -12,33 +12,31 @@ import {
   STATUS_DONE,
   STATUS_STATE,
 } from "../abi";
-import { OP_CONV2D, OP_DENSE } from "../format";
-import { position, seek } from "./bit-reader";
+import { limit, position, seek } from "./bit-reader";
 import { layerCount, layersOffset, openContainer, readCrc, readTensorAt, tensorCount } from "./container";
-import { op, output, outputIndex, readLayer, sectionEnd } from "./layer";
-import { stepConv2d } from "./layers/conv2d";
-import { stepDense } from "./layers/dense";
-import { stepPool } from "./layers/pool";
+import { beginCodec, stepCodec } from "./codecs";
+import { beginColumns } from "./columns";
+import { output, outputIndex, readLayer } from "./layer";
+import { hasWeights, readOp, stepOp } from "./ops";
 import { beginOutput } from "./output-cursor";
-import { addLayer, addWork, beginWork } from "./run-work";
+import { addLayer, beginWork } from "./run-work";
+import { readChannels } from "./section";
 import { clearFailure, failure } from "./status";
 import { fillBorder, setWritten, tensorAt } from "./tensor";
 import { beginRows } from "./weights";
-import { beginCodes, beginColumns, beginSection, readChannels, readCodes, readColumns } from "./section";
-import { PIECE_WORK } from "./work";
+import { addWork, PIECE_WORK } from "./work";
 
 /** What the next piece of work is. */
 const IDLE = 0;
 const LAYER = 1;
 const INPUT_BORDER = 2;
 const CHANNELS = 3;
-const COLUMNS = 4;
-const CODES = 5;
-const OUTPUT_BORDER = 6;
-const COMPUTE = 7;
-const LAYER_END = 8;
-const CRC = 9;
-const TENSORS = 10;
+const CODEC = 4;
+const OUTPUT_BORDER = 5;
+const COMPUTE = 6;
+const LAYER_END = 7;
+const CRC = 8;
+const TENSORS = 9;
 
 let phase: i32 = 0;
 /** Whether `start` may be called. Until then the layers are only checked. */
@@ -118,27 +116,19 @@ function advance(): u32 {
       if (!done) phase = LAYER;
       break;
     case LAYER:
-      readLayer();
+      if (readLayer()) readOp();
       done = 0;
-      phase = OUTPUT_BORDER;
       beginOutput();
-      if (op <= <u32>OP_DENSE) {
-        beginSection();
-        phase = CHANNELS;
-      }
+      phase = hasWeights() ? CHANNELS : OUTPUT_BORDER;
       break;
     case CHANNELS:
       if (!readChannels()) break;
       beginColumns();
-      phase = COLUMNS;
+      beginCodec();
+      phase = CODEC;
       break;
-    case COLUMNS:
-      if (!readColumns()) break;
-      beginCodes();
-      phase = CODES;
-      break;
-    case CODES:
-      if (!readCodes()) break;
+    case CODEC:
+      if (!stepCodec()) break;
       beginRows();
       phase = OUTPUT_BORDER;
       break;
@@ -149,7 +139,7 @@ function advance(): u32 {
       phase = done ? OUTPUT_BORDER : COMPUTE;
       break;
     case COMPUTE: {
-      let work = op == OP_CONV2D ? stepConv2d() : op == OP_DENSE ? stepDense() : stepPool();
+      let work = stepOp();
       if (work) return work;
       phase = LAYER_END;
       break;
@@ -167,7 +157,7 @@ function endLayer(): void {
     store<u32>(CONTROL_LAYERS_DONE, layersDone);
     store<u32>(CONTROL_OUTPUT_TENSOR, outputIndex);
   } else addLayer();
-  if (op <= <u32>OP_DENSE) seek(sectionEnd);
+  if (hasWeights()) seek(limit);
   phase = LAYER;
   if (layersDone == layerCount) {
     if (isRun()) phase = IDLE;

@@ -1,7 +1,6 @@
 /** The tensor table in linear memory, and the borders of tensors. Layout: SPEC.md, "The core's interface". */
 import {
   PLAN_BASE,
-  STATUS_RANGE,
   TENSOR_CHANNELS,
   TENSOR_ENTRY_BYTES,
   TENSOR_HEIGHT,
@@ -12,10 +11,10 @@ import {
   TENSOR_WIDTH,
   TENSOR_ZERO_POINT,
 } from "../abi";
-import { MAX_BORDER, MAX_BYTES, MAX_DIMENSION, MAX_TENSOR_BYTES, PLAN_UNIT } from "../format";
+import { MAX_BORDER, MAX_DIMENSION, MAX_TENSOR_BYTES } from "../format";
 import { bits } from "./bit-reader";
-import { signedByte, varintIn } from "./fields";
-import { expect, failure } from "./status";
+import { byte, dimension, planBytes, signedByte, varintIn } from "./fields";
+import { expectRange, failure } from "./status";
 
 /** The state word's bytes: the border, and whether the tensor holds values in this run. */
 const STATE_BORDER = TENSOR_STATE;
@@ -31,20 +30,20 @@ export function tensorAt(index: u32): usize {
 
 /** Reads a tensor of the file into its entry. The tensor lies within the arena, `arenaBytes` at `arenaPtr`, or reading fails. */
 export function readTensor(entry: usize, arenaPtr: usize, arenaBytes: u32): void {
-  let channels = varintIn(1, MAX_DIMENSION);
-  let height = varintIn(1, MAX_DIMENSION);
-  let width = varintIn(1, MAX_DIMENSION);
+  let channels = dimension();
+  let height = dimension();
+  let width = dimension();
   varintIn(channels, MAX_DIMENSION);
-  let border = bits(8);
+  let border = byte();
   // The scale: a positive finite float's bits are those of an integer between those of 0 and infinity.
   let scale = bits(32);
   let zeroPoint = signedByte();
-  let offset = varintIn(0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
+  let offset = planBytes();
   let pitch = width + 2 * border;
   let plane = <u64>pitch * (height + 2 * border);
   let bytes = plane * channels;
-  expect(border <= <u32>MAX_BORDER && scale - 1 < 0x7f7fffff, STATUS_RANGE);
-  expect(bytes <= <u64>MAX_TENSOR_BYTES && offset + bytes <= arenaBytes, STATUS_RANGE);
+  expectRange(border <= <u32>MAX_BORDER && scale - 1 < 0x7f7fffff);
+  expectRange(bytes <= <u64>MAX_TENSOR_BYTES && offset + bytes <= arenaBytes);
   if (failure) return;
   store<u32>(entry, arenaPtr + offset + border * (pitch + 1), TENSOR_PTR);
   store<u32>(entry, channels, TENSOR_CHANNELS);

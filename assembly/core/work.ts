@@ -1,5 +1,7 @@
 /** What work counts as. A unit is about a multiplication of a convolution, and at most 32 instructions: SPEC.md, "The core's interface". */
 
+import { CONTROL_WORK } from "../abi";
+
 /** A piece of reading tables, or of filling borders. */
 export const PIECE_WORK: u32 = 96;
 /** What a batch of decoding takes, and each of its turns. */
@@ -14,3 +16,8 @@ export const POOL_WORK: u32 = 8;
 export const MOST_PRODUCTS: u32 = 512;
 export const MOST_RECORDS: u32 = 256;
 export const MOST_ELEMENTS: u32 = 256;
+
+/** Adds to the work of a run. */
+export function addWork(units: u64): void {
+  store<u32>(CONTROL_WORK, <u32>min(load<u32>(CONTROL_WORK) + units, <u64>u32.MAX_VALUE));
+}

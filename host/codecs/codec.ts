@@ -6,7 +6,7 @@ import type { WeightStatistics } from "./statistics.js";
 export interface Codec {
   /** In the form byte of a layer. */
   readonly number: number;
-  /** For people, and in `--json`. */
+  /** For people, and in `--json`; and of the file of assembly/core/codecs that decodes it, whose index asks them in the order of their numbers. */
   readonly name: string;
   /**
    * Ways to code a layer, which differ in bits and memory; of two that are equal the one to be preferred comes first.

@@ -10,7 +10,7 @@
 import { CONTROL_MODEL_PTR, CONTROL_WORK, MODEL_SLACK_BYTES, STATUS_READ } from "../../assembly/abi.js";
 import { NARROW_TENSOR_BYTES } from "../../assembly/format.js";
 import { inputsOf, outputOf } from "../model/edges.js";
-import type { QModel } from "../model/model.js";
+import { CODECS } from "../codecs/index.js";
 import { allIntegerOps } from "../ops/index.js";
 import { withMetadataSection } from "./custom-section.js";
 import { planTotal } from "../container/plan.js";
@@ -30,7 +30,7 @@ import { tensorBytes } from "../model/geometry.js";
  */
 export function bake(container: Uint8Array, core: Uint8Array): Uint8Array {
   const parsed = readContainer(container);
-  const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
+  const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed, true)]);
   bodies.set("graph/modelOutput", { returns: outputOf(parsed.model) });
   const address = planTotal(parsed.plan, true);
   const resident = withMetadata(container, parsed, new Uint8Array(0));
@@ -47,7 +47,7 @@ export function bake(container: Uint8Array, core: Uint8Array): Uint8Array {
  * @param core as for `bake` @throws as `bake`
  */
 export function specialize(container: Uint8Array, core: Uint8Array): Uint8Array {
-  const bodies = new Map(knownBodies(readContainer(container)));
+  const bodies = new Map(knownBodies(readContainer(container), false));
   bodies.set("container/isResident", { returns: 0 });
   return sealModule(remake(named(core), bodies, () => {}));
 }
@@ -61,19 +61,46 @@ const RESIDENT_BODIES: Bodies = new Map<string, Body>([
   ["container/isResident", { returns: 1 }],
   ["bit-reader/refill", { fails: STATUS_READ }],
   ["status/expect", "nothing"],
-  ["layer/fits", { returns: 1 }],
+  ["ops/window/fits", { returns: 1 }],
   ["graph/checkLayers", { calls: "graph/endLoading" }],
   ["graph/isRun", { returns: 1 }],
-  ["run-work/addWork", "nothing"],
+  ["work/addWork", "nothing"],
 ]);
 
-function knownBodies({ model, layers }: Container): Bodies {
+/**
+ * What the model's layers have in common. The ops and the codecs that it does without are never at hand; of a checked file the last one that is
+ * asked always is, since the others have said no.
+ */
+function knownBodies({ model, layers }: Container, isTrusted: boolean): Bodies {
   const sections = layers.flatMap(({ section }) => section ?? []);
   const inputs = model.layers.flatMap(inputsOf).map((tensor) => model.tensors[tensor]);
-  const bodies: Bodies = new Map(opBodies(model));
+  const bodies = new Map<string, Body>();
   const unless = (used: boolean, unused: Record<string, Body>): void => {
     if (!used) for (const [name, body] of Object.entries(unused)) bodies.set(name, body);
   };
+  const atHand = (rooms: readonly string[], used: ReadonlySet<string>): void => {
+    const last = rooms.findLast((room) => used.has(room));
+    for (const room of new Set(rooms)) {
+      if (!used.has(room)) bodies.set(`${room}/isAtHand`, { returns: 0 });
+      else if (isTrusted && room === last) bodies.set(`${room}/isAtHand`, { returns: 1 });
+    }
+  };
+  const ops = allIntegerOps().map(([op, { device }]) => ({
+    device,
+    layers: model.layers.filter((layer) => layer.op === op),
+  }));
+  atHand(
+    ops.map(({ device }) => device.room),
+    new Set(ops.flatMap(({ device, layers }) => (layers.length > 0 ? [device.room] : []))),
+  );
+  for (const { device, layers } of ops) {
+    for (const [name, body] of Object.entries(device.settle?.(layers) ?? {})) bodies.set(name, body);
+  }
+  const codecRoom = (number: number): string => `codecs/${CODECS[number].name}`;
+  atHand(
+    CODECS.map(({ number }) => codecRoom(number)),
+    new Set(sections.map(({ codec }) => codecRoom(codec))),
+  );
   unless(
     model.tensors.some(({ border }) => border > 0),
     { "tensor/fillBorder": { returns: 0 } },
@@ -83,29 +110,14 @@ function knownBodies({ model, layers }: Container): Bodies {
     if (new Set(values).size === 1) bodies.set(name, { returns: Number(values[0]) });
   };
   constant(
-    "layer/codec",
-    sections.map(({ codec }) => codec),
-  );
-  constant(
-    "layer/hasRowScales",
+    "section/hasRowScales",
     sections.map(({ perChannel }) => perChannel),
   );
   unless(
     inputs.some((tensor) => tensorBytes(tensor) > NARROW_TENSOR_BYTES),
-    { "section/columnShift": { returns: 1 } },
+    { "columns/columnShift": { returns: 1 } },
   );
   return bodies;
-}
-
-/** What the ops say, and of the functions that no op of the model needs. */
-function opBodies({ layers }: QModel): Bodies {
-  const ops = allIntegerOps().map(([op, { device }]) => ({
-    device,
-    layers: layers.filter((layer) => layer.op === op),
-  }));
-  const needed = new Set(ops.flatMap((op) => (op.layers.length > 0 ? Object.keys(op.device.functions) : [])));
-  const unneeded = ops.flatMap(({ device }) => Object.entries(device.functions)).filter(([name]) => !needed.has(name));
-  return new Map([...unneeded, ...ops.flatMap((op) => Object.entries(op.device.settle?.(op.layers) ?? {}))]);
 }
 
 /** The control block's pointer to the model and the work of a run, and the model above the plan. */

@@ -11,7 +11,6 @@ import {
   poolConstants,
   poolFields,
   poolFloats,
-  poolFunctions,
   type NamedPool,
   type Pooling,
 } from "./pool.js";
@@ -70,5 +69,5 @@ export const qavgpool = {
     return output;
   },
   weights: null,
-  device: { functions: poolFunctions },
+  device: { room: "ops/pool" },
 } as const satisfies IntegerOp<QAvgPool>;

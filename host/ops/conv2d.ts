@@ -1,4 +1,3 @@
-import { STATUS_OP } from "../../assembly/abi.js";
 import { MAX_BORDER, MAX_DIMENSION, MAX_KERNEL, OP_CONV2D } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout } from "../model/geometry.js";
@@ -194,12 +193,12 @@ export const qconv2d = {
     needsWholeRow: true,
   },
   device: {
-    functions: { "layer/readConv2d": { fails: STATUS_OP }, "layers/conv2d/stepConv2d": { returns: 0 } },
+    room: "ops/conv2d",
     settle(layers) {
       const pooled = new Set(layers.map(({ pool }) => pool.size > 1));
       return {
-        ...(pooled.size === 1 ? { "layers/conv2d/hasPool": { returns: Number([...pooled][0]) } } : {}),
-        ...(layers.some(({ groups }) => groups > 1) ? {} : { "layers/conv2d/groupOffset": { returns: 0 } }),
+        ...(pooled.size === 1 ? { "ops/conv2d/hasPool": { returns: Number([...pooled][0]) } } : {}),
+        ...(layers.some(({ groups }) => groups > 1) ? {} : { "ops/conv2d/groupOffset": { returns: 0 } }),
       };
     },
   },

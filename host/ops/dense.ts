@@ -1,4 +1,3 @@
-import { STATUS_OP } from "../../assembly/abi.js";
 import { OP_DENSE } from "../../assembly/format.js";
 import { CLAMP_FIELDS } from "./fields.js";
 import { valuesOf } from "../model/geometry.js";
@@ -67,7 +66,5 @@ export const qdense = {
     return output;
   },
   weights: { columns: (_layer, input) => valuesOf(input), places: () => 1, needsWholeRow: false },
-  device: {
-    functions: { "layer/readDense": { fails: STATUS_OP }, "layers/dense/stepDense": { returns: 0 } },
-  },
+  device: { room: "ops/dense" },
 } as const satisfies IntegerOp<QDense>;

@@ -10,7 +10,6 @@ import {
   poolConstants,
   poolFields,
   poolFloats,
-  poolFunctions,
   type NamedPool,
   type Pooling,
 } from "./pool.js";
@@ -67,5 +66,5 @@ export const qmaxpool = {
     return output;
   },
   weights: null,
-  device: { functions: poolFunctions },
+  device: { room: "ops/pool" },
 } as const satisfies IntegerOp<QMaxPool>;

@@ -111,7 +111,7 @@ export interface IntegerOp<Q extends QLayer = QLayer> {
   /** In plain loops, as SPEC.md states it: the oracle for every kernel. @param values of the inputs, [C, H, W] without borders */
   forward(layer: Q, values: readonly Int8Array[], inputs: readonly QTensor[], output: QTensor): Int8Array;
   readonly weights: IntegerWeights<Q> | null;
-  readonly device: DeviceFunctions<Q>;
+  readonly device: DeviceRoom<Q>;
 }
 
 export interface IntegerWeights<Q extends QLayer> {
@@ -124,10 +124,10 @@ export interface IntegerWeights<Q extends QLayer> {
 }
 
 /** What the core has for an op, and what of it is settled once a model is known: see bake.ts. */
-export interface DeviceFunctions<Q extends QLayer> {
-  /** Functions that it needs and what they become where no op of a model needs them. */
-  readonly functions: Readonly<Record<string, Body>>;
-  /** What follows from the model's layers of this op, of which there may be none. */
+export interface DeviceRoom<Q extends QLayer> {
+  /** The file of assembly/core that has it, which ops may share; they are numbered in the order in which assembly/core/ops/index.ts asks. */
+  readonly room: string;
+  /** What functions become with the model's layers of this op, of which there may be none. */
   settle?(layers: readonly Q[]): Readonly<Record<string, Body>>;
 }
 

@@ -1,10 +1,8 @@
 /** What maxpool and avgpool have in common. */
-import { STATUS_OP } from "../../assembly/abi.js";
 import { MAX_KERNEL } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout, windowsIn } from "../model/geometry.js";
 import type { QTensor, Shape } from "../model/model.js";
-import type { Body } from "../module/remake.js";
 import { varint, type Fail } from "./fields.js";
 import type { Attribute, Constants, FloatValues, NamedLayer } from "./op.js";
 
@@ -20,11 +18,6 @@ export const poolAttributes: Readonly<Record<string, Attribute>> = { kernel: { l
 export const poolFields = [varint("kernel", 1, MAX_KERNEL), varint("stride", 1, MAX_KERNEL)];
 
 export const poolConstants: Constants = { through: (value) => value, isShift: true };
-
-export const poolFunctions: Readonly<Record<string, Body>> = {
-  "layer/readPool": { fails: STATUS_OP },
-  "layers/pool/stepPool": { returns: 0 },
-};
 
 /** @throws MoteError UNSUPPORTED where the window is larger */
 export function windowedSize(where: string, size: number, kernel: number, stride: number): number {

@@ -1,17 +1,35 @@
 /** maxpool and avgpool as layers of their own: one output at a time, of large windows some rows. */
-import { TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../abi";
-import { OP_AVGPOOL } from "../../format";
-import { input, inputPitch, kernelWidth, op, output, rows, stride } from "../layer";
+import { STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../abi";
+import { OP_AVGPOOL, OP_MAXPOOL } from "../../format";
+import { bits } from "../bit-reader";
+import { byte, extent } from "../fields";
+import { input, inputPitch, op, output, outputHeight, outputWidth, readRange, readScale, rows } from "../layer";
 import { advanceOutput, channel, leaveOutput, outputPtr, taken, x, y } from "../output-cursor";
-import { requantize } from "../requantize";
-import { MOST_ELEMENTS, POOL_WORK } from "../work";
+import { requantize, setScale } from "../requantize";
+import { expect } from "../status";
+import { addWork, MOST_ELEMENTS, POOL_WORK } from "../work";
+import { fits, kernelWidth, readStride, setKernel, stride } from "./window";
 
 /** Of the rows of the window that have been taken. */
 let sum: i32 = 0;
 let best: i32 = 0;
 
+export function isAtHand(): bool {
+  return op == OP_MAXPOOL || op == OP_AVGPOOL;
+}
+
+export function read(): void {
+  let size = extent();
+  setKernel(size, size);
+  readStride();
+  expect((load<u32>(input, TENSOR_CHANNELS) == rows) & fits(0, stride, 0), STATUS_SHAPE);
+  readRange();
+  if (op == OP_AVGPOOL) readScale(bits(32), byte());
+  else setScale(1 << 30, 30); // a maximum keeps its scale
+}
+
 /** Computes the next output, or goes on with it. @returns the work done, or 0 when there was nothing left to do */
-export function stepPool(): u32 {
+export function step(): u32 {
   if (channel == rows) return 0;
   let row = taken;
   if (!row) {
@@ -42,4 +60,8 @@ export function stepPool(): u32 {
   store<i8>(outputPtr(), requantize(op == OP_AVGPOOL ? sum : best - load<i32>(output, TENSOR_ZERO_POINT)));
   advanceOutput(1);
   return elements + POOL_WORK;
+}
+
+export function addStepWork(): void {
+  addWork(<u64>(rows * outputHeight * outputWidth) * (kernelWidth * kernelWidth + POOL_WORK));
 }

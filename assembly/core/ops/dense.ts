@@ -1,15 +1,39 @@
 /** dense: one output a row. The row's records need not fit all at once, since there is one accumulator to carry over. */
-import { RECORD_BYTES, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../abi";
+import {
+  RECORD_BYTES,
+  STATUS_SHAPE,
+  TENSOR_CHANNELS,
+  TENSOR_HEIGHT,
+  TENSOR_PTR,
+  TENSOR_WIDTH,
+  TENSOR_ZERO_POINT,
+} from "../../abi";
+import { OP_DENSE } from "../../format";
 import { dot1 } from "../accumulate";
 import { recordsPtr } from "../container";
-import { input, rows } from "../layer";
+import { input, op, outputHeight, outputWidth, rows } from "../layer";
 import { advanceOutput, outputPtr } from "../output-cursor";
 import { requantize } from "../requantize";
+import { readWeights } from "../section";
+import { expect } from "../status";
 import { bias, carryOver, decodeRecords, isRowComplete, nextRow, recordsEnd, room, row, weightSum } from "../weights";
-import { DENSE_WORK, MOST_RECORDS } from "../work";
+import { addWork, DENSE_WORK, MOST_RECORDS } from "../work";
+import { setKernel } from "./window";
+
+export function isAtHand(): bool {
+  return op == OP_DENSE;
+}
+
+export function read(): void {
+  let height = load<u32>(input, TENSOR_HEIGHT);
+  let width = load<u32>(input, TENSOR_WIDTH);
+  setKernel(height, width);
+  expect(outputHeight * outputWidth == 1, STATUS_SHAPE);
+  readWeights(load<u32>(input, TENSOR_CHANNELS) * height * width); // below 2^24
+}
 
 /** Decodes a batch, or takes the records into account. @returns the work done, or 0 when there was nothing left to do */
-export function stepDense(): u32 {
+export function step(): u32 {
   if (row == rows) return 0;
   let count = <u32>(recordsEnd - recordsPtr) / RECORD_BYTES;
   if (!isRowComplete() && room() && count < MOST_RECORDS) return decodeRecords();
@@ -20,4 +44,8 @@ export function stepDense(): u32 {
     nextRow();
   } else carryOver(acc);
   return count + DENSE_WORK;
+}
+
+export function addStepWork(turns: u32): void {
+  addWork(turns + (rows + turns / min(room(), MOST_RECORDS)) * DENSE_WORK); // turns are at most 2^28
 }

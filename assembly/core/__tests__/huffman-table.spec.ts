@@ -1,6 +1,6 @@
 import { STATUS_HUFFMAN, STATUS_PLAN, STATUS_STREAM } from "../../abi";
 import { bitPosition, limitReads, openResident, seekBits } from "../bit-reader";
-import { beginTable, longest, stepTable } from "../huffman";
+import { beginTable, longest, stepTable } from "../codecs/huffman-table";
 import { clearFailure, failure } from "../status";
 import { clear, fileLength, filePtr, offerFile, pad, putBits } from "./file-builder";
 

@@ -2,10 +2,11 @@
  * Canonical Huffman codes (RFC 1951, 3.2.2) to decoding tables. A table has 2^longest u16 entries, `value << 4 | length`, at the
  * index of each next `longest` bits of the stream: one look-up a symbol.
  */
-import { STATUS_HUFFMAN, STATUS_PLAN } from "../abi";
-import { MAX_CODE_LENGTH } from "../format";
-import { bitPosition, bits, seekBits } from "./bit-reader";
-import { expect } from "./status";
+import { STATUS_HUFFMAN, STATUS_PLAN } from "../../abi";
+import { MAX_CODE_LENGTH } from "../../format";
+import { bitPosition, bits, seekBits } from "../bit-reader";
+import { byte } from "../fields";
+import { expect } from "../status";
 
 /** Symbols of one piece of work, and the entries that it makes for each. */
 const SYMBOLS: u32 = 2;
@@ -33,24 +34,25 @@ let nextEntry: usize = 0;
 let kraft: u32 = 0;
 
 /**
- * Begins the table, from `ptr` on and before `end`, of the code whose lengths come next, 4 bits for each of `count` symbols.
+ * Begins the table, from `ptr` on and before `end`, of the code whose lengths come next, 4 bits for each of `symbolCount` symbols.
  * `stepTable` goes on.
  * @param values up to 127: the value of the first symbol, each having one more than the one before; above, the bit of the
  *   file from which on the symbols' values stand, a byte each
  */
-export function beginTable(ptr: usize, end: usize, count: u32, values: i32): void {
+export function beginTable(ptr: usize, end: usize, symbolCount: u32, values: i32): void {
   table = ptr;
   tableEnd = end;
-  symbols = count;
+  symbols = symbolCount;
   alphabet = values;
   lengthsBit = bitPosition();
   symbol = longest = kraft = 0;
   nextEntry = 0;
   isCounting = true;
-  store<u64>(CODES, 0);
-  store<u64>(CODES, 0, 8);
-  store<u64>(CODES, 0, 16);
-  store<u64>(CODES, 0, 24);
+  let count = CODES;
+  do {
+    store<u64>(count, 0);
+    count += 8;
+  } while (count < CODES + 32);
 }
 
 /** Counts, or enters into the table, up to SYMBOLS symbols. @returns whether the table is complete, and its lengths are read */
@@ -99,7 +101,7 @@ function enter(code: u32, length: u32): bool {
   let value: u32 = alphabet + symbol;
   if (alphabet > 127) {
     seekBits(alphabet + (symbol << 3));
-    value = bits(8);
+    value = byte();
   }
   let ptr = nextEntry;
   if (!ptr) {
