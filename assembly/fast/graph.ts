@@ -3,11 +3,11 @@
  * out: nothing is loaded.
  */
 import { CONTROL_LAYERS_DONE, CONTROL_MEMORY_BYTES, STATUS_BUSY, STATUS_DONE, STATUS_MEMORY } from "../abi";
-import { stepBorder } from "./border";
-import { stepConvBlocks } from "./conv-blocks";
-import { stepConvPlaces } from "./conv-places";
-import { stepConvPooled } from "./conv-pooled";
-import { stepDense } from "./dense";
+import { stepBorder } from "./kernels/border";
+import { stepConvBlocks } from "./kernels/conv-blocks";
+import { stepConvPlaces } from "./kernels/conv-places";
+import { stepConvPooled } from "./kernels/conv-pooled";
+import { stepDense } from "./kernels/dense";
 import {
   CONTROL_LAYERS_PTR,
   KIND_BORDER,
@@ -18,7 +18,7 @@ import {
   KIND_END,
   LAYER_KIND,
 } from "./layout";
-import { stepPool } from "./pool";
+import { stepPool } from "./kernels/pool";
 import { beginLayers, isLayerComplete, layer, nextLayer } from "./row";
 import { failure, rewind } from "./stream";
 

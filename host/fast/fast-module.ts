@@ -67,7 +67,7 @@ export function fastModule(
 
 /** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */
 const MAX_PITCHES = { speed: 4, sram: 1 } as const;
-/** Of block/sumBlock and conv-pooled/sumTile. */
+/** Of kernels/block/sumBlock and kernels/conv-pooled/sumTile. */
 const PITCH_PARAMETER = 3;
 
 /** What the kernels ask, and the model answers once for all layers. */
@@ -104,23 +104,23 @@ const POOLS = [KIND_MAXPOOL, KIND_AVGPOOL];
 
 /** Functions that only layers of some kinds need. */
 const STEPS: readonly (readonly [name: string, kinds: readonly number[]])[] = [
-  ["conv-pooled/stepConvPooled", [KIND_CONV_POOLED]],
-  ["conv-blocks/stepConvBlocks", [KIND_CONV_BLOCKS]],
-  ["conv-places/stepConvPlaces", [KIND_CONV_PLACES]],
-  ["dense/stepDense", [KIND_DENSE]],
-  ["border/stepBorder", [KIND_BORDER]],
-  ["pool/stepPool", POOLS],
+  ["kernels/conv-pooled/stepConvPooled", [KIND_CONV_POOLED]],
+  ["kernels/conv-blocks/stepConvBlocks", [KIND_CONV_BLOCKS]],
+  ["kernels/conv-places/stepConvPlaces", [KIND_CONV_PLACES]],
+  ["kernels/dense/stepDense", [KIND_DENSE]],
+  ["kernels/border/stepBorder", [KIND_BORDER]],
+  ["kernels/pool/stepPool", POOLS],
 ];
 
 /** Functions that return a word of the layer's entry. */
 const ANSWERS: readonly (readonly [name: string, kinds: readonly number[], word: number])[] = [
   ["row/clampMin", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MIN],
   ["row/clampMax", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MAX],
-  ["conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
-  ["conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL],
+  ["kernels/conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
+  ["kernels/conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL],
 ];
 
 const KERNELS_BY_PITCH: readonly (readonly [name: string, kind: number])[] = [
-  ["block/sumBlock", KIND_CONV_BLOCKS],
-  ["conv-pooled/sumTile", KIND_CONV_POOLED],
+  ["kernels/block/sumBlock", KIND_CONV_BLOCKS],
+  ["kernels/conv-pooled/sumTile", KIND_CONV_POOLED],
 ];

@@ -1,5 +1,5 @@
 import { RECORD_BYTES } from "../../abi";
-import { LANES, ROW_LANES, SUMS, sumBlock, widen } from "../block";
+import { LANES, ROW_LANES, SUMS, sumBlock, widen } from "../kernels/block";
 import { BLOCK_HEIGHT, BLOCK_WIDTH, CHUNK_MAGNITUDE } from "../layout";
 
 const MOST = 64;

@@ -2,8 +2,8 @@
  * Sums of a block: BLOCK_WIDTH neighbouring places in each of BLOCK_HEIGHT rows. They come in one word of 64 bits for four places:
  * multiplying eight elements by a weight takes two multiplications, as long as each sum stays in its lane of 16 bits.
  */
-import { RECORD_BYTES } from "../abi";
-import { BLOCK_HEIGHT, BLOCK_WIDTH } from "./layout";
+import { RECORD_BYTES } from "../../abi";
+import { BLOCK_HEIGHT, BLOCK_WIDTH } from "../layout";
 
 // Between the control block and PLAN_BASE, where asc would put static data if there were any.
 

@@ -11,8 +11,8 @@ import {
   LAYER_OUTPUT_WIDTH,
   PIECE_BORDER_BYTES,
   STRETCH_WORK,
-} from "./layout";
-import { endRow, layer, moveTo, row, x, y } from "./row";
+} from "../layout";
+import { endRow, layer, moveTo, row, x, y } from "../row";
 
 /**
  * Fills a piece of the border of a channel, which is one stretch more than there are lines: above and left of the first; from behind each to

@@ -1,5 +1,5 @@
 /** Convolutions with the max-pool behind them, a block of places at a time. */
-import { RECORD_BYTES } from "../abi";
+import { RECORD_BYTES } from "../../abi";
 import { BLOCK_LANES, LANES, ROW_LANES, sumBlock, widen } from "./block";
 import {
   BLOCK_HEIGHT,
@@ -14,9 +14,9 @@ import {
   LAYER_OUTPUT_PITCH,
   LAYER_OUTPUT_WIDTH,
   LAYER_POOL,
-} from "./layout";
-import { beginRow, count, endRow, isBegun, layer, moveTo, outputPtr, requantize, x, y } from "./row";
-import { ahead, next, passTo } from "./stream";
+} from "../layout";
+import { beginRow, count, endRow, isBegun, layer, moveTo, outputPtr, requantize, x, y } from "../row";
+import { ahead, next, passTo } from "../stream";
 
 /** The next chunk of the row. */
 let chunk: usize = 0;

@@ -8,9 +8,9 @@ import {
   PAIRS_AT_ONCE,
   PIECE_PAIR_BYTES,
   ROW_WORK,
-} from "./layout";
-import { ahead, next, passTo, windowBytes } from "./stream";
-import { beginRow, count, endRow, isBegun, isLayerComplete, layer, requantize, row } from "./row";
+} from "../layout";
+import { ahead, next, passTo, windowBytes } from "../stream";
+import { beginRow, count, endRow, isBegun, isLayerComplete, layer, requantize, row } from "../row";
 
 const TURN_BYTES: u32 = PAIRS_AT_ONCE * PAIR_BYTES;
 

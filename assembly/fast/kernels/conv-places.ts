@@ -1,5 +1,5 @@
 /** Convolutions with any stride, and any max-pool behind them, an output at a time, or some of its places, or of their records. */
-import { RECORD_BYTES } from "../abi";
+import { RECORD_BYTES } from "../../abi";
 import {
   CHUNK_HEAD_BYTES,
   LAYER_INPUT,
@@ -12,9 +12,9 @@ import {
   PLACE_WORK,
   PLACES_OUTPUT_WORK,
   RECORD_WORK,
-} from "./layout";
-import { advance, beginRow, count, endRow, isBegun, layer, outputPtr, requantize, x, y } from "./row";
-import { ahead, next, passTo } from "./stream";
+} from "../layout";
+import { advance, beginRow, count, endRow, isBegun, layer, outputPtr, requantize, x, y } from "../row";
+import { ahead, next, passTo } from "../stream";
 
 /** Of the output at hand: the place, which record comes next at it and the sum so far, and the largest of the places before it. */
 let place: u32 = 0;

@@ -2,7 +2,7 @@
  * Convolutions with a max-pool of 2 × 2 behind them whose filters are light: 8 × 8 places at a time, summed up as in block.ts and never
  * written down. Sums of a filter lie less than 2^15 apart, so that a pool finds its largest by differences that stay in their lanes.
  */
-import { RECORD_BYTES } from "../abi";
+import { RECORD_BYTES } from "../../abi";
 import { EVEN_BYTES } from "./block";
 import {
   CHUNK_HEAD_BYTES,
@@ -13,7 +13,7 @@ import {
   LAYER_OUTPUT_WIDTH,
   TILE_SIZE,
   TILE_WORK,
-} from "./layout";
+} from "../layout";
 import {
   beginRow,
   clamp,
@@ -28,8 +28,8 @@ import {
   shift,
   x,
   y,
-} from "./row";
-import { ahead, next, passTo } from "./stream";
+} from "../row";
+import { ahead, next, passTo } from "../stream";
 
 /** In outputs. */
 const TILE_OUTPUTS: u32 = TILE_SIZE / 2;

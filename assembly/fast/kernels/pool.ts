@@ -11,8 +11,8 @@ import {
   PIECE_ELEMENTS,
   POOL_LINE_WORK,
   POOL_OUTPUT_WORK,
-} from "./layout";
-import { advance, beginRow, endRow, isBegun, layer, outputPtr, requantize, row, x, y } from "./row";
+} from "../layout";
+import { advance, beginRow, endRow, isBegun, layer, outputPtr, requantize, row, x, y } from "../row";
 
 /** Of the window at hand: how many lines have been taken, and what they came to. */
 let line: u32 = 0;
