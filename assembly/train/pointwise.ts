@@ -1,4 +1,5 @@
 /** Layers without weights: relu, pooling, borders of zeros, and bytes to floats. Planes as in gather.ts: 32 bytes a value. */
+import { Pool } from "./descriptors";
 
 const VALUE_BYTES: usize = 32;
 
@@ -20,31 +21,24 @@ export function reluGradient(dx: usize, dy: usize, y: usize, bytes: usize): void
   }
 }
 
-/**
- * Max-pooling of `planes` planes of height × width values, one after another, to outHeight × outWidth each.
- */
-export function maxPool(
-  y: usize,
-  x: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  outHeight: i32,
-  outWidth: i32,
-  kernel: i32,
-  stride: i32,
-): void {
-  const rowBytes = <usize>width * VALUE_BYTES;
-  const kernelBytes = <usize>kernel * VALUE_BYTES;
-  const stepBytes = <usize>stride * VALUE_BYTES;
+/** Max-pooling of `planes` planes. */
+export function maxPool(pool: Pool, y: usize, x: usize, planes: i32): void {
+  const kernelHeight = pool.kernelHeight;
+  const outHeight = pool.outHeight;
+  const outWidth = pool.outWidth;
+  const rowBytes = <usize>pool.width * VALUE_BYTES;
+  const planeBytes = <usize>pool.height * rowBytes;
+  const stepDown = <usize>pool.strideY * rowBytes;
+  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
+  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
   for (let plane = 0; plane < planes; plane++) {
     for (let oy = 0; oy < outHeight; oy++) {
-      let corner = x + <usize>(oy * stride) * rowBytes;
+      let corner = x + <usize>oy * stepDown;
       for (let ox = 0; ox < outWidth; ox++) {
         let m0 = v128.load(corner);
         let m1 = v128.load(corner, 16);
         let row = corner;
-        for (let ky = 0; ky < kernel; ky++) {
+        for (let ky = 0; ky < kernelHeight; ky++) {
           for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
             m0 = f32x4.pmax(m0, v128.load(v));
             m1 = f32x4.pmax(m1, v128.load(v, 16));
@@ -57,7 +51,7 @@ export function maxPool(
         corner += stepBytes;
       }
     }
-    x += <usize>height * rowBytes;
+    x += planeBytes;
   }
 }
 
@@ -70,25 +64,18 @@ function routeMax(dx: usize, x: usize, best: v128, gradient: v128, open: v128): 
 }
 
 /** Adds dy to the first maximum of each window, row by row: blank areas tie, and the gradient must not be counted twice. */
-export function maxPoolGradient(
-  dx: usize,
-  dy: usize,
-  x: usize,
-  y: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  outHeight: i32,
-  outWidth: i32,
-  kernel: i32,
-  stride: i32,
-): void {
-  const rowBytes = <usize>width * VALUE_BYTES;
-  const kernelBytes = <usize>kernel * VALUE_BYTES;
-  const stepBytes = <usize>stride * VALUE_BYTES;
+export function maxPoolGradient(pool: Pool, dx: usize, dy: usize, x: usize, y: usize, planes: i32): void {
+  const kernelHeight = pool.kernelHeight;
+  const outHeight = pool.outHeight;
+  const outWidth = pool.outWidth;
+  const rowBytes = <usize>pool.width * VALUE_BYTES;
+  const planeBytes = <usize>pool.height * rowBytes;
+  const stepDown = <usize>pool.strideY * rowBytes;
+  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
+  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
   for (let plane = 0; plane < planes; plane++) {
     for (let oy = 0; oy < outHeight; oy++) {
-      let corner = <usize>(oy * stride) * rowBytes;
+      let corner = <usize>oy * stepDown;
       for (let ox = 0; ox < outWidth; ox++) {
         const best0 = v128.load(y);
         const best1 = v128.load(y, 16);
@@ -97,7 +84,7 @@ export function maxPoolGradient(
         let open0 = i32x4.splat(-1);
         let open1 = open0;
         let row = corner;
-        for (let ky = 0; ky < kernel; ky++) {
+        for (let ky = 0; ky < kernelHeight; ky++) {
           for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
             open0 = routeMax(dx + v, x + v, best0, g0, open0);
             open1 = routeMax(dx + v + 16, x + v + 16, best1, g1, open1);
@@ -109,35 +96,30 @@ export function maxPoolGradient(
         corner += stepBytes;
       }
     }
-    x += <usize>height * rowBytes;
-    dx += <usize>height * rowBytes;
+    x += planeBytes;
+    dx += planeBytes;
   }
 }
 
-/** Mean of each window; arguments as maxPool. */
-export function avgPool(
-  y: usize,
-  x: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  outHeight: i32,
-  outWidth: i32,
-  kernel: i32,
-  stride: i32,
-): void {
-  const scale = f32x4.splat(<f32>1 / <f32>(kernel * kernel));
-  const rowBytes = <usize>width * VALUE_BYTES;
-  const kernelBytes = <usize>kernel * VALUE_BYTES;
-  const stepBytes = <usize>stride * VALUE_BYTES;
+/** Mean of each window. */
+export function avgPool(pool: Pool, y: usize, x: usize, planes: i32): void {
+  const scale = f32x4.splat(<f32>1 / <f32>(pool.kernelHeight * pool.kernelWidth));
+  const kernelHeight = pool.kernelHeight;
+  const outHeight = pool.outHeight;
+  const outWidth = pool.outWidth;
+  const rowBytes = <usize>pool.width * VALUE_BYTES;
+  const planeBytes = <usize>pool.height * rowBytes;
+  const stepDown = <usize>pool.strideY * rowBytes;
+  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
+  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
   for (let plane = 0; plane < planes; plane++) {
     for (let oy = 0; oy < outHeight; oy++) {
-      let corner = x + <usize>(oy * stride) * rowBytes;
+      let corner = x + <usize>oy * stepDown;
       for (let ox = 0; ox < outWidth; ox++) {
         let sum0 = f32x4.splat(0);
         let sum1 = sum0;
         let row = corner;
-        for (let ky = 0; ky < kernel; ky++) {
+        for (let ky = 0; ky < kernelHeight; ky++) {
           for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
             sum0 = f32x4.add(sum0, v128.load(v));
             sum1 = f32x4.add(sum1, v128.load(v, 16));
@@ -150,34 +132,29 @@ export function avgPool(
         corner += stepBytes;
       }
     }
-    x += <usize>height * rowBytes;
+    x += planeBytes;
   }
 }
 
-/** Adds dy / kernel² to every value of each window. */
-export function avgPoolGradient(
-  dx: usize,
-  dy: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  outHeight: i32,
-  outWidth: i32,
-  kernel: i32,
-  stride: i32,
-): void {
-  const scale = f32x4.splat(<f32>1 / <f32>(kernel * kernel));
-  const rowBytes = <usize>width * VALUE_BYTES;
-  const kernelBytes = <usize>kernel * VALUE_BYTES;
-  const stepBytes = <usize>stride * VALUE_BYTES;
+/** Adds dy, divided by the values of a window, to each of them. */
+export function avgPoolGradient(pool: Pool, dx: usize, dy: usize, planes: i32): void {
+  const scale = f32x4.splat(<f32>1 / <f32>(pool.kernelHeight * pool.kernelWidth));
+  const kernelHeight = pool.kernelHeight;
+  const outHeight = pool.outHeight;
+  const outWidth = pool.outWidth;
+  const rowBytes = <usize>pool.width * VALUE_BYTES;
+  const planeBytes = <usize>pool.height * rowBytes;
+  const stepDown = <usize>pool.strideY * rowBytes;
+  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
+  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
   for (let plane = 0; plane < planes; plane++) {
     for (let oy = 0; oy < outHeight; oy++) {
-      let corner = dx + <usize>(oy * stride) * rowBytes;
+      let corner = dx + <usize>oy * stepDown;
       for (let ox = 0; ox < outWidth; ox++) {
         const g0 = f32x4.mul(v128.load(dy), scale);
         const g1 = f32x4.mul(v128.load(dy, 16), scale);
         let row = corner;
-        for (let ky = 0; ky < kernel; ky++) {
+        for (let ky = 0; ky < kernelHeight; ky++) {
           for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
             v128.store(v, f32x4.add(v128.load(v), g0));
             v128.store(v, f32x4.add(v128.load(v, 16), g1), 16);
@@ -188,7 +165,7 @@ export function avgPoolGradient(
         corner += stepBytes;
       }
     }
-    dx += <usize>height * rowBytes;
+    dx += planeBytes;
   }
 }
 

@@ -204,18 +204,21 @@ export class Executor {
         if (dx !== null) this.inputGradient(layer, dx, dy);
       },
     };
+    const planes = (layer: PlannedPool, blocks: number): number => blocks * plan.tensors[layer.input].shape[0];
     const maxpool: Passes<PlannedPool> = {
-      forward: (layer, x, y, blocks) =>
-        kernels.maxPool(y, x, blocks * plan.tensors[layer.input].shape[0], ...this.poolGeometry(layer)),
+      forward: (layer, x, y, blocks) => kernels.maxPool(layer.descriptor, y, x, planes(layer, blocks)),
       backward: (layer, { x, y, dx, dy }) => {
-        if (dx !== null) kernels.maxPoolGradient(dx, dy, x, y, ...this.beforePoolGradient(layer, dx));
+        if (dx === null) return;
+        this.clearInputGradient(layer, dx);
+        kernels.maxPoolGradient(layer.descriptor, dx, dy, x, y, planes(layer, plan.blocks));
       },
     };
     const avgpool: Passes<PlannedPool> = {
-      forward: (layer, x, y, blocks) =>
-        kernels.avgPool(y, x, blocks * plan.tensors[layer.input].shape[0], ...this.poolGeometry(layer)),
+      forward: (layer, x, y, blocks) => kernels.avgPool(layer.descriptor, y, x, planes(layer, blocks)),
       backward: (layer, { dx, dy }) => {
-        if (dx !== null) kernels.avgPoolGradient(dx, dy, ...this.beforePoolGradient(layer, dx));
+        if (dx === null) return;
+        this.clearInputGradient(layer, dx);
+        kernels.avgPoolGradient(layer.descriptor, dx, dy, planes(layer, plan.blocks));
       },
     };
     const relu: Passes<PlannedRelu> = {
@@ -226,12 +229,6 @@ export class Executor {
       },
     };
     return { conv2d: weighted, dense: weighted, maxpool, avgpool, relu };
-  }
-
-  private poolGeometry(layer: PlannedPool): [number, number, number, number, number, number] {
-    const [, height, width] = this.plan.tensors[layer.input].shape;
-    const [, outHeight, outWidth] = this.plan.tensors[layer.output].shape;
-    return [height, width, outHeight, outWidth, layer.kernel, layer.stride];
   }
 
   /** The input as the kernels read it: with its border where the layer pads. */
@@ -287,12 +284,9 @@ export class Executor {
     this.passes[layer.op].backward(layer, at, shard);
   }
 
-  /** Clears a pool's input gradients. @returns planes, and the geometry */
-  private beforePoolGradient(layer: PlannedPool, dx: number) {
+  private clearInputGradient(layer: PlannedLayer, dx: number): void {
     const { blocks, tensors } = this.plan;
-    const { values, shape } = tensors[layer.input];
-    this.kernels.clear(dx, blocks * values * VALUE_BYTES);
-    return [blocks * shape[0], ...this.poolGeometry(layer)] as const;
+    this.kernels.clear(dx, blocks * tensors[layer.input].values * VALUE_BYTES);
   }
 
   private parameterGradients(layer: PlannedWeighted, input: number, dy: number, shard: number): void {
@@ -361,7 +355,7 @@ export class Executor {
       return;
     }
     const dxBlock = plan.tensors[layer.input].values * VALUE_BYTES;
-    kernels.clear(dx, blocks * dxBlock);
+    this.clearInputGradient(layer, dx);
     const { at, count } = layer.backwardPositions;
     if (layer.isDense) {
       // A chunk of outputs at a time: what it reads of each column stays in the cache for the next columns.

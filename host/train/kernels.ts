@@ -1,4 +1,6 @@
 /** Exports of train.wasm as the host calls them; assembly/train documents each. Addresses, strides and offsets in bytes. */
+import type { Descriptor } from "./descriptors.js";
+
 export interface Kernels {
   gather(
     out: number,
@@ -88,52 +90,10 @@ export interface Kernels {
   ): void;
   relu(y: number, x: number, bytes: number): void;
   reluGradient(dx: number, dy: number, y: number, bytes: number): void;
-  maxPool(
-    y: number,
-    x: number,
-    planes: number,
-    height: number,
-    width: number,
-    outHeight: number,
-    outWidth: number,
-    kernel: number,
-    stride: number,
-  ): void;
-  maxPoolGradient(
-    dx: number,
-    dy: number,
-    x: number,
-    y: number,
-    planes: number,
-    height: number,
-    width: number,
-    outHeight: number,
-    outWidth: number,
-    kernel: number,
-    stride: number,
-  ): void;
-  avgPool(
-    y: number,
-    x: number,
-    planes: number,
-    height: number,
-    width: number,
-    outHeight: number,
-    outWidth: number,
-    kernel: number,
-    stride: number,
-  ): void;
-  avgPoolGradient(
-    dx: number,
-    dy: number,
-    planes: number,
-    height: number,
-    width: number,
-    outHeight: number,
-    outWidth: number,
-    kernel: number,
-    stride: number,
-  ): void;
+  maxPool(pool: Descriptor<"Pool">, y: number, x: number, planes: number): void;
+  maxPoolGradient(pool: Descriptor<"Pool">, dx: number, dy: number, x: number, y: number, planes: number): void;
+  avgPool(pool: Descriptor<"Pool">, y: number, x: number, planes: number): void;
+  avgPoolGradient(pool: Descriptor<"Pool">, dx: number, dy: number, planes: number): void;
   addBorder(wide: number, x: number, planes: number, height: number, width: number, pad: number): void;
   dropBorder(x: number, wide: number, planes: number, height: number, width: number, pad: number): void;
   clear(from: number, bytes: number): void;

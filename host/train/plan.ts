@@ -6,7 +6,8 @@
  */
 import { MoteError } from "../errors.js";
 import type { Conv2dLayer, Graph, PoolLayer, ReluLayer, Shape, WeightedLayer } from "../model/model.js";
-import { floatWeights, hasWeights } from "../ops/index.js";
+import { floatWeights, hasWeights, type FloatOpTable } from "../ops/index.js";
+import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
 import { chainShapes } from "../model/shapes.js";
 import { valuesOf } from "../model/geometry.js";
@@ -103,8 +104,7 @@ export interface PlannedPool {
   readonly name: string;
   readonly input: number;
   readonly output: number;
-  readonly kernel: number;
-  readonly stride: number;
+  readonly descriptor: Descriptor<"Pool">;
 }
 
 export interface PlannedRelu {
@@ -328,13 +328,28 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
     floats += Math.ceil(count / SEGMENT_FLOATS) * SEGMENT_FLOATS;
     return at;
   };
-  const layers = graph.layers.map((layer, i): PlannedLayer => {
-    if (!hasWeights(layer)) return { ...layer, input: i, output: i + 1 };
+  const weighted = (layer: WeightedLayer, i: number): PlannedWeighted => {
     const rows = shapes[i + 1][0];
     const columns = floatWeights(layer).columns(layer, shapes[i]);
     const at = { weight: takeFloats(columns.reduce((a, b) => a * b, rows)), bias: takeFloats(rows) };
     return planWeighted(heap, arena, blocks, layer, i, shapes[i], shapes[i + 1], at, i > firstWeighted);
-  });
+  };
+  const pool = ({ op, name, kernel, stride }: PoolLayer, i: number): PlannedPool => {
+    const [, height, width] = shapes[i];
+    const [, outHeight, outWidth] = shapes[i + 1];
+    const window = { kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride };
+    const descriptor = writeDescriptor(heap, "Pool", { height, width, outHeight, outWidth, ...window });
+    return { op, name, input: i, output: i + 1, descriptor };
+  };
+  const relu = ({ op, name }: ReluLayer, i: number): PlannedRelu => ({ op, name, input: i, output: i + 1 });
+  const planners: FloatOpTable<(layer: never, index: number) => PlannedLayer> = {
+    conv2d: weighted,
+    dense: weighted,
+    maxpool: pool,
+    avgpool: pool,
+    relu,
+  };
+  const layers = graph.layers.map((layer, i) => planners[layer.op](layer as never, i));
 
   const classes = valuesOf(shapes[shapes.length - 1]);
   const pixels = valuesOf(shapes[0]);

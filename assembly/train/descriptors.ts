@@ -1,0 +1,18 @@
+/**
+ * What kernels are told once: the sizes, strides and tables of a layer, which the host writes into linear memory when it makes a plan.
+ * What differs between threads, shards and batches is passed call by call. Every field is 32 bits; host/train/descriptors.ts names the
+ * same ones in the same order.
+ */
+
+/** A pool's planes, one after another, and its window. Sizes in values. */
+@unmanaged
+export class Pool {
+  height: i32;
+  width: i32;
+  outHeight: i32;
+  outWidth: i32;
+  kernelHeight: i32;
+  kernelWidth: i32;
+  strideY: i32;
+  strideX: i32;
+}
