@@ -16,3 +16,14 @@ export class Pool {
   strideY: i32;
   strideX: i32;
 }
+
+/** Planes of height × width and wider ones around them, whose first `top` rows and `left` columns are border. Sizes in values. */
+@unmanaged
+export class Border {
+  height: i32;
+  width: i32;
+  wideHeight: i32;
+  wideWidth: i32;
+  top: i32;
+  left: i32;
+}

@@ -1,5 +1,5 @@
 /** Layers without weights: relu, pooling, borders of zeros, and bytes to floats. Planes as in gather.ts: 32 bytes a value. */
-import { Pool } from "./descriptors";
+import { Border, Pool } from "./descriptors";
 
 const VALUE_BYTES: usize = 32;
 
@@ -169,33 +169,39 @@ export function avgPoolGradient(pool: Pool, dx: usize, dy: usize, planes: i32): 
   }
 }
 
-/** Copies planes into the middle of planes that are `pad` values larger on each side; their borders are left as they are. */
-export function addBorder(wide: usize, x: usize, planes: i32, height: i32, width: i32, pad: i32): void {
-  const rowBytes = <usize>width * VALUE_BYTES;
-  const wideBytes = <usize>(width + 2 * pad) * VALUE_BYTES;
+/** Copies planes into wider ones; what is around them is left as it is. */
+export function addBorder(border: Border, wide: usize, x: usize, planes: i32): void {
+  const height = border.height;
+  const rowBytes = <usize>border.width * VALUE_BYTES;
+  const wideBytes = <usize>border.wideWidth * VALUE_BYTES;
+  const planeBytes = <usize>border.wideHeight * wideBytes;
+  wide += <usize>border.top * wideBytes + <usize>border.left * VALUE_BYTES;
   for (let plane = 0; plane < planes; plane++) {
-    wide += <usize>pad * (wideBytes + VALUE_BYTES);
+    let to = wide;
     for (let row = 0; row < height; row++) {
-      memory.copy(wide, x, rowBytes);
-      wide += wideBytes;
+      memory.copy(to, x, rowBytes);
+      to += wideBytes;
       x += rowBytes;
     }
-    wide += <usize>pad * (wideBytes - VALUE_BYTES);
+    wide += planeBytes;
   }
 }
 
 /** The inverse of addBorder. */
-export function dropBorder(x: usize, wide: usize, planes: i32, height: i32, width: i32, pad: i32): void {
-  const rowBytes = <usize>width * VALUE_BYTES;
-  const wideBytes = <usize>(width + 2 * pad) * VALUE_BYTES;
+export function dropBorder(border: Border, x: usize, wide: usize, planes: i32): void {
+  const height = border.height;
+  const rowBytes = <usize>border.width * VALUE_BYTES;
+  const wideBytes = <usize>border.wideWidth * VALUE_BYTES;
+  const planeBytes = <usize>border.wideHeight * wideBytes;
+  wide += <usize>border.top * wideBytes + <usize>border.left * VALUE_BYTES;
   for (let plane = 0; plane < planes; plane++) {
-    wide += <usize>pad * (wideBytes + VALUE_BYTES);
+    let from = wide;
     for (let row = 0; row < height; row++) {
-      memory.copy(x, wide, rowBytes);
-      wide += wideBytes;
+      memory.copy(x, from, rowBytes);
+      from += wideBytes;
       x += rowBytes;
     }
-    wide += <usize>pad * (wideBytes - VALUE_BYTES);
+    wide += planeBytes;
   }
 }
 

@@ -7,6 +7,7 @@ import type { SharedHeap } from "./heap.js";
  */
 export const DESCRIPTORS = {
   Pool: ["height", "width", "outHeight", "outWidth", "kernelHeight", "kernelWidth", "strideY", "strideX"],
+  Border: ["height", "width", "wideHeight", "wideWidth", "top", "left"],
 } as const;
 
 type DescriptorName = keyof typeof DESCRIPTORS;

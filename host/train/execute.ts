@@ -6,19 +6,13 @@ import type { Samples } from "../data/samples.js";
 import { mixWords, permuteIndex } from "../rng.js";
 import type { FloatOpTable } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
-import {
-  BLOCK_SAMPLES,
-  VALUE_BYTES,
-  POSITION_BYTES,
-  type Plan,
-  type PlannedLayer,
-  type PlannedPool,
-  type PlannedRelu,
-  type PlannedWeighted,
-} from "./plan.js";
+import { BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
+import type { Plan, PlannedLayer, PlannedPool, PlannedRelu, PlannedWeighted } from "./plan.js";
 
 /** From this many positions on, a block of samples is a long enough sum for one tile of the weight gradient. */
 const MANY_POSITIONS = 16;
+/** Bytes of a gather position. */
+const POSITION_BYTES = 16;
 
 export interface Distillation {
   readonly alpha: number;
@@ -235,8 +229,7 @@ export class Executor {
   private wideInput(layer: PlannedWeighted, x: number, blocks: number): number {
     if (layer.border === null) return x;
     const wide = this.arena + layer.border.activation;
-    const [channels, height, width] = this.plan.tensors[layer.input].shape;
-    this.kernels.addBorder(wide, x, blocks * channels, height, width, layer.pad);
+    this.kernels.addBorder(layer.border.descriptor, wide, x, blocks * this.plan.tensors[layer.input].shape[0]);
     return wide;
   }
 
@@ -351,7 +344,7 @@ export class Executor {
         count,
         blocks,
       );
-      if (layer.border !== null) kernels.dropBorder(dx, wide, blocks * channels, height, width, layer.pad);
+      if (layer.border !== null) kernels.dropBorder(layer.border.descriptor, dx, wide, blocks * channels);
       return;
     }
     const dxBlock = plan.tensors[layer.input].values * VALUE_BYTES;

@@ -94,8 +94,8 @@ export interface Kernels {
   maxPoolGradient(pool: Descriptor<"Pool">, dx: number, dy: number, x: number, y: number, planes: number): void;
   avgPool(pool: Descriptor<"Pool">, y: number, x: number, planes: number): void;
   avgPoolGradient(pool: Descriptor<"Pool">, dx: number, dy: number, planes: number): void;
-  addBorder(wide: number, x: number, planes: number, height: number, width: number, pad: number): void;
-  dropBorder(x: number, wide: number, planes: number, height: number, width: number, pad: number): void;
+  addBorder(border: Descriptor<"Border">, wide: number, x: number, planes: number): void;
+  dropBorder(border: Descriptor<"Border">, x: number, wide: number, planes: number): void;
   clear(from: number, bytes: number): void;
   loadPixels(block: number, lane: number, pixels: number, count: number): void;
   augment(

@@ -92,3 +92,24 @@ test("pools of a window that is not square", () => {
   });
   expect([...dx.data]).toEqual([...spread]);
 });
+
+test("borders that differ by side", () => {
+  const { heap, kernels, random, filled } = workbench();
+  const border = { height: 2, width: 3, wideHeight: 6, wideWidth: 5, top: 3, left: 2 };
+  const descriptor = writeDescriptor(heap, "Border", border);
+  const x = random(PLANES * border.height * border.width * LANES);
+  const wide = filled(PLANES * border.wideHeight * border.wideWidth * LANES, 9);
+  const expected = wide.data.slice();
+  for (let plane = 0; plane < PLANES; plane++) {
+    for (let y = 0; y < border.height; y++) {
+      const from = (plane * border.height + y) * border.width * LANES;
+      const to = ((plane * border.wideHeight + y + border.top) * border.wideWidth + border.left) * LANES;
+      expected.set(x.data.subarray(from, from + border.width * LANES), to);
+    }
+  }
+  kernels.addBorder(descriptor, wide.at, x.at, PLANES);
+  expect([...wide.data]).toEqual([...expected]);
+  const back = filled(x.data.length, NaN);
+  kernels.dropBorder(descriptor, back.at, wide.at, PLANES);
+  expect([...back.data]).toEqual([...x.data]);
+});
