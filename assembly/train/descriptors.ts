@@ -27,3 +27,27 @@ export class Border {
   top: i32;
   left: i32;
 }
+
+/** See gather.ts. Offsets and strides in bytes. */
+@unmanaged
+export class Gather {
+  groups: i32;
+  /** Of a group. */
+  rows: i32;
+  /** From a row (channel) of out to the next; groups follow one another. */
+  outRow: usize;
+  /** From a block of eight samples to the next; `xBlock` the same in x. */
+  outBlock: usize;
+  wRow: usize;
+  wGroup: usize;
+  wOuter: usize;
+  xGroup: usize;
+  xOuter: usize;
+  xBlock: usize;
+  /** How often the taps repeat (channels of x), each time wOuter and xOuter further. */
+  outer: i32;
+  positions: usize;
+  positionCount: i32;
+  /** The table that positions refer to. */
+  taps: usize;
+}

@@ -9,6 +9,7 @@
  * A register tile is up to 5 rows × 8 samples: 10 accumulators, which with two vectors of x and one splat weight fit
  * the sixteen registers of SSE. LeNet's 20, 50, 500 and 10 rows divide by 5; other counts are split evenly.
  */
+import { Gather } from "./descriptors";
 
 /** A position: {u32 offset in out, u32 offset in x, u32 first tap, u32 number of taps}. */
 const POSITION_BYTES: usize = 16;
@@ -28,20 +29,12 @@ export function tileRows(left: i32): i32 {
 /** `rows` is a constant at every call, so that each call becomes a kernel of its own without the unused accumulators. */
 // @ts-ignore: decorator
 @inline
-function tile(
-  rows: i32,
-  out: usize,
-  outRow: usize,
-  w: usize,
-  wRow: usize,
-  wOuter: usize,
-  x: usize,
-  xOuter: usize,
-  bias: usize,
-  outer: i32,
-  taps: usize,
-  tapsEnd: usize,
-): void {
+function tile(rows: i32, d: Gather, out: usize, w: usize, x: usize, bias: usize, taps: usize, tapsEnd: usize): void {
+  const outRow = d.outRow;
+  const wRow = d.wRow;
+  const wOuter = d.wOuter;
+  const xOuter = d.xOuter;
+  const outer = d.outer;
   const out1 = out + outRow;
   const out2 = out1 + outRow;
   const out3 = out2 + outRow;
@@ -152,69 +145,56 @@ function tile(
   }
 }
 
-/**
- * @param outRow bytes from one row (channel) of out to the next
- * @param outBlock bytes from one block of eight samples to the next, in out; `xBlock` the same in x
- * @param bias one float a row to start from, or 0 to add to what out holds
- * @param outer how often the taps repeat (channels of x), each time wOuter and xOuter further
- * @param positions table of `positionCount` positions, `taps` the table of taps they refer to
- */
-export function gather(
-  out: usize,
-  outRow: usize,
-  outBlock: usize,
-  w: usize,
-  wRow: usize,
-  wOuter: usize,
-  x: usize,
-  xOuter: usize,
-  xBlock: usize,
-  bias: usize,
-  rows: i32,
-  outer: i32,
-  positions: usize,
-  positionCount: i32,
-  taps: usize,
-  blocks: i32,
-): void {
-  const positionsEnd = positions + <usize>positionCount * POSITION_BYTES;
-  while (rows > 0) {
-    const high = tileRows(rows);
-    for (let b = 0; b < blocks; b++) {
-      const blockOut = out + <usize>b * outBlock;
-      const blockX = x + <usize>b * xBlock;
-      for (let p = positions; p < positionsEnd; p += POSITION_BYTES) {
-        const o = blockOut + <usize>load<u32>(p);
-        const v = blockX + <usize>load<u32>(p, 4);
-        const from = taps + <usize>load<u32>(p, 8) * TAP_BYTES;
-        const to = from + <usize>load<u32>(p, 12) * TAP_BYTES;
-        switch (high) {
-          case 5: {
-            tile(5, o, outRow, w, wRow, wOuter, v, xOuter, bias, outer, from, to);
-            break;
-          }
-          case 4: {
-            tile(4, o, outRow, w, wRow, wOuter, v, xOuter, bias, outer, from, to);
-            break;
-          }
-          case 3: {
-            tile(3, o, outRow, w, wRow, wOuter, v, xOuter, bias, outer, from, to);
-            break;
-          }
-          case 2: {
-            tile(2, o, outRow, w, wRow, wOuter, v, xOuter, bias, outer, from, to);
-            break;
-          }
-          default: {
-            tile(1, o, outRow, w, wRow, wOuter, v, xOuter, bias, outer, from, to);
+/** @param bias one float a row to start from, or 0 to add to what out holds */
+export function gather(d: Gather, out: usize, w: usize, x: usize, bias: usize, blocks: i32): void {
+  const positions = d.positions;
+  const positionsEnd = positions + <usize>d.positionCount * POSITION_BYTES;
+  const taps = d.taps;
+  const outBlock = d.outBlock;
+  const xBlock = d.xBlock;
+  for (let group = 0; group < d.groups; group++) {
+    let weight = w;
+    let rows = d.rows;
+    while (rows > 0) {
+      const high = tileRows(rows);
+      for (let b = 0; b < blocks; b++) {
+        const blockOut = out + <usize>b * outBlock;
+        const blockX = x + <usize>b * xBlock;
+        for (let p = positions; p < positionsEnd; p += POSITION_BYTES) {
+          const o = blockOut + <usize>load<u32>(p);
+          const v = blockX + <usize>load<u32>(p, 4);
+          const from = taps + <usize>load<u32>(p, 8) * TAP_BYTES;
+          const to = from + <usize>load<u32>(p, 12) * TAP_BYTES;
+          switch (high) {
+            case 5: {
+              tile(5, d, o, weight, v, bias, from, to);
+              break;
+            }
+            case 4: {
+              tile(4, d, o, weight, v, bias, from, to);
+              break;
+            }
+            case 3: {
+              tile(3, d, o, weight, v, bias, from, to);
+              break;
+            }
+            case 2: {
+              tile(2, d, o, weight, v, bias, from, to);
+              break;
+            }
+            default: {
+              tile(1, d, o, weight, v, bias, from, to);
+            }
           }
         }
       }
+      rows -= high;
+      out += <usize>high * d.outRow;
+      weight += <usize>high * d.wRow;
+      if (bias != 0) bias += <usize>high * 4;
     }
-    rows -= high;
-    out += <usize>high * outRow;
-    w += <usize>high * wRow;
-    if (bias != 0) bias += <usize>high * 4;
+    w += d.wGroup;
+    x += d.xGroup;
   }
 }
 

@@ -8,6 +8,22 @@ import type { SharedHeap } from "./heap.js";
 export const DESCRIPTORS = {
   Pool: ["height", "width", "outHeight", "outWidth", "kernelHeight", "kernelWidth", "strideY", "strideX"],
   Border: ["height", "width", "wideHeight", "wideWidth", "top", "left"],
+  Gather: [
+    "groups",
+    "rows",
+    "outRow",
+    "outBlock",
+    "wRow",
+    "wGroup",
+    "wOuter",
+    "xGroup",
+    "xOuter",
+    "xBlock",
+    "outer",
+    "positions",
+    "positionCount",
+    "taps",
+  ],
 } as const;
 
 type DescriptorName = keyof typeof DESCRIPTORS;

@@ -11,8 +11,6 @@ import type { Plan, PlannedLayer, PlannedPool, PlannedRelu, PlannedWeighted } fr
 
 /** From this many positions on, a block of samples is a long enough sum for one tile of the weight gradient. */
 const MANY_POSITIONS = 16;
-/** Bytes of a gather position. */
-const POSITION_BYTES = 16;
 
 export interface Distillation {
   readonly alpha: number;
@@ -246,26 +244,7 @@ export class Executor {
       kernels.sparseForward(y, outRow, outBlock, weight, bias, rowStart, entries, rows, x, xBlock, at, count, blocks);
       return;
     }
-    for (let g = 0; g < layer.groups; g++) {
-      kernels.gather(
-        y + g * groupRows * outRow,
-        outRow,
-        outBlock,
-        weight + g * groupRows * layer.columns * 4,
-        layer.columns * 4,
-        0,
-        x + g * layer.groupInputs * layer.xPlane,
-        0,
-        xBlock,
-        bias + g * groupRows * 4,
-        groupRows,
-        1,
-        layer.forwardPositions.at,
-        layer.forwardPositions.count,
-        layer.forwardTaps,
-        blocks,
-      );
-    }
+    kernels.gather(layer.forward, y, weight, x, bias, blocks);
   }
 
   private layerBackward(layer: PlannedLayer, shard: number): void {
@@ -321,8 +300,7 @@ export class Executor {
   private inputGradient(layer: PlannedWeighted, dx: number, dy: number): void {
     const { kernels, plan } = this;
     const { blocks } = plan;
-    const [channels, height, width] = plan.tensors[layer.input].shape;
-    const { groupRows, groupInputs, columns, outRow, outBlock } = layer;
+    const { groupRows, outRow, outBlock } = layer;
     const weight = plan.parameters.values + layer.weightAt * 4;
     if (layer.survivors !== null) {
       const wide = layer.border === null ? dx : this.arena + layer.border.gradient;
@@ -344,59 +322,11 @@ export class Executor {
         count,
         blocks,
       );
-      if (layer.border !== null) kernels.dropBorder(layer.border.descriptor, dx, wide, blocks * channels);
+      if (layer.border !== null)
+        kernels.dropBorder(layer.border.descriptor, dx, wide, blocks * plan.tensors[layer.input].shape[0]);
       return;
     }
-    const dxBlock = plan.tensors[layer.input].values * VALUE_BYTES;
     this.clearInputGradient(layer, dx);
-    const { at, count } = layer.backwardPositions;
-    if (layer.isDense) {
-      // A chunk of outputs at a time: what it reads of each column stays in the cache for the next columns.
-      for (let chunk = 0; chunk < count; chunk++) {
-        const position = at + chunk * POSITION_BYTES;
-        const taps = layer.backwardTaps;
-        kernels.gather(
-          dx,
-          VALUE_BYTES,
-          dxBlock,
-          weight,
-          4,
-          0,
-          dy,
-          0,
-          outBlock,
-          0,
-          columns,
-          1,
-          position,
-          1,
-          taps,
-          blocks,
-        );
-      }
-      return;
-    }
-    const kernelBytes = (columns / groupInputs) * 4;
-    const plane = height * width * VALUE_BYTES;
-    for (let g = 0; g < layer.groups; g++) {
-      kernels.gather(
-        dx + g * groupInputs * plane,
-        plane,
-        dxBlock,
-        weight + g * groupRows * columns * 4,
-        kernelBytes,
-        columns * 4,
-        dy + g * groupRows * outRow,
-        outRow,
-        outBlock,
-        0,
-        groupInputs,
-        groupRows,
-        at,
-        count,
-        layer.backwardTaps,
-        blocks,
-      );
-    }
+    for (const gather of layer.inputGradient) kernels.gather(gather, dx, weight, dy, 0, blocks);
   }
 }

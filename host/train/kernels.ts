@@ -2,24 +2,7 @@
 import type { Descriptor } from "./descriptors.js";
 
 export interface Kernels {
-  gather(
-    out: number,
-    outRow: number,
-    outBlock: number,
-    w: number,
-    wRow: number,
-    wOuter: number,
-    x: number,
-    xOuter: number,
-    xBlock: number,
-    bias: number,
-    rows: number,
-    outer: number,
-    positions: number,
-    positionCount: number,
-    taps: number,
-    blocks: number,
-  ): void;
+  gather(gather: Descriptor<"Gather">, out: number, w: number, x: number, bias: number, blocks: number): void;
   biasGradient(
     db: number,
     dout: number,

@@ -7,6 +7,9 @@ import type { SharedHeap } from "./heap.js";
 
 /** Outputs of a dense layer whose weights one pass of the input gradient reads: their rows must stay in the first-level cache. */
 const DENSE_GRADIENT_CHUNK = 64;
+/** Words of a gather position or a sparse run, and of a tap. */
+const POSITION_WORDS = 4;
+const TAP_WORDS = 2;
 
 /** Down and across. */
 type Pair = readonly [y: number, x: number];
@@ -67,8 +70,7 @@ export interface PlannedBorder {
 }
 
 /** Strides in bytes. */
-export interface PlannedConvolution {
-  readonly isDense: boolean;
+interface Geometry {
   readonly groups: number;
   /** Output and input channels of one group. */
   readonly groupRows: number;
@@ -76,29 +78,32 @@ export interface PlannedConvolution {
   /** Weights of a row: [C_IN / groups, KH, KW]. */
   readonly columns: number;
   readonly positions: number;
-  readonly border: PlannedBorder | null;
   readonly xPlane: number;
   readonly xBlock: number;
   readonly outRow: number;
   readonly outBlock: number;
+}
+
+export interface PlannedConvolution extends Geometry {
+  readonly isDense: boolean;
+  readonly border: PlannedBorder | null;
   readonly forwardPositions: Table;
-  readonly forwardTaps: number;
   readonly columnOffsets: number;
-  readonly inputGradient: boolean;
-  readonly backwardPositions: Table;
-  readonly backwardTaps: number;
   readonly runs: Table;
+  readonly forward: Descriptor<"Gather">;
+  /** One after another they add up the input's gradient; none where the layers before want none. */
+  readonly inputGradient: readonly Descriptor<"Gather">[];
 }
 
 /**
  * @param blocks of a shard
- * @param inputGradient whether the layers before it want one
+ * @param inputGradient whether the layers before want one
  */
 export function planConvolution(
   heap: SharedHeap,
   arena: Arena,
   convolution: Convolution,
-  [rows, outHeight, outWidth]: Shape,
+  output: Shape,
   blocks: number,
   inputGradient: boolean,
 ): PlannedConvolution {
@@ -107,13 +112,18 @@ export function planConvolution(
   const [strideY, strideX] = convolution.stride;
   const [padY, padX] = convolution.pad;
   const { isDense, groups } = convolution;
+  const [rows, outHeight, outWidth] = output;
   const wideHeight = height + 2 * padY;
   const wideWidth = width + 2 * padX;
   const groupInputs = channels / groups;
   const groupRows = rows / groups;
   const columns = groupInputs * kernelHeight * kernelWidth;
+  const positions = outHeight * outWidth;
   const xPlane = wideHeight * wideWidth * VALUE_BYTES;
-  const outRow = outHeight * outWidth * VALUE_BYTES;
+  const xBlock = channels * xPlane;
+  const outRow = positions * VALUE_BYTES;
+  const outBlock = rows * outRow;
+  const geometry = { groups, groupRows, groupInputs, columns, positions, xPlane, xBlock, outRow, outBlock };
 
   const columnOffsets: number[] = [];
   for (let c = 0; c < groupInputs; c++) {
@@ -132,64 +142,115 @@ export function planConvolution(
   }
   const runs: number[] = [];
   const runLength = strideX === 1 ? outWidth : 1;
-  for (let p = 0; p < outHeight * outWidth; p += runLength) {
+  for (let p = 0; p < positions; p += runLength) {
     runs.push(forwardPositions[4 * p], forwardPositions[4 * p + 1], runLength, 0);
   }
 
-  const backwardPositions: number[] = [];
-  const backwardTaps: number[] = [];
-  if (inputGradient && isDense) {
-    for (let row = 0; row < rows; row++) backwardTaps.push(row * columns * 4, row * VALUE_BYTES);
-    for (let row = 0; row < rows; row += DENSE_GRADIENT_CHUNK) {
-      backwardPositions.push(0, 0, row, Math.min(DENSE_GRADIENT_CHUNK, rows - row));
-    }
-  } else if (inputGradient) {
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const firstTap = backwardTaps.length / 2;
-        for (let ky = 0; ky < kernelHeight; ky++) {
-          for (let kx = 0; kx < kernelWidth; kx++) {
-            const oy = (y + padY - ky) / strideY;
-            const ox = (x + padX - kx) / strideX;
-            if (!Number.isInteger(oy) || !Number.isInteger(ox)) continue;
-            if (oy < 0 || ox < 0 || oy >= outHeight || ox >= outWidth) continue;
-            backwardTaps.push((ky * kernelWidth + kx) * 4, (oy * outWidth + ox) * VALUE_BYTES);
-          }
-        }
-        const taps = backwardTaps.length / 2 - firstTap;
-        if (taps > 0) backwardPositions.push((y * width + x) * VALUE_BYTES, 0, firstTap, taps);
-      }
-    }
-  }
-
   const planBorder = (): PlannedBorder => {
-    const bytes = blocks * channels * xPlane;
+    const bytes = blocks * xBlock;
     const wide = { wideHeight, wideWidth, top: padY, left: padX };
     const descriptor = writeDescriptor(heap, "Border", { height, width, ...wide });
     return { descriptor, activation: arena.take(bytes), gradient: arena.take(bytes) };
   };
+  const positionTable = writeTable(heap, forwardPositions, POSITION_WORDS);
+  const taps = columnOffsets.flatMap((offset, column) => [column * 4, offset]);
   return {
+    ...geometry,
     isDense,
-    groups,
-    groupRows,
-    groupInputs,
-    columns,
-    positions: outHeight * outWidth,
     border: padY + padX === 0 ? null : planBorder(),
-    xPlane,
-    xBlock: channels * xPlane,
-    outRow,
-    outBlock: rows * outRow,
-    forwardPositions: writeTable(heap, forwardPositions, 4),
-    forwardTaps: writeTable(
-      heap,
-      columnOffsets.flatMap((offset, column) => [column * 4, offset]),
-      2,
-    ).at,
+    forwardPositions: positionTable,
     columnOffsets: writeTable(heap, columnOffsets, 1).at,
-    inputGradient,
-    backwardPositions: writeTable(heap, backwardPositions, 4),
-    backwardTaps: writeTable(heap, backwardTaps, 2).at,
-    runs: writeTable(heap, runs, 4),
+    runs: writeTable(heap, runs, POSITION_WORDS),
+    forward: writeDescriptor(heap, "Gather", {
+      groups,
+      rows: groupRows,
+      outRow,
+      outBlock,
+      wRow: columns * 4,
+      wGroup: groupRows * columns * 4,
+      wOuter: 0,
+      xGroup: groupInputs * xPlane,
+      xOuter: 0,
+      xBlock,
+      outer: 1,
+      positions: positionTable.at,
+      positionCount: positionTable.count,
+      taps: writeTable(heap, taps, TAP_WORDS).at,
+    }),
+    inputGradient: inputGradient ? planInputGradient(heap, convolution, output, geometry) : [],
   };
+}
+
+/** The gradient of the input without its border, gathered from that of the output. */
+function planInputGradient(
+  heap: SharedHeap,
+  convolution: Convolution,
+  [rows, outHeight, outWidth]: Shape,
+  { groups, groupRows, groupInputs, columns, outRow, outBlock }: Geometry,
+): readonly Descriptor<"Gather">[] {
+  const [channels, height, width] = convolution.input;
+  const [kernelHeight, kernelWidth] = convolution.kernel;
+  const [strideY, strideX] = convolution.stride;
+  const [padY, padX] = convolution.pad;
+  const plane = height * width * VALUE_BYTES;
+  const strides = {
+    groups,
+    rows: groupInputs,
+    outRow: plane,
+    outBlock: channels * plane,
+    wRow: kernelHeight * kernelWidth * 4,
+    wGroup: groupRows * columns * 4,
+    xGroup: groupRows * outRow,
+    xBlock: outBlock,
+  };
+  const positions: number[] = [];
+  const taps: number[] = [];
+  if (convolution.isDense) {
+    for (let row = 0; row < rows; row++) taps.push(row * columns * 4, row * outRow);
+    for (let row = 0; row < rows; row += DENSE_GRADIENT_CHUNK) {
+      positions.push(0, 0, row, Math.min(DENSE_GRADIENT_CHUNK, rows - row));
+    }
+    const table = writeTable(heap, positions, POSITION_WORDS);
+    const tapsAt = writeTable(heap, taps, TAP_WORDS).at;
+    // A chunk of outputs at a time: what it reads of each column stays in the cache for the next columns.
+    return Array.from({ length: table.count }, (_, chunk) =>
+      writeDescriptor(heap, "Gather", {
+        ...strides,
+        wOuter: 0,
+        xOuter: 0,
+        outer: 1,
+        positions: table.at + chunk * POSITION_WORDS * 4,
+        positionCount: 1,
+        taps: tapsAt,
+      }),
+    );
+  }
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const firstTap = taps.length / TAP_WORDS;
+      for (let ky = 0; ky < kernelHeight; ky++) {
+        for (let kx = 0; kx < kernelWidth; kx++) {
+          const oy = (y + padY - ky) / strideY;
+          const ox = (x + padX - kx) / strideX;
+          if (!Number.isInteger(oy) || !Number.isInteger(ox)) continue;
+          if (oy < 0 || ox < 0 || oy >= outHeight || ox >= outWidth) continue;
+          taps.push((ky * kernelWidth + kx) * 4, (oy * outWidth + ox) * VALUE_BYTES);
+        }
+      }
+      const count = taps.length / TAP_WORDS - firstTap;
+      if (count > 0) positions.push((y * width + x) * VALUE_BYTES, 0, firstTap, count);
+    }
+  }
+  const table = writeTable(heap, positions, POSITION_WORDS);
+  return [
+    writeDescriptor(heap, "Gather", {
+      ...strides,
+      wOuter: columns * 4,
+      xOuter: outRow,
+      outer: groupRows,
+      positions: table.at,
+      positionCount: table.count,
+      taps: writeTable(heap, taps, TAP_WORDS).at,
+    }),
+  ];
 }

@@ -110,7 +110,7 @@ export class Trainer {
   get stepFlops(): number {
     let multiplications = 0;
     for (const { planned, weightCount } of this.layers.values()) {
-      multiplications += weightCount * planned.positions * (planned.inputGradient ? 3 : 2);
+      multiplications += weightCount * planned.positions * (planned.inputGradient.length > 0 ? 3 : 2);
     }
     return 2 * multiplications * this.plan.batch;
   }

@@ -2,8 +2,10 @@
 import { expect, test } from "vitest";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Random } from "../../host/rng.js";
+import { Arena } from "../../host/train/arena.js";
 import { writeDescriptor } from "../../host/train/descriptors.js";
 import { instantiateKernels, SharedHeap } from "../../host/train/heap.js";
+import { planConvolution, type Convolution } from "../../host/train/plan-convolution.js";
 
 const LANES = 8;
 const module = nodeRuntime.kernels();
@@ -112,4 +114,84 @@ test("borders that differ by side", () => {
   const back = filled(x.data.length, NaN);
   kernels.dropBorder(descriptor, back.at, wide.at, PLANES);
   expect([...back.data]).toEqual([...x.data]);
+});
+
+/** Two groups, and everything else across than down. */
+const convolution: Convolution = {
+  isDense: false,
+  input: [4, 6, 7],
+  kernel: [3, 2],
+  stride: [1, 2],
+  pad: [2, 0],
+  groups: 2,
+};
+const output = [6, 8, 3] as const;
+const BLOCKS = 2;
+
+/** Calls back for each product of the convolution: indices of weight, output and input, counted without samples. */
+function eachProduct(visit: (weight: number, out: number, x: number) => void): void {
+  const [channels, height, width] = convolution.input;
+  const [kernelHeight, kernelWidth] = convolution.kernel;
+  const [rows, outHeight, outWidth] = output;
+  const groupInputs = channels / convolution.groups;
+  for (let row = 0; row < rows; row++) {
+    const first = Math.floor(row / (rows / convolution.groups)) * groupInputs;
+    for (let c = 0; c < groupInputs; c++) {
+      for (let ky = 0; ky < kernelHeight; ky++) {
+        for (let kx = 0; kx < kernelWidth; kx++) {
+          for (let oy = 0; oy < outHeight; oy++) {
+            for (let ox = 0; ox < outWidth; ox++) {
+              const y = oy * convolution.stride[0] + ky - convolution.pad[0];
+              const x = ox * convolution.stride[1] + kx - convolution.pad[1];
+              if (y < 0 || y >= height || x < 0 || x >= width) continue;
+              const weight = ((row * groupInputs + c) * kernelHeight + ky) * kernelWidth + kx;
+              visit(weight, (row * outHeight + oy) * outWidth + ox, ((first + c) * height + y) * width + x);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Operands of the convolution, and how values of a sample stand in memory. */
+function convolve() {
+  const bench = workbench();
+  const { heap, kernels, random, filled } = bench;
+  const arena = new Arena();
+  const layer = planConvolution(heap, arena, convolution, output, BLOCKS, true);
+  const place = heap.allocate(arena.bytes);
+  const valuesIn = output[0] * output[1] * output[2];
+  const valuesX = convolution.input[0] * convolution.input[1] * convolution.input[2];
+  const w = random(output[0] * layer.columns);
+  const bias = random(output[0]);
+  const x = random(BLOCKS * valuesX * LANES);
+  const dy = random(BLOCKS * valuesIn * LANES);
+  const wide = place + layer.border!.activation;
+  kernels.addBorder(layer.border!.descriptor, wide, x.at, BLOCKS * convolution.input[0]);
+  const at = (values: number, sample: number, i: number): number =>
+    (Math.floor(sample / LANES) * values + i) * LANES + (sample % LANES);
+  const atX = (sample: number, i: number): number => at(valuesX, sample, i);
+  const atOut = (sample: number, i: number): number => at(valuesIn, sample, i);
+  return { ...bench, layer, w, bias, x, dy, wide, atX, atOut, y: filled(dy.data.length, NaN) };
+}
+
+test("a convolution with steps and zeros that differ by axis, in groups", () => {
+  const { kernels, layer, filled, w, bias, x, y, dy, wide, atX, atOut } = convolve();
+  const expected = new Float32Array(y.data.length);
+  const expectedX = new Float32Array(x.data.length);
+  for (let sample = 0; sample < BLOCKS * LANES; sample++) {
+    bias.data.forEach((b, row) => {
+      for (let p = 0; p < layer.positions; p++) expected[atOut(sample, row * layer.positions + p)] = b;
+    });
+    eachProduct((weight, out, input) => {
+      expected[atOut(sample, out)] += w.data[weight] * x.data[atX(sample, input)];
+      expectedX[atX(sample, input)] += w.data[weight] * dy.data[atOut(sample, out)];
+    });
+  }
+  kernels.gather(layer.forward, y.at, w.at, wide, bias.at, BLOCKS);
+  expect([...y.data]).toEqual([...expected]);
+  const dx = filled(x.data.length, 0);
+  for (const gather of layer.inputGradient) kernels.gather(gather, dx.at, w.at, dy.at, 0, BLOCKS);
+  expect([...dx.data]).toEqual([...expectedX]);
 });
