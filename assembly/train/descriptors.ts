@@ -51,3 +51,27 @@ export class Gather {
   /** The table that positions refer to. */
   taps: usize;
 }
+
+/** See gradient.ts. Strides in bytes; a row of weights is `columns` floats, and rows follow one another. */
+@unmanaged
+export class ParameterGradient {
+  groups: i32;
+  /** Of a group. */
+  rows: i32;
+  columns: i32;
+  /** In dout. */
+  outRow: usize;
+  outBlock: usize;
+  xGroup: usize;
+  xBlock: usize;
+  /** Of each column in x: u32 bytes. */
+  columnOffsets: usize;
+  /** {u32 offset in dout, u32 offset in x}, and two words that are not looked at. */
+  positions: usize;
+  positionCount: i32;
+  /**
+   * Blocks of samples summed before the lanes are added up: few when positions are many, so that the rows of dout stay in the first-level
+   * cache; all of them for a dense layer, whose tiles would be too short otherwise.
+   */
+  blocksPerPass: i32;
+}

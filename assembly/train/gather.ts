@@ -16,7 +16,6 @@ const POSITION_BYTES: usize = 16;
 /** A tap: {u32 offset in w, u32 offset in x}. */
 const TAP_BYTES: usize = 8;
 const ROWS_PER_TILE: i32 = 5;
-const BLOCK_VALUE_BYTES: usize = 32;
 
 /** Rows of the next tile so that all tiles of `left` rows are about equally high: a tile of one row is slow. */
 // @ts-ignore: decorator
@@ -195,31 +194,6 @@ export function gather(d: Gather, out: usize, w: usize, x: usize, bias: usize, b
     }
     w += d.wGroup;
     x += d.xGroup;
-  }
-}
-
-/** Adds up each row of dout over positions and samples. @param values floats of a row in one block */
-export function biasGradient(
-  db: usize,
-  dout: usize,
-  outRow: usize,
-  outBlock: usize,
-  rows: i32,
-  values: i32,
-  blocks: i32,
-): void {
-  const rowBytes = <usize>values * 4;
-  for (let r = 0; r < rows; r++) {
-    let sum0 = f32x4.splat(0);
-    let sum1 = sum0;
-    for (let b = 0; b < blocks; b++) {
-      const from = dout + <usize>r * outRow + <usize>b * outBlock;
-      for (let d = from; d < from + rowBytes; d += BLOCK_VALUE_BYTES) {
-        sum0 = f32x4.add(sum0, v128.load(d));
-        sum1 = f32x4.add(sum1, v128.load(d, 16));
-      }
-    }
-    store<f32>(db + ((<usize>r) << 2), laneSum(f32x4.add(sum0, sum1)));
   }
 }
 

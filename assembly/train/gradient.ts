@@ -1,15 +1,16 @@
 /**
- * Weight gradient of a convolution or a dense layer:
+ * Gradients of the biases of a convolution or a dense layer, which are sums over its rows, and of its weights:
  *
  *   dw[row][column] += sum over positions p and samples s of  dout[row][p.out][s] · x[column + p.x][s]
  *
  * A column is a weight of the filter, given by its byte offset in x. Registers hold a tile of up to 5 rows × 2 columns of
  * vector sums; they are added up over their lanes once a tile.
  */
-import { tileRows } from "./gather";
+import { ParameterGradient } from "./descriptors";
+import { laneSum, tileRows } from "./gather";
 
-/** {u32 offset in dout, u32 offset in x}; the first two fields of gather's positions, with the same stride. */
 const POSITION_BYTES: usize = 16;
+const VALUE_BYTES: usize = 32;
 
 // @ts-ignore: decorator
 @inline
@@ -32,18 +33,18 @@ function addOne(dw: usize, sum: v128): void {
 function tile(
   rows: i32,
   pair: bool,
+  d: ParameterGradient,
   dw: usize,
-  dwRow: usize,
   dout: usize,
-  outRow: usize,
-  outBlock: usize,
   x: usize,
   y: usize,
-  xBlock: usize,
-  positions: usize,
-  positionsEnd: usize,
   blocks: i32,
 ): void {
+  const outRow = d.outRow;
+  const outBlock = d.outBlock;
+  const xBlock = d.xBlock;
+  const positions = d.positions;
+  const positionsEnd = positions + <usize>d.positionCount * POSITION_BYTES;
   let a0 = f32x4.splat(0);
   let a1 = a0;
   let b0 = a0;
@@ -111,6 +112,7 @@ function tile(
     x += xBlock;
     y += xBlock;
   }
+  const dwRow = (<usize>d.columns) << 2;
   if (pair) addPair(dw, a0, a1);
   else addOne(dw, a0);
   if (rows > 1) {
@@ -137,88 +139,79 @@ function tile(
 
 // @ts-ignore: decorator
 @inline
-function columns(
-  rows: i32,
-  dw: usize,
-  dwRow: usize,
-  dout: usize,
-  outRow: usize,
-  outBlock: usize,
-  x: usize,
-  xBlock: usize,
-  offsets: usize,
-  count: i32,
-  positions: usize,
-  positionsEnd: usize,
-  blocks: i32,
-): void {
+function columns(rows: i32, d: ParameterGradient, dw: usize, dout: usize, x: usize, blocks: i32): void {
+  let offsets = d.columnOffsets;
+  const count = d.columns;
   let c = 0;
   for (; c + 1 < count; c += 2) {
     const x0 = x + <usize>load<u32>(offsets);
     const x1 = x + <usize>load<u32>(offsets, 4);
-    tile(rows, true, dw, dwRow, dout, outRow, outBlock, x0, x1, xBlock, positions, positionsEnd, blocks);
+    tile(rows, true, d, dw, dout, x0, x1, blocks);
     offsets += 8;
     dw += 8;
   }
   if (c < count) {
     const x0 = x + <usize>load<u32>(offsets);
-    tile(rows, false, dw, dwRow, dout, outRow, outBlock, x0, x0, xBlock, positions, positionsEnd, blocks);
+    tile(rows, false, d, dw, dout, x0, x0, blocks);
   }
 }
 
-/**
- * Adds to dw, [rows, columnCount] with dwRow bytes from row to row.
- * @param offsets of each column in x, u32 bytes
- * @param blocksPerPass blocks of samples summed before the lanes are added up: few when positions are many, so that
- * the rows of dout stay in the first-level cache; all of them for a dense layer, whose tiles would be too short otherwise
- */
-export function weightGradient(
-  dw: usize,
-  dwRow: usize,
-  dout: usize,
-  outRow: usize,
-  outBlock: usize,
-  x: usize,
-  xBlock: usize,
-  rows: i32,
-  offsets: usize,
-  columnCount: i32,
-  positions: usize,
-  positionCount: i32,
-  blocks: i32,
-  blocksPerPass: i32,
-): void {
-  const positionsEnd = positions + <usize>positionCount * POSITION_BYTES;
-  while (rows > 0) {
-    const high = tileRows(rows);
-    for (let b = 0; b < blocks; b += blocksPerPass) {
-      const n = min(blocksPerPass, blocks - b);
-      const d = dout + <usize>b * outBlock;
-      const v = x + <usize>b * xBlock;
-      switch (high) {
-        case 5: {
-          columns(5, dw, dwRow, d, outRow, outBlock, v, xBlock, offsets, columnCount, positions, positionsEnd, n);
-          break;
-        }
-        case 4: {
-          columns(4, dw, dwRow, d, outRow, outBlock, v, xBlock, offsets, columnCount, positions, positionsEnd, n);
-          break;
-        }
-        case 3: {
-          columns(3, dw, dwRow, d, outRow, outBlock, v, xBlock, offsets, columnCount, positions, positionsEnd, n);
-          break;
-        }
-        case 2: {
-          columns(2, dw, dwRow, d, outRow, outBlock, v, xBlock, offsets, columnCount, positions, positionsEnd, n);
-          break;
-        }
-        default: {
-          columns(1, dw, dwRow, d, outRow, outBlock, v, xBlock, offsets, columnCount, positions, positionsEnd, n);
+/** Adds to dw, [groups × rows, columns]. */
+export function weightGradient(d: ParameterGradient, dw: usize, dout: usize, x: usize, blocks: i32): void {
+  const dwRow = (<usize>d.columns) << 2;
+  const blocksPerPass = d.blocksPerPass;
+  for (let group = 0; group < d.groups; group++) {
+    let rows = d.rows;
+    while (rows > 0) {
+      const high = tileRows(rows);
+      for (let b = 0; b < blocks; b += blocksPerPass) {
+        const n = min(blocksPerPass, blocks - b);
+        const g = dout + <usize>b * d.outBlock;
+        const v = x + <usize>b * d.xBlock;
+        switch (high) {
+          case 5: {
+            columns(5, d, dw, g, v, n);
+            break;
+          }
+          case 4: {
+            columns(4, d, dw, g, v, n);
+            break;
+          }
+          case 3: {
+            columns(3, d, dw, g, v, n);
+            break;
+          }
+          case 2: {
+            columns(2, d, dw, g, v, n);
+            break;
+          }
+          default: {
+            columns(1, d, dw, g, v, n);
+          }
         }
       }
+      rows -= high;
+      dw += <usize>high * dwRow;
+      dout += <usize>high * d.outRow;
     }
-    rows -= high;
-    dw += <usize>high * dwRow;
-    dout += <usize>high * outRow;
+    x += d.xGroup;
+  }
+}
+
+/** Writes the sum of each row of dout over positions and samples. */
+export function biasGradient(d: ParameterGradient, db: usize, dout: usize, blocks: i32): void {
+  const rows = d.groups * d.rows;
+  const rowBytes = <usize>d.positionCount * VALUE_BYTES;
+  for (let r = 0; r < rows; r++) {
+    let sum0 = f32x4.splat(0);
+    let sum1 = sum0;
+    for (let b = 0; b < blocks; b++) {
+      const from = dout + <usize>r * d.outRow + <usize>b * d.outBlock;
+      for (let g = from; g < from + rowBytes; g += VALUE_BYTES) {
+        sum0 = f32x4.add(sum0, v128.load(g));
+        sum1 = f32x4.add(sum1, v128.load(g, 16));
+      }
+    }
+    store<f32>(db + ((<usize>r) << 2), laneSum(f32x4.add(sum0, sum1)));
   }
 }

@@ -1,6 +1,6 @@
 /** Exports of train.wasm: the kernels of the training engine. host/train/execute.ts strings them together. */
-export { biasGradient, gather } from "./gather";
-export { weightGradient } from "./gradient";
+export { gather } from "./gather";
+export { biasGradient, weightGradient } from "./gradient";
 export { sparseForward, sparseInputGradient, sparseWeightGradient } from "./sparse";
 export {
   addBorder,

@@ -24,6 +24,19 @@ export const DESCRIPTORS = {
     "positionCount",
     "taps",
   ],
+  ParameterGradient: [
+    "groups",
+    "rows",
+    "columns",
+    "outRow",
+    "outBlock",
+    "xGroup",
+    "xBlock",
+    "columnOffsets",
+    "positions",
+    "positionCount",
+    "blocksPerPass",
+  ],
 } as const;
 
 type DescriptorName = keyof typeof DESCRIPTORS;

@@ -9,9 +9,6 @@ import type { Kernels } from "./kernels.js";
 import { BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
 import type { Plan, PlannedLayer, PlannedPool, PlannedRelu, PlannedWeighted } from "./plan.js";
 
-/** From this many positions on, a block of samples is a long enough sum for one tile of the weight gradient. */
-const MANY_POSITIONS = 16;
-
 export interface Distillation {
   readonly alpha: number;
   readonly temperature: number;
@@ -266,9 +263,9 @@ export class Executor {
     const { blocks } = plan;
     const gradients = plan.parameters.gradients + shard * plan.parameters.shardBytes;
     const dw = gradients + layer.weightAt * 4;
-    const { groupRows, groupInputs, columns, positions, outRow, outBlock, xPlane, xBlock } = layer;
+    const { groupRows, columns, outRow, outBlock, xBlock } = layer;
     const rows = layer.groups * groupRows;
-    kernels.biasGradient(gradients + layer.biasAt * 4, dy, outRow, outBlock, rows, positions * BLOCK_SAMPLES, blocks);
+    kernels.biasGradient(layer.parameterGradient, gradients + layer.biasAt * 4, dy, blocks);
     const x = layer.border === null ? input : this.arena + layer.border.activation;
     if (layer.survivors !== null) {
       const { rowStart, entries } = layer.survivors;
@@ -277,24 +274,7 @@ export class Executor {
       return;
     }
     kernels.clear(dw, rows * columns * 4);
-    for (let g = 0; g < layer.groups; g++) {
-      kernels.weightGradient(
-        dw + g * groupRows * columns * 4,
-        columns * 4,
-        dy + g * groupRows * outRow,
-        outRow,
-        outBlock,
-        x + g * groupInputs * xPlane,
-        xBlock,
-        groupRows,
-        layer.columnOffsets,
-        columns,
-        layer.forwardPositions.at,
-        layer.forwardPositions.count,
-        blocks,
-        positions >= MANY_POSITIONS ? 1 : blocks,
-      );
-    }
+    kernels.weightGradient(layer.parameterGradient, dw, dy, x, blocks);
   }
 
   private inputGradient(layer: PlannedWeighted, dx: number, dy: number): void {

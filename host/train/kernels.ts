@@ -3,31 +3,8 @@ import type { Descriptor } from "./descriptors.js";
 
 export interface Kernels {
   gather(gather: Descriptor<"Gather">, out: number, w: number, x: number, bias: number, blocks: number): void;
-  biasGradient(
-    db: number,
-    dout: number,
-    outRow: number,
-    outBlock: number,
-    rows: number,
-    values: number,
-    blocks: number,
-  ): void;
-  weightGradient(
-    dw: number,
-    dwRow: number,
-    dout: number,
-    outRow: number,
-    outBlock: number,
-    x: number,
-    xBlock: number,
-    rows: number,
-    offsets: number,
-    columnCount: number,
-    positions: number,
-    positionCount: number,
-    blocks: number,
-    blocksPerPass: number,
-  ): void;
+  biasGradient(gradient: Descriptor<"ParameterGradient">, db: number, dout: number, blocks: number): void;
+  weightGradient(gradient: Descriptor<"ParameterGradient">, dw: number, dout: number, x: number, blocks: number): void;
   sparseForward(
     out: number,
     outRow: number,

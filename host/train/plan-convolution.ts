@@ -7,6 +7,8 @@ import type { SharedHeap } from "./heap.js";
 
 /** Outputs of a dense layer whose weights one pass of the input gradient reads: their rows must stay in the first-level cache. */
 const DENSE_GRADIENT_CHUNK = 64;
+/** From this many positions on, a block of samples is a long enough sum for one tile of the weight gradient. */
+const MANY_POSITIONS = 16;
 /** Words of a gather position or a sparse run, and of a tap. */
 const POSITION_WORDS = 4;
 const TAP_WORDS = 2;
@@ -87,10 +89,10 @@ interface Geometry {
 export interface PlannedConvolution extends Geometry {
   readonly isDense: boolean;
   readonly border: PlannedBorder | null;
-  readonly forwardPositions: Table;
   readonly columnOffsets: number;
   readonly runs: Table;
   readonly forward: Descriptor<"Gather">;
+  readonly parameterGradient: Descriptor<"ParameterGradient">;
   /** One after another they add up the input's gradient; none where the layers before want none. */
   readonly inputGradient: readonly Descriptor<"Gather">[];
 }
@@ -152,14 +154,15 @@ export function planConvolution(
     const descriptor = writeDescriptor(heap, "Border", { height, width, ...wide });
     return { descriptor, activation: arena.take(bytes), gradient: arena.take(bytes) };
   };
+  const columnTable = writeTable(heap, columnOffsets, 1);
   const positionTable = writeTable(heap, forwardPositions, POSITION_WORDS);
+  const xGroup = groupInputs * xPlane;
   const taps = columnOffsets.flatMap((offset, column) => [column * 4, offset]);
   return {
     ...geometry,
     isDense,
     border: padY + padX === 0 ? null : planBorder(),
-    forwardPositions: positionTable,
-    columnOffsets: writeTable(heap, columnOffsets, 1).at,
+    columnOffsets: columnTable.at,
     runs: writeTable(heap, runs, POSITION_WORDS),
     forward: writeDescriptor(heap, "Gather", {
       groups,
@@ -169,13 +172,26 @@ export function planConvolution(
       wRow: columns * 4,
       wGroup: groupRows * columns * 4,
       wOuter: 0,
-      xGroup: groupInputs * xPlane,
+      xGroup,
       xOuter: 0,
       xBlock,
       outer: 1,
       positions: positionTable.at,
       positionCount: positionTable.count,
       taps: writeTable(heap, taps, TAP_WORDS).at,
+    }),
+    parameterGradient: writeDescriptor(heap, "ParameterGradient", {
+      groups,
+      rows: groupRows,
+      columns,
+      outRow,
+      outBlock,
+      xGroup,
+      xBlock,
+      columnOffsets: columnTable.at,
+      positions: positionTable.at,
+      positionCount: positionTable.count,
+      blocksPerPass: positions >= MANY_POSITIONS ? 1 : blocks,
     }),
     inputGradient: inputGradient ? planInputGradient(heap, convolution, output, geometry) : [],
   };

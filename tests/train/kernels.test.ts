@@ -195,3 +195,23 @@ test("a convolution with steps and zeros that differ by axis, in groups", () => 
   for (const gather of layer.inputGradient) kernels.gather(gather, dx.at, w.at, dy.at, 0, BLOCKS);
   expect([...dx.data]).toEqual([...expectedX]);
 });
+
+test("its gradients by weights and biases", () => {
+  const { kernels, layer, filled, w, bias, x, dy, wide, atX, atOut } = convolve();
+  const expected = new Float32Array(w.data.length).fill(1);
+  const expectedBias = new Float32Array(bias.data.length);
+  for (let sample = 0; sample < BLOCKS * LANES; sample++) {
+    eachProduct((weight, out, input) => {
+      expected[weight] += dy.data[atOut(sample, out)] * x.data[atX(sample, input)];
+    });
+    expectedBias.forEach((_, row) => {
+      for (let p = 0; p < layer.positions; p++) expectedBias[row] += dy.data[atOut(sample, row * layer.positions + p)];
+    });
+  }
+  const dw = filled(w.data.length, 1);
+  kernels.weightGradient(layer.parameterGradient, dw.at, dy.at, wide, BLOCKS);
+  expect([...dw.data]).toEqual([...expected]);
+  const db = filled(bias.data.length, NaN);
+  kernels.biasGradient(layer.parameterGradient, db.at, dy.at, BLOCKS);
+  expect([...db.data]).toEqual([...expectedBias]);
+});
