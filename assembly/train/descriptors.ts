@@ -75,3 +75,17 @@ export class ParameterGradient {
    */
   blocksPerPass: i32;
 }
+
+/** See sparse.ts. Strides in bytes; blocks are eight samples. */
+@unmanaged
+export class Survivors {
+  /** Of all groups. */
+  rows: i32;
+  outRow: usize;
+  outBlock: usize;
+  xBlock: usize;
+  rowStart: usize;
+  entries: usize;
+  runs: usize;
+  runCount: i32;
+}

@@ -6,29 +6,29 @@
  * Positions come as runs of values that lie one after another in both planes, {u32 offset in the output plane, u32 offset
  * in x, u32 length, u32 0}: one row of the output at stride 1, single values otherwise. Planes as in gather.ts.
  */
+import { Survivors } from "./descriptors";
 import { laneSum } from "./gather";
 
 const ENTRY_BYTES: usize = 8;
 const RUN_BYTES: usize = 16;
 const VALUE_BYTES: usize = 32;
 
-/** out = start + Σ weight · x for four values at x0 .. x3 (32 bytes each). */
+/** out = start + Σ weight · x for four values of x (32 bytes each), `xStep` apart, to places `outStep` apart. */
 // @ts-ignore: decorator
 @inline
 function rowOfFour(
   o0: usize,
-  o1: usize,
-  o2: usize,
-  o3: usize,
+  outStep: usize,
   x0: usize,
-  x1: usize,
-  x2: usize,
-  x3: usize,
+  xStep: usize,
   w: usize,
   start: v128,
   from: usize,
   to: usize,
 ): void {
+  const x1 = x0 + xStep;
+  const x2 = x1 + xStep;
+  const x3 = x2 + xStep;
   let a0 = start;
   let a1 = start;
   let b0 = start;
@@ -49,6 +49,9 @@ function rowOfFour(
     d0 = f32x4.add(d0, f32x4.mul(s, v128.load(x3 + offset)));
     d1 = f32x4.add(d1, f32x4.mul(s, v128.load(x3 + offset, 16)));
   }
+  const o1 = o0 + outStep;
+  const o2 = o1 + outStep;
+  const o3 = o2 + outStep;
   v128.store(o0, a0);
   v128.store(o0, a1, 16);
   v128.store(o1, b0);
@@ -74,24 +77,15 @@ function rowOfOne(o: usize, x: usize, w: usize, start: v128, from: usize, to: us
   v128.store(o, a1, 16);
 }
 
-/** out[row][p][s] = bias[row] + Σ over the row's survivors. Arguments as gather's; `w` is the layer's first weight. */
-export function sparseForward(
-  out: usize,
-  outRow: usize,
-  outBlock: usize,
-  w: usize,
-  bias: usize,
-  rowStart: usize,
-  entries: usize,
-  rows: i32,
-  x: usize,
-  xBlock: usize,
-  runs: usize,
-  runCount: i32,
-  blocks: i32,
-): void {
-  const runsEnd = runs + <usize>runCount * RUN_BYTES;
-  for (let row = 0; row < rows; row++) {
+/** out[row][p][s] = bias[row] + Σ over the row's survivors. @param w the layer's first weight */
+export function sparseForward(d: Survivors, out: usize, w: usize, bias: usize, x: usize, blocks: i32): void {
+  const outBlock = d.outBlock;
+  const xBlock = d.xBlock;
+  const entries = d.entries;
+  const runs = d.runs;
+  let rowStart = d.rowStart;
+  const runsEnd = runs + <usize>d.runCount * RUN_BYTES;
+  for (let row = 0; row < d.rows; row++) {
     const from = entries + <usize>load<u32>(rowStart) * ENTRY_BYTES;
     const to = entries + <usize>load<u32>(rowStart, 4) * ENTRY_BYTES;
     const start = v128.load32_splat(bias);
@@ -104,20 +98,7 @@ export function sparseForward(
         for (; b + 3 < blocks; b += 4) {
           const bo = o + <usize>b * outBlock;
           const bx = v + <usize>b * xBlock;
-          rowOfFour(
-            bo,
-            bo + outBlock,
-            bo + 2 * outBlock,
-            bo + 3 * outBlock,
-            bx,
-            bx + xBlock,
-            bx + 2 * xBlock,
-            bx + 3 * xBlock,
-            w,
-            start,
-            from,
-            to,
-          );
+          rowOfFour(bo, outBlock, bx, xBlock, w, start, from, to);
         }
         for (; b < blocks; b++) rowOfOne(o + <usize>b * outBlock, v + <usize>b * xBlock, w, start, from, to);
         continue;
@@ -127,7 +108,7 @@ export function sparseForward(
         let bx = v + <usize>b * xBlock;
         const end = bo + <usize>length * VALUE_BYTES;
         for (; bo + 3 * VALUE_BYTES < end; bo += 4 * VALUE_BYTES) {
-          rowOfFour(bo, bo + 32, bo + 64, bo + 96, bx, bx + 32, bx + 64, bx + 96, w, start, from, to);
+          rowOfFour(bo, VALUE_BYTES, bx, VALUE_BYTES, w, start, from, to);
           bx += 4 * VALUE_BYTES;
         }
         for (; bo < end; bo += VALUE_BYTES) {
@@ -138,27 +119,19 @@ export function sparseForward(
     }
     rowStart += 4;
     bias += 4;
-    out += outRow;
+    out += d.outRow;
   }
 }
 
 /** dw[entry] = Σ over positions and samples of dout · x: one float an entry, in the order of the entries. */
-export function sparseWeightGradient(
-  dw: usize,
-  dout: usize,
-  outRow: usize,
-  outBlock: usize,
-  rowStart: usize,
-  entries: usize,
-  rows: i32,
-  x: usize,
-  xBlock: usize,
-  runs: usize,
-  runCount: i32,
-  blocks: i32,
-): void {
-  const runsEnd = runs + <usize>runCount * RUN_BYTES;
-  for (let row = 0; row < rows; row++) {
+export function sparseWeightGradient(d: Survivors, dw: usize, dout: usize, x: usize, blocks: i32): void {
+  const outBlock = d.outBlock;
+  const xBlock = d.xBlock;
+  const entries = d.entries;
+  const runs = d.runs;
+  let rowStart = d.rowStart;
+  const runsEnd = runs + <usize>d.runCount * RUN_BYTES;
+  for (let row = 0; row < d.rows; row++) {
     let entry = entries + <usize>load<u32>(rowStart) * ENTRY_BYTES;
     const to = entries + <usize>load<u32>(rowStart, 4) * ENTRY_BYTES;
     while (entry < to) {
@@ -205,30 +178,20 @@ export function sparseWeightGradient(
       entry += done * ENTRY_BYTES;
     }
     rowStart += 4;
-    dout += outRow;
+    dout += d.outRow;
   }
 }
 
 /** Adds weight · dout to dx wherever the weight read x in the forward pass. dx holds zeros, or what other groups added. */
-export function sparseInputGradient(
-  dx: usize,
-  xBlock: usize,
-  dout: usize,
-  outRow: usize,
-  outBlock: usize,
-  w: usize,
-  rowStart: usize,
-  entries: usize,
-  rows: i32,
-  runs: usize,
-  runCount: i32,
-  blocks: i32,
-): void {
-  const runsEnd = runs + <usize>runCount * RUN_BYTES;
+export function sparseInputGradient(d: Survivors, dx: usize, dout: usize, w: usize, blocks: i32): void {
+  const rowStart = d.rowStart;
+  const entries = d.entries;
+  const runs = d.runs;
+  const runsEnd = runs + <usize>d.runCount * RUN_BYTES;
   for (let b = 0; b < blocks; b++) {
-    const blockX = dx + <usize>b * xBlock;
-    for (let row = 0; row < rows; row++) {
-      const rowOut = dout + <usize>b * outBlock + <usize>row * outRow;
+    const blockX = dx + <usize>b * d.xBlock;
+    for (let row = 0; row < d.rows; row++) {
+      const rowOut = dout + <usize>b * d.outBlock + <usize>row * d.outRow;
       const from = entries + <usize>load<u32>(rowStart + ((<usize>row) << 2)) * ENTRY_BYTES;
       const to = entries + <usize>load<u32>(rowStart + ((<usize>row) << 2), 4) * ENTRY_BYTES;
       for (let entry = from; entry < to; entry += ENTRY_BYTES) {

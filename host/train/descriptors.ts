@@ -37,6 +37,7 @@ export const DESCRIPTORS = {
     "positionCount",
     "blocksPerPass",
   ],
+  Survivors: ["rows", "outRow", "outBlock", "xBlock", "rowStart", "entries", "runs", "runCount"],
 } as const;
 
 type DescriptorName = keyof typeof DESCRIPTORS;

@@ -233,12 +233,8 @@ export class Executor {
     const values = this.plan.parameters.values;
     const weight = values + layer.weightAt * 4;
     const bias = values + layer.biasAt * 4;
-    const { groupRows, outRow, outBlock, xBlock } = layer;
     if (layer.survivors !== null) {
-      const { rowStart, entries } = layer.survivors;
-      const rows = layer.groups * groupRows;
-      const { at, count } = layer.runs;
-      kernels.sparseForward(y, outRow, outBlock, weight, bias, rowStart, entries, rows, x, xBlock, at, count, blocks);
+      kernels.sparseForward(layer.survivors.descriptor, y, weight, bias, x, blocks);
       return;
     }
     kernels.gather(layer.forward, y, weight, x, bias, blocks);
@@ -263,47 +259,26 @@ export class Executor {
     const { blocks } = plan;
     const gradients = plan.parameters.gradients + shard * plan.parameters.shardBytes;
     const dw = gradients + layer.weightAt * 4;
-    const { groupRows, columns, outRow, outBlock, xBlock } = layer;
-    const rows = layer.groups * groupRows;
     kernels.biasGradient(layer.parameterGradient, gradients + layer.biasAt * 4, dy, blocks);
     const x = layer.border === null ? input : this.arena + layer.border.activation;
     if (layer.survivors !== null) {
-      const { rowStart, entries } = layer.survivors;
-      const { at, count } = layer.runs;
-      kernels.sparseWeightGradient(dw, dy, outRow, outBlock, rowStart, entries, rows, x, xBlock, at, count, blocks);
+      kernels.sparseWeightGradient(layer.survivors.descriptor, dw, dy, x, blocks);
       return;
     }
-    kernels.clear(dw, rows * columns * 4);
+    kernels.clear(dw, layer.groups * layer.groupRows * layer.columns * 4);
     kernels.weightGradient(layer.parameterGradient, dw, dy, x, blocks);
   }
 
   private inputGradient(layer: PlannedWeighted, dx: number, dy: number): void {
     const { kernels, plan } = this;
     const { blocks } = plan;
-    const { groupRows, outRow, outBlock } = layer;
     const weight = plan.parameters.values + layer.weightAt * 4;
     if (layer.survivors !== null) {
       const wide = layer.border === null ? dx : this.arena + layer.border.gradient;
       kernels.clear(wide, blocks * layer.xBlock);
-      const { rowStart, entries } = layer.survivors;
-      const { at, count } = layer.runs;
-      const rows = layer.groups * groupRows;
-      kernels.sparseInputGradient(
-        wide,
-        layer.xBlock,
-        dy,
-        outRow,
-        outBlock,
-        weight,
-        rowStart,
-        entries,
-        rows,
-        at,
-        count,
-        blocks,
-      );
-      if (layer.border !== null)
-        kernels.dropBorder(layer.border.descriptor, dx, wide, blocks * plan.tensors[layer.input].shape[0]);
+      kernels.sparseInputGradient(layer.survivors.descriptor, wide, dy, weight, blocks);
+      if (layer.border === null) return;
+      kernels.dropBorder(layer.border.descriptor, dx, wide, blocks * plan.tensors[layer.input].shape[0]);
       return;
     }
     this.clearInputGradient(layer, dx);

@@ -6,48 +6,15 @@ export interface Kernels {
   biasGradient(gradient: Descriptor<"ParameterGradient">, db: number, dout: number, blocks: number): void;
   weightGradient(gradient: Descriptor<"ParameterGradient">, dw: number, dout: number, x: number, blocks: number): void;
   sparseForward(
+    survivors: Descriptor<"Survivors">,
     out: number,
-    outRow: number,
-    outBlock: number,
     w: number,
     bias: number,
-    rowStart: number,
-    entries: number,
-    rows: number,
     x: number,
-    xBlock: number,
-    runs: number,
-    runCount: number,
     blocks: number,
   ): void;
-  sparseWeightGradient(
-    dw: number,
-    dout: number,
-    outRow: number,
-    outBlock: number,
-    rowStart: number,
-    entries: number,
-    rows: number,
-    x: number,
-    xBlock: number,
-    runs: number,
-    runCount: number,
-    blocks: number,
-  ): void;
-  sparseInputGradient(
-    dx: number,
-    xBlock: number,
-    dout: number,
-    outRow: number,
-    outBlock: number,
-    w: number,
-    rowStart: number,
-    entries: number,
-    rows: number,
-    runs: number,
-    runCount: number,
-    blocks: number,
-  ): void;
+  sparseWeightGradient(survivors: Descriptor<"Survivors">, dw: number, dout: number, x: number, blocks: number): void;
+  sparseInputGradient(survivors: Descriptor<"Survivors">, dx: number, dout: number, w: number, blocks: number): void;
   relu(y: number, x: number, bytes: number): void;
   reluGradient(dx: number, dy: number, y: number, bytes: number): void;
   maxPool(pool: Descriptor<"Pool">, y: number, x: number, planes: number): void;

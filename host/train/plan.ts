@@ -26,6 +26,7 @@ export interface PlannedTensor {
 }
 
 export interface Survivors {
+  readonly descriptor: Descriptor<"Survivors">;
   /** u32[rows + 1] */
   readonly rowStart: number;
   /** {u32 weight offset, u32 x offset} */

@@ -1,6 +1,8 @@
 /** Tables of the weights that survived pruning, and when they are worth using. See assembly/train/sparse.ts. */
+import { writeDescriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
-import type { PlannedWeighted, Survivors } from "./plan.js";
+import type { Survivors } from "./plan.js";
+import type { PlannedConvolution } from "./plan-convolution.js";
 
 /**
  * Shares of surviving weights below which the sparse kernels are the faster ones. Measured on LeNet-5: conv2 breaks even near 0.65,
@@ -18,7 +20,7 @@ const ENTRY_WORDS = 2;
  */
 export function planSurvivors(
   heap: SharedHeap,
-  layer: PlannedWeighted,
+  layer: PlannedConvolution,
   mask: Uint8Array,
   old: { readonly survivors: Survivors; readonly capacity: number } | null,
 ): { readonly survivors: Survivors; readonly capacity: number } | null {
@@ -29,10 +31,9 @@ export function planSurvivors(
   const rows = layer.groups * layer.groupRows;
   const capacity = old === null || old.capacity < count ? count : old.capacity;
   const reuse = old !== null && old.capacity >= count;
-  const rowStartAt = reuse ? old.survivors.rowStart : heap.allocate((rows + 1) * 4);
-  const entriesAt = reuse ? old.survivors.entries : heap.allocate(capacity * ENTRY_WORDS * 4);
-  const rowStart = heap.u32(rowStartAt, rows + 1);
-  const entries = heap.u32(entriesAt, count * ENTRY_WORDS);
+  const tables = reuse ? old.survivors : placeTables(heap, layer, rows, capacity);
+  const rowStart = heap.u32(tables.rowStart, rows + 1);
+  const entries = heap.u32(tables.entries, count * ENTRY_WORDS);
   const offsets = heap.u32(layer.columnOffsets, layer.columns);
   let entry = 0;
   for (let row = 0; row < rows; row++) {
@@ -47,5 +48,17 @@ export function planSurvivors(
     }
   }
   rowStart[rows] = entry;
-  return { survivors: { rowStart: rowStartAt, entries: entriesAt, count }, capacity };
+  return { survivors: { ...tables, count }, capacity };
+}
+
+function placeTables(
+  heap: SharedHeap,
+  { outRow, outBlock, xBlock, runs }: PlannedConvolution,
+  rows: number,
+  capacity: number,
+): Omit<Survivors, "count"> {
+  const rowStart = heap.allocate((rows + 1) * 4);
+  const entries = heap.allocate(capacity * ENTRY_WORDS * 4);
+  const walk = { outRow, outBlock, xBlock, rowStart, entries, runs: runs.at, runCount: runs.count };
+  return { descriptor: writeDescriptor(heap, "Survivors", { rows, ...walk }), rowStart, entries };
 }

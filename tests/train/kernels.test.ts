@@ -1,11 +1,12 @@
 /** Kernels with windows and steps that differ by axis, which no layer of a graph has, against plain loops. Whole numbers: sums are exact. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Random } from "../../host/rng.js";
 import { Arena } from "../../host/train/arena.js";
 import { writeDescriptor } from "../../host/train/descriptors.js";
 import { instantiateKernels, SharedHeap } from "../../host/train/heap.js";
 import { planConvolution, type Convolution } from "../../host/train/plan-convolution.js";
+import { planSurvivors } from "../../host/train/survivors.js";
 
 const LANES = 8;
 const module = nodeRuntime.kernels();
@@ -126,7 +127,8 @@ const convolution: Convolution = {
   groups: 2,
 };
 const output = [6, 8, 3] as const;
-const BLOCKS = 2;
+/** More than the four that the sparse kernels take at a time. */
+const BLOCKS = 5;
 
 /** Calls back for each product of the convolution: indices of weight, output and input, counted without samples. */
 function eachProduct(visit: (weight: number, out: number, x: number) => void): void {
@@ -176,42 +178,67 @@ function convolve() {
   return { ...bench, layer, w, bias, x, dy, wide, atX, atOut, y: filled(dy.data.length, NaN) };
 }
 
-test("a convolution with steps and zeros that differ by axis, in groups", () => {
-  const { kernels, layer, filled, w, bias, x, y, dy, wide, atX, atOut } = convolve();
-  const expected = new Float32Array(y.data.length);
-  const expectedX = new Float32Array(x.data.length);
+/** Output and gradients of the weights that `kept` says, the others being 0. */
+function expectedOf(
+  { layer, w, bias, x, dy, y, atX, atOut }: ReturnType<typeof convolve>,
+  kept: (weight: number) => boolean,
+) {
+  const out = new Float32Array(y.data.length);
+  const dx = new Float32Array(x.data.length);
+  const dw = new Float32Array(w.data.length);
+  const db = new Float32Array(bias.data.length);
   for (let sample = 0; sample < BLOCKS * LANES; sample++) {
     bias.data.forEach((b, row) => {
-      for (let p = 0; p < layer.positions; p++) expected[atOut(sample, row * layer.positions + p)] = b;
+      for (let p = 0; p < layer.positions; p++) {
+        const place = atOut(sample, row * layer.positions + p);
+        out[place] = b;
+        db[row] += dy.data[place];
+      }
     });
-    eachProduct((weight, out, input) => {
-      expected[atOut(sample, out)] += w.data[weight] * x.data[atX(sample, input)];
-      expectedX[atX(sample, input)] += w.data[weight] * dy.data[atOut(sample, out)];
+    eachProduct((weight, result, input) => {
+      if (!kept(weight)) return;
+      const [from, to] = [atX(sample, input), atOut(sample, result)];
+      out[to] += w.data[weight] * x.data[from];
+      dx[from] += w.data[weight] * dy.data[to];
+      dw[weight] += dy.data[to] * x.data[from];
     });
   }
-  kernels.gather(layer.forward, y.at, w.at, wide, bias.at, BLOCKS);
-  expect([...y.data]).toEqual([...expected]);
-  const dx = filled(x.data.length, 0);
-  for (const gather of layer.inputGradient) kernels.gather(gather, dx.at, w.at, dy.at, 0, BLOCKS);
-  expect([...dx.data]).toEqual([...expectedX]);
-});
+  return { y: [...out], dx: [...dx], dw: [...dw], db: [...db] };
+}
 
-test("its gradients by weights and biases", () => {
-  const { kernels, layer, filled, w, bias, x, dy, wide, atX, atOut } = convolve();
-  const expected = new Float32Array(w.data.length).fill(1);
-  const expectedBias = new Float32Array(bias.data.length);
-  for (let sample = 0; sample < BLOCKS * LANES; sample++) {
-    eachProduct((weight, out, input) => {
-      expected[weight] += dy.data[atOut(sample, out)] * x.data[atX(sample, input)];
-    });
-    expectedBias.forEach((_, row) => {
-      for (let p = 0; p < layer.positions; p++) expectedBias[row] += dy.data[atOut(sample, row * layer.positions + p)];
-    });
-  }
-  const dw = filled(w.data.length, 1);
-  kernels.weightGradient(layer.parameterGradient, dw.at, dy.at, wide, BLOCKS);
-  expect([...dw.data]).toEqual([...expected]);
-  const db = filled(bias.data.length, NaN);
-  kernels.biasGradient(layer.parameterGradient, db.at, dy.at, BLOCKS);
-  expect([...db.data]).toEqual([...expectedBias]);
+describe("a convolution with steps and zeros that differ by axis, in groups", () => {
+  test("all weights", () => {
+    const operands = convolve();
+    const { kernels, layer, filled, w, bias, x, y, dy, wide } = operands;
+    const expected = expectedOf(operands, () => true);
+    kernels.gather(layer.forward, y.at, w.at, wide, bias.at, BLOCKS);
+    expect([...y.data]).toEqual(expected.y);
+    const dx = filled(x.data.length, 0);
+    for (const gather of layer.inputGradient) kernels.gather(gather, dx.at, w.at, dy.at, 0, BLOCKS);
+    expect([...dx.data]).toEqual(expected.dx);
+    const dw = filled(w.data.length, 0);
+    kernels.weightGradient(layer.parameterGradient, dw.at, dy.at, wide, BLOCKS);
+    expect([...dw.data]).toEqual(expected.dw);
+    const db = filled(bias.data.length, NaN);
+    kernels.biasGradient(layer.parameterGradient, db.at, dy.at, BLOCKS);
+    expect([...db.data]).toEqual(expected.db);
+  });
+
+  test("survivors", () => {
+    const operands = convolve();
+    const { heap, kernels, layer, filled, w, bias, x, y, dy, wide } = operands;
+    const mask = Uint8Array.from(w.data, (_, i) => (i % 3 === 1 ? 1 : 0));
+    const { descriptor, count } = planSurvivors(heap, layer, mask, null)!.survivors;
+    const expected = expectedOf(operands, (weight) => mask[weight] === 1);
+    kernels.sparseForward(descriptor, y.at, w.at, bias.at, wide, BLOCKS);
+    expect([...y.data]).toEqual(expected.y);
+    const dw = filled(count, NaN);
+    kernels.sparseWeightGradient(descriptor, dw.at, dy.at, wide, BLOCKS);
+    expect([...dw.data]).toEqual(expected.dw.filter((_, weight) => mask[weight] === 1));
+    const dWide = filled((BLOCKS * layer.xBlock) / 4, 0);
+    kernels.sparseInputGradient(descriptor, dWide.at, dy.at, w.at, BLOCKS);
+    const dx = filled(x.data.length, NaN);
+    kernels.dropBorder(layer.border!.descriptor, dx.at, dWide.at, BLOCKS * convolution.input[0]);
+    expect([...dx.data]).toEqual(expected.dx);
+  });
 });
