@@ -89,3 +89,18 @@ export class Survivors {
   runs: usize;
   runCount: i32;
 }
+
+/** See optimizer.ts. Parameters that are updated alike: a layer's weights, biases or centroids. Addresses of what belongs to the first. */
+@unmanaged
+export class Segment {
+  values: usize;
+  /** Adam's moments. */
+  first: usize;
+  second: usize;
+  /** A byte each. */
+  state: usize;
+  /** Of the first shard; those of the next lie `shardBytes` further. */
+  gradients: usize;
+  shardBytes: usize;
+  shards: i32;
+}

@@ -6,6 +6,7 @@
  * Weight decay is decoupled (Loshchilov and Hutter 2019): w is multiplied by `keep` = 1 - lr × weightDecay, and the
  * moments see the gradient of the loss alone, which makes Adam's second moment a Fisher estimate for pruning.
  */
+import { Segment } from "./descriptors";
 
 /** State byte of a parameter: 0 is FREE. */
 const SHARED: u8 = 2;
@@ -50,20 +51,14 @@ function gradient1(g: usize, shardBytes: usize, shards: i32): f32 {
  * @param rate lr / (1 - beta1^t)
  * @param rootBias sqrt(1 - beta2^t)
  */
-export function adam(
-  w: usize,
-  g: usize,
-  shardBytes: usize,
-  shards: i32,
-  m: usize,
-  v: usize,
-  state: usize,
-  from: i32,
-  to: i32,
-  rate: f32,
-  rootBias: f32,
-  keep: f32,
-): void {
+export function adam(segment: Segment, from: i32, to: i32, rate: f32, rootBias: f32, keep: f32): void {
+  const w = segment.values;
+  const m = segment.first;
+  const v = segment.second;
+  const state = segment.state;
+  const g = segment.gradients;
+  const shardBytes = segment.shardBytes;
+  const shards = segment.shards;
   const unbias = f32x4.splat(<f32>1 / rootBias);
   for (let i = from; i < to; i += 4) {
     const free = freeLanes(state + <usize>i);
@@ -85,15 +80,9 @@ export function adam(
   }
 }
 
-/** Adam on the survivors from .. to - 1 of a layer's entry table (see sparse.ts); g holds one float an entry. */
+/** Adam on the survivors from .. to - 1 of a layer's entry table (see sparse.ts); there is a gradient an entry. */
 export function sparseAdam(
-  w: usize,
-  g: usize,
-  shardBytes: usize,
-  shards: i32,
-  m: usize,
-  v: usize,
-  state: usize,
+  segment: Segment,
   entries: usize,
   from: i32,
   to: i32,
@@ -101,6 +90,13 @@ export function sparseAdam(
   rootBias: f32,
   keep: f32,
 ): void {
+  const w = segment.values;
+  const m = segment.first;
+  const v = segment.second;
+  const state = segment.state;
+  const g = segment.gradients;
+  const shardBytes = segment.shardBytes;
+  const shards = segment.shards;
   const unbias = <f32>1 / rootBias;
   for (let k = from; k < to; k++) {
     const at = <usize>load<u32>(entries + <usize>k * ENTRY_BYTES);
@@ -119,19 +115,20 @@ export function sparseAdam(
  * Gradient of each centroid: the sum of its members' gradients (Deep Compression, eq. 3).
  * @param sums f32[centroids], zeroed here
  * @param assignment i32 a weight; looked at for weights whose state is SHARED
- * @param entries of the layer, or 0 when g holds one float a weight; `count` is the number of either
+ * @param entries of the layer, or 0 when there is a gradient a weight; `count` is the number of either
  */
 export function centroidGradient(
+  segment: Segment,
   sums: usize,
   centroids: i32,
-  g: usize,
-  shardBytes: usize,
-  shards: i32,
   assignment: usize,
-  state: usize,
   entries: usize,
   count: i32,
 ): void {
+  const state = segment.state;
+  const g = segment.gradients;
+  const shardBytes = segment.shardBytes;
+  const shards = segment.shards;
   memory.fill(sums, 0, (<usize>centroids) << 2);
   for (let k = 0; k < count; k++) {
     const i = entries == 0 ? <usize>k : <usize>(load<u32>(entries + <usize>k * ENTRY_BYTES) >> 2);
@@ -143,13 +140,14 @@ export function centroidGradient(
 
 /** Sets every shared weight to its centroid. Arguments as centroidGradient's. */
 export function spreadCentroids(
-  w: usize,
+  segment: Segment,
   centroids: usize,
   assignment: usize,
-  state: usize,
   entries: usize,
   count: i32,
 ): void {
+  const w = segment.values;
+  const state = segment.state;
   for (let k = 0; k < count; k++) {
     const i = entries == 0 ? <usize>k : <usize>(load<u32>(entries + <usize>k * ENTRY_BYTES) >> 2);
     if (load<u8>(state + i) != SHARED) continue;

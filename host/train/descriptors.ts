@@ -38,6 +38,7 @@ export const DESCRIPTORS = {
     "blocksPerPass",
   ],
   Survivors: ["rows", "outRow", "outBlock", "xBlock", "rowStart", "entries", "runs", "runCount"],
+  Segment: ["values", "first", "second", "state", "gradients", "shardBytes", "shards"],
 } as const;
 
 type DescriptorName = keyof typeof DESCRIPTORS;

@@ -48,28 +48,9 @@ export interface Kernels {
     scale: number,
   ): number;
   unpackLogits(to: number, logits: number, classes: number, samples: number): void;
-  adam(
-    w: number,
-    g: number,
-    shardBytes: number,
-    shards: number,
-    m: number,
-    v: number,
-    state: number,
-    from: number,
-    to: number,
-    rate: number,
-    rootBias: number,
-    keep: number,
-  ): void;
+  adam(segment: Descriptor<"Segment">, from: number, to: number, rate: number, rootBias: number, keep: number): void;
   sparseAdam(
-    w: number,
-    g: number,
-    shardBytes: number,
-    shards: number,
-    m: number,
-    v: number,
-    state: number,
+    segment: Descriptor<"Segment">,
     entries: number,
     from: number,
     to: number,
@@ -78,21 +59,17 @@ export interface Kernels {
     keep: number,
   ): void;
   centroidGradient(
+    segment: Descriptor<"Segment">,
     sums: number,
     centroids: number,
-    g: number,
-    shardBytes: number,
-    shards: number,
     assignment: number,
-    state: number,
     entries: number,
     count: number,
   ): void;
   spreadCentroids(
-    w: number,
+    segment: Descriptor<"Segment">,
     centroids: number,
     assignment: number,
-    state: number,
     entries: number,
     count: number,
   ): void;

@@ -1,5 +1,6 @@
 /** The parameters of one layer in shared memory, and which of them are pruned, frozen or shared. */
 import type { FloatTensor } from "../model/model.js";
+import { writeDescriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
 import type { Parameters, PlannedWeighted, SharedWeights, Survivors } from "./plan.js";
 import { planSurvivors } from "./survivors.js";
@@ -183,11 +184,7 @@ export class LayerParameters {
         ? { ...sharedRoom.place, count }
         : {
             assignment: sharedRoom?.place.assignment ?? heap.allocate(assignment.byteLength),
-            centroids: heap.allocate(bytes),
-            sums: heap.allocate(bytes),
-            first: heap.allocate(bytes),
-            second: heap.allocate(bytes),
-            state: heap.allocate(bytes / 4),
+            ...this.placeCentroids(bytes),
             count,
           };
     this.sharedRoom = { place: shared, capacity: Math.max(count, sharedRoom?.capacity ?? 0) };
@@ -196,6 +193,19 @@ export class LayerParameters {
     heap.f32(shared.first, count).fill(0);
     heap.f32(shared.second, count).fill(0);
     return shared;
+  }
+
+  private placeCentroids(bytes: number): Omit<SharedWeights, "assignment" | "count"> {
+    const { heap } = this;
+    const centroids = heap.allocate(bytes);
+    const sums = heap.allocate(bytes);
+    const first = heap.allocate(bytes);
+    const second = heap.allocate(bytes);
+    // Zero bytes, so that the optimizer takes every centroid as free.
+    const state = heap.allocate(bytes / 4);
+    const gradients = { gradients: sums, shardBytes: 0, shards: 1 };
+    const segment = writeDescriptor(heap, "Segment", { values: centroids, first, second, state, ...gradients });
+    return { centroids, sums, first, second, segment };
   }
 
   private copyFlags(what: string, flags: Uint8Array | null, count: number): Uint8Array | null {

@@ -4,12 +4,12 @@
  */
 import { MoteError } from "../errors.js";
 import type { Graph, PoolLayer, ReluLayer, Shape, WeightedLayer } from "../model/model.js";
-import { floatWeights, hasWeights, type FloatOpTable } from "../ops/index.js";
+import { hasWeights, type FloatOpTable } from "../ops/index.js";
 import { Arena, BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
 import { convolutionOf, planConvolution, type PlannedConvolution } from "./plan-convolution.js";
-import { chainShapes } from "../model/shapes.js";
+import { chainShapes, parameterShapes } from "../model/shapes.js";
 import { valuesOf } from "../model/geometry.js";
 
 /** Floats that a parameter segment is rounded up to: a cache line. */
@@ -41,8 +41,7 @@ export interface SharedWeights {
   readonly sums: number;
   readonly first: number;
   readonly second: number;
-  /** Zero bytes, so that the optimizer takes every centroid as free. */
-  readonly state: number;
+  readonly segment: Descriptor<"Segment">;
   readonly count: number;
 }
 
@@ -54,6 +53,8 @@ export interface PlannedWeighted extends PlannedConvolution {
   /** First weight and first bias, counted in floats from plan.parameters.values. */
   readonly weightAt: number;
   readonly biasAt: number;
+  readonly weights: Descriptor<"Segment">;
+  readonly biases: Descriptor<"Segment">;
   survivors: Survivors | null;
   shared: SharedWeights | null;
 }
@@ -109,6 +110,27 @@ export interface Plan {
   };
 }
 
+/** @returns also where each tensor begins, by name: the number of its first float */
+function planParameters(heap: SharedHeap, graph: Graph, shards: number) {
+  const firstOf = new Map<string, number>();
+  let count = 0;
+  for (const [name, shape] of parameterShapes(graph)) {
+    firstOf.set(name, count);
+    const floats = shape.reduce((a, b) => a * b, 1);
+    count += Math.ceil(floats / SEGMENT_FLOATS) * SEGMENT_FLOATS;
+  }
+  const parameters: Parameters = {
+    count,
+    values: heap.allocate(count * 4),
+    first: heap.allocate(count * 4),
+    second: heap.allocate(count * 4),
+    state: heap.allocate(count),
+    gradients: heap.allocate(shards * count * 4),
+    shardBytes: count * 4,
+  };
+  return { parameters, firstOf };
+}
+
 /**
  * Plans a graph and reserves its memory, zeroed.
  * @throws MoteError UNSUPPORTED for graphs that are not chains, RangeError for a batch that does not split
@@ -131,24 +153,31 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
     return { name, shape, values: valuesOf(shape), activation: arena.take(bytes), gradient };
   });
 
-  let floats = 0;
-  const takeFloats = (count: number): number => {
-    const at = floats;
-    floats += Math.ceil(count / SEGMENT_FLOATS) * SEGMENT_FLOATS;
-    return at;
-  };
+  const { parameters, firstOf } = planParameters(heap, graph, shards);
+  const segment = (at: number): Descriptor<"Segment"> =>
+    writeDescriptor(heap, "Segment", {
+      values: parameters.values + at * 4,
+      first: parameters.first + at * 4,
+      second: parameters.second + at * 4,
+      state: parameters.state + at,
+      gradients: parameters.gradients + at * 4,
+      shardBytes: parameters.shardBytes,
+      shards,
+    });
   const weighted = (layer: WeightedLayer, i: number): PlannedWeighted => {
-    const rows = shapes[i + 1][0];
-    const columns = floatWeights(layer).columns(layer, shapes[i]);
     const convolution = convolutionOf(layer, shapes[i]);
+    const weightAt = firstOf.get(`${layer.name}.weight`)!;
+    const biasAt = firstOf.get(`${layer.name}.bias`)!;
     return {
       ...planConvolution(heap, arena, convolution, shapes[i + 1], blocks, i > firstWeighted),
       op: layer.op,
       name: layer.name,
       input: i,
       output: i + 1,
-      weightAt: takeFloats(columns.reduce((a, b) => a * b, rows)),
-      biasAt: takeFloats(rows),
+      weightAt,
+      biasAt,
+      weights: segment(weightAt),
+      biases: segment(biasAt),
       survivors: null,
       shared: null,
     };
@@ -179,15 +208,6 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
     labels: arena.take(shardSamples),
     teacher: arena.take(shardSamples * classes * 4),
     logits: arena.take(shardSamples * classes * 4),
-  };
-  const parameters: Parameters = {
-    count: floats,
-    values: heap.allocate(floats * 4),
-    first: heap.allocate(floats * 4),
-    second: heap.allocate(floats * 4),
-    state: heap.allocate(floats),
-    gradients: heap.allocate(shards * floats * 4),
-    shardBytes: floats * 4,
   };
   const arenas = Array.from({ length: threads }, () => heap.allocate(arena.bytes));
   return { batch, shards, shardSamples, blocks, classes, tensors, layers, parameters, arenas, scratch };

@@ -1,6 +1,7 @@
 /** One thread's share of a step of Adam: a slice of each layer's parameters, from the gradients of all shards. */
+import type { Descriptor } from "./descriptors.js";
 import type { Kernels } from "./kernels.js";
-import type { Plan, PlannedWeighted } from "./plan.js";
+import type { Plan, PlannedWeighted, Survivors } from "./plan.js";
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -35,11 +36,11 @@ export class Updater {
       const rows = layer.groups * layer.groupRows;
       const count = rows * layer.columns;
       const items = layer.survivors?.count ?? count;
-      this.updateSegment(update, layer.biasAt, this.slice(rows), null, 0);
+      this.updateSegment(update, layer.biases, this.slice(rows), null, 0);
       if (layer.shared === null) {
-        this.updateSegment(update, layer.weightAt, this.slice(items), layer, weightDecay);
+        this.updateSegment(update, layer.weights, this.slice(items), layer.survivors, weightDecay);
       } else if (i % this.threads === this.thread) {
-        this.updateSegment(update, layer.weightAt, [0, items], layer, weightDecay);
+        this.updateSegment(update, layer.weights, [0, items], layer.survivors, weightDecay);
         this.updateShared(update, layer, items);
       }
     });
@@ -54,57 +55,27 @@ export class Updater {
 
   private updateSegment(
     update: Update,
-    at: number,
+    segment: Descriptor<"Segment">,
     [from, to]: Range,
-    layer: PlannedWeighted | null,
+    survivors: Survivors | null,
     weightDecay: number,
   ): void {
-    const { kernels, plan } = this;
-    const p = plan.parameters;
-    const survivors = layer?.survivors ?? null;
+    const { kernels } = this;
     if (from >= to) return;
-    const w = p.values + at * 4;
-    const g = p.gradients + at * 4;
-    const m = p.first + at * 4;
-    const v = p.second + at * 4;
-    const state = p.state + at;
-    const { shardBytes } = p;
-    const { shards } = plan;
     const keep = 1 - update.lr * weightDecay;
     const [rate, rootBias] = adamRates(update);
-    if (survivors === null) {
-      kernels.adam(w, g, shardBytes, shards, m, v, state, from, to, rate, rootBias, keep);
-    } else {
-      const { entries } = survivors;
-      kernels.sparseAdam(w, g, shardBytes, shards, m, v, state, entries, from, to, rate, rootBias, keep);
-    }
+    if (survivors === null) kernels.adam(segment, from, to, rate, rootBias, keep);
+    else kernels.sparseAdam(segment, survivors.entries, from, to, rate, rootBias, keep);
   }
 
-  private updateShared(update: Update, layer: PlannedWeighted, items: number): void {
-    const { kernels, plan } = this;
-    const p = plan.parameters;
-    const { shared } = layer;
+  private updateShared(update: Update, { weights, survivors, shared }: PlannedWeighted, items: number): void {
+    const { kernels } = this;
     if (shared === null) return;
-    const entries = layer.survivors?.entries ?? 0;
-    const state = p.state + layer.weightAt;
-    const gradients = p.gradients + layer.weightAt * 4;
-    const { sums, centroids, assignment } = shared;
-    kernels.centroidGradient(
-      sums,
-      shared.count,
-      gradients,
-      p.shardBytes,
-      plan.shards,
-      assignment,
-      state,
-      entries,
-      items,
-    );
-    const keep = 1 - update.lr * update.weightDecay;
-    const { first, second, count: k } = shared;
-    const [rate, rootBias] = adamRates(update);
-    kernels.adam(centroids, sums, 0, 1, first, second, shared.state, 0, k, rate, rootBias, keep);
-    kernels.spreadCentroids(p.values + layer.weightAt * 4, centroids, assignment, state, entries, items);
+    const { sums, centroids, assignment, count, segment } = shared;
+    const entries = survivors?.entries ?? 0;
+    kernels.centroidGradient(weights, sums, count, assignment, entries, items);
+    this.updateSegment(update, segment, [0, count], null, update.weightDecay);
+    kernels.spreadCentroids(weights, centroids, assignment, entries, items);
   }
 }
 
