@@ -28,12 +28,20 @@ export function tileRows(left: i32): i32 {
 /** `rows` is a constant at every call, so that each call becomes a kernel of its own without the unused accumulators. */
 // @ts-ignore: decorator
 @inline
-function tile(rows: i32, d: Gather, out: usize, w: usize, x: usize, bias: usize, taps: usize, tapsEnd: usize): void {
-  const outRow = d.outRow;
-  const wRow = d.wRow;
-  const wOuter = d.wOuter;
-  const xOuter = d.xOuter;
-  const outer = d.outer;
+function tile(
+  rows: i32,
+  out: usize,
+  outRow: usize,
+  w: usize,
+  wRow: usize,
+  wOuter: usize,
+  x: usize,
+  xOuter: usize,
+  bias: usize,
+  outer: i32,
+  taps: usize,
+  tapsEnd: usize,
+): void {
   const out1 = out + outRow;
   const out2 = out1 + outRow;
   const out3 = out2 + outRow;
@@ -149,6 +157,11 @@ export function gather(d: Gather, out: usize, w: usize, x: usize, bias: usize, b
   const positions = d.positions;
   const positionsEnd = positions + <usize>d.positionCount * POSITION_BYTES;
   const taps = d.taps;
+  const outRow = d.outRow;
+  const wRow = d.wRow;
+  const wOuter = d.wOuter;
+  const xOuter = d.xOuter;
+  const outer = d.outer;
   const outBlock = d.outBlock;
   const xBlock = d.xBlock;
   for (let group = 0; group < d.groups; group++) {
@@ -166,30 +179,30 @@ export function gather(d: Gather, out: usize, w: usize, x: usize, bias: usize, b
           const to = from + <usize>load<u32>(p, 12) * TAP_BYTES;
           switch (high) {
             case 5: {
-              tile(5, d, o, weight, v, bias, from, to);
+              tile(5, o, outRow, weight, wRow, wOuter, v, xOuter, bias, outer, from, to);
               break;
             }
             case 4: {
-              tile(4, d, o, weight, v, bias, from, to);
+              tile(4, o, outRow, weight, wRow, wOuter, v, xOuter, bias, outer, from, to);
               break;
             }
             case 3: {
-              tile(3, d, o, weight, v, bias, from, to);
+              tile(3, o, outRow, weight, wRow, wOuter, v, xOuter, bias, outer, from, to);
               break;
             }
             case 2: {
-              tile(2, d, o, weight, v, bias, from, to);
+              tile(2, o, outRow, weight, wRow, wOuter, v, xOuter, bias, outer, from, to);
               break;
             }
             default: {
-              tile(1, d, o, weight, v, bias, from, to);
+              tile(1, o, outRow, weight, wRow, wOuter, v, xOuter, bias, outer, from, to);
             }
           }
         }
       }
       rows -= high;
-      out += <usize>high * d.outRow;
-      weight += <usize>high * d.wRow;
+      out += <usize>high * outRow;
+      weight += <usize>high * wRow;
       if (bias != 0) bias += <usize>high * 4;
     }
     w += d.wGroup;

@@ -27,24 +27,24 @@ function addOne(dw: usize, sum: v128): void {
   store<f32>(dw, load<f32>(dw) + (f32x4.extract_lane(halves, 0) + f32x4.extract_lane(halves, 1)));
 }
 
-/** `rows` and `pair` are constants at every call. */
+/** `rows` and `pair` are constants at every call. What it needs of a descriptor is in locals by then: tiles are short. */
 // @ts-ignore: decorator
 @inline
 function tile(
   rows: i32,
   pair: bool,
-  d: ParameterGradient,
   dw: usize,
+  dwRow: usize,
   dout: usize,
+  outRow: usize,
+  outBlock: usize,
   x: usize,
   y: usize,
+  xBlock: usize,
+  positions: usize,
+  positionsEnd: usize,
   blocks: i32,
 ): void {
-  const outRow = d.outRow;
-  const outBlock = d.outBlock;
-  const xBlock = d.xBlock;
-  const positions = d.positions;
-  const positionsEnd = positions + <usize>d.positionCount * POSITION_BYTES;
   let a0 = f32x4.splat(0);
   let a1 = a0;
   let b0 = a0;
@@ -112,7 +112,6 @@ function tile(
     x += xBlock;
     y += xBlock;
   }
-  const dwRow = (<usize>d.columns) << 2;
   if (pair) addPair(dw, a0, a1);
   else addOne(dw, a0);
   if (rows > 1) {
@@ -142,17 +141,23 @@ function tile(
 function columns(rows: i32, d: ParameterGradient, dw: usize, dout: usize, x: usize, blocks: i32): void {
   let offsets = d.columnOffsets;
   const count = d.columns;
+  const dwRow = (<usize>count) << 2;
+  const outRow = d.outRow;
+  const outBlock = d.outBlock;
+  const xBlock = d.xBlock;
+  const positions = d.positions;
+  const positionsEnd = positions + <usize>d.positionCount * POSITION_BYTES;
   let c = 0;
   for (; c + 1 < count; c += 2) {
     const x0 = x + <usize>load<u32>(offsets);
     const x1 = x + <usize>load<u32>(offsets, 4);
-    tile(rows, true, d, dw, dout, x0, x1, blocks);
+    tile(rows, true, dw, dwRow, dout, outRow, outBlock, x0, x1, xBlock, positions, positionsEnd, blocks);
     offsets += 8;
     dw += 8;
   }
   if (c < count) {
     const x0 = x + <usize>load<u32>(offsets);
-    tile(rows, false, d, dw, dout, x0, x0, blocks);
+    tile(rows, false, dw, dwRow, dout, outRow, outBlock, x0, x0, xBlock, positions, positionsEnd, blocks);
   }
 }
 
@@ -201,12 +206,14 @@ export function weightGradient(d: ParameterGradient, dw: usize, dout: usize, x: 
 /** Writes the sum of each row of dout over positions and samples. */
 export function biasGradient(d: ParameterGradient, db: usize, dout: usize, blocks: i32): void {
   const rows = d.groups * d.rows;
+  const outRow = d.outRow;
+  const outBlock = d.outBlock;
   const rowBytes = <usize>d.positionCount * VALUE_BYTES;
   for (let r = 0; r < rows; r++) {
     let sum0 = f32x4.splat(0);
     let sum1 = sum0;
     for (let b = 0; b < blocks; b++) {
-      const from = dout + <usize>r * d.outRow + <usize>b * d.outBlock;
+      const from = dout + <usize>r * outRow + <usize>b * outBlock;
       for (let g = from; g < from + rowBytes; g += VALUE_BYTES) {
         sum0 = f32x4.add(sum0, v128.load(g));
         sum1 = f32x4.add(sum1, v128.load(g, 16));
