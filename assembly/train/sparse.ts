@@ -79,13 +79,15 @@ function rowOfOne(o: usize, x: usize, w: usize, start: v128, from: usize, to: us
 
 /** out[row][p][s] = bias[row] + Σ over the row's survivors. @param w the layer's first weight */
 export function sparseForward(d: Survivors, out: usize, w: usize, bias: usize, x: usize, blocks: i32): void {
+  const rows = d.rows;
+  const outRow = d.outRow;
   const outBlock = d.outBlock;
   const xBlock = d.xBlock;
   const entries = d.entries;
   const runs = d.runs;
   let rowStart = d.rowStart;
   const runsEnd = runs + <usize>d.runCount * RUN_BYTES;
-  for (let row = 0; row < d.rows; row++) {
+  for (let row = 0; row < rows; row++) {
     const from = entries + <usize>load<u32>(rowStart) * ENTRY_BYTES;
     const to = entries + <usize>load<u32>(rowStart, 4) * ENTRY_BYTES;
     const start = v128.load32_splat(bias);
@@ -119,19 +121,21 @@ export function sparseForward(d: Survivors, out: usize, w: usize, bias: usize, x
     }
     rowStart += 4;
     bias += 4;
-    out += d.outRow;
+    out += outRow;
   }
 }
 
 /** dw[entry] = Σ over positions and samples of dout · x: one float an entry, in the order of the entries. */
 export function sparseWeightGradient(d: Survivors, dw: usize, dout: usize, x: usize, blocks: i32): void {
+  const rows = d.rows;
+  const outRow = d.outRow;
   const outBlock = d.outBlock;
   const xBlock = d.xBlock;
   const entries = d.entries;
   const runs = d.runs;
   let rowStart = d.rowStart;
   const runsEnd = runs + <usize>d.runCount * RUN_BYTES;
-  for (let row = 0; row < d.rows; row++) {
+  for (let row = 0; row < rows; row++) {
     let entry = entries + <usize>load<u32>(rowStart) * ENTRY_BYTES;
     const to = entries + <usize>load<u32>(rowStart, 4) * ENTRY_BYTES;
     while (entry < to) {
@@ -178,20 +182,24 @@ export function sparseWeightGradient(d: Survivors, dw: usize, dout: usize, x: us
       entry += done * ENTRY_BYTES;
     }
     rowStart += 4;
-    dout += d.outRow;
+    dout += outRow;
   }
 }
 
 /** Adds weight · dout to dx wherever the weight read x in the forward pass. dx holds zeros, or what other groups added. */
 export function sparseInputGradient(d: Survivors, dx: usize, dout: usize, w: usize, blocks: i32): void {
+  const rows = d.rows;
+  const outRow = d.outRow;
+  const outBlock = d.outBlock;
+  const xBlock = d.xBlock;
   const rowStart = d.rowStart;
   const entries = d.entries;
   const runs = d.runs;
   const runsEnd = runs + <usize>d.runCount * RUN_BYTES;
   for (let b = 0; b < blocks; b++) {
-    const blockX = dx + <usize>b * d.xBlock;
-    for (let row = 0; row < d.rows; row++) {
-      const rowOut = dout + <usize>b * d.outBlock + <usize>row * d.outRow;
+    const blockX = dx + <usize>b * xBlock;
+    for (let row = 0; row < rows; row++) {
+      const rowOut = dout + <usize>b * outBlock + <usize>row * outRow;
       const from = entries + <usize>load<u32>(rowStart + ((<usize>row) << 2)) * ENTRY_BYTES;
       const to = entries + <usize>load<u32>(rowStart + ((<usize>row) << 2), 4) * ENTRY_BYTES;
       for (let entry = from; entry < to; entry += ENTRY_BYTES) {
