@@ -12,6 +12,9 @@ export const MODEL_SLACK_BYTES = 8;
 /** Bytes of one record: offset << 8 | weight. */
 export const RECORD_BYTES = 4;
 
+/** Version of what this file describes, which a module leaves in the control block. */
+export const INTERFACE_VERSION = 2;
+
 /** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
 export const CONTROL_MODEL_PTR = 0;
 export const CONTROL_MODEL_BYTES = 4;
@@ -21,14 +24,16 @@ export const CONTROL_LAYER_COUNT = 16;
 export const CONTROL_LAYERS_DONE = 20;
 export const CONTROL_OUTPUT_TENSOR = 24;
 export const CONTROL_MEMORY_BYTES = 28;
+/** After an error: the file offset near which it was found. With STATUS_OP or STATUS_CODEC the number of the first one that is missing. */
 export const CONTROL_ERROR_OFFSET = 32;
 /** What is added to an int8 element to get the byte that stands for it in linear memory: 0, or 128 in a fast module. */
 export const CONTROL_ELEMENT_BIAS = 36;
 /** After loading, the file offset behind the last layer, where the metadata begins. A fast module keeps something of its own here. */
 export const CONTROL_METADATA = 44;
-/** A fast module's: its stream comes without a container that would tell the scales of input and output, floats' bits. */
-export const CONTROL_INPUT_SCALE = 40;
-export const CONTROL_OUTPUT_SCALE = 56;
+/** A fast module's, which has no container to tell scales: the address of an f32 for each end of the graph, in tensor order. */
+export const CONTROL_SCALES = 40;
+/** INTERFACE_VERSION of the module, from `open` on. */
+export const CONTROL_VERSION = 52;
 /** After loading: the most units of work of one run, 2^32 - 1 for as many or more. */
 export const CONTROL_WORK = 60;
 
@@ -40,14 +45,19 @@ export const TENSOR_WIDTH = 12;
 export const TENSOR_PITCH = 16;
 export const TENSOR_PLANE = 20;
 export const TENSOR_ZERO_POINT = 24;
-/** Bits 0..7: border. Bit 8: holds values in this run. */
+/** Bits 0..7: border. The bits below say what kind of tensor it is; bits 16..31 are the module's own. */
 export const TENSOR_STATE = 28;
+export const TENSOR_BORDER_MASK = 0xff;
+/** An end of the graph: an input or an output of the model. */
+export const TENSOR_IS_END = 0x200;
+/** Keeps its values from one run to the next. */
+export const TENSOR_IS_STATE = 0x400;
 
-/** Statuses of `open`, `start` and `step`. */
-export const STATUS_DONE = 0; // the model is loaded, or the run is complete
+/** Statuses of `open`, `start`, `step` and `reset`. */
+export const STATUS_DONE = 0; // the model is loaded, the run is complete, or states are reset
 export const STATUS_BUSY = 1; // call step again
 export const STATUS_READ = -1; // the host's window callback failed
-export const STATUS_TRUNCATED = -2; // the file ends within a field, or its length is not the one it states
+export const STATUS_TRUNCATED = -2; // the file ends within a field
 export const STATUS_MAGIC = -3; // not a .mote file
 export const STATUS_VERSION = -4; // a version this core does not know
 export const STATUS_CRC = -5; // the file's checksum does not match

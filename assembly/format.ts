@@ -3,11 +3,18 @@
  * Plain literals, since asc, tsc and the generator of the C header all read this file.
  */
 
-/** "MOTE", read as a little-endian u32. */
-export const MAGIC = 0x45544f4d;
-export const VERSION = 1;
+/** "MOT", read as a little-endian number of three bytes. */
+export const MAGIC = 0x544f4d;
+export const VERSION = 2;
 /** The CRC covers the file from this offset to its end. */
-export const CRC_START = 9;
+export const CRC_START = 8;
+
+/** Bits of a tensor's flags: its border's width, whether it has height and width, a nominal number of channels, and what it is. */
+export const FLAGS_BORDER_MASK = 0x0f;
+export const FLAG_SIZE = 0x10;
+export const FLAG_NOMINAL = 0x20;
+export const FLAG_END = 0x40;
+export const FLAG_STATE = 0x80;
 
 export const OP_CONV2D = 0;
 export const OP_DENSE = 1;
@@ -16,19 +23,26 @@ export const OP_AVGPOOL = 3;
 
 export const CODEC_DENSE = 0;
 export const CODEC_HUFFMAN = 1;
-/** Bits of a weighted layer's form byte: the codec, then whether each channel has its own multiplier and shift. */
-export const FORM_CODEC_MASK = 0x0f;
+/** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
+export const FORM_CODEC_MASK = 0x07;
 export const FORM_PER_CHANNEL = 0x10;
+export const FORM_RELU = 0x20;
+export const FORM_CLAMP = 0x40;
+
+/** Bits of the first two fields of a section. */
+export const BIAS_BITS_WIDTH = 6;
+export const BIAS_SHIFT_WIDTH = 5;
 
 /** Longest Huffman code; a decoding table has 2^length entries of two bytes. */
 export const MAX_CODE_LENGTH = 12;
 export const MIN_GAP_SYMBOLS = 2;
 export const MAX_GAP_SYMBOLS = 1025;
 
-export const MAX_TENSORS = 255;
-export const MAX_LAYERS = 255;
+export const MAX_TENSORS = 1024;
+export const MAX_LAYERS = 1023;
 export const MAX_DIMENSION = 65535;
 export const MAX_BORDER = 15;
+/** Kernels and strides of a conv2d and of the pool behind it. */
 export const MAX_KERNEL = 255;
 /** Bytes of one tensor, borders included: a record holds a 24-bit offset into it. */
 export const MAX_TENSOR_BYTES = 0x1000000;
@@ -44,5 +58,13 @@ export const MIN_WINDOW_BYTES = 128;
 
 /** What follows the last layer, for hosts and people: kinds of entries, and the most bytes of all of them and of a label. */
 export const METADATA_LABELS = 1;
+export const METADATA_NAMES = 2;
+export const METADATA_PREPROCESSING = 3;
 export const MAX_METADATA_BYTES = 65535;
 export const MAX_LABEL_BYTES = 255;
+/** Of preprocessing: in which order the user's elements stand, [C, H, W] or [H, W, C]; what the channels are. */
+export const LAYOUT_PLANAR = 0;
+export const LAYOUT_INTERLEAVED = 1;
+export const COLOURS_NONE = 0;
+export const COLOURS_RGB = 1;
+export const COLOURS_BGR = 2;

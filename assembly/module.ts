@@ -8,6 +8,7 @@ export const MEMORY_EXPORT = "memory";
 export const OPEN_EXPORT = "open";
 export const START_EXPORT = "start";
 export const STEP_EXPORT = "step";
+export const RESET_EXPORT = "reset";
 export const IMPORT_MODULE = "mote";
 export const READ_IMPORT = "read";
 

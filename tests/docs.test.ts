@@ -9,7 +9,7 @@ const markdown = (folder: string): string[] =>
   readdirSync(join(packageRoot, folder))
     .filter((name) => name.endsWith(".md"))
     .map((name) => join(folder, name));
-const documents = [".", "docs", "bench", "examples", "models", "firmware-examples"].flatMap(markdown);
+const documents = [".", "spec", "docs", "bench", "examples", "models", "firmware-examples"].flatMap(markdown);
 const read = (path: string): string => readFileSync(join(packageRoot, path), "utf8");
 
 /** A heading's name in a link, as GitHub makes it. */

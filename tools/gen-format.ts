@@ -15,9 +15,25 @@ export const FORMAT_HEADER = "firmware-examples/common/mote-format.h";
 /** `export const NAME = literal;`, perhaps with a remark behind it. */
 const CONSTANT = /^export const ([A-Z0-9_]+) = (-?(?:0x[0-9a-f]+|\d+)|"[a-z.]+");(?: \/\/ (.+))?$/;
 
+/** Constants that the header lists with a text, by how their names begin. */
+const LISTS = [
+  {
+    prefix: "STATUS_",
+    macro: "MOTE_STATUS_TEXTS",
+    comment: "Each status of the core with its meaning: X(name, text).",
+    text: (_name: string, remark: string | undefined) => remark,
+  },
+  { prefix: "OP_", macro: "MOTE_OP_NAMES", comment: "Each op with its name: X(number, name).", text: lowerCase },
+  { prefix: "CODEC_", macro: "MOTE_CODEC_NAMES", comment: "Each codec with its name, likewise.", text: lowerCase },
+] as const;
+
+function lowerCase(name: string): string {
+  return name.toLowerCase();
+}
+
 /**
  * @param sources the texts of FORMAT_SOURCES: literals and comments only
- * @returns the header: a `#define MOTE_NAME` for each constant, numbers unsigned but for statuses, and MOTE_STATUS_TEXTS
+ * @returns the header: a `#define MOTE_NAME` for each constant, numbers unsigned but for statuses, and LISTS
  * @throws MoteError FORMAT for a line that is neither
  */
 export function formatHeader(sources: readonly string[]): string {
@@ -26,21 +42,19 @@ export function formatHeader(sources: readonly string[]): string {
     "#ifndef MOTE_FORMAT_H",
     "#define MOTE_FORMAT_H",
   ];
-  const texts: string[] = [];
+  const entries = new Map<string, string[]>(LISTS.map(({ macro }) => [macro, []]));
   for (const [index, source] of sources.entries()) {
-    lines.push("", ...definitions(FORMAT_SOURCES[index], source, texts));
+    lines.push("", ...definitions(FORMAT_SOURCES[index], source, entries));
   }
-  lines.push("", "/** Each status of the core with its meaning: X(name, text). */");
-  lines.push(
-    `#define MOTE_STATUS_TEXTS(X) \\`,
-    ...texts.map((text, i) => `  ${text}${i < texts.length - 1 ? " \\" : ""}`),
-  );
+  for (const { macro, comment } of LISTS) {
+    lines.push("", `/** ${comment} */`, [`#define ${macro}(X)`, ...entries.get(macro)!].join(" \\\n  "));
+  }
   lines.push("", "#endif", "");
   return lines.join("\n");
 }
 
-/** The lines for those of a source at `path`. Adds each status with a meaning to `texts`. */
-function definitions(path: string, source: string, texts: string[]): string[] {
+/** The lines for those of a source at `path`. Adds to the entries of LISTS, by macro. */
+function definitions(path: string, source: string, entries: ReadonlyMap<string, string[]>): string[] {
   const lines: string[] = [];
   let inComment = false;
   for (const [index, line] of source.trimEnd().split("\n").entries()) {
@@ -59,7 +73,10 @@ function definitions(path: string, source: string, texts: string[]): string[] {
     }
     const [, name, literal, remark] = found;
     lines.push(`#define MOTE_${name} ${valueInC(name, literal)}${remark === undefined ? "" : ` /* ${remark} */`}`);
-    if (name.startsWith("STATUS_") && remark !== undefined) texts.push(`X(MOTE_${name}, ${JSON.stringify(remark)})`);
+    for (const { prefix, macro, text } of LISTS) {
+      const listed = name.startsWith(prefix) ? text(name.slice(prefix.length), remark) : undefined;
+      if (listed !== undefined) entries.get(macro)!.push(`X(MOTE_${name}, ${JSON.stringify(listed)})`);
+    }
   }
   return lines;
 }

@@ -228,12 +228,12 @@ function printLayers({ layers }: ContainerReport, output: Output): void {
   ]);
 }
 
-function printMemory({ plan, model, fileBytes }: Container, resident: boolean, output: Output): void {
-  const total = planTotal(plan, true) + fileBytes + MODEL_SLACK_BYTES;
+function printMemory(container: Container, resident: boolean, output: Output): void {
+  const total = planTotal(container.plan, true) + container.fileBytes + MODEL_SLACK_BYTES;
   output.line("linear memory" + (resident ? "" : ", the model behind the window"));
   output.lines(
     [
-      ...describePlan(plan, model, resident),
+      ...describePlan(container, resident),
       `           ${String(total).padStart(9)}  with the model in linear memory, and no window`,
     ],
     PLAN_INDENT,

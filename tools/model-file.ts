@@ -32,7 +32,7 @@ function readModel(path: string): Uint8Array {
 /** By its first bytes; a damaged .mote file is still one, and gets the container's error rather than another. */
 export function isContainer(path: string, file: Uint8Array): boolean {
   const magic = file.length >= 4 ? new DataView(file.buffer, file.byteOffset, 4).getUint32(0, true) : 0;
-  return magic === MAGIC || extname(path) === ".mote";
+  return (magic & 0xffffff) === MAGIC || extname(path) === ".mote";
 }
 
 /** By its first bytes or its name, as above. */

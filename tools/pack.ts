@@ -1,19 +1,20 @@
 /** `mote pack`: a compressed net, or a container made before, as .mote, self-contained .wasm or C source. */
 import { basename, dirname, extname, join } from "node:path";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { MIN_WINDOW_BYTES } from "../assembly/format.js";
 import { cSource } from "../host/c/c-source.js";
 import { fastProgram } from "../host/fast/memory.js";
-import { outputElements, writeMetadata } from "../host/container/metadata.js";
-import { planTotal, REGIONS } from "../host/container/plan.js";
+import { writeMetadata } from "../host/container/metadata.js";
+import { planTotal, REGIONS, SCRATCH_PARTS, scratchUse } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import { withMetadata, writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/node/read-file.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { AotSource } from "../host/node/firmware/aot.js";
-import type { QModel } from "../host/model/model.js";
+import { ALL_CONTENTS, contentsOf, type CoreContents } from "../host/module/contents.js";
+import type { QLayer, QModel } from "../host/model/model.js";
 import { builtModule } from "../host/node/built.js";
 import { quantize } from "../host/quantize/quantize.js";
 import { isWasm } from "../host/engines/open.js";
@@ -32,7 +33,7 @@ import {
 import { Output } from "./output.js";
 import { tensorBytes } from "../host/model/geometry.js";
 
-const FORMATS = ["mote", "wasm", "c", "aot"] as const;
+const FORMATS = ["mote", "wasm", "c", "aot", "core"] as const;
 type Format = (typeof FORMATS)[number];
 
 interface PackFlags {
@@ -43,6 +44,8 @@ interface PackFlags {
   readonly window?: number;
   readonly tables?: number;
   readonly labels?: string;
+  readonly ops?: readonly QLayer["op"][];
+  readonly codecs?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -54,7 +57,7 @@ export function packCommand(): Command {
     .addOption(
       new Option(
         "--format <name>",
-        "default: by the name of the output; aot: a .c, its code compiled ahead of time",
+        "default: by the name of the output; aot: a .c, its code compiled ahead of time; core: the core alone, without what the model does not need",
       ).choices(FORMATS),
     )
     .addOption(
@@ -72,11 +75,22 @@ export function packCommand(): Command {
       parseBytes,
     )
     .option("--labels <file>", "names of the model's outputs, one a line, which travel with the model")
+    .option(
+      "--ops <names>",
+      `ops of the core, with commas between; default: the model's; of ${ALL_CONTENTS.ops.join(", ")}`,
+      parseNames(ALL_CONTENTS.ops),
+    )
+    .option(
+      "--codecs <names>",
+      `codecs of the core, with commas between; default: the model's; of ${ALL_CONTENTS.codecs.join(", ")}`,
+      parseNames(ALL_CONTENTS.codecs),
+    )
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       "\nExamples:\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
-        "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed",
+        "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n" +
+        "  mote pack models/lenet5.mote -o core.wasm --format core --ops conv2d,dense,maxpool",
     )
     .action(pack);
 }
@@ -90,6 +104,12 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.optimize !== "size" && format !== "wasm" && format !== "aot") {
     throw new MoteError("ARGUMENT", `--optimize ${flags.optimize}: not for --format ${format}, expected wasm or aot`);
   }
+  if (format !== "core" && (flags.ops ?? flags.codecs) !== undefined) {
+    throw new MoteError(
+      "ARGUMENT",
+      `--ops and --codecs say what a core has: not for --format ${format}, expected core`,
+    );
+  }
   const bytes = labelled(input, packedContainer(input, flags), flags.labels);
   const container = namingFile(input, () => readContainer(bytes));
   const parts = namingFile(input, () =>
@@ -102,7 +122,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(parts)}`,
     );
   }
-  const { written, module } = await writeAs(format, flags, bytes, container);
+  const { written, module } = await writeAs(format, flags, input, bytes, container);
   if (flags.optimize !== "size") await warnOfPoorTrade(input, bytes, module!);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
@@ -155,8 +175,8 @@ function packedContainer(path: string, { window, tables }: PackFlags): Uint8Arra
 function labelled(path: string, bytes: Uint8Array, labelsPath: string | undefined): Uint8Array {
   if (labelsPath === undefined) return bytes;
   const container = namingFile(path, () => readContainer(bytes));
-  const elements = outputElements(container.model);
-  const metadata = namingFile(labelsPath, () => writeMetadata({ labels: readLines(labelsPath) }, elements));
+  const labels = readLines(labelsPath);
+  const metadata = namingFile(labelsPath, () => writeMetadata({ ...container.model, labels }));
   return withMetadata(bytes, container, metadata);
 }
 
@@ -170,6 +190,16 @@ function readLines(path: string): string[] {
     throw new MoteError("FORMAT", `${path}: expected UTF-8 text with a label a line`, { cause: error });
   }
 }
+
+/** Parses names with commas between, each one of `known`. */
+const parseNames =
+  <Name extends string>(known: readonly Name[]) =>
+  (text: string): Name[] => {
+    const names = text.split(",").map((name) => known.find((other) => other === name.trim()));
+    if (names.includes(undefined))
+      throw new InvalidArgumentError(`expected names of ${known.join(", ")}, with commas between.`);
+    return names.filter((name) => name !== undefined);
+  };
 
 interface MemoryPart {
   readonly name: string;
@@ -186,7 +216,10 @@ function memoryParts(bytes: Uint8Array, container: Container, format: Format): M
   const regionBytes = REGIONS.reduce((sum, name) => sum + plan[name], 0);
   return [
     { name: "control block and tensor table", bytes: planTotal(plan) - regionBytes },
-    ...regions.map((name) => (name === "arena" ? arenaPart(model, plan.arena) : { name, bytes: plan[name] })),
+    ...regions.map((name) => {
+      if (name === "arena") return arenaPart(model, plan.arena);
+      return name === "scratch" ? scratchPart(container) : { name, bytes: plan[name] };
+    }),
     ...(resident ? [{ name: "model", bytes: residentBytes + MODEL_SLACK_BYTES }] : []),
   ];
 }
@@ -204,7 +237,16 @@ function arenaPart({ tensors }: QModel, bytes: number): MemoryPart {
   return { name: "arena", bytes, detail: ` (tensors of ${tensors.map(tensorBytes).join(", ")})` };
 }
 
-/** "arena 3680 (tensors of 784, 2880, …), channels 2000, …": the largest first. */
+/** With what the layer that decides its size has there. */
+function scratchPart(container: Container): MemoryPart {
+  const part = { name: "scratch", bytes: container.plan.scratch };
+  const use = scratchUse(container);
+  if (use === undefined) return part;
+  const parts = SCRATCH_PARTS.map((name) => ({ name, bytes: use.parts[name] })).filter(({ bytes }) => bytes > 0);
+  return { ...part, detail: ` (layer ${use.layer}: ${breakdown(parts)})` };
+}
+
+/** "arena 3680 (tensors of 784, 2880, …), scratch 2000 (layer 2: records 1200, …), …": the largest first. */
 function breakdown(parts: readonly MemoryPart[]): string {
   return parts
     .toSorted((a, b) => b.bytes - a.bytes)
@@ -219,10 +261,12 @@ interface Written {
 
 async function writeAs(
   format: Format,
-  { out, optimize }: PackFlags,
+  flags: PackFlags,
+  input: string,
   bytes: Uint8Array,
-  { plan }: Container,
+  container: Container,
 ): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
+  const { out, optimize } = flags;
   const files: [path: string, content: Uint8Array | string][] = [];
   let module: Uint8Array | undefined;
   if (format === "mote") {
@@ -230,10 +274,12 @@ async function writeAs(
   } else if (format === "wasm") {
     module = await packedModule(bytes, optimize);
     files.push([out, module]);
+  } else if (format === "core") {
+    files.push([out, await coreFor(container, flags, input)]);
   } else {
     const name = basename(out, extname(out));
     const made: AotSource & { readonly module?: Uint8Array } =
-      format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, plan, name);
+      format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, container.plan, name);
     module = made.module;
     files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
   }
@@ -265,6 +311,21 @@ async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uin
 async function packedModule(container: Uint8Array, optimize: Optimization): Promise<Uint8Array> {
   if (optimize === "size") return (await import("../host/node/module/bake.js")).bake(container);
   return (await import("../host/node/fast/fast-module.js")).fastModule(container, optimize);
+}
+
+/** A core for this model and for others that are made of the same ops and codecs. */
+async function coreFor(container: Container, { ops, codecs }: PackFlags, input: string): Promise<Uint8Array> {
+  const needed = contentsOf(container);
+  const contents: CoreContents = { ops: ops ?? needed.ops, codecs: codecs ?? needed.codecs };
+  for (const what of ["ops", "codecs"] as const) {
+    const missing = needed[what].filter((name) => !contents[what].some((kept) => kept === name));
+    if (missing.length === 0) continue;
+    throw new MoteError(
+      "ARGUMENT",
+      `--${what} ${contents[what].join(",")}: ${input} needs ${missing.join(", ")} as well`,
+    );
+  }
+  return (await import("../host/node/module/bake.js")).coreWith(contents);
 }
 
 async function aheadOfTime(

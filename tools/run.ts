@@ -75,11 +75,11 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
       progress.update(index + 1);
     });
     if (inputs.count > MAX_LISTED) progress.finish();
-    else printResults(inputs, results, model.engine.labels, output);
+    else printResults(inputs, results, model.engine.output.labels, output);
     printSummary(model, inputs, tally, output);
     output.json(() => {
       const listed =
-        results.length <= MAX_LISTED ? { results: describeResults(inputs, results, model.engine.labels) } : {};
+        results.length <= MAX_LISTED ? { results: describeResults(inputs, results, model.engine.output.labels) } : {};
       return { ...runSummary(model, tally), ...listed };
     });
   } finally {

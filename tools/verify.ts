@@ -9,6 +9,7 @@ import { pixelTable } from "../host/engines/classify.js";
 import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { ENGINE_NAMES } from "../host/engines/open.js";
+import { valuesOf } from "../host/model/geometry.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
 
@@ -23,11 +24,11 @@ interface VerifyFlags {
   readonly json?: boolean;
 }
 
-/** What to run on: `fill` writes input `index`. */
+/** What to run on: `fill` writes the elements of each of the model's inputs for run `index`. */
 interface InputSet {
   readonly count: number;
   readonly source: string;
-  readonly fill: (index: number, input: Int8Array) => void;
+  readonly fill: (index: number, inputs: readonly Int8Array[]) => void;
 }
 
 export function verifyCommand(): Command {
@@ -93,12 +94,11 @@ async function compareAll(
   engines: readonly Engine[],
   inputs: InputSet,
 ): Promise<{ input: number; difference: Difference } | undefined> {
-  const [channels, height, width] = engines[0].input.shape;
-  const input = new Int8Array(channels * height * width);
+  const elements = engines[0].inputs.map(({ shape }) => new Int8Array(valuesOf(shape)));
   const progress = new Progress("verify", inputs.count);
   for (let index = 0; index < inputs.count; index++) {
-    inputs.fill(index, input);
-    const difference = firstDifference(engines, input);
+    inputs.fill(index, elements);
+    const difference = firstDifference(engines, elements);
     if (difference !== undefined) return { input: index, difference };
     progress.update(index + 1);
     if (index % 16 === 0) await new Promise((resolve) => setImmediate(resolve)); // so that Ctrl-C is heard
@@ -108,15 +108,21 @@ async function compareAll(
 }
 
 function randomInputs(count: number, seed: number): InputSet {
-  const fill = (index: number, input: Int8Array): void => {
+  const fill = (index: number, inputs: readonly Int8Array[]): void => {
     const random = new Random(seed, index);
-    for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
+    for (const input of inputs) for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
   };
   return { count, source: `random, seed ${seed}`, fill };
 }
 
 async function dataInputs(spec: string, engine: Engine): Promise<InputSet> {
   const { count, images, source } = await loadDataSpec(spec);
+  if (engine.inputs.length > 1) {
+    throw new MoteError(
+      "MISMATCH",
+      `the model takes ${engine.inputs.length} inputs, ${source} has one; expected --random`,
+    );
+  }
   const [channels, height, width] = engine.input.shape;
   const size = channels * height * width;
   if (images.length !== count * size) {
@@ -126,7 +132,7 @@ async function dataInputs(spec: string, engine: Engine): Promise<InputSet> {
     );
   }
   const table = pixelTable(engine.input);
-  const fill = (index: number, input: Int8Array): void => {
+  const fill = (index: number, [input]: readonly Int8Array[]): void => {
     for (let i = 0; i < size; i++) input[i] = table[images[index * size + i]];
   };
   return { count, source, fill };

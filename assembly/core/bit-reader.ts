@@ -23,18 +23,15 @@ let windowBytes: u32 = 0;
 let windowEnd: u32 = 0;
 let base: usize = 0;
 
-/** The file as `length` bytes at `address`, followed by MODEL_SLACK_BYTES readable ones. */
-export function openResident(address: usize, length: u32): void {
-  openWindow(address, length, length);
-  windowEnd = length;
-}
-
-/** The file behind `mote.read`, seen through `bytes` (at least MIN_WINDOW_BYTES) at `address`. */
-export function openWindow(address: usize, bytes: u32, length: u32): void {
+/**
+ * The file seen through `bytes` (at least MIN_WINDOW_BYTES) at `address`: a window, or all of it, followed by MODEL_SLACK_BYTES readable ones.
+ */
+export function openWindow(address: usize, bytes: u32, length: u32, isResident: bool): void {
   fileBytes = length;
   position = bitCount = 0;
   bitBuffer = 0;
   moveWindow(address, bytes);
+  if (isResident) windowEnd = length;
   limitReads(length, STATUS_TRUNCATED);
 }
 
@@ -61,7 +58,7 @@ export function limitReads(end: u32, status: i32): void {
 export function seek(offset: u32): void {
   position = offset;
   bitBuffer = bitCount = 0;
-  if (offset < <u32>(windowPtr - base) || offset > windowEnd) emptyWindow();
+  if ((offset < <u32>(windowPtr - base)) | (offset > windowEnd)) emptyWindow();
 }
 
 export function bitPosition(): u32 {
@@ -104,7 +101,7 @@ export function bits(count: u32): u32 {
  * MIN_WINDOW_BYTES. For loops that keep the reader's state in locals and hand it back with `resume`.
  */
 export function ahead(want: u32): u32 {
-  if (windowEnd - position < want && windowEnd < fileBytes) refill();
+  if ((windowEnd - position < want) & (windowEnd < fileBytes)) refill();
   return windowEnd - position;
 }
 

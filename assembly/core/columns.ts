@@ -2,9 +2,10 @@
 import { STATUS_PLAN, TENSOR_PLANE } from "../abi";
 import { NARROW_TENSOR_BYTES } from "../format";
 import { bits } from "./bit-reader";
-import { channelsPtr, columnsPtr } from "./container";
+import { arenaPtr } from "./container";
 import { input, inputPitch } from "./layer";
 import { kernelHeight, kernelWidth } from "./ops/window";
+import { columnsPtr, takeScratch } from "./scratch";
 import { columns } from "./section";
 import { expect, failure } from "./status";
 import { tensorBytes } from "./tensor";
@@ -42,13 +43,14 @@ export function readColumns(mapBits: u32): bool {
   do {
     if (mapBits && !bits(mapBits)) continue;
     let entry = columnsPtr + (live++ << shift);
-    expect(columnsPtr + (live << shift) <= channelsPtr, STATUS_PLAN);
+    // Records follow, so that a narrow entry can be written with 2 bytes more.
+    expect(columnsPtr + (live << shift) < arenaPtr, STATUS_PLAN);
     if (failure) break;
     let y = done / kernelWidth;
     let offset =
       (done % kernelWidth) + (y % kernelHeight) * inputPitch + (y / kernelHeight) * load<u32>(input, TENSOR_PLANE);
-    if (shift == 1) store<u16>(entry, offset);
-    else store<u32>(entry, offset);
+    store<u32>(entry, offset);
   } while (++done < end);
+  if (done == columns) takeScratch(live << shift);
   return done == columns;
 }

@@ -1,4 +1,4 @@
-/** The file's header, memory plan and tensor table: checked once, when the model is loaded. */
+/** The file's head: what the model asks of a core, counts and memory plan. Checked once, when the model is loaded. */
 import {
   CONTROL_LAYER_COUNT,
   CONTROL_MEMORY_BYTES,
@@ -8,39 +8,40 @@ import {
   CONTROL_TENSOR_COUNT,
   MODEL_SLACK_BYTES,
   PLAN_BASE,
+  STATUS_CODEC,
   STATUS_CRC,
   STATUS_MAGIC,
   STATUS_MEMORY,
-  STATUS_TRUNCATED,
+  STATUS_OP,
   STATUS_VERSION,
   TENSOR_ENTRY_BYTES,
 } from "../abi";
-import { CRC_START, MAGIC, MAX_BYTES, MAX_LAYERS, MAX_TENSORS, MIN_WINDOW_BYTES, VERSION } from "../format";
-import { ahead, bits, cursor, limit, moveWindow, openResident, openWindow, position, seek } from "./bit-reader";
+import { CRC_START, MAGIC, MAX_BYTES, MAX_TENSORS, MIN_WINDOW_BYTES, VERSION } from "../format";
+import { ahead, bits, cursor, limit, moveWindow, openWindow, position, seek } from "./bit-reader";
+import { knownCodecs } from "./codecs";
 import { CRC_INITIAL, updateCrc } from "./crc32";
 import { byte, planBytes, varint, varintIn } from "./fields";
+import { knownOps } from "./ops";
 import { expect, expectRange, fail, failure } from "./status";
-import { readTensor, tensorAt } from "./tensor";
 
 /** Bytes of the file that one slice of work sums up. */
-const CRC_SLICE: u32 = 28;
+const CRC_SLICE: u32 = 8;
 
-/** The plan's regions; each ends where the next begins. */
-export let tablesPtr: usize = 0;
-export let columnsPtr: usize = 0;
-export let channelsPtr: usize = 0;
-export let recordsPtr: usize = 0;
+/** The plan's regions: what layers need while they are decoded, see scratch.ts, and behind it the tensors. */
+export let scratchPtr: usize = 0;
 export let arenaPtr: usize = 0;
 
 export let tensorCount: u32 = 0;
-export let layerCount: u32 = 0;
-/** File offset of the first layer. */
-export let layersOffset: u32 = 0;
+/** The first layer's output, and how many tensors are in front of it: inputs and states. */
+export let firstOutput: u32 = 0;
+/** Bit i: the model has op i, or codec i. */
+let ops: u32 = 0;
+let codecs: u32 = 0;
 
 /** Bytes of linear memory that the core may use: up to here for the plan. */
 let memoryEnd: u32 = 0;
-/** Where the next of the plan's regions begins. */
-let planEnd: u32 = 0;
+/** Where the next of the plan's regions begins; at last, behind the arena. */
+export let planEnd: u32 = 0;
 let crc: u32 = 0;
 let statedCrc: u32 = 0;
 
@@ -49,59 +50,57 @@ function isResident(): bool {
   return load<u32>(CONTROL_MODEL_PTR) != 0;
 }
 
-/** Reads the fixed part of the header, in the memory that every plan has. `readCrc` goes on. */
+/** Reads the fixed part of the head, in the memory that every plan has. `readCrc` goes on. */
 export function openContainer(memoryBytes: u32): void {
-  let model = load<u32>(CONTROL_MODEL_PTR);
   let bytes = load<u32>(CONTROL_MODEL_BYTES);
+  let ptr: u32 = PLAN_BASE;
+  let length: u32 = MIN_WINDOW_BYTES;
   memoryEnd = memoryBytes;
   if (isResident()) {
-    memoryEnd = model;
-    if (<u64>model + bytes + MODEL_SLACK_BYTES > memoryBytes) fail(STATUS_MEMORY);
-    openResident(model, bytes);
-  } else {
-    expect(memoryBytes >= <u32>(PLAN_BASE + MIN_WINDOW_BYTES + MODEL_SLACK_BYTES), STATUS_MEMORY);
-    openWindow(PLAN_BASE, MIN_WINDOW_BYTES, bytes);
+    memoryEnd = ptr = load<u32>(CONTROL_MODEL_PTR);
+    length = bytes;
   }
-  expectRange(bytes <= <u32>MAX_BYTES);
+  // Not by 'expect', since a packed module cannot know.
+  if (<u64>ptr + length + MODEL_SLACK_BYTES > memoryBytes) fail(STATUS_MEMORY);
+  openWindow(ptr, length, bytes, isResident());
   if (failure) return;
-  expect(bits(32) == MAGIC, STATUS_MAGIC);
+  expect(bits(24) == MAGIC, STATUS_MAGIC);
   expect(byte() == VERSION, STATUS_VERSION);
   statedCrc = bits(32);
-  expect(varint() == bytes, STATUS_TRUNCATED);
   crc = CRC_INITIAL;
-  seek(CRC_START);
 }
 
-/** Sums up a slice of the file; behind the last one, reads the memory plan. @returns whether it was the last */
+/** Sums up a slice of the file; behind the last one, reads the rest of the head. @returns whether it was the last */
 export function readCrc(): bool {
   let length = min(ahead(1), CRC_SLICE);
   crc = updateCrc(crc, cursor(), length);
   seek(position + length);
   if (position < limit) return false;
   if (~crc != statedCrc) fail(STATUS_CRC);
-  else readPlan();
+  else readHead();
   return true;
 }
 
-/** Reads the counts and the memory plan, and moves the window to its place in it. */
-function readPlan(): void {
+/** Reads what stands between the CRC and the tensors. A packed module knows it all. */
+function readHead(): void {
   seek(CRC_START);
-  varint(); // the length, checked before
-  tensorCount = varintIn(1, MAX_TENSORS);
-  layerCount = varintIn(1, MAX_LAYERS);
-  planEnd = PLAN_BASE + tensorCount * TENSOR_ENTRY_BYTES;
-  let windowPtr = readRegion();
-  let windowBytes = planEnd - <u32>windowPtr;
-  if (isResident()) planEnd = <u32>windowPtr;
-  tablesPtr = readRegion();
-  columnsPtr = readRegion();
-  channelsPtr = readRegion();
-  recordsPtr = readRegion();
-  arenaPtr = readRegion();
-  expectRange(windowBytes >= <u32>MIN_WINDOW_BYTES && recordsPtr < arenaPtr);
-  expectRange(planEnd + (isResident() ? windowBytes : 0) < <u32>MAX_BYTES);
-  expect(planEnd <= memoryEnd, STATUS_MEMORY);
+  ops = varint();
+  codecs = varint();
+  refuse(ops & ~knownOps(), STATUS_OP);
+  refuse(codecs & ~knownCodecs(), STATUS_CODEC);
   if (failure) return;
+  tensorCount = varintIn(2, MAX_TENSORS);
+  let layerCount = varintIn(1, tensorCount - 1);
+  firstOutput = tensorCount - layerCount;
+  planEnd = PLAN_BASE + tensorCount * TENSOR_ENTRY_BYTES;
+  let windowPtr = planEnd;
+  let windowBytes = planBytes();
+  if (!isResident()) planEnd += windowBytes;
+  scratchPtr = readRegion();
+  arenaPtr = readRegion();
+  expectRange(windowBytes >= <u32>MIN_WINDOW_BYTES);
+  expectRange(planEnd + u32(isResident()) * windowBytes < <u32>MAX_BYTES);
+  expect(planEnd <= memoryEnd, STATUS_MEMORY);
   if (!isResident()) moveWindow(windowPtr, windowBytes);
   store<u32>(CONTROL_TENSORS_PTR, PLAN_BASE);
   store<u32>(CONTROL_TENSOR_COUNT, tensorCount);
@@ -109,15 +108,26 @@ function readPlan(): void {
   store<u32>(CONTROL_MEMORY_BYTES, planEnd);
 }
 
-/** @returns the address of the plan's next region, whose size is read. Six of the largest are below 2^32 */
+/** Refuses a model for what it needs and this core lacks, a bit each: the lowest one's number becomes the place of the error. */
+function refuse(missing: u32, status: i32): void {
+  if (!missing || failure) return;
+  fail(status);
+  seek(ctz(missing));
+}
+
+/** Whether the head says that the model has the op. */
+export function needsOp(op: u32): bool {
+  return ((op < 32) & (ops >>> op)) != 0;
+}
+
+/** The same of a codec, 0 … 31. */
+export function needsCodec(codec: u32): bool {
+  return <bool>((codecs >>> codec) & 1);
+}
+
+/** @returns the address of the plan's next region, whose size is read. Three of the largest are below 2^32 */
 function readRegion(): usize {
   let ptr = planEnd;
   planEnd += planBytes();
   return ptr;
-}
-
-/** Reads tensor `index`; the layers begin behind the last. */
-export function readTensorAt(index: u32): void {
-  readTensor(tensorAt(index), arenaPtr, planEnd - <u32>arenaPtr);
-  layersOffset = position;
 }

@@ -1,7 +1,7 @@
 /** Numbers of the file's tables: each with its range, and STATUS_RANGE outside it. */
-import { MAX_BYTES, MAX_DIMENSION, MAX_KERNEL, PLAN_UNIT } from "../format";
+import { MAX_BYTES, MAX_DIMENSION, PLAN_UNIT } from "../format";
 import { bits } from "./bit-reader";
-import { expectRange } from "./status";
+import { expectRange, failure } from "./status";
 
 /** An unsigned LEB128 number below 2^31, in the fewest bytes that hold it. */
 export function varint(): u32 {
@@ -12,32 +12,40 @@ export function varint(): u32 {
     group = byte();
     value |= (group & 127) << shift;
     shift += 7;
-  } while (group > 127 && shift < 35);
+  } while ((group > 127) & (shift < 35) & !failure); // behind an error a byte each, so that it ends soon
   // The last byte may be 0 only as the first; a fifth byte that goes on or is above 7 makes more than 31 bits.
-  expectRange((group != 0 || shift == 7) && group < <u32>(shift < 35 ? 128 : 8));
+  expectRange(((group != 0) | (shift == 7)) & (group < <u32>(shift < 35 ? 128 : 8)));
   return value;
 }
 
 /** A varint from `low` to `high`. */
 export function varintIn(low: u32, high: u32): u32 {
-  let value = varint();
-  expectRange(value >= low && value <= high);
+  return within(varint(), low, high);
+}
+
+function within(value: u32, low: u32, high: u32): u32 {
+  expectRange((value >= low) & (value <= high));
   return value;
 }
 
-/** Channels, a height or a width: a varint from 1 to MAX_DIMENSION. */
+/** Channels, a height, a width, or groups of channels: a varint from 1 to MAX_DIMENSION. */
 export function dimension(): u32 {
   return varintIn(1, MAX_DIMENSION);
+}
+
+/** Of the pair read last, the value along y. */
+export let pairY: u32 = 0;
+
+/** A value from `low` to `high` for each axis, y in `pairY`. @returns x */
+export function pair(low: u32, high: u32): u32 {
+  let value = varint();
+  pairY = within(value >>> 1, low, high);
+  return value & 1 ? varintIn(low, high) : pairY;
 }
 
 /** A size or a place in the memory plan, in bytes. */
 export function planBytes(): u32 {
   return varintIn(0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
-}
-
-/** A kernel or a stride: a varint from 1 to MAX_KERNEL. */
-export function extent(): u32 {
-  return varintIn(1, MAX_KERNEL);
 }
 
 export function byte(): u32 {

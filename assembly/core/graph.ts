@@ -8,28 +8,42 @@ import {
   CONTROL_LAYERS_DONE,
   CONTROL_METADATA,
   CONTROL_OUTPUT_TENSOR,
+  CONTROL_VERSION,
+  INTERFACE_VERSION,
   STATUS_BUSY,
   STATUS_DONE,
+  STATUS_SHAPE,
   STATUS_STATE,
 } from "../abi";
 import { limit, position, seek } from "./bit-reader";
-import { layerCount, layersOffset, openContainer, readCrc, readTensorAt, tensorCount } from "./container";
+import { firstOutput, openContainer, readCrc, tensorCount } from "./container";
 import { beginCodec, stepCodec } from "./codecs";
 import { beginColumns } from "./columns";
-import { output, outputIndex, readLayer } from "./layer";
-import { hasWeights, readOp, stepOp } from "./ops";
-import { beginOutput } from "./output-cursor";
-import { addLayer, beginWork } from "./run-work";
+import { output, readLayer, rows } from "./layer";
+import { hasWeights, stepOp } from "./ops";
+import { beginOutput, channel } from "./output-cursor";
+import { addLayer } from "./run-work";
 import { readChannels } from "./section";
-import { clearFailure, failure } from "./status";
-import { fillBorder, setWritten, tensorAt } from "./tensor";
+import { clearFailure, expect, expectRange, failure } from "./status";
+import {
+  beginTensors,
+  fill,
+  fillBorder,
+  firstState,
+  hasStates,
+  isAlike,
+  modelOutput,
+  readTensor,
+  sourceOf,
+  tensorAt,
+} from "./tensor";
 import { beginRows } from "./weights";
-import { addWork, PIECE_WORK } from "./work";
+import { addWork, beginWork, PIECE_WORK } from "./work";
 
 /** What the next piece of work is. */
 const IDLE = 0;
 const LAYER = 1;
-const INPUT_BORDER = 2;
+const INPUT_BORDERS = 2;
 const CHANNELS = 3;
 const CODEC = 4;
 const OUTPUT_BORDER = 5;
@@ -37,34 +51,55 @@ const COMPUTE = 6;
 const LAYER_END = 7;
 const CRC = 8;
 const TENSORS = 9;
+const STATES = 10;
+const COPIES = 11;
 
 let phase: i32 = 0;
 /** Whether `start` may be called. Until then the layers are only checked. */
 let isLoaded: bool = false;
-/** Tensors read, or where to go on in a border. */
-let done: u32 = 0;
-let layersDone: u32 = 0;
+/** The tensor at hand: that is read, filled, made by a layer or copied to. */
+let tensor: u32 = 0;
+/** Where to go on in filling it; 0 when it is complete. */
+let filled: u32 = 0;
+/** File offset of the first layer. */
+let layersOffset: u32 = 0;
 
 /** Begins loading the model that the control block names, in `memoryBytes` of linear memory. `step` goes on. */
 export function open(memoryBytes: u32): i32 {
-  clearFailure();
+  store<u32>(CONTROL_VERSION, INTERFACE_VERSION);
   isLoaded = false;
-  done = 0;
+  begin(CRC);
+  beginTensors();
+  beginWork();
   openContainer(memoryBytes);
-  phase = CRC;
   return finishSlice();
 }
 
-/** Begins an inference on what stands in the input tensor. `step` goes on. */
+/** Begins an inference on what stands in the input tensors. `step` goes on. */
 export function start(): i32 {
-  if (!isLoaded) return STATUS_STATE;
-  clearFailure();
-  let tensor: u32 = 0;
-  do setWritten(tensorAt(tensor), false);
-  while (++tensor < tensorCount);
-  beginLayers();
-  phase = INPUT_BORDER;
+  if (!isLoaded | (phase == STATES)) return STATUS_STATE;
+  begin(INPUT_BORDERS);
   return STATUS_BUSY;
+}
+
+/** Begins to give the states their zero points, which they have after loading. `step` goes on, if there are any. */
+export function reset(): i32 {
+  if (!isLoaded | (phase != IDLE)) return STATUS_STATE;
+  return resetStates();
+}
+
+/** Packing knows whether there are any. */
+function resetStates(): i32 {
+  begin(IDLE);
+  beginStates(STATES);
+  return finishSlice();
+}
+
+function begin(first: i32): void {
+  clearFailure();
+  phase = first;
+  tensor = filled = 0;
+  store<u32>(CONTROL_LAYERS_DONE, 0);
 }
 
 /** Does pieces of work until they come to `budget` units, at least one, and no more than to the end of a layer. */
@@ -74,7 +109,7 @@ export function step(budget: u32): i32 {
   let left: i64 = budget;
   do {
     left -= advance();
-  } while (left > 0 && !failure && phase > LAYER);
+  } while ((left > 0) & !failure & (phase > LAYER));
   if (isOfRun) addWork(budget - left);
   return finishSlice();
 }
@@ -92,34 +127,17 @@ function isRun(): bool {
   return isLoaded;
 }
 
-/** Goes to the first layer, with nothing but the input tensor written; the others' marks have been taken away. */
-function beginLayers(): void {
-  setWritten(tensorAt(0), true);
-  seek(layersOffset);
-  layersDone = done = 0;
-  store<u32>(CONTROL_LAYERS_DONE, 0);
-  phase = LAYER;
-}
-
 /** Does the next piece of work. @returns how much it was */
 function advance(): u32 {
   switch (phase) {
-    case CRC:
-      if (readCrc()) phase = TENSORS;
-      break;
-    case TENSORS:
-      readTensorAt(done++);
-      if (done == tensorCount) checkLayers();
-      break;
-    case INPUT_BORDER:
-      done = fillBorder(tensorAt(0), done);
-      if (!done) phase = LAYER;
-      break;
     case LAYER:
-      if (readLayer()) readOp();
-      done = 0;
+      readLayer(tensor);
       beginOutput();
       phase = hasWeights() ? CHANNELS : OUTPUT_BORDER;
+      break;
+    case INPUT_BORDERS:
+      filled = fillBorder(tensorAt(tensor), filled);
+      if (!filled && ++tensor == firstState) beginLayers();
       break;
     case CHANNELS:
       if (!readChannels()) break;
@@ -135,32 +153,75 @@ function advance(): u32 {
     case OUTPUT_BORDER:
       phase = LAYER_END;
       if (!isRun()) break;
-      done = fillBorder(output, done);
-      phase = done ? OUTPUT_BORDER : COMPUTE;
+      filled = fillBorder(output, filled);
+      phase = filled ? OUTPUT_BORDER : COMPUTE;
       break;
-    case COMPUTE: {
-      let work = stepOp();
-      if (work) return work;
+    case COMPUTE:
+      if (channel < rows) return stepOp();
       phase = LAYER_END;
       break;
-    }
     case LAYER_END:
       endLayer();
+      break;
+    case CRC:
+      if (readCrc()) phase = TENSORS;
+      break;
+    case TENSORS:
+      readTensor(tensor);
+      if (++tensor == tensorCount) endTensors();
+      break;
+    default: // STATES, COPIES
+      stepStates();
   }
   return PIECE_WORK;
 }
 
+/** Fills a piece of a state, or copies one to it. */
+function stepStates(): void {
+  let state = tensorAt(tensor);
+  let source = sourceOf(state);
+  expect(isAlike(state, source), STATUS_SHAPE);
+  filled = fill(state, filled, phase == COPIES ? source : 0);
+  if (!filled && ++tensor == firstOutput) endStates();
+}
+
+function endTensors(): void {
+  layersOffset = position;
+  expectRange(firstState * modelOutput != 0);
+  beginStates(STATES);
+}
+
+/** Goes to the first state, to fill it or to copy it. */
+function beginStates(next: i32): void {
+  tensor = firstState;
+  phase = next;
+  if (!hasStates()) endStates();
+}
+
+/** Where the last state has been filled when loading, goes on with the layers; else that was all. */
+function endStates(): void {
+  phase = IDLE;
+  store<u32>(CONTROL_OUTPUT_TENSOR, modelOutput);
+  if (!isLoaded) checkLayers();
+}
+
+function beginLayers(): void {
+  seek(layersOffset);
+  tensor = firstOutput;
+  phase = LAYER;
+}
+
+
+@inline
 function endLayer(): void {
-  setWritten(output, true);
-  layersDone++;
-  if (isRun()) {
-    store<u32>(CONTROL_LAYERS_DONE, layersDone);
-    store<u32>(CONTROL_OUTPUT_TENSOR, outputIndex);
-  } else addLayer();
   if (hasWeights()) seek(limit);
   phase = LAYER;
-  if (layersDone == layerCount) {
-    if (isRun()) phase = IDLE;
+  if (isRun()) {
+    store<u32>(CONTROL_OUTPUT_TENSOR, tensor);
+    store<u32>(CONTROL_LAYERS_DONE, tensor - firstOutput + 1);
+  } else addLayer();
+  if (++tensor == tensorCount) {
+    if (isRun()) beginStates(COPIES);
     else endLoading();
   }
 }
@@ -168,17 +229,10 @@ function endLayer(): void {
 /** Goes through the layers as a run would, up to each one's weights. A packed model has had this done, and skips it. */
 function checkLayers(): void {
   beginLayers();
-  beginWork(tensorAt(0));
 }
 
 function endLoading(): void {
   store<u32>(CONTROL_METADATA, position);
-  store<u32>(CONTROL_OUTPUT_TENSOR, modelOutput());
   isLoaded = !failure;
   phase = IDLE;
-}
-
-/** The tensor that the last layer writes, which is the layer at hand. Packing knows it. */
-function modelOutput(): u32 {
-  return outputIndex;
 }

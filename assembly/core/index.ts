@@ -1,2 +1,2 @@
 /** The device core: SPEC.md, "The core's interface". */
-export { open, start, step } from "./graph";
+export { open, reset, start, step } from "./graph";

@@ -1,11 +1,12 @@
 /** What a weighted layer has in front of its codec's part: the fields of its weights, then in the section scales and biases. */
-import { STATUS_PLAN, STATUS_STREAM, STATUS_TRUNCATED } from "../abi";
-import { FORM_CODEC_MASK, FORM_PER_CHANNEL, MAX_LAYER_WEIGHTS } from "../format";
+import { STATUS_STREAM, STATUS_TRUNCATED } from "../abi";
+import { FORM_CLAMP, FORM_CODEC_MASK, FORM_PER_CHANNEL, FORM_RELU, MAX_LAYER_WEIGHTS } from "../format";
 import { bits, fileBytes, limitReads, position } from "./bit-reader";
-import { channelsPtr, recordsPtr } from "./container";
-import { byte, varint } from "./fields";
-import { readRange, readScale, rows } from "./layer";
+import { needsCodec, scratchPtr } from "./container";
+import { varint } from "./fields";
+import { readForm, readScale, rows } from "./layer";
 import { setScale } from "./requantize";
+import { beginScratch } from "./scratch";
 import { expect, expectRange } from "./status";
 
 /** Scales and biases of one piece of work. */
@@ -24,33 +25,40 @@ export function codec(): u32 {
   return form & FORM_CODEC_MASK;
 }
 
+/** The bits of a form that there are. A core made for a model without scales of rows knows none of them. */
+function knownForm(): u32 {
+  return FORM_CODEC_MASK | FORM_PER_CHANNEL | FORM_RELU | FORM_CLAMP;
+}
+
 /** Whether each row has its own multiplier and shift. */
 export function hasRowScales(): bool {
   return (form & FORM_PER_CHANNEL) != 0;
 }
 
-/** Reads the fields of the layer's weights, `count` a row. Its section comes next, which then limits the reader. */
+/** Reads the fields of the layer's weights, `count` a row, up to its scales. From there on its section limits the reader. */
 export function readWeights(count: u32): void {
   columns = count;
-  readRange();
-  form = byte();
-  biasBits = byte();
-  biasShift = byte();
-  expectRange(form <= <u32>(FORM_CODEC_MASK | FORM_PER_CHANNEL) && biasBits <= 32 && biasShift < 32);
-  expectRange(<u64>count * rows <= <u64>MAX_LAYER_WEIGHTS);
+  form = readForm();
+  expectRange(!(form & ~knownForm()) & needsCodec(codec()));
+  expectRange(count <= <u32>MAX_LAYER_WEIGHTS / rows);
   let bytes = varint();
   expect(bytes <= fileBytes - position, STATUS_TRUNCATED);
   limitReads(position + bytes, STATUS_STREAM);
-  expect(channelsPtr + rows * channelBytes() <= recordsPtr, STATUS_PLAN);
+  biasBits = bits(6);
+  biasShift = bits(5);
+  expectRange(biasBits <= 32);
+  beginScratch(rows * channelBytes());
   done = 0;
 }
 
-/** Bytes of a row's entry in the channels region: its bias, and its multiplier and shift if it has its own. */
+/** Bytes of a row's entry among the channels, with which the scratch region begins: its bias, and its multiplier and shift if it has its own. */
 function channelBytes(): u32 {
   return hasRowScales() ? 12 : 4;
 }
 
 /** Reads up to CHANNELS multipliers with their shifts, and biases. @returns whether those were the last */
+
+@inline
 export function readChannels(): bool {
   let scales: u32 = hasRowScales() ? rows : 1;
   let end = min(done + CHANNELS, scales + rows);
@@ -60,7 +68,7 @@ export function readChannels(): bool {
       let shift = bits(6);
       readScale(multiplier, shift);
       if (hasRowScales()) {
-        let entry = channelsPtr + done * 12;
+        let entry = scratchPtr + done * 12;
         store<u32>(entry, multiplier, 4);
         store<u32>(entry, shift, 8);
       }
@@ -69,7 +77,7 @@ export function readChannels(): bool {
       let unused = 64 - <i64>biasBits;
       let value = (((<i64>bits(biasBits)) << unused) >> unused) << biasShift;
       expectRange(value == <i64>(<i32>value));
-      store<i32>(channelsPtr + (done - scales) * channelBytes(), <i32>value);
+      store<i32>(scratchPtr + (done - scales) * channelBytes(), <i32>value);
     }
   } while (++done < end);
   return done == scales + rows;
@@ -77,7 +85,7 @@ export function readChannels(): bool {
 
 /** Makes the scale of a row the one at hand. @returns its bias */
 export function loadChannel(row: u32): i32 {
-  let entry = channelsPtr + row * channelBytes();
+  let entry = scratchPtr + row * channelBytes();
   if (hasRowScales()) setScale(load<u32>(entry, 4), load<u32>(entry, 8));
   return load<i32>(entry);
 }

@@ -1,4 +1,7 @@
-/** The tensor table in linear memory, and the borders of tensors. Layout: SPEC.md, "The core's interface". */
+/**
+ * The tensor table in linear memory: inputs, then states, which keep their values from one run to the next, then the layers' outputs, some of
+ * which are the model's. Layout: SPEC.md, "The core's interface".
+ */
 import {
   PLAN_BASE,
   TENSOR_CHANNELS,
@@ -11,60 +14,113 @@ import {
   TENSOR_WIDTH,
   TENSOR_ZERO_POINT,
 } from "../abi";
-import { MAX_BORDER, MAX_DIMENSION, MAX_TENSOR_BYTES } from "../format";
+import { FLAG_END, FLAG_NOMINAL, FLAG_SIZE, FLAG_STATE, FLAGS_BORDER_MASK, MAX_TENSOR_BYTES } from "../format";
 import { bits } from "./bit-reader";
-import { byte, dimension, planBytes, signedByte, varintIn } from "./fields";
-import { expectRange, failure } from "./status";
+import { arenaPtr, firstOutput, planEnd, tensorCount } from "./container";
+import { byte, dimension, planBytes, signedByte, varint, varintIn } from "./fields";
+import { addFilling } from "./run-work";
+import { expectRange } from "./status";
 
-/** The state word's bytes: the border, and whether the tensor holds values in this run. */
-const STATE_BORDER = TENSOR_STATE;
-const STATE_WRITTEN = TENSOR_STATE + 1;
+/** The upper half of a state's state word: its source. */
+const STATE_SOURCE = TENSOR_STATE + 2;
 
-/** Cells of a border that one piece of work fills. */
-export const BORDER_CELLS: u32 = 64;
+/** Cells that one piece of work fills. */
+export const FILLED_CELLS: u32 = 44;
+
+/** The first state, and how many tensors are in front of it: inputs. */
+export let firstState: u32 = 0;
+/** The model's first output; 0 until there is one. */
+export let modelOutput: u32 = 0;
+
+/** The flags that a tensor may have: all, or in a core made for one model those that go with what it was made without. */
+function knownFlags(): u32 {
+  return -1;
+}
+
+/** The most that a tensor may take. A core made for a model without wide tensors takes no others. */
+function mostBytes(): u32 {
+  return MAX_TENSOR_BYTES;
+}
 
 /** Address of a tensor's entry. */
 export function tensorAt(index: u32): usize {
   return PLAN_BASE + index * TENSOR_ENTRY_BYTES;
 }
 
-/** Reads a tensor of the file into its entry. The tensor lies within the arena, `arenaBytes` at `arenaPtr`, or reading fails. */
-export function readTensor(entry: usize, arenaPtr: usize, arenaBytes: u32): void {
+export function beginTensors(): void {
+  firstState = modelOutput = 0;
+}
+
+/** Reads tensor `index` of the file into its entry; those before it have been read. It lies within the arena, or reading fails. */
+
+@inline
+export function readTensor(index: u32): void {
+  // Whatever is wrong with it, the entry is there to be written.
+  let entry = tensorAt(index);
   let channels = dimension();
-  let height = dimension();
-  let width = dimension();
-  varintIn(channels, MAX_DIMENSION);
-  let border = byte();
-  // The scale: a positive finite float's bits are those of an integer between those of 0 and infinity.
-  let scale = bits(32);
-  let zeroPoint = signedByte();
-  let offset = planBytes();
-  let pitch = width + 2 * border;
-  let plane = <u64>pitch * (height + 2 * border);
-  let bytes = plane * channels;
-  expectRange(border <= <u32>MAX_BORDER && scale - 1 < 0x7f7fffff);
-  expectRange(bytes <= <u64>MAX_TENSOR_BYTES && offset + bytes <= arenaBytes);
-  if (failure) return;
-  store<u32>(entry, arenaPtr + offset + border * (pitch + 1), TENSOR_PTR);
   store<u32>(entry, channels, TENSOR_CHANNELS);
+  let flags = byte();
+  let border = flags & knownFlags() & FLAGS_BORDER_MASK;
+  let kind: u32 = flags & (FLAG_END | FLAG_STATE);
+  let height: u32 = 1;
+  let width: u32 = 1;
+  if (flags & FLAG_SIZE) {
+    height = dimension();
+    width = dimension();
+  }
   store<u32>(entry, height, TENSOR_HEIGHT);
   store<u32>(entry, width, TENSOR_WIDTH);
+  if (flags & FLAG_NOMINAL) varint();
+  // The scale: a positive finite float's bits are those of an integer between those of 0 and infinity.
+  if (flags & FLAG_END) expectRange(bits(32) - 1 < 0x7f7fffff);
+  store<i32>(entry, signedByte(), TENSOR_ZERO_POINT);
+  let offset = planBytes();
+  // Bits 9 and 10 of the state word are the flags' upper two.
+  store<u32>(entry, border | (kind << 3), TENSOR_STATE);
+  if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);
+  let pitch = width + 2 * border;
   store<u32>(entry, pitch, TENSOR_PITCH);
+  store<u32>(entry, arenaPtr + offset + border * (pitch + 1), TENSOR_PTR);
+  let plane = <u64>pitch * (height + 2 * border);
   store<u32>(entry, <u32>plane, TENSOR_PLANE);
-  store<i32>(entry, zeroPoint, TENSOR_ZERO_POINT);
-  store<u32>(entry, border, TENSOR_STATE);
+  let bytes = plane * channels;
+  expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (arenaPtr + offset + bytes <= planEnd));
+  addFilling(entry);
+  countEnd(index, kind);
+}
+
+/** Counts the inputs, and finds the first output. A packed module knows both. */
+function countEnd(index: u32, kind: u32): void {
+  if (index < firstOutput) {
+    if ((kind == FLAG_END) & (index == firstState)) firstState++;
+    else expectRange(kind == FLAG_STATE);
+  } else {
+    expectRange(kind <= <u32>FLAG_END);
+    if (kind && !modelOutput) modelOutput = index;
+  }
+}
+
+/** Packing knows. */
+export function hasStates(): bool {
+  return firstState < firstOutput;
+}
+
+/** The entry of the tensor that a state becomes after a run. */
+export function sourceOf(state: usize): usize {
+  return tensorAt(load<u16>(state, STATE_SOURCE));
+}
+
+/** Whether two tensors have the same shape. */
+export function isAlike(a: usize, b: usize): bool {
+  // Height and width at once.
+  return (
+    (load<u64>(a, TENSOR_HEIGHT) == load<u64>(b, TENSOR_HEIGHT)) &
+    (load<u32>(a, TENSOR_CHANNELS) == load<u32>(b, TENSOR_CHANNELS))
+  );
 }
 
 export function borderOf(entry: usize): u32 {
-  return load<u8>(entry, STATE_BORDER);
-}
-
-export function isWritten(entry: usize): bool {
-  return load<bool>(entry, STATE_WRITTEN);
-}
-
-export function setWritten(entry: usize, written: bool): void {
-  store<bool>(entry, written, STATE_WRITTEN);
+  return load<u8>(entry, TENSOR_STATE);
 }
 
 /** Bytes of the tensor, borders included. */
@@ -72,29 +128,40 @@ export function tensorBytes(entry: usize): u32 {
   return load<u32>(entry, TENSOR_CHANNELS) * load<u32>(entry, TENSOR_PLANE);
 }
 
-/** Address of the border's first byte. */
-export function tensorBegin(entry: usize): usize {
-  return load<u32>(entry, TENSOR_PTR) - borderOf(entry) * (load<u32>(entry, TENSOR_PITCH) + 1);
+/** Fills a piece of a tensor's border: see `fill`. */
+export function fillBorder(entry: usize, at: u32): u32 {
+  return borderOf(entry) ? fill(entry, at, entry) : 0;
 }
 
 /**
- * Fills a piece of a tensor's border with its zero point.
+ * Fills a piece of a tensor: the border with its zero point, and the elements with those of `source`, a tensor of the same shape, or
+ * with the zero point where there is none. A tensor that is its own source keeps them.
  * @param at offset from the border's first byte of the cell to begin with: 0, then what the last piece returned
- * @returns where to go on, or 0 when the border is complete
+ * @param source an entry, or 0
+ * @returns where to go on, or 0 when the tensor is complete
  */
-export function fillBorder(entry: usize, at: u32): u32 {
+export function fill(entry: usize, at: u32, source: usize): u32 {
   let border = borderOf(entry);
-  if (!border) return 0;
-  let width = load<u32>(entry, TENSOR_WIDTH);
   let height = load<u32>(entry, TENSOR_HEIGHT);
+  let width = load<u32>(entry, TENSOR_WIDTH);
   let pitch = load<u32>(entry, TENSOR_PITCH);
+  let lines = height + 2 * border;
   let bytes = tensorBytes(entry);
-  let begin = tensorBegin(entry);
-  let zeroPoint = load<i32>(entry, TENSOR_ZERO_POINT);
-  let cells = BORDER_CELLS;
+  let begin = load<u32>(entry, TENSOR_PTR) - border * (pitch + 1);
+  let cells = FILLED_CELLS;
   do {
-    if (at % pitch == border && ((at / pitch) % (height + 2 * border)) - border < height) at += width;
-    store<i8>(begin + at, zeroPoint);
+    let value = load<i32>(entry, TENSOR_ZERO_POINT);
+    let line = at / pitch;
+    let x = (at % pitch) - border;
+    let y = (line % lines) - border;
+    if ((x < width) & (y < height)) {
+      if (source == entry) at += width;
+      else if (source) {
+        let ptr = load<usize>(source, TENSOR_PTR) + x + y * load<u32>(source, TENSOR_PITCH);
+        value = load<u8>(ptr + (line / lines) * load<u32>(source, TENSOR_PLANE));
+      }
+    }
+    store<u8>(begin + at, value);
   } while (++at < bytes && --cells);
   return at < bytes ? at : 0;
 }

@@ -1,10 +1,12 @@
 /** A weighted layer's weights, row by row, as records: what `accumulate.ts` takes. A codec decodes a batch of them at a time. */
-import { RECORD_BYTES, STATUS_STREAM } from "../abi";
+import { RECORD_BYTES, STATUS_PLAN, STATUS_STREAM } from "../abi";
 import { bitBuffer, limit, position } from "./bit-reader";
 import { decodeBatch } from "./codecs";
 import { live } from "./columns";
-import { arenaPtr, recordsPtr } from "./container";
+import { arenaPtr } from "./container";
 import { rows } from "./layer";
+import { channel } from "./output-cursor";
+import { recordsPtr } from "./scratch";
 import { loadChannel } from "./section";
 import { expect, expectRange } from "./status";
 import { BATCH_WORK } from "./work";
@@ -12,8 +14,6 @@ import { BATCH_WORK } from "./work";
 /** Turns of one piece of work: records, and gaps without one. */
 export const BATCH: u32 = 32;
 
-/** The row being decoded; `rows` when the layer is complete. */
-export let row: u32 = 0;
 /** The row's bias, and what is carried over to it. The input's zero point is not taken into account. */
 export let bias: i32 = 0;
 /** After the last record. */
@@ -24,23 +24,23 @@ export let weightSum: i32 = 0;
 /** Live column of the next weight, counted from the row's first; it may lie in a later row. */
 export let column: u32 = 0;
 
-/** Begins the first row; the section has been read up to its weights. */
+/** Begins the first row; the section has been read up to its weights. There is room for a record at least. */
 export function beginRows(): void {
   expectRange(live > 0);
-  row = column = 0;
+  expect(recordsPtr < arenaPtr, STATUS_PLAN);
+  column = 0;
   beginRow();
 }
 
-/** Goes to the next row. Behind the last one the section ends, or it is an error. */
+/** Begins the row of the next channel of the output. Behind the last one the section ends, or it is an error. */
 export function nextRow(): void {
-  row++;
   column -= live;
-  if (row < rows) beginRow();
-  else expect(!bitBuffer && position == limit, STATUS_STREAM);
+  if (channel < rows) beginRow();
+  else expect(!bitBuffer & (position == limit), STATUS_STREAM);
 }
 
 function beginRow(): void {
-  carryOver(loadChannel(row));
+  carryOver(loadChannel(channel));
   weightSum = 0;
 }
 

@@ -17,6 +17,11 @@ export const MOST_PRODUCTS: u32 = 512;
 export const MOST_RECORDS: u32 = 256;
 export const MOST_ELEMENTS: u32 = 256;
 
+/** Begins to add up the work of a run. A packed model's is known. */
+export function beginWork(): void {
+  store<u32>(CONTROL_WORK, 0);
+}
+
 /** Adds to the work of a run. */
 export function addWork(units: u64): void {
   store<u32>(CONTROL_WORK, <u32>min(load<u32>(CONTROL_WORK) + units, <u64>u32.MAX_VALUE));

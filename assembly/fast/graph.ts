@@ -2,11 +2,22 @@
  * Walks the layer table, one slice of work a call. The packer has checked all there is to check, and laid out all there is to lay
  * out: nothing is loaded.
  */
-import { CONTROL_LAYERS_DONE, CONTROL_MEMORY_BYTES, STATUS_BUSY, STATUS_DONE, STATUS_MEMORY } from "../abi";
+import {
+  CONTROL_LAYERS_DONE,
+  CONTROL_MEMORY_BYTES,
+  CONTROL_TENSOR_COUNT,
+  CONTROL_TENSORS_PTR,
+  STATUS_BUSY,
+  STATUS_DONE,
+  STATUS_MEMORY,
+  STATUS_STATE,
+  TENSOR_ENTRY_BYTES,
+} from "../abi";
 import { stepBorder } from "./kernels/border";
 import { stepConvBlocks } from "./kernels/conv-blocks";
 import { stepConvPlaces } from "./kernels/conv-places";
 import { stepConvPooled } from "./kernels/conv-pooled";
+import { stepCopy } from "./kernels/copy";
 import { stepDense } from "./kernels/dense";
 import {
   CONTROL_LAYERS_PTR,
@@ -14,6 +25,7 @@ import {
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
+  KIND_COPY,
   KIND_DENSE,
   KIND_END,
   LAYER_KIND,
@@ -24,18 +36,28 @@ import { failure, rewind } from "./stream";
 
 /** Whether an inference is under way. */
 let isRunning: bool = false;
+/** Whether no run has been complete since the module was opened or reset: the states are still to be filled. */
+let isFresh: bool = true;
 
 /** Whether the memory is as large as the module needs. */
 export function open(memoryBytes: u32): i32 {
   isRunning = false;
+  isFresh = true;
   return memoryBytes < load<u32>(CONTROL_MEMORY_BYTES) ? STATUS_MEMORY : STATUS_DONE;
 }
 
-/** Begins an inference on what stands in the input tensor. `step` goes on. */
+/** Sets the states to their zero points, at the beginning of the next run. */
+export function reset(): i32 {
+  if (isRunning) return STATUS_STATE;
+  isFresh = true;
+  return STATUS_DONE;
+}
+
+/** Begins an inference on what stands in the inputs. `step` goes on. */
 export function start(): i32 {
   rewind();
   store<u32>(CONTROL_LAYERS_DONE, 0);
-  beginLayers(layersPtr());
+  beginLayers(hasStates() && isFresh ? statesPtr() : layersPtr());
   isRunning = true;
   return STATUS_BUSY;
 }
@@ -58,10 +80,10 @@ export function step(budget: u32): i32 {
       return failure;
     }
     if (isLayerComplete()) {
-      if (kind != KIND_BORDER) store<u32>(CONTROL_LAYERS_DONE, load<u32>(CONTROL_LAYERS_DONE) + 1);
+      if (kind < <u32>KIND_BORDER) store<u32>(CONTROL_LAYERS_DONE, load<u32>(CONTROL_LAYERS_DONE) + 1);
       nextLayer();
       if (load<u32>(layer, LAYER_KIND) != KIND_END) return STATUS_BUSY;
-      isRunning = false;
+      isRunning = isFresh = false;
       return STATUS_DONE;
     }
   } while (left > 0);
@@ -74,11 +96,21 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (kind == KIND_CONV_BLOCKS) return stepConvBlocks(budget);
   if (kind == KIND_DENSE) return stepDense(budget);
   if (kind == KIND_CONV_PLACES) return stepConvPlaces();
+  if (hasStates() && kind == KIND_COPY) return stepCopy();
   if (kind == KIND_BORDER) return stepBorder();
   return stepPool();
 }
 
-/** The packer puts a constant in its place. */
+function hasStates(): bool {
+  return statesPtr() != layersPtr();
+}
+
+// What the packer knows: it puts constants in their place.
+
+function statesPtr(): usize {
+  return load<u32>(CONTROL_TENSORS_PTR) + load<u32>(CONTROL_TENSOR_COUNT) * TENSOR_ENTRY_BYTES;
+}
+
 function layersPtr(): usize {
   return load<u32>(CONTROL_LAYERS_PTR);
 }

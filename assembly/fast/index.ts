@@ -1,2 +1,2 @@
 /** A fast module: SPEC.md, "The fast module". */
-export { open, start, step } from "./graph";
+export { open, reset, start, step } from "./graph";

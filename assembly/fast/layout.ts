@@ -3,8 +3,9 @@
  * read this file.
  *
  * Linear memory: the control block and the kernels' static data (below PLAN_BASE), the tensor table, the layer table, the
- * window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each piece of
- * work in order, KIND_END behind the last.
+ * scales, the window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
+ * piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
+ * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
 
 /** Kinds of layers. */
@@ -14,19 +15,21 @@ export const KIND_CONV_PLACES = 2; // any other convolution, place by place
 export const KIND_DENSE = 3;
 export const KIND_MAXPOOL = 4;
 export const KIND_AVGPOOL = 5;
-/** Fills a tensor's border, before the layer that writes the tensor, the input's at the beginning. Not counted as a layer. */
-export const KIND_BORDER = 6;
-/** Behind the last layer. */
-export const KIND_END = 7;
+/** The kinds from here on are not counted as layers. */
+export const KIND_BORDER = 6; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
+export const KIND_COPY = 7; // takes a state over from its source
+/** Behind the last, with no more than its kind. */
+export const KIND_END = 8;
 
 /** A layer table entry: u32 words at these offsets. */
 export const LAYER_KIND = 0;
 /** Address that a convolution's records count from at output (0, 0): the first element of tap (0, 0), padding included. */
 export const LAYER_INPUT = 4;
-/** Bytes from an input row to the next. */
+/** Bytes from a line of places, or of what else is looked at, to the next: rows of the input, of a convolution so many as its stride says. */
 export const LAYER_INPUT_PITCH = 8;
-/** Bytes from a channel to the next: standalone pools only. */
+/** Bytes from a channel to the next: standalone pools and KIND_COPY. KIND_CONV_PLACES: bytes from a place to the next of its line. */
 export const LAYER_INPUT_PLANE = 12;
+export const LAYER_PLACE_STEP = 12;
 /** Address of the output's first element. */
 export const LAYER_OUTPUT = 16;
 export const LAYER_OUTPUT_PITCH = 20;
@@ -35,16 +38,21 @@ export const LAYER_OUTPUT_HEIGHT = 28;
 export const LAYER_OUTPUT_WIDTH = 32;
 /** Filters, outputs or channels. */
 export const LAYER_ROWS = 36;
-/** Places from one to the next under a pool. A standalone pool's is 1. */
-export const LAYER_STRIDE = 40;
-/** The pool: its size, and its stride in places. Without one both are 1. */
-export const LAYER_POOL = 44;
-export const LAYER_POOL_STRIDE = 48;
+/** Bytes of the input from what an output looks at to what the one below does, and the next: KIND_CONV_PLACES and standalone pools. */
+export const LAYER_DOWN = 40;
+export const LAYER_ACROSS = 48;
+/** What an output looks at: places of a convolution across its pool, which is square but for KIND_CONV_PLACES; 1 without one. A pool's elements. */
+export const LAYER_POOL_WIDTH = 44;
 /** Lowest and highest byte of the output, as stored. KIND_BORDER: both are the byte to fill with. */
 export const LAYER_CLAMP_MIN = 52;
 export const LAYER_CLAMP_MAX = 56;
-/** KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_BORDER: how wide the border is. */
+/**
+ * KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_CONV_PLACES: places under the pool. Standalone pools: lines. KIND_BORDER:
+ * how wide the border is.
+ */
 export const LAYER_IS_WIDE = 60;
+export const LAYER_PLACES = 60;
+export const LAYER_POOL_HEIGHT = 60;
 export const LAYER_BORDER = 60;
 export const LAYER_ENTRY_BYTES = 64;
 
@@ -88,7 +96,8 @@ export const BLOCK_HEIGHT = 4;
 /**
  * What work counts as, in multiplications of a block: about 2 instructions each, at most 3. A chunk and an output of its block; a tile; a row of a
  * dense layer and a pair; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
- * pool an output, a line of its window and an element; a piece of a border, a stretch between two lines, and a byte.
+ * pool an output, a line of its window, or a piece of one, and an element; a piece of a border, a stretch between two lines, and a byte; a line
+ * of what is copied, or a piece of one.
  */
 export const CHUNK_WORK = 300;
 export const BLOCK_OUTPUT_WORK = 40;
@@ -104,15 +113,20 @@ export const ELEMENT_WORK = 9;
 export const BORDER_WORK = 40;
 export const STRETCH_WORK = 16;
 export const BYTE_WORK = 5;
+export const COPY_LINE_WORK = 50;
 
-/** With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, or work. */
+/**
+ * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, bytes of a
+ * line that is copied, or work.
+ */
 export const PIECE_PAIR_BYTES = 512;
 export const PIECE_RECORDS = 256;
 export const PIECE_ELEMENTS = 256;
 export const PIECE_BORDER_BYTES = 256;
+export const PIECE_COPY_BYTES = 256;
 export const PIECE_WORK = 2048;
 
 /** Words of the control block that only a fast module's own code looks at. */
 export const CONTROL_LAYERS_PTR = 44;
 export const CONTROL_WINDOW_PTR = 48;
-export const CONTROL_WINDOW_BYTES = 52;
+export const CONTROL_WINDOW_BYTES = 56;

@@ -99,18 +99,15 @@ static mote *open_model(const mote_source *source) {
 typedef struct results {
   uint64_t *layers;
   uint32_t layer_count;
-  int8_t *output;
-  uint32_t output_count;
+  int8_t *outputs;
 } results;
 
 /** Finds room for any model's results. @returns whether there is; prints how much is missing where not */
 static bool place_results(const mote *model, results *r) {
-  mote_tensor output = mote_output_tensor(model);
   r->layer_count = mote_layer_count(model);
-  r->output_count = output.channels * output.height * output.width;
   size_t used = (mote_memory_used(model) + 7u) & ~(size_t)7u;
   size_t left = (size_t)(board_memory_high - board_memory_low) - used;
-  size_t needed = r->layer_count * sizeof(uint64_t) + r->output_count;
+  size_t needed = r->layer_count * sizeof(uint64_t) + bench_output_elements;
   if (used > (size_t)(board_memory_high - board_memory_low) || needed > left) {
     board_print("room");
     print_number((int64_t)needed);
@@ -119,20 +116,20 @@ static bool place_results(const mote *model, results *r) {
     return false;
   }
   r->layers = (uint64_t *)(void *)(board_memory_low + used);
-  r->output = (int8_t *)(r->layers + r->layer_count);
+  r->outputs = (int8_t *)(r->layers + r->layer_count);
   return true;
 }
 
-/** run STATUS CLASS, ticks of the input, of the run and of its longest slice; layers with ticks each; logits. */
+/** run STATUS CLASS, ticks of the inputs, of the run and of its longest slice; layers with ticks each; logits. */
 static void run_once(mote *model, uint32_t index, const results *r) {
   uint64_t longest = 0;
   for (uint32_t i = 0; i < r->layer_count; i++) r->layers[i] = 0;
   uint64_t start = now();
-  mote_status status = bench_set_input(model, index);
+  mote_status status = bench_set_inputs(model, index);
   uint64_t ready = now();
   if (status == MOTE_DONE) status = run_slices(model, &longest, r->layers);
   uint64_t end = now();
-  if (status == MOTE_DONE) status = mote_output(model, r->output, r->output_count);
+  if (status == MOTE_DONE) status = bench_get_outputs(model, r->outputs);
   board_print("run");
   print_number(status);
   print_number(mote_top(model));
@@ -142,7 +139,7 @@ static void run_once(mote *model, uint32_t index, const results *r) {
   board_print("\nlayers");
   for (uint32_t i = 0; i < r->layer_count; i++) print_number((int64_t)r->layers[i]);
   board_print("\nlogits");
-  for (uint32_t i = 0; status == MOTE_DONE && i < r->output_count; i++) print_number(r->output[i]);
+  for (uint32_t i = 0; status == MOTE_DONE && i < bench_output_elements; i++) print_number(r->outputs[i]);
   board_print("\n");
 }
 

@@ -11,7 +11,13 @@
 extern const mote_source *const bench_source;
 extern const uint32_t bench_input_count;
 
-/** Hands input `index` to the model, as pixels or as elements. */
-mote_status bench_set_input(mote *model, uint32_t index);
+/** Elements of all outputs. */
+extern const uint32_t bench_output_elements;
+
+/** Hands all inputs of inference `index` to the model, as pixels or as elements. */
+mote_status bench_set_inputs(mote *model, uint32_t index);
+
+/** Copies all outputs, one behind the other. */
+mote_status bench_get_outputs(const mote *model, int8_t *outputs);
 
 #endif

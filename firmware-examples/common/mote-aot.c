@@ -52,7 +52,7 @@ static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;
   if (module->stream != NULL) {
     mote_bytes stream = {module->stream, module->stream_bytes};
-    return mote_measure_fast(model, stream, module->linear_bytes);
+    return mote_measure_fast(model, stream, module->linear_bytes, module->end_count);
   }
   return model->source.container_bytes == 0 ? MOTE_ERROR_ARGUMENT : mote_measure_container(model);
 }
@@ -68,7 +68,7 @@ static size_t needs(const mote *model) {
 }
 
 /** What runs in the module, behind setjmp so that a trap comes back as a status. */
-typedef enum entry { ENTRY_INSTANTIATE, ENTRY_OPEN, ENTRY_START, ENTRY_STEP } entry;
+typedef enum entry { ENTRY_INSTANTIATE, ENTRY_OPEN, ENTRY_START, ENTRY_STEP, ENTRY_RESET } entry;
 
 static mote_status run(mote *model, entry which, uint32_t argument) {
   const mote_aot_module *module = model->source.module;
@@ -82,6 +82,8 @@ static mote_status run(mote *model, entry which, uint32_t argument) {
       return (mote_status)module->start(model->instance);
     case ENTRY_STEP:
       return (mote_status)module->step(model->instance, argument);
+    case ENTRY_RESET:
+      return (mote_status)module->reset(model->instance);
   }
   return MOTE_ERROR_TRAP;
 }
@@ -112,6 +114,8 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
       return enter(model, ENTRY_OPEN, argument);
     case MOTE_EXPORT_START:
       return enter(model, ENTRY_START, 0);
+    case MOTE_EXPORT_RESET:
+      return enter(model, ENTRY_RESET, 0);
     default:
       return enter(model, ENTRY_STEP, argument);
   }

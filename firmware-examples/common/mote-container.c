@@ -3,7 +3,7 @@
 
 #include "mote-internal.h"
 
-/** Bytes asked of the source's `read` at a time: a header, or two or three tensors. */
+/** Bytes asked of the source's `read` at a time: the head and some tensors. */
 #define PIECE_BYTES 48u
 
 /** Goes through a container, or through metadata alone. After an error all that is read is 0. */
@@ -64,106 +64,173 @@ static uint32_t read_varint(reader *r) {
   return 0;
 }
 
+/** @param count at least 1. @returns the last one */
+static uint32_t read_varints(reader *r, uint32_t count) {
+  uint32_t value;
+  do value = read_varint(r);
+  while (--count > 0);
+  return value;
+}
+
 /** Up to the first tensor. */
-static mote_status read_header(reader *r, mote_header *header) {
+static mote_status read_head(reader *r, mote_head *head) {
   uint32_t magic = read_u32(r);
-  uint32_t version = read_u8(r);
   if (r->status != MOTE_DONE) return r->status;
-  if (magic != MOTE_MAGIC) return MOTE_STATUS_MAGIC;
-  if (version != MOTE_VERSION) return MOTE_STATUS_VERSION;
-  (void)read_u32(r);    /* crc */
-  (void)read_varint(r); /* fileBytes */
-  uint32_t tensors = read_varint(r);
-  (void)read_varint(r); /* layerCount */
-  uint64_t window = (uint64_t)read_varint(r) * MOTE_PLAN_UNIT;
-  uint64_t rest = MOTE_PLAN_BASE + (uint64_t)tensors * MOTE_TENSOR_ENTRY_BYTES;
-  for (int region = 0; region < 5; region++) rest += (uint64_t)read_varint(r) * MOTE_PLAN_UNIT;
+  if ((magic & 0xffffff) != MOTE_MAGIC) return MOTE_STATUS_MAGIC;
+  if (magic >> 24 != MOTE_VERSION) return MOTE_STATUS_VERSION;
+  (void)read_u32(r);                                               /* crc */
+  head->tensor_count = read_varints(r, 3);                         /* behind ops and codecs */
+  uint64_t window = (uint64_t)read_varints(r, 2) * MOTE_PLAN_UNIT; /* behind layerCount */
+  uint64_t rest = read_varint(r);                                  /* scratch */
+  rest = (rest + read_varint(r)) * MOTE_PLAN_UNIT;                 /* arena */
   if (r->status != MOTE_DONE) return r->status;
+  if (head->tensor_count > MOTE_MAX_TENSORS) return MOTE_STATUS_RANGE;
+  rest += MOTE_PLAN_BASE + head->tensor_count * MOTE_TENSOR_ENTRY_BYTES;
   if (window + rest >= MOTE_MAX_BYTES) return MOTE_STATUS_RANGE;
-  header->plan_bytes = (uint32_t)(window + rest);
-  header->plan_without_window_bytes = (uint32_t)rest;
+  head->plan_bytes = (uint32_t)(window + rest);
+  head->plan_without_window_bytes = (uint32_t)rest;
   return MOTE_DONE;
 }
 
-mote_status mote_container_header(const mote_source *source, mote_header *header) {
-  reader r;
-  begin(&r, source, 0);
-  return read_header(&r, header);
+/** Reads a tensor. @returns whether it is an end: then `scale_bits` is its scale's */
+static bool read_tensor(reader *r, uint32_t *scale_bits) {
+  (void)read_varint(r); /* channels */
+  uint32_t flags = read_u8(r);
+  if ((flags & MOTE_FLAG_SIZE) != 0) (void)read_varints(r, 2); /* height, width */
+  if ((flags & MOTE_FLAG_NOMINAL) != 0) (void)read_varint(r);
+  if ((flags & MOTE_FLAG_END) != 0) *scale_bits = read_u32(r);
+  (void)read_u8(r);                                             /* zeroPoint */
+  (void)read_varints(r, (flags & MOTE_FLAG_STATE) != 0 ? 2 : 1); /* offset, source */
+  return (flags & MOTE_FLAG_END) != 0;
 }
 
-mote_status mote_container_scales(mote *model, uint32_t output) {
+mote_status mote_container_head(mote *model, mote_head *head) {
   reader r;
-  mote_header header;
+  uint32_t scale_bits = 0;
+  uint32_t ends = 0;
   begin(&r, &model->source, 0);
-  mote_status status = read_header(&r, &header);
-  for (uint32_t tensor = 0; tensor <= output && status == MOTE_DONE; tensor++) {
-    for (int field = 0; field < 4; field++) (void)read_varint(&r); /* channels .. nominalChannels */
-    (void)read_u8(&r);                                              /* border */
-    model->output.scale_bits = read_u32(&r);
-    if (tensor == 0) model->input.scale_bits = model->output.scale_bits;
-    (void)read_u8(&r);     /* zeroPoint */
-    (void)read_varint(&r); /* offset */
+  mote_status status = read_head(&r, head);
+  for (uint32_t tensor = 0; status == MOTE_DONE && tensor < head->tensor_count; tensor++) {
+    if (read_tensor(&r, &scale_bits)) {
+      if (model->ends != NULL) {
+        if (ends == model->end_count || !mote_is_scale(scale_bits)) return MOTE_STATUS_RANGE;
+        model->ends[ends].scale_bits = scale_bits;
+      }
+      ends++;
+    }
     status = r.status;
   }
-  return status;
+  if (model->ends == NULL) model->end_count = (uint16_t)ends;
+  return status == MOTE_DONE && ends != model->end_count ? MOTE_STATUS_RANGE : status;
 }
 
 /** Bytes that have not been read. */
 static uint32_t bytes_left(const reader *r) { return (uint32_t)(r->end - r->next) + r->source->container_bytes - r->offset; }
 
-/** Copies the one of the labels, `length` bytes with a line feed between two, whose index this is. */
-static mote_status read_label(reader *r, uint32_t length, uint32_t index, char *text, size_t text_bytes) {
+/** Where the metadata of a model is, and the reader of it up to an entry's content. */
+typedef struct entry {
+  mote_source source;
+  reader reader;
+  uint32_t length;
+} entry;
+
+/** Finds the first entry of a kind. @returns MOTE_ERROR_ARGUMENT where there is none; otherwise as mote_label */
+static mote_status find_entry(const mote *model, uint32_t kind, entry *e) {
+  if (!mote_is_open(model)) return MOTE_ERROR_ORDER;
+  e->source = model->source;
+  uint32_t offset = 0;
+  if (model->form == MOTE_FORM_BESIDE) {
+    offset = mote_linear_u32(model, MOTE_CONTROL_METADATA);
+    if (offset > e->source.container_bytes) return MOTE_ERROR_MODULE;
+  } else {
+    mote_bytes metadata = model->source.engine->metadata(model);
+    e->source.container = metadata.data;
+    e->source.container_bytes = metadata.length;
+  }
+  begin(&e->reader, &e->source, offset);
+  while (bytes_left(&e->reader) > 0) {
+    uint32_t found = read_varint(&e->reader);
+    e->length = read_varint(&e->reader);
+    if (e->reader.status != MOTE_DONE) return e->reader.status;
+    if (e->length > bytes_left(&e->reader)) return MOTE_STATUS_TRUNCATED;
+    if (found == kind) return MOTE_DONE;
+    for (; e->length > 0; e->length--) (void)read_u8(&e->reader);
+  }
+  return MOTE_ERROR_ARGUMENT;
+}
+
+/** Copies the one of the entry's lines, with a line feed between two, whose index this is. */
+static mote_status read_line(entry *e, uint32_t index, char *text, size_t text_bytes) {
   size_t at = 0;
-  for (; length > 0 && r->status == MOTE_DONE; length--) {
-    uint32_t byte = read_u8(r);
+  for (; e->length > 0 && e->reader.status == MOTE_DONE; e->length--) {
+    uint32_t byte = read_u8(&e->reader);
     if (byte == '\n' && index-- == 0) break;
     if (byte == '\n' || index != 0) continue;
     if (at + 1 >= text_bytes) return MOTE_ERROR_ARGUMENT;
     text[at++] = (char)byte;
   }
-  if (r->status != MOTE_DONE) return r->status;
+  if (e->reader.status != MOTE_DONE) return e->reader.status;
   if (at == 0) return MOTE_ERROR_ARGUMENT;
   text[at] = '\0';
   return MOTE_DONE;
 }
 
-static mote_status find_label(const mote_source *source, uint32_t offset, uint32_t index, char *text, size_t text_bytes) {
-  reader r;
-  if (offset > source->container_bytes) return MOTE_ERROR_MODULE;
-  begin(&r, source, offset);
-  while (bytes_left(&r) > 0) {
-    uint32_t kind = read_varint(&r);
-    uint32_t length = read_varint(&r);
-    if (r.status != MOTE_DONE) return r.status;
-    if (length > bytes_left(&r)) return MOTE_STATUS_TRUNCATED;
-    if (kind == MOTE_METADATA_LABELS) return read_label(&r, length, index, text, text_bytes);
-    for (; length > 0; length--) (void)read_u8(&r);
-  }
-  return MOTE_ERROR_ARGUMENT;
-}
-
-mote_status mote_label(const mote *model, uint32_t index, char *text, size_t text_bytes) {
+static mote_status copy_line(const mote *model, uint32_t kind, uint32_t index, char *text, size_t text_bytes) {
+  entry e;
   if (model == NULL || text == NULL || text_bytes == 0) return MOTE_ERROR_ARGUMENT;
-  text[0] = '\0';
-  if (!mote_is_open(model)) return MOTE_ERROR_ORDER;
-  mote_source source = model->source;
-  uint32_t offset = 0;
-  if (model->form == MOTE_FORM_BESIDE) {
-    offset = mote_linear_u32(model, MOTE_CONTROL_METADATA);
-  } else {
-    mote_bytes metadata = source.engine->metadata(model);
-    source.container = metadata.data;
-    source.container_bytes = metadata.length;
-  }
-  mote_status status = find_label(&source, offset, index, text, text_bytes);
+  mote_status status = find_entry(model, kind, &e);
+  if (status == MOTE_DONE) status = read_line(&e, index, text, text_bytes);
   if (status != MOTE_DONE) text[0] = '\0';
   return status;
 }
 
+mote_status mote_label(const mote *model, uint32_t index, char *text, size_t text_bytes) {
+  return copy_line(model, MOTE_METADATA_LABELS, index, text, text_bytes);
+}
+
+mote_status mote_input_name(const mote *model, uint32_t input, char *text, size_t text_bytes) {
+  uint32_t line = input < mote_input_count(model) ? input : UINT32_MAX;
+  return copy_line(model, MOTE_METADATA_NAMES, line, text, text_bytes);
+}
+
+mote_status mote_output_name(const mote *model, uint32_t output, char *text, size_t text_bytes) {
+  uint32_t line = output < mote_output_count(model) ? mote_input_count(model) + output : UINT32_MAX;
+  return copy_line(model, MOTE_METADATA_NAMES, line, text, text_bytes);
+}
+
+static float float_of(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+mote_status mote_get_preprocessing(const mote *model, uint32_t channel, mote_preprocessing *preprocessing) {
+  entry e;
+  if (model == NULL || preprocessing == NULL) return MOTE_ERROR_ARGUMENT;
+  mote_status status = find_entry(model, MOTE_METADATA_PREPROCESSING, &e);
+  if (status != MOTE_DONE) return status;
+  if (channel >= mote_input_tensor(model, 0).channels) return MOTE_ERROR_ARGUMENT;
+  if (e.length != 2 + 8 * mote_input_tensor(model, 0).channels) return MOTE_STATUS_RANGE;
+  preprocessing->layout = read_u8(&e.reader);
+  preprocessing->colours = read_u8(&e.reader);
+  uint32_t mean = 0;
+  uint32_t std = 0;
+  for (uint32_t at = 0; at <= channel; at++) {
+    mean = read_u32(&e.reader);
+    std = read_u32(&e.reader);
+  }
+  if (e.reader.status != MOTE_DONE) return e.reader.status;
+  preprocessing->mean = float_of(mean);
+  preprocessing->std = float_of(std);
+  bool is_known = preprocessing->layout <= MOTE_LAYOUT_INTERLEAVED && preprocessing->colours <= MOTE_COLOURS_BGR;
+  bool is_finite = (mean & 0x7f800000u) != 0x7f800000u && mote_is_scale(std);
+  return is_known && is_finite ? MOTE_DONE : MOTE_STATUS_RANGE;
+}
+
 mote_status mote_measure_container(mote *model) {
-  mote_header header;
-  mote_status status = mote_container_header(&model->source, &header);
-  if (status == MOTE_DONE) model->linear_bytes = header.plan_bytes;
+  mote_head head;
+  mote_status status = mote_container_head(model, &head);
+  if (status == MOTE_DONE) model->linear_bytes = head.plan_bytes;
   return status;
 }
 
@@ -174,11 +241,12 @@ void mote_read_inside(mote *model, mote_form form, mote_bytes bytes) {
   model->source.read = NULL;
 }
 
-mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes) {
+mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes, uint32_t end_count) {
   if (model->source.container_bytes != 0) return MOTE_ERROR_ARGUMENT;
   if (linear_bytes < MOTE_PLAN_BASE || linear_bytes > MOTE_MAX_BYTES) return MOTE_ERROR_MODULE;
   mote_read_inside(model, MOTE_FORM_FAST, stream);
   model->linear_bytes = linear_bytes;
+  model->end_count = (uint16_t)end_count;
   return MOTE_DONE;
 }
 

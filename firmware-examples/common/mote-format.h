@@ -7,11 +7,18 @@
  * Plain literals, since asc, tsc and the generator of the C header all read this file.
  */
 
-/** "MOTE", read as a little-endian u32. */
-#define MOTE_MAGIC 0x45544f4du
-#define MOTE_VERSION 1u
+/** "MOT", read as a little-endian number of three bytes. */
+#define MOTE_MAGIC 0x544f4du
+#define MOTE_VERSION 2u
 /** The CRC covers the file from this offset to its end. */
-#define MOTE_CRC_START 9u
+#define MOTE_CRC_START 8u
+
+/** Bits of a tensor's flags: its border's width, whether it has height and width, a nominal number of channels, and what it is. */
+#define MOTE_FLAGS_BORDER_MASK 0x0fu
+#define MOTE_FLAG_SIZE 0x10u
+#define MOTE_FLAG_NOMINAL 0x20u
+#define MOTE_FLAG_END 0x40u
+#define MOTE_FLAG_STATE 0x80u
 
 #define MOTE_OP_CONV2D 0u
 #define MOTE_OP_DENSE 1u
@@ -20,19 +27,26 @@
 
 #define MOTE_CODEC_DENSE 0u
 #define MOTE_CODEC_HUFFMAN 1u
-/** Bits of a weighted layer's form byte: the codec, then whether each channel has its own multiplier and shift. */
-#define MOTE_FORM_CODEC_MASK 0x0fu
+/** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
+#define MOTE_FORM_CODEC_MASK 0x07u
 #define MOTE_FORM_PER_CHANNEL 0x10u
+#define MOTE_FORM_RELU 0x20u
+#define MOTE_FORM_CLAMP 0x40u
+
+/** Bits of the first two fields of a section. */
+#define MOTE_BIAS_BITS_WIDTH 6u
+#define MOTE_BIAS_SHIFT_WIDTH 5u
 
 /** Longest Huffman code; a decoding table has 2^length entries of two bytes. */
 #define MOTE_MAX_CODE_LENGTH 12u
 #define MOTE_MIN_GAP_SYMBOLS 2u
 #define MOTE_MAX_GAP_SYMBOLS 1025u
 
-#define MOTE_MAX_TENSORS 255u
-#define MOTE_MAX_LAYERS 255u
+#define MOTE_MAX_TENSORS 1024u
+#define MOTE_MAX_LAYERS 1023u
 #define MOTE_MAX_DIMENSION 65535u
 #define MOTE_MAX_BORDER 15u
+/** Kernels and strides of a conv2d and of the pool behind it. */
 #define MOTE_MAX_KERNEL 255u
 /** Bytes of one tensor, borders included: a record holds a 24-bit offset into it. */
 #define MOTE_MAX_TENSOR_BYTES 0x1000000u
@@ -48,8 +62,16 @@
 
 /** What follows the last layer, for hosts and people: kinds of entries, and the most bytes of all of them and of a label. */
 #define MOTE_METADATA_LABELS 1u
+#define MOTE_METADATA_NAMES 2u
+#define MOTE_METADATA_PREPROCESSING 3u
 #define MOTE_MAX_METADATA_BYTES 65535u
 #define MOTE_MAX_LABEL_BYTES 255u
+/** Of preprocessing: in which order the user's elements stand, [C, H, W] or [H, W, C]; what the channels are. */
+#define MOTE_LAYOUT_PLANAR 0u
+#define MOTE_LAYOUT_INTERLEAVED 1u
+#define MOTE_COLOURS_NONE 0u
+#define MOTE_COLOURS_RGB 1u
+#define MOTE_COLOURS_BGR 2u
 
 /**
  * What core, fast modules and their hosts agree on in linear memory, and the statuses: SPEC.md, "The core's interface", in numbers,
@@ -65,6 +87,9 @@
 /** Bytes of one record: offset << 8 | weight. */
 #define MOTE_RECORD_BYTES 4u
 
+/** Version of what this file describes, which a module leaves in the control block. */
+#define MOTE_INTERFACE_VERSION 2u
+
 /** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
 #define MOTE_CONTROL_MODEL_PTR 0u
 #define MOTE_CONTROL_MODEL_BYTES 4u
@@ -74,14 +99,16 @@
 #define MOTE_CONTROL_LAYERS_DONE 20u
 #define MOTE_CONTROL_OUTPUT_TENSOR 24u
 #define MOTE_CONTROL_MEMORY_BYTES 28u
+/** After an error: the file offset near which it was found. With STATUS_OP or STATUS_CODEC the number of the first one that is missing. */
 #define MOTE_CONTROL_ERROR_OFFSET 32u
 /** What is added to an int8 element to get the byte that stands for it in linear memory: 0, or 128 in a fast module. */
 #define MOTE_CONTROL_ELEMENT_BIAS 36u
 /** After loading, the file offset behind the last layer, where the metadata begins. A fast module keeps something of its own here. */
 #define MOTE_CONTROL_METADATA 44u
-/** A fast module's: its stream comes without a container that would tell the scales of input and output, floats' bits. */
-#define MOTE_CONTROL_INPUT_SCALE 40u
-#define MOTE_CONTROL_OUTPUT_SCALE 56u
+/** A fast module's, which has no container to tell scales: the address of an f32 for each end of the graph, in tensor order. */
+#define MOTE_CONTROL_SCALES 40u
+/** INTERFACE_VERSION of the module, from `open` on. */
+#define MOTE_CONTROL_VERSION 52u
 /** After loading: the most units of work of one run, 2^32 - 1 for as many or more. */
 #define MOTE_CONTROL_WORK 60u
 
@@ -93,14 +120,19 @@
 #define MOTE_TENSOR_PITCH 16u
 #define MOTE_TENSOR_PLANE 20u
 #define MOTE_TENSOR_ZERO_POINT 24u
-/** Bits 0..7: border. Bit 8: holds values in this run. */
+/** Bits 0..7: border. The bits below say what kind of tensor it is; bits 16..31 are the module's own. */
 #define MOTE_TENSOR_STATE 28u
+#define MOTE_TENSOR_BORDER_MASK 0xffu
+/** An end of the graph: an input or an output of the model. */
+#define MOTE_TENSOR_IS_END 0x200u
+/** Keeps its values from one run to the next. */
+#define MOTE_TENSOR_IS_STATE 0x400u
 
-/** Statuses of `open`, `start` and `step`. */
-#define MOTE_STATUS_DONE 0 /* the model is loaded, or the run is complete */
+/** Statuses of `open`, `start`, `step` and `reset`. */
+#define MOTE_STATUS_DONE 0 /* the model is loaded, the run is complete, or states are reset */
 #define MOTE_STATUS_BUSY 1 /* call step again */
 #define MOTE_STATUS_READ (-1) /* the host's window callback failed */
-#define MOTE_STATUS_TRUNCATED (-2) /* the file ends within a field, or its length is not the one it states */
+#define MOTE_STATUS_TRUNCATED (-2) /* the file ends within a field */
 #define MOTE_STATUS_MAGIC (-3) /* not a .mote file */
 #define MOTE_STATUS_VERSION (-4) /* a version this core does not know */
 #define MOTE_STATUS_CRC (-5) /* the file's checksum does not match */
@@ -124,6 +156,7 @@
 #define MOTE_OPEN_EXPORT "open"
 #define MOTE_START_EXPORT "start"
 #define MOTE_STEP_EXPORT "step"
+#define MOTE_RESET_EXPORT "reset"
 #define MOTE_IMPORT_MODULE "mote"
 #define MOTE_READ_IMPORT "read"
 
@@ -147,10 +180,10 @@
 
 /** Each status of the core with its meaning: X(name, text). */
 #define MOTE_STATUS_TEXTS(X) \
-  X(MOTE_STATUS_DONE, "the model is loaded, or the run is complete") \
+  X(MOTE_STATUS_DONE, "the model is loaded, the run is complete, or states are reset") \
   X(MOTE_STATUS_BUSY, "call step again") \
   X(MOTE_STATUS_READ, "the host's window callback failed") \
-  X(MOTE_STATUS_TRUNCATED, "the file ends within a field, or its length is not the one it states") \
+  X(MOTE_STATUS_TRUNCATED, "the file ends within a field") \
   X(MOTE_STATUS_MAGIC, "not a .mote file") \
   X(MOTE_STATUS_VERSION, "a version this core does not know") \
   X(MOTE_STATUS_CRC, "the file's checksum does not match") \
@@ -163,5 +196,17 @@
   X(MOTE_STATUS_HUFFMAN, "a code that is over-subscribed, incomplete or empty") \
   X(MOTE_STATUS_STREAM, "a section that ends early or runs over") \
   X(MOTE_STATUS_STATE, "called out of order")
+
+/** Each op with its name: X(number, name). */
+#define MOTE_OP_NAMES(X) \
+  X(MOTE_OP_CONV2D, "conv2d") \
+  X(MOTE_OP_DENSE, "dense") \
+  X(MOTE_OP_MAXPOOL, "maxpool") \
+  X(MOTE_OP_AVGPOOL, "avgpool")
+
+/** Each codec with its name, likewise. */
+#define MOTE_CODEC_NAMES(X) \
+  X(MOTE_CODEC_DENSE, "dense") \
+  X(MOTE_CODEC_HUFFMAN, "huffman")
 
 #endif

@@ -5,29 +5,32 @@
 #include "mote-heap.h"
 #include "mote.h"
 
-/** The core's exported functions, all i32 -> i32; `start` takes nothing. */
-typedef enum mote_export { MOTE_EXPORT_OPEN, MOTE_EXPORT_START, MOTE_EXPORT_STEP, MOTE_EXPORT_COUNT } mote_export;
+/** The core's exported functions. `open` and `step` take an i32, all answer one. */
+typedef enum mote_export {
+  MOTE_EXPORT_OPEN,
+  MOTE_EXPORT_START,
+  MOTE_EXPORT_STEP,
+  MOTE_EXPORT_RESET,
+  MOTE_EXPORT_COUNT
+} mote_export;
 
-/** What the first bytes of a container tell: what must be known before the core can look at it. */
-typedef struct mote_header {
+/** What a container's head tells: what must be known before the core can look at it. */
+typedef struct mote_head {
   /** Linear memory for the plan, the window included. */
   uint32_t plan_bytes;
   /** Linear memory for the plan without the window: where the container is in linear memory. */
   uint32_t plan_without_window_bytes;
-} mote_header;
+  /** At most MOTE_MAX_TENSORS. */
+  uint32_t tensor_count;
+} mote_head;
 
 /**
- * Reads a container's head. Its values are not checked further than is needed to add them up: that is the core's part.
- * @returns MOTE_DONE, MOTE_STATUS_READ, MOTE_STATUS_TRUNCATED, MOTE_STATUS_MAGIC, MOTE_STATUS_VERSION or MOTE_STATUS_RANGE
+ * Reads a container's head and tensors. Sets `end_count`, or once there are `ends` gives them their scales; behind `read` the container may
+ * have changed meanwhile. Values are not checked further than is needed to use them: that is the core's part.
+ * @returns MOTE_DONE; MOTE_STATUS_READ, MOTE_STATUS_TRUNCATED, MOTE_STATUS_MAGIC, MOTE_STATUS_VERSION; MOTE_STATUS_RANGE, also for a scale
+ *   that is none and for other ends than before
  */
-mote_status mote_container_header(const mote_source *source, mote_header *header);
-
-/**
- * Reads the scales of input and output. The core has checked the container; behind `read` it may have changed.
- * @param output index of the output; the input is tensor 0
- * @returns as mote_container_header
- */
-mote_status mote_container_scales(mote *model, uint32_t output);
+mote_status mote_container_head(mote *model, mote_head *head);
 
 /** Some bytes, or none. */
 typedef struct mote_bytes {
@@ -36,9 +39,9 @@ typedef struct mote_bytes {
 } mote_bytes;
 
 struct mote_engine {
-  /** What the model needs and where its data is: sets `linear_bytes`, `form`, and `source` to what the form says. */
+  /** What the model needs and where its data is: sets `linear_bytes`, `end_count`, `form`, and `source` to what the form says. */
   mote_status (*measure)(mote *model);
-  /** Bytes that a measured model takes of the heap: exact, or more than it will be; see mote_memory_needed. */
+  /** Bytes that a measured model takes of the heap but for its ends: exact, or more than it will be; see mote_memory_needed. */
   size_t (*needs)(const mote *model);
   /** The metadata of a model that is in the module, as a container has it behind its last layer. */
   mote_bytes (*metadata)(const mote *model);
@@ -53,9 +56,9 @@ struct mote_engine {
 
 typedef enum mote_state {
   MOTE_STATE_LOADING,
-  /** Open; no input since the last inference. `has_output` tells whether there was one. */
+  /** Open; not all inputs were set since the last inference. `has_output` tells whether there was one, and none was set. */
   MOTE_STATE_IDLE,
-  /** An input was set. */
+  /** All inputs were set. */
   MOTE_STATE_READY,
   MOTE_STATE_RUNNING,
   /** Loading failed. */
@@ -73,10 +76,10 @@ typedef enum mote_form {
 } mote_form;
 
 /**
- * A tensor as the core's table had it when loading was done. All its elements are in linear memory, each in a place of its own; the
- * other fields are in their ranges.
+ * An end of the graph, an input or an output, as the core's table had it when loading was done. All its elements are in linear memory,
+ * each in a place of its own; the other fields are in their ranges.
  */
-typedef struct mote_placed {
+typedef struct mote_end {
   /** Address of the first element inside the border. */
   uint32_t ptr;
   uint32_t plane;
@@ -88,7 +91,7 @@ typedef struct mote_placed {
   /** From the end of a row to the next one: the borders. */
   uint8_t margin;
   int8_t zero_point;
-} mote_placed;
+} mote_end;
 
 struct mote {
   /** As given, but that `container` is what `mote.read` reads where that is inside the module. */
@@ -102,11 +105,16 @@ struct mote {
   uint32_t linear_bytes;
   /**
    * From here to `element_bias`: copied from linear memory and checked when loading was done. Linear memory is the module's to write,
-   * so nothing read from it later may be taken for an address or a count.
+   * so nothing read from it later may be taken for an address or a count. The ends are on the heap, inputs before outputs.
    */
-  mote_placed input;
-  mote_placed output;
-  uint8_t layer_count;
+  mote_end *ends;
+  /** Of both; before loading is done the most there may be. */
+  uint16_t end_count;
+  /** 1 or more, and fewer than ends. */
+  uint16_t input_count;
+  /** Inputs that were set since the last inference: so many of the first ones. */
+  uint16_t inputs_set;
+  uint16_t layer_count;
   /**
    * What is added, modulo 256, to an int8 element to get its byte in linear memory: 0 for a core, 128 in a fast module, whose kernels like
    * bytes without a sign.
@@ -125,9 +133,12 @@ struct mote {
 
 /**
  * Copies from linear memory, when loading is done, what struct mote says.
- * @returns MOTE_ERROR_MODULE for what cannot be; MOTE_STATUS_RANGE for a scale that is none; as mote_container_scales
+ * @returns MOTE_ERROR_MODULE for what cannot be; MOTE_ERROR_MEMORY when the heap has no room for the ends; as mote_container_head
  */
 mote_status mote_take_tables(mote *model);
+
+/** Whether the float of these bits is finite and above 0. */
+bool mote_is_scale(uint32_t bits);
 
 /** Loading is done and the model not closed. False for null. */
 bool mote_is_open(const mote *model);
@@ -138,10 +149,14 @@ mote *mote_at_work(void);
 /** What an engine's `measure` does for a container that stands beside the module or behind `read`. */
 mote_status mote_measure_container(mote *model);
 
-/** What an engine's `measure` does for a fast module. @param linear_bytes what the control block states */
-mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes);
+/**
+ * What an engine's `measure` does for a fast module.
+ * @param linear_bytes what the control block states
+ * @param end_count inputs and outputs, or more
+ */
+mote_status mote_measure_fast(mote *model, mote_bytes stream, uint32_t linear_bytes, uint32_t end_count);
 
-/** Lets `mote.read` and mote_container_scales read what is inside the module. */
+/** Lets `mote.read` and mote_container_head read what is inside the module. */
 void mote_read_inside(mote *model, mote_form form, mote_bytes bytes);
 
 /**

@@ -3,52 +3,80 @@
 
 uint32_t mote_linear_u32(const mote *model, uint32_t address) { return mote_get_u32(model->linear + address); }
 
-/** Copies a tensor from the core's table. @returns whether it is as mote_placed says */
-static bool place(const mote *model, uint32_t entry, mote_placed *tensor) {
-  uint32_t ptr = mote_linear_u32(model, entry + MOTE_TENSOR_PTR);
-  uint32_t channels = mote_linear_u32(model, entry + MOTE_TENSOR_CHANNELS);
-  uint32_t height = mote_linear_u32(model, entry + MOTE_TENSOR_HEIGHT);
-  uint32_t width = mote_linear_u32(model, entry + MOTE_TENSOR_WIDTH);
-  uint32_t pitch = mote_linear_u32(model, entry + MOTE_TENSOR_PITCH);
-  uint32_t plane = mote_linear_u32(model, entry + MOTE_TENSOR_PLANE);
-  int32_t zero_point = (int32_t)mote_linear_u32(model, entry + MOTE_TENSOR_ZERO_POINT);
+/** Neither zero, infinite nor not a number, and no sign. */
+bool mote_is_scale(uint32_t bits) { return bits - 1 < 0x7f7fffffu; }
+
+/** Copies a tensor from the core's table. @returns whether it is as mote_end says */
+static bool place(const mote *model, uint32_t entry, mote_end *end) {
+  uint32_t words[MOTE_TENSOR_STATE / 4];
+  for (uint32_t i = 0; i < MOTE_TENSOR_STATE / 4; i++, entry += 4) words[i] = mote_linear_u32(model, entry);
+  uint32_t ptr = words[MOTE_TENSOR_PTR / 4];
+  uint32_t channels = words[MOTE_TENSOR_CHANNELS / 4];
+  uint32_t height = words[MOTE_TENSOR_HEIGHT / 4];
+  uint32_t width = words[MOTE_TENSOR_WIDTH / 4];
+  uint32_t pitch = words[MOTE_TENSOR_PITCH / 4];
+  uint32_t plane = words[MOTE_TENSOR_PLANE / 4];
+  uint32_t zero_point = words[MOTE_TENSOR_ZERO_POINT / 4];
   if (channels - 1 >= MOTE_MAX_DIMENSION || height - 1 >= MOTE_MAX_DIMENSION || width - 1 >= MOTE_MAX_DIMENSION) return false;
-  if (zero_point < -128 || zero_point > 127) return false;
+  if (zero_point + 128 > 255) return false;
   /* Hence there are no more elements than bytes of linear memory, and their number fits 32 bits. */
   if (pitch < width || pitch - width > UINT8_MAX || plane < (uint64_t)pitch * height) return false;
   uint64_t last_row = ptr + (uint64_t)plane * (channels - 1) + (uint64_t)pitch * (height - 1);
   if (last_row + width > model->linear_bytes) return false;
-  tensor->ptr = ptr;
-  tensor->plane = plane;
-  tensor->channels = (uint16_t)channels;
-  tensor->height = (uint16_t)height;
-  tensor->width = (uint16_t)width;
-  tensor->margin = (uint8_t)(pitch - width);
-  tensor->zero_point = (int8_t)zero_point;
+  end->ptr = ptr;
+  end->plane = plane;
+  end->channels = (uint16_t)channels;
+  end->height = (uint16_t)height;
+  end->width = (uint16_t)width;
+  end->margin = (uint8_t)(pitch - width);
+  end->zero_point = (int8_t)zero_point;
   return true;
 }
 
-/** Neither zero, infinite nor not a number, and no sign. */
-static bool is_scale(uint32_t bits) { return bits - 1 < 0x7f7fffffu; }
+static bool is_end(const mote *model, uint32_t entry) {
+  return (mote_linear_u32(model, entry + MOTE_TENSOR_STATE) & MOTE_TENSOR_IS_END) != 0;
+}
+
+/** Copies the ends from the core's table to the heap. @returns as mote_take_tables */
+static mote_status place_ends(mote *model, uint32_t entry) {
+  model->ends = mote_heap_calloc(&model->heap, model->end_count * sizeof(mote_end));
+  if (model->ends == NULL) return MOTE_ERROR_MEMORY;
+  for (uint32_t i = 0; i < model->end_count; entry += MOTE_TENSOR_ENTRY_BYTES) {
+    if (is_end(model, entry) && !place(model, entry, &model->ends[i++])) return MOTE_ERROR_MODULE;
+  }
+  return MOTE_DONE;
+}
+
+/** From where a fast module says that they are. */
+static mote_status take_scales(mote *model) {
+  uint32_t address = mote_linear_u32(model, MOTE_CONTROL_SCALES);
+  if (address > model->linear_bytes - model->end_count * 4u) return MOTE_ERROR_MODULE;
+  for (mote_end *end = model->ends; end < model->ends + model->end_count; end++, address += 4) {
+    end->scale_bits = mote_linear_u32(model, address);
+    if (!mote_is_scale(end->scale_bits)) return MOTE_STATUS_RANGE;
+  }
+  return MOTE_DONE;
+}
 
 mote_status mote_take_tables(mote *model) {
   uint32_t table = mote_linear_u32(model, MOTE_CONTROL_TENSORS_PTR);
   uint32_t tensors = mote_linear_u32(model, MOTE_CONTROL_TENSOR_COUNT);
-  uint32_t output = mote_linear_u32(model, MOTE_CONTROL_OUTPUT_TENSOR);
   uint32_t layers = mote_linear_u32(model, MOTE_CONTROL_LAYER_COUNT);
-  if (tensors > MOTE_MAX_TENSORS || output >= tensors || layers > MOTE_MAX_LAYERS) return MOTE_ERROR_MODULE;
+  if (tensors > MOTE_MAX_TENSORS) return MOTE_ERROR_MODULE;
   uint32_t table_bytes = tensors * MOTE_TENSOR_ENTRY_BYTES;
   if (table_bytes > model->linear_bytes || table > model->linear_bytes - table_bytes) return MOTE_ERROR_MODULE;
-  if (!place(model, table, &model->input)) return MOTE_ERROR_MODULE;
-  if (!place(model, table + output * MOTE_TENSOR_ENTRY_BYTES, &model->output)) return MOTE_ERROR_MODULE;
-  model->layer_count = (uint8_t)layers;
-  model->element_bias = (uint8_t)mote_linear_u32(model, MOTE_CONTROL_ELEMENT_BIAS);
-  if (model->form == MOTE_FORM_FAST) {
-    model->input.scale_bits = mote_linear_u32(model, MOTE_CONTROL_INPUT_SCALE);
-    model->output.scale_bits = mote_linear_u32(model, MOTE_CONTROL_OUTPUT_SCALE);
-  } else {
-    mote_status status = mote_container_scales(model, output);
-    if (status != MOTE_DONE) return status;
+  uint32_t ends = 0;
+  for (uint32_t i = 0; i < tensors; i++) {
+    /* Layers' outputs stand behind all other tensors, of which there is one at least. */
+    if (i == tensors - layers) model->input_count = (uint16_t)ends;
+    ends += is_end(model, table + i * MOTE_TENSOR_ENTRY_BYTES);
   }
-  return is_scale(model->input.scale_bits) && is_scale(model->output.scale_bits) ? MOTE_DONE : MOTE_STATUS_RANGE;
+  if (model->input_count == 0 || ends == model->input_count) return MOTE_ERROR_MODULE;
+  model->end_count = (uint16_t)ends;
+  model->layer_count = (uint16_t)layers;
+  model->element_bias = (uint8_t)mote_linear_u32(model, MOTE_CONTROL_ELEMENT_BIAS);
+  mote_status status = place_ends(model, table);
+  if (status != MOTE_DONE) return status;
+  mote_head head;
+  return model->form == MOTE_FORM_FAST ? take_scales(model) : mote_container_head(model, &head);
 }

@@ -4,31 +4,43 @@
 #include "mote-internal.h"
 
 /** Elements of a tensor. */
-static size_t count_of(const mote_placed *tensor) { return (size_t)tensor->channels * tensor->height * tensor->width; }
+static size_t count_of(const mote_end *end) { return (size_t)end->channels * end->height * end->width; }
 
 /** First element of a channel. */
-static uint8_t *plane_of(const mote *model, const mote_placed *tensor, uint32_t c) {
-  return model->linear + tensor->ptr + c * tensor->plane;
+static uint8_t *plane_of(const mote *model, const mote_end *end, uint32_t c) {
+  return model->linear + end->ptr + c * end->plane;
 }
 
 /** From a row to the next. */
-static uint32_t pitch_of(const mote_placed *tensor) { return (uint32_t)tensor->width + tensor->margin; }
+static uint32_t pitch_of(const mote_end *end) { return (uint32_t)end->width + end->margin; }
 
-static float scale_of(const mote_placed *tensor) {
+static float scale_of(const mote_end *end) {
   float scale;
-  memcpy(&scale, &tensor->scale_bits, sizeof scale);
+  memcpy(&scale, &end->scale_bits, sizeof scale);
   return scale;
 }
 
-static mote_tensor shape_of(const mote_placed *tensor) {
-  return (mote_tensor){tensor->channels, tensor->height, tensor->width, tensor->zero_point, scale_of(tensor)};
+uint32_t mote_input_count(const mote *model) { return mote_is_open(model) ? model->input_count : 0; }
+
+uint32_t mote_output_count(const mote *model) {
+  return mote_is_open(model) ? (uint32_t)model->end_count - model->input_count : 0;
+}
+
+static const mote_end *output_of(const mote *model, uint32_t output) { return &model->ends[model->input_count + output]; }
+
+static mote_tensor shape_of(const mote_end *end) {
+  return (mote_tensor){end->channels, end->height, end->width, end->zero_point, scale_of(end)};
 }
 
 static const mote_tensor no_tensor;
 
-mote_tensor mote_input_tensor(const mote *model) { return mote_is_open(model) ? shape_of(&model->input) : no_tensor; }
+mote_tensor mote_input_tensor(const mote *model, uint32_t input) {
+  return input < mote_input_count(model) ? shape_of(&model->ends[input]) : no_tensor;
+}
 
-mote_tensor mote_output_tensor(const mote *model) { return mote_is_open(model) ? shape_of(&model->output) : no_tensor; }
+mote_tensor mote_output_tensor(const mote *model, uint32_t output) {
+  return output < mote_output_count(model) ? shape_of(output_of(model, output)) : no_tensor;
+}
 
 /**
  * The int8 value of a pixel is zeroPoint + floor(pixel / 255 / scale + 1/2), saturated, and exact. With scale = m * 2^(1 - shift) the
@@ -63,55 +75,59 @@ static uint32_t pixel_quotient(const pixel_scale *scale, uint32_t pixel) {
 
 static int8_t saturate(int32_t value) { return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value); }
 
-static mote_status check_input(const mote *model, const void *values, size_t count) {
+static mote_status check_input(const mote *model, uint32_t input, const void *values, size_t count) {
   if (model == NULL || values == NULL) return MOTE_ERROR_ARGUMENT;
   if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
-  return count == count_of(&model->input) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
+  if (input >= model->input_count) return MOTE_ERROR_ARGUMENT;
+  if (input > model->inputs_set) return MOTE_ERROR_ORDER;
+  return count == count_of(&model->ends[input]) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
 }
 
-static void input_is_set(mote *model) {
-  model->state = MOTE_STATE_READY;
+static void input_is_set(mote *model, uint32_t input) {
   model->has_output = false;
+  model->inputs_set = (uint16_t)(input + 1);
+  model->state = model->inputs_set == model->input_count ? MOTE_STATE_READY : MOTE_STATE_IDLE;
 }
 
-mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count) {
-  mote_status status = check_input(model, image, count);
+mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image, size_t count) {
+  mote_status status = check_input(model, input, image, count);
   if (status != MOTE_DONE) return status;
-  mote_placed input = model->input;
-  pixel_scale scale = pixel_scale_of(input.scale_bits);
+  mote_end end = model->ends[input];
+  pixel_scale scale = pixel_scale_of(end.scale_bits);
   /* Neighbours are often alike, such as the background. */
   uint32_t last = 0;
   uint8_t bias = model->element_bias;
-  uint8_t byte = (uint8_t)(input.zero_point + bias);
-  for (uint32_t c = 0; c < input.channels; c++) {
-    uint8_t *row = plane_of(model, &input, c);
-    for (uint32_t y = 0; y < input.height; y++, row += pitch_of(&input)) {
-      for (uint32_t x = 0; x < input.width; x++) {
+  uint8_t byte = (uint8_t)(end.zero_point + bias);
+  for (uint32_t c = 0; c < end.channels; c++) {
+    uint8_t *row = plane_of(model, &end, c);
+    for (uint32_t y = 0; y < end.height; y++, row += pitch_of(&end)) {
+      for (uint32_t x = 0; x < end.width; x++) {
         uint32_t pixel = *image++;
         if (pixel != last) {
           last = pixel;
-          byte = (uint8_t)(saturate(input.zero_point + (int32_t)pixel_quotient(&scale, pixel)) + bias);
+          byte = (uint8_t)(saturate(end.zero_point + (int32_t)pixel_quotient(&scale, pixel)) + bias);
         }
         row[x] = byte;
       }
     }
   }
-  input_is_set(model);
+  input_is_set(model, input);
   return MOTE_DONE;
 }
 
-mote_status mote_input_i8(mote *model, const int8_t *values, size_t count) {
-  mote_status status = check_input(model, values, count);
+mote_status mote_set_input_i8(mote *model, uint32_t input, const int8_t *values, size_t count) {
+  mote_status status = check_input(model, input, values, count);
   if (status != MOTE_DONE) return status;
-  mote_placed input = model->input;
+  const mote_end *end = &model->ends[input];
+  uint32_t width = end->width;
   uint8_t bias = model->element_bias;
-  for (uint32_t c = 0; c < input.channels; c++) {
-    uint8_t *row = plane_of(model, &input, c);
-    for (uint32_t y = 0; y < input.height; y++, row += pitch_of(&input)) {
-      for (uint32_t x = 0; x < input.width; x++) row[x] = (uint8_t)(*values++ + bias);
+  for (uint32_t c = 0; c < end->channels; c++) {
+    uint8_t *row = plane_of(model, end, c);
+    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
+      for (uint32_t x = 0; x < width; x++) row[x] = (uint8_t)(*values++ + bias);
     }
   }
-  input_is_set(model);
+  input_is_set(model, input);
   return MOTE_DONE;
 }
 
@@ -123,56 +139,62 @@ static int32_t nearest(float steps) {
   return rest >= 0.5f ? whole + 1 : rest < -0.5f ? whole - 1 : whole;
 }
 
-mote_status mote_input_f32(mote *model, const float *values, size_t count) {
-  mote_status status = check_input(model, values, count);
+mote_status mote_set_input_f32(mote *model, uint32_t input, const float *values, size_t count) {
+  mote_status status = check_input(model, input, values, count);
   if (status != MOTE_DONE) return status;
-  mote_placed input = model->input;
-  float scale = scale_of(&input);
+  const mote_end *end = &model->ends[input];
+  uint32_t width = end->width;
+  int32_t zero_point = end->zero_point;
+  float scale = scale_of(end);
   uint8_t bias = model->element_bias;
-  for (uint32_t c = 0; c < input.channels; c++) {
-    uint8_t *row = plane_of(model, &input, c);
-    for (uint32_t y = 0; y < input.height; y++, row += pitch_of(&input)) {
-      for (uint32_t x = 0; x < input.width; x++) {
-        row[x] = (uint8_t)(saturate(input.zero_point + nearest(*values++ / scale)) + bias);
+  for (uint32_t c = 0; c < end->channels; c++) {
+    uint8_t *row = plane_of(model, end, c);
+    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
+      for (uint32_t x = 0; x < width; x++) {
+        row[x] = (uint8_t)(saturate(zero_point + nearest(*values++ / scale)) + bias);
       }
     }
   }
-  input_is_set(model);
+  input_is_set(model, input);
   return MOTE_DONE;
 }
 
-static mote_status check_output(const mote *model, const void *values, size_t count) {
+static mote_status check_output(const mote *model, uint32_t output, const void *values, size_t count) {
   if (model == NULL || values == NULL) return MOTE_ERROR_ARGUMENT;
   if (!model->has_output) return MOTE_ERROR_ORDER;
-  return count == count_of(&model->output) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
+  if (output >= (uint32_t)model->end_count - model->input_count) return MOTE_ERROR_ARGUMENT;
+  return count == count_of(output_of(model, output)) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
 }
 
 static int8_t element_of(uint8_t byte, uint8_t bias) { return (int8_t)(uint8_t)(byte - bias); }
 
-mote_status mote_output(const mote *model, int8_t *values, size_t count) {
-  mote_status status = check_output(model, values, count);
+mote_status mote_get_output_i8(const mote *model, uint32_t output, int8_t *values, size_t count) {
+  mote_status status = check_output(model, output, values, count);
   if (status != MOTE_DONE) return status;
-  mote_placed output = model->output;
+  const mote_end *end = output_of(model, output);
+  uint32_t width = end->width;
   uint8_t bias = model->element_bias;
-  for (uint32_t c = 0; c < output.channels; c++) {
-    const uint8_t *row = plane_of(model, &output, c);
-    for (uint32_t y = 0; y < output.height; y++, row += pitch_of(&output)) {
-      for (uint32_t x = 0; x < output.width; x++) *values++ = element_of(row[x], bias);
+  for (uint32_t c = 0; c < end->channels; c++) {
+    const uint8_t *row = plane_of(model, end, c);
+    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
+      for (uint32_t x = 0; x < width; x++) *values++ = element_of(row[x], bias);
     }
   }
   return MOTE_DONE;
 }
 
-mote_status mote_output_f32(const mote *model, float *values, size_t count) {
-  mote_status status = check_output(model, values, count);
+mote_status mote_get_output_f32(const mote *model, uint32_t output, float *values, size_t count) {
+  mote_status status = check_output(model, output, values, count);
   if (status != MOTE_DONE) return status;
-  mote_placed output = model->output;
+  const mote_end *end = output_of(model, output);
+  uint32_t width = end->width;
+  int32_t zero_point = end->zero_point;
   uint8_t bias = model->element_bias;
-  float scale = scale_of(&output);
-  for (uint32_t c = 0; c < output.channels; c++) {
-    const uint8_t *row = plane_of(model, &output, c);
-    for (uint32_t y = 0; y < output.height; y++, row += pitch_of(&output)) {
-      for (uint32_t x = 0; x < output.width; x++) *values++ = scale * (float)(element_of(row[x], bias) - output.zero_point);
+  float scale = scale_of(end);
+  for (uint32_t c = 0; c < end->channels; c++) {
+    const uint8_t *row = plane_of(model, end, c);
+    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
+      for (uint32_t x = 0; x < width; x++) *values++ = scale * (float)(element_of(row[x], bias) - zero_point);
     }
   }
   return MOTE_DONE;
@@ -181,15 +203,16 @@ mote_status mote_output_f32(const mote *model, float *values, size_t count) {
 int32_t mote_top(const mote *model) {
   if (model == NULL) return MOTE_ERROR_ARGUMENT;
   if (!model->has_output) return MOTE_ERROR_ORDER;
-  mote_placed output = model->output;
+  const mote_end *end = output_of(model, 0);
+  uint32_t width = end->width;
   uint8_t bias = model->element_bias;
   int32_t best = -129;
   int32_t top = 0;
   int32_t index = 0;
-  for (uint32_t c = 0; c < output.channels; c++) {
-    const uint8_t *row = plane_of(model, &output, c);
-    for (uint32_t y = 0; y < output.height; y++, row += pitch_of(&output)) {
-      for (uint32_t x = 0; x < output.width; x++, index++) {
+  for (uint32_t c = 0; c < end->channels; c++) {
+    const uint8_t *row = plane_of(model, end, c);
+    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
+      for (uint32_t x = 0; x < width; x++, index++) {
         int32_t value = element_of(row[x], bias);
         if (value > best) {
           best = value;

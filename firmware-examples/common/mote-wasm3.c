@@ -38,9 +38,9 @@ typedef struct instance {
   size_t code_end;
 } instance;
 
-static const char *const export_names[MOTE_EXPORT_COUNT] = {MOTE_OPEN_EXPORT, MOTE_START_EXPORT, MOTE_STEP_EXPORT};
+static const char *const export_names[MOTE_EXPORT_COUNT] = {MOTE_OPEN_EXPORT, MOTE_START_EXPORT, MOTE_STEP_EXPORT, MOTE_RESET_EXPORT};
 
-static uint32_t argument_count(int which) { return which == MOTE_EXPORT_START ? 0 : 1; }
+static uint32_t argument_count(int which) { return which == MOTE_EXPORT_OPEN || which == MOTE_EXPORT_STEP ? 1 : 0; }
 
 /**
  * Where a refused allocation goes. wasm3 0.5.0 does not look at every pointer it gets, so it never gets a null one: it is left where
@@ -119,17 +119,18 @@ static mote_status measure_packed(mote *model, mote_bytes module) {
   const uint8_t *container = mote_module_initial(module, address, length);
   if (address == 0 || container == NULL) return MOTE_ERROR_MODULE;
   mote_read_inside(model, MOTE_FORM_INSIDE, (mote_bytes){container, length});
-  mote_header header;
-  mote_status status = mote_container_header(&model->source, &header);
+  mote_head head;
+  mote_status status = mote_container_head(model, &head);
   if (status != MOTE_DONE) return status;
   uint32_t end = address + length + MOTE_MODEL_SLACK_BYTES;
-  model->linear_bytes = end > header.plan_without_window_bytes ? end : header.plan_without_window_bytes;
+  model->linear_bytes = end > head.plan_without_window_bytes ? end : head.plan_without_window_bytes;
   return MOTE_DONE;
 }
 
 static mote_status measure_fast(mote *model, mote_bytes module, mote_bytes stream) {
   if (mote_module_initial_u32(module, MOTE_CONTROL_MODEL_BYTES) != stream.length) return MOTE_ERROR_MODULE;
-  return mote_measure_fast(model, stream, mote_module_initial_u32(module, MOTE_CONTROL_MEMORY_BYTES));
+  return mote_measure_fast(model, stream, mote_module_initial_u32(module, MOTE_CONTROL_MEMORY_BYTES),
+                           mote_module_initial_u32(module, MOTE_CONTROL_TENSOR_COUNT));
 }
 
 static mote_status measure(mote *model) {

@@ -33,6 +33,7 @@ static mote_status begin(mote *model) {
   }
   status = engine->call(model, MOTE_EXPORT_OPEN, model->linear_bytes);
   if (status < 0) return status;
+  if (mote_linear_u32(model, MOTE_CONTROL_VERSION) != MOTE_INTERFACE_VERSION) return MOTE_ERROR_MODULE;
   return status > MOTE_BUSY ? MOTE_ERROR_MODULE : MOTE_BUSY;
 }
 
@@ -74,7 +75,8 @@ size_t mote_memory_needed(const mote_source *source) {
   enter(&model);
   mote_status status = source->engine->measure(&model);
   leave(&model);
-  return status == MOTE_DONE ? source->engine->needs(&model) + MOTE_HEAP_SKIP : 0;
+  if (status != MOTE_DONE) return 0;
+  return source->engine->needs(&model) + mote_heap_bytes(model.end_count * sizeof(mote_end)) + MOTE_HEAP_SKIP;
 }
 
 void mote_close(mote *model) {
@@ -87,16 +89,21 @@ size_t mote_memory_used(const mote *model) { return model == NULL ? 0 : model->s
 
 size_t mote_linear_bytes(const mote *model) { return model == NULL ? 0 : model->linear_bytes; }
 
+static mote_status call_step(mote *model, uint32_t budget) {
+  const mote_engine *engine = model->source.engine;
+  if (budget == MOTE_DEFAULT_BUDGET) budget = model->form == MOTE_FORM_FAST ? engine->fast_budget : engine->budget;
+  return engine->call(model, MOTE_EXPORT_STEP, budget);
+}
+
 /** A slice of loading or of a run. */
 static mote_status slice(mote *model, uint32_t budget) {
   if (model->state == MOTE_STATE_READY) {
     model->state = MOTE_STATE_RUNNING;
+    model->inputs_set = 0;
     mote_status status = model->source.engine->call(model, MOTE_EXPORT_START, 0);
     if (status != MOTE_BUSY && status != MOTE_DONE) return status;
   }
-  const mote_engine *engine = model->source.engine;
-  if (budget == MOTE_DEFAULT_BUDGET) budget = model->form == MOTE_FORM_FAST ? engine->fast_budget : engine->budget;
-  mote_status status = engine->call(model, MOTE_EXPORT_STEP, budget);
+  mote_status status = call_step(model, budget);
   return status == MOTE_DONE && model->state == MOTE_STATE_LOADING ? mote_take_tables(model) : status;
 }
 
@@ -128,6 +135,20 @@ mote_status mote_run(mote *model) {
   return status;
 }
 
+mote_status mote_reset(mote *model) {
+  if (model == NULL) return MOTE_ERROR_ARGUMENT;
+  if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
+  uint8_t state = model->state;
+  model->state = MOTE_STATE_RUNNING;
+  enter(model);
+  mote_status status = model->source.engine->call(model, MOTE_EXPORT_RESET, 0);
+  while (status == MOTE_BUSY) status = call_step(model, MOTE_DEFAULT_BUDGET);
+  leave(model);
+  if (model->state == MOTE_STATE_DEAD) return MOTE_ERROR_ORDER; /* Closed by its own `read`. */
+  model->state = state;
+  return status > MOTE_DONE ? MOTE_ERROR_MODULE : status;
+}
+
 bool mote_is_open(const mote *model) {
   return model != NULL && model->state != MOTE_STATE_LOADING && model->state != MOTE_STATE_DEAD;
 }
@@ -143,6 +164,18 @@ uint32_t mote_work(const mote *model) { return mote_is_open(model) ? mote_linear
 
 uint32_t mote_error_offset(const mote *model) { return model == NULL ? 0 : mote_linear_u32(model, MOTE_CONTROL_ERROR_OFFSET); }
 
+const char *mote_lacking(mote_status status, uint32_t number) {
+#define MOTE_TEXT(name, text) \
+  if (number == name) return text;
+  if (status == MOTE_STATUS_OP) {
+    MOTE_OP_NAMES(MOTE_TEXT)
+  } else if (status == MOTE_STATUS_CODEC) {
+    MOTE_CODEC_NAMES(MOTE_TEXT)
+  }
+#undef MOTE_TEXT
+  return "unknown";
+}
+
 const char *mote_status_text(mote_status status) {
   switch (status) {
 #define MOTE_TEXT(name, text) \
@@ -153,7 +186,7 @@ const char *mote_status_text(mote_status status) {
     case MOTE_ERROR_MEMORY:
       return "the memory given to mote_open is too small: see mote_memory_needed";
     case MOTE_ERROR_MODULE:
-      return "the module is damaged, or the engine refuses it";
+      return "the module is damaged, has another interface version, or the engine refuses it";
     case MOTE_ERROR_TRAP:
       return "the engine stopped inside the module";
     case MOTE_ERROR_ARGUMENT:

@@ -42,7 +42,7 @@ typedef int32_t mote_status;
 #define MOTE_BUSY MOTE_STATUS_BUSY
 /** The memory given to mote_open is too small: mote_memory_needed tells how much it takes. */
 #define MOTE_ERROR_MEMORY (-101)
-/** The module is damaged, is not a core of this version, or the engine refuses it. */
+/** The module is damaged, has another interface version, or the engine refuses it. */
 #define MOTE_ERROR_MODULE (-102)
 /** The engine stopped inside the module. */
 #define MOTE_ERROR_TRAP (-103)
@@ -116,6 +116,9 @@ typedef struct mote_tensor {
  */
 #define MOTE_DEFAULT_BUDGET 0u
 
+/** Bytes that an input or an output takes beside its elements. The macros below have room for one of each: add so many to `linear` for each more. */
+#define MOTE_END_BYTES 24u
+
 /**
  * Bytes that surely hold a model run by wasm3: linear memory, and what wasm3 makes of a core that `mote pack` made, which is twice as much on a
  * 64-bit CPU.
@@ -166,11 +169,17 @@ size_t mote_memory_used(const mote *model);
 /** Bytes of linear memory among them. */
 size_t mote_linear_bytes(const mote *model);
 
-/** The input. All zeros before the model is open. */
-mote_tensor mote_input_tensor(const mote *model);
+/** Inputs of the model: 1 or more. 0 before it is open. */
+uint32_t mote_input_count(const mote *model);
 
-/** The output. All zeros before the model is open. */
-mote_tensor mote_output_tensor(const mote *model);
+/** Outputs of the model: 1 or more. 0 before it is open. */
+uint32_t mote_output_count(const mote *model);
+
+/** An input. All zeros before the model is open, and where there is no such input. @param input 0 .. mote_input_count - 1 */
+mote_tensor mote_input_tensor(const mote *model, uint32_t input);
+
+/** An output; otherwise as mote_input_tensor. */
+mote_tensor mote_output_tensor(const mote *model, uint32_t output);
 
 /**
  * The work of one inference, as mote_step counts its budget: an upper bound, 2^32 - 1 where it is more. 0 before the model is open. A
@@ -179,33 +188,54 @@ mote_tensor mote_output_tensor(const mote *model);
 uint32_t mote_work(const mote *model);
 
 /**
- * Sets the input from an image: 0 stands for 0.0 and 255 for 1.0, as in training.
+ * Sets an input from an image: 0 stands for 0.0 and 255 for 1.0, as in training. All inputs are to be set before each inference, which may
+ * overwrite them, in their order: one that is set again makes those behind it wait to be set again.
+ * @param input 0 .. mote_input_count - 1
  * @param image [channels, height, width]
  * @param count channels * height * width
- * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count; MOTE_ERROR_ORDER while loading or running
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count, or where there is no such input; MOTE_ERROR_ORDER while loading or running, or when an
+ *   input before it is not set
  */
-mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count);
+mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image, size_t count);
 
-/** Sets the input from int8 values of the input tensor's own scale and zero point; otherwise as mote_input_u8. */
-mote_status mote_input_i8(mote *model, const int8_t *values, size_t count);
+/** Sets an input from int8 values of its tensor's own scale and zero point; otherwise as mote_set_input_u8. */
+mote_status mote_set_input_i8(mote *model, uint32_t input, const int8_t *values, size_t count);
 
 /**
- * Sets the input from real numbers: each becomes the int8 nearest to zero_point + value / scale, the greater of two, at most 127 and at
- * least -128; not a number becomes zero_point. Otherwise as mote_input_u8.
+ * Sets an input from real numbers: each becomes the int8 nearest to zero_point + value / scale, the greater of two, at most 127 and at
+ * least -128; not a number becomes zero_point. Otherwise as mote_set_input_u8.
  */
-mote_status mote_input_f32(mote *model, const float *values, size_t count);
+mote_status mote_set_input_f32(mote *model, uint32_t input, const float *values, size_t count);
+
+/* The same for the first input, which is the only one of most models. */
+static inline mote_status mote_input_u8(mote *model, const uint8_t *image, size_t count) {
+  return mote_set_input_u8(model, 0, image, count);
+}
+static inline mote_status mote_input_i8(mote *model, const int8_t *values, size_t count) {
+  return mote_set_input_i8(model, 0, values, count);
+}
+static inline mote_status mote_input_f32(mote *model, const float *values, size_t count) {
+  return mote_set_input_f32(model, 0, values, count);
+}
 
 /**
- * Does one slice of work: of loading after mote_begin, of an inference after an input was set. Slices end at each layer's end.
+ * Does one slice of work: of loading after mote_begin, of an inference after its inputs were set. Slices end at each layer's end.
  * @param budget about how many multiplications or decoded bits, at least one indivisible piece; or MOTE_DEFAULT_BUDGET.
  *   Results do not depend on it
  * @returns MOTE_BUSY; MOTE_DONE when the model is open or the output stands; MOTE_ERROR_ORDER when there is nothing to do; the core's
- *   error otherwise. After an error during an inference a new input may be set; after one while loading, only mote_close helps
+ *   error otherwise. After an error during an inference new inputs may be set; after one while loading, only mote_close helps
  */
 mote_status mote_step(mote *model, uint32_t budget);
 
 /** Calls mote_step until it is no longer busy. */
 mote_status mote_run(mote *model);
+
+/**
+ * Sets what the model keeps from one inference to the next, its states, to what it was when the model was opened: zero points. A model
+ * without states is as before. Inputs that were set stay set. Not in slices: it takes about as long as copying the states.
+ * @returns MOTE_DONE; MOTE_ERROR_ORDER while loading or running; the engine's error otherwise
+ */
+mote_status mote_reset(mote *model);
 
 /** Layers of the model. 0 before it is open. */
 uint32_t mote_layer_count(const mote *model);
@@ -214,34 +244,80 @@ uint32_t mote_layer_count(const mote *model);
 uint32_t mote_layers_done(const mote *model);
 
 /**
- * Copies the output.
+ * Copies an output.
+ * @param output 0 .. mote_output_count - 1
  * @param values [channels, height, width]
  * @param count channels * height * width of the output tensor
- * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count; MOTE_ERROR_ORDER unless an inference is done and no new input set
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count, or where there is no such output; MOTE_ERROR_ORDER unless an inference is done
+ *   and no new input set
  */
-mote_status mote_output(const mote *model, int8_t *values, size_t count);
+mote_status mote_get_output_i8(const mote *model, uint32_t output, int8_t *values, size_t count);
 
-/** Copies the output as real numbers, scale * (q - zero_point); otherwise as mote_output. */
-mote_status mote_output_f32(const mote *model, float *values, size_t count);
+/** Copies an output as real numbers, scale * (q - zero_point); otherwise as mote_get_output_i8. */
+mote_status mote_get_output_f32(const mote *model, uint32_t output, float *values, size_t count);
 
-/** Index of the largest output element, the first among equals; MOTE_ERROR_ORDER as for mote_output. */
+/* The same for the first output. */
+static inline mote_status mote_output(const mote *model, int8_t *values, size_t count) {
+  return mote_get_output_i8(model, 0, values, count);
+}
+static inline mote_status mote_output_f32(const mote *model, float *values, size_t count) {
+  return mote_get_output_f32(model, 0, values, count);
+}
+
+/** Index of the largest element of the first output, the first among equals; MOTE_ERROR_ORDER as for mote_get_output_i8. */
 int32_t mote_top(const mote *model);
 
-/** Bytes for any label, with a NUL behind it. */
+/** Bytes for any label or name, with a NUL behind it. */
 #define MOTE_LABEL_BYTES (MOTE_MAX_LABEL_BYTES + 1u)
 
 /**
- * Copies the name of an element of the output, `mote pack --labels`: UTF-8 as it stands in the model, which may be from anywhere, and a NUL.
+ * Copies the label of an element of the first output, `mote pack --labels`: UTF-8 as it stands in the model, which may be from anywhere, and a NUL.
  * @param index of the element: what mote_top answers
- * @param text receives the name; after an error it is empty
+ * @param text receives the label; after an error it is empty
  * @param text_bytes of `text`: MOTE_LABEL_BYTES is always enough
- * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT where there is no such name, or no room for it; MOTE_ERROR_ORDER before the model is open; what is
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT where there is no such label, or no room for it; MOTE_ERROR_ORDER before the model is open; what is
  *   wrong with the container's end, or MOTE_STATUS_READ
  */
 mote_status mote_label(const mote *model, uint32_t index, char *text, size_t text_bytes);
 
-/** The file offset near which the core found the last error, for messages. */
+/** Copies the name of an input; otherwise as mote_label. */
+mote_status mote_input_name(const mote *model, uint32_t input, char *text, size_t text_bytes);
+
+/** Copies the name of an output; otherwise as mote_label. */
+mote_status mote_output_name(const mote *model, uint32_t output, char *text, size_t text_bytes);
+
+/** How a channel of the first input is made of what an application has, such as an image. */
+typedef struct mote_preprocessing {
+  /** In which order its elements stand: MOTE_LAYOUT_PLANAR, [channels, height, width], or MOTE_LAYOUT_INTERLEAVED, [height, width, channels]. */
+  uint32_t layout;
+  /** What the channels are: MOTE_COLOURS_NONE, MOTE_COLOURS_RGB or MOTE_COLOURS_BGR. */
+  uint32_t colours;
+  /** Of the channel: each value v becomes the real number (v - mean) / std, which mote_input_f32 takes. std is above 0, both are finite. */
+  float mean;
+  float std;
+} mote_preprocessing;
+
+/**
+ * Reads how the model's maker had its first input prepared.
+ * @param channel of the input
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT where the model does not say so, or there is no such channel; MOTE_ERROR_ORDER before the model is
+ *   open; what is wrong with the container's end, or MOTE_STATUS_READ
+ */
+mote_status mote_get_preprocessing(const mote *model, uint32_t channel, mote_preprocessing *preprocessing);
+
+/**
+ * The file offset near which the core found the last error, for messages; after MOTE_STATUS_OP and MOTE_STATUS_CODEC the number of the
+ * first op or codec that the model needs and the core was built without. mote_open gives no model to ask: mote_begin and mote_step do.
+ */
 uint32_t mote_error_offset(const mote *model);
+
+/**
+ * The name of what a core is without, such as "avgpool".
+ * @param status MOTE_STATUS_OP or MOTE_STATUS_CODEC
+ * @param number mote_error_offset
+ * @returns "unknown" for what this library does not know either. Never null
+ */
+const char *mote_lacking(mote_status status, uint32_t number);
 
 /**
  * Ends the model; steps, inputs and outputs answer MOTE_ERROR_ORDER from now on. Its memory is the caller's again, who may wipe it or

@@ -25,9 +25,11 @@ function candidates(weights: Int8Array, statistics: WeightStatistics): (Coding &
   }));
 }
 
-/** Of the two decoding tables, entries of two bytes. */
-function tableBytes(weightLengths: Uint8Array, gapLengths: Uint8Array): number {
-  return 2 * (2 ** longestCode(weightLengths) + 2 ** longestCode(gapLengths));
+/** Of the two decoding tables: two bytes for each pattern of as many bits as the longest code has. A lone symbol takes none. */
+function tableBytes(...codes: readonly Uint8Array[]): number {
+  const patternBits = (lengths: Uint8Array): number =>
+    lengths.filter((length) => length > 0).length === 1 ? 0 : longestCode(lengths);
+  return codes.reduce((sum, lengths) => sum + 2 * 2 ** patternBits(lengths), 0);
 }
 
 /** Linear in the weights. */

@@ -7,6 +7,9 @@ import { weightStatistics } from "./statistics.js";
 /** Each at the index that is its number; where two code a layer in as many bits, the first is taken. */
 export const CODECS: readonly Codec[] = [dense, huffman];
 
+/** For people: "codecs 0 … 1". */
+export const CODEC_NUMBERS = `codecs 0 … ${CODECS.length - 1}`;
+
 /** The codec of a form byte, if there is one. */
 export function codecOf(number: number): Codec | undefined {
   return CODECS[number];

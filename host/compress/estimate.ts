@@ -7,17 +7,17 @@ import { gridStep, toGrid } from "./grid.js";
 
 /** Grid step of a net that has none yet: about what recipes end with. */
 const LIKELY_STEP = 0.6;
-/** Bytes of a layer's fields and requantization, of a tensor's entry and of the header: what they are in the shipped models. */
-const LAYER_BYTES = 20;
-const TENSOR_BYTES = 14;
-const HEADER_BYTES = 24;
+/** Bytes of a layer's fields and requantization, of a tensor's entry and of the head: about what they are in the shipped models. */
+const LAYER_BYTES = 12;
+const TENSOR_BYTES = 8;
+const HEAD_BYTES = 17;
 
 /**
  * Weights to the bit as the packer would code them, biases at `biasBits` by layer (else 32; none where all are 0), the rest
  * by rule of thumb. Weights that are not on their integers yet are counted as if rounded to a grid of 0.6 × mean |w|.
  */
 export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number>> = {}): number {
-  let bytes = HEADER_BYTES + TENSOR_BYTES;
+  let bytes = HEAD_BYTES + TENSOR_BYTES;
   for (const layer of net.graph.layers) {
     if (!hasWeights(layer)) continue;
     const weight = net.tensors.get(`${layer.name}.weight`)!;

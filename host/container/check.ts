@@ -8,11 +8,10 @@ import {
   MAX_TENSOR_BYTES,
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
-import { inputsOf } from "../model/edges.js";
+import { givenTensors, inputsOf, modelInputs, outputsOf } from "../model/edges.js";
 import type { QLayer, QModel, QTensor } from "../model/model.js";
 import { checkValues, range, REQUANTIZE_FIELDS, type Fail } from "../ops/fields.js";
 import { columnCount, integerOp, isWeighted, rowCount, type QWeightedLayer } from "../ops/index.js";
-import type { Edges } from "../ops/op.js";
 import { tensorBytes } from "../model/geometry.js";
 
 const refuse: Fail = (where, problem) => {
@@ -21,19 +20,25 @@ const refuse: Fail = (where, problem) => {
 
 /** @throws MoteError FORMAT naming the tensor or layer, what was expected and what was found */
 export function checkModel(model: QModel): void {
-  range(refuse, "model", "number of tensors", model.tensors.length, 1, MAX_TENSORS);
-  range(refuse, "model", "number of layers", model.layers.length, 1, MAX_LAYERS);
-  model.tensors.forEach((tensor, index) => checkTensor(tensor, `tensor ${index}`, refuse));
-  const written = new Set([0]);
-  model.layers.forEach((layer, index) => {
+  const { tensors, layers } = model;
+  range(refuse, "model", "number of tensors", tensors.length, 2, MAX_TENSORS);
+  range(refuse, "model", "number of layers", layers.length, 1, Math.min(MAX_LAYERS, tensors.length - 1));
+  tensors.forEach((tensor, index) => checkTensor(tensor, `tensor ${index}`, refuse));
+  const given = givenTensors(model);
+  layers.forEach((layer, index) => {
     const where = `layer ${index} (${layer.op})`;
-    checkEdges(layer, model.tensors.length, written, where, refuse);
-    written.add(layer.output);
+    checkInputs(layer, given + index, where, refuse);
+    if (layer.output !== given + index) refuse(where, `output is tensor ${layer.output}, expected ${given + index}`);
     const { fields, values } = integerOp(layer);
     checkValues(fields, values(layer), where, refuse);
     checkGeometry(model, layer, where, refuse);
     if (isWeighted(layer)) checkWeights(model, layer, where);
   });
+  const outputs = outputsOf(model);
+  outputs.forEach((output, index) => {
+    range(refuse, "model", `output ${index}`, output, index === 0 ? given : outputs[index - 1] + 1, tensors.length - 1);
+  });
+  checkEnds(model, refuse);
 }
 
 export function checkTensor(tensor: QTensor, where: string, fail: Fail): void {
@@ -43,31 +48,54 @@ export function checkTensor(tensor: QTensor, where: string, fail: Fail): void {
   range(fail, where, "width", width, 1, MAX_DIMENSION);
   range(fail, where, "nominalChannels", tensor.nominalChannels, channels, MAX_DIMENSION);
   range(fail, where, "border", tensor.border, 0, MAX_BORDER);
-  const scale = Math.fround(tensor.scale);
-  if (!Number.isFinite(scale) || scale <= 0) fail(where, `scale is ${tensor.scale}, expected a finite positive f32`);
+  if (tensor.scale !== undefined) {
+    const scale = Math.fround(tensor.scale);
+    if (!Number.isFinite(scale) || scale <= 0) fail(where, `scale is ${tensor.scale}, expected a finite positive f32`);
+  }
   range(fail, where, "zeroPoint", tensor.zeroPoint, -128, 127);
   if (tensorBytes(tensor) > MAX_TENSOR_BYTES) {
     fail(where, `takes ${tensorBytes(tensor)} bytes with its border, at most ${MAX_TENSOR_BYTES} are allowed`);
   }
 }
 
-/** @param written the tensors that hold values when the layer's turn comes */
-export function checkEdges(
-  layer: Edges,
-  tensors: number,
-  written: ReadonlySet<number>,
-  where: string,
-  fail: Fail,
-): void {
-  const { output } = layer;
-  for (const input of inputsOf(layer)) range(fail, where, "input", input, 0, tensors - 1);
-  range(fail, where, "output", output, 0, tensors - 1);
-  for (const input of inputsOf(layer)) {
-    if (written.has(input)) continue;
-    fail(where, `input is tensor ${input}, expected tensor 0 or the output of an earlier layer`);
+/** What inputs, states and outputs must be. Layers and outputs name tensors that there are. */
+export function checkEnds(model: QModel, fail: Fail): void {
+  const { tensors, layers } = model;
+  const given = givenTensors(model);
+  const outputs = outputsOf(model);
+  if (outputs.length === 0) fail("model", "has no output, expected one or more");
+  const ends = new Set([...modelInputs(model), ...outputs]);
+  const isUsed = new Set([...layers.flatMap(inputsOf), ...outputs]);
+  tensors.forEach(({ scale, source, shape }, index) => {
+    const where = `tensor ${index}`;
+    if (ends.has(index) && scale === undefined) fail(where, "has no scale, which an input or output has");
+    if (!ends.has(index) && scale !== undefined) fail(where, "has a scale, which inputs and outputs alone have");
+    if (source === undefined) {
+      const before = tensors[index - 1];
+      if (index < given && before?.source !== undefined) fail(where, "is an input behind a state, expected before it");
+      return;
+    }
+    if (index === 0) fail(where, "is a state, expected an input");
+    if (index >= given) fail(where, "is a layer's output and has a source, which states alone have");
+    range(fail, where, "source", source, 0, tensors.length - 1);
+    const from = tensors[source];
+    if (from.source !== undefined) fail(where, `its source, tensor ${source}, is a state`);
+    if (from.shape.join() !== shape.join()) {
+      fail(where, `its source, tensor ${source}, is [${from.shape.join(", ")}], expected [${shape.join(", ")}]`);
+    }
+    isUsed.add(source);
+  });
+  for (const { output } of layers) {
+    if (!isUsed.has(output)) fail(`tensor ${output}`, "is read by no layer and no state, and is no output");
   }
-  if (written.has(output))
-    fail(where, `output is tensor ${output}, which is the model's input or written by an earlier layer`);
+}
+
+/** @param tensors that there are when the layer's turn comes */
+export function checkInputs(layer: Pick<QLayer, "op" | "inputs">, tensors: number, where: string, fail: Fail): void {
+  const { arity } = integerOp(layer);
+  const inputs = inputsOf(layer);
+  if (inputs.length !== arity) fail(where, `has ${inputs.length} inputs, expected ${arity}`);
+  for (const input of inputs) range(fail, where, "input", input, 0, tensors - 1);
 }
 
 export function checkGeometry(model: QModel, layer: QLayer, where: string, fail: Fail): void {

@@ -1,6 +1,7 @@
 import { MoteError } from "../errors.js";
 import { readLeb128 } from "../module/leb128.js";
-import { leastOf, type Field } from "../ops/fields.js";
+import type { Axes } from "../model/model.js";
+import type { Field } from "../ops/fields.js";
 
 /** Reads the byte-aligned fields of a container and never past its end; every error names the field and the byte it begins at. */
 export class FieldReader {
@@ -57,17 +58,30 @@ export class FieldReader {
     return value;
   }
 
-  /** The values of fields that follow each other, each in its range. @param where before their names in errors: "layer 2" */
-  values(where: string, fields: readonly Field[]): number[] {
-    const values: number[] = [];
-    fields.forEach(({ name, kind, most }, i) => {
+  /** A number for each axis: one varint for both, v / 2, where it is even, else one, (v - 1) / 2, for y and one for x. */
+  pair(field: string, least: number, most: number): Axes {
+    const start = this.#offset;
+    const value = this.varint(field);
+    const y = value >> 1;
+    const x = value & 1 ? this.varint(field) : y;
+    this.#fieldStart = start;
+    if ((value & 1) === 1 && x === y) this.fail(field, `${y} twice, expected one number for both axes`);
+    for (const size of [y, x]) {
+      if (size < least || size > most) this.fail(field, `${size}, expected ${least} … ${most}`);
+    }
+    return [y, x];
+  }
+
+  /** The values of fields that follow each other, each in its range. @param where before their names in errors: "layer 2" @param readForm takes a form */
+  values(where: string, fields: readonly Field[], readForm: () => Axes): number[] {
+    return fields.flatMap(({ name, kind, least, most }): readonly number[] => {
       const field = `${where} ${name}`;
+      if (kind === "form") return readForm();
+      if (kind === "pair") return this.pair(field, least, most);
       const value = this[kind](field);
-      const least = leastOf(fields, values, i);
       if (value < least || value > most) this.fail(field, `${value}, expected ${least} … ${most}`);
-      values.push(value);
+      return [value];
     });
-    return values;
   }
 
   /** The next bytes, a view. */

@@ -1,4 +1,5 @@
 import { leb128 } from "../module/leb128.js";
+import type { Axes } from "../model/model.js";
 import type { Field } from "../ops/fields.js";
 
 /** Byte-aligned fields, collected until `take`. */
@@ -23,19 +24,34 @@ export class FieldWriter {
     this.#bytes.push(...leb128(value));
   }
 
-  /** @param values one a field, each in its range */
-  values(fields: readonly Field[], values: readonly number[]): void {
-    fields.forEach(({ kind }, i) => {
+  /** As FieldReader.pair reads it. */
+  pair(y: number, x: number): void {
+    this.varint(2 * y + Number(x !== y));
+    if (x !== y) this.varint(x);
+  }
+
+  /** @param values of the fields, each in its range @param writeForm puts a form */
+  values(fields: readonly Field[], values: readonly number[], writeForm: (clamp: Axes) => void): void {
+    let at = 0;
+    for (const { kind } of fields) {
       switch (kind) {
         case "varint":
-          return this.varint(values[i]);
+          this.varint(values[at++]);
+          break;
         case "u32":
-          return this.u32(values[i]);
+          this.u32(values[at++]);
+          break;
         case "u8":
-        case "i8":
-          return this.u8(values[i]);
+          this.u8(values[at++]);
+          break;
+        case "pair":
+          this.pair(values[at++], values[at++]);
+          break;
+        case "form":
+          writeForm([values[at++], values[at++]]);
+          break;
       }
-    });
+    }
   }
 
   bytes(bytes: Uint8Array): void {

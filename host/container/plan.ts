@@ -3,32 +3,33 @@ import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.
 import { MAX_TENSOR_BYTES, MIN_WINDOW_BYTES, NARROW_TENSOR_BYTES, PLAN_UNIT } from "../../assembly/format.js";
 import type { CodedSize } from "../codecs/codec.js";
 import { MoteError } from "../errors.js";
-import { inputsOf, outputsOf } from "../model/edges.js";
+import { givenTensors, inputOf, inputsOf, outputsOf } from "../model/edges.js";
 import { tensorBytes } from "../model/geometry.js";
 import type { QModel, QTensor } from "../model/model.js";
-import { integerWeights, type QWeightedLayer } from "../ops/index.js";
+import { integerWeights, isWeighted, rowCount, type QWeightedLayer } from "../ops/index.js";
 
-/** Bytes of the six regions, each a multiple of 8, and the tensors' places in the arena. */
+/** Bytes of the three regions, each a multiple of 8, and the tensors' places in the arena. */
 export interface Plan {
   readonly window: number;
-  readonly tables: number;
-  readonly columns: number;
-  readonly channels: number;
-  readonly records: number;
+  /** What a layer's weights are decoded with: each lays it out anew. */
+  readonly scratch: number;
   readonly arena: number;
   /** Byte offset in the arena of each tensor's border. */
   readonly offsets: readonly number[];
 }
 
-export const REGIONS = ["window", "tables", "columns", "channels", "records", "arena"] as const;
+export const REGIONS = ["window", "scratch", "arena"] as const;
 export type Region = (typeof REGIONS)[number];
 
-/** What one weighted layer asks of the regions, in bytes. */
+/** What a weighted layer asks of the scratch region, in bytes, one part behind the other, each rounded up to 8. */
 export interface Requirement {
-  readonly tables: number;
-  readonly columns: number;
+  /** Bias, and multiplier and shift, of each row. */
   readonly channels: number;
-  /** The least it can run with: a whole row where the op needs one, else one unit. */
+  /** Input offsets of the live columns. */
+  readonly columns: number;
+  /** What the codec decodes by. */
+  readonly tables: number;
+  /** Decoded weights. The least the layer can run with: a whole row where the op needs one, else one unit. */
   readonly records: number;
 }
 
@@ -50,18 +51,30 @@ export function requirement(
   perChannel: boolean,
 ): Requirement {
   return {
-    tables: coded.tableBytes,
-    columns: coded.liveColumns * (tensorBytes(input) <= NARROW_TENSOR_BYTES ? 2 : 4),
     channels: rows * (perChannel ? 12 : 4),
-    records: integerWeights(layer).needsWholeRow ? coded.fullestRow * RECORD_BYTES : PLAN_UNIT,
+    columns: coded.liveColumns * (tensorBytes(input) <= NARROW_TENSOR_BYTES ? 2 : 4),
+    tables: coded.tableBytes,
+    records: Math.max(PLAN_UNIT, integerWeights(layer).needsWholeRow ? coded.fullestRow * RECORD_BYTES : 0),
   };
+}
+
+export const SCRATCH_PARTS = ["channels", "columns", "tables", "records"] as const;
+
+/** Bytes of the scratch region that a layer needs. */
+export function scratchBytes(needed: Requirement): number {
+  return SCRATCH_PARTS.reduce((sum, part) => sum + roundUp(needed[part]), 0);
+}
+
+/** What a layer asks for that is to have the records that it makes use of. @param useful non-zero weights of its fullest row */
+function granted(needed: Requirement, useful: number): Requirement {
+  return { ...needed, records: Math.max(needed.records, Math.min(useful, DENSE_RECORDS) * RECORD_BYTES) };
 }
 
 /**
  * Lays out linear memory for a model.
- * @param requirements one a layer, null for pools
- * @param windowBytes at least 128
+ * @param requirements one a layer, null for those without weights
  * @param usefulRecords one a layer: non-zero weights of its fullest row, so that small dense layers get no more than they fill
+ * @param windowBytes at least 128
  * @throws MoteError MEMORY for a tensor above 2^24 bytes
  */
 export function planMemory(
@@ -70,18 +83,11 @@ export function planMemory(
   usefulRecords: readonly number[],
   windowBytes = DEFAULT_WINDOW,
 ): Plan {
-  const most = (of: (requirement: Requirement, layer: number) => number): number =>
-    roundUp(requirements.reduce((sum, r, layer) => (r === null ? sum : Math.max(sum, of(r, layer))), 0));
   const { offsets, bytes } = placeTensors(model);
+  const wanted = requirements.map((r, layer) => (r === null ? 0 : scratchBytes(granted(r, usefulRecords[layer]))));
   return {
     window: roundUp(Math.max(MIN_WINDOW_BYTES, windowBytes)),
-    tables: most((r) => r.tables),
-    columns: most((r) => r.columns),
-    channels: most((r) => r.channels),
-    records: Math.max(
-      PLAN_UNIT,
-      most((r, layer) => Math.max(r.records, Math.min(usefulRecords[layer], DENSE_RECORDS) * RECORD_BYTES)),
-    ),
+    scratch: wanted.reduce((most, layer) => Math.max(most, layer), 0),
     arena: bytes,
     offsets,
   };
@@ -93,15 +99,24 @@ export function planTotal(plan: Plan, resident = false): number {
   return PLAN_BASE + TENSOR_ENTRY_BYTES * plan.offsets.length + regions;
 }
 
-/** First and last step of each tensor's life: -1 is the host writing the input, layers.length the host reading the output. */
+/**
+ * First and last step of each tensor's life: -1 is before a run, layers.length the host reading an output and a state taking over its source's
+ * elements. A state lives always.
+ */
 export function tensorLives(model: QModel): { first: number; last: number }[] {
-  const lives = model.tensors.map((_, index) => ({ first: index === 0 ? -1 : Infinity, last: -1 }));
-  model.layers.forEach((layer, step) => {
-    lives[layer.output].first = Math.min(lives[layer.output].first, step);
-    lives[layer.output].last = Math.max(lives[layer.output].last, step);
+  const { tensors, layers } = model;
+  const given = givenTensors(model);
+  const lives = tensors.map(({ source }, index) => ({
+    first: index < given ? -1 : Infinity,
+    last: source === undefined ? -1 : layers.length,
+  }));
+  layers.forEach(({ output, ...layer }, step) => {
+    lives[output].first = Math.min(lives[output].first, step);
+    lives[output].last = Math.max(lives[output].last, step);
     for (const input of inputsOf(layer)) lives[input].last = Math.max(lives[input].last, step);
   });
-  for (const output of outputsOf(model)) lives[output].last = model.layers.length;
+  for (const output of outputsOf(model)) lives[output].last = layers.length;
+  for (const { source } of tensors) if (source !== undefined) lives[source].last = layers.length;
   return lives;
 }
 
@@ -163,14 +178,43 @@ function placeInOrder(
   return { offsets, bytes };
 }
 
-/** The plan as lines for people: address, bytes and use of every byte, the arena tensor by tensor. */
-export function describePlan(plan: Plan, model: QModel, resident = false): string[] {
+/** A container that has been read, as far as its memory is concerned. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly model: QModel;
+  readonly layers: readonly { readonly section?: CodedSize & { readonly perChannel: boolean } }[];
+}
+
+/** How the layer that decides the size of the scratch region divides it. */
+export interface ScratchUse {
+  readonly layer: number;
+  /** Bytes, each a multiple of 8; in all those of the region. */
+  readonly parts: Requirement;
+}
+
+/** @returns undefined for a model without weights */
+export function scratchUse({ plan, model, layers }: Planned): ScratchUse | undefined {
+  let most: { layer: number; needed: Requirement } | undefined;
+  model.layers.forEach((layer, index) => {
+    const { section } = layers[index];
+    if (section === undefined || !isWeighted(layer)) return;
+    const input = model.tensors[inputOf(layer)];
+    const least = requirement(input, layer, rowCount(model, layer), section, section.perChannel);
+    const needed = granted(least, section.fullestRow);
+    if (most === undefined || scratchBytes(needed) > scratchBytes(most.needed)) most = { layer: index, needed };
+  });
+  if (most === undefined) return undefined;
+  const [channels, columns, tables] = SCRATCH_PARTS.map((part) => roundUp(most!.needed[part]));
+  const records = plan.scratch - channels - columns - tables;
+  return { layer: most.layer, parts: { channels, columns, tables, records } };
+}
+
+/** The plan as lines for people: address, bytes and use of every byte; scratch part by part, the arena tensor by tensor. */
+export function describePlan(container: Planned, resident = false): string[] {
+  const { plan, model } = container;
   const uses: Record<Region, string> = {
     window: "window: a piece of the container",
-    tables: "tables: the two Huffman decoding tables of a layer",
-    columns: "columns: input offsets of the live columns",
-    channels: "channels: bias (and multiplier and shift) of each row",
-    records: "records: decoded weights of a row",
+    scratch: "scratch: what a layer's weights are decoded with",
     arena: "arena: the tensors",
   };
   const lines = [
@@ -182,6 +226,7 @@ export function describePlan(plan: Plan, model: QModel, resident = false): strin
   for (const name of REGIONS) {
     if (name === "window" && resident) continue;
     lines.push(planLine(address, plan[name], uses[name]));
+    if (name === "scratch") lines.push(...scratchLines(address, container));
     if (name === "arena") {
       model.tensors.forEach((tensor, index) => {
         const border = tensor.border > 0 ? `, border ${tensor.border}` : "";
@@ -198,6 +243,25 @@ export function describePlan(plan: Plan, model: QModel, resident = false): strin
   }
   lines.push(`           ${String(address).padStart(9)}  in all${resident ? ", without the resident model" : ""}`);
   return lines;
+}
+
+/** Of the layer that needs the most. */
+function scratchLines(address: number, container: Planned): string[] {
+  const use = scratchUse(container);
+  if (use === undefined) return [];
+  const uses: Record<(typeof SCRATCH_PARTS)[number], string> = {
+    channels: "what is known of each row",
+    columns: "input offsets of the live columns",
+    tables: "decoding tables",
+    records: "decoded weights of a row",
+  };
+  let at = address;
+  return SCRATCH_PARTS.flatMap((part) => {
+    const bytes = use.parts[part];
+    const line = planLine(at, bytes, `  layer ${use.layer}, ${part}: ${uses[part]}`);
+    at += bytes;
+    return bytes === 0 ? [] : line;
+  });
 }
 
 /** A line of a memory plan: address, bytes, what is there. */

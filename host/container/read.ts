@@ -1,10 +1,14 @@
 /** Reads a `.mote` container. Strict: every MUST of SPEC.md is checked, before the value in question is used. */
 import {
+  BIAS_BITS_WIDTH,
+  BIAS_SHIFT_WIDTH,
   CRC_START,
-  FORM_CODEC_MASK,
-  FORM_PER_CHANNEL,
+  FLAGS_BORDER_MASK,
+  FLAG_END,
+  FLAG_NOMINAL,
+  FLAG_SIZE,
+  FLAG_STATE,
   MAGIC,
-  MAX_BORDER,
   MAX_BYTES,
   MAX_DIMENSION,
   MAX_LAYERS,
@@ -15,18 +19,27 @@ import {
 } from "../../assembly/format.js";
 import { BitReader } from "../codecs/bit-reader.js";
 import type { DecodedWeights } from "../codecs/codec.js";
-import { codecOf, CODECS } from "../codecs/index.js";
+import { CODEC_NUMBERS, codecOf } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
-import { inputOf, inputsOf } from "../model/edges.js";
-import type { QLayer, QModel, QTensor } from "../model/model.js";
+import { givenTensors, inputOf, inputsOf } from "../model/edges.js";
+import { tensorBytes } from "../model/geometry.js";
+import type { QLayer, QModel, QTensor, Shape } from "../model/model.js";
 import type { Fail } from "../ops/fields.js";
-import { columnCount, isWeighted, OP_NUMBERS, opOfNumber, rowCount, type QWeightedLayer } from "../ops/index.js";
-import { checkEdges, checkGeometry, checkRequantize, checkTensor } from "./check.js";
+import {
+  columnCount,
+  integerOp,
+  isWeighted,
+  OP_NUMBERS,
+  opOfNumber,
+  rowCount,
+  type QWeightedLayer,
+} from "../ops/index.js";
+import { checkEnds, checkGeometry, checkInputs, checkRequantize, checkTensor } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldReader } from "./field-reader.js";
-import { outputElements, readMetadata } from "./metadata.js";
-import { planTotal, REGIONS, requirement, tensorLives, type Plan } from "./plan.js";
-import { tensorBytes } from "../model/geometry.js";
+import { NO_WEIGHT_FORM, readForm, type WeightForm } from "./form.js";
+import { endShapes, readMetadata } from "./metadata.js";
+import { planTotal, REGIONS, requirement, scratchBytes, tensorLives, type Plan } from "./plan.js";
 
 /** What the file says of a layer beside what the model needs. Offsets and sizes in bytes unless they say bits. */
 export interface LayerInfo {
@@ -54,10 +67,11 @@ export interface Container {
   readonly plan: Plan;
   readonly layers: readonly LayerInfo[];
   readonly fileBytes: number;
-  /** Header, memory plan and tensors: everything before the first layer. */
+  /** Offset of the first tensor. */
+  readonly tensorsOffset: number;
+  /** Head and tensors: everything before the first layer. */
   readonly headBytes: number;
-  /** Offsets of tensorCount, which is the first thing behind the file's length, and of what follows the last layer. */
-  readonly countsOffset: number;
+  /** Offset of what follows the last layer. */
   readonly metadataOffset: number;
 }
 
@@ -71,24 +85,24 @@ export interface ReadOptions {
  */
 export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Container {
   const fields = new FieldReader(bytes);
-  readHeader(fields);
-  const countsOffset = fields.offset;
-  const tensorCount = fields.ranged("tensorCount", 1, MAX_TENSORS);
-  const layerCount = fields.ranged("layerCount", 1, MAX_LAYERS);
-  const regions = readRegions(fields, tensorCount);
+  const head = readHead(fields);
+  const { tensorCount, layerCount } = head;
+  const tensorsOffset = fields.offset;
+  const given = tensorCount - layerCount;
   const tensors: QTensor[] = [];
   const offsets: number[] = [];
   for (let index = 0; index < tensorCount; index++) {
-    const { tensor, offset } = readTensor(fields, index, regions.arena);
+    const { tensor, offset } = readTensor(fields, index, head.regions.arena);
     tensors.push(tensor);
     offsets.push(offset);
   }
-  const plan: Plan = { ...regions, offsets };
+  const plan: Plan = { ...head.regions, offsets };
   const headBytes = fields.offset;
 
   const layers: QLayer[] = [];
   const infos: LayerInfo[] = [];
-  const written = new Set([0]);
+  const outputs = tensors.flatMap(({ scale }, index) => (index >= given && scale !== undefined ? [index] : []));
+  const used = { ops: 0, codecs: 0 };
   let weightsLeft = options.maxWeights ?? 2 ** 28;
   for (let index = 0; index < layerCount; index++) {
     const where = `layer ${index}`;
@@ -96,8 +110,9 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
     const fail: Fail = (at, problem) => {
       throw new MoteError("FORMAT", `container: ${at}: ${problem} (byte ${offset})`);
     };
-    const bare = readBareLayer(fields, where, tensorCount, written, fail);
-    const partial: QModel = { tensors, layers: [bare] };
+    const { bare, form } = readBareLayer(fields, where, tensors, given + index, head.ops, fail);
+    used.ops |= 1 << integerOp(bare).number;
+    const partial: QModel = { tensors, layers: [bare], outputs };
     checkGeometry(partial, bare, where, fail);
     checkOverlap(plan, partial, bare, where, fail);
     if (isWeighted(bare)) {
@@ -109,48 +124,84 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
         );
       }
       weightsLeft -= weights;
-      const { layer, section } = readWeighted(fields, partial, bare, plan, where);
+      used.codecs |= 1 << form.codec;
+      const { layer, section } = readWeighted(fields, partial, bare, plan, where, form, head.codecs);
       layers.push(layer);
       infos.push({ offset, bytes: fields.offset - offset, section });
     } else {
       layers.push(bare);
       infos.push({ offset, bytes: fields.offset - offset });
     }
-    written.add(bare.output);
   }
   const metadataOffset = fields.offset;
-  const model: QModel = { tensors, layers, ...readMetadata(fields, outputElements({ tensors, layers })) };
-  checkLives(model, plan);
-  return { model, plan, layers: infos, fileBytes: bytes.length, headBytes, countsOffset, metadataOffset };
+  const bare: QModel = { tensors, layers, outputs };
+  checkMasks(head, used);
+  checkEnds(bare, (where, problem) => {
+    throw new MoteError("FORMAT", `container: ${where}: ${problem}`);
+  });
+  checkLives(bare, plan);
+  const model: QModel = { ...bare, ...readMetadata(fields, endShapes(bare)) };
+  return { model, plan, layers: infos, fileBytes: bytes.length, tensorsOffset, headBytes, metadataOffset };
 }
 
-function readHeader(fields: FieldReader): void {
+/** What is read before the tensors. Bit n of a mask stands for the op or codec of number n. */
+interface Head {
+  readonly ops: number;
+  readonly codecs: number;
+  readonly tensorCount: number;
+  readonly layerCount: number;
+  readonly regions: Omit<Plan, "offsets">;
+}
+
+function readHead(fields: FieldReader): Head {
   const { bytes } = fields;
   if (bytes.length === 0) throw new MoteError("FORMAT", "container: is empty");
-  const magic = fields.u32("magic");
+  const [low, middle, high] = fields.take("magic", 3);
+  const magic = low | (middle << 8) | (high << 16);
   if (magic !== MAGIC) fields.fail("magic", `${hex(magic)}, expected ${hex(MAGIC)}: not a .mote file`);
   const version = fields.u8("version");
   if (version !== VERSION) fields.fail("version", `${version}; this build reads version ${VERSION}`, "UNSUPPORTED");
+  if (bytes.length > MAX_BYTES) fields.fail("the file", `${bytes.length} bytes long, expected at most ${MAX_BYTES}`);
   const crc = fields.u32("crc");
-  const fileBytes = fields.ranged("fileBytes", CRC_START + 1, MAX_BYTES);
-  if (fileBytes !== bytes.length) fields.fail("fileBytes", `${fileBytes}, but the file has ${bytes.length} bytes`);
   const computed = crc32(bytes.subarray(CRC_START));
   if (computed !== crc) {
     throw new MoteError(
       "FORMAT",
-      `container: crc is ${hex(crc)}, the bytes give ${hex(computed)}: the file is damaged (byte 5)`,
+      `container: crc is ${hex(crc)}, the bytes give ${hex(computed)}: the file is damaged (byte ${CRC_START - 4})`,
     );
+  }
+  const ops = readMask(fields, "op", OP_NUMBERS, (number) => opOfNumber(number) !== undefined);
+  const codecs = readMask(fields, "codec", CODEC_NUMBERS, (number) => codecOf(number) !== undefined);
+  const tensorCount = fields.ranged("tensorCount", 2, MAX_TENSORS);
+  const layerCount = fields.ranged("layerCount", 1, Math.min(MAX_LAYERS, tensorCount - 1));
+  return { ops, codecs, tensorCount, layerCount, regions: readRegions(fields, tensorCount) };
+}
+
+/** @param known for people: the numbers that there are */
+function readMask(fields: FieldReader, what: string, known: string, isKnown: (number: number) => boolean): number {
+  const mask = fields.varint(`${what}s`);
+  for (let number = 0; number < 31; number++) {
+    if ((mask & (1 << number)) === 0 || isKnown(number)) continue;
+    fields.fail(`${what}s`, `${hex(mask)}: the model needs ${what} ${number}; this build has ${known}`, "UNSUPPORTED");
+  }
+  return mask;
+}
+
+/** A mask says what occurs, and nothing else. */
+function checkMasks(head: Head, used: { readonly ops: number; readonly codecs: number }): void {
+  for (const what of ["ops", "codecs"] as const) {
+    if (head[what] === used[what]) continue;
+    throw new MoteError("FORMAT", `container: ${what} is ${hex(head[what])}, but the layers have ${hex(used[what])}`);
   }
 }
 
 function readRegions(fields: FieldReader, tensorCount: number): Omit<Plan, "offsets"> {
-  const regions = { window: 0, tables: 0, columns: 0, channels: 0, records: 0, arena: 0 };
+  const regions = { window: 0, scratch: 0, arena: 0 };
   for (const name of REGIONS) regions[name] = fields.ranged(name, 0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
   const total = planTotal({ ...regions, offsets: Array.from({ length: tensorCount }, () => 0) });
   if (total >= MAX_BYTES) fields.fail("the memory plan's total", `${total} bytes, expected fewer than ${MAX_BYTES}`);
   if (regions.window < MIN_WINDOW_BYTES)
     fields.fail("window", `${regions.window} bytes, expected at least ${MIN_WINDOW_BYTES}`);
-  if (regions.records < PLAN_UNIT) fields.fail("records", `${regions.records} bytes, expected at least ${PLAN_UNIT}`);
   return regions;
 }
 
@@ -161,38 +212,52 @@ function readTensor(fields: FieldReader, index: number, arena: number): { tensor
     throw new MoteError("FORMAT", `container: ${at}: ${problem} (byte ${start})`);
   };
   const channels = fields.ranged(`${where} channels`, 1, MAX_DIMENSION);
-  const height = fields.ranged(`${where} height`, 1, MAX_DIMENSION);
-  const width = fields.ranged(`${where} width`, 1, MAX_DIMENSION);
-  const nominalChannels = fields.ranged(`${where} nominalChannels`, channels, MAX_DIMENSION);
-  const border = fields.u8(`${where} border`);
-  if (border > MAX_BORDER) fields.fail(`${where} border`, `${border}, expected 0 … ${MAX_BORDER}`);
-  const scale = fields.f32(`${where} scale`);
+  const flags = fields.u8(`${where} flags`);
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const height = has(FLAG_SIZE) ? fields.ranged(`${where} height`, 1, MAX_DIMENSION) : 1;
+  const width = has(FLAG_SIZE) ? fields.ranged(`${where} width`, 1, MAX_DIMENSION) : 1;
+  if (has(FLAG_SIZE) && height === 1 && width === 1) fail(where, "states a size of 1 × 1, which goes without saying");
+  const nominalChannels = has(FLAG_NOMINAL)
+    ? fields.ranged(`${where} nominalChannels`, channels + 1, MAX_DIMENSION)
+    : channels;
+  const scale = has(FLAG_END) ? { scale: fields.f32(`${where} scale`) } : {};
   const zeroPoint = fields.i8(`${where} zeroPoint`);
-  const tensor: QTensor = { shape: [channels, height, width], nominalChannels, border, scale, zeroPoint };
+  const place = fields.ranged(`${where} offset`, 0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
+  const source = has(FLAG_STATE) ? { source: fields.varint(`${where} source`) } : {};
+  const shape: Shape = [channels, height, width];
+  const border = flags & FLAGS_BORDER_MASK;
+  const tensor: QTensor = { shape, nominalChannels, border, ...scale, zeroPoint, ...source };
   checkTensor(tensor, where, fail);
-  const offset = fields.ranged(`${where} offset`, 0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
-  if (offset + tensorBytes(tensor) > arena) {
-    fields.fail(`${where} offset`, `${offset}: its ${tensorBytes(tensor)} bytes end beyond the arena's ${arena}`);
+  if (place + tensorBytes(tensor) > arena) {
+    fail(where, `offset is ${place}: its ${tensorBytes(tensor)} bytes end beyond the arena's ${arena}`);
   }
-  return { tensor, offset };
+  return { tensor, offset: place };
 }
 
-/** A layer without its weights. */
+/** A layer without its weights. @param output its tensor @param ops the mask of the head */
 function readBareLayer(
   fields: FieldReader,
   where: string,
-  tensors: number,
-  written: ReadonlySet<number>,
+  tensors: readonly QTensor[],
+  output: number,
+  ops: number,
   fail: Fail,
-): QLayer {
+): { bare: QLayer; form: WeightForm } {
   const number = fields.u8(`${where} op`);
   const op = opOfNumber(number);
-  if (op === undefined) {
-    return fields.fail(`${where} op`, `${number}; this build has ops ${OP_NUMBERS}`, "UNSUPPORTED");
+  if (op === undefined || (ops & (1 << number)) === 0) {
+    return fields.fail(`${where} op`, `${number}, expected one of those that ops names, ${hex(ops)}`);
   }
-  const edges = { input: fields.varint(`${where} input`), output: fields.varint(`${where} output`) };
-  checkEdges(edges, tensors, written, where, fail);
-  return op.layer(edges, fields.values(where, op.fields));
+  const inputs = Array.from({ length: op.arity }, () => output - 1 - fields.ranged(`${where} input`, 0, output - 1));
+  let form = NO_WEIGHT_FORM;
+  const values = fields.values(where, op.fields, () => {
+    const read = readForm(fields, where, op.weights !== null, tensors[output].zeroPoint);
+    form = read.form;
+    return read.clamp;
+  });
+  const bare = op.layer({ inputs, output }, values);
+  checkInputs(bare, output, where, fail);
+  return { bare, form };
 }
 
 function readWeighted(
@@ -201,29 +266,25 @@ function readWeighted(
   bare: QWeightedLayer,
   plan: Plan,
   where: string,
+  { codec: number, perChannel }: WeightForm,
+  codecs: number,
 ): { layer: QWeightedLayer; section: SectionInfo } {
-  const form = fields.u8(`${where} form`);
-  const number = form & FORM_CODEC_MASK;
   const codec = codecOf(number);
-  if (codec === undefined) {
-    return fields.fail(`${where} codec`, `${number}; this build has codecs 0 … ${CODECS.length - 1}`, "UNSUPPORTED");
+  if (codec === undefined || (codecs & (1 << number)) === 0) {
+    return fields.fail(`${where} codec`, `${number}, expected one of those that codecs names, ${hex(codecs)}`);
   }
-  if ((form & ~(FORM_CODEC_MASK | FORM_PER_CHANNEL)) !== 0) {
-    fields.fail(`${where} form`, `${hex(form)}, expected its bits 5 … 7 to be zero`);
-  }
-  const perChannel = (form & FORM_PER_CHANNEL) !== 0;
-  const biasBits = fields.u8(`${where} biasBits`);
-  if (biasBits > 32) fields.fail(`${where} biasBits`, `${biasBits}, expected 0 … 32`);
-  const biasShift = fields.u8(`${where} biasShift`);
-  if (biasShift > 31) fields.fail(`${where} biasShift`, `${biasShift}, expected 0 … 31`);
   const sectionBytes = fields.ranged(`${where} sectionBytes`, 0, MAX_BYTES);
   const offset = fields.offset;
   fields.take(`${where} section`, sectionBytes);
 
   const reader = new BitReader(fields.bytes, offset, offset + sectionBytes, `container: the section of ${where}`);
   const rows = rowCount(model, bare);
+  const biasBits = reader.read(BIAS_BITS_WIDTH, "biasBits");
+  if (biasBits > 32) reader.fail(`has biasBits ${biasBits}, expected 0 … 32`);
+  const biasShift = reader.read(BIAS_SHIFT_WIDTH, "biasShift");
+  const before = reader.position;
   const { multiplier, shift } = readRequantize(reader, perChannel ? rows : 1);
-  const requantizeBits = reader.position - offset * 8;
+  const requantizeBits = reader.position - before;
   const bias = readBias(reader, rows, biasBits, biasShift);
   const { weights, ...decoded } = codec.read(reader, rows, columnCount(model, bare));
   const paddingBits = reader.remaining;
@@ -238,7 +299,7 @@ function readWeighted(
     biasBits,
     biasShift,
     requantizeBits,
-    biasBitsTotal: rows * biasBits,
+    biasBitsTotal: BIAS_BITS_WIDTH + BIAS_SHIFT_WIDTH + rows * biasBits,
     paddingBits,
     ...decoded,
   };
@@ -271,15 +332,14 @@ function readBias(reader: BitReader, rows: number, biasBits: number, biasShift: 
 
 /** A layer that needs more than the plan grants could not run. */
 function checkGrant(plan: Plan, model: QModel, layer: QWeightedLayer, section: SectionInfo, where: string): void {
-  const needed = requirement(model.tensors[inputOf(layer)], layer, rowCount(model, layer), section, section.perChannel);
-  for (const region of ["tables", "columns", "channels", "records"] as const) {
-    if (needed[region] > plan[region]) {
-      throw new MoteError(
-        "FORMAT",
-        `container: ${where} needs ${needed[region]} bytes of ${region}, the memory plan grants ${plan[region]} (byte ${section.offset})`,
-      );
-    }
-  }
+  const needed = scratchBytes(
+    requirement(model.tensors[inputOf(layer)], layer, rowCount(model, layer), section, section.perChannel),
+  );
+  if (needed <= plan.scratch) return;
+  throw new MoteError(
+    "FORMAT",
+    `container: ${where} needs ${needed} bytes of scratch, the memory plan grants ${plan.scratch} (byte ${section.offset})`,
+  );
 }
 
 function checkOverlap(plan: Plan, model: QModel, layer: QLayer, where: string, fail: Fail): void {
@@ -289,9 +349,19 @@ function checkOverlap(plan: Plan, model: QModel, layer: QLayer, where: string, f
   }
 }
 
-/** No tensor that is still to be read may be overwritten. */
+/** No tensor that is still to be read may be overwritten, and what is there before a run stands apart. */
 function checkLives(model: QModel, plan: Plan): void {
   const lives = tensorLives(model);
+  const given = givenTensors(model);
+  for (let tensor = 0; tensor < given; tensor++) {
+    for (let other = 0; other < tensor; other++) {
+      if (!overlaps(plan, model, tensor, other)) continue;
+      throw new MoteError(
+        "FORMAT",
+        `container: tensor ${tensor} overlaps tensor ${other}; both are there before a run`,
+      );
+    }
+  }
   model.layers.forEach((layer, step) => {
     lives.forEach(({ first, last }, tensor) => {
       if (tensor === layer.output || first >= step || last <= step || !overlaps(plan, model, tensor, layer.output))

@@ -1,15 +1,29 @@
 /** Writes the `.mote` container: SPEC.md from its first byte to its last. */
-import { CRC_START, FORM_PER_CHANNEL, MAGIC, MAX_BYTES, PLAN_UNIT, VERSION } from "../../assembly/format.js";
+import {
+  BIAS_BITS_WIDTH,
+  BIAS_SHIFT_WIDTH,
+  CRC_START,
+  FLAG_END,
+  FLAG_NOMINAL,
+  FLAG_SIZE,
+  FLAG_STATE,
+  MAGIC,
+  MAX_BYTES,
+  PLAN_UNIT,
+  VERSION,
+} from "../../assembly/format.js";
 import { BitWriter } from "../codecs/bit-writer.js";
 import type { Coding } from "../codecs/codec.js";
 import { codingsOf, smallestCoding } from "../codecs/index.js";
+import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import { inputOf, inputsOf } from "../model/edges.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldWriter } from "./field-writer.js";
-import { outputElements, writeMetadata } from "./metadata.js";
+import { NO_WEIGHT_FORM, writeForm } from "./form.js";
+import { writeMetadata } from "./metadata.js";
 import { columnCount, integerOp, isWeighted, rowCount } from "../ops/index.js";
 import { planMemory, planTotal, REGIONS, requirement, type Plan } from "./plan.js";
 import type { Container } from "./read.js";
@@ -39,61 +53,47 @@ export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8
     );
   }
 
-  const parts: Uint8Array[] = [];
   const fields = new FieldWriter();
+  fields.varint(maskOf(model.layers.map((layer) => integerOp(layer).number)));
+  fields.varint(maskOf(codings.flatMap((coding) => coding?.codec ?? [])));
   fields.varint(model.tensors.length);
   fields.varint(model.layers.length);
   for (const region of REGIONS) fields.varint(plan[region] / PLAN_UNIT);
   model.tensors.forEach((tensor, index) => writeTensor(fields, tensor, plan.offsets[index]));
-  parts.push(fields.take());
+  const parts: Uint8Array[] = [];
   model.layers.forEach((layer, index) => {
-    writeLayer(fields, layer);
     const coding = codings[index];
-    if (coding !== null) {
-      const section = writeSectionHead(fields, layer as QLayer & QWeights, coding);
-      fields.varint(section.length);
-      parts.push(fields.take(), section);
-    } else {
-      parts.push(fields.take());
-    }
+    writeLayer(fields, model, layer, coding);
+    if (coding === null) return;
+    const section = writeSection(layer as QLayer & QWeights, coding);
+    fields.varint(section.length);
+    parts.push(fields.take(), section);
   });
-  parts.push(writeMetadata(model, outputElements(model)));
+  parts.push(fields.take(), writeMetadata(model));
   return assemble(parts);
 }
 
 /** A container that has been read, with other metadata. @param metadata as `writeMetadata` gives it */
-export function withMetadata(
-  bytes: Uint8Array,
-  { countsOffset, metadataOffset }: Container,
-  metadata: Uint8Array,
-): Uint8Array {
-  return assemble([bytes.subarray(countsOffset, metadataOffset), metadata]);
+export function withMetadata(bytes: Uint8Array, { metadataOffset }: Container, metadata: Uint8Array): Uint8Array {
+  return assemble([bytes.subarray(CRC_START, metadataOffset), metadata]);
 }
 
-/** Puts the header before the parts. The length is written in a varint that it counts itself. */
+/** Bit n for each number n. */
+const maskOf = (numbers: readonly number[]): number => numbers.reduce((mask, number) => mask | (1 << number), 0);
+
+/** Puts magic, version and checksum before the parts. */
 function assemble(parts: readonly Uint8Array[]): Uint8Array {
-  const rest = parts.reduce((sum, part) => sum + part.length, CRC_START);
-  let lengthBytes = 1;
-  while (rest + lengthBytes >= 2 ** (7 * lengthBytes)) lengthBytes++;
-  const total = rest + lengthBytes;
+  const total = parts.reduce((sum, part) => sum + part.length, CRC_START);
   if (total > MAX_BYTES)
     throw new MoteError("MEMORY", `the container takes ${total} bytes, at most ${MAX_BYTES} are allowed`);
-  const file = new Uint8Array(total);
+  const file = concatBytes([new Uint8Array(CRC_START), ...parts]);
   const view = new DataView(file.buffer);
-  view.setUint32(0, MAGIC, true);
-  view.setUint8(4, VERSION);
-  const length = new FieldWriter();
-  length.varint(total);
-  let at = CRC_START;
-  for (const part of [length.take(), ...parts]) {
-    file.set(part, at);
-    at += part.length;
-  }
-  view.setUint32(5, crc32(file.subarray(CRC_START)), true);
+  view.setUint32(0, MAGIC | (VERSION << 24), true);
+  view.setUint32(CRC_START - 4, crc32(file.subarray(CRC_START)), true);
   return file;
 }
 
-/** The coding of each layer; null for pools. All layers share the decoding tables' room, so their size is one choice. */
+/** The coding of each layer; null without weights. Their tables stand in one region of memory, so their size is one choice. */
 function chooseCodings(model: QModel, largestTables: number | undefined): (Coding | null)[] {
   const options = model.layers.map((layer) =>
     isWeighted(layer) ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer)) : null,
@@ -124,31 +124,47 @@ function planFor(model: QModel, codings: readonly (Coding | null)[], windowBytes
 }
 
 function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number): void {
-  for (const size of tensor.shape) fields.varint(size);
-  fields.varint(tensor.nominalChannels);
-  fields.u8(tensor.border);
-  fields.f32(tensor.scale);
-  fields.u8(tensor.zeroPoint);
+  const { shape, border, nominalChannels, scale, zeroPoint, source } = tensor;
+  const [channels, height, width] = shape;
+  const hasSize = height !== 1 || width !== 1;
+  const hasNominal = nominalChannels !== channels;
+  fields.varint(channels);
+  fields.u8(
+    border |
+      (hasSize ? FLAG_SIZE : 0) |
+      (hasNominal ? FLAG_NOMINAL : 0) |
+      (scale === undefined ? 0 : FLAG_END) |
+      (source === undefined ? 0 : FLAG_STATE),
+  );
+  if (hasSize) {
+    fields.varint(height);
+    fields.varint(width);
+  }
+  if (hasNominal) fields.varint(nominalChannels);
+  if (scale !== undefined) fields.f32(scale);
+  fields.u8(zeroPoint);
   fields.varint(offset / PLAN_UNIT);
+  if (source !== undefined) fields.varint(source);
 }
 
-/** All of a layer up to its form byte. */
-function writeLayer(fields: FieldWriter, layer: QLayer): void {
+/** Up to the length of its section. @param coding of its weights, null without any */
+function writeLayer(fields: FieldWriter, model: QModel, layer: QLayer, coding: Coding | null): void {
   const op = integerOp(layer);
   fields.u8(op.number);
-  for (const input of inputsOf(layer)) fields.varint(input);
-  fields.varint(layer.output);
-  fields.values(op.fields, op.values(layer));
+  for (const input of inputsOf(layer)) fields.varint(layer.output - input - 1);
+  const form =
+    coding === null || !isWeighted(layer)
+      ? NO_WEIGHT_FORM
+      : { codec: coding.codec, perChannel: layer.multiplier.length > 1 };
+  const { zeroPoint } = model.tensors[layer.output];
+  fields.values(op.fields, op.values(layer), (clamp) => writeForm(fields, form, clamp, zeroPoint));
 }
 
-/** Writes form, biasBits and biasShift. @returns the section */
-function writeSectionHead(fields: FieldWriter, layer: QLayer & QWeights, coding: Coding): Uint8Array {
-  const perChannel = layer.multiplier.length > 1;
+function writeSection(layer: QLayer & QWeights, coding: Coding): Uint8Array {
   const { biasBits, biasShift } = biasForm(layer.bias);
-  fields.u8(coding.codec | (perChannel ? FORM_PER_CHANNEL : 0));
-  fields.u8(biasBits);
-  fields.u8(biasShift);
-  const writer = new BitWriter(Math.ceil(coding.bits / 8) + layer.bias.length * 9 + 16);
+  const writer = new BitWriter(Math.ceil(coding.bits / 8) + layer.bias.length * 9 + 18);
+  writer.write(biasBits, BIAS_BITS_WIDTH);
+  writer.write(biasShift, BIAS_SHIFT_WIDTH);
   layer.multiplier.forEach((multiplier, i) => {
     writer.write(multiplier, 31);
     writer.write(layer.shift[i], 6);

@@ -68,9 +68,9 @@ export interface ImageSet {
 const SLICE_MS = 50;
 
 /**
- * Runs every image through the engine.
+ * Runs every image through the engine, each as the first one: what states hold of one image is nothing to the next.
  * @param onResult called after each image with its index
- * @throws MoteError MISMATCH when the images have another size than the model's input or a label is no class of it, ENGINE from
+ * @throws MoteError MISMATCH when the model takes more than an image, or images of another size, or a label is no class of it, ENGINE from
  *   the engine
  */
 export async function classifyAll(
@@ -78,6 +78,9 @@ export async function classifyAll(
   set: ImageSet,
   onResult?: (index: number, result: Classification) => void,
 ): Promise<Tally> {
+  if (engine.inputs.length > 1) {
+    throw new MoteError("MISMATCH", `the model takes ${engine.inputs.length} inputs, expected one, which is an image`);
+  }
   if (set.shape.join() !== engine.input.shape.join()) {
     const [expected, got] = [engine.input.shape.join(", "), set.shape.join(", ")];
     throw new MoteError("MISMATCH", `the model takes images of [${expected}], got [${got}]`);
@@ -92,6 +95,7 @@ export async function classifyAll(
   let sliceEnd = performance.now() + SLICE_MS;
   for (let n = 0; n < set.count; n++) {
     for (let i = 0; i < size; i++) input[i] = table[set.images[n * size + i]];
+    engine.reset();
     const began = performance.now();
     const logits = engine.run(input);
     const ended = performance.now();

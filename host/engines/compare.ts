@@ -13,11 +13,14 @@ export interface Difference {
 /**
  * Runs every engine on one input and compares the outputs of all layers.
  * @param engines at least one, each with the same model open
- * @param input int8 elements of the input tensor, [C, H, W]
+ * @param input int8 elements of the input, [C, H, W], or of all inputs
  * @returns undefined when all are equal
  * @throws MoteError ENGINE when an engine fails
  */
-export function firstDifference(engines: readonly Engine[], input: Int8Array): Difference | undefined {
+export function firstDifference(
+  engines: readonly Engine[],
+  input: Int8Array | readonly Int8Array[],
+): Difference | undefined {
   const outputs = engines.map((engine) => {
     const layers: Int8Array[] = [];
     const result = engine.run(input, (layer, output) => (layers[layer] = output));

@@ -1,10 +1,13 @@
 /** An engine that counts the WebAssembly instructions it executes: the work of a model, which no machine changes. */
 import { fastParts, isFastModule } from "../fast/parts.js";
 import { readContainer } from "../container/read.js";
+import { valuesOf } from "../model/geometry.js";
 import { Random } from "../rng.js";
 import { countOps, OPS_EXPORT } from "./count-ops.js";
 import type { Engine } from "./engine.js";
-import { openCore, openFast, type CoreInstance, type WindowRead } from "./wasm.js";
+import type { CoreInstance, WindowRead } from "./driver.js";
+import { coreInstance } from "./instance.js";
+import { openCore, openFast } from "./wasm.js";
 
 export interface CountedEngine {
   readonly engine: Engine;
@@ -22,18 +25,9 @@ export function openCounted(file: Uint8Array, core: Uint8Array): CountedEngine {
   const instantiate = (wasm: Uint8Array, _memoryLimit: number, read: WindowRead): CoreInstance => {
     const module = new WebAssembly.Module(countOps(wasm));
     const { exports } = new WebAssembly.Instance(module, { mote: { read } });
-    const call = exports as Record<string, (...args: number[]) => number>;
-    const memory = exports.memory as WebAssembly.Memory;
     const counter = exports[OPS_EXPORT] as WebAssembly.Global;
     ops = () => Number(counter.value);
-    return {
-      open: (memoryBytes) => call.open(memoryBytes),
-      start: () => call.start(),
-      step: (budget) => call.step(budget),
-      read: (address, length) => new Uint8Array(memory.buffer, address, length).slice(),
-      write: (address, bytes) => new Uint8Array(memory.buffer).set(bytes, address),
-      close: () => {},
-    };
+    return coreInstance(exports, "v8");
   };
   if (isFastModule(file)) return { engine: openFast("v8", instantiate, file, fastParts(file)), ops: () => ops() };
   const { model, plan } = readContainer(file);
@@ -44,10 +38,11 @@ export function openCounted(file: Uint8Array, core: Uint8Array): CountedEngine {
 /** Instructions of one run on elements by chance, loading not counted. The parameters are those of `openCounted`. */
 export function opsOfOneRun(file: Uint8Array, core: Uint8Array): number {
   const { engine, ops } = openCounted(file, core);
-  const [channels, height, width] = engine.input.shape;
   const random = new Random(1);
-  const input = Int8Array.from({ length: channels * height * width }, () => random.integer(256) - 128);
+  const inputs = engine.inputs.map(({ shape }) =>
+    Int8Array.from({ length: valuesOf(shape) }, () => random.integer(256) - 128),
+  );
   const before = ops();
-  engine.run(input);
+  engine.run(inputs);
   return ops() - before;
 }

@@ -13,19 +13,26 @@ export interface EngineOptions {
   readonly budget?: number;
 }
 
+/** An end of a model: what it is given, or gives back. Real value = scale × (q - zeroPoint). */
 export interface TensorInfo {
+  /** Where the model has names. */
+  readonly name?: string | undefined;
   readonly shape: Shape;
   readonly scale: number;
   readonly zeroPoint: number;
+  /** Of the first output, where the model has them: a name for each element. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 /** One model, ready to run on one engine. Not safe to share between threads. */
 export interface Engine {
   readonly name: EngineName;
+  /** At least one of each. */
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** The first ones, which are all that most models have. */
   readonly input: TensorInfo;
   readonly output: TensorInfo;
-  /** A name for each element of the output, where the model has them. */
-  readonly labels?: readonly string[] | undefined;
   /** Linear memory in use: the plan, and the model where it is resident. The reference: the arena. */
   readonly linearMemoryBytes: number;
   /**
@@ -36,24 +43,64 @@ export interface Engine {
   /** Bytes of the model read so far, loading included. */
   readonly bytesRead: number;
   /**
-   * @param input int8 elements of the input tensor, [C, H, W] without borders. An Int8Array only: bytes of an image or floats would
-   *   be cut to other values without a word; `pixelTable` has the int8 value of each pixel value
+   * Runs the model once. What its states hold goes on from the run before.
+   * @param input int8 elements of the input, [C, H, W] without borders; of a model with several inputs an array of them, in order.
+   *   Int8Arrays only: bytes of an image or floats would be cut to other values without a word; `pixelTable` has the int8 value of each
+   *   pixel value
    * @param visit called after each layer with its index and a copy of its output, [C, H, W] without borders
-   * @returns the output tensor's int8 elements
-   * @throws TypeError for an input of another type, MoteError ENGINE for one of another length or when the engine reports an error
-   *   status
+   * @returns the first output's int8 elements; `result` has those of the others
+   * @throws TypeError for an input of another type, MoteError ENGINE for another number of inputs, one of another length, or when the
+   *   engine reports an error status
    */
-  run(input: Int8Array, visit?: (layer: number, output: Int8Array) => void): Int8Array;
+  run(input: Int8Array | readonly Int8Array[], visit?: (layer: number, output: Int8Array) => void): Int8Array;
+  /**
+   * @param index of an output
+   * @returns a copy of its int8 elements as the latest run left them, [C, H, W] without borders
+   * @throws MoteError ENGINE where the model has no such output, or before a run is complete
+   */
+  result(index: number): Int8Array;
+  /** Sets the states to what they are before the first run: every element is the zero point. */
+  reset(): void;
   close(): void;
 }
 
-/** What `run` asks of its input, on every engine. @throws TypeError, MoteError ENGINE */
-export function checkInput(engine: EngineName, input: Int8Array, shape: Shape): void {
-  if (!(input instanceof Int8Array)) {
-    const got = Object.prototype.toString.call(input).slice("[object ".length, -1);
-    throw new TypeError(`${engine}: expected the input as an Int8Array, got ${got}`);
+/**
+ * What `run` asks of its inputs, on every engine.
+ * @returns as many as the model has
+ * @throws TypeError, MoteError ENGINE
+ */
+export function checkInputs(
+  engine: EngineName,
+  input: Int8Array | readonly Int8Array[],
+  ends: readonly TensorInfo[],
+): readonly Int8Array[] {
+  const inputs = isList(input) ? input : [input];
+  if (inputs.length !== ends.length) {
+    throw new MoteError("ENGINE", `${engine}: got ${inputs.length} inputs, expected ${ends.length}`);
   }
-  if (input.length !== valuesOf(shape)) {
-    throw new MoteError("ENGINE", `${engine}: input has ${input.length} elements, expected ${valuesOf(shape)}`);
+  inputs.forEach((elements, index) => {
+    const which = ends.length > 1 ? `input ${index}` : "input";
+    if (!(elements instanceof Int8Array)) {
+      const got = Object.prototype.toString.call(elements).slice("[object ".length, -1);
+      throw new TypeError(`${engine}: expected the ${which} as an Int8Array, got ${got}`);
+    }
+    const expected = valuesOf(ends[index].shape);
+    if (elements.length !== expected) {
+      throw new MoteError("ENGINE", `${engine}: ${which} has ${elements.length} elements, expected ${expected}`);
+    }
+  });
+  return inputs;
+}
+
+/** An array of numbers is an input of the wrong type. */
+function isList(input: Int8Array | readonly Int8Array[]): input is readonly Int8Array[] {
+  return Array.isArray(input) && input.every((elements: unknown) => typeof elements === "object");
+}
+
+/** What `result` asks, on every engine. @throws MoteError ENGINE */
+export function checkResult(engine: EngineName, index: number, ends: readonly TensorInfo[], hasRun: boolean): void {
+  if (!(index in ends)) {
+    throw new MoteError("ENGINE", `${engine}: there is no output ${index}; the model has ${ends.length}`);
   }
+  if (!hasRun) throw new MoteError("ENGINE", `${engine}: no run is complete that output ${index} could be from`);
 }

@@ -1,9 +1,33 @@
 /** Tensors where an instance has them: in its linear memory, found through its own tensor table (SPEC.md, "The core's interface"). */
 import * as abi from "../../assembly/abi.js";
 import { MoteError } from "../errors.js";
-import { offsetOf } from "../model/geometry.js";
+import { offsetOf, type Layout } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
-import type { CoreInstance } from "./wasm.js";
+import type { CoreInstance } from "./driver.js";
+
+/** An entry of the tensor table. Address and steps in bytes. */
+export interface TensorEntry extends Layout {
+  /** Of the first element inside the border. */
+  readonly address: number;
+  readonly shape: Shape;
+  readonly zeroPoint: number;
+  /** Whether it is an input or an output of the model. */
+  readonly isEnd: boolean;
+}
+
+export function readEntry(instance: CoreInstance, entryPtr: number): TensorEntry {
+  const bytes = instance.read(entryPtr, abi.TENSOR_ENTRY_BYTES);
+  const entry = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const word = (offset: number): number => entry.getUint32(offset, true);
+  return {
+    address: word(abi.TENSOR_PTR),
+    shape: [word(abi.TENSOR_CHANNELS), word(abi.TENSOR_HEIGHT), word(abi.TENSOR_WIDTH)],
+    pitch: word(abi.TENSOR_PITCH),
+    plane: word(abi.TENSOR_PLANE),
+    zeroPoint: word(abi.TENSOR_ZERO_POINT) | 0,
+    isEnd: (word(abi.TENSOR_STATE) & abi.TENSOR_IS_END) !== 0,
+  };
+}
 
 /** Where the rows of a tensor, [C × H] of W elements each, stand in linear memory. */
 interface Rows {
@@ -52,17 +76,13 @@ export class LinearTensor {
   }
 
   private rows(): Rows {
-    const bytes = this.instance.read(this.entryPtr, abi.TENSOR_ENTRY_BYTES);
-    const entry = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const word = (offset: number): number => entry.getUint32(offset, true);
+    const { address, shape, ...layout } = readEntry(this.instance, this.entryPtr);
     const [channels, height, width] = this.shape;
-    const stated = [abi.TENSOR_CHANNELS, abi.TENSOR_HEIGHT, abi.TENSOR_WIDTH].map(word);
-    if (stated.join() !== this.shape.join()) {
+    if (shape.join() !== this.shape.join()) {
       throw new MoteError("ENGINE", `${this.title} has another shape than in the container`);
     }
-    const layout = { pitch: word(abi.TENSOR_PITCH), plane: word(abi.TENSOR_PLANE) };
     return {
-      address: word(abi.TENSOR_PTR),
+      address,
       count: channels * height,
       width,
       start: (row) => offsetOf(layout, Math.floor(row / height), row % height, 0),

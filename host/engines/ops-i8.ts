@@ -2,7 +2,8 @@
  * The integer model in plain loops, as SPEC.md states it: the oracle for every kernel. Tensors are [C, H, W] without borders; a position
  * outside holds the zero point. Accumulators are int32 and wrap.
  */
-import { inputsOf } from "../model/edges.js";
+import { inputsOf, modelInputs, statesOf } from "../model/edges.js";
+import { valuesOf } from "../model/geometry.js";
 import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 
@@ -12,13 +13,48 @@ export function runLayer(model: QModel, layer: QLayer, inputs: readonly Int8Arra
   return integerOp(layer).forward(layer, inputs, from, model.tensors[layer.output]);
 }
 
-/** Every layer in turn. @returns the output of each layer */
-export function runModel(model: QModel, input: Int8Array): Int8Array[] {
-  const tensors = new Map([[0, input]]);
-  return model.layers.map((layer) => {
-    const inputs = inputsOf(layer).map((tensor) => tensors.get(tensor)!);
-    const output = runLayer(model, layer, inputs);
+/** Elements of tensors by index, [C, H, W] without borders. */
+export type Tensors = Map<number, Int8Array>;
+
+/** What the states hold before the first run: their zero points. */
+export function freshStates({ tensors, layers }: Pick<QModel, "tensors" | "layers">): Tensors {
+  return new Map(
+    statesOf({ tensors, layers }).map((state) => {
+      const { shape, zeroPoint } = tensors[state];
+      return [state, new Int8Array(valuesOf(shape)).fill(zeroPoint)];
+    }),
+  );
+}
+
+/**
+ * Every layer in turn.
+ * @param inputs of the model, in order
+ * @param states what they hold; afterwards, what they hold for the next run
+ * @param visit called after each layer with its index and its output
+ * @returns all tensors that the run had, states as they were
+ */
+export function runLayers(
+  model: QModel,
+  inputs: readonly Int8Array[],
+  states: Tensors,
+  visit?: (layer: number, output: Int8Array) => void,
+): Tensors {
+  const tensors: Tensors = new Map(states);
+  modelInputs(model).forEach((tensor, index) => tensors.set(tensor, inputs[index]));
+  model.layers.forEach((layer, index) => {
+    const elements = inputsOf(layer).map((tensor) => tensors.get(tensor)!);
+    const output = runLayer(model, layer, elements);
     tensors.set(layer.output, output);
-    return output;
+    visit?.(index, output);
   });
+  for (const state of states.keys()) states.set(state, tensors.get(model.tensors[state].source!)!);
+  return tensors;
+}
+
+/** A first run. @param input of a model that has one, or all of them @returns the output of each layer */
+export function runModel(model: QModel, input: Int8Array | readonly Int8Array[]): Int8Array[] {
+  const outputs: Int8Array[] = [];
+  const inputs = input instanceof Int8Array ? [input] : input;
+  runLayers(model, inputs, freshStates(model), (layer, output) => (outputs[layer] = output));
+  return outputs;
 }

@@ -1,9 +1,9 @@
 import { readContainer, type ReadOptions } from "../container/read.js";
 import { MoteError } from "../errors.js";
-import { inputsOf, outputOf } from "../model/edges.js";
-import type { QTensor } from "../model/model.js";
-import { runLayer } from "./ops-i8.js";
-import { checkInput, type Engine, type EngineOptions, type TensorInfo } from "./engine.js";
+import { modelInputs, outputsOf } from "../model/edges.js";
+import { freshStates, runLayers } from "./ops-i8.js";
+import { endsOf } from "./ends.js";
+import { checkInputs, checkResult, type Engine, type EngineOptions } from "./engine.js";
 
 /**
  * The engine of plain loops, which the others must equal byte for byte. It unpacks all weights and keeps every tensor apart, so that it
@@ -19,36 +19,34 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
       `reference: the arena takes ${plan.arena} bytes, the limit is ${options.memoryLimit}`,
     );
   }
-  const inputTensor = model.tensors[0];
-  const outputTensor = model.tensors[outputOf(model)];
+  const { inputs, outputs } = endsOf(model.tensors, modelInputs(model), outputsOf(model), model);
+  const states = freshStates(model);
+  /** What the outputs of the latest run are. */
+  let results: readonly Int8Array[] | undefined;
   return {
     name: "reference",
-    input: tensorInfo(inputTensor),
-    output: tensorInfo(outputTensor),
-    labels: model.labels,
+    inputs,
+    outputs,
+    input: inputs[0],
+    output: outputs[0],
     linearMemoryBytes: plan.arena,
     work: 0,
     // The whole file once, when it is opened; runs read nothing.
     bytesRead: container.length,
     run(input, visit) {
-      checkInput("reference", input, inputTensor.shape);
-      const tensors = new Map([[0, input]]);
-      let output = input;
-      model.layers.forEach((layer, index) => {
-        output = runLayer(
-          model,
-          layer,
-          inputsOf(layer).map((tensor) => tensors.get(tensor)!),
-        );
-        tensors.set(layer.output, output);
-        visit?.(index, output.slice());
-      });
-      return output;
+      // Copies: a state may keep an input for the next run.
+      const given = checkInputs("reference", input, inputs).map((elements) => elements.slice());
+      const tensors = runLayers(model, given, states, (layer, output) => visit?.(layer, output.slice()));
+      results = outputsOf(model).map((tensor) => tensors.get(tensor)!);
+      return results[0].slice();
+    },
+    result(index) {
+      checkResult("reference", index, outputs, results !== undefined);
+      return results![index].slice();
+    },
+    reset() {
+      for (const [state, elements] of freshStates(model)) states.set(state, elements);
     },
     close() {},
   };
-}
-
-function tensorInfo(tensor: QTensor): TensorInfo {
-  return { shape: tensor.shape, scale: tensor.scale, zeroPoint: tensor.zeroPoint };
 }

@@ -1,27 +1,22 @@
-/** The driver of the core's interface (SPEC.md, "The core's interface"), shared by the engines that run WebAssembly. */
+/** The engines that run WebAssembly: a model and a module, and what the driver of the core's interface has to know of the two. */
 import * as abi from "../../assembly/abi.js";
 import type { FastParts } from "../fast/parts.js";
 import { planTotal, type Plan } from "../container/plan.js";
 import { MoteError } from "../errors.js";
 import type { QModel, Shape } from "../model/model.js";
-import { checkInput, type Engine, type EngineName, type EngineOptions, type TensorInfo } from "./engine.js";
-import { LinearTensor } from "./linear-tensor.js";
+import { Driver, type CoreInstance, type WindowRead } from "./driver.js";
+import { endsOf, type Ends } from "./ends.js";
+import {
+  checkInputs,
+  checkResult,
+  type Engine,
+  type EngineName,
+  type EngineOptions,
+  type TensorInfo,
+} from "./engine.js";
+import type { LinearTensor } from "./linear-tensor.js";
+import { modelInputs, outputsOf } from "../model/edges.js";
 import { withPages } from "../module/memory-section.js";
-import { outputOf } from "../model/edges.js";
-
-/** One instantiated core: what V8 and wasm3 each provide. Addresses and lengths are bytes. */
-export interface CoreInstance {
-  open(memoryBytes: number): number;
-  start(): number;
-  step(budget: number): number;
-  /** A copy. */
-  read(address: number, length: number): Uint8Array;
-  write(address: number, bytes: Uint8Array | Int8Array): void;
-  close(): void;
-}
-
-/** `mote.read`: copies `length` bytes of the file from `offset` to `target`; 0, or anything else for failure. */
-export type WindowRead = (offset: number, target: number, length: number) => number;
 
 /**
  * Makes an instance of a module that is core.wasm or a packed model.
@@ -39,7 +34,6 @@ export interface Program {
 }
 
 const PAGE_BYTES = 65536;
-const DEFAULT_BUDGET = 1 << 16;
 
 /**
  * Loads a model into a fresh instance.
@@ -80,13 +74,10 @@ interface Task {
   readonly sourceBytesRead: number;
   /** To be written before the module is opened. */
   readonly data: readonly { readonly address: number; readonly bytes: Uint8Array }[];
-  readonly tensors: readonly Shape[];
-  /** Of each layer, the tensor that it writes. */
-  readonly outputs: readonly number[];
-  readonly elementBias: number;
-  readonly input: TensorInfo;
-  readonly output: TensorInfo;
-  readonly labels: readonly string[] | undefined;
+  /** Of each tensor. The last ones are the layers' outputs, in order. */
+  readonly shapes: readonly Shape[];
+  readonly layerCount: number;
+  readonly ends: Ends;
 }
 
 function coreTask({ wasm, container, packed, model, plan }: Program, options: EngineOptions): Task {
@@ -106,25 +97,13 @@ function coreTask({ wasm, container, packed, model, plan }: Program, options: En
     source: container,
     sourceBytesRead: resident ? container.length : 0,
     data: packed ? [] : resident ? [{ address, bytes: container }, pointer] : [pointer],
-    tensors: model.tensors.map(({ shape }) => shape),
-    outputs: model.layers.map(({ output }) => output),
-    elementBias: 0,
-    input: tensorInfo(model, 0),
-    output: tensorInfo(model, outputOf(model)),
-    labels: model.labels,
+    shapes: model.tensors.map(({ shape }) => shape),
+    layerCount: model.layers.length,
+    ends: endsOf(model.tensors, modelInputs(model), outputsOf(model), model),
   };
-}
-
-function tensorInfo(model: QModel, tensor: number): TensorInfo {
-  const { shape, scale, zeroPoint } = model.tensors[tensor];
-  return { shape, scale, zeroPoint };
 }
 
 function fastTask(wasm: Uint8Array, parts: FastParts): Task {
-  const info = (tensor: number, scale: number): TensorInfo => {
-    const { shape, zeroPoint } = parts.tensors[tensor];
-    return { shape, scale, zeroPoint };
-  };
   return {
     wasm,
     planBytes: parts.memoryBytes,
@@ -132,31 +111,29 @@ function fastTask(wasm: Uint8Array, parts: FastParts): Task {
     source: parts.stream,
     sourceBytesRead: 0,
     data: [],
-    tensors: parts.tensors.map(({ shape }) => shape),
-    outputs: parts.layers.map(({ output }) => output),
-    elementBias: parts.elementBias,
-    input: info(0, parts.inputScale),
-    output: info(parts.outputTensor, parts.outputScale),
-    labels: parts.labels,
+    shapes: parts.tensors.map(({ shape }) => shape),
+    layerCount: parts.layers.length,
+    ends: endsOf(parts.tensors, parts.inputs, parts.outputs, parts),
   };
 }
 
 class CoreEngine implements Engine {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
   readonly input: TensorInfo;
   readonly output: TensorInfo;
-  readonly labels: readonly string[] | undefined;
   readonly linearMemoryBytes: number;
   readonly work: number;
   bytesRead: number;
   private readonly instance: CoreInstance;
-  private readonly budget: number;
-  private readonly tensorsPtr: number;
+  private readonly driver: Driver;
+  private hasRun = false;
 
   constructor(
     readonly name: EngineName,
     instantiate: Instantiate,
     private readonly task: Task,
-    { memoryLimit: mostBytes, budget = DEFAULT_BUDGET }: EngineOptions,
+    { memoryLimit: mostBytes, budget }: EngineOptions,
   ) {
     const { source, planBytes, modelBytes } = task;
     const neededBytes = planBytes + modelBytes;
@@ -165,10 +142,9 @@ class CoreEngine implements Engine {
       throw new MoteError("MEMORY", `${name}: the memory plan takes ${needs} bytes, the limit is ${mostBytes}`);
     }
     const memoryLimit = Math.min(mostBytes ?? neededBytes, Math.ceil(neededBytes / PAGE_BYTES) * PAGE_BYTES);
-    this.budget = budget;
-    this.input = task.input;
-    this.output = task.output;
-    this.labels = task.labels;
+    ({ inputs: this.inputs, outputs: this.outputs } = task.ends);
+    this.input = this.inputs[0];
+    this.output = this.outputs[0];
     this.bytesRead = task.sourceBytesRead;
     this.instance = instantiate(task.wasm, memoryLimit, (offset, target, length) => {
       if (offset < 0 || length < 0 || offset + length > source.length) return 1;
@@ -176,38 +152,42 @@ class CoreEngine implements Engine {
       this.bytesRead += length;
       return 0;
     });
+    this.driver = new Driver(name, this.instance, budget);
     try {
       for (const { address, bytes } of task.data) this.instance.write(address, bytes);
-      let status = this.instance.open(memoryLimit);
-      while (status >= 0) {
-        status = this.instance.step(this.budget);
-        if (status === abi.STATUS_DONE) break;
-      }
-      this.expect(status, "load");
-      this.linearMemoryBytes = this.control(abi.CONTROL_MEMORY_BYTES) + modelBytes;
-      this.work = this.control(abi.CONTROL_WORK);
-      this.tensorsPtr = this.control(abi.CONTROL_TENSORS_PTR);
+      this.driver.load(memoryLimit);
+      this.expectEnds("inputs");
+      this.expectEnds("outputs");
+      this.linearMemoryBytes = this.driver.control(abi.CONTROL_MEMORY_BYTES) + modelBytes;
+      this.work = this.driver.control(abi.CONTROL_WORK);
     } catch (error) {
       this.instance.close();
       throw error;
     }
   }
 
-  run(input: Int8Array, visit?: (layer: number, output: Int8Array) => void): Int8Array {
-    checkInput(this.name, input, this.input.shape);
-    this.tensor(0).write(input);
-    let status = this.instance.start();
+  run(input: Int8Array | readonly Int8Array[], visit?: (layer: number, output: Int8Array) => void): Int8Array {
+    const { driver, task } = this;
+    const inputs = checkInputs(this.name, input, this.inputs);
+    this.hasRun = false;
+    inputs.forEach((elements, index) => this.tensor(driver.inputs[index]).write(elements));
+    const firstOutput = task.shapes.length - task.layerCount;
     let layersDone = 0;
-    while (status >= 0) {
-      status = this.instance.step(this.budget);
-      if (status >= 0 && visit && this.control(abi.CONTROL_LAYERS_DONE) > layersDone) {
-        visit(layersDone, this.tensor(this.task.outputs[layersDone]).read());
-        layersDone++; // a step ends with a layer, so that each is seen before the next overwrites it
-      }
-      if (status === abi.STATUS_DONE) break;
-    }
-    this.expect(status, "run");
-    return this.tensor(this.control(abi.CONTROL_OUTPUT_TENSOR)).read();
+    driver.run(() => {
+      if (visit === undefined || driver.control(abi.CONTROL_LAYERS_DONE) === layersDone) return;
+      visit(layersDone, this.tensor(firstOutput + layersDone++).read());
+    });
+    this.hasRun = true;
+    return this.tensor(driver.control(abi.CONTROL_OUTPUT_TENSOR)).read();
+  }
+
+  result(index: number): Int8Array {
+    checkResult(this.name, index, this.outputs, this.hasRun);
+    return this.tensor(this.driver.outputs[index]).read();
+  }
+
+  reset(): void {
+    this.driver.reset();
   }
 
   close(): void {
@@ -215,43 +195,13 @@ class CoreEngine implements Engine {
   }
 
   private tensor(index: number): LinearTensor {
-    const entryPtr = this.tensorsPtr + index * abi.TENSOR_ENTRY_BYTES;
-    const { tensors, elementBias } = this.task;
-    return new LinearTensor(this.instance, entryPtr, tensors[index], elementBias, `${this.name}: tensor ${index}`);
+    return this.driver.tensor(index, this.task.shapes[index]);
   }
 
-  private control(address: number): number {
-    const bytes = this.instance.read(address, 4);
-    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
+  /** What the instance has is what the file says. */
+  private expectEnds(which: "inputs" | "outputs"): void {
+    const [got, expected] = [this.driver[which].length, this[which].length];
+    if (got === expected) return;
+    throw new MoteError("ENGINE", `${this.name}: the module has ${got} ${which}, the model ${expected}`);
   }
-
-  private expect(status: number, during: string): void {
-    if (status === abi.STATUS_DONE) return;
-    // A fast module states none: it checks nothing on the way.
-    const offset = this.control(abi.CONTROL_ERROR_OFFSET);
-    const place = offset > 0 ? ` near byte ${offset} of the container` : "";
-    throw new MoteError("ENGINE", `${this.name}: ${during} failed${place}: ${statusText(status)}`);
-  }
-}
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  [abi.STATUS_READ]: "STATUS_READ, the window callback failed",
-  [abi.STATUS_TRUNCATED]: "STATUS_TRUNCATED, the file ends within a field or is not as long as it states",
-  [abi.STATUS_MAGIC]: "STATUS_MAGIC, not a .mote file",
-  [abi.STATUS_VERSION]: "STATUS_VERSION, a version this core does not know",
-  [abi.STATUS_CRC]: "STATUS_CRC, the checksum does not match",
-  [abi.STATUS_OP]: "STATUS_OP, an op this core does not have",
-  [abi.STATUS_CODEC]: "STATUS_CODEC, a codec this core does not have",
-  [abi.STATUS_RANGE]: "STATUS_RANGE, a field outside its range",
-  [abi.STATUS_SHAPE]: "STATUS_SHAPE, shapes that do not fit each other",
-  [abi.STATUS_PLAN]: "STATUS_PLAN, a layer needs more than the memory plan grants",
-  [abi.STATUS_MEMORY]: "STATUS_MEMORY, the plan is larger than the memory",
-  [abi.STATUS_HUFFMAN]: "STATUS_HUFFMAN, a code that is over-subscribed, incomplete or empty",
-  [abi.STATUS_STREAM]: "STATUS_STREAM, a section that ends early or runs over",
-  [abi.STATUS_STATE]: "STATUS_STATE, called out of order",
-};
-
-/** A status of the core in words, its name first. */
-export function statusText(status: number): string {
-  return STATUS_TEXT[status] ?? `status ${status}`;
 }

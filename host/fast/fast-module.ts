@@ -16,7 +16,8 @@ import {
   LAYER_INPUT_PITCH,
   LAYER_IS_WIDE,
   LAYER_KIND,
-  LAYER_POOL,
+  LAYER_POOL_WIDTH,
+  PIECE_ELEMENTS,
 } from "../../assembly/fast/layout.js";
 import { PLAN_BASE } from "../../assembly/abi.js";
 import { STREAM_SECTION } from "../../assembly/module.js";
@@ -41,7 +42,7 @@ const KERNELS: Omit<NamedModule, "bytes"> = {
 };
 
 /**
- * Packs a model into a fast module: imports `mote.read` for the stream, exports `memory`, `open`, `start` and `step`, MVP features only, sealed. The
+ * Packs a model into a fast module: imports `mote.read` for the stream, has the exports of a core, MVP features only, sealed. The
  * same container and kernels give the same bytes.
  * @param kernels not optimised and with their function names: build/fast-named.wasm
  * @param optimize speed: with a kernel for each pitch of rows; sram: with one for all
@@ -56,7 +57,7 @@ export function fastModule(
   const parsed = readContainer(container);
   const program = fastProgram(parsed);
   const { memory, control, tables, stream } = program;
-  const wasm = remake({ ...KERNELS, bytes: kernels }, knownBodies(program, MAX_PITCHES[optimize]), (module) => {
+  const wasm = remake({ ...KERNELS, bytes: kernels }, knownBodies(program, MAX_PITCHES[optimize]), {}, (module) => {
     setMemory(module, memory.bytes, [
       { address: 0, bytes: control },
       { address: PLAN_BASE, bytes: tables },
@@ -73,6 +74,7 @@ const PITCH_PARAMETER = 3;
 /** What the kernels ask, and the model answers once for all layers. */
 function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: number): Bodies {
   const bodies = new Map<string, Body>([
+    ["graph/statesPtr", { returns: memory.statesPtr }],
     ["graph/layersPtr", { returns: memory.layersPtr }],
     ["stream/windowPtr", { returns: memory.windowPtr }],
     ["stream/windowBytes", { returns: memory.windowBytes }],
@@ -84,9 +86,9 @@ function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: numbe
     return [...new Set(layers.map((entry) => entry.get(word)!))];
   };
   for (const [name, kinds] of STEPS) if (values(kinds, LAYER_KIND).length === 0) bodies.set(name, { returns: 0 });
-  for (const [name, kinds, word] of ANSWERS) {
-    const answers = values(kinds, word);
-    if (answers.length === 1) bodies.set(name, { returns: answers[0] });
+  for (const [name, kinds, word, answer = Number] of ANSWERS) {
+    const answers = new Set(values(kinds, word).map(answer));
+    if (answers.size === 1) bodies.set(name, { returns: [...answers][0] });
   }
   // A kernel for each pitch finds all the rows of a block or tile at constant offsets: a twelfth to an eighth faster under wasm3, 200 or
   // 400 bytes each.
@@ -112,12 +114,18 @@ const STEPS: readonly (readonly [name: string, kinds: readonly number[]])[] = [
   ["kernels/pool/stepPool", POOLS],
 ];
 
-/** Functions that return a word of the layer's entry. */
-const ANSWERS: readonly (readonly [name: string, kinds: readonly number[], word: number])[] = [
+/** Functions that return a word of the layer's entry, or what they make of it. */
+const ANSWERS: readonly (readonly [
+  name: string,
+  kinds: readonly number[],
+  word: number,
+  answer?: (word: number) => number,
+])[] = [
   ["row/clampMin", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MIN],
   ["row/clampMax", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MAX],
   ["kernels/conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
-  ["kernels/conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL],
+  ["kernels/conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL_WIDTH],
+  ["kernels/pool/isLong", POOLS, LAYER_POOL_WIDTH, (width) => Number(width > PIECE_ELEMENTS)],
 ];
 
 const KERNELS_BY_PITCH: readonly (readonly [name: string, kind: number])[] = [

@@ -5,15 +5,18 @@ import * as layout from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
-import { ELEMENT_BIAS, layerKind, layerStream, layerWindow } from "./stream.js";
+import { ELEMENT_BIAS, layerKind, layerStream, layerWindow, type FastWindow } from "./stream.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
-import { borderBytes, pitchAndPlane } from "../model/geometry.js";
-import { inputOf, outputOf } from "../model/edges.js";
+import { borderBytes, offsetOf, pitchAndPlane, tensorBytes, valuesOf, type Layout } from "../model/geometry.js";
+import { inputOf, modelInputs, outputOf, outputsOf, statesOf } from "../model/edges.js";
 
 /** Addresses and sizes in bytes. */
 export interface FastMemory {
+  /** Of the layer table: what fills the states, which only some runs do, and what follows. */
+  readonly statesPtr: number;
   readonly layersPtr: number;
+  readonly scalesPtr: number;
   readonly windowPtr: number;
   readonly windowBytes: number;
   readonly arenaPtr: number;
@@ -26,12 +29,14 @@ export interface FastProgram {
   readonly memory: FastMemory;
   /** From address 0: the control block's words. Behind them stands what static data the kernels have. */
   readonly control: Uint8Array;
-  /** From PLAN_BASE: the tensor table, then the layer table. */
+  /** From PLAN_BASE: the tensor table, the layer table, the scales. */
   readonly tables: Uint8Array;
   readonly stream: Uint8Array;
   /** The layer table, without its end: for choosing code. */
   readonly entries: readonly Entry[];
 }
+
+type Word = [offset: number, value: number];
 
 /** Words of an entry in the layer table, by their offset. */
 export type Entry = ReadonlyMap<number, number>;
@@ -43,10 +48,8 @@ export type Entry = ReadonlyMap<number, number>;
 export function fastProgram({ model, plan }: Container): FastProgram {
   const streams = model.layers.map((layer, index) => layerStream(model, layer, index));
   const stream = concatBytes(streams.map(({ bytes }) => bytes));
-  const borders = [0, ...model.layers.map(({ output }) => output)].filter((tensor) => model.tensors[tensor].border > 0);
-  const entryCount = borders.length + model.layers.length + 1;
-  const windowBytes = roundUp(Math.max(plan.window, ...streams.map((one) => one.windowBytes)));
-  const memory = placeRegions(model.tensors.length, entryCount, windowBytes, plan.arena);
+  const windowBytes = roundUp(streams.reduce((most, one) => Math.max(most, one.windowBytes), plan.window));
+  const memory = placeRegions(model, windowBytes, plan.arena);
   for (const [what, bytes] of [
     ["memory plan", memory.bytes],
     ["stream", stream.length],
@@ -61,48 +64,62 @@ export function fastProgram({ model, plan }: Container): FastProgram {
   const firstElement = model.tensors.map(({ border }, index) => {
     return memory.arenaPtr + plan.offsets[index] + borderBytes(pitchAndPlane(model.tensors[index]), border);
   });
-  const entries: Entry[] = [];
-  const addBorder = (tensor: number): void => {
-    if (model.tensors[tensor].border > 0) entries.push(borderEntry(model, tensor, firstElement));
-  };
-  addBorder(0);
-  model.layers.forEach((layer, index) => {
-    addBorder(layer.output);
-    entries.push(layerEntry(model, layer, firstElement, streams[index].isWide));
-  });
+  const border = (tensor: number): Entry[] =>
+    hasBorder(model, tensor) ? [borderEntry(model, tensor, firstElement)] : [];
+  const entries = [
+    ...statesOf(model).map((state) => fillEntry(model, state, firstElement)),
+    ...modelInputs(model).flatMap(border),
+    ...model.layers.flatMap((layer, index) => [
+      ...border(layer.output),
+      layerEntry(model, layer, firstElement, streams[index].isWide),
+    ]),
+    ...statesOf(model).map((state) => copyEntry(model, state, firstElement)),
+  ];
   return {
     memory,
     control: controlWords(model, memory, stream.length, fastWork(entries, stream)),
-    tables: concatBytes([tensorTable(model, firstElement), layerTable([...entries, END])]),
+    tables: concatBytes([tensorTable(model, firstElement), layerTable(entries), scales(model)]),
     stream,
     entries,
   };
 }
 
-const END: Entry = new Map([[layout.LAYER_KIND, layout.KIND_END]]);
+const END_BYTES = layout.LAYER_KIND + 4;
+const SCALE_BYTES = 4;
 
-function placeRegions(tensorCount: number, entryCount: number, windowBytes: number, arenaBytes: number): FastMemory {
-  const layersPtr = abi.PLAN_BASE + abi.TENSOR_ENTRY_BYTES * tensorCount;
-  const windowPtr = roundUp(layersPtr + layout.LAYER_ENTRY_BYTES * entryCount);
+const hasBorder = (model: QModel, tensor: number): boolean => model.tensors[tensor].border > 0;
+
+/** Inputs, outputs. */
+const endsOf = (model: QModel): number[] => [...modelInputs(model), ...outputsOf(model)];
+
+function placeRegions(model: QModel, windowBytes: number, arenaBytes: number): FastMemory {
+  const states = statesOf(model).length;
+  const borders = [...modelInputs(model), ...model.layers.map(({ output }) => output)].filter((tensor) =>
+    hasBorder(model, tensor),
+  );
+  const statesPtr = abi.PLAN_BASE + abi.TENSOR_ENTRY_BYTES * model.tensors.length;
+  const layersPtr = statesPtr + layout.LAYER_ENTRY_BYTES * states;
+  const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * (borders.length + model.layers.length + states) + END_BYTES;
+  const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length);
   const arenaPtr = windowPtr + windowBytes;
-  return { layersPtr, windowPtr, windowBytes, arenaPtr, bytes: arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES };
+  const bytes = arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES;
+  return { statesPtr, layersPtr, scalesPtr, windowPtr, windowBytes, arenaPtr, bytes };
 }
 
 function controlWords(model: QModel, memory: FastMemory, streamBytes: number, work: number): Uint8Array {
-  const output = outputOf(model);
   const words = new DataView(new ArrayBuffer(CONTROL_BYTES));
   words.setUint32(abi.CONTROL_MODEL_BYTES, streamBytes, true);
   words.setUint32(abi.CONTROL_TENSORS_PTR, abi.PLAN_BASE, true);
   words.setUint32(abi.CONTROL_TENSOR_COUNT, model.tensors.length, true);
   words.setUint32(abi.CONTROL_LAYER_COUNT, model.layers.length, true);
-  words.setUint32(abi.CONTROL_OUTPUT_TENSOR, output, true);
+  words.setUint32(abi.CONTROL_OUTPUT_TENSOR, outputOf(model), true);
   words.setUint32(abi.CONTROL_MEMORY_BYTES, memory.bytes, true);
   words.setUint32(abi.CONTROL_ELEMENT_BIAS, ELEMENT_BIAS, true);
-  words.setFloat32(abi.CONTROL_INPUT_SCALE, model.tensors[0].scale, true);
+  words.setUint32(abi.CONTROL_SCALES, memory.scalesPtr, true);
   words.setUint32(layout.CONTROL_LAYERS_PTR, memory.layersPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_PTR, memory.windowPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_BYTES, memory.windowBytes, true);
-  words.setFloat32(abi.CONTROL_OUTPUT_SCALE, model.tensors[output].scale, true);
+  words.setUint32(abi.CONTROL_VERSION, abi.INTERFACE_VERSION, true);
   words.setUint32(abi.CONTROL_WORK, work, true);
   return new Uint8Array(words.buffer);
 }
@@ -111,6 +128,7 @@ const CONTROL_BYTES = abi.CONTROL_WORK + 4;
 
 function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array {
   const table = new DataView(new ArrayBuffer(abi.TENSOR_ENTRY_BYTES * model.tensors.length));
+  const ends = new Set(endsOf(model));
   model.tensors.forEach((tensor, index) => {
     const at = abi.TENSOR_ENTRY_BYTES * index;
     const [channels, height, width] = tensor.shape;
@@ -122,20 +140,31 @@ function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array
     table.setUint32(at + abi.TENSOR_PITCH, pitch, true);
     table.setUint32(at + abi.TENSOR_PLANE, plane, true);
     table.setInt32(at + abi.TENSOR_ZERO_POINT, tensor.zeroPoint, true);
-    table.setUint32(at + abi.TENSOR_STATE, tensor.border, true);
+    const end = ends.has(index) ? abi.TENSOR_IS_END : 0;
+    const state = tensor.source === undefined ? 0 : abi.TENSOR_IS_STATE;
+    table.setUint32(at + abi.TENSOR_STATE, tensor.border | end | state, true);
   });
   return new Uint8Array(table.buffer);
 }
 
 function layerTable(entries: readonly Entry[]): Uint8Array {
-  const table = new DataView(new ArrayBuffer(layout.LAYER_ENTRY_BYTES * entries.length));
-  entries.forEach((entry, index) => {
+  const table = new DataView(new ArrayBuffer(layout.LAYER_ENTRY_BYTES * entries.length + END_BYTES));
+  [...entries, END].forEach((entry, index) => {
     for (const [offset, word] of entry) table.setUint32(layout.LAYER_ENTRY_BYTES * index + offset, word, true);
   });
   return new Uint8Array(table.buffer);
 }
 
-function outputWords(model: QModel, tensor: number, firstElement: readonly number[]): [number, number][] {
+const END: Entry = new Map([[layout.LAYER_KIND, layout.KIND_END]]);
+
+function scales(model: QModel): Uint8Array {
+  const ends = endsOf(model);
+  const floats = new DataView(new ArrayBuffer(SCALE_BYTES * ends.length));
+  ends.forEach((tensor, index) => floats.setFloat32(SCALE_BYTES * index, model.tensors[tensor].scale!, true));
+  return new Uint8Array(floats.buffer);
+}
+
+function outputWords(model: QModel, tensor: number, firstElement: readonly number[]): Word[] {
   const [channels, height, width] = model.tensors[tensor].shape;
   const { pitch, plane } = pitchAndPlane(model.tensors[tensor]);
   return [
@@ -159,22 +188,81 @@ function borderEntry(model: QModel, tensor: number, firstElement: readonly numbe
   ]);
 }
 
+/** All of a state, border included. */
+function fillEntry(model: QModel, state: number, firstElement: readonly number[]): Entry {
+  const { border, zeroPoint } = model.tensors[state];
+  return new Map([
+    [layout.LAYER_KIND, layout.KIND_BORDER],
+    // A border with no lines inside.
+    [layout.LAYER_OUTPUT, firstElement[state] - borderBytes(pitchAndPlane(model.tensors[state]), border)],
+    [layout.LAYER_OUTPUT_PLANE, tensorBytes(model.tensors[state])],
+    [layout.LAYER_OUTPUT_HEIGHT, 0],
+    [layout.LAYER_OUTPUT_WIDTH, 0],
+    [layout.LAYER_ROWS, 1],
+    [layout.LAYER_CLAMP_MIN, zeroPoint + ELEMENT_BIAS],
+    [layout.LAYER_BORDER, 0],
+  ]);
+}
+
+function copyEntry(model: QModel, state: number, firstElement: readonly number[]): Entry {
+  const source = model.tensors[state].source!;
+  const { pitch, plane } = pitchAndPlane(model.tensors[source]);
+  const isOneLine = !hasBorder(model, source) && !hasBorder(model, state);
+  const oneLine: Word[] = [
+    [layout.LAYER_ROWS, 1],
+    [layout.LAYER_OUTPUT_HEIGHT, 1],
+    [layout.LAYER_OUTPUT_WIDTH, valuesOf(model.tensors[state].shape)],
+  ];
+  return new Map([
+    ...outputWords(model, state, firstElement),
+    [layout.LAYER_KIND, layout.KIND_COPY],
+    [layout.LAYER_INPUT, firstElement[source]],
+    [layout.LAYER_INPUT_PITCH, pitch],
+    [layout.LAYER_INPUT_PLANE, plane],
+    ...(isOneLine ? oneLine : []),
+  ]);
+}
+
 function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[], isWide: boolean): Entry {
   const input = pitchAndPlane(model.tensors[inputOf(layer)]);
-  const { pad, stride, pool } = layerWindow(layer);
+  const kind = layerKind(model, layer);
+  const window = layerWindow(layer);
+  const { pad, stride, pool } = window;
+  const linePitch = input.pitch * stride[0];
   return new Map([
     ...outputWords(model, layer.output, firstElement),
-    [layout.LAYER_KIND, layerKind(model, layer)],
-    [layout.LAYER_INPUT, firstElement[inputOf(layer)] - borderBytes(input, pad)],
-    [layout.LAYER_INPUT_PITCH, input.pitch],
-    [layout.LAYER_INPUT_PLANE, input.plane],
-    [layout.LAYER_STRIDE, stride],
-    [layout.LAYER_POOL, pool.size],
-    [layout.LAYER_POOL_STRIDE, pool.stride],
+    [layout.LAYER_KIND, kind],
+    [layout.LAYER_INPUT, firstElement[inputOf(layer)] + offsetOf(input, 0, -pad[0], -pad[1])],
+    [layout.LAYER_INPUT_PITCH, linePitch],
+    [layout.LAYER_DOWN, linePitch * pool.stride[0]],
+    [layout.LAYER_ACROSS, stride[1] * pool.stride[1]],
+    [layout.LAYER_POOL_WIDTH, pool.size[1]],
     [layout.LAYER_CLAMP_MIN, layer.clamp[0] + ELEMENT_BIAS],
     [layout.LAYER_CLAMP_MAX, layer.clamp[1] + ELEMENT_BIAS],
-    [layout.LAYER_IS_WIDE, isWide ? 1 : 0],
+    ...kernelWords(kind, input, window, isWide),
   ]);
+}
+
+/** What means something else to other kernels, or nothing. */
+function kernelWords(kind: number, { plane }: Layout, { stride, pool }: FastWindow, isWide: boolean): Word[] {
+  const [height, width] = pool.size;
+  switch (kind) {
+    case layout.KIND_CONV_BLOCKS:
+      return [[layout.LAYER_IS_WIDE, Number(isWide)]];
+    case layout.KIND_CONV_PLACES:
+      return [
+        [layout.LAYER_PLACE_STEP, stride[1]],
+        [layout.LAYER_PLACES, height * width],
+      ];
+    case layout.KIND_MAXPOOL:
+    case layout.KIND_AVGPOOL:
+      return [
+        [layout.LAYER_INPUT_PLANE, plane],
+        [layout.LAYER_POOL_HEIGHT, height],
+      ];
+    default:
+      return [];
+  }
 }
 
 function roundUp(bytes: number): number {

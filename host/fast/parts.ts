@@ -4,7 +4,7 @@ import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { METADATA_SECTION, STREAM_SECTION } from "../../assembly/module.js";
 import type { Shape } from "../model/model.js";
-import { readMetadataSection } from "../container/metadata.js";
+import { readMetadataSection, type Metadata } from "../container/metadata.js";
 import {
   expectExports,
   foreignModule,
@@ -13,7 +13,6 @@ import {
   type ModuleOutline,
 } from "../module/module-outline.js";
 import { isSealed } from "../module/seal.js";
-import { valuesOf } from "../model/geometry.js";
 
 /** A tensor of the table. Addresses and steps in bytes. */
 export interface FastTensor {
@@ -24,9 +23,12 @@ export interface FastTensor {
   readonly plane: number;
   readonly border: number;
   readonly zeroPoint: number;
+  /** Of an input or output of the model. */
+  readonly scale?: number;
+  readonly isState: boolean;
 }
 
-/** An entry of the layer table that is a layer: not a border's. */
+/** An entry of the layer table that is a layer. */
 export interface FastLayer {
   /** KIND_… */
   readonly kind: number;
@@ -34,28 +36,25 @@ export interface FastLayer {
   readonly output: number;
 }
 
-export interface FastParts {
+export interface FastParts extends Metadata {
   /** Contents of the section with the weights, a view of the module's bytes. */
   readonly stream: Uint8Array;
   /** Bytes of the module without the stream. */
   readonly codeBytes: number;
   /** Of these, what linear memory holds to begin with: control block and tables. */
   readonly dataBytes: number;
+  /** The inputs, the states, then the outputs of the layers in order. */
   readonly tensors: readonly FastTensor[];
   readonly layers: readonly FastLayer[];
-  /** Index of the model's output; the input is tensor 0. */
-  readonly outputTensor: number;
-  /** What stands in memory for an int8 element q is the byte q + elementBias. */
-  readonly elementBias: number;
+  /** Tensors that are the model's. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
   /** Units of a run. */
   readonly work: number;
-  readonly inputScale: number;
-  readonly outputScale: number;
   /** As it stands behind a container's last layer; perhaps empty. */
   readonly metadata: Uint8Array;
-  /** A name for each output. */
-  readonly labels?: readonly string[];
-  readonly layersPtr: number;
+  /** Of the layer table. */
+  readonly statesPtr: number;
   readonly windowPtr: number;
   readonly windowBytes: number;
   /** Linear memory in all; the arena is what follows the window. */
@@ -86,31 +85,39 @@ export function fastParts(wasm: Uint8Array): FastParts {
   if (!isSealed(wasm)) throw foreignModule("its checksum is missing or wrong");
   const word = (address: number): number => initialWord(outline.segments, address);
   const within = (what: string, value: number, least: number, most: number): number => {
-    if (value < least || value > most) throw foreignModule(`${what} is ${value}, expected ${least} … ${most}`);
-    return value;
+    if (value >= least && value <= most) return value;
+    throw foreignModule(`${what} is ${value}, expected ${least === most ? least : `${least} … ${most}`}`);
   };
   const memoryBytes = within("its memory", word(abi.CONTROL_MEMORY_BYTES), abi.PLAN_BASE, format.MAX_BYTES);
+  within("what it adds to elements", word(abi.CONTROL_ELEMENT_BIAS), 128, 128);
   within("its stream's length", word(abi.CONTROL_MODEL_BYTES), stream.length, stream.length);
+  within("its interface version", word(abi.CONTROL_VERSION), abi.INTERFACE_VERSION, abi.INTERFACE_VERSION);
   const tensors = readTensors(outline, memoryBytes, within);
+  const layerCount = within("its number of layers", word(abi.CONTROL_LAYER_COUNT), 1, tensors.length - 1);
+  const isEnd = (tensor: number): boolean => tensors[tensor].scale !== undefined;
+  const indices = [...tensors.keys()];
+  const inputs = indices.slice(0, -layerCount).filter(isEnd);
+  const outputs = indices.slice(-layerCount).filter(isEnd);
+  if (inputs[0] !== 0) throw foreignModule("its tensor 0 is no input");
+  if (outputs.length === 0) throw foreignModule("none of its tensors is an output");
+  within("its output", word(abi.CONTROL_OUTPUT_TENSOR), outputs[0], outputs[0]);
+  const shapesOf = (ends: readonly number[]): Shape[] => ends.map((tensor) => tensors[tensor].shape);
   const layersPtr = within("the address of its layers", word(layout.CONTROL_LAYERS_PTR), abi.PLAN_BASE, memoryBytes);
   const windowPtr = within("the address of its window", word(layout.CONTROL_WINDOW_PTR), abi.PLAN_BASE, memoryBytes);
   const windowBytes = within("its window", word(layout.CONTROL_WINDOW_BYTES), 1, memoryBytes - windowPtr);
   const metadata = outline.custom.get(METADATA_SECTION) ?? new Uint8Array(0);
-  const outputTensor = within("its output", word(abi.CONTROL_OUTPUT_TENSOR), 0, tensors.length - 1);
   return {
     stream,
     codeBytes: wasm.length - stream.length,
     dataBytes: outline.segments.reduce((sum, { bytes }) => sum + bytes.length, 0),
     tensors,
-    layers: readLayers(outline, layersPtr, tensors),
-    outputTensor,
-    elementBias: within("what it adds to elements", word(abi.CONTROL_ELEMENT_BIAS), 128, 128),
+    layers: readLayers(outline, layersPtr, tensors, layerCount),
+    inputs,
+    outputs,
     work: word(abi.CONTROL_WORK),
-    inputScale: float(word(abi.CONTROL_INPUT_SCALE)),
-    outputScale: float(word(abi.CONTROL_OUTPUT_SCALE)),
     metadata,
-    ...readMetadataSection(metadata, valuesOf(tensors[outputTensor].shape)),
-    layersPtr,
+    ...readMetadataSection(metadata, { inputs: shapesOf(inputs), outputs: shapesOf(outputs) }),
+    statesPtr: word(abi.CONTROL_TENSORS_PTR) + abi.TENSOR_ENTRY_BYTES * tensors.length,
     windowPtr,
     windowBytes,
     memoryBytes,
@@ -122,6 +129,7 @@ type Within = (what: string, value: number, least: number, most: number) => numb
 function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: Within): FastTensor[] {
   const table = initialWord(segments, abi.CONTROL_TENSORS_PTR);
   const count = within("its number of tensors", initialWord(segments, abi.CONTROL_TENSOR_COUNT), 2, format.MAX_TENSORS);
+  let scalePtr = initialWord(segments, abi.CONTROL_SCALES);
   return Array.from({ length: count }, (_, index) => {
     const word = (offset: number): number => initialWord(segments, table + index * abi.TENSOR_ENTRY_BYTES + offset);
     const extent = (what: string, offset: number): number =>
@@ -137,19 +145,40 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
     const end = ptr + (shape[0] - 1) * plane + (shape[1] - 1) * pitch + shape[2];
     within(`the end of tensor ${index}`, end, ptr, memoryBytes);
     const zeroPoint = within(`the zero point of tensor ${index}`, word(abi.TENSOR_ZERO_POINT) | 0, -128, 127);
-    return { shape, ptr, pitch, plane, border: word(abi.TENSOR_STATE) & 0xff, zeroPoint };
+    const state = word(abi.TENSOR_STATE);
+    const tensor = {
+      shape,
+      ptr,
+      pitch,
+      plane,
+      border: state & abi.TENSOR_BORDER_MASK,
+      zeroPoint,
+      isState: isSet(state, abi.TENSOR_IS_STATE),
+    };
+    if (!isSet(state, abi.TENSOR_IS_END)) return tensor;
+    const scale = float(initialWord(segments, scalePtr));
+    scalePtr += 4;
+    if (!(scale > 0 && scale < Infinity)) throw foreignModule(`the scale of tensor ${index} is ${scale}`);
+    return { ...tensor, scale };
   });
 }
 
-/** A layer names its output by address; tensors at the same address have different shapes, or are alike. */
-function readLayers({ segments }: ModuleOutline, layersPtr: number, tensors: readonly FastTensor[]): FastLayer[] {
-  const count = initialWord(segments, abi.CONTROL_LAYER_COUNT);
+const isSet = (word: number, bit: number): boolean => (word & bit) !== 0;
+
+/** The last tensors are the outputs of the layers. */
+function readLayers(
+  { segments }: ModuleOutline,
+  layersPtr: number,
+  tensors: readonly FastTensor[],
+  count: number,
+): FastLayer[] {
   const layers: FastLayer[] = [];
   for (let entry = layersPtr; layers.length < count; entry += layout.LAYER_ENTRY_BYTES) {
     const word = (offset: number): number => initialWord(segments, entry + offset);
     const kind = word(layout.LAYER_KIND);
     if (kind === layout.KIND_BORDER) continue;
-    const wanted = [
+    const output = tensors.length - count + layers.length;
+    const stated = [
       word(layout.LAYER_OUTPUT),
       word(layout.LAYER_ROWS),
       word(layout.LAYER_OUTPUT_HEIGHT),
@@ -157,9 +186,10 @@ function readLayers({ segments }: ModuleOutline, layersPtr: number, tensors: rea
       word(layout.LAYER_OUTPUT_PITCH),
       word(layout.LAYER_OUTPUT_PLANE),
     ].join();
-    const output = tensors.findIndex(({ ptr, shape, pitch, plane }) => [ptr, ...shape, pitch, plane].join() === wanted);
-    if (kind >= layout.KIND_BORDER || output < 0)
+    const { ptr, shape, pitch, plane } = tensors[output];
+    if (kind >= layout.KIND_BORDER || stated !== [ptr, ...shape, pitch, plane].join()) {
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
+    }
     layers.push({ kind, output });
   }
   return layers;

@@ -25,10 +25,10 @@ import {
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import { channelsOf } from "../ops/conv2d.js";
-import type { Window } from "../ops/op.js";
+import { NO_POOL, type Window } from "../ops/op.js";
 import { offsetOf, pitchAndPlane, placeOf, valuesOf } from "../model/geometry.js";
 import { inputOf } from "../model/edges.js";
-import type { QAvgPool, QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
+import type { Axes, QAvgPool, QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
 
 /** What int8 elements are raised by in the memory of a fast module. */
 export const ELEMENT_BIAS = 128;
@@ -62,17 +62,20 @@ interface FastOp<Q extends QLayer> {
 
 /** Of a kernel: how far it moves over its input, how far outside it begins, and the pool that takes its sums or elements together. */
 export interface FastWindow {
-  readonly pad: number;
-  readonly stride: number;
+  readonly pad: Axes;
+  readonly stride: Axes;
   readonly pool: Window;
 }
 
-const NO_WINDOW = { pad: 0, stride: 1 } as const;
-const NO_POOL: Window = { size: 1, stride: 1 };
+const EVERY_PLACE: Axes = [1, 1];
 
 const FAST_OPS: { readonly [Op in QLayer["op"]]: FastOp<Extract<QLayer, { op: Op }>> } = {
   conv2d: { kind: convKind, stream: convStream, window: (layer) => layer },
-  dense: { kind: () => KIND_DENSE, stream: denseStream, window: () => ({ ...NO_WINDOW, pool: NO_POOL }) },
+  dense: {
+    kind: () => KIND_DENSE,
+    stream: denseStream,
+    window: () => ({ pad: [0, 0], stride: EVERY_PLACE, pool: NO_POOL }),
+  },
   maxpool: {
     kind: () => KIND_MAXPOOL,
     stream: (model, layer, where) => poolStream(model, layer, { constant: 0n, multiplier: 1, shift: 0 }, where),
@@ -85,8 +88,8 @@ const FAST_OPS: { readonly [Op in QLayer["op"]]: FastOp<Extract<QLayer, { op: Op
   },
 };
 
-function poolWindow({ kernel, stride }: QMaxPool | QAvgPool): FastWindow {
-  return { ...NO_WINDOW, pool: { size: kernel, stride } };
+function poolWindow({ kernel, stride, pad }: QMaxPool | QAvgPool): FastWindow {
+  return { pad, stride: EVERY_PLACE, pool: { size: kernel, stride } };
 }
 
 const fastOp = (layer: QLayer): FastOp<QLayer> => FAST_OPS[layer.op];
@@ -98,8 +101,8 @@ export const layerWindow = (layer: QLayer): FastWindow => fastOp(layer).window(l
 
 function convKind(model: QModel, layer: QConv2d): number {
   const [rows, height, width] = model.tensors[layer.output].shape;
-  const { size, stride } = layer.pool;
-  const isBlockwise = layer.stride === 1 && size === stride && size <= 2;
+  const [size, ...others] = [...layer.pool.size, ...layer.pool.stride];
+  const isBlockwise = layer.stride.join() === "1,1" && size <= 2 && others.every((other) => other === size);
   const isTileable = isBlockwise && size === 2 && 2 * width >= TILE_SIZE && 2 * height >= TILE_SIZE;
   if (isTileable && isLight(layer, rows)) return KIND_CONV_POOLED;
   return isBlockwise && width * size >= BLOCK_WIDTH && height * size >= BLOCK_HEIGHT
@@ -246,7 +249,15 @@ function foldRow(
 /** An average is the sum of so many weights of 1. */
 function foldPool(model: QModel, layer: QAvgPool, where: string): Fold {
   const { kernel, multiplier, shift } = layer;
-  return fold(model, layer, { bias: 0, positive: kernel ** 2, negative: 0, start: 0, multiplier, shift, where });
+  return fold(model, layer, {
+    bias: 0,
+    positive: kernel[0] * kernel[1],
+    negative: 0,
+    start: 0,
+    multiplier,
+    shift,
+    where,
+  });
 }
 
 interface RowFacts {

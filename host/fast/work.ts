@@ -11,8 +11,8 @@ export function fastWork(entries: readonly Entry[], stream: Uint8Array): number 
   for (const entry of entries) {
     const kind = entry.get(layout.LAYER_KIND)!;
     for (let row = entry.get(layout.LAYER_ROWS)!; row > 0; row--) {
-      if (kind === layout.KIND_BORDER) {
-        work += borderWork(entry);
+      if (kind >= layout.KIND_BORDER) {
+        work += kind === layout.KIND_COPY ? copyWork(entry) : borderWork(entry);
         continue;
       }
       const count = Math.floor(view.getUint32(at + 12, true) / 256);
@@ -33,10 +33,17 @@ function borderWork(entry: Entry): number {
   return layout.BORDER_WORK * pieces + layout.STRETCH_WORK * (height + 1) + layout.BYTE_WORK * bytes;
 }
 
+/** Of a channel that is copied. */
+function copyWork(entry: Entry): number {
+  const [height, width] = [layout.LAYER_OUTPUT_HEIGHT, layout.LAYER_OUTPUT_WIDTH].map((offset) => entry.get(offset)!);
+  const pieces = Math.ceil(width / layout.PIECE_COPY_BYTES);
+  return height * (layout.COPY_LINE_WORK * pieces + layout.BYTE_WORK * width);
+}
+
 /** Of a row whose pairs or chunks begin at `at` of the stream. */
 function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: number): number {
   if (kind === layout.KIND_DENSE) return layout.ROW_WORK + layout.PAIR_WORK * count;
-  const [height, width, pool] = [layout.LAYER_OUTPUT_HEIGHT, layout.LAYER_OUTPUT_WIDTH, layout.LAYER_POOL].map(
+  const [height, width, pool] = [layout.LAYER_OUTPUT_HEIGHT, layout.LAYER_OUTPUT_WIDTH, layout.LAYER_POOL_WIDTH].map(
     (offset) => entry.get(offset)!,
   );
   /** Blocks or tiles of so many places, which are outputs times the pool's size. */
@@ -58,14 +65,15 @@ function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: 
     }
     case layout.KIND_CONV_PLACES: {
       const records = (count - layout.CHUNK_HEAD_BYTES) / RECORD_BYTES;
-      const places = pool ** 2;
+      const places = entry.get(layout.LAYER_PLACES)!;
       const work = layout.PLACES_OUTPUT_WORK + layout.PLACE_WORK * (places - 1) + layout.RECORD_WORK * records * places;
       return height * width * work;
     }
     case layout.KIND_MAXPOOL:
     case layout.KIND_AVGPOOL: {
-      const lines = pool * (layout.POOL_LINE_WORK + layout.ELEMENT_WORK * pool);
-      return height * width * (layout.POOL_OUTPUT_WORK + lines);
+      const pieces = Math.ceil(pool / layout.PIECE_ELEMENTS);
+      const line = layout.POOL_LINE_WORK * pieces + layout.ELEMENT_WORK * pool;
+      return height * width * (layout.POOL_OUTPUT_WORK + entry.get(layout.LAYER_POOL_HEIGHT)! * line);
     }
     default:
       throw new Error(`fastWork: kind ${kind} is no kernel's`);

@@ -1,14 +1,32 @@
-/** Which tensors a layer reads, and which ones a graph or a model gives back. */
+/** Which tensors a layer reads, and which ones a graph or a model is given and gives back. */
 import type { QModel } from "./model.js";
 
+/** A layer of a model has its inputs in a list, of a float graph, where chains are trained, a single one. */
+type Edges<Tensor> = { readonly inputs: readonly Tensor[] } | { readonly input: Tensor };
+
 /** The tensors that a layer reads, one or more: names in a graph, indices in a model. */
-export const inputsOf = <Tensor>(layer: { readonly input: Tensor }): readonly Tensor[] => [layer.input];
+export const inputsOf = <Tensor>(layer: Edges<Tensor>): readonly Tensor[] =>
+  "inputs" in layer ? layer.inputs : [layer.input];
 
 /** The input of a layer that has one, such as one with weights. */
-export const inputOf = <Tensor>(layer: { readonly input: Tensor }): Tensor => inputsOf(layer)[0];
+export const inputOf = <Tensor>(layer: Edges<Tensor>): Tensor => inputsOf(layer)[0];
 
 /** Tensors that are the results of a model, one or more. */
-export const outputsOf = ({ layers }: Pick<QModel, "layers">): readonly number[] => [layers[layers.length - 1].output];
+export const outputsOf = ({ outputs }: Pick<QModel, "outputs">): readonly number[] => outputs;
 
 /** The first result, which is what an engine returns. */
-export const outputOf = (model: Pick<QModel, "layers">): number => outputsOf(model)[0];
+export const outputOf = (model: Pick<QModel, "outputs">): number => outputsOf(model)[0];
+
+/** How many tensors are no layer's output: the inputs, then the states. */
+export const givenTensors = ({ tensors, layers }: Pick<QModel, "tensors" | "layers">): number =>
+  tensors.length - layers.length;
+
+/** Tensors that the host writes before a run. */
+export const modelInputs = (model: Pick<QModel, "tensors" | "layers">): readonly number[] =>
+  indices(givenTensors(model)).filter((tensor) => model.tensors[tensor].source === undefined);
+
+/** Tensors that keep their values between runs. */
+export const statesOf = (model: Pick<QModel, "tensors" | "layers">): readonly number[] =>
+  indices(givenTensors(model)).filter((tensor) => model.tensors[tensor].source !== undefined);
+
+const indices = (count: number): number[] => Array.from({ length: Math.max(0, count) }, (_, index) => index);

@@ -12,6 +12,9 @@ import type { ReluLayer } from "../ops/relu.js";
 /** Channels, rows, columns of one sample. A vector of n features is [n, 1, 1]. */
 export type Shape = readonly [channels: number, height: number, width: number];
 
+/** A number for each axis of a plane. */
+export type Axes = readonly [y: number, x: number];
+
 /** A line of each for an op: host/ops/index.ts says what is known of them. */
 export type Layer = Conv2dLayer | DenseLayer | MaxPoolLayer | AvgPoolLayer | ReluLayer;
 export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool;
@@ -74,8 +77,11 @@ export interface QTensor {
   readonly nominalChannels: number;
   /** Elements of zeroPoint stored around each plane in the arena, so that padded convolutions need no bounds test. */
   readonly border: number;
-  readonly scale: number;
   readonly zeroPoint: number;
+  /** Of the model's inputs and outputs, for hosts; an integer model has no use for the others'. */
+  readonly scale?: number;
+  /** Of a state: the tensor of the same shape whose elements it takes over after a run, and keeps for the next. */
+  readonly source?: number;
 }
 
 /** Weights and requantization of one conv2d or dense layer. Accumulators are int32 and wrap. */
@@ -92,10 +98,29 @@ export interface QWeights {
   readonly clamp: readonly [number, number];
 }
 
-/** The integer model: tensor 0 is the input, the last layer's output tensor is the result. */
+/**
+ * The integer model. Its tensors are its inputs, at least one, then its states, then the outputs of its layers in their order: edges.ts
+ * tells which are which. Inputs and outputs have scales.
+ */
 export interface QModel {
   readonly tensors: readonly QTensor[];
   readonly layers: readonly QLayer[];
-  /** A name for each element of the result, in order. No engine needs them. */
+  /** Tensors that are results, ascending. */
+  readonly outputs: readonly number[];
+  /** A name for each element of the first output, in order. No engine needs it, nor what follows. */
   readonly labels?: readonly string[];
+  /** Of the inputs, then of the outputs. */
+  readonly names?: readonly string[];
+  readonly preprocessing?: Preprocessing;
+}
+
+/** How the first input is made of what a user has: each value v of a channel becomes the real number (v - mean) / std. */
+export interface Preprocessing {
+  /** In which order the user's elements stand, [C, H, W] or [H, W, C]. */
+  readonly layout: "planar" | "interleaved";
+  /** What the channels are, where they are an image's. */
+  readonly colours: "none" | "rgb" | "bgr";
+  /** One a channel. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
 }

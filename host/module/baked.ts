@@ -30,7 +30,7 @@ export function bakedContainer(wasm: Uint8Array): Baked {
   const address = initialWord(segments, CONTROL_MODEL_PTR);
   const length = initialWord(segments, CONTROL_MODEL_BYTES);
   const home = segments.find((segment) => segment.address === address && segment.bytes.length === length);
-  if (address === 0 || home === undefined || initialWord([home], address) !== MAGIC) {
+  if (address === 0 || home === undefined || (initialWord([home], address) & 0xffffff) !== MAGIC) {
     throw foreignModule(`no model of ${length} bytes at address ${address}`);
   }
   if (!isSealed(wasm)) throw foreignModule("its checksum is missing or wrong");

@@ -2,7 +2,7 @@
 import { METADATA_SECTION } from "../../assembly/module.js";
 import { concatBytes } from "../bytes.js";
 import type { QModel } from "../model/model.js";
-import { outputElements, writeMetadata } from "../container/metadata.js";
+import { writeMetadata } from "../container/metadata.js";
 import { customSection } from "./sections.js";
 
 /** A module with one more custom section, at its end. */
@@ -12,6 +12,6 @@ export function withSection(wasm: Uint8Array, name: string, content: Uint8Array)
 
 /** A module with the model's metadata in a section of its own, where it costs no RAM; without any, the module as it is. */
 export function withMetadataSection(wasm: Uint8Array, model: QModel): Uint8Array {
-  const metadata = writeMetadata(model, outputElements(model));
+  const metadata = writeMetadata(model);
   return metadata.length === 0 ? wasm : withSection(wasm, METADATA_SECTION, metadata);
 }

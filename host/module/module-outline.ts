@@ -2,7 +2,7 @@
  * What has to be read of a module that `mote pack` made, without WebAssembly tools: imports, exports, data, custom sections.
  * @see WebAssembly Core Specification 1.0, 5.5 "Modules"
  */
-import { MEMORY_EXPORT, OPEN_EXPORT, START_EXPORT, STEP_EXPORT } from "../../assembly/module.js";
+import { MEMORY_EXPORT, OPEN_EXPORT, RESET_EXPORT, START_EXPORT, STEP_EXPORT } from "../../assembly/module.js";
 import { MoteError } from "../errors.js";
 import {
   CUSTOM_SECTION,
@@ -63,7 +63,7 @@ export function expectExports({ exports }: ModuleOutline): void {
   throw foreignModule(`it exports ${exports.join(", ") || "nothing"}, expected ${EXPORTS.join(", ")}`);
 }
 
-const EXPORTS = [OPEN_EXPORT, START_EXPORT, STEP_EXPORT, MEMORY_EXPORT];
+const EXPORTS = [OPEN_EXPORT, START_EXPORT, STEP_EXPORT, RESET_EXPORT, MEMORY_EXPORT];
 
 export function foreignModule(detail: string): MoteError {
   return new MoteError("FORMAT", `not a module that mote pack --format wasm made: ${detail}`);

@@ -9,11 +9,15 @@ import { checkModule } from "./module-check.js";
 const PAGE_BYTES = 65536;
 
 /**
- * What a function does instead: nothing, return a number, call a function without parameters, or `status/fail` with an error status. Or what
- * it did, by a copy for each value that an i32 parameter of it has, with that value a constant.
+ * What a function does instead: nothing, return a number, or call another function, with i32 constants. Or what it did, by a copy for each
+ * value that an i32 parameter of it has, with that value a constant.
  */
-export type Body =
-  "nothing" | { readonly returns: number } | { readonly calls: string } | { readonly fails: number } | Copies;
+export type Body = "nothing" | { readonly returns: number } | Call | Copies;
+
+export interface Call {
+  readonly calls: string;
+  readonly with?: readonly number[];
+}
 
 export interface Copies {
   readonly parameter: number;
@@ -23,6 +27,9 @@ export interface Copies {
 
 /** By name, without the folder. */
 export type Bodies = Map<string, Body>;
+
+/** What i32 globals hold to begin with, by name, without the folder. The optimiser takes those that nothing writes for constants. */
+export type Globals = Readonly<Record<string, number>>;
 
 /** A module with its functions by name and not optimised, as tools/build.mjs leaves it. */
 export interface NamedModule {
@@ -42,10 +49,16 @@ export interface NamedModule {
  * @returns its bytes, without a seal
  * @throws MoteError ENGINE when the module is no module or lacks a function, FORMAT when the result is more than wasm3 may see
  */
-export function remake(named: NamedModule, bodies: Bodies, change: (module: binaryen.Module) => void): Uint8Array {
+export function remake(
+  named: NamedModule,
+  bodies: Bodies,
+  globals: Globals,
+  change: (module: binaryen.Module) => void,
+): Uint8Array {
   const module = readModule(named);
   try {
     for (const [name, body] of bodies) replaceBody(module, named, name, body);
+    for (const [name, value] of Object.entries(globals)) replaceGlobal(module, named, name, value);
     for (const pass of named.passesToSkip ?? []) binaryen.addPassToSkip(pass);
     optimize(module);
     if ([...bodies.values()].some((body) => typeof body === "object" && "values" in body)) foldAddresses(module);
@@ -71,11 +84,10 @@ function readModule(named: NamedModule): binaryen.Module {
   }
 }
 
-function replaceBody(module: binaryen.Module, { folder, title, target }: NamedModule, name: string, body: Body): void {
+function replaceBody(module: binaryen.Module, named: NamedModule, name: string, body: Body): void {
+  const { folder } = named;
   const ref = module.getFunction(folder + name);
-  if (ref === 0) {
-    throw new MoteError("ENGINE", `${title} has no function ${name}; mend with: node tools/build.mjs ${target}`);
-  }
+  if (ref === 0) throw lacking(named, `function ${name}`);
   const { params, results } = binaryen.getFunctionInfo(ref);
   const expression =
     typeof body === "object" && "values" in body
@@ -83,6 +95,17 @@ function replaceBody(module: binaryen.Module, { folder, title, target }: NamedMo
       : bodyExpression(module, folder, body);
   module.removeFunction(folder + name);
   module.addFunction(folder + name, params, results, [], expression);
+}
+
+function replaceGlobal(module: binaryen.Module, named: NamedModule, name: string, value: number): void {
+  const global = named.folder + name;
+  if (module.getGlobal(global) === 0) throw lacking(named, `global ${name}`);
+  module.removeGlobal(global);
+  module.addGlobal(global, binaryen.i32, true, module.i32.const(value));
+}
+
+function lacking({ title, target }: NamedModule, what: string): MoteError {
+  return new MoteError("ENGINE", `${title} has no ${what}; mend with: node tools/build.mjs ${target}`);
 }
 
 /** Adds the copies of a function. @returns calls of them, by the parameter's value */
@@ -109,8 +132,12 @@ function choiceOfCopies(module: binaryen.Module, name: string, copies: Copies): 
 function bodyExpression(module: binaryen.Module, folder: string, body: Exclude<Body, Copies>): binaryen.ExpressionRef {
   if (body === "nothing") return module.nop();
   if ("returns" in body) return module.i32.const(body.returns);
-  if ("calls" in body) return module.call(folder + body.calls, [], binaryen.none);
-  return module.call(`${folder}status/fail`, [module.i32.const(body.fails)], binaryen.none);
+  const values = body.with ?? [];
+  return module.call(
+    folder + body.calls,
+    values.map((value) => module.i32.const(value)),
+    binaryen.none,
+  );
 }
 
 /** Like asc -Os. Functions that nothing calls any more go, and imports that nothing calls with them. */

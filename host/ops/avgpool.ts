@@ -1,5 +1,5 @@
 import { OP_AVGPOOL } from "../../assembly/format.js";
-import { CLAMP_FIELDS, REQUANTIZE_FIELDS } from "./fields.js";
+import { REQUANTIZE_FIELDS } from "./fields.js";
 import { valuesOf } from "../model/geometry.js";
 import { requantize } from "../quantize/requantize.js";
 import type { Edges, FloatOp, IntegerOp } from "./op.js";
@@ -11,16 +11,19 @@ import {
   poolConstants,
   poolFields,
   poolFloats,
+  pooling,
+  poolValues,
+  squarePool,
   type NamedPool,
-  type Pooling,
+  type QPooling,
 } from "./pool.js";
 
 export interface AvgPoolLayer extends NamedPool {
   readonly op: "avgpool";
 }
 
-/** acc = sum of (q - zeroPoint of the input); the multiplier holds 1 / kernel² and the change of scale. */
-export interface QAvgPool extends Edges, Pooling {
+/** acc = sum of (q - zeroPoint of the input); the multiplier holds 1 / elements of a window and the change of scale. */
+export interface QAvgPool extends Edges, QPooling {
   readonly op: "avgpool";
   readonly multiplier: number;
   readonly shift: number;
@@ -38,32 +41,28 @@ export const avgpool = {
   isRectifier: false,
   constants: poolConstants,
   fuse: () => null,
-  quantize({ kernel, stride }, { edges, inputs: [from], output, clamp, requantize }) {
-    const factor = from.scale / output.scale / (kernel * kernel);
-    return { op: "avgpool", ...edges, kernel, stride, ...requantize(factor), clamp };
+  quantize(layer, { edges, inputs: [from], output, clamp, requantize }) {
+    const factor = from.scale / output.scale / layer.kernel ** 2;
+    return { op: "avgpool", ...edges, ...squarePool(layer), ...requantize(factor), clamp };
   },
 } as const satisfies FloatOp<AvgPoolLayer>;
 
 export const qavgpool = {
   number: OP_AVGPOOL,
-  fields: [...poolFields, ...CLAMP_FIELDS, ...REQUANTIZE_FIELDS],
-  values: ({ kernel, stride, clamp, multiplier, shift }) => [kernel, stride, ...clamp, multiplier, shift],
-  layer: (edges, [kernel, stride, clampMin, clampMax, multiplier, shift]) => ({
-    op: "avgpool",
-    ...edges,
-    kernel,
-    stride,
-    multiplier,
-    shift,
-    clamp: [clampMin, clampMax],
-  }),
+  arity: 1,
+  fields: [...poolFields, ...REQUANTIZE_FIELDS],
+  values: (layer) => [...poolValues(layer), layer.multiplier, layer.shift],
+  layer: (edges, values) => {
+    const [multiplier, shift] = values.slice(-2);
+    return { op: "avgpool", ...edges, ...pooling(values), multiplier, shift };
+  },
   check: checkPool,
   forward(layer, [input], [from], to) {
     const output = new Int8Array(valuesOf(to.shape));
     const { multiplier, shift, clamp } = layer;
     eachWindow(layer, from.shape, to.shape, (out, elements) => {
       let acc = 0;
-      elements((at) => (acc += input[at] - from.zeroPoint));
+      elements((at) => (acc = (acc + (at < 0 ? 0 : input[at] - from.zeroPoint)) | 0));
       output[out] = requantize(acc, multiplier, shift, to.zeroPoint, clamp[0], clamp[1]);
     });
     return output;

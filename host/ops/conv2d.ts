@@ -1,8 +1,8 @@
 import { MAX_BORDER, MAX_DIMENSION, MAX_KERNEL, OP_CONV2D } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout } from "../model/geometry.js";
-import type { QWeights, Shape } from "../model/model.js";
-import { CLAMP_FIELDS, range, varint } from "./fields.js";
+import type { Axes, QWeights, Shape } from "../model/model.js";
+import { FORM, pair, range, varint } from "./fields.js";
 import type { Edges, FloatOp, IntegerOp, NamedLayer, Window } from "./op.js";
 import { checkReach, windowedSize } from "./pool.js";
 import { NO_WEIGHTS, requantizeRow } from "./weighted.js";
@@ -11,7 +11,7 @@ export interface Conv2dLayer extends NamedLayer {
   readonly op: "conv2d";
   readonly outChannels: number;
   /** [KH, KW] */
-  readonly kernel: readonly [number, number];
+  readonly kernel: Axes;
   readonly stride: number;
   /** Zeros added on each of the four sides. */
   readonly pad: number;
@@ -20,11 +20,12 @@ export interface Conv2dLayer extends NamedLayer {
 
 export interface QConv2d extends QWeights, Edges {
   readonly op: "conv2d";
-  readonly kernel: readonly [number, number];
-  readonly stride: number;
-  readonly pad: number;
+  readonly kernel: Axes;
+  readonly stride: Axes;
+  /** Of the input's border, what the first places look at, above and on the left. */
+  readonly pad: Axes;
   readonly groups: number;
-  /** Max-pooling fused behind the convolution; { size: 1, stride: 1 } for none. */
+  /** Max-pooling fused behind the convolution; NO_POOL for none. */
   readonly pool: Window;
 }
 
@@ -91,52 +92,67 @@ export const conv2d = {
   quantize(layer, { edges, inputs: [from], clamp, pool, weights }) {
     const { outChannels, kernel, stride, pad, groups } = layer;
     const columns = (from.shape[0] / groups) * kernel[0] * kernel[1];
-    return { op: "conv2d", ...edges, ...weights(outChannels, columns), clamp, kernel, stride, pad, groups, pool };
+    return {
+      op: "conv2d",
+      ...edges,
+      ...weights(outChannels, columns),
+      clamp,
+      kernel,
+      stride: [stride, stride],
+      pad: [pad, pad],
+      groups,
+      pool,
+    };
   },
 } as const satisfies FloatOp<Conv2dLayer>;
 
 export const qconv2d = {
   number: OP_CONV2D,
+  arity: 1,
   fields: [
-    varint("kernelHeight", 1, MAX_KERNEL),
-    varint("kernelWidth", 1, MAX_KERNEL),
-    varint("stride", 1, MAX_KERNEL),
-    varint("pad", 0, MAX_BORDER),
+    pair("kernel", 1, MAX_KERNEL),
+    pair("stride", 1, MAX_KERNEL),
+    pair("pad", 0, MAX_BORDER),
     varint("groups", 1, MAX_DIMENSION),
-    varint("poolSize", 1, MAX_KERNEL),
-    varint("poolStride", 1, MAX_KERNEL),
-    ...CLAMP_FIELDS,
+    pair("pool", 1, MAX_KERNEL),
+    pair("poolStride", 1, MAX_KERNEL),
+    FORM,
   ],
   values: ({ kernel, stride, pad, groups, pool, clamp }) => [
     ...kernel,
-    stride,
-    pad,
+    ...stride,
+    ...pad,
     groups,
-    pool.size,
-    pool.stride,
+    ...pool.size,
+    ...pool.stride,
     ...clamp,
   ],
-  layer: (edges, [kernelHeight, kernelWidth, stride, pad, groups, poolSize, poolStride, clampMin, clampMax]) => ({
-    op: "conv2d",
-    ...edges,
-    kernel: [kernelHeight, kernelWidth],
-    stride,
-    pad,
-    groups,
-    pool: { size: poolSize, stride: poolStride },
-    ...NO_WEIGHTS,
-    clamp: [clampMin, clampMax],
-  }),
+  layer: (edges, values) => {
+    const [kernelY, kernelX, strideY, strideX, top, left, groups, poolY, poolX, poolStrideY, poolStrideX, ...clamp] =
+      values;
+    return {
+      op: "conv2d",
+      ...edges,
+      kernel: [kernelY, kernelX],
+      stride: [strideY, strideX],
+      pad: [top, left],
+      groups,
+      pool: { size: [poolY, poolX], stride: [poolStrideY, poolStrideX] },
+      ...NO_WEIGHTS,
+      clamp: [clamp[0], clamp[1]],
+    };
+  },
   check({ kernel, stride, pad, groups, pool }, [input], output, where, fail) {
-    range(fail, where, "pad", pad, 0, input.border);
+    for (const zeros of pad) range(fail, where, "pad", zeros, 0, input.border);
     range(fail, where, "groups", groups, 1, input.shape[0]);
     if (input.shape[0] % groups !== 0 || output.shape[0] % groups !== 0) {
       fail(where, `groups is ${groups}, expected a divisor of ${input.shape[0]} and ${output.shape[0]} channels`);
     }
     for (const axis of [1, 2] as const) {
-      const convolved = extentOf(output.shape[axis], pool.size, pool.stride);
-      const there = input.shape[axis] + pad + input.border;
-      checkReach(extentOf(convolved, kernel[axis - 1], stride), there, axis, where, fail);
+      const at = axis - 1;
+      const convolved = extentOf(output.shape[axis], pool.size[at], pool.stride[at]);
+      const there = input.shape[axis] + pad[at] + input.border;
+      checkReach(extentOf(convolved, kernel[at], stride[at]), there, axis, where, fail);
     }
   },
   forward(layer, [input], [from], to) {
@@ -146,8 +162,8 @@ export const qconv2d = {
     const { stride, pad, pool } = layer;
     const { zeroPoint } = from;
     const layout = plainLayout(from.shape);
-    const convHeight = extentOf(outHeight, pool.size, pool.stride);
-    const convWidth = extentOf(outWidth, pool.size, pool.stride);
+    const convHeight = extentOf(outHeight, pool.size[0], pool.stride[0]);
+    const convWidth = extentOf(outWidth, pool.size[1], pool.stride[1]);
     const output = new Int8Array(rows * outHeight * outWidth);
     const acc = new Int32Array(convHeight * convWidth);
     for (let row = 0, at = 0, out = 0; row < rows; row++) {
@@ -159,11 +175,11 @@ export const qconv2d = {
             const w = layer.weights[at++];
             if (w === 0) continue;
             for (let oy = 0; oy < convHeight; oy++) {
-              const y = oy * stride + ky - pad;
+              const y = oy * stride[0] + ky - pad[0];
               if (y < 0 || y >= height) continue;
               const line = offsetOf(layout, channel, y, 0);
               for (let ox = 0; ox < convWidth; ox++) {
-                const x = ox * stride + kx - pad;
+                const x = ox * stride[1] + kx - pad[1];
                 if (x < 0 || x >= width) continue;
                 acc[oy * convWidth + ox] += w * (input[line + x] - zeroPoint);
               }
@@ -174,8 +190,8 @@ export const qconv2d = {
       for (let py = 0; py < outHeight; py++) {
         for (let px = 0; px < outWidth; px++) {
           let largest = -(2 ** 31);
-          for (let y = py * pool.stride; y < py * pool.stride + pool.size; y++) {
-            for (let x = px * pool.stride; x < px * pool.stride + pool.size; x++) {
+          for (let y = py * pool.stride[0]; y < py * pool.stride[0] + pool.size[0]; y++) {
+            for (let x = px * pool.stride[1]; x < px * pool.stride[1] + pool.size[1]; x++) {
               largest = Math.max(largest, acc[y * convWidth + x]);
             }
           }
@@ -189,20 +205,24 @@ export const qconv2d = {
     columns: ({ kernel, groups }, [channels]) => (channels / groups) * kernel[0] * kernel[1],
     // Under a pool, every convolved place that the pool reads.
     places: ({ pool: { size, stride } }, [, height, width]) =>
-      extentOf(height, size, stride) * extentOf(width, size, stride),
+      extentOf(height, size[0], stride[0]) * extentOf(width, size[1], stride[1]),
     needsWholeRow: true,
   },
   device: {
     room: "ops/conv2d",
     settle(layers) {
-      const pooled = new Set(layers.map(({ pool }) => pool.size > 1));
+      const none = { "ops/conv2d/hasPool": { returns: 0 }, "ops/conv2d/mostPool": { returns: 1 } };
       return {
-        ...(pooled.size === 1 ? { "ops/conv2d/hasPool": { returns: Number([...pooled][0]) } } : {}),
-        ...(layers.some(({ groups }) => groups > 1) ? {} : { "ops/conv2d/groupOffset": { returns: 0 } }),
+        ...(layers.every(({ pool }) => isPooled(pool)) ? { "ops/conv2d/hasPool": { returns: 1 } } : {}),
+        ...(layers.some(({ pool }) => isPooled(pool)) ? {} : none),
+        ...(layers.some(({ groups }) => groups > 1) ? {} : { "ops/conv2d/hasGroups": { returns: 0 } }),
       };
     },
   },
 } as const satisfies IntegerOp<QConv2d>;
+
+/** Whether there is a pool: a stride alone leaves out places. */
+export const isPooled = ({ size }: Window): boolean => size[0] * size[1] > 1;
 
 /** The input channels that an output channel looks at: its group's, from the first to before the last. */
 export function channelsOf(

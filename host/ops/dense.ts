@@ -1,5 +1,5 @@
 import { OP_DENSE } from "../../assembly/format.js";
-import { CLAMP_FIELDS } from "./fields.js";
+import { FORM } from "./fields.js";
 import { valuesOf } from "../model/geometry.js";
 import type { QWeights } from "../model/model.js";
 import type { Edges, FloatOp, IntegerOp, NamedLayer } from "./op.js";
@@ -44,7 +44,8 @@ export const dense = {
 
 export const qdense = {
   number: OP_DENSE,
-  fields: CLAMP_FIELDS,
+  arity: 1,
+  fields: [FORM],
   values: ({ clamp }) => clamp,
   layer: (edges, [clampMin, clampMax]) => ({ op: "dense", ...edges, ...NO_WEIGHTS, clamp: [clampMin, clampMax] }),
   check(_layer, _inputs, { shape }, where, fail) {

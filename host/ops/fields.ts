@@ -1,12 +1,13 @@
-/** Fields of a layer in the file: what reader, writer, range checks, the fuzzer's map and SPEC.md's table are derived from. */
+/** Fields of a layer in the file: what reader, writer, range checks, the fuzzer's map and SPEC's table of ops are derived from. */
 
-export type FieldKind = "varint" | "u8" | "i8" | "u32";
+/** A pair is a number for each axis, y then x. A form says how weights are coded, and the inclusive int8 range of the output. */
+export type FieldKind = "varint" | "u8" | "u32" | "pair" | "form";
 
 export interface Field {
   readonly name: string;
   readonly kind: FieldKind;
-  /** Inclusive. A name: the value of that field, which stands before this one. */
-  readonly least: number | string;
+  /** Inclusive. */
+  readonly least: number;
   readonly most: number;
 }
 
@@ -14,27 +15,38 @@ export interface Field {
 export type Fail = (where: string, problem: string) => never;
 
 export const varint = (name: string, least: number, most: number): Field => ({ name, kind: "varint", least, most });
+export const pair = (name: string, least: number, most: number): Field => ({ name, kind: "pair", least, most });
 
-/** Inclusive int8 range of the output. */
-export const CLAMP_FIELDS: readonly Field[] = [
-  { name: "clampMin", kind: "i8", least: -128, most: 127 },
-  { name: "clampMax", kind: "i8", least: "clampMin", most: 127 },
-];
+/** Its values are clampMin and clampMax. */
+export const FORM: Field = { name: "form", kind: "form", least: -128, most: 127 };
 
 export const REQUANTIZE_FIELDS: readonly Field[] = [
   { name: "multiplier", kind: "u32", least: 2 ** 30, most: 2 ** 31 - 1 },
   { name: "shift", kind: "u8", least: 1, most: 62 },
 ];
 
-/** The least that `fields[index]` may be. @param values of the fields before it at least */
-export function leastOf(fields: readonly Field[], values: readonly number[], index: number): number {
-  const { least } = fields[index];
-  return typeof least === "number" ? least : values[fields.findIndex(({ name }) => name === least)];
+/** Names of a field's values, for errors. */
+export function valueNames({ name, kind }: Field): readonly string[] {
+  switch (kind) {
+    case "pair":
+      return [`${name} y`, `${name} x`];
+    case "form":
+      return ["clampMin", "clampMax"];
+    default:
+      return [name];
+  }
 }
 
-/** @param values one a field */
+/** @param values of the fields */
 export function checkValues(fields: readonly Field[], values: readonly number[], where: string, fail: Fail): void {
-  fields.forEach(({ name, most }, i) => range(fail, where, name, values[i], leastOf(fields, values, i), most));
+  let at = 0;
+  for (const field of fields) {
+    const first = at;
+    for (const name of valueNames(field)) {
+      const least = name === "clampMax" ? values[first] : field.least;
+      range(fail, where, name, values[at++], least, field.most);
+    }
+  }
 }
 
 export function range(fail: Fail, where: string, field: string, value: number, least: number, most: number): void {

@@ -44,16 +44,18 @@ export type QWeightedLayer = Extract<QLayer, { op: WithWeights<typeof INTEGER_OP
 export const allFloatOps = (): [string, FloatOp][] => Object.entries<FloatOp>(floatOps);
 
 /** Of the integer model, with their names. */
-export const allIntegerOps = (): [string, IntegerOp][] => Object.entries<IntegerOp>(integerOps);
+export const allIntegerOps = () => Object.entries<IntegerOp>(integerOps) as [QLayer["op"], IntegerOp][];
 
 const BY_NUMBER: ReadonlyMap<number, IntegerOp> = new Map(allIntegerOps().map(([, op]) => [op.number, op]));
 
-/** For people: "0 … 3", or "0, 1, 5" where there are holes. */
+/** For people: "ops 0 … 3", or "ops 0, 1, 5" where there are holes. */
 export const OP_NUMBERS = describeNumbers([...BY_NUMBER.keys()]);
 
 function describeNumbers(numbers: readonly number[]): string {
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
-  return most - least + 1 === numbers.length ? `${least} … ${most}` : numbers.toSorted((a, b) => a - b).join(", ");
+  const list =
+    most - least + 1 === numbers.length ? `${least} … ${most}` : numbers.toSorted((a, b) => a - b).join(", ");
+  return `ops ${list}`;
 }
 
 /** The op of a number in a file, if there is one. */

@@ -1,5 +1,4 @@
 import { OP_MAXPOOL } from "../../assembly/format.js";
-import { CLAMP_FIELDS } from "./fields.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Edges, FloatOp, IntegerOp } from "./op.js";
 import {
@@ -10,15 +9,18 @@ import {
   poolConstants,
   poolFields,
   poolFloats,
+  pooling,
+  poolValues,
+  squarePool,
   type NamedPool,
-  type Pooling,
+  type QPooling,
 } from "./pool.js";
 
 export interface MaxPoolLayer extends NamedPool {
   readonly op: "maxpool";
 }
 
-export interface QMaxPool extends Edges, Pooling {
+export interface QMaxPool extends Edges, QPooling {
   readonly op: "maxpool";
   readonly clamp: readonly [number, number];
 }
@@ -33,34 +35,31 @@ export const maxpool = {
   isRectifier: false,
   constants: poolConstants,
   fuse: ({ kernel, stride }, before) =>
-    before.takesPool && before.pool === null ? { ...before, pool: { size: kernel, stride } } : null,
-  quantize({ kernel, stride }, { edges, inputs: [from], output, clamp, keepsScale, mismatch }) {
+    before.takesPool && before.pool === null
+      ? { ...before, pool: { size: [kernel, kernel], stride: [stride, stride] } }
+      : null,
+  quantize(layer, { edges, inputs: [from], output, clamp, keepsScale, mismatch }) {
     if (!keepsScale) {
       mismatch(
         `its output has scale ${output.scale}, zero point ${output.zeroPoint}; expected its input's, ${from.scale} and ${from.zeroPoint}`,
       );
     }
-    return { op: "maxpool", ...edges, kernel, stride, clamp };
+    return { op: "maxpool", ...edges, ...squarePool(layer), clamp };
   },
 } as const satisfies FloatOp<MaxPoolLayer>;
 
 export const qmaxpool = {
   number: OP_MAXPOOL,
-  fields: [...poolFields, ...CLAMP_FIELDS],
-  values: ({ kernel, stride, clamp }) => [kernel, stride, ...clamp],
-  layer: (edges, [kernel, stride, clampMin, clampMax]) => ({
-    op: "maxpool",
-    ...edges,
-    kernel,
-    stride,
-    clamp: [clampMin, clampMax],
-  }),
+  arity: 1,
+  fields: poolFields,
+  values: poolValues,
+  layer: (edges, values) => ({ op: "maxpool", ...edges, ...pooling(values) }),
   check: checkPool,
   forward(layer, [input], [from], { shape }) {
     const output = new Int8Array(valuesOf(shape));
     eachWindow(layer, from.shape, shape, (out, elements) => {
       let largest = -128;
-      elements((at) => (largest = Math.max(largest, input[at])));
+      elements((at) => (largest = Math.max(largest, at < 0 ? from.zeroPoint : input[at])));
       output[out] = Math.min(layer.clamp[1], Math.max(layer.clamp[0], largest));
     });
     return output;

@@ -2,15 +2,17 @@
  * What is known of an op. It has up to two faces: a layer of the float graph that is trained and compressed, and a layer of the integer
  * model that a container holds. Each op is a file beside this one; index.ts has the tables.
  */
-import type { Layer, QLayer, QTensor, QWeights, Shape } from "../model/model.js";
+import type { Axes, Layer, QLayer, QTensor, QWeights, Shape } from "../model/model.js";
 import type { Body } from "../module/remake.js";
 import type { Fail, Field } from "./fields.js";
 
-/** A window that moves over a plane; { size: 1, stride: 1 } for none. */
+/** A window that moves over a plane. */
 export interface Window {
-  readonly size: number;
-  readonly stride: number;
+  readonly size: Axes;
+  readonly stride: Axes;
 }
+
+export const NO_POOL: Window = { size: [1, 1], stride: [1, 1] };
 
 /** A number of a float layer, or one for each of `axes`: whole and at least so much. */
 export interface Attribute {
@@ -78,11 +80,14 @@ export interface Part {
   readonly relu: boolean;
 }
 
+/** While a net is quantized every tensor has a scale. */
+export type ScaledTensor = QTensor & { readonly scale: number };
+
 /** What a float layer is made an integer one with. */
 export interface QuantizeContext {
   readonly edges: Edges;
-  readonly inputs: readonly QTensor[];
-  readonly output: QTensor;
+  readonly inputs: readonly ScaledTensor[];
+  readonly output: ScaledTensor;
   readonly clamp: readonly [number, number];
   readonly pool: Window;
   /** Whether output and first input have the same scale and zero point. */
@@ -94,17 +99,19 @@ export interface QuantizeContext {
 
 /** Indices of tensors. */
 export interface Edges {
-  readonly input: number;
+  readonly inputs: readonly number[];
   readonly output: number;
 }
 
 export interface IntegerOp<Q extends QLayer = QLayer> {
   readonly number: number;
-  /** What follows op and edges in the file, in order; of a layer with weights up to their form. */
+  /** How many inputs a layer has. */
+  readonly arity: number;
+  /** What follows op and inputs in the file, in order; of a layer with weights up to their form. */
   readonly fields: readonly Field[];
-  /** One a field. */
+  /** As many a field as it has: see fields.ts. */
   values(layer: Q): readonly number[];
-  /** @param values one a field @returns a layer without its weights */
+  /** @param values of the fields @returns a layer without its weights */
   layer(edges: Edges, values: readonly number[]): Q;
   /** What SPEC.md's "Geometry" asks of it. Its fields are in their ranges. */
   check(layer: Q, inputs: readonly QTensor[], output: QTensor, where: string, fail: Fail): void;
@@ -127,7 +134,10 @@ export interface IntegerWeights<Q extends QLayer> {
 export interface DeviceRoom<Q extends QLayer> {
   /** The file of assembly/core that has it, which ops may share; they are numbered in the order in which assembly/core/ops/index.ts asks. */
   readonly room: string;
-  /** What functions become with the model's layers of this op, of which there may be none. */
+  /**
+   * What functions become with the model's layers of this op, of which there may be none. The core gets other models as well, so that what
+   * is left out is refused by the op's `read`.
+   */
   settle?(layers: readonly Q[]): Readonly<Record<string, Body>>;
 }
 

@@ -1,9 +1,9 @@
 /** What maxpool and avgpool have in common. */
-import { MAX_KERNEL } from "../../assembly/format.js";
+import { MAX_BORDER, MAX_DIMENSION } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout, windowsIn } from "../model/geometry.js";
-import type { QTensor, Shape } from "../model/model.js";
-import { varint, type Fail } from "./fields.js";
+import type { Axes, QTensor, Shape } from "../model/model.js";
+import { FORM, pair, range, type Fail } from "./fields.js";
 import type { Attribute, Constants, FloatValues, NamedLayer } from "./op.js";
 
 export interface Pooling {
@@ -13,9 +13,45 @@ export interface Pooling {
 
 export type NamedPool = NamedLayer & Pooling;
 
+/** Of an integer layer. Windows reach into the input's border, which holds the zero point. */
+export interface QPooling {
+  readonly kernel: Axes;
+  readonly stride: Axes;
+  /** Of the border, what the first windows look at, above and on the left. */
+  readonly pad: Axes;
+}
+
+/** A pool of the float graph, which is square and does not pad. */
+export const squarePool = ({ kernel, stride }: Pooling): QPooling => ({
+  kernel: [kernel, kernel],
+  stride: [stride, stride],
+  pad: [0, 0],
+});
+
 export const poolAttributes: Readonly<Record<string, Attribute>> = { kernel: { least: 1 }, stride: { least: 1 } };
 
-export const poolFields = [varint("kernel", 1, MAX_KERNEL), varint("stride", 1, MAX_KERNEL)];
+export const poolFields = [
+  pair("kernel", 1, MAX_DIMENSION),
+  pair("stride", 1, MAX_DIMENSION),
+  pair("pad", 0, MAX_BORDER),
+  FORM,
+];
+
+export const poolValues = ({ kernel, stride, pad, clamp }: QPooling & { readonly clamp: Axes }): number[] => [
+  ...kernel,
+  ...stride,
+  ...pad,
+  ...clamp,
+];
+
+/** @returns what the values of the fields are of a layer */
+export const pooling = ([kernelY, kernelX, strideY, strideX, top, left, clampMin, clampMax]: readonly number[]) =>
+  ({
+    kernel: [kernelY, kernelX],
+    stride: [strideY, strideX],
+    pad: [top, left],
+    clamp: [clampMin, clampMax],
+  }) as const;
 
 export const poolConstants: Constants = { through: (value) => value, isShift: true };
 
@@ -36,7 +72,7 @@ export function checkReach(wanted: number, there: number, axis: 1 | 2, where: st
 }
 
 export function checkPool(
-  pool: Pooling,
+  { kernel, stride, pad }: QPooling,
   [input]: readonly QTensor[],
   output: QTensor,
   where: string,
@@ -46,7 +82,10 @@ export function checkPool(
     fail(where, `has ${output.shape[0]} output channels, expected the input's ${input.shape[0]}`);
   }
   for (const axis of [1, 2] as const) {
-    checkReach(extentOf(output.shape[axis], pool.kernel, pool.stride), input.shape[axis], axis, where, fail);
+    const at = axis - 1;
+    range(fail, where, "pad", pad[at], 0, input.border);
+    const there = input.shape[axis] + pad[at] + input.border;
+    checkReach(extentOf(output.shape[axis], kernel[at], stride[at]), there, axis, where, fail);
   }
 }
 
@@ -57,7 +96,7 @@ export function poolFloats(
   reduce: (window: readonly number[]) => number,
 ): Float64Array {
   const output = new Float64Array(to[0] * to[1] * to[2]);
-  eachWindow(pool, shape, to, (out, elements) => {
+  eachWindow(squarePool(pool), shape, to, (out, elements) => {
     const window: number[] = [];
     elements((at) => window.push(data[at]));
     output[out] = reduce(window);
@@ -65,9 +104,9 @@ export function poolFloats(
   return output;
 }
 
-/** Visits each element of the output with an iterator over the indices of its window. */
+/** Visits each element of the output with an iterator over the indices of its window's elements; one of the border has the index -1. */
 export function eachWindow(
-  { kernel, stride }: Pooling,
+  { kernel, stride, pad }: QPooling,
   from: Shape,
   [channels, height, width]: Shape,
   visit: (out: number, elements: (take: (at: number) => void) => void) => void,
@@ -77,9 +116,14 @@ export function eachWindow(
   for (let channel = 0; channel < channels; channel++) {
     for (let oy = 0; oy < height; oy++) {
       for (let ox = 0; ox < width; ox++) {
+        const top = oy * stride[0] - pad[0];
+        const left = ox * stride[1] - pad[1];
         visit(out++, (take) => {
-          for (let y = oy * stride; y < oy * stride + kernel; y++) {
-            for (let x = ox * stride; x < ox * stride + kernel; x++) take(offsetOf(layout, channel, y, x));
+          for (let y = top; y < top + kernel[0]; y++) {
+            for (let x = left; x < left + kernel[1]; x++) {
+              const isInside = y >= 0 && y < from[1] && x >= 0 && x < from[2];
+              take(isInside ? offsetOf(layout, channel, y, x) : -1);
+            }
           }
         });
       }

@@ -18,7 +18,7 @@ export const relu = {
   fuse: (_layer, before) => ({ ...before, relu: true }),
   /** Nothing to be fused with: a pool over one element only clamps, and changes the scale where it has to. */
   quantize(_layer, { edges, inputs: [from], output, clamp, keepsScale, requantize }) {
-    const pool = { ...edges, kernel: 1, stride: 1, clamp };
+    const pool = { ...edges, kernel: [1, 1], stride: [1, 1], pad: [0, 0], clamp } as const;
     if (keepsScale) return { op: "maxpool", ...pool };
     return { op: "avgpool", ...pool, ...requantize(from.scale / output.scale) };
   },

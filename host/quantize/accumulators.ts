@@ -5,19 +5,19 @@ import type { QModel } from "../model/model.js";
 import { columnCount, isWeighted, rowCount } from "../ops/index.js";
 
 /**
- * Bounds every accumulator by the int8 range of the layer's input, which is the clamp of the layer that wrote it.
+ * Bounds every accumulator by the int8 range of the layer's input: the clamp of the layer that wrote it; any int8 of an input or a state.
  * @param names one a layer, for errors
- * @throws MoteError MISMATCH naming layer, row and the accumulator that it may reach
+ * @throws MoteError MISMATCH naming layer, row or window, and the accumulator that it may reach
  */
 export function checkAccumulators(model: QModel, names: readonly string[]): void {
-  const ranges = new Map<number, readonly [number, number]>([[0, [-128, 127]]]);
+  const ranges = new Map<number, readonly [number, number]>();
   model.layers.forEach((layer, index) => {
+    const { zeroPoint } = model.tensors[inputOf(layer)];
+    const [least, most] = ranges.get(inputOf(layer)) ?? [-128, 127];
+    // The border counts as well: it holds the zero point, a difference of 0.
+    const low = Math.min(0, least - zeroPoint);
+    const high = Math.max(0, most - zeroPoint);
     if (isWeighted(layer)) {
-      const { zeroPoint } = model.tensors[inputOf(layer)];
-      const [least, most] = ranges.get(inputOf(layer))!;
-      // The border counts as well: it holds the zero point, a difference of 0.
-      const low = Math.min(0, least - zeroPoint);
-      const high = Math.max(0, most - zeroPoint);
       const columns = columnCount(model, layer);
       for (let row = 0; row < rowCount(model, layer); row++) {
         let down = layer.bias[row];
@@ -27,14 +27,17 @@ export function checkAccumulators(model: QModel, names: readonly string[]): void
           down += w > 0 ? w * low : w * high;
           up += w > 0 ? w * high : w * low;
         }
-        if (down < -(2 ** 31) || up >= 2 ** 31) {
-          throw new MoteError(
-            "MISMATCH",
-            `${names[index]}: the accumulator of row ${row} may reach ${down} … ${up}, expected an int32`,
-          );
-        }
+        expectInt32(names[index], `row ${row}`, down, up);
       }
+    } else if (layer.op === "avgpool") {
+      const elements = layer.kernel[0] * layer.kernel[1];
+      expectInt32(names[index], "a window", elements * low, elements * high);
     }
     ranges.set(layer.output, layer.clamp);
   });
+}
+
+function expectInt32(layer: string, what: string, down: number, up: number): void {
+  if (down >= -(2 ** 31) && up < 2 ** 31) return;
+  throw new MoteError("MISMATCH", `${layer}: the accumulator of ${what} may reach ${down} … ${up}, expected an int32`);
 }

@@ -4,9 +4,9 @@ import { inputsOf } from "../model/edges.js";
 import { chainShapes, tensorShapes } from "../model/shapes.js";
 import { checkAccumulators } from "./accumulators.js";
 import { MoteError } from "../errors.js";
-import type { Compression, FloatTensor, Graph, Layer, Net, QLayer, QModel, QTensor } from "../model/model.js";
+import type { Compression, FloatTensor, Graph, Layer, Net, QLayer, QModel } from "../model/model.js";
 import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
-import type { Part } from "../ops/op.js";
+import { NO_POOL, type Part, type ScaledTensor } from "../ops/op.js";
 import { own } from "../own.js";
 import { requantizeFactor } from "./requantize.js";
 
@@ -35,7 +35,7 @@ export function quantize(net: Net): QModel {
   const index = new Map([[graph.input.name, 0]]);
   for (const { outputs } of fused) index.set(outputs[outputs.length - 1], index.size);
   const borders = inputBorders(fused);
-  const quantTensor = (names: readonly string[]): QTensor => {
+  const quantTensor = (names: readonly string[]): ScaledTensor => {
     const name = names[names.length - 1];
     const shape = shapes.get(name)!;
     const { scale, zeroPoint } = activation(compression, name);
@@ -50,7 +50,13 @@ export function quantize(net: Net): QModel {
     const output = index.get(part.outputs[part.outputs.length - 1])!;
     return quantizeLayer(net, compression, part, tensors, inputs, output);
   });
-  const model = { tensors, layers };
+  const output = tensors.length - 1;
+  const isEnd = (index: number): boolean => index === 0 || index === output;
+  const model: QModel = {
+    tensors: tensors.map(({ scale, ...tensor }, index) => (isEnd(index) ? { ...tensor, scale } : tensor)),
+    layers,
+    outputs: [output],
+  };
   checkAccumulators(
     model,
     fused.map(({ layer }) => layer.name),
@@ -117,7 +123,7 @@ function quantizeLayer(
   net: Net,
   compression: Compression,
   part: Fused,
-  tensors: readonly QTensor[],
+  tensors: readonly ScaledTensor[],
   inputs: readonly number[],
   output: number,
 ): QLayer {
@@ -125,11 +131,11 @@ function quantizeLayer(
   const from = tensors[inputs[0]];
   const to = tensors[output];
   return floatOp(layer).quantize(layer, {
-    edges: { input: inputs[0], output },
+    edges: { inputs, output },
     inputs: inputs.map((input) => tensors[input]),
     output: to,
     clamp: [relu ? to.zeroPoint : -128, 127],
-    pool: pool ?? { size: 1, stride: 1 },
+    pool: pool ?? NO_POOL,
     keepsScale: from.scale === to.scale && from.zeroPoint === to.zeroPoint,
     weights: (rows, columns) => quantizeWeights(net, compression, layer.name, rows, columns, from, to),
     requantize: (factor) => requantizeBy(factor, layer.name),
@@ -145,8 +151,8 @@ function quantizeWeights(
   name: string,
   rows: number,
   columns: number,
-  from: QTensor,
-  to: QTensor,
+  from: ScaledTensor,
+  to: ScaledTensor,
 ): { weights: Int8Array; bias: Int32Array; multiplier: Int32Array; shift: Uint8Array } {
   const weightScale = own(compression.weightScale, name);
   if (weightScale === undefined || !(weightScale > 0 && Number.isFinite(weightScale))) {

@@ -74,13 +74,17 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
 
 /** Linear memory as lines for people: address, bytes and use of every byte, the arena tensor by tensor. */
 export function describeFastMemory(parts: FastParts): string[] {
-  const { tensors, layersPtr, windowPtr, windowBytes, memoryBytes } = parts;
+  const { tensors, statesPtr, windowPtr, windowBytes, memoryBytes } = parts;
   const arenaPtr = windowPtr + windowBytes;
   return [
     "  address      bytes  use",
     planLine(0, PLAN_BASE, "control block and static data"),
     planLine(PLAN_BASE, TENSOR_ENTRY_BYTES * tensors.length, `tensor table: ${tensors.length} tensors`),
-    planLine(layersPtr, windowPtr - layersPtr, `layer table: ${parts.layers.length} layers, borders, the end`),
+    planLine(
+      statesPtr,
+      windowPtr - statesPtr,
+      `layer table: ${parts.layers.length} layers, borders, states, the end; scales`,
+    ),
     planLine(windowPtr, windowBytes, "window: a piece of the stream"),
     planLine(arenaPtr, memoryBytes - arenaPtr, "arena: the tensors"),
     ...tensors.map(({ ptr, shape: [channels, height, width], pitch, plane, border }, index) => {

@@ -8,6 +8,7 @@ import {
   CONTROL_WORK,
   STATUS_BUSY,
   STATUS_CRC,
+  STATUS_DONE,
   STATUS_MEMORY,
   STATUS_STATE,
 } from "../../assembly/abi.js";
@@ -23,13 +24,14 @@ import { openEngine } from "../../host/node/engines/open.js";
 import { openReference } from "../../host/engines/reference.js";
 import { instantiateV8 } from "../../host/engines/v8.js";
 import { openCore } from "../../host/engines/wasm.js";
-import { buildModel, leNets, randomInput, syntheticModels } from "../support/models.js";
+import { buildModel, leNets, randomInputs, syntheticModels } from "../support/models.js";
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
   open(memoryBytes: number): number;
   start(): number;
   step(budget: number): number;
+  reset(): number;
 }
 
 function instantiate(wasm: Uint8Array): Exports {
@@ -60,12 +62,17 @@ test.each(syntheticModels())("$name: gives what the reference gives, layer by la
   const wasm = bake(container);
   const parsed = readContainer(container);
   const engine = openCore("v8", instantiateV8, { wasm, container, packed: true, ...parsed });
-  const input = randomInput(model, 3);
-  const expected: Int8Array[] = [];
-  openReference(container, {}).run(input, (_, output) => expected.push(output));
-  const layers: Int8Array[] = [];
-  engine.run(input, (_, values) => layers.push(values));
-  expect(layers).toEqual(expected);
+  const reference = openReference(container, {});
+  // States, if there are any, begin anew with a reset, and go on with the run behind it.
+  for (const seed of [3, 4, 3]) {
+    if (seed === 4) for (const each of [reference, engine]) each.reset();
+    const expected: Int8Array[] = [];
+    const layers: Int8Array[] = [];
+    reference.run(randomInputs(model, seed), (_, output) => expected.push(output));
+    engine.run(randomInputs(model, seed), (_, output) => layers.push(output));
+    expect(layers).toEqual(expected);
+    for (const index of model.outputs.keys()) expect(engine.result(index)).toEqual(reference.result(index));
+  }
 
   const baked = bakedContainer(wasm);
   expect(baked.container).toEqual(container);
@@ -80,14 +87,14 @@ describe("a packed module", () => {
     expect(bake(writeContainer(tiny))).toEqual(wasm);
   });
 
-  test("has no imports, four exports, one page and MVP features only", () => {
+  test("has no imports, five exports, one page and MVP features only", () => {
     const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
     expect(WebAssembly.Module.imports(module)).toEqual([]);
     expect(
       WebAssembly.Module.exports(module)
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(["memory", "open", "start", "step"]);
+    ).toEqual(["memory", "open", "reset", "start", "step"]);
     expect(WebAssembly.Module.customSections(module, "name")).toEqual([]);
     const { memory } = instantiate(wasm);
     expect(memory.buffer.byteLength).toBe(65536);
@@ -143,10 +150,15 @@ describe("a packed module", () => {
     expect(core.work).toBeGreaterThan(0);
   });
 
-  test("does not start before it is open", () => {
+  test("does not start or reset before it is open, nor reset in a run", () => {
     const exports = instantiate(wasm);
     expect(exports.start()).toBe(STATUS_STATE);
     expect(exports.step(1)).toBe(STATUS_STATE);
+    expect(exports.reset()).toBe(STATUS_STATE);
+    expect(load(exports, 65536)).toBe(STATUS_DONE);
+    expect(exports.reset()).toBe(STATUS_DONE);
+    exports.start();
+    expect(exports.reset()).toBe(STATUS_STATE);
   });
 });
 

@@ -19,7 +19,7 @@ beforeAll(() => {
 function broken(change: (bytes: Uint8Array) => void, seal: boolean): Uint8Array {
   const bytes = Uint8Array.from(good);
   change(bytes);
-  if (seal) new DataView(bytes.buffer).setUint32(5, crc32(bytes.subarray(CRC_START)), true);
+  if (seal) new DataView(bytes.buffer).setUint32(CRC_START - 4, crc32(bytes.subarray(CRC_START)), true);
   return bytes;
 }
 
@@ -53,11 +53,20 @@ describe("a bad container is refused with one line", () => {
   const cases: [name: string, make: () => Uint8Array, message: RegExp][] = [
     ["empty", () => new Uint8Array(), /ends|empty|0 bytes/],
     ["not a container", () => new TextEncoder().encode("hello, this is no model at all"), /magic|not a \.mote/i],
-    ["truncated", () => good.subarray(0, good.length - 20), /length|bytes/],
-    ["cut within its header", () => good.subarray(0, 7), /ends|bytes|length/],
-    ["longer than it says", () => Uint8Array.from([...good, 0, 0, 0]), /length|bytes/],
+    [
+      "truncated",
+      () => good.subarray(0, good.length - 20),
+      /crc is 0x[0-9a-f]+, the bytes give .*: the file is damaged/,
+    ],
+    ["cut within its head", () => good.subarray(0, 7), /ends within crc: 4 bytes wanted, 3 are left/],
+    ["longer than it was", () => Uint8Array.from([...good, 0, 0, 0]), /crc is .*: the file is damaged/],
     ["a flipped bit", () => broken((bytes) => (bytes[200] ^= 4), false), /crc|checksum/i],
-    ["another version", () => broken((bytes) => (bytes[4] = 2), true), /version.*\b2\b/],
+    ["another version", () => broken((bytes) => (bytes[3] = 1), true), /version is 1; this build reads version 2/],
+    [
+      "an op of a later build",
+      () => broken((bytes) => (bytes[CRC_START] |= 1 << 6), true),
+      /the model needs op 6; this build has ops 0 … \d/,
+    ],
     ["an over-subscribed code", () => broken((bytes) => changeLength(bytes, -1), true), /over-subscribed/],
     ["an incomplete code", () => broken((bytes) => changeLength(bytes, 1), true), /incomplete/],
   ];
@@ -104,6 +113,12 @@ describe("a bad container is refused with one line", () => {
     writeFileSync(path, Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
     expectOneLine(await mote(["run", path, ...data]), /foreign\.wasm: /);
   });
+});
+
+it("a container is known by its first bytes, whatever its name", async () => {
+  const path = scratch.path("model.bin");
+  writeFileSync(path, good);
+  expect((await mote(["inspect", path])).code).toBe(0);
 });
 
 describe("a plan larger than the limit is refused, and names what is large", () => {

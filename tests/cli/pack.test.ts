@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { bakedContainer } from "../../host/module/baked.js";
-import { readContainer } from "../../host/container/read.js";
+import { readContainer, type Container } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
+import { outputOf } from "../../host/model/edges.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { lenet5 } from "../../host/train/nets.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
@@ -32,9 +33,12 @@ describe("pack", () => {
     expect(
       (await mote(["pack", scratch.path("net.safetensors"), "-o", out, "--window", "512", "--tables", "150"])).code,
     ).toBe(0);
-    const { plan, model } = readContainer(bytesOf("window.mote"));
+    const packed = readContainer(bytesOf("window.mote"));
+    const { plan, model } = packed;
     expect(plan.window).toBe(512);
-    expect(plan.tables).toBeLessThanOrEqual(152);
+    const tablesOf = (file: Container): number => Math.max(...file.layers.map(({ section }) => section!.tableBytes));
+    expect(tablesOf(packed)).toBeLessThanOrEqual(150);
+    expect(tablesOf(readContainer(container))).toBeGreaterThan(150);
     expect(model.layers).toEqual(readContainer(container).model.layers);
   });
 
@@ -48,7 +52,7 @@ describe("pack", () => {
 
   it("takes labels, which travel on to whatever is made of the container", async () => {
     const { model } = readContainer(container);
-    const outputs = model.tensors[model.layers[model.layers.length - 1].output].shape[0];
+    const outputs = model.tensors[outputOf(model)].shape[0];
     const labels = Array.from({ length: outputs }, (_, i) => `class ${i}`);
     writeFileSync(scratch.path("labels.txt"), "\ufeff" + labels.join("\r\n") + "\r\n");
     const named = scratch.path("named.mote");
@@ -86,7 +90,7 @@ describe("pack", () => {
     expectOneLine(
       await mote([...args, "--sram", String(bytes - 1)]),
       new RegExp(
-        `needs ${bytes} bytes of linear memory, --sram grants ${bytes - 1}: arena 3680 \\(tensors of 784, 2880, 800, 500, 10\\), `,
+        `needs ${bytes} bytes of linear memory, --sram grants ${bytes - 1}: scratch 5912 \\(layer 2: tables 2056, channels 2000, columns 1600, records 256\\), arena 3680 \\(tensors of 784, 2880, 800, 500, 10\\), `,
       ),
     );
   });
@@ -114,6 +118,8 @@ describe("inspect", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/units +all of 20-50-500-10/);
     expect(stdout).toMatch(/^0 +conv2d +20 × 12 × 12/m);
+    expect(stdout).toMatch(/^ +\d+ +\d+ {2}scratch: what a layer's weights are decoded with$/m);
+    expect(stdout).toMatch(/^ +\d+ +\d+ {4}layer 2, records: decoded weights of a row$/m);
     expect(stdout).toMatch(/ in all$/m);
   });
 

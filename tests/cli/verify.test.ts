@@ -4,11 +4,16 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   CONTROL_MODEL_BYTES,
   CONTROL_MODEL_PTR,
+  CONTROL_LAYER_COUNT,
   CONTROL_OUTPUT_TENSOR,
+  CONTROL_TENSOR_COUNT,
   CONTROL_TENSORS_PTR,
+  CONTROL_VERSION,
+  INTERFACE_VERSION,
   MODEL_SLACK_BYTES,
   PLAN_BASE,
   TENSOR_ENTRY_BYTES,
+  TENSOR_IS_END,
 } from "../../assembly/abi.js";
 import { bake } from "../../host/node/module/bake.js";
 import { planTotal } from "../../host/container/plan.js";
@@ -42,14 +47,20 @@ function impostor(): Uint8Array {
   put(CONTROL_MODEL_PTR, address);
   put(CONTROL_MODEL_BYTES, container.length);
   put(CONTROL_TENSORS_PTR, PLAN_BASE);
+  put(CONTROL_TENSOR_COUNT, 2);
+  put(CONTROL_LAYER_COUNT, 1);
   put(CONTROL_OUTPUT_TENSOR, 1);
+  put(CONTROL_VERSION, INTERFACE_VERSION);
   const arena = PLAN_BASE + 2 * TENSOR_ENTRY_BYTES;
-  [arena, elements, 1, 1, 1, 1].forEach((value, i) => put(PLAN_BASE + 4 * i, value));
-  [arena + 8, 1, 1, 1, 1, 1].forEach((value, i) => put(PLAN_BASE + TENSOR_ENTRY_BYTES + 4 * i, value));
+  [arena, elements, 1, 1, 1, 1, 0, TENSOR_IS_END].forEach((value, i) => put(PLAN_BASE + 4 * i, value));
+  [arena + 8, 1, 1, 1, 1, 1, 0, TENSOR_IS_END].forEach((value, i) =>
+    put(PLAN_BASE + TENSOR_ENTRY_BYTES + 4 * i, value),
+  );
   put(arena + 8, 5);
   const module = binaryen.parseText(`(module
     (func (export "open") (param i32) (result i32) (i32.const 1))
     (func (export "start") (result i32) (i32.const 1))
+    (func (export "reset") (result i32) (i32.const 0))
     (func (export "step") (param i32) (result i32) (i32.const 0)))`);
   const data = (offset: number, bytes: Uint8Array) => ({
     name: `at${offset}`,
@@ -96,6 +107,20 @@ describe("mote verify", () => {
       equal: false,
       difference: { input: 0, layer: 0, element: 0, values: { wasm3: 5, v8: 5 } },
     });
+  });
+
+  it("runs a model of several inputs and states on random ones, and as a fast module, and knows no data set for it", async () => {
+    const several = scratch.path("streaming.mote");
+    writeFileSync(several, writeContainer(modelNamed("streaming")));
+    for (const optimize of ["size", "speed"]) {
+      const random = await mote(["verify", several, "--random", "4", "--optimize", optimize]);
+      expect(random.stdout).toContain("4 inputs (random, seed 1): wasm3 = v8 = reference, every layer");
+    }
+    const digits = await mote(["verify", several, "--data", "mnist:test:5"]);
+    expect([digits.code, digits.stderr]).toEqual([
+      1,
+      "mote: the model takes 2 inputs, mnist:test has one; expected --random\n",
+    ]);
   });
 
   it("refuses digits for a model that takes something else, and a limit that is too small", async () => {

@@ -97,7 +97,7 @@ describe("recipes from digits to integers", () => {
     expect(compression!.nominalChannels).toMatchObject({ fc1: 300, fc2: 100, logits: 10 });
     for (const name of ["fc1", "fc2", "fc3"]) expect(largestInteger(net, name)).toBeLessThanOrEqual(8);
     const container = writeContainer(quantize(net));
-    expect(Math.abs(reports.at(-1)!.estimatedBytes - container.length)).toBeLessThan(40);
+    expect(Math.abs(reports.at(-1)!.estimatedBytes - container.length)).toBeLessThan(20);
     const floatErrors = reports.at(-1)!.validationErrors;
     expect(Math.abs(integerErrors(container, data.validation) - floatErrors)).toBeLessThanOrEqual(2);
   });

@@ -1,7 +1,9 @@
 /** The proof that accumulators stay in int32: what just fits passes, one more is refused by layer, row and the number it reaches. */
 import { describe, expect, test } from "vitest";
 import { checkAccumulators } from "../../host/quantize/accumulators.js";
-import type { QConv2d, QDense, QLayer, QModel, QTensor } from "../../host/model/model.js";
+import { runModel } from "../../host/engines/ops-i8.js";
+import type { QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor } from "../../host/model/model.js";
+import { NO_POOL } from "../../host/ops/op.js";
 
 const TOP = 2 ** 31 - 1;
 const BOTTOM = -(2 ** 31);
@@ -18,7 +20,7 @@ function tensor(shape: QTensor["shape"], zeroPoint = 0, border = 0): QTensor {
 function dense(rows: readonly Row[], input = 0, clamp: QLayer["clamp"] = [-128, 127]): QDense {
   return {
     op: "dense",
-    input,
+    inputs: [input],
     output: input + 1,
     weights: Int8Array.from(rows.flatMap(({ weights }) => weights)),
     bias: Int32Array.from(rows, ({ bias }) => bias),
@@ -28,11 +30,17 @@ function dense(rows: readonly Row[], input = 0, clamp: QLayer["clamp"] = [-128, 
   };
 }
 
+/** Elements as they are, cut to a clamp. */
+function cut(clamp: QLayer["clamp"]): QMaxPool {
+  return { op: "maxpool", inputs: [0], output: 1, kernel: [1, 1], stride: [1, 1], pad: [0, 0], clamp };
+}
+
 /** One dense layer on a vector. */
 function model(rows: readonly Row[], zeroPoint: number): QModel {
   return {
     tensors: [tensor([rows[0].weights.length, 1, 1], zeroPoint), tensor([rows.length, 1, 1])],
     layers: [dense(rows)],
+    outputs: [1],
   };
 }
 
@@ -73,12 +81,13 @@ test.each<[string, QLayer["clamp"]]>([
   const second = (bias: number): QModel => ({
     tensors: [tensor([1, 1, 1]), tensor([1, 1, 1], -100), tensor([1, 1, 1])],
     layers: [dense([{ weights: [1], bias: 0 }], 0, clamp), dense([{ weights: [2], bias }], 1)],
+    outputs: [2],
   });
   check(second(TOP - 2 * most));
   expect(() => check(second(TOP + 1 - 2 * most))).toThrow(/^second: the accumulator of row 0 /);
   const negative = (bias: number): QModel => {
-    const { tensors, layers } = second(0);
-    return { tensors, layers: [layers[0], dense([{ weights: [-2], bias }], 1)] };
+    const { layers, ...rest } = second(0);
+    return { ...rest, layers: [layers[0], dense([{ weights: [-2], bias }], 1)] };
   };
   // Nothing is below the zero point but the border, which is at it.
   check(negative(TOP - 2 * Math.min(0, least)));
@@ -88,10 +97,8 @@ test.each<[string, QLayer["clamp"]]>([
 test("on what a pool wrote, the range of its clamp", () => {
   const pooled = (bias: number): QModel => ({
     tensors: [tensor([1, 1, 1]), tensor([1, 1, 1]), tensor([1, 1, 1])],
-    layers: [
-      { op: "maxpool", input: 0, output: 1, kernel: 1, stride: 1, clamp: [-3, 5] },
-      dense([{ weights: [100], bias }], 1),
-    ],
+    layers: [cut([-3, 5]), dense([{ weights: [100], bias }], 1)],
+    outputs: [2],
   });
   check(pooled(TOP - 500));
   expect(() => check(pooled(TOP - 499))).toThrow(/second/);
@@ -106,15 +113,16 @@ describe("at the border, where some elements are the zero point", () => {
       ...dense([{ weights: [1, -1], bias }], 1),
       op: "conv2d",
       kernel: [1, 2],
-      stride: 1,
-      pad: 1,
+      stride: [1, 1],
+      pad: [1, 1],
       groups: 1,
-      pool: { size: 1, stride: 1 },
+      pool: NO_POOL,
     };
     const clamp = sign > 0 ? ([10, 20] as const) : ([-20, -10] as const);
     return {
       tensors: [tensor([1, 1, 4]), tensor([1, 1, 4], 0, 1), tensor([1, 3, 5])],
-      layers: [{ op: "maxpool", input: 0, output: 1, kernel: 1, stride: 1, clamp }, conv],
+      layers: [cut(clamp), conv],
+      outputs: [2],
     };
   };
 
@@ -125,4 +133,71 @@ describe("at the border, where some elements are the zero point", () => {
     check(padded(sign, BOTTOM + 20));
     expect(() => check(padded(sign, BOTTOM + 19))).toThrow(/second: the accumulator of row 0 may reach/);
   });
+});
+
+test.each([
+  ["a second input", undefined],
+  ["a state", 2],
+])("on %s, any int8", (_name, source) => {
+  /** Tensor 1 goes into a sum with a weight of 1. */
+  const summed = (bias: number): QModel => ({
+    tensors: [
+      tensor([1, 1, 1]),
+      { ...tensor([1, 1, 1], -128), ...(source === undefined ? {} : { source }) },
+      tensor([1, 1, 1]),
+    ],
+    layers: [dense([{ weights: [1], bias }], 1)],
+    outputs: [2],
+  });
+  check(summed(TOP - 255));
+  expect(() => check(summed(TOP - 254))).toThrow(/^first: the accumulator of row 0 may reach/);
+});
+
+test("of an average over more elements than an int32 holds sums of", () => {
+  const averaged = (zeroPoint: number, width: number): QModel => ({
+    tensors: [tensor([1, 4096, width], zeroPoint), tensor([1, 1, 1])],
+    layers: [
+      {
+        op: "avgpool",
+        inputs: [0],
+        output: 1,
+        kernel: [4096, width],
+        stride: [1, 1],
+        pad: [0, 0],
+        multiplier: 2 ** 30,
+        shift: 62,
+        clamp: [-128, 127],
+      },
+    ],
+    outputs: [1],
+  });
+  check(averaged(-128, 2056)); // 2056 × 4096 × 255 = 2^31 - 32768
+  expect(() => check(averaged(-128, 2057))).toThrow(
+    "first: the accumulator of a window may reach 0 … 2148495360, expected an int32",
+  );
+  check(averaged(0, 4096)); // down to -2^31
+  expect(() => check(averaged(1, 4096))).toThrow(/first: the accumulator of a window may reach -2164260864 … /);
+});
+
+test("beyond an int32 the reference wraps, as engines do", () => {
+  const values = new Int8Array(4096 * 2057).fill(127);
+  const model: QModel = {
+    tensors: [tensor([1, 4096, 2057], -128), tensor([1, 1, 1])],
+    layers: [
+      {
+        op: "avgpool",
+        inputs: [0],
+        output: 1,
+        kernel: [4096, 2057],
+        stride: [1, 1],
+        pad: [0, 0],
+        multiplier: 2 ** 30,
+        shift: 55,
+        clamp: [-128, 127],
+      },
+    ],
+    outputs: [1],
+  };
+  // 2148495360 wraps to -2146471936; by 2^25 it is -63.97.
+  expect(runModel(model, values)).toEqual([Int8Array.of(-64)]);
 });

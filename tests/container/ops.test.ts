@@ -1,34 +1,29 @@
-/** The table of ops: SPEC.md's table of their fields is the code's, and a name or number that is no op's is refused. */
+/** The table of ops: the specification's table of their fields is the code's, and a name or number that is no op's is refused. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Layer, QLayer } from "../../host/model/model.js";
 import { packageRoot } from "../../host/node/paths.js";
-import type { Field } from "../../host/ops/fields.js";
+import { valueNames, type Field } from "../../host/ops/fields.js";
 import { FLOAT_OPS, floatOp, INTEGER_OPS, integerOp, opOfNumber } from "../../host/ops/index.js";
 
 const number = (value: number): string =>
   value === 2 ** 30 ? "2^30" : value === 2 ** 31 - 1 ? "2^31 − 1" : value.toLocaleString("en-US");
 
-/** As the document writes them: neighbours of one kind and range together. */
+/** As the document writes them: neighbours of one kind and range together. A form has a table of its own. */
 function describeFields(fields: readonly Field[]): string[] {
-  const groups: { names: string[]; kind: string }[] = [];
-  fields.forEach(({ name, kind, least, most }, i) => {
-    const range =
-      typeof least === "string"
-        ? `${least} ≤ ${name}`
-        : fields[i + 1]?.least === name
-          ? `${name} ≤ ${fields[i + 1].name}`
-          : `${number(least)} … ${number(most)}`;
-    const text = `${kind}, ${range}`;
-    if (groups.at(-1)?.kind === text) groups[groups.length - 1].names.push(name);
-    else groups.push({ names: [name], kind: text });
-  });
-  return groups.map(({ names, kind }) => `${names.join(", ")} (${kind})`);
+  const groups: { names: string[]; range: string | null }[] = [];
+  for (const { name, kind, least, most } of fields) {
+    const range = kind === "form" ? null : `${kind}, ${number(least)} … ${number(most)}`;
+    const last = groups.at(-1);
+    if (range !== null && last?.range === range) last.names.push(name);
+    else groups.push({ names: [name], range });
+  }
+  return groups.map(({ names, range }) => names.join(", ") + (range === null ? "" : ` (${range})`));
 }
 
-test("SPEC.md's table of ops is the code's", () => {
-  const document = readFileSync(join(packageRoot, "SPEC.md"), "utf8");
+test("the specification's table of ops is the code's", () => {
+  const document = readFileSync(join(packageRoot, "spec/container.md"), "utf8");
   const table = document.slice(document.indexOf("| op | | further fields |"));
   const rows = table.slice(0, table.indexOf("\n\n")).split("\n").slice(2);
   const expected = Object.entries(INTEGER_OPS)
@@ -62,8 +57,8 @@ describe("look-ups", () => {
 
   test("layers have the values of their fields, and fields the layer that they are read into", () => {
     for (const { fields, ...op } of Object.values(INTEGER_OPS) as unknown as ReturnType<typeof integerOp>[]) {
-      const values = fields.map((_, i) => i + 1);
-      expect(op.values(op.layer({ input: 0, output: 1 }, values))).toEqual(values);
+      const values = fields.flatMap(valueNames).map((_, i) => i + 1);
+      expect(op.values(op.layer({ inputs: [0], output: 1 }, values))).toEqual(values);
     }
   });
 });

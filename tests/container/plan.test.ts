@@ -3,18 +3,26 @@ import { writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
-import { MIN_WINDOW_BYTES } from "../../assembly/format.js";
+import { CRC_START, MIN_WINDOW_BYTES, PLAN_UNIT } from "../../assembly/format.js";
+import { crc32 } from "../../host/container/crc32.js";
 import {
+  describePlan,
   planMemory,
   planTotal,
   requirement,
+  scratchBytes,
+  scratchUse,
   tensorLives,
   type Plan,
   type Requirement,
 } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { QDense, QLayer, QModel, QTensor, Shape } from "../../host/model/model.js";
+import { inputOf } from "../../host/model/edges.js";
+import { leb128 } from "../../host/module/leb128.js";
+import { isWeighted, rowCount } from "../../host/ops/index.js";
+import { NO_POOL } from "../../host/ops/op.js";
+import type { QConv2d, QDense, QLayer, QModel, QTensor, Shape } from "../../host/model/model.js";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { Random } from "../../host/rng.js";
 import { openEngine } from "../../host/node/engines/open.js";
@@ -23,18 +31,29 @@ import { buildModel, randomInput, syntheticModels, type LayerSpec } from "../sup
 import { tensorBytes } from "../../host/model/geometry.js";
 
 function tensor(shape: Shape, border = 0): QTensor {
-  return { shape, nominalChannels: shape[0], border, scale: 1, zeroPoint: 0 };
+  return { shape, nominalChannels: shape[0], border, zeroPoint: 0 };
 }
 
 /** Edges are all that placing looks at. */
 function layer(input: number, output: number): QLayer {
-  return { op: "maxpool", input, output, kernel: 1, stride: 1, clamp: [-128, 127] };
+  const clamp = [-128, 127] as const;
+  return { op: "maxpool", inputs: [input], output, kernel: [1, 1], stride: [1, 1], pad: [0, 0], clamp };
 }
 
-function vectors(sizes: readonly number[], edges: readonly (readonly [number, number])[]): QModel {
+/** @param edges input and output of each layer @param sources of tensors that are states @param outputs default: the last tensor */
+function vectors(
+  sizes: readonly number[],
+  edges: readonly (readonly [number, number])[],
+  sources: Readonly<Record<number, number>> = {},
+  outputs: readonly number[] = [sizes.length - 1],
+): QModel {
   return {
-    tensors: sizes.map((size) => tensor([size, 1, 1])),
+    tensors: sizes.map((size, index) => ({
+      ...tensor([size, 1, 1]),
+      ...(index in sources ? { source: sources[index] } : {}),
+    })),
     layers: edges.map(([input, output]) => layer(input, output)),
+    outputs,
   };
 }
 
@@ -56,7 +75,7 @@ function placed(model: QModel): Plan {
 
 const dense: QDense = {
   op: "dense",
-  input: 0,
+  inputs: [0],
   output: 1,
   weights: new Int8Array(0),
   bias: new Int32Array(0),
@@ -64,8 +83,15 @@ const dense: QDense = {
   shift: new Uint8Array(0),
   clamp: [-128, 127],
 };
-const conv = { ...dense, op: "conv2d", kernel: [1, 1], stride: 1, pad: 0, groups: 1 } as const;
-const convolution: QLayer & QDense = { ...conv, pool: { size: 1, stride: 1 } } as never;
+const convolution: QConv2d = {
+  ...dense,
+  op: "conv2d",
+  kernel: [1, 1],
+  stride: [1, 1],
+  pad: [0, 0],
+  groups: 1,
+  pool: NO_POOL,
+};
 const coded = { tableBytes: 0, liveColumns: 10, fullestRow: 7 };
 
 describe("a tensor", () => {
@@ -88,6 +114,25 @@ describe("a tensor", () => {
     ]);
   });
 
+  test("that is an output is alive to the end, as is a state's source; a state is alive always", () => {
+    // Input 0, states 1 and 2, and layers that write 3 … 6.
+    const edges = [
+      [0, 3],
+      [2, 4],
+      [3, 5],
+      [5, 6],
+    ] as const;
+    expect(tensorLives(vectors([8, 8, 8, 8, 8, 8, 8], edges, { 1: 4, 2: 0 }, [3, 6]))).toEqual([
+      { first: -1, last: 4 },
+      { first: -1, last: 4 },
+      { first: -1, last: 4 },
+      { first: 0, last: 4 },
+      { first: 1, last: 4 },
+      { first: 2, last: 3 },
+      { first: 3, last: 4 },
+    ]);
+  });
+
   test("takes its border's bytes as well", () => {
     expect(tensorBytes(tensor([3, 5, 7]))).toBe(105);
     expect(tensorBytes(tensor([3, 5, 7], 2))).toBe(3 * 9 * 11);
@@ -98,6 +143,7 @@ describe("a tensor", () => {
     const large = (width: number): QModel => ({
       tensors: [tensor([8, 1, 1]), tensor([256, 256, width])],
       layers: [layer(0, 1)],
+      outputs: [1],
     });
     expect(placed(large(256)).arena).toBe(2 ** 24 + 8);
     expect(() => placed(large(257))).toThrow("tensor 1: 16842752 bytes with its border, at most 16777216 are allowed");
@@ -127,13 +173,15 @@ describe("the arena", () => {
     [
       "puts nothing into a gap that is too small",
       vectors(
-        [32, 16, 8, 24],
+        [32, 16, 8, 24, 8],
         [
           [0, 1],
           [1, 2],
           [0, 3],
-          [2, 3],
+          [2, 4],
         ],
+        {},
+        [3, 4],
       ),
       64,
     ],
@@ -212,7 +260,7 @@ describe("the arena", () => {
   });
 });
 
-describe("the other regions", () => {
+describe("the scratch region", () => {
   const model = chain(8, 8, 8);
   const needs = (change: Partial<Requirement>): Requirement => ({
     tables: 0,
@@ -221,6 +269,12 @@ describe("the other regions", () => {
     records: 8,
     ...change,
   });
+  const scratchOf = (...needed: (Requirement | null)[]): number =>
+    planMemory(
+      model,
+      needed,
+      needed.map(() => 0),
+    ).scratch;
 
   test.each([
     ["65,536 bytes", [1, 256, 256], 0, 20],
@@ -228,11 +282,11 @@ describe("the other regions", () => {
     ["65,536 bytes with its border", [1, 254, 254], 1, 20],
     ["66,049 bytes with its border", [1, 255, 255], 1, 40],
     ["65,537 bytes", [65537, 1, 1], 0, 40],
-  ] as [string, Shape, number, number][])("columns of a tensor of %s", (_name, shape, border, bytes) => {
+  ] as [string, Shape, number, number][])("has columns of a tensor of %s", (_name, shape, border, bytes) => {
     expect(requirement(tensor(shape, border), dense, 3, coded, false).columns).toBe(bytes);
   });
 
-  test("hold tables, a bias or three words a row, the fullest filter; a dense row as little as a unit", () => {
+  test("holds tables, a bias or three words a row, the fullest filter; a dense row as little as a unit", () => {
     const few = { ...coded, tableBytes: 48 };
     expect(requirement(tensor([1, 4, 4]), convolution, 3, few, false)).toEqual({
       tables: 48,
@@ -248,35 +302,116 @@ describe("the other regions", () => {
     });
   });
 
-  test("are each the most that any layer asks, in whole units", () => {
-    const plan = planMemory(
-      model,
-      [needs({ tables: 10, columns: 4 }), needs({ channels: 12, records: 28 })],
-      [0, 0],
-      129,
-    );
-    expect(plan).toMatchObject({ window: 136, tables: 16, columns: 8, channels: 16, records: 32 });
-    expect(planMemory(model, [null, null], [0, 0])).toMatchObject({ window: 256, tables: 0, columns: 0, records: 8 });
-    expect(planMemory(model, [null, null], [0, 0], 1).window).toBe(MIN_WINDOW_BYTES);
+  test("has each part in whole units", () => {
+    expect(scratchBytes(needs({}))).toBe(8);
+    expect(scratchBytes({ channels: 9, columns: 2, tables: 8, records: 12 })).toBe(16 + 8 + 8 + 16);
   });
 
-  test("give a dense layer the records that it fills, up to 64", () => {
-    const records = (useful: number): number => planMemory(model, [needs({}), null], [useful, 0]).records;
+  test("is the most that any layer asks for all its parts together", () => {
+    expect(scratchOf(null, null)).toBe(0);
+    expect(scratchOf(needs({ channels: 80 }), null)).toBe(88);
+    // Not 80 + 40 + 24: no layer has all of it at a time.
+    expect(scratchOf(needs({ channels: 80, records: 16 }), needs({ tables: 40, columns: 20, records: 8 }))).toBe(96);
+    expect(scratchOf(needs({ channels: 8, records: 16 }), needs({ tables: 40, columns: 20, records: 8 }))).toBe(72);
+  });
+
+  test("gives a dense layer the records that it fills, up to 64", () => {
+    const records = (useful: number): number => planMemory(model, [needs({}), null], [useful, 0]).scratch;
     expect([0, 1, 3, 63, 64, 65, 1000].map(records)).toEqual([8, 8, 16, 256, 256, 256, 256]);
+  });
+
+  test("is granted to the unit: with one less the reader refuses the file", () => {
+    for (const { model } of syntheticModels()) {
+      const bytes = writeContainer(model, { windowBytes: 128 });
+      const { plan, layers } = readContainer(bytes);
+      if (plan.scratch === 0) continue;
+      const least = Math.max(
+        ...model.layers.map((layer, index) => {
+          const { section } = layers[index];
+          if (section === undefined || !isWeighted(layer)) return 0;
+          const input = model.tensors[inputOf(layer)];
+          return scratchBytes(requirement(input, layer, rowCount(model, layer), section, section.perChannel));
+        }),
+      );
+      expect(least).toBeLessThanOrEqual(plan.scratch);
+      expect(readContainer(withScratch(bytes, least)).plan.scratch).toBe(least);
+      expect(() => readContainer(withScratch(bytes, least - 8))).toThrow(
+        `needs ${least} bytes of scratch, the memory plan grants ${least - 8}`,
+      );
+    }
+  });
+
+  test("is shown as the layer that decides its size divides it", () => {
+    const big = { op: "dense", weights: "any", density: 1 } as const;
+    const container = readContainer(
+      writeContainer(
+        buildModel(
+          1,
+          [1, 1, 2],
+          [
+            { ...big, out: 200, perChannel: true },
+            { ...big, out: 3 },
+          ],
+        ),
+      ),
+    );
+    expect(container.plan.scratch).toBe(2416);
+    expect(scratchUse(container)).toEqual({
+      layer: 0,
+      parts: { channels: 2400, columns: 8, tables: 0, records: 8 },
+    });
+    const lines = describePlan(container).map((line) => line.trim());
+    expect(lines.slice(lines.findIndex((line) => line.includes("scratch")))).toEqual([
+      expect.stringMatching(/^608 +2416 +scratch: what a layer's weights are decoded with$/),
+      expect.stringMatching(/^608 +2400 +layer 0, channels: what is known of each row$/),
+      expect.stringMatching(/^3008 +8 +layer 0, columns: input offsets of the live columns$/),
+      expect.stringMatching(/^3016 +8 +layer 0, records: decoded weights of a row$/),
+      ...lines.slice(lines.findIndex((line) => line.includes("arena"))),
+    ]);
+  });
+
+  test("of a model without weights is divided by no layer", () => {
+    const { tensors, layers, outputs } = buildModel(1, [1, 4, 4], [{ op: "maxpool", kernel: 2, stride: 2 }]);
+    const container = readContainer(writeContainer({ tensors, layers, outputs }));
+    expect(scratchUse(container)).toBeUndefined();
+    expect(describePlan(container).filter((line) => line.includes("layer "))).toEqual([]);
   });
 });
 
+/** The same file with a scratch region of so many bytes, granted by its head: magic to CRC, masks, counts, window, scratch. */
+function withScratch(bytes: Uint8Array, scratch: number): Uint8Array {
+  let offset = CRC_START;
+  const skip = (): void => {
+    while (bytes[offset++] > 127);
+  };
+  for (let field = 0; field < 5; field++) skip();
+  const start = offset;
+  skip();
+  const changed = Uint8Array.from([
+    ...bytes.subarray(0, start),
+    ...leb128(scratch / PLAN_UNIT),
+    ...bytes.subarray(offset),
+  ]);
+  new DataView(changed.buffer).setUint32(CRC_START - 4, crc32(changed.subarray(CRC_START)), true);
+  return changed;
+}
+
+test("the window is in whole units, and at least 128 bytes", () => {
+  const window = (bytes?: number): number => planMemory(chain(8, 8), [null], [0], bytes).window;
+  expect([window(), window(1), window(128), window(129)]).toEqual([256, MIN_WINDOW_BYTES, 128, 136]);
+});
+
 test("the total is the head, an entry a tensor and all regions, without the window where the model is resident", () => {
-  const regions = { window: 256, tables: 24, columns: 40, channels: 80, records: 160, arena: 320 };
-  const plan: Plan = { ...regions, offsets: [0, 8, 16] };
-  expect(planTotal(plan)).toBe(PLAN_BASE + 3 * TENSOR_ENTRY_BYTES + 256 + 24 + 40 + 80 + 160 + 320);
+  const plan: Plan = { window: 256, scratch: 280, arena: 320, offsets: [0, 8, 16] };
+  expect(planTotal(plan)).toBe(PLAN_BASE + 3 * TENSOR_ENTRY_BYTES + 256 + 280 + 320);
   expect(planTotal(plan, true)).toBe(planTotal(plan) - 256);
 });
 
 test("a total of 2^28 bytes is refused, and of one unit less is not", () => {
   const model = chain(8, 8);
+  const ends: QModel = { ...model, tensors: model.tensors.map((tensor) => ({ ...tensor, scale: 1 })) };
   const rest = planTotal(placed(model)) - 256; // all but the window
-  const written = (total: number): Uint8Array => writeContainer(model, { windowBytes: total - rest });
+  const written = (total: number): Uint8Array => writeContainer(ends, { windowBytes: total - rest });
   expect(planTotal(readContainer(written(2 ** 28 - 8)).plan)).toBe(2 ** 28 - 8);
   expect(() => written(2 ** 28)).toThrow("the memory plan takes 268435456 bytes, fewer than 268435456 are allowed");
 });
@@ -304,13 +439,26 @@ describe("mote pack --sram", () => {
   const tiny = syntheticModels().find(({ name }) => name === "tiny")!.model;
   test.each<[string, QModel, Parameters<typeof writeContainer>[1], RegExp]>([
     ["window", tiny, { windowBytes: 4096 }, /: window 4096, /],
-    ["columns", buildModel(1, [4, 9, 9], [{ ...big, out: 1 }] as LayerSpec[]), {}, /: columns 648, /],
-    ["channels", buildModel(1, [1, 1, 2], [{ ...big, out: 200, perChannel: true }]), {}, /: channels 2400, /],
+    [
+      "scratch",
+      buildModel(1, [1, 1, 2], [{ ...big, out: 200, perChannel: true }]),
+      {},
+      /: scratch 2416 \(layer 0: channels 2400, columns 8, records 8\), /,
+    ],
     [
       "records",
       buildModel(1, [40, 5, 5], [{ ...big, op: "conv2d", out: 2, kernel: [5, 5] }] as LayerSpec[]),
       {},
-      /: records 4000, columns 2000, /,
+      /: scratch 6008 \(layer 0: records 4000, columns 2000, channels 8\), /,
+    ],
+    [
+      "columns",
+      buildModel(1, [4, 9, 9], [
+        { ...big, out: 2 },
+        { ...big, out: 1 },
+      ] as LayerSpec[]),
+      {},
+      /: scratch 912 \(layer 0: columns 648, records 256, channels 8\), /,
     ],
   ])("names the %s first where they are the largest", async (_name, model, options, message) => {
     const path = scratch.path("model.mote");

@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import { scaleForRange } from "../../host/quantize/calibrate.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import type { FloatTensor, Compression, Graph, Layer, Net } from "../../host/model/model.js";
+import { outputOf } from "../../host/model/edges.js";
+import type { FloatTensor, Compression, Graph, Layer, Net, QModel } from "../../host/model/model.js";
+import { NO_POOL, type ScaledTensor } from "../../host/ops/op.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import { runModel } from "../../host/engines/ops-i8.js";
@@ -36,13 +38,19 @@ const averaged = graph(
   { op: "dense", name: "c", input: "m", output: "c", outFeatures: 5 },
 );
 
+/** A model's output, which has a scale. */
+function scaledOutput(model: QModel): ScaledTensor {
+  const { scale, ...tensor } = model.tensors[outputOf(model)];
+  if (scale === undefined) throw new Error("expected an output with a scale");
+  return { ...tensor, scale };
+}
+
 describe.each([lenet5, lenet300, padded, averaged])("$name", (net) => {
   const compressed = compressedNet(net, 3);
   const model = quantize(compressed);
 
   test("gives what the float net gives, to the rounding of int8", () => {
-    const output = model.layers[model.layers.length - 1].output;
-    const { scale, zeroPoint } = model.tensors[output];
+    const { scale, zeroPoint } = scaledOutput(model);
     let worst = 0;
     for (let seed = 0; seed < 5; seed++) {
       const pixels = randomPixels(net.input.shape, seed);
@@ -72,12 +80,21 @@ test("LeNet-5 becomes four layers, its pools and relu inside them", () => {
     [500, 1, 1],
     [10, 1, 1],
   ]);
-  expect(layers[0]).toMatchObject({ pool: { size: 2, stride: 2 }, clamp: [-128, 127] });
+  expect(layers[0]).toMatchObject({ pool: { size: [2, 2], stride: [2, 2] }, clamp: [-128, 127] });
   expect(layers[2].clamp[0]).toBe(tensors[3].zeroPoint);
 });
 
-test("padding becomes the border of the tensor that is read", () => {
-  expect(quantize(compressedNet(padded, 1)).tensors.map(({ border }) => border)).toEqual([1, 2, 0, 0]);
+test("padding becomes the border of the tensor that is read, and both axes get their stride", () => {
+  const { tensors, layers } = quantize(compressedNet(padded, 1));
+  expect(tensors.map(({ border }) => border)).toEqual([1, 2, 0, 0]);
+  expect(layers[0]).toMatchObject({ stride: [2, 2], pad: [1, 1], pool: NO_POOL });
+  expect(layers[1]).toMatchObject({ stride: [1, 1], pad: [2, 2], pool: { size: [3, 3], stride: [2, 2] } });
+});
+
+test("the inputs and outputs alone have scales", () => {
+  const { tensors, outputs } = quantize(compressedNet(padded, 1));
+  expect(outputs).toEqual([3]);
+  expect(tensors.map(({ scale }) => scale !== undefined)).toEqual([true, false, false, true]);
 });
 
 test("a relu with nothing to be fused with stays a layer", () => {
@@ -89,7 +106,7 @@ test("a relu with nothing to be fused with stays a layer", () => {
   );
   const { layers } = quantize(compressedNet(alone, 1));
   expect(layers.map(({ op }) => op)).toEqual(["maxpool", "dense"]);
-  expect(layers[0]).toMatchObject({ kernel: 1, stride: 1 });
+  expect(layers[0]).toMatchObject({ kernel: [1, 1], stride: [1, 1], pad: [0, 0] });
 });
 
 describe("a branch that nothing reads leaves open which output is the model's, and is refused", () => {
@@ -130,7 +147,7 @@ test("a net whose hidden layer is 0 on all calibration digits packs, its biases 
   bias.set([0.5, -0.25]);
   const model = quantize(withCompression(net, { activations, biasBits: { a: 8, c: 8 } }));
   const output = runModel(readContainer(writeContainer(model)).model, new Int8Array(16)).at(-1)!;
-  const { scale, zeroPoint } = model.tensors[2];
+  const { scale, zeroPoint } = scaledOutput(model);
   output.forEach((q, i) => expect(Math.abs(scale * (q - zeroPoint) - bias[i])).toBeLessThan(scale));
 });
 

@@ -27,12 +27,21 @@ describe.each(syntheticModels())("$name", ({ model }) => {
   test("draws a memory map without holes that ends where the plan does", () => {
     for (const resident of [false, true]) {
       let next = 0;
-      for (const line of describePlan(container.plan, model, resident).slice(1)) {
+      let scratch = NaN;
+      let nextPart = NaN;
+      for (const line of describePlan(container, resident).slice(1)) {
         const [, address, bytes, use] = /^ *(\d+)? +(\d+) {2}(.*)$/.exec(line)!;
         if (use.startsWith("  tensor")) continue;
+        if (use.startsWith("  layer")) {
+          expect(Number(address)).toBe(nextPart);
+          nextPart += Number(bytes);
+          continue;
+        }
         expect(address === undefined ? Number(bytes) : Number(address)).toBe(next);
+        if (use.startsWith("scratch")) [scratch, nextPart] = [next + Number(bytes), next];
         next += Number(bytes);
       }
+      expect(nextPart).toBe(scratch);
       expect(next / 2).toBe(planTotal(container.plan, resident));
     }
   });

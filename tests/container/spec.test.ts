@@ -1,4 +1,4 @@
-/** SPEC.md and the code: its worked example (bytes, table of bytes, what it says comes out), read out of the document, and its limits. */
+/** The specifications and the code: the worked example (bytes, table of bytes, what it says comes out), read out of the document, and limits. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -12,7 +12,8 @@ import { writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { openReference } from "../../host/engines/reference.js";
 
-const document = readFileSync(join(packageRoot, "SPEC.md"), "utf8");
+const page = (name: string): string => readFileSync(join(packageRoot, "spec", name), "utf8");
+const document = page("container.md");
 const example = document.slice(document.indexOf("## A whole file"));
 const [byteTable, bitTable] = example.split("The section's bits");
 const block = (fence: string): string => new RegExp("```" + fence + "\\n([^`]+)```").exec(example)![1];
@@ -54,7 +55,7 @@ test("the table names every byte before the section in its place", () => {
     expect([...bytes.subarray(offset, offset + expected.length)]).toEqual(expected);
     offset += expected.length;
   }
-  const sectionStart = Number(/^\| (\d+) \| `00` … `03`/m.exec(example)![1]);
+  const sectionStart = Number(/^\| (\d+) \| `84` … `18`/m.exec(example)![1]);
   expect(offset).toBe(sectionStart);
   expect(bytes.length - sectionStart).toBe(bytes[sectionStart - 1]);
 });
@@ -65,11 +66,11 @@ test("the codes stand bit by bit where the text says", () => {
   );
   const bits = [...bytes].flatMap((byte) => Array.from({ length: 8 }, (_, i) => (byte >>> i) & 1)).join("");
   const stream = symbols.join("");
-  expect(bits.slice(-4 - stream.length)).toBe(stream + "0000");
+  expect(bits.slice(-1 - stream.length)).toBe(stream + "0");
 });
 
 test("the CRC and the outputs are those of the text", () => {
-  expect(crc32(bytes.subarray(9)).toString(16).toUpperCase()).toBe(/BA7A4A8F/.exec(example)![0]);
+  expect(crc32(bytes.subarray(8)).toString(16).toUpperCase()).toBe(/270E5024/.exec(example)![0]);
   const input = numbers(/With the input ([-\d, ]+)/.exec(example)![1]);
   const output = numbers(/The output is ([-\d, ]+)/.exec(example)![1]);
   expect([...openReference(bytes).run(Int8Array.from(input))]).toEqual(output);
@@ -79,25 +80,36 @@ test("the CRC and the outputs are those of the text", () => {
 const grouped = (value: number): string => value.toLocaleString("en");
 
 test.each<[string, string]>([
-  ["the version", `| 4 | version | u8 | ${format.VERSION} |`],
+  ["the version", `| 3 | version | u8 | ${format.VERSION} |`],
   ["the start of what the CRC covers", `of all bytes from offset ${format.CRC_START} to the end`],
-  ["the largest file", `length of the whole file, ≤ 2^${Math.log2(format.MAX_BYTES)} |`],
-  ["tensors", `| | tensorCount | varint | T: 1 … ${format.MAX_TENSORS} |`],
-  ["layers", `| | layerCount | varint | L: 1 … ${format.MAX_LAYERS} |`],
-  ["the plan's unit", `Six varints, each in units of ${format.PLAN_UNIT} bytes`],
-  ["the least window", `≥ ${format.MIN_WINDOW_BYTES / format.PLAN_UNIT} units (${format.MIN_WINDOW_BYTES} bytes)`],
+  ["the largest file", `MUST be at most 2^${Math.log2(format.MAX_BYTES)}.`],
+  ["tensors", `| | tensorCount | varint | T: 2 … ${grouped(format.MAX_TENSORS)} |`],
+  ["layers", `| | layerCount | varint | L: 1 … ${grouped(format.MAX_LAYERS)}, less than T |`],
+  ["the plan's unit", `memory plan, in units of ${format.PLAN_UNIT} bytes`],
+  ["the least window", `units of ${format.PLAN_UNIT} bytes: ≥ ${format.MIN_WINDOW_BYTES / format.PLAN_UNIT} |`],
   ["a record", `the decoded weights of one row, ${abi.RECORD_BYTES} bytes each`],
   [
     "the plan's base",
-    `from address ${abi.PLAN_BASE} (below it are the control block and the core's static\ndata), after a table of ${abi.TENSOR_ENTRY_BYTES} bytes a tensor`,
+    `from address ${abi.PLAN_BASE} (below it are the\ncontrol block and the core's static data), after a table of ${abi.TENSOR_ENTRY_BYTES} bytes a tensor`,
   ],
-  ["a shape", `| channels, height, width | varint each | 1 … ${grouped(format.MAX_DIMENSION)} |`],
-  ["nominal channels", `| nominalChannels | varint | channels … ${grouped(format.MAX_DIMENSION)}:`],
-  ["a border", `| border | u8 | 0 … ${format.MAX_BORDER} |`],
+  ["channels", `| channels | varint | 1 … ${grouped(format.MAX_DIMENSION)} |`],
+  ["a size", `| height, width | varint each | with bit 4: 1 … ${grouped(format.MAX_DIMENSION)}, not both 1`],
+  ["nominal channels", `with bit 5: channels + 1 … ${grouped(format.MAX_DIMENSION)}.`],
+  ["a border", `bits 0–3: border, 0 … ${format.MAX_BORDER}.`],
+  ["a size's flag", `Bit ${Math.log2(format.FLAG_SIZE)}: has height and width`],
+  ["nominal channels' flag", `Bit ${Math.log2(format.FLAG_NOMINAL)}: has nominalChannels`],
+  ["an end's flag", `Bit ${Math.log2(format.FLAG_END)}: is an end of the graph`],
+  ["a state's flag", `Bit ${Math.log2(format.FLAG_STATE)}: is a state`],
+  ["a relu's bit", `| ${Math.log2(format.FORM_RELU)} | clampMin is the output's zero point`],
+  ["a clamp's bit", `| ${Math.log2(format.FORM_CLAMP)} | bytes follow`],
+  [
+    "a section's begin",
+    `biasBits (${format.BIAS_BITS_WIDTH} bits, 0 … 32) and biasShift (${format.BIAS_SHIFT_WIDTH} bits)`,
+  ],
   ["a tensor's bytes", `bytes, at most 2^${Math.log2(format.MAX_TENSOR_BYTES)}, and MUST end within the arena`],
   [
     "codecs",
-    `codec (${CODECS.map(({ number, name }) => `${number} ${name}`).join(", ")}); bit ${Math.log2(format.FORM_PER_CHANNEL)}:`,
+    `their codec, ${CODECS.map(({ number, name }) => `${number} ${name}`).join(" or ")}, one of those that the head names; else 0 |\n| ${Math.log2(format.FORM_PER_CHANNEL)} |`,
   ],
   ["a layer's weights", `\`rows × columns\` MUST be at most 2^${Math.log2(format.MAX_LAYER_WEIGHTS)}`],
   ["code lengths", `one for each symbol of the alphabet: 0 (unused) … ${format.MAX_CODE_LENGTH} |`],
@@ -105,16 +117,24 @@ test.each<[string, string]>([
     "gap symbols",
     `| gapSymbols − ${format.MIN_GAP_SYMBOLS} | 10 | G: ${format.MIN_GAP_SYMBOLS} … ${grouped(format.MAX_GAP_SYMBOLS)} |`,
   ],
+])("the container's page and the code agree on %s", (_name, text) => {
+  expect(document).toContain(text);
+});
+
+test.each<[string, string]>([
   ["control words", `| ${abi.CONTROL_MODEL_PTR} | model address`],
   ["control words", `| ${abi.CONTROL_MODEL_BYTES} | model length`],
   ["control words", `| ${abi.CONTROL_TENSORS_PTR} | address of the tensor table`],
   ["control words", `| ${abi.CONTROL_TENSOR_COUNT} | tensor count`],
   ["control words", `| ${abi.CONTROL_LAYER_COUNT} | layer count`],
   ["control words", `| ${abi.CONTROL_LAYERS_DONE} | layers done`],
-  ["control words", `| ${abi.CONTROL_OUTPUT_TENSOR} | the model's output tensor`],
+  ["control words", `| ${abi.CONTROL_OUTPUT_TENSOR} | the model's first output tensor`],
   ["control words", `| ${abi.CONTROL_MEMORY_BYTES} | bytes of linear memory`],
   ["control words", `| ${abi.CONTROL_ERROR_OFFSET} | after an error`],
+  ["control words", `| ${abi.CONTROL_VERSION} | version of the interface: ${abi.INTERFACE_VERSION} |`],
+  ["control words", `| ${abi.CONTROL_METADATA} | after loading a container`],
+  ["control words", `| ${abi.CONTROL_WORK} | after loading: the most units`],
   ["control words", `| ${abi.CONTROL_ELEMENT_BIAS} | what is added to an int8 element`],
-])("the document and the code agree on %s", (_name, text) => {
-  expect(document).toContain(text);
+])("the interface's page and the code agree on %s", (_name, text) => {
+  expect(page("interface.md")).toContain(text);
 });

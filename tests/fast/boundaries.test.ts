@@ -4,6 +4,7 @@ import {
   CHUNK_MAGNITUDE,
   CHUNK_RECORDS,
   PAIRS_AT_ONCE,
+  PIECE_ELEMENTS,
   TILE_MAGNITUDE,
   TILE_RECORDS,
 } from "../../assembly/fast/layout.js";
@@ -14,9 +15,11 @@ import { reportFast, type FastLayerReport } from "../../host/report/fast.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QConv2d, QModel, QTensor, Shape } from "../../host/model/model.js";
+import { NO_POOL } from "../../host/ops/op.js";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { Random } from "../../host/rng.js";
 import { openEngine } from "../../host/node/engines/open.js";
+import { buildModel, randomInput, type LayerSpec } from "../support/models.js";
 import { interpret } from "./interpret.js";
 
 function tensor(shape: Shape, zeroPoint = 0, border = 0): QTensor {
@@ -30,15 +33,15 @@ const ONE_TO_ONE = { multiplier: Int32Array.of(2 ** 30), shift: Uint8Array.of(30
 function filter(weights: readonly number[], pool: QConv2d["pool"], zeroPoint = 0, height = 4): QModel {
   const width = 8 + weights.length - 1;
   return {
-    tensors: [tensor([1, height, width], zeroPoint), tensor([1, height / pool.size, 8 / pool.size])],
+    tensors: [tensor([1, height, width], zeroPoint), tensor([1, height / pool.size[0], 8 / pool.size[1]])],
     layers: [
       {
         op: "conv2d",
-        input: 0,
+        inputs: [0],
         output: 1,
         kernel: [1, weights.length],
-        stride: 1,
-        pad: 0,
+        stride: [1, 1],
+        pad: [0, 0],
         groups: 1,
         pool,
         weights: Int8Array.from(weights),
@@ -46,6 +49,7 @@ function filter(weights: readonly number[], pool: QConv2d["pool"], zeroPoint = 0
         ...ONE_TO_ONE,
       },
     ],
+    outputs: [1],
   };
 }
 
@@ -70,8 +74,7 @@ function expectEqual(model: QModel, inputs: readonly Int8Array[]): FastLayerRepo
   return reportFast(fastParts(wasm));
 }
 
-const NONE = { size: 1, stride: 1 };
-const HALF = { size: 2, stride: 2 };
+const HALF = { size: [2, 2], stride: [2, 2] } as const;
 
 describe("a lane of 16 bits", () => {
   const most = CHUNK_MAGNITUDE - 2 * 127; // the rest of a chunk beside two weights of 127
@@ -96,7 +99,7 @@ describe("a lane of 16 bits", () => {
     ];
 
     it.each([
-      ["no pool", NONE],
+      ["no pool", NO_POOL],
       ["a pool of 2", HALF],
     ])("holds every sum, with %s", (_pool, pool) => {
       for (const input of inputs) {
@@ -106,7 +109,7 @@ describe("a lane of 16 bits", () => {
     });
 
     it("is one of two when there is one weight more", () => {
-      for (const pool of [NONE, HALF]) {
+      for (const pool of [NO_POOL, HALF]) {
         const more = [...weights, 1];
         const input = new Int8Array(4 * (width + 1)).fill(127);
         const [report] = expectEqual(centred(filter(more, pool, -128), input), [input, ...randomExtremes(width + 1)]);
@@ -121,7 +124,7 @@ describe("a lane of 16 bits", () => {
       [CHUNK_RECORDS + 1, 2],
     ]) {
       const weights = Array.from({ length: count }, (_, i) => (i % 3 === 0 ? 1 : -1));
-      const [report] = expectEqual(filter(weights, NONE, 5), randomExtremes(8 + count - 1));
+      const [report] = expectEqual(filter(weights, NO_POOL, 5), randomExtremes(8 + count - 1));
       expect(report.chunks).toBe(chunks);
     }
   });
@@ -181,7 +184,7 @@ it("a filter of many heavy weights adds up its chunks in 32 bits", () => {
   const inputs = [127, -128].map((sign) => {
     return Int8Array.from({ length: 4 * width }, (_, i) => ((i % width) % 2 === 0 ? sign : -1 - sign));
   });
-  for (const pool of [NONE, HALF]) {
+  for (const pool of [NO_POOL, HALF]) {
     for (const input of inputs) {
       const [report] = expectEqual(centred(filter(weights, pool), input), inputs);
       expect(report.chunks).toBe(128); // 127 + 128 leave no room for a third
@@ -209,7 +212,8 @@ describe("gaps between a dense layer's weights", () => {
     places.forEach((column, i) => (weights[column] = i % 2 === 0 ? 1 : -1));
     const model: QModel = {
       tensors: [tensor([columns, 1, 1]), tensor([1, 1, 1])],
-      layers: [{ op: "dense", input: 0, output: 1, weights, bias: Int32Array.of(3), ...ONE_TO_ONE }],
+      layers: [{ op: "dense", inputs: [0], output: 1, weights, bias: Int32Array.of(3), ...ONE_TO_ONE }],
+      outputs: [1],
     };
     const [report] = expectEqual(model, [input]);
     const records = Math.max(1, Math.ceil((places.length + fillers) / PAIRS_AT_ONCE)) * PAIRS_AT_ONCE;
@@ -224,13 +228,14 @@ describe("gaps between a dense layer's weights", () => {
       layers: [
         {
           op: "dense",
-          input: 0,
+          inputs: [0],
           output: 1,
           weights: Int8Array.from({ length: 2 * columnCount }, (_, i) => ((i * 7) % 5) - 2),
           bias: Int32Array.of(40, -900),
           ...ONE_TO_ONE,
         },
       ],
+      outputs: [1],
     };
     expectEqual(model, [input.subarray(0, columnCount), input.subarray(100, 100 + columnCount)]);
   });
@@ -243,21 +248,67 @@ it("a dense row of the heaviest weights fits its sum", () => {
     layers: [
       {
         op: "dense",
-        input: 0,
+        inputs: [0],
         output: 1,
         weights: Int8Array.from({ length: 2 * columns }, (_, i) => (i < columns ? -128 : 127)),
         bias: Int32Array.of(columns * 128 * 255, -columns * 127 * 255),
         ...ONE_TO_ONE,
       },
     ],
+    outputs: [1],
   };
   expectEqual(model, [new Int8Array(columns).fill(127)]);
+});
+
+describe("lines of a pool's window", () => {
+  const [most, rest] = [PIECE_ELEMENTS, 3];
+
+  it.each([most - 1, most, most + 1, 2 * most, 2 * most + 1])("of %i elements", (width) => {
+    const shape = [2, 4, width + rest] as const;
+    const window = { kernel: [3, width], stride: [1, 2] } as const;
+    // Alone, so that the packer knows that lines are long or short, and beside one of the other kind.
+    for (const more of [[], [{ op: "avgpool", kernel: [2, 2], stride: 1 }] as const]) {
+      for (const op of ["maxpool", "avgpool"] as const) {
+        const model = buildModel(width, shape, [{ op, ...window }, ...more]);
+        expectEqual(
+          model,
+          [1, 2].map((seed) => randomInput(model, seed)),
+        );
+      }
+    }
+  });
+
+  it("are as long as a tensor's", () => {
+    const model = buildModel(1, [1, 1, 65535], [{ op: "maxpool", kernel: [1, 65535], stride: [65535, 1] }]);
+    const input = new Int8Array(65535).fill(-128);
+    for (const at of [0, 255, 256, 65279, 65280, 65534]) expectEqual(model, [input.with(at, 77)]);
+  });
+});
+
+describe("windows with steps of their own down and across", () => {
+  const conv = { op: "conv2d", kernel: [2, 3], weights: "any", density: 0.8, out: 3 } as const;
+  it.each<[string, LayerSpec]>([
+    ["strides", { ...conv, stride: [3, 2] }],
+    ["a pool", { ...conv, pool: { size: [3, 2], stride: [2, 3] } }],
+    ["strides under a pool", { ...conv, stride: [2, 3], pool: { size: [1, 3], stride: [2, 1] } }],
+    ["a pool of one place with gaps", { ...conv, stride: [2, 1], pool: { size: 1, stride: [1, 3] } }],
+    ["pads", { ...conv, stride: [2, 3], pad: [3, 1] }],
+    ["a max-pool that pads", { op: "maxpool", kernel: [4, 3], stride: [3, 1], pad: [2, 1] }],
+    ["an average that pads", { op: "avgpool", kernel: [3, 4], stride: [1, 3], pad: [0, 3] }],
+  ])("%s", (_kind, spec) => {
+    const model = buildModel(8, [2, 17, 19], [spec]);
+    expectEqual(
+      model,
+      [1, 2].map((seed) => randomInput(model, seed)),
+    );
+  });
 });
 
 it("a max-pool keeps its bytes, and clamps them", () => {
   const model: QModel = {
     tensors: [tensor([2, 5, 5], 17), tensor([2, 2, 2], 17)],
-    layers: [{ op: "maxpool", input: 0, output: 1, kernel: 3, stride: 2, clamp: [-100, 90] }],
+    layers: [{ op: "maxpool", inputs: [0], output: 1, kernel: [3, 3], stride: [2, 2], pad: [0, 0], clamp: [-100, 90] }],
+    outputs: [1],
   };
   const random = new Random(5);
   const inputs = [-128, 0, 127].map((level) =>

@@ -33,17 +33,21 @@ class Interpreter {
     this.stream = new DataView(program.stream.buffer, program.stream.byteOffset, program.stream.length);
   }
 
-  run(input: Int8Array): Int8Array[] {
+  /** @param isFirst whether the states are to be filled */
+  run(inputs: readonly Int8Array[], isFirst: boolean): Int8Array[] {
     const outputs: Int8Array[] = [];
-    this.writeInput(input);
-    this.layer = this.words.getUint32(layout.CONTROL_LAYERS_PTR, true);
+    this.position = 0;
+    inputs.forEach((input, tensor) => this.writeInput(tensor, input));
+    const { statesPtr } = this.program.memory;
+    this.layer = isFirst ? statesPtr : this.words.getUint32(layout.CONTROL_LAYERS_PTR, true);
     for (; this.word(layout.LAYER_KIND) !== layout.KIND_END; this.layer += layout.LAYER_ENTRY_BYTES) {
-      const isBorder = this.word(layout.LAYER_KIND) === layout.KIND_BORDER;
+      const kind = this.word(layout.LAYER_KIND);
       for (let row = 0; row < this.word(layout.LAYER_ROWS); row++) {
-        if (isBorder) this.fillBorder(row);
+        if (kind === layout.KIND_BORDER) this.fillBorder(row);
+        else if (kind === layout.KIND_COPY) this.copyRow(row);
         else this.computeRow(row);
       }
-      if (!isBorder) outputs.push(this.readOutput());
+      if (kind < layout.KIND_BORDER) outputs.push(this.readOutput());
     }
     expect(this.position, "stream bytes used").toBe(this.stream.byteLength);
     expect(outputs.length).toBe(this.words.getUint32(abi.CONTROL_LAYER_COUNT, true));
@@ -65,8 +69,8 @@ class Interpreter {
     return this.position - bytes;
   }
 
-  private writeInput(input: Int8Array): void {
-    const entry = this.words.getUint32(abi.CONTROL_TENSORS_PTR, true);
+  private writeInput(tensor: number, input: Int8Array): void {
+    const entry = this.words.getUint32(abi.CONTROL_TENSORS_PTR, true) + tensor * abi.TENSOR_ENTRY_BYTES;
     const word = (offset: number): number => this.words.getUint32(entry + offset, true);
     let next = 0;
     for (let channel = 0; channel < word(abi.TENSOR_CHANNELS); channel++) {
@@ -97,15 +101,23 @@ class Interpreter {
 
   private fillBorder(row: number): void {
     const border = this.word(layout.LAYER_BORDER);
+    const value = this.word(layout.LAYER_CLAMP_MIN);
     const [height, width] = [this.word(layout.LAYER_OUTPUT_HEIGHT), this.word(layout.LAYER_OUTPUT_WIDTH)];
     const plane = this.word(layout.LAYER_OUTPUT) + row * this.word(layout.LAYER_OUTPUT_PLANE);
+    if (height === 0) this.memory.fill(value, plane, plane + this.word(layout.LAYER_OUTPUT_PLANE));
     for (let y = -border; y < height + border; y++) {
       for (let x = -border; x < width + border; x++) {
         const isInside = y >= 0 && y < height && x >= 0 && x < width;
-        if (!isInside)
-          this.memory[plane + y * this.word(layout.LAYER_OUTPUT_PITCH) + x] = this.word(layout.LAYER_CLAMP_MIN);
+        if (!isInside) this.memory[plane + y * this.word(layout.LAYER_OUTPUT_PITCH) + x] = value;
       }
     }
+  }
+
+  private copyRow(row: number): void {
+    const plane = this.word(layout.LAYER_INPUT) + row * this.word(layout.LAYER_INPUT_PLANE);
+    this.eachOutput(row, (address, x, y) => {
+      this.memory[address] = this.element(plane + y * this.word(layout.LAYER_INPUT_PITCH) + x);
+    });
   }
 
   private computeRow(index: number): void {
@@ -135,12 +147,24 @@ class Interpreter {
 
   /** Addresses of the places under the pool of output (x, y). */
   private window(x: number, y: number, plane: number): number[] {
-    const [pitch, stride] = [this.word(layout.LAYER_INPUT_PITCH), this.word(layout.LAYER_STRIDE)];
-    const [size, step] = [this.word(layout.LAYER_POOL), this.word(layout.LAYER_POOL_STRIDE)];
-    return Array.from({ length: size * size }, (_, place) => {
-      const [down, across] = [y * step + Math.floor(place / size), x * step + (place % size)];
-      return this.word(layout.LAYER_INPUT) + plane + (down * pitch + across) * stride;
-    });
+    const kind = this.word(layout.LAYER_KIND);
+    const isBlockwise = kind === layout.KIND_CONV_POOLED || kind === layout.KIND_CONV_BLOCKS;
+    const width = this.word(layout.LAYER_POOL_WIDTH);
+    const places =
+      kind === layout.KIND_CONV_PLACES
+        ? this.word(layout.LAYER_PLACES)
+        : width * (isBlockwise ? width : this.word(layout.LAYER_POOL_HEIGHT));
+    const pitch = this.word(layout.LAYER_INPUT_PITCH);
+    const step = kind === layout.KIND_CONV_PLACES ? this.word(layout.LAYER_PLACE_STEP) : 1;
+    // Blocks and tiles have no gaps between their pools.
+    const [down, across] = isBlockwise
+      ? [pitch * width, width]
+      : [this.word(layout.LAYER_DOWN), this.word(layout.LAYER_ACROSS)];
+    const first = this.word(layout.LAYER_INPUT) + plane + y * down + x * across;
+    return Array.from(
+      { length: places },
+      (_, place) => first + Math.floor(place / width) * pitch + (place % width) * step,
+    );
   }
 
   private densePairs(count: number): number {
@@ -201,7 +225,13 @@ class Interpreter {
   }
 }
 
-/** @returns the output of each layer, [C, H, W] */
+/** A first run of a model with one input. @returns the output of each layer, [C, H, W] */
 export function interpret(program: FastProgram, input: Int8Array): Int8Array[] {
-  return new Interpreter(program).run(input);
+  return interpretRuns(program, [[input]])[0];
+}
+
+/** @param runs of each the inputs @returns of each the output of each layer, [C, H, W] */
+export function interpretRuns(program: FastProgram, runs: readonly (readonly Int8Array[])[]): Int8Array[][] {
+  const interpreter = new Interpreter(program);
+  return runs.map((inputs, index) => interpreter.run(inputs, index === 0));
 }

@@ -3,12 +3,15 @@ import binaryen from "binaryen";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import { bake } from "../../host/node/module/bake.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastParts, isFastModule } from "../../host/fast/parts.js";
 import { reportFast } from "../../host/report/fast.js";
+import { outlineModule } from "../../host/module/module-outline.js";
 import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
+import { modelInputs, statesOf } from "../../host/model/edges.js";
 import { builtFile, packageRoot } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
 import { openEngine } from "../../host/node/engines/open.js";
@@ -33,11 +36,11 @@ describe("a fast module", () => {
     expect(fastModule(container)).toEqual(wasm);
   });
 
-  it("has one import, four exports, one page and MVP features only", () => {
+  it("has one import, five exports, one page and MVP features only", () => {
     const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
     expect(WebAssembly.Module.imports(module)).toEqual([{ module: "mote", name: "read", kind: "function" }]);
     const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-    expect(names.sort()).toEqual(["memory", "open", "start", "step"]);
+    expect(names.sort()).toEqual(["memory", "open", "reset", "start", "step"]);
     expect(WebAssembly.Module.customSections(module, "name")).toEqual([]);
     const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
     const parsed = read(wasm, binaryen.Features.MVP);
@@ -46,14 +49,18 @@ describe("a fast module", () => {
   });
 
   it("says of the model what the container says", () => {
-    const { tensors, layers, outputTensor, inputScale, outputScale, stream, codeBytes } = fastParts(wasm);
-    expect(tensors.map(({ shape, border, zeroPoint }) => ({ shape, border, zeroPoint }))).toEqual(
-      model.tensors.map(({ shape, border, zeroPoint }) => ({ shape, border, zeroPoint })),
-    );
-    expect(layers.map(({ output }) => output)).toEqual(model.layers.map(({ output }) => output));
-    expect(outputTensor).toBe(model.layers.at(-1)!.output);
-    expect(inputScale).toBe(model.tensors[0].scale);
-    expect(outputScale).toBe(model.tensors[outputTensor].scale);
+    for (const { model } of syntheticModels()) {
+      const { tensors, layers, inputs, outputs, labels, names } = fastParts(fastModule(writeContainer(model)));
+      expect(tensors.map(({ shape, border, zeroPoint, scale }) => ({ shape, border, zeroPoint, scale }))).toEqual(
+        model.tensors.map(({ shape, border, zeroPoint, scale }) => ({ shape, border, zeroPoint, scale })),
+      );
+      expect(tensors.flatMap(({ isState }, tensor) => (isState ? tensor : []))).toEqual(statesOf(model));
+      expect(layers.map(({ output }) => output)).toEqual(model.layers.map(({ output }) => output));
+      expect(inputs).toEqual(modelInputs(model));
+      expect(outputs).toEqual(model.outputs);
+      expect({ labels, names }).toEqual({ labels: model.labels, names: model.names });
+    }
+    const { stream, codeBytes } = fastParts(wasm);
     expect(codeBytes + stream.length).toBe(wasm.length);
     expect(isFastModule(wasm)).toBe(true);
   });
@@ -85,6 +92,17 @@ describe("anything else", () => {
     }
     expect((errorOf(() => fastParts(bake(container))) as Error).message).toBe(
       "not a module that mote pack --format wasm made: it has no section mote.stream",
+    );
+  });
+
+  it("is refused: one of another interface version", () => {
+    const other = wasm.slice();
+    const { bytes } = outlineModule(other).segments.find(({ address }) => address === 0)!;
+    const words = new DataView(bytes.buffer, bytes.byteOffset);
+    expect(words.getUint32(abi.CONTROL_VERSION, true)).toBe(abi.INTERFACE_VERSION);
+    words.setUint32(abi.CONTROL_VERSION, 3, true);
+    expect((errorOf(() => fastParts(sealModule(other))) as Error).message).toBe(
+      "not a module that mote pack --format wasm made: its interface version is 3, expected 2",
     );
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { reportFast } from "../../host/report/fast.js";
+import { modelInputs } from "../../host/model/edges.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
@@ -14,7 +15,7 @@ import { describeDifference, firstDifference } from "../../host/engines/compare.
 import { openEngine } from "../../host/node/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
-function expectParity(container: Uint8Array, inputs: readonly Int8Array[]): void {
+function expectParity(container: Uint8Array, runs: readonly (readonly Int8Array[])[]): void {
   const wasm = fastModule(container);
   const lean = fastModule(container, "sram");
   const engines = [
@@ -23,10 +24,17 @@ function expectParity(container: Uint8Array, inputs: readonly Int8Array[]): void
     openEngine("wasm3", wasm),
     openEngine("wasm3", lean),
   ];
-  inputs.forEach((input, index) => {
-    const difference = firstDifference(engines, input);
-    expect(difference && describeDifference(difference, index)).toBeUndefined();
-  });
+  const expectEqual = (): Int8Array[] =>
+    runs.flatMap((inputs, index) => {
+      const difference = firstDifference(engines, inputs);
+      expect(difference && describeDifference(difference, index)).toBeUndefined();
+      const [results, ...others] = engines.map((engine) => engine.outputs.map((_, output) => engine.result(output)));
+      for (const other of others) expect(other).toEqual(results);
+      return results;
+    });
+  const results = expectEqual();
+  for (const engine of engines) engine.reset();
+  expect(expectEqual()).toEqual(results);
   for (const engine of engines) engine.close();
   expectReport(container, wasm);
   expect(fastParts(lean).codeBytes).toBeLessThanOrEqual(fastParts(wasm).codeBytes);
@@ -45,7 +53,7 @@ function expectReport(container: Uint8Array, wasm: Uint8Array): void {
 it.each(syntheticModels())("$name", ({ model }) => {
   expectParity(
     writeContainer(model),
-    [1, 2, 3].map((seed) => randomInput(model, seed)),
+    [1, 2, 3].map((seed) => modelInputs(model).map((tensor) => randomInput(model, seed, tensor))),
   );
 });
 
@@ -59,7 +67,7 @@ describe("shipped models", () => {
       Int8Array.from(images.subarray(n * 784, n * 784 + 784), (pixel) => table[pixel]);
     expectParity(
       container,
-      Array.from({ length: 300 }, (_, n) => digit(n)),
+      Array.from({ length: 300 }, (_, n) => [digit(n)]),
     );
   });
 });

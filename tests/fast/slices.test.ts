@@ -6,15 +6,26 @@ import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { writeContainer } from "../../host/container/write.js";
 import { countOps, OPS_EXPORT } from "../../host/engines/count-ops.js";
+import type { QModel, Shape } from "../../host/model/model.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { hostileModels } from "../support/hostile-models.js";
-import { importedModel, syntheticModels } from "../support/models.js";
+import { buildModel, importedModel, syntheticModels } from "../support/models.js";
 
 /** SPEC.md, "The fast module". */
 const MOST_BEYOND_BUDGET = 5700;
 const MOST_INSTRUCTIONS = 3;
 
+/** Little but a state of this shape, which takes over what the input was. */
+function stateOf(shape: Shape): QModel {
+  const reader = { op: "dense", weights: "single", density: 0.001, out: 1, from: 1 } as const;
+  const { tensors, ...rest } = buildModel(9, shape, [reader], { states: [{ shape, source: 0 }], outputs: [0] });
+  const [input, state, output] = tensors;
+  return { ...rest, tensors: [input, { ...state, source: 0, border: 1 }, output] };
+}
+
 const models = [
+  { name: "a state of long lines", model: stateOf([2, 3, 3000]) },
+  { name: "a state of many lines", model: stateOf([700, 1, 1]) },
   ...hostileModels().filter(({ name }) => name !== "a filter of 260,100 weights"), // more than a fast module takes
   { name: "an imported net", model: importedModel() },
   ...syntheticModels(),

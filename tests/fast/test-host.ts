@@ -1,6 +1,7 @@
 /** A fast module in V8 under a host that counts, checks and may fail. */
 import { expect } from "vitest";
 import * as abi from "../../assembly/abi.js";
+import { offsetOf, placeOf, valuesOf } from "../../host/model/geometry.js";
 import { fastParts, type FastParts } from "../../host/fast/parts.js";
 
 const CANARY = 0xa5;
@@ -10,6 +11,7 @@ interface Exports {
   open(memoryBytes: number): number;
   start(): number;
   step(budget: number): number;
+  reset(): number;
 }
 
 /** Memory beyond what the module asks for is filled, to see that it stays as it is; and so is what a failing read leaves. */
@@ -42,13 +44,23 @@ export class TestHost {
   }
 
   begin(input: Int8Array): number {
-    const { shape, ptr, pitch, plane } = this.parts.tensors[0];
-    for (let at = 0; at < input.length; at++) {
-      const line = Math.floor(at / shape[2]);
-      const address = ptr + Math.floor(line / shape[1]) * plane + (line % shape[1]) * pitch + (at % shape[2]);
-      this.bytes[address] = input[at] + 128;
-    }
+    const { bytes } = this;
+    input.forEach((element, at) => (bytes[this.address(0, at)] = element + 128));
     return this.exports.start();
+  }
+
+  /** The elements of a tensor, [C, H, W] without borders. */
+  tensor(index: number): Int8Array {
+    const { bytes } = this;
+    return Int8Array.from({ length: valuesOf(this.parts.tensors[index].shape) }, (_, at) => {
+      return bytes[this.address(index, at)] - 128;
+    });
+  }
+
+  /** Of an element. */
+  private address(tensor: number, at: number): number {
+    const { shape, ptr, ...layout } = this.parts.tensors[tensor];
+    return ptr + offsetOf(layout, ...placeOf(shape, at));
   }
 
   /** Steps until a status other than busy. */
@@ -63,10 +75,8 @@ export class TestHost {
     return this.finish(this.begin(input), budget);
   }
 
-  /** Of a model whose output tensor is [n, 1, 1] without a border. */
   output(): Int8Array {
-    const { ptr, shape } = this.parts.tensors[this.parts.outputTensor];
-    return Int8Array.from(this.bytes.subarray(ptr, ptr + shape[0]), (byte) => byte - 128);
+    return this.tensor(this.parts.outputs[0]);
   }
 
   private read(offset: number, target: number, length: number): number {

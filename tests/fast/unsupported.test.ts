@@ -5,6 +5,7 @@ import { fastProgram } from "../../host/fast/memory.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel, QWeights } from "../../host/model/model.js";
+import { NO_POOL } from "../../host/ops/op.js";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { interpret } from "./interpret.js";
@@ -24,7 +25,7 @@ function dense(change: Partial<QWeights>, outputZeroPoint = 0): QModel {
     layers: [
       {
         op: "dense",
-        input: 0,
+        inputs: [0],
         output: 1,
         weights,
         bias: Int32Array.of(0),
@@ -34,6 +35,7 @@ function dense(change: Partial<QWeights>, outputZeroPoint = 0): QModel {
         ...change,
       },
     ],
+    outputs: [1],
   };
 }
 
@@ -118,7 +120,7 @@ it("a filter of 65,536 weights, place by place, is refused, and one of 65,535 ru
   const filter = (weights: number): QModel => {
     const all = new Int8Array(2 * 255 * 255).fill(1, 0, weights);
     const scale = { multiplier: Int32Array.of(2 ** 30), shift: Uint8Array.of(47) };
-    const shape = { kernel: [255, 255], stride: 1, pad: 0, groups: 1, pool: { size: 1, stride: 1 } } as const;
+    const shape = { kernel: [255, 255], stride: [1, 1], pad: [0, 0], groups: 1, pool: NO_POOL } as const;
     const tensor = { nominalChannels: 2, border: 0, scale: 1, zeroPoint: 0 };
     return {
       tensors: [
@@ -128,7 +130,7 @@ it("a filter of 65,536 weights, place by place, is refused, and one of 65,535 ru
       layers: [
         {
           op: "conv2d",
-          input: 0,
+          inputs: [0],
           output: 1,
           ...shape,
           weights: all,
@@ -137,6 +139,7 @@ it("a filter of 65,536 weights, place by place, is refused, and one of 65,535 ru
           clamp: [-128, 127],
         },
       ],
+      outputs: [1],
     };
   };
   expect(refusal(filter(65_536))).toMatchObject({

@@ -4,7 +4,7 @@ import { missingTools } from "../../host/node/firmware/tools.js";
 import { syntheticModels } from "../support/models.js";
 import { fastFiles } from "./support/fast-files.js";
 import { hostileFiles } from "./support/hostile.js";
-import { aotCore, buildNative, caseFiles, coreFile, named, POWERPC, runNative } from "./support/native.js";
+import { aotCore, buildNative, caseFiles, libraryArguments, named, POWERPC, runNative } from "./support/native.js";
 
 const missing = missingTools(["powerpc-linux-gnu-gcc", "qemu-ppc", "wasm2c"]);
 const BUILD_MS = 240_000;
@@ -14,9 +14,9 @@ describe.skipIf(missing.length > 0)(named("the C library on a big-endian CPU of 
     "runs a container as the reference does",
     async () => {
       // Several reads a run.
-      const files = caseFiles(syntheticModels().find(({ name }) => name === "codebook")!);
+      const model = syntheticModels().find(({ name }) => name === "codebook")!;
       const program = await buildNative("library-test", await aotCore(), "core", POWERPC);
-      const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases], POWERPC);
+      const { stdout } = await runNative(program, libraryArguments(model), POWERPC);
       expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
     },
     BUILD_MS,

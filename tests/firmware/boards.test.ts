@@ -20,7 +20,7 @@ import { missingTools } from "../../host/node/firmware/tools.js";
 import { MoteError } from "../../host/errors.js";
 import type { Shape } from "../../host/model/model.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { buildModel, type LayerSpec } from "../support/models.js";
+import { buildModel, syntheticModels, type LayerSpec } from "../support/models.js";
 import { named } from "./support/native.js";
 
 const DIGITS = 20;
@@ -88,6 +88,22 @@ describe.skipIf(noTools.length > 0)(named("a model of any shape", noTools), () =
     expect(Math.min(...got.instructionsPerLayer)).toBeGreaterThan(0);
     expect(got.right).toBeUndefined();
     expect(got.survivedDamage).toBe(true);
+  });
+
+  it("runs with several inputs, outputs and states", async () => {
+    const { model } = syntheticModels().find(({ name }) => name === "streaming")!;
+    const streaming = { name: "streaming", container: writeContainer(model) };
+    for (const optimize of ["speed", "size"] as const) {
+      const got = await measure(
+        { board: netduino, engine: "aot", optimize, model: streaming },
+        randomInputs(streaming, 4),
+      );
+      expect(got.logitsEqual).toBe(true);
+      expect(got.survivedDamage).toBe(true);
+    }
+    expect(() => imageInputs(streaming, loadDataSpec("mnist:test"), 1)).toThrow(
+      "streaming takes inputs of [2, 6, 6] and [1, 5, 7], mnist:test has [1, 28, 28]",
+    );
   });
 
   it("or says that nothing is left for its outputs", async () => {

@@ -11,11 +11,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { writeContainer } from "../../host/container/write.js";
 import { replaceExport } from "../../host/node/firmware/export-folder.js";
 import { modelSource } from "../../host/node/firmware/export.js";
 import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
 import { packageRoot } from "../../host/node/paths.js";
 import type { ExportSummary } from "../../tools/firmware/export.js";
+import { syntheticModels } from "../support/models.js";
 import { expectOneLine, mote, scratchFolder } from "../cli/support.js";
 import { buildNative, missing, named, runNative } from "./support/native.js";
 
@@ -130,8 +132,8 @@ describe("mote firmware --export", () => {
       model: "lenet5",
       engine: "wasm3",
       form: "speed",
-      input: [1, 28, 28],
-      output: [10, 1, 1],
+      inputs: [[1, 28, 28]],
+      outputs: [[10, 1, 1]],
     });
   });
 
@@ -154,7 +156,10 @@ describe("mote firmware --export", () => {
 });
 
 describe.skipIf(missing.length > 0)(named("MODEL_MEMORY_BYTES on this 64-bit machine", missing), () => {
-  const model = (name: string): Uint8Array => readFileSync(join(packageRoot, "models", `${name}.mote`));
+  const model = (name: string): Uint8Array =>
+    name === "streaming"
+      ? writeContainer(syntheticModels().find((one) => one.name === name)!.model)
+      : readFileSync(join(packageRoot, "models", `${name}.mote`));
   const forms = {
     speed: (name: string) => firmwareImage(model(name), "speed"),
     size: (name: string) => firmwareImage(model(name), "size"),
@@ -168,6 +173,9 @@ describe.skipIf(missing.length > 0)(named("MODEL_MEMORY_BYTES on this 64-bit mac
     { engine: "wasm3", name: "lenet300-paper", form: "size" },
     { engine: "aot", name: "lenet5", form: "speed" },
     { engine: "aot", name: "lenet5", form: "size" },
+    { engine: "wasm3", name: "streaming", form: "speed" },
+    { engine: "aot", name: "streaming", form: "speed" },
+    { engine: "aot", name: "streaming", form: "size" },
   ] as const;
 
   it.each(cases)(

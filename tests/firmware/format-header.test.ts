@@ -10,14 +10,18 @@ describe("mote-format.h", () => {
     expect(readFileSync(join(packageRoot, FORMAT_HEADER), "utf8")).toBe(formatHeader(readFormatSources()));
   });
 
-  it("has numbers unsigned, statuses signed, texts as they are, and the statuses' meanings", () => {
+  it("has numbers unsigned, statuses signed, texts as they are, the statuses' meanings, and names of ops and codecs", () => {
     const header = formatHeader([
-      "export const SIZE = 0x10; // a size\n",
+      "export const SIZE = 0x10; // a size\nexport const OP_DENSE = 1;\nexport const OP_MAXPOOL = 2;\nexport const CODEC_HUFFMAN = 1;\n",
       'export const NAME = "a.name";\nexport const STATUS_OK = 0; // well\nexport const STATUS_BAD = -3; // a "bad" one\n',
     ]);
     expect(header).toContain("#define MOTE_SIZE 0x10u /* a size */\n");
     expect(header).toContain('#define MOTE_NAME "a.name"\n');
     expect(header).toContain('#define MOTE_STATUS_BAD (-3) /* a "bad" one */\n');
+    expect(header).toContain(
+      '#define MOTE_OP_NAMES(X) \\\n  X(MOTE_OP_DENSE, "dense") \\\n  X(MOTE_OP_MAXPOOL, "maxpool")\n',
+    );
+    expect(header).toContain('#define MOTE_CODEC_NAMES(X) \\\n  X(MOTE_CODEC_HUFFMAN, "huffman")\n');
     expect(header).toContain('  X(MOTE_STATUS_OK, "well") \\\n  X(MOTE_STATUS_BAD, "a \\"bad\\" one")\n');
   });
 

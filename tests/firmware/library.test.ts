@@ -7,6 +7,8 @@ import { librarySources } from "../../host/node/firmware/build.js";
 import { missingTools, runTool } from "../../host/node/firmware/tools.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { QModel } from "../../host/model/model.js";
 import { buildModel, leNets, syntheticModels, type NamedModel } from "../support/models.js";
 import { fastFiles } from "./support/fast-files.js";
 import { hostileFiles } from "./support/hostile.js";
@@ -16,6 +18,7 @@ import {
   caseFiles,
   coreFile,
   fileName,
+  libraryArguments,
   missing,
   named,
   runNative,
@@ -23,6 +26,21 @@ import {
 } from "./support/native.js";
 
 const models = syntheticModels();
+
+/** One of the synthetic models, or streaming with all that metadata can say. */
+function modelOf(name: string): NamedModel {
+  if (name === "described") return { name, model: described(modelOf("streaming").model) };
+  return models.find((one) => one.name === name)!;
+}
+
+function described(streaming: QModel): QModel {
+  return {
+    ...streaming,
+    names: ["image", "motion", ...streaming.outputs.map((_, output) => `réponse ${output}`)],
+    preprocessing: { layout: "interleaved", colours: "none", mean: [0.5, -3], std: [0.25, 1e9] },
+  };
+}
+
 /** wasm3 and the core ahead of time, with sanitizers, where nothing was built before. */
 const BUILD_MS = 240_000;
 
@@ -32,19 +50,20 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
     program = await buildNative("library-test", await aotCore());
   }, BUILD_MS);
 
-  // A small one, borders, groups, its own scale for each row; several reads a run; names of outputs.
-  it.each(["tiny", "padded", "groups", "per channel", "codebook", "labels"])(
+  // A small one, borders, groups, its own scale for each row; several reads a run; labels; several ends, and states; names and preprocessing.
+  it.each(["tiny", "padded", "groups", "per channel", "codebook", "labels", "streaming", "described"])(
     "runs %s as the reference does",
     async (name) => {
-      const files = caseFiles(models.find((model) => model.name === name)!);
-      const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
+      const { stdout } = await runNative(program, libraryArguments(modelOf(name)));
       expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
     },
   );
 
   it("runs a LeNet-5 as the reference does", async () => {
-    const files = caseFiles(leNets().find(({ name }) => name.startsWith("narrow"))!);
-    const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
+    const { stdout } = await runNative(
+      program,
+      libraryArguments(leNets().find(({ name }) => name.startsWith("narrow"))!),
+    );
     expect(stdout).toMatch(/, 0 failed$/m);
   });
 
@@ -61,9 +80,8 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
           { op: "dense", out: 10, density: 0.02, weights: "grid" },
         ],
       );
-      const files = caseFiles({ name: "large", model });
-      expect(planTotal(readContainer(readFileSync(files.mote)).plan)).toBeGreaterThan(2 * 65536);
-      const { stdout } = await runNative(program, [coreFile(), files.mote, files.packed, files.cases]);
+      expect(planTotal(readContainer(writeContainer(model)).plan)).toBeGreaterThan(2 * 65536);
+      const { stdout } = await runNative(program, libraryArguments({ name: "large", model }));
       expect(stdout).toMatch(/^\d{4,} checks passed, 0 failed$/m);
       expect(stdout).toMatch(/^(wasm3|aot|packed): \d{6,} bytes, \d{6} of them linear; \d{6} asked for$/m);
     },
@@ -72,10 +90,10 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
 });
 
 describe.skipIf(missing.length > 0)(named("fast modules in the C library, under the sanitizers", missing), () => {
-  it.each(["tiny", "padded", "per channel", "average pool", "labels"])(
+  it.each(["tiny", "padded", "per channel", "average pool", "labels", "streaming", "described"])(
     "runs %s as the reference does",
     async (name) => {
-      await runFast(models.find((model) => model.name === name)!);
+      await runFast(modelOf(name));
     },
     BUILD_MS,
   );
@@ -114,8 +132,18 @@ describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => 
   let seeds: string[];
   beforeAll(async () => {
     program = await buildNative("mutate", await aotCore());
-    const small = ["tiny", "padded", "groups", "average pool", "per channel", "codebook", "dense codec", "branches"];
-    seeds = small.map((name) => caseFiles(models.find((model) => model.name === name)!).mote);
+    const small = [
+      "tiny",
+      "padded",
+      "groups",
+      "average pool",
+      "per channel",
+      "codebook",
+      "dense codec",
+      "branches",
+      "streaming",
+    ];
+    seeds = small.map((name) => caseFiles(modelOf(name)).mote);
   }, BUILD_MS);
 
   it.each(["wasm3", "aot"])("10,000 of them give statuses by %s", async (engine) => {

@@ -4,13 +4,31 @@
  * reader and the reference do.
  */
 import * as abi from "../../assembly/abi.js";
+import { MAX_LAYERS } from "../../assembly/format.js";
 import { readContainer, type Container } from "../../host/container/read.js";
 import { MoteError } from "../../host/errors.js";
+import { statesOf } from "../../host/model/edges.js";
+import { valuesOf } from "../../host/model/geometry.js";
+import type { Shape } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import { openReference } from "../../host/engines/reference.js";
-import { statusText } from "../../host/engines/wasm.js";
+import { statusText } from "../../host/engines/driver.js";
 import type { Machine, MakeMachine } from "./machine.js";
 import type { FuzzCase } from "./mutate.js";
+
+/** What the reader says of rules that a core need not check. */
+const LEFT_TO_HOSTS = [
+  /, overlaps its input, tensor \d+, in the arena/,
+  /which is read after it/,
+  /both are there before a run/,
+  /, but the layers have 0x/,
+  / twice, expected one number for both axes/,
+  /states a size of 1 × 1/,
+  /nominalChannels is/,
+  /is read by no layer and no state/,
+  /its source, tensor \d+, is a state/,
+  /metadata|label|number of names|name \d+ is|preprocessing/,
+];
 
 /** A broken promise; the message says which. */
 export class Finding extends Error {}
@@ -32,13 +50,25 @@ interface Outcome {
   readonly run: number | undefined;
   readonly errorOffset: number;
   readonly windowFailed: boolean;
-  readonly output: readonly number[] | undefined;
+  /** Of each run that was done, all outputs of the model. */
+  readonly outputs: readonly (readonly number[])[];
 }
 
 const GARBAGE = [1, 2].map((seed) => {
   const random = new Random(0x6a72, seed);
   return Uint8Array.from({ length: 65536 }, () => random.integer(256));
 });
+
+/** A tensor as the core's table has it. */
+interface TableEntry {
+  readonly shape: Shape;
+  readonly ptr: number;
+  readonly pitch: number;
+  readonly plane: number;
+  readonly border: number;
+  readonly isEnd: boolean;
+  readonly isState: boolean;
+}
 
 /** What a case came to; `status` is the last one. */
 export interface Result {
@@ -90,7 +120,7 @@ class Session {
     this.machine.close();
   }
 
-  /** Loads the model and, if that succeeds, runs it once. */
+  /** Loads the model and, if that succeeds, runs it. */
   run(garbage: Uint8Array, budget: number): Outcome {
     const { bytes, memoryBytes, modelPtr } = this.fuzzCase;
     const { machine } = this;
@@ -114,12 +144,13 @@ class Session {
     return outcome;
   }
 
-  /** After a window that failed, a new start, or open, with a sound one does what it would have done at first. */
+  /** After a window that failed, a reset, or open, with a sound one does what it would have done at first. */
   recover(failed: Outcome): Outcome {
     this.failAt = -1;
     this.windowFailed = false;
     const loaded = failed.load === abi.STATUS_DONE;
-    const outcome = loaded ? this.outcome(failed.load, this.runOnce(1 << 16)) : this.loadAndRun(1 << 16);
+    if (loaded) this.reset(1 << 16);
+    const outcome = loaded ? this.runs(1 << 16) : this.loadAndRun(1 << 16);
     this.failAt = this.fuzzCase.failAt;
     return outcome;
   }
@@ -131,22 +162,50 @@ class Session {
     const load = this.finish(opened, budget, loadSteps);
     if (load === abi.STATUS_BUSY) throw new Finding(`loading did not end within ${loadSteps} steps`);
     if (load !== abi.STATUS_DONE) {
-      const state = this.machine.start();
-      if (state !== abi.STATUS_STATE) throw new Finding(`start after a failed load gave ${statusText(state)}`);
-      return this.outcome(load, undefined);
+      for (const call of ["start", "reset"] as const) {
+        const state = this.machine[call]();
+        if (state !== abi.STATUS_STATE) throw new Finding(`${call} after a failed load gave ${statusText(state)}`);
+      }
+      return this.outcome(load, undefined, []);
     }
     this.expectTensorsInside();
-    return this.outcome(load, this.runOnce(budget));
+    return this.runs(budget);
+  }
+
+  /** A run; of a model with states another, which goes on from it, and after a reset the first one again. */
+  private runs(budget: number): Outcome {
+    const outputs: number[][] = [];
+    const hasStates = this.tensors().some(({ isState }) => isState);
+    for (let run = 0; run < (hasStates ? 2 : 1); run++) {
+      const status = this.runOnce(budget);
+      if (status !== abi.STATUS_DONE) return this.outcome(abi.STATUS_DONE, status, outputs);
+      outputs.push(this.readOutputs());
+    }
+    if (hasStates) {
+      this.reset(budget);
+      const status = this.runOnce(budget);
+      if (status !== abi.STATUS_DONE) return this.outcome(abi.STATUS_DONE, status, outputs);
+      if (this.fuzzCase.swapAt < 0 && String(this.readOutputs()) !== String(outputs[0])) {
+        throw new Finding("after a reset the model does not do what it did at first");
+      }
+    }
+    return this.outcome(abi.STATUS_DONE, abi.STATUS_DONE, outputs);
+  }
+
+  /** It reads nothing of the file, and does not fail. */
+  private reset(budget: number): void {
+    const status = this.finish(this.machine.reset(), budget, this.machine.memoryBytes);
+    if (status !== abi.STATUS_DONE) throw new Finding(`reset gave ${statusText(status)}`);
   }
 
   /** @returns STATUS_BUSY when it was cut off */
   private runOnce(budget: number): number {
-    this.writeInput();
+    this.writeInputs();
     const started = this.machine.start();
-    // A slice does its budget's work, or ends with a layer or the input's border. Of a file that changes nothing is said.
+    // A slice does its budget's work, or ends with a layer, the inputs' borders or the states. Of a file that changes nothing is said.
     const said = this.word(abi.CONTROL_WORK);
     const work = this.fuzzCase.swapAt < 0 && said < 2 ** 32 - 1 ? said : Infinity;
-    const ends = this.word(abi.CONTROL_LAYER_COUNT) + 1;
+    const ends = this.word(abi.CONTROL_LAYER_COUNT) + 2;
     const most = ends + Math.floor(work / budget);
     const affordable = Math.min(MAX_STEPS, ends + Math.ceil(MAX_WORK / Math.min(budget, 1 << 16)));
     const status = this.finish(started, budget, Math.min(most, affordable));
@@ -156,24 +215,23 @@ class Session {
     return status;
   }
 
-  private outcome(load: number, run: number | undefined): Outcome {
+  private outcome(load: number, run: number | undefined, outputs: readonly (readonly number[])[]): Outcome {
     const failed = load < 0 || (run !== undefined && run < 0);
     return {
       load,
       run,
       errorOffset: failed ? this.word(abi.CONTROL_ERROR_OFFSET) : 0,
       windowFailed: this.windowFailed,
-      output: run === abi.STATUS_DONE ? this.readOutput() : undefined,
+      outputs,
     };
   }
 
   /** Steps until done or failed; BUSY when `maxSteps` did not suffice. */
   private finish(status: number, budget: number, maxSteps: number): number {
     let last = status;
-    for (let steps = 0; last >= 0; steps++) {
+    for (let steps = 0; last > abi.STATUS_DONE; steps++) {
       if (steps > maxSteps) return abi.STATUS_BUSY;
       last = this.machine.step(budget);
-      if (last === abi.STATUS_DONE) break;
     }
     if (last > abi.STATUS_BUSY || last < abi.STATUS_STATE) throw new Finding(`step gave ${last}`);
     // Not always STATUS_READ: another error may have come first within the same slice.
@@ -202,57 +260,73 @@ class Session {
 
   /** Hosts write and read tensors by this table: what it says must be inside, borders included. */
   private expectTensorsInside(): void {
-    const count = this.word(abi.CONTROL_TENSOR_COUNT);
-    const table = this.word(abi.CONTROL_TENSORS_PTR);
-    for (let tensor = 0; tensor < count; tensor++) {
-      const entry = table + tensor * abi.TENSOR_ENTRY_BYTES;
-      const [channels, height, width] = this.shape(entry);
-      const pitch = this.word(entry + abi.TENSOR_PITCH);
-      const plane = this.word(entry + abi.TENSOR_PLANE);
-      const border = this.word(entry + abi.TENSOR_STATE) & 0xff;
-      const start = this.word(entry + abi.TENSOR_PTR) - border * pitch - border;
+    this.tensors().forEach(({ shape: [channels, height, width], ptr, pitch, plane, border }, tensor) => {
+      const start = ptr - border * pitch - border;
       const consistent = pitch === width + 2 * border && plane === pitch * (height + 2 * border);
       if (!consistent || start < abi.PLAN_BASE || start + channels * plane > this.fuzzCase.memoryBytes) {
         throw new Finding(`tensor ${tensor} is not inside the memory: ${channels} × ${height} × ${width} at ${start}`);
       }
-    }
-  }
-
-  private writeInput(): void {
-    const entry = this.word(abi.CONTROL_TENSORS_PTR);
-    const [channels, height, width] = this.shape(entry);
-    const random = new Random(0x1234);
-    this.eachRow(entry, channels, height, (address) => {
-      this.machine.store(
-        address,
-        Uint8Array.from({ length: width }, () => random.integer(256)),
-      );
     });
   }
 
-  private readOutput(): number[] {
-    const entry = this.word(abi.CONTROL_TENSORS_PTR) + this.word(abi.CONTROL_OUTPUT_TENSOR) * abi.TENSOR_ENTRY_BYTES;
-    const [channels, height, width] = this.shape(entry);
+  private writeInputs(): void {
+    this.ends().inputs.forEach((tensor, index) => {
+      const elements = inputFor(valuesOf(tensor.shape), index);
+      this.eachRow(tensor, (address, at, width) => {
+        this.machine.store(address, new Uint8Array(elements.buffer, at, width));
+      });
+    });
+  }
+
+  /** One behind the other. */
+  private readOutputs(): number[] {
     const values: number[] = [];
-    this.eachRow(entry, channels, height, (address) => {
-      for (const byte of this.machine.load(address, width)) values.push((byte << 24) >> 24);
-    });
+    for (const tensor of this.ends().outputs) {
+      this.eachRow(tensor, (address, _at, width) => {
+        for (const byte of this.machine.load(address, width)) values.push((byte << 24) >> 24);
+      });
+    }
     return values;
   }
 
-  private shape(entry: number): [number, number, number] {
-    return [
-      this.word(entry + abi.TENSOR_CHANNELS),
-      this.word(entry + abi.TENSOR_HEIGHT),
-      this.word(entry + abi.TENSOR_WIDTH),
-    ];
+  private ends(): { readonly inputs: readonly TableEntry[]; readonly outputs: readonly TableEntry[] } {
+    const tensors = this.tensors();
+    const given = tensors.length - this.word(abi.CONTROL_LAYER_COUNT);
+    const outputs = tensors.slice(given).filter(({ isEnd }) => isEnd);
+    const first = this.word(abi.CONTROL_OUTPUT_TENSOR);
+    if (tensors[first] !== outputs[0] && this.word(abi.CONTROL_LAYERS_DONE) === tensors.length - given) {
+      throw new Finding(`tensor ${first} is said to be the first output`);
+    }
+    return { inputs: tensors.slice(0, given).filter(({ isEnd }) => isEnd), outputs };
   }
 
-  private eachRow(entry: number, channels: number, height: number, visit: (address: number) => void): void {
-    const ptr = this.word(entry + abi.TENSOR_PTR);
-    const pitch = this.word(entry + abi.TENSOR_PITCH);
-    const plane = this.word(entry + abi.TENSOR_PLANE);
-    for (let c = 0; c < channels; c++) for (let y = 0; y < height; y++) visit(ptr + c * plane + y * pitch);
+  /** What the table says. */
+  private tensors(): readonly TableEntry[] {
+    const table = this.word(abi.CONTROL_TENSORS_PTR);
+    return Array.from({ length: this.word(abi.CONTROL_TENSOR_COUNT) }, (_, tensor) => {
+      const entry = table + tensor * abi.TENSOR_ENTRY_BYTES;
+      const at = (field: number): number => this.word(entry + field);
+      const state = at(abi.TENSOR_STATE);
+      return {
+        shape: [at(abi.TENSOR_CHANNELS), at(abi.TENSOR_HEIGHT), at(abi.TENSOR_WIDTH)],
+        ptr: at(abi.TENSOR_PTR),
+        pitch: at(abi.TENSOR_PITCH),
+        plane: at(abi.TENSOR_PLANE),
+        border: state & abi.TENSOR_BORDER_MASK,
+        isEnd: (state & abi.TENSOR_IS_END) !== 0,
+        isState: (state & abi.TENSOR_IS_STATE) !== 0,
+      };
+    });
+  }
+
+  /** @param visit takes a row's address, the index of its first element, and its length */
+  private eachRow(
+    { shape: [channels, height, width], ptr, pitch, plane }: TableEntry,
+    visit: (address: number, at: number, width: number) => void,
+  ): void {
+    for (let c = 0, at = 0; c < channels; c++) {
+      for (let y = 0; y < height; y++, at += width) visit(ptr + c * plane + y * pitch, at, width);
+    }
   }
 
   private word(address: number): number {
@@ -265,15 +339,15 @@ class Session {
   }
 }
 
-/** What the model's input is in every run: the values that `writeInput` writes. */
-function inputFor(elements: number): Int8Array {
-  const random = new Random(0x1234);
+/** What a model's inputs are in every run. */
+function inputFor(elements: number, index: number): Int8Array {
+  const random = new Random(0x1234, index);
   return Int8Array.from({ length: elements }, () => random.integer(256));
 }
 
-/** Layers that a file can hold at most: it states 255, and each takes three bytes at the least. */
+/** Layers that a file can hold at most: each takes four bytes at the least. */
 function layerBound(bytes: Uint8Array): number {
-  return Math.min(255, Math.floor(bytes.length / 3));
+  return Math.min(MAX_LAYERS, Math.floor(bytes.length / 4));
 }
 
 function expectSame(first: Outcome, second: Outcome): void {
@@ -283,8 +357,8 @@ function expectSame(first: Outcome, second: Outcome): void {
       throw new Finding(`${field} is ${first[field]}, then ${second[field]} with other garbage and slices`);
     }
   }
-  if (String(first.output) !== String(second.output)) {
-    throw new Finding("the output depends on garbage in memory or on the slices");
+  if (String(first.outputs) !== String(second.outputs)) {
+    throw new Finding("an output depends on garbage in memory or on the slices");
   }
 }
 
@@ -301,8 +375,8 @@ function readStrictly(bytes: Uint8Array): Container | MoteError {
 function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container | MoteError): void {
   const status = outcome.run ?? outcome.load;
   if (read instanceof MoteError) {
-    // Of what the core accepts the reader refuses only sizes, and what SPEC.md leaves to it: one rule, and the metadata.
-    const mayDiffer = read.code === "MEMORY" || /which is read after it|metadata|label/.test(read.message);
+    // Of what the core accepts the reader refuses only sizes, and what spec/container.md leaves to hosts.
+    const mayDiffer = read.code === "MEMORY" || LEFT_TO_HOSTS.some((rule) => rule.test(read.message));
     if (status === abi.STATUS_DONE && !mayDiffer) {
       throw new Finding(`the core accepts what the reader refuses: ${read.message}`);
     }
@@ -313,9 +387,16 @@ function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container 
       `the reader accepts what the core refuses: ${statusText(status)} near byte ${outcome.errorOffset}`,
     );
   }
-  if (outcome.output === undefined) return;
+  const hasStates = statesOf(read.model).length > 0;
+  if (outcome.run === abi.STATUS_DONE && outcome.outputs.length !== (hasStates ? 2 : 1)) {
+    throw new Finding(`${outcome.outputs.length} runs, of a model that ${hasStates ? "has" : "has no"} states`);
+  }
+  if (outcome.outputs.length === 0) return;
   const reference = openReference(bytes, { maxWeights: MAX_WEIGHTS });
-  const [channels, height, width] = reference.input.shape;
-  const expected = reference.run(inputFor(channels * height * width));
-  if (String(expected) !== String(outcome.output)) throw new Finding("the core's output is not the reference's");
+  const inputs = reference.inputs.map(({ shape }, index) => inputFor(valuesOf(shape), index));
+  for (const outputs of outcome.outputs) {
+    reference.run(inputs);
+    const expected = reference.outputs.flatMap((_, index) => [...reference.result(index)]);
+    if (String(expected) !== String(outputs)) throw new Finding("the core's outputs are not the reference's");
+  }
 }

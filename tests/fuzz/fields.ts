@@ -1,9 +1,12 @@
 /** Where the fields of a well-formed container stand, so that a mutation can hit one instead of its neighbours. */
+import { FLAG_END, FLAG_NOMINAL, FLAG_SIZE, FLAG_STATE, FORM_CLAMP, FORM_RELU } from "../../assembly/format.js";
+import { REGIONS } from "../../host/container/plan.js";
 import { readLeb128, type FoundLeb128 } from "../../host/module/leb128.js";
 import type { FieldKind as LayerFieldKind } from "../../host/ops/fields.js";
 import { opOfNumber } from "../../host/ops/index.js";
 
-export type FieldKind = "varint" | "u8" | "u32" | "section";
+/** A magic number is three bytes; pairs of one number stand in one varint, those of two in two. */
+export type FieldKind = "varint" | "pair" | "u8" | "u32" | "bytes" | "section";
 
 export interface Field {
   readonly name: string;
@@ -14,11 +17,13 @@ export interface Field {
 
 export interface FieldMap {
   readonly fields: readonly Field[];
-  /** First byte of each layer, and where the file ends. */
+  /** First byte of each tensor, and of the first layer. */
+  readonly tensorOffsets: readonly number[];
+  /** First byte of each layer, and of what follows the last one. */
   readonly layerOffsets: readonly number[];
 }
 
-/** @param bytes a container whose head and layers are sound; what is in its sections is not looked at. SPEC.md, "File" */
+/** @param bytes a container whose head and layers are sound; what is in its sections is not looked at. spec/container.md, "File" */
 export function mapFields(bytes: Uint8Array): FieldMap {
   const fields: Field[] = [];
   let offset = 0;
@@ -34,42 +39,59 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     return value;
   };
 
-  const ofKind: Readonly<Record<LayerFieldKind, (name: string) => number>> = {
+  /** One or two varints. */
+  const pair = (name: string): void => {
+    const { value, bytes: length } = readVarint(bytes, offset);
+    add(name, "pair", length + (value & 1 ? readVarint(bytes, offset + length).bytes : 0));
+  };
+  /** And the bytes of the clamp that it says follow. */
+  const form = (name: string): void => {
+    const bits = u8(name);
+    if ((bits & FORM_CLAMP) === 0) return;
+    if ((bits & FORM_RELU) === 0) u8("clampMin");
+    u8("clampMax");
+  };
+  const ofKind: Readonly<Record<LayerFieldKind, (name: string) => void>> = {
     varint,
+    pair,
     u8,
-    i8: u8,
     u32: (name) => add(name, "u32", 4),
+    form,
   };
 
-  add("magic", "u32", 4);
+  add("magic", "bytes", 3);
   u8("version");
   add("crc", "u32", 4);
-  varint("fileBytes");
+  varint("ops");
+  varint("codecs");
   const tensorCount = varint("tensorCount");
   const layerCount = varint("layerCount");
-  for (const region of ["window", "tables", "columns", "channels", "records", "arena"]) varint(`plan ${region}`);
+  for (const region of REGIONS) varint(`plan ${region}`);
+  const tensorOffsets: number[] = [];
   for (let i = 0; i < tensorCount; i++) {
-    ["channels", "height", "width", "nominalChannels"].forEach(varint);
-    u8("border");
-    add("scale", "u32", 4);
+    tensorOffsets.push(offset);
+    varint("channels");
+    const flags = u8("flags");
+    if (flags & FLAG_SIZE) ["height", "width"].forEach(varint);
+    if (flags & FLAG_NOMINAL) varint("nominalChannels");
+    if (flags & FLAG_END) add("scale", "u32", 4);
     u8("zeroPoint");
     varint("offset");
+    if (flags & FLAG_STATE) varint("source");
   }
+  tensorOffsets.push(offset);
   const layerOffsets: number[] = [];
   for (let i = 0; i < layerCount; i++) {
     layerOffsets.push(offset);
     const op = opOfNumber(u8("op"))!;
-    ["input", "output"].forEach(varint);
+    for (let input = 0; input < op.arity; input++) varint("input");
     for (const { name, kind } of op.fields) ofKind[kind](name);
     if (op.weights === null) continue;
-    u8("form");
-    u8("biasBits");
-    u8("biasShift");
     const sectionBytes = varint("sectionBytes");
     add("section", "section", sectionBytes);
   }
   layerOffsets.push(offset);
-  return { fields, layerOffsets };
+  return { fields, tensorOffsets, layerOffsets };
 }
 
 /** A varint of at most 5 bytes, whatever its value; beyond the end of the bytes zeros are read. */

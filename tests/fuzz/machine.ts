@@ -1,5 +1,5 @@
 /** The core as the fuzzer drives it: raw exports and memory, in V8 or under wasm3. */
-import type { WindowRead } from "../../host/engines/wasm.js";
+import type { WindowRead } from "../../host/engines/driver.js";
 import { Wasm3Runtime } from "../../host/node/wasm3/runtime.js";
 
 export interface Machine {
@@ -8,6 +8,7 @@ export interface Machine {
   open(memoryBytes: number): number;
   start(): number;
   step(budget: number): number;
+  reset(): number;
   /** Valid until the next call: V8 gives a view, wasm3 a copy. */
   load(address: number, length: number): Uint8Array;
   store(address: number, bytes: Uint8Array): void;
@@ -22,6 +23,7 @@ interface CoreExports {
   open(memoryBytes: number): number;
   start(): number;
   step(budget: number): number;
+  reset(): number;
 }
 
 /** Always a whole page: what the core does beyond its limit shows there. */
@@ -35,6 +37,7 @@ export function v8Machines(core: Uint8Array): MakeMachine {
       open: exports.open,
       start: exports.start,
       step: exports.step,
+      reset: exports.reset,
       load: (address, length) => memory.subarray(address, address + length),
       store: (address, bytes) => memory.set(bytes, address),
       close: () => {},
@@ -52,6 +55,7 @@ export function wasm3Machines(core: Uint8Array): MakeMachine {
       open: (bytes) => runtime.call("open", bytes) as number,
       start: () => runtime.call("start") as number,
       step: (budget) => runtime.call("step", budget) as number,
+      reset: () => runtime.call("reset") as number,
       load: (address, length) => runtime.read(address, length),
       store: (address, bytes) => runtime.write(address, bytes),
       close: () => runtime.close(),

@@ -1,6 +1,7 @@
 /** From a seed to a hostile container, and to the circumstances it is loaded in. */
 import { MODEL_SLACK_BYTES, PLAN_BASE, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
 import { CRC_START, PLAN_UNIT } from "../../assembly/format.js";
+import { REGIONS } from "../../host/container/plan.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { leb128 } from "../../host/module/leb128.js";
 import type { Random } from "../../host/rng.js";
@@ -31,8 +32,8 @@ export interface Seed {
 }
 
 const PAGE_BYTES = 65536;
-/** Units of 8 bytes: decoding tables for codes of up to 13 bits, one more than allowed. */
-const ROOMY_TABLES = 4096;
+/** Units of 8 bytes: decoding tables for codes of up to 13 bits, one more than allowed, and columns, rows and records beside. */
+const ROOMY_SCRATCH = 4096 + 256 + 64 + 64;
 const NOTHING = new Uint8Array(0);
 const INTERESTING = [
   0, 1, 2, 3, 7, 8, 9, 15, 16, 31, 32, 33, 62, 63, 64, 127, 128, 129, 254, 255, 256, 257, 1024, 1025, 4096, 8191, 32767,
@@ -45,23 +46,13 @@ export function makeSeed(name: string, bytes: Uint8Array): Seed {
 }
 
 /**
- * The same container with regions larger than it needs, so that what is wrong with a code or a count is not always caught by
+ * The same container with a scratch region larger than it needs, so that what is wrong with a code or a count is not always caught by
  * the plan first. Undefined where that does not fit into a page.
  */
 export function makeRoomy({ name, bytes, map }: Seed): Seed | undefined {
-  const rooms: Record<string, number> = {
-    "plan tables": ROOMY_TABLES,
-    "plan columns": 256,
-    "plan channels": 64,
-    "plan records": 64,
-  };
-  let roomy = bytes;
-  for (const { name: field, offset, length } of map.fields.toReversed()) {
-    if (!(field in rooms)) continue;
-    const units = readVarint(bytes, offset).value + rooms[field];
-    roomy = concat(roomy.subarray(0, offset), Uint8Array.from(leb128(units)), roomy.subarray(offset + length));
-  }
-  roomy = fixLength(roomy).slice();
+  const { offset, length } = fieldNamed(map, "plan scratch");
+  const units = readVarint(bytes, offset).value + ROOMY_SCRATCH;
+  const roomy = concat(bytes.subarray(0, offset), Uint8Array.from(leb128(units)), bytes.subarray(offset + length));
   fixCrc(roomy);
   return statedPlan(roomy, true) + roomy.length <= PAGE_BYTES - 1024 ? makeSeed(`roomy ${name}`, roomy) : undefined;
 }
@@ -80,11 +71,12 @@ export function statedPlan(bytes: Uint8Array, resident: boolean): number {
     offset += length;
     return value;
   };
-  next();
+  next(); // ops
+  next(); // codecs
   const tensors = next();
-  next();
-  const regions = [next(), next(), next(), next(), next(), next()];
-  if (resident) regions[0] = 0;
+  next(); // layers
+  const regions = REGIONS.map(next);
+  if (resident) regions[REGIONS.indexOf("window")] = 0;
   return PLAN_BASE + TENSOR_ENTRY_BYTES * tensors + PLAN_UNIT * regions.reduce((sum, units) => sum + units, 0);
 }
 
@@ -128,7 +120,6 @@ function mutate(seed: Seed, others: readonly Seed[], random: Random): { bytes: U
   }
   bytes = bytes.slice(); // nothing from here on writes to the seed
   // Without this nearly every file would fall at the first fence.
-  if (random.integer(20) !== 0) bytes = fixLength(bytes);
   if (random.integer(20) !== 0) fixCrc(bytes);
   return { bytes, how };
 }
@@ -199,6 +190,12 @@ const editField: Mutation = (bytes, random, map, others, how) => {
     edited = leb128(value);
     if (random.integer(20) === 0) edited = [...edited.slice(0, -1), edited[edited.length - 1] | 0x80, 0]; // not the shortest form
     how.push(`${field.name} (byte ${field.offset}) = ${value}`);
+  } else if (field.kind === "pair") {
+    edited = editedPair(random);
+    how.push(`${field.name} (byte ${field.offset}) = pair ${edited.join(" ")}`);
+  } else if (field.kind === "bytes") {
+    edited = Array.from(old, () => random.integer(256));
+    how.push(`${field.name} (byte ${field.offset}) = ${edited.join(" ")}`);
   } else if (field.kind === "u8") {
     edited = [tellingValue(old[0], random) & 0xff];
     how.push(`${field.name} (byte ${field.offset}) = ${edited[0]}`);
@@ -209,6 +206,15 @@ const editField: Mutation = (bytes, random, map, others, how) => {
   }
   return concat(bytes.subarray(0, field.offset), Uint8Array.from(edited), bytes.subarray(field.offset + field.length));
 };
+
+/** Small numbers mostly, which may fit what is around them; one for both axes, two, or the same twice. */
+function editedPair(random: Random): number[] {
+  const number = (): number => (random.integer(4) === 0 ? pick(INTERESTING, random) % 2 ** 30 : random.integer(8));
+  const y = number();
+  const choice = random.integer(8);
+  if (choice <= 2) return leb128(2 * y);
+  return [...leb128(2 * y + 1), ...leb128(choice === 3 ? y : number())];
+}
 
 /** Codes and counts stand in a section's first bytes, symbols behind: either is hit, or the section's length changed. */
 function editSection(bytes: Uint8Array, field: Field, random: Random, how: string[]): Uint8Array {
@@ -237,23 +243,33 @@ function editSection(bytes: Uint8Array, field: Field, random: Random, how: strin
   return concat(before, Uint8Array.from(leb128(edited.length)), edited, bytes.subarray(field.offset + field.length));
 }
 
-/** Whole layers dropped, doubled or exchanged, the count put right. */
+/** Whole layers dropped, doubled or exchanged, with the tensors that they write or without, the counts put right. */
 const moveLayers: Mutation = (bytes, random, map, others, how) => {
   if (map === undefined) return splice(bytes, random, map, others, how);
-  const { layerOffsets } = map;
-  const layers = layerOffsets.slice(0, -1).map((start, i) => bytes.subarray(start, layerOffsets[i + 1]));
+  const pieces = (offsets: readonly number[]): Uint8Array[] =>
+    offsets.slice(0, -1).map((start, i) => bytes.subarray(start, offsets[i + 1]));
+  const layers = pieces(map.layerOffsets);
+  const tensors = pieces(map.tensorOffsets);
+  const given = tensors.length - layers.length;
   const at = random.integer(layers.length);
+  const from = random.integer(layers.length);
+  const withTensors = random.integer(4) !== 0;
   const choice = random.integer(3);
-  if (choice === 0) layers.splice(at, 1);
-  else if (choice === 1) layers.splice(at, 0, layers[random.integer(layers.length)]);
-  else [layers[0], layers[at]] = [layers[at], layers[0]];
-  how.push(`${["drop", "double", "exchange"][choice]} layer ${at}`);
-  const count = map.fields.find(({ name }) => name === "layerCount") as Field;
-  const countBytes = Uint8Array.from(leb128(layers.length));
+  const move = (items: Uint8Array[], first: number): void => {
+    if (choice === 0) items.splice(first + at, 1);
+    else if (choice === 1) items.splice(first + at, 0, items[first + from]);
+    else [items[first], items[first + at]] = [items[first + at], items[first]];
+  };
+  move(layers, 0);
+  if (withTensors) move(tensors, given);
+  how.push(`${["drop", "double", "exchange"][choice]} layer ${at}${withTensors ? " and its tensor" : ""}`);
+  const before = fieldNamed(map, "tensorCount").offset;
+  const after = fieldNamed(map, "layerCount");
   return concat(
-    bytes.subarray(0, count.offset),
-    countBytes,
-    bytes.subarray(count.offset + count.length, layerOffsets[0]),
+    bytes.subarray(0, before),
+    Uint8Array.from([...leb128(tensors.length), ...leb128(layers.length)]),
+    bytes.subarray(after.offset + after.length, map.tensorOffsets[0]),
+    ...tensors,
     ...layers,
   );
 };
@@ -268,6 +284,8 @@ const MUTATIONS: readonly Mutation[] = [
   ...Array<Mutation>(8).fill(editField),
 ];
 
+const fieldNamed = ({ fields }: FieldMap, wanted: string): Field => fields.find(({ name }) => name === wanted)!;
+
 function tellingValue(old: number, random: Random): number {
   const choice = random.integer(4);
   if (choice === 0) return Math.max(0, old + random.integer(5) - 2);
@@ -277,21 +295,10 @@ function tellingValue(old: number, random: Random): number {
   return pick(INTERESTING, random);
 }
 
-/** Rewrites fileBytes; its own length may change the file's. */
-export function fixLength(bytes: Uint8Array): Uint8Array {
-  if (bytes.length <= CRC_START) return bytes;
-  const { bytes: length } = readVarint(bytes, CRC_START);
-  const rest = bytes.subarray(CRC_START + length);
-  let field = leb128(CRC_START + 1 + rest.length);
-  field = leb128(CRC_START + field.length + rest.length);
-  field = leb128(CRC_START + field.length + rest.length);
-  return concat(bytes.subarray(0, CRC_START), Uint8Array.from(field), rest);
-}
-
 /** Rewrites the checksum in place. */
 export function fixCrc(bytes: Uint8Array): void {
   if (bytes.length < CRC_START) return;
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(5, crc32(bytes.subarray(CRC_START)), true);
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(CRC_START - 4, crc32(bytes.subarray(CRC_START)), true);
 }
 
 function concat(...parts: readonly Uint8Array[]): Uint8Array {

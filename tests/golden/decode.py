@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""An independent decoder and runner of .mote files, written from SPEC.md alone, slow and short.
+"""An independent decoder and runner of .mote files, written from spec/container.md alone, slow and short.
 
-Makes the expected outputs of the golden containers: for each NAME.mote beside this script it runs three inputs and writes
-every layer's output into NAME.json.
+Makes the expected outputs of the golden containers: for each NAME.mote beside this script it runs three inputs, one after the other, and
+writes every layer's output into NAME.json.
 
 Run: python3 tests/golden/decode.py
 """
@@ -112,54 +112,94 @@ def read_weights(bits, rows, columns, codec):
     return weights
 
 
+def read_pair(f):
+    """A number for each axis, y then x."""
+    value = f.varint()
+    if value % 2 == 0:
+        return value // 2, value // 2
+    y, x = value // 2, f.varint()
+    assert y != x
+    return y, x
+
+
+def read_form(f, zero):
+    """The bits of a form, and the range of the output."""
+    form = f.u8()
+    low, high = -128, 127
+    if form & 0x40:
+        low = zero if form & 0x20 else f.i8()
+        high = f.i8()
+    elif form & 0x20:
+        low = zero
+    assert low <= high
+    return form, (low, high)
+
+
 def read_container(data):
     f = Bytes(data)
-    assert f.take(4) == b"MOTE" and f.u8() == 1
-    assert f.u32() == zlib.crc32(data[9:])
-    assert f.varint() == len(data)
+    assert f.take(3) == b"MOT" and f.u8() == 2
+    assert f.u32() == zlib.crc32(data[8:])
+    ops, codecs = f.varint(), f.varint()
     tensor_count, layer_count = f.varint(), f.varint()
-    for _ in range(6):
+    given = tensor_count - layer_count
+    assert given >= 1 <= layer_count
+    for _ in range(3):
         f.varint()
     tensors = []
-    for _ in range(tensor_count):
-        shape = [f.varint() for _ in range(3)]
+    for index in range(tensor_count):
+        channels, flags = f.varint(), f.u8()
+        size = (f.varint(), f.varint()) if flags & 0x10 else (1, 1)
+        if flags & 0x20:
+            assert f.varint() > channels
+        if flags & 0x40:
+            assert f.f32() > 0
+        tensor = {"shape": (channels, *size), "zero": f.i8(), "end": bool(flags & 0x40), "border": flags & 15}
         f.varint()
-        f.u8()
-        f.f32()
-        tensors.append({"shape": shape, "zero": f.i8()})
-        f.varint()
-    layers = []
-    for _ in range(layer_count):
-        layer = {"op": f.u8(), "input": f.varint(), "output": f.varint()}
+        tensor["source"] = f.varint() if flags & 0x80 else None
+        assert tensor["source"] is None or 0 < index < given and not tensor["end"]
+        tensors.append(tensor)
+    layers, used_ops, used_codecs = [], 0, 0
+    for output in range(given, tensor_count):
+        layer = {"op": f.u8(), "input": output - 1 - f.varint(), "output": output}
+        assert layer["input"] >= 0
+        used_ops |= 1 << layer["op"]
         c, h, w = tensors[layer["input"]]["shape"]
         columns = c * h * w
+        if layer["op"] != 1:
+            layer.update(kernel=read_pair(f), stride=read_pair(f), pad=read_pair(f))
+            assert max(layer["pad"]) <= tensors[layer["input"]]["border"]
         if layer["op"] == 0:
-            names = "kernel_height kernel_width stride pad groups pool_size pool_stride".split()
-            layer.update((name, f.varint()) for name in names)
-            columns = c // layer["groups"] * layer["kernel_height"] * layer["kernel_width"]
-        elif layer["op"] > 1:
-            layer.update(kernel=f.varint(), stride=f.varint())
-        layer["clamp"] = f.i8(), f.i8()
+            layer.update(groups=f.varint(), pool=read_pair(f), pool_stride=read_pair(f))
+            columns = c // layer["groups"] * layer["kernel"][0] * layer["kernel"][1]
+        form, layer["clamp"] = read_form(f, tensors[output]["zero"])
         if layer["op"] == 3:
             layer["scale"] = f.u32(), f.u8()
         if layer["op"] < 2:
-            rows = tensors[layer["output"]]["shape"][0]
-            form, bias_bits, bias_shift = f.u8(), f.u8(), f.u8()
+            used_codecs |= 1 << (form & 7)
+            rows = tensors[output]["shape"][0]
             bits = Bits(f.take(f.varint()))
+            bias_bits, bias_shift = bits.unsigned(6), bits.unsigned(5)
             scales = [(bits.unsigned(31), bits.unsigned(6)) for _ in range(rows if form & 16 else 1)]
             layer["scales"] = scales if form & 16 else scales * rows
             layer["bias"] = [bits.signed(bias_bits) << bias_shift for _ in range(rows)]
-            layer["weights"] = read_weights(bits, rows, columns, form & 15)
+            layer["weights"] = read_weights(bits, rows, columns, form & 7)
             rest = bits.bits[bits.at :]
             assert len(rest) < 8 and not any(rest)
         layers.append(layer)
-    assert len(data) - f.at <= 65535
+    assert (ops, codecs) == (used_ops, used_codecs)
+    inputs = [i for i in range(given) if tensors[i]["source"] is None]
+    outputs = [i for i in range(given, tensor_count) if tensors[i]["end"]]
+    assert outputs and len(data) - f.at <= 65535
     while f.at < len(data):
         kind, content = f.varint(), f.take(f.varint())
+        c, h, w = tensors[outputs[0]]["shape"]
         if kind == 1:
-            c, h, w = tensors[layers[-1]["output"]]["shape"]
             assert len(content.decode("utf-8").split("\n")) == c * h * w
-    return tensors, layers
+        if kind == 2:
+            assert len(content.decode("utf-8").split("\n")) == len(inputs) + len(outputs)
+        if kind == 3:
+            assert len(content) == 2 + 8 * tensors[0]["shape"][0]
+    return tensors, layers, inputs
 
 
 def clamp(value, bounds):
@@ -185,25 +225,28 @@ def run_layer(tensors, layer, x):
         acc, column = layer["bias"][row], 0
         per_group = c_in // layer["groups"]
         first = row // (c_out // layer["groups"]) * per_group
+        (kernel_y, kernel_x), (stride_y, stride_x), (top, left) = layer["kernel"], layer["stride"], layer["pad"]
         for c in range(first, first + per_group):
-            for ky in range(layer["kernel_height"]):
-                for kx in range(layer["kernel_width"]):
+            for ky in range(kernel_y):
+                for kx in range(kernel_x):
                     w = layer["weights"][row][column]
                     column += 1
                     if w:
-                        acc += w * value(c, y * layer["stride"] + ky - layer["pad"], x_ * layer["stride"] + kx - layer["pad"])
+                        acc += w * value(c, y * stride_y + ky - top, x_ * stride_x + kx - left)
         return acc
 
     def element(c, y, x_):
         if layer["op"] == 0:
-            n, step = layer["pool_size"], layer["pool_stride"]
-            acc = max(conv(c, y * step + i, x_ * step + j) for i in range(n) for j in range(n))
+            (pool_y, pool_x), (step_y, step_x) = layer["pool"], layer["pool_stride"]
+            acc = max(conv(c, y * step_y + i, x_ * step_x + j) for i in range(pool_y) for j in range(pool_x))
             return requantize(acc, layer["scales"][c], zero, layer["clamp"])
         if layer["op"] == 1:
             acc = layer["bias"][c] + sum(w * (q - zero_in) for w, q in zip(layer["weights"][c], x))
             return requantize(acc, layer["scales"][c], zero, layer["clamp"])
-        n, step = layer["kernel"], layer["stride"]
-        window = [value(c, y * step + i, x_ * step + j) for i in range(n) for j in range(n)]
+        (kernel_y, kernel_x), (step_y, step_x), (top, left) = layer["kernel"], layer["stride"], layer["pad"]
+        window = [
+            value(c, y * step_y + i - top, x_ * step_x + j - left) for i in range(kernel_y) for j in range(kernel_x)
+        ]
         if layer["op"] == 2:
             return clamp(max(window) + zero_in, layer["clamp"])
         return requantize(sum(window), layer["scale"], zero, layer["clamp"])
@@ -218,16 +261,22 @@ def inputs(size):
     yield [127 if i % 3 else -128 for i in range(size)]
 
 
+def size_of(tensor):
+    c, h, w = tensor["shape"]
+    return c * h * w
+
+
 def main():
     for path in sorted(pathlib.Path(__file__).parent.glob("*.mote")):
-        tensors, layers = read_container(path.read_bytes())
-        c, h, w = tensors[0]["shape"]
+        tensors, layers, given = read_container(path.read_bytes())
+        states = {i: [t["zero"]] * size_of(t) for i, t in enumerate(tensors) if t["source"] is not None}
         runs = []
-        for x in inputs(c * h * w):
-            values = {0: x}
+        for patterns in zip(*(inputs(size_of(tensors[i])) for i in given)):
+            values = {**dict(zip(given, patterns)), **states}
             for layer in layers:
                 values[layer["output"]] = run_layer(tensors, layer, values[layer["input"]])
-            runs.append({"input": x, "layers": [values[layer["output"]] for layer in layers]})
+            states = {i: values[tensors[i]["source"]] for i in states}
+            runs.append({"inputs": patterns, "layers": [values[layer["output"]] for layer in layers]})
         path.with_suffix(".json").write_text(json.dumps(runs, separators=(",", ":")) + "\n")
         print(f"{path.stem}: {len(layers)} layers")
 

@@ -1,17 +1,20 @@
 /**
- * Containers within SPEC.md's rules that our writer does not make: another encoder may. Each is what the writer makes of a model, with
+ * Containers within the format's rules that our writer does not make: another encoder may. Each is what the writer makes of a model, with
  * the weights of its layers coded anew.
  */
 import { RECORD_BYTES } from "../../assembly/abi.js";
 import { CODEC_HUFFMAN, CRC_START, FORM_PER_CHANNEL, MIN_GAP_SYMBOLS, PLAN_UNIT } from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
-import { REGIONS } from "../../host/container/plan.js";
+import { requirement, scratchBytes } from "../../host/container/plan.js";
 import { readContainer, type SectionInfo } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { BitReader } from "../../host/codecs/bit-reader.js";
 import { BitWriter } from "../../host/codecs/bit-writer.js";
 import { writtenCodes } from "../../host/codecs/huffman-codes.js";
+import { inputOf } from "../../host/model/edges.js";
 import type { QConv2d, QDense, QModel, QTensor, Shape } from "../../host/model/model.js";
+import { columnCount, isWeighted, rowCount } from "../../host/ops/index.js";
+import { NO_POOL } from "../../host/ops/op.js";
 import type { NamedModel } from "../support/models.js";
 
 /** How codec 1 codes a layer: the section's part 3, before it is bits. */
@@ -68,40 +71,48 @@ function recodedSection(file: Uint8Array, section: SectionInfo, coding: Coding):
 /** @param codings one a layer. All numbers of the file's head and the sections' lengths stay below 128, varints of one byte */
 function recode(model: QModel, codings: readonly Coding[]): Uint8Array {
   const file = writeContainer(model, { windowBytes: 128 });
-  const { layers, plan, headBytes } = readContainer(file);
+  const { layers, headBytes } = readContainer(file);
   const longest = (lengths: readonly number[]): number => {
     return lengths.filter((length) => length > 0).length === 1 ? 0 : Math.max(...lengths);
   };
-  const most = (of: (coding: Coding) => number): number => Math.max(...codings.map(of));
-  const regions = {
-    ...plan,
-    tables: most(({ weightLengths, gapLengths }) => 2 * (2 ** longest(weightLengths) + 2 ** longest(gapLengths))),
-    records: most(({ records }) => records * RECORD_BYTES),
-  };
+  const scratch = model.layers.map((layer, index) => {
+    const { columnMap, weightLengths, gapLengths, records } = codings[index];
+    if (!isWeighted(layer)) throw new Error("expected layers with weights only");
+    const coded = {
+      tableBytes: 2 * (2 ** longest(weightLengths) + 2 ** longest(gapLengths)),
+      liveColumns: columnMap?.reduce((sum, live) => sum + live, 0) ?? columnCount(model, layer),
+      fullestRow: records,
+    };
+    const input = model.tensors[inputOf(layer)];
+    const needed = requirement(input, layer, rowCount(model, layer), coded, layer.multiplier.length > 1);
+    return scratchBytes({ ...needed, records: records * RECORD_BYTES });
+  });
   const head = file.slice(0, headBytes);
-  head.set(
-    REGIONS.map((name) => Math.ceil(regions[name] / PLAN_UNIT)),
-    CRC_START + 3,
-  );
+  // ops, codecs, numbers of tensors and layers, window, scratch
+  head[CRC_START + 1] = 1 << CODEC_HUFFMAN;
+  head[CRC_START + 5] = Math.max(...scratch) / PLAN_UNIT;
   const parts: Uint8Array[] = [head];
   layers.forEach(({ offset, section }, index) => {
     if (section === undefined) throw new Error("expected layers with weights only");
     const fields = file.slice(offset, section.offset);
     const recoded = recodedSection(file, section, codings[index]);
-    // form, biasBits, biasShift, sectionBytes
-    fields[fields.length - 4] = CODEC_HUFFMAN | (section.perChannel ? FORM_PER_CHANNEL : 0);
+    // form, sectionBytes
+    fields[fields.length - 2] = CODEC_HUFFMAN | (section.perChannel ? FORM_PER_CHANNEL : 0);
     fields[fields.length - 1] = recoded.length;
     parts.push(fields, recoded);
   });
   const bytes = new Uint8Array(Buffer.concat(parts));
-  bytes[CRC_START] = bytes.length;
-  new DataView(bytes.buffer).setUint32(5, crc32(bytes.subarray(CRC_START)), true);
+  new DataView(bytes.buffer).setUint32(CRC_START - 4, crc32(bytes.subarray(CRC_START)), true);
   return bytes;
 }
 
+/** Of the inside of a model. */
 function tensor(shape: Shape, zeroPoint: number, border = 0): QTensor {
-  return { shape, nominalChannels: shape[0], border, scale: 1, zeroPoint };
+  return { shape, nominalChannels: shape[0], border, zeroPoint };
 }
+
+/** An input or output. */
+const end = (shape: Shape, zeroPoint: number, border = 0): QTensor => ({ ...tensor(shape, zeroPoint, border), scale: 1 });
 
 /** Outputs are accumulators divided by 16. */
 function scaled(weights: readonly number[], bias: readonly number[]) {
@@ -115,8 +126,8 @@ function scaled(weights: readonly number[], bias: readonly number[]) {
 }
 
 function dense(weights: readonly number[], bias: readonly number[]): QModel {
-  const layer: QDense = { op: "dense", input: 0, output: 1, ...scaled(weights, bias) };
-  return { tensors: [tensor([8, 1, 1], -128), tensor([bias.length, 1, 1], -7)], layers: [layer] };
+  const layer: QDense = { op: "dense", inputs: [0], output: 1, ...scaled(weights, bias) };
+  return { tensors: [end([8, 1, 1], -128), end([bias.length, 1, 1], -7)], layers: [layer], outputs: [1] };
 }
 
 /** The first value has two symbols, both of which occur; nor do the values ascend. */
@@ -142,18 +153,18 @@ function equalValues(): HandmadeModel {
 function zeroValues(): HandmadeModel {
   const conv: QConv2d = {
     op: "conv2d",
-    input: 0,
+    inputs: [0],
     output: 1,
     ...scaled([0, 5, 0, 0, -4, 0, 5, 0], [-30, 12]),
     kernel: [2, 2],
-    stride: 1,
-    pad: 1,
+    stride: [1, 1],
+    pad: [1, 1],
     groups: 1,
-    pool: { size: 1, stride: 1 },
+    pool: NO_POOL,
   };
   const full: QDense = {
     op: "dense",
-    input: 1,
+    inputs: [1],
     output: 2,
     ...scaled(
       Array.from({ length: 18 }, (_, i) => (i === 2 ? 1 : i === 16 ? -1 : 0)),
@@ -161,8 +172,9 @@ function zeroValues(): HandmadeModel {
     ),
   };
   const model: QModel = {
-    tensors: [tensor([1, 2, 2], -128, 1), tensor([2, 3, 3], 4), tensor([1, 1, 1], 0)],
+    tensors: [end([1, 2, 2], -128, 1), tensor([2, 3, 3], 4), end([1, 1, 1], 0)],
     layers: [conv, full],
+    outputs: [2],
   };
   const bytes = recode(model, [
     {
@@ -191,11 +203,12 @@ function zeroValues(): HandmadeModel {
 
 /** Gap alphabets whose filler has no code: of several gaps, and of one, which then takes no bits. */
 function unusedFiller(): HandmadeModel {
-  const first: QDense = { op: "dense", input: 0, output: 1, ...scaled([7, 0, 9, 0, 0, 7, 0, 0, 9, 0, 7, 0], [1, -1]) };
-  const second: QDense = { op: "dense", input: 1, output: 2, ...scaled([8, -8, -8, 8], [0, 16]) };
+  const first: QDense = { op: "dense", inputs: [0], output: 1, ...scaled([7, 0, 9, 0, 0, 7, 0, 0, 9, 0, 7, 0], [1, -1]) };
+  const second: QDense = { op: "dense", inputs: [1], output: 2, ...scaled([8, -8, -8, 8], [0, 16]) };
   const model: QModel = {
-    tensors: [tensor([6, 1, 1], 0), tensor([2, 1, 1], 5), tensor([2, 1, 1], 0)],
+    tensors: [end([6, 1, 1], 0), tensor([2, 1, 1], 5), end([2, 1, 1], 0)],
     layers: [first, second],
+    outputs: [2],
   };
   const bytes = recode(model, [
     {

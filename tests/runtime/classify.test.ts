@@ -4,17 +4,23 @@ import type { Engine } from "../../host/engines/engine.js";
 
 /** Answers with the input's first three elements, and reads 7 bytes a run. */
 function echo(): Engine {
+  const input = { shape: [1, 1, 4], scale: 1 / 255, zeroPoint: -128 } as const;
+  const output = { shape: [3, 1, 1], scale: 0.5, zeroPoint: 0 } as const;
   return {
     name: "reference",
-    input: { shape: [1, 1, 4], scale: 1 / 255, zeroPoint: -128 },
-    output: { shape: [3, 1, 1], scale: 0.5, zeroPoint: 0 },
+    input,
+    output,
+    inputs: [input],
+    outputs: [output],
     linearMemoryBytes: 0,
     work: 0,
     bytesRead: 100,
-    run(input) {
+    run(elements) {
       (this as { bytesRead: number }).bytesRead += 7;
-      return input.slice(0, 3);
+      return (elements as Int8Array).slice(0, 3);
     },
+    result: () => new Int8Array(3),
+    reset() {},
     close() {},
   };
 }
@@ -46,6 +52,24 @@ describe("classify", () => {
     const tally = await classifyAll(echo(), set, (index, result) => seen.push(10 * index + result.class));
     expect(seen).toEqual([0, 11, 22]);
     expect(tally).toMatchObject({ samples: 3, errors: 1, bytesRead: 7 });
+  });
+
+  it("resets states before each image", async () => {
+    const calls: string[] = [];
+    const engine = echo();
+    const run = engine.run.bind(engine);
+    engine.reset = () => calls.push("reset");
+    engine.run = (input) => (calls.push("run"), run(input));
+    await classifyAll(engine, { count: 2, shape: [1, 1, 4], images: new Uint8Array(8) });
+    expect(calls).toEqual(["reset", "run", "reset", "run"]);
+  });
+
+  it("refuses a model of several inputs", async () => {
+    const engine = echo();
+    const several = { ...engine, inputs: [engine.input, engine.input] };
+    await expect(classifyAll(several, { count: 1, shape: [1, 1, 4], images: new Uint8Array(4) })).rejects.toThrow(
+      "the model takes 2 inputs, expected one, which is an image",
+    );
   });
 
   it("refuses a label that is no class of the model", async () => {

@@ -115,7 +115,7 @@ describe("loading the addon", () => {
       "node/paths.js",
       "node/wasm3/runtime.js",
     ];
-    for (const file of ["assembly/format.js", ...host.map((path) => join("host", path))]) {
+    for (const file of ["assembly/format.js", "assembly/module.js", ...host.map((path) => join("host", path))]) {
       cpSync(join(packageRoot, "dist", file), join(root, "dist", file));
     }
     const module = JSON.stringify(join(root, "dist", "host", "node", "wasm3", "runtime.js"));

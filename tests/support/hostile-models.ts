@@ -13,6 +13,8 @@ const hostile: readonly (readonly [name: string, shape: Shape, ...specs: LayerSp
   ["narrow outputs of such filters", [1, 255, 257], { ...filter, out: 2 }],
   ["a max-pool of 255 × 255", [1, 256, 255], { op: "maxpool", kernel: 255, stride: 1 }],
   ["an average of 255 × 255", [2, 255, 255], { op: "avgpool", kernel: 255, stride: 255 }],
+  ["a pool of lines of 65,535", [1, 3, 65535], { op: "maxpool", kernel: [2, 65535], stride: 1 }],
+  ["an average of 300 × 400", [1, 300, 400], { op: "avgpool", kernel: [300, 400], stride: 1 }],
   ["rows and borders of 65,535", [1, 1, 65535], { ...pixel, kernel: [1, 31], pad: 15, stride: 255 }],
   ["a dense row of 65,535 weights and room for them", [1, 255, 257], filter, { ...dense, from: 0 }],
   ["rows of their own scales", [1, 1, 1], { ...dense, weights: "any", out: 3000, perChannel: true }],

@@ -1,5 +1,7 @@
 /** Integer models made from a seed, one for each corner of the format. They recognise nothing; their outputs are spread over int8. */
-import type { QLayer, QModel, QTensor, Shape } from "../../host/model/model.js";
+import { modelInputs } from "../../host/model/edges.js";
+import type { Axes, QLayer, QModel, QTensor, Shape } from "../../host/model/model.js";
+import type { Window } from "../../host/ops/op.js";
 import { requantizeFactor } from "../../host/quantize/requantize.js";
 import { Random } from "../../host/rng.js";
 
@@ -22,9 +24,13 @@ interface WeightSpec {
   readonly deadColumns?: number;
 }
 
+/** One number for both axes, or one for each. */
+type Size = number | Axes;
+
 interface PoolSpec {
-  readonly kernel: number;
-  readonly stride: number;
+  readonly kernel: Size;
+  readonly stride: Size;
+  readonly pad?: Size;
   readonly relu?: boolean;
 }
 
@@ -33,28 +39,52 @@ export type LayerSpec = { readonly from?: number } & (
       readonly op: "conv2d";
       readonly out: number;
       readonly kernel: readonly [number, number];
-      readonly stride?: number;
-      readonly pad?: number;
+      readonly stride?: Size;
+      readonly pad?: Size;
       readonly groups?: number;
-      readonly pool?: { readonly size: number; readonly stride: number };
+      readonly pool?: { readonly size: Size; readonly stride: Size };
     })
   | (WeightSpec & { readonly op: "dense"; readonly out: number })
   | ({ readonly op: "maxpool" } & PoolSpec)
   | ({ readonly op: "avgpool" } & PoolSpec)
 );
 
-/** @param specs one a layer; layer i writes tensor i + 1 and reads the tensor before it, or `from` */
-export function buildModel(seed: number, inputShape: Shape, specs: readonly LayerSpec[]): QModel {
+const axes = (size: Size): Axes => (typeof size === "number" ? [size, size] : size);
+
+/** What a model has beside a chain's layers. */
+interface Extras {
+  /** Shapes of inputs after the first. */
+  readonly inputs?: readonly Shape[];
+  /** States, behind the inputs: a shape, and the layer whose output it takes over. */
+  readonly states?: readonly { readonly shape: Shape; readonly source: number }[];
+  /** Outputs that layers read as well: indices of layers. */
+  readonly outputs?: readonly number[];
+}
+
+/**
+ * @param specs one a layer; a layer reads the output of the layer before it, the first one tensor 0, or the tensor `from`. Layer i writes tensor
+ *   1 + i, behind the inputs and states. What no layer reads and no state takes over is an output of the model
+ */
+export function buildModel(seed: number, inputShape: Shape, specs: readonly LayerSpec[], extras: Extras = {}): QModel {
   const random = new Random(seed);
-  const shapes: Shape[] = [inputShape];
-  const borders = [0];
+  const { states = [] } = extras;
+  const inputs = [inputShape, ...(extras.inputs ?? [])];
+  const given = inputs.length + states.length;
+  const inputOf = (spec: LayerSpec, index: number): number => spec.from ?? (index === 0 ? 0 : given + index - 1);
+  const shapes: Shape[] = [...inputs, ...states.map(({ shape }) => shape)];
+  const borders = shapes.map(() => 0);
+  const read = new Set(states.map(({ source }) => given + source));
   specs.forEach((spec, index) => {
-    const input = spec.from ?? index;
+    const input = inputOf(spec, index);
+    read.add(input);
     shapes.push(outputShape(shapes[input], spec));
     borders.push(0);
-    if (spec.op === "conv2d") borders[input] = Math.max(borders[input], spec.pad ?? 0);
+    if (spec.op !== "dense") borders[input] = Math.max(borders[input], ...axes(spec.pad ?? 0));
   });
-  const tensors: QTensor[] = shapes.map((shape, index) => ({
+  const outputs = specs.flatMap((_, index) =>
+    !read.has(given + index) || extras.outputs?.includes(index) ? [given + index] : [],
+  );
+  const tensors: (QTensor & { readonly scale: number })[] = shapes.map((shape, index) => ({
     shape,
     nominalChannels: shape[0] + (index > 0 && random.integer(2) === 0 ? random.integer(40) : 0),
     border: borders[index],
@@ -62,25 +92,41 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
     zeroPoint: index === 0 ? -128 : random.integer(64) - 32,
   }));
   const layers = specs.map((spec, index) => {
-    const input = spec.from ?? index;
+    const input = inputOf(spec, index);
+    const output = given + index;
     // A max-pool does not requantize, so its output has its input's scale.
     if (spec.op === "maxpool")
-      tensors[index + 1] = { ...tensors[index + 1], scale: tensors[input].scale, zeroPoint: tensors[input].zeroPoint };
-    return buildLayer(random, tensors, input, index + 1, spec);
+      tensors[output] = { ...tensors[output], scale: tensors[input].scale, zeroPoint: tensors[input].zeroPoint };
+    return buildLayer(random, tensors, input, output, spec);
   });
-  return { tensors, layers };
+  return {
+    tensors: tensors.map(({ scale, ...tensor }, index) => ({
+      ...tensor,
+      ...(index < inputs.length || outputs.includes(index) ? { scale } : {}),
+      ...(index >= inputs.length && index < given ? { source: given + states[index - inputs.length].source } : {}),
+    })),
+    layers,
+    outputs,
+  };
 }
 
 function outputShape([channels, height, width]: Shape, spec: LayerSpec): Shape {
   if (spec.op === "dense") return [spec.out, 1, 1];
   const steps = (size: number, kernel: number, stride: number): number => Math.floor((size - kernel) / stride) + 1;
-  if (spec.op !== "conv2d")
-    return [channels, steps(height, spec.kernel, spec.stride), steps(width, spec.kernel, spec.stride)];
-  const { pad = 0, stride = 1, pool = { size: 1, stride: 1 } } = spec;
-  const convHeight = steps(height + 2 * pad, spec.kernel[0], stride);
-  const convWidth = steps(width + 2 * pad, spec.kernel[1], stride);
-  return [spec.out, steps(convHeight, pool.size, pool.stride), steps(convWidth, pool.size, pool.stride)];
+  const [padY, padX] = axes(spec.pad ?? 0);
+  const [kernelY, kernelX] = axes(spec.kernel);
+  const [strideY, strideX] = axes(spec.stride ?? 1);
+  const convHeight = steps(height + 2 * padY, kernelY, strideY);
+  const convWidth = steps(width + 2 * padX, kernelX, strideX);
+  if (spec.op !== "conv2d") return [channels, convHeight, convWidth];
+  const { size, stride } = window(spec.pool);
+  return [spec.out, steps(convHeight, size[0], stride[0]), steps(convWidth, size[1], stride[1])];
 }
+
+const window = (pool: { readonly size: Size; readonly stride: Size } = { size: 1, stride: 1 }): Window => ({
+  size: axes(pool.size),
+  stride: axes(pool.stride),
+});
 
 function buildLayer(
   random: Random,
@@ -90,18 +136,13 @@ function buildLayer(
   spec: LayerSpec,
 ): QLayer {
   const [channels, height, width] = tensors[input].shape;
+  const inputs = [input];
   const clamp = [spec.relu ? tensors[output].zeroPoint : -128, 127] as const;
-  if (spec.op === "maxpool") return { op: "maxpool", input, output, kernel: spec.kernel, stride: spec.stride, clamp };
-  if (spec.op === "avgpool") {
-    return {
-      op: "avgpool",
-      input,
-      output,
-      kernel: spec.kernel,
-      stride: spec.stride,
-      ...requantizeFactor(1 / spec.kernel ** 2),
-      clamp,
-    };
+  if (spec.op === "maxpool" || spec.op === "avgpool") {
+    const kernel = axes(spec.kernel);
+    const pool = { inputs, output, kernel, stride: axes(spec.stride), pad: axes(spec.pad ?? 0), clamp };
+    if (spec.op === "maxpool") return { op: "maxpool", ...pool };
+    return { op: "avgpool", ...pool, ...requantizeFactor(1 / (kernel[0] * kernel[1])) };
   }
   const groups = spec.op === "conv2d" ? (spec.groups ?? 1) : 1;
   const columns =
@@ -114,7 +155,7 @@ function buildLayer(
     requantizeFactor(((0.7 + random.uniform()) * 45) / spread),
   );
   const quantized = {
-    input,
+    inputs,
     output,
     weights,
     bias,
@@ -123,8 +164,16 @@ function buildLayer(
     clamp,
   };
   if (spec.op === "dense") return { op: "dense", ...quantized };
-  const { kernel, stride = 1, pad = 0, pool = { size: 1, stride: 1 } } = spec;
-  return { op: "conv2d", ...quantized, kernel, stride, pad, groups, pool };
+  const { kernel, stride = 1, pad = 0, pool } = spec;
+  return {
+    op: "conv2d",
+    ...quantized,
+    kernel,
+    stride: axes(stride),
+    pad: axes(pad),
+    groups,
+    pool: window(pool),
+  };
 }
 
 /** @returns row-major [rows, columns] */
@@ -144,14 +193,18 @@ export function randomWeights(random: Random, rows: number, columns: number, spe
   return weights;
 }
 
-/** Elements of the model's input tensor. About half are the least value, as a digit's background is. */
-export function randomInput(model: QModel, seed: number): Int8Array {
-  const random = new Random(seed, 7);
-  const [channels, height, width] = model.tensors[0].shape;
+/** Elements of an input tensor of the model. About half are the least value, as a digit's background is. */
+export function randomInput(model: QModel, seed: number, tensor = 0): Int8Array {
+  const random = new Random(seed, 7 + tensor);
+  const [channels, height, width] = model.tensors[tensor].shape;
   return Int8Array.from({ length: channels * height * width }, () =>
     random.integer(2) === 0 ? -128 : random.integer(256) - 128,
   );
 }
+
+/** Of all inputs of the model, in order. */
+export const randomInputs = (model: QModel, seed: number): Int8Array[] =>
+  modelInputs(model).map((tensor) => randomInput(model, seed, tensor));
 
 export interface NamedModel {
   readonly name: string;
@@ -159,7 +212,7 @@ export interface NamedModel {
 }
 
 const conv = { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.4 } as const;
-const full = { op: "dense", weights: "grid", density: 0.3 } as const;
+const full = { op: "dense", weights: "grid", density: 0.3, out: 2 } as const;
 const half = { size: 2, stride: 2 } as const;
 
 /** Small models, each named for the corner it stands in. All together run in well under a second on the reference. */
@@ -285,10 +338,51 @@ export function syntheticModels(): NamedModel[] {
       { ...full, out: 3 },
     ),
     named("wide dense", [3, 160, 160], { ...full, out: 2, density: 0.001 }),
+    named(
+      "strides and pads of their own",
+      [2, 13, 18],
+      { ...conv, out: 4, stride: [2, 1], pad: [2, 0], kernel: [3, 4], relu: true },
+      { ...conv, out: 3, stride: [1, 2], pad: [0, 1], pool: { size: [2, 1], stride: [1, 2] } },
+      { ...full, out: 4 },
+    ),
+    named(
+      "rectangular pools that pad",
+      [3, 9, 14],
+      { op: "maxpool", kernel: [3, 2], stride: [2, 1], pad: [1, 0] },
+      { op: "avgpool", kernel: [1, 4], stride: [1, 3], pad: [0, 2] },
+      { ...full, out: 4 },
+    ),
+    named("global pool of a rectangle", [4, 25, 5], { op: "avgpool", kernel: [25, 5], stride: 1, relu: true }, full),
+    streaming(),
     labelled(named("labels", [1, 5, 5], { ...full, out: 3 }), ["one", "zwei ½", "三"]),
     ...leNets(),
   ];
 }
+
+/** Two inputs, two states, and outputs that later layers read. */
+const streaming = (): NamedModel => ({
+  name: "streaming",
+  model: buildModel(
+    77,
+    [2, 6, 6],
+    [
+      { ...conv, out: 3, pad: 1, relu: true },
+      { ...conv, out: 4, from: 1 },
+      { ...conv, out: 3, from: 2, pad: 1 },
+      { ...full, out: 5, from: 4 },
+      { ...full, out: 5, from: 3 },
+      { ...full, out: 4, from: 6 },
+    ],
+    {
+      inputs: [[1, 5, 7]],
+      states: [
+        { shape: [3, 6, 6], source: 0 },
+        { shape: [5, 1, 1], source: 4 },
+      ],
+      outputs: [2],
+    },
+  ),
+});
 
 const labelled = ({ name, model }: NamedModel, labels: readonly string[]): NamedModel => ({
   name,

@@ -28,7 +28,7 @@ function synthetic(count: number): QModel {
     layers: [
       {
         op: "dense",
-        input: 0,
+        inputs: [0],
         output: 1,
         weights,
         bias: new Int32Array(rows),
@@ -37,6 +37,7 @@ function synthetic(count: number): QModel {
         clamp: [-128, 127],
       },
     ],
+    outputs: [1],
   };
 }
 

@@ -1,9 +1,11 @@
 /** Bytes of code and of linear memory. */
-import { bake } from "../../host/node/module/bake.js";
+import { bake, coreWith } from "../../host/node/module/bake.js";
 import { bakedContainer } from "../../host/module/baked.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { builtModule } from "../../host/node/built.js";
+import { ALL_CONTENTS, type CoreContents } from "../../host/module/contents.js";
+import { allIntegerOps } from "../../host/ops/index.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { atMost, type Figure, type Group } from "./figure.js";
 import { shippedModel } from "./models.js";
@@ -20,7 +22,8 @@ async function measureSizes(): Promise<Figure[]> {
   const fast = fastModule(lenet5);
   const { codeBytes, stream } = fastParts(fast);
   return [
-    atMost("sizes.core", "core.wasm, all ops", builtModule("build/core.wasm").length, "B", 6_656),
+    ...contentsFigures(),
+    atMost("sizes.core", "core.wasm, all ops and codecs", builtModule("build/core.wasm").length, "B", 6_912),
     atMost("sizes.lenet5.core", "core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
     atMost(
       "sizes.lenet5.window",
@@ -38,6 +41,28 @@ async function measureSizes(): Promise<Figure[]> {
       value: linearMemory(fast, false),
       unit: "B",
     },
+  ];
+}
+
+/** What each op and codec takes of the core: how much smaller it is without. The two pools are one kernel, and go together. */
+function contentsFigures(): Figure[] {
+  const bytes = ({ ops, codecs }: CoreContents): number => coreWith({ ops, codecs }).length;
+  const all = bytes(ALL_CONTENTS);
+  const figure = (kind: "op" | "codec", names: readonly string[], without: CoreContents): Figure => ({
+    id: `sizes.${kind}.${names[0]}`,
+    name: `of the core: ${kind} ${names.join(", ")}`,
+    value: all - bytes(without),
+    unit: "B",
+  });
+  const roomOf = new Map(allIntegerOps().map(([op, { device }]) => [op, device.room]));
+  return [
+    ...[...new Set(roomOf.values())].map((room) => {
+      const names = ALL_CONTENTS.ops.filter((op) => roomOf.get(op) === room);
+      return figure("op", names, { ...ALL_CONTENTS, ops: ALL_CONTENTS.ops.filter((op) => !names.includes(op)) });
+    }),
+    ...ALL_CONTENTS.codecs.map((name) =>
+      figure("codec", [name], { ...ALL_CONTENTS, codecs: ALL_CONTENTS.codecs.filter((other) => other !== name) }),
+    ),
   ];
 }
 

@@ -6,7 +6,8 @@ import type { FirmwareEngine } from "../../host/node/firmware/boards.js";
 import { exportProject } from "../../host/node/firmware/export.js";
 import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
 import type { FirmwareModel } from "../../host/node/firmware/measure.js";
-import { outputOf } from "../../host/model/edges.js";
+import { endShapes } from "../../host/container/metadata.js";
+import { valuesOf } from "../../host/model/geometry.js";
 import type { Shape } from "../../host/model/model.js";
 import { grouped, namingFile } from "../model-file.js";
 
@@ -33,15 +34,15 @@ export interface ExportSummary {
    * of bench/device.json, least and most.
    */
   readonly flashBytes: { readonly model: number; readonly library: readonly [least: number, most: number] };
-  readonly input: Shape;
-  readonly output: Shape;
+  readonly inputs: readonly Shape[];
+  readonly outputs: readonly Shape[];
 }
 
 export async function writeExport({ folder, model, engine, form }: ExportRequest): Promise<ExportSummary> {
   const { name, container } = model;
   const image = namingFile(name, () => (form === "generic" ? genericImage(container) : firmwareImage(container, form)));
   const files = await exportProject(folder, name, image, engine);
-  const { tensors, layers } = readContainer(container).model;
+  const { inputs, outputs } = endShapes(readContainer(container).model);
   return {
     folder,
     files: files.length,
@@ -54,8 +55,8 @@ export async function writeExport({ folder, model, engine, form }: ExportRequest
       model: image.modelBytes + (engine === "wasm3" ? image.moduleBytes : 0),
       library: libraryBytes(engine),
     },
-    input: tensors[0].shape,
-    output: tensors[outputOf({ layers })].shape,
+    inputs,
+    outputs,
   };
 }
 
@@ -68,9 +69,8 @@ function libraryBytes(engine: FirmwareEngine): [least: number, most: number] {
 
 /** Lines for people: what there is, what it takes, what to write next. */
 export function describeExport(summary: ExportSummary): string[] {
-  const { folder, files, model, engine, form, memoryBytes, flashBytes, input, output } = summary;
+  const { folder, files, model, engine, form, memoryBytes, flashBytes, inputs, outputs } = summary;
   const [least, most] = flashBytes.library.map(grouped);
-  const [inputs, outputs] = [input, output].map(([channels, height, width]) => channels * height * width);
   const [data, code] =
     engine === "aot" ? ["model", "library and the model's code"] : ["model and module", "library and interpreter"];
   return `${folder}: ${files} files, ${model} by ${engine} for ${form}
@@ -81,11 +81,31 @@ next    add the folder to your build (ESP-IDF, PlatformIO, Arduino, Zephyr, CMak
   #include "model.h"
 
   static uint64_t memory[(MODEL_MEMORY_BYTES + 7) / 8];
-  static int8_t outputs[${outputs}];
+${outputs.map((shape, index) => `  static int8_t output${which(outputs, index)}[${valuesOf(shape)}];`).join("\n")}
   mote *model;
   mote_status status = mote_open(&model, &model_source, memory, sizeof memory);
-  if (status == MOTE_DONE) status = mote_input_u8(model, pixels, ${inputs}); /* or mote_input_i8 */
-  if (status == MOTE_DONE) status = mote_run(model); /* or mote_step, slice by slice */
-  if (status == MOTE_DONE) status = mote_output(model, outputs, ${outputs}); /* or mote_top */
+${[...calls(inputs, setInput), "mote_run(model); /* or mote_step, slice by slice */", ...calls(outputs, getOutput)]
+  .map((call) => `  if (status == MOTE_DONE) status = ${call}`)
+  .join("\n")}
   if (status != MOTE_DONE) puts(mote_status_text(status));`.split("\n");
+}
+
+type Call = (index: number, which: string, count: number) => string;
+
+const calls = (ends: readonly Shape[], call: Call): string[] =>
+  ends.map((shape, index) => call(index, which(ends, index), valuesOf(shape)));
+
+const setInput: Call = (index, number, count) =>
+  number === ""
+    ? `mote_input_u8(model, pixels, ${count}); /* or mote_input_i8, _f32 */`
+    : `mote_set_input_i8(model, ${index}, input${number}, ${count}); /* or _u8, _f32 */`;
+
+const getOutput: Call = (index, number, count) =>
+  number === ""
+    ? `mote_output(model, output, ${count}); /* or mote_top */`
+    : `mote_get_output_i8(model, ${index}, output${number}, ${count});`;
+
+/** The number of one among several, for names. */
+function which(ends: readonly Shape[], index: number): string {
+  return ends.length === 1 ? "" : String(index);
 }

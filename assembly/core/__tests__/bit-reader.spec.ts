@@ -8,7 +8,6 @@ import {
   cursor,
   limitReads,
   moveWindow,
-  openResident,
   openWindow,
   position,
   resume,
@@ -41,19 +40,19 @@ describe("bit reader", () => {
 
   it("reads fields of all widths in linear memory", () => {
     putFields();
-    openResident(filePtr(), fileLength());
+    openWindow(filePtr(), fileLength(), fileLength(), true);
     expectFields();
   });
 
   it("reads the same through a window", () => {
     putFields();
-    openWindow(256, 128, fileLength());
+    openWindow(256, 128, fileLength(), false);
     expectFields();
   });
 
   it("goes on where it was when the window moves", () => {
     putFields();
-    openWindow(256, 128, fileLength());
+    openWindow(256, 128, fileLength(), false);
     bits(32);
     let next = position;
     moveWindow(1024, 256);
@@ -63,7 +62,7 @@ describe("bit reader", () => {
 
   it("comes back to any bit", () => {
     putFields();
-    openWindow(256, 128, fileLength());
+    openWindow(256, 128, fileLength(), false);
     for (let i: u32 = 0; i < 300; i++) {
       let bit = (i * 7919) % (fileLength() * 8 - 13);
       seekBits(bit);
@@ -79,7 +78,7 @@ describe("bit reader", () => {
 
   it("does not take a place it skipped to for one it has read", () => {
     putFields();
-    openWindow(256, 128, fileLength());
+    openWindow(256, 128, fileLength(), false);
     bits(8);
     seek(1000);
     seek(500);
@@ -88,7 +87,7 @@ describe("bit reader", () => {
 
   it("fails at the end of the file, and gives zeros from then on", () => {
     putFields();
-    openResident(filePtr(), fileLength());
+    openWindow(filePtr(), fileLength(), fileLength(), true);
     seek(fileLength() - 1);
     bits(8);
     expect(failure).toBe(0);
@@ -99,7 +98,7 @@ describe("bit reader", () => {
 
   it("fails at a section's end with the section's status", () => {
     putFields();
-    openResident(filePtr(), fileLength());
+    openWindow(filePtr(), fileLength(), fileLength(), true);
     limitReads(10, STATUS_STREAM);
     seek(9);
     expect(bits(16)).toBe(0);
@@ -109,7 +108,7 @@ describe("bit reader", () => {
   it("passes on that the window could not be filled", () => {
     putFields();
     offerFile(0, 2);
-    openWindow(256, 128, fileLength());
+    openWindow(256, 128, fileLength(), false);
     bits(8);
     expect(failure).toBe(0);
     seek(200);
@@ -124,7 +123,7 @@ describe("bit reader", () => {
 
   it("lends its state to a loop and takes it back", () => {
     putFields();
-    openWindow(256, 128, fileLength());
+    openWindow(256, 128, fileLength(), false);
     bits(3);
     expect(ahead(48) >= 48).toBeTruthy();
     // Loads 4 bytes behind the 5 bits left over, uses 11 bits of both.
@@ -138,7 +137,7 @@ describe("bit reader", () => {
 
   it("does not let a loop pass the limit", () => {
     putFields();
-    openResident(filePtr(), fileLength());
+    openWindow(filePtr(), fileLength(), fileLength(), true);
     limitReads(2, STATUS_STREAM);
     resume(cursor() + 4, 0, 16);
     expect(failure).toBe(0);

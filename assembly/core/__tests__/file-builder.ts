@@ -57,26 +57,23 @@ export function patch(offset: u32, value: u32): void {
   bytes[offset] = <u8>value;
 }
 
-/** Magic, version, and room for the CRC and for a length of one byte. */
+/** Magic, version, and room for the CRC. */
 export function beginFile(): void {
   clear();
-  putBits(MAGIC, 32);
+  putBits(MAGIC, 24);
   putBits(VERSION, 8);
   putBits(0, 32);
-  putBits(0, 8);
 }
 
-/** Fills in length (below 128) and CRC, and offers the file: behind the window, or at `address`. */
+/** Fills in the CRC, and offers the file: behind the window, or at `address`. */
 export function endFile(address: usize = 0): void {
-  let length = fileLength();
-  patch(CRC_START, length);
   fixCrc();
   offerFile(address);
 }
 
 export function fixCrc(): void {
   let crc = ~updateCrc(CRC_INITIAL, filePtr() + CRC_START, fileLength() - CRC_START);
-  for (let i: u32 = 0; i < 4; i++) patch(5 + i, crc >>> (8 * i));
+  for (let i: u32 = 0; i < 4; i++) patch(CRC_START - 4 + i, crc >>> (8 * i));
 }
 
 /** @param failingRead the how manieth `mote.read` fails, from 1; 0 for none */

@@ -1,5 +1,5 @@
 import { STATUS_HUFFMAN, STATUS_PLAN, STATUS_STREAM } from "../../abi";
-import { bitPosition, limitReads, openResident, seekBits } from "../bit-reader";
+import { bitPosition, limitReads, openWindow, seekBits } from "../bit-reader";
 import { beginTable, longest, stepTable } from "../codecs/huffman-table";
 import { clearFailure, failure } from "../status";
 import { clear, fileLength, filePtr, offerFile, pad, putBits } from "./file-builder";
@@ -13,7 +13,7 @@ function begin(lengths: StaticArray<u32>, first: i32, end: usize = TABLE_END): v
   for (let i = 0; i < lengths.length; i++) putBits(lengths[i], 4);
   pad();
   offerFile();
-  openResident(filePtr(), fileLength());
+  openWindow(filePtr(), fileLength(), fileLength(), true);
   beginTable(TABLE, end, lengths.length, first);
 }
 
@@ -93,7 +93,7 @@ describe("Huffman tables", () => {
     putBits(2, 4);
     pad();
     offerFile();
-    openResident(filePtr(), fileLength());
+    openWindow(filePtr(), fileLength(), fileLength(), true);
     seekBits(155);
     beginTable(TABLE, TABLE_END, 3, 131);
     let longest = finish();
@@ -157,7 +157,7 @@ describe("Huffman tables", () => {
     putBits(1, 4);
     pad();
     offerFile();
-    openResident(filePtr(), fileLength());
+    openWindow(filePtr(), fileLength(), fileLength(), true);
     limitReads(1, STATUS_STREAM);
     beginTable(TABLE, TABLE_END, 8, 0);
     finish();

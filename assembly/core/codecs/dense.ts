@@ -3,7 +3,8 @@ import { RECORD_BYTES, STATUS_PLAN } from "../../abi";
 import { CODEC_DENSE } from "../../format";
 import { bits } from "../bit-reader";
 import { columnMask, columnShift, live, readColumns } from "../columns";
-import { arenaPtr, columnsPtr } from "../container";
+import { arenaPtr } from "../container";
+import { columnsPtr } from "../scratch";
 import { codec } from "../section";
 import { expect, failure } from "../status";
 import { TURN_WORK } from "../work";
@@ -20,6 +21,8 @@ export function step(): bool {
 }
 
 /** @returns the work of its turns */
+
+@inline
 export function decode(): u32 {
   let target = recordsEnd;
   let sum = 0;
@@ -36,7 +39,7 @@ export function decode(): u32 {
     store<u32>(target, (offset << 8) | weight);
     target += RECORD_BYTES;
     sum += <i8>weight;
-  } while (++at < end && target < arenaPtr);
+  } while ((++at < end) & (target < arenaPtr));
   let turns = at - column;
   passTo(at, target, sum);
   return turns * TURN_WORK;

@@ -56,6 +56,8 @@ export function beginTable(ptr: usize, end: usize, symbolCount: u32, values: i32
 }
 
 /** Counts, or enters into the table, up to SYMBOLS symbols. @returns whether the table is complete, and its lengths are read */
+
+@inline
 export function stepTable(): bool {
   let end = min(symbol + SYMBOLS, symbols);
   do {
@@ -81,8 +83,8 @@ export function stepTable(): bool {
 /** Checks the counts, and turns them into the first code of each length. */
 function endCounting(): void {
   // Half of all codes, and none longer than a bit: a lone symbol.
-  if (longest == 1 && kraft == 1 << (MAX_CODE_LENGTH - 1)) longest = 0;
-  else expect(kraft == 1 << MAX_CODE_LENGTH && longest <= <u32>MAX_CODE_LENGTH, STATUS_HUFFMAN);
+  if ((longest == 1) & (kraft == 1 << (MAX_CODE_LENGTH - 1))) longest = 0;
+  else expect((kraft == 1 << MAX_CODE_LENGTH) & (longest <= <u32>MAX_CODE_LENGTH), STATUS_HUFFMAN);
   expect(table + (2 << longest) <= tableEnd, STATUS_PLAN);
   let code: u32 = 0;
   let ptr = CODES;
@@ -97,6 +99,8 @@ function endCounting(): void {
 }
 
 /** Enters `symbol` wherever the next bits begin with its code, ENTRIES times a call. @returns whether that is everywhere */
+
+@inline
 function enter(code: u32, length: u32): bool {
   let value: u32 = alphabet + symbol;
   if (alphabet > 127) {

@@ -3,12 +3,12 @@
  * where that pays.
  */
 import { RECORD_BYTES, STATUS_PLAN } from "../../abi";
-import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS } from "../../format";
+import { MIN_GAP_SYMBOLS } from "../../format";
 import { ahead, bitBuffer, bitCount, bitPosition, bits, cursor, limit, resume, seekBits } from "../bit-reader";
 import { columnMask, columnShift, live, readColumns } from "../columns";
-import { columnsPtr, tablesPtr } from "../container";
+import { arenaPtr } from "../container";
 import { byte, signedByte } from "../fields";
-import { codec } from "../section";
+import { columnsPtr, recordsPtr, takeScratch } from "../scratch";
 import { expect, failure, expectRange } from "../status";
 import { BATCH, column, passTo, recordsEnd, room } from "../weights";
 import { beginTable, longest, stepTable } from "./huffman-table";
@@ -23,7 +23,8 @@ const WEIGHTS: u32 = 2;
 const GAPS: u32 = 3;
 
 let stage: u32 = 0;
-/** The decoding tables: that of the gaps, and the bits that index either. The weights' table is the first of the region. */
+/** The decoding tables, one behind the other, and the bits that index either. */
+let weightsPtr: usize = 0;
 let gapsPtr: usize = 0;
 let gapsMask: u32 = 0;
 let weightsMask: u32 = 0;
@@ -31,10 +32,6 @@ let weightsMask: u32 = 0;
 let filler: u32 = 0;
 /** Whether the weight at `column` comes next in the stream, its gap having been read. */
 let isWeightDue: bool = false;
-
-export function isAtHand(): bool {
-  return codec() == CODEC_HUFFMAN;
-}
 
 export function begin(): void {
   isWeightDue = false;
@@ -50,13 +47,14 @@ export function step(): bool {
   let mask = (1 << longest) - 1;
   if (stage == GAPS) {
     gapsMask = mask;
+    takeScratch(<u32>(gapsPtr + (2 << longest) - weightsPtr));
     return true;
   }
   stage = GAPS;
   weightsMask = mask;
-  gapsPtr = tablesPtr + (2 << longest);
+  gapsPtr = weightsPtr + (2 << longest);
   filler = bits(10) + MIN_GAP_SYMBOLS - 1;
-  beginTable(gapsPtr, columnsPtr, filler + 1, 0);
+  beginTable(gapsPtr, arenaPtr, filler + 1, 0);
   return false;
 }
 
@@ -74,14 +72,15 @@ function beginWeights(): void {
     count = byte() + 1;
     expectRange(values + <i32>count <= 128);
   }
-  beginTable(tablesPtr, columnsPtr, count, values);
+  weightsPtr = recordsPtr;
+  beginTable(weightsPtr, arenaPtr, count, values);
 }
 
 /** @returns the work of its turns, or of one more or one less: of the weights and fillers that it came upon */
 export function decode(): u32 {
   let target = recordsEnd;
   let due = isWeightDue;
-  expect(!due || room() != 0, STATUS_PLAN);
+  expect(!due | (room() != 0), STATUS_PLAN);
   if (failure) return 0;
   // A turn takes at most 30 bits (two entries of a table, whatever is in it) and loads 32 when fewer are left, so that turns
   // load no more than 4 bytes each. At the end of the file a single turn may load 4 bytes behind it.
@@ -94,7 +93,7 @@ export function decode(): u32 {
   let count = bitCount;
   let at = column;
   let end = live;
-  let weights = tablesPtr;
+  let weights = weightsPtr;
   let weightMask = weightsMask;
   let gaps = gapsPtr;
   let gapMask = gapsMask;
@@ -142,7 +141,7 @@ export function decode(): u32 {
 
 /** Weights and fillers. The code of zeros is the shortest, or one of those. */
 export function mostTurns(weights: u32): u32 {
-  let bits = (load<u16>(tablesPtr) & 15) + (load<u16>(gapsPtr) & 15);
+  let bits = (load<u16>(weightsPtr) & 15) + (load<u16>(gapsPtr) & 15);
   if (!bits) return weights;
   return min(weights, ((limit << 3) - bitPosition()) / bits + weights / filler + 1);
 }

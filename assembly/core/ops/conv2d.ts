@@ -1,26 +1,24 @@
 /** conv2d, with the max-pool behind it: records of a whole filter, then the filter's outputs, four places at a time. */
-import { RECORD_BYTES, STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_PLANE, TENSOR_PTR, TENSOR_ZERO_POINT } from "../../abi";
-import { MAX_BORDER, OP_CONV2D } from "../../format";
+import { RECORD_BYTES, STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_PLANE, TENSOR_ZERO_POINT } from "../../abi";
+import { MAX_KERNEL, OP_CONV2D } from "../../format";
 import { dot4 } from "../accumulate";
-import { live } from "../columns";
-import { recordsPtr } from "../container";
-import { dimension, extent, varintIn } from "../fields";
+import { dimension, pair, pairY } from "../fields";
 import { input, inputPitch, op, outputHeight, outputWidth, rows } from "../layer";
-import { advanceOutput, leaveOutput, outputPtr, taken, takenRecords, x, y } from "../output-cursor";
+import { advanceOutput, channel, leaveOutput, outputPtr, taken, takenRecords, x } from "../output-cursor";
 import { requantize } from "../requantize";
+import { recordsPtr } from "../scratch";
 import { readWeights } from "../section";
 import { expect, failure } from "../status";
-import { borderOf } from "../tensor";
-import { bias, decodeRecords, isRowComplete, nextRow, recordsEnd, room, row, weightSum } from "../weights";
+import { bias, decodeRecords, isRowComplete, nextRow, recordsEnd, weightSum } from "../weights";
 import { addWork, MOST_PRODUCTS, PLACES_WORK } from "../work";
-import { fits, kernelHeight, kernelWidth, readStride, setKernel, stride } from "./window";
+import { fits, kernelHeight, kernelWidth, readWindow, setStep, stepX, strideX, strideY, windowPtr } from "./window";
 
-let pad: u32 = 0;
 /** Input channels, and rows, of a group. */
 let groupChannels: u32 = 0;
 let groupRows: u32 = 0;
-let poolSize: u32 = 0;
-let poolStride: u32 = 0;
+/** Places of a pool's window, and of one of its rows. */
+let poolPlaces: u32 = 0;
+let poolWidth: u32 = 0;
 
 /** Four addresses, then the accumulators of those places: see dot4. */
 const LANES = memory.data(32, 8);
@@ -33,18 +31,17 @@ export function isAtHand(): bool {
 }
 
 export function read(): void {
-  let height = extent();
-  setKernel(height, extent());
-  readStride();
-  pad = varintIn(0, MAX_BORDER);
+  readWindow(MAX_KERNEL);
   let groups = dimension();
-  poolSize = extent();
-  poolStride = extent();
+  poolWidth = pair(1, mostPool());
+  let poolHeight = pairY;
+  let poolStrideX = pair(1, MAX_KERNEL);
+  setStep(pairY * strideY, poolStrideX * strideX);
   if (failure) return;
-  let border = borderOf(input);
+  poolPlaces = poolHeight * poolWidth;
   let channels = load<u32>(input, TENSOR_CHANNELS);
-  let isWhole = channels % groups == 0 && rows % groups == 0;
-  expect(isWhole & (pad <= border) & fits(pad + border, poolStride * stride, (poolSize - 1) * stride), STATUS_SHAPE);
+  let isWhole = !((channels % groups) | (rows % groups)) & (hasGroups() | (groups == 1));
+  expect(isWhole & fits((poolHeight - 1) * strideY, (poolWidth - 1) * strideX), STATUS_SHAPE);
   groupChannels = channels / groups;
   groupRows = rows / groups;
   // At most 65,535 × 255 × 255, which is below 2^32.
@@ -53,22 +50,20 @@ export function read(): void {
 
 /**
  * Decodes a batch of records, or takes some at four places of a window, or at four neighbouring outputs where there is no pool.
- * @returns the work done, or 0 when there was nothing left to do
+ * @returns the work done
  */
 export function step(): u32 {
-  if (row == rows) return 0;
   if (!isRowComplete()) return decodeRecords();
   let isPooled = hasPool();
-  let across = poolStride * stride;
-  let width = isPooled ? poolSize : min(4, outputWidth - x);
-  let places = isPooled ? width * width : width;
+  let width = isPooled ? poolWidth : min(4, outputWidth - x);
+  let places = isPooled ? poolPlaces : width;
   let lane: usize = LANES;
   if (!takenRecords) {
-    let ptr = load<usize>(input, TENSOR_PTR) + groupOffset() + (y * across - pad) * inputPitch + x * across - pad;
+    let ptr = windowPtr() + groupOffset();
     // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract.
     let start = bias - load<i32>(input, TENSOR_ZERO_POINT) * weightSum;
-    if (isPooled) across = stride;
-    let down = stride * inputPitch;
+    let down = strideY * inputPitch;
+    let across = isPooled ? strideX : stepX;
     // With fewer than four places left, the lanes left over look at the last one again.
     let last = places - 1;
     let place = taken;
@@ -115,19 +110,30 @@ export function step(): u32 {
   return work;
 }
 
-/** Pools of 1 are none. */
+/** Pools of 1 are none; taken for pools they give the same. */
 function hasPool(): bool {
-  return poolSize > 1;
+  return poolPlaces > 1;
+}
+
+/** The most that a pool may have along an axis. A core made for a model without pools takes none. */
+function mostPool(): u32 {
+  return MAX_KERNEL;
+}
+
+/** Whether a layer may have groups: not in a core made for a model without. */
+function hasGroups(): bool {
+  return true;
 }
 
 /** Bytes from the input's first channel to the first that the row's group looks at. */
 function groupOffset(): u32 {
-  return (row / groupRows) * groupChannels * load<u32>(input, TENSOR_PLANE);
+  if (!hasGroups()) return 0;
+  return (channel / groupRows) * groupChannels * load<u32>(input, TENSOR_PLANE);
 }
 
 export function addStepWork(turns: u32): void {
-  // No overflow: a row's weights at all places of a pool are within the input, 2^38 at most.
-  let products = RECORD_BYTES * min(turns, min(live, room()) * rows) + rows * PLACES_WORK;
-  let fours = hasPool() ? outputWidth * ((poolSize * poolSize + 3) >>> 2) : (outputWidth + 3) >>> 2;
+  // No overflow: turns are at most 2^28.
+  let products = RECORD_BYTES * turns + rows * PLACES_WORK;
+  let fours = hasPool() ? outputWidth * ((poolPlaces + 3) >>> 2) : (outputWidth + 3) >>> 2;
   addWork(<u64>outputHeight * fours * products);
 }

@@ -10,13 +10,13 @@ import {
 } from "../../abi";
 import { OP_DENSE } from "../../format";
 import { dot1 } from "../accumulate";
-import { recordsPtr } from "../container";
 import { input, op, outputHeight, outputWidth, rows } from "../layer";
 import { advanceOutput, outputPtr } from "../output-cursor";
 import { requantize } from "../requantize";
+import { recordsPtr } from "../scratch";
 import { readWeights } from "../section";
 import { expect } from "../status";
-import { bias, carryOver, decodeRecords, isRowComplete, nextRow, recordsEnd, room, row, weightSum } from "../weights";
+import { bias, carryOver, decodeRecords, isRowComplete, nextRow, recordsEnd, room, weightSum } from "../weights";
 import { addWork, DENSE_WORK, MOST_RECORDS } from "../work";
 import { setKernel } from "./window";
 
@@ -32,11 +32,10 @@ export function read(): void {
   readWeights(load<u32>(input, TENSOR_CHANNELS) * height * width); // below 2^24
 }
 
-/** Decodes a batch, or takes the records into account. @returns the work done, or 0 when there was nothing left to do */
+/** Decodes a batch, or takes the records into account. @returns the work done */
 export function step(): u32 {
-  if (row == rows) return 0;
   let count = <u32>(recordsEnd - recordsPtr) / RECORD_BYTES;
-  if (!isRowComplete() && room() && count < MOST_RECORDS) return decodeRecords();
+  if (!isRowComplete() & (room() != 0) & (count < MOST_RECORDS)) return decodeRecords();
   let acc = dot1(recordsPtr, recordsEnd, load<usize>(input, TENSOR_PTR), bias);
   if (isRowComplete()) {
     store<i8>(outputPtr(), requantize(acc - load<i32>(input, TENSOR_ZERO_POINT) * weightSum));

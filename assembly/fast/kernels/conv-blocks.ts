@@ -13,7 +13,7 @@ import {
   LAYER_OUTPUT_HEIGHT,
   LAYER_OUTPUT_PITCH,
   LAYER_OUTPUT_WIDTH,
-  LAYER_POOL,
+  LAYER_POOL_WIDTH,
 } from "../layout";
 import { beginRow, count, endRow, isBegun, layer, moveTo, outputPtr, requantize, x, y } from "../row";
 import { ahead, next, passTo } from "../stream";
@@ -118,5 +118,5 @@ function isWide(): bool {
 
 /** 1 or 2. */
 function poolSize(): u32 {
-  return load<u32>(layer, LAYER_POOL);
+  return load<u32>(layer, LAYER_POOL_WIDTH);
 }

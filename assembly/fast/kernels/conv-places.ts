@@ -2,11 +2,13 @@
 import { RECORD_BYTES } from "../../abi";
 import {
   CHUNK_HEAD_BYTES,
+  LAYER_ACROSS,
+  LAYER_DOWN,
   LAYER_INPUT,
   LAYER_INPUT_PITCH,
-  LAYER_POOL,
-  LAYER_POOL_STRIDE,
-  LAYER_STRIDE,
+  LAYER_PLACE_STEP,
+  LAYER_PLACES,
+  LAYER_POOL_WIDTH,
   PIECE_RECORDS,
   PIECE_WORK,
   PLACE_WORK,
@@ -29,16 +31,15 @@ export function stepConvPlaces(): u32 {
     ahead(count);
     beginPlaces();
   }
-  let stride = load<u32>(layer, LAYER_STRIDE);
-  let step = stride * load<u32>(layer, LAYER_POOL_STRIDE);
+  let elements =
+    load<usize>(layer, LAYER_INPUT) + y * load<u32>(layer, LAYER_DOWN) + x * load<u32>(layer, LAYER_ACROSS);
   let pitch = load<u32>(layer, LAYER_INPUT_PITCH);
-  let elements = load<usize>(layer, LAYER_INPUT) + (y * pitch + x) * step;
-  let pool = load<u32>(layer, LAYER_POOL);
+  let pool = load<u32>(layer, LAYER_POOL_WIDTH);
   let last = next + count;
   let work: u32 = 0;
   do {
     let ptr = elements;
-    if (place) ptr += ((place / pool) * pitch + (place % pool)) * stride;
+    if (place) ptr += (place / pool) * pitch + (place % pool) * load<u32>(layer, LAYER_PLACE_STEP);
     let end = min(record + PIECE_RECORDS * RECORD_BYTES, last);
     work += (<u32>(end - record) / RECORD_BYTES) * RECORD_WORK;
     sum = sumPlace(record, end, ptr, sum);
@@ -47,7 +48,7 @@ export function stepConvPlaces(): u32 {
       return work;
     }
     best = max(best, sum);
-    if (++place == pool * pool) {
+    if (++place == load<u32>(layer, LAYER_PLACES)) {
       store<u8>(outputPtr(), requantize(best));
       beginPlaces();
       if (advance(1, 1)) {

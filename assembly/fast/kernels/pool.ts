@@ -1,21 +1,24 @@
-/** maxpool and avgpool as layers of their own: an output at a time, or some lines of its window. */
+/** maxpool and avgpool as layers of their own: an output at a time, or some lines of its window, or a piece of one. */
 import {
   ELEMENT_WORK,
   KIND_AVGPOOL,
+  LAYER_ACROSS,
+  LAYER_DOWN,
   LAYER_INPUT,
   LAYER_INPUT_PITCH,
   LAYER_INPUT_PLANE,
   LAYER_KIND,
-  LAYER_POOL,
-  LAYER_POOL_STRIDE,
+  LAYER_POOL_HEIGHT,
+  LAYER_POOL_WIDTH,
   PIECE_ELEMENTS,
   POOL_LINE_WORK,
   POOL_OUTPUT_WORK,
 } from "../layout";
 import { advance, beginRow, endRow, isBegun, layer, outputPtr, requantize, row, x, y } from "../row";
 
-/** Of the window at hand: how many lines have been taken, and what they came to. */
+/** Of the window at hand: how many lines have been taken, and elements of the next, and what they came to. */
 let line: u32 = 0;
+let column: u32 = 0;
 let sum: i32 = 0;
 let best: i32 = 0;
 
@@ -26,32 +29,53 @@ export function stepPool(): u32 {
     beginWindow();
   }
   let pitch = load<u32>(layer, LAYER_INPUT_PITCH);
-  let pool = load<u32>(layer, LAYER_POOL);
+  let width = load<u32>(layer, LAYER_POOL_WIDTH);
   let ptr =
     load<usize>(layer, LAYER_INPUT) +
     row * load<u32>(layer, LAYER_INPUT_PLANE) +
-    (y * pitch + x) * load<u32>(layer, LAYER_POOL_STRIDE) +
+    y * load<u32>(layer, LAYER_DOWN) +
+    x * load<u32>(layer, LAYER_ACROSS) +
     line * pitch;
   let elements: u32 = 0;
   let work: u32 = 0;
   do {
-    let end = ptr + pool;
+    let taken = width;
+    if (isLong()) {
+      taken = min(width - column, PIECE_ELEMENTS);
+      ptr += column;
+    }
+    let end = ptr + taken;
     do {
       let element: i32 = load<u8>(ptr);
       sum += element;
       best = max(best, element);
     } while (++ptr < end);
-    ptr += pitch - pool;
-    elements += pool;
-    work += POOL_LINE_WORK + ELEMENT_WORK * pool;
-  } while (++line < pool && elements < <u32>PIECE_ELEMENTS);
-  if (line < pool) return work;
-  store<u8>(outputPtr(), requantize(load<u32>(layer, LAYER_KIND) == KIND_AVGPOOL ? sum : best));
-  beginWindow();
-  if (advance(1, 1)) endRow();
-  return work + POOL_OUTPUT_WORK;
+    work += POOL_LINE_WORK + ELEMENT_WORK * taken;
+    if (isLong()) {
+      column += taken;
+      if (column < width) return work;
+      column = 0;
+    }
+    if (++line == load<u32>(layer, LAYER_POOL_HEIGHT)) {
+      store<u8>(outputPtr(), requantize(load<u32>(layer, LAYER_KIND) == KIND_AVGPOOL ? sum : best));
+      beginWindow();
+      if (advance(1, 1)) endRow();
+      return work + POOL_OUTPUT_WORK;
+    }
+    ptr += pitch - width;
+    elements += taken;
+  } while (elements < <u32>PIECE_ELEMENTS);
+  return work;
 }
 
 function beginWindow(): void {
   line = sum = best = 0;
+  if (isLong()) column = 0;
+}
+
+// What the packer may know of all of a model's layers: it puts a constant in its place.
+
+/** Whether a line of a window is longer than a piece. */
+function isLong(): bool {
+  return load<u32>(layer, LAYER_POOL_WIDTH) > <u32>PIECE_ELEMENTS;
 }

@@ -1,5 +1,6 @@
+import { MoteError } from "../../errors.js";
 import { Wasm3Runtime } from "../wasm3/runtime.js";
-import type { CoreInstance, WindowRead } from "../../engines/wasm.js";
+import type { CoreInstance, WindowRead } from "../../engines/driver.js";
 
 /** The core under the wasm3 interpreter, which enforces the memory limit to the byte. */
 export function instantiateWasm3(wasm: Uint8Array, memoryLimit: number, read: WindowRead): CoreInstance {
@@ -11,8 +12,18 @@ export function instantiateWasm3(wasm: Uint8Array, memoryLimit: number, read: Wi
     open: (memoryBytes) => runtime.call("open", memoryBytes) as number,
     start: () => runtime.call("start") as number,
     step: (budget) => runtime.call("step", budget) as number,
-    read: (address, length) => runtime.read(address, length),
-    write: (address, bytes) => runtime.write(address, bytes),
+    reset: () => runtime.call("reset") as number,
+    read: (address, length) => inside(() => runtime.read(address, length)),
+    write: (address, bytes) => inside(() => runtime.write(address, bytes)),
     close: () => runtime.close(),
   };
+}
+
+/** An address may be the module's, and wrong. */
+function inside<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof RangeError ? new MoteError("ENGINE", error.message, { cause: error }) : error;
+  }
 }

@@ -4,7 +4,7 @@ import type { Optimization } from "../../fast/optimization.js";
 import { builtModule } from "../built.js";
 
 /**
- * Packs a model into a fast module: imports `mote.read` for the stream, exports `memory`, `open`, `start` and `step`, MVP features only, sealed. The
+ * Packs a model into a fast module: imports `mote.read` for the stream, has the exports of a core, MVP features only, sealed. The
  * same container gives the same bytes.
  * @param optimize speed: with a kernel for each pitch of rows; sram: with one for all
  * @throws MoteError FORMAT or UNSUPPORTED for a bad container; UNSUPPORTED for a model whose sums may pass the integers that the kernels have, naming

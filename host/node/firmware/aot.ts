@@ -46,21 +46,21 @@ function coreText(container: Uint8Array, name: string): ModelText {
   return {
     declarations: `#define ${length} ${container.length}u\n\nextern ${array};\n`,
     definitions: byteArray(array, container),
-    moduleFields: "0, 0, 0, 0, 0",
+    moduleFields: "0, 0, 0, 0, 0, 0",
     sourceFields: `${lower}_model, ${length}`,
   };
 }
 
 function fastText(module: Uint8Array, name: string): ModelText {
   const { lower } = cNames(name);
-  const { stream, memoryBytes, metadata } = fastParts(module);
+  const { stream, memoryBytes, inputs, outputs, metadata } = fastParts(module);
   const array = (what: string, bytes: Uint8Array): string =>
     byteArray(`static const uint8_t ${lower}_${what}[${bytes.length}]`, bytes);
   return {
     declarations: "",
     definitions: array("stream", stream) + (metadata.length === 0 ? "" : `\n${array("metadata", metadata)}`),
     moduleFields:
-      `${lower}_stream, ${stream.length}u, ${memoryBytes}u, ` +
+      `${lower}_stream, ${stream.length}u, ${memoryBytes}u, ${inputs.length + outputs.length}u, ` +
       (metadata.length === 0 ? "0, 0" : `${lower}_metadata, ${metadata.length}u`),
     sourceFields: "0, 0",
   };
@@ -124,11 +124,12 @@ static void instantiate(void *instance) {
 static uint32_t call_open(void *instance, uint32_t memory_bytes) { return Z_${module}Z_open(instance, memory_bytes); }
 static uint32_t call_start(void *instance) { return Z_${module}Z_start(instance); }
 static uint32_t call_step(void *instance, uint32_t budget) { return Z_${module}Z_step(instance, budget); }
+static uint32_t call_reset(void *instance) { return Z_${module}Z_reset(instance); }
 static wasm_rt_memory_t *get_memory(void *instance) { return Z_${module}Z_memory(instance); }
 
 ${text.definitions}
 const mote_aot_module ${lower}_module = {
-    sizeof(Z_${module}_instance_t), instantiate, call_open, call_start, call_step, get_memory, ${text.moduleFields},
+    sizeof(Z_${module}_instance_t), instantiate, call_open, call_start, call_step, call_reset, get_memory, ${text.moduleFields},
 };
 
 const mote_source ${lower}_source = {

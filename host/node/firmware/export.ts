@@ -3,7 +3,7 @@ import { byteArray } from "../../c/c-bytes.js";
 import { aotSource, type AotSource } from "./aot.js";
 import type { FirmwareEngine } from "./boards.js";
 import { replaceExport } from "./export-folder.js";
-import type { FirmwareImage } from "./image.js";
+import { furtherEnds, type FirmwareImage } from "./image.js";
 import { libraryFiles } from "./library.js";
 
 /**
@@ -35,8 +35,14 @@ export async function modelSource(name: string, image: FirmwareImage, engine: Fi
 /** Beside the memory's size. */
 const MEMORY_COMMENT = "/* Memory for mote_open. */";
 
+/** What the macros of mote.h take for linear memory: more where the model has more inputs and outputs. */
+function linearBytes(image: FirmwareImage): string {
+  const further = furtherEnds(image);
+  return `${image.linearBytes}u` + (further === 0 ? "" : ` + ${further} * MOTE_END_BYTES`);
+}
+
 function interpreted(name: string, image: FirmwareImage): AotSource {
-  const { module, container, moduleBytes, linearBytes } = image;
+  const { module, container, moduleBytes } = image;
   const title = `/* ${name} for wasm3. Written by \`npm run firmware -- --export\`. */`;
   const header = `${title}
 #ifndef MODEL_H
@@ -49,7 +55,7 @@ extern "C" {
 #endif
 
 ${MEMORY_COMMENT}
-#define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes}u, ${moduleBytes}u)
+#define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes(image)}, ${moduleBytes}u)
 
 extern const mote_source model_source;
 
@@ -75,6 +81,6 @@ const mote_source model_source = {
 
 async function aheadOfTime(image: FirmwareImage): Promise<AotSource> {
   const { header, source } = await aotSource(image.module, image.container, "model");
-  const memory = `${MEMORY_COMMENT}\n#define MODEL_MEMORY_BYTES MOTE_AOT_BYTES(${image.linearBytes}u)\n\n`;
+  const memory = `${MEMORY_COMMENT}\n#define MODEL_MEMORY_BYTES MOTE_AOT_BYTES(${linearBytes(image)})\n\n`;
   return { header: header.replace("/* For mote_open. */", () => `${memory}/* For mote_open. */`), source };
 }

@@ -5,6 +5,7 @@ import { fastParts } from "../../fast/parts.js";
 import type { Optimization } from "../../fast/optimization.js";
 import { planTotal } from "../../container/plan.js";
 import { readContainer } from "../../container/read.js";
+import { modelInputs, outputsOf } from "../../model/edges.js";
 import { sealModule } from "../../module/seal.js";
 import { builtModule } from "../built.js";
 import type { FirmwareEngine } from "./boards.js";
@@ -20,25 +21,34 @@ export interface FirmwareImage {
   readonly moduleBytes: number;
   /** Linear memory. */
   readonly linearBytes: number;
+  /** Inputs and outputs of the model. */
+  readonly endCount: number;
 }
 
-/** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES and MOTE_AOT_BYTES of mote.h. */
-export function openBytes(
-  { container, moduleBytes, linearBytes }: FirmwareImage,
-  engine: FirmwareEngine,
-  cpuBits: 32 | 64 = 32,
-): number {
-  if (engine === "aot") return linearBytes + 512 + 8 * cpuBits;
+/** MOTE_END_BYTES of mote.h. */
+const END_BYTES = 24;
+
+/** Inputs and outputs beyond the one of each that the macros of mote.h have room for. */
+export function furtherEnds({ endCount }: FirmwareImage): number {
+  return endCount - 2;
+}
+
+/** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES, MOTE_AOT_BYTES and MOTE_END_BYTES of mote.h. */
+export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits: 32 | 64 = 32): number {
+  const { container, moduleBytes } = image;
+  const bytes = image.linearBytes + furtherEnds(image) * END_BYTES;
+  if (engine === "aot") return bytes + 512 + 8 * cpuBits;
   const made = container === undefined ? moduleBytes * 4 + 2048 : Math.floor((moduleBytes * 11) / 2) + 3072;
-  return linearBytes + made * (cpuBits / 32);
+  return bytes + made * (cpuBits / 32);
 }
 
 /** @throws MoteError as `fastModule` and `specialize` */
 export function firmwareImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
   if (optimize === "size") return besideContainer(specialize(container), container);
   const module = fastModule(container, optimize);
-  const { stream, codeBytes, memoryBytes } = fastParts(module);
-  return { module, modelBytes: stream.length, moduleBytes: codeBytes, linearBytes: memoryBytes };
+  const { stream, codeBytes, memoryBytes, inputs, outputs } = fastParts(module);
+  const endCount = inputs.length + outputs.length;
+  return { module, modelBytes: stream.length, moduleBytes: codeBytes, linearBytes: memoryBytes, endCount };
 }
 
 /**
@@ -50,11 +60,13 @@ export function genericImage(container: Uint8Array): FirmwareImage {
 }
 
 function besideContainer(module: Uint8Array, container: Uint8Array): FirmwareImage {
+  const { model, plan } = readContainer(container);
   return {
     module,
     container,
     modelBytes: container.length,
     moduleBytes: module.length,
-    linearBytes: planTotal(readContainer(container).plan),
+    linearBytes: planTotal(plan),
+    endCount: modelInputs(model).length + outputsOf(model).length,
   };
 }

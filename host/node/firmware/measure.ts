@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import { pixelTable } from "../../engines/classify.js";
+import { readContainer } from "../../container/read.js";
+import { valuesOf } from "../../model/geometry.js";
 import { openReference } from "../../engines/reference.js";
 import { writeFileAtomic } from "../write-file.js";
 import { aotSource } from "./aot.js";
@@ -48,10 +50,12 @@ export function caseName(of: { board: string; engine: string; optimize: string; 
 
 /** What a model is run on: one input after another. */
 export interface FirmwareInputs {
-  /** pixels: 0 .. 255, as mote_input_u8 takes them; elements: int8 of the input tensor, as mote_input_i8 does. */
+  /** pixels: 0 .. 255, as mote_input_u8 takes them; elements: int8 of the model's inputs, as mote_set_input_i8 does. */
   readonly kind: "pixels" | "elements";
   readonly count: number;
-  /** [count, channels, height, width] */
+  /** Elements of each of the model's inputs, [channels, height, width]. */
+  readonly sizes: readonly number[];
+  /** The inputs one behind the other, `count` times. */
   readonly bytes: Uint8Array;
   /** The classes, where they are known. */
   readonly labels?: Uint8Array;
@@ -143,13 +147,17 @@ async function build(
     blobs.push({ symbol: "model_mote", section: ".model", file: file("model.mote", container) });
     declarations.push("extern const uint8_t model_mote[];");
   }
+  const { tensors, outputs } = readContainer(model.container).model;
+  const outputSizes = outputs.map((tensor) => valuesOf(tensors[tensor].shape));
   const glue = `${declarations.join("\n")}
 static const mote_source source = {${fields}, ${container === undefined ? "NULL, 0" : `model_mote, ${container.length}u`}, NULL, NULL};
 const mote_source *const bench_source = &source;
 const uint32_t bench_input_count = ${inputs.count}u;
-mote_status bench_set_input(mote *model, uint32_t index) {
-  return ${setInput(inputs)};
-}
+const uint32_t bench_output_elements = ${outputSizes.reduce((sum, size) => sum + size, 0)}u;
+mote_status bench_set_inputs(mote *model, uint32_t index) {
+${setInputs(inputs)}}
+mote_status bench_get_outputs(const mote *model, int8_t *outputs) {
+${getOutputs(outputSizes)}}
 `;
   sources.push({ path: file(`glue-${engine}.c`, glue), kind: "own" });
   sources.push(binarySections(join(folder, `blobs-${engine}.S`), blobs));
@@ -169,13 +177,30 @@ mote_status bench_set_input(mote *model, uint32_t index) {
   }
 }
 
-/** The call that hands one input over. */
-function setInput({ kind, count, bytes }: FirmwareInputs): string {
-  const size = `${bytes.length / count}u`;
-  const input = `bench_inputs + index * ${size}`;
-  return kind === "pixels"
-    ? `mote_input_u8(model, ${input}, ${size})`
-    : `mote_input_i8(model, (const int8_t *)(${input}), ${size})`;
+/** The calls that hand the inputs of one inference over. */
+function setInputs({ kind, sizes, count, bytes }: FirmwareInputs): string {
+  const [call, cast] = kind === "pixels" ? ["mote_set_input_u8", ""] : ["mote_set_input_i8", "(const int8_t *)"];
+  const first = `bench_inputs + index * ${bytes.length / count}u`;
+  return untilError(
+    sizes,
+    (input, before) => `${call}(model, ${input}u, ${cast}(${first} + ${before}u), ${sizes[input]}u)`,
+  );
+}
+
+/** The calls that fetch the outputs of one. */
+function getOutputs(sizes: readonly number[]): string {
+  return untilError(
+    sizes,
+    (output, before) => `mote_get_output_i8(model, ${output}u, outputs + ${before}u, ${sizes[output]}u)`,
+  );
+}
+
+/** A function's body: a call for each of some tensors, of which so many elements stand before. */
+function untilError(sizes: readonly number[], call: (tensor: number, before: number) => string): string {
+  const before = sizes.map((_, tensor) => sizes.slice(0, tensor).reduce((sum, size) => sum + size, 0));
+  const [first, ...others] = sizes.map((_, tensor) => call(tensor, before[tensor]));
+  const lines = others.map((next) => `  if (status == MOTE_DONE) status = ${next};\n`);
+  return `  mote_status status = ${first};\n${lines.join("")}  return status;\n`;
 }
 
 async function run(board: Board, program: string, name: string): Promise<BenchReport> {
@@ -264,13 +289,17 @@ function checkCalibration(board: Board, [short, long]: readonly number[], name: 
   }
 }
 
-function referenceLogits(container: Uint8Array, { kind, count, bytes }: FirmwareInputs): Int8Array[] {
+/** Of each inference the elements of all outputs, one output behind the other. */
+function referenceLogits(container: Uint8Array, { kind, sizes, count, bytes }: FirmwareInputs): number[][] {
   const engine = openReference(container);
   try {
     const table = pixelTable(engine.input);
     const elements = kind === "pixels" ? Int8Array.from(bytes, (pixel) => table[pixel]) : new Int8Array(bytes);
-    const size = bytes.length / count;
-    return Array.from({ length: count }, (_, n) => engine.run(elements.subarray(n * size, (n + 1) * size)));
+    let at = 0;
+    return Array.from({ length: count }, () => {
+      engine.run(sizes.map((size) => elements.subarray(at, (at += size))));
+      return engine.outputs.flatMap((_, output) => [...engine.result(output)]);
+    });
   } finally {
     engine.close();
   }

@@ -1,7 +1,7 @@
 /** The C library's statuses in words, for what the boards report as numbers. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { statusText } from "../../engines/wasm.js";
+import { statusText } from "../../engines/driver.js";
 import { LIBRARY_FOLDER } from "./library.js";
 
 let own: ReadonlyMap<number, string> | undefined;

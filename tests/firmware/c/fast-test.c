@@ -18,13 +18,13 @@ static void check_order(const mote_source *source) {
   uint8_t *memory = malloc(plenty);
   mote *model;
   CHECK(mote_begin(&model, source, memory, plenty) == MOTE_BUSY, "begin");
-  CHECK(mote_input_i8(model, case_input(0), input_bytes) == MOTE_ERROR_ORDER, "input while loading");
+  CHECK(set_inputs(model, 0) == MOTE_ERROR_ORDER && mote_reset(model) == MOTE_ERROR_ORDER, "input while loading");
   CHECK(mote_step(model, 1) == MOTE_DONE, "one step");
   CHECK(mote_step(model, 1) == MOTE_ERROR_ORDER, "step without an input");
   CHECK(mote_top(model) == MOTE_ERROR_ORDER, "no output");
-  CHECK(mote_input_i8(model, case_input(0), input_bytes) == MOTE_DONE, "input");
+  CHECK(set_inputs(model, 0) == MOTE_DONE, "input");
   CHECK(mote_step(model, 1) == MOTE_BUSY, "a slice");
-  CHECK(mote_input_i8(model, case_input(0), input_bytes) == MOTE_ERROR_ORDER, "input while running");
+  CHECK(set_inputs(model, 0) == MOTE_ERROR_ORDER && mote_reset(model) == MOTE_ERROR_ORDER, "input while running");
   CHECK(mote_run(model) == MOTE_DONE, "the rest");
   mote_close(model);
   free(memory);
@@ -49,7 +49,7 @@ static void check_short_stream(bytes module) {
   mote_source source = source_of(module);
   CHECK(mote_open(&model, &source, memory, plenty) == MOTE_DONE, "short stream");
   for (int i = 0; model != NULL && i < 3; i++) {
-    CHECK(mote_input_i8(model, case_input(0), input_bytes) == MOTE_DONE, "input");
+    CHECK(set_inputs(model, 0) == MOTE_DONE, "input");
     CHECK(mote_run(model) == MOTE_STATUS_READ, "turn %d", i);
     CHECK(mote_top(model) == MOTE_ERROR_ORDER, "no output");
     CHECK(mote_step(model, 1) == MOTE_ERROR_ORDER, "nothing to do");

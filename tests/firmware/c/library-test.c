@@ -47,7 +47,7 @@ static void check_failing_reads(mote_source source) {
   printf("%u reads while loading, %u in a run\n", loading, running);
   for (uint32_t n = 1; n <= running; n++) {
     f = (flaky){0, n};
-    mote_input_i8(model, case_input(0), input_bytes);
+    set_inputs(model, 0);
     CHECK(mote_run(model) == MOTE_STATUS_READ, "read %u", n);
     CHECK(f.reads == n, "asked %u times after read %u had failed", f.reads - n, n);
     CHECK(mote_top(model) == MOTE_ERROR_ORDER, "no output");
@@ -82,19 +82,19 @@ static void check_order_and_arguments(const mote_source *source) {
   CHECK(mote_open(&model, &bad, memory, plenty) == MOTE_ERROR_ARGUMENT, "container");
 
   CHECK(mote_begin(&model, source, memory, plenty) == MOTE_BUSY, "begin");
-  CHECK(mote_input_i8(model, case_input(0), input_bytes) == MOTE_ERROR_ORDER, "input while loading");
+  CHECK(set_inputs(model, 0) == MOTE_ERROR_ORDER && mote_reset(model) == MOTE_ERROR_ORDER, "input while loading");
   CHECK(mote_top(model) == MOTE_ERROR_ORDER, "top while loading");
-  CHECK(mote_input_tensor(model).channels == 0 && mote_layer_count(model) == 0, "shape while loading");
+  CHECK(mote_input_tensor(model, 0).channels == 0 && mote_input_count(model) == 0 && mote_layer_count(model) == 0, "shape while loading");
   uint32_t slices = 1;
   while (mote_step(model, 1) == MOTE_BUSY) slices++;
   CHECK(slices > 5, "%u slices of loading", slices);
   CHECK(mote_step(model, 1) == MOTE_ERROR_ORDER, "step without an input");
-  CHECK(mote_input_i8(model, case_input(0), input_bytes + 1) == MOTE_ERROR_ARGUMENT, "count");
+  CHECK(mote_input_i8(model, case_inputs(0), input_bytes + 1) == MOTE_ERROR_ARGUMENT, "count");
   CHECK(mote_input_i8(model, NULL, input_bytes) == MOTE_ERROR_ARGUMENT, "null");
   CHECK(mote_input_u8(model, NULL, input_bytes) == MOTE_ERROR_ARGUMENT, "null");
-  mote_input_i8(model, case_input(0), input_bytes);
+  set_inputs(model, 0);
   CHECK(mote_step(model, 1) == MOTE_BUSY, "a slice");
-  CHECK(mote_input_i8(model, case_input(0), input_bytes) == MOTE_ERROR_ORDER, "input while running");
+  CHECK(set_inputs(model, 0) == MOTE_ERROR_ORDER && mote_reset(model) == MOTE_ERROR_ORDER, "input while running");
   CHECK(mote_run(model) == MOTE_DONE, "the rest");
   int8_t output[1] = {0};
   CHECK(mote_output(model, output, output_bytes + 1) == MOTE_ERROR_ARGUMENT, "count");
@@ -106,7 +106,8 @@ static void check_order_and_arguments(const mote_source *source) {
   CHECK(mote_run(model) == MOTE_ERROR_ORDER && mote_layer_count(model) == 0, "a closed model");
   mote_close(NULL);
   CHECK(mote_memory_used(NULL) == 0 && mote_linear_bytes(NULL) == 0 && mote_work(NULL) == 0, "null");
-  CHECK(mote_input_tensor(NULL).channels == 0 && mote_output_tensor(NULL).channels == 0, "null");
+  CHECK(mote_input_tensor(NULL, 0).channels == 0 && mote_output_tensor(NULL, 0).channels == 0, "null");
+  CHECK(mote_input_count(NULL) == 0 && mote_output_count(NULL) == 0, "null");
   bad = *source;
   bad.engine = NULL;
   CHECK(mote_memory_needed(&bad) == 0 && mote_memory_needed(NULL) == 0, "needed");
@@ -128,12 +129,12 @@ static int32_t read_nested(void *context, uint32_t offset, void *target, uint32_
   memcpy(target, model_file.data + offset, length);
   if (n->own != NULL) {
     CHECK(mote_step(n->own, 1) == MOTE_ERROR_ORDER && mote_run(n->own) == MOTE_ERROR_ORDER, "its own step");
-    CHECK(mote_input_i8(n->own, case_input(0), input_bytes) == MOTE_ERROR_ORDER, "its own input");
+    CHECK(set_inputs(n->own, 0) == MOTE_ERROR_ORDER && mote_reset(n->own) == MOTE_ERROR_ORDER, "its own input");
     CHECK(mote_top(n->own) == MOTE_ERROR_ORDER, "its own output");
   }
   if (mote_step(n->other, 40) == MOTE_DONE) {
     CHECK(mote_top(n->other) >= 0, "the other");
-    mote_input_i8(n->other, case_input(1), input_bytes);
+    set_inputs(n->other, 1);
   }
   /* Opening takes its time under the sanitizers. */
   if (n->reads++ % 16 != 0) return 0;
@@ -150,7 +151,7 @@ static void check_nested(mote_source outer, const mote_source *inner) {
   uint8_t *memory = malloc(3 * plenty);
   nesting n = {NULL, NULL, inner, memory, 0};
   CHECK(mote_open(&n.other, inner, memory + plenty, plenty) == MOTE_DONE, "open");
-  mote_input_i8(n.other, case_input(0), input_bytes);
+  set_inputs(n.other, 0);
   outer.container = NULL;
   outer.read = read_nested;
   outer.read_context = &n;
@@ -211,6 +212,45 @@ static void check_heap(void) {
   free(memory);
 }
 
+/** The model's file with bit 30 set in its mask of ops or of codecs, which no core knows, and the checksum put right. */
+static bytes needing_more(bool an_op) {
+  static const uint8_t rest[] = {0x80, 0x80, 0x80, 4};
+  uint32_t at = MOTE_CRC_START + (an_op ? 0 : 1);
+  CHECK(model_file.data[MOTE_CRC_START] < 0x80 && model_file.data[MOTE_CRC_START + 1] < 0x80, "masks of a byte");
+  bytes file = {malloc(model_file.length + sizeof rest), model_file.length + sizeof rest};
+  memcpy(file.data, model_file.data, at + 1);
+  file.data[at] |= 0x80;
+  memcpy(file.data + at + 1, rest, sizeof rest);
+  memcpy(file.data + at + 1 + sizeof rest, model_file.data + at + 1, model_file.length - at - 1);
+  uint32_t crc = mote_crc32(file.data + MOTE_CRC_START, file.length - MOTE_CRC_START);
+  for (unsigned i = 0; i < 4; i++) file.data[MOTE_CRC_START - 4 + i] = (uint8_t)(crc >> (8 * i));
+  return file;
+}
+
+/** A core that is without an op or a codec says which. */
+static void check_lacking(mote_source source) {
+  size_t plenty = 4u << 20;
+  uint8_t *memory = malloc(plenty);
+  for (int an_op = 0; an_op < 2; an_op++) {
+    bytes file = needing_more(an_op != 0);
+    mote *model;
+    mote_status expected = an_op ? MOTE_STATUS_OP : MOTE_STATUS_CODEC;
+    source.container = file.data;
+    source.container_bytes = file.length;
+    CHECK(mote_begin(&model, &source, memory, plenty) == MOTE_BUSY, "begin");
+    mote_status status = mote_run(model);
+    CHECK(status == expected && mote_error_offset(model) == 30, "%s: %u", mote_status_text(status), mote_error_offset(model));
+    CHECK(strcmp(mote_lacking(status, mote_error_offset(model)), "unknown") == 0, "%s", mote_lacking(status, 30));
+    CHECK(mote_step(model, 1) == MOTE_ERROR_ORDER, "a model that is none");
+    CHECK(mote_open(&model, &source, memory, plenty) == expected && model == NULL, "open");
+    free(file.data);
+  }
+  CHECK(strcmp(mote_lacking(MOTE_STATUS_OP, MOTE_OP_AVGPOOL), "avgpool") == 0, "op");
+  CHECK(strcmp(mote_lacking(MOTE_STATUS_CODEC, MOTE_CODEC_HUFFMAN), "huffman") == 0, "codec");
+  CHECK(strcmp(mote_lacking(MOTE_STATUS_RANGE, 0), "unknown") == 0, "neither");
+  free(memory);
+}
+
 /** The most work of a run; at least an element's for each output. */
 static uint32_t work_of(const mote_source *source) {
   size_t plenty = 4u << 20;
@@ -242,6 +282,8 @@ int main(int argc, char **argv) {
   check_failing_reads(compiled);
   check_order_and_arguments(&interpreted);
   check_order_and_arguments(&compiled);
+  check_lacking(interpreted);
+  check_lacking(compiled);
   check_pixels(&interpreted);
   check_damaged_module(core, interpreted);
   check_one_after_another(&interpreted, &compiled);

@@ -9,9 +9,9 @@ static uint8_t image[1 << 16];
 int main(void) {
   mote *model;
   mote_status status = mote_open(&model, &model_source, memory, sizeof memory);
-  if (status == MOTE_DONE) {
-    mote_tensor input = mote_input_tensor(model);
-    status = mote_input_u8(model, image, (size_t)input.channels * input.height * input.width);
+  for (uint32_t i = 0; status == MOTE_DONE && i < mote_input_count(model); i++) {
+    mote_tensor input = mote_input_tensor(model, i);
+    status = mote_set_input_u8(model, i, image, (size_t)input.channels * input.height * input.width);
   }
   if (status == MOTE_DONE) status = mote_run(model);
   if (status != MOTE_DONE) {

@@ -43,13 +43,16 @@ static mote_status run(const mote_source *source, uint8_t *memory) {
   mote_status status = mote_begin(&model, source, memory, MEMORY_BYTES);
   if (status == MOTE_BUSY) status = steps(model);
   if (status != MOTE_DONE) return status;
-  mote_tensor shape = mote_input_tensor(model);
-  size_t elements = (size_t)shape.channels * shape.height * shape.width;
-  int8_t *input = calloc(elements, 1);
-  for (size_t k = 0; input != NULL && k < elements; k += 3) input[k] = (int8_t)random_u32();
-  status = input == NULL ? MOTE_ERROR_MEMORY : mote_input_i8(model, input, elements);
-  free(input);
+  for (uint32_t i = 0; status == MOTE_DONE && i < mote_input_count(model); i++) {
+    mote_tensor shape = mote_input_tensor(model, i);
+    size_t elements = (size_t)shape.channels * shape.height * shape.width;
+    int8_t *input = calloc(elements, 1);
+    for (size_t k = 0; input != NULL && k < elements; k += 3) input[k] = (int8_t)random_u32();
+    status = input == NULL ? MOTE_ERROR_MEMORY : mote_set_input_i8(model, i, input, elements);
+    free(input);
+  }
   if (status == MOTE_DONE) status = steps(model);
+  if (status == MOTE_DONE) status = mote_reset(model);
   mote_close(model);
   return status;
 }

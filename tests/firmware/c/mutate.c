@@ -15,7 +15,7 @@
 static void put_crc(uint8_t *file, uint32_t length) {
   if (length < MOTE_CRC_START) return;
   uint32_t crc = mote_crc32(file + MOTE_CRC_START, length - MOTE_CRC_START);
-  for (unsigned i = 0; i < 4; i++) file[5 + i] = (uint8_t)(crc >> (8 * i));
+  for (unsigned i = 0; i < 4; i++) file[MOTE_CRC_START - 4 + i] = (uint8_t)(crc >> (8 * i));
 }
 
 /** Some of: bits flipped, bytes set to telling values, a piece moved or cut out, the end cut off or drawn out. */
@@ -60,6 +60,32 @@ static bytes mutate(bytes original) {
   return exact;
 }
 
+static size_t elements_of(mote_tensor shape) { return (size_t)shape.channels * shape.height * shape.width; }
+
+/** Runs an opened model on images by chance. @returns the last status */
+static mote_status run(mote *model) {
+  mote_status status = MOTE_DONE;
+  for (uint32_t i = 0; status == MOTE_DONE && i < mote_input_count(model); i++) {
+    size_t elements = elements_of(mote_input_tensor(model, i));
+    uint8_t *image = calloc(elements, 1);
+    for (size_t k = 0; k < elements; k += 3) image[k] = (uint8_t)random_u32();
+    status = mote_set_input_u8(model, i, image, elements);
+    free(image);
+  }
+  CHECK(status == MOTE_DONE, "input: %s", mote_status_text(status));
+  status = MOTE_BUSY;
+  for (int step = 0; status == MOTE_BUSY && step < MAX_STEPS; step++) status = mote_step(model, STEP_BUDGET);
+  if (status != MOTE_DONE) return status;
+  for (uint32_t i = 0; i < mote_output_count(model); i++) {
+    size_t elements = elements_of(mote_output_tensor(model, i));
+    int8_t *output = malloc(elements);
+    CHECK(mote_get_output_i8(model, i, output, elements) == MOTE_DONE, "output %u", i);
+    free(output);
+  }
+  CHECK(mote_top(model) >= 0 && mote_reset(model) == MOTE_DONE, "top and reset");
+  return status;
+}
+
 int main(int argc, char **argv) {
   if (argc < 6) return 2;
   int interpreted = strcmp(argv[1], "wasm3") == 0;
@@ -82,23 +108,8 @@ int main(int argc, char **argv) {
     for (int step = 0; status == MOTE_BUSY && step < MAX_STEPS; step++) status = mote_step(model, STEP_BUDGET);
     if (status == MOTE_DONE) {
       opened++;
-      mote_tensor shape = mote_input_tensor(model);
-      size_t elements = (size_t)shape.channels * shape.height * shape.width;
-      uint8_t *image = calloc(elements, 1);
-      for (size_t k = 0; k < elements; k += 3) image[k] = (uint8_t)random_u32();
-      status = mote_input_u8(model, image, elements);
-      CHECK(status == MOTE_DONE, "mutation %ld: %s", i, mote_status_text(status));
-      status = MOTE_BUSY;
-      for (int step = 0; status == MOTE_BUSY && step < MAX_STEPS; step++) status = mote_step(model, STEP_BUDGET);
-      if (status == MOTE_DONE) {
-        ran++;
-        shape = mote_output_tensor(model);
-        int8_t *output = malloc((size_t)shape.channels * shape.height * shape.width);
-        CHECK(mote_output(model, output, (size_t)shape.channels * shape.height * shape.width) == MOTE_DONE, "%ld", i);
-        CHECK(mote_top(model) >= 0, "mutation %ld", i);
-        free(output);
-      }
-      free(image);
+      status = run(model);
+      ran += status == MOTE_DONE;
     }
     CHECK(status <= MOTE_BUSY && status != MOTE_ERROR_TRAP, "mutation %ld: status %d", i, (int)status);
     mote_close(model);

@@ -1,13 +1,14 @@
 /** A fast module as files for fast-test: the module itself, and modules that differ from it in what the library must look at. */
 import { STREAM_SECTION } from "../../../assembly/module.js";
 import {
-  CONTROL_INPUT_SCALE,
   CONTROL_MEMORY_BYTES,
   CONTROL_MODEL_BYTES,
+  CONTROL_SCALES,
   CONTROL_TENSOR_COUNT,
+  CONTROL_VERSION,
 } from "../../../assembly/abi.js";
 import { fastModule } from "../../../host/node/fast/fast-module.js";
-import { outlineModule } from "../../../host/module/module-outline.js";
+import { initialWord, outlineModule } from "../../../host/module/module-outline.js";
 import { SEAL_BYTES, sealModule } from "../../../host/module/seal.js";
 import { writeContainer } from "../../../host/container/write.js";
 import type { NamedModel } from "../../support/models.js";
@@ -30,6 +31,7 @@ export function fastFiles({ name, model }: NamedModel): FastFiles {
   const module = fastModule(writeContainer(model));
   const stream = outlineModule(module).custom.get(STREAM_SECTION)!;
   const half = stream.subarray(0, stream.length >> 1);
+  const scales = initialWord(outlineModule(module).segments, CONTROL_SCALES);
   const refused: [what: string, wasm: Uint8Array, status: number][] = [
     ["stream-cut", withStream(module, half), MODULE],
     ["stream-longer", withWord(module, CONTROL_MODEL_BYTES, stream.length - 1), MODULE],
@@ -38,8 +40,11 @@ export function fastFiles({ name, model }: NamedModel): FastFiles {
     ["little-memory", withWord(module, CONTROL_MEMORY_BYTES, 264), MODULE],
     ["huge-memory", withWord(module, CONTROL_MEMORY_BYTES, 2 ** 31), MODULE],
     ["no-tensors", withWord(module, CONTROL_TENSOR_COUNT, 0), MODULE],
-    ["no-scale", withWord(module, CONTROL_INPUT_SCALE, 0), RANGE],
-    ["infinite-scale", withWord(module, CONTROL_INPUT_SCALE, 0x7f800000), RANGE],
+    ["another-version", withWord(module, CONTROL_VERSION, 1), MODULE],
+    ["scales-beyond", withWord(module, CONTROL_SCALES, 2 ** 31), MODULE],
+    ["no-scale", withWord(module, scales, 0), RANGE],
+    ["negative-scale", withWord(module, scales, 0xbf800000), RANGE],
+    ["infinite-scale", withWord(module, scales + 4, 0x7f800000), RANGE],
   ];
   return {
     module,

@@ -58,6 +58,7 @@ function hostileModule({ early, grows }: { early: boolean; grows: boolean }): Ui
       (call $play (i32.const 1)))
     (func (export "start") (result i32) (call $play (i32.const 2)))
     (func (export "step") (param i32) (result i32) (call $play (i32.const 3)))
+    (func (export "reset") (result i32) (call $play (i32.const 4)))
     ${early ? "(func $early (drop (call $read (i32.const 0) (i32.const 3000) (i32.const 16)))) (start $early)" : ""})`);
   const bytes = module.emitBinary();
   module.dispose();

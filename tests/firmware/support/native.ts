@@ -17,6 +17,9 @@ import { missingTools, runTool, type ToolResult } from "../../../host/node/firmw
 import { builtFile, packageRoot } from "../../../host/node/paths.js";
 import { pixelTable } from "../../../host/engines/classify.js";
 import { openReference } from "../../../host/engines/reference.js";
+import { modelInputs } from "../../../host/model/edges.js";
+import { valuesOf } from "../../../host/model/geometry.js";
+import type { QModel } from "../../../host/model/model.js";
 import { randomInput, type NamedModel } from "../../support/models.js";
 
 const C_FOLDER = join(packageRoot, "tests", "firmware", "c");
@@ -132,24 +135,61 @@ export function fileName(name: string): string {
   return name.replace(/[^a-z0-9]+/g, "-");
 }
 
-/** Files for library-test: the container, the packed module, and inputs with the reference's outputs. */
-export function caseFiles({ name, model }: NamedModel): { mote: string; packed: string; cases: string } {
+/** Files for the test programs: the container, and inputs with the reference's outputs: see c/cases.h. */
+export function caseFiles({ name, model }: NamedModel): { mote: string; cases: string } {
   const base = fileName(name);
   const container = writeContainer(model);
   const engine = openReference(container);
-  const inputs = [1, 2].map((seed) => randomInput(model, seed));
-  const outputs = inputs.map((input) => engine.run(input));
-  const head = new DataView(new ArrayBuffer(28));
-  [inputs.length, inputs[0].length, outputs[0].length].forEach((count, i) => head.setUint32(4 * i, count, true));
-  [engine.input, engine.output].forEach(({ scale, zeroPoint }, i) => {
-    head.setFloat32(12 + 8 * i, scale, true);
-    head.setInt32(16 + 8 * i, zeroPoint, true);
+  const runs = [1, 2, 3].map((seed) => {
+    const inputs = modelInputs(model).map((tensor) => randomInput(model, seed, tensor));
+    engine.run(inputs);
+    return [...inputs, ...engine.outputs.map((_, output) => engine.result(output))];
   });
-  const labels = new TextEncoder().encode((engine.labels ?? []).map((label) => `${label}\0`).join(""));
-  const parts = [head, pixelTable(engine.input), ...inputs.flatMap((input, i) => [input, outputs[i]]), labels];
+  const ends = [...engine.inputs, ...engine.outputs];
+  const parts = [
+    ...[runs.length, engine.inputs.length, engine.outputs.length].map(u32),
+    ...ends.flatMap(({ shape, scale, zeroPoint }) => [u32(valuesOf(shape)), f32(scale), u32(zeroPoint)]),
+    pixelTable(engine.input),
+    ...runs.flat(),
+    ...texts(model.labels),
+    ...texts(model.names),
+    ...preprocessing(model),
+  ];
   return {
     mote: put(`${base}.mote`, container),
-    packed: put(`${base}.wasm`, bake(container)),
-    cases: put(`${base}.cases`, Buffer.concat(parts.map((part) => Buffer.from(part.buffer, 0, part.byteLength)))),
+    cases: put(`${base}.cases`, Buffer.concat(parts.map((part) => new Uint8Array(part.buffer, 0, part.byteLength)))),
   };
+}
+
+/** Arguments of library-test: the core, the container, the packed module, the cases. */
+export function libraryArguments(named: NamedModel): string[] {
+  const { mote, cases } = caseFiles(named);
+  return [coreFile(), mote, put(`${fileName(named.name)}.wasm`, bake(writeContainer(named.model))), cases];
+}
+
+/** Numbers of the file, little-endian. */
+function u32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value >>> 0);
+  return Uint8Array.from(bytes);
+}
+
+function f32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return Uint8Array.from(bytes);
+}
+
+function texts(list: readonly string[] = []): Uint8Array[] {
+  return [u32(list.length), new TextEncoder().encode(list.map((text) => `${text}\0`).join(""))];
+}
+
+function preprocessing({ preprocessing: how }: QModel): Uint8Array[] {
+  if (how === undefined) return [u32(0)];
+  const channels = how.mean.flatMap((mean, channel) => [f32(mean), f32(how.std[channel])]);
+  const [layout, colours] = [
+    ["planar", "interleaved"].indexOf(how.layout),
+    ["none", "rgb", "bgr"].indexOf(how.colours),
+  ];
+  return [how.mean.length, layout, colours].map(u32).concat(channels);
 }

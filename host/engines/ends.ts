@@ -1,0 +1,31 @@
+/** What a host has to know of the inputs and outputs of a model. */
+import type { QModel, QTensor } from "../model/model.js";
+import type { TensorInfo } from "./engine.js";
+
+export interface Ends {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+}
+
+/**
+ * @param inputs indices of the tensors that the model is given, and of those that it gives back: all have scales
+ * @param metadata names are those of the inputs, then of the outputs
+ */
+export function endsOf(
+  tensors: readonly Pick<QTensor, "shape" | "scale" | "zeroPoint">[],
+  inputs: readonly number[],
+  outputs: readonly number[],
+  { names, labels }: Pick<QModel, "names" | "labels">,
+): Ends {
+  const ends = [...inputs, ...outputs].map((tensor, index): TensorInfo => {
+    const { shape, scale, zeroPoint } = tensors[tensor];
+    return {
+      ...(names === undefined ? {} : { name: names[index] }),
+      shape,
+      scale: scale!,
+      zeroPoint,
+      ...(labels === undefined || index !== inputs.length ? {} : { labels }),
+    };
+  });
+  return { inputs: ends.slice(0, inputs.length), outputs: ends.slice(inputs.length) };
+}

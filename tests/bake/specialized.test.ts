@@ -1,0 +1,57 @@
+/** Cores made for one model, to which any other may be given: they run it as every core does, or refuse it. */
+import { describe, expect, test } from "vitest";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { Engine } from "../../host/engines/engine.js";
+import { openReference } from "../../host/engines/reference.js";
+import { instantiateV8 } from "../../host/engines/v8.js";
+import { openCore } from "../../host/engines/wasm.js";
+import { MoteError } from "../../host/errors.js";
+import { specialize } from "../../host/node/module/bake.js";
+import { randomInputs, syntheticModels } from "../support/models.js";
+
+const others = syntheticModels().map(({ name, model }) => {
+  const container = writeContainer(model);
+  return { name, model, container, parsed: readContainer(container), expected: runs(openReference(container, {})) };
+
+  function runs(engine: Engine): Int8Array[][] {
+    return runTwice(engine, randomInputs(model, 3));
+  }
+});
+
+/** Twice, for models with states. */
+function runTwice(engine: Engine, inputs: readonly Int8Array[]): Int8Array[][] {
+  return [0, 1].map(() => {
+    const layers: Int8Array[] = [];
+    engine.run(inputs, (_, output) => layers.push(output));
+    return layers;
+  });
+}
+
+/** What is refused, of all models. */
+const refused: string[] = [];
+
+describe.each(others)("the core of $name", ({ name: own, container }) => {
+  const wasm = specialize(container);
+
+  test("runs a model as it is, or refuses it", () => {
+    for (const { name, model, container, parsed, expected } of others) {
+      let engine: Engine;
+      try {
+        engine = openCore("v8", instantiateV8, { wasm, container, packed: false, ...parsed });
+      } catch (error) {
+        expect(error).toBeInstanceOf(MoteError);
+        expect(name).not.toBe(own);
+        refused.push(name);
+        continue;
+      }
+      expect(runTwice(engine, randomInputs(model, 3)), name).toEqual(expected);
+      engine.close();
+    }
+  });
+});
+
+test("some are refused and some are not", () => {
+  expect(refused.length).toBeGreaterThan(others.length);
+  expect(refused.length).toBeLessThan(others.length * (others.length - 1));
+});
