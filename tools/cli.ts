@@ -50,6 +50,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./verify.js")).verifyCommand(),
   },
   {
+    name: "evaluate",
+    summary: "measure accuracy and mistakes of a model on labelled samples",
+    load: async () => (await import("./evaluate.js")).evaluateCommand(),
+  },
+  {
     name: "bench",
     summary: "measure sizes, memory, speed and parity",
     load: async () => (await import("./bench.js")).benchCommand(),

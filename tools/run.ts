@@ -1,6 +1,7 @@
 /** `mote run`: a model on pictures or on a data set, by any engine. */
 import { Command } from "commander";
-import { loadDataSpec, loadInputFiles, type Inputs } from "../host/node/data/inputs.js";
+import type { NamedSet } from "../host/node/data/inputs.js";
+import { loadData, loadFiles } from "../host/node/data/load.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
@@ -16,11 +17,10 @@ import {
   runSummary,
   type OpenModel,
 } from "./model-file.js";
+import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { Output } from "./output.js";
 
-interface RunFlags {
-  readonly data?: string;
-  readonly labels?: string;
+interface RunFlags extends DataFlags {
   readonly engine: EngineName;
   readonly limit?: number;
   readonly resident?: boolean;
@@ -32,12 +32,11 @@ interface RunFlags {
 const MAX_LISTED = 50;
 
 export function runCommand(): Command {
-  return new Command("run")
-    .description("run a model on PNG files, an idx file or a data set")
+  const command = new Command("run")
+    .description("run a model on pictures, a file of samples or a data set")
     .argument("<model>", ".mote, or .wasm made by mote pack")
-    .argument("[input...]", "PNG files (any size, light on dark or dark on light), or one idx file of images")
-    .option("--data <spec>", "mnist:test, mnist:validation or mnist:train; with :N the first N only")
-    .option("--labels <file>", "idx file of labels, to count errors")
+    .argument("[input...]", "PNG and JPEG files (digits: light on dark or dark on light), or one file as for --data");
+  return addDataFlags(command)
     .addOption(engineOption())
     .option("--limit <bytes>", "linear memory the engine may use; default: what the model's plan needs", parseBytes)
     .option("--resident", "keep the model in linear memory instead of behind the window")
@@ -51,9 +50,6 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
   if ((flags.data === undefined) === (files.length === 0)) {
     throw new MoteError("ARGUMENT", "expected input files or --data, one of the two");
   }
-  if (flags.labels !== undefined && flags.data !== undefined) {
-    throw new MoteError("ARGUMENT", "--labels: not with --data, which has labels of its own");
-  }
   if (flags.optimize !== "size" && flags.engine === "reference") {
     throw new MoteError(
       "ARGUMENT",
@@ -61,13 +57,14 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     );
   }
   const output = new Output(flags);
-  const options = {
+  const engineOptions = {
     ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
   };
-  const model = openModel(path, flags.engine, options, await optimizedModel(path, flags.optimize));
+  const model = openModel(path, flags.engine, engineOptions, await optimizedModel(path, flags.optimize));
   try {
-    const inputs = flags.data === undefined ? loadInputFiles(files, flags.labels) : loadDataSpec(flags.data);
+    const options = dataOptions(flags, model.engine);
+    const inputs = flags.data === undefined ? loadFiles(files, options) : loadData(flags.data, options);
     const progress = new Progress("run", inputs.count);
     const results: Classification[] = [];
     const tally = await classifyAll(model.engine, inputs, (index, result) => {
@@ -89,7 +86,7 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
 
 type Names = readonly string[] | undefined;
 
-function describeResults(inputs: Inputs, results: readonly Classification[], names: Names): object[] {
+function describeResults(inputs: NamedSet, results: readonly Classification[], names: Names): object[] {
   return results.map((result, i) => ({
     ...(inputs.names === undefined ? { index: i } : { file: inputs.names[i] }),
     class: result.class,
@@ -104,7 +101,7 @@ function asUnsure(reasons: readonly string[]): object {
   return reasons.length === 0 ? { unsure: false } : { unsure: true, reason: reasons.join(", ") };
 }
 
-function printResults(inputs: Inputs, results: readonly Classification[], names: Names, output: Output): void {
+function printResults(inputs: NamedSet, results: readonly Classification[], names: Names, output: Output): void {
   const nameOf = (index: number): string => names?.[index] ?? String(index);
   results.forEach((result, i) => {
     const label = inputs.labels?.[i];
@@ -118,7 +115,7 @@ function printResults(inputs: Inputs, results: readonly Classification[], names:
 
 function printSummary(
   { path, engine, containerBytes, streamBytes }: OpenModel,
-  inputs: Inputs,
+  inputs: NamedSet,
   tally: Tally,
   output: Output,
 ): void {

@@ -1,20 +1,20 @@
 /** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer. */
 import { Command, InvalidArgumentError } from "commander";
-import { loadDataSpec } from "../host/node/data/inputs.js";
+import { loadData } from "../host/node/data/load.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { Random } from "../host/rng.js";
-import { pixelTable } from "../host/engines/classify.js";
 import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
+import { inputFiller } from "../host/engines/fill-input.js";
 import { ENGINE_NAMES } from "../host/engines/open.js";
 import { valuesOf } from "../host/model/geometry.js";
+import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
 
-interface VerifyFlags {
-  readonly data?: string;
+interface VerifyFlags extends DataFlags {
   readonly random: number;
   readonly seed: number;
   readonly resident?: boolean;
@@ -32,10 +32,10 @@ interface InputSet {
 }
 
 export function verifyCommand(): Command {
-  return new Command("verify")
+  const command = new Command("verify")
     .description("run a model on all engines and compare every layer's output, byte for byte")
-    .argument("<model>", ".mote, or .wasm made by mote pack")
-    .option("--data <spec>", "mnist:test, mnist:validation or mnist:train; with :N the first N only")
+    .argument("<model>", ".mote, or .wasm made by mote pack");
+  return addDataFlags(command)
     .option("--random <n>", "without --data: random inputs", parseCount, 100)
     .option("--seed <n>", "of the random inputs", parseCount, 1)
     .option("--resident", "keep the model in linear memory instead of behind the window")
@@ -61,7 +61,7 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
       engines.push(openModel(path, name, options, name === "reference" ? undefined : fast).engine);
     }
     const inputs =
-      flags.data === undefined ? randomInputs(flags.random, flags.seed) : await dataInputs(flags.data, engines[0]);
+      flags.data === undefined ? randomInputs(flags.random, flags.seed) : dataInputs(flags.data, flags, engines[0]);
     const found = await compareAll(engines, inputs);
     const names = engines.map(({ name }) => name);
     if (found === undefined) {
@@ -115,27 +115,16 @@ function randomInputs(count: number, seed: number): InputSet {
   return { count, source: `random, seed ${seed}`, fill };
 }
 
-async function dataInputs(spec: string, engine: Engine): Promise<InputSet> {
-  const { count, images, source } = await loadDataSpec(spec);
+function dataInputs(spec: string, flags: DataFlags, engine: Engine): InputSet {
+  const set = loadData(spec, dataOptions(flags, engine));
   if (engine.inputs.length > 1) {
     throw new MoteError(
       "MISMATCH",
-      `the model takes ${engine.inputs.length} inputs, ${source} has one; expected --random`,
+      `the model takes ${engine.inputs.length} inputs, ${set.source} has one; expected --random`,
     );
   }
-  const [channels, height, width] = engine.input.shape;
-  const size = channels * height * width;
-  if (images.length !== count * size) {
-    throw new MoteError(
-      "MISMATCH",
-      `the model takes inputs of [${engine.input.shape.join(", ")}] = ${size} values, ${source} has ${images.length / count}`,
-    );
-  }
-  const table = pixelTable(engine.input);
-  const fill = (index: number, [input]: readonly Int8Array[]): void => {
-    for (let i = 0; i < size; i++) input[i] = table[images[index * size + i]];
-  };
-  return { count, source, fill };
+  const fill = inputFiller(set, engine.input);
+  return { count: set.count, source: set.source, fill: (index, [input]) => fill(index, input) };
 }
 
 function parseCount(text: string): number {

@@ -15,10 +15,14 @@ const isOnnx: Test = (file) =>
 export const isSafetensors: Test = at(3, "\0\0\0\0\0{");
 
 export const isPng: Test = at(0, "\x89PNG");
+export const isJpeg: Test = at(0, "\xff\xd8\xff");
+export const isZip: Test = at(0, "PK\x03\x04");
+export const isNpy: Test = at(0, "\x93NUMPY");
+export const isGzip: Test = at(0, "\x1f\x8b");
 
 const KINDS: readonly (readonly [words: string, test: Test])[] = [
   ["a PNG picture", isPng],
-  ["a JPEG picture", at(0, "\xff\xd8\xff")],
+  ["a JPEG picture", isJpeg],
   ["a GIF picture", at(0, "GIF8")],
   ["a TIFF picture", at(0, "II*\0", "MM\0*")],
   ["a WebP picture", at(8, "WEBP")],
@@ -32,11 +36,11 @@ const KINDS: readonly (readonly [words: string, test: Test])[] = [
   ["a TFLite model", at(4, "TFL3")],
   ["an ONNX model", isOnnx],
   ["an HDF5 file, such as Keras writes", at(0, "\x89HDF")],
-  ["a zip archive, such as PyTorch and Keras write", at(0, "PK\x03\x04")],
-  ["a NumPy array", at(0, "\x93NUMPY")],
+  ["a zip archive, such as PyTorch and Keras write", isZip],
+  ["a NumPy array", isNpy],
   ["a Python pickle", at(0, "\x80\x02", "\x80\x03", "\x80\x04", "\x80\x05")],
   ["a GGUF model", at(0, "GGUF")],
-  ["gzip-compressed", at(0, "\x1f\x8b")],
+  ["gzip-compressed", isGzip],
   ["a program", at(0, "\x7fELF")],
 ];
 

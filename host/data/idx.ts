@@ -13,6 +13,16 @@ export interface IdxImages {
 const LABELS_MAGIC = 0x0801;
 const IMAGES_MAGIC = 0x0803;
 
+/** Bytes of the whole file by its header; of what has none, as many as there are. @param head its first bytes */
+export function idxSize(head: Uint8Array): number {
+  const dimensions = head[3];
+  if (head.length < 4 + 4 * dimensions) return head.length;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  let size = 1;
+  for (let d = 0; d < dimensions; d++) size *= view.getUint32(4 + 4 * d);
+  return 4 + 4 * dimensions + size;
+}
+
 /** @throws MoteError FORMAT when the big-endian header is not `magic` followed by sizes, above 0, that match the file's length */
 function readIdxHeader(bytes: Uint8Array, file: string, magic: number, dimensions: number): number[] {
   const header = 4 + 4 * dimensions;

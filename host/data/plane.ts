@@ -28,7 +28,7 @@ export function greyOf(picture: Picture): Plane {
 }
 
 /** ITU-R BT.601 luma of pixel `i`, 0 .. 255. */
-function luminance(rgba: Uint8Array, i: number): number {
+export function luminance(rgba: Uint8Array, i: number): number {
   return 0.299 * rgba[4 * i] + 0.587 * rgba[4 * i + 1] + 0.114 * rgba[4 * i + 2];
 }
 

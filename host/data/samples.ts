@@ -1,5 +1,6 @@
 /** Labelled images as every stage passes them on: bytes in, floats only inside the training engine. */
 import { MoteError } from "../errors.js";
+import type { Labels } from "./data-set.js";
 
 export interface Samples {
   readonly count: number;
@@ -17,7 +18,7 @@ export interface Samples {
  * @param what the samples are, for the message: "training", "validation"
  * @throws MoteError MISMATCH naming the label, its index and the number of classes
  */
-export function checkLabels(labels: Uint8Array, classes: number, what: string): void {
+export function checkLabels(labels: Labels, classes: number, what: string): void {
   const wrong = labels.findIndex((label) => label >= classes);
   if (wrong < 0) return;
   const range = classes === 1 ? "0, the only class" : `0 .. ${classes - 1}, one of ${classes} classes`;

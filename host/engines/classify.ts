@@ -1,18 +1,11 @@
 /** From pixels to a class: what stands before and behind an engine when a model tells digits apart. */
-import { checkLabels } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Shape } from "../model/model.js";
+import type { DataSet } from "../data/data-set.js";
+import { checkLabels } from "../data/samples.js";
+import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
-import { valuesOf } from "../model/geometry.js";
-
-/** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. Rounds half up, saturates. */
-export function pixelTable(input: TensorInfo): Int8Array {
-  return Int8Array.from({ length: 256 }, (_, pixel) => {
-    const value = input.zeroPoint + Math.floor(pixel / 255 / input.scale + 0.5);
-    return Math.min(Math.max(value, -128), 127);
-  });
-}
+import { inputFiller } from "./fill-input.js";
 
 /** The first of the largest logits. */
 export function argmax(logits: Int8Array): number {
@@ -55,46 +48,32 @@ export interface Tally {
   readonly usPerInference: number;
 }
 
-/** What one image takes: `count` of them follow one another in `images`. */
-export interface ImageSet {
-  readonly count: number;
-  /** Of one image. */
-  readonly shape: Shape;
-  readonly images: Uint8Array;
-  readonly labels?: Uint8Array;
-}
-
 /** Time between two returns to the event loop, so that Ctrl-C and the progress bar work. */
 const SLICE_MS = 50;
 
 /**
  * Runs every image through the engine, each as the first one: what states hold of one image is nothing to the next.
  * @param onResult called after each image with its index
- * @throws MoteError MISMATCH when the model takes more than an image, or images of another size, or a label is no class of it, ENGINE from
- *   the engine
+ * @throws MoteError MISMATCH when the model takes more than one input, the samples have another shape than it or a label is no class of the model,
+ *   ARGUMENT for a reading that does not fit them, ENGINE from the engine
  */
 export async function classifyAll(
   engine: Engine,
-  set: ImageSet,
-  onResult?: (index: number, result: Classification) => void,
+  set: DataSet,
+  onResult?: (index: number, result: Classification, logits: Int8Array) => void,
 ): Promise<Tally> {
   if (engine.inputs.length > 1) {
-    throw new MoteError("MISMATCH", `the model takes ${engine.inputs.length} inputs, expected one, which is an image`);
+    throw new MoteError("MISMATCH", `the model takes ${engine.inputs.length} inputs, expected one, which is a sample`);
   }
-  if (set.shape.join() !== engine.input.shape.join()) {
-    const [expected, got] = [engine.input.shape.join(", "), set.shape.join(", ")];
-    throw new MoteError("MISMATCH", `the model takes images of [${expected}], got [${got}]`);
-  }
+  const fill = inputFiller(set, engine.input);
   if (set.labels !== undefined) checkLabels(set.labels, valuesOf(engine.output.shape), "labels");
-  const size = set.shape[0] * set.shape[1] * set.shape[2];
-  const table = pixelTable(engine.input);
-  const input = new Int8Array(size);
+  const input = new Int8Array(valuesOf(engine.input.shape));
   const firstByte = engine.bytesRead;
   let errors = 0;
   let busyMs = 0;
   let sliceEnd = performance.now() + SLICE_MS;
   for (let n = 0; n < set.count; n++) {
-    for (let i = 0; i < size; i++) input[i] = table[set.images[n * size + i]];
+    fill(n, input);
     engine.reset();
     const began = performance.now();
     const logits = engine.run(input);
@@ -102,7 +81,7 @@ export async function classifyAll(
     busyMs += ended - began;
     const winner = argmax(logits);
     if (set.labels !== undefined && winner !== set.labels[n]) errors++;
-    onResult?.(n, { class: winner, probability: probability(logits, winner, engine.output) });
+    onResult?.(n, { class: winner, probability: probability(logits, winner, engine.output) }, logits);
     if (ended < sliceEnd) continue;
     await nextTurn();
     sliceEnd = performance.now() + SLICE_MS;

@@ -87,6 +87,7 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["<model.mote>", "--random", "2"],
     ["<model.mote>", "--data", "mnist:test:2", "--optimize", "speed"],
   ],
+  evaluate: [["<model.mote>", "--data", "mnist:test:20"]],
   bench: [["--only", "sizes", "--save", "<bench>", "--fill", "<filled.md>"]],
   start: [["--count", "6"]],
 };
@@ -172,6 +173,7 @@ describe("the width of a terminal", () => {
   const calls = [
     ...inspect.map((args) => ["inspect", ...args]),
     ["run", "<model.mote>", "--data", "mnist:test:3"],
+    ["evaluate", "<model.mote>", "--data", "mnist:test:200"],
     ["start", "--count", "6"],
     ["compress", "--compare-init", "<lenet300.safetensors>", "--bits", "2"],
   ];

@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { leNets } from "../support/models.js";
+import { npyOf } from "../support/npy.js";
 import { expectOneLine, lastJson, mote, run, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
@@ -150,6 +152,55 @@ describe("mote run", () => {
   });
 });
 
+describe("samples of any file", () => {
+  it("are the same digits as arrays, with their channels last, normalized by hand, or as idx packed by gzip", async () => {
+    const { images, labels } = loadMnist().test;
+    const run = async (...args: string[]): Promise<Record<string, unknown>> =>
+      lastJson(await mote(["run", model, ...args, "--engine", "v8", "--json"]));
+    const { results, errors } = await run("--data", "mnist:test:30");
+    const pixels = images.slice(0, 30 * 784);
+    const files: Record<string, Uint8Array> = {
+      "pixels.npy": npyOf(pixels, 30, 28, 28, 1),
+      "reals.npy": npyOf(
+        Float32Array.from(pixels, (pixel) => pixel / 127.5 - 1),
+        30,
+        784,
+      ),
+      "labels.npy": npyOf(labels.slice(0, 30), 30),
+      "digits.idx.gz": gzipSync(idx("t10k-images-idx3-ubyte", 16, 30, 784)),
+    };
+    const paths = Object.keys(files).map((name) => scratch.path(name));
+    Object.values(files).forEach((content, i) => writeFileSync(paths[i], content));
+    const [asPixels, asReals, ofLabels, asIdx] = paths;
+    expect(await run("--data", asPixels, "--labels", ofLabels)).toMatchObject({ results, errors });
+    expect(await run(asReals, "--labels", ofLabels, "--scale", "0.5", "--mean", "-0.5")).toMatchObject({ errors });
+    expect(await run("--data", asIdx, "--labels", ofLabels)).toMatchObject({ results, errors });
+    const first = await run("--data", `${asPixels}:2`);
+    expect(first).toMatchObject({
+      samples: 2,
+      errors: null,
+      results: (results as object[]).slice(0, 2).map(unlabelled),
+    });
+  });
+
+  const unlabelled = (result: object): object =>
+    Object.fromEntries(Object.entries(result).filter(([key]) => key !== "label"));
+
+  it("are refused with words for what was expected", async () => {
+    const path = scratch.path("wide.npy");
+    writeFileSync(path, npyOf(new Uint8Array(2 * 32 * 32), 2, 32, 32));
+    const run = (...args: string[]): ReturnType<typeof mote> => mote(["run", model, "--engine", "v8", ...args]);
+    expectOneLine(await run("--data", path), /the model takes images of \[1, 28, 28\], got \[32, 32\]$/);
+    expectOneLine(await run("--data", "mnist:test:5", "--std", "1,2"), /std: expected one, got 2$/, 2);
+    expectOneLine(await run("--data", "mnist:test:5", "--std", "0"), /--std.*expected numbers above 0/, 2);
+    expectOneLine(
+      await run("--data", "mnist:test:5", "--labels", path),
+      /--labels: not with --data, which has labels/,
+      2,
+    );
+  });
+});
+
 describe("bad inputs are refused with one line", () => {
   it.each([
     [
@@ -179,7 +230,7 @@ describe("bad inputs are refused with one line", () => {
     writeFileSync(labels, idx("t10k-labels-idx1-ubyte", 8, 2, 1));
     expectOneLine(
       await mote(["run", model, images, "--labels", labels]),
-      /two\.idx: 2 labels for the 3 images of .*three\.idx/,
+      /two\.idx: 2 labels for the 3 samples of .*three\.idx/,
     );
   });
 

@@ -21,6 +21,7 @@ import { readContainer } from "../../host/container/read.js";
 import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { leNets, syntheticModels } from "../support/models.js";
+import { npyOf } from "../support/npy.js";
 import { lastJson, mote, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
@@ -123,12 +124,19 @@ describe("mote verify", () => {
     ]);
   });
 
+  it("takes samples of a file", async () => {
+    const samples = scratch.path("samples.npy");
+    writeFileSync(samples, npyOf(new Float32Array(3 * 784).fill(0.5), 3, 28, 28));
+    const outcome = await mote(["verify", path, "--data", `${samples}:2`, "--json"]);
+    expect(lastJson(outcome)).toMatchObject({ inputs: 2, source: "samples.npy", equal: true });
+  });
+
   it("refuses digits for a model that takes something else, and a limit that is too small", async () => {
     const other = scratch.path("other.mote");
     writeFileSync(other, writeContainer(modelNamed("tiny")));
     const digits = await mote(["verify", other, "--data", "mnist:test:5"]);
     expect(digits.code).toBe(1);
-    expect(digits.stderr).toMatch(/^mote: the model takes inputs of \[1, 6, 6\] = 36 values, mnist:test has 784\n$/);
+    expect(digits.stderr).toMatch(/^mote: the model takes images of \[1, 6, 6\], got \[1, 28, 28\]\n$/);
     const limited = await mote(["verify", path, "--limit", "1000"]);
     expect(limited.code).toBe(1);
     expect(limited.stderr).toMatch(

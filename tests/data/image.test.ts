@@ -1,7 +1,7 @@
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
-import { DIGIT_SIDE } from "../../host/data/image.js";
-import { digitFromPng as readDigit } from "../../host/node/data/png.js";
+import { DIGIT_SIDE, digitFromPicture, type Digit } from "../../host/data/image.js";
+import { decodePng } from "../../host/node/data/png.js";
 import { chunk, png } from "../support/png.js";
 
 type Grey = (x: number, y: number) => number;
@@ -28,6 +28,7 @@ function draw(width: number, height: number, grey: Grey, options: DrawOptions = 
   return PNG.sync.write(picture, { colorType, bitDepth, inputHasAlpha: true });
 }
 
+const readDigit = (bytes: Uint8Array, name: string): Digit => digitFromPicture(decodePng(bytes, name), name);
 const digitFromPng = (bytes: Uint8Array, name: string): Uint8Array => readDigit(bytes, name).pixels;
 
 /** A picture of two colours, one bit a pixel, with a palette: a form that pngjs reads but does not write. */

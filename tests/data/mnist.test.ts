@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadMnist } from "../../host/node/data/mnist.js";
+import { loadFashion, loadMnist } from "../../host/node/data/mnist.js";
 import { readIdxImages, readIdxLabels } from "../../host/data/idx.js";
 import { MoteError } from "../../host/errors.js";
 
@@ -106,5 +106,24 @@ describe("a folder with other files", () => {
     expect(errorOf(() => loadMnist(folder)).message).toMatch(/offset 9: 10 is not a digit/);
     writeFileSync(join(folder, "train-labels-idx1-ubyte"), idx(0x0801, [2], [1, 9]));
     expect(errorOf(() => loadMnist(folder)).message).toMatch(/more than 5000 images, got 2/);
+  });
+});
+
+describe("Fashion-MNIST", () => {
+  const isInstalled = existsSync("/usr/share/datasets/fashion-mnist");
+
+  test.skipIf(!isInstalled)("has a thousand of each of ten clothes in its test set", () => {
+    const { train, validation, test: tests } = loadFashion();
+    expect([train.count, validation.count, tests.count]).toEqual([55_000, 5_000, 10_000]);
+    const counts = Array<number>(10).fill(0);
+    for (const label of tests.labels) counts[label]++;
+    expect(counts).toEqual(Array<number>(10).fill(1000));
+    // It is not MNIST: the first test picture is a boot.
+    expect([tests.labels[0], loadMnist().test.labels[0]]).toEqual([9, 7]);
+  });
+
+  test.skipIf(isInstalled)("says which package it is in", () => {
+    expect(errorOf(loadFashion)).toMatchObject({ code: "FILE" });
+    expect(errorOf(loadFashion).message).toMatch(/apt-get install dataset-fashion-mnist/);
   });
 });

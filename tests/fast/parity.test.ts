@@ -10,7 +10,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { pixelTable } from "../../host/engines/classify.js";
+import { pixelTable } from "../../host/engines/fill-input.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";

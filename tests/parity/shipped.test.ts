@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { bake } from "../../host/node/module/bake.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { pixelTable } from "../../host/engines/classify.js";
+import { pixelTable } from "../../host/engines/fill-input.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";
 import type { EngineOptions } from "../../host/engines/engine.js";
 import { ENGINE_NAMES } from "../../host/engines/open.js";

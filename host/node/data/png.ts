@@ -6,12 +6,11 @@ import { inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { crc32 } from "../../container/crc32.js";
 import { describeFile, isPng } from "../../data/file-kind.js";
-import { digitFromPicture, type Digit } from "../../data/image.js";
 import type { Picture } from "../../data/plane.js";
 import { MoteError } from "../../errors.js";
 
 /** A file of a few bytes can claim any size. This is the screen of 7680 × 4320, and 128 MiB as RGBA. */
-const MAX_PIXELS = 1 << 25;
+export const MAX_PIXELS = 1 << 25;
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const HEADER_BYTES = 13;
@@ -64,16 +63,6 @@ export function decodePng(bytes: Uint8Array, name: string): Picture {
     // What is left is a colour without an entry in the palette, or transparency that fits no colour type.
     throw broken(name, "its colours do not fit its palette or its transparency", error);
   }
-}
-
-/**
- * A picture of one digit.
- * @param bytes a PNG of any size, colour type and bit depth, light on dark or dark on light; transparent parts count as paper
- * @param name for messages
- * @throws MoteError FORMAT when it is no PNG, is broken, too large or blank
- */
-export function digitFromPng(bytes: Uint8Array, name: string): Digit {
-  return digitFromPicture(decodePng(bytes, name), name);
 }
 
 /** @returns where the last chunk ends @throws MoteError FORMAT */

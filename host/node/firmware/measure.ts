@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
-import { pixelTable } from "../../engines/classify.js";
+import { pixelTable } from "../../engines/fill-input.js";
 import { readContainer } from "../../container/read.js";
 import { valuesOf } from "../../model/geometry.js";
 import { openReference } from "../../engines/reference.js";

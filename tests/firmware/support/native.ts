@@ -15,7 +15,7 @@ import {
 } from "../../../host/node/firmware/build.js";
 import { missingTools, runTool, type ToolResult } from "../../../host/node/firmware/tools.js";
 import { builtFile, packageRoot } from "../../../host/node/paths.js";
-import { pixelTable } from "../../../host/engines/classify.js";
+import { pixelTable } from "../../../host/engines/fill-input.js";
 import { openReference } from "../../../host/engines/reference.js";
 import { modelInputs } from "../../../host/model/edges.js";
 import { valuesOf } from "../../../host/model/geometry.js";

@@ -1,0 +1,58 @@
+/** What a net is run on, whatever file it came from: values as the file has them, and how the net is to see them. */
+import { MoteError } from "../errors.js";
+
+/** Bytes are pixels, 0 .. 255; int8 is what the net's input itself holds; floats are real numbers. */
+export type Values = Uint8Array | Int8Array | Float32Array;
+export type Labels = Uint8Array | Uint16Array;
+
+/** The net sees (value × scale − mean) / std. */
+export interface Reading {
+  /** How the values of a sample with several channels lie: channel by channel, or all channels of a pixel together. By default what fits. */
+  readonly layout?: "nchw" | "nhwc";
+  /** By default 1/255 for pixels, 1 for real numbers. */
+  readonly scale?: number;
+  /** One, or one for each channel; 0 by default. */
+  readonly mean?: readonly number[];
+  /** One, or one for each channel; 1 by default. */
+  readonly std?: readonly number[];
+}
+
+export interface DataSet {
+  readonly count: number;
+  /** Of one sample, as its file has it. */
+  readonly shape: readonly number[];
+  /** [count, ...shape] */
+  readonly images: Values;
+  /** [count], the class of each sample. */
+  readonly labels?: Labels;
+  readonly reading?: Reading;
+}
+
+/** The largest class that a label can be. */
+export const MAX_LABEL = 0xffff;
+
+/**
+ * The same samples in another order, or some of them.
+ * @param indices of samples, 0 .. count − 1
+ */
+export function pickSamples<T extends DataSet>(set: T, indices: readonly number[]): T {
+  const size = set.images.length / set.count;
+  const images = set.images.slice(0, indices.length * size);
+  indices.forEach((from, to) => images.set(set.images.subarray(from * size, (from + 1) * size), to * size));
+  const labels = set.labels?.slice(0, indices.length);
+  if (labels !== undefined) indices.forEach((from, to) => (labels[to] = set.labels![from]));
+  return { ...set, count: indices.length, images, ...(labels === undefined ? {} : { labels }) };
+}
+
+/** @throws MoteError FORMAT naming the first that is no class */
+export function toLabels(values: ArrayLike<number>, file: string): Labels {
+  const labels = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (!(Number.isInteger(value) && value >= 0 && value <= MAX_LABEL)) {
+      throw new MoteError("FORMAT", `${file}: label ${i} is ${value}, expected a class, 0 .. ${MAX_LABEL}`);
+    }
+    labels[i] = value;
+  }
+  return labels;
+}

@@ -1,0 +1,72 @@
+/** How well a model tells classes apart: what it takes for what, and where it is most wrong. */
+import type { DataSet, Labels } from "../data/data-set.js";
+import { valuesOf } from "../model/geometry.js";
+import { classifyAll, probability, type Tally } from "./classify.js";
+import type { Engine } from "./engine.js";
+
+/** With fewer classes, being among the best five says little. */
+const LEAST_CLASSES_FOR_TOP5 = 10;
+
+/** A sample that the model takes for another class. */
+export interface Mistake {
+  readonly index: number;
+  readonly label: number;
+  readonly class: number;
+  readonly probability: number;
+  /** That the model gives the right class. */
+  readonly labelProbability: number;
+}
+
+export interface Evaluation {
+  readonly tally: Tally;
+  readonly errors: number;
+  /** Samples whose label is among the five best classes; undefined for models of less than ten. */
+  readonly inTop5: number | undefined;
+  /** By label, then by class: how many samples. */
+  readonly confusion: readonly Uint32Array[];
+  /** Those whose label has the least probability, the least first; of equals the first. */
+  readonly worst: readonly Mistake[];
+}
+
+/**
+ * @param set with labels
+ * @param worst how many mistakes to list at most
+ * @param onSample called after each sample with its index
+ * @throws MoteError as `classifyAll`
+ */
+export async function evaluate(
+  engine: Engine,
+  set: DataSet & { readonly labels: Labels },
+  worst: number,
+  onSample?: (index: number) => void,
+): Promise<Evaluation> {
+  const classes = valuesOf(engine.output.shape);
+  const confusion = Array.from({ length: classes }, () => new Uint32Array(classes));
+  const mistakes: Mistake[] = [];
+  let inTop5 = 0;
+  const tally = await classifyAll(engine, set, (index, result, logits) => {
+    const label = set.labels[index];
+    confusion[label][result.class]++;
+    if (rankOf(logits, label) < 5) inTop5++;
+    if (result.class !== label) {
+      mistakes.push({ index, label, ...result, labelProbability: probability(logits, label, engine.output) });
+    }
+    onSample?.(index);
+  });
+  return {
+    tally,
+    errors: mistakes.length,
+    inTop5: classes < LEAST_CLASSES_FOR_TOP5 ? undefined : inTop5,
+    confusion,
+    worst: mistakes.toSorted((a, b) => a.labelProbability - b.labelProbability || a.index - b.index).slice(0, worst),
+  };
+}
+
+/** How many classes come before this one; of equal logits the first is the better, as in `argmax`. */
+function rankOf(logits: Int8Array, label: number): number {
+  let rank = 0;
+  for (let i = 0; i < logits.length; i++) {
+    if (logits[i] > logits[label] || (logits[i] === logits[label] && i < label)) rank++;
+  }
+  return rank;
+}

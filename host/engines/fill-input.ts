@@ -1,0 +1,93 @@
+/** From the samples of a data set to what a net's input holds: ordered, normalized, quantized. */
+import type { DataSet, Reading } from "../data/data-set.js";
+import { MoteError } from "../errors.js";
+import type { Shape } from "../model/model.js";
+import type { TensorInfo } from "./engine.js";
+
+/** Of a real number. Rounds half up, saturates. */
+function quantize(value: number, { scale, zeroPoint }: TensorInfo): number {
+  return Math.min(Math.max(zeroPoint + Math.floor(value / scale + 0.5), -128), 127);
+}
+
+/** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. */
+export function pixelTable(input: TensorInfo): Int8Array {
+  return Int8Array.from({ length: 256 }, (_, pixel) => quantize(pixel / 255, input));
+}
+
+/**
+ * @returns what writes sample `index` into `target`, [C, H, W] as the net takes it
+ * @throws MoteError MISMATCH when the samples have another shape than the input, ARGUMENT for a reading that does not fit them
+ */
+export function inputFiller(set: DataSet, input: TensorInfo): (index: number, target: Int8Array) => void {
+  const { images, reading = {} } = set;
+  const [channels, height, width] = input.shape;
+  const places = height * width;
+  const size = channels * places;
+  const isLast = channelsLast(set.shape, input.shape, reading.layout);
+  const [step, next] = isLast ? [channels, 1] : [1, places];
+  /** Writes each channel by what turns a value of it into the input's. */
+  const filler =
+    (turn: readonly ((value: number) => number)[]): ((index: number, target: Int8Array) => void) =>
+    (index, target) => {
+      for (let channel = 0; channel < channels; channel++) {
+        const of = turn[channel];
+        let from = index * size + channel * next;
+        for (let to = channel * places; to < (channel + 1) * places; to++, from += step) target[to] = of(images[from]);
+      }
+    };
+  if (images instanceof Int8Array) {
+    if (reading.scale !== undefined || reading.mean !== undefined || reading.std !== undefined) {
+      throw new MoteError("ARGUMENT", "scale, mean and std: int8 samples are the input's own integers, expected none");
+    }
+    return filler(Array.from({ length: channels }, () => (value) => value));
+  }
+  const real = normalizers(reading, channels, images instanceof Uint8Array);
+  if (images instanceof Float32Array) return filler(real.map((of) => (value) => quantize(of(value), input)));
+  const tables = real.map((of) => Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel), input)));
+  return filler(tables.map((table) => (value) => table[value]));
+}
+
+/** One a channel. */
+function normalizers(reading: Reading, channels: number, isPixels: boolean): ((value: number) => number)[] {
+  const each = (name: "mean" | "std", otherwise: number): readonly number[] => {
+    const given = reading[name] ?? [otherwise];
+    if (given.length !== 1 && given.length !== channels) {
+      const expected = channels === 1 ? "one" : `one, or one for each of ${channels} channels`;
+      throw new MoteError("ARGUMENT", `${name}: expected ${expected}, got ${given.length}`);
+    }
+    return Array.from({ length: channels }, (_, channel) => given[given.length === 1 ? 0 : channel]);
+  };
+  const [means, stds] = [each("mean", 0), each("std", 1)];
+  return means.map((mean, channel) => {
+    const std = stds[channel];
+    // Divided as pixelTable does, so that both round alike.
+    if (reading.scale === undefined) return (value) => ((isPixels ? value / 255 : value) - mean) / std;
+    const { scale } = reading;
+    return (value) => (value * scale - mean) / std;
+  });
+}
+
+/**
+ * How the values of a sample lie: a sample of one dimension is taken as planes unless the layout says otherwise, and dimensions of 1 do
+ * not count.
+ * @throws MoteError MISMATCH when neither order fits, ARGUMENT when both do
+ */
+function channelsLast(shape: readonly number[], [channels, height, width]: Shape, layout: Reading["layout"]): boolean {
+  const bare = (sizes: readonly number[]): string => sizes.filter((size) => size !== 1).join();
+  const isFlat = shape.length === 1 && shape[0] === channels * height * width;
+  const planes = isFlat || bare(shape) === bare([channels, height, width]);
+  const pixels = isFlat || bare(shape) === bare([height, width, channels]);
+  const last = layout === undefined ? pixels && !planes : layout === "nhwc";
+  const isSame = channels === 1 || height * width === 1;
+  if (layout === undefined && !isFlat && planes && pixels && !isSame) {
+    const sizes = `[${shape.join(", ")}]`;
+    throw new MoteError("ARGUMENT", `samples of ${sizes} may have their channels first or last: expected a layout`);
+  }
+  if (last ? pixels : planes) return last && !isSame;
+  const other = channels === 1 || layout !== undefined ? "" : ` or [${height}, ${width}, ${channels}]`;
+  const expected = last ? [height, width, channels] : [channels, height, width];
+  throw new MoteError(
+    "MISMATCH",
+    `the model takes images of [${expected.join(", ")}]${other}, got [${shape.join(", ")}]`,
+  );
+}

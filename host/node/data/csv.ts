@@ -1,0 +1,108 @@
+/** CSV files of numbers: a sample a line, its label in a column of its own or in another file. */
+import { parse } from "csv-parse/sync";
+import { MAX_LABEL, toLabels, type Labels } from "../../data/data-set.js";
+import { MoteError } from "../../errors.js";
+
+export interface CsvSamples {
+  readonly count: number;
+  /** Columns, the label's left out: 0 for a file of labels alone. */
+  readonly width: number;
+  /** [count, width] */
+  readonly values: Float32Array<ArrayBuffer>;
+  readonly labels?: Labels;
+  /** Of labels that are words: the words in alphabetical order, which are the classes 0, 1, … */
+  readonly classes?: readonly string[];
+}
+
+/** Columns with such a head are taken for the label's. */
+const LABEL_HEADS = ["label", "labels", "class", "target", "y"];
+
+/**
+ * The first line is heads where any cell of it is no number.
+ * @param labelColumn head or number from 0 of the label's column; by default one with a head like "label"
+ * @param file its name, for messages
+ * @throws MoteError FORMAT that names line and column; ARGUMENT for a column that is not there
+ */
+export function readCsv(bytes: Uint8Array, file: string, labelColumn?: string): CsvSamples {
+  let heads: readonly string[] | undefined;
+  let labelAt = -1;
+  let width = 0;
+  let count = 0;
+  let values = new Float32Array(0);
+  const words: string[] = [];
+  const addRow = (row: readonly string[], line: number): void => {
+    if (count === 0) {
+      labelAt = findColumn(row.length, heads, labelColumn, file);
+      width = row.length - (labelAt >= 0 ? 1 : 0);
+    }
+    if ((count + 1) * width > values.length) {
+      const larger = new Float32Array(Math.max(1024, 2 * values.length, width));
+      larger.set(values);
+      values = larger;
+    }
+    let to = count++ * width;
+    row.forEach((cell, column) => {
+      if (column === labelAt) words.push(cell);
+      else values[to++] = toNumber(cell, file, line, heads?.[column] ?? String(column));
+    });
+  };
+  try {
+    parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
+      bom: true,
+      trim: true,
+      skip_empty_lines: true,
+      on_record: (row: string[], { lines }) => {
+        if (count === 0 && heads === undefined && row.some((cell) => !isNumber(cell))) heads = row;
+        else addRow(row, lines);
+        return null;
+      },
+    });
+  } catch (error) {
+    if (error instanceof MoteError) throw error;
+    throw new MoteError("FORMAT", `${file}: ${(error as Error).message}`, { cause: error });
+  }
+  if (count === 0) throw new MoteError("FORMAT", `${file}: no lines of numbers`);
+  return { count, width, values: values.slice(0, count * width), ...(labelAt < 0 ? {} : readClasses(words, file)) };
+}
+
+function findColumn(
+  columns: number,
+  heads: readonly string[] | undefined,
+  wanted: string | undefined,
+  file: string,
+): number {
+  if (wanted === undefined) return heads?.findIndex((head) => LABEL_HEADS.includes(head.toLowerCase())) ?? -1;
+  const byHead = heads?.indexOf(wanted) ?? -1;
+  if (byHead >= 0) return byHead;
+  const index = /^\d+$/.test(wanted) ? Number(wanted) : columns;
+  if (index < columns) return index;
+  const named = heads === undefined ? "" : `one of ${heads.slice(0, 20).join(", ")}, or `;
+  throw new MoteError("ARGUMENT", `${file}: no column ${wanted}, expected ${named}0 .. ${columns - 1}`);
+}
+
+function isNumber(cell: string): boolean {
+  return cell !== "" && Number.isFinite(Number(cell));
+}
+
+function toNumber(cell: string, file: string, line: number, column: string): number {
+  if (isNumber(cell)) return Number(cell);
+  throw new MoteError(
+    "FORMAT",
+    `${file}: line ${line}, column ${column}: expected a number, got ${JSON.stringify(cell.slice(0, 40))}`,
+  );
+}
+
+function readClasses(words: readonly string[], file: string): Pick<CsvSamples, "labels" | "classes"> {
+  if (words.every(isNumber)) return { labels: toLabels(words.map(Number), file) };
+  const classes = [...new Set(words)].toSorted();
+  if (classes.length > MAX_LABEL)
+    throw new MoteError("FORMAT", `${file}: ${classes.length} classes, at most ${MAX_LABEL}`);
+  const index = new Map(classes.map((word, i) => [word, i]));
+  return {
+    labels: toLabels(
+      words.map((word) => index.get(word)!),
+      file,
+    ),
+    classes,
+  };
+}

@@ -1,0 +1,68 @@
+/** The flags for samples, the same in every command that takes any. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Reading } from "../host/data/data-set.js";
+import type { Engine } from "../host/engines/engine.js";
+import type { DataOptions } from "../host/node/data/load.js";
+
+export interface DataFlags {
+  readonly data?: string;
+  readonly labels?: string;
+  readonly layout?: "nchw" | "nhwc";
+  readonly scale?: number;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+}
+
+export function addDataFlags(command: Command): Command {
+  return command
+    .option(
+      "--data <spec>",
+      "mnist:test, fashion:test, or a .npy, .npz, idx, CSV file or a folder of pictures by class; " +
+        "with :train, :validation or :test a part, with :N the first N only",
+    )
+    .option("--labels <file>", "labels as .npy, .npz:ARRAY, idx or CSV; column:NAME of a CSV file")
+    .addOption(
+      new Option("--layout <order>", "how samples of several channels lie; default: what fits").choices([
+        "nchw",
+        "nhwc",
+      ]),
+    )
+    .option(
+      "--scale <x>",
+      "the net sees (value x scale - mean) / std; default: 1/255 for bytes, 1 for others",
+      parseScale,
+    )
+    .option("--mean <list>", "one, or one for each channel; default: 0", parseNumbers)
+    .option("--std <list>", "one, or one for each channel; default: 1", parseDivisors);
+}
+
+/** How the flags want samples for the engine's model to be loaded. */
+export function dataOptions(flags: DataFlags, { input, output: { labels } }: Engine): DataOptions {
+  const { layout, scale, mean, std } = flags;
+  const reading: Reading = {
+    ...(layout === undefined ? {} : { layout }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(mean === undefined ? {} : { mean }),
+    ...(std === undefined ? {} : { std }),
+  };
+  const isDefault = Object.keys(reading).length === 0;
+  return { labels: flags.labels, shape: input.shape, classes: labels, reading: isDefault ? undefined : reading };
+}
+
+function parseNumbers(text: string): number[] {
+  const numbers = text.split(",").map((part) => (part.trim() === "" ? NaN : Number(part)));
+  if (numbers.every(Number.isFinite)) return numbers;
+  throw new InvalidArgumentError("expected numbers with commas between them.");
+}
+
+function parseDivisors(text: string): number[] {
+  const numbers = parseNumbers(text);
+  if (numbers.every((number) => number > 0)) return numbers;
+  throw new InvalidArgumentError("expected numbers above 0.");
+}
+
+function parseScale(text: string): number {
+  const [scale, ...more] = parseNumbers(text);
+  if (more.length === 0) return scale;
+  throw new InvalidArgumentError("expected one number.");
+}

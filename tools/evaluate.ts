@@ -1,0 +1,156 @@
+/** `mote evaluate`: a model on labelled samples: accuracy, what is taken for what, the worst mistakes. */
+import { Command, InvalidArgumentError } from "commander";
+import type { Labels } from "../host/data/data-set.js";
+import type { EngineName } from "../host/engines/engine.js";
+import { evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
+import { MoteError } from "../host/errors.js";
+import type { NamedSet } from "../host/node/data/inputs.js";
+import { loadData } from "../host/node/data/load.js";
+import { Progress } from "../host/node/progress.js";
+import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
+import { engineOption, grouped, openModel } from "./model-file.js";
+import { Output } from "./output.js";
+
+interface EvaluateFlags extends DataFlags {
+  readonly engine: EngineName;
+  readonly worst: number;
+  readonly json?: boolean;
+}
+
+/** A larger matrix is no table: its largest entries are listed. */
+const MAX_TABLE_CLASSES = 20;
+const LISTED_CONFUSIONS = 10;
+
+type LabelledSet = NamedSet & { readonly labels: Labels };
+
+export function evaluateCommand(): Command {
+  const command = new Command("evaluate")
+    .description("measure a model on labelled samples: accuracy, confusion matrix, worst mistakes")
+    .argument("<model>", ".mote, or .wasm made by mote pack");
+  return addDataFlags(command)
+    .addOption(engineOption().default("v8"))
+    .option("--worst <n>", "how many of the worst mistakes to list", parseCount, 10)
+    .option("--json", "print one JSON object on stdout and nothing else there")
+    .addHelpText("after", "\nExample:\n  mote evaluate models/lenet5.mote --data mnist:test")
+    .action(run);
+}
+
+async function run(path: string, flags: EvaluateFlags): Promise<void> {
+  if (flags.data === undefined) throw new MoteError("ARGUMENT", "expected --data, samples to evaluate the model on");
+  const output = new Output(flags);
+  const { engine } = openModel(path, flags.engine, {});
+  try {
+    const set = labelled(loadData(flags.data, dataOptions(flags, engine)));
+    const progress = new Progress("evaluate", set.count);
+    const evaluation = await evaluate(engine, set, flags.worst, (index) => progress.update(index + 1));
+    progress.finish();
+    const names = engine.output.labels ?? set.classes;
+    print(path, set, evaluation, names, output);
+    output.json(() => summary(path, flags.engine, set, evaluation, names));
+  } finally {
+    engine.close();
+  }
+}
+
+function labelled(set: NamedSet): LabelledSet {
+  if (set.labels !== undefined) return { ...set, labels: set.labels };
+  throw new MoteError("ARGUMENT", `${set.source} has no labels: expected --labels, a file of them`);
+}
+
+function print(
+  path: string,
+  set: LabelledSet,
+  { tally, errors, inTop5, confusion, worst }: Evaluation,
+  names: readonly string[] | undefined,
+  output: Output,
+): void {
+  const nameOf = (index: number): string => names?.[index] ?? String(index);
+  output.pairs([
+    ["model", path],
+    ["samples", `${grouped(set.count)} (${set.source})`],
+    ["accuracy", `${percent(tally.samples - errors, tally.samples)} % (${grouped(errors)} wrong)`],
+    ...(inTop5 === undefined ? [] : [["among five", `${percent(inTop5, tally.samples)} %`] as const]),
+  ]);
+  output.line();
+  if (confusion.length <= MAX_TABLE_CLASSES) {
+    output.lines(["How many samples of each label (down) are taken for each class (across):"], 0);
+    output.table([
+      ["", ...confusion.map((_, index) => nameOf(index)), "right, %"],
+      ...confusion.map((row, label) => {
+        const total = row.reduce((sum, count) => sum + count, 0);
+        const cells = [...row].map((count) => (count === 0 ? "·" : grouped(count)));
+        return [nameOf(label), ...cells, total === 0 ? "" : percent(row[label], total)];
+      }),
+    ]);
+  } else if (errors > 0) {
+    const pairs = confusion.flatMap((row, label) =>
+      [...row].flatMap((count, index) => (count > 0 && index !== label ? [{ label, index, count }] : [])),
+    );
+    output.lines(["What is taken for what most often:"], 0);
+    output.table(
+      [
+        ["label", "class", "samples"],
+        ...pairs
+          .toSorted((a, b) => b.count - a.count)
+          .slice(0, LISTED_CONFUSIONS)
+          .map(({ label, index, count }) => [nameOf(label), nameOf(index), grouped(count)]),
+      ],
+      [0, 1],
+    );
+  }
+  if (worst.length === 0) return;
+  output.line();
+  output.lines(["The worst mistakes, those whose label has the least probability:"], 0);
+  output.table(
+    [
+      ["sample", "label", "class", "probability, %", "of the label, %"],
+      ...worst.map((mistake) => [
+        set.names?.[mistake.index] ?? String(mistake.index),
+        nameOf(mistake.label),
+        nameOf(mistake.class),
+        percent(mistake.probability, 1),
+        percent(mistake.labelProbability, 1),
+      ]),
+    ],
+    [0, 1, 2],
+  );
+}
+
+function summary(
+  path: string,
+  engine: EngineName,
+  set: LabelledSet,
+  { tally, errors, inTop5, confusion, worst }: Evaluation,
+  names: readonly string[] | undefined,
+): object {
+  const part = (count: number): number => Number(percent(count, tally.samples, 4));
+  const describe = ({ index, probability, labelProbability, ...mistake }: Mistake): object => ({
+    index,
+    ...(set.names === undefined ? {} : { file: set.names[index] }),
+    ...mistake,
+    probability: Number(probability.toFixed(4)),
+    labelProbability: Number(labelProbability.toFixed(4)),
+  });
+  return {
+    model: path,
+    engine,
+    source: set.source,
+    samples: tally.samples,
+    errors,
+    accuracyPercent: part(tally.samples - errors),
+    top5Percent: inTop5 === undefined ? null : part(inTop5),
+    classes: names ?? null,
+    confusion: confusion.map((row) => [...row]),
+    worst: worst.map(describe),
+  };
+}
+
+function percent(part: number, whole: number, digits = 2): string {
+  return ((100 * part) / whole).toFixed(digits);
+}
+
+function parseCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(count < 2 ** 31)) throw new InvalidArgumentError("expected a whole number from 0 on.");
+  return count;
+}
