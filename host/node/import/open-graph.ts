@@ -1,0 +1,39 @@
+/** Nets of other formats on disk. */
+import { describeFile, isOnnx } from "../../data/file-kind.js";
+import { MoteError } from "../../errors.js";
+import type { ByteSource, ImportedGraph } from "../../import/graph.js";
+import { readOnnx } from "../../import/onnx.js";
+import { FilesBeside, openFileSource } from "../file-source.js";
+
+/** By which a file of another kind is known. */
+const HEAD_BYTES = 64;
+
+export interface OpenGraph {
+  readonly graph: ImportedGraph;
+  readonly fileBytes: number;
+  /** After this constants that have not been read are out of reach. */
+  close(): void;
+}
+
+/**
+ * An ONNX model, with the files beside it that hold its external data.
+ * @param bytes of the file where they have been read already
+ * @throws MoteError FILE, FORMAT, UNSUPPORTED
+ */
+export function openGraph(path: string, bytes?: Uint8Array): OpenGraph {
+  const file = bytes === undefined ? openFileSource(path) : undefined;
+  const source: ByteSource = file ?? { size: bytes!.length, read: (at, length) => bytes!.subarray(at, at + length) };
+  const beside = new FilesBeside(path);
+  const close = (): void => {
+    file?.close();
+    beside.close();
+  };
+  try {
+    return { graph: readOnnx(source, (name) => beside.open(name)), fileBytes: source.size, close };
+  } catch (error) {
+    const head = source.read(0, Math.min(source.size, HEAD_BYTES));
+    close();
+    if (!(error instanceof MoteError) || error.code !== "FORMAT" || isOnnx(head)) throw error;
+    throw new MoteError("FORMAT", `expected an ONNX model; this is ${describeFile(head)}`, { cause: error });
+  }
+}
