@@ -20,6 +20,15 @@ export const OP_CONV2D = 0;
 export const OP_DENSE = 1;
 export const OP_MAXPOOL = 2;
 export const OP_AVGPOOL = 3;
+export const OP_ADD = 4;
+export const OP_MUL = 5;
+export const OP_CONCAT = 6;
+export const OP_LUT = 7;
+export const OP_RESIZE = 8;
+
+/** Largest multiplier of a sum, which keeps two products of 9 bits more in int32. */
+export const MAX_SUM_FACTOR = 0x200000;
+export const LUT_ENTRIES = 256;
 
 export const CODEC_DENSE = 0;
 export const CODEC_HUFFMAN = 1;

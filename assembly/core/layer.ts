@@ -20,6 +20,7 @@ export let op: u32 = 0;
 /** Entries of the tensor table. */
 export let input: usize = 0;
 export let output: usize = 0;
+let outputIndex: u32 = 0;
 
 /** Those of the fields in the two entries that are asked for often. Rows are the output's channels. */
 export let rows: u32 = 0;
@@ -32,16 +33,23 @@ export function readLayer(index: u32): void {
   limitReads(fileBytes, STATUS_TRUNCATED);
   op = byte();
   expectRange(needsOp(op));
-  // A tensor in front of it: an input, a state, or the output of an earlier layer.
-  let distance = varintIn(0, index - 1);
-  if (failure) return;
-  input = tensorAt(index - 1 - distance);
   output = tensorAt(index);
+  outputIndex = index;
+  input = readInput();
   rows = load<u32>(output, TENSOR_CHANNELS);
   inputPitch = load<u32>(input, TENSOR_PITCH);
   outputHeight = load<u32>(output, TENSOR_HEIGHT);
   outputWidth = load<u32>(output, TENSOR_WIDTH);
   readOp();
+}
+
+/**
+ * Reads which tensor in front of the output an input is: an input of the model, a state, or the output of an earlier layer. @returns its entry, or
+ * that of the output where there is no such tensor
+ */
+export function readInput(): usize {
+  let distance = varintIn(0, outputIndex - 1) + 1;
+  return tensorAt(failure ? outputIndex : outputIndex - distance);
 }
 
 /** Reads a form, and the range of the output's elements. @returns the form, whose bits FORM_RELU and FORM_CLAMP have been looked at */

@@ -1,6 +1,6 @@
 /** Where the next output element goes, for layers that make them plane by plane, and how far it has come. */
 import { TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../abi";
-import { output, outputHeight, outputWidth } from "./layer";
+import { output, outputHeight, outputWidth, rows } from "./layer";
 
 /** The next element's place. */
 export let channel: u32 = 0;
@@ -19,6 +19,11 @@ export function beginOutput(): void {
 export function leaveOutput(ofWindow: u32, ofRecords: u32): void {
   taken = ofWindow;
   takenRecords = ofRecords;
+}
+
+/** Leaves nothing to do. */
+export function endOutput(): void {
+  channel = rows;
 }
 
 /** Address of the next element. */

@@ -24,6 +24,16 @@ export function setScale(factor: u32, places: u32): void {
  * and the rounding term at most 2^61.
  */
 export function requantize(acc: i32): i32 {
-  let value = zeroPoint + ((<i64>acc * multiplier + ((<i64>1) << (shift - 1))) >> shift);
+  return round(<i64>acc * multiplier);
+}
+
+/** The same with halves rounded away from zero. */
+export function requantizeAway(acc: i32): i32 {
+  let product = <i64>acc * multiplier;
+  return round(product - i64(zeroPoint + (product >> shift) < 0));
+}
+
+function round(product: i64): i32 {
+  let value = zeroPoint + ((product + ((<i64>1) << (shift - 1))) >> shift);
   return <i32>min(max(value, clampMin), clampMax);
 }

@@ -14,10 +14,18 @@ import {
   TENSOR_WIDTH,
   TENSOR_ZERO_POINT,
 } from "../abi";
-import { FLAG_END, FLAG_NOMINAL, FLAG_SIZE, FLAG_STATE, FLAGS_BORDER_MASK, MAX_TENSOR_BYTES } from "../format";
+import {
+  FLAG_END,
+  FLAG_NOMINAL,
+  FLAG_SIZE,
+  FLAG_STATE,
+  FLAGS_BORDER_MASK,
+  MAX_BYTES,
+  MAX_TENSOR_BYTES,
+} from "../format";
 import { bits } from "./bit-reader";
 import { arenaPtr, firstOutput, planEnd, tensorCount } from "./container";
-import { byte, dimension, planBytes, signedByte, varint, varintIn } from "./fields";
+import { byte, dimension, signedByte, varint, varintIn } from "./fields";
 import { addFilling } from "./run-work";
 import { expectRange } from "./status";
 
@@ -74,7 +82,7 @@ export function readTensor(index: u32): void {
   // The scale: a positive finite float's bits are those of an integer between those of 0 and infinity.
   if (flags & FLAG_END) expectRange(bits(32) - 1 < 0x7f7fffff);
   store<i32>(entry, signedByte(), TENSOR_ZERO_POINT);
-  let offset = planBytes();
+  let offset = varintIn(0, MAX_BYTES);
   // Bits 9 and 10 of the state word are the flags' upper two.
   store<u32>(entry, border | (kind << 3), TENSOR_STATE);
   if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);

@@ -11,6 +11,8 @@ export const TURN_WORK: u32 = 4;
 export const PLACES_WORK: u32 = 20;
 export const DENSE_WORK: u32 = 8;
 export const POOL_WORK: u32 = 8;
+/** What an element of a sum or a product of tensors takes. */
+export const ELEMENT_WORK: u32 = 3;
 
 /** With so many products, records or elements a piece of a convolution, a dense layer or a pool ends, complete or not. */
 export const MOST_PRODUCTS: u32 = 512;

@@ -19,8 +19,12 @@ import { stepConvPlaces } from "./kernels/conv-places";
 import { stepConvPooled } from "./kernels/conv-pooled";
 import { stepCopy } from "./kernels/copy";
 import { stepDense } from "./kernels/dense";
+import { stepElements } from "./kernels/elementwise";
+import { stepLut } from "./kernels/lut";
 import {
   CONTROL_LAYERS_PTR,
+  KIND_ADD,
+  KIND_AVGPOOL,
   KIND_BORDER,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
@@ -28,9 +32,14 @@ import {
   KIND_COPY,
   KIND_DENSE,
   KIND_END,
+  KIND_LUT,
+  KIND_MAXPOOL,
+  KIND_MUL,
+  KIND_RESIZE,
   LAYER_KIND,
 } from "./layout";
 import { stepPool } from "./kernels/pool";
+import { stepResize } from "./kernels/resize";
 import { beginLayers, isLayerComplete, layer, nextLayer } from "./row";
 import { failure, rewind } from "./stream";
 
@@ -92,13 +101,17 @@ export function step(budget: u32): i32 {
 
 /** Does a piece of work, or several. @returns as how many multiplications it counts */
 function stepKind(kind: u32, budget: i32): u32 {
-  if (kind == KIND_CONV_POOLED) return stepConvPooled(budget);
-  if (kind == KIND_CONV_BLOCKS) return stepConvBlocks(budget);
-  if (kind == KIND_DENSE) return stepDense(budget);
-  if (kind == KIND_CONV_PLACES) return stepConvPlaces();
-  if (hasStates() && kind == KIND_COPY) return stepCopy();
-  if (kind == KIND_BORDER) return stepBorder();
-  return stepPool();
+  if (isConvPooled(kind)) return stepConvPooled(budget);
+  if (isConvBlocks(kind)) return stepConvBlocks(budget);
+  if (isDense(kind)) return stepDense(budget);
+  if (isConvPlaces(kind)) return stepConvPlaces();
+  if (isCopy(kind)) return stepCopy();
+  if (isBorder(kind)) return stepBorder();
+  if (isPool(kind)) return stepPool();
+  if (isElementwise(kind)) return stepElements();
+  if (isLut(kind)) return stepLut();
+  if (isResize(kind)) return stepResize();
+  return 0; // KIND_CONCAT
 }
 
 function hasStates(): bool {
@@ -113,4 +126,46 @@ function statesPtr(): usize {
 
 function layersPtr(): usize {
   return load<u32>(CONTROL_LAYERS_PTR);
+}
+
+// No where a model has none.
+
+function isConvPooled(kind: u32): bool {
+  return kind == KIND_CONV_POOLED;
+}
+
+function isConvBlocks(kind: u32): bool {
+  return kind == KIND_CONV_BLOCKS;
+}
+
+function isDense(kind: u32): bool {
+  return kind == KIND_DENSE;
+}
+
+function isConvPlaces(kind: u32): bool {
+  return kind == KIND_CONV_PLACES;
+}
+
+function isCopy(kind: u32): bool {
+  return kind == KIND_COPY;
+}
+
+function isBorder(kind: u32): bool {
+  return kind == KIND_BORDER;
+}
+
+function isPool(kind: u32): bool {
+  return (kind == KIND_MAXPOOL) | (kind == KIND_AVGPOOL);
+}
+
+function isElementwise(kind: u32): bool {
+  return (kind == KIND_ADD) | (kind == KIND_MUL);
+}
+
+function isLut(kind: u32): bool {
+  return kind == KIND_LUT;
+}
+
+function isResize(kind: u32): bool {
+  return kind == KIND_RESIZE;
 }

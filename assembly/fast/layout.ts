@@ -15,11 +15,20 @@ export const KIND_CONV_PLACES = 2; // any other convolution, place by place
 export const KIND_DENSE = 3;
 export const KIND_MAXPOOL = 4;
 export const KIND_AVGPOOL = 5;
+export const KIND_ADD = 6;
+export const KIND_MUL = 7;
+/** The kinds from here on have no rows in the stream. */
+export const KIND_LUT = 8;
+export const KIND_RESIZE = 9;
+export const KIND_CONCAT = 10; // does nothing: its inputs lie within its output
 /** The kinds from here on are not counted as layers. */
-export const KIND_BORDER = 6; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
-export const KIND_COPY = 7; // takes a state over from its source
+export const KIND_BORDER = 11; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
+export const KIND_COPY = 12; // takes a state over from its source
 /** Behind the last, with no more than its kind. */
-export const KIND_END = 8;
+export const KIND_END = 13;
+
+/** What is stored of an int8 element is raised by so much. */
+export const ELEMENT_BIAS = 128;
 
 /** A layer table entry: u32 words at these offsets. */
 export const LAYER_KIND = 0;
@@ -27,7 +36,7 @@ export const LAYER_KIND = 0;
 export const LAYER_INPUT = 4;
 /** Bytes from a line of places, or of what else is looked at, to the next: rows of the input, of a convolution so many as its stride says. */
 export const LAYER_INPUT_PITCH = 8;
-/** Bytes from a channel to the next: standalone pools and KIND_COPY. KIND_CONV_PLACES: bytes from a place to the next of its line. */
+/** Bytes from a channel to the next: all but convolutions and KIND_DENSE. KIND_CONV_PLACES: bytes from a place to the next of its line. */
 export const LAYER_INPUT_PLANE = 12;
 export const LAYER_PLACE_STEP = 12;
 /** Address of the output's first element. */
@@ -36,14 +45,21 @@ export const LAYER_OUTPUT_PITCH = 20;
 export const LAYER_OUTPUT_PLANE = 24;
 export const LAYER_OUTPUT_HEIGHT = 28;
 export const LAYER_OUTPUT_WIDTH = 32;
-/** Filters, outputs or channels. */
+/** Filters, outputs or channels. KIND_CONCAT: 0. */
 export const LAYER_ROWS = 36;
 /** Bytes of the input from what an output looks at to what the one below does, and the next: KIND_CONV_PLACES and standalone pools. */
 export const LAYER_DOWN = 40;
 export const LAYER_ACROSS = 48;
 /** What an output looks at: places of a convolution across its pool, which is square but for KIND_CONV_PLACES; 1 without one. A pool's elements. */
 export const LAYER_POOL_WIDTH = 44;
-/** Lowest and highest byte of the output, as stored. KIND_BORDER: both are the byte to fill with. */
+/** KIND_ADD, KIND_MUL: the second input, as LAYER_INPUT and what follows it say of the first. A pitch of 0: an element for each channel. */
+export const LAYER_OTHER = 40;
+export const LAYER_OTHER_PITCH = 44;
+export const LAYER_OTHER_PLANE = 48;
+/** KIND_RESIZE: lines and elements of the output that one of the input becomes. */
+export const LAYER_FACTOR_Y = 40;
+export const LAYER_FACTOR_X = 48;
+/** Lowest and highest byte of the output, as stored, of layers with rows in the stream. KIND_BORDER: both are the byte to fill with. */
 export const LAYER_CLAMP_MIN = 52;
 export const LAYER_CLAMP_MAX = 56;
 /**
@@ -67,13 +83,19 @@ export const LAYER_ENTRY_BYTES = 64;
  * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
  * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
  * latter's with a bias of 0. Records are those of RECORD_BYTES that the core makes.
- * Pools: a row is a channel, with a count of 0.
+ * Pools: a row is a channel, with a count of 0. An average whose byte would be ELEMENT_BIAS or less is `sum × multiplier + constant - 1 >> shift`,
+ * which takes halves away from zero.
+ * KIND_ADD, KIND_MUL: a row is a channel, with a count of FACTOR_BYTES: two i32, which elements of the first and of the second input are
+ * multiplied by. The sum is that of both, and for KIND_MUL of the elements' product.
+ * KIND_LUT: no rows, but LUT_BYTES: for each byte that an element may be as stored, the output's.
  */
 export const ROW_BYTES = 16;
 export const CHUNK_HEAD_BYTES = 4;
 export const PAIR_BYTES = 2;
 /** The kernel takes so many in one turn: a row's count is a multiple of it, and at least that. */
 export const PAIRS_AT_ONCE = 4;
+export const FACTOR_BYTES = 8;
+export const LUT_BYTES = 256;
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 export const CHUNK_MAGNITUDE = 257;
@@ -96,8 +118,8 @@ export const BLOCK_HEIGHT = 4;
 /**
  * What work counts as, in multiplications of a block: about 2 instructions each, at most 3. A chunk and an output of its block; a tile; a row of a
  * dense layer and a pair; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
- * pool an output, a line of its window, or a piece of one, and an element; a piece of a border, a stretch between two lines, and a byte; a line
- * of what is copied, or a piece of one.
+ * pool an output, a line of its window, or a piece of one, and an element; a piece of a border, a stretch between two lines, and a byte. Of
+ * what goes line by line, each line or a piece of one, and an element: a byte that is copied, a sum of KIND_ADD and KIND_MUL, or another.
  */
 export const CHUNK_WORK = 300;
 export const BLOCK_OUTPUT_WORK = 40;
@@ -113,17 +135,18 @@ export const ELEMENT_WORK = 9;
 export const BORDER_WORK = 40;
 export const STRETCH_WORK = 16;
 export const BYTE_WORK = 5;
-export const COPY_LINE_WORK = 50;
+export const LINE_WORK = 50;
+export const SUM_WORK = 27;
 
 /**
- * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, bytes of a
- * line that is copied, or work.
+ * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
+ * line, or work.
  */
 export const PIECE_PAIR_BYTES = 512;
 export const PIECE_RECORDS = 256;
 export const PIECE_ELEMENTS = 256;
 export const PIECE_BORDER_BYTES = 256;
-export const PIECE_COPY_BYTES = 256;
+export const PIECE_LINE = 128;
 export const PIECE_WORK = 2048;
 
 /** Words of the control block that only a fast module's own code looks at. */

@@ -3,12 +3,16 @@ import {
   LAYER_CLAMP_MAX,
   LAYER_CLAMP_MIN,
   LAYER_ENTRY_BYTES,
+  LAYER_INPUT,
+  LAYER_INPUT_PITCH,
+  LAYER_INPUT_PLANE,
   LAYER_OUTPUT,
   LAYER_OUTPUT_HEIGHT,
   LAYER_OUTPUT_PITCH,
   LAYER_OUTPUT_PLANE,
   LAYER_OUTPUT_WIDTH,
   LAYER_ROWS,
+  PIECE_LINE,
   ROW_BYTES,
 } from "./layout";
 import { ahead, next, passTo } from "./stream";
@@ -86,6 +90,29 @@ export function advance(across: u32, down: u32): bool {
   x = 0;
   y += down;
   return y >= load<u32>(layer, LAYER_OUTPUT_HEIGHT);
+}
+
+/** Address of the element at a place of the row's channel of the input. */
+export function inputPtr(column: u32, line: u32): usize {
+  return (
+    load<usize>(layer, LAYER_INPUT) +
+    row * load<u32>(layer, LAYER_INPUT_PLANE) +
+    line * load<u32>(layer, LAYER_INPUT_PITCH) +
+    column
+  );
+}
+
+/** Outputs that a piece of work takes, of what goes line by line: to the end of the line, or as many as it may. */
+export function pieceOfLine(): u32 {
+  return min(load<u32>(layer, LAYER_OUTPUT_WIDTH) - x, PIECE_LINE);
+}
+
+/** Passes a piece of a line. @returns whether it was the row's last */
+export function endPiece(outputs: u32): bool {
+  if (!advance(outputs, 1)) return false;
+  moveTo(0, 0);
+  endRow();
+  return true;
 }
 
 /** The output byte for a sum. */

@@ -20,6 +20,8 @@ export interface HuffmanChoice {
   readonly bits: number;
   readonly hasColumnMap: boolean;
   readonly isCodebook: boolean;
+  /** Whether zeros are written as weights, one symbol for each position and no gaps: shorter where most weights are left. */
+  readonly isFull: boolean;
   /** Ascending; a grid is contiguous. */
   readonly alphabet: Int8Array;
   readonly weightCodes: CodeLengths;
@@ -28,10 +30,15 @@ export interface HuffmanChoice {
 }
 
 /**
- * The best alphabets, map or not, with codes of every length limit that they bear: shorter codes take more bits and smaller tables.
+ * The best alphabets, map or not, with gaps and without, with codes of every length limit that they bear: shorter codes take more bits and
+ * smaller tables.
  * @param weights row-major [rows, columns], 0 = pruned
  */
 export function huffmanChoices(weights: Int8Array, statistics: WeightStatistics): HuffmanChoice[] {
+  return [...sparseChoices(weights, statistics), ...fullChoices(statistics)];
+}
+
+function sparseChoices(weights: Int8Array, statistics: WeightStatistics): HuffmanChoice[] {
   const { columns, liveCount } = statistics;
   const alphabet = chooseAlphabet(statistics.weightCounts);
   const candidates = [gapCandidate(weights, statistics, false)];
@@ -45,12 +52,37 @@ export function huffmanChoices(weights: Int8Array, statistics: WeightStatistics)
       bits: sideBits + weightCodes.bits + gapCodes.bits,
       hasColumnMap,
       isCodebook: alphabet.isCodebook,
+      isFull: false,
       alphabet: alphabet.values,
       weightCodes,
       gaps,
       gapCodes,
     })),
   );
+}
+
+/** The gap of no zeros, alone in its code, takes no bits. Where at least half of the live positions are zeros gaps are shorter. */
+function fullChoices({ rows, columns, liveCount, nonZeros, weightCounts }: WeightStatistics): HuffmanChoice[] {
+  const zeros = (live: number): number => rows * live - nonZeros;
+  if (zeros(liveCount) > nonZeros || liveCount === 0) return [];
+  // A bit a column for the map, against symbols of zeros of the columns that it leaves out, which take a bit each at least.
+  const hasColumnMap = zeros(columns) - zeros(liveCount) > columns;
+  const counts = weightCounts.slice();
+  counts[128] = zeros(hasColumnMap ? liveCount : columns);
+  const alphabet = chooseAlphabet(counts);
+  const gaps: GapSymbols = { counts: Float64Array.of(1, 0), lastFillers: 0, lastSymbol: -1 };
+  const gapCodes = codeLengths(gaps.counts, MAX_CODE_LENGTH);
+  const sideBits = FIXED_BITS + (hasColumnMap ? columns : 0) + alphabet.bits + LENGTH_BITS * gaps.counts.length;
+  return limitedCodes(alphabet.counts).map((weightCodes) => ({
+    bits: sideBits + weightCodes.bits,
+    hasColumnMap,
+    isCodebook: alphabet.isCodebook,
+    isFull: true,
+    alphabet: alphabet.values,
+    weightCodes,
+    gaps,
+    gapCodes,
+  }));
 }
 
 interface Alphabet {

@@ -20,7 +20,7 @@ function candidates(weights: Int8Array, statistics: WeightStatistics): (Coding &
     codec: CODEC_HUFFMAN,
     tableBytes: tableBytes(choice.weightCodes.lengths, choice.gapCodes.lengths),
     liveColumns: choice.hasColumnMap ? liveCount : columns,
-    fullestRow,
+    fullestRow: choice.isFull ? (choice.hasColumnMap ? liveCount : columns) : fullestRow,
     write: (writer) => write(writer, weights, statistics, choice),
   }));
 }
@@ -70,7 +70,7 @@ function writeSymbols(
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++, at++) {
       const w = weights[at];
-      if (w === 0) continue;
+      if (choice.isFull ? choice.hasColumnMap && liveColumns[column] === 0 : w === 0) continue;
       const position = row * live + ranks[column];
       let gap = position - next;
       for (; gap >= filler; gap -= filler) writer.write(gapCodes[filler], gapBits[filler]);

@@ -33,6 +33,10 @@ export class FieldReader {
     return (this.u8(field) << 24) >> 24;
   }
 
+  i32(field: string): number {
+    return this.#view(field).getInt32(0, true);
+  }
+
   u32(field: string): number {
     return this.#view(field).getUint32(0, true);
   }
@@ -74,9 +78,10 @@ export class FieldReader {
 
   /** The values of fields that follow each other, each in its range. @param where before their names in errors: "layer 2" @param readForm takes a form */
   values(where: string, fields: readonly Field[], readForm: () => Axes): number[] {
-    return fields.flatMap(({ name, kind, least, most }): readonly number[] => {
+    return fields.flatMap(({ name, kind, least, most, count = 1 }): readonly number[] => {
       const field = `${where} ${name}`;
       if (kind === "form") return readForm();
+      if (kind === "bytes") return [...new Int8Array(this.take(field, count).slice().buffer)];
       if (kind === "pair") return this.pair(field, least, most);
       const value = this[kind](field);
       if (value < least || value > most) this.fail(field, `${value}, expected ${least} … ${most}`);

@@ -33,11 +33,12 @@ export class FieldWriter {
   /** @param values of the fields, each in its range @param writeForm puts a form */
   values(fields: readonly Field[], values: readonly number[], writeForm: (clamp: Axes) => void): void {
     let at = 0;
-    for (const { kind } of fields) {
+    for (const { kind, count = 1 } of fields) {
       switch (kind) {
         case "varint":
           this.varint(values[at++]);
           break;
+        case "i32":
         case "u32":
           this.u32(values[at++]);
           break;
@@ -46,6 +47,9 @@ export class FieldWriter {
           break;
         case "pair":
           this.pair(values[at++], values[at++]);
+          break;
+        case "bytes":
+          for (let left = count; left > 0; left--) this.u8(values[at++]);
           break;
         case "form":
           writeForm([values[at++], values[at++]]);

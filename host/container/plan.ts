@@ -6,9 +6,9 @@ import { MoteError } from "../errors.js";
 import { givenTensors, inputOf, inputsOf, outputsOf } from "../model/edges.js";
 import { tensorBytes } from "../model/geometry.js";
 import type { QModel, QTensor } from "../model/model.js";
-import { integerWeights, isWeighted, rowCount, type QWeightedLayer } from "../ops/index.js";
+import { integerOp, integerWeights, isWeighted, rowCount, type QWeightedLayer } from "../ops/index.js";
 
-/** Bytes of the three regions, each a multiple of 8, and the tensors' places in the arena. */
+/** Bytes of the three regions, each a multiple of 8, and the tensors' places in the arena, multiples of 8 but for parts of others. */
 export interface Plan {
   readonly window: number;
   /** What a layer's weights are decoded with: each lays it out anew. */
@@ -84,7 +84,9 @@ export function planMemory(
   windowBytes = DEFAULT_WINDOW,
 ): Plan {
   const { offsets, bytes } = placeTensors(model);
-  const wanted = requirements.map((r, layer) => (r === null ? 0 : scratchBytes(granted(r, usefulRecords[layer]))));
+  const wanted = requirements.map((r, layer) =>
+    r === null ? (integerOp(model.layers[layer]).scratchBytes ?? 0) : scratchBytes(granted(r, usefulRecords[layer])),
+  );
   return {
     window: roundUp(Math.max(MIN_WINDOW_BYTES, windowBytes)),
     scratch: wanted.reduce((most, layer) => Math.max(most, layer), 0),
@@ -120,12 +122,49 @@ export function tensorLives(model: QModel): { first: number; last: number }[] {
   return lives;
 }
 
+/** Where a tensor is a part of another one: that tensor, itself a part of none, and the bytes from its begin. */
+interface PartOf {
+  readonly whole: number;
+  readonly offset: number;
+}
+
+/** Inputs of layers that work in place are parts of the outputs, whose parts they remain when those are parts themselves. */
+function partsOf(model: QModel): Map<number, PartOf> {
+  const direct = new Map<number, PartOf>();
+  model.layers.forEach((layer, index) => {
+    if (!integerOp(layer).isInPlace) return;
+    let offset = 0;
+    for (const input of inputsOf(layer)) {
+      const isState = model.tensors[input].source !== undefined;
+      if (direct.has(input) || isState) {
+        const problem = isState ? "is a state" : "is a part of another tensor already";
+        throw new MoteError(
+          "UNSUPPORTED",
+          `layer ${index} (${layer.op}): its input, tensor ${input}, ${problem}; expected a copy`,
+        );
+      }
+      direct.set(input, { whole: layer.output, offset });
+      offset += tensorBytes(model.tensors[input]);
+    }
+  });
+  const resolve = (part: PartOf): PartOf => {
+    const above = direct.get(part.whole);
+    return above === undefined ? part : resolve({ whole: above.whole, offset: part.offset + above.offset });
+  };
+  return new Map([...direct].map(([tensor, part]) => [tensor, resolve(part)]));
+}
+
 /**
  * Offsets such that tensors alive at the same time do not overlap: one after the other, each into the smallest gap that takes it.
  * Optimal placing is NP-hard; largest first is within a few per cent on chains, and the other orders now and then do better.
  */
 function placeTensors(model: QModel): { offsets: number[]; bytes: number } {
+  const parts = partsOf(model);
   const lives = tensorLives(model);
+  for (const [part, { whole }] of parts) {
+    lives[whole].first = Math.min(lives[whole].first, lives[part].first);
+    lives[whole].last = Math.max(lives[whole].last, lives[part].last);
+  }
   const sizes = model.tensors.map((tensor, index) => {
     const bytes = tensorBytes(tensor);
     if (bytes > MAX_TENSOR_BYTES) {
@@ -136,16 +175,18 @@ function placeTensors(model: QModel): { offsets: number[]; bytes: number } {
     }
     return roundUp(bytes);
   });
-  const all = sizes.map((_, index) => index);
+  const wholes = sizes.map((_, index) => index).filter((index) => !parts.has(index));
   const orders = [
-    all.toSorted((a, b) => sizes[b] - sizes[a] || a - b),
-    all.toSorted((a, b) => lives[a].first - lives[b].first || a - b),
-    all.toSorted(
+    wholes.toSorted((a, b) => sizes[b] - sizes[a] || a - b),
+    wholes.toSorted((a, b) => lives[a].first - lives[b].first || a - b),
+    wholes.toSorted(
       (a, b) => (lives[b].last - lives[b].first) * sizes[b] - (lives[a].last - lives[a].first) * sizes[a] || a - b,
     ),
   ];
   const placings = orders.map((order) => placeInOrder(order, sizes, lives));
-  return placings.reduce((best, placing) => (placing.bytes < best.bytes ? placing : best));
+  const { offsets, bytes } = placings.reduce((best, placing) => (placing.bytes < best.bytes ? placing : best));
+  for (const [part, { whole, offset }] of parts) offsets[part] = offsets[whole] + offset;
+  return { offsets, bytes };
 }
 
 function placeInOrder(

@@ -129,6 +129,9 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
       layers.push(layer);
       infos.push({ offset, bytes: fields.offset - offset, section });
     } else {
+      const { scratchBytes: needed = 0 } = integerOp(bare);
+      if (needed > plan.scratch)
+        fail(where, `needs ${needed} bytes of scratch, the memory plan grants ${plan.scratch}`);
       layers.push(bare);
       infos.push({ offset, bytes: fields.offset - offset });
     }
@@ -222,7 +225,7 @@ function readTensor(fields: FieldReader, index: number, arena: number): { tensor
     : channels;
   const scale = has(FLAG_END) ? { scale: fields.f32(`${where} scale`) } : {};
   const zeroPoint = fields.i8(`${where} zeroPoint`);
-  const place = fields.ranged(`${where} offset`, 0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
+  const place = fields.ranged(`${where} offset`, 0, MAX_BYTES);
   const source = has(FLAG_STATE) ? { source: fields.varint(`${where} source`) } : {};
   const shape: Shape = [channels, height, width];
   const border = flags & FLAGS_BORDER_MASK;
@@ -342,10 +345,22 @@ function checkGrant(plan: Plan, model: QModel, layer: QWeightedLayer, section: S
   );
 }
 
+/** Inputs stand apart from the output, or are its parts, in order. */
 function checkOverlap(plan: Plan, model: QModel, layer: QLayer, where: string, fail: Fail): void {
+  const { isInPlace } = integerOp(layer);
+  let part = plan.offsets[layer.output];
   for (const input of inputsOf(layer)) {
-    if (!overlaps(plan, model, input, layer.output)) continue;
-    fail(where, `its output, tensor ${layer.output}, overlaps its input, tensor ${input}, in the arena`);
+    if (isInPlace) {
+      if (plan.offsets[input] !== part) {
+        fail(
+          where,
+          `tensor ${input} is at ${plan.offsets[input]} in the arena, expected ${part}, its part of the output`,
+        );
+      }
+      part += tensorBytes(model.tensors[input]);
+    } else if (overlaps(plan, model, input, layer.output)) {
+      fail(where, `its output, tensor ${layer.output}, overlaps its input, tensor ${input}, in the arena`);
+    }
   }
 }
 
@@ -362,10 +377,14 @@ function checkLives(model: QModel, plan: Plan): void {
       );
     }
   }
+  /** Tensors within each, by layers that work in place. */
+  const parts = model.tensors.map((): number[] => []);
   model.layers.forEach((layer, step) => {
+    const within = parts[layer.output];
+    if (integerOp(layer).isInPlace) for (const input of inputsOf(layer)) within.push(input, ...parts[input]);
     lives.forEach(({ first, last }, tensor) => {
-      if (tensor === layer.output || first >= step || last <= step || !overlaps(plan, model, tensor, layer.output))
-        return;
+      if (tensor === layer.output || within.includes(tensor) || first >= step || last <= step) return;
+      if (!overlaps(plan, model, tensor, layer.output)) return;
       throw new MoteError(
         "FORMAT",
         `container: layer ${step} writes tensor ${layer.output} over tensor ${tensor}, which is read after it`,

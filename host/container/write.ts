@@ -143,7 +143,7 @@ function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number): void
   if (hasNominal) fields.varint(nominalChannels);
   if (scale !== undefined) fields.f32(scale);
   fields.u8(zeroPoint);
-  fields.varint(offset / PLAN_UNIT);
+  fields.varint(offset);
   if (source !== undefined) fields.varint(source);
 }
 

@@ -4,13 +4,18 @@
  * than a container and faster; the results are the same.
  */
 import {
+  KIND_ADD,
   KIND_AVGPOOL,
   KIND_BORDER,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
+  KIND_COPY,
   KIND_DENSE,
+  KIND_LUT,
   KIND_MAXPOOL,
+  KIND_MUL,
+  KIND_RESIZE,
   LAYER_CLAMP_MAX,
   LAYER_CLAMP_MIN,
   LAYER_INPUT_PITCH,
@@ -85,7 +90,7 @@ function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: numbe
     const layers = entries.filter((entry) => kinds.includes(entry.get(LAYER_KIND)!));
     return [...new Set(layers.map((entry) => entry.get(word)!))];
   };
-  for (const [name, kinds] of STEPS) if (values(kinds, LAYER_KIND).length === 0) bodies.set(name, { returns: 0 });
+  for (const [name, kinds] of IS_KIND) if (values(kinds, LAYER_KIND).length === 0) bodies.set(name, { returns: 0 });
   for (const [name, kinds, word, answer = Number] of ANSWERS) {
     const answers = new Set(values(kinds, word).map(answer));
     if (answers.size === 1) bodies.set(name, { returns: [...answers][0] });
@@ -103,15 +108,22 @@ function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: numbe
 
 const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];
 const POOLS = [KIND_MAXPOOL, KIND_AVGPOOL];
+const SUMS = [KIND_ADD, KIND_MUL];
 
-/** Functions that only layers of some kinds need. */
-const STEPS: readonly (readonly [name: string, kinds: readonly number[]])[] = [
-  ["kernels/conv-pooled/stepConvPooled", [KIND_CONV_POOLED]],
-  ["kernels/conv-blocks/stepConvBlocks", [KIND_CONV_BLOCKS]],
-  ["kernels/conv-places/stepConvPlaces", [KIND_CONV_PLACES]],
-  ["kernels/dense/stepDense", [KIND_DENSE]],
-  ["kernels/border/stepBorder", [KIND_BORDER]],
-  ["kernels/pool/stepPool", POOLS],
+const CLAMPED = [...CONVOLUTIONS, KIND_DENSE, ...POOLS, ...SUMS];
+
+/** Functions that say whether an entry is of some kinds. */
+const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = [
+  ["graph/isConvPooled", [KIND_CONV_POOLED]],
+  ["graph/isConvBlocks", [KIND_CONV_BLOCKS]],
+  ["graph/isConvPlaces", [KIND_CONV_PLACES]],
+  ["graph/isDense", [KIND_DENSE]],
+  ["graph/isPool", POOLS],
+  ["graph/isElementwise", SUMS],
+  ["graph/isLut", [KIND_LUT]],
+  ["graph/isResize", [KIND_RESIZE]],
+  ["graph/isBorder", [KIND_BORDER]],
+  ["graph/isCopy", [KIND_COPY]],
 ];
 
 /** Functions that return a word of the layer's entry, or what they make of it. */
@@ -121,10 +133,12 @@ const ANSWERS: readonly (readonly [
   word: number,
   answer?: (word: number) => number,
 ])[] = [
-  ["row/clampMin", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MIN],
-  ["row/clampMax", [...CONVOLUTIONS, KIND_DENSE, ...POOLS], LAYER_CLAMP_MAX],
+  ["row/clampMin", CLAMPED, LAYER_CLAMP_MIN],
+  ["row/clampMax", CLAMPED, LAYER_CLAMP_MAX],
   ["kernels/conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
   ["kernels/conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL_WIDTH],
+  ["kernels/elementwise/isProduct", SUMS, LAYER_KIND, (kind) => Number(kind === KIND_MUL)],
+  ["kernels/pool/isAverage", POOLS, LAYER_KIND, (kind) => Number(kind === KIND_AVGPOOL)],
   ["kernels/pool/isLong", POOLS, LAYER_POOL_WIDTH, (width) => Number(width > PIECE_ELEMENTS)],
 ];
 

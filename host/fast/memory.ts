@@ -5,11 +5,13 @@ import * as layout from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
-import { ELEMENT_BIAS, layerKind, layerStream, layerWindow, type FastWindow } from "./stream.js";
+import { integerOp } from "../ops/index.js";
+import { storedZero } from "./fold.js";
+import { layerKind, layerStream, layerWindow, type FastWindow } from "./ops.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
-import { borderBytes, offsetOf, pitchAndPlane, tensorBytes, valuesOf, type Layout } from "../model/geometry.js";
-import { inputOf, modelInputs, outputOf, outputsOf, statesOf } from "../model/edges.js";
+import { borderBytes, offsetOf, pitchAndPlane, tensorBytes, valuesOf } from "../model/geometry.js";
+import { inputOf, inputsOf, modelInputs, outputOf, outputsOf, statesOf } from "../model/edges.js";
 
 /** Addresses and sizes in bytes. */
 export interface FastMemory {
@@ -64,13 +66,14 @@ export function fastProgram({ model, plan }: Container): FastProgram {
   const firstElement = model.tensors.map(({ border }, index) => {
     return memory.arenaPtr + plan.offsets[index] + borderBytes(pitchAndPlane(model.tensors[index]), border);
   });
-  const border = (tensor: number): Entry[] =>
-    hasBorder(model, tensor) ? [borderEntry(model, tensor, firstElement)] : [];
+  const border = (tensor: number): Entry => borderEntry(model, tensor, firstElement);
   const entries = [
     ...statesOf(model).map((state) => fillEntry(model, state, firstElement)),
-    ...modelInputs(model).flatMap(border),
+    ...modelInputs(model)
+      .filter((input) => hasBorder(model, input))
+      .map(border),
     ...model.layers.flatMap((layer, index) => [
-      ...border(layer.output),
+      ...(beginsWithBorder(model, layer) ? [border(layer.output)] : []),
       layerEntry(model, layer, firstElement, streams[index].isWide),
     ]),
     ...statesOf(model).map((state) => copyEntry(model, state, firstElement)),
@@ -89,17 +92,21 @@ const SCALE_BYTES = 4;
 
 const hasBorder = (model: QModel, tensor: number): boolean => model.tensors[tensor].border > 0;
 
+/** What works in place has the borders of its parts, filled with them. */
+const beginsWithBorder = (model: QModel, layer: QLayer): boolean =>
+  hasBorder(model, layer.output) && !integerOp(layer).isInPlace;
+
 /** Inputs, outputs. */
 const endsOf = (model: QModel): number[] => [...modelInputs(model), ...outputsOf(model)];
 
 function placeRegions(model: QModel, windowBytes: number, arenaBytes: number): FastMemory {
   const states = statesOf(model).length;
-  const borders = [...modelInputs(model), ...model.layers.map(({ output }) => output)].filter((tensor) =>
-    hasBorder(model, tensor),
-  );
+  const borders =
+    modelInputs(model).filter((input) => hasBorder(model, input)).length +
+    model.layers.filter((layer) => beginsWithBorder(model, layer)).length;
   const statesPtr = abi.PLAN_BASE + abi.TENSOR_ENTRY_BYTES * model.tensors.length;
   const layersPtr = statesPtr + layout.LAYER_ENTRY_BYTES * states;
-  const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * (borders.length + model.layers.length + states) + END_BYTES;
+  const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * (borders + model.layers.length + states) + END_BYTES;
   const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length);
   const arenaPtr = windowPtr + windowBytes;
   const bytes = arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES;
@@ -114,7 +121,7 @@ function controlWords(model: QModel, memory: FastMemory, streamBytes: number, wo
   words.setUint32(abi.CONTROL_LAYER_COUNT, model.layers.length, true);
   words.setUint32(abi.CONTROL_OUTPUT_TENSOR, outputOf(model), true);
   words.setUint32(abi.CONTROL_MEMORY_BYTES, memory.bytes, true);
-  words.setUint32(abi.CONTROL_ELEMENT_BIAS, ELEMENT_BIAS, true);
+  words.setUint32(abi.CONTROL_ELEMENT_BIAS, layout.ELEMENT_BIAS, true);
   words.setUint32(abi.CONTROL_SCALES, memory.scalesPtr, true);
   words.setUint32(layout.CONTROL_LAYERS_PTR, memory.layersPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_PTR, memory.windowPtr, true);
@@ -178,19 +185,18 @@ function outputWords(model: QModel, tensor: number, firstElement: readonly numbe
 }
 
 function borderEntry(model: QModel, tensor: number, firstElement: readonly number[]): Entry {
-  const { border, zeroPoint } = model.tensors[tensor];
   return new Map([
     ...outputWords(model, tensor, firstElement),
     [layout.LAYER_KIND, layout.KIND_BORDER],
-    [layout.LAYER_CLAMP_MIN, zeroPoint + ELEMENT_BIAS],
-    [layout.LAYER_CLAMP_MAX, zeroPoint + ELEMENT_BIAS],
-    [layout.LAYER_BORDER, border],
+    [layout.LAYER_CLAMP_MIN, storedZero(model, tensor)],
+    [layout.LAYER_CLAMP_MAX, storedZero(model, tensor)],
+    [layout.LAYER_BORDER, model.tensors[tensor].border],
   ]);
 }
 
 /** All of a state, border included. */
 function fillEntry(model: QModel, state: number, firstElement: readonly number[]): Entry {
-  const { border, zeroPoint } = model.tensors[state];
+  const { border } = model.tensors[state];
   return new Map([
     [layout.LAYER_KIND, layout.KIND_BORDER],
     // A border with no lines inside.
@@ -199,7 +205,7 @@ function fillEntry(model: QModel, state: number, firstElement: readonly number[]
     [layout.LAYER_OUTPUT_HEIGHT, 0],
     [layout.LAYER_OUTPUT_WIDTH, 0],
     [layout.LAYER_ROWS, 1],
-    [layout.LAYER_CLAMP_MIN, zeroPoint + ELEMENT_BIAS],
+    [layout.LAYER_CLAMP_MIN, storedZero(model, state)],
     [layout.LAYER_BORDER, 0],
   ]);
 }
@@ -229,6 +235,7 @@ function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[
   const window = layerWindow(layer);
   const { pad, stride, pool } = window;
   const linePitch = input.pitch * stride[0];
+  const clamp = "clamp" in layer ? layer.clamp.map((q) => q + layout.ELEMENT_BIAS) : [0, 0];
   return new Map([
     ...outputWords(model, layer.output, firstElement),
     [layout.LAYER_KIND, kind],
@@ -237,14 +244,16 @@ function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[
     [layout.LAYER_DOWN, linePitch * pool.stride[0]],
     [layout.LAYER_ACROSS, stride[1] * pool.stride[1]],
     [layout.LAYER_POOL_WIDTH, pool.size[1]],
-    [layout.LAYER_CLAMP_MIN, layer.clamp[0] + ELEMENT_BIAS],
-    [layout.LAYER_CLAMP_MAX, layer.clamp[1] + ELEMENT_BIAS],
-    ...kernelWords(kind, input, window, isWide),
+    [layout.LAYER_INPUT_PLANE, input.plane],
+    [layout.LAYER_CLAMP_MIN, clamp[0]],
+    [layout.LAYER_CLAMP_MAX, clamp[1]],
+    ...kernelWords(kind, window, isWide),
+    ...opWords(model, layer, firstElement),
   ]);
 }
 
 /** What means something else to other kernels, or nothing. */
-function kernelWords(kind: number, { plane }: Layout, { stride, pool }: FastWindow, isWide: boolean): Word[] {
+function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean): Word[] {
   const [height, width] = pool.size;
   switch (kind) {
     case layout.KIND_CONV_BLOCKS:
@@ -256,13 +265,40 @@ function kernelWords(kind: number, { plane }: Layout, { stride, pool }: FastWind
       ];
     case layout.KIND_MAXPOOL:
     case layout.KIND_AVGPOOL:
-      return [
-        [layout.LAYER_INPUT_PLANE, plane],
-        [layout.LAYER_POOL_HEIGHT, height],
-      ];
+      return [[layout.LAYER_POOL_HEIGHT, height]];
     default:
       return [];
   }
+}
+
+/** The same of ops. */
+function opWords(model: QModel, layer: QLayer, firstElement: readonly number[]): Word[] {
+  switch (layer.op) {
+    case "add":
+    case "mul":
+      return otherWords(model, layer, firstElement);
+    case "resize":
+      return [
+        [layout.LAYER_FACTOR_Y, layer.factor[0]],
+        [layout.LAYER_FACTOR_X, layer.factor[1]],
+      ];
+    case "concat":
+      return [[layout.LAYER_ROWS, 0]];
+    default:
+      return [];
+  }
+}
+
+/** Of a second input. */
+function otherWords(model: QModel, layer: QLayer, firstElement: readonly number[]): Word[] {
+  const [, other] = inputsOf(layer);
+  const { pitch, plane } = pitchAndPlane(model.tensors[other]);
+  const isGate = model.tensors[other].shape.join() !== model.tensors[layer.output].shape.join();
+  return [
+    [layout.LAYER_OTHER, firstElement[other]],
+    [layout.LAYER_OTHER_PITCH, isGate ? 0 : pitch],
+    [layout.LAYER_OTHER_PLANE, plane],
+  ];
 }
 
 function roundUp(bytes: number): number {

@@ -79,8 +79,10 @@ export function fastParts(wasm: Uint8Array): FastParts {
   const stream = outline.custom.get(STREAM_SECTION);
   if (stream === undefined) throw foreignModule(`it has no section ${STREAM_SECTION}`);
   expectExports(outline);
-  if (outline.imports.join() !== "mote.read") {
-    throw foreignModule(`it imports ${outline.imports.join(", ") || "nothing"}, expected mote.read`);
+  // Without a stream nothing is read.
+  const imports = stream.length > 0 ? "mote.read" : "";
+  if (outline.imports.join() !== imports) {
+    throw foreignModule(`it imports ${outline.imports.join(", ") || "nothing"}, expected ${imports || "nothing"}`);
   }
   if (!isSealed(wasm)) throw foreignModule("its checksum is missing or wrong");
   const word = (address: number): number => initialWord(outline.segments, address);
@@ -187,7 +189,8 @@ function readLayers(
       word(layout.LAYER_OUTPUT_PLANE),
     ].join();
     const { ptr, shape, pitch, plane } = tensors[output];
-    if (kind >= layout.KIND_BORDER || stated !== [ptr, ...shape, pitch, plane].join()) {
+    const rows = kind === layout.KIND_CONCAT ? 0 : shape[0];
+    if (kind >= layout.KIND_BORDER || stated !== [ptr, rows, shape[1], shape[2], pitch, plane].join()) {
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
     }
     layers.push({ kind, output });

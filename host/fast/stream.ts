@@ -9,12 +9,9 @@ import {
   CHUNK_HEAD_BYTES,
   CHUNK_MAGNITUDE,
   CHUNK_RECORDS,
-  KIND_AVGPOOL,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
-  KIND_DENSE,
-  KIND_MAXPOOL,
   PAIR_BYTES,
   PAIRS_AT_ONCE,
   ROW_BYTES,
@@ -23,19 +20,13 @@ import {
   TILE_SIZE,
 } from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
-import { MoteError } from "../errors.js";
 import { channelsOf } from "../ops/conv2d.js";
-import { NO_POOL, type Window } from "../ops/op.js";
 import { offsetOf, pitchAndPlane, placeOf, valuesOf } from "../model/geometry.js";
 import { inputOf } from "../model/edges.js";
-import type { Axes, QAvgPool, QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
+import { fold, MOST_ELEMENT, rowHead, storedZero, UNCHANGED, unsupported, type Fold } from "./fold.js";
+import type { QAvgPool, QConv2d, QDense, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
 
-/** What int8 elements are raised by in the memory of a fast module. */
-export const ELEMENT_BIAS = 128;
-const MOST_ELEMENT = 255;
-/** The head of a row has 24 bits for it. */
-const MAX_COUNT = 0xffffff;
-/** And a chunk 16 for its records. */
+/** A chunk has 16 bits for its records. */
 const MAX_RECORDS = 0xffff;
 
 /** The stream of one layer. */
@@ -43,7 +34,7 @@ export interface LayerStream {
   readonly bytes: Uint8Array;
   /** KIND_CONV_BLOCKS: whether a row has more than one chunk. */
   readonly isWide: boolean;
-  /** Bytes that the window must hold at once: a convolution's fullest row without its head, or the head. */
+  /** Bytes that the window must hold at once: a convolution's fullest row without its head, a table, or the head. */
   readonly windowBytes: number;
 }
 
@@ -53,53 +44,8 @@ interface Tap {
   readonly weight: number;
 }
 
-/** How a fast module runs an op: its kernel's kind, its stream, and the words of its entry that say what it looks at. */
-interface FastOp<Q extends QLayer> {
-  kind(model: QModel, layer: Q): number;
-  stream(model: QModel, layer: Q, where: string): LayerStream;
-  window(layer: Q): FastWindow;
-}
-
-/** Of a kernel: how far it moves over its input, how far outside it begins, and the pool that takes its sums or elements together. */
-export interface FastWindow {
-  readonly pad: Axes;
-  readonly stride: Axes;
-  readonly pool: Window;
-}
-
-const EVERY_PLACE: Axes = [1, 1];
-
-const FAST_OPS: { readonly [Op in QLayer["op"]]: FastOp<Extract<QLayer, { op: Op }>> } = {
-  conv2d: { kind: convKind, stream: convStream, window: (layer) => layer },
-  dense: {
-    kind: () => KIND_DENSE,
-    stream: denseStream,
-    window: () => ({ pad: [0, 0], stride: EVERY_PLACE, pool: NO_POOL }),
-  },
-  maxpool: {
-    kind: () => KIND_MAXPOOL,
-    stream: (model, layer, where) => poolStream(model, layer, { constant: 0n, multiplier: 1, shift: 0 }, where),
-    window: poolWindow,
-  },
-  avgpool: {
-    kind: () => KIND_AVGPOOL,
-    stream: (model, layer, where) => poolStream(model, layer, foldPool(model, layer, where), where),
-    window: poolWindow,
-  },
-};
-
-function poolWindow({ kernel, stride, pad }: QMaxPool | QAvgPool): FastWindow {
-  return { pad, stride: EVERY_PLACE, pool: { size: kernel, stride } };
-}
-
-const fastOp = (layer: QLayer): FastOp<QLayer> => FAST_OPS[layer.op];
-
-/** Which kernel runs a layer. */
-export const layerKind = (model: QModel, layer: QLayer): number => fastOp(layer).kind(model, layer);
-
-export const layerWindow = (layer: QLayer): FastWindow => fastOp(layer).window(layer);
-
-function convKind(model: QModel, layer: QConv2d): number {
+/** Which kernel runs a convolution. */
+export function convKind(model: QModel, layer: QConv2d): number {
   const [rows, height, width] = model.tensors[layer.output].shape;
   const [size, ...others] = [...layer.pool.size, ...layer.pool.stride];
   const isBlockwise = layer.stride.join() === "1,1" && size <= 2 && others.every((other) => other === size);
@@ -120,23 +66,21 @@ function isLight({ weights }: QConv2d, rows: number): boolean {
   );
 }
 
-/**
- * @param index the layer's, for errors
- * @throws MoteError UNSUPPORTED naming layer and row: an accumulator that may pass int32 (engines wrap it, a fast module would not), an
- *   output that passes int64 before the shift or int32 behind it, a filter of 65,536 weights or more for a convolution place by place
- */
-export function layerStream(model: QModel, layer: QLayer, index: number): LayerStream {
-  return fastOp(layer).stream(model, layer, `layer ${index} (${layer.op})`);
+export function maxPoolStream(model: QModel, layer: QMaxPool, where: string): LayerStream {
+  return channelStream(model, layer.output, rowHead(UNCHANGED, 0, where));
 }
 
-/** Every channel of a pool has the same head. */
-function poolStream(model: QModel, layer: QLayer, fold: Fold, where: string): LayerStream {
-  const head = rowHead(fold, 0, where);
-  const rows = Array.from({ length: model.tensors[layer.output].shape[0] }, () => head);
+export function avgPoolStream(model: QModel, layer: QAvgPool, where: string): LayerStream {
+  return channelStream(model, layer.output, rowHead(foldPool(model, layer, where), 0, where));
+}
+
+/** What is the same for every channel. */
+export function channelStream(model: QModel, output: number, row: Uint8Array): LayerStream {
+  const rows = Array.from({ length: model.tensors[output].shape[0] }, () => row);
   return { bytes: concatBytes(rows), isWide: false, windowBytes: ROW_BYTES };
 }
 
-function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
+export function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
   const input = model.tensors[inputOf(layer)];
   const offsets = elementOffsets(input);
   const pieces: Uint8Array[] = [];
@@ -149,8 +93,8 @@ function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
   return { bytes: concatBytes(pieces), isWide: false, windowBytes: ROW_BYTES };
 }
 
-function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
-  const isBlockwise = layerKind(model, layer) !== KIND_CONV_PLACES;
+export function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
+  const isBlockwise = convKind(model, layer) !== KIND_CONV_PLACES;
   const pieces: Uint8Array[] = [];
   let isWide = false;
   let windowBytes = ROW_BYTES;
@@ -218,13 +162,6 @@ function magnitude(taps: readonly Tap[], sign: 1 | -1): number {
   return taps.reduce((sum, { weight }) => sum + Math.max(0, weight * sign), 0);
 }
 
-/** What takes a sum to an output byte: `(sum × multiplier + constant) >> shift`, then the clamp. */
-interface Fold {
-  readonly constant: bigint;
-  readonly multiplier: number;
-  readonly shift: number;
-}
-
 /** @param start what the kernel's sum begins with */
 function foldRow(
   model: QModel,
@@ -235,89 +172,35 @@ function foldRow(
   where: string,
 ): Fold {
   const scale = layer.multiplier.length > 1 ? row : 0;
-  return fold(model, layer, {
-    bias: layer.bias[row],
-    positive: magnitude(taps, 1),
-    negative: magnitude(taps, -1),
-    start,
+  const [positive, negative] = [magnitude(taps, 1), magnitude(taps, -1)];
+  return fold({
+    lowest: start - MOST_ELEMENT * negative,
+    highest: start + MOST_ELEMENT * positive,
+    toAccumulator: layer.bias[row] - storedZero(model, inputOf(layer)) * (positive - negative) - start,
     multiplier: layer.multiplier[scale],
     shift: layer.shift[scale],
+    zero: storedZero(model, layer.output),
+    clamp: layer.clamp,
+    isAverage: false,
     where,
   });
 }
 
 /** An average is the sum of so many weights of 1. */
 function foldPool(model: QModel, layer: QAvgPool, where: string): Fold {
-  const { kernel, multiplier, shift } = layer;
-  return fold(model, layer, {
-    bias: 0,
-    positive: kernel[0] * kernel[1],
-    negative: 0,
-    start: 0,
+  const { kernel, multiplier, shift, clamp } = layer;
+  const elements = kernel[0] * kernel[1];
+  return fold({
+    lowest: 0,
+    highest: MOST_ELEMENT * elements,
+    toAccumulator: -storedZero(model, inputOf(layer)) * elements,
     multiplier,
     shift,
+    zero: storedZero(model, layer.output),
+    clamp,
+    isAverage: true,
     where,
   });
-}
-
-interface RowFacts {
-  readonly bias: number;
-  /** Magnitudes of the weights above and below zero, added up. */
-  readonly positive: number;
-  readonly negative: number;
-  readonly start: number;
-  readonly multiplier: number;
-  readonly shift: number;
-  readonly where: string;
-}
-
-function fold(model: QModel, layer: QLayer, row: RowFacts): Fold {
-  const zeroPoint = model.tensors[layer.output].zeroPoint + ELEMENT_BIAS;
-  const [clampMin, clampMax] = layer.clamp.map((q) => BigInt(q + ELEMENT_BIAS));
-  // The sum of weights and bytes, and the accumulator of the reference beside it.
-  const lowest = row.start - MOST_ELEMENT * row.negative;
-  const highest = row.start + MOST_ELEMENT * row.positive;
-  const inputZero = model.tensors[inputOf(layer)].zeroPoint + ELEMENT_BIAS;
-  const toAccumulator = row.bias - inputZero * (row.positive - row.negative) - row.start;
-  checkInt32(lowest + toAccumulator, highest + toAccumulator, "the accumulator", row.where);
-  checkInt32(lowest, highest, "the sum over unsigned elements", row.where);
-
-  const multiplier = BigInt(row.multiplier);
-  const shift = BigInt(row.shift);
-  const constant = BigInt(toAccumulator) * multiplier + (1n << (shift - 1n)) + (BigInt(zeroPoint) << shift);
-  const scaled = [lowest, highest].map((sum) => BigInt(sum) * multiplier + constant);
-  const outputs = scaled.map((value) => value >> shift);
-  const fits = [constant, ...scaled].every((value) => isInt(value, 64)) && outputs.every((value) => isInt(value, 32));
-  if (fits) return { constant, multiplier: row.multiplier, shift: row.shift };
-  const [first, last] = outputs.map((value) => (value < clampMin ? clampMin : value > clampMax ? clampMax : value));
-  if (first === last) return { constant: first, multiplier: 0, shift: 0 };
-  return unsupported(
-    `${row.where}: multiplier ${row.multiplier} and shift ${row.shift} take sums of ${lowest} … ${highest} beyond 64 bits, or outputs beyond 32`,
-  );
-}
-
-function checkInt32(lowest: number, highest: number, what: string, where: string): void {
-  if (lowest < -(2 ** 31) || highest >= 2 ** 31) {
-    unsupported(`${where}: ${what} may reach ${lowest} … ${highest}, expected an int32`);
-  }
-}
-
-function isInt(value: bigint, bits: number): boolean {
-  return BigInt.asIntN(bits, value) === value;
-}
-
-function unsupported(problem: string): never {
-  throw new MoteError("UNSUPPORTED", `not for a fast module: ${problem}`);
-}
-
-/** @param count of pairs, or of bytes of chunks */
-function rowHead({ constant, multiplier, shift }: Fold, count: number, where: string): Uint8Array {
-  if (count > MAX_COUNT) unsupported(`${where}: ${count} pairs, or bytes of chunks, at most ${MAX_COUNT} are allowed`);
-  const head = new DataView(new ArrayBuffer(ROW_BYTES));
-  head.setBigInt64(0, constant, true);
-  head.setUint32(8, multiplier, true);
-  head.setUint32(12, count * 256 + shift, true);
-  return new Uint8Array(head.buffer);
 }
 
 function chunkBytes(taps: readonly Tap[], bias: number): Uint8Array {

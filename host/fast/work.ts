@@ -10,9 +10,10 @@ export function fastWork(entries: readonly Entry[], stream: Uint8Array): number 
   let at = 0;
   for (const entry of entries) {
     const kind = entry.get(layout.LAYER_KIND)!;
+    if (kind === layout.KIND_LUT) at += layout.LUT_BYTES;
     for (let row = entry.get(layout.LAYER_ROWS)!; row > 0; row--) {
-      if (kind >= layout.KIND_BORDER) {
-        work += kind === layout.KIND_COPY ? copyWork(entry) : borderWork(entry);
+      if (kind >= layout.KIND_LUT) {
+        work += kind === layout.KIND_BORDER ? borderWork(entry) : linesWork(kind, entry);
         continue;
       }
       const count = Math.floor(view.getUint32(at + 12, true) / 256);
@@ -33,12 +34,18 @@ function borderWork(entry: Entry): number {
   return layout.BORDER_WORK * pieces + layout.STRETCH_WORK * (height + 1) + layout.BYTE_WORK * bytes;
 }
 
-/** Of a channel that is copied. */
-function copyWork(entry: Entry): number {
+/** Of a channel that goes line by line. */
+function linesWork(kind: number, entry: Entry): number {
   const [height, width] = [layout.LAYER_OUTPUT_HEIGHT, layout.LAYER_OUTPUT_WIDTH].map((offset) => entry.get(offset)!);
-  const pieces = Math.ceil(width / layout.PIECE_COPY_BYTES);
-  return height * (layout.COPY_LINE_WORK * pieces + layout.BYTE_WORK * width);
+  const pieces = Math.ceil(width / layout.PIECE_LINE);
+  return height * (layout.LINE_WORK * pieces + (WORK_OF_ELEMENT.get(kind) ?? layout.ELEMENT_WORK) * width);
 }
+
+const WORK_OF_ELEMENT: ReadonlyMap<number, number> = new Map([
+  [layout.KIND_ADD, layout.SUM_WORK],
+  [layout.KIND_MUL, layout.SUM_WORK],
+  [layout.KIND_COPY, layout.BYTE_WORK],
+]);
 
 /** Of a row whose pairs or chunks begin at `at` of the stream. */
 function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: number): number {
@@ -75,6 +82,9 @@ function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: 
       const line = layout.POOL_LINE_WORK * pieces + layout.ELEMENT_WORK * pool;
       return height * width * (layout.POOL_OUTPUT_WORK + entry.get(layout.LAYER_POOL_HEIGHT)! * line);
     }
+    case layout.KIND_ADD:
+    case layout.KIND_MUL:
+      return layout.ROW_WORK + linesWork(kind, entry);
     default:
       throw new Error(`fastWork: kind ${kind} is no kernel's`);
   }

@@ -2,10 +2,15 @@
  * What each stage takes and gives back: a float graph with its tensors (train, compress), and the integer model that
  * the container holds (pack, run). Tensors are planar, [C, H, W]; see DESIGN.md for why not [H, W, C].
  */
+import type { QAdd } from "../ops/add.js";
 import type { AvgPoolLayer, QAvgPool } from "../ops/avgpool.js";
+import type { QConcat } from "../ops/concat.js";
 import type { Conv2dLayer, QConv2d } from "../ops/conv2d.js";
 import type { DenseLayer, QDense } from "../ops/dense.js";
+import type { QLut } from "../ops/lut.js";
 import type { MaxPoolLayer, QMaxPool } from "../ops/maxpool.js";
+import type { QMul } from "../ops/mul.js";
+import type { QResize } from "../ops/resize.js";
 import type { WeightedLayer } from "../ops/index.js";
 import type { ReluLayer } from "../ops/relu.js";
 
@@ -17,7 +22,7 @@ export type Axes = readonly [y: number, x: number];
 
 /** A line of each for an op: host/ops/index.ts says what is known of them. */
 export type Layer = Conv2dLayer | DenseLayer | MaxPoolLayer | AvgPoolLayer | ReluLayer;
-export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool;
+export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool | QAdd | QMul | QConcat | QLut | QResize;
 
 export type PoolLayer = MaxPoolLayer | AvgPoolLayer;
 
@@ -32,6 +37,11 @@ export type {
   QDense,
   QMaxPool,
   QAvgPool,
+  QAdd,
+  QMul,
+  QConcat,
+  QLut,
+  QResize,
 };
 
 /** Layers in topological order; edges are tensor names. The last layer's output is the result, and training and packing take chains only. */

@@ -1,7 +1,7 @@
 import { OP_AVGPOOL } from "../../assembly/format.js";
 import { REQUANTIZE_FIELDS } from "./fields.js";
 import { valuesOf } from "../model/geometry.js";
-import { requantize } from "../quantize/requantize.js";
+import { requantizeAway } from "../quantize/requantize.js";
 import type { Edges, FloatOp, IntegerOp } from "./op.js";
 import {
   checkPool,
@@ -63,10 +63,12 @@ export const qavgpool = {
     eachWindow(layer, from.shape, to.shape, (out, elements) => {
       let acc = 0;
       elements((at) => (acc = (acc + (at < 0 ? 0 : input[at] - from.zeroPoint)) | 0));
-      output[out] = requantize(acc, multiplier, shift, to.zeroPoint, clamp[0], clamp[1]);
+      output[out] = requantizeAway(acc, multiplier, shift, to.zeroPoint, clamp);
     });
     return output;
   },
+  range: ({ clamp }) => clamp,
   weights: null,
+  isInPlace: false,
   device: { room: "ops/pool" },
 } as const satisfies IntegerOp<QAvgPool>;

@@ -201,6 +201,7 @@ export const qconv2d = {
     }
     return output;
   },
+  range: ({ clamp }) => clamp,
   weights: {
     columns: ({ kernel, groups }, [channels]) => (channels / groups) * kernel[0] * kernel[1],
     // Under a pool, every convolved place that the pool reads.
@@ -208,6 +209,7 @@ export const qconv2d = {
       extentOf(height, size[0], stride[0]) * extentOf(width, size[1], stride[1]),
     needsWholeRow: true,
   },
+  isInPlace: false,
   device: {
     room: "ops/conv2d",
     settle(layers) {

@@ -66,6 +66,8 @@ export const qdense = {
     }
     return output;
   },
+  range: ({ clamp }) => clamp,
   weights: { columns: (_layer, input) => valuesOf(input), places: () => 1, needsWholeRow: false },
+  isInPlace: false,
   device: { room: "ops/dense" },
 } as const satisfies IntegerOp<QDense>;

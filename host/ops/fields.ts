@@ -1,7 +1,8 @@
 /** Fields of a layer in the file: what reader, writer, range checks, the fuzzer's map and SPEC's table of ops are derived from. */
 
-/** A pair is a number for each axis, y then x. A form says how weights are coded, and the inclusive int8 range of the output. */
-export type FieldKind = "varint" | "u8" | "u32" | "pair" | "form";
+/** A pair is a number for each axis, y then x. A form says how weights are coded, and the inclusive int8 range of the
+ * output. */
+export type FieldKind = "varint" | "u8" | "i32" | "u32" | "pair" | "form" | "bytes";
 
 export interface Field {
   readonly name: string;
@@ -9,6 +10,8 @@ export interface Field {
   /** Inclusive. */
   readonly least: number;
   readonly most: number;
+  /** Of bytes: how many int8 values there are. */
+  readonly count?: number;
 }
 
 /** Throws for the first rule that does not hold. `where` is "tensor 3" or "layer 2". */
@@ -17,21 +20,27 @@ export type Fail = (where: string, problem: string) => never;
 export const varint = (name: string, least: number, most: number): Field => ({ name, kind: "varint", least, most });
 export const pair = (name: string, least: number, most: number): Field => ({ name, kind: "pair", least, most });
 
+export const u8 = (name: string, least: number, most: number): Field => ({ name, kind: "u8", least, most });
+export const signed = (name: string, least: number, most: number): Field => ({ name, kind: "i32", least, most });
+export const bytes = (name: string, count: number): Field => ({ name, kind: "bytes", least: -128, most: 127, count });
+
 /** Its values are clampMin and clampMax. */
 export const FORM: Field = { name: "form", kind: "form", least: -128, most: 127 };
 
 export const REQUANTIZE_FIELDS: readonly Field[] = [
   { name: "multiplier", kind: "u32", least: 2 ** 30, most: 2 ** 31 - 1 },
-  { name: "shift", kind: "u8", least: 1, most: 62 },
+  u8("shift", 1, 62),
 ];
 
 /** Names of a field's values, for errors. */
-export function valueNames({ name, kind }: Field): readonly string[] {
+export function valueNames({ name, kind, count = 1 }: Field): readonly string[] {
   switch (kind) {
     case "pair":
       return [`${name} y`, `${name} x`];
     case "form":
       return ["clampMin", "clampMax"];
+    case "bytes":
+      return Array.from({ length: count }, (_, i) => `${name} ${i}`);
     default:
       return [name];
   }

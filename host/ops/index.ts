@@ -3,11 +3,16 @@ import { MoteError } from "../errors.js";
 import { inputOf } from "../model/edges.js";
 import type { Layer, QLayer, QModel } from "../model/model.js";
 import { own } from "../own.js";
+import { qadd } from "./add.js";
 import { avgpool, qavgpool } from "./avgpool.js";
+import { qconcat } from "./concat.js";
 import { conv2d, qconv2d } from "./conv2d.js";
 import { dense, qdense } from "./dense.js";
+import { qlut } from "./lut.js";
 import { maxpool, qmaxpool } from "./maxpool.js";
+import { qmul } from "./mul.js";
 import type { FloatOp, IntegerOp } from "./op.js";
+import { qresize } from "./resize.js";
 import { relu } from "./relu.js";
 
 /** What a table of one entry an op of the float graph is. */
@@ -30,6 +35,11 @@ export const INTEGER_OPS = {
   dense: qdense,
   maxpool: qmaxpool,
   avgpool: qavgpool,
+  add: qadd,
+  mul: qmul,
+  concat: qconcat,
+  lut: qlut,
+  resize: qresize,
 } satisfies IntegerOps;
 const integerOps: IntegerOps = INTEGER_OPS;
 

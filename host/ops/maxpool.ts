@@ -64,6 +64,8 @@ export const qmaxpool = {
     });
     return output;
   },
+  range: ({ clamp }) => clamp,
   weights: null,
+  isInPlace: false,
   device: { room: "ops/pool" },
 } as const satisfies IntegerOp<QMaxPool>;

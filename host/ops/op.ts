@@ -117,7 +117,13 @@ export interface IntegerOp<Q extends QLayer = QLayer> {
   check(layer: Q, inputs: readonly QTensor[], output: QTensor, where: string, fail: Fail): void;
   /** In plain loops, as SPEC.md states it: the oracle for every kernel. @param values of the inputs, [C, H, W] without borders */
   forward(layer: Q, values: readonly Int8Array[], inputs: readonly QTensor[], output: QTensor): Int8Array;
+  /** Inclusive range of the output's elements. @param inputs those of the inputs */
+  range(layer: Q, inputs: readonly Axes[]): readonly [number, number];
   readonly weights: IntegerWeights<Q> | null;
+  /** Bytes of the scratch region that an op without weights needs. */
+  readonly scratchBytes?: number;
+  /** Whether its inputs are parts of its output, one behind the other in the arena. */
+  readonly isInPlace: boolean;
   readonly device: DeviceRoom<Q>;
 }
 

@@ -1,8 +1,8 @@
 /** Proof that a model's accumulators cannot overflow: SPEC.md asks it of whoever makes a model; engines wrap. */
 import { MoteError } from "../errors.js";
-import { inputOf } from "../model/edges.js";
+import { inputOf, inputsOf } from "../model/edges.js";
 import type { QModel } from "../model/model.js";
-import { columnCount, isWeighted, rowCount } from "../ops/index.js";
+import { columnCount, integerOp, isWeighted, rowCount } from "../ops/index.js";
 
 /**
  * Bounds every accumulator by the int8 range of the layer's input: the clamp of the layer that wrote it; any int8 of an input or a state.
@@ -10,10 +10,11 @@ import { columnCount, isWeighted, rowCount } from "../ops/index.js";
  * @throws MoteError MISMATCH naming layer, row or window, and the accumulator that it may reach
  */
 export function checkAccumulators(model: QModel, names: readonly string[]): void {
-  const ranges = new Map<number, readonly [number, number]>();
+  const any = [-128, 127] as const;
+  const ranges: (readonly [number, number])[] = model.tensors.map(() => any);
   model.layers.forEach((layer, index) => {
     const { zeroPoint } = model.tensors[inputOf(layer)];
-    const [least, most] = ranges.get(inputOf(layer)) ?? [-128, 127];
+    const [least, most] = ranges[inputOf(layer)];
     // The border counts as well: it holds the zero point, a difference of 0.
     const low = Math.min(0, least - zeroPoint);
     const high = Math.max(0, most - zeroPoint);
@@ -33,7 +34,8 @@ export function checkAccumulators(model: QModel, names: readonly string[]): void
       const elements = layer.kernel[0] * layer.kernel[1];
       expectInt32(names[index], "a window", elements * low, elements * high);
     }
-    ranges.set(layer.output, layer.clamp);
+    const inputs = inputsOf(layer).map((tensor) => ranges[tensor]);
+    ranges[layer.output] = integerOp(layer).range(layer, inputs);
   });
 }
 

@@ -27,6 +27,20 @@ export function requantize(
   return Math.min(clampMax, Math.max(clampMin, zeroPoint + scaled));
 }
 
+/** The same with halves rounded away from zero, as averages are. */
+export function requantizeAway(
+  acc: number,
+  multiplier: number,
+  shift: number,
+  zeroPoint: number,
+  [clampMin, clampMax]: readonly [number, number],
+): number {
+  const product = BigInt(acc) * BigInt(multiplier);
+  const isNegative = BigInt(zeroPoint) + (product >> BigInt(shift)) < 0n;
+  const rounded = (product + (1n << BigInt(shift - 1)) - (isNegative ? 1n : 0n)) >> BigInt(shift);
+  return Math.min(clampMax, Math.max(clampMin, zeroPoint + Number(rounded)));
+}
+
 /**
  * The multiplier and shift that come nearest to a real factor: factor ≈ multiplier / 2^shift.
  * @param factor 2^-32 … below 2^29

@@ -1,12 +1,18 @@
 /** What a fast module holds, as numbers and lines: the figures behind `mote inspect`, layer by layer. */
 import {
   CHUNK_HEAD_BYTES,
+  KIND_ADD,
   KIND_AVGPOOL,
+  KIND_CONCAT,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
   KIND_DENSE,
+  KIND_LUT,
   KIND_MAXPOOL,
+  KIND_MUL,
+  KIND_RESIZE,
+  LUT_BYTES,
   PAIR_BYTES,
   ROW_BYTES,
 } from "../../assembly/fast/layout.js";
@@ -37,6 +43,11 @@ const KERNELS: ReadonlyMap<number, string> = new Map([
   [KIND_DENSE, "dense"],
   [KIND_MAXPOOL, "maxpool"],
   [KIND_AVGPOOL, "avgpool"],
+  [KIND_ADD, "add"],
+  [KIND_MUL, "mul"],
+  [KIND_LUT, "lut"],
+  [KIND_RESIZE, "resize"],
+  [KIND_CONCAT, "concat"],
 ]);
 
 /** @throws MoteError FORMAT for a stream that does not fit the layers */
@@ -52,9 +63,12 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
     const begin = at;
     const { shape } = tensors[output];
     let [records, zeros, chunks] = [0, 0, 0];
-    for (let row = 0; row < shape[0]; row++) {
+    if (kind === KIND_LUT) take(LUT_BYTES);
+    for (let row = 0; kind < KIND_LUT && row < shape[0]; row++) {
       const count = Math.floor(view.getUint32(take(ROW_BYTES) + 12, true) / 256);
-      if (kind === KIND_DENSE) {
+      if (kind > KIND_AVGPOOL) {
+        take(count);
+      } else if (kind === KIND_DENSE) {
         for (let left = count; left > 0; left--) if (view.getUint8(take(PAIR_BYTES) + 1) === 0) zeros++;
         records += count;
       } else {

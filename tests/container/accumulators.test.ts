@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { checkAccumulators } from "../../host/quantize/accumulators.js";
 import { runModel } from "../../host/engines/ops-i8.js";
-import type { QConv2d, QDense, QLayer, QMaxPool, QModel, QTensor } from "../../host/model/model.js";
+import type { QConv2d, QDense, QMaxPool, QModel, QTensor } from "../../host/model/model.js";
 import { NO_POOL } from "../../host/ops/op.js";
 
 const TOP = 2 ** 31 - 1;
@@ -17,7 +17,7 @@ function tensor(shape: QTensor["shape"], zeroPoint = 0, border = 0): QTensor {
   return { shape, nominalChannels: shape[0], border, scale: 1, zeroPoint };
 }
 
-function dense(rows: readonly Row[], input = 0, clamp: QLayer["clamp"] = [-128, 127]): QDense {
+function dense(rows: readonly Row[], input = 0, clamp: QDense["clamp"] = [-128, 127]): QDense {
   return {
     op: "dense",
     inputs: [input],
@@ -31,7 +31,7 @@ function dense(rows: readonly Row[], input = 0, clamp: QLayer["clamp"] = [-128, 
 }
 
 /** Elements as they are, cut to a clamp. */
-function cut(clamp: QLayer["clamp"]): QMaxPool {
+function cut(clamp: QDense["clamp"]): QMaxPool {
   return { op: "maxpool", inputs: [0], output: 1, kernel: [1, 1], stride: [1, 1], pad: [0, 0], clamp };
 }
 
@@ -73,7 +73,7 @@ describe("on the model's input, any int8", () => {
   });
 });
 
-test.each<[string, QLayer["clamp"]]>([
+test.each<[string, QDense["clamp"]]>([
   ["a dense layer", [-100, -72]],
   ["a clamp of one value", [-90, -90]],
 ])("on what %s wrote, the range of its clamp", (_name, clamp) => {

@@ -1,7 +1,7 @@
 /** Which kernel takes a convolution, and what a fast module's sums can hold: the last value that fits, and the first that is refused. */
 import { describe, expect, test } from "vitest";
 import { KIND_CONV_BLOCKS, KIND_CONV_PLACES, KIND_CONV_POOLED, TILE_MAGNITUDE } from "../../assembly/fast/layout.js";
-import { layerKind, layerStream } from "../../host/fast/stream.js";
+import { layerKind, layerStream } from "../../host/fast/ops.js";
 import { fastProgram } from "../../host/fast/memory.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";

@@ -52,7 +52,7 @@ function container(
   ]) {
     put(channels);
     bytes.push(format.FLAG_END, 0, 0, 0x80, 0x3f, 0); // a scale of 1
-    put(offset);
+    put(offset * format.PLAN_UNIT);
   }
   bytes.push(format.OP_DENSE, 0, format.CODEC_HUFFMAN);
   const section = new BitWriter();

@@ -8,19 +8,11 @@ import {
   TILE_MAGNITUDE,
   TILE_RECORDS,
 } from "../../assembly/fast/layout.js";
-import { fastModule } from "../../host/node/fast/fast-module.js";
-import { fastProgram } from "../../host/fast/memory.js";
-import { fastParts } from "../../host/fast/parts.js";
-import { reportFast, type FastLayerReport } from "../../host/report/fast.js";
-import { readContainer } from "../../host/container/read.js";
-import { writeContainer } from "../../host/container/write.js";
 import type { QConv2d, QModel, QTensor, Shape } from "../../host/model/model.js";
 import { NO_POOL } from "../../host/ops/op.js";
-import { runModel } from "../../host/engines/ops-i8.js";
 import { Random } from "../../host/rng.js";
-import { openEngine } from "../../host/node/engines/open.js";
 import { buildModel, randomInput, type LayerSpec } from "../support/models.js";
-import { interpret } from "./interpret.js";
+import { expectEqual } from "./expect-equal.js";
 
 function tensor(shape: Shape, zeroPoint = 0, border = 0): QTensor {
   return { shape, nominalChannels: shape[0], border, scale: 1, zeroPoint };
@@ -59,19 +51,6 @@ function centred(model: QModel, input: Int8Array): QModel {
   const { zeroPoint } = model.tensors[0];
   const sum = layer.weights.reduce((acc, w, tap) => acc + w * (input[tap] - zeroPoint), 0);
   return { ...model, layers: [{ ...layer, bias: Int32Array.of(-sum) }] };
-}
-
-function expectEqual(model: QModel, inputs: readonly Int8Array[]): FastLayerReport[] {
-  const container = writeContainer(model);
-  const wasm = fastModule(container);
-  const engines = [openEngine("v8", wasm), openEngine("wasm3", wasm)];
-  for (const input of inputs) {
-    const expected = runModel(model, input);
-    expect(interpret(fastProgram(readContainer(container)), input)).toEqual(expected);
-    for (const engine of engines) expect(engine.run(input), engine.name).toEqual(expected.at(-1));
-  }
-  for (const engine of engines) engine.close();
-  return reportFast(fastParts(wasm));
 }
 
 const HALF = { size: [2, 2], stride: [2, 2] } as const;

@@ -42,12 +42,15 @@ class Interpreter {
     this.layer = isFirst ? statesPtr : this.words.getUint32(layout.CONTROL_LAYERS_PTR, true);
     for (; this.word(layout.LAYER_KIND) !== layout.KIND_END; this.layer += layout.LAYER_ENTRY_BYTES) {
       const kind = this.word(layout.LAYER_KIND);
+      const table = kind === layout.KIND_LUT ? this.take(layout.LUT_BYTES) : 0;
       for (let row = 0; row < this.word(layout.LAYER_ROWS); row++) {
         if (kind === layout.KIND_BORDER) this.fillBorder(row);
-        else if (kind === layout.KIND_COPY) this.copyRow(row);
+        else if (kind === layout.KIND_COPY) this.mapRow(row, (byte) => byte);
+        else if (kind === layout.KIND_LUT) this.mapRow(row, (byte) => this.stream.getUint8(table + byte));
+        else if (kind === layout.KIND_RESIZE) this.resizeRow(row);
         else this.computeRow(row);
       }
-      if (kind < layout.KIND_BORDER) outputs.push(this.readOutput());
+      if (kind < layout.KIND_BORDER) outputs.push(this.readOutput(outputs.length));
     }
     expect(this.position, "stream bytes used").toBe(this.stream.byteLength);
     expect(outputs.length).toBe(this.words.getUint32(abi.CONTROL_LAYER_COUNT, true));
@@ -70,16 +73,23 @@ class Interpreter {
   }
 
   private writeInput(tensor: number, input: Int8Array): void {
+    const addresses = this.addresses(tensor);
+    addresses.forEach((address, at) => (this.memory[address] = input[at] + 128));
+    expect(addresses.length).toBe(input.length);
+  }
+
+  /** Of a tensor's elements, as its table has them. */
+  private addresses(tensor: number): number[] {
     const entry = this.words.getUint32(abi.CONTROL_TENSORS_PTR, true) + tensor * abi.TENSOR_ENTRY_BYTES;
     const word = (offset: number): number => this.words.getUint32(entry + offset, true);
-    let next = 0;
+    const addresses: number[] = [];
     for (let channel = 0; channel < word(abi.TENSOR_CHANNELS); channel++) {
       for (let y = 0; y < word(abi.TENSOR_HEIGHT); y++) {
         const line = word(abi.TENSOR_PTR) + channel * word(abi.TENSOR_PLANE) + y * word(abi.TENSOR_PITCH);
-        for (let x = 0; x < word(abi.TENSOR_WIDTH); x++) this.memory[line + x] = input[next++] + 128;
+        for (let x = 0; x < word(abi.TENSOR_WIDTH); x++) addresses.push(line + x);
       }
     }
-    expect(next).toBe(input.length);
+    return addresses;
   }
 
   private eachOutput(row: number, visit: (address: number, x: number, y: number) => void): void {
@@ -91,12 +101,10 @@ class Interpreter {
     }
   }
 
-  private readOutput(): Int8Array {
-    const values: number[] = [];
-    for (let row = 0; row < this.word(layout.LAYER_ROWS); row++) {
-      this.eachOutput(row, (address) => values.push(this.memory[address] - 128));
-    }
-    return Int8Array.from(values);
+  private readOutput(layer: number): Int8Array {
+    const control = (word: number): number => this.words.getUint32(word, true);
+    const tensor = control(abi.CONTROL_TENSOR_COUNT) - control(abi.CONTROL_LAYER_COUNT) + layer;
+    return Int8Array.from(this.addresses(tensor), (address) => this.memory[address] - 128);
   }
 
   private fillBorder(row: number): void {
@@ -113,10 +121,34 @@ class Interpreter {
     }
   }
 
-  private copyRow(row: number): void {
+  /** The element at a place of a row's channel of the input. */
+  private inputElement(row: number, x: number, y: number): number {
     const plane = this.word(layout.LAYER_INPUT) + row * this.word(layout.LAYER_INPUT_PLANE);
+    return this.element(plane + y * this.word(layout.LAYER_INPUT_PITCH) + x);
+  }
+
+  private mapRow(row: number, map: (byte: number) => number): void {
+    this.eachOutput(row, (address, x, y) => (this.memory[address] = map(this.inputElement(row, x, y))));
+  }
+
+  private resizeRow(row: number): void {
+    const [factorY, factorX] = [this.word(layout.LAYER_FACTOR_Y), this.word(layout.LAYER_FACTOR_X)];
     this.eachOutput(row, (address, x, y) => {
-      this.memory[address] = this.element(plane + y * this.word(layout.LAYER_INPUT_PITCH) + x);
+      this.memory[address] = this.inputElement(row, Math.floor(x / factorX), Math.floor(y / factorY));
+    });
+  }
+
+  private combineRow(index: number, row: Row): void {
+    expect(row.count).toBe(layout.FACTOR_BYTES);
+    const factors = this.take(layout.FACTOR_BYTES);
+    const [factor, otherFactor] = [this.stream.getInt32(factors, true), this.stream.getInt32(factors + 4, true)];
+    const pitch = this.word(layout.LAYER_OTHER_PITCH);
+    const plane = this.word(layout.LAYER_OTHER) + index * this.word(layout.LAYER_OTHER_PLANE);
+    this.eachOutput(index, (address, x, y) => {
+      const a = this.inputElement(index, x, y);
+      const b = this.element(pitch === 0 ? plane : plane + y * pitch + x);
+      const product = this.word(layout.LAYER_KIND) === layout.KIND_MUL ? a * b : 0;
+      this.store(address, a * factor + b * otherFactor + product, row);
     });
   }
 
@@ -130,6 +162,7 @@ class Interpreter {
       count: shiftAndCount >>> 8,
     };
     const kind = this.word(layout.LAYER_KIND);
+    if (kind === layout.KIND_ADD || kind === layout.KIND_MUL) return this.combineRow(index, row);
     if (kind === layout.KIND_DENSE) {
       const sum = this.densePairs(row.count);
       this.eachOutput(index, (address) => this.store(address, sum, row));
@@ -214,7 +247,9 @@ class Interpreter {
   }
 
   private store(address: number, sum: number, { constant, multiplier, shift }: Row): void {
-    const scaled = BigInt(sum) * multiplier + constant;
+    let scaled = BigInt(sum) * multiplier + constant;
+    const isHalfBelow = scaled >> shift <= BigInt(layout.ELEMENT_BIAS);
+    if (this.word(layout.LAYER_KIND) === layout.KIND_AVGPOOL && isHalfBelow) scaled--;
     const value = scaled >> shift;
     if (sum !== (sum | 0)) throw new Error(`a sum of ${sum}, expected an int32`);
     if (scaled !== BigInt.asIntN(64, scaled) || value !== BigInt.asIntN(32, value)) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/fast/layout.js";
 import { fastProgram } from "../../host/fast/memory.js";
-import { layerKind } from "../../host/fast/stream.js";
+import { layerKind } from "../../host/fast/ops.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel } from "../../host/model/model.js";

@@ -19,7 +19,12 @@ const model = buildModel(
     { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.5, out: 6, pad: 1, stride: 2 },
     { op: "maxpool", kernel: 2, stride: 1 },
     { op: "avgpool", kernel: 3, stride: 3 },
-    { op: "dense", weights: "grid", density: 0.6, out: 300 },
+    { op: "lut" },
+    { op: "mul", from: [3, 5] },
+    { op: "add", from: [6, 3] },
+    { op: "concat", from: [6, 7] },
+    { op: "resize", factor: [2, 3] },
+    { op: "dense", weights: "grid", density: 0.02, out: 300 },
     { op: "dense", weights: "grid", density: 0.5, out: 10 },
   ],
 );
@@ -88,7 +93,7 @@ describe("budgets", () => {
       status = host.exports.step(2 ** 31 - 1);
       counts.push(host.word(abi.CONTROL_LAYERS_DONE));
     }
-    expect([...new Set(counts)].filter((count) => count > 0)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect([...new Set(counts)].filter((count) => count > 0)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   });
 
   test("of 1 keep slices short", () => {

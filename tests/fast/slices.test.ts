@@ -23,9 +23,27 @@ function stateOf(shape: Shape): QModel {
   return { ...rest, tensors: [input, { ...state, source: 0, border: 1 }, output] };
 }
 
+/** Long lines and short ones, of what goes line by line. */
+const lines = buildModel(
+  4,
+  [2, 2, 3000],
+  [
+    { op: "lut" },
+    { op: "add", from: [0, 1] },
+    { op: "mul", from: [2, 1] },
+    { op: "maxpool", kernel: [2, 10], stride: [1, 500] },
+    { op: "resize", factor: [255, 1] },
+    { op: "lut" },
+    { op: "mul", from: [6, 5], relu: true },
+    { op: "add", from: [6, 7] },
+    { op: "resize", factor: [1, 255] },
+  ],
+);
+
 const models = [
   { name: "a state of long lines", model: stateOf([2, 3, 3000]) },
   { name: "a state of many lines", model: stateOf([700, 1, 1]) },
+  { name: "lines", model: lines },
   ...hostileModels().filter(({ name }) => name !== "a filter of 260,100 weights"), // more than a fast module takes
   { name: "an imported net", model: importedModel() },
   ...syntheticModels(),

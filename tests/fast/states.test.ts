@@ -2,7 +2,7 @@
 import { describe, expect, it, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
-import { PIECE_COPY_BYTES } from "../../assembly/fast/layout.js";
+import { PIECE_LINE } from "../../assembly/fast/layout.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { writeContainer } from "../../host/container/write.js";
 import { freshStates, runLayers } from "../../host/engines/ops-i8.js";
@@ -73,7 +73,7 @@ test("the model is one whose states matter", () => {
   const first = runLayers(model, [inputs[1]], freshStates(model));
   expect(first.get(model.outputs[0])).not.toEqual(expected[1][0]);
   expect(statesOf(model).some((state) => model.tensors[state].border > 0)).toBe(true);
-  expect(300).toBeGreaterThan(PIECE_COPY_BYTES);
+  expect(300).toBeGreaterThan(PIECE_LINE);
 });
 
 describe("states", () => {

@@ -116,6 +116,17 @@ describe("scales", () => {
   });
 });
 
+it.each([1, 8, 14])("a product that may take an output beyond 32 bits is refused, shift %i", (shift) => {
+  const tensor = { shape: [4, 1, 1] as const, nominalChannels: 4, border: 0, scale: 1, zeroPoint: 0 };
+  const product = { op: "mul", inputs: [0, 0], output: 1, multiplier: 2 ** 31 - 1, shift, clamp: [-128, 127] } as const;
+  expect(refusal({ tensors: [tensor, tensor], layers: [product], outputs: [1] })).toMatchObject({
+    code: "UNSUPPORTED",
+    message: expect.stringMatching(
+      /^not for a fast module: layer 0 \(mul\): multiplier 2147483647 and shift \d+ take sums of/,
+    ) as string,
+  });
+});
+
 it("a filter of 65,536 weights, place by place, is refused, and one of 65,535 runs", () => {
   const filter = (weights: number): QModel => {
     const all = new Int8Array(2 * 255 * 255).fill(1, 0, weights);

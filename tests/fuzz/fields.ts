@@ -1,5 +1,13 @@
 /** Where the fields of a well-formed container stand, so that a mutation can hit one instead of its neighbours. */
-import { FLAG_END, FLAG_NOMINAL, FLAG_SIZE, FLAG_STATE, FORM_CLAMP, FORM_RELU } from "../../assembly/format.js";
+import {
+  FLAG_END,
+  FLAG_NOMINAL,
+  FLAG_SIZE,
+  FLAG_STATE,
+  FORM_CLAMP,
+  FORM_RELU,
+  LUT_ENTRIES,
+} from "../../assembly/format.js";
 import { REGIONS } from "../../host/container/plan.js";
 import { readLeb128, type FoundLeb128 } from "../../host/module/leb128.js";
 import type { FieldKind as LayerFieldKind } from "../../host/ops/fields.js";
@@ -56,6 +64,8 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     pair,
     u8,
     u32: (name) => add(name, "u32", 4),
+    i32: (name) => add(name, "u32", 4),
+    bytes: (name) => add(name, "bytes", LUT_ENTRIES),
     form,
   };
 

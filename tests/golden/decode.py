@@ -27,6 +27,9 @@ class Bytes:
     def i8(self):
         return struct.unpack("<b", self.take(1))[0]
 
+    def i32(self):
+        return struct.unpack("<i", self.take(4))[0]
+
     def u32(self):
         return struct.unpack("<I", self.take(4))[0]
 
@@ -154,24 +157,43 @@ def read_container(data):
         if flags & 0x40:
             assert f.f32() > 0
         tensor = {"shape": (channels, *size), "zero": f.i8(), "end": bool(flags & 0x40), "border": flags & 15}
-        f.varint()
+        tensor["place"] = f.varint()
         tensor["source"] = f.varint() if flags & 0x80 else None
         assert tensor["source"] is None or 0 < index < given and not tensor["end"]
         tensors.append(tensor)
     layers, used_ops, used_codecs = [], 0, 0
     for output in range(given, tensor_count):
-        layer = {"op": f.u8(), "input": output - 1 - f.varint(), "output": output}
-        assert layer["input"] >= 0
-        used_ops |= 1 << layer["op"]
-        c, h, w = tensors[layer["input"]]["shape"]
+        op = f.u8()
+        count = 2 if op in (4, 5, 6) else 1
+        layer = {"op": op, "inputs": [output - 1 - f.varint() for _ in range(count)], "output": output}
+        assert count > 0 and min(layer["inputs"]) >= 0
+        used_ops |= 1 << op
+        input_ = tensors[layer["inputs"][0]]
+        c, h, w = input_["shape"]
         columns = c * h * w
-        if layer["op"] != 1:
+        if op in (0, 2, 3):
             layer.update(kernel=read_pair(f), stride=read_pair(f), pad=read_pair(f))
-            assert max(layer["pad"]) <= tensors[layer["input"]]["border"]
+            assert max(layer["pad"]) <= input_["border"]
         if layer["op"] == 0:
             layer.update(groups=f.varint(), pool=read_pair(f), pool_stride=read_pair(f))
             columns = c // layer["groups"] * layer["kernel"][0] * layer["kernel"][1]
-        form, layer["clamp"] = read_form(f, tensors[output]["zero"])
+        if op < 6:
+            form, layer["clamp"] = read_form(f, tensors[output]["zero"])
+        if op == 4:
+            layer["factors"], layer["shift"] = (f.i32(), f.i32()), f.u8()
+        if op == 5:
+            layer["scale"] = f.u32(), f.u8()
+        if op == 6:
+            place = tensors[output]["place"]
+            for part in (tensors[i] for i in layer["inputs"]):
+                c, h, w = part["shape"]
+                b = part["border"]
+                assert (part["place"], b, part["zero"]) == (place, tensors[output]["border"], tensors[output]["zero"])
+                place += c * (h + 2 * b) * (w + 2 * b)
+        if op == 7:
+            layer["table"] = [f.i8() for _ in range(256)]
+        if op == 8:
+            layer["factor"] = read_pair(f)
         if layer["op"] == 3:
             layer["scale"] = f.u32(), f.u8()
         if layer["op"] < 2:
@@ -212,10 +234,12 @@ def requantize(acc, scale, zero, bounds):
     return clamp(zero + ((acc * multiplier + (1 << (shift - 1))) >> shift), bounds)
 
 
-def run_layer(tensors, layer, x):
-    c_in, h_in, w_in = tensors[layer["input"]]["shape"]
+def run_layer(tensors, layer, xs):
+    x, other = xs[0], xs[-1]
+    c_in, h_in, w_in = tensors[layer["inputs"][0]]["shape"]
     c_out, h_out, w_out = tensors[layer["output"]]["shape"]
-    zero_in, zero = tensors[layer["input"]]["zero"], tensors[layer["output"]]["zero"]
+    zero_in, zero = tensors[layer["inputs"][0]]["zero"], tensors[layer["output"]]["zero"]
+    zero_other = tensors[layer["inputs"][-1]]["zero"]
 
     def value(c, y, x_):
         inside = 0 <= y < h_in and 0 <= x_ < w_in
@@ -243,14 +267,32 @@ def run_layer(tensors, layer, x):
         if layer["op"] == 1:
             acc = layer["bias"][c] + sum(w * (q - zero_in) for w, q in zip(layer["weights"][c], x))
             return requantize(acc, layer["scales"][c], zero, layer["clamp"])
+        at = (c * h_out + y) * w_out + x_
+        if layer["op"] == 4:
+            a, b = layer["factors"]
+            acc = (x[at] - zero_in) * a + (other[at] - zero_other) * b
+            assert -(2**31) <= acc < 2**31
+            return clamp(zero + ((acc + (1 << (layer["shift"] - 1))) >> layer["shift"]), layer["clamp"])
+        if layer["op"] == 5:
+            gate = other[at // (len(x) // len(other))] - zero_other
+            return requantize((x[at] - zero_in) * gate, layer["scale"], zero, layer["clamp"])
+        if layer["op"] == 7:
+            return layer["table"][x[at] + 128]
+        if layer["op"] == 8:
+            return value(c, y // layer["factor"][0], x_ // layer["factor"][1]) + zero_in
         (kernel_y, kernel_x), (step_y, step_x), (top, left) = layer["kernel"], layer["stride"], layer["pad"]
         window = [
             value(c, y * step_y + i - top, x_ * step_x + j - left) for i in range(kernel_y) for j in range(kernel_x)
         ]
         if layer["op"] == 2:
             return clamp(max(window) + zero_in, layer["clamp"])
-        return requantize(sum(window), layer["scale"], zero, layer["clamp"])
+        multiplier, shift = layer["scale"]
+        product = sum(window) * multiplier
+        down = zero + (product >> shift) < 0
+        return clamp(zero + ((product + (1 << (shift - 1)) - down) >> shift), layer["clamp"])
 
+    if layer["op"] == 6:
+        return [q for part in xs for q in part]
     return [element(c, y, x_) for c in range(c_out) for y in range(h_out) for x_ in range(w_out)]
 
 
@@ -274,7 +316,7 @@ def main():
         for patterns in zip(*(inputs(size_of(tensors[i])) for i in given)):
             values = {**dict(zip(given, patterns)), **states}
             for layer in layers:
-                values[layer["output"]] = run_layer(tensors, layer, values[layer["input"]])
+                values[layer["output"]] = run_layer(tensors, layer, [values[i] for i in layer["inputs"]])
             states = {i: values[tensors[i]["source"]] for i in states}
             runs.append({"inputs": patterns, "layers": [values[layer["output"]] for layer in layers]})
         path.with_suffix(".json").write_text(json.dumps(runs, separators=(",", ":")) + "\n")

@@ -22,6 +22,10 @@ const GOLDEN = [
   "strides and pads of their own",
   "rectangular pools that pad",
   "streaming",
+  "residual",
+  "gates",
+  "concatenations",
+  "resized",
   "labels",
 ];
 

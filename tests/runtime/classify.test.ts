@@ -69,7 +69,7 @@ describe("classify", () => {
     const engine = echo();
     const several = { ...engine, inputs: [engine.input, engine.input] };
     await expect(classifyAll(several, { count: 1, shape: [1, 1, 4], images: new Uint8Array(4) })).rejects.toThrow(
-      "the model takes 2 inputs, expected one, which is an image",
+      "the model takes 2 inputs, expected one, which is a sample",
     );
   });
 

@@ -34,7 +34,7 @@ interface PoolSpec {
   readonly relu?: boolean;
 }
 
-export type LayerSpec = { readonly from?: number } & (
+export type LayerSpec = { readonly from?: number | readonly number[] } & (
   | (WeightSpec & {
       readonly op: "conv2d";
       readonly out: number;
@@ -47,6 +47,11 @@ export type LayerSpec = { readonly from?: number } & (
   | (WeightSpec & { readonly op: "dense"; readonly out: number })
   | ({ readonly op: "maxpool" } & PoolSpec)
   | ({ readonly op: "avgpool" } & PoolSpec)
+  | { readonly op: "add"; readonly relu?: boolean }
+  | { readonly op: "mul"; readonly relu?: boolean }
+  | { readonly op: "concat" }
+  | { readonly op: "lut" }
+  | { readonly op: "resize"; readonly factor: Size }
 );
 
 const axes = (size: Size): Axes => (typeof size === "number" ? [size, size] : size);
@@ -70,17 +75,31 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
   const { states = [] } = extras;
   const inputs = [inputShape, ...(extras.inputs ?? [])];
   const given = inputs.length + states.length;
-  const inputOf = (spec: LayerSpec, index: number): number => spec.from ?? (index === 0 ? 0 : given + index - 1);
+  const inputsOf = ({ from = [] }: LayerSpec, index: number): readonly number[] => {
+    const tensors = typeof from === "number" ? [from] : from;
+    return tensors.length > 0 ? tensors : [index === 0 ? 0 : given + index - 1];
+  };
   const shapes: Shape[] = [...inputs, ...states.map(({ shape }) => shape)];
   const borders = shapes.map(() => 0);
   const read = new Set(states.map(({ source }) => given + source));
   specs.forEach((spec, index) => {
-    const input = inputOf(spec, index);
-    read.add(input);
-    shapes.push(outputShape(shapes[input], spec));
+    const from = inputsOf(spec, index);
+    for (const input of from) read.add(input);
+    shapes.push(
+      outputShape(
+        from.map((input) => shapes[input]),
+        spec,
+      ),
+    );
     borders.push(0);
-    if (spec.op !== "dense") borders[input] = Math.max(borders[input], ...axes(spec.pad ?? 0));
+    if ("pad" in spec) borders[from[0]] = Math.max(borders[from[0]], ...axes(spec.pad ?? 0));
   });
+  // Parts of a concatenation have its border and zero point; outer ones come last.
+  const joined = specs.flatMap((spec, index) =>
+    spec.op === "concat" ? [[given + index, inputsOf(spec, index)] as const] : [],
+  );
+  for (const [whole, parts] of joined) borders[whole] = Math.max(borders[whole], ...parts.map((part) => borders[part]));
+  for (const [whole, parts] of joined.toReversed()) for (const part of parts) borders[part] = borders[whole];
   const outputs = specs.flatMap((_, index) =>
     !read.has(given + index) || extras.outputs?.includes(index) ? [given + index] : [],
   );
@@ -91,13 +110,17 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
     scale: index === 0 ? Math.fround(1 / 255) : Math.fround(0.01 + random.uniform()),
     zeroPoint: index === 0 ? -128 : random.integer(64) - 32,
   }));
+  const keepScale = (tensor: number, like: number): void => {
+    const { scale, zeroPoint } = tensors[like];
+    tensors[tensor] = { ...tensors[tensor], scale, zeroPoint };
+  };
+  for (const [whole, parts] of joined.toReversed()) for (const part of parts) keepScale(part, whole);
   const layers = specs.map((spec, index) => {
-    const input = inputOf(spec, index);
+    const from = inputsOf(spec, index);
     const output = given + index;
-    // A max-pool does not requantize, so its output has its input's scale.
-    if (spec.op === "maxpool")
-      tensors[output] = { ...tensors[output], scale: tensors[input].scale, zeroPoint: tensors[input].zeroPoint };
-    return buildLayer(random, tensors, input, output, spec);
+    // These do not requantize, so the output has its input's scale.
+    if (spec.op === "maxpool" || spec.op === "resize") keepScale(output, from[0]);
+    return buildLayer(random, tensors, from, output, spec);
   });
   return {
     tensors: tensors.map(({ scale, ...tensor }, index) => ({
@@ -110,8 +133,12 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
   };
 }
 
-function outputShape([channels, height, width]: Shape, spec: LayerSpec): Shape {
+function outputShape(inputs: readonly Shape[], spec: LayerSpec): Shape {
+  const [[channels, height, width]] = inputs;
   if (spec.op === "dense") return [spec.out, 1, 1];
+  if (spec.op === "concat") return [inputs.reduce((sum, [part]) => sum + part, 0), height, width];
+  if (spec.op === "resize") return [channels, height * axes(spec.factor)[0], width * axes(spec.factor)[1]];
+  if (spec.op === "add" || spec.op === "mul" || spec.op === "lut") return inputs[0];
   const steps = (size: number, kernel: number, stride: number): number => Math.floor((size - kernel) / stride) + 1;
   const [padY, padX] = axes(spec.pad ?? 0);
   const [kernelY, kernelX] = axes(spec.kernel);
@@ -131,13 +158,22 @@ const window = (pool: { readonly size: Size; readonly stride: Size } = { size: 1
 function buildLayer(
   random: Random,
   tensors: readonly QTensor[],
-  input: number,
+  inputs: readonly number[],
   output: number,
   spec: LayerSpec,
 ): QLayer {
-  const [channels, height, width] = tensors[input].shape;
-  const inputs = [input];
+  const [channels, height, width] = tensors[inputs[0]].shape;
+  if (spec.op === "concat") return { op: "concat", inputs, output };
+  if (spec.op === "resize") return { op: "resize", inputs, output, factor: axes(spec.factor) };
+  if (spec.op === "lut") {
+    return { op: "lut", inputs, output, table: Int8Array.from({ length: 256 }, () => random.integer(256) - 128) };
+  }
   const clamp = [spec.relu ? tensors[output].zeroPoint : -128, 127] as const;
+  if (spec.op === "add") {
+    const multipliers = [random.integer(2 ** 20) + 2 ** 20, random.integer(2 ** 21) - 2 ** 20] as const;
+    return { op: "add", inputs, output, multipliers, shift: 20, clamp };
+  }
+  if (spec.op === "mul") return { op: "mul", inputs, output, ...requantizeFactor(1 / 90), clamp };
   if (spec.op === "maxpool" || spec.op === "avgpool") {
     const kernel = axes(spec.kernel);
     const pool = { inputs, output, kernel, stride: axes(spec.stride), pad: axes(spec.pad ?? 0), clamp };
@@ -354,6 +390,47 @@ export function syntheticModels(): NamedModel[] {
     ),
     named("global pool of a rectangle", [4, 25, 5], { op: "avgpool", kernel: [25, 5], stride: 1, relu: true }, full),
     streaming(),
+    named(
+      "residual",
+      [3, 7, 9],
+      { ...conv, out: 4, pad: 1, relu: true },
+      { ...conv, out: 4, pad: 1 },
+      { op: "add", from: [1, 2], relu: true },
+      { ...conv, out: 4, kernel: [1, 1] },
+      { op: "add", from: [3, 4] },
+      { ...full, out: 3 },
+    ),
+    named(
+      "gates",
+      [2, 6, 5],
+      { ...conv, out: 6, pad: 1 },
+      { op: "avgpool", kernel: [6, 5], stride: 1 },
+      { ...full, out: 6, density: 0.8 },
+      { op: "lut" },
+      { op: "mul", from: [1, 4] },
+      { op: "lut" },
+      { op: "mul", from: [5, 6], relu: true },
+      { ...full, out: 4 },
+    ),
+    named(
+      "concatenations",
+      [2, 5, 7],
+      { ...conv, out: 3, pad: 1 },
+      { ...conv, out: 5, kernel: [1, 1], from: 1 },
+      { op: "avgpool", kernel: 1, stride: 1, from: 0 },
+      { op: "concat", from: [2, 3] },
+      { op: "concat", from: [4, 1] },
+      { ...conv, out: 4, pad: 1 },
+      { ...full, out: 3 },
+    ),
+    named(
+      "resized",
+      [2, 3, 4],
+      { op: "resize", factor: 2 },
+      { ...conv, out: 3, pad: 1, stride: 2 },
+      { op: "resize", factor: [3, 1] },
+      { ...full, out: 3 },
+    ),
     labelled(named("labels", [1, 5, 5], { ...full, out: 3 }), ["one", "zwei ½", "三"]),
     ...leNets(),
   ];

@@ -2,14 +2,18 @@
  * The ops, one line each in every function: the only place that tells them apart. A core made for one model answers false for `isAtHand` of
  * those it does without.
  */
-import { OP_AVGPOOL, OP_CONV2D, OP_DENSE, OP_MAXPOOL } from "../../format";
+import { OP_RESIZE } from "../../format";
+import * as concat from "./concat";
 import * as conv2d from "./conv2d";
 import * as dense from "./dense";
+import * as elementwise from "./elementwise";
+import * as lut from "./lut";
 import * as pool from "./pool";
+import * as resize from "./resize";
 
 /** Bit i: there is op i. The layers of a model that needs no others have no others, so that the last one need not be asked. */
 export function knownOps(): u32 {
-  return (1 << OP_CONV2D) | (1 << OP_DENSE) | (1 << OP_MAXPOOL) | (1 << OP_AVGPOOL);
+  return (2 << OP_RESIZE) - 1;
 }
 
 /** Whether the layer at hand has weights: then a section follows its fields, which `readOp` leaves to be read. */
@@ -23,19 +27,31 @@ export function hasWeights(): bool {
 export function readOp(): void {
   if (conv2d.isAtHand()) conv2d.read();
   else if (dense.isAtHand()) dense.read();
-  else pool.read();
+  else if (pool.isAtHand()) pool.read();
+  else if (elementwise.isAtHand()) elementwise.read();
+  else if (concat.isAtHand()) concat.read();
+  else if (lut.isAtHand()) lut.read();
+  else resize.read();
 }
 
 /** Does a piece of the layer's work, of which some is left. @returns how much it was */
 export function stepOp(): u32 {
   if (conv2d.isAtHand()) return conv2d.step();
   if (dense.isAtHand()) return dense.step();
-  return pool.step();
+  if (pool.isAtHand()) return pool.step();
+  if (elementwise.isAtHand()) return elementwise.step();
+  if (concat.isAtHand()) return concat.step();
+  if (lut.isAtHand()) return lut.step();
+  return resize.step();
 }
 
 /** Adds the most work that `stepOp` does in a run for the layer at hand besides decoding, of which `turns` is the most. */
 export function addOpWork(turns: u32): void {
   if (conv2d.isAtHand()) conv2d.addStepWork(turns);
   else if (dense.isAtHand()) dense.addStepWork(turns);
-  else pool.addStepWork();
+  else if (pool.isAtHand()) pool.addStepWork();
+  else if (elementwise.isAtHand()) elementwise.addStepWork();
+  else if (lut.isAtHand()) lut.addStepWork();
+  else if (concat.isAtHand()) concat.addStepWork();
+  else resize.addStepWork();
 }

@@ -1,11 +1,11 @@
 /** maxpool and avgpool as layers of their own: one output at a time, of large windows a piece. */
 import { STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_PLANE, TENSOR_ZERO_POINT } from "../../abi";
-import { FORM_CLAMP, FORM_RELU, MAX_DIMENSION, OP_AVGPOOL } from "../../format";
+import { FORM_CLAMP, FORM_RELU, MAX_DIMENSION, OP_AVGPOOL, OP_MAXPOOL } from "../../format";
 import { bits } from "../bit-reader";
 import { byte } from "../fields";
 import { input, inputPitch, op, output, outputHeight, outputWidth, readForm, readScale, rows } from "../layer";
 import { advanceOutput, channel, leaveOutput, outputPtr, taken } from "../output-cursor";
-import { requantize, setScale } from "../requantize";
+import { requantize, requantizeAway, setScale } from "../requantize";
 import { expect, expectRange } from "../status";
 import { addWork, MOST_ELEMENTS, POOL_WORK } from "../work";
 import { fits, kernelHeight, kernelWidth, readWindow, setStep, strideX, strideY, windowPtr } from "./window";
@@ -13,6 +13,10 @@ import { fits, kernelHeight, kernelWidth, readWindow, setStep, strideX, strideY,
 /** Of the elements of the window that have been taken. */
 let sum: i32 = 0;
 let best: i32 = 0;
+
+export function isAtHand(): bool {
+  return op == OP_MAXPOOL || op == OP_AVGPOOL;
+}
 
 export function read(): void {
   readWindow(MAX_DIMENSION);
@@ -50,7 +54,10 @@ export function step(): u32 {
     return count;
   }
   // Requantizing adds the output's zero point again, and clamps.
-  store<i8>(outputPtr(), requantize(op == OP_AVGPOOL ? sum : best - load<i32>(output, TENSOR_ZERO_POINT)));
+  store<i8>(
+    outputPtr(),
+    op == OP_AVGPOOL ? requantizeAway(sum) : requantize(best - load<i32>(output, TENSOR_ZERO_POINT)),
+  );
   advanceOutput(1);
   return count + POOL_WORK;
 }

@@ -1,5 +1,6 @@
 /** maxpool and avgpool as layers of their own: an output at a time, or some lines of its window, or a piece of one. */
 import {
+  ELEMENT_BIAS,
   ELEMENT_WORK,
   KIND_AVGPOOL,
   LAYER_ACROSS,
@@ -14,7 +15,22 @@ import {
   POOL_LINE_WORK,
   POOL_OUTPUT_WORK,
 } from "../layout";
-import { advance, beginRow, endRow, isBegun, layer, outputPtr, requantize, row, x, y } from "../row";
+import {
+  advance,
+  beginRow,
+  clamp,
+  constant,
+  endRow,
+  isBegun,
+  layer,
+  multiplier,
+  outputPtr,
+  requantize,
+  row,
+  shift,
+  x,
+  y,
+} from "../row";
 
 /** Of the window at hand: how many lines have been taken, and elements of the next, and what they came to. */
 let line: u32 = 0;
@@ -57,7 +73,7 @@ export function stepPool(): u32 {
       column = 0;
     }
     if (++line == load<u32>(layer, LAYER_POOL_HEIGHT)) {
-      store<u8>(outputPtr(), requantize(load<u32>(layer, LAYER_KIND) == KIND_AVGPOOL ? sum : best));
+      store<u8>(outputPtr(), isAverage() ? average() : requantize(best));
       beginWindow();
       if (advance(1, 1)) endRow();
       return work + POOL_OUTPUT_WORK;
@@ -73,7 +89,19 @@ function beginWindow(): void {
   if (isLong()) column = 0;
 }
 
-// What the packer may know of all of a model's layers: it puts a constant in its place.
+/** The output byte for the sum. Where it stands for nothing or less, a half is rounded down: away from zero, as in TFLite. */
+function average(): u32 {
+  let scaled = sum * multiplier + constant;
+  let rounded = scaled >> shift;
+  if (rounded <= ELEMENT_BIAS) rounded = (scaled - 1) >> shift;
+  return clamp(<i32>rounded);
+}
+
+// What the packer may know of all of a model's layers: it puts constants in their place.
+
+function isAverage(): bool {
+  return load<u32>(layer, LAYER_KIND) == KIND_AVGPOOL;
+}
 
 /** Whether a line of a window is longer than a piece. */
 function isLong(): bool {

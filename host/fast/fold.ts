@@ -1,0 +1,91 @@
+/** What takes a row's sum of stored elements to an output byte, all that is known beforehand folded into one constant. */
+import { ELEMENT_BIAS, ROW_BYTES } from "../../assembly/fast/layout.js";
+import { MoteError } from "../errors.js";
+import type { Axes, QModel } from "../model/model.js";
+
+/** Elements are stored as the bytes 0 … 255. */
+export const MOST_ELEMENT = 255;
+/** The head of a row has 24 bits for it. */
+const MAX_COUNT = 0xffffff;
+
+/** An output byte is `(sum × multiplier + constant) >> shift`, then clamped. */
+export interface Fold {
+  readonly constant: bigint;
+  readonly multiplier: number;
+  readonly shift: number;
+}
+
+export const UNCHANGED: Fold = { constant: 0n, multiplier: 1, shift: 0 };
+
+export interface Folded {
+  /** What the kernel's sum may be. */
+  readonly lowest: number;
+  readonly highest: number;
+  /** From the sum to the accumulator of the reference. */
+  readonly toAccumulator: number;
+  readonly multiplier: number;
+  readonly shift: number;
+  /** The output's zero point, as stored. */
+  readonly zero: number;
+  readonly clamp: Axes;
+  /** Whether halves are rounded away from zero. */
+  readonly isAverage: boolean;
+  readonly where: string;
+}
+
+/** A tensor's zero point as it is stored. */
+export const storedZero = (model: QModel, tensor: number): number => model.tensors[tensor].zeroPoint + ELEMENT_BIAS;
+
+/** @throws MoteError UNSUPPORTED for a sum or accumulator that may pass int32, or an output that passes int64 before the shift or int32 behind it */
+export function fold(row: Folded): Fold {
+  const { lowest, highest, toAccumulator, where } = row;
+  checkInt32(lowest + toAccumulator, highest + toAccumulator, "the accumulator", where);
+  checkInt32(lowest, highest, "the sum over unsigned elements", where);
+
+  const multiplier = BigInt(row.multiplier);
+  const shift = BigInt(row.shift);
+  const constant = BigInt(toAccumulator) * multiplier + (1n << (shift - 1n)) + (BigInt(row.zero) << shift);
+  const scaled = [lowest, highest].map((sum) => BigInt(sum) * multiplier + constant);
+  const outputs = scaled.map((value) => (row.isAverage ? awayFromZero(value, shift) : value >> shift));
+  const fits =
+    [constant, scaled[0] - 1n, ...scaled].every((value) => isInt(value, 64)) &&
+    outputs.every((value) => isInt(value, 32));
+  if (fits) return { constant, multiplier: row.multiplier, shift: row.shift };
+  const [clampMin, clampMax] = row.clamp.map((q) => BigInt(q + ELEMENT_BIAS));
+  const [first, last] = outputs.map((value) => (value < clampMin ? clampMin : value > clampMax ? clampMax : value));
+  // Between two integers, so that it is rounded to the one whichever way halves go.
+  if (first === last) return { constant: 4n * first + 1n, multiplier: 0, shift: 2 };
+  return unsupported(
+    `${where}: multiplier ${row.multiplier} and shift ${row.shift} take sums of ${lowest} … ${highest} beyond 64 bits, or outputs beyond 32`,
+  );
+}
+
+/** As kernels/pool has it. */
+function awayFromZero(scaled: bigint, shift: bigint): bigint {
+  const rounded = scaled >> shift;
+  return rounded <= BigInt(ELEMENT_BIAS) ? (scaled - 1n) >> shift : rounded;
+}
+
+function checkInt32(lowest: number, highest: number, what: string, where: string): void {
+  if (lowest < -(2 ** 31) || highest >= 2 ** 31) {
+    unsupported(`${where}: ${what} may reach ${lowest} … ${highest}, expected an int32`);
+  }
+}
+
+function isInt(value: bigint, bits: number): boolean {
+  return BigInt.asIntN(bits, value) === value;
+}
+
+export function unsupported(problem: string): never {
+  throw new MoteError("UNSUPPORTED", `not for a fast module: ${problem}`);
+}
+
+/** @param count of pairs, or of the bytes that follow */
+export function rowHead({ constant, multiplier, shift }: Fold, count: number, where: string): Uint8Array {
+  if (count > MAX_COUNT) unsupported(`${where}: ${count} pairs, or bytes of chunks, at most ${MAX_COUNT} are allowed`);
+  const head = new DataView(new ArrayBuffer(ROW_BYTES));
+  head.setBigInt64(0, constant, true);
+  head.setUint32(8, multiplier, true);
+  head.setUint32(12, count * 256 + shift, true);
+  return new Uint8Array(head.buffer);
+}

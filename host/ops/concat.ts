@@ -1,0 +1,44 @@
+import { OP_CONCAT } from "../../assembly/format.js";
+import type { Edges, IntegerOp } from "./op.js";
+
+/**
+ * Channels of two tensors one behind the other. Nothing is copied: the inputs lie within the output, at the places of their channels, with
+ * its border and zero point. More are joined by several of these.
+ */
+export interface QConcat extends Edges {
+  readonly op: "concat";
+}
+
+export const qconcat = {
+  number: OP_CONCAT,
+  arity: 2,
+  fields: [],
+  values: () => [],
+  layer: (edges) => ({ op: "concat", ...edges }),
+  check(_layer, inputs, output, where, fail) {
+    const [channels, height, width] = output.shape;
+    const all = inputs.reduce((sum, { shape }) => sum + shape[0], 0);
+    if (all !== channels) fail(where, `inputs have ${all} channels, expected the output's ${channels}`);
+    inputs.forEach(({ shape, border, zeroPoint }, index) => {
+      if (shape[1] !== height || shape[2] !== width) {
+        fail(where, `input ${index} is ${shape[1]} × ${shape[2]}, expected the output's ${height} × ${width}`);
+      }
+      if (border !== output.border || zeroPoint !== output.zeroPoint) {
+        fail(where, `input ${index} has another border or zero point than the output`);
+      }
+    });
+  },
+  forward(_layer, inputs, _from, { shape }) {
+    const output = new Int8Array(shape[0] * shape[1] * shape[2]);
+    let at = 0;
+    for (const elements of inputs) {
+      output.set(elements, at);
+      at += elements.length;
+    }
+    return output;
+  },
+  range: (_layer, inputs) => [Math.min(...inputs.map(([low]) => low)), Math.max(...inputs.map(([, high]) => high))],
+  weights: null,
+  isInPlace: true,
+  device: { room: "ops/concat" },
+} as const satisfies IntegerOp<QConcat>;

@@ -1,0 +1,37 @@
+import { MAX_KERNEL, OP_RESIZE } from "../../assembly/format.js";
+import { offsetOf, placeOf, plainLayout } from "../model/geometry.js";
+import type { Axes } from "../model/model.js";
+import { pair } from "./fields.js";
+import type { Edges, IntegerOp } from "./op.js";
+
+/** Nearest neighbour by whole factors: each element becomes a block of them. */
+export interface QResize extends Edges {
+  readonly op: "resize";
+  readonly factor: Axes;
+}
+
+export const qresize = {
+  number: OP_RESIZE,
+  arity: 1,
+  fields: [pair("factor", 1, MAX_KERNEL)],
+  values: ({ factor }) => factor,
+  layer: (edges, [y, x]) => ({ op: "resize", ...edges, factor: [y, x] }),
+  check({ factor }, [{ shape }], output, where, fail) {
+    const expected = [shape[0], shape[1] * factor[0], shape[2] * factor[1]];
+    if (output.shape.join() !== expected.join()) {
+      fail(where, `output shape is [${output.shape.join(", ")}], expected [${expected.join(", ")}]`);
+    }
+  },
+  forward({ factor }, [input], [{ shape }], output) {
+    const layout = plainLayout(shape);
+    const [channels, height, width] = output.shape;
+    return Int8Array.from({ length: channels * height * width }, (_, index) => {
+      const [channel, y, x] = placeOf(output.shape, index);
+      return input[offsetOf(layout, channel, Math.floor(y / factor[0]), Math.floor(x / factor[1]))];
+    });
+  },
+  range: (_layer, [input]) => input,
+  weights: null,
+  isInPlace: false,
+  device: { room: "ops/resize" },
+} as const satisfies IntegerOp<QResize>;
