@@ -14,6 +14,7 @@ import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
 import { trainingGroup } from "./bench/training.js";
 import { workGroup } from "./bench/work.js";
+import { zooGroup } from "./bench/zoo.js";
 import { Output } from "./output.js";
 
 const GROUPS: readonly Group[] = [
@@ -24,6 +25,7 @@ const GROUPS: readonly Group[] = [
   packingGroup,
   trainingGroup,
   imagesGroup,
+  zooGroup,
 ];
 
 interface BenchFlags {

@@ -13,14 +13,21 @@ export interface DataFlags {
   readonly std?: readonly number[];
 }
 
+/** What `--data` and `--calibrate` name. */
+export const SAMPLES =
+  "mnist:test, fashion:test, or a .npy, .npz, idx, CSV file or a folder of pictures by class; " +
+  "with :train, :validation or :test a part, with :N the first N only";
+
 export function addDataFlags(command: Command): Command {
+  return addReadingFlags(command.option("--data <spec>", SAMPLES)).option(
+    "--labels <file>",
+    "labels as .npy, .npz:ARRAY, idx or CSV; column:NAME of a CSV file",
+  );
+}
+
+/** How the values of samples are to be seen. */
+export function addReadingFlags(command: Command): Command {
   return command
-    .option(
-      "--data <spec>",
-      "mnist:test, fashion:test, or a .npy, .npz, idx, CSV file or a folder of pictures by class; " +
-        "with :train, :validation or :test a part, with :N the first N only",
-    )
-    .option("--labels <file>", "labels as .npy, .npz:ARRAY, idx or CSV; column:NAME of a CSV file")
     .addOption(
       new Option("--layout <order>", "how samples of several channels lie; default: what fits").choices([
         "nchw",
@@ -38,15 +45,18 @@ export function addDataFlags(command: Command): Command {
 
 /** How the flags want samples for the engine's model to be loaded. */
 export function dataOptions(flags: DataFlags, { input, output: { labels } }: Engine): DataOptions {
-  const { layout, scale, mean, std } = flags;
+  return { labels: flags.labels, shape: input.shape, classes: labels, reading: readingOf(flags) };
+}
+
+/** Undefined where no flag says anything. */
+export function readingOf({ layout, scale, mean, std }: DataFlags): Reading | undefined {
   const reading: Reading = {
     ...(layout === undefined ? {} : { layout }),
     ...(scale === undefined ? {} : { scale }),
     ...(mean === undefined ? {} : { mean }),
     ...(std === undefined ? {} : { std }),
   };
-  const isDefault = Object.keys(reading).length === 0;
-  return { labels: flags.labels, shape: input.shape, classes: labels, reading: isDefault ? undefined : reading };
+  return Object.keys(reading).length === 0 ? undefined : reading;
 }
 
 function parseNumbers(text: string): number[] {

@@ -1,6 +1,9 @@
 /** `mote inspect` of a net of another format: its graph, what it takes, and what of it would not run. */
 import { InvalidArgumentError } from "commander";
 import { openGraph } from "../host/node/import/open-graph.js";
+import { MoteError } from "../host/errors.js";
+import type { ImportedGraph } from "../host/import/graph.js";
+import { lowerGraph } from "../host/import/import.js";
 import { inferShapes } from "../host/import/shapes.js";
 import { dimsText, refusals, reportGraph, stepsOf, type EdgeReport, type GraphReport } from "../host/report/graph.js";
 import { grouped } from "./model-file.js";
@@ -31,8 +34,9 @@ export function inspectGraph(path: string, file: Uint8Array | undefined, shapes:
   try {
     // Nobody asks what a net takes for an open number of samples.
     const graph = inferShapes(stated, { shapes, batch: 1 });
-    const report = reportGraph(graph);
-    output.line(`${path}: ONNX net of ${grouped(fileBytes)} bytes, ${graph.version}`);
+    const report = withLowering(graph, reportGraph(graph));
+    const kind = graph.format === "onnx" ? "ONNX net" : "TFLite net";
+    output.line(`${path}: ${kind} of ${grouped(fileBytes)} bytes, ${graph.version}`);
     const constants = graph.nodes.filter((_, i) => report.nodes[i].into === "a constant").length;
     output.pairs([
       ...report.inputs.map((edge, i) => edgePair("input", edge, stated.tensors[stated.inputs[i]].shape?.[0])),
@@ -59,9 +63,21 @@ export function inspectGraph(path: string, file: Uint8Array | undefined, shapes:
       [0, 1, 2],
     );
     printRefusals(report, output);
-    output.json(() => ({ file: path, kind: "ONNX net", fileBytes, version: graph.version, ...report }));
+    output.json(() => ({ file: path, kind, fileBytes, version: graph.version, ...report }));
   } finally {
     close();
+  }
+}
+
+/** Tries what packing does first: it may find in a whole net what no node shows by itself. */
+function withLowering(graph: ImportedGraph, report: GraphReport): GraphReport {
+  if (!report.runs) return report;
+  try {
+    lowerGraph(graph);
+    return report;
+  } catch (error) {
+    if (!(error instanceof MoteError)) throw error;
+    return { ...report, runs: false, problems: [error.message] };
   }
 }
 

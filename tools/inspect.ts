@@ -19,7 +19,7 @@ import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { isWasm } from "../host/engines/open.js";
 import { openEngine } from "../host/node/engines/open.js";
-import { isOnnx } from "../host/data/file-kind.js";
+import { isImportable } from "./import-model.js";
 import { inspectGraph, parseShape, type Shapes } from "./inspect-graph.js";
 import { inspectNet } from "./inspect-net.js";
 import { grouped, isContainer, isFloatNet, namingFile, notOneOf } from "./model-file.js";
@@ -45,7 +45,7 @@ interface Opened {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("show what a model or a net holds: layers, codecs, bits, memory plan")
-    .argument("<file>", ".mote, .wasm made by mote pack, or a net (.safetensors, .onnx)")
+    .argument("<file>", ".mote, .wasm made by mote pack, or a net (.safetensors, .onnx, .tflite)")
     .option("--paper", "the columns of Tables 2 and 3 of Deep Compression (Han et al. 2016)")
     .option("--energy", "energy of one inference at 45 nm, dense float from DRAM beside this model from SRAM")
     .option(
@@ -65,12 +65,13 @@ function inspect(path: string, flags: InspectFlags): void {
   const output = new Output(flags);
   // By its name without reading it, since it may be larger than a buffer.
   const file = extname(path) === ".onnx" ? undefined : readFile(path);
-  if (file === undefined || isOnnx(file)) {
-    containersOnly(path, "an ONNX net", flags);
+  if (file === undefined || isImportable(path, file)) {
+    containersOnly(path, "a net of another format", flags);
     namingFile(path, () => inspectGraph(path, file, flags.shape ?? new Map(), output));
     return;
   }
-  if (flags.shape !== undefined) throw new MoteError("ARGUMENT", `${path} is no ONNX net: --shape is for those`);
+  if (flags.shape !== undefined)
+    throw new MoteError("ARGUMENT", `${path} is no ONNX or TFLite net: --shape is for those`);
   if (isFastModule(file)) {
     containersOnly(path, "a fast module", flags);
     inspectFast(path, file, output);
@@ -80,7 +81,7 @@ function inspect(path: string, flags: InspectFlags): void {
     containersOnly(path, "a float net", flags);
     inspectNet(path, file.length, output);
   } else {
-    throw notOneOf(path, file, "a model (.mote, .wasm made by mote pack) or a net (.safetensors, .onnx)");
+    throw notOneOf(path, file, "a model (.mote, .wasm made by mote pack) or a net (.safetensors, .onnx, .tflite)");
   }
 }
 

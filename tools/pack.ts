@@ -30,29 +30,34 @@ import {
   optimizeOption,
   parseBytes,
 } from "./model-file.js";
+import { addReadingFlags, SAMPLES } from "./data-flags.js";
+import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
+import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
 import { tensorBytes } from "../host/model/geometry.js";
 
 const FORMATS = ["mote", "wasm", "c", "aot", "core"] as const;
 type Format = (typeof FORMATS)[number];
 
-interface PackFlags {
+interface PackFlags extends ImportFlags {
   readonly out: string;
   readonly format?: Format;
   readonly optimize: Optimization;
   readonly sram?: number;
   readonly window?: number;
   readonly tables?: number;
-  readonly labels?: string;
   readonly ops?: readonly QLayer["op"][];
   readonly codecs?: readonly string[];
   readonly json?: boolean;
 }
 
 export function packCommand(): Command {
-  return new Command("pack")
-    .description("write a compressed net as .mote, self-contained .wasm or C source")
-    .argument("<net>", "compressed net (.safetensors, made by mote compress), or a .mote or .wasm to wrap anew")
+  const command = new Command("pack")
+    .description("write a net as .mote, self-contained .wasm or C source")
+    .argument(
+      "<net>",
+      "an int8 net (.tflite, .onnx), a net of real numbers with --calibrate, a compressed net (.safetensors, made by mote compress), or a .mote or .wasm to wrap anew",
+    )
     .requiredOption("-o, --out <file>", "where it goes: .mote, .wasm, or .c with a .h beside it")
     .addOption(
       new Option(
@@ -75,6 +80,16 @@ export function packCommand(): Command {
       parseBytes,
     )
     .option("--labels <file>", "names of the model's outputs, one a line, which travel with the model")
+    .option("--calibrate <spec>", `samples by which a net of real numbers becomes int8: ${SAMPLES}`)
+    .addOption(
+      new Option(
+        "--range <how>",
+        "of a tensor by calibration: all that samples reach, all but the rarest, or what int8 errs least on",
+      )
+        .choices(["all", "percentile", "least error"])
+        .default("all"),
+    )
+    .option("--shape <name=sizes>", "sizes of an input that the net leaves open, such as image=1,3,224,224", parseShape)
     .option(
       "--ops <names>",
       `ops of the core, with commas between; default: the model's; of ${ALL_CONTENTS.ops.join(", ")}`,
@@ -88,11 +103,12 @@ export function packCommand(): Command {
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nExamples:\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
+      "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
         "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n" +
         "  mote pack models/lenet5.mote -o core.wasm --format core --ops conv2d,dense,maxpool",
     )
     .action(pack);
+  return addReadingFlags(command);
 }
 
 async function pack(input: string, flags: PackFlags): Promise<void> {
@@ -110,7 +126,11 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `--ops and --codecs say what a core has: not for --format ${format}, expected core`,
     );
   }
-  const bytes = labelled(input, packedContainer(input, flags), flags.labels);
+  const bytes = labelled(
+    input,
+    packedContainer(input, flags, (note) => output.line(`${input}: ${note}`)),
+    flags.labels,
+  );
   const container = namingFile(input, () => readContainer(bytes));
   const parts = namingFile(input, () =>
     flags.optimize === "size" ? memoryParts(bytes, container, format) : fastMemoryParts(container),
@@ -155,19 +175,28 @@ function formatOf(path: string): Format {
 }
 
 /** The bytes of the container that a file is or becomes. */
-function packedContainer(path: string, { window, tables }: PackFlags): Uint8Array {
-  const file = readFile(path);
+function packedContainer(path: string, flags: PackFlags, note: (line: string) => void): Uint8Array {
+  const { window, tables } = flags;
+  const options = {
+    ...(window === undefined ? {} : { windowBytes: window }),
+    ...(tables === undefined ? {} : { tableBytes: tables }),
+  };
+  // ONNX nets may be larger than what one buffer holds.
+  const file = extname(path) === ".onnx" ? undefined : readFile(path);
+  if (file === undefined || isImportable(path, file)) {
+    return namingFile(path, () => importContainer(path, file, flags, options, note));
+  }
+  if (flags.calibrate !== undefined)
+    throw new MoteError("ARGUMENT", `--calibrate: ${path} is no net of another format`);
   if (isWasm(file) || isContainer(path, file)) {
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
     }
     return namingFile(path, () => containerOf(file));
   }
-  if (!isFloatNet(path, file)) throw notOneOf(path, file, "a compressed net (.safetensors), .mote or .wasm");
-  const options = {
-    ...(window === undefined ? {} : { windowBytes: window }),
-    ...(tables === undefined ? {} : { tableBytes: tables }),
-  };
+  if (!isFloatNet(path, file)) {
+    throw notOneOf(path, file, "a net (.tflite, .onnx, or .safetensors by mote compress), .mote or .wasm");
+  }
   return namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options));
 }
 

@@ -20,31 +20,53 @@ export function pixelTable(input: TensorInfo): Int8Array {
  */
 export function inputFiller(set: DataSet, input: TensorInfo): (index: number, target: Int8Array) => void {
   const { images, reading = {} } = set;
-  const [channels, height, width] = input.shape;
-  const places = height * width;
-  const size = channels * places;
-  const isLast = channelsLast(set.shape, input.shape, reading.layout);
-  const [step, next] = isLast ? [channels, 1] : [1, places];
-  /** Writes each channel by what turns a value of it into the input's. */
-  const filler =
-    (turn: readonly ((value: number) => number)[]): ((index: number, target: Int8Array) => void) =>
-    (index, target) => {
-      for (let channel = 0; channel < channels; channel++) {
-        const of = turn[channel];
-        let from = index * size + channel * next;
-        for (let to = channel * places; to < (channel + 1) * places; to++, from += step) target[to] = of(images[from]);
-      }
-    };
+  const [channels] = input.shape;
   if (images instanceof Int8Array) {
     if (reading.scale !== undefined || reading.mean !== undefined || reading.std !== undefined) {
       throw new MoteError("ARGUMENT", "scale, mean and std: int8 samples are the input's own integers, expected none");
     }
-    return filler(Array.from({ length: channels }, () => (value) => value));
+    return filler(
+      set,
+      input.shape,
+      Array.from({ length: channels }, () => (value) => value),
+    );
   }
   const real = normalizers(reading, channels, images instanceof Uint8Array);
-  if (images instanceof Float32Array) return filler(real.map((of) => (value) => quantize(of(value), input)));
-  const tables = real.map((of) => Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel), input)));
-  return filler(tables.map((table) => (value) => table[value]));
+  const turn = (of: (value: number) => number): ((value: number) => number) => {
+    if (images instanceof Float32Array) return (value) => quantize(of(value), input);
+    const table = Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel), input));
+    return (value) => table[value];
+  };
+  return filler(set, input.shape, real.map(turn));
+}
+
+/**
+ * The same as real numbers, for nets that are not quantized yet.
+ * @throws MoteError as `inputFiller`, and ARGUMENT for int8 samples, whose real numbers are not known
+ */
+export function realFiller(set: DataSet, shape: Shape): (index: number, target: Float32Array) => void {
+  if (set.images instanceof Int8Array) {
+    throw new MoteError("ARGUMENT", "int8 samples are a quantized input's integers, expected bytes or real numbers");
+  }
+  return filler(set, shape, normalizers(set.reading ?? {}, shape[0], set.images instanceof Uint8Array));
+}
+
+/** @param turn of each channel, what makes of a value the input's */
+function filler(
+  { images, shape: from, reading = {} }: DataSet,
+  shape: Shape,
+  turn: readonly ((value: number) => number)[],
+): (index: number, target: Int8Array | Float32Array) => void {
+  const [channels, height, width] = shape;
+  const places = height * width;
+  const [step, next] = channelsLast(from, shape, reading.layout) ? [channels, 1] : [1, places];
+  return (index, target) => {
+    for (let channel = 0; channel < channels; channel++) {
+      const of = turn[channel];
+      let at = index * channels * places + channel * next;
+      for (let to = channel * places; to < (channel + 1) * places; to++, at += step) target[to] = of(images[at]);
+    }
+  };
 }
 
 /** One a channel. */

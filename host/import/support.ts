@@ -7,9 +7,6 @@ import { ONNX_SUPPORT } from "./onnx-support.js";
 import { TFLITE_SUPPORT } from "./tflite-support.js";
 import { dissolves, not, Surroundings, type Verdict } from "./verdict.js";
 
-/** Of inputs or outputs that are too many. */
-const MAX_NAMED = 4;
-
 export interface Support {
   /** One for each node. */
   readonly verdicts: readonly Verdict[];
@@ -68,17 +65,8 @@ function openShape(node: NodeView, outputs: readonly GraphTensor[]): Verdict | u
   return open && isNews ? not(`its output's shape ${shapeText(open.shape)} does not follow from the file`) : undefined;
 }
 
-function problemsOf({ tensors, inputs, outputs }: ImportedGraph): string[] {
+function problemsOf({ tensors, inputs }: ImportedGraph): string[] {
   const problems: string[] = [];
-  const several = (what: string, indices: readonly number[]): void => {
-    if (indices.length === 1) return;
-    const names = indices.slice(0, MAX_NAMED).map((index) => tensors[index].name);
-    const more = indices.length > MAX_NAMED ? ", ..." : "";
-    const all = names.length === 0 ? "" : ` (${names.join(", ")}${more})`;
-    problems.push(`the net has ${indices.length} ${what}s${all}; a model has one`);
-  };
-  several("input", inputs);
-  several("output", outputs);
   for (const index of inputs) {
     const { name, shape } = tensors[index];
     if (!isWhole(shape)) {

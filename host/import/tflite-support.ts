@@ -83,7 +83,7 @@ const pool =
       : RUNS;
   };
 
-const concat: Judge = (node) => {
+const concat: Judge = (node, around) => {
   const output = node.output(0);
   const { shape } = output ?? {};
   if (!isWhole(shape)) return RUNS;
@@ -93,7 +93,11 @@ const concat: Judge = (node) => {
   const axis = given < 0 ? given + shape.length : given;
   // Of a plane rows and columns lie apart; of a list the parts one behind the other.
   const isChannels = shape.length === 4 ? axis === 3 : shape.slice(0, axis).every((size) => size === 1);
-  if (!isChannels) return not(`joins along axis ${axis} of ${shapeText(shape)}; expected channels`);
+  if (!isChannels) {
+    return around.isAtEnd(node.node.outputs[0])
+      ? dissolves("a last step of the host")
+      : not(`joins along axis ${axis} of ${shapeText(shape)}; expected channels`);
+  }
   const scale = output?.quantization?.scales[0];
   const isSame = node.node.inputs.every((_, i) => node.input(i)?.quantization?.scales[0] === scale);
   return isSame ? RUNS : not("its parts have other scales than the whole; expected the same");
@@ -117,9 +121,15 @@ const pad: Judge = (node) => {
   if (!isAbsent(node, 2) && node.numbers(2)?.[0] !== (node.input(2)?.quantization?.zeroPoints[0] ?? 0)) {
     return not("pads with another value than 0");
   }
-  const isOuter = (axis: number): boolean => axis === 0 || axis === pads.length / 2 - 1;
-  if (pads.some((size, i) => size !== 0 && isOuter(Math.floor(i / 2))))
-    return not("pads samples or channels; expected rows and columns");
+  const isPadded = (axis: number): boolean => pads[2 * axis] !== 0 || pads[2 * axis + 1] !== 0;
+  const last = pads.length / 2 - 1;
+  if (isPadded(last) && !pads.some((size, i) => size !== 0 && i < 2 * last)) {
+    return node.input(0)?.quantization === undefined
+      ? RUNS
+      : not("pads channels of integers; expected rows and columns");
+  }
+  if (isPadded(0) || isPadded(last))
+    return not("pads samples, or channels and planes at once; expected rows and columns");
   if (pads.some((size) => size > MAX_BORDER)) return not(`pads of ${Math.max(...pads)}; at most ${MAX_BORDER} run`);
   return dissolves("the padding of the layer behind it");
 };

@@ -27,10 +27,10 @@ describe("mote inspect of an ONNX net", () => {
     expect(code).toBe(0);
     const list = stdout.slice(stdout.indexOf("what stands in the way"));
     expect(list).toMatch(
-      /^what stands in the way, 12 of 12 nodes\n {2}the net has 2 inputs \(x, sequence\); a model has one\n/,
+      /^what stands in the way, 12 of 12 nodes\n {2}input sequence is \[3, 1, 2\]: 3 samples at once; a model runs one\n/,
     );
     expect(list).toContain("  MaxPool (pool): dilations [1, 2]; expected 1\n");
-    expect(list.split("\n").filter((line) => /^ {2}\S/.test(line))).toHaveLength(3 + 12);
+    expect(list.split("\n").filter((line) => /^ {2}\S/.test(line))).toHaveLength(1 + 12);
     expect(
       Math.max(
         ...stdout
@@ -90,13 +90,13 @@ describe("mote inspect of an ONNX net", () => {
     expect((await inspect(scratch.path("net.bin"))).stdout).toContain("ONNX net of 8,056 bytes");
     expectOneLine(
       await inspect(scratch.path("net.bin"), "--paper"),
-      /is an ONNX net: --paper and --energy are for containers$/,
+      /is a net of another format: --paper and --energy are for containers$/,
       2,
     );
     writeFileSync(scratch.path("a.mote"), "MOTE");
     expectOneLine(
       await inspect(scratch.path("a.mote"), "--shape", "a=1"),
-      /a\.mote is no ONNX net: --shape is for those$/,
+      /a\.mote is no ONNX or TFLite net: --shape is for those$/,
       2,
     );
   });

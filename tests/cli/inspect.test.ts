@@ -58,7 +58,6 @@ describe("mote inspect of something else", () => {
     ["digit.png", Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), "a PNG picture"],
     ["images", readFileSync(join(mnist, "t10k-images-idx3-ubyte")).subarray(0, 100), "an idx file of images"],
     ["labels", readFileSync(join(mnist, "t10k-labels-idx1-ubyte")).subarray(0, 100), "an idx file of labels"],
-    ["net.tflite", Buffer.from("\x1c\0\0\0TFL3\0\0\0\0", "latin1"), "a TFLite model"],
     ["net.pt", Buffer.from("PK\x03\x04net/data.pkl"), "a zip archive, such as PyTorch and Keras write"],
     ["recipe.json", Buffer.from('{"net": "lenet5"}'), "JSON"],
     ["notes.txt", Buffer.from("nothing of the kind"), "text"],
@@ -66,7 +65,9 @@ describe("mote inspect of something else", () => {
     ["noise", Uint8Array.from([0xfe, 1, 2, 3, 4]), "a file that begins with FE 01 02 03"],
   ])("%s", async (name, bytes, kind) => {
     writeFileSync(at(name), bytes);
-    const message = new RegExp(`${name}: expected a model .* or a net \\(\\.safetensors, \\.onnx\\); this is ${kind}$`);
+    const message = new RegExp(
+      `${name}: expected a model .* or a net \\(\\.safetensors, \\.onnx, \\.tflite\\); this is ${kind}$`,
+    );
     expectOneLine(await mote(["inspect", at(name)]), message);
     const asModel = await mote(["run", at(name), "--data", "mnist:test:1", "--engine", "v8"]);
     expectOneLine(asModel, new RegExp(`${name}: expected a model: .*; this is ${kind}$`));

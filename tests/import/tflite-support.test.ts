@@ -122,7 +122,7 @@ describe("what becomes of a node of TFLite", () => {
     [
       "rows joined",
       graphOf({ x, y: [[1, 12, 8, 4]] }, ["CONCATENATION", "x x", "y", { axis: 1 }]),
-      "joins along axis 1 of [1, 12, 8, 4]; expected channels",
+      "dissolves into a last step of the host",
     ],
     ["a mean", graphOf({ x, a: [[2], [1, 2]], y: [[1, 4]] }, ["MEAN", "x a", "y"]), "runs"],
     [
@@ -131,7 +131,12 @@ describe("what becomes of a node of TFLite", () => {
       "over axes [3] of [1, 6, 8, 4]; expected all rows and columns",
     ],
     ["a rim", pads(0, 0, 1, 0, 0, 15, 0, 0), "dissolves into the padding of the layer behind it"],
-    ["more channels", pads(0, 0, 0, 0, 0, 0, 0, 1), "pads samples or channels; expected rows and columns"],
+    ["more channels", pads(0, 0, 0, 0, 0, 0, 0, 1), "runs"],
+    [
+      "more samples",
+      pads(0, 1, 0, 0, 0, 0, 0, 0),
+      "pads samples, or channels and planes at once; expected rows and columns",
+    ],
     [
       "twice the size",
       graphOf({ x, y: [[1, 12, 16, 4]] }, ["RESIZE_NEAREST_NEIGHBOR", "x", "y", { half_pixel_centers: true }]),

@@ -3,6 +3,7 @@ import { describeFile, isOnnx } from "../../data/file-kind.js";
 import { MoteError } from "../../errors.js";
 import type { ByteSource, ImportedGraph } from "../../import/graph.js";
 import { readOnnx } from "../../import/onnx.js";
+import { readTflite } from "../../import/tflite.js";
 import { FilesBeside, openFileSource } from "../file-source.js";
 
 /** By which a file of another kind is known. */
@@ -15,8 +16,13 @@ export interface OpenGraph {
   close(): void;
 }
 
+/** Whether a file's first bytes are a TFLite model's. */
+export function isTflite(head: Uint8Array): boolean {
+  return head.length >= 8 && new TextDecoder().decode(head.subarray(4, 8)) === "TFL3";
+}
+
 /**
- * An ONNX model, with the files beside it that hold its external data.
+ * An ONNX or TFLite model, with the files beside it that hold an ONNX model's external data.
  * @param bytes of the file where they have been read already
  * @throws MoteError FILE, FORMAT, UNSUPPORTED
  */
@@ -29,11 +35,14 @@ export function openGraph(path: string, bytes?: Uint8Array): OpenGraph {
     beside.close();
   };
   try {
-    return { graph: readOnnx(source, (name) => beside.open(name)), fileBytes: source.size, close };
+    const graph = isTflite(source.read(0, Math.min(source.size, HEAD_BYTES)))
+      ? readTflite(source)
+      : readOnnx(source, (name) => beside.open(name));
+    return { graph, fileBytes: source.size, close };
   } catch (error) {
     const head = source.read(0, Math.min(source.size, HEAD_BYTES));
     close();
-    if (!(error instanceof MoteError) || error.code !== "FORMAT" || isOnnx(head)) throw error;
-    throw new MoteError("FORMAT", `expected an ONNX model; this is ${describeFile(head)}`, { cause: error });
+    if (!(error instanceof MoteError) || error.code !== "FORMAT" || isTflite(head) || isOnnx(head)) throw error;
+    throw new MoteError("FORMAT", `expected an ONNX or TFLite model; this is ${describeFile(head)}`, { cause: error });
   }
 }

@@ -1,0 +1,357 @@
+/**
+ * Lowers a graph as a file has it to layers on planar tensors. Nodes are taken from the outputs backwards, so that what only works out shapes
+ * is never looked at; each is lowered by its format's rule. What cannot be lowered is collected, all of it, with the node's name and the reason.
+ */
+import { MoteError } from "../errors.js";
+import { valuesOf } from "../model/geometry.js";
+import type { Axes, Shape } from "../model/model.js";
+import type { Attribute, GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
+import type { Clamp, ImportedNet, NetEnd, NetLayer, NetTensor, Pads, TensorScale } from "./net.js";
+import { isSamePlace, planarShape, view, type Layout, type View } from "./view.js";
+
+/** Why a node does not run, and what to do. */
+export class CannotLower extends Error {}
+
+export interface Problem {
+  readonly node: string;
+  readonly op: string;
+  readonly reason: string;
+}
+
+/** How a node becomes layers: it asks for its inputs' views and sets its outputs'. @throws CannotLower */
+export type LowerRule = (node: GraphNode, lowering: Lowering) => void;
+
+export interface Format {
+  readonly layout: Layout;
+  rule(op: string): LowerRule | undefined;
+  /** Inputs of a node that are data, not shapes or axes. */
+  dataInputs(node: GraphNode): readonly number[];
+  /** Whether an op changes shapes and scales alone. */
+  keepsElements(op: string): boolean;
+}
+
+type NewLayer<L extends NetLayer = NetLayer> = L extends NetLayer ? Omit<L, "name" | "output"> : never;
+
+export class Lowering {
+  readonly tensors: NetTensor[] = [];
+  readonly layers: NetLayer[] = [];
+  readonly notes: string[] = [];
+  readonly #views = new Map<number, View>();
+  /** Of an output of the graph that is put together by the host. */
+  readonly #parts = new Map<number, readonly View[]>();
+  readonly #problems: Problem[] = [];
+  readonly #uses: number[];
+  readonly #nodes: readonly GraphNode[];
+  readonly #inputs: { readonly tensor: number; readonly graphTensor: number; readonly view: View }[] = [];
+
+  constructor(
+    readonly graph: ImportedGraph,
+    readonly format: Format,
+  ) {
+    this.#nodes = this.#neededNodes();
+    this.#uses = graph.tensors.map(() => 0);
+    for (const node of this.#nodes) for (const input of format.dataInputs(node)) if (input >= 0) this.#uses[input]++;
+    for (const output of graph.outputs) this.#uses[output]++;
+  }
+
+  get layout(): Layout {
+    return this.format.layout;
+  }
+
+  /** @throws MoteError UNSUPPORTED with all that does not run */
+  lower(): ImportedNet {
+    const { graph } = this;
+    const nodes = this.#nodes;
+    const needed = new Set(nodes.flatMap((node) => this.format.dataInputs(node)));
+    for (const input of graph.inputs) if (needed.has(input) || graph.outputs.includes(input)) this.#giveInput(input);
+    for (const node of nodes) this.#lowerNode(node);
+    const outputs = graph.outputs.flatMap((output) => this.#ends(output));
+    if (this.#problems.length > 0) throw refusal(this.#problems);
+    const inputs = this.#inputs.map(({ graphTensor, view }) => this.#endOf(graphTensor, view));
+    if (inputs.length === 0) throw new MoteError("UNSUPPORTED", "no input is read by what the outputs need");
+    return {
+      tensors: this.tensors,
+      layers: this.layers,
+      inputs,
+      outputs,
+      isQuantized: this.tensors.every(({ quantization }) => quantization !== undefined),
+      notes: this.notes,
+    };
+  }
+
+  /** The tensor of the file; -1 is none. */
+  tensor(index: number): GraphTensor | undefined {
+    return this.graph.tensors[index];
+  }
+
+  /** The constant elements of an input. @throws CannotLower where it is not constant */
+  constant(node: GraphNode, input: number, what: string): ReturnType<NonNullable<GraphTensor["constant"]>["values"]> {
+    const constant = this.tensor(node.inputs[input])?.constant;
+    if (constant === undefined) throw new CannotLower(`its ${what} is not a constant`);
+    return constant.values();
+  }
+
+  isConstant(node: GraphNode, input: number): boolean {
+    return this.tensor(node.inputs[input])?.constant !== undefined;
+  }
+
+  /** @throws CannotLower where the input is a constant or absent */
+  view(node: GraphNode, input = 0): View {
+    const index = node.inputs[input];
+    const found = this.#views.get(index);
+    if (found !== undefined) return found;
+    throw new CannotLower(this.isConstant(node, input) ? `input ${input} is a constant` : `input ${input} is absent`);
+  }
+
+  shapeOf(tensor: number): Shape {
+    return this.tensors[tensor].shape;
+  }
+
+  /** Shape of an output of the node as the file or shape inference has it. @throws CannotLower where it is open */
+  dims(node: GraphNode, output = 0): number[] {
+    return this.dimsOf(node.outputs[output]);
+  }
+
+  dimsOf(tensor: number): number[] {
+    const { shape, name } = this.graph.tensors[tensor];
+    if (shape === undefined) throw new CannotLower(`the shape of ${JSON.stringify(name)} is not known`);
+    return shape.map((size, axis) => {
+      if (typeof size === "number") return size;
+      if (axis === 0) return 1; // the batch
+      throw new CannotLower(`the shape of ${JSON.stringify(name)} is open, [${shape.join(", ")}]; --shape fixes it`);
+    });
+  }
+
+  /** The node's output is a view of what is there already. */
+  alias(node: GraphNode, aliased: View): void {
+    this.#views.set(node.outputs[0], aliased);
+  }
+
+  /** The node's output, one of the graph's, is left to the host, which puts it together of these. */
+  leaveToHost(node: GraphNode, parts: readonly View[]): void {
+    this.#parts.set(node.outputs[0], parts);
+  }
+
+  /** Whether only nodes that keep elements as they are stand between a tensor of the file and the graph's outputs. */
+  isAtEnd(graphTensor: number): boolean {
+    const readers = this.#nodes.filter((node) => this.format.dataInputs(node).includes(graphTensor));
+    if (readers.length === 0) return this.graph.outputs.includes(graphTensor);
+    return readers.every(
+      ({ op, outputs }) => this.format.keepsElements(op) && outputs.every((output) => this.isAtEnd(output)),
+    );
+  }
+
+  /**
+   * A planar tensor of an image's shape that the input is, with the padding that a node before put around it.
+   * @param dims the image's, where it is another than the file's
+   * @throws CannotLower where its elements stand in another order
+   */
+  image(node: GraphNode, input = 0): { readonly tensor: number; readonly shape: Shape; readonly pads: Pads } {
+    const seen = this.view(node, input);
+    const wanted = planarShape(seen.dims, this.layout);
+    if (wanted === null) {
+      throw new CannotLower(
+        `input ${input} is [${seen.dims.join(", ")}], expected a batch of one and at most 4 dimensions`,
+      );
+    }
+    const shape = this.shapeOf(seen.tensor);
+    const isShape = shape.join() === wanted.join();
+    if (isShape && isSamePlace(seen.order.kind, shape, this.layout, wanted))
+      return { tensor: seen.tensor, shape, pads: seen.pads };
+    // Nobody has looked at an input yet: it is ours to say how it stands.
+    const isFresh =
+      this.#inputs.some(({ tensor }) => tensor === seen.tensor) &&
+      !this.layers.some(({ inputs }) => inputs.includes(seen.tensor));
+    if (isFresh) {
+      this.tensors[seen.tensor] = { ...this.tensors[seen.tensor], shape: wanted };
+      seen.order.kind = this.layout;
+      return { tensor: seen.tensor, shape: wanted, pads: seen.pads };
+    }
+    throw new CannotLower(
+      `its input is [${shape.join(", ")}] planar and read as [${wanted.join(", ")}], for which elements would have to move`,
+    );
+  }
+
+  /** Adds a layer whose output is the node's, of a planar shape, and stands in the format's order. @returns its tensor */
+  emit(node: GraphNode, layer: NewLayer, shape: Shape): number {
+    return this.emitAs(node, layer, shape, this.layout);
+  }
+
+  emitAs(node: GraphNode, layer: NewLayer, shape: Shape, kind: NetEnd["order"]): number {
+    const tensor = this.newTensor(node.outputs[0], shape);
+    this.layers.push({ ...layer, name: node.name, output: tensor } as NetLayer);
+    this.#views.set(node.outputs[0], view(tensor, this.dims(node), kind));
+    return tensor;
+  }
+
+  /** A layer on the way to the node's output, with a scale of its own where the net is quantized. @returns its tensor */
+  emitBetween(node: GraphNode, layer: NewLayer, shape: Shape, quantization: TensorScale | undefined): number {
+    this.tensors.push({ name: `${node.name} (inside)`, shape, quantization });
+    const tensor = this.tensors.length - 1;
+    this.layers.push({ ...layer, name: node.name, output: tensor } as NetLayer);
+    return tensor;
+  }
+
+  /** Whether what the input is read from is read by nothing else. */
+  isSoleReader(node: GraphNode, input = 0): boolean {
+    return this.#uses[node.inputs[input]] === 1;
+  }
+
+  /** The layer that writes a tensor; undefined for the net's inputs. */
+  producer(tensor: number): NetLayer | undefined {
+    return this.layers.find(({ output }) => output === tensor);
+  }
+
+  replaceProducer(old: NetLayer, layer: NetLayer): void {
+    this.layers[this.layers.indexOf(old)] = layer;
+  }
+
+  /** The node's output is the tensor that the layer before writes, by that tensor's new name and scale. */
+  rename(node: GraphNode, tensor: number): void {
+    const { name, quantization } = this.#described(node.outputs[0]);
+    this.tensors[tensor] = { ...this.tensors[tensor], name, quantization };
+  }
+
+  /** A quantized graph of real numbers tells scales by nodes. @throws CannotLower where there is another one already */
+  setScale(tensor: number, quantization: TensorScale): void {
+    const old = this.tensors[tensor].quantization;
+    if (old !== undefined && (old.scale !== quantization.scale || old.zeroPoint !== quantization.zeroPoint)) {
+      throw new CannotLower(`its input has scale ${old.scale} already, expected ${quantization.scale}`);
+    }
+    this.tensors[tensor] = { ...this.tensors[tensor], quantization };
+  }
+
+  /** The node makes int8 of a real input: the net begins behind it. */
+  adopt(node: GraphNode): void {
+    const seen = this.view(node);
+    this.rename(node, seen.tensor);
+    this.alias(node, { ...seen, dims: this.dims(node) });
+  }
+
+  quantizationOf(graphTensor: number): TensorScale | undefined {
+    return this.#described(graphTensor).quantization;
+  }
+
+  newTensor(graphTensor: number, shape: Shape): number {
+    const dims = this.dimsOf(graphTensor);
+    const count = dims.reduce((product, size) => product * size, 1);
+    if (count !== valuesOf(shape)) {
+      throw new CannotLower(`its output is [${dims.join(", ")}] in the file and [${shape.join(", ")}] as computed`);
+    }
+    this.tensors.push({ ...this.#described(graphTensor), shape });
+    return this.tensors.length - 1;
+  }
+
+  #described(graphTensor: number): { readonly name: string; readonly quantization: TensorScale | undefined } {
+    const { name, type, quantization } = this.graph.tensors[graphTensor];
+    if (quantization === undefined || (type !== "int8" && type !== "uint8")) return { name, quantization: undefined };
+    if (quantization.scales.length !== 1)
+      throw new CannotLower(`${JSON.stringify(name)} has a scale for each channel, expected one`);
+    const zeroPoint = quantization.zeroPoints[0] - (type === "uint8" ? 128 : 0);
+    return { name, quantization: { scale: quantization.scales[0], zeroPoint } };
+  }
+
+  #giveInput(graphTensor: number): void {
+    try {
+      const dims = this.dimsOf(graphTensor);
+      const shape = planarShape(dims, this.layout);
+      if (shape === null)
+        throw new CannotLower(`is [${dims.join(", ")}], expected a batch of one and at most 4 dimensions`);
+      const tensor = this.newTensor(graphTensor, shape);
+      const seen = view(tensor, dims, this.layout);
+      this.#views.set(graphTensor, seen);
+      this.#inputs.push({ tensor, graphTensor, view: seen });
+    } catch (error) {
+      if (!(error instanceof CannotLower)) throw error;
+      this.#problems.push({ node: this.graph.tensors[graphTensor].name, op: "input", reason: error.message });
+    }
+  }
+
+  #lowerNode(node: GraphNode): void {
+    const rule = this.format.rule(node.op);
+    if (rule === undefined) {
+      this.#problems.push({ node: node.name, op: node.op, reason: "there is no such op here" });
+      return;
+    }
+    // What comes of a node that does not run cannot run either, and need not be told.
+    const isKnown = (input: number): boolean =>
+      input < 0 || this.#views.has(input) || this.graph.tensors[input].constant !== undefined;
+    if (!this.format.dataInputs(node).every(isKnown)) return;
+    try {
+      rule(node, this);
+    } catch (error) {
+      if (!(error instanceof CannotLower)) throw error;
+      this.#problems.push({ node: node.name, op: node.op, reason: error.message });
+    }
+  }
+
+  #ends(output: number): NetEnd[] {
+    const seen = this.#views.get(output);
+    const views = this.#parts.get(output) ?? (seen === undefined ? [] : [seen]);
+    if (views.length === 0 && this.#problems.length === 0) {
+      this.#problems.push({ node: this.graph.tensors[output].name, op: "output", reason: "is a constant" });
+    }
+    return views.map((view) => this.#endOf(output, view));
+  }
+
+  #endOf(graphTensor: number, { tensor, dims, order }: View): NetEnd {
+    const { name, type } = this.graph.tensors[graphTensor];
+    return { tensor, name, dims, order: order.kind, bias: type === "uint8" ? 128 : 0 };
+  }
+
+  /** Those that the outputs need, in the order of the file. */
+  #neededNodes(): GraphNode[] {
+    const { nodes, outputs } = this.graph;
+    const writer = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+    const needed = new Set<GraphNode>();
+    const stack = [...outputs];
+    while (stack.length > 0) {
+      const node = writer.get(stack.pop()!);
+      if (node === undefined || needed.has(node)) continue;
+      needed.add(node);
+      stack.push(...this.format.dataInputs(node));
+    }
+    return nodes.filter((node) => needed.has(node));
+  }
+}
+
+/** All problems in one error, those of one op and reason together. */
+function refusal(problems: readonly Problem[]): MoteError {
+  const byReason = new Map<string, string[]>();
+  for (const { node, op, reason } of problems) {
+    const what = `${op}: ${reason}`;
+    byReason.set(what, [...(byReason.get(what) ?? []), node]);
+  }
+  const lines = [...byReason].map(([what, nodes]) => {
+    const shown = nodes.length > 4 ? [...nodes.slice(0, 3), `${nodes.length - 3} more`] : nodes;
+    return `${what} (${shown.join(", ")})`;
+  });
+  return new MoteError(
+    "UNSUPPORTED",
+    `${problems.length} ${problems.length === 1 ? "node does" : "nodes do"} not run: ${lines.join("; ")}`,
+  );
+}
+
+export function number(attributes: Readonly<Record<string, Attribute>>, name: string, otherwise: number): number {
+  const value = attributes[name];
+  return typeof value === "number" ? value : otherwise;
+}
+
+/** Cuts what both cut. */
+export const intersect = (a: Clamp, b: Clamp): Clamp => ({
+  low: Math.max(a.low, b.low),
+  high: Math.min(a.high, b.high),
+});
+
+export const windows = (extent: number, kernel: number, stride: number): number =>
+  Math.floor((extent - kernel) / stride) + 1;
+
+/** Output rows and columns of a window that moves over an image with zeros around it. */
+export function windowed([, height, width]: Shape, pads: Pads, kernel: Axes, stride: Axes): Axes {
+  const size: Axes = [
+    windows(height + pads[0] + pads[2], kernel[0], stride[0]),
+    windows(width + pads[1] + pads[3], kernel[1], stride[1]),
+  ];
+  if (size[0] < 1 || size[1] < 1) throw new CannotLower(`its window of ${kernel.join(" × ")} is larger than its input`);
+  return size;
+}

@@ -1,0 +1,136 @@
+/**
+ * What the readers' graphs are lowered to: each layer here becomes one layer of an integer model, whatever the file called it. Tensors are
+ * planar, [C, H, W]; batches, layouts, constants and shape arithmetic are gone.
+ */
+import type { Axes, Shape } from "../model/model.js";
+
+/** Inclusive range of real numbers that a layer cuts its output to. */
+export interface Clamp {
+  readonly low: number;
+  readonly high: number;
+}
+
+export const NO_CLAMP: Clamp = { low: -Infinity, high: Infinity };
+
+/** Real value = scale × (int8 - zeroPoint). */
+export interface TensorScale {
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+export interface NetTensor {
+  /** As the file has it. */
+  readonly name: string;
+  readonly shape: Shape;
+  /** Of a net that is quantized already. */
+  readonly quantization?: TensorScale | undefined;
+}
+
+/** Rows × columns, row-major: real numbers, or int8 with a scale for all rows or for each. */
+export interface NetWeights {
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float32Array | Int8Array;
+  /** With int8. One, or one a row. */
+  readonly scales?: Float32Array;
+  /** Real numbers, or with int8 weights of a quantized net in units of input scale × weight scale. */
+  readonly bias: Float32Array | Int32Array;
+}
+
+/** Zeros around the input. */
+export type Pads = readonly [top: number, left: number, bottom: number, right: number];
+
+export const NO_PADS: Pads = [0, 0, 0, 0];
+
+interface LayerBase {
+  /** The node's, for people. */
+  readonly name: string;
+  readonly inputs: readonly number[];
+  readonly output: number;
+}
+
+export interface NetConv extends LayerBase {
+  readonly op: "conv2d";
+  readonly kernel: Axes;
+  readonly stride: Axes;
+  readonly pads: Pads;
+  readonly groups: number;
+  readonly weights: NetWeights;
+  readonly clamp: Clamp;
+  /** Max-pooling behind it, without padding. */
+  readonly pool?: { readonly size: Axes; readonly stride: Axes };
+}
+
+export interface NetDense extends LayerBase {
+  readonly op: "dense";
+  readonly weights: NetWeights;
+  readonly clamp: Clamp;
+}
+
+export interface NetPool extends LayerBase {
+  readonly op: "maxpool" | "avgpool";
+  readonly kernel: Axes;
+  readonly stride: Axes;
+  readonly pads: Pads;
+  readonly clamp: Clamp;
+}
+
+/** a + sign × b */
+export interface NetAdd extends LayerBase {
+  readonly op: "add";
+  readonly sign: 1 | -1;
+  readonly clamp: Clamp;
+}
+
+/** The second input has the first one's shape, or one element a channel. */
+export interface NetMul extends LayerBase {
+  readonly op: "mul";
+  readonly clamp: Clamp;
+}
+
+/** Along channels. */
+export interface NetConcat extends LayerBase {
+  readonly op: "concat";
+}
+
+/** A function of each element. */
+export interface NetMap extends LayerBase {
+  readonly op: "lut";
+  /** For people: "sigmoid". */
+  readonly called: string;
+  readonly apply: (value: number) => number;
+}
+
+export interface NetResize extends LayerBase {
+  readonly op: "resize";
+  readonly factor: Axes;
+}
+
+export type NetLayer = NetConv | NetDense | NetPool | NetAdd | NetMul | NetConcat | NetMap | NetResize;
+
+/** An input or output, as the file's user knows it. */
+export interface NetEnd {
+  readonly tensor: number;
+  readonly name: string;
+  /** The file's shape, batch included. */
+  readonly dims: readonly number[];
+  /**
+   * In which order the file's elements stand: those of the planar tensor, [H, W, C], or by index: element i of the file is
+   * element `order[i]` of the planar tensor.
+   */
+  readonly order: "chw" | "hwc" | Int32Array;
+  /** What the file adds to an int8 element: 128 for uint8 ends. */
+  readonly bias: 0 | 128;
+}
+
+/** Tensors are written once; layers stand in the order in which they run. */
+export interface ImportedNet {
+  readonly tensors: readonly NetTensor[];
+  readonly layers: readonly NetLayer[];
+  readonly inputs: readonly NetEnd[];
+  readonly outputs: readonly NetEnd[];
+  /** Whether all tensors have a quantization and all weights are int8. */
+  readonly isQuantized: boolean;
+  /** What a user should know: a softmax that was left out. */
+  readonly notes: readonly string[];
+}

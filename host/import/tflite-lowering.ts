@@ -1,0 +1,223 @@
+/** TFLite's ops as layers: a line or two each. Attributes have the schema's names; images are [N, H, W, C]. */
+import type { Axes } from "../model/model.js";
+import { own } from "../own.js";
+import { elu, FUNCTIONS, leakyRelu } from "./functions.js";
+import type { GraphNode } from "./graph.js";
+import {
+  lowerChannelPad,
+  lowerClamp,
+  lowerConcat,
+  lowerConv,
+  lowerDense,
+  lowerElementwise,
+  lowerGlobalPool,
+  lowerMap,
+  lowerPad,
+  lowerPool,
+  lowerReshape,
+  lowerResize,
+  lowerSoftmax,
+  samePads,
+} from "./layers.js";
+import { CannotLower, number, type Format, type LowerRule } from "./lowering.js";
+import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
+import { weightsOf } from "./weights.js";
+
+const ACTIVATIONS: Readonly<Record<string, Clamp>> = {
+  NONE: NO_CLAMP,
+  RELU: { low: 0, high: Infinity },
+  RELU6: { low: 0, high: 6 },
+  RELU_N1_TO_1: { low: -1, high: 1 },
+};
+
+function activation({ attributes }: GraphNode): Clamp {
+  const name = attributes.fused_activation_function ?? "NONE";
+  const clamp = own(ACTIVATIONS, String(name));
+  if (clamp === undefined) throw new CannotLower(`its fused activation ${String(name)} is not supported`);
+  return clamp;
+}
+
+function padding({ attributes }: GraphNode, stride: Axes): (image: Axes, kernel: Axes) => Pads {
+  return attributes.padding === "SAME" ? (image, kernel) => samePads(image, kernel, stride) : () => NO_PADS;
+}
+
+const strides = ({ attributes }: GraphNode): Axes => [
+  number(attributes, "stride_h", 1),
+  number(attributes, "stride_w", 1),
+];
+const dilations = ({ attributes }: GraphNode): Axes => [
+  number(attributes, "dilation_h_factor", 1),
+  number(attributes, "dilation_w_factor", 1),
+];
+
+/** Weights are [out, kh, kw, in], of a depthwise convolution [1, kh, kw, channels × multiplier]. */
+function conv(isDepthwise: boolean): LowerRule {
+  return (node, lowering) => {
+    const dims = lowering.dimsOf(node.inputs[1]);
+    if (dims.length !== 4) throw new CannotLower(`its weights are [${dims.join(", ")}], expected 4 dimensions`);
+    const kernel: Axes = [dims[1], dims[2]];
+    const { shape } = lowering.image(node);
+    const groups = isDepthwise ? shape[0] : shape[0] / dims[3];
+    const outChannels = isDepthwise ? dims[3] : dims[0];
+    const perRow = isDepthwise ? 1 : dims[3];
+    const plane = kernel[0] * kernel[1];
+    const place = isDepthwise
+      ? (row: number, column: number) => column * outChannels + row
+      : (row: number, column: number) => (row * plane + (column % plane)) * perRow + Math.floor(column / plane);
+    const weights = weightsOf(node, lowering, {
+      rows: outChannels,
+      columns: perRow * plane,
+      axis: isDepthwise ? 3 : 0,
+      place,
+    });
+    const stride = strides(node);
+    const spec = { kernel, stride, dilation: dilations(node), pads: padding(node, stride), groups, outChannels };
+    lowerConv(node, lowering, { ...spec, weights, clamp: activation(node) });
+  };
+}
+
+const dense: LowerRule = (node, lowering) => {
+  const format = node.attributes.weights_format ?? "DEFAULT";
+  if (format !== "DEFAULT") throw new CannotLower(`its weights are in the format ${String(format)}, expected DEFAULT`);
+  const [rows, columns] = lowering.dimsOf(node.inputs[1]);
+  const weights: NetWeights = weightsOf(node, lowering, {
+    rows,
+    columns,
+    axis: 0,
+    place: (row, column) => row * columns + column,
+  });
+  lowerDense(node, lowering, weights, activation(node));
+};
+
+function pool(op: "maxpool" | "avgpool"): LowerRule {
+  return (node, lowering) => {
+    const kernel: Axes = [number(node.attributes, "filter_height", 1), number(node.attributes, "filter_width", 1)];
+    const stride = strides(node);
+    lowerPool(node, lowering, {
+      op,
+      kernel,
+      stride,
+      pads: padding(node, stride),
+      countsPads: false,
+      clamp: activation(node),
+    });
+  };
+}
+
+/** Over height and width, all of both. */
+function reduce(op: "maxpool" | "avgpool"): LowerRule {
+  return (node, lowering) => {
+    const { dims } = lowering.view(node);
+    const axes = [...lowering.constant(node, 1, "list of axes")]
+      .map((axis) => (axis + dims.length) % dims.length)
+      .sort();
+    const isPlane = dims.length === 4 ? axes.join() === "1,2" : dims.length === 3 && axes.join() === "1";
+    if (!isPlane)
+      throw new CannotLower(`it reduces axes ${axes.join(", ")} of [${dims.join(", ")}], expected height and width`);
+    lowerGlobalPool(node, lowering, op);
+  };
+}
+
+function elementwise(op: "add" | "sub" | "mul"): LowerRule {
+  return (node, lowering) => lowerElementwise(node, lowering, op, activation(node));
+}
+
+const pad: LowerRule = (node, lowering) => {
+  const { dims } = lowering.view(node);
+  const amounts = [...lowering.constant(node, 1, "padding")];
+  const at = (axis: number): readonly [number, number] => [amounts[2 * axis], amounts[2 * axis + 1]];
+  const isPadded = [0, 1, 2, 3].map((axis) => dims.length === 4 && at(axis).some((zeros) => zeros !== 0));
+  if (dims.length !== 4 || isPadded[0] || (isPadded[3] && (isPadded[1] || isPadded[2]))) {
+    throw new CannotLower(
+      `it pads [${dims.join(", ")}] by ${amounts.join(", ")}, expected height and width, or channels alone`,
+    );
+  }
+  if (node.op === "PADV2") {
+    const [value] = lowering.constant(node, 2, "value");
+    const zero = lowering.tensor(node.inputs[2])?.quantization?.zeroPoints[0] ?? 0;
+    if (value !== zero) throw new CannotLower(`it pads with ${value}, expected zeros`);
+  }
+  if (isPadded[3]) return lowerChannelPad(node, lowering, at(3)[0], at(3)[1]);
+  lowerPad(node, lowering, [at(1)[0], at(2)[0], at(1)[1], at(2)[1]]);
+};
+
+const concat: LowerRule = (node, lowering) => {
+  if (activation(node) !== NO_CLAMP) throw new CannotLower("its fused activation is not supported");
+  lowerConcat(node, lowering, number(node.attributes, "axis", 0));
+};
+
+const resize: LowerRule = (node, lowering) => {
+  const { shape } = lowering.image(node);
+  const [height, width] = lowering.constant(node, 1, "size");
+  if (node.attributes.align_corners === true && height * width > 1)
+    throw new CannotLower("it aligns corners, which is not supported");
+  lowerResize(node, lowering, [height / shape[1], width / shape[2]]);
+};
+
+/** Between integers and real numbers at the ends of a net, or from one scale to another within. */
+const convert: LowerRule = (node, lowering) => {
+  const from = lowering.tensor(node.inputs[0])!;
+  const to = lowering.tensor(node.outputs[0])!;
+  const isEnd = lowering.graph.outputs.includes(node.outputs[0]) || lowering.graph.inputs.includes(node.inputs[0]);
+  const isReal = (type: string): boolean => type === "float32" || type === "float16";
+  if (isReal(from.type) !== isReal(to.type) && !isEnd) {
+    throw new CannotLower(`it goes from ${from.type} to ${to.type} within the net; expected that at its ends`);
+  }
+  if (isReal(from.type) !== isReal(to.type) && isReal(from.type)) lowering.adopt(node);
+  else lowerReshape(node, lowering);
+};
+
+const map =
+  (called: keyof typeof FUNCTIONS): LowerRule =>
+  (node, lowering) =>
+    lowerMap(node, lowering, called, FUNCTIONS[called]);
+
+const clamp =
+  (name: keyof typeof ACTIVATIONS): LowerRule =>
+  (node, lowering) =>
+    lowerClamp(node, lowering, ACTIVATIONS[name]);
+
+const RULES: Readonly<Record<string, LowerRule>> = {
+  CONV_2D: conv(false),
+  DEPTHWISE_CONV_2D: conv(true),
+  FULLY_CONNECTED: dense,
+  MAX_POOL_2D: pool("maxpool"),
+  AVERAGE_POOL_2D: pool("avgpool"),
+  MEAN: reduce("avgpool"),
+  REDUCE_MAX: reduce("maxpool"),
+  ADD: elementwise("add"),
+  SUB: elementwise("sub"),
+  MUL: elementwise("mul"),
+  CONCATENATION: concat,
+  PAD: pad,
+  PADV2: pad,
+  RESIZE_NEAREST_NEIGHBOR: resize,
+  RESHAPE: lowerReshape,
+  SQUEEZE: lowerReshape,
+  EXPAND_DIMS: lowerReshape,
+  QUANTIZE: convert,
+  DEQUANTIZE: convert,
+  SOFTMAX: lowerSoftmax,
+  RELU: clamp("RELU"),
+  RELU6: clamp("RELU6"),
+  RELU_N1_TO_1: clamp("RELU_N1_TO_1"),
+  LOGISTIC: map("sigmoid"),
+  TANH: map("tanh"),
+  HARD_SWISH: map("hard-swish"),
+  LEAKY_RELU: (node, lowering) =>
+    lowerMap(node, lowering, "leaky relu", leakyRelu(number(node.attributes, "alpha", 0))),
+  ELU: (node, lowering) => lowerMap(node, lowering, "elu", elu(1)),
+  GELU: (node, lowering) => map(node.attributes.approximate === true ? "gelu by tanh" : "gelu")(node, lowering),
+};
+
+/** Ops whose further inputs are shapes, axes or weights. */
+const JOINS = new Set(["ADD", "SUB", "MUL", "CONCATENATION"]);
+
+const SHAPES = new Set(["RESHAPE", "SQUEEZE", "EXPAND_DIMS", "QUANTIZE", "DEQUANTIZE"]);
+
+export const TFLITE: Format = {
+  layout: "hwc",
+  rule: (op) => own(RULES, op),
+  dataInputs: ({ op, inputs }) => (JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1)),
+  keepsElements: (op) => SHAPES.has(op),
+};

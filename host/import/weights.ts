@@ -1,0 +1,96 @@
+/** Weights and biases of a node, from constants of any type to rows × columns. */
+import type { GraphNode, GraphTensor } from "./graph.js";
+import { CannotLower, type Lowering } from "./lowering.js";
+import type { NetWeights } from "./net.js";
+
+export interface WeightsSpec {
+  readonly rows: number;
+  readonly columns: number;
+  /** Of the file's dimensions, the one that rows lie along: where scales differ they differ along it. */
+  readonly axis: number;
+  /** Where in the file the weight of a row and column is. */
+  readonly place: (row: number, column: number) => number;
+}
+
+/**
+ * Inputs 1 and 2 of a node as weights and bias. They stay integers where the node's input is quantized; else they become real numbers.
+ * @throws CannotLower for weights that are no constant, of a type or scales that are not supported
+ */
+export function weightsOf(node: GraphNode, lowering: Lowering, spec: WeightsSpec): NetWeights {
+  const { rows, columns, place } = spec;
+  const tensor = constantOf(lowering, node.inputs[1]);
+  const from = tensor.constant.values();
+  if (from.length !== rows * columns) {
+    throw new CannotLower(`its weights are ${from.length}, expected ${rows} × ${columns}`);
+  }
+  const isQuantized = lowering.tensors[lowering.view(node).tensor].quantization !== undefined;
+  const scales = scalesOf(tensor, spec);
+  if (isQuantized && scales === undefined)
+    throw new CannotLower(`its weights are ${tensor.type} and its input is int8, expected int8 weights`);
+  const values = isQuantized ? new Int8Array(rows * columns) : new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    const scale = isQuantized || scales === undefined ? 1 : scales[scales.length > 1 ? row : 0];
+    for (let column = 0; column < columns; column++) values[row * columns + column] = from[place(row, column)] * scale;
+  }
+  const bias = biasOf(node, lowering, rows, isQuantized);
+  return isQuantized ? { rows, columns, values, scales: scales!, bias } : { rows, columns, values, bias };
+}
+
+type ConstantTensor = GraphTensor & { readonly constant: NonNullable<GraphTensor["constant"]> };
+
+/** A constant. Where a node makes real numbers of integers, these, with the node's scales. */
+function constantOf(lowering: Lowering, index: number): ConstantTensor {
+  const writer = lowering.graph.nodes.find(({ outputs }) => outputs.includes(index));
+  if (writer?.op === "DEQUANTIZE") return constantOf(lowering, writer.inputs[0]);
+  if (writer?.op === "DequantizeLinear") return dequantized(lowering, writer);
+  const tensor = lowering.tensor(index);
+  if (tensor?.constant !== undefined) return tensor as ConstantTensor;
+  throw new CannotLower("its weights are not constant");
+}
+
+/** ONNX has scales beside the tensor. */
+function dequantized(lowering: Lowering, node: GraphNode): ConstantTensor {
+  const tensor = constantOf(lowering, node.inputs[0]);
+  const scales = Float32Array.from(lowering.constant(node, 1, "scale"));
+  const zeros =
+    lowering.tensor(node.inputs[2] ?? -1) === undefined ? undefined : lowering.constant(node, 2, "zero point");
+  const zeroPoints = Int32Array.from(scales, (_, i) => zeros?.[zeros.length > 1 ? i : 0] ?? 0);
+  const given = node.attributes.axis;
+  const axis = typeof given === "number" ? given : 1;
+  const rank = tensor.shape?.length ?? 0;
+  return {
+    ...tensor,
+    quantization: { scales, zeroPoints, axis: scales.length > 1 ? (axis + rank) % rank : undefined },
+  };
+}
+
+/** @returns undefined for real numbers */
+function scalesOf({ type, quantization }: ConstantTensor, { rows, axis }: WeightsSpec): Float32Array | undefined {
+  if (type === "float32" || type === "float16" || type === "bfloat16" || type === "float64") return undefined;
+  if (type !== "int8" && type !== "int4")
+    throw new CannotLower(`its weights are ${type}, expected int8 or real numbers`);
+  if (quantization === undefined) throw new CannotLower(`its weights are ${type} without a scale`);
+  if (quantization.zeroPoints.some((zero) => zero !== 0))
+    throw new CannotLower("its weights have a zero point, expected 0");
+  if (quantization.axis !== undefined && quantization.axis !== axis) {
+    throw new CannotLower(`its weights have scales along axis ${quantization.axis}, expected ${axis}`);
+  }
+  if (quantization.scales.length !== 1 && quantization.scales.length !== rows) {
+    throw new CannotLower(`its weights have ${quantization.scales.length} scales, expected 1 or ${rows}`);
+  }
+  return quantization.scales;
+}
+
+function biasOf(node: GraphNode, lowering: Lowering, rows: number, isQuantized: boolean): Float32Array | Int32Array {
+  if (node.inputs.length < 3 || node.inputs[2] < 0) return isQuantized ? new Int32Array(rows) : new Float32Array(rows);
+  const tensor = constantOf(lowering, node.inputs[2]);
+  const from = tensor.constant.values();
+  if (from.length !== rows) throw new CannotLower(`its bias has ${from.length} elements, expected ${rows}`);
+  if (!isQuantized) {
+    const { quantization } = tensor;
+    const scale = (row: number): number => quantization?.scales[quantization.scales.length > 1 ? row : 0] ?? 1;
+    return Float32Array.from(from, (value, row) => (tensor.type === "int32" ? value * scale(row) : value));
+  }
+  if (tensor.type !== "int32") throw new CannotLower(`its bias is ${tensor.type}, expected int32`);
+  return Int32Array.from(from);
+}
