@@ -11,7 +11,7 @@ export type ErrorCode =
   | "ENGINE" // an engine that cannot be built, loaded or that reported an error while running
   | "INTERRUPTED"; // stopped by the user; what was finished is kept
 
-/** The one error class of the host for anything that is not a programming mistake. */
+/** The one error class for anything that is not a programming mistake. */
 export class MoteError extends Error {
   override readonly name = "MoteError";
 

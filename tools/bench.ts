@@ -9,6 +9,7 @@ import { fillFigures } from "./bench/fill.js";
 import { describeMachine, figureCells, type Figure, type Group } from "./bench/figure.js";
 import { imagesGroup } from "./bench/images.js";
 import { modelsGroup } from "./bench/models.js";
+import { packageGroup } from "./bench/package.js";
 import { packingGroup } from "./bench/packing.js";
 import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
@@ -26,6 +27,7 @@ const GROUPS: readonly Group[] = [
   trainingGroup,
   imagesGroup,
   zooGroup,
+  packageGroup,
 ];
 
 interface BenchFlags {

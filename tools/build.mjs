@@ -17,15 +17,19 @@ const node = (script, ...args) => [process.execPath, join(root, "node_modules", 
 /** What both device programs and the host are made from. */
 const shared = ["assembly/abi.ts", "assembly/format.ts"];
 
-/** Each target: the folders and files it is made from, a file it must leave behind, and the commands. */
+/** Each target: what has to be built before it, the folders and files it is made from, a file it must leave behind, and the commands. */
 const targets = {
   core: {
-    sources: ["assembly/core", "assembly/mote.ts", ...shared, "asconfig.json"],
+    sources: ["assembly/core", "assembly/mote.ts", ...shared, "asconfig.json", "tools/core-text.mjs"],
     made: "build/core.wasm",
-    // core-named.wasm is what `mote pack --format wasm` specialises: nothing inlined, functions by name.
-    commands: ["core", "core-named"].map((target) =>
-      node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
-    ),
+    // core-named.wasm is what `mote pack --format wasm` specialises: nothing inlined, functions by name. core-growable.wasm, with memory for
+    // any plan, is what the runtime has inside.
+    commands: [
+      ...["core", "core-named", "core-growable"].map((target) =>
+        node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
+      ),
+      [process.execPath, join(root, "tools/core-text.mjs")],
+    ],
   },
   fast: {
     sources: ["assembly/fast", "assembly/mote.ts", ...shared, "asconfig.json"],
@@ -38,8 +42,11 @@ const targets = {
     commands: [node("assemblyscript/bin/asc.js", "assembly/train/index.ts", "--target", "train")],
   },
   host: {
+    needs: "core",
     sources: [
       "host",
+      "runtime",
+      "build/core-text.ts",
       "tools",
       "tests/fuzz",
       "tests/support",
@@ -92,7 +99,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 mkdirSync(join(root, "build"), { recursive: true });
-const wanted = Object.keys(targets).filter((name) => asked.length === 0 || asked.includes(name));
+const needed = asked.map((name) => targets[name].needs);
+const wanted = Object.keys(targets).filter(
+  (name) => asked.length === 0 || asked.includes(name) || needed.includes(name),
+);
 if (wanted.some(isStale)) {
   takeLock();
   for (const name of wanted) if (isStale(name)) build(name);

@@ -17,7 +17,7 @@ import {
 } from "../host/report/container.js";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
-import { isWasm } from "../host/engines/open.js";
+import { isWasm } from "../host/module/sections.js";
 import { openEngine } from "../host/node/engines/open.js";
 import { isImportable } from "./import-model.js";
 import { inspectGraph, parseShape, type Shapes } from "./inspect-graph.js";

@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c, CMake. Does nothing where all is there; where
-# it may not install, it says the command and leaves the firmware's tests to skip themselves.
+# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c, CMake; and the browser of the packages' tests. Does
+# nothing where all is there; where it may not install, it says the command and leaves the tests to skip themselves.
 # Example: sh tools/install-firmware-tools.sh
 set -eu
 
 packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
   qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user wabt cppcheck cmake"
+browser="chromium-headless-shell"
 tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa
-  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake"
+  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake $browser"
 
 missing=""
 for tool in $tools; do
@@ -26,5 +27,10 @@ log=$(mktemp)
 if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive $command; } >"$log" 2>&1; then
   tail -5 "$log" >&2
   echo "firmware: could not be installed:$missing; the command was: $command" >&2
+fi
+# Ubuntu has it as a snap only; the rest is not to fail for that.
+if ! command -v $browser >/dev/null 2>&1; then
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $browser >"$log" 2>&1 ||
+    echo "firmware: could not be installed: $browser; the tests that open pages skip themselves" >&2
 fi
 rm -f "$log"

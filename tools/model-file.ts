@@ -10,8 +10,10 @@ import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/engines/classify.js";
 import type { Engine, EngineName, EngineOptions } from "../host/engines/engine.js";
-import { isWasm } from "../host/engines/open.js";
+import { isWasm } from "../host/module/sections.js";
+import { ENGINE_NAMES } from "../host/engines/open.js";
 import { openEngine } from "../host/node/engines/open.js";
+import { isWasm3Built } from "../host/node/wasm3/runtime.js";
 
 export interface OpenModel {
   readonly path: string;
@@ -112,7 +114,18 @@ export function parseBytes(text: string): number {
 
 /** `--engine`, the same in every command that has it. */
 export function engineOption(): Option {
-  return new Option("--engine <name>", "what runs the model").choices(["wasm3", "v8", "reference"]).default("wasm3");
+  return new Option(
+    "--engine <name>",
+    "what runs the model; default: wasm3, or v8 where no C compiler has built it",
+  ).choices(ENGINE_NAMES);
+}
+
+/** The engine asked for. Of none, wasm3; where it is not built, V8 with a word on stderr: the outputs are the same. */
+export function engineOrDefault(asked: EngineName | undefined): EngineName {
+  if (asked !== undefined) return asked;
+  if (isWasm3Built()) return "wasm3";
+  process.stderr.write("mote: wasm3 is not built, so that V8 runs the model; the outputs are the same\n");
+  return "v8";
 }
 
 /** The object behind `--json`. `bytesRead` and `usPerInference` are means of one inference, loading not counted. */

@@ -17,7 +17,7 @@ import { ALL_CONTENTS, contentsOf, type CoreContents } from "../host/module/cont
 import type { QLayer, QModel } from "../host/model/model.js";
 import { builtModule } from "../host/node/built.js";
 import { quantize } from "../host/quantize/quantize.js";
-import { isWasm } from "../host/engines/open.js";
+import { isWasm } from "../host/module/sections.js";
 import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import {

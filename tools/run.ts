@@ -9,6 +9,7 @@ import { classifyAll, reasonsToDoubt, type Classification, type Tally } from "..
 import type { EngineName } from "../host/engines/engine.js";
 import {
   engineOption,
+  engineOrDefault,
   grouped,
   openModel,
   optimizedModel,
@@ -21,7 +22,7 @@ import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { Output } from "./output.js";
 
 interface RunFlags extends DataFlags {
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly limit?: number;
   readonly resident?: boolean;
   readonly optimize: Optimization;
@@ -61,7 +62,8 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
   };
-  const model = openModel(path, flags.engine, engineOptions, await optimizedModel(path, flags.optimize));
+  const engine = engineOrDefault(flags.engine);
+  const model = openModel(path, engine, engineOptions, await optimizedModel(path, flags.optimize));
   try {
     const options = dataOptions(flags, model.engine);
     const inputs = flags.data === undefined ? loadFiles(files, options) : loadData(flags.data, options);

@@ -10,7 +10,7 @@ import { builtFile } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { classifyAll, type Classification } from "../host/engines/classify.js";
 import type { EngineName } from "../host/engines/engine.js";
-import { engineOption, grouped, openModel, runSummary } from "./model-file.js";
+import { engineOption, engineOrDefault, grouped, openModel, runSummary } from "./model-file.js";
 import { Output } from "./output.js";
 
 const TEST_DIGITS = 10_000;
@@ -24,7 +24,7 @@ const MARGIN = 2;
 interface StartFlags {
   readonly all?: boolean;
   readonly count: number;
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly json?: boolean;
 }
 
@@ -50,7 +50,7 @@ async function start(flags: StartFlags): Promise<void> {
   const data = loadDataSpec(`mnist:test:${count}`);
   const path = relative(process.cwd(), builtFile("models/lenet5.mote"));
   const output = new Output(flags);
-  const model = openModel(path, flags.engine, {});
+  const model = openModel(path, engineOrDefault(flags.engine), {});
   const { engine } = model;
   const { fileBytes, nominalBytes } = reportContainer(readContainer(readFile(path)));
   try {

@@ -100,12 +100,12 @@ function readHead(): void {
   arenaPtr = readRegion();
   expectRange(windowBytes >= <u32>MIN_WINDOW_BYTES);
   expectRange(planEnd + u32(isResident()) * windowBytes < <u32>MAX_BYTES);
+  store<u32>(CONTROL_MEMORY_BYTES, planEnd);
   expect(planEnd <= memoryEnd, STATUS_MEMORY);
   if (!isResident()) moveWindow(windowPtr, windowBytes);
   store<u32>(CONTROL_TENSORS_PTR, PLAN_BASE);
   store<u32>(CONTROL_TENSOR_COUNT, tensorCount);
   store<u32>(CONTROL_LAYER_COUNT, layerCount);
-  store<u32>(CONTROL_MEMORY_BYTES, planEnd);
 }
 
 /** Refuses a model for what it needs and this core lacks, a bit each: the lowest one's number becomes the place of the error. */

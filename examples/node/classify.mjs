@@ -1,9 +1,9 @@
 /**
  * Runs a model on a picture: node examples/node/classify.mjs models/lenet5.mote examples/digit.png
- * The picture has the size of the model's input, is light on dark and without colour. `mote run` takes any photograph of a digit.
+ * The picture may have any size; it is light on dark. `mote run` takes any photograph of a digit.
  */
 import { readFileSync } from "node:fs";
-import { argmax, openEngine, pixelTable, probability } from "mote";
+import { openModel } from "mote-nn";
 import { PNG } from "pngjs";
 
 const [modelPath, picturePath] = process.argv.slice(2);
@@ -12,24 +12,20 @@ if (picturePath === undefined) {
   process.exit(2);
 }
 
-const engine = openEngine("wasm3", readFileSync(modelPath)); // or "v8", which needs no C compiler
-const { input, output, labels } = engine;
-const [channels, height, width] = input.shape;
+const model = await openModel(readFileSync(modelPath));
+const picture = PNG.sync.read(readFileSync(picturePath)); // 4 bytes a pixel, as from a canvas
+const predictions = model.classify(picture);
+const [best] = predictions;
+console.log(`class ${best.label}, ${(100 * best.probability).toFixed(1)} %`);
 
-const picture = PNG.sync.read(readFileSync(picturePath));
-if (channels !== 1 || picture.height !== height || picture.width !== width) {
-  const expected = `${channels} × ${height} × ${width}`;
-  console.error(`${picturePath}: 1 × ${picture.height} × ${picture.width} pixels, expected ${expected}`);
-  process.exit(1);
+// The same by hand, for a model of one channel and a picture of its size: elements in, elements out.
+const [{ shape, scale, zeroPoint }] = model.inputs;
+const [, height, width] = shape;
+if (picture.height === height && picture.width === width) {
+  const elements = Int8Array.from({ length: height * width }, (_, i) =>
+    Math.min(zeroPoint + Math.floor(picture.data[4 * i] / 255 / scale + 0.5), 127),
+  );
+  console.log(`outputs ${model.run(elements).join(" ")}`);
 }
-
-// pngjs gives four bytes a pixel; the model takes one int8 a pixel, at the input's scale and zero point.
-const table = pixelTable(input);
-const elements = Int8Array.from({ length: height * width }, (_, i) => table[picture.data[4 * i]]);
-
-const logits = engine.run(elements);
-const best = argmax(logits);
-console.log(`class ${labels?.[best] ?? best}, ${(100 * probability(logits, best, output)).toFixed(1)} %`);
-console.log(`outputs ${logits.join(" ")}`);
-console.log(`bytes of memory ${engine.linearMemoryBytes}`);
-engine.close();
+console.log(`bytes of memory ${model.memoryBytes}`);
+model.close();

@@ -4,22 +4,11 @@ import type { DataSet } from "../data/data-set.js";
 import { checkLabels } from "../data/samples.js";
 import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
-import type { Engine, TensorInfo } from "./engine.js";
+import type { Engine } from "./engine.js";
 import { inputFiller } from "./fill-input.js";
+import { argmax, probability } from "./values.js";
 
-/** The first of the largest logits. */
-export function argmax(logits: Int8Array): number {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
-  return best;
-}
-
-/** Probability of class `index`: softmax of the logits as real numbers. */
-export function probability(logits: Int8Array, index: number, output: TensorInfo): number {
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(output.scale * (logit - logits[index]));
-  return 1 / sum;
-}
+export { argmax, probability };
 
 /** A class that is less probable than this has another close behind it. Chosen on validation digits: `mote bench --only images`. */
 const SURE_PROBABILITY = 0.9;

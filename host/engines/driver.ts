@@ -1,9 +1,8 @@
 /** The driver of the core's interface (SPEC.md, "The core's interface"): loads, runs, finds tensors. It knows an instance and no files. */
 import * as abi from "../../assembly/abi.js";
 import { MAX_TENSORS } from "../../assembly/format.js";
-import { MoteError } from "../errors.js";
-import type { Shape } from "../model/model.js";
-import { LinearTensor, readEntry, type TensorEntry } from "./linear-tensor.js";
+import { MoteError, type ErrorCode } from "../errors.js";
+import { readElements, readEntry, readWord, writeElements, type TensorEntry } from "./linear-tensor.js";
 
 /** One instantiated module that has the interface. Addresses and lengths are bytes. */
 export interface CoreInstance {
@@ -22,117 +21,105 @@ export type WindowRead = (offset: number, target: number, length: number) => num
 
 const DEFAULT_BUDGET = 1 << 16;
 
-export class Driver {
-  /** Tensors of a loaded model that a host writes and reads. */
-  inputs: readonly number[] = [];
-  outputs: readonly number[] = [];
-  private tensorsPtr = 0;
-  private elementBias = 0;
-
+export interface Driver {
   /**
-   * @param name of what runs the instance, for errors
-   * @param budget units of work of one `step`
+   * Loads the model that the control block names.
+   * @returns 0, or the status with which the instance refuses it: the caller knows what that means
+   * @throws MoteError UNSUPPORTED for an instance of another version of the interface
    */
-  constructor(
-    private readonly name: string,
-    private readonly instance: CoreInstance,
-    private readonly budget = DEFAULT_BUDGET,
-  ) {}
-
-  /** Loads the model that the control block names. @throws MoteError ENGINE when the instance refuses it */
-  load(memoryBytes: number): void {
-    let status = this.instance.open(memoryBytes);
-    this.expectVersion();
-    while (status > 0) status = this.instance.step(this.budget);
-    this.expectDone(status, "load");
-    this.tensorsPtr = this.control(abi.CONTROL_TENSORS_PTR);
-    this.elementBias = this.control(abi.CONTROL_ELEMENT_BIAS);
-    this.findEnds();
-  }
-
+  load(memoryBytes: number): number;
+  /**
+   * Tensors of a loaded model that a host writes and reads, by their index.
+   * @throws MoteError ENGINE for a table of more tensors than a model may have, or of none but layers' outputs
+   */
+  ends(): { readonly inputs: readonly number[]; readonly outputs: readonly number[] };
   /**
    * Runs the model on what stands in its inputs.
    * @param onStep called after each step; one ends with a layer, so that each is seen before the next overwrites it
    * @throws MoteError ENGINE when the instance reports an error status
    */
-  run(onStep?: () => void): void {
-    let status = this.instance.start();
-    while (status > 0) {
-      status = this.instance.step(this.budget);
-      if (status >= 0) onStep?.();
-    }
-    this.expectDone(status, "run");
-  }
-
+  run(onStep?: () => void): void;
   /** Sets the states to their zero points. @throws MoteError ENGINE when the instance reports an error status */
-  reset(): void {
-    let status = this.instance.reset();
-    while (status > 0) status = this.instance.step(this.budget);
-    this.expectDone(status, "reset");
-  }
-
+  reset(): void;
   /** A word of the control block. */
-  control(address: number): number {
-    const bytes = this.instance.read(address, 4);
-    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
-  }
-
-  /** @param shape that the table has to state whenever the tensor is read or written */
-  tensor(index: number, shape: Shape): LinearTensor {
-    return new LinearTensor(
-      this.instance,
-      this.entryOf(index),
-      shape,
-      this.elementBias,
-      `${this.name}: tensor ${index}`,
-    );
-  }
-
+  control(address: number): number;
   /** What the table states of a tensor. */
-  entry(index: number): TensorEntry {
-    return readEntry(this.instance, this.entryOf(index));
-  }
+  entry(index: number): TensorEntry;
+  /** @param values as many as the tensor has elements, [C, H, W] */
+  write(tensor: TensorEntry, values: Int8Array): void;
+  /** A tensor's elements, [C, H, W], a copy. */
+  read(tensor: TensorEntry): Int8Array;
+  /** An error status as an error: what failed, near which byte, and why. */
+  failure(during: string, status: number, code?: ErrorCode): MoteError;
+}
 
-  /** Layers' outputs are the last tensors. */
-  private findEnds(): void {
-    const count = this.control(abi.CONTROL_TENSOR_COUNT);
-    const layers = this.control(abi.CONTROL_LAYER_COUNT);
-    if (count > MAX_TENSORS || layers >= count) {
-      throw new MoteError("ENGINE", `${this.name}: the module has ${count} tensors and ${layers} layers`);
-    }
-    const ends = Array.from({ length: count }, (_, index) => index).filter((index) => this.entry(index).isEnd);
-    this.inputs = ends.filter((index) => index < count - layers);
-    this.outputs = ends.filter((index) => index >= count - layers);
-  }
+/**
+ * @param name of what runs the instance, for errors
+ * @param budget units of work of one `step`
+ */
+export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_BUDGET): Driver {
+  const control = (address: number): number => readWord(instance.read(address, 4), 0);
+  let tensorsPtr = 0;
+  let elementBias = 0;
 
-  private entryOf(index: number): number {
-    return this.tensorsPtr + index * abi.TENSOR_ENTRY_BYTES;
-  }
-
-  /** What the instance has in memory may stand elsewhere in another version. */
-  private expectVersion(): void {
-    const version = this.control(abi.CONTROL_VERSION);
-    if (version === abi.INTERFACE_VERSION) return;
-    throw new MoteError(
-      "ENGINE",
-      `${this.name}: interface version ${version}; this build knows ${abi.INTERFACE_VERSION}`,
-    );
-  }
-
-  private expectDone(status: number, during: string): void {
-    if (status === abi.STATUS_DONE) return;
-    // A fast module states none: it checks nothing on the way.
-    const where = this.control(abi.CONTROL_ERROR_OFFSET);
+  const failure: Driver["failure"] = (during, status, code = "ENGINE") => {
+    // A fast module states no byte: it checks nothing on the way.
+    const where = control(abi.CONTROL_ERROR_OFFSET);
     const isMissing = status === abi.STATUS_OP || status === abi.STATUS_CODEC;
     const place = where > 0 && !isMissing ? ` near byte ${where} of the container` : "";
     const which = isMissing ? `: number ${where}` : "";
-    throw new MoteError("ENGINE", `${this.name}: ${during} failed${place}: ${statusText(status)}${which}`);
-  }
+    return new MoteError(code, `${name}: ${during} failed${place}: ${statusText(status)}${which}`);
+  };
+
+  const finish = (during: string, begun: number, onStep?: () => void): void => {
+    let status = begun;
+    while (status > 0) {
+      status = instance.step(budget);
+      if (status >= 0) onStep?.();
+    }
+    if (status !== abi.STATUS_DONE) throw failure(during, status);
+  };
+
+  const entry = (index: number): TensorEntry => readEntry(instance, tensorsPtr + index * abi.TENSOR_ENTRY_BYTES);
+
+  return {
+    load: (memoryBytes) => {
+      let status = instance.open(memoryBytes);
+      // What the instance has in memory may stand elsewhere in another version.
+      const version = control(abi.CONTROL_VERSION);
+      if (version !== abi.INTERFACE_VERSION) {
+        const known = abi.INTERFACE_VERSION;
+        throw new MoteError("UNSUPPORTED", `${name}: interface version ${version}; this build knows ${known}`);
+      }
+      while (status > 0) status = instance.step(budget);
+      tensorsPtr = control(abi.CONTROL_TENSORS_PTR);
+      elementBias = control(abi.CONTROL_ELEMENT_BIAS);
+      return status;
+    },
+    ends: () => {
+      const count = control(abi.CONTROL_TENSOR_COUNT);
+      const layers = control(abi.CONTROL_LAYER_COUNT);
+      if (count > MAX_TENSORS || layers >= count) {
+        throw new MoteError("ENGINE", `${name}: the module has ${count} tensors and ${layers} layers`);
+      }
+      const ends = Array.from({ length: count }, (_, index) => index).filter((index) => entry(index).isEnd);
+      // Layers' outputs are the last tensors.
+      const isInput = (index: number): boolean => index < count - layers;
+      return { inputs: ends.filter(isInput), outputs: ends.filter((index) => !isInput(index)) };
+    },
+    run: (onStep) => finish("run", instance.start(), onStep),
+    reset: () => finish("reset", instance.reset()),
+    control,
+    entry,
+    write: (tensor, values) => writeElements(instance, tensor, values, elementBias),
+    read: (tensor) => readElements(instance, tensor, elementBias),
+    failure,
+  };
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   [abi.STATUS_READ]: "STATUS_READ, the window callback failed",
-  [abi.STATUS_TRUNCATED]: "STATUS_TRUNCATED, the file ends within a field or is not as long as it states",
+  [abi.STATUS_TRUNCATED]: "STATUS_TRUNCATED, the file ends within a field",
   [abi.STATUS_MAGIC]: "STATUS_MAGIC, not a .mote file",
   [abi.STATUS_VERSION]: "STATUS_VERSION, a version this core does not know",
   [abi.STATUS_CRC]: "STATUS_CRC, the checksum does not match",

@@ -64,6 +64,16 @@ export interface Engine {
   close(): void;
 }
 
+/** @throws RangeError for what is no number of bytes or units */
+export function checkOptions({ memoryLimit, budget }: EngineOptions): void {
+  if (memoryLimit !== undefined && !(Number.isInteger(memoryLimit) && memoryLimit > 0)) {
+    throw new RangeError(`memoryLimit: expected a whole number of bytes above 0, got ${memoryLimit}`);
+  }
+  if (budget !== undefined && !(Number.isInteger(budget) && budget > 0 && budget < 2 ** 31)) {
+    throw new RangeError(`budget: expected a whole number, 1 .. 2^31 - 1, got ${budget}`);
+  }
+}
+
 /**
  * What `run` asks of its inputs, on every engine.
  * @returns as many as the model has

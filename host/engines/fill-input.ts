@@ -3,15 +3,11 @@ import type { DataSet, Reading } from "../data/data-set.js";
 import { MoteError } from "../errors.js";
 import type { Shape } from "../model/model.js";
 import type { TensorInfo } from "./engine.js";
-
-/** Of a real number. Rounds half up, saturates. */
-function quantize(value: number, { scale, zeroPoint }: TensorInfo): number {
-  return Math.min(Math.max(zeroPoint + Math.floor(value / scale + 0.5), -128), 127);
-}
+import { quantize } from "./values.js";
 
 /** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. */
-export function pixelTable(input: TensorInfo): Int8Array {
-  return Int8Array.from({ length: 256 }, (_, pixel) => quantize(pixel / 255, input));
+export function pixelTable({ scale, zeroPoint }: TensorInfo): Int8Array {
+  return Int8Array.from({ length: 256 }, (_, pixel) => quantize(pixel / 255 / scale, zeroPoint));
 }
 
 /**
@@ -20,6 +16,7 @@ export function pixelTable(input: TensorInfo): Int8Array {
  */
 export function inputFiller(set: DataSet, input: TensorInfo): (index: number, target: Int8Array) => void {
   const { images, reading = {} } = set;
+  const { scale, zeroPoint } = input;
   const [channels] = input.shape;
   if (images instanceof Int8Array) {
     if (reading.scale !== undefined || reading.mean !== undefined || reading.std !== undefined) {
@@ -33,8 +30,8 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
   }
   const real = normalizers(reading, channels, images instanceof Uint8Array);
   const turn = (of: (value: number) => number): ((value: number) => number) => {
-    if (images instanceof Float32Array) return (value) => quantize(of(value), input);
-    const table = Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel), input));
+    if (images instanceof Float32Array) return (value) => quantize(of(value) / scale, zeroPoint);
+    const table = Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel) / scale, zeroPoint));
     return (value) => table[value];
   };
   return filler(set, input.shape, real.map(turn));

@@ -1,7 +1,6 @@
 /** Tensors where an instance has them: in its linear memory, found through its own tensor table (SPEC.md, "The core's interface"). */
 import * as abi from "../../assembly/abi.js";
-import { MoteError } from "../errors.js";
-import { offsetOf, type Layout } from "../model/geometry.js";
+import { offsetOf, valuesOf, type Layout } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import type { CoreInstance } from "./driver.js";
 
@@ -15,10 +14,13 @@ export interface TensorEntry extends Layout {
   readonly isEnd: boolean;
 }
 
+/** The u32 at an offset of some bytes. */
+export const readWord = (bytes: Uint8Array, offset: number): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
+
 export function readEntry(instance: CoreInstance, entryPtr: number): TensorEntry {
   const bytes = instance.read(entryPtr, abi.TENSOR_ENTRY_BYTES);
-  const entry = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const word = (offset: number): number => entry.getUint32(offset, true);
+  const word = (offset: number): number => readWord(bytes, offset);
   return {
     address: word(abi.TENSOR_PTR),
     shape: [word(abi.TENSOR_CHANNELS), word(abi.TENSOR_HEIGHT), word(abi.TENSOR_WIDTH)],
@@ -29,63 +31,37 @@ export function readEntry(instance: CoreInstance, entryPtr: number): TensorEntry
   };
 }
 
-/** Where the rows of a tensor, [C × H] of W elements each, stand in linear memory. */
-interface Rows {
-  readonly address: number;
-  readonly count: number;
-  readonly width: number;
-  /** Bytes from the tensor's first element to the first of a row. */
-  readonly start: (row: number) => number;
+/**
+ * @param values as many as the tensor has elements, [C, H, W] without borders
+ * @param bias how far the bytes in memory are above the int8 elements that they stand for
+ */
+export function writeElements(instance: CoreInstance, entry: TensorEntry, values: Int8Array, bias: number): void {
+  // One write with what stands between the rows, instead of one a row.
+  const bytes = instance.read(entry.address, extentOf(entry));
+  forEachElement(entry, (i, at) => (bytes[at] = values[i] + bias));
+  instance.write(entry.address, bytes);
 }
 
-/**
- * A tensor of the table. Elements stand in memory as bytes, `bias` above their int8 value. Reading and writing throw MoteError ENGINE when the
- * table states another shape.
- */
-export class LinearTensor {
-  constructor(
-    private readonly instance: CoreInstance,
-    private readonly entryPtr: number,
-    private readonly shape: Shape,
-    private readonly bias: number,
-    /** For errors: "v8: tensor 0". */
-    private readonly title: string,
-  ) {}
+/** A copy, [C, H, W] without borders. */
+export function readElements(instance: CoreInstance, entry: TensorEntry, bias: number): Int8Array {
+  const bytes = instance.read(entry.address, extentOf(entry));
+  const values = new Int8Array(valuesOf(entry.shape));
+  forEachElement(entry, (i, at) => (values[i] = bytes[at] - bias));
+  return values;
+}
 
-  /** @param values as many as the tensor has elements, [C, H, W] without borders */
-  write(values: Int8Array): void {
-    const { address, count, width, start } = this.rows();
-    // One write with what stands between the rows, instead of one a row.
-    const first = address + start(0);
-    const bytes = this.instance.read(first, start(count - 1) + width);
-    for (let row = 0; row < count; row++) {
-      for (let x = 0, at = start(row); x < width; x++) bytes[at + x] = values[row * width + x] + this.bias;
-    }
-    this.instance.write(first, bytes);
-  }
+/** Bytes from the first element to behind the last. */
+function extentOf(entry: TensorEntry): number {
+  const [channels, height, width] = entry.shape;
+  return offsetOf(entry, channels - 1, height - 1, width);
+}
 
-  /** A copy, [C, H, W] without borders. */
-  read(): Int8Array {
-    const { address, count, width, start } = this.rows();
-    const bytes = this.instance.read(address, start(count - 1) + width);
-    const values = new Int8Array(count * width);
-    for (let row = 0; row < count; row++) {
-      for (let x = 0, at = start(row); x < width; x++) values[row * width + x] = bytes[at + x] - this.bias;
+/** @param visit takes an element's index in [C, H, W] and where it stands, from the first one */
+function forEachElement(entry: TensorEntry, visit: (index: number, at: number) => void): void {
+  const [channels, height, width] = entry.shape;
+  for (let c = 0, i = 0; c < channels; c++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0, at = offsetOf(entry, c, y, 0); x < width; x++) visit(i++, at++);
     }
-    return values;
-  }
-
-  private rows(): Rows {
-    const { address, shape, ...layout } = readEntry(this.instance, this.entryPtr);
-    const [channels, height, width] = this.shape;
-    if (shape.join() !== this.shape.join()) {
-      throw new MoteError("ENGINE", `${this.title} has another shape than in the container`);
-    }
-    return {
-      address,
-      count: channels * height,
-      width,
-      start: (row) => offsetOf(layout, Math.floor(row / height), row % height, 0),
-    };
   }
 }

@@ -2,7 +2,8 @@ import { bakedContainer } from "../module/baked.js";
 import { fastParts, isFastModule } from "../fast/parts.js";
 import { readContainer } from "../container/read.js";
 import { MoteError } from "../errors.js";
-import type { Engine, EngineName, EngineOptions } from "./engine.js";
+import { isWasm } from "../module/sections.js";
+import { checkOptions, type Engine, type EngineName, type EngineOptions } from "./engine.js";
 import { openReference } from "./reference.js";
 import { openCore, openFast, type Instantiate, type Program } from "./wasm.js";
 
@@ -46,18 +47,4 @@ export function openOn(platform: Platform, name: EngineName, file: Uint8Array, o
   const { model, plan } = readContainer(container);
   const program: Program = { wasm: packed ? file : platform.core(), container: resident, packed, model, plan };
   return openCore(name, instantiate, program, options);
-}
-
-/** Whether a file is a WebAssembly module, by its first four bytes. */
-export function isWasm(file: Uint8Array): boolean {
-  return file.length >= 4 && file[0] === 0 && file[1] === 0x61 && file[2] === 0x73 && file[3] === 0x6d;
-}
-
-function checkOptions({ memoryLimit, budget }: EngineOptions): void {
-  if (memoryLimit !== undefined && !(Number.isInteger(memoryLimit) && memoryLimit > 0)) {
-    throw new RangeError(`memoryLimit: expected a whole number of bytes above 0, got ${memoryLimit}`);
-  }
-  if (budget !== undefined && !(Number.isInteger(budget) && budget > 0 && budget < 2 ** 31)) {
-    throw new RangeError(`budget: expected a whole number, 1 .. 2^31 - 1, got ${budget}`);
-  }
 }

@@ -4,7 +4,7 @@ import type { FastParts } from "../fast/parts.js";
 import { planTotal, type Plan } from "../container/plan.js";
 import { MoteError } from "../errors.js";
 import type { QModel, Shape } from "../model/model.js";
-import { Driver, type CoreInstance, type WindowRead } from "./driver.js";
+import { driverOf, type CoreInstance, type Driver, type WindowRead } from "./driver.js";
 import { endsOf, type Ends } from "./ends.js";
 import {
   checkInputs,
@@ -14,7 +14,7 @@ import {
   type EngineOptions,
   type TensorInfo,
 } from "./engine.js";
-import type { LinearTensor } from "./linear-tensor.js";
+import type { TensorEntry } from "./linear-tensor.js";
 import { modelInputs, outputsOf } from "../model/edges.js";
 import { withPages } from "../module/memory-section.js";
 
@@ -127,6 +127,8 @@ class CoreEngine implements Engine {
   bytesRead: number;
   private readonly instance: CoreInstance;
   private readonly driver: Driver;
+  /** Indices of the inputs and outputs. */
+  private readonly ends: ReturnType<Driver["ends"]>;
   private hasRun = false;
 
   constructor(
@@ -152,10 +154,12 @@ class CoreEngine implements Engine {
       this.bytesRead += length;
       return 0;
     });
-    this.driver = new Driver(name, this.instance, budget);
+    this.driver = driverOf(name, this.instance, budget);
     try {
       for (const { address, bytes } of task.data) this.instance.write(address, bytes);
-      this.driver.load(memoryLimit);
+      const status = this.driver.load(memoryLimit);
+      if (status !== abi.STATUS_DONE) throw this.driver.failure("load", status);
+      this.ends = this.driver.ends();
       this.expectEnds("inputs");
       this.expectEnds("outputs");
       this.linearMemoryBytes = this.driver.control(abi.CONTROL_MEMORY_BYTES) + modelBytes;
@@ -170,20 +174,20 @@ class CoreEngine implements Engine {
     const { driver, task } = this;
     const inputs = checkInputs(this.name, input, this.inputs);
     this.hasRun = false;
-    inputs.forEach((elements, index) => this.tensor(driver.inputs[index]).write(elements));
+    inputs.forEach((elements, index) => driver.write(this.entry(this.ends.inputs[index]), elements));
     const firstOutput = task.shapes.length - task.layerCount;
     let layersDone = 0;
     driver.run(() => {
       if (visit === undefined || driver.control(abi.CONTROL_LAYERS_DONE) === layersDone) return;
-      visit(layersDone, this.tensor(firstOutput + layersDone++).read());
+      visit(layersDone, driver.read(this.entry(firstOutput + layersDone++)));
     });
     this.hasRun = true;
-    return this.tensor(driver.control(abi.CONTROL_OUTPUT_TENSOR)).read();
+    return driver.read(this.entry(driver.control(abi.CONTROL_OUTPUT_TENSOR)));
   }
 
   result(index: number): Int8Array {
     checkResult(this.name, index, this.outputs, this.hasRun);
-    return this.tensor(this.driver.outputs[index]).read();
+    return this.driver.read(this.entry(this.ends.outputs[index]));
   }
 
   reset(): void {
@@ -194,13 +198,15 @@ class CoreEngine implements Engine {
     this.instance.close();
   }
 
-  private tensor(index: number): LinearTensor {
-    return this.driver.tensor(index, this.task.shapes[index]);
+  private entry(tensor: number): TensorEntry {
+    const entry = this.driver.entry(tensor);
+    if (entry.shape.join() === this.task.shapes[tensor].join()) return entry;
+    throw new MoteError("ENGINE", `${this.name}: tensor ${tensor} has another shape than in the container`);
   }
 
   /** What the instance has is what the file says. */
   private expectEnds(which: "inputs" | "outputs"): void {
-    const [got, expected] = [this.driver[which].length, this[which].length];
+    const [got, expected] = [this.ends[which].length, this[which].length];
     if (got === expected) return;
     throw new MoteError("ENGINE", `${this.name}: the module has ${got} ${which}, the model ${expected}`);
   }

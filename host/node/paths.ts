@@ -13,6 +13,13 @@ export const packageRoot = ((): string => {
   return folder;
 })();
 
+/** The folder of an installed package: below this one's, as in a checkout, or beside it, as npm puts what the tool's package needs. */
+export function dependencyFolder(name: string): string {
+  const below = join(packageRoot, "node_modules", name);
+  const beside = join(dirname(packageRoot), name);
+  return !existsSync(below) && existsSync(beside) ? beside : below;
+}
+
 /** A file that `npm run build` makes, such as `build/core.wasm` or `dist/host/node/train/worker.js`. */
 export function builtFile(relative: string): string {
   return join(packageRoot, relative);

@@ -23,7 +23,11 @@ describe("mote bench", () => {
     const { figures, machine } = lastJson(outcome) as { figures: Figure[]; machine: Record<string, unknown> };
     const withTarget = figures.filter(({ target }) => target !== undefined);
     expect(withTarget.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["core.wasm, all ops and codecs", "lenet5.mote, all bytes", "lenet300-paper.mote, test error"]),
+      expect.arrayContaining([
+        "core.wasm, all ops and codecs",
+        "lenet5.mote, all bytes",
+        "lenet300-paper.mote, test error",
+      ]),
     );
     expect(withTarget.filter(({ met }) => met !== true)).toEqual([]);
     expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "node", "commit", "command"]));

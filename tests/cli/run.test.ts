@@ -258,7 +258,7 @@ describe("bad inputs are refused with one line", () => {
 });
 
 describe("a checkout without the addon", () => {
-  it("names the command that builds it, and still runs the other engines", async () => {
+  it("names the command that builds it, and runs V8 unless wasm3 is asked for", async () => {
     // The compiled host beside a build folder that holds core.wasm only; links keep their own paths.
     const root = scratch.path("checkout");
     mkdirSync(join(root, "build"), { recursive: true });
@@ -267,8 +267,8 @@ describe("a checkout without the addon", () => {
     }
     const start = `await (await import(${JSON.stringify(join(root, "dist/tools/cli.js"))})).main(process.argv)`;
     writeFileSync(join(root, "start.mjs"), start);
-    const inCheckout = (engine: string): ReturnType<typeof run> => {
-      const args = ["run", model, "--data", "mnist:test:1", "--engine", engine];
+    const inCheckout = (...engine: string[]): ReturnType<typeof run> => {
+      const args = ["run", model, "--data", "mnist:test:1", ...engine];
       return run(process.execPath, [
         "--preserve-symlinks",
         "--preserve-symlinks-main",
@@ -276,7 +276,14 @@ describe("a checkout without the addon", () => {
         ...args,
       ]);
     };
-    expectOneLine(await inCheckout("wasm3"), /wasm3.* missing; mend with: node tools\/build\.mjs wasm3/);
-    expect((await inCheckout("v8")).code).toBe(0);
+    const asked = await inCheckout("--engine", "wasm3");
+    expectOneLine(asked, /wasm3.* missing; mend with: node host\/node\/wasm3\/build\.mjs/);
+    expect((await inCheckout("--engine", "v8")).stderr).toBe("");
+    const { code, stdout, stderr } = await inCheckout();
+    expect([code, stderr]).toEqual([
+      0,
+      "mote: wasm3 is not built, so that V8 runs the model; the outputs are the same\n",
+    ]);
+    expect(stdout).toContain("v8, ");
   });
 });

@@ -20,6 +20,7 @@ export interface RunOptions {
   /** A shell command that sets limits first, such as `ulimit -f 1`. */
   readonly limits?: string;
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
 }
 
 const script = join(packageRoot, "tools/mote.mjs");
@@ -38,6 +39,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     const child = spawn(file, rest, {
       env: { ...process.env, MOTE_SKIP_BUILD: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     options.onStart?.((signal) => child.kill(signal));
     let stdout = "";

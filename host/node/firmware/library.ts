@@ -5,27 +5,32 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
-import { packageRoot } from "../paths.js";
+import { dependencyFolder, packageRoot } from "../paths.js";
 import { writeFileAtomic } from "../write-file.js";
 
 /** The library's own files, metadata for the build systems included. */
 export const LIBRARY_FOLDER = join(packageRoot, "firmware-examples", "common");
 
-/** The folder of wasm3's m3_env.c: WASM3_DIR, its source/ folder, or the sources npm installed. */
-function wasm3Folder(): string {
+/** Where wasm3's sources are in the tool's package, which brings them along. */
+const WASM3_FOLDER = join(packageRoot, "wasm3");
+
+/** The folder of wasm3's m3_env.c: WASM3_DIR, its source/ folder, the package's own, or that of the sources npm installed. */
+export function wasm3Folder(): string {
   const given = process.env.WASM3_DIR;
   if (given !== undefined && given !== "") {
     const folder = [given, join(given, "source")].find((path) => existsSync(join(path, "m3_env.c")));
     if (folder !== undefined) return folder;
     throw new MoteError("ENGINE", `no m3_env.c in WASM3_DIR=${given} or its source/ folder`);
   }
-  const folder = join(packageRoot, "node_modules", "react-native-webassembly", "cpp");
-  if (existsSync(join(folder, "m3_env.c"))) return folder;
+  const folder = [WASM3_FOLDER, join(dependencyFolder("react-native-webassembly"), "cpp")].find((path) =>
+    existsSync(join(path, "m3_env.c")),
+  );
+  if (folder !== undefined) return folder;
   throw new MoteError("ENGINE", "wasm3's C sources are missing; mend with: npm ci");
 }
 
-/** wasm3's interpreter without its WASI, libc and tracing bindings. */
-function isInterpreter(name: string): boolean {
+/** Whether a file of wasm3's is of its interpreter, without its WASI, libc and tracing bindings. */
+export function isInterpreter(name: string): boolean {
   return /^(m3_(?!api_)\w+\.[ch]|wasm3(_defs)?\.h)$/.test(name);
 }
 
@@ -35,10 +40,15 @@ function wrapper(name: string): string {
   return `/* Compiles wasm3's ${name} with the library's settings. */\n#include "${settings}"\n#include "wasm3/${name}"\n`;
 }
 
-/** npm's package brings wasm3's sources without its licence file. */
-const WASM3_NOTICE = `wasm3, the WebAssembly interpreter, unchanged: m3_*.c, m3_*.h, wasm3.h, wasm3_defs.h.
-Copyright (c) 2019 Steven Massey, Volodymyr Shymanskyy. MIT License: https://github.com/wasm3/wasm3/blob/main/LICENSE
-`;
+/** wasm3's licence, which npm's package leaves out: the same as ours, by other people. */
+export function wasm3Licence(): string {
+  const ours = readFileSync(join(packageRoot, "LICENSE"), "utf8");
+  const theirs = "Copyright (c) 2019 Steven Massey, Volodymyr Shymanskyy";
+  return (
+    "wasm3, the WebAssembly interpreter, unchanged: m3_*.c, m3_*.h, wasm3.h, wasm3_defs.h.\n\n" +
+    ours.replace(/^Copyright .*$/m, theirs)
+  );
+}
 
 export interface LibraryFiles {
   /** Every file, by its path below the library's folder. */
@@ -60,7 +70,7 @@ export function libraryFiles(): LibraryFiles {
     ...ours.map((name) => [name, readFileSync(join(LIBRARY_FOLDER, name))] as const),
     ...interpreter.map((name) => [join("wasm3", name), readFileSync(join(sources, name))] as const),
     ["LICENSE", readFileSync(join(packageRoot, "LICENSE"))],
-    [join("wasm3", "NOTICE"), Buffer.from(WASM3_NOTICE)],
+    [join("wasm3", "LICENSE"), Buffer.from(wasm3Licence())],
     ...[...wrappers].map(([name, text]) => [name, Buffer.from(text)] as const),
   ]);
   return { content, own: ours.filter((name) => /^[^/]+\.c$/.test(name)), wasm3: [...wrappers.keys()] };

@@ -7,7 +7,7 @@
  * Plain JavaScript, since it runs before anything is compiled. Quiet unless it fails.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,20 +20,23 @@ function fail(message) {
   process.exit(1);
 }
 
-/** The folder of m3_env.c: WASM3_DIR, its source/ folder, or the copy that react-native-webassembly carries unchanged. */
+/** The folder of m3_env.c: WASM3_DIR, its source/ folder, the tool's package, or the copy that react-native-webassembly carries unchanged. */
 function sourceFolder() {
   const given = process.env.WASM3_DIR;
   if (given) {
     const folder = [given, join(given, "source")].find((path) => existsSync(join(path, "m3_env.c")));
     return folder ? resolve(folder) : fail(`no m3_env.c in WASM3_DIR=${given} or its source/ folder`);
   }
-  const folder = join(root, "node_modules", "react-native-webassembly", "cpp");
-  return existsSync(join(folder, "m3_env.c")) ? folder : fail("the C sources are missing; mend with: npm ci");
+  const folders = [join(root, "wasm3"), join(root, "node_modules", "react-native-webassembly", "cpp")];
+  const folder = folders.find((path) => existsSync(join(path, "m3_env.c")));
+  return folder ?? fail("the C sources are missing; mend with: npm ci");
 }
 
 function headerFolder() {
-  const folder = join(root, "node_modules", "node-api-headers", "include");
-  return existsSync(join(folder, "node_api.h")) ? folder : fail("node-api-headers is missing; mend with: npm ci");
+  // Below a checkout, beside an installed package.
+  const folders = [join(root, "node_modules"), dirname(root)].map((path) => join(path, "node-api-headers", "include"));
+  const folder = folders.find((path) => existsSync(join(path, "node_api.h")));
+  return folder ?? fail("node-api-headers is missing; mend with: npm ci");
 }
 
 function runs(command) {
@@ -61,7 +64,12 @@ const wasm3 = readdirSync(sources)
   .map((name) => join(sources, name));
 // Node has the functions of node_api.h and gives them to the addon when it loads it.
 const link = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared"];
-mkdirSync(dirname(made), { recursive: true });
+try {
+  mkdirSync(dirname(made), { recursive: true });
+  accessSync(dirname(made), constants.W_OK);
+} catch (error) {
+  fail(`the addon was not built: ${dirname(made)} cannot be written (${error.code})`);
+}
 const partial = `${made}.${process.pid}.tmp`;
 // Without -O2 or -O3 gcc makes no tail calls and every wasm op grows the stack. WebAssembly's integers wrap, and wasm3 adds them as signed ones.
 const options = ["-std=gnu11", "-O3", "-fwrapv", "-fPIC", "-fvisibility=hidden", "-DNDEBUG"];

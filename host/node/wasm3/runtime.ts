@@ -36,13 +36,17 @@ interface Addon {
 }
 
 const ADDON = "build/wasm3/Release/wasm3.node";
+
+/** Whether there is an addon; it takes a C compiler to build one. */
+export const isWasm3Built = (): boolean => existsSync(builtFile(ADDON));
+
 let loaded: Addon | undefined;
 
 function addon(): Addon {
   if (loaded) return loaded;
   const path = builtFile(ADDON);
-  if (!existsSync(path)) {
-    throw new MoteError("ENGINE", `wasm3: the addon ${ADDON} is missing; mend with: node tools/build.mjs wasm3`);
+  if (!isWasm3Built()) {
+    throw new MoteError("ENGINE", `wasm3: the addon ${ADDON} is missing; mend with: node host/node/wasm3/build.mjs`);
   }
   try {
     loaded = createRequire(import.meta.url)(path) as Addon;
