@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ONNX } from "../host/import/onnx-lowering.js";
+import { TFLITE } from "../host/import/tflite-lowering.js";
 import { packageRoot } from "../host/node/paths.js";
 import { mote } from "./cli/support.js";
 
@@ -45,6 +47,18 @@ describe("the documents", () => {
     const all = [...rooms("assembly"), ...rooms("host")];
     expect(all).toContain("host/container");
     for (const room of all) expect(map).toContain(`\`${room}\``);
+  });
+
+  it("docs/import.md names the ops that have a rule, and no others", () => {
+    const table = read("docs/import.md").split("## What becomes of an op")[1].split("\n\n")[1];
+    const cells = table
+      .split("\n")
+      .slice(2)
+      .map((row) => row.split("|").slice(2, 4));
+    const names = (column: number): string[] =>
+      [...new Set(cells.flatMap((row) => [...row[column].matchAll(/`(\w+)`/g)].map(([, name]) => name)))].sort();
+    expect(names(0)).toEqual(ONNX.ops.filter((op) => !op.includes("::")).sort());
+    expect(names(1)).toEqual([...TFLITE.ops].sort());
   });
 
   it("name scripts of package.json that there are", () => {

@@ -23,6 +23,8 @@ export type LowerRule = (node: GraphNode, lowering: Lowering) => void;
 
 export interface Format {
   readonly layout: Layout;
+  /** Those that have a rule. */
+  readonly ops: readonly string[];
   rule(op: string): LowerRule | undefined;
   /** Inputs of a node that are data, not shapes or axes. */
   dataInputs(node: GraphNode): readonly number[];

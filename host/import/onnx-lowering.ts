@@ -300,6 +300,7 @@ const SHAPES = new Set([
 
 export const ONNX: Format = {
   layout: "chw",
+  ops: Object.keys(RULES),
   rule: (op) => own(RULES, op),
   dataInputs: ({ op, inputs }) => (JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1)),
   keepsElements: (op) => SHAPES.has(op),

@@ -217,6 +217,7 @@ const SHAPES = new Set(["RESHAPE", "SQUEEZE", "EXPAND_DIMS", "QUANTIZE", "DEQUAN
 
 export const TFLITE: Format = {
   layout: "hwc",
+  ops: Object.keys(RULES),
   rule: (op) => own(RULES, op),
   dataInputs: ({ op, inputs }) => (JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1)),
   keepsElements: (op) => SHAPES.has(op),

@@ -37,7 +37,7 @@ describe("mote bench", () => {
     expect(figures.find(({ id }) => id === "sizes.lenet5.core")!.name).toMatch(/^core specialised for lenet5/);
     for (const path of documents) {
       const text = readFileSync(path, "utf8");
-      expect(text).toMatch(/^\| core\.wasm, all ops \| [\d,]+ B \| ≤ 6,656 \| yes \|$/m);
+      expect(text).toMatch(/^\| core\.wasm, all ops and codecs \| [\d,]+ B \| ≤ 8,192 \| yes \|$/m);
       expect(text).toMatch(/^<!--measured-->`mote bench --only sizes models --threads \d+`; cpu: /m);
     }
   });
@@ -50,6 +50,18 @@ describe("mote bench", () => {
     const first = await count();
     expect(first).toHaveLength(16);
     expect(await count()).toEqual(first);
+  });
+});
+
+describe.skipIf(process.env.MOTE_ZOO === undefined)("mote bench --only zoo, of the nets in MOTE_ZOO", () => {
+  it("meets its targets", async () => {
+    const { code, stdout } = await mote(["bench", "--only", "zoo", "--json"]);
+    expect(code).toBe(0);
+    const { figures } = JSON.parse(stdout) as { figures: Figure[] };
+    const ids = figures.map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining(["zoo.answered", "zoo.run", "zoo.vww.bytes", "zoo.ad.score"]));
+    for (const id of ids) expect(id).toMatch(/^zoo(\.[a-z0-9-]+)+$/);
+    expect(figures.filter(({ target, met }) => target !== undefined && met !== true)).toEqual([]);
   });
 });
 
