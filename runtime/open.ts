@@ -1,21 +1,6 @@
-import * as abi from "../assembly/abi.js";
-import { MAX_BYTES, MAX_TENSOR_BYTES } from "../assembly/format.js";
-import { IMPORT_MODULE, METADATA_SECTION, READ_IMPORT, STREAM_SECTION } from "../assembly/module.js";
 import { CORE_TEXT, TEXT_SHIFT } from "../build/core-text.js";
-import { crc32 } from "../host/container/crc32.js";
-import { driverOf } from "../host/engines/driver.js";
-import { asMoteError, coreInstance } from "../host/engines/instance.js";
-import { readWord, type TensorEntry } from "../host/engines/linear-tensor.js";
-import { MoteError } from "../host/errors.js";
-import { valuesOf } from "../host/model/geometry.js";
-import { isWasm } from "../host/module/sections.js";
-import { floatsIn, readMetadata, scalesIn } from "./header.js";
-import { modelOf } from "./model.js";
-import type { Model, ModelSource, ModelTensor, OpenOptions, RuntimeEngine } from "./types.js";
-
-const PAGE_BYTES = 65536;
-/** A module's last section, with the checksum of all before it. */
-const SEAL_BYTES = 15;
+import { openWith } from "./load.js";
+import type { Model, ModelSource, OpenOptions, RuntimeEngine } from "./types.js";
 
 /** The module of each engine, as text. */
 const ENGINES: Readonly<Record<RuntimeEngine, string>> = { core: CORE_TEXT };
@@ -29,101 +14,15 @@ const ENGINES: Readonly<Record<RuntimeEngine, string>> = { core: CORE_TEXT };
  * @throws RangeError for an option out of its range, TypeError for a source of another kind
  */
 export async function openModel(source: ModelSource | Promise<ModelSource>, options: OpenOptions = {}): Promise<Model> {
-  const { engine = "core", memoryLimit = MAX_BYTES } = options;
+  const { engine = "core" } = options;
   const text = ENGINES[engine];
   if (text === undefined) throw new RangeError(`engine: expected ${Object.keys(ENGINES).join()}, got ${engine}`);
-  if (!(memoryLimit > 0)) throw new RangeError(`memoryLimit: expected a number of bytes above 0, got ${memoryLimit}`);
-  const file = await bytesOf(await source);
-  const name = isWasm(file) ? "module" : engine;
-  try {
-    return await load(name, text, file, memoryLimit);
-  } catch (error) {
-    throw asMoteError(name, error);
-  }
+  return openWith(source, options, engine, () => bytesOf(text));
 }
 
-/** @param name of what runs the file, for errors @param text of the core */
-async function load(name: string, text: string, file: Uint8Array<ArrayBuffer>, memoryLimit: number): Promise<Model> {
-  const isModule = isWasm(file);
-  if (isModule && readWord(file.subarray(-4), 0) !== crc32(file.subarray(0, -SEAL_BYTES))) {
-    throw foreign("its checksum is missing or wrong");
-  }
-  // A container stays where it is, and the core reads it through its window; so does a fast module its stream.
-  let windowed = file;
-  const read = (offset: number, target: number, length: number): number => {
-    if (offset < 0 || length < 0 || offset + length > windowed.length) return 1;
-    instance.write(target, windowed.subarray(offset, offset + length));
-    return 0;
-  };
-  const core = isModule ? file : Uint8Array.from(text, (letter) => letter.charCodeAt(0) - TEXT_SHIFT);
-  const made = await WebAssembly.instantiate(core, { [IMPORT_MODULE]: { [READ_IMPORT]: read } });
-  const instance = coreInstance(made.instance.exports, name);
-  const memory = made.instance.exports.memory as WebAssembly.Memory;
-  const section = (title: string): Uint8Array<ArrayBuffer> =>
-    new Uint8Array(WebAssembly.Module.customSections(made.module, title)[0] ?? 0);
-
-  const driver = driverOf(name, instance);
-  const { length } = file;
-  if (isModule) windowed = section(STREAM_SECTION);
-  else instance.write(abi.CONTROL_MODEL_BYTES, Uint8Array.of(length, length >> 8, length >> 16, length >> 24));
-  let status = driver.load(memory.buffer.byteLength);
-  // A packed module has its container in linear memory, above the plan.
-  const planBytes = driver.control(abi.CONTROL_MEMORY_BYTES);
-  const address = driver.control(abi.CONTROL_MODEL_PTR);
-  const memoryBytes = planBytes + (address && driver.control(abi.CONTROL_MODEL_BYTES) + abi.MODEL_SLACK_BYTES);
-  if (memoryBytes > memoryLimit) {
-    throw new MoteError(
-      "MEMORY",
-      `${name}: the model takes ${memoryBytes} bytes of memory, the limit is ${memoryLimit}`,
-    );
-  }
-  if (status === abi.STATUS_MEMORY) {
-    memory.grow(Math.ceil(planBytes / PAGE_BYTES) - 1);
-    status = driver.load(planBytes);
-  }
-  if (status !== abi.STATUS_DONE) {
-    const lacks = [abi.STATUS_VERSION, abi.STATUS_OP, abi.STATUS_CODEC].includes(status);
-    throw driver.failure("load", status, lacks ? "UNSUPPORTED" : "FORMAT");
-  }
-
-  const { inputs, outputs } = driver.ends();
-  const entries = [...inputs, ...outputs].map(driver.entry);
-  const count = entries.length;
-  const container = isModule ? address && instance.read(address, driver.control(abi.CONTROL_MODEL_BYTES)) : file;
-  const scales = container
-    ? scalesIn(container, count)
-    : floatsIn(instance.read(driver.control(abi.CONTROL_SCALES), 4 * count), count);
-  // A module's table has been checked by nobody else.
-  const isSound = ({ shape }: TensorEntry, i: number): boolean =>
-    valuesOf(shape) > 0 && valuesOf(shape) <= MAX_TENSOR_BYTES && scales[i] > 0 && scales[i] < Infinity;
-  if (!(inputs.length && outputs.length && entries.every(isSound))) throw foreign("its inputs or outputs are damaged");
-  const { names, labels, preprocessing } = readMetadata(
-    isModule ? section(METADATA_SECTION) : file.subarray(driver.control(abi.CONTROL_METADATA)),
-    count,
-    entries[0].shape[0],
-    valuesOf(entries[inputs.length].shape),
-  );
-  const tensors = entries.map(({ shape, zeroPoint }, i): ModelTensor => {
-    const isInput = i < inputs.length;
-    const nth = isInput ? i : i - inputs.length;
-    const name = names?.[i] ?? (isInput ? "input" : "output") + (nth || "");
-    const own = nth > 0 ? {} : isInput ? { preprocessing } : { labels };
-    return { name, shape, scale: scales[i], zeroPoint, ...own };
-  });
-  return modelOf(driver, {
-    entries,
-    inputs: tensors.slice(0, inputs.length),
-    outputs: tensors.slice(inputs.length),
-    memoryBytes,
-    work: driver.control(abi.CONTROL_WORK),
-  });
+/** A plain loop, as it runs once, before anything is compiled: what goes letter by letter otherwise takes several times as long. */
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i) - TEXT_SHIFT;
+  return bytes;
 }
-
-async function bytesOf(source: ModelSource): Promise<Uint8Array<ArrayBuffer>> {
-  if (!("arrayBuffer" in source)) return new Uint8Array(source).slice();
-  if (source.ok === false) throw new MoteError("FILE", `openModel: the server answered ${source.status}`);
-  return new Uint8Array(await source.arrayBuffer());
-}
-
-const foreign = (detail: string): MoteError =>
-  new MoteError("FORMAT", `not a module that mote pack --format wasm made: ${detail}`);

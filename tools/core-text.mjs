@@ -13,8 +13,11 @@ const TEXT_SHIFT = 35;
 
 const build = join(dirname(dirname(fileURLToPath(import.meta.url))), "build");
 binaryen.setOptimizeLevel(2);
-binaryen.setShrinkLevel(0); // larger as it is, smaller by brotli
+binaryen.setShrinkLevel(2);
 binaryen.setAlwaysInlineMaxSize(6);
+// Larger ones that are called from one place stay functions of their own: V8 optimises what gets hot by the function, and one that holds the
+// whole decoder keeps a thread busy for longer than all else takes, while Node waits for it to end.
+binaryen.setOneCallerInlineMaxSize(250);
 const module = binaryen.readBinary(readFileSync(join(build, "core-growable.wasm")));
 module.optimize();
 const letters = [...module.emitBinary()].map((byte) => String.fromCharCode(byte + TEXT_SHIFT));

@@ -2,12 +2,12 @@
  * Writes docs/api.md: what mote-nn exports, by the docstrings in runtime/.
  * Example: node dist/tools/gen-api.js
  */
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import ts from "typescript";
 import { packageRoot } from "../host/node/paths.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
-import { RUNTIME_PACKAGE } from "./package.js";
+import { readManifest, RUNTIME_PACKAGE } from "./package.js";
 
 export const API_PAGE = "docs/api.md";
 
@@ -16,27 +16,40 @@ const HEAD = `# ${RUNTIME_PACKAGE}
 <!-- Made by tools/gen-api.ts from the docstrings in runtime/. Do not edit. -->
 
 \`\`\`js
-import { openModel } from "${RUNTIME_PACKAGE}";
+import { openModel } from "${RUNTIME_PACKAGE}"; // or of "${RUNTIME_PACKAGE}/module", for packed models alone
 \`\`\`
 `;
 
 /** @returns the page's text */
 export function apiPage(): string {
-  const entry = join(packageRoot, "runtime/index.ts");
+  const entries = Object.entries(readManifest().exports).map(([name, { default: path }]) => ({
+    name: posix.join(RUNTIME_PACKAGE, name),
+    path: join(packageRoot, path.replace("dist/", "").replace(/js$/, "ts")),
+  }));
+  const paths = entries.map(({ path }) => path);
   const config = ts.readConfigFile(join(packageRoot, "tsconfig.json"), ts.sys.readFile).config as object;
-  const { options } = ts.parseJsonConfigFileContent({ ...config, files: [entry], include: [] }, ts.sys, packageRoot);
-  const program = ts.createProgram([entry], options);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, files: paths, include: [] }, ts.sys, packageRoot);
+  const program = ts.createProgram(paths, options);
   const checker = program.getTypeChecker();
-  const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!;
-  const exports = checker.getExportsOfModule(module).map((symbol) => {
-    const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-    return { name: symbol.name, declaration: target.declarations![0] };
+  const exports = entries.flatMap((entry, nth) => {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(entry.path)!)!;
+    return checker.getExportsOfModule(module).map((symbol) => {
+      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      return {
+        title: nth === 0 ? symbol.name : `${symbol.name} of ${entry.name}`,
+        declaration: target.declarations![0],
+      };
+    });
   });
+  // What several entries export stands here once.
+  const known = exports.filter(
+    ({ declaration }, i) => exports.findIndex((other) => other.declaration === declaration) === i,
+  );
   // What is called comes first, types in the order in which they are written.
   const rank = ({ declaration }: (typeof exports)[number]): number => (ts.isFunctionDeclaration(declaration) ? 0 : 1);
-  const sections = exports
+  const sections = known
     .toSorted((a, b) => rank(a) - rank(b))
-    .map(({ name, declaration }) => `## ${name}\n\n${describe(declaration)}`);
+    .map(({ title, declaration }) => `## ${title}\n\n${describe(declaration)}`);
   return [HEAD.trimEnd(), ...sections].join("\n\n") + "\n";
 }
 

@@ -4,7 +4,7 @@
  * Example: npm run package
  */
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, extname, join, posix } from "node:path";
+import { basename, dirname, extname, join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isInterpreter, wasm3Folder, wasm3Licence } from "../host/node/firmware/library.js";
 import { runTool } from "../host/node/firmware/tools.js";
@@ -19,6 +19,8 @@ interface Manifest {
   readonly license: string;
   readonly engines: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
+  /** What is imported from the runtime, and the files below dist/ that have it. */
+  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
 }
 
 /** What is copied as it is for the command, from the checkout. */
@@ -54,19 +56,25 @@ async function pack(name: string, stage: (folder: string) => Promise<void>): Pro
 }
 
 async function stageRuntime(folder: string): Promise<void> {
-  // One file, since Node takes a millisecond or two for each; bundlers minify it.
   const { build } = await import("vite");
-  await build({
-    configFile: false,
-    logLevel: "error",
-    build: {
-      outDir: folder,
-      minify: false,
-      target: "es2022",
-      lib: { entry: builtFile("dist/runtime/index.js"), formats: ["es"], fileName: "index" },
-    },
-  });
-  copyModules(folder, ["dist/runtime/index.d.ts"], "dist/");
+  const entries = Object.entries(readManifest().exports).map(([name, paths]) => ({ name, ...paths }));
+  for (const { default: path } of entries) {
+    // One file each, since Node takes a millisecond or two for a file; bundlers minify it.
+    await build({
+      configFile: false,
+      logLevel: "error",
+      build: {
+        outDir: folder,
+        emptyOutDir: false,
+        minify: false,
+        target: "es2022",
+        lib: { entry: builtFile(path), formats: ["es"], fileName: basename(path, ".js") },
+      },
+    });
+  }
+  const below = "dist/";
+  const types = entries.map((entry) => posix.normalize(entry.types));
+  copyModules(folder, types, below);
   cpSync(join(packageRoot, "runtime/README.md"), join(folder, "README.md"));
   writeManifest(folder, ({ version, license }) => ({
     name: RUNTIME_PACKAGE,
@@ -75,7 +83,11 @@ async function stageRuntime(folder: string): Promise<void> {
     license,
     type: "module",
     sideEffects: false,
-    exports: { ".": { types: "./runtime/index.d.ts", default: "./index.js" } },
+    exports: Object.fromEntries(
+      entries.map(({ name, default: path }, i) => {
+        return [name, { types: `./${types[i].slice(below.length)}`, default: `./${basename(path)}` }];
+      }),
+    ),
   }));
 }
 
@@ -107,8 +119,12 @@ async function stageTool(folder: string): Promise<void> {
 }
 
 function writeManifest(folder: string, fields: (checkout: Manifest) => object): void {
-  const checkout = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as Manifest;
-  writeFileSync(join(folder, "package.json"), JSON.stringify(fields(checkout), undefined, 2) + "\n");
+  writeFileSync(join(folder, "package.json"), JSON.stringify(fields(readManifest()), undefined, 2) + "\n");
+}
+
+/** The checkout's. */
+export function readManifest(): Manifest {
+  return JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as Manifest;
 }
 
 /** Copies compiled modules and all that they import, types for types. @param below what their paths in the package leave out */

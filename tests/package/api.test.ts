@@ -13,8 +13,15 @@ it("docs/api.md is what the docstrings make now (mend with: node dist/tools/gen-
 it("has words for every export and every member", () => {
   const sections = page.split(/^(?=##+ )/m).slice(1);
   expect(sections.map((section) => section.split("\n")[0])).toEqual(
-    expect.arrayContaining(["## openModel", "## Model", "### `classify(image: Pixels): Prediction[]`", "## MoteError"]),
+    expect.arrayContaining([
+      "## openModel",
+      "## openModel of mote-nn/module",
+      "## Model",
+      "### `classify(image: Pixels): Prediction[]`",
+      "## MoteError",
+    ]),
   );
+  expect(new Set(sections.map((section) => section.split("\n")[0])).size).toBe(sections.length);
   for (const section of sections) {
     const [heading, ...lines] = section.split("\n");
     expect(

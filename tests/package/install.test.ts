@@ -8,16 +8,22 @@ import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wasm3Folder } from "../../host/node/firmware/library.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
+import { bake } from "../../host/node/module/bake.js";
 import { builtFile, packageRoot } from "../../host/node/paths.js";
-import { SMALL_PAGE } from "../../tools/bench/package.js";
-import { buildPage, freshProject, type FreshProject } from "../../tools/bench/fresh-project.js";
+import { buildSmallPage } from "../../tools/bench/package.js";
+import { buildPage, freshProject, type BuiltPage, type FreshProject } from "../../tools/bench/fresh-project.js";
 import { makePackages } from "../../tools/package.js";
 import { run } from "../cli/support.js";
 import { named } from "../firmware/support/native.js";
+import { Random } from "../../host/rng.js";
+import { npyOf } from "../support/npy.js";
 
 const model = join(packageRoot, "models/lenet5.mote");
 const digit = join(packageRoot, "examples/digit.png");
 const typescript = join(packageRoot, "node_modules/typescript/bin/tsc");
+
+/** What lenet5 gives for a blank image. */
+const BLANK = "-121,-94,-128,-126,-128,-122,-123,-119,-128,-127";
 
 let runtime: FreshProject;
 let tool: FreshProject;
@@ -42,26 +48,35 @@ describe("mote-nn", () => {
     expect(manifest).toMatchObject({ type: "module", sideEffects: false });
     expect(manifest).not.toHaveProperty("dependencies");
     expect(manifest).not.toHaveProperty("scripts");
-    const code = readFileSync(join(runtime.folder, "node_modules/mote-nn/index.js"), "utf8");
-    expect(code.match(/\b(import|require)\b/g)).toBeNull();
+    for (const entry of ["index.js", "module.js"]) {
+      const code = readFileSync(join(runtime.folder, "node_modules/mote-nn", entry), "utf8");
+      expect(code).toContain("openModel");
+      expect(code.match(/\b(import|require)\b/g)).toBeNull();
+    }
   });
 
-  it("runs a model in Node", async () => {
-    runtime.copy(model, "lenet5.mote");
+  it.each([
+    ["any model by mote-nn", "mote-nn", () => readFileSync(model)],
+    ["a packed module by mote-nn", "mote-nn", () => bake(readFileSync(model))],
+    ["a packed module by mote-nn/module", "mote-nn/module", () => bake(readFileSync(model))],
+  ])("runs in Node %s", async (_, entry, make) => {
+    runtime.write("model", make());
     const script = runtime.write(
       "run.mjs",
       `import { readFileSync } from "node:fs";
-import { openModel } from "mote-nn";
-const model = await openModel(readFileSync("lenet5.mote"));
+import { openModel } from "${entry}";
+const model = await openModel(readFileSync("model"));
 console.log(model.run(new Int8Array(784).fill(-128)).join());`,
     );
     const { status, stdout, stderr } = spawnSync(process.execPath, [script], { cwd: runtime.folder, encoding: "utf8" });
     expect([status, stderr]).toEqual([0, ""]);
-    expect(stdout).toBe("-121,-94,-128,-126,-128,-122,-123,-119,-128,-127\n");
+    expect(stdout).toBe(`${BLANK}\n`);
   });
 
   const program = `import { MoteError, openModel, type Model, type Prediction } from "mote-nn";
+import { openModel as openModule } from "mote-nn/module";
 declare const bytes: Uint8Array;
+const packed: Model = await openModule(bytes, { memoryLimit: 8192 });
 const model: Model = await openModel(bytes, { engine: "core", memoryLimit: 8192 });
 const [channels, height, width] = model.inputs[0].shape;
 const output: Int8Array = model.run(new Int8Array(channels * height * width));
@@ -69,7 +84,7 @@ const outputs: Int8Array[] = model.run([output]);
 const reals: Float32Array = model.runFloat(new Float32Array(784));
 const [best]: Prediction[] = model.classify({ width: 1, height: 1, data: new Uint8ClampedArray(4) });
 const name: string = model.outputs[0].labels?.[best.index] ?? best.label;
-export { MoteError, name, outputs, reals };
+export { MoteError, name, outputs, packed, reals };
 `;
   it.each(["nodenext", "bundler"])(
     "has types that hold without those of Node or a browser, resolved as by %s",
@@ -90,20 +105,37 @@ export { MoteError, name, outputs, reals };
       };
       expect(check(program)).toBe("");
       expect(check(program.replace('"core"', '"simd"'))).toContain("error TS2322");
+      expect(check(program.replace("bytes, { mem", 'bytes, { engine: "core", mem'))).toContain("error TS2353");
       expect(check(program.replace("new Int8Array(channels", "new Uint8Array(channels"))).toContain("error TS2769");
     },
   );
 
-  it("fits, with lenet5 and all else, a page of 11 KiB by brotli", async () => {
-    runtime.copy(model, "lenet5.mote");
-    for (const [path, text] of Object.entries(SMALL_PAGE)) runtime.write(path, text);
-    const { files, brotliBytes } = await buildPage(runtime);
-    expect(files.map((path) => extname(path)).sort()).toEqual([".html", ".js", ".mote"]);
-    expect(brotliBytes).toBeLessThanOrEqual(11 * 1024);
-  });
-
   const browser = "chromium-headless-shell";
   const lacking = missingTools([browser]);
+  describe.each([
+    ["a packed module", "module", 10 * 1024, [".html", ".js", ".wasm"]],
+    ["any model", "any", 12 * 1024, [".html", ".js", ".mote"]],
+  ] as const)("in a page for %s", (_, name, limit, extensions) => {
+    let page: BuiltPage;
+    beforeAll(async () => {
+      page = await buildSmallPage(runtime, name);
+    });
+
+    it(`fits, with lenet5 and all else, ${limit} bytes by brotli`, () => {
+      expect(page.files.map((path) => extname(path)).sort()).toEqual(extensions);
+      expect(page.brotliBytes).toBeLessThanOrEqual(limit);
+    });
+
+    it("asks for none of Node's modules", () => {
+      const scripts = page.files.filter((path) => path.endsWith(".js")).map((path) => readFileSync(path, "utf8"));
+      expect(scripts.join("\n")).not.toMatch(/node:|browser-external/);
+    });
+
+    it.skipIf(lacking.length > 0)(named("gives in Chromium what it gives in Node", lacking), async () => {
+      expect(await shownBy(browser, page.folder, "#out")).toBe(BLANK);
+    });
+  });
+
   it.skipIf(lacking.length > 0)(named("classifies the digit in Chromium, by examples/browser", lacking), async () => {
     for (const path of ["examples/browser", "examples/digit.png", "models/lenet5.mote"]) {
       runtime.copy(join(packageRoot, path), path);
@@ -210,6 +242,40 @@ describe("mote-nn-cli", () => {
     expect(readFileSync(join(tool.folder, "lib/mote.c"))).toEqual(
       readFileSync(builtFile("firmware-examples/common/mote.c")),
     );
+  });
+
+  const netTest = "packs nets of other formats, shows, runs, compares and judges them";
+  it.skipIf(noCompiler.length > 0)(named(netTest, noCompiler), async () => {
+    const outputOf = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await mote(args);
+      expect(code, stderr).toBe(0);
+      return stdout;
+    };
+    const count = 12;
+    const random = new Random(3);
+    const pixels = Uint8Array.from({ length: count * 28 * 28 }, () => random.integer(256));
+    tool.write("samples.npy", npyOf(pixels, count, 1, 28, 28));
+    tool.write(
+      "labels.npy",
+      npyOf(
+        Uint8Array.from({ length: count }, (_, i) => i % 5),
+        count,
+      ),
+    );
+    for (const name of ["torch-digits.onnx", "conv-int8.tflite"]) {
+      tool.copy(join(packageRoot, "tests/golden/import", name), name);
+    }
+    expect(await outputOf("inspect", "torch-digits.onnx")).toContain("ONNX net of 8,056 bytes");
+    await outputOf("pack", "torch-digits.onnx", "--calibrate", "samples.npy", "-o", "net.mote");
+    await outputOf("pack", "conv-int8.tflite", "-o", "int8.mote");
+    for (const net of ["net.mote", "int8.mote"]) {
+      expect(await outputOf("inspect", net)).toContain("conv2d");
+      expect(await outputOf("verify", net, "--random", "3")).toContain("wasm3 = v8 = reference, every layer");
+    }
+    const data = ["net.mote", "--data", "samples.npy", "--json"];
+    expect((JSON.parse(await outputOf("run", ...data)) as { results: unknown[] }).results).toHaveLength(count);
+    const judged = JSON.parse(await outputOf("evaluate", ...data, "--labels", "labels.npy")) as { samples: number };
+    expect(judged.samples).toBe(count);
   });
 
   it("says which package brings the digits of MNIST", async () => {

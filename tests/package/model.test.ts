@@ -17,6 +17,7 @@ import { bake } from "../../host/node/module/bake.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { MoteError, openModel, type Model, type ModelSource, type Pixels } from "../../runtime/index.js";
+import { openModel as openModule } from "../../runtime/module.js";
 import { goldenModels } from "../golden/models.js";
 import { Random } from "../../host/rng.js";
 import { buildModel, randomInput, syntheticModels } from "../support/models.js";
@@ -57,18 +58,21 @@ function grey(width: number, height: number, values: ArrayLike<number>): Pixels 
 
 describe.each(models)("$name", ({ model }) => {
   const container = writeContainer(model);
+  const [packed, fast] = [bake(container), fastModule(container)];
   const inputs = inputsOf(model, 3);
   const reference = openReference(container);
   // Twice, since states make another answer of the second run.
   const expected = [resultsOf(reference, inputs), resultsOf(reference, inputs)];
 
   it.each([
-    ["a container", () => container],
-    ["a packed module", () => bake(container)],
-    ["a fast module", () => fastModule(container)],
-  ])("gives as %s what the reference gives, in as much memory as V8's engine", async (_, make) => {
+    ["a container", openModel, () => container],
+    ["a packed module", openModel, () => packed],
+    ["a packed module, without the core,", openModule, () => packed],
+    ["a fast module", openModel, () => fast],
+    ["a fast module, without the core,", openModule, () => fast],
+  ])("gives as %s what the reference gives, in as much memory as V8's engine", async (_, open, make) => {
     const file = make();
-    const opened = await openModel(file);
+    const opened = await open(file);
     for (const outputs of [...expected, expected[0]]) {
       if (outputs === expected[0]) opened.reset();
       expect(opened.run(inputs)).toEqual(outputs);
@@ -80,8 +84,8 @@ describe.each(models)("$name", ({ model }) => {
     expect(opened.outputs).toEqual(engine.outputs.map(named("output")));
     expect(opened.inputs[0].preprocessing).toEqual(model.preprocessing);
     const { memoryBytes } = opened;
-    expect((await openModel(file, { memoryLimit: memoryBytes })).run(inputs)).toEqual(expected[0]);
-    expect(await errorOf(() => openModel(file, { memoryLimit: memoryBytes - 1 }))).toMatchObject({ code: "MEMORY" });
+    expect((await open(file, { memoryLimit: memoryBytes })).run(inputs)).toEqual(expected[0]);
+    expect(await errorOf(() => open(file, { memoryLimit: memoryBytes - 1 }))).toMatchObject({ code: "MEMORY" });
   });
 });
 
@@ -137,6 +141,29 @@ describe("openModel", () => {
     [{ memoryLimit: Number.NaN }, "memoryLimit: expected a number of bytes above 0, got NaN"],
   ])("refuses the options %j", async (options, message) => {
     expect(await errorOf(() => openModel(tiny, options))).toEqual({ name: "RangeError", message });
+  });
+});
+
+describe("openModel without the core", () => {
+  it.each([
+    ["a container", tiny],
+    ["a page of the server's", new TextEncoder().encode("<!doctype html>")],
+    ["nothing", new Uint8Array(0)],
+  ])("refuses %s, and says what to do", async (_, bytes) => {
+    expect(await errorOf(() => openModule(bytes))).toEqual({
+      name: "MoteError",
+      code: "FORMAT",
+      message:
+        "not a module: mote-nn/module opens what npx mote pack model.mote --out model.wasm makes; openModel of mote-nn opens a .mote too",
+    });
+  });
+
+  it("refuses a damaged module, and a limit that is none", async () => {
+    const damaged = bake(tiny);
+    damaged[damaged.length >> 1] ^= 1;
+    const message = "not a module that mote pack --format wasm made: its checksum is missing or wrong";
+    expect(await errorOf(() => openModule(damaged))).toEqual({ name: "MoteError", code: "FORMAT", message });
+    expect(await errorOf(() => openModule(damaged, { memoryLimit: 0 }))).toMatchObject({ name: "RangeError" });
   });
 });
 
