@@ -6,19 +6,22 @@ import { existsSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { readContainer } from "../host/container/read.js";
+import { openReference } from "../host/engines/reference.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
-import { loadDataSpec, loadInputFiles, type Inputs } from "../host/node/data/inputs.js";
+import { loadRuns, randomRuns, type Runs } from "../host/node/data/runs.js";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { readBaseline, regressions, writeBaseline } from "../host/node/firmware/baseline.js";
 import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../host/node/firmware/boards.js";
 import { keptForms, usualForm } from "../host/node/firmware/cases.js";
-import { imageInputs, randomInputs } from "../host/node/firmware/inputs.js";
+import { fittingForm, fittingSamples } from "../host/node/firmware/fit.js";
+import { makeVectors } from "../host/node/data/vectors.js";
+import { firmwareImage } from "../host/node/firmware/image.js";
+import { firmwareInputs, inputSizes, type FirmwareInputs } from "../host/node/firmware/inputs.js";
 import {
   caseName,
   measure,
   type FirmwareCase,
-  type FirmwareInputs,
   type FirmwareModel,
   type Measurement,
 } from "../host/node/firmware/measure.js";
@@ -28,18 +31,21 @@ import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
 import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
+import { addDataFlags, readingOf, type DataFlags } from "./data-flags.js";
 import { containerOf, namingFile } from "./model-file.js";
 import { Output } from "./output.js";
 
 const INPUTS = 20;
 const MOST_INPUTS = 100;
+const SEED = 1;
+/** Of an export's self-test. */
+const VECTORS = 4;
 
-interface FirmwareFlags {
+interface FirmwareFlags extends DataFlags {
   readonly board?: string;
   readonly engine?: FirmwareEngine;
   readonly optimize?: Optimization;
   readonly model?: string;
-  readonly data?: string;
   readonly inputs?: number;
   readonly check?: boolean;
   readonly update?: boolean;
@@ -49,22 +55,22 @@ interface FirmwareFlags {
 }
 
 export function firmwareCommand(): Command {
-  return new Command("firmware")
+  const command = new Command("firmware")
     .description("build and run the firmware of each board under QEMU, measured; or export it for a project")
     .addOption(new Option("--board <name>", "only this board").choices(BOARDS.map(({ name }) => name)))
     .addOption(new Option("--engine <name>", "only this engine").choices(ENGINES))
     .addOption(
       new Option(
         "--optimize <for>",
-        "speed: a fast module; sram: one with less code; size: a core and a container; default: speed where it fits, with --check and --update what bench/device.json keeps",
+        "speed: a fast module; sram: one with less code; size: a core and a container; default: speed where it fits, then sram, then size; with --check and --update what bench/device.json keeps",
       ).choices(OPTIMIZATIONS),
     )
     .option("--model <name>", `only this model: ${MODEL_NAMES.join(", ")}, or any .mote file`)
     .option(
-      "--data <what>",
-      "what to run it on: mnist:test, or an idx file of images; default: mnist:test for the models above, chance for others",
+      "--inputs <n>",
+      `how many samples of --data, or of chance, 1 .. ${MOST_INPUTS}; default: ${INPUTS}, or as many as flash has room for; with --export ${VECTORS}, for the self-test`,
+      parseInputs,
     )
-    .option("--inputs <n>", `how many inputs, 1 .. ${MOST_INPUTS}; default ${INPUTS}`, parseInputs)
     .option("--check", "fail when a figure is more than 2 % above bench/device.json")
     .option("--update", "write the figures to bench/device.json")
     .option("--export <folder>", "write the C library with the model to this folder instead, for a project")
@@ -73,10 +79,12 @@ export function firmwareCommand(): Command {
     .addHelpText(
       "after",
       "\nExamples:\n  npm run firmware -- --board lm3s6965evb --model lenet5 --engine wasm3\n" +
+        "  npm run firmware -- --board netduinoplus2 --engine aot --model own.mote --data samples.npz\n" +
         "  npm run firmware -- --export firmware-examples/esp32/components/mote --model lenet5\n\n" +
         "--export replaces a folder that it made before, known by its mote-export.json, and no other.",
     )
     .action(firmware);
+  return addDataFlags(command);
 }
 
 function parseInputs(text: string): number {
@@ -89,20 +97,23 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
   refuseIdle(flags);
   if (flags.export !== undefined) return exportFolder(flags.export, flags);
   const output = new Output(flags);
-  const cases = casesOf(flags);
+  const models = (flags.model === undefined ? MODEL_NAMES : [flags.model]).map(readModel);
+  const data = flags.data ?? (isShipped(flags) ? "mnist:test" : undefined);
+  const runs = new Map(models.map((model) => [model, namingFile(model.name, () => runsOf(model, data, flags))]));
+  const cases = casesOf(models, flags);
   const boards = [...new Set(cases.map(({ board }) => board))];
   const missing = missingTools(toolsOf(boards, [...new Set(cases.map(({ engine }) => engine))]));
   if (missing.length > 0) {
     throw new MoteError("ENGINE", `not installed: ${missing.join(", ")}; mend with: sudo sh ${INSTALL_SCRIPT}`);
   }
-  const inputs = inputsOf(cases, flags);
   const progress = new Progress("firmware", cases.length);
   const measurements: Measurement[] = [];
   const faults: string[] = [];
   for (const [index, one] of cases.entries()) {
     progress.update(index, caseName({ ...one, board: one.board.name, model: one.model.name }));
+    const inputs = inputsOf(one, runs.get(one.model)!, flags.inputs);
     try {
-      measurements.push(await measure(one, inputs.get(one.model)!));
+      measurements.push(await measure(one, inputs));
     } catch (error) {
       // Of many cases the others still count.
       if (cases.length === 1 || !(error instanceof MoteError)) throw error;
@@ -135,7 +146,7 @@ function refuseIdle(flags: FirmwareFlags): void {
   if (flags.export === undefined) {
     refuse(["generic"], "only with --export");
   } else {
-    refuse(["board", "data", "inputs", "check", "update"], "not with --export, which writes source for any board");
+    refuse(["board", "labels", "check", "update"], "not with --export, which writes source for any board");
   }
   if (flags.check === true || flags.update === true) {
     refuse(["data", "inputs"], "not with --check or --update: bench/device.json has figures of its own inputs");
@@ -145,37 +156,45 @@ function refuseIdle(flags: FirmwareFlags): void {
   }
 }
 
-async function exportFolder(folder: string, { model, engine, optimize, generic, json }: FirmwareFlags): Promise<void> {
+async function exportFolder(folder: string, flags: FirmwareFlags): Promise<void> {
+  const { engine, optimize, generic, json } = flags;
   if (generic === true && optimize !== undefined && optimize !== "size") {
     throw new MoteError(
       "ARGUMENT",
       `--generic --optimize ${optimize}: a fast module is for one model, expected --optimize size`,
     );
   }
+  const model = readModel(flags.model ?? "lenet5");
+  const runs = namingFile(model.name, () => runsOf(model, flags.data, flags));
   const summary = await writeExport({
     folder,
-    model: readModel(model ?? "lenet5"),
+    model,
     engine: engine ?? "wasm3",
     form: generic === true ? "generic" : (optimize ?? "speed"),
+    vectors: makeVectors(model.container, runs, flags.inputs ?? Math.min(VECTORS, runs.count)),
   });
   const output = new Output({ json });
   for (const line of describeExport(summary)) output.line(line);
   output.json(() => summary);
 }
 
-function casesOf(flags: FirmwareFlags): FirmwareCase[] {
-  const forms = (board: FirmwareCase["board"], engine: FirmwareEngine, model: string): readonly Optimization[] => {
+function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): FirmwareCase[] {
+  const forms = (
+    board: FirmwareCase["board"],
+    engine: FirmwareEngine,
+    model: FirmwareModel,
+  ): readonly Optimization[] => {
     if (flags.optimize !== undefined) return [flags.optimize];
     const isKept = flags.update === true || flags.check === true;
-    return isKept ? keptForms(board, engine, model) : [usualForm(board, engine, model)];
+    if (isKept) return keptForms(board, engine, model.name);
+    return [isShipped(flags) ? usualForm(board, engine, model.name) : fittingForm(board, engine, model.container)];
   };
-  const chosen = (flags.model === undefined ? MODEL_NAMES : [flags.model]).map(readModel);
   return BOARDS.filter(({ name }) => flags.board === undefined || name === flags.board).flatMap((board) =>
     ENGINES.filter((engine) => flags.engine === undefined || engine === flags.engine).flatMap((engine) =>
-      chosen
+      models
         // A board's list is what surely fits; whoever names a model may try.
         .filter(({ name }) => flags.model !== undefined || board.models?.includes(name) !== false)
-        .flatMap((model) => forms(board, engine, model.name).map((optimize) => ({ board, engine, optimize, model }))),
+        .flatMap((model) => forms(board, engine, model).map((optimize) => ({ board, engine, optimize, model }))),
     ),
   );
 }
@@ -191,21 +210,25 @@ function readModel(asked: string): FirmwareModel {
   return { name: basename(path, extname(path)), container };
 }
 
-/** What each of the cases' models is run on. */
-function inputsOf(cases: readonly FirmwareCase[], flags: FirmwareFlags): Map<FirmwareModel, FirmwareInputs> {
-  const isShipped = flags.model === undefined || MODEL_NAMES.includes(flags.model);
-  const data = flags.data === undefined && !isShipped ? undefined : loadData(flags.data ?? "mnist:test");
-  const count = flags.inputs ?? Math.min(INPUTS, data?.count ?? INPUTS);
-  return new Map(
-    cases.map(({ model }) => [
-      model,
-      data === undefined ? randomInputs(model, count) : imageInputs(model, data, count),
-    ]),
-  );
+/** Whether the models are those of models/. */
+function isShipped({ model }: FirmwareFlags): boolean {
+  return model === undefined || MODEL_NAMES.includes(model);
 }
 
-function loadData(what: string): Inputs {
-  return what.startsWith("mnist:") ? loadDataSpec(what) : loadInputFiles([what]);
+/** What a model may be run on: all samples that `data` names, or elements by chance. */
+function runsOf({ container }: FirmwareModel, data: string | undefined, flags: FirmwareFlags): Runs {
+  if (data === undefined) return randomRuns(MOST_INPUTS, SEED);
+  const { inputs, output } = openReference(container);
+  return loadRuns(data, inputs, { labels: flags.labels, classes: output.labels, reading: readingOf(flags) });
+}
+
+/** As many as were asked for, or as flash has room for. */
+function inputsOf({ board, engine, optimize, model }: FirmwareCase, runs: Runs, asked?: number): FirmwareInputs {
+  const sizes = inputSizes(model.container);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const image = firmwareImage(model.container, optimize);
+  const count = asked ?? Math.min(INPUTS, runs.count, fittingSamples(board, image, engine, bytes));
+  return firmwareInputs(sizes, runs, count);
 }
 
 async function versions(tools: readonly string[]): Promise<Record<string, string>> {

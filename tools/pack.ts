@@ -34,12 +34,13 @@ import { addReadingFlags, SAMPLES } from "./data-flags.js";
 import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
+import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
 import { tensorBytes } from "../host/model/geometry.js";
 
 const FORMATS = ["mote", "wasm", "c", "aot", "core"] as const;
 type Format = (typeof FORMATS)[number];
 
-interface PackFlags extends ImportFlags {
+interface PackFlags extends ImportFlags, VectorFlags {
   readonly out: string;
   readonly format?: Format;
   readonly optimize: Optimization;
@@ -103,12 +104,12 @@ export function packCommand(): Command {
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
+      "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack model_int8.tflite -o model.mote --vectors 10\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
         "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n" +
         "  mote pack models/lenet5.mote -o core.wasm --format core --ops conv2d,dense,maxpool",
     )
     .action(pack);
-  return addReadingFlags(command);
+  return addReadingFlags(addVectorFlags(command));
 }
 
 async function pack(input: string, flags: PackFlags): Promise<void> {
@@ -126,6 +127,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `--ops and --codecs say what a core has: not for --format ${format}, expected core`,
     );
   }
+  refuseIdleVectors(flags);
   const bytes = labelled(
     input,
     packedContainer(input, flags, (note) => output.line(`${input}: ${note}`)),
@@ -142,7 +144,8 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(parts)}`,
     );
   }
-  const { written, module } = await writeAs(format, flags, input, bytes, container);
+  const vectors = namingFile(input, () => vectorsFile(bytes, flags));
+  const { written, module } = await writeAs(format, flags, input, bytes, container, vectors);
   if (flags.optimize !== "size") await warnOfPoorTrade(input, bytes, module!);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
@@ -294,6 +297,7 @@ async function writeAs(
   input: string,
   bytes: Uint8Array,
   container: Container,
+  vectors: Uint8Array | undefined,
 ): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
   const { out, optimize } = flags;
   const files: [path: string, content: Uint8Array | string][] = [];
@@ -312,6 +316,7 @@ async function writeAs(
     module = made.module;
     files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
   }
+  if (vectors !== undefined) files.push([join(dirname(out), `${basename(out, extname(out))}.vectors.npz`), vectors]);
   const written = files.map(([path, content]) => {
     writeFileAtomic(path, content);
     return { path, bytes: Buffer.byteLength(content) };

@@ -79,7 +79,7 @@ static mote *open_model(const mote_source *source) {
   if (status != MOTE_DONE) {
     board_print("error");
     print_number(status);
-    print_number((int64_t)bytes);
+    print_number((int64_t)mote_error_offset(model));
     board_print("\n");
     return NULL;
   }

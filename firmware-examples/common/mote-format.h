@@ -24,6 +24,15 @@
 #define MOTE_OP_DENSE 1u
 #define MOTE_OP_MAXPOOL 2u
 #define MOTE_OP_AVGPOOL 3u
+#define MOTE_OP_ADD 4u
+#define MOTE_OP_MUL 5u
+#define MOTE_OP_CONCAT 6u
+#define MOTE_OP_LUT 7u
+#define MOTE_OP_RESIZE 8u
+
+/** Largest multiplier of a sum, which keeps two products of 9 bits more in int32. */
+#define MOTE_MAX_SUM_FACTOR 0x200000u
+#define MOTE_LUT_ENTRIES 256u
 
 #define MOTE_CODEC_DENSE 0u
 #define MOTE_CODEC_HUFFMAN 1u
@@ -202,7 +211,12 @@
   X(MOTE_OP_CONV2D, "conv2d") \
   X(MOTE_OP_DENSE, "dense") \
   X(MOTE_OP_MAXPOOL, "maxpool") \
-  X(MOTE_OP_AVGPOOL, "avgpool")
+  X(MOTE_OP_AVGPOOL, "avgpool") \
+  X(MOTE_OP_ADD, "add") \
+  X(MOTE_OP_MUL, "mul") \
+  X(MOTE_OP_CONCAT, "concat") \
+  X(MOTE_OP_LUT, "lut") \
+  X(MOTE_OP_RESIZE, "resize")
 
 /** Each codec with its name, likewise. */
 #define MOTE_CODEC_NAMES(X) \

@@ -17,9 +17,9 @@
 #pragma GCC diagnostic pop
 #endif
 
-/** The interpreter's own value stack. Cores and fast modules need between 640 and 768 bytes of it; wasm3 checks. */
+/** The interpreter's own value stack. The core for any model needs 792 bytes of it, others less; wasm3 checks. */
 #ifndef MOTE_WASM3_STACK_BYTES
-#define MOTE_WASM3_STACK_BYTES 768
+#define MOTE_WASM3_STACK_BYTES 832
 #endif
 
 /**

@@ -125,10 +125,10 @@ typedef struct mote_tensor {
  * @param linear bytes of linear memory, as `mote inspect` prints them: the plan, and the container where it is inside the module
  * @param module length of the .wasm file, without the container inside
  */
-#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + ((size_t)(module) * 11u / 2u + 3072u) * (sizeof(void *) / 4u))
+#define MOTE_WASM3_BYTES(linear, module) ((size_t)(linear) + ((size_t)(module) * 23u / 4u + 3072u) * (sizeof(void *) / 4u))
 
 /** The same for a fast module. @param module length of the .wasm file, without the stream inside: `mote inspect` prints both */
-#define MOTE_WASM3_FAST_BYTES(linear, module) ((size_t)(linear) + ((size_t)(module) * 4u + 2048u) * (sizeof(void *) / 4u))
+#define MOTE_WASM3_FAST_BYTES(linear, module) ((size_t)(linear) + ((size_t)(module) * 4u + 2112u) * (sizeof(void *) / 4u))
 
 /**
  * Bytes that hold a model compiled ahead of time.

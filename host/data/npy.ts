@@ -130,3 +130,17 @@ function rowMajor<T extends Elements>(values: T, shape: readonly number[]): T {
   }
   return result;
 }
+
+/** Version 1.0, as NumPy writes it: the header ends at a multiple of 64 bytes. @param values row-major */
+export function int8Npy(values: Int8Array, shape: readonly number[]): Uint8Array {
+  const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
+  const text = `{'descr': '|i1', 'fortran_order': False, 'shape': (${sizes}), }`;
+  const head = MAGIC_BYTES + 4;
+  const padded = `${text.padEnd(Math.ceil((head + text.length + 1) / 64) * 64 - head - 1)}\n`;
+  const bytes = new Uint8Array(head + padded.length + values.length);
+  bytes.set(Array.from(`\x93NUMPY\x01\0`, (letter) => letter.charCodeAt(0)));
+  new DataView(bytes.buffer).setUint16(MAGIC_BYTES + 2, padded.length, true);
+  bytes.set(new TextEncoder().encode(padded), head);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.length), head + padded.length);
+  return bytes;
+}

@@ -1,6 +1,6 @@
 /** The driver of the core's interface (SPEC.md, "The core's interface"): loads, runs, finds tensors. It knows an instance and no files. */
 import * as abi from "../../assembly/abi.js";
-import { MAX_TENSORS } from "../../assembly/format.js";
+import * as format from "../../assembly/format.js";
 import { MoteError, type ErrorCode } from "../errors.js";
 import { readElements, readEntry, readWord, writeElements, type TensorEntry } from "./linear-tensor.js";
 
@@ -65,9 +65,9 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
   const failure: Driver["failure"] = (during, status, code = "ENGINE") => {
     // A fast module states no byte: it checks nothing on the way.
     const where = control(abi.CONTROL_ERROR_OFFSET);
-    const isMissing = status === abi.STATUS_OP || status === abi.STATUS_CODEC;
-    const place = where > 0 && !isMissing ? ` near byte ${where} of the container` : "";
-    const which = isMissing ? `: number ${where}` : "";
+    const missing = missingName(status, where);
+    const place = where > 0 && missing === undefined ? ` near byte ${where} of the container` : "";
+    const which = missing === undefined ? "" : `: ${missing}`;
     return new MoteError(code, `${name}: ${during} failed${place}: ${statusText(status)}${which}`);
   };
 
@@ -99,7 +99,7 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
     ends: () => {
       const count = control(abi.CONTROL_TENSOR_COUNT);
       const layers = control(abi.CONTROL_LAYER_COUNT);
-      if (count > MAX_TENSORS || layers >= count) {
+      if (count > format.MAX_TENSORS || layers >= count) {
         throw new MoteError("ENGINE", `${name}: the module has ${count} tensors and ${layers} layers`);
       }
       const ends = Array.from({ length: count }, (_, index) => index).filter((index) => entry(index).isEnd);
@@ -137,4 +137,33 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 /** A status of the core in words, its name first. */
 export function statusText(status: number): string {
   return STATUS_TEXT[status] ?? `status ${status}`;
+}
+
+/** What a core may be built without, by the number in its refusal. */
+const NAMES: Readonly<Record<number, Readonly<Record<number, string>>>> = {
+  [abi.STATUS_OP]: {
+    [format.OP_CONV2D]: "conv2d",
+    [format.OP_DENSE]: "dense",
+    [format.OP_MAXPOOL]: "maxpool",
+    [format.OP_AVGPOOL]: "avgpool",
+    [format.OP_ADD]: "add",
+    [format.OP_MUL]: "mul",
+    [format.OP_CONCAT]: "concat",
+    [format.OP_LUT]: "lut",
+    [format.OP_RESIZE]: "resize",
+  },
+  [abi.STATUS_CODEC]: {
+    [format.CODEC_DENSE]: "dense",
+    [format.CODEC_HUFFMAN]: "huffman",
+  },
+};
+
+/**
+ * The op or codec that a core is without.
+ * @param number that it left in CONTROL_ERROR_OFFSET
+ * @returns its name, or "number 30" for one that this build does not know either; undefined after any other status
+ */
+export function missingName(status: number, number: number): string | undefined {
+  const names = NAMES[status];
+  return names === undefined ? undefined : (names[number] ?? `number ${number}`);
 }

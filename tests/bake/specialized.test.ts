@@ -7,7 +7,8 @@ import { openReference } from "../../host/engines/reference.js";
 import { instantiateV8 } from "../../host/engines/v8.js";
 import { openCore } from "../../host/engines/wasm.js";
 import { MoteError } from "../../host/errors.js";
-import { specialize } from "../../host/node/module/bake.js";
+import { contentsOf, type CoreContents } from "../../host/module/contents.js";
+import { coreWith, specialize } from "../../host/node/module/bake.js";
 import { randomInputs, syntheticModels } from "../support/models.js";
 
 const others = syntheticModels().map(({ name, model }) => {
@@ -54,4 +55,26 @@ describe.each(others)("the core of $name", ({ name: own, container }) => {
 test("some are refused and some are not", () => {
   expect(refused.length).toBeGreaterThan(others.length);
   expect(refused.length).toBeLessThan(others.length * (others.length - 1));
+});
+
+describe("a core without what a model needs", () => {
+  const { container, parsed } = others.find(({ name }) => name === "residual")!;
+  const { ops, codecs } = contentsOf(parsed);
+  const opened = (contents: CoreContents): Engine =>
+    openCore("v8", instantiateV8, { wasm: coreWith(contents), container, packed: false, ...parsed });
+
+  test.each(ops)("refuses it for want of %s, by name", (missing) => {
+    const without = { ops: ops.filter((op) => op !== missing), codecs };
+    expect(() => opened(without)).toThrow(new RegExp(`STATUS_OP, an op this core does not have: ${missing}$`));
+  });
+
+  test.each(codecs)("refuses it for want of the codec %s, by name", (missing) => {
+    const without = { ops, codecs: codecs.filter((codec) => codec !== missing) };
+    expect(() => opened(without)).toThrow(new RegExp(`STATUS_CODEC, a codec this core does not have: ${missing}$`));
+  });
+
+  test("has no more than that", () => {
+    expect(ops).toContain("add");
+    opened({ ops, codecs }).close();
+  });
 });

@@ -1,13 +1,19 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { argmax } from "../../host/engines/classify.js";
+import { pixelTable } from "../../host/engines/fill-input.js";
+import { openReference } from "../../host/engines/reference.js";
 import { bakedContainer } from "../../host/module/baked.js";
 import { readContainer, type Container } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { outputOf } from "../../host/model/edges.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { lenet5 } from "../../host/train/nets.js";
+import { openNpz } from "../../host/node/data/npz.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
+import { syntheticModels } from "../support/models.js";
 import { compressedNet } from "../support/nets.js";
+import { npyOf } from "../support/npy.js";
 import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
@@ -18,6 +24,86 @@ const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(scratc
 beforeAll(() => {
   writeCheckpoint(scratch.path("net.safetensors"), { net });
   writeFileSync(scratch.path("model.mote"), container);
+});
+
+describe("pack --vectors", () => {
+  const arraysOf = (name: string): Record<string, { shape: readonly number[]; values: Int8Array }> => {
+    const npz = openNpz(bytesOf(name), name);
+    return Object.fromEntries(
+      npz.names.map((array) => {
+        const { shape, type, values } = npz.array(array);
+        expect(type).toBe("int8");
+        return [array, { shape, values: values as Int8Array }];
+      }),
+    );
+  };
+
+  it("writes inputs with the outputs of the reference beside it, the same bytes each time", async () => {
+    const args = ["pack", scratch.path("model.mote"), "--vectors", "3", "--json", "-o"];
+    const outcome = await mote([...args, scratch.path("tested.wasm")]);
+    expect(outcome.code).toBe(0);
+    const path = scratch.path("tested.vectors.npz");
+    expect(lastJson(outcome).files).toContainEqual({ path, bytes: bytesOf("tested.vectors.npz").length });
+    const { input0, output0, ...others } = arraysOf("tested.vectors.npz");
+    expect([input0.shape, output0.shape, Object.keys(others)]).toEqual([[3, 1, 28, 28], [3, 10, 1, 1], []]);
+    const engine = openReference(container);
+    for (const index of [0, 1, 2]) {
+      const expected = engine.run(input0.values.slice(784 * index, 784 * (index + 1)));
+      expect(output0.values.slice(10 * index, 10 * (index + 1))).toEqual(expected);
+    }
+    expect(new Set([0, 1, 2].map((index) => input0.values[784 * index + 5])).size).toBeGreaterThan(1);
+    expect((await mote([...args, scratch.path("again.mote")])).code).toBe(0);
+    expect(Buffer.compare(bytesOf("again.vectors.npz"), bytesOf("tested.vectors.npz"))).toBe(0);
+    // As samples of --data.
+    const run = await mote(["run", scratch.path("again.mote"), "--data", scratch.path("again.vectors.npz"), "--json"]);
+    const best = [0, 1, 2].map((index) => argmax(output0.values.subarray(10 * index, 10 * (index + 1))));
+    expect((lastJson(run).results as { class: number }[]).map((result) => result.class)).toEqual(best);
+  });
+
+  it("has an array for each of several inputs and outputs, of runs whose states go on", async () => {
+    const { model } = syntheticModels().find(({ name }) => name === "streaming")!;
+    writeFileSync(scratch.path("streaming.mote"), writeContainer(model));
+    const pack = ["pack", scratch.path("streaming.mote"), "-o", scratch.path("copy.mote")];
+    expect((await mote([...pack, "--vectors", "2"])).code).toBe(0);
+    const arrays = arraysOf("copy.vectors.npz");
+    const engine = openReference(writeContainer(model));
+    expect(Object.keys(arrays)).toEqual([
+      ...engine.inputs.map((_, index) => `input${index}`),
+      ...engine.outputs.map((_, index) => `output${index}`),
+    ]);
+    for (const run of [0, 1]) {
+      const of = (name: string): Int8Array => {
+        const { shape, values } = arrays[name];
+        return values.slice((run * values.length) / shape[0], ((run + 1) * values.length) / shape[0]);
+      };
+      engine.run(engine.inputs.map((_, index) => of(`input${index}`)));
+      engine.outputs.forEach((_, index) => expect(of(`output${index}`)).toEqual(engine.result(index)));
+    }
+    // The archive is samples for them, too.
+    const data = ["--vectors", "2", "--vectors-data", scratch.path("copy.vectors.npz")];
+    expect((await mote([...pack.slice(0, 3), scratch.path("third.mote"), ...data])).code).toBe(0);
+    expect(Buffer.compare(bytesOf("third.vectors.npz"), bytesOf("copy.vectors.npz"))).toBe(0);
+  });
+
+  it("takes samples, as many as there are; writes nothing where they do not fit", async () => {
+    writeFileSync(scratch.path("x.npy"), npyOf(new Uint8Array(2 * 784).fill(255), 2, 28, 28));
+    writeFileSync(scratch.path("small.npy"), npyOf(new Uint8Array(8), 2, 4));
+    const pack = ["pack", scratch.path("model.mote"), "-o", scratch.path("none.mote")];
+    const data = (name: string, count = "2"): string[] => [
+      ...pack,
+      "--vectors",
+      count,
+      "--vectors-data",
+      scratch.path(name),
+    ];
+    expectOneLine(await mote(data("x.npy", "3")), /3 vectors: x\.npy has 2 samples$/, 2);
+    expectOneLine(await mote(data("small.npy")), /the model takes images of \[1, 28, 28\], got \[4\]$/);
+    expectOneLine(await mote([...pack, "--vectors-data", scratch.path("x.npy")]), /expected --vectors, how many/, 2);
+    expect(scratch.names().filter((name) => name.startsWith("none"))).toEqual([]);
+    expect((await mote(data("x.npy"))).code).toBe(0);
+    const { input0 } = arraysOf("none.vectors.npz");
+    expect(new Set(input0.values)).toEqual(new Set([pixelTable(openReference(container).input)[255]]));
+  });
 });
 
 describe("pack", () => {

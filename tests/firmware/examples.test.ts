@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exportProject } from "../../host/node/firmware/export.js";
 import { firmwareImage, genericImage, type FirmwareImage } from "../../host/node/firmware/image.js";
 import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
+import { randomRuns } from "../../host/node/data/runs.js";
+import { makeVectors } from "../../host/node/data/vectors.js";
 import { missingTools, runTool } from "../../host/node/firmware/tools.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { named } from "./support/native.js";
@@ -26,7 +28,7 @@ const images = {
 /** The exported library with lenet5 in it. */
 async function exported(engine: "wasm3" | "aot", form: keyof typeof images = "speed"): Promise<string> {
   const folder = join(work, `${engine}-${form}`);
-  await exportProject(folder, "lenet5", images[form](), engine);
+  await exportProject(folder, "lenet5", images[form](), engine, makeVectors(container, randomRuns(2, 1), 2));
   return folder;
 }
 

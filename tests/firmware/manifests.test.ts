@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exportProject } from "../../host/node/firmware/export.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
+import { randomRuns } from "../../host/node/data/runs.js";
+import { makeVectors } from "../../host/node/data/vectors.js";
 import { missingTools, runTool } from "../../host/node/firmware/tools.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { named } from "./support/native.js";
@@ -16,7 +18,8 @@ const work = mkdtempSync(join(tmpdir(), "mote-manifests-"));
 const folder = join(work, "mote");
 beforeAll(async () => {
   const container = readFileSync(join(packageRoot, "models", "lenet5.mote"));
-  await exportProject(folder, "lenet5", firmwareImage(container, "speed"), "wasm3");
+  const vectors = makeVectors(container, randomRuns(2, 1), 2);
+  await exportProject(folder, "lenet5", firmwareImage(container, "speed"), "wasm3", vectors);
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 

@@ -82,7 +82,7 @@ describe("what the bench prints", () => {
   });
 
   it("may be that nothing fits", () => {
-    expect(readBench("x", "error -101 77\nend\n").error).toEqual({ status: -101, memory: 77 });
+    expect(readBench("x", "error -6 4\nend\n").error).toEqual({ status: -6, number: 4 });
     expect(readBench("x", "room 88 77\nend\n").room).toEqual({ needed: 88, left: 77 });
   });
 
@@ -153,13 +153,7 @@ describe("mote firmware", () => {
 
   it("refuses flags that would do nothing", async () => {
     const idle = "not with --export, which writes source for any board";
-    for (const flag of [
-      ["--board", "microbit"],
-      ["--data", "mnist:test"],
-      ["--inputs", "3"],
-      ["--check"],
-      ["--update"],
-    ]) {
+    for (const flag of [["--board", "microbit"], ["--labels", "y.npy"], ["--check"], ["--update"]]) {
       await expect(run("--export", join(work, "x"), ...flag)).rejects.toThrow(`${flag[0]}: ${idle}`);
     }
     await expect(run("--generic")).rejects.toThrow("--generic: only with --export");
@@ -175,7 +169,7 @@ describe("mote firmware", () => {
     await expect(run("--model", other)).rejects.toThrow(`${other}: `);
     const padded = join(packageRoot, "tests", "golden", "padded.mote");
     await expect(run("--model", padded, "--data", "mnist:test")).rejects.toThrow(
-      "padded takes inputs of [2, 7, 5], mnist:test has [1, 28, 28]",
+      "padded: the model takes images of [2, 7, 5] or [7, 5, 2], got [1, 28, 28]",
     );
     await expect(run("--model", "lenet5", "--data", "mnist:test:2", "--inputs", "3")).rejects.toThrow(
       "--inputs 3: mnist:test has 2",

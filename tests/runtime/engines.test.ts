@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import { MAX_TENSORS } from "../../assembly/format.js";
 import { bake } from "../../host/node/module/bake.js";
+import { CODECS } from "../../host/codecs/index.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
@@ -10,10 +11,11 @@ import type { Engine } from "../../host/engines/engine.js";
 import { ENGINE_NAMES } from "../../host/engines/open.js";
 import { isWasm } from "../../host/module/sections.js";
 import { openEngine } from "../../host/node/engines/open.js";
-import { statusText, type CoreInstance } from "../../host/engines/driver.js";
+import { missingName, statusText, type CoreInstance } from "../../host/engines/driver.js";
 import { openCore } from "../../host/engines/wasm.js";
 import { freshStates, runLayers } from "../../host/engines/ops-i8.js";
 import { modelInputs } from "../../host/model/edges.js";
+import { allIntegerOps } from "../../host/ops/index.js";
 import { leNets, randomInput, syntheticModels } from "../support/models.js";
 
 const [model, streaming] = ["tiny", "streaming"].map((wanted) => {
@@ -190,11 +192,21 @@ describe("the driver", () => {
     );
     expect(refusal({ open: abi.STATUS_MAGIC })).toContain("STATUS_MAGIC, not a .mote file");
     expect(refusal({ step: abi.STATUS_OP, words: { [abi.CONTROL_ERROR_OFFSET]: 0 } })).toBe(
-      "v8: load failed: STATUS_OP, an op this core does not have: number 0",
+      "v8: load failed: STATUS_OP, an op this core does not have: conv2d",
     );
     expect(refusal({ step: abi.STATUS_CODEC })).toBe(
       "v8: load failed: STATUS_CODEC, a codec this core does not have: number 321",
     );
+  });
+
+  it("knows the name of whatever a core may be without", () => {
+    const ops = Object.fromEntries(allIntegerOps().map(([name, { number }]) => [number, name]));
+    for (let number = 0; number < 32; number++) {
+      const unknown = `number ${number}`;
+      expect(missingName(abi.STATUS_OP, number)).toBe(ops[number] ?? unknown);
+      expect(missingName(abi.STATUS_CODEC, number)).toBe(CODECS[number]?.name ?? unknown);
+    }
+    expect(missingName(abi.STATUS_RANGE, 0)).toBeUndefined();
   });
 
   it("does not take an instance of another interface version", () => {

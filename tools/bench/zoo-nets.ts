@@ -1,4 +1,6 @@
-/** The nets of the zoo that figures name. */
+/** The nets of the zoo that figures name, and what they are run on. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { lowerGraph } from "../../host/import/import.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { inferShapes } from "../../host/import/shapes.js";
@@ -19,4 +21,11 @@ export function lowered(path: string): ImportedNet {
   } finally {
     close();
   }
+}
+
+/** What the nets of anomaly detection take of the zoo's spectrogram (mlcommons/tiny): windows of 5 frames of 128. */
+export function spectrogramWindows(folder: string): Float32Array[] {
+  const bytes = Uint8Array.from(readFileSync(join(folder, "tiny-ad01-normal_id_01_00000000.f32")));
+  const frames = new Float32Array(bytes.buffer);
+  return Array.from({ length: frames.length / 128 - 4 }, (_, t) => frames.slice(128 * t, 128 * (t + 5)));
 }

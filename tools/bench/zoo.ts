@@ -16,7 +16,8 @@ import type { DataSet } from "../../host/data/data-set.js";
 import { loadData } from "../../host/node/data/load.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
-import { lowered, MLPERF } from "./zoo-nets.js";
+import { boardFigures } from "./zoo-boards.js";
+import { lowered, MLPERF, spectrogramWindows } from "./zoo-nets.js";
 import { equality } from "./zoo-outputs.js";
 
 export const zooGroup: Group = {
@@ -58,6 +59,7 @@ async function measureZoo({ full, note }: BenchOptions): Promise<Figure[]> {
   figures.push(...deltas, full ? delta : { id: delta.id, name, value: largest, unit: delta.unit });
   const oracle = process.env.MOTE_ZOO_ORACLE;
   if (oracle !== undefined && oracle !== "") figures.push(...equality(folder, oracle, note));
+  figures.push(...(await boardFigures(folder, note)));
   return figures;
 }
 
@@ -110,12 +112,10 @@ function sizes(folder: string): Figure[] {
   });
 }
 
-/** The mean squared error of a spectrogram by the autoencoder, quantized here (mlcommons/tiny, anomaly detection): windows of 5 frames of 128. */
+/** The mean squared error of a spectrogram's windows by the autoencoder, quantized here. */
 function adScore(folder: string): Figure {
   const net = lowered(join(folder, "tiny-ad01_fp32.tflite"));
-  const bytes = Uint8Array.from(readFileSync(join(folder, "tiny-ad01-normal_id_01_00000000.f32")));
-  const frames = new Float32Array(bytes.buffer);
-  const samples = Array.from({ length: frames.length / 128 - 4 }, (_, t) => [frames.slice(128 * t, 128 * (t + 5))]);
+  const samples = spectrogramWindows(folder).map((window) => [window]);
   const model = importedModel(calibrate(net, samples, { range: "all" }));
   const engine = openEngine("v8", writeContainer(model));
   const { input, output } = engine;

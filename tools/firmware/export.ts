@@ -5,6 +5,7 @@ import { readBaseline } from "../../host/node/firmware/baseline.js";
 import type { FirmwareEngine } from "../../host/node/firmware/boards.js";
 import { exportProject } from "../../host/node/firmware/export.js";
 import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
+import type { Vectors } from "../../host/node/data/vectors.js";
 import type { FirmwareModel } from "../../host/node/firmware/measure.js";
 import { endShapes } from "../../host/container/metadata.js";
 import { valuesOf } from "../../host/model/geometry.js";
@@ -17,6 +18,8 @@ export interface ExportRequest {
   readonly engine: FirmwareEngine;
   /** generic: a core for any model, and the container. */
   readonly form: Optimization | "generic";
+  /** For the self-test. */
+  readonly vectors: Vectors;
 }
 
 /** What `--json` prints. */
@@ -36,12 +39,14 @@ export interface ExportSummary {
   readonly flashBytes: { readonly model: number; readonly library: readonly [least: number, most: number] };
   readonly inputs: readonly Shape[];
   readonly outputs: readonly Shape[];
+  /** Runs of the self-test. */
+  readonly vectors: number;
 }
 
-export async function writeExport({ folder, model, engine, form }: ExportRequest): Promise<ExportSummary> {
+export async function writeExport({ folder, model, engine, form, vectors }: ExportRequest): Promise<ExportSummary> {
   const { name, container } = model;
   const image = namingFile(name, () => (form === "generic" ? genericImage(container) : firmwareImage(container, form)));
-  const files = await exportProject(folder, name, image, engine);
+  const files = await exportProject(folder, name, image, engine, vectors);
   const { inputs, outputs } = endShapes(readContainer(container).model);
   return {
     folder,
@@ -57,6 +62,7 @@ export async function writeExport({ folder, model, engine, form }: ExportRequest
     },
     inputs,
     outputs,
+    vectors: vectors.count,
   };
 }
 
@@ -69,13 +75,14 @@ function libraryBytes(engine: FirmwareEngine): [least: number, most: number] {
 
 /** Lines for people: what there is, what it takes, what to write next. */
 export function describeExport(summary: ExportSummary): string[] {
-  const { folder, files, model, engine, form, memoryBytes, flashBytes, inputs, outputs } = summary;
+  const { folder, files, model, engine, form, memoryBytes, flashBytes, inputs, outputs, vectors } = summary;
   const [least, most] = flashBytes.library.map(grouped);
   const [data, code] =
     engine === "aot" ? ["model", "library and the model's code"] : ["model and module", "library and interpreter"];
   return `${folder}: ${files} files, ${model} by ${engine} for ${form}
 memory  ${grouped(memoryBytes.cpu32)} bytes on a 32-bit CPU, ${grouped(memoryBytes.cpu64)} on a 64-bit one
 flash   ${data} ${grouped(flashBytes.model)} bytes; ${code} ${least} to ${most}
+test    ${vectors} vectors in selftest/, a program of its own: CMake alone in the folder builds it
 next    add the folder to your build (ESP-IDF, PlatformIO, Arduino, Zephyr, CMake, make), and write
 
   #include "model.h"

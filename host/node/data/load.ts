@@ -12,6 +12,7 @@ import type { Shape } from "../../model/model.js";
 import { readFile } from "../read-file.js";
 import { readCsv } from "./csv.js";
 import { gunzip } from "./gunzip.js";
+import { inputArray } from "./arrays.js";
 import { DIGIT_SHAPE, loadDataSpec, loadInputFiles, type NamedSet } from "./inputs.js";
 import { openNpz, type Npz } from "./npz.js";
 import { listPictures, readPictures } from "./pictures.js";
@@ -29,7 +30,7 @@ export interface DataOptions {
 const NAMED = /^(mnist|fashion):/;
 const COLUMN = /^column:(.+)$/;
 /** What the arrays of an archive are called, the likeliest first. */
-const SAMPLE_NAMES = ["x", "images", "data", "samples", "inputs", "arr_0"];
+const SAMPLE_NAMES = ["x", "images", "data", "samples", "inputs", "arr_0", inputArray(0)];
 const LABEL_NAMES = ["y", "labels", "targets", "classes", "arr_1"];
 /** Of splits that name none. */
 const SEED = 1;

@@ -1,6 +1,6 @@
 /** .npz files: a zip archive of .npy files. What it unpacks is bounded before it is unpacked. */
-import { unzipSync, type UnzipFileInfo } from "fflate";
-import { readNpy, type NumberArray } from "../../data/npy.js";
+import { unzipSync, zipSync, type UnzipFileInfo } from "fflate";
+import { int8Npy, readNpy, type NumberArray } from "../../data/npy.js";
 import { MoteError } from "../../errors.js";
 import { MAX_RATIO } from "./gunzip.js";
 
@@ -62,4 +62,15 @@ export function openNpz(bytes: Uint8Array, file: string): Npz {
       return readNpy(found[wanted + SUFFIX], what);
     },
   };
+}
+
+/** The earliest that a zip archive can say, so that the same arrays are the same bytes on any day. */
+const NO_TIME = new Date(1980, 0, 1);
+
+/** @param arrays by name, row-major */
+export function writeNpz(
+  arrays: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Int8Array }>,
+): Uint8Array {
+  const files = [...arrays].map(([name, { shape, values }]) => [name + SUFFIX, int8Npy(values, shape)] as const);
+  return zipSync(Object.fromEntries(files), { mtime: NO_TIME });
 }

@@ -14,8 +14,8 @@ export interface BenchRun {
 export interface BenchReport {
   /** Ticks of the short and of the long loop. */
   readonly calibration: readonly number[];
-  /** Opening failed: the status, and the bytes there were. */
-  readonly error?: { readonly status: number; readonly memory: number };
+  /** Opening failed: the status, and what mote_error_offset says. */
+  readonly error?: { readonly status: number; readonly number: number };
   /** The model left no room for its outputs and layers: the bytes they take, and those there were. */
   readonly room?: { readonly needed: number; readonly left: number };
   readonly open: { readonly beginTicks: number; readonly loadTicks: number; readonly longestTicks: number };
@@ -51,7 +51,7 @@ export function readBench(name: string, text: string): BenchReport {
   const [room] = all("room");
   return {
     calibration: first("calibrate"),
-    ...(error === undefined ? {} : { error: { status: error[0], memory: error[1] } }),
+    ...(error === undefined ? {} : { error: { status: error[0], number: error[1] } }),
     ...(room === undefined ? {} : { room: { needed: room[0], left: room[1] } }),
     open: { beginTicks: begin, loadTicks: load, longestTicks: longest },
     memory: { used, linear },

@@ -1,14 +1,18 @@
 /** The C library and one model as source files, ready for a project of any build system. */
+import { join } from "node:path";
 import { byteArray } from "../../c/c-bytes.js";
 import { aotSource, type AotSource } from "./aot.js";
 import type { FirmwareEngine } from "./boards.js";
 import { replaceExport } from "./export-folder.js";
 import { furtherEnds, type FirmwareImage } from "./image.js";
 import { libraryFiles } from "./library.js";
+import type { Vectors } from "../data/vectors.js";
+import { vectorsSource } from "./vectors.js";
 
 /**
  * Makes `folder`, or puts a former export anew: the library, and beside it model.c and model.h, which give `model_source` for mote_open
- * and `MODEL_MEMORY_BYTES` for the memory to hand to it. All of it is there afterwards, or the folder is as it was.
+ * and `MODEL_MEMORY_BYTES` for the memory to hand to it; in selftest/ a program that runs the vectors. All of it is there afterwards, or
+ * the folder is as it was.
  * @param name of the model, for comments
  * @returns the files' paths below the folder
  * @throws MoteError FILE for a folder that is none or holds anything else, or that cannot be written; as aotSource
@@ -18,12 +22,20 @@ export async function exportProject(
   name: string,
   image: FirmwareImage,
   engine: FirmwareEngine,
+  vectors: Vectors,
 ): Promise<string[]> {
   const { header, source } = await modelSource(name, image, engine);
+  const test = vectorsSource(name, vectors);
   const text = (content: string): Uint8Array => Buffer.from(content, "utf8");
   return replaceExport(
     folder,
-    new Map([...libraryFiles().content, ["model.c", text(source)], ["model.h", text(header)]]),
+    new Map([
+      ...libraryFiles().content,
+      ["model.c", text(source)],
+      ["model.h", text(header)],
+      [join("selftest", "vectors.c"), text(test.source)],
+      [join("selftest", "vectors.h"), text(test.header)],
+    ]),
   );
 }
 

@@ -38,12 +38,21 @@ export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits:
   const { container, moduleBytes } = image;
   const bytes = image.linearBytes + furtherEnds(image) * END_BYTES;
   if (engine === "aot") return bytes + 512 + 8 * cpuBits;
-  const made = container === undefined ? moduleBytes * 4 + 2048 : Math.floor((moduleBytes * 11) / 2) + 3072;
+  const made = container === undefined ? moduleBytes * 4 + 2112 : Math.floor((moduleBytes * 23) / 4) + 3072;
   return bytes + made * (cpuBits / 32);
 }
 
+/** Those that were made, by container: packing takes a while, and a model is tried on many boards. */
+const made = new WeakMap<Uint8Array, Partial<Record<Optimization, FirmwareImage>>>();
+
 /** @throws MoteError as `fastModule` and `specialize` */
 export function firmwareImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
+  const images = made.get(container) ?? {};
+  made.set(container, images);
+  return (images[optimize] ??= makeImage(container, optimize));
+}
+
+function makeImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
   if (optimize === "size") return besideContainer(specialize(container), container);
   const module = fastModule(container, optimize);
   const { stream, codeBytes, memoryBytes, inputs, outputs } = fastParts(module);

@@ -1,51 +1,49 @@
-/** What a model is run on: images where there are any that fit it, otherwise elements by chance, the same on each run. */
-import { readContainer } from "../../container/read.js";
-import type { Inputs } from "../data/inputs.js";
+/** What a model is run on by the firmware of a board. */
 import { MoteError } from "../../errors.js";
+import type { Labels } from "../../data/data-set.js";
 import { modelInputs } from "../../model/edges.js";
 import { valuesOf } from "../../model/geometry.js";
-import type { Shape } from "../../model/model.js";
-import { Random } from "../../rng.js";
-import type { FirmwareInputs, FirmwareModel } from "./measure.js";
+import { readContainer } from "../../container/read.js";
+import type { Runs } from "../data/runs.js";
 
-const SEED = 2026;
+/** One input after another. */
+export interface FirmwareInputs {
+  /** pixels: 0 .. 255, as mote_input_u8 takes them; elements: int8 of the model's inputs, as mote_set_input_i8 does. */
+  readonly kind: "pixels" | "elements";
+  readonly count: number;
+  /** Elements of each of the model's inputs, [channels, height, width]. */
+  readonly sizes: readonly number[];
+  /** The inputs one behind the other, `count` times. */
+  readonly bytes: Uint8Array;
+  /** The classes, where they are known. */
+  readonly labels?: Labels;
+}
 
-/** @param count 1 or more */
-export function randomInputs({ container }: FirmwareModel, count: number): FirmwareInputs {
-  const sizes = inputShapes(container).map(valuesOf);
-  const random = new Random(SEED);
-  const size = sizes.reduce((sum, elements) => sum + elements, 0);
-  const bytes = Uint8Array.from({ length: count * size }, () => random.integer(256));
-  return { kind: "elements", count, sizes, bytes };
+/** Elements of each of a model's inputs. */
+export function inputSizes(container: Uint8Array): number[] {
+  const { model } = readContainer(container);
+  return modelInputs(model).map((tensor) => valuesOf(model.tensors[tensor].shape));
 }
 
 /**
- * The first `count` images.
- * @throws MoteError MISMATCH when the model takes others or more than an image, ARGUMENT when there are not as many
+ * The first `count` runs.
+ * @param sizes of the model's inputs
+ * @throws MoteError ARGUMENT when there are not as many
  */
-export function imageInputs({ name, container }: FirmwareModel, data: Inputs, count: number): FirmwareInputs {
-  const shapes = inputShapes(container);
-  if (shapes.length > 1 || shapes[0].join() !== data.shape.join()) {
-    const expected = shapes.map((shape) => `[${shape.join(", ")}]`).join(" and ");
-    throw new MoteError(
-      "MISMATCH",
-      `${name} takes inputs of ${expected}, ${data.source} has [${data.shape.join(", ")}]`,
+export function firmwareInputs(sizes: readonly number[], runs: Runs, count: number): FirmwareInputs {
+  if (count > runs.count) throw new MoteError("ARGUMENT", `--inputs ${count}: ${runs.source} has ${runs.count}`);
+  const size = sizes.reduce((sum, elements) => sum + elements, 0);
+  const labels = runs.labels === undefined ? {} : { labels: runs.labels.subarray(0, count) };
+  if (runs.pixels !== undefined) {
+    return { kind: "pixels", count, sizes, bytes: runs.pixels.subarray(0, count * size), ...labels };
+  }
+  const elements = new Int8Array(count * size);
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    runs.fill(
+      index,
+      sizes.map((length) => elements.subarray(at, (at += length))),
     );
   }
-  if (count > data.count) {
-    throw new MoteError("ARGUMENT", `--inputs ${count}: ${data.source} has ${data.count}`);
-  }
-  const size = data.images.length / data.count;
-  return {
-    kind: "pixels",
-    count,
-    sizes: [size],
-    bytes: data.images.subarray(0, count * size),
-    ...(data.labels === undefined ? {} : { labels: data.labels.subarray(0, count) }),
-  };
-}
-
-function inputShapes(container: Uint8Array): Shape[] {
-  const { model } = readContainer(container);
-  return modelInputs(model).map((tensor) => model.tensors[tensor].shape);
+  return { kind: "elements", count, sizes, bytes: new Uint8Array(elements.buffer), ...labels };
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
+import { missingName } from "../../engines/driver.js";
 import { pixelTable } from "../../engines/fill-input.js";
 import { readContainer } from "../../container/read.js";
 import { valuesOf } from "../../model/geometry.js";
@@ -20,9 +21,11 @@ import {
   type ProgramSize,
   type Source,
 } from "./build.js";
+import { flashNeed, sramNeed, tooMuch } from "./fit.js";
+import type { FirmwareInputs } from "./inputs.js";
 import { packageRoot } from "../paths.js";
 import type { Optimization } from "../../fast/optimization.js";
-import { firmwareImage, openBytes, type FirmwareImage } from "./image.js";
+import { firmwareImage, type FirmwareImage } from "./image.js";
 import { libraryStatusText } from "./status.js";
 import { runTool } from "./tools.js";
 
@@ -41,24 +44,18 @@ export interface FirmwareCase {
   readonly engine: FirmwareEngine;
   readonly optimize: Optimization;
   readonly model: FirmwareModel;
+  /** By default what `optimize` makes of the model. */
+  readonly image?: FirmwareImage;
 }
 
-/** As messages and files have it. */
+/** As figures and files have it. */
 export function caseName(of: { board: string; engine: string; optimize: string; model: string }): string {
   return `${of.board}-${of.engine}-${of.optimize}-${of.model}`;
 }
 
-/** What a model is run on: one input after another. */
-export interface FirmwareInputs {
-  /** pixels: 0 .. 255, as mote_input_u8 takes them; elements: int8 of the model's inputs, as mote_set_input_i8 does. */
-  readonly kind: "pixels" | "elements";
-  readonly count: number;
-  /** Elements of each of the model's inputs, [channels, height, width]. */
-  readonly sizes: readonly number[];
-  /** The inputs one behind the other, `count` times. */
-  readonly bytes: Uint8Array;
-  /** The classes, where they are known. */
-  readonly labels?: Uint8Array;
+/** As sentences have it. */
+function titleOf({ engine, optimize, model }: Omit<FirmwareCase, "board">): string {
+  return `${model.name} by ${engine} for ${optimize}`;
 }
 
 /** What `npm run firmware -- --json` prints. Instructions are means over the inputs. */
@@ -102,7 +99,7 @@ export async function measure(of: FirmwareCase, inputs: FirmwareInputs): Promise
   const { board, engine, optimize, model } = of;
   const name = caseName({ board: board.name, engine, optimize, model: model.name });
   const program = join(FIRMWARE_BUILD, `${name}.elf`);
-  const image = firmwareImage(model.container, optimize);
+  const image = of.image ?? firmwareImage(model.container, optimize);
   const size = await build(of, image, inputs, program);
   const report = await run(board, program, name);
   return evaluate(of, name, image, inputs, size, report);
@@ -165,15 +162,14 @@ ${getOutputs(outputSizes)}}
   try {
     return await link(board, objects, program);
   } catch (error) {
-    if (error instanceof MoteError && /region `?\w+'? overflowed|will not fit in region/.test(error.message)) {
-      throw new MoteError(
-        "MEMORY",
-        `${model.name} by ${engine} with its ${inputs.count} inputs, ${inputs.bytes.length} bytes, does not fit ${board.name}; ` +
-          `--inputs takes fewer: ${error.message}`,
-        { cause: error },
-      );
-    }
-    throw error;
+    const overflow =
+      error instanceof MoteError ? /region `?FLASH'? overflowed by (\d+) bytes/.exec(error.message) : null;
+    if (overflow === null) throw error;
+    const others = flashNeed(image, engine, inputs.bytes.length, 0).parts;
+    const code = board.flashBytes + Number(overflow[1]) - Object.values(others).reduce((sum, bytes) => sum + bytes, 0);
+    const need = flashNeed(image, engine, inputs.bytes.length, code);
+    const advice = Number(overflow[1]) < inputs.bytes.length ? "; --inputs takes fewer samples" : "";
+    throw tooMuch(titleOf({ engine, optimize, model }), board, need, advice);
   }
 }
 
@@ -219,15 +215,18 @@ function evaluate(
   report: BenchReport,
 ): Measurement {
   if (report.error !== undefined) {
-    const { status, memory } = report.error;
-    throw new MoteError(
-      status === MEMORY_STATUS ? "MEMORY" : "ENGINE",
-      `${name}: opening failed: ${libraryStatusText(status)}; ${memory} bytes were free, ${openBytes(image, engine)} are surely enough`,
-    );
+    const { status, number } = report.error;
+    if (status === MEMORY_STATUS) {
+      throw tooMuch(titleOf({ engine, optimize, model }), board, sramNeed(board, image, engine, size.staticRam));
+    }
+    const missing = missingName(status, number);
+    const which = missing === undefined ? "" : `: ${missing}`;
+    throw new MoteError("ENGINE", `${name}: opening failed: ${libraryStatusText(status)}${which}`);
   }
   if (report.room !== undefined) {
     const { needed, left } = report.room;
-    throw new MoteError("MEMORY", `${name}: its outputs and layers' ticks take ${needed} bytes, ${left} were left`);
+    const parts = { "all else": board.ramBytes - left, "its outputs and the layers' ticks": needed };
+    throw tooMuch(titleOf({ engine, optimize, model }), board, { memory: "SRAM", parts });
   }
   checkCalibration(board, report.calibration, name);
   if (report.runs.length !== inputs.count + 1) {

@@ -1,0 +1,73 @@
+/** What a model is run on, one run after another: samples for its input, or for each of several, or elements by chance. */
+import type { Labels } from "../../data/data-set.js";
+import type { TensorInfo } from "../../engines/engine.js";
+import { inputFiller } from "../../engines/fill-input.js";
+import { MoteError } from "../../errors.js";
+import { Random } from "../../rng.js";
+import { inputArray } from "./arrays.js";
+import type { NamedSet } from "./inputs.js";
+import { loadData, type DataOptions } from "./load.js";
+
+export interface Runs {
+  readonly count: number;
+  /** For people: "mnist:test", "random, seed 1". */
+  readonly source: string;
+  /** Writes the elements of each of the model's inputs for run `index`. */
+  readonly fill: (index: number, inputs: readonly Int8Array[]) => void;
+  /** [count, channels, height, width], where a device may be given the samples as bytes, as mote_input_u8 takes them. */
+  readonly pixels?: Uint8Array;
+  /** [count], the class of each. */
+  readonly labels?: Labels;
+}
+
+/** The same elements for a seed and an index, whatever the count. */
+export function randomRuns(count: number, seed: number): Runs {
+  const fill = (index: number, inputs: readonly Int8Array[]): void => {
+    const random = new Random(seed, index);
+    for (const input of inputs) for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
+  };
+  return { count, source: `random, seed ${seed}`, fill };
+}
+
+/**
+ * @param spec as `loadData` takes it; for several inputs an .npz archive with the arrays input0, input1 and so on
+ * @param inputs of the model
+ * @throws MoteError as `loadData` and `inputFiller`, MISMATCH for arrays of different counts
+ */
+export function loadRuns(spec: string, inputs: readonly TensorInfo[], options: Omit<DataOptions, "shape">): Runs {
+  if (inputs.length === 1) return runsOf(loadData(spec, { ...options, shape: inputs[0].shape }), inputs[0]);
+  const [part] = /(?::(?:train|validation|test)(?:@\d+)?)?(?::\d+)?$/.exec(spec)!;
+  const archive = spec.slice(0, spec.length - part.length);
+  const each = inputs.map((input, index) => {
+    const { shape } = input;
+    return runsOf(loadData(`${archive}:${inputArray(index)}${part}`, { ...options, shape }), input);
+  });
+  const counts = each.map(({ count }) => count);
+  if (new Set(counts).size > 1) {
+    throw new MoteError(
+      "MISMATCH",
+      `${spec}: ${counts.join(" and ")} samples for the inputs, expected as many for each`,
+    );
+  }
+  const { count, source, labels } = each[0];
+  return {
+    count,
+    source,
+    fill: (index, elements) => each.forEach(({ fill }, input) => fill(index, [elements[input]])),
+    ...(labels === undefined ? {} : { labels }),
+  };
+}
+
+/** Of a model with one input. */
+export function runsOf(set: NamedSet, input: TensorInfo): Runs {
+  const { count, source, images, labels, shape, reading } = set;
+  const fill = inputFiller(set, input);
+  const isAsItIs = images instanceof Uint8Array && reading === undefined && shape.join() === input.shape.join();
+  return {
+    count,
+    source,
+    fill: (index, [elements]) => fill(index, elements),
+    ...(isAsItIs ? { pixels: images } : {}),
+    ...(labels === undefined ? {} : { labels }),
+  };
+}
