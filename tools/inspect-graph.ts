@@ -35,8 +35,7 @@ export function inspectGraph(path: string, file: Uint8Array | undefined, shapes:
     // Nobody asks what a net takes for an open number of samples.
     const graph = inferShapes(stated, { shapes, batch: 1 });
     const report = withLowering(graph, reportGraph(graph));
-    const kind = graph.format === "onnx" ? "ONNX net" : "TFLite net";
-    output.line(`${path}: ${kind} of ${grouped(fileBytes)} bytes, ${graph.version}`);
+    output.line(`${path}: ${graph.kind} of ${grouped(fileBytes)} bytes, ${graph.version}`);
     const constants = graph.nodes.filter((_, i) => report.nodes[i].into === "a constant").length;
     output.pairs([
       ...report.inputs.map((edge, i) => edgePair("input", edge, stated.tensors[stated.inputs[i]].shape?.[0])),
@@ -63,7 +62,7 @@ export function inspectGraph(path: string, file: Uint8Array | undefined, shapes:
       [0, 1, 2],
     );
     printRefusals(report, output);
-    output.json(() => ({ file: path, kind, fileBytes, version: graph.version, ...report }));
+    output.json(() => ({ file: path, kind: graph.kind, fileBytes, version: graph.version, ...report }));
   } finally {
     close();
   }

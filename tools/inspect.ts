@@ -1,5 +1,4 @@
 /** `mote inspect`: what a model file holds, and where its bytes go. */
-import { extname } from "node:path";
 import { Command } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { PURPOSES } from "../host/codecs/codec.js";
@@ -19,6 +18,7 @@ import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { isWasm } from "../host/module/sections.js";
 import { openEngine } from "../host/node/engines/open.js";
+import { isGraphName } from "../host/node/import/open-graph.js";
 import { isImportable } from "./import-model.js";
 import { inspectGraph, parseShape, type Shapes } from "./inspect-graph.js";
 import { inspectNet } from "./inspect-net.js";
@@ -45,14 +45,13 @@ interface Opened {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("show what a model or a net holds: layers, codecs, bits, memory plan")
-    .argument("<file>", ".mote, .wasm made by mote pack, or a net (.safetensors, .onnx, .tflite)")
+    .argument(
+      "<file>",
+      ".mote, .wasm made by mote pack, or a net (.onnx, .tflite, .caffemodel, .net, .json, .safetensors)",
+    )
     .option("--paper", "the columns of Tables 2 and 3 of Deep Compression (Han et al. 2016)")
     .option("--energy", "energy of one inference at 45 nm, dense float from DRAM beside this model from SRAM")
-    .option(
-      "--shape <name=sizes>",
-      "sizes of an ONNX net's input, those that the file leaves open; may be given again",
-      parseShape,
-    )
+    .option("--shape <name=sizes>", "sizes of an input, those that the net leaves open; may be given again", parseShape)
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
@@ -64,14 +63,14 @@ export function inspectCommand(): Command {
 function inspect(path: string, flags: InspectFlags): void {
   const output = new Output(flags);
   // By its name without reading it, since it may be larger than a buffer.
-  const file = extname(path) === ".onnx" ? undefined : readFile(path);
+  const file = isGraphName(path) ? undefined : readFile(path);
   if (file === undefined || isImportable(path, file)) {
     containersOnly(path, "a net of another format", flags);
     namingFile(path, () => inspectGraph(path, file, flags.shape ?? new Map(), output));
     return;
   }
   if (flags.shape !== undefined)
-    throw new MoteError("ARGUMENT", `${path} is no ONNX or TFLite net: --shape is for those`);
+    throw new MoteError("ARGUMENT", `${path} is no net of another format: --shape is for those`);
   if (isFastModule(file)) {
     containersOnly(path, "a fast module", flags);
     inspectFast(path, file, output);
@@ -81,7 +80,11 @@ function inspect(path: string, flags: InspectFlags): void {
     containersOnly(path, "a float net", flags);
     inspectNet(path, file.length, output);
   } else {
-    throw notOneOf(path, file, "a model (.mote, .wasm made by mote pack) or a net (.safetensors, .onnx, .tflite)");
+    throw notOneOf(
+      path,
+      file,
+      "a model (.mote, .wasm made by mote pack) or a net (.onnx, .tflite, .caffemodel, .net, .json, .safetensors)",
+    );
   }
 }
 

@@ -31,6 +31,7 @@ import {
   parseBytes,
 } from "./model-file.js";
 import { addReadingFlags, SAMPLES } from "./data-flags.js";
+import { isGraphName } from "../host/node/import/open-graph.js";
 import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
@@ -57,7 +58,7 @@ export function packCommand(): Command {
     .description("write a net as .mote, self-contained .wasm or C source")
     .argument(
       "<net>",
-      "an int8 net (.tflite, .onnx), a net of real numbers with --calibrate, a compressed net (.safetensors, made by mote compress), or a .mote or .wasm to wrap anew",
+      "an int8 net (.tflite, .onnx), a net of real numbers with --calibrate (also .caffemodel, .net, .json), a compressed net (.safetensors, made by mote compress), or a .mote or .wasm to wrap anew",
     )
     .requiredOption("-o, --out <file>", "where it goes: .mote, .wasm, or .c with a .h beside it")
     .addOption(
@@ -184,8 +185,8 @@ function packedContainer(path: string, flags: PackFlags, note: (line: string) =>
     ...(window === undefined ? {} : { windowBytes: window }),
     ...(tables === undefined ? {} : { tableBytes: tables }),
   };
-  // ONNX nets may be larger than what one buffer holds.
-  const file = extname(path) === ".onnx" ? undefined : readFile(path);
+  // Nets of other formats may be larger than what one buffer holds.
+  const file = isGraphName(path) ? undefined : readFile(path);
   if (file === undefined || isImportable(path, file)) {
     return namingFile(path, () => importContainer(path, file, flags, options, note));
   }
@@ -198,7 +199,11 @@ function packedContainer(path: string, flags: PackFlags, note: (line: string) =>
     return namingFile(path, () => containerOf(file));
   }
   if (!isFloatNet(path, file)) {
-    throw notOneOf(path, file, "a net (.tflite, .onnx, or .safetensors by mote compress), .mote or .wasm");
+    throw notOneOf(
+      path,
+      file,
+      "a net (.tflite, .onnx, .caffemodel, .net, .json, or .safetensors by mote compress), .mote or .wasm",
+    );
   }
   return namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options));
 }

@@ -70,6 +70,8 @@ export interface GraphNode {
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** Why its reader found no op for it. */
+  readonly refused?: string;
 }
 
 /** Inputs and outputs as the exporting program called them. */
@@ -80,7 +82,10 @@ export interface Signature {
 }
 
 export interface ImportedGraph {
+  /** Whose names the ops and attributes have: readers of other formats use ONNX's. */
   readonly format: "onnx" | "tflite";
+  /** What the file is, for people: "ONNX net". */
+  readonly kind: string;
   /** "opset 13", "schema 3": for people. */
   readonly version: string;
   readonly opset: number;
@@ -98,4 +103,15 @@ export interface ByteSource {
   readonly size: number;
   /** `length` bytes from `offset`, no copy where they lie in memory. The caller has checked the bounds. */
   read(offset: number, length: number): Uint8Array;
+}
+
+/** A file beside another. */
+export interface NamedSource {
+  readonly source: ByteSource;
+  /** For messages. */
+  readonly path: string;
+}
+
+export function memorySource(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
 }

@@ -64,6 +64,7 @@ export const arithmetic =
     const sample = sampleOf(node.output(0)?.shape);
     if (sample === undefined) return RUNS;
     const places = node.node.inputs.flatMap((_, i) => (i % step === 0 && (isAny || i < 2 * step) ? [i] : []));
+    if (places.length !== 2) return not(`of ${places.length} operands; expected two, as Add has`);
     const constants = places.filter((i) => isConstant(node, i));
     if (constants.length > 0) {
       if (op === "Div" && isConstant(node, places[0])) return not("divides a constant; expected to divide by one");

@@ -24,7 +24,7 @@ import {
 import { isWhole, shapeText, type NodeView } from "./node-view.js";
 import { resizeScales } from "./onnx-shapes.js";
 import { dissolves, not, RUNS, type Judge } from "./verdict.js";
-import { padding, windowsOf } from "./windows.js";
+import { padding, windowCounts, windowsOf } from "./windows.js";
 
 const conv =
   (weightAt: number, biasAt: number): Judge =>
@@ -79,14 +79,17 @@ const pool =
     if (around.isRead(node.node.outputs[1])) return not("its second output, the indices, is read");
     const problem = windowProblem(windows, data?.slice(2));
     if (problem !== undefined) return not(problem);
-    if (!isAverage || node.number("count_include_pad", 0) !== 0) return RUNS;
-    const isUneven = (size: number | string, axis: number): boolean => {
-      if (typeof size === "string") return false;
-      const [before, after] = padding(windows, axis, size);
-      const isCut = windows.ceil && (size - windows.kernel[axis]) % windows.strides[axis] !== 0;
-      return before + after > 0 || isCut;
-    };
-    return data?.slice(2).some(isUneven) === true
+    const sizes = data?.slice(2);
+    if (!isAverage || !isWhole(sizes)) return RUNS;
+    const counts = windowCounts(node, windows, sizes);
+    const pads = sizes.map((size: number, axis) => padding(windows, axis, size));
+    const isCut = sizes.some((size: number, axis) => {
+      const end = (Number(counts[axis]) - 1) * windows.strides[axis] + windows.kernel[axis];
+      return end > size + pads[axis][0] + pads[axis][1];
+    });
+    if (isCut)
+      return not("its last window reaches beyond the end, where fewer elements count; expected windows that fit");
+    return node.number("count_include_pad", 0) === 0 && pads.some(([before, after]) => before + after > 0)
       ? not("averages fewer elements at the edges; expected count_include_pad = 1 or no pads")
       : RUNS;
   };
@@ -236,7 +239,7 @@ export const ONNX_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ...judged("DynamicQuantizeLinear ConvInteger MatMulInteger", refused(DYNAMIC)),
   ...judged("LSTM GRU RNN", refused(STATE)),
   ...judged(
-    "LRN InstanceNormalization LayerNormalization GroupNormalization RMSNormalization LpNormalization",
+    "LRN InstanceNormalization LayerNormalization GroupNormalization RMSNormalization LpNormalization MeanVarianceNormalization",
     refused(NORM),
   ),
   ...judged("Slice Split Gather GatherElements GatherND", refused(PART)),

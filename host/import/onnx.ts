@@ -8,8 +8,8 @@ import { elementType, pushSize, readTensor, type ExternalData } from "./onnx-ten
 import { BYTES, Message, Window } from "./protobuf.js";
 
 /** Versions of the ai.onnx operators whose meaning the rules here know. */
-const MIN_OPSET = 7;
-const MAX_OPSET = 24;
+export const MIN_OPSET = 7;
+export const MAX_OPSET = 24;
 /** A node or a tensor is an object of a few hundred bytes and may be ten in the file: together they bound the memory. */
 const MAX_NODES = 1 << 14;
 const MAX_TENSORS = 1 << 16;
@@ -119,6 +119,7 @@ class GraphReader {
     });
     return {
       format: "onnx",
+      kind: "ONNX net",
       version: `opset ${opset}`,
       opset,
       tensors: this.tensors,
@@ -253,7 +254,7 @@ function graphName(message: Message): string {
 }
 
 /** What a Constant node holds: a tensor, or numbers of a list or alone. */
-function constantOf(attributes: Readonly<Record<string, Attribute>>): GraphTensor | undefined {
+export function constantOf(attributes: Readonly<Record<string, Attribute>>): GraphTensor | undefined {
   const { value, value_float, value_floats, value_int, value_ints } = attributes;
   if (typeof value === "object" && "type" in value) return value;
   const float = value_float ?? value_floats;

@@ -43,6 +43,7 @@ function judge(node: NodeView, graph: ImportedGraph, around: Surroundings): Verd
   if (outputs.length > 0 && !node.node.outputs.some((index) => around.isRead(index)))
     return dissolves("nothing, since nobody reads it");
   const table = graph.format === "onnx" ? ONNX_SUPPORT : TFLITE_SUPPORT;
+  if (node.node.refused !== undefined) return not(node.node.refused);
   const verdict = table.get(node.op)?.(node, around) ?? not(unknownOp(node.op));
   if (verdict.kind === "not") return verdict;
   if (node.node.inputs.length > 0 && node.node.inputs.every((index) => graph.tensors[index]?.constant !== undefined)) {

@@ -90,6 +90,7 @@ export function readTflite(source: ByteSource): ImportedGraph {
   const signatures = readSignatures(model, tensors.length);
   return {
     format: "tflite",
+    kind: "TFLite net",
     version: `schema ${SCHEMA}`,
     opset: SCHEMA,
     tensors,

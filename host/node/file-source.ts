@@ -1,5 +1,5 @@
 /** Files too large for one buffer, read where asked. */
-import { closeSync, openSync, readSync, realpathSync, statSync, type Stats } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, realpathSync, statSync, type Stats } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { MoteError } from "../errors.js";
 import type { ByteSource } from "../import/graph.js";
@@ -56,6 +56,15 @@ export class FilesBeside {
   private readonly opened = new Map<string, FileSource>();
 
   constructor(private readonly modelPath: string) {}
+
+  /** Of all that have been opened. */
+  get bytes(): number {
+    return [...this.opened.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  has(name: string): boolean {
+    return existsSync(join(dirname(this.modelPath), name));
+  }
 
   open(name: string): ByteSource {
     const known = this.opened.get(name);

@@ -7,8 +7,11 @@
  * Tensors of the net are named as in Net, `conv1.weight`; those of the optimizer `optimizer.conv1.weight.m`. Floats are F32; weights on
  * their integers are I8, in units of the layer's weight scale, behind all floats, which stay aligned.
  */
+import { LENGTH_BYTES, readSafetensors } from "../data/safetensors.js";
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
+import { memorySource, type ElementType } from "../import/graph.js";
+import { isRecord, parseJson } from "../json.js";
 import type { Compression, FloatTensor, Graph, Net } from "../model/model.js";
 import { own } from "../own.js";
 import { parseCompression, parseGraph } from "./metadata.js";
@@ -24,7 +27,6 @@ export interface Checkpoint {
   readonly progress?: TrainProgress;
 }
 
-const LENGTH_BYTES = 8;
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 const SPACE = 0x20;
 const OPTIMIZER_PREFIX = "optimizer.";
@@ -161,80 +163,32 @@ function parseProgress(text: string | undefined, path: string): TrainProgress | 
   return value as TrainProgress;
 }
 
-/** Checks every length: tensors follow one another without holes and fill the file. */
+const DTYPES: ReadonlyMap<string, ElementType> = new Map([
+  ["F32", "float32"],
+  ["I8", "int8"],
+]);
+
+/** All of it in memory. */
 function parseSafetensors(
   file: Uint8Array,
   path: string,
-): { metadata: Record<string, string>; tensors: Map<string, FloatTensor> } {
-  const fail = (offset: number, what: string): never => {
-    throw new MoteError("FORMAT", `${path}: offset ${offset}: ${what}`);
-  };
-  if (file.length < LENGTH_BYTES)
-    fail(0, `a safetensors file has at least ${LENGTH_BYTES} bytes, this one ${file.length}`);
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const headerBytes = view.getBigUint64(0, true);
-  const room = file.length - LENGTH_BYTES;
-  if (headerBytes > BigInt(room)) fail(0, `the header should have ${headerBytes} bytes, only ${room} follow`);
-  const dataStart = LENGTH_BYTES + Number(headerBytes);
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(file.subarray(LENGTH_BYTES, dataStart));
-  const header = parseJson(text, path, `offset ${LENGTH_BYTES}: header`);
-  if (!isRecord(header)) return fail(LENGTH_BYTES, "the header is not a JSON object");
-  const metadata: Record<string, string> = {};
-  const described: { name: string; isInteger: boolean; shape: number[]; from: number; to: number }[] = [];
-  for (const [name, value] of Object.entries(header)) {
-    if (!isRecord(value)) return fail(LENGTH_BYTES, `${name}: expected an object`);
-    if (name === "__metadata__") {
-      for (const [key, text] of Object.entries(value)) {
-        if (typeof text !== "string") return fail(LENGTH_BYTES, `metadata ${key}: expected a string`);
-        metadata[key] = text;
-      }
-      continue;
-    }
-    const { dtype, shape, data_offsets: offsets } = value;
-    const isInteger = dtype === "I8";
-    if (!isInteger && dtype !== "F32")
-      fail(LENGTH_BYTES, `${name}: expected dtype F32 or I8, got ${JSON.stringify(dtype)}`);
-    if (!isSizes(shape)) return fail(LENGTH_BYTES, `${name}: expected a shape of whole numbers`);
-    if (!isSizes(offsets) || offsets.length !== 2) return fail(LENGTH_BYTES, `${name}: expected two data_offsets`);
-    described.push({ name, isInteger, shape, from: offsets[0], to: offsets[1] });
-  }
-  described.sort((a, b) => a.from - b.from);
+): { metadata: Readonly<Record<string, string>>; tensors: Map<string, FloatTensor> } {
+  const { metadata, tensors: stored } = readSafetensors(memorySource(file), path, DTYPES);
   const tensors = new Map<string, FloatTensor>();
-  let at = 0;
-  for (const { name, isInteger, shape, from, to } of described) {
-    const count = shape.reduce((a, b) => a * b, 1);
-    const bytes = isInteger ? count : count * FLOAT_BYTES;
-    if (from !== at || to - from !== bytes) {
-      fail(dataStart + at, `${name}: expected ${bytes} bytes from here for [${shape}], got ${from} .. ${to}`);
-    }
-    if (to > file.length - dataStart)
-      fail(dataStart + at, `${name}: ends at ${dataStart + to}, the file at ${file.length}`);
-    const data = new Float32Array(count);
-    at = to;
-    if (isInteger) {
-      const integers = Int8Array.from(file.subarray(dataStart + from, dataStart + to));
-      tensors.set(name, { shape, data, integers });
+  for (const { name, type, shape, offset, bytes } of stored) {
+    if (type === "int8") {
+      const integers = Int8Array.from(file.subarray(offset, offset + bytes));
+      tensors.set(name, { shape, data: new Float32Array(bytes), integers });
       continue;
     }
-    for (let i = 0; i < count; i++) data[i] = view.getFloat32(dataStart + from + i * FLOAT_BYTES, true);
+    const view = new DataView(file.buffer, file.byteOffset + offset, bytes);
+    const data = Float32Array.from({ length: bytes / FLOAT_BYTES }, (_, i) => view.getFloat32(i * FLOAT_BYTES, true));
     const wrong = firstNotFinite(data);
-    if (wrong >= 0) fail(dataStart + from + wrong * FLOAT_BYTES, `${name}: value ${wrong} is not a finite number`);
+    if (wrong >= 0) {
+      const at = offset + wrong * FLOAT_BYTES;
+      throw new MoteError("FORMAT", `${path}: offset ${at}: ${name}: value ${wrong} is not a finite number`);
+    }
     tensors.set(name, { shape, data });
   }
-  if (dataStart + at !== file.length) fail(dataStart + at, `the last tensor ends here, the file at ${file.length}`);
   return { metadata, tensors };
 }
-
-function parseJson(text: string, path: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new MoteError("FORMAT", `${path}: ${what}: not JSON`, { cause });
-  }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const isSizes = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);

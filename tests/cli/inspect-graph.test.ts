@@ -96,7 +96,7 @@ describe("mote inspect of an ONNX net", () => {
     writeFileSync(scratch.path("a.mote"), "MOTE");
     expectOneLine(
       await inspect(scratch.path("a.mote"), "--shape", "a=1"),
-      /a\.mote is no ONNX or TFLite net: --shape is for those$/,
+      /a\.mote is no net of another format: --shape is for those$/,
       2,
     );
   });

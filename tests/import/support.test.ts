@@ -103,8 +103,19 @@ describe("what becomes of a node follows from its op, attributes and inputs", ()
     ],
     [
       "an average that is cut",
+      pool(
+        "AveragePool",
+        attribute("strides", [2, 2]),
+        attribute("pads", [1, 1, 0, 0]),
+        attribute("ceil_mode", 1),
+        attribute("count_include_pad", 1),
+      ),
+      "its last window reaches beyond the end, where fewer elements count; expected windows that fit",
+    ],
+    [
+      "one whose last window would begin behind the end",
       pool("AveragePool", attribute("strides", [3, 3]), attribute("ceil_mode", 1)),
-      "averages fewer elements at the edges; expected count_include_pad = 1 or no pads",
+      "runs",
     ],
     ["one that comes out even", pool("AveragePool", attribute("strides", [2, 2]), attribute("ceil_mode", 1)), "runs"],
     [
@@ -112,6 +123,7 @@ describe("what becomes of a node follows from its op, attributes and inputs", ()
       [x, node("MaxPool", ["x"], ["z", "i"], attribute("kernel_shape", [2, 2])), node("Identity", ["i"], ["y"])],
       "its second output, the indices, is read",
     ],
+    ["a sum of three", [x, node("Sum", ["x", "x", "x"], ["y"])], "of 3 operands; expected two, as Add has"],
     ["a sum", two("Add", [1, 4, 6, 8], [1, 4, 6, 8]), "runs"],
     ["a gate", two("Mul", [1, 4, 6, 8], [1, 4, 1, 1]), "runs"],
     [

@@ -18,6 +18,7 @@ function graphOf(
   ];
   return {
     format: "tflite",
+    kind: "TFLite net",
     version: "schema 3",
     opset: 3,
     tensors: names.map((name): GraphTensor => {

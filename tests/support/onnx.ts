@@ -2,15 +2,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { concatBytes } from "../../host/bytes.js";
-import type { ByteSource } from "../../host/import/graph.js";
+import { memorySource } from "../../host/import/graph.js";
 import { leb128 } from "../../host/module/leb128.js";
 import { packageRoot } from "../../host/node/paths.js";
 
 export const IMPORT_FOLDER = join(packageRoot, "tests/golden/import");
 
-export function memorySource(bytes: Uint8Array): ByteSource {
-  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
-}
+export { memorySource };
 
 export function goldenBytes(name: string): Uint8Array {
   return new Uint8Array(readFileSync(join(IMPORT_FOLDER, name)));

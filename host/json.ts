@@ -1,0 +1,14 @@
+/** JSON of files, of which anything may be expected. */
+import { MoteError } from "./errors.js";
+
+/** @param what for messages: where in the file it stands @throws MoteError FORMAT */
+export function parseJson(text: string, path: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MoteError("FORMAT", `${path}: ${what}: not JSON`, { cause });
+  }
+}
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
