@@ -46,7 +46,7 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     name: "verify",
-    summary: "compare all engines with the reference, byte for byte",
+    summary: "compare all engines byte for byte, or a model with the net it was made of",
     load: async () => (await import("./verify.js")).verifyCommand(),
   },
   {

@@ -8,12 +8,16 @@ import type { NamedSet } from "../host/node/data/inputs.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
+import { floatEvaluator, type FloatEvaluation } from "./evaluate-float.js";
+import { parseShape, type Shapes } from "./inspect-graph.js";
 import { engineOption, grouped, openModel } from "./model-file.js";
 import { Output } from "./output.js";
 
 interface EvaluateFlags extends DataFlags {
   readonly engine: EngineName;
   readonly worst: number;
+  readonly float?: string;
+  readonly shape?: Shapes;
   readonly json?: boolean;
 }
 
@@ -29,9 +33,22 @@ export function evaluateCommand(): Command {
     .argument("<model>", ".mote, or .wasm made by mote pack");
   return addDataFlags(command)
     .addOption(engineOption().default("v8"))
+    .option(
+      "--float <net>",
+      "the net of real numbers that the model was made of, .onnx or .tflite, on the same samples",
+    )
+    .option(
+      "--shape <name=sizes>",
+      "sizes of an input that this net leaves open, such as image=1,3,224,224",
+      parseShape,
+    )
     .option("--worst <n>", "how many of the worst mistakes to list", parseCount, 10)
     .option("--json", "print one JSON object on stdout and nothing else there")
-    .addHelpText("after", "\nExample:\n  mote evaluate models/lenet5.mote --data mnist:test")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  mote evaluate models/lenet5.mote --data mnist:test\n" +
+        "  mote evaluate model.mote --data test.npz --labels y.npy --float model.onnx",
+    )
     .action(run);
 }
 
@@ -42,11 +59,16 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
   try {
     const set = labelled(loadData(flags.data, dataOptions(flags, engine)));
     const progress = new Progress("evaluate", set.count);
-    const evaluation = await evaluate(engine, set, flags.worst, (index) => progress.update(index + 1));
+    const beside = flags.float === undefined ? undefined : floatEvaluator(flags.float, flags.shape, engine, set);
+    const evaluation = await evaluate(engine, set, flags.worst, (index, result) => {
+      beside?.add(index, result);
+      progress.update(index + 1);
+    });
     progress.finish();
+    const float = beside?.result();
     const names = engine.output.labels ?? set.classes;
-    print(path, set, evaluation, names, output);
-    output.json(() => summary(path, flags.engine, set, evaluation, names));
+    print(path, set, evaluation, float, names, output);
+    output.json(() => summary(path, flags.engine, set, evaluation, float, names));
   } finally {
     engine.close();
   }
@@ -61,6 +83,7 @@ function print(
   path: string,
   set: LabelledSet,
   { tally, errors, inTop5, confusion, worst }: Evaluation,
+  float: FloatEvaluation | undefined,
   names: readonly string[] | undefined,
   output: Output,
 ): void {
@@ -71,6 +94,7 @@ function print(
     ["accuracy", `${percent(tally.samples - errors, tally.samples)} % (${grouped(errors)} wrong)`],
     ...(inTop5 === undefined ? [] : [["among five", `${percent(inTop5, tally.samples)} %`] as const]),
   ]);
+  if (float !== undefined) printFloat({ tally, errors, inTop5 }, float, output);
   output.line();
   if (confusion.length <= MAX_TABLE_CLASSES) {
     output.lines(["How many samples of each label (down) are taken for each class (across):"], 0);
@@ -116,11 +140,30 @@ function print(
   );
 }
 
+function printFloat(
+  { tally: { samples }, errors, inTop5 }: Pick<Evaluation, "tally" | "errors" | "inTop5">,
+  float: FloatEvaluation,
+  output: Output,
+): void {
+  output.line();
+  output.lines([`Beside the net of real numbers, ${float.net}:`], 0);
+  output.table([
+    ["", "int8", "float"],
+    ["accuracy, %", percent(samples - errors, samples), percent(samples - float.errors, samples)],
+    ...(inTop5 === undefined || float.inTop5 === undefined
+      ? []
+      : [["among five, %", percent(inTop5, samples), percent(float.inTop5, samples)]]),
+    ["right alone, samples", grouped(float.modelAlone), grouped(float.netAlone)],
+  ]);
+  output.line(`The same class for ${percent(float.agreeing, samples)} % of the samples.`);
+}
+
 function summary(
   path: string,
   engine: EngineName,
   set: LabelledSet,
   { tally, errors, inTop5, confusion, worst }: Evaluation,
+  float: FloatEvaluation | undefined,
   names: readonly string[] | undefined,
 ): object {
   const part = (count: number): number => Number(percent(count, tally.samples, 4));
@@ -139,6 +182,18 @@ function summary(
     errors,
     accuracyPercent: part(tally.samples - errors),
     top5Percent: inTop5 === undefined ? null : part(inTop5),
+    ...(float === undefined
+      ? {}
+      : {
+          float: {
+            net: float.net,
+            errors: float.errors,
+            accuracyPercent: part(tally.samples - float.errors),
+            top5Percent: float.inTop5 === undefined ? null : part(float.inTop5),
+            agreementPercent: part(float.agreeing),
+            rightAlone: { int8: float.modelAlone, float: float.netAlone },
+          },
+        }),
     classes: names ?? null,
     confusion: confusion.map((row) => [...row]),
     worst: worst.map(describe),

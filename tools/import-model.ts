@@ -2,17 +2,18 @@
 import { extname } from "node:path";
 import { writeContainer, type WriteOptions } from "../host/container/write.js";
 import { isOnnx } from "../host/data/file-kind.js";
-import { realFiller } from "../host/engines/fill-input.js";
 import { MoteError } from "../host/errors.js";
+import { arrange, tensorOrder } from "../host/import/arrange.js";
 import { calibrate, type CalibrateOptions } from "../host/import/calibrate.js";
-import { importedModel, lowerGraph } from "../host/import/import.js";
+import { importedModel } from "../host/import/import.js";
+import { compareReals, type Comparison } from "../host/import/layer-errors.js";
 import type { ImportedNet } from "../host/import/net.js";
-import { inferShapes } from "../host/import/shapes.js";
-import { valuesOf } from "../host/model/geometry.js";
-import { loadData } from "../host/node/data/load.js";
-import { isTflite, openGraph } from "../host/node/import/open-graph.js";
+import { openEngine } from "../host/node/engines/open.js";
+import { isTflite } from "../host/node/import/open-graph.js";
 import { Progress } from "../host/node/progress.js";
-import { readingOf, type DataFlags } from "./data-flags.js";
+import { nextTurn } from "../host/turn.js";
+import type { DataFlags } from "./data-flags.js";
+import { comparedSamples, loadNet, loadSamples, realSamples, type NetSamples } from "./net-samples.js";
 
 export interface ImportFlags extends DataFlags {
   /** Samples by which a net of real numbers is quantized. */
@@ -26,31 +27,31 @@ export function isImportable(path: string, file: Uint8Array): boolean {
   return isTflite(file) || isOnnx(file) || extname(path) === ".tflite";
 }
 
+export interface ImportedContainer {
+  readonly bytes: Uint8Array;
+  /** Of a net that was calibrated: what that costs, layer by layer. */
+  readonly calibration?: Comparison & { readonly samples: number };
+}
+
+/** Layers are compared on at most so many of the samples. */
+const COMPARED_SAMPLES = 16;
+
 /**
  * @param file its bytes, where they have been read already
  * @param note takes what a user should know, a line each
  * @throws MoteError UNSUPPORTED with all that does not run, ARGUMENT where samples are missing or not needed
  */
-export function importContainer(
+export async function importContainer(
   path: string,
   file: Uint8Array | undefined,
   flags: ImportFlags,
   options: WriteOptions,
   note: (line: string) => void,
-): Uint8Array {
-  const { graph, close } = openGraph(path, file);
-  try {
-    const net = lowerGraph(inferShapes(graph, { shapes: flags.shape ?? new Map(), batch: 1 }));
-    net.notes.forEach(note);
-    return writeContainer(importedModel(quantized(net, flags)), options);
-  } finally {
-    close();
-  }
-}
-
-function quantized(net: ImportedNet, flags: ImportFlags): ImportedNet {
+): Promise<ImportedContainer> {
+  const net = loadNet(path, file, flags.shape);
+  net.notes.forEach(note);
   if (net.isQuantized) {
-    if (flags.calibrate === undefined) return net;
+    if (flags.calibrate === undefined) return { bytes: writeContainer(importedModel(net), options) };
     throw new MoteError("ARGUMENT", "--calibrate: the net is quantized already, and needs no samples");
   }
   if (flags.calibrate === undefined) {
@@ -59,21 +60,38 @@ function quantized(net: ImportedNet, flags: ImportFlags): ImportedNet {
       "the net has real numbers; expected --calibrate with samples, some hundred will do",
     );
   }
-  if (net.inputs.length > 1) {
-    throw new MoteError("UNSUPPORTED", `calibration of a net with ${net.inputs.length} inputs; expected one`);
-  }
-  const { shape } = net.tensors[net.inputs[0].tensor];
-  const set = loadData(flags.calibrate, { labels: flags.labels, shape, reading: readingOf(flags) });
-  const fill = realFiller(set, shape);
-  const samples = Array.from({ length: set.count }, (_, index) => {
-    const sample = new Float32Array(valuesOf(shape));
-    fill(index, sample);
-    return [sample];
-  });
-  const progress = new Progress("calibrate", 2 * samples.length);
+  const samples = loadSamples(flags.calibrate, net, flags);
+  const compared = Math.min(COMPARED_SAMPLES, samples.count);
+  const progress = new Progress("calibrate", 2 * samples.count + compared);
   try {
-    return calibrate(net, samples, { range: flags.range }, (done) => progress.update(done));
+    const quantized = calibrated(net, samples, flags.range, progress);
+    const bytes = writeContainer(importedModel(quantized), options);
+    const engine = openEngine("v8", bytes);
+    const comparison = await compareReals(
+      arrange(net),
+      tensorOrder(quantized).map((tensor) => quantized.tensors[tensor].quantization!),
+      engine,
+      compared,
+      comparedSamples(samples, net, engine),
+      async (done) => {
+        progress.update(2 * samples.count + done);
+        await nextTurn();
+      },
+    );
+    engine.close();
+    return { bytes, calibration: { ...comparison, samples: compared } };
   } finally {
     progress.finish();
   }
+}
+
+function calibrated(
+  net: ImportedNet,
+  loaded: NetSamples,
+  range: CalibrateOptions["range"],
+  progress: Progress,
+): ImportedNet {
+  const sample = realSamples(loaded, net);
+  const samples = Array.from({ length: loaded.count }, (_, index) => sample(index));
+  return calibrate(net, samples, { range }, (done) => progress.update(done));
 }

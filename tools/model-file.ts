@@ -100,9 +100,14 @@ export function namingFile<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof MoteError) || error.message.includes(path)) throw error;
-    throw new MoteError(error.code, `${path}: ${error.message}`, { cause: error });
+    throw withFileName(path, error);
   }
+}
+
+/** The error to throw in place of one that may not name the file. */
+export function withFileName(path: string, error: unknown): unknown {
+  if (!(error instanceof MoteError) || error.message.includes(path)) return error;
+  return new MoteError(error.code, `${path}: ${error.message}`, { cause: error });
 }
 
 /** Parses a flag that is a number of bytes. */

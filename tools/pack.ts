@@ -15,6 +15,7 @@ import { MoteError } from "../host/errors.js";
 import type { AotSource } from "../host/node/firmware/aot.js";
 import { ALL_CONTENTS, contentsOf, type CoreContents } from "../host/module/contents.js";
 import type { QLayer, QModel } from "../host/model/model.js";
+import { errorPlot } from "../host/report/error-plot.js";
 import { builtModule } from "../host/node/built.js";
 import { quantize } from "../host/quantize/quantize.js";
 import { isWasm } from "../host/module/sections.js";
@@ -29,10 +30,12 @@ import {
   notOneOf,
   optimizeOption,
   parseBytes,
+  withFileName,
 } from "./model-file.js";
 import { addReadingFlags, SAMPLES } from "./data-flags.js";
 import { isGraphName } from "../host/node/import/open-graph.js";
-import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
+import { comparisonJson, decibels, printCalibration } from "./error-table.js";
+import { importContainer, isImportable, type ImportedContainer, type ImportFlags } from "./import-model.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
@@ -46,6 +49,7 @@ interface PackFlags extends ImportFlags, VectorFlags {
   readonly format?: Format;
   readonly optimize: Optimization;
   readonly sram?: number;
+  readonly plot?: string;
   readonly window?: number;
   readonly tables?: number;
   readonly ops?: readonly QLayer["op"][];
@@ -91,6 +95,7 @@ export function packCommand(): Command {
         .choices(["all", "percentile", "least error"])
         .default("all"),
     )
+    .option("--plot <file>", "a picture of what int8 costs in each layer, .svg (with --calibrate)")
     .option("--shape <name=sizes>", "sizes of an input that the net leaves open, such as image=1,3,224,224", parseShape)
     .option(
       "--ops <names>",
@@ -115,7 +120,7 @@ export function packCommand(): Command {
 
 async function pack(input: string, flags: PackFlags): Promise<void> {
   const format = flags.format ?? formatOf(flags.out);
-  const output = new Output({ json: flags.json, files: [flags.out] });
+  const output = new Output({ json: flags.json, files: [flags.out, flags.plot] });
   if (flags.window !== undefined && flags.window < MIN_WINDOW_BYTES) {
     throw new MoteError("ARGUMENT", `--window ${flags.window}: expected at least ${MIN_WINDOW_BYTES} bytes`);
   }
@@ -129,11 +134,13 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     );
   }
   refuseIdleVectors(flags);
-  const bytes = labelled(
-    input,
-    packedContainer(input, flags, (note) => output.line(`${input}: ${note}`)),
-    flags.labels,
+  const { bytes: unlabelled, calibration } = await packedContainer(input, flags, (note) =>
+    output.line(`${input}: ${note}`),
   );
+  if (flags.plot !== undefined && calibration === undefined) {
+    throw new MoteError("ARGUMENT", "--plot: draws what calibration costs; expected --calibrate");
+  }
+  const bytes = labelled(input, unlabelled, flags.labels);
   const container = namingFile(input, () => readContainer(bytes));
   const parts = namingFile(input, () =>
     flags.optimize === "size" ? memoryParts(bytes, container, format) : fastMemoryParts(container),
@@ -157,6 +164,10 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     ],
   ];
   output.pairs(pairs);
+  if (calibration !== undefined) {
+    printCalibration(calibration, output);
+    if (flags.plot !== undefined) writeFileAtomic(flags.plot, plotOf(input, calibration));
+  }
   output.json(() => {
     const { offsets: _, ...plan } = container.plan;
     return {
@@ -166,6 +177,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       linearMemoryBytes: memory,
       plan: flags.optimize === "size" ? plan : fastProgram(container).memory,
       files: written,
+      ...(calibration === undefined
+        ? {}
+        : { calibration: { samples: calibration.samples, ...comparisonJson(calibration) } }),
     };
   });
 }
@@ -179,7 +193,11 @@ function formatOf(path: string): Format {
 }
 
 /** The bytes of the container that a file is or becomes. */
-function packedContainer(path: string, flags: PackFlags, note: (line: string) => void): Uint8Array {
+async function packedContainer(
+  path: string,
+  flags: PackFlags,
+  note: (line: string) => void,
+): Promise<ImportedContainer> {
   const { window, tables } = flags;
   const options = {
     ...(window === undefined ? {} : { windowBytes: window }),
@@ -188,7 +206,9 @@ function packedContainer(path: string, flags: PackFlags, note: (line: string) =>
   // Nets of other formats may be larger than what one buffer holds.
   const file = isGraphName(path) ? undefined : readFile(path);
   if (file === undefined || isImportable(path, file)) {
-    return namingFile(path, () => importContainer(path, file, flags, options, note));
+    return importContainer(path, file, flags, options, note).catch((error: unknown) => {
+      throw withFileName(path, error);
+    });
   }
   if (flags.calibrate !== undefined)
     throw new MoteError("ARGUMENT", `--calibrate: ${path} is no net of another format`);
@@ -196,7 +216,7 @@ function packedContainer(path: string, flags: PackFlags, note: (line: string) =>
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
     }
-    return namingFile(path, () => containerOf(file));
+    return { bytes: namingFile(path, () => containerOf(file)) };
   }
   if (!isFloatNet(path, file)) {
     throw notOneOf(
@@ -205,7 +225,16 @@ function packedContainer(path: string, flags: PackFlags, note: (line: string) =>
       "a net (.tflite, .onnx, .caffemodel, .net, .json, or .safetensors by mote compress), .mote or .wasm",
     );
   }
-  return namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options));
+  return { bytes: namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options)) };
+}
+
+function plotOf(path: string, { layers, outputs, samples }: NonNullable<ImportedContainer["calibration"]>): string {
+  const ends = outputs.map(({ snr }) => `${decibels(snr)} dB`).join(", ");
+  return errorPlot({
+    title: `int8 beside real numbers: ${basename(path)}`,
+    subtitle: `${layers.length} layers, ${samples} samples; outputs ${ends}`,
+    layers,
+  });
 }
 
 /** @param labelsPath a text file with a label a line; those that the container has are replaced */

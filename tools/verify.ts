@@ -1,7 +1,6 @@
-/** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer. */
+/** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer; or a model beside the net that it was made of. */
 import { Command, InvalidArgumentError } from "commander";
 import { loadData } from "../host/node/data/load.js";
-import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { Random } from "../host/rng.js";
@@ -13,16 +12,17 @@ import { valuesOf } from "../host/model/geometry.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
+import { verifyNet, type VerifyNetFlags } from "./verify-net.js";
+import { parseShape } from "./inspect-graph.js";
 
-interface VerifyFlags extends DataFlags {
-  readonly random: number;
-  readonly seed: number;
+interface VerifyFlags extends VerifyNetFlags {
   readonly resident?: boolean;
   readonly budget?: number;
   readonly limit?: number;
-  readonly optimize: Optimization;
   readonly json?: boolean;
 }
+
+const DEFAULT_RANDOM = 100;
 
 /** What to run on: `fill` writes the elements of each of the model's inputs for run `index`. */
 interface InputSet {
@@ -33,27 +33,44 @@ interface InputSet {
 
 export function verifyCommand(): Command {
   const command = new Command("verify")
-    .description("run a model on all engines and compare every layer's output, byte for byte")
-    .argument("<model>", ".mote, or .wasm made by mote pack");
+    .description(
+      "run a model on all engines and compare every layer's output, byte for byte; or compare it with the net it was made of",
+    )
+    .argument("<model>", ".mote, or .wasm made by mote pack; or a net, .tflite or .onnx, before the model made of it")
+    .argument("[packed]", "the model made of the net");
   return addDataFlags(command)
-    .option("--random <n>", "without --data: random inputs", parseCount, 100)
+    .option("--random <n>", "without --data: random inputs; default: 100, beside a net 16", parseCount)
     .option("--seed <n>", "of the random inputs", parseCount, 1)
     .option("--resident", "keep the model in linear memory instead of behind the window")
     .option("--budget <n>", "work units of one step; the results must not depend on it", parseCount)
     .option("--limit <bytes>", "linear memory the engines may use; default: what the model's plan needs", parseBytes)
     .addOption(optimizeOption("wasm3 and v8 run it as the fast module that pack makes of it"))
+    .option("--shape <name=sizes>", "sizes of an input that the net leaves open, such as image=1,3,224,224", parseShape)
+    .option("--expected <file>", "outputs of another runtime for --data, .npy or .npz, beside the model's")
+    .option("--tolerance <steps>", "of a quantized net: the most that int8 may differ by", parseSteps, 1)
+    .option("--snr <dB>", "of a net of real numbers: the least signal-to-noise ratio of outputs", parseDecibels, 10)
     .option("--json", "print one JSON object on stdout and nothing else there")
-    .addHelpText("after", "\nExample:\n  mote verify models/lenet5.mote --data mnist:test:100")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  mote verify models/lenet5.mote --data mnist:test:100\n" +
+        "  mote verify model.tflite model.mote --data samples.npz --expected outputs.npz",
+    )
     .action(verify);
 }
 
-async function verify(path: string, flags: VerifyFlags): Promise<void> {
+async function verify(first: string, packed: string | undefined, flags: VerifyFlags): Promise<void> {
   const options: EngineOptions = {
     ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
     ...(flags.budget === undefined ? {} : { budget: flags.budget }),
   };
   const output = new Output(flags);
+  if (packed !== undefined) return verifyNet(first, packed, flags, options, output);
+  await verifyEngines(first, flags, options, output);
+}
+
+async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOptions, output: Output): Promise<void> {
+  if (flags.expected !== undefined) throw new MoteError("ARGUMENT", "--expected: expected the net and its model");
   const engines: Engine[] = [];
   try {
     const fast = await optimizedModel(path, flags.optimize);
@@ -61,7 +78,9 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
       engines.push(openModel(path, name, options, name === "reference" ? undefined : fast).engine);
     }
     const inputs =
-      flags.data === undefined ? randomInputs(flags.random, flags.seed) : dataInputs(flags.data, flags, engines[0]);
+      flags.data === undefined
+        ? randomInputs(flags.random ?? DEFAULT_RANDOM, flags.seed)
+        : dataInputs(flags.data, flags, engines[0]);
     const found = await compareAll(engines, inputs);
     const names = engines.map(({ name }) => name);
     if (found === undefined) {
@@ -125,6 +144,18 @@ function dataInputs(spec: string, flags: DataFlags, engine: Engine): InputSet {
   }
   const fill = inputFiller(set, engine.input);
   return { count: set.count, source: set.source, fill: (index, [input]) => fill(index, input) };
+}
+
+function parseSteps(text: string): number {
+  const steps = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(steps <= 255)) throw new InvalidArgumentError("expected a whole number, 0 .. 255.");
+  return steps;
+}
+
+function parseDecibels(text: string): number {
+  const decibels = text.trim() === "" ? NaN : Number(text);
+  if (!Number.isFinite(decibels)) throw new InvalidArgumentError("expected a number.");
+  return decibels;
 }
 
 function parseCount(text: string): number {

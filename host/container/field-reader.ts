@@ -81,7 +81,10 @@ export class FieldReader {
     return fields.flatMap(({ name, kind, least, most, count = 1 }): readonly number[] => {
       const field = `${where} ${name}`;
       if (kind === "form") return readForm();
-      if (kind === "bytes") return [...new Int8Array(this.take(field, count).slice().buffer)];
+      if (kind === "bytes") {
+        const taken = this.take(field, count);
+        return [...new Int8Array(taken.buffer, taken.byteOffset, count)];
+      }
       if (kind === "pair") return this.pair(field, least, most);
       const value = this[kind](field);
       if (value < least || value > most) this.fail(field, `${value}, expected ${least} … ${most}`);

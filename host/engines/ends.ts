@@ -15,7 +15,7 @@ export function endsOf(
   tensors: readonly Pick<QTensor, "shape" | "scale" | "zeroPoint">[],
   inputs: readonly number[],
   outputs: readonly number[],
-  { names, labels }: Pick<QModel, "names" | "labels">,
+  { names, labels, preprocessing }: Pick<QModel, "names" | "labels" | "preprocessing">,
 ): Ends {
   const ends = [...inputs, ...outputs].map((tensor, index): TensorInfo => {
     const { shape, scale, zeroPoint } = tensors[tensor];
@@ -25,6 +25,7 @@ export function endsOf(
       scale: scale!,
       zeroPoint,
       ...(labels === undefined || index !== inputs.length ? {} : { labels }),
+      ...(preprocessing === undefined || index !== 0 ? {} : { preprocessing }),
     };
   });
   return { inputs: ends.slice(0, inputs.length), outputs: ends.slice(inputs.length) };

@@ -1,5 +1,5 @@
 import { MoteError } from "../errors.js";
-import type { Shape } from "../model/model.js";
+import type { Preprocessing, Shape } from "../model/model.js";
 import { valuesOf } from "../model/geometry.js";
 
 export type EngineName = "wasm3" | "v8" | "reference";
@@ -22,6 +22,8 @@ export interface TensorInfo {
   readonly zeroPoint: number;
   /** Of the first output, where the model has them: a name for each element. */
   readonly labels?: readonly string[] | undefined;
+  /** Of the first input, where the model has it: how it is made of a user's values. */
+  readonly preprocessing?: Preprocessing | undefined;
 }
 
 /** One model, ready to run on one engine. Not safe to share between threads. */

@@ -1,11 +1,11 @@
 /** How well a model tells classes apart: what it takes for what, and where it is most wrong. */
 import type { DataSet, Labels } from "../data/data-set.js";
 import { valuesOf } from "../model/geometry.js";
-import { classifyAll, probability, type Tally } from "./classify.js";
+import { classifyAll, probability, type Classification, type Tally } from "./classify.js";
 import type { Engine } from "./engine.js";
 
 /** With fewer classes, being among the best five says little. */
-const LEAST_CLASSES_FOR_TOP5 = 10;
+export const hasTop5 = (classes: number): boolean => classes >= 10;
 
 /** A sample that the model takes for another class. */
 export interface Mistake {
@@ -31,14 +31,14 @@ export interface Evaluation {
 /**
  * @param set with labels
  * @param worst how many mistakes to list at most
- * @param onSample called after each sample with its index
+ * @param onSample called after each sample with its index and what the model makes of it
  * @throws MoteError as `classifyAll`
  */
 export async function evaluate(
   engine: Engine,
   set: DataSet & { readonly labels: Labels },
   worst: number,
-  onSample?: (index: number) => void,
+  onSample?: (index: number, result: Classification) => void,
 ): Promise<Evaluation> {
   const classes = valuesOf(engine.output.shape);
   const confusion = Array.from({ length: classes }, () => new Uint32Array(classes));
@@ -51,19 +51,19 @@ export async function evaluate(
     if (result.class !== label) {
       mistakes.push({ index, label, ...result, labelProbability: probability(logits, label, engine.output) });
     }
-    onSample?.(index);
+    onSample?.(index, result);
   });
   return {
     tally,
     errors: mistakes.length,
-    inTop5: classes < LEAST_CLASSES_FOR_TOP5 ? undefined : inTop5,
+    inTop5: hasTop5(classes) ? inTop5 : undefined,
     confusion,
     worst: mistakes.toSorted((a, b) => a.labelProbability - b.labelProbability || a.index - b.index).slice(0, worst),
   };
 }
 
 /** How many classes come before this one; of equal logits the first is the better, as in `argmax`. */
-function rankOf(logits: Int8Array, label: number): number {
+export function rankOf(logits: ArrayLike<number>, label: number): number {
   let rank = 0;
   for (let i = 0; i < logits.length; i++) {
     if (logits[i] > logits[label] || (logits[i] === logits[label] && i < label)) rank++;

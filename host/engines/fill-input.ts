@@ -1,9 +1,11 @@
 /** From the samples of a data set to what a net's input holds: ordered, normalized, quantized. */
 import type { DataSet, Reading } from "../data/data-set.js";
 import { MoteError } from "../errors.js";
-import type { Shape } from "../model/model.js";
+import type { Preprocessing, Shape } from "../model/model.js";
 import type { TensorInfo } from "./engine.js";
 import { quantize } from "./values.js";
+
+type UsualLayout = Preprocessing["layout"];
 
 /** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. */
 export function pixelTable({ scale, zeroPoint }: TensorInfo): Int8Array {
@@ -18,6 +20,7 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
   const { images, reading = {} } = set;
   const { scale, zeroPoint } = input;
   const [channels] = input.shape;
+  const usual = input.preprocessing?.layout;
   if (images instanceof Int8Array) {
     if (reading.scale !== undefined || reading.mean !== undefined || reading.std !== undefined) {
       throw new MoteError("ARGUMENT", "scale, mean and std: int8 samples are the input's own integers, expected none");
@@ -26,6 +29,7 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
       set,
       input.shape,
       Array.from({ length: channels }, () => (value) => value),
+      usual,
     );
   }
   const real = normalizers(reading, channels, images instanceof Uint8Array);
@@ -34,18 +38,23 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
     const table = Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel) / scale, zeroPoint));
     return (value) => table[value];
   };
-  return filler(set, input.shape, real.map(turn));
+  return filler(set, input.shape, real.map(turn), usual);
 }
 
 /**
  * The same as real numbers, for nets that are not quantized yet.
+ * @param usual as the net's file has them: samples whose order does not show have this one
  * @throws MoteError as `inputFiller`, and ARGUMENT for int8 samples, whose real numbers are not known
  */
-export function realFiller(set: DataSet, shape: Shape): (index: number, target: Float32Array) => void {
+export function realFiller(
+  set: DataSet,
+  shape: Shape,
+  usual?: UsualLayout,
+): (index: number, target: Float32Array) => void {
   if (set.images instanceof Int8Array) {
     throw new MoteError("ARGUMENT", "int8 samples are a quantized input's integers, expected bytes or real numbers");
   }
-  return filler(set, shape, normalizers(set.reading ?? {}, shape[0], set.images instanceof Uint8Array));
+  return filler(set, shape, normalizers(set.reading ?? {}, shape[0], set.images instanceof Uint8Array), usual);
 }
 
 /** @param turn of each channel, what makes of a value the input's */
@@ -53,10 +62,11 @@ function filler(
   { images, shape: from, reading = {} }: DataSet,
   shape: Shape,
   turn: readonly ((value: number) => number)[],
+  usual: UsualLayout | undefined,
 ): (index: number, target: Int8Array | Float32Array) => void {
   const [channels, height, width] = shape;
   const places = height * width;
-  const [step, next] = channelsLast(from, shape, reading.layout) ? [channels, 1] : [1, places];
+  const [step, next] = channelsLast(from, shape, reading.layout, usual) ? [channels, 1] : [1, places];
   return (index, target) => {
     for (let channel = 0; channel < channels; channel++) {
       const of = turn[channel];
@@ -87,18 +97,23 @@ function normalizers(reading: Reading, channels: number, isPixels: boolean): ((v
 }
 
 /**
- * How the values of a sample lie: a sample of one dimension is taken as planes unless the layout says otherwise, and dimensions of 1 do
- * not count.
+ * How the values of a sample lie: where both orders fit, as is usual for the net, and a sample of one dimension otherwise as planes.
+ * Dimensions of 1 do not count.
  * @throws MoteError MISMATCH when neither order fits, ARGUMENT when both do
  */
-function channelsLast(shape: readonly number[], [channels, height, width]: Shape, layout: Reading["layout"]): boolean {
+function channelsLast(
+  shape: readonly number[],
+  [channels, height, width]: Shape,
+  layout: Reading["layout"],
+  usual: UsualLayout | undefined,
+): boolean {
   const bare = (sizes: readonly number[]): string => sizes.filter((size) => size !== 1).join();
   const isFlat = shape.length === 1 && shape[0] === channels * height * width;
   const planes = isFlat || bare(shape) === bare([channels, height, width]);
   const pixels = isFlat || bare(shape) === bare([height, width, channels]);
-  const last = layout === undefined ? pixels && !planes : layout === "nhwc";
+  const last = layout === undefined ? pixels && (!planes || usual === "interleaved") : layout === "nhwc";
   const isSame = channels === 1 || height * width === 1;
-  if (layout === undefined && !isFlat && planes && pixels && !isSame) {
+  if (layout === undefined && usual === undefined && !isFlat && planes && pixels && !isSame) {
     const sizes = `[${shape.join(", ")}]`;
     throw new MoteError("ARGUMENT", `samples of ${sizes} may have their channels first or last: expected a layout`);
   }

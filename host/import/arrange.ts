@@ -6,6 +6,11 @@ export function arrange(net: ImportedNet): ImportedNet {
   return withCopies(withFusedPools(net));
 }
 
+/** @param net arranged @returns its tensors as a model has them: inputs, then outputs of layers */
+export function tensorOrder({ inputs, layers }: ImportedNet): number[] {
+  return [...inputs.map(({ tensor }) => tensor), ...layers.map(({ output }) => output)];
+}
+
 /** Whether a pool only picks among accumulators: then requantizing may come after it. Overlapping windows would compute places more than once. */
 function canFuse(conv: NetLayer | undefined, pool: NetLayer, { tensors }: ImportedNet): conv is NetConv {
   if (conv?.op !== "conv2d" || pool.op !== "maxpool" || conv.pool !== undefined) return false;

@@ -1,4 +1,4 @@
-/** Runs a lowered net of real numbers in plain loops: for calibration, and to compare an integer model with what it was made from. */
+/** Runs a lowered net of real numbers in plain loops: for calibration, and to compare an integer model with what it was made from. Sums are doubles. */
 import { offsetOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import { channelsOf } from "../ops/conv2d.js";
@@ -26,13 +26,19 @@ export function runFloat(
   net.layers.forEach((layer, index) => {
     const values = layer.inputs.map((input) => tensors.get(input)!);
     const shapes = layer.inputs.map((input) => net.tensors[input].shape);
-    set(layer.output, runLayer(layer, values, shapes, net.tensors[layer.output].shape));
+    set(layer.output, floatLayer(layer, values, shapes, net.tensors[layer.output].shape));
     for (const input of layer.inputs) if (lastRead.get(input) === index && !kept.has(input)) tensors.delete(input);
   });
   return net.outputs.map(({ tensor }) => tensors.get(tensor)!);
 }
 
-function runLayer(layer: NetLayer, inputs: readonly Float32Array[], shapes: readonly Shape[], to: Shape): Float32Array {
+/** @param shapes of the inputs @param to shape of the output @returns its elements */
+export function floatLayer(
+  layer: NetLayer,
+  inputs: readonly Float32Array[],
+  shapes: readonly Shape[],
+  to: Shape,
+): Float32Array {
   const [first, second] = inputs;
   switch (layer.op) {
     case "conv2d":
@@ -82,7 +88,7 @@ function convolve(layer: NetConv, input: Float32Array, from: Shape, to: Shape): 
       : [0, 1].map((axis) => (to[axis + 1] - 1) * pool.stride[axis] + pool.size[axis]);
   const layout = plainLayout(from);
   const output = new Float32Array(valuesOf(to));
-  const sums = new Float32Array(placesY * placesX);
+  const sums = new Float64Array(placesY * placesX);
   for (let row = 0; row < rows; row++) {
     sums.fill(weights.bias[row]);
     const [first, last] = channelsOf(groups, row, from, to);

@@ -5,7 +5,7 @@ import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { NO_POOL } from "../ops/op.js";
 import { checkAccumulators } from "../quantize/accumulators.js";
 import { requantizeFactor } from "../quantize/requantize.js";
-import { arrange } from "./arrange.js";
+import { arrange, tensorOrder } from "./arrange.js";
 import type { Clamp, ImportedNet, NetLayer, NetWeights, TensorScale } from "./net.js";
 
 /** Below it no multiplier and shift exist; TFLite takes it for 0, and the row for a constant (QuantizeMultiplier). */
@@ -17,7 +17,7 @@ const LEAST_FACTOR = 2 ** -32;
  */
 export function integerModel(imported: ImportedNet): QModel {
   const net = arrange(imported);
-  const order = [...net.inputs.map(({ tensor }) => tensor), ...net.layers.map(({ output }) => output)];
+  const order = tensorOrder(net);
   const index = new Map(order.map((tensor, position) => [tensor, position]));
   const borders = bordersOf(net);
   const outputs = [...new Set(net.outputs.map(({ tensor }) => index.get(tensor)!))].sort((a, b) => a - b);

@@ -296,9 +296,10 @@ export class Lowering {
     return views.map((view) => this.#endOf(output, view));
   }
 
-  #endOf(graphTensor: number, { tensor, dims, order }: View): NetEnd {
+  #endOf(graphTensor: number, { tensor, dims, order, isLast }: View): NetEnd {
     const { name, type } = this.graph.tensors[graphTensor];
-    return { tensor, name, dims, order: order.kind, bias: type === "uint8" ? 128 : 0 };
+    const end: NetEnd = { tensor, name, dims, order: order.kind, bias: type === "uint8" ? 128 : 0 };
+    return isLast === true ? { ...end, softmax: { quantization: this.#described(graphTensor).quantization } } : end;
   }
 
   /** Those that the outputs need, in the order of the file. */

@@ -121,6 +121,8 @@ export interface NetEnd {
   readonly order: "chw" | "hwc" | Int32Array;
   /** What the file adds to an int8 element: 128 for uint8 ends. */
   readonly bias: 0 | 128;
+  /** The file has a softmax behind it, which is left to the host; with the scale of what that gives, where it is int8. */
+  readonly softmax?: { readonly quantization: TensorScale | undefined };
 }
 
 /** Tensors are written once; layers stand in the order in which they run. */

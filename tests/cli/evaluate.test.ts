@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PNG } from "pngjs";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { npyOf } from "../support/npy.js";
@@ -64,5 +66,74 @@ describe("mote evaluate", () => {
     writeFileSync(path, npyOf(new Uint8Array(784), 1, 28, 28));
     expectOneLine(await mote(["evaluate", model]), /expected --data, samples to evaluate the model on$/, 2);
     expectOneLine(await mote(["evaluate", model, "--data", path]), /bare\.npy has no labels: expected --labels/, 2);
+  });
+});
+
+describe("mote evaluate --float", () => {
+  const golden = (name: string): string => join(packageRoot, "tests/golden/import", name);
+  const runs = (
+    JSON.parse(readFileSync(golden("outputs.json"), "utf8")) as Record<string, { input: number[]; output: number[] }[]>
+  )["torch-digits.onnx"];
+  /** The class that onnxruntime gives. */
+  const classes = runs.map(({ output }) => output.indexOf(Math.max(...output)));
+  const [packed, samples] = ["digits.mote", "digits.npy"].map((name) => () => scratch.path(name));
+
+  beforeAll(async () => {
+    writeFileSync(samples(), npyOf(Float32Array.from(runs.flatMap(({ input }) => input)), runs.length, 1, 28, 28));
+    const pack = ["pack", golden("torch-digits.onnx"), "--calibrate", samples(), "-o", packed()];
+    expect((await mote(pack)).code).toBe(0);
+  });
+
+  const evaluated = (labels: readonly number[], net: string): ReturnType<typeof mote> => {
+    const path = scratch.path("labels.npy");
+    writeFileSync(path, npyOf(Int32Array.from(labels), labels.length));
+    return mote(["evaluate", packed(), "--data", samples(), "--labels", path, "--float", golden(net), "--json"]);
+  };
+
+  it("has the accuracy of both, and how often they agree", async () => {
+    const outcome = await evaluated(classes, "torch-digits.onnx");
+    expect(outcome.code).toBe(0);
+    expect(outcome.stderr).toMatch(/^ +int8 +float\naccuracy, % +100\.00 +100\.00\nright alone, samples +0 +0$/m);
+    expect(outcome.stderr).toMatch(/^The same class for 100\.00 % of the samples\.$/m);
+    const wrong = [classes[0], (classes[1] + 1) % 5];
+    const { accuracyPercent, float } = JSON.parse((await evaluated(wrong, "torch-digits.onnx")).stdout) as {
+      accuracyPercent: number;
+      float: object;
+    };
+    expect(accuracyPercent).toBe(50);
+    expect(float).toEqual({
+      net: golden("torch-digits.onnx"),
+      errors: 1,
+      accuracyPercent: 50,
+      top5Percent: null,
+      agreementPercent: 100,
+      rightAlone: { int8: 0, float: 0 },
+    });
+  });
+
+  it("tells a model that is another from its net", async () => {
+    const { model: digits } = readContainer(readFileSync(packed()));
+    // Biases lift the class that neither sample has, and lower all others.
+    const other = [0, 1, 2, 3, 4].find((candidate) => !classes.includes(candidate))!;
+    const layers = digits.layers.map((layer, index) =>
+      index === digits.layers.length - 1 && "bias" in layer
+        ? { ...layer, bias: layer.bias.map((_, row) => (row === other ? 2 ** 24 : -(2 ** 24))) }
+        : layer,
+    );
+    writeFileSync(packed(), writeContainer({ ...digits, layers }));
+    const { accuracyPercent, float } = JSON.parse((await evaluated(classes, "torch-digits.onnx")).stdout) as {
+      accuracyPercent: number;
+      float: object;
+    };
+    expect(accuracyPercent).toBe(0);
+    expect(float).toMatchObject({ accuracyPercent: 100, agreementPercent: 0, rightAlone: { int8: 0, float: 2 } });
+  });
+
+  it("refuses a quantized net, and one of another shape", async () => {
+    const ofShape = await evaluated(classes, "conv-float.tflite");
+    expect(ofShape.stderr).toMatch(/conv-float\.tflite: the net's input is 3 × 12 × 10, the model's 1 × 28 × 28$/m);
+    const quantized = await evaluated(classes, "quantized-qdq.onnx");
+    expect(quantized.stderr).toMatch(/quantized-qdq\.onnx: the net is quantized; expected one of real numbers$/m);
+    expect([ofShape.code, quantized.code]).toEqual([1, 1]);
   });
 });

@@ -34,6 +34,10 @@ describe.each(syntheticModels())("$name", ({ model }) => {
     expect(container.model).toEqual(asStored(model));
   });
 
+  test("reads back from one of Node's buffers, whose slices are views of a pool", () => {
+    expect(readContainer(Buffer.from(bytes)).model).toEqual(asStored(model));
+  });
+
   test("is written the same again", () => {
     expect(writeContainer(container.model)).toEqual(bytes);
   });

@@ -25,6 +25,8 @@ export interface DataOptions {
   /** Names of the net's classes, by which folders of pictures are numbered. */
   readonly classes?: readonly string[] | undefined;
   readonly reading?: Reading | undefined;
+  /** The archive's array to take where the spec names none. */
+  readonly array?: string;
 }
 
 const NAMED = /^(mnist|fashion):/;
@@ -160,7 +162,7 @@ function loadFile(place: Place, options: DataOptions): { set: NamedSet; isPart?:
   const source = basename(path);
   if (isZip(file)) {
     const npz = openNpz(file, path);
-    const { samples, labels } = arraysOf(npz, place);
+    const { samples, labels } = arraysOf(npz, { ...place, array: array ?? options.array });
     const set = setOf(npz.array(samples), `${path}: ${samples}`, source);
     const own = labels === undefined || options.labels !== undefined ? undefined : npz.array(labels);
     return {
@@ -168,7 +170,7 @@ function loadFile(place: Place, options: DataOptions): { set: NamedSet; isPart?:
       isPart: part !== undefined && samples.toLowerCase().endsWith(`_${part}`),
     };
   }
-  if (array !== undefined) throw noArrays(place);
+  if ((array ?? options.array) !== undefined) throw noArrays({ ...place, array: array ?? options.array });
   if (isNpy(file)) return { set: setOf(readNpy(file, path), path, source) };
   if (isPng(file) || isJpeg(file)) {
     const images = readPictures([path], options.shape);

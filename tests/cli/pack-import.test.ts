@@ -1,0 +1,125 @@
+/** `mote pack` of nets of real numbers: calibrated by samples, with what int8 costs layer by layer. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { zipSync } from "fflate";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readContainer } from "../../host/container/read.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { Random } from "../../host/rng.js";
+import { edge, model, node } from "../support/onnx.js";
+import { npyOf } from "../support/npy.js";
+import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
+
+const scratch = scratchFolder();
+const golden = (name: string): string => join(packageRoot, "tests/golden/import", name);
+const blocks = golden("torch-blocks.onnx");
+
+function randomArray(seed: number, ...shape: number[]): Uint8Array {
+  const random = new Random(seed);
+  const count = shape.reduce((product, size) => product * size, 1);
+  return npyOf(
+    Float32Array.from({ length: count }, () => random.normal()),
+    ...shape,
+  );
+}
+
+beforeAll(() => {
+  writeFileSync(scratch.path("samples.npy"), randomArray(1, 6, 3, 8, 12));
+});
+
+describe("a net of real numbers", () => {
+  it("is packed with a table of its least exact layers and a picture of all", async () => {
+    const [out, plot] = [scratch.path("blocks.mote"), scratch.path("errors.svg")];
+    const outcome = await mote(["pack", blocks, "--calibrate", scratch.path("samples.npy"), "-o", out, "--plot", plot]);
+    expect(outcome.code).toBe(0);
+    expect(outcome.stdout).toMatch(
+      /^int8 beside the net's real numbers, 6 samples, the 12 least exact of 15 layers:\nlayer +node/m,
+    );
+    const ratios = [...outcome.stdout.matchAll(/^ +\d+ +\/.* (\d+\.\d)$/gm)].map(([, ratio]) => Number(ratio));
+    expect(ratios).toHaveLength(12);
+    expect(ratios).toEqual(ratios.toSorted((a, b) => a - b));
+    for (const line of outcome.stdout.split("\n").slice(3)) expect(line.length).toBeLessThanOrEqual(80);
+    expect(outcome.stdout).toMatch(/^outputs: \d\d\.\d dB$/m);
+    const svg = readFileSync(plot, "utf8");
+    expect(svg).toMatch(/^<svg xmlns/);
+    expect(svg.match(/<g><title>layer \d+, /g)).toHaveLength(15);
+    expect(readContainer(readFileSync(out)).model.layers).toHaveLength(15);
+  });
+
+  it("says the same in JSON, the whole of it, as verify says of the model", async () => {
+    const [out, samples] = [scratch.path("blocks.mote"), scratch.path("samples.npy")];
+    const packed = lastJson(await mote(["pack", blocks, "--calibrate", samples, "-o", out, "--json"]));
+    const { samples: count, layers } = packed.calibration as { samples: number; layers: { snrDb: number }[] };
+    expect(count).toBe(6);
+    expect(layers).toHaveLength(15);
+    const verified = lastJson(await mote(["verify", blocks, out, "--data", samples, "--json"]));
+    // Which has the scales of inner tensors from the model's factors.
+    (verified.layers as { snrDb: number }[]).forEach(({ snrDb }, index) => {
+      expect(Math.abs(snrDb - layers[index].snrDb)).toBeLessThan(1);
+    });
+  });
+
+  it("needs samples, and a picture needs what it draws", async () => {
+    const out = ["-o", scratch.path("none.mote")];
+    expectOneLine(
+      await mote(["pack", blocks, ...out]),
+      /torch-blocks\.onnx: the net has real numbers; expected --calibrate/,
+      2,
+    );
+    const quantized = ["pack", golden("conv-int8.tflite"), ...out, "--plot", scratch.path("none.svg")];
+    const outcome = await mote(quantized);
+    expect(outcome.stderr).toMatch(/^mote: --plot: draws what calibration costs; expected --calibrate$/m);
+    expect(outcome.code).toBe(2);
+    expect(scratch.names()).not.toContain("none.svg");
+    expect(scratch.names()).not.toContain("none.mote");
+  });
+});
+
+describe("a net of two inputs", () => {
+  const net = (): string => scratch.path("two.onnx");
+  const archive = (name: string, arrays: Record<string, Uint8Array>): string => {
+    writeFileSync(scratch.path(name), zipSync(arrays));
+    return scratch.path(name);
+  };
+
+  beforeAll(() => {
+    const graph = [
+      node("Mul", ["image", "mask"], ["masked"]),
+      node("Sigmoid", ["masked"], ["out"]),
+      edge(11, "image", [1, 2, 3, 4]),
+      edge(11, "mask", [1, 2, 3, 4]),
+      edge(12, "out", [1, 2, 3, 4]),
+    ];
+    writeFileSync(net(), model(13, ...graph));
+  });
+
+  it("takes an array for each from an archive, to calibrate and to verify by", async () => {
+    const samples = archive("two.npz", {
+      "mask.npy": randomArray(1, 5, 2, 3, 4),
+      "image.npy": randomArray(2, 5, 2, 3, 4),
+    });
+    const out = scratch.path("two.mote");
+    const packed = await mote(["pack", net(), "--calibrate", samples, "-o", out, "--json"]);
+    expect(packed.code).toBe(0);
+    const outcome = await mote(["verify", net(), out, "--data", samples, "--json"]);
+    expect(outcome.code).toBe(0);
+    const { layers, inputs } = lastJson(outcome) as { layers: { op: string; snrDb: number }[]; inputs: number };
+    expect(inputs).toBe(5);
+    expect(layers.map(({ op }) => op)).toEqual(["mul", "lut"]);
+    for (const { snrDb } of layers) expect(snrDb).toBeGreaterThan(30);
+  });
+
+  it("misses what is not there, or not as often", async () => {
+    const pack = (samples: string): ReturnType<typeof mote> =>
+      mote(["pack", net(), "--calibrate", samples, "-o", scratch.path("none.mote")]);
+    const other = archive("other.npz", { "image.npy": randomArray(2, 5, 2, 3, 4), "x.npy": randomArray(1, 5, 2) });
+    expectOneLine(await pack(other), /other\.npz: no array mask, expected one of image, x$/, 2);
+    const fewer = archive("fewer.npz", {
+      "image.npy": randomArray(2, 5, 2, 3, 4),
+      "mask.npy": randomArray(1, 4, 2, 3, 4),
+    });
+    expectOneLine(await pack(fewer), /fewer\.npz: 5 samples of image and 4 of mask, expected as many$/);
+    writeFileSync(scratch.path("alone.npy"), randomArray(2, 5, 2, 3, 4));
+    expectOneLine(await pack(scratch.path("alone.npy")), /alone\.npy is no \.npz archive with an array image$/, 2);
+  });
+});

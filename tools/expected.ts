@@ -1,0 +1,176 @@
+/** `--expected`: what another runtime gave for the same samples, beside what the model gives. */
+import { isZip } from "../host/data/file-kind.js";
+import { readNpy, type NumberArray } from "../host/data/npy.js";
+import type { Engine } from "../host/engines/engine.js";
+import { MoteError } from "../host/errors.js";
+import type { ImportedNet, NetEnd, TensorScale } from "../host/import/net.js";
+import { planarIndex } from "../host/import/view.js";
+import { openNpz } from "../host/node/data/npz.js";
+import { readFile } from "../host/node/read-file.js";
+import { decibels, share } from "./error-table.js";
+import { grouped } from "./model-file.js";
+import type { Output } from "./output.js";
+
+/** Of one output over all samples. */
+export interface ExpectedResult {
+  readonly name: string;
+  readonly samples: number;
+  readonly elements: number;
+  /** Elements that are more than half a step away. */
+  readonly differing: number;
+  /** The largest difference, in steps of the output's int8. */
+  readonly largest: number;
+  /** dB */
+  readonly snr: number;
+  /** Samples whose largest element is the same. */
+  readonly sameTop: number;
+}
+
+/** A softmax without a scale of its own. */
+const PROBABILITY_STEP = 1 / 256;
+
+/**
+ * @param net arranged
+ * @param path .npy of a net with one output, or .npz with an array for each, [samples, …] as the other runtime gives them: real numbers, or the
+ *   output's own int8 or uint8
+ * @throws MoteError FILE, FORMAT, MISMATCH
+ */
+export function compareExpected(
+  net: ImportedNet,
+  engine: Engine,
+  path: string,
+  samples: number,
+  inputs: (index: number) => readonly Int8Array[],
+): ExpectedResult[] {
+  const arrays = readArrays(path, net.outputs);
+  const tensors = [...new Set(net.outputs.map(({ tensor }) => tensor))].sort((a, b) => order(net, a) - order(net, b));
+  const sides = net.outputs.map((end, index) => {
+    const result = tensors.indexOf(end.tensor);
+    return new Side(end, arrays[index], engine.outputs[result], result, samples);
+  });
+  for (let index = 0; index < samples; index++) {
+    engine.run(inputs(index));
+    for (const side of sides) side.add(index, engine.result(side.result));
+  }
+  return sides.map((side) => side.summary());
+}
+
+const order = ({ layers }: ImportedNet, tensor: number): number => layers.findIndex(({ output }) => output === tensor);
+
+/** What both sides have of one output. */
+class Side {
+  readonly #size: number;
+  readonly #place: (i: number) => number;
+  readonly #expected: ArrayLike<number>;
+  /** Of the expected elements, where these are integers. */
+  readonly #integer: TensorScale | undefined;
+  readonly #step: number;
+  #samples = 0;
+  #differing = 0;
+  #largest = 0;
+  #signal = 0;
+  #noise = 0;
+  #sameTop = 0;
+
+  constructor(
+    readonly end: NetEnd,
+    array: NumberArray,
+    readonly output: Engine["output"],
+    /** Index of the model's output. */
+    readonly result: number,
+    samples: number,
+  ) {
+    const { shape } = output;
+    this.#size = shape[0] * shape[1] * shape[2];
+    this.#place = planarIndex(end.order, shape);
+    this.#expected = array.values;
+    if (array.values.length < samples * this.#size || array.values.length % this.#size !== 0) {
+      throw new MoteError(
+        "MISMATCH",
+        `--expected: output ${end.name} is [${array.shape.join(", ")}], expected [${samples}, ${end.dims.slice(1).join(", ")}], one for each sample`,
+      );
+    }
+    const own = end.softmax === undefined ? output : end.softmax.quantization;
+    if (array.type === "int8" || array.type === "uint8") {
+      if (own === undefined) {
+        throw new MoteError("MISMATCH", `--expected: output ${end.name} has integers, expected real numbers`);
+      }
+      const bias = array.type === "uint8" ? 128 : 0;
+      this.#integer = { scale: own.scale, zeroPoint: own.zeroPoint + bias };
+    }
+    this.#step = own?.scale ?? PROBABILITY_STEP;
+  }
+
+  add(sample: number, elements: Int8Array): void {
+    const { scale, zeroPoint } = this.output;
+    const reals = Float64Array.from(elements, (_, i) => scale * (elements[this.#place(i)] - zeroPoint));
+    const found = this.end.softmax === undefined ? reals : softmax(reals);
+    const expected = Float64Array.from(found, (_, i) => {
+      const value = this.#expected[sample * this.#size + i];
+      return this.#integer === undefined ? value : this.#integer.scale * (value - this.#integer.zeroPoint);
+    });
+    found.forEach((value, i) => {
+      const difference = Math.abs(value - expected[i]);
+      // The scales are products of floats: a step is one to six digits.
+      const steps = Math.round((1e6 * difference) / this.#step) / 1e6;
+      this.#signal += expected[i] ** 2;
+      this.#noise += difference ** 2;
+      if (!(steps <= 0.5)) this.#differing++;
+      if (!(steps <= this.#largest)) this.#largest = steps;
+    });
+    if (expected[found.indexOf(Math.max(...found))] === Math.max(...expected)) this.#sameTop++;
+    this.#samples++;
+  }
+
+  summary(): ExpectedResult {
+    return {
+      name: this.end.name,
+      samples: this.#samples,
+      elements: this.#samples * this.#size,
+      differing: this.#differing,
+      largest: this.#largest,
+      snr: this.#noise === 0 ? Infinity : 10 * Math.log10(this.#signal / this.#noise),
+      sameTop: this.#sameTop,
+    };
+  }
+}
+
+function softmax(values: Float64Array): Float64Array {
+  const most = Math.max(...values);
+  const powers = values.map((value) => Math.exp(value - most));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** One for each output, by its name, or in order where the archive has as many and none is named so. */
+function readArrays(path: string, outputs: readonly NetEnd[]): NumberArray[] {
+  const names = outputs.map(({ name }) => name);
+  if (new Set(names).size !== names.length) {
+    throw new MoteError("UNSUPPORTED", "--expected: the net puts its output together of several of the model's");
+  }
+  const file = readFile(path);
+  if (!isZip(file)) {
+    if (outputs.length === 1) return [readNpy(file, path)];
+    throw new MoteError("MISMATCH", `${path}: one array, expected an .npz with ${names.join(", ")}`);
+  }
+  const npz = openNpz(file, path);
+  if (names.every((name) => npz.names.includes(name))) return names.map((name) => npz.array(name));
+  if (npz.names.length === names.length) return npz.names.map((name) => npz.array(name));
+  throw new MoteError("MISMATCH", `${path}: arrays ${npz.names.join(", ")}, expected ${names.join(", ")}`);
+}
+
+export function printExpected(results: readonly ExpectedResult[], output: Output): void {
+  output.line();
+  output.line("Beside the expected outputs:");
+  output.table([
+    ["output", "elements", "differ, %", "most, steps", "SNR, dB", "same first, %"],
+    ...results.map(({ name, samples, elements, differing, largest, snr, sameTop }) => [
+      name,
+      grouped(elements),
+      share(differing, elements),
+      String(Number(largest.toFixed(2))),
+      decibels(snr),
+      ((100 * sameTop) / samples).toFixed(2),
+    ]),
+  ]);
+}
