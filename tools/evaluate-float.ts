@@ -7,6 +7,7 @@ import type { Labels } from "../host/data/data-set.js";
 import { runFloat } from "../host/import/float-run.js";
 import { valuesOf } from "../host/model/geometry.js";
 import type { NamedSet } from "../host/node/data/inputs.js";
+import { nodeConvolve } from "../host/node/import/convolve.js";
 import { namingFile } from "./model-file.js";
 import { comparedSamples, loadNet } from "./net-samples.js";
 import type { Shapes } from "./inspect-graph.js";
@@ -46,11 +47,12 @@ export function floatEvaluator(
   if (classes !== valuesOf(engine.output.shape)) {
     fail(`the net has ${classes} classes, the model ${valuesOf(engine.output.shape)}`);
   }
+  const convolve = nodeConvolve();
   const sample = comparedSamples({ count: set.count, source: set.source, sets: [set] }, net, engine);
   let [samples, errors, inTop5, agreeing, netAlone, modelAlone] = [0, 0, 0, 0, 0, 0];
   return {
     add(index, result) {
-      const logits = runFloat(net, sample(index).reals)[0];
+      const logits = runFloat(net, sample(index).reals, undefined, convolve)[0];
       const label = set.labels[index];
       const winner = argmax(logits);
       samples++;

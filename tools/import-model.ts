@@ -8,7 +8,11 @@ import { calibrate, type CalibrateOptions } from "../host/import/calibrate.js";
 import { importedModel } from "../host/import/import.js";
 import { compareReals, type Comparison } from "../host/import/layer-errors.js";
 import type { ImportedNet } from "../host/import/net.js";
+import { observe } from "../host/import/observation.js";
+import { realNet } from "../host/import/real-net.js";
+import { shareWeights } from "../host/import/share.js";
 import { openEngine } from "../host/node/engines/open.js";
+import { nodeConvolve } from "../host/node/import/convolve.js";
 import { isTflite } from "../host/node/import/open-graph.js";
 import { Progress } from "../host/node/progress.js";
 import { nextTurn } from "../host/turn.js";
@@ -19,6 +23,7 @@ export interface ImportFlags extends DataFlags {
   /** Samples by which a net of real numbers is quantized. */
   readonly calibrate?: string;
   readonly range: CalibrateOptions["range"];
+  readonly bits?: number;
   readonly shape?: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -33,8 +38,9 @@ export interface ImportedContainer {
   readonly calibration?: Comparison & { readonly samples: number };
 }
 
-/** Layers are compared on at most so many of the samples. */
+/** Layers are compared on at most so many of the samples, and by so many multiplications, for which the core takes some seconds. */
 const COMPARED_SAMPLES = 16;
+const COMPARED_WORK = 2e9;
 
 /**
  * @param file its bytes, where they have been read already
@@ -50,22 +56,25 @@ export async function importContainer(
 ): Promise<ImportedContainer> {
   const net = loadNet(path, file, flags.shape);
   net.notes.forEach(note);
-  if (net.isQuantized) {
-    if (flags.calibrate === undefined) return { bytes: writeContainer(importedModel(net), options) };
-    throw new MoteError("ARGUMENT", "--calibrate: the net is quantized already, and needs no samples");
-  }
+  if (net.isQuantized) return { bytes: writeContainer(importedModel(coarser(net, flags)), options) };
   if (flags.calibrate === undefined) {
     throw new MoteError(
       "ARGUMENT",
       "the net has real numbers; expected --calibrate with samples, some hundred will do",
     );
   }
+  const convolve = nodeConvolve();
   const samples = loadSamples(flags.calibrate, net, flags);
-  const compared = Math.min(COMPARED_SAMPLES, samples.count);
-  const progress = new Progress("calibrate", 2 * samples.count + compared);
+  const compared = Math.min(COMPARED_SAMPLES, samples.count, Math.floor(COMPARED_WORK / multiplications(net)));
+  const progress = new Progress("calibrate", samples.count + compared);
   try {
-    const quantized = calibrated(net, samples, flags.range, progress);
+    const calibration = { range: flags.range, convolve, ...(flags.bits === undefined ? {} : { bits: flags.bits }) };
+    const quantized = calibrate(net, allSamples(samples, net), calibration, (done) => progress.update(done));
     const bytes = writeContainer(importedModel(quantized), options);
+    if (compared === 0) {
+      note("errors of layers are left out, since a sample takes too long; mote verify has them");
+      return { bytes };
+    }
     const engine = openEngine("v8", bytes);
     const comparison = await compareReals(
       arrange(net),
@@ -74,9 +83,10 @@ export async function importContainer(
       compared,
       comparedSamples(samples, net, engine),
       async (done) => {
-        progress.update(2 * samples.count + done);
+        progress.update(samples.count + done);
         await nextTurn();
       },
+      convolve,
     );
     engine.close();
     return { bytes, calibration: { ...comparison, samples: compared } };
@@ -85,13 +95,32 @@ export async function importContainer(
   }
 }
 
-function calibrated(
-  net: ImportedNet,
-  loaded: NetSamples,
-  range: CalibrateOptions["range"],
-  progress: Progress,
-): ImportedNet {
-  const sample = realSamples(loaded, net);
-  const samples = Array.from({ length: loaded.count }, (_, index) => sample(index));
-  return calibrate(net, samples, { range }, (done) => progress.update(done));
+const allSamples = (samples: NetSamples, net: ImportedNet): Float32Array[][] => {
+  const sample = realSamples(samples, net);
+  return Array.from({ length: samples.count }, (_, index) => sample(index));
+};
+
+/** A net that is quantized already, with fewer values for its weights where that is asked for. Samples tell how to correct the biases. */
+function coarser(net: ImportedNet, { bits, calibrate: spec, ...flags }: ImportFlags): ImportedNet {
+  if (bits === undefined && spec !== undefined)
+    throw new MoteError("ARGUMENT", "--calibrate: the net is quantized already, and needs no samples but with --bits");
+  if (bits === undefined) return net;
+  if (spec === undefined) return shareWeights(net, bits, () => undefined);
+  const samples = loadSamples(spec, net, flags);
+  const progress = new Progress("calibrate", samples.count);
+  try {
+    const seen = observe(realNet(net), allSamples(samples, net), nodeConvolve(), (done) => progress.update(done));
+    return shareWeights(net, bits, (tensor) => seen[tensor].means());
+  } finally {
+    progress.finish();
+  }
+}
+
+/** For a sample. */
+function multiplications({ layers, tensors }: ImportedNet): number {
+  return layers.reduce((sum, layer) => {
+    if (!("weights" in layer)) return sum;
+    const [, height, width] = tensors[layer.output].shape;
+    return sum + layer.weights.rows * layer.weights.columns * height * width;
+  }, 0);
 }

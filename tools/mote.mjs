@@ -20,7 +20,12 @@ if (!process.env.MOTE_SKIP_BUILD) buildFor(process.argv.slice(2));
 
 function buildFor([command, ...rest]) {
   // build.mjs compares digests and is quick when nothing has changed.
-  const targets = ["core", "fast", "host", ...(["train", "compress", "bench"].includes(command) ? ["train"] : [])];
+  const targets = [
+    "core",
+    "fast",
+    "host",
+    ...(["train", "compress", "bench", "pack", "evaluate"].includes(command) ? ["train"] : []),
+  ];
   if (isCheckout && !run("tools/build.mjs", ...targets)) process.exit(1);
   // The addon needs a C compiler, which the other engines do without: the engine itself says so if it is missing when asked for.
   const engine = rest.join(" ").match(/--engine[ =](\S+)/)?.[1] ?? "wasm3";

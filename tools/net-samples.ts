@@ -14,6 +14,7 @@ import { readingOf, type DataFlags } from "./data-flags.js";
 import type { Shapes } from "./inspect-graph.js";
 
 /**
+ * Large weights stay in the file, which is open from then on.
  * @param file its bytes, where they have been read already
  * @param shapes that fix what the file leaves open
  * @throws MoteError UNSUPPORTED with all that does not run
@@ -22,8 +23,9 @@ export function loadNet(path: string, file: Uint8Array | undefined, shapes: Shap
   const { graph, close } = openGraph(path, file);
   try {
     return lowerGraph(inferShapes(graph, { shapes, batch: 1 }));
-  } finally {
+  } catch (error) {
     close();
+    throw error;
   }
 }
 

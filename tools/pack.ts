@@ -95,6 +95,11 @@ export function packCommand(): Command {
         .choices(["all", "percentile", "least error"])
         .default("all"),
     )
+    .option(
+      "--bits <n>",
+      "each layer's weights by a codebook of at most 2^n values, 1 … 7, of a net of another format; default: those of int8",
+      parseBits,
+    )
     .option("--plot <file>", "a picture of what int8 costs in each layer, .svg (with --calibrate)")
     .option("--shape <name=sizes>", "sizes of an input that the net leaves open, such as image=1,3,224,224", parseShape)
     .option(
@@ -210,8 +215,9 @@ async function packedContainer(
       throw withFileName(path, error);
     });
   }
-  if (flags.calibrate !== undefined)
-    throw new MoteError("ARGUMENT", `--calibrate: ${path} is no net of another format`);
+  for (const flag of ["calibrate", "bits"] as const) {
+    if (flags[flag] !== undefined) throw new MoteError("ARGUMENT", `--${flag}: ${path} is no net of another format`);
+  }
   if (isWasm(file) || isContainer(path, file)) {
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
@@ -255,6 +261,11 @@ function readLines(path: string): string[] {
     if (error instanceof MoteError) throw error;
     throw new MoteError("FORMAT", `${path}: expected UTF-8 text with a label a line`, { cause: error });
   }
+}
+
+function parseBits(text: string): number {
+  if (!/^[1-7]$/.test(text)) throw new InvalidArgumentError("expected 1 .. 7.");
+  return Number(text);
 }
 
 /** Parses names with commas between, each one of `known`. */

@@ -36,6 +36,33 @@ export class BitWriter {
     }
   }
 
+  /**
+   * Writes a code for each value.
+   * @param codes, bits of a value at the index value + 128; 0 .. 16 bits
+   */
+  writeCodes(values: Int8Array, codes: Uint16Array, bits: Uint8Array): void {
+    let bytes = this.#bytes;
+    let length = this.#length;
+    let pending = this.#pending;
+    let pendingBits = this.#pendingBits;
+    for (let i = 0; i < values.length; i++) {
+      const at = values[i] + 128;
+      pending |= codes[at] << pendingBits;
+      pendingBits += bits[at];
+      if (length + 2 > bytes.length) {
+        this.#grow();
+        bytes = this.#bytes;
+      }
+      for (; pendingBits >= 8; pendingBits -= 8) {
+        bytes[length++] = pending;
+        pending >>>= 8;
+      }
+    }
+    this.#length = length;
+    this.#pending = pending;
+    this.#pendingBits = pendingBits;
+  }
+
   /** Fills the last byte with zero bits. @returns the bytes written, as a view that the next `write` may overwrite */
   finish(): Uint8Array {
     if (this.#pendingBits > 0) this.write(0, 8 - this.#pendingBits);

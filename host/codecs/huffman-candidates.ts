@@ -35,7 +35,26 @@ export interface HuffmanChoice {
  * @param weights row-major [rows, columns], 0 = pruned
  */
 export function huffmanChoices(weights: Int8Array, statistics: WeightStatistics): HuffmanChoice[] {
-  return [...sparseChoices(weights, statistics), ...fullChoices(statistics)];
+  const full = fullChoices(statistics);
+  // Gaps are counted by a pass over all weights, which layers that have most of theirs can do without.
+  return areWorse(statistics, full) ? full : [...sparseChoices(weights, statistics), ...full];
+}
+
+/**
+ * Whether codes with gaps take more bits than full ones of as large tables, whatever the gaps. Where there are some zeros, though fewer than weights, gaps of none
+ * and others occur, so that each weight has a bit of a gap.
+ * @param full the shortest codes first
+ */
+function areWorse(
+  { rows, liveCount, nonZeros, weightCounts }: WeightStatistics,
+  full: readonly HuffmanChoice[],
+): boolean {
+  const zeros = rows * liveCount - nonZeros;
+  if (full.length === 0 || zeros === 0 || zeros >= nonZeros) return false;
+  const { counts } = chooseAlphabet(weightCounts);
+  return limitedCodes(counts).every(({ lengths, bits }) =>
+    full.some((one) => longestCode(one.weightCodes.lengths) <= longestCode(lengths) && one.bits < bits + nonZeros),
+  );
 }
 
 function sparseChoices(weights: Int8Array, statistics: WeightStatistics): HuffmanChoice[] {

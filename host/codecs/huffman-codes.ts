@@ -140,8 +140,38 @@ export class HuffmanDecoder {
     }
   }
 
+  /** Whether it has one symbol, which takes no bits. */
+  get isLone(): boolean {
+    return this.#table.length === 1;
+  }
+
+  /** As many symbols as `to` has elements, each as `values` has it. */
+  fill(to: Int8Array, values: Int8Array): void {
+    const { reader } = this;
+    const table = this.#table;
+    if (this.isLone) {
+      to.fill(values[table[0] >>> 4]);
+      return;
+    }
+    const { bytes } = reader;
+    const mask = table.length - 1;
+    let position = reader.position;
+    // Where a code of the longest may still be within the section, none has to be checked.
+    const last = position + reader.remaining - this.longest;
+    let i = 0;
+    for (; i < to.length && position <= last; i++) {
+      const at = position >>> 3;
+      const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);
+      const entry = table[(word >>> (position & 7)) & mask];
+      position += entry & 15;
+      to[i] = values[entry >>> 4];
+    }
+    reader.skip(position - reader.position, this.what);
+    for (; i < to.length; i++) to[i] = values[this.next()];
+  }
+
   next(): number {
-    const entry = this.#table[this.#table.length === 1 ? 0 : this.reader.peek(this.longest)];
+    const entry = this.#table[this.isLone ? 0 : this.reader.peek(this.longest)];
     this.reader.skip(entry & 15, this.what);
     return entry >>> 4;
   }

@@ -64,13 +64,21 @@ function writeSymbols(
     weightCode[choice.alphabet[symbol] + 128] = symbolCodes[symbol];
     weightBits[choice.alphabet[symbol] + 128] = symbolBits[symbol];
   }
+  if (choice.isFull) {
+    const row = choice.hasColumnMap ? new Int8Array(liveCount) : null;
+    for (let at = 0; at < weights.length; at += columns) {
+      const values = weights.subarray(at, at + columns);
+      writer.writeCodes(row === null ? values : livePart(values, liveColumns, row), weightCode, weightBits);
+    }
+    return;
+  }
   const ranks = columnRanks(columns, choice.hasColumnMap ? liveColumns : null);
   const live = choice.hasColumnMap ? liveCount : columns;
   let next = 0;
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++, at++) {
       const w = weights[at];
-      if (choice.isFull ? choice.hasColumnMap && liveColumns[column] === 0 : w === 0) continue;
+      if (w === 0) continue;
       const position = row * live + ranks[column];
       let gap = position - next;
       for (; gap >= filler; gap -= filler) writer.write(gapCodes[filler], gapBits[filler]);
@@ -83,6 +91,13 @@ function writeSymbols(
   if (lastSymbol < 0) return;
   for (let i = 0; i < lastFillers; i++) writer.write(gapCodes[filler], gapBits[filler]);
   writer.write(gapCodes[lastSymbol], gapBits[lastSymbol]);
+}
+
+/** @param to takes the values of live columns */
+function livePart(values: Int8Array, liveColumns: Uint8Array, to: Int8Array): Int8Array {
+  let at = 0;
+  for (let column = 0; column < values.length; column++) if (liveColumns[column] !== 0) to[at++] = values[column];
+  return to;
 }
 
 /** An alphabet with one used symbol takes no bits. */
@@ -111,8 +126,67 @@ function read(reader: BitReader, rows: number, columns: number): DecodedWeights 
   const lengthBits = since();
 
   const weights = new Int8Array(rows * columns);
-  const total = rows * live;
-  const filler = gapSymbols - 1;
+  const isFull = gapCode.isLone && gapLengths[0] > 0;
+  const { gapBits, fillers, nonZeros, fullestRow } = isFull
+    ? readFull(weights, columns, positions, weightCode, alphabet)
+    : readGaps(weights, columns, positions, weightCode, alphabet, gapCode, gapSymbols - 1);
+  const symbolBits = since();
+  return {
+    weights,
+    bits: { map: mapBits, alphabet: alphabetBits, lengths: lengthBits, gaps: gapBits, weights: symbolBits - gapBits },
+    nonZeros,
+    fullestRow,
+    liveColumns: live,
+    tableBytes: tableBytes(weightLengths, gapLengths),
+    description: {
+      alphabet: isCodebook ? "codebook" : "grid",
+      gapSymbols,
+      fillers,
+      longestCodes: [weightCode.longest, gapCode.longest],
+      lookUps: 2 * nonZeros + fillers,
+    },
+  };
+}
+
+interface Counts {
+  readonly gapBits: number;
+  readonly fillers: number;
+  readonly nonZeros: number;
+  readonly fullestRow: number;
+}
+
+/** A weight at each live position. @param positions the live columns, null for all */
+function readFull(
+  weights: Int8Array,
+  columns: number,
+  positions: Uint32Array | null,
+  weightCode: HuffmanDecoder,
+  alphabet: Int8Array,
+): Counts {
+  const row = positions === null ? null : new Int8Array(positions.length);
+  let nonZeros = 0;
+  for (let at = 0; at < weights.length; at += columns) {
+    const to = weights.subarray(at, at + columns);
+    weightCode.fill(row ?? to, alphabet);
+    row?.forEach((w, live) => (to[positions![live]] = w));
+    for (let column = 0; column < columns; column++) if (to[column] !== 0) nonZeros++;
+  }
+  return { gapBits: 0, fillers: 0, nonZeros, fullestRow: positions === null ? columns : positions.length };
+}
+
+/** @param filler the gap symbol that is followed by no weight */
+function readGaps(
+  weights: Int8Array,
+  columns: number,
+  positions: Uint32Array | null,
+  weightCode: HuffmanDecoder,
+  alphabet: Int8Array,
+  gapCode: HuffmanDecoder,
+  filler: number,
+): Counts {
+  const { reader } = gapCode;
+  const live = positions === null ? columns : positions.length;
+  const total = (weights.length / columns) * live;
   let gapBits = 0;
   let nonZeros = 0;
   let fillers = 0;
@@ -141,22 +215,7 @@ function read(reader: BitReader, rows: number, columns: number): DecodedWeights 
     fullestRow = Math.max(fullestRow, ++inRow);
     position++;
   }
-  const symbolBits = since();
-  return {
-    weights,
-    bits: { map: mapBits, alphabet: alphabetBits, lengths: lengthBits, gaps: gapBits, weights: symbolBits - gapBits },
-    nonZeros,
-    fullestRow,
-    liveColumns: live,
-    tableBytes: tableBytes(weightLengths, gapLengths),
-    description: {
-      alphabet: isCodebook ? "codebook" : "grid",
-      gapSymbols,
-      fillers,
-      longestCodes: [weightCode.longest, gapCode.longest],
-      lookUps: 2 * nonZeros + fillers,
-    },
-  };
+  return { gapBits, fillers, nonZeros, fullestRow };
 }
 
 /** @returns the column of each live position */

@@ -36,18 +36,21 @@ export function weightStatistics(weights: Int8Array, rows: number, columns: numb
   const liveColumns = new Uint8Array(columns);
   let nonZeros = 0;
   let fullestRow = 0;
-  for (let row = 0, at = 0; row < rows; row++) {
-    const before = nonZeros;
-    for (let column = 0; column < columns; column++, at++) {
-      const w = weights[at];
-      if (w === 0) continue;
-      weightCounts[w + 128]++;
+  let liveCount = 0;
+  for (let start = 0; start < weights.length; start += columns) {
+    const before = weightCounts[128];
+    for (let at = start, end = start + columns; at < end; at++) weightCounts[weights[at] + 128]++;
+    const inRow = columns - (weightCounts[128] - before);
+    nonZeros += inRow;
+    fullestRow = Math.max(fullestRow, inRow);
+    // Mostly the first few rows have a weight in each column.
+    for (let column = 0; liveCount < columns && column < columns; column++) {
+      if (liveColumns[column] !== 0 || weights[start + column] === 0) continue;
       liveColumns[column] = 1;
-      nonZeros++;
+      liveCount++;
     }
-    fullestRow = Math.max(fullestRow, nonZeros - before);
   }
-  const liveCount = liveColumns.reduce((sum, live) => sum + live, 0);
+  weightCounts[128] = 0;
   return { rows, columns, nonZeros, fullestRow, weightCounts, liveColumns, liveCount };
 }
 

@@ -9,7 +9,7 @@ export function quantize(steps: number, zeroPoint: number): number {
 }
 
 /** The first of the largest logits. */
-export function argmax(logits: Int8Array | Float32Array): number {
+export function argmax(logits: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
   return best;

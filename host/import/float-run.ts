@@ -1,18 +1,21 @@
-/** Runs a lowered net of real numbers in plain loops: for calibration, and to compare an integer model with what it was made from. Sums are doubles. */
+/** Runs a lowered net of real numbers: for calibration, and to compare an integer model with what it was made from. Sums are doubles. */
 import { offsetOf, plainLayout, valuesOf } from "../model/geometry.js";
-import type { Shape } from "../model/model.js";
+import type { Axes, Shape } from "../model/model.js";
 import { channelsOf } from "../ops/conv2d.js";
-import type { Clamp, ImportedNet, NetConv, NetDense, NetLayer, NetPool, NetWeights } from "./net.js";
+import type { Clamp, ImportedNet, NetConv, NetDense, NetLayer, NetPool } from "./net.js";
+import { eachBlock } from "./rows.js";
 
 /**
  * @param inputs elements of the inputs, in order, [C, H, W] each
  * @param visit called with each tensor that is written, and with the inputs
+ * @param convolve how convolutions are worked out, where plain loops take too long: float-conv.ts has kernels
  * @returns the outputs, in order
  */
 export function runFloat(
   net: ImportedNet,
   inputs: readonly Float32Array[],
   visit?: (tensor: number, values: Float32Array) => void,
+  convolve: Convolve = convolveByLines,
 ): Float32Array[] {
   const tensors = new Map<number, Float32Array>();
   const lastRead = new Map<number, number>();
@@ -26,7 +29,7 @@ export function runFloat(
   net.layers.forEach((layer, index) => {
     const values = layer.inputs.map((input) => tensors.get(input)!);
     const shapes = layer.inputs.map((input) => net.tensors[input].shape);
-    set(layer.output, floatLayer(layer, values, shapes, net.tensors[layer.output].shape));
+    set(layer.output, floatLayer(layer, values, shapes, net.tensors[layer.output].shape, convolve));
     for (const input of layer.inputs) if (lastRead.get(input) === index && !kept.has(input)) tensors.delete(input);
   });
   return net.outputs.map(({ tensor }) => tensors.get(tensor)!);
@@ -38,11 +41,12 @@ export function floatLayer(
   inputs: readonly Float32Array[],
   shapes: readonly Shape[],
   to: Shape,
+  convolve: Convolve = convolveByLines,
 ): Float32Array {
   const [first, second] = inputs;
   switch (layer.op) {
     case "conv2d":
-      return convolve(layer, first, shapes[0], to);
+      return convolved(layer, first, shapes[0], to, convolve);
     case "dense":
       return multiply(layer, first);
     case "maxpool":
@@ -72,69 +76,85 @@ export function floatLayer(
 
 const cut = (value: number, { low, high }: Clamp): number => Math.min(high, Math.max(low, value));
 
-/** The weight of a row and column as a real number. */
-export function realWeight({ values, scales, columns }: NetWeights, row: number, column: number): number {
-  const value = values[row * columns + column];
-  return scales === undefined ? value : value * scales[scales.length > 1 ? row : 0];
-}
+/**
+ * Sums of a convolution, before it is cut and pooled: for each row in turn those of all places, line after line.
+ * @param places rows and columns of places
+ * @param take called with a row, its sums, and how far apart their lines are; the sums hold until the next call
+ */
+export type Convolve = (
+  layer: NetConv,
+  input: Float32Array,
+  from: Shape,
+  places: Axes,
+  take: (row: number, sums: Float32Array | Float64Array, pitch: number) => void,
+) => void;
 
 /** Weight by weight over whole lines, so that the inner loop has neither tests nor multiplications of indices. */
-function convolve(layer: NetConv, input: Float32Array, from: Shape, to: Shape): Float32Array {
-  const { kernel, stride, pads, groups, weights, clamp, pool } = layer;
-  const [rows, height, width] = to;
-  const [placesY, placesX] =
-    pool === undefined
-      ? [height, width]
-      : [0, 1].map((axis) => (to[axis + 1] - 1) * pool.stride[axis] + pool.size[axis]);
+const convolveByLines: Convolve = (layer, input, from, [placesY, placesX], take) => {
+  const { kernel, stride, pads, groups, weights } = layer;
+  const { rows, columns, bias } = weights;
   const layout = plainLayout(from);
-  const output = new Float32Array(valuesOf(to));
   const sums = new Float64Array(placesY * placesX);
-  for (let row = 0; row < rows; row++) {
-    sums.fill(weights.bias[row]);
-    const [first, last] = channelsOf(groups, row, from, to);
-    let column = 0;
-    for (let channel = first; channel < last; channel++) {
-      for (let ky = 0; ky < kernel[0]; ky++) {
-        for (let kx = 0; kx < kernel[1]; kx++, column++) {
-          const weight = realWeight(weights, row, column);
-          if (weight === 0) continue;
-          const firstX = Math.max(0, Math.ceil((pads[1] - kx) / stride[1]));
-          const endX = Math.min(placesX, Math.floor((from[2] - 1 + pads[1] - kx) / stride[1]) + 1);
-          for (let y = 0; y < placesY; y++) {
-            const line = y * stride[0] + ky - pads[0];
-            if (line < 0 || line >= from[1]) continue;
-            let at = offsetOf(layout, channel, line, firstX * stride[1] + kx - pads[1]);
-            for (let place = y * placesX + firstX, end = y * placesX + endX; place < end; place++, at += stride[1]) {
-              sums[place] += weight * input[at];
+  const to: Shape = [rows, placesY, placesX];
+  eachBlock(weights, (values, firstRow, count) => {
+    for (let row = firstRow; row < firstRow + count; row++) {
+      sums.fill(bias[row]);
+      const [first, last] = channelsOf(groups, row, from, to);
+      let column = (row - firstRow) * columns;
+      for (let channel = first; channel < last; channel++) {
+        for (let ky = 0; ky < kernel[0]; ky++) {
+          for (let kx = 0; kx < kernel[1]; kx++, column++) {
+            const weight = values[column];
+            if (weight === 0) continue;
+            const firstX = Math.max(0, Math.ceil((pads[1] - kx) / stride[1]));
+            const endX = Math.min(placesX, Math.floor((from[2] - 1 + pads[1] - kx) / stride[1]) + 1);
+            for (let y = 0; y < placesY; y++) {
+              const line = y * stride[0] + ky - pads[0];
+              if (line < 0 || line >= from[1]) continue;
+              let at = offsetOf(layout, channel, line, firstX * stride[1] + kx - pads[1]);
+              for (let place = y * placesX + firstX, end = y * placesX + endX; place < end; place++, at += stride[1]) {
+                sums[place] += weight * input[at];
+              }
             }
           }
         }
       }
+      take(row, sums, placesX);
     }
+  });
+};
+
+function convolved(layer: NetConv, input: Float32Array, from: Shape, to: Shape, convolve: Convolve): Float32Array {
+  const { clamp, pool = { size: [1, 1], stride: [1, 1] } } = layer;
+  const [, height, width] = to;
+  const places: Axes = [(height - 1) * pool.stride[0] + pool.size[0], (width - 1) * pool.stride[1] + pool.size[1]];
+  const output = new Float32Array(valuesOf(to));
+  convolve(layer, input, from, places, (row, sums, pitch) => {
     for (let y = 0, out = row * height * width; y < height; y++) {
       for (let x = 0; x < width; x++, out++) {
-        let best = pool === undefined ? sums[y * placesX + x] : -Infinity;
-        if (pool !== undefined) {
-          for (let a = 0; a < pool.size[0]; a++) {
-            for (let b = 0; b < pool.size[1]; b++) {
-              best = Math.max(best, sums[(y * pool.stride[0] + a) * placesX + x * pool.stride[1] + b]);
-            }
-          }
+        let best = -Infinity;
+        for (let a = 0; a < pool.size[0]; a++) {
+          const line = (y * pool.stride[0] + a) * pitch + x * pool.stride[1];
+          for (let b = 0; b < pool.size[1]; b++) best = Math.max(best, sums[line + b]);
         }
         output[out] = cut(best, clamp);
       }
     }
-  }
+  });
   return output;
 }
 
 function multiply({ weights, clamp }: NetDense, input: Float32Array): Float32Array {
   const { rows, columns, bias } = weights;
-  return Float32Array.from({ length: rows }, (_, row) => {
-    let sum = bias[row];
-    for (let column = 0; column < columns; column++) sum += realWeight(weights, row, column) * input[column];
-    return cut(sum, clamp);
+  const output = new Float32Array(rows);
+  eachBlock(weights, (values, first, count) => {
+    for (let row = first, at = 0; row < first + count; row++) {
+      let sum = bias[row];
+      for (let column = 0; column < columns; column++, at++) sum += values[at] * input[column];
+      output[row] = cut(sum, clamp);
+    }
   });
+  return output;
 }
 
 /** Elements outside are zeros. */

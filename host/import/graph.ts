@@ -43,6 +43,12 @@ export interface Constant {
    * @throws MoteError FORMAT when they do not fill the shape, UNSUPPORTED for a type that is none of numbers, FILE when they cannot be read
    */
   values(): Elements;
+  /**
+   * Some of the elements; absent where all have to be read to find them.
+   * @param first index of the first of `count` elements that there are
+   * @throws MoteError as `values`
+   */
+  part?(first: number, count: number): Elements;
 }
 
 export interface GraphTensor {

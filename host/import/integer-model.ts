@@ -154,8 +154,9 @@ function integerWeights(
   const pairs = (
     isOne ? [factors[0]] : Array.from({ length: rows }, (_, row) => factors[factors.length > 1 ? row : 0])
   ).map((factor) => (factor < LEAST_FACTOR ? null : requantizeFactor(factor)));
-  const weights = values.slice();
-  const biases = bias.slice();
+  // Shared where no row is constant: large nets have no room for a copy.
+  const hasConstants = pairs.includes(null);
+  const [weights, biases] = hasConstants ? [values.slice(), bias.slice()] : [values, bias];
   pairs.forEach((pair, row) => {
     if (pair !== null) return;
     weights.fill(0, row * columns, (row + 1) * columns);

@@ -1,6 +1,6 @@
 /** How far an int8 model is from the net that it was made of, layer by layer: from its real numbers, or from its own arithmetic where it is quantized. */
 import type { Engine } from "../engines/engine.js";
-import { runFloat } from "./float-run.js";
+import { runFloat, type Convolve } from "./float-run.js";
 import type { ImportedNet, TensorScale } from "./net.js";
 import { oracleLayer } from "./oracle.js";
 
@@ -112,6 +112,7 @@ export class ErrorTally {
  * @param scales of the model's tensors, in its order: inputs, then outputs of layers
  * @param engine with the model that was made of the net open
  * @param sample called with each index below `count`
+ * @param convolve how the net's convolutions are worked out; default: in plain loops
  */
 export async function compareReals(
   net: ImportedNet,
@@ -120,6 +121,7 @@ export async function compareReals(
   count: number,
   sample: (index: number) => ComparedSample,
   report: (done: number) => Promise<void>,
+  convolve?: Convolve,
 ): Promise<Comparison> {
   const tallies = scales.slice(net.inputs.length).map((scale) => new ErrorTally(scale));
   const layerOf = new Map(net.layers.map(({ output }, layer) => [output, layer]));
@@ -127,10 +129,11 @@ export async function compareReals(
     const { reals, integers } = sample(index);
     const found: Int8Array[] = [];
     engine.run(integers, (layer, elements) => (found[layer] = elements));
-    runFloat(net, reals, (tensor, expected) => {
+    const add = (tensor: number, expected: Float32Array): void => {
       const layer = layerOf.get(tensor);
       if (layer !== undefined) tallies[layer].addReals(index, expected, found[layer]);
-    });
+    };
+    runFloat(net, reals, add, convolve);
     await report(index + 1);
   }
   return {

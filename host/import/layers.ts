@@ -4,6 +4,7 @@ import type { Axes } from "../model/model.js";
 import type { GraphNode } from "./graph.js";
 import { CannotLower, intersect, windowed, type Lowering } from "./lowering.js";
 import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads, type TensorScale } from "./net.js";
+import { mapRows } from "./rows.js";
 import { isSamePlace, planarIndex, type View } from "./view.js";
 
 export const addPads = (a: Pads, b: Pads): Pads => [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
@@ -53,19 +54,17 @@ export function lowerConv(node: GraphNode, lowering: Lowering, spec: ConvSpec): 
 function dilated({ kernel, dilation, weights }: ConvSpec, channels: number): { kernel: Axes; weights: NetWeights } {
   if (dilation[0] === 1 && dilation[1] === 1) return { kernel, weights };
   const grown: Axes = [(kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1];
-  const columns = channels * grown[0] * grown[1];
-  const from = weights.values;
-  const values =
-    from instanceof Int8Array ? new Int8Array(weights.rows * columns) : new Float32Array(weights.rows * columns);
-  let at = 0;
-  for (let plane = 0; plane < weights.rows * channels; plane++) {
-    for (let y = 0; y < kernel[0]; y++) {
-      for (let x = 0; x < kernel[1]; x++) {
-        values[(plane * grown[0] + y * dilation[0]) * grown[1] + x * dilation[1]] = from[at++];
+  const spread = mapRows(weights, channels * grown[0] * grown[1], (from, to) => {
+    let at = 0;
+    for (let channel = 0; channel < channels; channel++) {
+      for (let y = 0; y < kernel[0]; y++) {
+        for (let x = 0; x < kernel[1]; x++) {
+          to[(channel * grown[0] + y * dilation[0]) * grown[1] + x * dilation[1]] = from[at++];
+        }
       }
     }
-  }
-  return { kernel: grown, weights: { ...weights, columns, values } };
+  });
+  return { kernel: grown, weights: spread };
 }
 
 /** @param weights rows over the file's elements, in the file's order */
@@ -87,14 +86,11 @@ function reordered(weights: NetWeights, seen: View, lowering: Lowering): NetWeig
   const shape = lowering.shapeOf(seen.tensor);
   if (isSamePlace(seen.order.kind, shape, "chw", shape)) return weights;
   const place = planarIndex(seen.order.kind, shape);
-  const { rows, columns, values: from } = weights;
-  const values = from instanceof Int8Array ? new Int8Array(from.length) : new Float32Array(from.length);
+  const { columns } = weights;
   const places = Int32Array.from({ length: columns }, (_, column) => place(column));
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++)
-      values[row * columns + places[column]] = from[row * columns + column];
-  }
-  return { ...weights, values };
+  return mapRows(weights, columns, (from, to) => {
+    for (let column = 0; column < columns; column++) to[places[column]] = from[column];
+  });
 }
 
 export interface PoolSpec {
@@ -191,13 +187,15 @@ export function lowerAffine(
     "weights" in producer &&
     producer.clamp.low === -Infinity &&
     producer.clamp.high === Infinity &&
-    producer.weights.values instanceof Float32Array &&
+    !(producer.weights.values instanceof Int8Array) &&
     lowering.isSoleReader(node, input);
   if (isLinear) {
-    const { weights } = producer;
-    const values = Float32Array.from(weights.values, (value, i) => value * factor(Math.floor(i / weights.columns)));
-    const bias = Float32Array.from(weights.bias, (value, row) => value * factor(row) + offset(row));
-    lowering.replaceProducer(producer, { ...producer, weights: { ...weights, values, bias } });
+    const scaled = mapRows(producer.weights, producer.weights.columns, (from, to, row) => {
+      const scale = factor(row);
+      for (let column = 0; column < from.length; column++) to[column] = from[column] * scale;
+    });
+    const bias = Float32Array.from(scaled.bias, (value, row) => value * factor(row) + offset(row));
+    lowering.replaceProducer(producer, { ...producer, weights: { ...scaled, bias } });
     lowering.rename(node, seen.tensor);
     lowering.alias(node, { ...seen, dims: lowering.dims(node) });
     return;

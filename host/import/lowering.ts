@@ -32,6 +32,9 @@ export interface Format {
   keepsElements(op: string): boolean;
 }
 
+/** Weights of a net that are kept as real numbers: 64 MiB. */
+const MOST_KEPT = 1 << 24;
+
 type NewLayer<L extends NetLayer = NetLayer> = L extends NetLayer ? Omit<L, "name" | "output"> : never;
 
 export class Lowering {
@@ -43,6 +46,7 @@ export class Lowering {
   readonly #parts = new Map<number, readonly View[]>();
   readonly #problems: Problem[] = [];
   readonly #uses: number[];
+  #kept = 0;
   readonly #nodes: readonly GraphNode[];
   readonly #inputs: { readonly tensor: number; readonly graphTensor: number; readonly view: View }[] = [];
 
@@ -91,6 +95,13 @@ export class Lowering {
     const constant = this.tensor(node.inputs[input])?.constant;
     if (constant === undefined) throw new CannotLower(`its ${what} is not a constant`);
     return constant.values();
+  }
+
+  /** Whether so many more weights as real numbers may stay in memory: few nets have more, and those are read in parts. */
+  keeps(weights: number): boolean {
+    if (this.#kept + weights > MOST_KEPT) return false;
+    this.#kept += weights;
+    return true;
   }
 
   isConstant(node: GraphNode, input: number): boolean {

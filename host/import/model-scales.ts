@@ -2,8 +2,8 @@
 import { inputsOf } from "../model/edges.js";
 import type { QLayer, QModel, QWeights } from "../model/model.js";
 import { tensorOrder } from "./arrange.js";
-import { realWeight } from "./float-run.js";
 import type { ImportedNet, NetLayer, NetWeights, TensorScale } from "./net.js";
+import { eachBlock } from "./rows.js";
 import { MoteError } from "../errors.js";
 
 /**
@@ -38,7 +38,7 @@ export function matchModel(net: ImportedNet, { tensors, layers, outputs }: QMode
     if ("weights" in layer && "weights" in found) {
       expect(
         `layer ${index} (${layer.name}), its number of weights`,
-        layer.weights.values.length,
+        layer.weights.rows * layer.weights.columns,
         found.weights.length,
       );
     }
@@ -109,20 +109,33 @@ const factorOf = (multiplier: number, shift: number): number => multiplier / 2 *
 
 /** Of a row's weight over its factor, that of the row whose largest integer is largest: it was rounded least. 1 where all are 0. */
 function weightScale({ weights, multiplier, shift }: QWeights, real: NetWeights): number {
-  const { rows, columns } = real;
+  const { columns } = real;
   let [most, best] = [0, 1];
-  for (let row = 0; row < rows; row++) {
-    let [integer, number] = [0, 0];
-    for (let column = 0; column < columns; column++) {
-      integer = Math.max(integer, Math.abs(weights[row * columns + column]));
-      number = Math.max(number, Math.abs(realWeight(real, row, column)));
+  eachBlock(real, (numbers, first, count) => {
+    for (let row = 0; row < count; row++) {
+      const integers = weights.subarray((first + row) * columns, (first + row + 1) * columns);
+      const largest = integers.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+      if (largest <= most) continue;
+      const at = multiplier.length > 1 ? first + row : 0;
+      most = largest;
+      best = rowScale(integers, numbers.subarray(row * columns)) / factorOf(multiplier[at], shift[at]);
     }
-    if (integer <= most) continue;
-    const at = multiplier.length > 1 ? row : 0;
-    most = integer;
-    best = number / integer / factorOf(multiplier[at], shift[at]);
-  }
+  });
   return best;
+}
+
+/** By the largest ones where integers are numbers rounded by that; else, where weights share values, by least squares. */
+function rowScale(integers: Int8Array, numbers: Float32Array): number {
+  let [integer, number, squares, products] = [0, 0, 0, 0];
+  integers.forEach((q, column) => {
+    integer = Math.max(integer, Math.abs(q));
+    number = Math.max(number, Math.abs(numbers[column]));
+    squares += q * q;
+    products += q * numbers[column];
+  });
+  const scale = number / integer;
+  const isRounded = integers.every((q, column) => Math.abs(q - numbers[column] / scale) < 0.51);
+  return isRounded ? scale : products / squares;
 }
 
 /** By least squares over the entries that are not cut. */

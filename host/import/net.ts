@@ -26,11 +26,19 @@ export interface NetTensor {
   readonly quantization?: TensorScale | undefined;
 }
 
-/** Rows × columns, row-major: real numbers, or int8 with a scale for all rows or for each. */
+/** Rows of real numbers that are too many to be kept: they are read from the file whenever asked for. */
+export interface StreamedRows {
+  /** As many as are best read at once. */
+  readonly rowsAtOnce: number;
+  /** [count, columns], row-major. @throws MoteError FILE when the file is closed */
+  readonly read: (first: number, count: number) => Float32Array;
+}
+
+/** Rows × columns, row-major: real numbers, or int8 with a scale for all rows or for each. rows.ts takes them block by block. */
 export interface NetWeights {
   readonly rows: number;
   readonly columns: number;
-  readonly values: Float32Array | Int8Array;
+  readonly values: Float32Array | Int8Array | StreamedRows;
   /** With int8. One, or one a row. */
   readonly scales?: Float32Array;
   /** Real numbers, or with int8 weights of a quantized net in units of input scale × weight scale. */

@@ -22,6 +22,7 @@ import {
 import { CannotLower, type Format, type Lowering, type LowerRule } from "./lowering.js";
 import { NO_CLAMP, type Pads } from "./net.js";
 import { NodeView } from "./node-view.js";
+import { mapRows } from "./rows.js";
 import { transposed } from "./view.js";
 import { weightsOf } from "./weights.js";
 import { padding, windowsOf, type Windows } from "./windows.js";
@@ -56,7 +57,7 @@ const conv: LowerRule = (node, lowering) => {
     rows: outChannels,
     columns,
     axis: 0,
-    place: (row, column) => row * columns + column,
+    order: "rows",
   });
   lowerConv(node, lowering, {
     kernel: axesOf(windows.kernel, 1),
@@ -76,16 +77,20 @@ const gemm: LowerRule = (node, lowering) => {
   const isTransposed = view.number("transB", 0) !== 0;
   const dims = lowering.dimsOf(node.inputs[1]);
   const [columns, rows] = isTransposed ? [dims[1], dims[0]] : dims;
-  const place = isTransposed
-    ? (row: number, column: number) => row * columns + column
-    : (row: number, column: number) => column * rows + row;
-  const weights = weightsOf(node, lowering, { rows, columns, axis: isTransposed ? 0 : 1, place });
+  const given = weightsOf(node, lowering, {
+    rows,
+    columns,
+    ...(isTransposed ? { axis: 0, order: "rows" } : { axis: 1, order: "columns" }),
+  });
   const [alpha, beta] = [view.number("alpha", 1), view.number("beta", 1)];
-  if (alpha !== 1) {
-    if (weights.values instanceof Int8Array)
-      throw new CannotLower(`its alpha is ${alpha}, expected 1 with int8 weights`);
-    weights.values.forEach((value, i) => (weights.values[i] = value * alpha));
-  }
+  if (alpha !== 1 && given.values instanceof Int8Array)
+    throw new CannotLower(`its alpha is ${alpha}, expected 1 with int8 weights`);
+  const weights =
+    alpha === 1
+      ? given
+      : mapRows(given, columns, (from, to) => {
+          for (let column = 0; column < columns; column++) to[column] = from[column] * alpha;
+        });
   if (beta !== 1) weights.bias.forEach((value, i) => (weights.bias[i] = value * beta));
   lowerDense(node, lowering, weights, NO_CLAMP);
 };

@@ -99,6 +99,8 @@ export function readTensor(message: Message, window: Window, what: string, exter
   let number = 0;
   let field: number | undefined;
   let fieldBytes = 0;
+  /** Where the elements begin; -1 once they stand in more than one piece. */
+  let fieldStart: number | undefined;
   let isExternal = false;
   const entries = new Map<string, string>();
   while (message.next()) {
@@ -116,6 +118,7 @@ export function readTensor(message: Message, window: Window, what: string, exter
       }
       // Of a list that is not packed, each element is a field of its own.
       fieldBytes += message.length;
+      fieldStart = fieldStart === undefined ? message.start : -1;
     }
   }
   const type = elementType(number);
@@ -132,7 +135,13 @@ export function readTensor(message: Message, window: Window, what: string, exter
     if (isNumeric(type) && bytes !== elementBytes(type, count)) {
       fail(`external data of ${bytes} bytes, expected ${elementBytes(type, count)} for [${shape.join(", ")}] ${type}`);
     }
-    return tensor({ bytes, values: () => externalValues(type, from, bytes, count, where, external) });
+    return tensor({
+      bytes,
+      values: () => externalValues(type, from, bytes, count, where, external),
+      ...partsOf(type, (first, length) =>
+        externalBytes({ ...from, offset: from.offset + first }, length, where, external),
+      ),
+    });
   }
   if (field === undefined && count > 0) fail(`has no elements, expected ${count}`);
   if (field !== undefined && field !== RAW_DATA && !FIELD_TYPES[field].includes(type)) {
@@ -144,11 +153,20 @@ export function readTensor(message: Message, window: Window, what: string, exter
   if (expected !== undefined && fieldBytes !== expected) {
     fail(`${FIELD_NAMES[field!]} has ${fieldBytes} bytes, expected ${expected} for [${shape.join(", ")}] ${type}`);
   }
+  const isInOnePiece = expected !== undefined && fieldStart !== undefined && fieldStart >= 0;
   return tensor({
     bytes: fieldBytes,
+    ...(isInOnePiece ? partsOf(type, (first, length) => window.source.read(fieldStart! + first, length)) : {}),
     values: () =>
       inlineValues(new Message(window, "TensorProto", begin, end), window, type, field, fieldBytes, count, where),
   });
+}
+
+/** Elements that lie one after another. @param read bytes from an offset behind the first element */
+function partsOf(type: ElementType, read: (offset: number, bytes: number) => Uint8Array): Pick<Constant, "part"> {
+  const size = isNumeric(type) ? elementBytes(type, 8) / 8 : 0;
+  if (size < 1) return {};
+  return { part: (first, count) => decodeElements(type, read(first * size, count * size), count) };
 }
 
 function isNumeric(type: ElementType): boolean {
@@ -186,19 +204,28 @@ function externalOf(entries: ReadonlyMap<string, string>, fail: (problem: string
 
 function externalValues(
   type: ElementType,
-  { location, offset }: External,
+  from: External,
   bytes: number,
   count: number,
   where: string,
   external: ExternalData | undefined,
 ): Elements {
+  checkValueBytes(bytes, where);
+  return decodeElements(type, externalBytes(from, bytes, where, external), count);
+}
+
+function externalBytes(
+  { location, offset }: External,
+  bytes: number,
+  where: string,
+  external: ExternalData | undefined,
+): Uint8Array {
   if (external === undefined) {
     throw new MoteError(
       "FILE",
       `${where}: its elements are in ${location}, a file beside the model that was not given`,
     );
   }
-  checkValueBytes(bytes, where);
   const source = external(location);
   if (offset + bytes > source.size) {
     throw new MoteError(
@@ -206,7 +233,7 @@ function externalValues(
       `${location}: ${where} is at byte ${offset} and takes ${bytes}, the file has ${source.size}`,
     );
   }
-  return decodeElements(type, source.read(offset, bytes), count);
+  return source.read(offset, bytes);
 }
 
 /** @throws MoteError UNSUPPORTED */

@@ -61,14 +61,14 @@ function conv(isDepthwise: boolean): LowerRule {
     const outChannels = isDepthwise ? dims[3] : dims[0];
     const perRow = isDepthwise ? 1 : dims[3];
     const plane = kernel[0] * kernel[1];
-    const place = isDepthwise
+    const order = isDepthwise
       ? (row: number, column: number) => column * outChannels + row
       : (row: number, column: number) => (row * plane + (column % plane)) * perRow + Math.floor(column / plane);
     const weights = weightsOf(node, lowering, {
       rows: outChannels,
       columns: perRow * plane,
       axis: isDepthwise ? 3 : 0,
-      place,
+      order,
     });
     const stride = strides(node);
     const spec = { kernel, stride, dilation: dilations(node), pads: padding(node, stride), groups, outChannels };
@@ -84,7 +84,7 @@ const dense: LowerRule = (node, lowering) => {
     rows,
     columns,
     axis: 0,
-    place: (row, column) => row * columns + column,
+    order: "rows",
   });
   lowerDense(node, lowering, weights, activation(node));
 };

@@ -1,32 +1,49 @@
 /** Weights and biases of a node, from constants of any type to rows × columns. */
-import type { GraphNode, GraphTensor } from "./graph.js";
+import { elementsOf } from "./constants.js";
+import type { Constant, Elements, GraphNode, GraphTensor } from "./graph.js";
 import { CannotLower, type Lowering } from "./lowering.js";
-import type { NetWeights } from "./net.js";
+import type { NetWeights, StreamedRows } from "./net.js";
 
 export interface WeightsSpec {
   readonly rows: number;
   readonly columns: number;
   /** Of the file's dimensions, the one that rows lie along: where scales differ they differ along it. */
   readonly axis: number;
-  /** Where in the file the weight of a row and column is. */
-  readonly place: (row: number, column: number) => number;
+  /** How the file has them: row after row, column after column, or with the weight of a row and column at a place. */
+  readonly order: "rows" | "columns" | ((row: number, column: number) => number);
 }
+
+/** Of weights read in parts: numbers of a part; row after row that is a part, else all parts are read for as many rows. */
+const PART_WEIGHTS = 1 << 20;
+const TURNED_WEIGHTS = 1 << 24;
 
 /**
  * Inputs 1 and 2 of a node as weights and bias. They stay integers where the node's input is quantized; else they become real numbers.
  * @throws CannotLower for weights that are no constant, of a type or scales that are not supported
  */
 export function weightsOf(node: GraphNode, lowering: Lowering, spec: WeightsSpec): NetWeights {
-  const { rows, columns, place } = spec;
+  const { rows, columns, order } = spec;
   const tensor = constantOf(lowering, node.inputs[1]);
-  const from = tensor.constant.values();
-  if (from.length !== rows * columns) {
-    throw new CannotLower(`its weights are ${from.length}, expected ${rows} × ${columns}`);
-  }
   const isQuantized = lowering.tensors[lowering.view(node).tensor].quantization !== undefined;
   const scales = scalesOf(tensor, spec);
   if (isQuantized && scales === undefined)
     throw new CannotLower(`its weights are ${tensor.type} and its input is int8, expected int8 weights`);
+  if (scales === undefined && elementsOf((tensor.shape ?? []) as number[]) === rows * columns) {
+    const streamed = streamedRows(tensor.constant, spec);
+    if (streamed !== undefined && !lowering.keeps(rows * columns)) {
+      return { rows, columns, values: streamed, bias: biasOf(node, lowering, rows, false) };
+    }
+  }
+  const from = tensor.constant.values();
+  if (from.length !== rows * columns) {
+    throw new CannotLower(`its weights are ${from.length}, expected ${rows} × ${columns}`);
+  }
+  const place =
+    order === "rows"
+      ? (row: number, column: number) => row * columns + column
+      : order === "columns"
+        ? (row: number, column: number) => column * rows + row
+        : order;
   const values = isQuantized ? new Int8Array(rows * columns) : new Float32Array(rows * columns);
   for (let row = 0; row < rows; row++) {
     const scale = isQuantized || scales === undefined ? 1 : scales[scales.length > 1 ? row : 0];
@@ -35,6 +52,35 @@ export function weightsOf(node: GraphNode, lowering: Lowering, spec: WeightsSpec
   const bias = biasOf(node, lowering, rows, isQuantized);
   return isQuantized ? { rows, columns, values, scales: scales!, bias } : { rows, columns, values, bias };
 }
+
+/** @returns undefined where the file has them in no order of which parts could be read */
+function streamedRows(constant: Constant, { rows, columns, order }: WeightsSpec): StreamedRows | undefined {
+  const part = constant.part?.bind(constant);
+  if (part === undefined || typeof order === "function") return undefined;
+  if (order === "rows") {
+    return {
+      rowsAtOnce: Math.max(1, Math.floor(PART_WEIGHTS / columns)),
+      read: (first, count) => realNumbers(part(first * columns, count * columns)),
+    };
+  }
+  const columnsAtOnce = Math.max(1, Math.floor(PART_WEIGHTS / rows));
+  return {
+    rowsAtOnce: Math.max(1, Math.floor(TURNED_WEIGHTS / columns)),
+    read: (first, count) => {
+      const values = new Float32Array(count * columns);
+      for (let from = 0; from < columns; from += columnsAtOnce) {
+        const numbers = part(from * rows, Math.min(columnsAtOnce, columns - from) * rows);
+        for (let at = first, column = from; at < numbers.length; at += rows, column++) {
+          for (let row = 0; row < count; row++) values[row * columns + column] = numbers[at + row];
+        }
+      }
+      return values;
+    },
+  };
+}
+
+const realNumbers = (elements: Elements): Float32Array =>
+  elements instanceof Float32Array ? elements : Float32Array.from(elements);
 
 type ConstantTensor = GraphTensor & { readonly constant: NonNullable<GraphTensor["constant"]> };
 

@@ -21,14 +21,19 @@ export function checkAccumulators(model: QModel, names: readonly string[]): void
     if (isWeighted(layer)) {
       const columns = columnCount(model, layer);
       for (let row = 0; row < rowCount(model, layer); row++) {
-        let down = layer.bias[row];
-        let up = layer.bias[row];
+        let [sum, magnitudes] = [0, 0];
         for (let at = row * columns; at < (row + 1) * columns; at++) {
-          const w = layer.weights[at];
-          down += w > 0 ? w * low : w * high;
-          up += w > 0 ? w * high : w * low;
+          sum += layer.weights[at];
+          magnitudes += Math.abs(layer.weights[at]);
         }
-        expectInt32(names[index], `row ${row}`, down, up);
+        const [positive, negative] = [(magnitudes + sum) / 2, (magnitudes - sum) / 2];
+        const bias = layer.bias[row];
+        expectInt32(
+          names[index],
+          `row ${row}`,
+          bias + positive * low - negative * high,
+          bias + positive * high - negative * low,
+        );
       }
     } else if (layer.op === "avgpool") {
       const elements = layer.kernel[0] * layer.kernel[1];

@@ -12,7 +12,7 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 
-/** A bump allocator over the shared memory. Views stay valid when it grows; nothing is given back before the end. */
+/** A bump allocator over the shared memory. Views stay valid when it grows; only all of it can be given back. */
 export class SharedHeap {
   readonly memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared: true });
   private top = FIRST_ADDRESS;
@@ -30,6 +30,12 @@ export class SharedHeap {
       }
     }
     return at;
+  }
+
+  /** Gives back all that was allocated. */
+  reset(): void {
+    this.u8(FIRST_ADDRESS, this.top - FIRST_ADDRESS).fill(0);
+    this.top = FIRST_ADDRESS;
   }
 
   f32(at: number, count: number): Float32Array {

@@ -172,6 +172,34 @@ describe("the choice", () => {
     }
   });
 
+  test.each([
+    ["scattered", 0.51],
+    ["scattered", 0.9],
+    ["scattered", 0.99],
+    ["in runs", 0.6],
+  ] as const)(
+    "takes no more bits than gaps do where most weights are left, whatever the tables: zeros %s, %d",
+    (zeros, density) => {
+      for (const kind of ["grid", "any", "single"] as const) {
+        const weights = randomWeights(random, 60, 700, { density: zeros === "in runs" ? 1 : density, weights: kind });
+        if (zeros === "in runs") weights.fill(0, density * weights.length);
+        const { weightCounts } = weightStatistics(weights, 60, 700);
+        const used = [...weightCounts.keys()].filter((at) => weightCounts[at] > 0);
+        const gaps = countGapSymbols(gapStatistics(weights, 60, 700, columnRanks(700, null), 700), 12).counts;
+        // Which codes these are: three fields, the alphabet, the lengths of gap codes.
+        const sideBits = 12 + Math.min(16 + 4 * (used.at(-1)! - used[0] + 1), 8 + 12 * used.length) + 4 * 12;
+        for (let weightLimit = 1; weightLimit <= 12; weightLimit++) {
+          if (used.length > 2 ** weightLimit) continue;
+          for (let gapLimit = 4; gapLimit <= 12; gapLimit++) {
+            const codeBits = codeLengths(weightCounts, weightLimit).bits + codeLengths(gaps, gapLimit).bits;
+            const tables = 2 * 2 ** weightLimit + 2 * 2 ** gapLimit;
+            expect(choose(weights, 60, 700, tables).bits).toBeLessThanOrEqual(sideBits + codeBits);
+          }
+        }
+      }
+    },
+  );
+
   function fewestGapBits(weights: Int8Array): number {
     const gaps = gapStatistics(weights, 60, 700, columnRanks(700, null), 700);
     let best = Infinity;

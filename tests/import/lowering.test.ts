@@ -117,6 +117,40 @@ describe.each(FLOAT)("%s", (name) => {
   );
 });
 
+describe("ranges of a calibrated net", () => {
+  const net = lowered("torch-digits.onnx");
+  const random = new Random(6);
+  const samples = Array.from({ length: 9 }, (_, index) => [
+    Float32Array.from(
+      { length: valuesOf(net.tensors[net.inputs[0].tensor].shape) },
+      () => random.normal() * 10 ** (index - 4),
+    ),
+  ]);
+  const scales = (by: readonly (readonly Float32Array[])[], range: "all" | "percentile" | "least error") =>
+    calibrate(net, by, { range, percentile: 90 }).tensors.map(({ quantization }) => quantization);
+
+  test.each(["all", "percentile", "least error"] as const)("do not depend on the samples' order: %s", (range) => {
+    expect(scales(samples.toReversed(), range)).toEqual(scales(samples, range));
+  });
+
+  test("leave out what is rare, or costs more than it saves", () => {
+    const [all, percentile, least] = (["all", "percentile", "least error"] as const).map(
+      (range) => scales(samples, range)[net.inputs[0].tensor]!.scale,
+    );
+    expect(percentile).toBeLessThan(all / 2);
+    expect(least).toBeLessThan(all);
+  });
+
+  test.each([NaN, Infinity])("do not come of %s", (value) => {
+    const broken = samples.map(([sample], index) => [
+      index === 3 ? sample.map((x, i) => (i === 7 ? value : x)) : sample,
+    ]);
+    expect(() => calibrate(net, broken, { range: "all" })).toThrow(
+      /^tensor ".+" has elements that are not finite with sample 3$/,
+    );
+  });
+});
+
 test("an int8 net with a sum, a concatenation and a depthwise convolution gives LiteRT's integers", () => {
   const name = "conv-int8.tflite";
   const net = lowered(name);

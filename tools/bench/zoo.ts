@@ -16,6 +16,7 @@ import type { DataSet } from "../../host/data/data-set.js";
 import { loadData } from "../../host/node/data/load.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
+import { vggFigures } from "./vgg.js";
 import { boardFigures } from "./zoo-boards.js";
 import { lowered, MLPERF, spectrogramWindows } from "./zoo-nets.js";
 import { equality } from "./zoo-outputs.js";
@@ -41,13 +42,15 @@ const DIGITS = [
 const QUICK_DIGITS = 1000;
 const CALIBRATION_DIGITS = 300;
 
-async function measureZoo({ full, note }: BenchOptions): Promise<Figure[]> {
+async function measureZoo(options: BenchOptions): Promise<Figure[]> {
+  const { full, note } = options;
+  const vgg = await vggFigures(options);
   const folder = process.env.MOTE_ZOO;
   if (folder === undefined || folder === "") {
-    note("zoo: no figures, since MOTE_ZOO names no folder of nets");
-    return [];
+    note("zoo: no more figures, since MOTE_ZOO names no folder of nets");
+    return vgg;
   }
-  const figures = [...answers(folder, note), ...sizes(folder), adScore(folder)];
+  const figures = [...answers(folder, note), ...sizes(folder), adScore(folder), ...vgg];
   const deltas = DIGITS.map((digits) => {
     note(`zoo: ${digits[0]} on digits`);
     return digitsDelta(folder, digits, full);
