@@ -149,7 +149,8 @@ function refuseIdle(flags: FirmwareFlags): void {
     refuse(["board", "labels", "check", "update"], "not with --export, which writes source for any board");
   }
   if (flags.check === true || flags.update === true) {
-    refuse(["data", "inputs"], "not with --check or --update: bench/device.json has figures of its own inputs");
+    const samples = ["data", "labels", "layout", "scale", "mean", "std", "inputs"] as const;
+    refuse(samples, "not with --check or --update: bench/device.json has figures of its own inputs");
     if (flags.model !== undefined && !MODEL_NAMES.includes(flags.model)) {
       throw new MoteError("ARGUMENT", `--model ${flags.model}: bench/device.json has ${MODEL_NAMES.join(", ")} only`);
     }

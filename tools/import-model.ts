@@ -16,7 +16,7 @@ import { nodeConvolve } from "../host/node/import/convolve.js";
 import { isTflite } from "../host/node/import/open-graph.js";
 import { Progress } from "../host/node/progress.js";
 import { nextTurn } from "../host/turn.js";
-import type { DataFlags } from "./data-flags.js";
+import { readingOf, type DataFlags } from "./data-flags.js";
 import { comparedSamples, loadNet, loadSamples, realSamples, type NetSamples } from "./net-samples.js";
 
 export interface ImportFlags extends DataFlags {
@@ -24,6 +24,7 @@ export interface ImportFlags extends DataFlags {
   readonly calibrate?: string;
   readonly range: CalibrateOptions["range"];
   readonly bits?: number;
+  readonly colours?: "rgb" | "bgr";
   readonly shape?: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -56,7 +57,8 @@ export async function importContainer(
 ): Promise<ImportedContainer> {
   const net = loadNet(path, file, flags.shape);
   net.notes.forEach(note);
-  if (net.isQuantized) return { bytes: writeContainer(importedModel(coarser(net, flags)), options) };
+  const given = { reading: readingOf(flags), colours: flags.colours };
+  if (net.isQuantized) return { bytes: writeContainer(importedModel(coarser(net, flags), given), options) };
   if (flags.calibrate === undefined) {
     throw new MoteError(
       "ARGUMENT",
@@ -69,8 +71,8 @@ export async function importContainer(
   const progress = new Progress("calibrate", samples.count + compared);
   try {
     const calibration = { range: flags.range, convolve, ...(flags.bits === undefined ? {} : { bits: flags.bits }) };
-    const quantized = calibrate(net, allSamples(samples, net), calibration, (done) => progress.update(done));
-    const bytes = writeContainer(importedModel(quantized), options);
+    const quantized = calibrate(net, allSamples(samples, net, flags), calibration, (done) => progress.update(done));
+    const bytes = writeContainer(importedModel(quantized, given), options);
     if (compared === 0) {
       note("errors of layers are left out, since a sample takes too long; mote verify has them");
       return { bytes };
@@ -95,13 +97,14 @@ export async function importContainer(
   }
 }
 
-const allSamples = (samples: NetSamples, net: ImportedNet): Float32Array[][] => {
-  const sample = realSamples(samples, net);
+const allSamples = (samples: NetSamples, net: ImportedNet, { colours }: ImportFlags): Float32Array[][] => {
+  const sample = realSamples(samples, net, colours && { colours });
   return Array.from({ length: samples.count }, (_, index) => sample(index));
 };
 
 /** A net that is quantized already, with fewer values for its weights where that is asked for. Samples tell how to correct the biases. */
-function coarser(net: ImportedNet, { bits, calibrate: spec, ...flags }: ImportFlags): ImportedNet {
+function coarser(net: ImportedNet, flags: ImportFlags): ImportedNet {
+  const { bits, calibrate: spec } = flags;
   if (bits === undefined && spec !== undefined)
     throw new MoteError("ARGUMENT", "--calibrate: the net is quantized already, and needs no samples but with --bits");
   if (bits === undefined) return net;
@@ -109,7 +112,9 @@ function coarser(net: ImportedNet, { bits, calibrate: spec, ...flags }: ImportFl
   const samples = loadSamples(spec, net, flags);
   const progress = new Progress("calibrate", samples.count);
   try {
-    const seen = observe(realNet(net), allSamples(samples, net), nodeConvolve(), (done) => progress.update(done));
+    const seen = observe(realNet(net), allSamples(samples, net, flags), nodeConvolve(), (done) =>
+      progress.update(done),
+    );
     return shareWeights(net, bits, (tensor) => seen[tensor].means());
   } finally {
     progress.finish();

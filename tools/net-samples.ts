@@ -43,10 +43,20 @@ export function loadSamples(spec: string, net: ImportedNet, flags: DataFlags): N
   return { count: sets[0].count, source: sets[0].source, sets };
 }
 
-/** @returns what gives the inputs of sample `index` as real numbers, [C, H, W] each @throws MoteError ARGUMENT for int8 samples */
-export function realSamples({ sets }: NetSamples, net: ImportedNet): (index: number) => Float32Array[] {
+/**
+ * @param usual of the first input, where more than the net's file is known
+ * @returns what gives the inputs of sample `index` as real numbers, [C, H, W] each
+ * @throws MoteError ARGUMENT for int8 samples
+ */
+export function realSamples(
+  { sets }: NetSamples,
+  net: ImportedNet,
+  usual: Partial<Preprocessing> | undefined,
+): (index: number) => Float32Array[] {
   const shapes = net.inputs.map(({ tensor }): Shape => net.tensors[tensor].shape);
-  const fills = sets.map((set, input) => realFiller(set, shapes[input], usualLayout(net.inputs[input])));
+  const fills = sets.map((set, input) =>
+    realFiller(set, shapes[input], { ...usualOf(net.inputs[input]), ...(input === 0 ? usual : {}) }),
+  );
   return (index) =>
     fills.map((fill, input) => {
       const elements = new Float32Array(valuesOf(shapes[input]));
@@ -63,7 +73,7 @@ export function comparedSamples(
 ): (index: number) => ComparedSample {
   const fills = samples.sets.map((set, input) => inputFiller(set, inputs[input]));
   const isInteger = samples.sets.some(({ images }) => images instanceof Int8Array);
-  const reals = net.isQuantized || isInteger ? undefined : realSamples(samples, net);
+  const reals = net.isQuantized || isInteger ? undefined : realSamples(samples, net, inputs[0].preprocessing);
   return (index) => {
     const integers = fills.map((fill, input) => {
       const elements = new Int8Array(valuesOf(inputs[input].shape));
@@ -81,6 +91,6 @@ export function dequantized(inputs: readonly TensorInfo[], integers: readonly In
   });
 }
 
-function usualLayout({ order }: NetEnd): Preprocessing["layout"] {
-  return order === "hwc" ? "interleaved" : "planar";
-}
+const usualOf = ({ order }: NetEnd): Partial<Preprocessing> => ({
+  layout: order === "hwc" ? "interleaved" : "planar",
+});

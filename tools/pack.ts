@@ -57,6 +57,9 @@ interface PackFlags extends ImportFlags, VectorFlags {
   readonly json?: boolean;
 }
 
+/** Flags that say what a net of another format is given. */
+const FOREIGN_FLAGS = ["calibrate", "bits", "layout", "scale", "mean", "std", "colours", "shape"] as const;
+
 export function packCommand(): Command {
   const command = new Command("pack")
     .description("write a net as .mote, self-contained .wasm or C source")
@@ -101,6 +104,12 @@ export function packCommand(): Command {
       parseBits,
     )
     .option("--plot <file>", "a picture of what int8 costs in each layer, .svg (with --calibrate)")
+    .addOption(
+      new Option("--colours <order>", "what the net's three channels are: pictures come as rgb").choices([
+        "rgb",
+        "bgr",
+      ]),
+    )
     .option("--shape <name=sizes>", "sizes of an input that the net leaves open, such as image=1,3,224,224", parseShape)
     .option(
       "--ops <names>",
@@ -215,9 +224,8 @@ async function packedContainer(
       throw withFileName(path, error);
     });
   }
-  for (const flag of ["calibrate", "bits"] as const) {
-    if (flags[flag] !== undefined) throw new MoteError("ARGUMENT", `--${flag}: ${path} is no net of another format`);
-  }
+  const foreign = FOREIGN_FLAGS.find((flag) => flags[flag] !== undefined);
+  if (foreign !== undefined) throw new MoteError("ARGUMENT", `--${foreign}: ${path} is no net of another format`);
   if (isWasm(file) || isContainer(path, file)) {
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);

@@ -1,11 +1,11 @@
 /** `mote run`: a model on pictures or on a data set, by any engine. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import type { NamedSet } from "../host/node/data/inputs.js";
 import { loadData, loadFiles } from "../host/node/data/load.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
-import { classifyAll, reasonsToDoubt, type Classification, type Tally } from "../host/engines/classify.js";
+import { classifyAll, type Tally } from "../host/engines/classify.js";
 import type { EngineName } from "../host/engines/engine.js";
 import {
   engineOption,
@@ -20,12 +20,14 @@ import {
 } from "./model-file.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { Output } from "./output.js";
+import { describeResults, printResults, resultOf, tellsClasses, type Result } from "./run-results.js";
 
 interface RunFlags extends DataFlags {
   readonly engine?: EngineName;
   readonly limit?: number;
   readonly resident?: boolean;
   readonly optimize: Optimization;
+  readonly top?: number;
   readonly json?: boolean;
 }
 
@@ -42,8 +44,12 @@ export function runCommand(): Command {
     .option("--limit <bytes>", "linear memory the engine may use; default: what the model's plan needs", parseBytes)
     .option("--resident", "keep the model in linear memory instead of behind the window")
     .addOption(optimizeOption("run it as the fast module that pack makes of it"))
+    .option("--top <n>", "how many classes to list; default: up to 3 that are likely", parseTop)
     .option("--json", "print one JSON object on stdout and nothing else there")
-    .addHelpText("after", "\nExample:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8\n  mote run model.mote photo.png --top 5",
+    )
     .action(run);
 }
 
@@ -68,51 +74,24 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     const options = dataOptions(flags, model.engine);
     const inputs = flags.data === undefined ? loadFiles(files, options) : loadData(flags.data, options);
     const progress = new Progress("run", inputs.count);
-    const results: Classification[] = [];
-    const tally = await classifyAll(model.engine, inputs, (index, result) => {
-      results.push(result);
+    const isClassifier = tellsClasses(model.engine);
+    const results: Result[] = [];
+    const classified = await classifyAll(model.engine, inputs, (index, _, logits) => {
+      if (inputs.count <= MAX_LISTED) results.push(resultOf(model.engine, logits, flags.top));
       progress.update(index + 1);
     });
+    const tally = isClassifier ? classified : { ...classified, errors: undefined };
     if (inputs.count > MAX_LISTED) progress.finish();
     else printResults(inputs, results, model.engine.output.labels, output);
     printSummary(model, inputs, tally, output);
     output.json(() => {
       const listed =
-        results.length <= MAX_LISTED ? { results: describeResults(inputs, results, model.engine.output.labels) } : {};
+        inputs.count <= MAX_LISTED ? { results: describeResults(inputs, results, model.engine.output.labels) } : {};
       return { ...runSummary(model, tally), ...listed };
     });
   } finally {
     model.engine.close();
   }
-}
-
-type Names = readonly string[] | undefined;
-
-function describeResults(inputs: NamedSet, results: readonly Classification[], names: Names): object[] {
-  return results.map((result, i) => ({
-    ...(inputs.names === undefined ? { index: i } : { file: inputs.names[i] }),
-    class: result.class,
-    ...(names === undefined ? {} : { name: names[result.class] }),
-    probability: Number(result.probability.toFixed(4)),
-    ...(inputs.labels === undefined ? {} : { label: inputs.labels[i] }),
-    ...(inputs.doubts === undefined ? {} : asUnsure(reasonsToDoubt(inputs.doubts[i], result))),
-  }));
-}
-
-function asUnsure(reasons: readonly string[]): object {
-  return reasons.length === 0 ? { unsure: false } : { unsure: true, reason: reasons.join(", ") };
-}
-
-function printResults(inputs: NamedSet, results: readonly Classification[], names: Names, output: Output): void {
-  const nameOf = (index: number): string => names?.[index] ?? String(index);
-  results.forEach((result, i) => {
-    const label = inputs.labels?.[i];
-    const wrong = label === undefined || label === result.class ? "" : `  wrong, it is ${nameOf(label)}`;
-    const name = inputs.names?.[i] ?? `${inputs.source} ${i}`;
-    const reasons = inputs.doubts === undefined ? [] : reasonsToDoubt(inputs.doubts[i], result);
-    const unsure = reasons.length === 0 ? "" : `  unsure: ${reasons.join(", ")}`;
-    output.line(`${name}: ${nameOf(result.class)}  ${(100 * result.probability).toFixed(1)} %${unsure}${wrong}`);
-  });
 }
 
 function printSummary(
@@ -135,4 +114,10 @@ function printSummary(
     ["time", `${tally.usPerInference.toFixed(0)} µs per inference`],
     ["model bytes read", `${grouped(tally.bytesRead)} per inference`],
   ]);
+}
+
+function parseTop(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(count >= 1 && count <= 65_535)) throw new InvalidArgumentError("expected a whole number, 1 .. 65535.");
+  return count;
 }

@@ -26,6 +26,8 @@ export interface DataSet {
   /** [count], the class of each sample. */
   readonly labels?: Labels;
   readonly reading?: Reading;
+  /** Of pictures: what their three channels are. */
+  readonly colours?: "rgb";
 }
 
 /** The largest class that a label can be. */

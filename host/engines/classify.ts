@@ -4,7 +4,7 @@ import type { DataSet } from "../data/data-set.js";
 import { checkLabels } from "../data/samples.js";
 import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
-import type { Engine } from "./engine.js";
+import type { Engine, TensorInfo } from "./engine.js";
 import { inputFiller } from "./fill-input.js";
 import { argmax, probability } from "./values.js";
 
@@ -16,6 +16,16 @@ const SURE_PROBABILITY = 0.9;
 export interface Classification {
   readonly class: number;
   readonly probability: number;
+}
+
+/** The best classes, the best first, of equals the first. @param count how many at most */
+export function topClasses(logits: Int8Array, count: number, { scale }: TensorInfo): Classification[] {
+  const best = logits.reduce((a, b) => Math.max(a, b), -128);
+  const sum = logits.reduce((total, logit) => total + Math.exp(scale * (logit - best)), 0);
+  return Array.from(logits, (logit, index) => ({ class: index, logit }))
+    .sort((a, b) => b.logit - a.logit || a.class - b.class)
+    .slice(0, count)
+    .map(({ class: index, logit }) => ({ class: index, probability: Math.exp(scale * (logit - best)) / sum }));
 }
 
 /**

@@ -5,7 +5,8 @@ import type { Preprocessing, Shape } from "../model/model.js";
 import type { TensorInfo } from "./engine.js";
 import { quantize } from "./values.js";
 
-type UsualLayout = Preprocessing["layout"];
+/** What is known of a net's first input; a reading says otherwise. Mean and std are for bytes. */
+type Usual = Partial<Preprocessing>;
 
 /** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. */
 export function pixelTable({ scale, zeroPoint }: TensorInfo): Int8Array {
@@ -20,7 +21,7 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
   const { images, reading = {} } = set;
   const { scale, zeroPoint } = input;
   const [channels] = input.shape;
-  const usual = input.preprocessing?.layout;
+  const usual = input.preprocessing ?? {};
   if (images instanceof Int8Array) {
     if (reading.scale !== undefined || reading.mean !== undefined || reading.std !== undefined) {
       throw new MoteError("ARGUMENT", "scale, mean and std: int8 samples are the input's own integers, expected none");
@@ -32,7 +33,7 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
       usual,
     );
   }
-  const real = normalizers(reading, channels, images instanceof Uint8Array);
+  const real = normalizers(set, channels, usual);
   const turn = (of: (value: number) => number): ((value: number) => number) => {
     if (images instanceof Float32Array) return (value) => quantize(of(value) / scale, zeroPoint);
     const table = Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel) / scale, zeroPoint));
@@ -43,41 +44,53 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
 
 /**
  * The same as real numbers, for nets that are not quantized yet.
- * @param usual as the net's file has them: samples whose order does not show have this one
+ * @param usual of the net's file or model
  * @throws MoteError as `inputFiller`, and ARGUMENT for int8 samples, whose real numbers are not known
  */
 export function realFiller(
   set: DataSet,
   shape: Shape,
-  usual?: UsualLayout,
+  usual: Usual = {},
 ): (index: number, target: Float32Array) => void {
   if (set.images instanceof Int8Array) {
     throw new MoteError("ARGUMENT", "int8 samples are a quantized input's integers, expected bytes or real numbers");
   }
-  return filler(set, shape, normalizers(set.reading ?? {}, shape[0], set.images instanceof Uint8Array), usual);
+  return filler(set, shape, normalizers(set, shape[0], usual), usual);
 }
 
 /** @param turn of each channel, what makes of a value the input's */
 function filler(
-  { images, shape: from, reading = {} }: DataSet,
+  { images, shape: from, reading = {}, colours }: DataSet,
   shape: Shape,
   turn: readonly ((value: number) => number)[],
-  usual: UsualLayout | undefined,
+  usual: Usual,
 ): (index: number, target: Int8Array | Float32Array) => void {
   const [channels, height, width] = shape;
   const places = height * width;
-  const [step, next] = channelsLast(from, shape, reading.layout, usual) ? [channels, 1] : [1, places];
+  const [step, next] = channelsLast(from, shape, reading.layout, usual.layout) ? [channels, 1] : [1, places];
+  const isReversed = colours === "rgb" && usual.colours === "bgr";
   return (index, target) => {
     for (let channel = 0; channel < channels; channel++) {
       const of = turn[channel];
-      let at = index * channels * places + channel * next;
+      let at = index * channels * places + (isReversed ? channels - 1 - channel : channel) * next;
       for (let to = channel * places; to < (channel + 1) * places; to++, at += step) target[to] = of(images[at]);
     }
   };
 }
 
 /** One a channel. */
-function normalizers(reading: Reading, channels: number, isPixels: boolean): ((value: number) => number)[] {
+function normalizers(
+  { images, reading: given = {} }: DataSet,
+  channels: number,
+  usual: Usual,
+): ((value: number) => number)[] {
+  const isPixels = images instanceof Uint8Array;
+  const isSilent = given.scale === undefined && given.mean === undefined && given.std === undefined;
+  const { mean: usualMean, std: usualStd } = usual;
+  const reading: Reading =
+    isPixels && isSilent && usualMean !== undefined && usualStd !== undefined
+      ? { scale: 1, mean: usualMean, std: usualStd }
+      : given;
   const each = (name: "mean" | "std", otherwise: number): readonly number[] => {
     const given = reading[name] ?? [otherwise];
     if (given.length !== 1 && given.length !== channels) {
@@ -105,7 +118,7 @@ function channelsLast(
   shape: readonly number[],
   [channels, height, width]: Shape,
   layout: Reading["layout"],
-  usual: UsualLayout | undefined,
+  usual: Preprocessing["layout"] | undefined,
 ): boolean {
   const bare = (sizes: readonly number[]): string => sizes.filter((size) => size !== 1).join();
   const isFlat = shape.length === 1 && shape[0] === channels * height * width;

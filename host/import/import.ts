@@ -1,10 +1,11 @@
 /** From a graph of another format to an integer model: what would not run is refused with all reasons at once. */
+import type { Reading } from "../data/data-set.js";
 import { MoteError } from "../errors.js";
 import type { Preprocessing, QModel } from "../model/model.js";
 import type { ImportedGraph } from "./graph.js";
 import { integerModel } from "./integer-model.js";
 import { Lowering, type Format } from "./lowering.js";
-import type { ImportedNet, NetEnd } from "./net.js";
+import type { ImportedNet } from "./net.js";
 import { ONNX } from "./onnx-lowering.js";
 import { supportOf } from "./support.js";
 import { TFLITE } from "./tflite-lowering.js";
@@ -28,21 +29,56 @@ export function lowerGraph(graph: ImportedGraph): ImportedNet {
 }
 
 /**
- * A quantized net as the container has it, with the names of its ends, and how its input lies where that is not planar.
+ * A quantized net as the container has it, with the names of its ends, and how its first input is made where that can be told.
+ * @param given how samples are to be read, in place of what the net tells
  * @throws MoteError as `integerModel`
  */
-export function importedModel(net: ImportedNet): QModel {
+export function importedModel(net: ImportedNet, given: GivenPreprocessing = {}): QModel {
   const model = integerModel(net);
   const names = [...net.inputs, ...net.outputs].map(({ name }) => name);
   const hasNames = names.length === net.inputs.length + model.outputs.length && names.every((name) => name !== "");
-  const preprocessing = interleaved(net.inputs[0], net);
+  const preprocessing = preprocessingOf(net, given);
   return { ...model, ...(hasNames ? { names } : {}), ...(preprocessing === undefined ? {} : { preprocessing }) };
 }
 
-/** Of an input whose channels stand together. */
-function interleaved({ order, tensor }: NetEnd, { tensors }: ImportedNet): Preprocessing | undefined {
-  const { shape } = tensors[tensor];
-  if (order !== "hwc" || isTrivial(shape)) return undefined;
-  const each = (value: number): number[] => Array.from({ length: shape[0] }, () => value);
-  return { layout: "interleaved", colours: "none", mean: each(0), std: each(1) };
+/** What `mote pack` is told of the samples that the net was trained on. */
+export interface GivenPreprocessing {
+  readonly reading?: Reading | undefined;
+  readonly colours?: Preprocessing["colours"] | undefined;
+}
+
+/** Channels of pictures. */
+const MOST_COLOURS = 4;
+
+/**
+ * Of pictures, and of inputs whose channels stand together. What nobody says is guessed: an int8 net takes the byte less 128, as image nets do, whatever its
+ * scale; another one the byte / 255.
+ */
+function preprocessingOf(net: ImportedNet, { reading = {}, colours }: GivenPreprocessing): Preprocessing | undefined {
+  const { order, tensor, isInteger } = net.inputs[0];
+  const { shape, quantization } = net.tensors[tensor];
+  const [channels, height, width] = shape;
+  const isInterleaved = order === "hwc" && !isTrivial(shape);
+  const { layout, scale, mean, std } = reading;
+  const isSilent = scale === undefined && mean === undefined && std === undefined;
+  const isPicture = channels <= MOST_COLOURS && height > 1 && width > 1;
+  if (!isInterleaved && !isPicture && isSilent && colours === undefined) return undefined;
+  const each = (values: readonly number[], what: string): number[] => {
+    if (values.length !== 1 && values.length !== channels)
+      throw new MoteError(
+        "ARGUMENT",
+        `${what}: expected one, or one for each of ${channels} channels, got ${values.length}`,
+      );
+    return Array.from({ length: channels }, (_, channel) => values[values.length === 1 ? 0 : channel]);
+  };
+  const [factor, offset, divisor] = [scale ?? 1 / 255, each(mean ?? [0], "mean"), each(std ?? [1], "std")];
+  // As a container keeps them.
+  const perByte = (value: number): number => Math.fround(value / factor);
+  const isByteLess128 = isSilent && isInteger === true && quantization !== undefined;
+  return {
+    layout: (layout === undefined ? isInterleaved : layout === "nhwc") ? "interleaved" : "planar",
+    colours: colours ?? "none",
+    mean: isByteLess128 ? each([128 + quantization.zeroPoint], "mean") : offset.map(perByte),
+    std: isByteLess128 ? each([Math.fround(1 / quantization.scale)], "std") : divisor.map(perByte),
+  };
 }

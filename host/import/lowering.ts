@@ -309,7 +309,8 @@ export class Lowering {
 
   #endOf(graphTensor: number, { tensor, dims, order, isLast }: View): NetEnd {
     const { name, type } = this.graph.tensors[graphTensor];
-    const end: NetEnd = { tensor, name, dims, order: order.kind, bias: type === "uint8" ? 128 : 0 };
+    const bare = { tensor, name, dims, order: order.kind, bias: type === "uint8" ? 128 : 0 } as const;
+    const end: NetEnd = type === "int8" || type === "uint8" ? { ...bare, isInteger: true } : bare;
     return isLast === true ? { ...end, softmax: { quantization: this.#described(graphTensor).quantization } } : end;
   }
 

@@ -129,6 +129,8 @@ export interface NetEnd {
   readonly order: "chw" | "hwc" | Int32Array;
   /** What the file adds to an int8 element: 128 for uint8 ends. */
   readonly bias: 0 | 128;
+  /** The file's elements are int8 or uint8. */
+  readonly isInteger?: true;
   /** The file has a softmax behind it, which is left to the host; with the scale of what that gives, where it is int8. */
   readonly softmax?: { readonly quantization: TensorScale | undefined };
 }

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { zipSync } from "fflate";
+import { PNG } from "pngjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { packageRoot } from "../../host/node/paths.js";
@@ -121,5 +122,58 @@ describe("a net of two inputs", () => {
     expectOneLine(await pack(fewer), /fewer\.npz: 5 samples of image and 4 of mask, expected as many$/);
     writeFileSync(scratch.path("alone.npy"), randomArray(2, 5, 2, 3, 4));
     expectOneLine(await pack(scratch.path("alone.npy")), /alone\.npy is no \.npz archive with an array image$/, 2);
+  });
+});
+
+describe("what travels with an imported model", () => {
+  const int8 = golden("conv-int8.tflite");
+
+  it("are labels, and how bytes become its input: a photo gives what its bytes less 128 give", async () => {
+    const labels = ["cat", "dog", "bird", "fish", "none of these"];
+    writeFileSync(scratch.path("labels.txt"), labels.join("\n") + "\n");
+    const out = scratch.path("photo.mote");
+    expect((await mote(["pack", int8, "--labels", scratch.path("labels.txt"), "-o", out])).code).toBe(0);
+    // 12 rows of 10 pixels.
+    const png = new PNG({ width: 10, height: 12 });
+    const bytes = Uint8Array.from({ length: 360 }, (_, i) => (53 * i + 7 * (i % 3)) % 256);
+    for (let i = 0; i < 120; i++) png.data.set([...bytes.subarray(3 * i, 3 * i + 3), 255], 4 * i);
+    writeFileSync(scratch.path("photo.png"), PNG.sync.write(png));
+    const integers = Int8Array.from(bytes, (byte) => byte - 128);
+    writeFileSync(scratch.path("integers.npy"), npyOf(integers, 1, 12, 10, 3));
+    const run = async (file: string): Promise<Record<string, unknown>> => {
+      const outcome = await mote(["run", out, scratch.path(file), "--engine", "v8", "--top", "5", "--json"]);
+      return (lastJson(outcome).results as Record<string, unknown>[])[0];
+    };
+    const { file, ...photo } = await run("photo.png");
+    const { index, ...array } = await run("integers.npy");
+    expect([file, index]).toEqual(["photo.png", 0]);
+    expect(photo).toEqual(array);
+    expect(labels).toContain(photo.name);
+    expect(photo.others).toHaveLength(4);
+  });
+
+  it("are labels of a calibrated net, which are none of its samples", async () => {
+    writeFileSync(scratch.path("eight.txt"), "12345678".split("").join("\n"));
+    const out = scratch.path("labelled.mote");
+    const samples = ["--calibrate", scratch.path("samples.npy"), "--labels", scratch.path("eight.txt")];
+    expect((await mote(["pack", blocks, ...samples, "--mean", "0.5", "--colours", "bgr", "-o", out])).code).toBe(0);
+    const { labels, preprocessing } = readContainer(readFileSync(out)).model;
+    expect(labels).toEqual([..."12345678"]);
+    expect(preprocessing).toEqual({
+      layout: "planar",
+      colours: "bgr",
+      mean: Array(3).fill(127.5),
+      std: Array(3).fill(255),
+    });
+  });
+
+  it("is not for what is packed already", async () => {
+    const out = scratch.path("again.mote");
+    expect((await mote(["pack", int8, "-o", out])).code).toBe(0);
+    expectOneLine(
+      await mote(["pack", out, "-o", out, "--colours", "rgb"]),
+      /--colours: .+ is no net of another format$/,
+      2,
+    );
   });
 });

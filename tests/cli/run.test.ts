@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { leNets } from "../support/models.js";
+import { runModel } from "../../host/engines/ops-i8.js";
+import { leNets, syntheticModels } from "../support/models.js";
 import { npyOf } from "../support/npy.js";
 import { expectOneLine, lastJson, mote, run, scratchFolder } from "./support.js";
 
@@ -150,6 +151,78 @@ describe("mote run", () => {
     const unlabelled = lastJson(await mote(["run", model, images, "--engine", "v8", "--json"]));
     expect(unlabelled.errors).toBe(null);
   });
+});
+
+describe("what is listed of a sample", () => {
+  it("is as many classes as --top says, the best first", async () => {
+    const run = (...flags: string[]): ReturnType<typeof mote> =>
+      mote(["run", model, "--data", "mnist:test:2", "--engine", "v8", ...flags]);
+    const all = lastJson(await run("--top", "10", "--json")).results as {
+      class: number;
+      probability: number;
+      others: { class: number; probability: number }[];
+    }[];
+    for (const { class: first, probability, others } of all) {
+      const classes = [first, ...others.map((other) => other.class)];
+      expect(classes.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      const probabilities = [probability, ...others.map((other) => other.probability)];
+      expect(probabilities).toEqual(probabilities.toSorted((a, b) => b - a));
+      expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 2);
+    }
+    const { stdout } = await run("--top", "2");
+    const [first] = all;
+    expect(stdout).toMatch(
+      new RegExp(`^mnist:test 0: ${first.class}  \\d+\\.\\d %, ${first.others[0].class}  \\d+\\.\\d %(  wrong|$)`, "m"),
+    );
+    const one = lastJson(await run("--top", "1", "--json")).results as object[];
+    expect(one[0]).not.toHaveProperty("others");
+    expectOneLine(await run("--top", "0"), /--top.*expected a whole number, 1 \.\. 65535/, 2);
+  });
+
+  it("is a summary of each output where they are no classes", async () => {
+    const plane = syntheticModels().find(({ model: { tensors, outputs } }) => {
+      const [, height, width] = tensors[outputs[0]].shape;
+      return height * width > 1;
+    })!;
+    const path = scratch.path("plane.mote");
+    writeFileSync(path, writeContainer(plane.model));
+    const [{ shape: given }] = plane.model.tensors;
+    const samples = scratch.path("plane.npy");
+    const count = given[0] * given[1] * given[2];
+    writeFileSync(
+      samples,
+      npyOf(
+        Int8Array.from({ length: 2 * count }, (_, i) => ((i * 37) % 256) - 128),
+        2,
+        ...given,
+      ),
+    );
+    const { model: ran, stdout } = await plainAndJson(path, samples);
+    const { shape, scale, zeroPoint } = plane.model.tensors[plane.model.outputs[0]];
+    expect(ran).toHaveLength(2);
+    const [{ outputs }] = ran;
+    expect(outputs[0]).toMatchObject({ name: "output 0", shape });
+    const { least, mean, most } = outputs[0];
+    expect(least).toBeLessThanOrEqual(mean);
+    expect(mean).toBeLessThanOrEqual(most);
+    const elements = runModel(
+      plane.model,
+      Int8Array.from({ length: count }, (_, i) => ((i * 37) % 256) - 128),
+    ).at(-1)!;
+    expect(most).toBeCloseTo(scale! * (Math.max(...elements) - zeroPoint), 5);
+    expect(stdout).toMatch(/^plane\.npy 0: output 0 \[.+\]: \S+ … \S+, mean \S+$/m);
+    expect(stdout).not.toMatch(/errors/);
+  });
+
+  interface Ran {
+    readonly outputs: { name: string; shape: number[]; least: number; mean: number; most: number }[];
+  }
+
+  async function plainAndJson(path: string, samples: string): Promise<{ model: Ran[]; stdout: string }> {
+    const args = ["run", path, "--data", samples, "--engine", "v8"];
+    const { stdout } = await mote(args);
+    return { model: lastJson(await mote([...args, "--json"])).results as Ran[], stdout };
+  }
 });
 
 describe("samples of any file", () => {

@@ -158,6 +158,7 @@ describe("mote firmware", () => {
     }
     await expect(run("--generic")).rejects.toThrow("--generic: only with --export");
     await expect(run("--check", "--inputs", "3")).rejects.toThrow("--inputs: not with --check or --update");
+    await expect(run("--update", "--scale", "2")).rejects.toThrow("--scale: not with --check or --update");
     await expect(run("--update", "--model", "own.mote")).rejects.toThrow(
       "--model own.mote: bench/device.json has lenet5",
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { DataSet, Reading, Values } from "../../host/data/data-set.js";
-import { inputFiller, pixelTable } from "../../host/engines/fill-input.js";
-import type { Shape } from "../../host/model/model.js";
+import { inputFiller, pixelTable, realFiller } from "../../host/engines/fill-input.js";
+import type { Preprocessing, Shape } from "../../host/model/model.js";
 
 const filled = (
   shape: Shape,
@@ -86,5 +86,41 @@ describe("how samples lie", () => {
     [[13], undefined, "the model takes images of [2, 2, 3] or [2, 3, 2], got [13]"],
   ])("samples of %j with %j are refused", (samples, reading, message) => {
     expect(() => filled([2, 2, 3], samples, upTo(12), reading)).toThrow(message);
+  });
+});
+
+describe("what a model says of its input", () => {
+  const input = { shape: [3, 1, 2] as const, scale: 0.5, zeroPoint: 3 };
+  const bgr: Preprocessing = { layout: "interleaved", colours: "bgr", mean: [10, 20, 30], std: [2, 4, 1] };
+  const fill = (set: Omit<DataSet, "count">, preprocessing?: Preprocessing): number[] => {
+    const target = new Int8Array(6);
+    inputFiller({ count: 1, ...set }, { ...input, ...(preprocessing && { preprocessing }) })(0, target);
+    return [...target];
+  };
+  const bytes = Uint8Array.of(10, 20, 30, 14, 28, 33);
+
+  it("is where the channels of flat samples stand, and mean and std of bytes", () => {
+    expect(fill({ shape: [6], images: bytes }, bgr)).toEqual([3, 7, 3, 7, 3, 9]);
+    expect(fill({ shape: [6], images: bytes, reading: { layout: "nchw" } }, bgr)).toEqual([3, 13, 8, 0, -1, 9]);
+  });
+
+  it("gives way to a reading, and is nothing to real numbers", () => {
+    expect(fill({ shape: [6], images: bytes, reading: { scale: 0.1 } }, bgr)).toEqual([5, 6, 7, 9, 9, 10]);
+    const reals = Float32Array.of(1, 2, 3, 4, 5, 6);
+    expect(fill({ shape: [1, 2, 3], images: reals }, bgr)).toEqual([5, 11, 7, 13, 9, 15]);
+  });
+
+  it("turns the colours of pictures, not of other samples", () => {
+    const planes = { shape: [3, 1, 2], images: Uint8Array.of(30, 33, 20, 28, 10, 14), colours: "rgb" } as const;
+    expect(fill(planes, bgr)).toEqual([3, 7, 3, 7, 3, 9]);
+    expect(fill(planes, { ...bgr, colours: "rgb" })).not.toEqual([3, 7, 3, 7, 3, 9]);
+    const { colours: _, ...unnamed } = planes;
+    expect(fill(unnamed, bgr)).toEqual(fill(planes, { ...bgr, colours: "rgb" }));
+  });
+
+  it("holds for real numbers before they are quantized, too", () => {
+    const target = new Float32Array(6);
+    realFiller({ count: 1, shape: [6], images: bytes }, input.shape, bgr)(0, target);
+    expect([...target]).toEqual([0, 2, 0, 2, 0, 3]);
   });
 });

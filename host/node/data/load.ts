@@ -85,7 +85,7 @@ export function loadFiles(paths: readonly string[], options: DataOptions): Named
   if (options.shape.join() === DIGIT_SHAPE.join()) return { ...loadInputFiles(paths), ...reading };
   const names = paths.map((path) => basename(path));
   const images = readPictures(paths, options.shape);
-  return { count: paths.length, shape: options.shape, images, names, source: "pictures", ...reading };
+  return { count: paths.length, shape: options.shape, images, names, colours: "rgb", source: "pictures", ...reading };
 }
 
 interface Place {
@@ -150,6 +150,7 @@ function loadFolder(place: Place, { shape, labels, classes: wanted }: DataOption
       place.path,
     ),
     names: taken,
+    colours: "rgb",
     classes,
     source: basename(place.path),
   };
@@ -174,7 +175,7 @@ function loadFile(place: Place, options: DataOptions): { set: NamedSet; isPart?:
   if (isNpy(file)) return { set: setOf(readNpy(file, path), path, source) };
   if (isPng(file) || isJpeg(file)) {
     const images = readPictures([path], options.shape);
-    return { set: { count: 1, shape: options.shape, images, names: [source], source } };
+    return { set: { count: 1, shape: options.shape, images, names: [source], colours: "rgb", source } };
   }
   if (isGzip(file) || isIdx(file)) {
     const { count, height, width, images } = readIdxImages(gunzip(file, path, idxSize), path);
