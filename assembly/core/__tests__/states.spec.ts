@@ -44,11 +44,11 @@ function putModel(): void {
   beginFile();
   putVarints([1 << OP_MAXPOOL, 0, 6, 3, 16, 0, 63]);
   tensor(INPUT, 3, 5, 0, 7, 0);
-  tensor(OTHER_INPUT, 3, 5, 1, 7, 4);
-  tensor(STATE, stateHeight, 5, 2, 9, 13);
-  tensor(LAST, 3, 5, 0, 7, 30);
-  tensor(BEFORE, 3, 5, 3, 7, 34);
-  tensor(OTHER, 3, 5, 0, 7, 59);
+  tensor(OTHER_INPUT, 3, 5, 1, 7, 32);
+  tensor(STATE, stateHeight, 5, 2, 9, 104);
+  tensor(LAST, 3, 5, 0, 7, 240);
+  tensor(BEFORE, 3, 5, 3, 7, 272);
+  tensor(OTHER, 3, 5, 0, 7, 472);
   putPool(2);
   putPool(1);
   putPool(3);
