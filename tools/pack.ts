@@ -1,22 +1,16 @@
 /** `mote pack`: a compressed net, or a container made before, as .mote, self-contained .wasm or C source. */
-import { basename, dirname, extname, join } from "node:path";
+import { statSync } from "node:fs";
+import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { MIN_WINDOW_BYTES } from "../assembly/format.js";
-import { cSource } from "../host/c/c-source.js";
 import { fastProgram } from "../host/fast/memory.js";
 import { writeMetadata } from "../host/container/metadata.js";
-import { planTotal, REGIONS, SCRATCH_PARTS, scratchUse } from "../host/container/plan.js";
-import { readContainer, type Container } from "../host/container/read.js";
+import { readContainer } from "../host/container/read.js";
 import { withMetadata, writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/node/read-file.js";
-import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
-import type { AotSource } from "../host/node/firmware/aot.js";
-import { ALL_CONTENTS, contentsOf, type CoreContents } from "../host/module/contents.js";
-import type { QLayer, QModel } from "../host/model/model.js";
+import { ALL_CONTENTS } from "../host/module/contents.js";
 import { errorPlot } from "../host/report/error-plot.js";
-import { builtModule } from "../host/node/built.js";
 import { quantize } from "../host/quantize/quantize.js";
 import { isWasm } from "../host/module/sections.js";
 import { readCheckpoint } from "../host/node/train/checkpoint.js";
@@ -38,22 +32,16 @@ import { comparisonJson, decibels, printCalibration } from "./error-table.js";
 import { importContainer, isImportable, type ImportedContainer, type ImportFlags } from "./import-model.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
+import { FORMATS, warnOfPoorTrade, writeAs, type FileFlags, type Format } from "./pack-files.js";
+import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
-import { tensorBytes } from "../host/model/geometry.js";
 
-const FORMATS = ["mote", "wasm", "c", "aot", "core"] as const;
-type Format = (typeof FORMATS)[number];
-
-interface PackFlags extends ImportFlags, VectorFlags {
-  readonly out: string;
+interface PackFlags extends FileFlags, ImportFlags, VectorFlags {
   readonly format?: Format;
-  readonly optimize: Optimization;
   readonly sram?: number;
   readonly plot?: string;
   readonly window?: number;
   readonly tables?: number;
-  readonly ops?: readonly QLayer["op"][];
-  readonly codecs?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -148,16 +136,18 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     );
   }
   refuseIdleVectors(flags);
-  const { bytes: unlabelled, calibration } = await packedContainer(input, flags, (note) =>
-    output.line(`${input}: ${note}`),
-  );
+  const {
+    bytes: unlabelled,
+    calibration,
+    netBytes,
+  } = await packedContainer(input, flags, (note) => output.line(`${input}: ${note}`));
   if (flags.plot !== undefined && calibration === undefined) {
     throw new MoteError("ARGUMENT", "--plot: draws what calibration costs; expected --calibrate");
   }
   const bytes = labelled(input, unlabelled, flags.labels);
   const container = namingFile(input, () => readContainer(bytes));
   const parts = namingFile(input, () =>
-    flags.optimize === "size" ? memoryParts(bytes, container, format) : fastMemoryParts(container),
+    flags.optimize === "size" ? memoryParts(bytes, container, format === "wasm") : fastMemoryParts(container),
   );
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
   if (flags.sram !== undefined && memory > flags.sram) {
@@ -171,7 +161,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.optimize !== "size") await warnOfPoorTrade(input, bytes, module!);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
-    ["container", `${grouped(bytes.length)} bytes`],
+    ["container", `${grouped(bytes.length)} bytes${shareOf(netBytes, bytes.length)}`],
     [
       "linear memory",
       `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
@@ -187,6 +177,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     return {
       format,
       optimize: flags.optimize,
+      ...(netBytes === undefined ? {} : { netBytes }),
       containerBytes: bytes.length,
       linearMemoryBytes: memory,
       plan: flags.optimize === "size" ? plan : fastProgram(container).memory,
@@ -206,12 +197,13 @@ function formatOf(path: string): Format {
   return format;
 }
 
+interface PackedContainer extends ImportedContainer {
+  /** Of the file of a net of another format, without files that it names. */
+  readonly netBytes?: number;
+}
+
 /** The bytes of the container that a file is or becomes. */
-async function packedContainer(
-  path: string,
-  flags: PackFlags,
-  note: (line: string) => void,
-): Promise<ImportedContainer> {
+async function packedContainer(path: string, flags: PackFlags, note: (line: string) => void): Promise<PackedContainer> {
   const { window, tables } = flags;
   const options = {
     ...(window === undefined ? {} : { windowBytes: window }),
@@ -220,9 +212,10 @@ async function packedContainer(
   // Nets of other formats may be larger than what one buffer holds.
   const file = isGraphName(path) ? undefined : readFile(path);
   if (file === undefined || isImportable(path, file)) {
-    return importContainer(path, file, flags, options, note).catch((error: unknown) => {
+    const imported = await importContainer(path, file, flags, options, note).catch((error: unknown) => {
       throw withFileName(path, error);
     });
+    return { ...imported, netBytes: statSync(path).size };
   }
   const foreign = FOREIGN_FLAGS.find((flag) => flags[flag] !== undefined);
   if (foreign !== undefined) throw new MoteError("ARGUMENT", `--${foreign}: ${path} is no net of another format`);
@@ -240,6 +233,13 @@ async function packedContainer(
     );
   }
   return { bytes: namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options)) };
+}
+
+/** Nothing where the file does not have the weights. */
+function shareOf(netBytes: number | undefined, bytes: number): string {
+  return netBytes === undefined || netBytes <= bytes
+    ? ""
+    : `, ${((100 * bytes) / netBytes).toFixed(1)} % of the net's file`;
 }
 
 function plotOf(path: string, { layers, outputs, samples }: NonNullable<ImportedContainer["calibration"]>): string {
@@ -285,143 +285,3 @@ const parseNames =
       throw new InvalidArgumentError(`expected names of ${known.join(", ")}, with commas between.`);
     return names.filter((name) => name !== undefined);
   };
-
-interface MemoryPart {
-  readonly name: string;
-  readonly bytes: number;
-  readonly detail?: string;
-}
-
-/** A .wasm has the model in its memory and no window; the others read it from outside. */
-function memoryParts(bytes: Uint8Array, container: Container, format: Format): MemoryPart[] {
-  const { plan, model } = container;
-  const resident = format === "wasm";
-  const residentBytes = withMetadata(bytes, container, new Uint8Array(0)).length;
-  const regions = REGIONS.filter((name) => !(resident && name === "window"));
-  const regionBytes = REGIONS.reduce((sum, name) => sum + plan[name], 0);
-  return [
-    { name: "control block and tensor table", bytes: planTotal(plan) - regionBytes },
-    ...regions.map((name) => {
-      if (name === "arena") return arenaPart(model, plan.arena);
-      return name === "scratch" ? scratchPart(container) : { name, bytes: plan[name] };
-    }),
-    ...(resident ? [{ name: "model", bytes: residentBytes + MODEL_SLACK_BYTES }] : []),
-  ];
-}
-
-function fastMemoryParts(container: Container): MemoryPart[] {
-  const { windowPtr, windowBytes, arenaPtr, bytes } = fastProgram(container).memory;
-  return [
-    { name: "control block and tables of tensors and layers", bytes: windowPtr },
-    { name: "window", bytes: windowBytes },
-    arenaPart(container.model, bytes - arenaPtr),
-  ];
-}
-
-function arenaPart({ tensors }: QModel, bytes: number): MemoryPart {
-  return { name: "arena", bytes, detail: ` (tensors of ${tensors.map(tensorBytes).join(", ")})` };
-}
-
-/** With what the layer that decides its size has there. */
-function scratchPart(container: Container): MemoryPart {
-  const part = { name: "scratch", bytes: container.plan.scratch };
-  const use = scratchUse(container);
-  if (use === undefined) return part;
-  const parts = SCRATCH_PARTS.map((name) => ({ name, bytes: use.parts[name] })).filter(({ bytes }) => bytes > 0);
-  return { ...part, detail: ` (layer ${use.layer}: ${breakdown(parts)})` };
-}
-
-/** "arena 3680 (tensors of 784, 2880, …), scratch 2000 (layer 2: records 1200, …), …": the largest first. */
-function breakdown(parts: readonly MemoryPart[]): string {
-  return parts
-    .toSorted((a, b) => b.bytes - a.bytes)
-    .map(({ name, bytes, detail = "" }) => `${name} ${bytes}${detail}`)
-    .join(", ");
-}
-
-interface Written {
-  readonly path: string;
-  readonly bytes: number;
-}
-
-async function writeAs(
-  format: Format,
-  flags: PackFlags,
-  input: string,
-  bytes: Uint8Array,
-  container: Container,
-  vectors: Uint8Array | undefined,
-): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
-  const { out, optimize } = flags;
-  const files: [path: string, content: Uint8Array | string][] = [];
-  let module: Uint8Array | undefined;
-  if (format === "mote") {
-    files.push([out, bytes]);
-  } else if (format === "wasm") {
-    module = await packedModule(bytes, optimize);
-    files.push([out, module]);
-  } else if (format === "core") {
-    files.push([out, await coreFor(container, flags, input)]);
-  } else {
-    const name = basename(out, extname(out));
-    const made: AotSource & { readonly module?: Uint8Array } =
-      format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, container.plan, name);
-    module = made.module;
-    files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
-  }
-  if (vectors !== undefined) files.push([join(dirname(out), `${basename(out, extname(out))}.vectors.npz`), vectors]);
-  const written = files.map(([path, content]) => {
-    writeFileAtomic(path, content);
-    return { path, bytes: Buffer.byteLength(content) };
-  });
-  return { written, ...(module === undefined ? {} : { module }) };
-}
-
-/**
- * A fast module is larger than a core with a container, and worth it where the work shrinks by more than the flash grows. It does not for nets
- * with most of their weights left, convolutions above all: then it says so on stderr.
- */
-async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uint8Array): Promise<void> {
-  const { opsOfOneRun } = await import("../host/engines/counted.js");
-  const wasm = builtModule("build/core.wasm");
-  const core = { bytes: container.length + wasm.length, ops: opsOfOneRun(container, wasm) };
-  const fast = { bytes: module.length, ops: opsOfOneRun(module, wasm) };
-  if (fast.bytes * fast.ops <= core.bytes * core.ops) return;
-  process.stderr.write(
-    `mote: warning: ${input}: too many weights are left for a fast module: it takes ${grouped(fast.bytes)} bytes in place of a core ` +
-      `and container's ${grouped(core.bytes)}, and ${grouped(fast.ops)} WebAssembly instructions a run in place of ${grouped(core.ops)}; ` +
-      `prefer --optimize size${fast.ops < core.ops ? " unless those matter more than flash" : ""}\n`,
-  );
-}
-
-/** Only packing modules needs binaryen, which takes a while to load. */
-async function packedModule(container: Uint8Array, optimize: Optimization): Promise<Uint8Array> {
-  if (optimize === "size") return (await import("../host/node/module/bake.js")).bake(container);
-  return (await import("../host/node/fast/fast-module.js")).fastModule(container, optimize);
-}
-
-/** A core for this model and for others that are made of the same ops and codecs. */
-async function coreFor(container: Container, { ops, codecs }: PackFlags, input: string): Promise<Uint8Array> {
-  const needed = contentsOf(container);
-  const contents: CoreContents = { ops: ops ?? needed.ops, codecs: codecs ?? needed.codecs };
-  for (const what of ["ops", "codecs"] as const) {
-    const missing = needed[what].filter((name) => !contents[what].some((kept) => kept === name));
-    if (missing.length === 0) continue;
-    throw new MoteError(
-      "ARGUMENT",
-      `--${what} ${contents[what].join(",")}: ${input} needs ${missing.join(", ")} as well`,
-    );
-  }
-  return (await import("../host/node/module/bake.js")).coreWith(contents);
-}
-
-async function aheadOfTime(
-  container: Uint8Array,
-  name: string,
-  optimize: Optimization,
-): Promise<AotSource & { readonly module: Uint8Array }> {
-  const { aotSource } = await import("../host/node/firmware/aot.js");
-  const { firmwareImage } = await import("../host/node/firmware/image.js");
-  const image = firmwareImage(container, optimize);
-  return { ...(await aotSource(image.module, image.container, name)), module: image.module };
-}

@@ -146,13 +146,14 @@ export async function compareReals(
  * Each layer of a quantized net by itself: the oracle gets what the layers before gave in the model, so that a difference is the layer's own. Outputs
  * are those of whole runs.
  * @param net quantized and arranged
+ * @param report called after each sample, also with the outputs of whole runs, expected and found
  */
 export async function compareIntegers(
   net: ImportedNet,
   engine: Engine,
   count: number,
   sample: (index: number) => readonly Int8Array[],
-  report: (done: number) => Promise<void>,
+  report: (done: number, expected: readonly Int8Array[], found: readonly Int8Array[]) => Promise<void>,
 ): Promise<Comparison> {
   const tallyOf = (tensor: number): ErrorTally => new ErrorTally(net.tensors[tensor].quantization!);
   const tallies = net.layers.map(({ output }) => tallyOf(output));
@@ -175,8 +176,9 @@ export async function compareIntegers(
       const result = isSame ? expected : oracleLayer(net, layer, wholeInputs);
       whole.set(layer.output, isEqual(result, own) ? own : result);
     });
-    net.outputs.forEach(({ tensor }, at) => ends[at].addIntegers(index, whole.get(tensor)!, found.get(tensor)!));
-    await report(index + 1);
+    const [expected, own] = [whole, found].map((of) => net.outputs.map(({ tensor }) => of.get(tensor)!));
+    ends.forEach((tally, at) => tally.addIntegers(index, expected[at], own[at]));
+    await report(index + 1, expected, own);
   }
   return { layers: layerErrors(net, tallies), outputs: ends.map((tally) => tally.error()) };
 }

@@ -1,5 +1,5 @@
 /** `mote pack` of nets of real numbers: calibrated by samples, with what int8 costs layer by layer. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { PNG } from "pngjs";
@@ -132,7 +132,10 @@ describe("what travels with an imported model", () => {
     const labels = ["cat", "dog", "bird", "fish", "none of these"];
     writeFileSync(scratch.path("labels.txt"), labels.join("\n") + "\n");
     const out = scratch.path("photo.mote");
-    expect((await mote(["pack", int8, "--labels", scratch.path("labels.txt"), "-o", out])).code).toBe(0);
+    const packed = await mote(["pack", int8, "--labels", scratch.path("labels.txt"), "-o", out]);
+    expect(packed.code).toBe(0);
+    const share = (100 * statSync(out).size) / statSync(int8).size;
+    expect(packed.stdout).toContain(` bytes, ${share.toFixed(1)} % of the net's file\n`);
     // 12 rows of 10 pixels.
     const png = new PNG({ width: 10, height: 12 });
     const bytes = Uint8Array.from({ length: 360 }, (_, i) => (53 * i + 7 * (i % 3)) % 256);

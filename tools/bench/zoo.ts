@@ -1,4 +1,4 @@
-/** Nets that others made, from the folder that MOTE_ZOO names: how many run, what they take, and whether they give what LiteRT gives. */
+/** Nets that others made, from the folder that MOTE_ZOO names: how many run, what they take, and whether they give what their own runtimes give. */
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { writeContainer } from "../../host/container/write.js";
@@ -19,11 +19,12 @@ import { atMost, rounded, type BenchOptions, type Figure, type Group } from "./f
 import { vggFigures } from "./vgg.js";
 import { boardFigures } from "./zoo-boards.js";
 import { lowered, MLPERF, spectrogramWindows } from "./zoo-nets.js";
-import { equality } from "./zoo-outputs.js";
+import { litertEquality, oracleEquality } from "./zoo-outputs.js";
 
 export const zooGroup: Group = {
   name: "zoo",
-  summary: "nets of others from the folder MOTE_ZOO: how many run, bytes, outputs beside LiteRT's (MOTE_ZOO_ORACLE)",
+  summary:
+    "nets of others from the folder MOTE_ZOO: how many run, bytes, equal outputs (LiteRT's by MOTE_ZOO_ORACLE), boards",
   measure: measureZoo,
 };
 
@@ -50,7 +51,7 @@ async function measureZoo(options: BenchOptions): Promise<Figure[]> {
     note("zoo: no more figures, since MOTE_ZOO names no folder of nets");
     return vgg;
   }
-  const figures = [...answers(folder, note), ...sizes(folder), adScore(folder), ...vgg];
+  const figures = [...verdicts(folder, note), ...sizes(folder), adScore(folder), ...vgg];
   const deltas = DIGITS.map((digits) => {
     note(`zoo: ${digits[0]} on digits`);
     return digitsDelta(folder, digits, full);
@@ -60,14 +61,15 @@ async function measureZoo(options: BenchOptions): Promise<Figure[]> {
   const delta = atMost("zoo.mnist.delta", name, largest, "points", 0.02);
   // Of some digits only, the share differs from that of all.
   figures.push(...deltas, full ? delta : { id: delta.id, name, value: largest, unit: delta.unit });
-  const oracle = process.env.MOTE_ZOO_ORACLE;
-  if (oracle !== undefined && oracle !== "") figures.push(...equality(folder, oracle, note));
+  figures.push(...(await oracleEquality(folder, note)));
+  const answers = process.env.MOTE_ZOO_ORACLE;
+  if (answers !== undefined && answers !== "") figures.push(...litertEquality(folder, answers, note));
   figures.push(...(await boardFigures(folder, note)));
   return figures;
 }
 
 /** Each net runs, or is refused with reasons. */
-function answers(folder: string, note: (text: string) => void): Figure[] {
+function verdicts(folder: string, note: (text: string) => void): Figure[] {
   const files = readdirSync(folder).filter((name) => [".tflite", ".onnx", ".net"].includes(extname(name)));
   let run = 0;
   let answered = 0;

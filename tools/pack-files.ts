@@ -1,0 +1,109 @@
+/** The files that `mote pack` writes in each of its formats. */
+import { basename, dirname, extname, join } from "node:path";
+import type { Container } from "../host/container/read.js";
+import { cSource } from "../host/c/c-source.js";
+import { MoteError } from "../host/errors.js";
+import type { Optimization } from "../host/fast/optimization.js";
+import type { QLayer } from "../host/model/model.js";
+import { contentsOf, type CoreContents } from "../host/module/contents.js";
+import { builtModule } from "../host/node/built.js";
+import type { AotSource } from "../host/node/firmware/aot.js";
+import { writeFileAtomic } from "../host/node/write-file.js";
+import { grouped } from "./model-file.js";
+
+export const FORMATS = ["mote", "wasm", "c", "aot", "core"] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface FileFlags {
+  readonly out: string;
+  readonly optimize: Optimization;
+  readonly ops?: readonly QLayer["op"][];
+  readonly codecs?: readonly string[];
+}
+
+export interface Written {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export async function writeAs(
+  format: Format,
+  flags: FileFlags,
+  input: string,
+  bytes: Uint8Array,
+  container: Container,
+  vectors: Uint8Array | undefined,
+): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
+  const { out, optimize } = flags;
+  const files: [path: string, content: Uint8Array | string][] = [];
+  let module: Uint8Array | undefined;
+  if (format === "mote") {
+    files.push([out, bytes]);
+  } else if (format === "wasm") {
+    module = await packedModule(bytes, optimize);
+    files.push([out, module]);
+  } else if (format === "core") {
+    files.push([out, await coreFor(container, flags, input)]);
+  } else {
+    const name = basename(out, extname(out));
+    const made: AotSource & { readonly module?: Uint8Array } =
+      format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, container.plan, name);
+    module = made.module;
+    files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
+  }
+  if (vectors !== undefined) files.push([join(dirname(out), `${basename(out, extname(out))}.vectors.npz`), vectors]);
+  const written = files.map(([path, content]) => {
+    writeFileAtomic(path, content);
+    return { path, bytes: Buffer.byteLength(content) };
+  });
+  return { written, ...(module === undefined ? {} : { module }) };
+}
+
+/**
+ * A fast module is larger than a core with a container, and worth it where the work shrinks by more than the flash grows. It does not for nets
+ * with most of their weights left, convolutions above all: then it says so on stderr.
+ */
+export async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uint8Array): Promise<void> {
+  const { opsOfOneRun } = await import("../host/engines/counted.js");
+  const wasm = builtModule("build/core.wasm");
+  const core = { bytes: container.length + wasm.length, ops: opsOfOneRun(container, wasm) };
+  const fast = { bytes: module.length, ops: opsOfOneRun(module, wasm) };
+  if (fast.bytes * fast.ops <= core.bytes * core.ops) return;
+  process.stderr.write(
+    `mote: warning: ${input}: too many weights are left for a fast module: it takes ${grouped(fast.bytes)} bytes in place of a core ` +
+      `and container's ${grouped(core.bytes)}, and ${grouped(fast.ops)} WebAssembly instructions a run in place of ${grouped(core.ops)}; ` +
+      `prefer --optimize size${fast.ops < core.ops ? " unless those matter more than flash" : ""}\n`,
+  );
+}
+
+/** Only packing modules needs binaryen, which takes a while to load. */
+async function packedModule(container: Uint8Array, optimize: Optimization): Promise<Uint8Array> {
+  if (optimize === "size") return (await import("../host/node/module/bake.js")).bake(container);
+  return (await import("../host/node/fast/fast-module.js")).fastModule(container, optimize);
+}
+
+/** A core for this model and for others that are made of the same ops and codecs. */
+async function coreFor(container: Container, { ops, codecs }: FileFlags, input: string): Promise<Uint8Array> {
+  const needed = contentsOf(container);
+  const contents: CoreContents = { ops: ops ?? needed.ops, codecs: codecs ?? needed.codecs };
+  for (const what of ["ops", "codecs"] as const) {
+    const missing = needed[what].filter((name) => !contents[what].some((kept) => kept === name));
+    if (missing.length === 0) continue;
+    throw new MoteError(
+      "ARGUMENT",
+      `--${what} ${contents[what].join(",")}: ${input} needs ${missing.join(", ")} as well`,
+    );
+  }
+  return (await import("../host/node/module/bake.js")).coreWith(contents);
+}
+
+async function aheadOfTime(
+  container: Uint8Array,
+  name: string,
+  optimize: Optimization,
+): Promise<AotSource & { readonly module: Uint8Array }> {
+  const { aotSource } = await import("../host/node/firmware/aot.js");
+  const { firmwareImage } = await import("../host/node/firmware/image.js");
+  const image = firmwareImage(container, optimize);
+  return { ...(await aotSource(image.module, image.container, name)), module: image.module };
+}
