@@ -97,7 +97,7 @@ export function printResults(inputs: NamedSet, results: readonly Result[], names
     const reasons = inputs.doubts === undefined ? [] : reasonsToDoubt(inputs.doubts[i], first);
     const unsure = reasons.length === 0 ? "" : `  unsure: ${reasons.join(", ")}`;
     const classes = result.top.map((one) => `${nameOf(one.class)}  ${(100 * one.probability).toFixed(1)} %`);
-    output.line(`${name}: ${classes.join(", ")}${unsure}${wrong}`);
+    output.lines([`${name}: ${classes.join(", ")}${unsure}${wrong}`], 2);
   });
 }
 

@@ -66,6 +66,9 @@ test.each<[string, ImportedNet]>([
   const convolve = kernelConvolve(nodeRuntime.kernels());
   for (let run = 0; run < 2; run++) {
     const input = whole(valuesOf(net.tensors[0].shape));
-    expect(runFloat(net, [input], undefined, convolve)).toEqual(runFloat(net, [input]));
+    const [[found], [expected]] = [runFloat(net, [input], undefined, convolve), runFloat(net, [input])];
+    expect(found).toHaveLength(expected.length);
+    // Element by element, as toEqual takes seconds of a million.
+    expect(found.findIndex((value, i) => value !== expected[i])).toBe(-1);
   }
 });
