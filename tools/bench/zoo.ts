@@ -40,11 +40,10 @@ const DIGITS = [
   ["tinymaix-mnist_dw_f.tflite", 93.22, 1 / 255, false],
 ] as const;
 
-const QUICK_DIGITS = 1000;
 const CALIBRATION_DIGITS = 300;
 
 async function measureZoo(options: BenchOptions): Promise<Figure[]> {
-  const { full, note } = options;
+  const { note } = options;
   const vgg = await vggFigures(options);
   const folder = process.env.MOTE_ZOO;
   if (folder === undefined || folder === "") {
@@ -54,13 +53,11 @@ async function measureZoo(options: BenchOptions): Promise<Figure[]> {
   const figures = [...verdicts(folder, note), ...sizes(folder), adScore(folder), ...vgg];
   const deltas = DIGITS.map((digits) => {
     note(`zoo: ${digits[0]} on digits`);
-    return digitsDelta(folder, digits, full);
+    return digitsDelta(folder, digits);
   });
   const largest = Math.max(...deltas.filter((_, i) => DIGITS[i][3]).map(({ value }) => Number(value)));
   const name = "largest of these differences, but for TinyMaix's nets of real numbers";
-  const delta = atMost("zoo.mnist.delta", name, largest, "points", 0.02);
-  // Of some digits only, the share differs from that of all.
-  figures.push(...deltas, full ? delta : { id: delta.id, name, value: largest, unit: delta.unit });
+  figures.push(...deltas, atMost("zoo.mnist.delta", name, largest, "points", 0.02));
   figures.push(...(await oracleEquality(folder, note)));
   const answers = process.env.MOTE_ZOO_ORACLE;
   if (answers !== undefined && answers !== "") figures.push(...litertEquality(folder, answers, note));
@@ -149,14 +146,14 @@ const meanSquare = (a: Float32Array, b: Float32Array): number =>
   a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;
 
 /** Of a net of real numbers, made int8 here. */
-function digitsDelta(folder: string, [file, accuracy, scale]: (typeof DIGITS)[number], full: boolean): Figure {
+function digitsDelta(folder: string, [file, accuracy, scale]: (typeof DIGITS)[number]): Figure {
   const net = lowered(join(folder, file));
   const { shape } = net.tensors[net.inputs[0].tensor];
   const digits = (spec: string): DataSet => ({ ...loadData(spec, { shape }), reading: { scale } });
   const model = importedModel(
     net.isQuantized ? net : calibrated(net, digits(`mnist:validation:${CALIBRATION_DIGITS}`)),
   );
-  const set = digits(full ? "mnist:test" : `mnist:test:${QUICK_DIGITS}`);
+  const set = digits("mnist:test");
   const engine = openEngine("v8", writeContainer(model));
   const fill = inputFiller(set, engine.input);
   const input = new Int8Array(valuesOf(engine.input.shape));
