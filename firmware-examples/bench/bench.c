@@ -1,6 +1,8 @@
 /**
  * The program that `npm run firmware` runs on each board: opens a model, runs it on each input, counts instructions and bytes, tries
- * damaged files. Prints lines of words for the host to read; all numbers are decimal, times are ticks of board_clock.
+ * damaged files. Prints lines of words for the host to read. Numbers are hexadecimal, so that the bench divides nothing; times are ticks of
+ * board_clock. What the bench itself takes is in no figure: it says what an empty measurement takes, counts stack from where it calls the
+ * library, and has no static data.
  */
 #include "bench.h"
 
@@ -12,70 +14,114 @@
 /** Damaged copies of the container, and of the module, that are tried. */
 #define DAMAGES 12u
 
+/** Ticks are coarse: so many empty measurements tell what one takes. */
+#define EMPTY_MEASUREMENTS 1024u
+
 static void print_number(int64_t value) {
-  char text[24];
+  char text[20];
   char *p = text + sizeof text;
   *--p = '\0';
   uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
   do {
-    *--p = (char)('0' + rest % 10);
-    rest /= 10;
+    *--p = "0123456789abcdef"[rest & 15];
+    rest >>= 4;
   } while (rest != 0);
   if (value < 0) *--p = '-';
   board_print(" ");
   board_print(p);
 }
 
-static uint32_t last_clock;
-static uint64_t total_clock;
-
-/** Ticks since the start. Right as long as it is called once in a turn of the clock. */
-static uint64_t now(void) {
-  uint32_t clock = board_clock();
+/** Ticks since `start`: right within a turn of the clock. */
+static __attribute__((noinline)) uint32_t ticks_since(uint32_t start) {
   uint32_t mask = board_clock_bits >= 32 ? UINT32_MAX : (1u << board_clock_bits) - 1;
-  total_clock += (clock - last_clock) & mask;
-  last_clock = clock;
-  return total_clock;
+  return (board_clock() - start) & mask;
 }
 
+/** Ticks of a short and of a long loop, then of the empty measurements. */
 static void calibrate(void) {
   board_print("calibrate");
   for (uint32_t turns = 1000000; turns <= 2000000; turns += 1000000) {
-    uint64_t start = now();
+    uint32_t start = board_clock();
     board_spin(turns);
-    print_number((int64_t)(now() - start));
+    print_number(ticks_since(start));
   }
+  uint32_t empty = 0;
+  for (uint32_t i = 0; i < EMPTY_MEASUREMENTS; i++) {
+    uint32_t start = board_clock();
+    empty += ticks_since(start);
+  }
+  board_print("\nempty");
+  print_number(EMPTY_MEASUREMENTS);
+  print_number(empty);
   board_print("\n");
 }
 
-/** Steps to the end. @param layers ticks of each layer are added up here, or null */
-static mote_status run_slices(mote *model, uint64_t *longest, uint64_t *layers) {
+/** Ticks of the slices of a layer, and how many there were. */
+typedef struct layer_ticks {
+  uint64_t ticks;
+  uint32_t slices;
+} layer_ticks;
+
+/** What one run leaves, in the memory behind the model: an open model takes no more of it. */
+typedef struct results {
+  /** One more than the model has: behind the last layer a run may go on to keep states. */
+  layer_ticks *layers;
+  uint32_t layer_count;
+  int8_t *outputs;
+} results;
+
+/** What slices took in all. */
+typedef struct slices_taken {
+  layer_ticks all;
+  uint32_t longest;
+  /** Bytes of stack below the bench's own. */
+  uint32_t stack;
+} slices_taken;
+
+/** Steps to the end. @param r where the ticks of each layer are added up, or null */
+static mote_status run_slices(mote *model, slices_taken *taken, const results *r) {
   mote_status status;
-  uint64_t start = now();
   /* Until the first slice of a run is done, mote_layers_done tells of the run before. */
   uint32_t layer = 0;
+  board_paint_stack();
   do {
+    uint32_t start = board_clock();
     status = mote_step(model, BENCH_BUDGET);
-    uint64_t end = now();
-    if (end - start > *longest) *longest = end - start;
-    if (layers != NULL) layers[layer] += end - start;
-    layer = layers == NULL ? 0 : mote_layers_done(model);
-    start = end;
+    uint32_t ticks = ticks_since(start);
+    if (ticks > taken->longest) taken->longest = ticks;
+    taken->all.ticks += ticks;
+    taken->all.slices++;
+    if (r == NULL) continue;
+    r->layers[layer].ticks += ticks;
+    r->layers[layer].slices++;
+    layer = mote_layers_done(model);
   } while (status == MOTE_BUSY);
+  taken->stack = (uint32_t)(board_stack_used() - board_stack_depth());
   return status;
 }
 
+static void print_ticks(const layer_ticks *of) {
+  print_number((int64_t)of->ticks);
+  print_number(of->slices);
+}
+
+static void print_slices(const slices_taken *taken) {
+  print_ticks(&taken->all);
+  print_number(taken->longest);
+  print_number(taken->stack);
+}
+
+/** open, ticks and stack of beginning, then of the slices ticks, how many, ticks of the longest, stack; memory used, and linear. */
 static mote *open_model(const mote_source *source) {
   mote *model;
   size_t bytes = (size_t)(board_memory_high - board_memory_low);
-  uint64_t longest = 0;
-  uint64_t start = now();
-  mote_status status = mote_begin(&model, source, board_memory_low, bytes);
-  uint64_t begun = now();
-  size_t begin_stack = board_stack_used();
+  slices_taken loading = {{0, 0}, 0, 0};
   board_paint_stack();
-  if (status == MOTE_BUSY) status = run_slices(model, &longest, NULL);
-  uint64_t end = now();
+  uint32_t start = board_clock();
+  mote_status status = mote_begin(&model, source, board_memory_low, bytes);
+  uint32_t begin = ticks_since(start);
+  size_t begin_stack = board_stack_used() - board_stack_depth();
+  if (status == MOTE_BUSY) status = run_slices(model, &loading, NULL);
   if (status != MOTE_DONE) {
     board_print("error");
     print_number(status);
@@ -84,30 +130,22 @@ static mote *open_model(const mote_source *source) {
     return NULL;
   }
   board_print("open");
-  print_number((int64_t)(begun - start));
-  print_number((int64_t)(end - begun));
-  print_number((int64_t)longest);
+  print_number(begin);
+  print_number((int64_t)begin_stack);
+  print_slices(&loading);
   board_print("\nmemory");
   print_number((int64_t)mote_memory_used(model));
   print_number((int64_t)mote_linear_bytes(model));
-  print_number((int64_t)begin_stack);
   board_print("\n");
   return model;
 }
-
-/** What one run leaves, in the memory behind the model: an open model takes no more of it. */
-typedef struct results {
-  uint64_t *layers;
-  uint32_t layer_count;
-  int8_t *outputs;
-} results;
 
 /** Finds room for any model's results. @returns whether there is; prints how much is missing where not */
 static bool place_results(const mote *model, results *r) {
   r->layer_count = mote_layer_count(model);
   size_t used = (mote_memory_used(model) + 7u) & ~(size_t)7u;
   size_t left = (size_t)(board_memory_high - board_memory_low) - used;
-  size_t needed = r->layer_count * sizeof(uint64_t) + bench_output_elements;
+  size_t needed = (r->layer_count + 1) * sizeof(layer_ticks) + bench_output_elements;
   if (used > (size_t)(board_memory_high - board_memory_low) || needed > left) {
     board_print("room");
     print_number((int64_t)needed);
@@ -115,29 +153,27 @@ static bool place_results(const mote *model, results *r) {
     board_print("\n");
     return false;
   }
-  r->layers = (uint64_t *)(void *)(board_memory_low + used);
-  r->outputs = (int8_t *)(r->layers + r->layer_count);
+  r->layers = (layer_ticks *)(void *)(board_memory_low + used);
+  r->outputs = (int8_t *)(r->layers + r->layer_count + 1);
   return true;
 }
 
-/** run STATUS CLASS, ticks of the inputs, of the run and of its longest slice; layers with ticks each; logits. */
+/** run STATUS CLASS, ticks of the inputs, the slices as of opening; layers with ticks and slices each; logits. */
 static void run_once(mote *model, uint32_t index, const results *r) {
-  uint64_t longest = 0;
-  for (uint32_t i = 0; i < r->layer_count; i++) r->layers[i] = 0;
-  uint64_t start = now();
+  slices_taken taken = {{0, 0}, 0, 0};
+  for (uint32_t i = 0; i <= r->layer_count; i++) r->layers[i] = (layer_ticks){0, 0};
+  uint32_t start = board_clock();
   mote_status status = bench_set_inputs(model, index);
-  uint64_t ready = now();
-  if (status == MOTE_DONE) status = run_slices(model, &longest, r->layers);
-  uint64_t end = now();
+  uint32_t input = ticks_since(start);
+  if (status == MOTE_DONE) status = run_slices(model, &taken, r);
   if (status == MOTE_DONE) status = bench_get_outputs(model, r->outputs);
   board_print("run");
   print_number(status);
   print_number(mote_top(model));
-  print_number((int64_t)(ready - start));
-  print_number((int64_t)(end - ready));
-  print_number((int64_t)longest);
+  print_number(input);
+  print_slices(&taken);
   board_print("\nlayers");
-  for (uint32_t i = 0; i < r->layer_count; i++) print_number((int64_t)r->layers[i]);
+  for (uint32_t i = 0; i < r->layer_count; i++) print_ticks(&r->layers[i]);
   board_print("\nlogits");
   for (uint32_t i = 0; status == MOTE_DONE && i < bench_output_elements; i++) print_number(r->outputs[i]);
   board_print("\n");
@@ -163,7 +199,7 @@ static void open_damaged_containers(mote_source source, size_t bytes) {
   source.read = read_damaged;
   source.read_context = &at;
   for (uint32_t i = 0; i < DAMAGES; i++) {
-    at = (uint32_t)((uint64_t)source.container_bytes * i / DAMAGES);
+    at = source.container_bytes / DAMAGES * i;
     open_and_print(&source, bytes);
   }
 }
@@ -176,7 +212,7 @@ static void open_damaged_modules(mote_source source, size_t bytes) {
   source.module = copy;
   source.module_bytes = copied;
   for (uint32_t i = 0; i < DAMAGES; i++) {
-    uint32_t at = (uint32_t)((uint64_t)copied * i / DAMAGES);
+    uint32_t at = copied / DAMAGES * i;
     copy[at] ^= (uint8_t)(1u << (at & 7));
     open_and_print(&source, bytes - copied);
     copy[at] ^= (uint8_t)(1u << (at & 7));
@@ -195,9 +231,7 @@ static void open_damaged(size_t used) {
 
 int main(void) {
   results r;
-  board_paint_stack();
   board_print("bench\n");
-  last_clock = board_clock();
   calibrate();
   mote *model = open_model(bench_source);
   bool runs = model != NULL && place_results(model, &r);
@@ -207,9 +241,6 @@ int main(void) {
     for (uint32_t i = 0; i < bench_input_count; i++) run_once(model, i, &r);
     mote_close(model);
   }
-  board_print("stack");
-  print_number((int64_t)board_stack_used());
-  board_print("\n");
   if (runs) {
     open_damaged(used);
     /* The board lives on. */

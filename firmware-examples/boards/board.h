@@ -24,6 +24,9 @@ void board_paint_stack(void);
 /** Most bytes of stack used since it was painted; the whole stack when it overflowed. */
 size_t board_stack_used(void);
 
+/** Bytes of stack that the functions under way take. */
+size_t board_stack_depth(void);
+
 /** RAM that neither static data nor the stack takes. */
 extern uint8_t board_memory_low[];
 extern uint8_t board_memory_high[];

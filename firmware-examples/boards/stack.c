@@ -18,6 +18,10 @@ size_t board_stack_used(void) {
   return (size_t)(stack_high - p) * sizeof *p;
 }
 
+__attribute__((noinline)) size_t board_stack_depth(void) {
+  return (size_t)((uint8_t *)stack_high - (uint8_t *)__builtin_frame_address(0));
+}
+
 /** wasm3 names it where it meets what cannot be. */
 void abort(void) {
   board_print("abort\n");

@@ -1,14 +1,13 @@
-/** Integer arithmetic that the ESP8266 has in ROM and Debian's libgcc for it therefore leaves out. By the names gcc calls. */
+/**
+ * Integer arithmetic that the ESP8266 has in ROM and Debian's libgcc for it therefore leaves out. By the names gcc calls; without 64-bit
+ * division, which the library does not use.
+ */
 #include <stdint.h>
 
 uint32_t __udivsi3(uint32_t n, uint32_t d);
 uint32_t __umodsi3(uint32_t n, uint32_t d);
 int32_t __divsi3(int32_t n, int32_t d);
 uint64_t __muldi3(uint64_t a, uint64_t b);
-uint64_t __udivdi3(uint64_t n, uint64_t d);
-uint64_t __umoddi3(uint64_t n, uint64_t d);
-int64_t __divdi3(int64_t n, int64_t d);
-int64_t __moddi3(int64_t n, int64_t d);
 int __ctzdi2(uint64_t value);
 int __clzdi2(uint64_t value);
 int __popcountsi2(uint32_t value);
@@ -23,20 +22,6 @@ static uint32_t divide32(uint32_t n, uint32_t d, uint32_t *rest) {
     if (remainder >= d) {
       remainder -= d;
       quotient |= (uint32_t)1 << bit;
-    }
-  }
-  *rest = remainder;
-  return quotient;
-}
-
-static uint64_t divide64(uint64_t n, uint64_t d, uint64_t *rest) {
-  uint64_t quotient = 0;
-  uint64_t remainder = 0;
-  for (int bit = 63; bit >= 0; bit--) {
-    remainder = remainder << 1 | (n >> bit & 1);
-    if (remainder >= d) {
-      remainder -= d;
-      quotient |= (uint64_t)1 << bit;
     }
   }
   *rest = remainder;
@@ -72,29 +57,6 @@ uint64_t __muldi3(uint64_t a, uint64_t b) {
   uint32_t high = ah * bh + (middle >> 16) + (other >> 16);
   high += (uint32_t)a * (uint32_t)(b >> 32) + (uint32_t)(a >> 32) * (uint32_t)b;
   return (uint64_t)high << 32 | (other << 16 | (low & 0xffff));
-}
-
-uint64_t __udivdi3(uint64_t n, uint64_t d) {
-  uint64_t rest;
-  return divide64(n, d, &rest);
-}
-
-uint64_t __umoddi3(uint64_t n, uint64_t d) {
-  uint64_t rest;
-  (void)divide64(n, d, &rest);
-  return rest;
-}
-
-int64_t __divdi3(int64_t n, int64_t d) {
-  uint64_t rest;
-  uint64_t quotient = divide64(n < 0 ? 0u - (uint64_t)n : (uint64_t)n, d < 0 ? 0u - (uint64_t)d : (uint64_t)d, &rest);
-  return (int64_t)((n < 0) != (d < 0) ? 0u - quotient : quotient);
-}
-
-int64_t __moddi3(int64_t n, int64_t d) {
-  uint64_t rest;
-  (void)divide64(n < 0 ? 0u - (uint64_t)n : (uint64_t)n, d < 0 ? 0u - (uint64_t)d : (uint64_t)d, &rest);
-  return (int64_t)(n < 0 ? 0u - rest : rest);
 }
 
 int __ctzdi2(uint64_t value) {

@@ -95,6 +95,9 @@ static const op_run op_runs[] = {
     {0x69, TAKES_1 | GIVES_I32},
     {0x78, TAKES_2 | GIVES_I32},
     {0x7b, TAKES_1 | IS_I64 | GIVES_I64},
+    {0x7e, TAKES_2 | IS_I64 | GIVES_I64},
+    /* divisions of 64 bits */
+    {0x82, 0},
     {0x8a, TAKES_2 | IS_I64 | GIVES_I64},
     {0xa6, 0},
     /* i32.wrap_i64, i64.extend_i32 */

@@ -1,14 +1,40 @@
 /**
- * How wasm3's operations follow each other where the compiler makes no tail calls: each of them keeps its native frame until a loop
- * turns or a function returns, which comes to 5 KB of stack. Here an operation returns instead and leaves word which one is next, and one
- * loop calls them all. wasm3 knows its operations as functions that end with a macro; this header gives the macros another meaning, and is
- * included before each of wasm3's files but m3_core.c. It costs a quarter of the speed and gives 4 KB of stack back.
+ * What wasm3's operations are made of: macros, to which this header gives another meaning. It is included before each of wasm3's files but
+ * m3_core.c.
  */
 #ifndef MOTE_OPS_H
 #define MOTE_OPS_H
 
 #include "mote-wasm3.h"
 #include "wasm3/wasm3.h"
+#include "wasm3/m3_math_utils.h"
+
+/* Divisions of 64 bits, which mote_module_check refuses, would bring in 1 to 4 KB of the compiler's own library: they trap. */
+#undef OP_DIV_U
+#undef OP_REM_U
+#undef OP_DIV_S
+#undef OP_REM_S
+#define MOTE_DIVIDES(A, B)                                           \
+  if (sizeof(A) > 4 || (B) == 0) newTrap(m3Err_trapDivisionByZero);
+#define OP_DIV_U(RES, A, B) \
+  MOTE_DIVIDES(A, B)        \
+  RES = A / B;
+#define OP_REM_U(RES, A, B) \
+  MOTE_DIVIDES(A, B)        \
+  RES = A % B;
+#define OP_DIV_S(RES, A, B, LEAST)                                       \
+  MOTE_DIVIDES(A, B)                                                     \
+  if ((B) == -1 && (A) == LEAST) newTrap(m3Err_trapIntegerOverflow); \
+  RES = A / B;
+#define OP_REM_S(RES, A, B, LEAST)                                \
+  MOTE_DIVIDES(A, B)                                              \
+  RES = (B) == -1 ? 0 : A % B;
+
+/*
+ * How operations follow each other where the compiler makes no tail calls: each of them keeps its native frame until a loop turns or a
+ * function returns, which comes to 5 KB of stack. Here an operation returns instead and leaves word which one is next, and one loop calls
+ * them all. It costs a quarter of the speed and gives 4 KB of stack back.
+ */
 
 /* 1 for compilers without tail calls. gcc makes none for Xtensa; Cortex-M0 has no register left to jump by; clang 14 gives up over them for
    Cortex-M, and makes none without optimisation; of others nothing is known. */

@@ -49,26 +49,38 @@ mote_tensor mote_output_tensor(const mote *model, uint32_t output) {
 typedef struct pixel_scale {
   uint32_t half;
   int32_t shift;
-  /** floor(2^(shift + 24) / (2 half)), for shifts to 39: gives q, or one too few, without a division. */
-  uint64_t reciprocal;
+  /** floor(2^(shift + 21) / half): gives q, or one too few. */
+  uint32_t reciprocal;
 } pixel_scale;
 
 /** Saturates for any zero point. */
 #define QUOTIENT_MAX 256u
 
+/** Beyond it every pixel but 0 saturates, since q would be 2^(42 - 1) / (255 * 2^24) = 514 at least. */
+#define SHIFT_MAX 41
+
 static pixel_scale pixel_scale_of(uint32_t scale_bits) {
   uint32_t exponent = scale_bits >> 23;
   uint32_t mantissa = scale_bits & 0x7fffff;
   pixel_scale scale = {255u * (exponent == 0 ? mantissa : mantissa | 0x800000), exponent == 0 ? 150 : 151 - (int32_t)exponent, 0};
-  if (scale.shift >= 0 && scale.shift <= 39) scale.reciprocal = ((uint64_t)1 << (scale.shift + 24)) / scale.half >> 1;
+  if (scale.shift > SHIFT_MAX) return scale;
+  /* Long division, bit by bit: CPUs have no other of 64 bits. With a normal mantissa half is 2^30 and more, and the first 30 bits give none. */
+  uint64_t rest = 1u << 30;
+  for (int32_t bit = scale.shift + 21 - 30; bit > 0; bit--) {
+    rest <<= 1;
+    scale.reciprocal <<= 1;
+    if (rest < scale.half) continue;
+    rest -= scale.half;
+    scale.reciprocal |= 1;
+  }
   return scale;
 }
 
 static uint32_t pixel_quotient(const pixel_scale *scale, uint32_t pixel) {
   if (pixel == 0 || scale->shift < 0) return 0;
-  if (scale->shift > 54) return QUOTIENT_MAX;
+  if (scale->shift > SHIFT_MAX) return QUOTIENT_MAX;
   uint64_t scaled = (uint64_t)pixel << scale->shift;
-  uint64_t q = scale->shift <= 39 ? (pixel * scale->reciprocal + 0x800000) >> 24 : scaled / scale->half / 2;
+  uint64_t q = ((uint64_t)pixel * scale->reciprocal + 0x200000) >> 22;
   if (q >= QUOTIENT_MAX) return QUOTIENT_MAX;
   return (uint32_t)q + ((2 * q + 1) * scale->half <= scaled ? 1 : 0);
 }

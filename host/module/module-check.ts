@@ -84,6 +84,8 @@ const EFFECTS: readonly (readonly [last: number, takes?: number, gives?: number]
   [0x69, 1, 1], // clz, ctz, popcnt
   [0x78, 2, 1], // arithmetic
   [0x7b, 1, 1],
+  [0x7e, 2, 1],
+  [0x82], // divisions of 64 bits
   [0x8a, 2, 1],
   [0xa6],
   [0xa7, 1, 1], // i32.wrap_i64

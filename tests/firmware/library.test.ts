@@ -59,6 +59,18 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
     },
   );
 
+  // From one that is not normal, by those where every pixel begins to saturate, to one that makes all pixels 0.
+  it.each([1.4e-45, 1.7 * 2 ** -18, 2 ** -17, 1.7 * 2 ** -17, 1.7 * 2 ** -16, 1.7 * 2 ** -8, 1.7 * 2 ** 15])(
+    "takes pixels at a scale of %d as the host does",
+    async (scale) => {
+      const { model } = modelOf("tiny");
+      const [input, ...tensors] = model.tensors;
+      const scaled = { ...model, tensors: [{ ...input, scale: Math.fround(scale) }, ...tensors] };
+      const { stdout } = await runNative(program, libraryArguments({ name: "scaled", model: scaled }));
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+  );
+
   it("runs a LeNet-5 as the reference does", async () => {
     const { stdout } = await runNative(
       program,

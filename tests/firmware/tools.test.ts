@@ -62,15 +62,23 @@ describe("running tools", () => {
 
 describe("what the bench prints", () => {
   const lines =
-    "bench\ncalibrate 10 20\nopen 1 2 3\nmemory 4 5 6\nrun 0 7 1 2 3\nlayers 8 9\nlogits -1 2\nstack 70\ndamaged -5 -6\nend\n";
+    "bench\ncalibrate 10 20\nempty 400 200\nopen a 5c 14 2 f 70\nmemory 4 5\n" +
+    "run 0 7 b 64 4 1f 60\nlayers 28 1 3c 3\nlogits -1 2\ndamaged -5 -6\nend\n";
 
-  it("is read as values", () => {
+  it("is read as values, hexadecimal, and half a tick for each measurement is not the library's", () => {
     expect(readBench("x", lines)).toEqual({
-      calibration: [10, 20],
-      open: { beginTicks: 1, loadTicks: 2, longestTicks: 3 },
+      calibration: [16, 32],
+      open: { beginTicks: 9.5, beginStack: 92, slices: { ticks: 19, longestTicks: 14.5, stack: 112 } },
       memory: { used: 4, linear: 5 },
-      stack: { begin: 6, slices: 70 },
-      runs: [{ top: 7, inputTicks: 1, runTicks: 2, longestTicks: 3, layerTicks: [8, 9], logits: [-1, 2] }],
+      runs: [
+        {
+          top: 7,
+          inputTicks: 10.5,
+          slices: { ticks: 98, longestTicks: 30.5, stack: 96 },
+          layerTicks: [39.5, 58.5],
+          logits: [-1, 2],
+        },
+      ],
       damaged: [-5, -6],
     });
   });
@@ -83,11 +91,11 @@ describe("what the bench prints", () => {
 
   it("may be that nothing fits", () => {
     expect(readBench("x", "error -6 4\nend\n").error).toEqual({ status: -6, number: 4 });
-    expect(readBench("x", "room 88 77\nend\n").room).toEqual({ needed: 88, left: 77 });
+    expect(readBench("x", "room 88 77\nend\n").room).toEqual({ needed: 0x88, left: 0x77 });
   });
 
   it("must be of inferences that succeeded", () => {
-    expect(() => readBench("x", lines.replace("run 0", "run -13"))).toThrow(
+    expect(() => readBench("x", lines.replace("run 0", "run -d"))).toThrow(
       "x: inference 0 failed: STATUS_STREAM, a section that ends early or runs over (-13)",
     );
   });

@@ -132,6 +132,8 @@ const beyond: readonly (readonly [name: string, says: string, wasm: Uint8Array])
   ["memory.size", "instruction 3f", withCode([0x3f, 0])],
   ["a float", "instruction 43", withCode([0x43, 0, 0, 0, 0, 0x1a, ...zero])],
   ["a parameter that is a float", "type 7d", withCode(zero, { sections: types([[0x60, 1, 0x7d, 0]]) })],
+  ["a division of 64 bits", "instruction 7f", withCode([0x42, 7, 0x42, 2, 0x7f, 0xa7])],
+  ["a remainder of 64 bits", "instruction 82", withCode([0x42, 7, 0x42, 2, 0x82, 0xa7])],
   ["i32.extend8_s", "instruction c0", withCode([...zero, 0xc0])],
   ["memory.fill", "instruction fc", withCode([...zero, ...zero, ...zero, 0xfc, 0x0b, 0, ...zero])],
   [

@@ -10,8 +10,14 @@ import { assemble, I32, I64, NONE, type Signature, type Type } from "./assemble.
 const FUEL = 0;
 const LOADS = { [I32]: [0x28, 0x2c, 0x2d, 0x2e, 0x2f], [I64]: [0x29, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35] };
 const STORES = { [I32]: [0x36, 0x3a, 0x3b], [I64]: [0x37, 0x3c, 0x3d, 0x3e] };
-/** Division traps now and then, which is welcome. */
-const BINARY = { [I32]: [0x6a, 0x78], [I64]: [0x7c, 0x8a] } as const;
+/** Division traps now and then, which is welcome; of 64 bits there is none. */
+const BINARY = {
+  [I32]: [[0x6a, 0x78]],
+  [I64]: [
+    [0x7c, 0x7e],
+    [0x83, 0x8a],
+  ],
+} as const;
 const UNARY = { [I32]: [0x67, 0x69], [I64]: [0x79, 0x7b] } as const;
 const COMPARISONS = { [I32]: [0x46, 0x4f], [I64]: [0x51, 0x5a] } as const;
 
@@ -221,7 +227,7 @@ class FunctionMaker {
       case 2:
       case 3:
         two(type);
-        return this.emit(between(BINARY[type]));
+        return this.emit(between(this.pick<readonly [number, number]>(BINARY[type])));
       case 4:
         this.value(type);
         return this.emit(between(UNARY[type]));

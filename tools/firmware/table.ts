@@ -32,7 +32,7 @@ export const MEASUREMENT_WORDS = COLUMNS.flatMap(([, isNumber], i) => (isNumber 
 
 export const MEASUREMENT_LEGEND =
   "M instr: per inference, mean over the inputs. SRAM: static + heap (linear memory in it) + native stack, the more of stack (in any " +
-  "slice) and start (while the engine starts); bytes";
+  "slice) and start (while the engine starts); bytes. All without the bench and the board: docs/firmware.md, Counting";
 
 /** Heads, then a row for each measurement. */
 export function measurementTable(measurements: readonly Measurement[]): string[][] {

@@ -2,11 +2,19 @@
 import { MoteError } from "../../errors.js";
 import { libraryStatusText } from "./status.js";
 
+/** Of loading or of a run. Ticks here are the library's alone: what measuring takes has been taken off. */
+export interface Slices {
+  readonly ticks: number;
+  readonly longestTicks: number;
+  /** Most bytes of native stack, the bench's own left out. */
+  readonly stack: number;
+}
+
 export interface BenchRun {
   readonly top: number;
+  /** Of handing the inputs over. */
   readonly inputTicks: number;
-  readonly runTicks: number;
-  readonly longestTicks: number;
+  readonly slices: Slices;
   readonly layerTicks: readonly number[];
   readonly logits: readonly number[];
 }
@@ -18,10 +26,9 @@ export interface BenchReport {
   readonly error?: { readonly status: number; readonly number: number };
   /** The model left no room for its outputs and layers: the bytes they take, and those there were. */
   readonly room?: { readonly needed: number; readonly left: number };
-  readonly open: { readonly beginTicks: number; readonly loadTicks: number; readonly longestTicks: number };
+  /** While the engine starts, then the slices. */
+  readonly open: { readonly beginTicks: number; readonly beginStack: number; readonly slices: Slices };
   readonly memory: { readonly used: number; readonly linear: number };
-  /** Most bytes of native stack: while the engine starts, and in any slice. */
-  readonly stack: { readonly begin: number; readonly slices: number };
   /** The inputs, then input 0 once more after the damaged files. */
   readonly runs: readonly BenchRun[];
   /** Statuses that damaged files gave. */
@@ -41,25 +48,37 @@ export function readBench(name: string, text: string): BenchReport {
     );
   }
   const all = (word: string): number[][] =>
-    lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.trim().split(" ").slice(1).map(Number));
+    lines
+      .filter((line) => line.startsWith(`${word} `))
+      .map((line) => line.trim().split(" ").slice(1))
+      .map((numbers) => numbers.map((text) => parseInt(text, 16)));
   const first = (word: string): number[] => all(word)[0] ?? [];
-  const layers = all("layers");
+  const [measurements, ticks] = first("empty");
+  /** Ticks of so many measurements of the library's, without what measuring takes. */
+  const without = (taken: number, count = 1): number => taken - (ticks / measurements) * count;
+  const slicesOf = ([taken, count, longest, stack]: readonly number[]): Slices => ({
+    ticks: without(taken, count),
+    longestTicks: without(longest),
+    stack,
+  });
+  const layers = all("layers").map((pairs) =>
+    pairs.flatMap((taken, i) => (i % 2 === 0 ? [without(taken, pairs[i + 1])] : [])),
+  );
   const logits = all("logits");
-  const [begin, load, longest] = first("open");
-  const [used, linear, beginStack] = first("memory");
+  const [begin, beginStack, ...loading] = first("open");
+  const [used, linear] = first("memory");
   const [error] = all("error");
   const [room] = all("room");
   return {
     calibration: first("calibrate"),
     ...(error === undefined ? {} : { error: { status: error[0], number: error[1] } }),
     ...(room === undefined ? {} : { room: { needed: room[0], left: room[1] } }),
-    open: { beginTicks: begin, loadTicks: load, longestTicks: longest },
+    open: { beginTicks: without(begin), beginStack, slices: slicesOf(loading) },
     memory: { used, linear },
-    runs: all("run").map(([status, top, inputTicks, runTicks, longestTicks], i) => {
+    runs: all("run").map(([status, top, input, ...slices], i) => {
       if (status !== 0) throw new MoteError("ENGINE", `${name}: inference ${i} failed: ${libraryStatusText(status)}`);
-      return { top, inputTicks, runTicks, longestTicks, layerTicks: layers[i], logits: logits[i] };
+      return { top, inputTicks: without(input), slices: slicesOf(slices), layerTicks: layers[i], logits: logits[i] };
     }),
-    stack: { begin: beginStack, slices: first("stack")[0] },
     damaged: first("damaged"),
   };
 }

@@ -99,7 +99,7 @@ function headersBelow(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** Bytes in flash and RAM by what they are, out of the linked program's sections. */
+/** Bytes in flash and RAM by what they are, out of the linked program's sections; the bench and the board stand in sections of their own. */
 export interface ProgramSize {
   readonly code: number;
   readonly wasm: number;
@@ -128,7 +128,7 @@ async function programSize(toolchain: string, program: string): Promise<ProgramS
   const { stdout } = await runTool(`${toolchain}size`, ["-A", program]);
   const size = (name: string): number => Number(new RegExp(`^\\${name}\\s+(\\d+)`, "m").exec(stdout)?.[1] ?? 0);
   return {
-    code: size(".vectors") + size(".text") + size(".ARM.exidx") + size(".data"),
+    code: size(".text") + size(".ARM.exidx") + size(".data"),
     wasm: size(".wasm"),
     model: size(".model"),
     staticRam: size(".data") + size(".bss"),

@@ -68,8 +68,10 @@ export interface Measurement {
   /** Inputs whose class came out right, where the classes are known. */
   readonly right?: number;
   readonly logitsEqual: boolean;
-  /** Of one inference, the input's conversion included. */
+  /** Of one inference, the input's conversion included; as all figures, without the bench's and the board's own. */
   readonly instructions: number;
+  readonly inputInstructions: number;
+  /** With `inputInstructions` they are all of a model that has no states. */
   readonly instructionsPerLayer: readonly number[];
   /** Of an inference or of loading. */
   readonly longestSlice: number;
@@ -239,8 +241,10 @@ function evaluate(
   const instructions = (ticks: number): number => Math.round(ticks * board.instructionsPerTick);
   const mean = (values: readonly number[]): number =>
     Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * board.instructionsPerTick);
-  const slices = [report.open.longestTicks, ...runs.map(({ longestTicks }) => longestTicks)];
+  const slices = [report.open.slices, ...runs.map((run) => run.slices)];
   const heap = report.memory.used;
+  const stack = Math.max(...slices.map((of) => of.stack));
+  const { beginStack } = report.open;
   const after = report.runs[inputs.count];
   return {
     board: board.name,
@@ -250,17 +254,18 @@ function evaluate(
     inputs: inputs.count,
     ...(inputs.labels === undefined ? {} : { right: runs.filter(({ top }, i) => top === inputs.labels![i]).length }),
     logitsEqual: runs.every(({ logits }, i) => equal(i, logits)),
-    instructions: mean(runs.map(({ inputTicks, runTicks }) => inputTicks + runTicks)),
+    instructions: mean(runs.map(({ inputTicks, slices: { ticks } }) => inputTicks + ticks)),
+    inputInstructions: mean(runs.map(({ inputTicks }) => inputTicks)),
     instructionsPerLayer: runs[0].layerTicks.map((_, layer) => mean(runs.map(({ layerTicks }) => layerTicks[layer]))),
-    longestSlice: instructions(Math.max(...slices)),
-    openInstructions: instructions(report.open.beginTicks + report.open.loadTicks),
+    longestSlice: instructions(Math.max(...slices.map(({ longestTicks }) => longestTicks))),
+    openInstructions: instructions(report.open.beginTicks + report.open.slices.ticks),
     sramBytes: {
       static: size.staticRam,
       heap,
       linear: report.memory.linear,
-      stack: report.stack.slices,
-      beginStack: report.stack.begin,
-      total: size.staticRam + heap + Math.max(report.stack.slices, report.stack.begin),
+      stack,
+      beginStack,
+      total: size.staticRam + heap + Math.max(stack, beginStack),
     },
     flashBytes: flashBytes(engine, image, size),
     survivedDamage: report.damaged.length > 0 && report.damaged.every((status) => status < 0) && equal(0, after.logits),
