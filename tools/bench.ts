@@ -8,6 +8,7 @@ import { writeFileAtomic } from "../host/node/write-file.js";
 import { fillFigures } from "./bench/fill.js";
 import { describeMachine, figureCells, type Figure, type Group } from "./bench/figure.js";
 import { imagesGroup } from "./bench/images.js";
+import { kernelsGroup } from "./bench/kernels.js";
 import { modelsGroup } from "./bench/models.js";
 import { packageGroup } from "./bench/package.js";
 import { packingGroup } from "./bench/packing.js";
@@ -27,6 +28,7 @@ const GROUPS: readonly Group[] = [
   trainingGroup,
   imagesGroup,
   zooGroup,
+  kernelsGroup,
   packageGroup,
 ];
 

@@ -35,6 +35,7 @@ const TOOL_FILES = [
   "host/node/wasm3/interpreter.h",
   "host/node/wasm3/build.mjs",
   "bench/device.json",
+  "bench/rivals.json",
   ...["common", "boards", "bench"].flatMap((folder) => filesBelow(`firmware-examples/${folder}`)),
   ...filesBelow("models").filter((path) => [".mote", ".json"].includes(extname(path))),
 ];

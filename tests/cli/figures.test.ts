@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { BOARDS, ENGINES, toolsOf } from "../../host/node/firmware/boards.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
+import { figureCells } from "../../tools/bench/figure.js";
+import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";
+import { readRivals } from "../../tools/bench/rivals.js";
 import { scratchFolder, lastJson, mote } from "./support.js";
 
 interface Figure {
@@ -74,6 +77,58 @@ describe.skipIf(process.env.MOTE_ZOO === undefined)("mote bench --only zoo, of t
     // Times are what the machine makes of them.
     expect(missed.filter(({ id, unit }) => unit !== "s" && id !== "zoo.mlperf.equal")).toEqual([]);
   }, 600_000);
+});
+
+describe("mote bench --only kernels", () => {
+  const quiet = (): void => {};
+  const options = { full: false, threads: 1, note: quiet };
+  const noTools = missingTools(toolsOf(BOARDS, ENGINES)).length > 0;
+
+  it.skipIf(noTools)("has the LeNets' figures and the half-sparse ones without MOTE_ZOO", async () => {
+    vi.stubEnv("MOTE_ZOO", "");
+    const figures = await kernelsGroup.measure(options).finally(() => vi.unstubAllEnvs());
+    const ids = figures.map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining(["kernels.lenet5.aot", "kernels.lenet5.aot.m0", "kernels.half.25"]));
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { id, met } of figures) {
+      expect(id).toMatch(/^kernels(\.[a-z0-9-]+)+$/);
+      expect(typeof met).toBe("boolean");
+    }
+    // What the interpreter takes alone is not above what it took.
+    expect(figures.filter(({ id, met }) => id.endsWith(".plain") && met !== true)).toEqual([]);
+    const lenet5 = figures.find(({ id }) => id === "kernels.lenet5.aot")!;
+    expect(figureCells(lenet5)[0]).toMatch(/ \(CMSIS-NN 1,766,827\)$/);
+  });
+
+  const zoo = process.env.MOTE_ZOO;
+  it.skipIf(zoo === undefined || noTools)(
+    "runs a net of the zoo on a board, beside what rivals take",
+    async () => {
+      const figures = await netFigures(zoo!, quiet, ["ad"]);
+      expect(figures.map(({ id }) => id)).toEqual([
+        "kernels.ad.aot",
+        "kernels.ad.sram",
+        "kernels.ad.wasm3",
+        "kernels.parity",
+      ]);
+      expect(figures[0].beside).toEqual({ "CMSIS-NN": 583005, TFLM: 582905 });
+      expect(figures[3]).toMatchObject({ value: 2, target: "all 2", met: true });
+    },
+    120_000,
+  );
+
+  it("has rivals with all that tells what was counted, of figures that it has", () => {
+    const names = kernelIds();
+    for (const rival of readRivals()) {
+      const { name, version, compiler, flags, board, counted, figures } = rival;
+      for (const text of [name, version, compiler, flags, counted]) expect(text.length).toBeGreaterThan(3);
+      expect(BOARDS.map((known) => known.name)).toContain(board);
+      for (const [id, value] of Object.entries(figures)) {
+        expect([...names, "kernels.half.dense"]).toContain(id);
+        expect(Number.isInteger(value) && value > 0).toBe(true);
+      }
+    }
+  });
 });
 
 describe("mote start", () => {

@@ -16,6 +16,8 @@ export interface Figure {
   readonly target?: string;
   /** Whether the target is met; absent where there is none. */
   readonly met?: boolean;
+  /** What rivals take, by name, in the same unit: bench/rivals.json. */
+  readonly beside?: Readonly<Record<string, number>>;
   /** The numbers that `value` puts into words. */
   readonly detail?: Readonly<Record<string, number>>;
 }
@@ -48,7 +50,9 @@ export function rounded(value: number, digits = 3): number {
 export function figureCells(figure: Figure): [string, string, string, string] {
   const value = typeof figure.value === "number" ? figure.value.toLocaleString("en") : figure.value;
   const met = figure.met === undefined ? "" : figure.met ? "yes" : "NO";
-  return [figure.name, `${value} ${figure.unit}`.trim(), figure.target ?? "", met];
+  const beside = Object.entries(figure.beside ?? {}).map(([name, amount]) => `${name} ${amount.toLocaleString("en")}`);
+  const name = beside.length === 0 ? figure.name : `${figure.name} (${beside.join(", ")})`;
+  return [name, `${value} ${figure.unit}`.trim(), figure.target ?? "", met];
 }
 
 /** What a reader needs to judge the numbers. */

@@ -1,21 +1,20 @@
 /** Nets of others on the boards that they are for, emulated: outputs equal to the host's, what a run takes. */
-import { basename, extname, join } from "node:path";
-import { writeContainer } from "../../host/container/write.js";
+import { basename, extname } from "node:path";
 import type { Optimization } from "../../host/fast/optimization.js";
 import { openReference } from "../../host/engines/reference.js";
 import { MoteError } from "../../host/errors.js";
-import { importedModel } from "../../host/import/import.js";
 import { randomRuns, runsOf, type Runs } from "../../host/node/data/runs.js";
 import { BOARDS, toolsOf, type FirmwareEngine } from "../../host/node/firmware/boards.js";
+import { fittingSamples } from "../../host/node/firmware/fit.js";
+import { firmwareImage } from "../../host/node/firmware/image.js";
 import { firmwareInputs, inputSizes } from "../../host/node/firmware/inputs.js";
 import { measure, type Measurement } from "../../host/node/firmware/measure.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import type { Figure } from "./figure.js";
-import { lowered, spectrogramWindows } from "./zoo-nets.js";
+import { INT8_NETS, spectrogramWindows, zooContainer, type Int8Net } from "./zoo-nets.js";
 
-interface BoardNet {
-  readonly id: string;
-  readonly file: string;
+export interface BoardNet {
+  readonly id: Int8Net;
   readonly board: string;
   readonly engine: FirmwareEngine;
   /** A fast module where the core's code leaves no room for the net's own memory; with most weights left the core's container is smaller. */
@@ -24,11 +23,11 @@ interface BoardNet {
 
 /** MLPerf Tiny's keywords and anomaly detection on 64 KB of SRAM, the larger ones of MLPerf Tiny and TFLM on a Cortex-M4. */
 const NETS: readonly BoardNet[] = [
-  { id: "kws", file: "tiny-kws_int8.tflite", board: "lm3s6965evb", engine: "wasm3", optimize: "speed" },
-  { id: "ad", file: "tiny-ad01_int8.tflite", board: "lm3s6965evb", engine: "wasm3", optimize: "size" },
-  { id: "vww", file: "tiny-vww_int8.tflite", board: "netduinoplus2", engine: "aot", optimize: "size" },
-  { id: "person", file: "tflm-person_detect_int8.tflite", board: "netduinoplus2", engine: "aot", optimize: "size" },
-  { id: "resnet", file: "tiny-resnet_int8.tflite", board: "netduinoplus2", engine: "aot", optimize: "size" },
+  { id: "kws", board: "lm3s6965evb", engine: "wasm3", optimize: "speed" },
+  { id: "ad", board: "lm3s6965evb", engine: "wasm3", optimize: "size" },
+  { id: "vww", board: "netduinoplus2", engine: "aot", optimize: "size" },
+  { id: "person", board: "netduinoplus2", engine: "aot", optimize: "size" },
+  { id: "resnet", board: "netduinoplus2", engine: "aot", optimize: "size" },
 ];
 
 const RANDOM_SAMPLES = 3;
@@ -47,7 +46,7 @@ export async function boardFigures(folder: string, note: (text: string) => void)
   const figures: Figure[] = [];
   let equal = 0;
   for (const net of NETS) {
-    note(`zoo: ${net.file} on ${net.board}`);
+    note(`zoo: ${INT8_NETS[net.id]} on ${net.board}`);
     try {
       const measured = await onBoard(net, folder);
       if (measured.logitsEqual) equal++;
@@ -68,11 +67,16 @@ export async function boardFigures(folder: string, note: (text: string) => void)
   return [all, ...figures];
 }
 
-function onBoard({ id, file, board: wanted, engine, optimize }: BoardNet, folder: string): Promise<Measurement> {
+/** @throws MoteError as `measure` */
+export function onBoard({ id, board: wanted, engine, optimize }: BoardNet, folder: string): Promise<Measurement> {
   const board = BOARDS.find(({ name }) => name === wanted)!;
-  const container = writeContainer(importedModel(lowered(join(folder, file))));
+  const container = zooContainer(folder, id);
+  const file = INT8_NETS[id];
   const runs = id === "ad" ? windowRuns(container, folder) : randomRuns(RANDOM_SAMPLES, SEED);
-  const inputs = firmwareInputs(inputSizes(container), runs, runs.count);
+  const sizes = inputSizes(container);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const fitting = fittingSamples(board, firmwareImage(container, optimize), engine, bytes);
+  const inputs = firmwareInputs(sizes, runs, Math.min(runs.count, fitting));
   return measure({ board, engine, optimize, model: { name: basename(file, extname(file)), container } }, inputs);
 }
 
@@ -83,8 +87,8 @@ function windowRuns(container: Uint8Array, folder: string): Runs {
   return runsOf({ count: windows.length, shape: input.shape, images, source: "the spectrogram" }, input);
 }
 
-function figuresOf({ id, file, board, engine, optimize }: BoardNet, measured: Measurement): Figure[] {
-  const where = `${file} on ${board} by ${engine} for ${optimize}`;
+function figuresOf({ id, board, engine, optimize }: BoardNet, measured: Measurement): Figure[] {
+  const where = `${INT8_NETS[id]} on ${board} by ${engine} for ${optimize}`;
   const { instructions, sramBytes, flashBytes } = measured;
   return [
     { id: `zoo.boards.${id}.instructions`, name: `${where}: instructions of a run`, value: instructions, unit: "" },

@@ -1,7 +1,8 @@
 /** The nets of the zoo that figures name, and what they are run on. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { lowerGraph } from "../../host/import/import.js";
+import { writeContainer } from "../../host/container/write.js";
+import { importedModel, lowerGraph } from "../../host/import/import.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { openGraph } from "../../host/node/import/open-graph.js";
@@ -13,6 +14,26 @@ export const MLPERF = [
   ["ad", "tiny-ad01_int8.tflite", 0.72],
   ["resnet", "tiny-resnet_int8.tflite", 0.8],
 ] as const;
+
+/** The int8 nets that run on boards: MLPerf Tiny's, and TFLM's person detection. */
+export const INT8_NETS = {
+  kws: "tiny-kws_int8.tflite",
+  vww: "tiny-vww_int8.tflite",
+  person: "tflm-person_detect_int8.tflite",
+  resnet: "tiny-resnet_int8.tflite",
+  ad: "tiny-ad01_int8.tflite",
+} as const;
+export type Int8Net = keyof typeof INT8_NETS;
+
+const containers = new Map<string, Uint8Array>();
+
+/** One of them, packed once. */
+export function zooContainer(folder: string, net: Int8Net): Uint8Array {
+  const path = join(folder, INT8_NETS[net]);
+  const container = containers.get(path) ?? writeContainer(importedModel(lowered(path)));
+  containers.set(path, container);
+  return container;
+}
 
 export function lowered(path: string): ImportedNet {
   const { graph, close } = openGraph(path);

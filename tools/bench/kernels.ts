@@ -1,0 +1,193 @@
+/**
+ * What the kernels make of dense nets, half-sparse ones and pruned ones: instructions, SRAM and flash on emulated boards, beside what
+ * rivals take. The dense nets come from the folder MOTE_ZOO; the LeNets' figures are those that bench/device.json keeps.
+ */
+import { MoteError } from "../../host/errors.js";
+import { fastParts } from "../../host/fast/parts.js";
+import { readBaseline } from "../../host/node/firmware/baseline.js";
+import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../../host/node/firmware/boards.js";
+import { fittingForm } from "../../host/node/firmware/fit.js";
+import { firmwareImage } from "../../host/node/firmware/image.js";
+import type { Measurement } from "../../host/node/firmware/measure.js";
+import { missingTools } from "../../host/node/firmware/tools.js";
+import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
+import { halfSparseFigures } from "./half-sparse.js";
+import { besides } from "./rivals.js";
+import { onBoard, type BoardNet } from "./zoo-boards.js";
+import { INT8_NETS, zooContainer, type Int8Net } from "./zoo-nets.js";
+
+const M3 = "lm3s6965evb";
+const M4 = "netduinoplus2";
+
+/** What a figure is of a measurement. */
+type What = "instructions" | "SRAM in all" | "flash in all";
+
+const WHAT: Readonly<Record<What, readonly [unit: string, of: (m: Measurement) => number]>> = {
+  instructions: ["", (m) => m.instructions],
+  "SRAM in all": ["B", (m) => m.sramBytes.total],
+  "flash in all": ["B", (m) => m.flashBytes.total],
+};
+
+type Row = readonly [id: string, what: What, most: number];
+
+/** Of a net on a board by an engine. */
+interface Place {
+  readonly net: Int8Net;
+  readonly board: string;
+  readonly engine: FirmwareEngine;
+  readonly rows: readonly Row[];
+}
+
+const ahead = (net: Int8Net, instructions: number, sramKilobytes: number, more: readonly Row[] = []): Place => ({
+  net,
+  board: M4,
+  engine: "aot",
+  rows: [[`${net}.aot`, "instructions", instructions], [`${net}.sram`, "SRAM in all", sramKilobytes * 1024], ...more],
+});
+
+const PLACES: readonly Place[] = [
+  ahead("kws", 8_700_000, 13, [["kws.flash", "flash in all", 60 * 1024]]),
+  ahead("vww", 16_000_000, 32),
+  ahead("person", 22_800_000, 32),
+  ahead("resnet", 33_000_000, 30),
+  ahead("ad", 850_000, 4),
+  { net: "kws", board: M4, engine: "wasm3", rows: [["kws.wasm3", "instructions", 130_000_000]] },
+  { net: "ad", board: M4, engine: "wasm3", rows: [["ad.wasm3", "instructions", 15_000_000]] },
+  { net: "kws", board: "riscv32", engine: "aot", rows: [["kws.rv32", "instructions", 16_000_000]] },
+];
+
+/** Bytes of a fast module's stream. */
+const STREAMS: readonly (readonly [net: Int8Net, most: number])[] = [
+  ["kws", 33_000],
+  ["person", 260_000],
+];
+
+/** The LeNets' fast modules, by bench/device.json. By the interpreter alone none may take more than it did without the kernels. */
+const LENETS: readonly (readonly [model: string, board: string, engine: FirmwareEngine, row: Row])[] = [
+  ["lenet5", M4, "aot", ["lenet5.aot", "instructions", 200_000]],
+  ["lenet5", M3, "aot", ["lenet5.aot.m3", "instructions", 230_000]],
+  ["lenet5", "riscv32", "aot", ["lenet5.aot.rv32", "instructions", 420_000]],
+  ["lenet5", "microbit", "aot", ["lenet5.aot.m0", "instructions", 650_000]],
+  ["lenet5", M4, "aot", ["lenet5.aot.sram", "SRAM in all", 4_198]],
+  ["lenet5-paper", M4, "aot", ["paper.aot", "instructions", 1_200_000]],
+  ["lenet5", M4, "wasm3", ["lenet5.plain", "instructions", 2_671_477]],
+  ["lenet5-paper", M4, "wasm3", ["paper.plain", "instructions", 15_483_213]],
+  ["lenet300", M4, "wasm3", ["lenet300.plain", "instructions", 870_790]],
+  ["lenet300-paper", M4, "wasm3", ["lenet300-paper.plain", "instructions", 3_850_829]],
+];
+
+export const kernelsGroup: Group = {
+  name: "kernels",
+  summary: "instructions, SRAM and flash on emulated boards beside rivals': LeNets, and nets from the folder MOTE_ZOO",
+  measure: measureKernels,
+};
+
+/** Of the figures that rivals may have. */
+export function kernelIds(): string[] {
+  const rows = [...PLACES.flatMap((place) => place.rows), ...LENETS.map(([, , , row]) => row)];
+  return rows.map(([id]) => `kernels.${id}`);
+}
+
+async function measureKernels({ note }: BenchOptions): Promise<Figure[]> {
+  const figures = leNetFigures(readBaseline());
+  const boards = BOARDS.filter(({ name }) => name === M3 || PLACES.some(({ board }) => board === name));
+  const missing = missingTools(toolsOf(boards, ENGINES));
+  if (missing.length > 0) {
+    note(`no more figures, not installed: ${missing.join(", ")}`);
+    return figures;
+  }
+  figures.push(...(await halfSparseFigures(note)));
+  const folder = process.env.MOTE_ZOO;
+  if (folder === undefined || folder === "") {
+    note("no figures of dense nets, since MOTE_ZOO names no folder of nets");
+    return figures;
+  }
+  return [...(await netFigures(folder, note)), ...figures];
+}
+
+/** @param nets of which nets; default: all */
+export async function netFigures(
+  folder: string,
+  note: (text: string) => void,
+  nets: readonly Int8Net[] = Object.keys(INT8_NETS) as Int8Net[],
+): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  let [runs, equal] = [0, 0];
+  for (const place of PLACES.filter(({ net }) => nets.includes(net))) {
+    const where = { id: place.net, board: place.board, engine: place.engine };
+    const optimize = formOf(folder, where);
+    note(`${INT8_NETS[place.net]} on ${place.board} by ${place.engine} for ${optimize}`);
+    const measured = await onBoard({ ...where, optimize }, folder);
+    runs++;
+    if (measured.logitsEqual) equal++;
+    figures.push(...place.rows.map((row) => figureOf(row, measured)));
+  }
+  if (nets.includes("vww")) figures.push(await vwwOnM3(folder, note));
+  for (const [net, most] of STREAMS.filter(([net]) => nets.includes(net))) {
+    const { stream } = fastParts(firmwareImage(zooContainer(folder, net), "speed").module);
+    figures.push(atMost(`kernels.${net}.stream`, `${net}, stream of the fast module`, stream.length, "B", most));
+  }
+  const parity = {
+    id: "kernels.parity",
+    name: "of these runs on boards, outputs equal to the host's",
+    value: equal,
+    unit: "",
+  };
+  return [...figures, { ...parity, target: `all ${runs}`, met: equal === runs }];
+}
+
+type Where = Omit<BoardNet, "optimize">;
+
+function formOf(folder: string, { id, board, engine }: Where): BoardNet["optimize"] {
+  return fittingForm(
+    BOARDS.find(({ name }) => name === board)!,
+    engine,
+    zooContainer(folder, id),
+  );
+}
+
+/** @param row its id, what it is, and how much that may be */
+function figureOf([id, what, most]: Row, measured: Measurement): Figure {
+  const [unit, of] = WHAT[what];
+  const { model, board, engine, optimize } = measured;
+  const name = `${model} on ${board} by ${engine} for ${optimize}: ${what}`;
+  const figure = atMost(`kernels.${id}`, name, of(measured), unit, most);
+  const beside = besides(figure.id);
+  return Object.keys(beside).length === 0 ? figure : { ...figure, beside };
+}
+
+/** Whether the net runs at all by the interpreter in 64 KB. */
+async function vwwOnM3(folder: string, note: (text: string) => void): Promise<Figure> {
+  const where = { id: "vww", board: M3, engine: "wasm3" } as const;
+  const optimize = formOf(folder, where);
+  note(`${INT8_NETS.vww} on ${M3} by wasm3 for ${optimize}`);
+  const name = `${INT8_NETS.vww} on ${M3}, 64 KB, by wasm3 for ${optimize}`;
+  const figure = (value: string, met: boolean): Figure => ({
+    id: "kernels.vww.m3",
+    name,
+    value,
+    unit: "",
+    target: "runs",
+    met,
+  });
+  try {
+    const { logitsEqual } = await onBoard({ ...where, optimize }, folder);
+    return logitsEqual ? figure("runs", true) : figure("other outputs", false);
+  } catch (error) {
+    if (!(error instanceof MoteError && error.code === "MEMORY")) throw error;
+    note(error.message);
+    return figure("does not fit", false);
+  }
+}
+
+function leNetFigures(baseline: readonly Measurement[]): Figure[] {
+  return LENETS.map(([model, board, engine, row]) => {
+    const kept = baseline.find(
+      (m) => m.model === model && m.board === board && m.engine === engine && m.optimize === "speed",
+    );
+    if (kept === undefined) {
+      throw new MoteError("FORMAT", `bench/device.json has no fast ${model} by ${engine} on ${board}`);
+    }
+    return figureOf(row, kept);
+  });
+}

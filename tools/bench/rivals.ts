@@ -1,0 +1,30 @@
+/** bench/rivals.json: what others take for the same nets on the same emulated boards. Measured outside the repository, which has nothing of theirs. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../../host/node/paths.js";
+
+export interface Rival {
+  readonly name: string;
+  /** Release and commit, of all that was built. */
+  readonly version: string;
+  readonly compiler: string;
+  readonly flags: string;
+  /** As `mote firmware --board` has it. */
+  readonly board: string;
+  /** What is in the numbers, and what is not. */
+  readonly counted: string;
+  /** By the ids of the figures that they stand beside, in their units. */
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+const RIVALS_FILE = join(packageRoot, "bench", "rivals.json");
+
+export function readRivals(): readonly Rival[] {
+  return (JSON.parse(readFileSync(RIVALS_FILE, "utf8")) as { readonly rivals: readonly Rival[] }).rivals;
+}
+
+/** Of the rivals that have a figure of this id, by name. */
+export function besides(id: string): Readonly<Record<string, number>> {
+  const found = readRivals().filter(({ figures }) => figures[id] !== undefined);
+  return Object.fromEntries(found.map(({ name, figures }) => [name, figures[id]]));
+}
