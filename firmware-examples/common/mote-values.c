@@ -101,27 +101,47 @@ static void input_is_set(mote *model, uint32_t input) {
   model->state = model->inputs_set == model->input_count ? MOTE_STATE_READY : MOTE_STATE_IDLE;
 }
 
+/** Copies bytes to a tensor's rows, something added to each of them. */
+static void fill(const mote *model, const mote_end *end, const uint8_t *bytes, uint8_t bias) {
+  uint32_t width = end->width;
+  for (uint32_t c = 0; c < end->channels; c++) {
+    uint8_t *row = plane_of(model, end, c);
+    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
+      for (uint32_t x = 0; x < width; x++) row[x] = (uint8_t)(*bytes++ + bias);
+    }
+  }
+}
+
+/** As `fill`, each pixel by its quotient. Neighbours are often alike, such as the background. */
+static void fill_scaled(const mote *model, const mote_end *end, const uint8_t *image, const pixel_scale *scale) {
+  uint32_t last = 0;
+  uint8_t bias = model->element_bias;
+  uint8_t byte = (uint8_t)(end->zero_point + bias);
+  for (uint32_t c = 0; c < end->channels; c++) {
+    uint8_t *row = plane_of(model, end, c);
+    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
+      for (uint32_t x = 0; x < end->width; x++) {
+        uint32_t pixel = *image++;
+        if (pixel != last) {
+          last = pixel;
+          byte = (uint8_t)(saturate(end->zero_point + (int32_t)pixel_quotient(scale, pixel)) + bias);
+        }
+        row[x] = byte;
+      }
+    }
+  }
+}
+
 mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image, size_t count) {
   mote_status status = check_input(model, input, image, count);
   if (status != MOTE_DONE) return status;
   mote_end end = model->ends[input];
   pixel_scale scale = pixel_scale_of(end.scale_bits);
-  /* Neighbours are often alike, such as the background. */
-  uint32_t last = 0;
-  uint8_t bias = model->element_bias;
-  uint8_t byte = (uint8_t)(end.zero_point + bias);
-  for (uint32_t c = 0; c < end.channels; c++) {
-    uint8_t *row = plane_of(model, &end, c);
-    for (uint32_t y = 0; y < end.height; y++, row += pitch_of(&end)) {
-      for (uint32_t x = 0; x < end.width; x++) {
-        uint32_t pixel = *image++;
-        if (pixel != last) {
-          last = pixel;
-          byte = (uint8_t)(saturate(end.zero_point + (int32_t)pixel_quotient(&scale, pixel)) + bias);
-        }
-        row[x] = byte;
-      }
-    }
+  /* The quotient of a pixel is off from it in proportion to it: where that of 255 is right, all are. */
+  if (end.zero_point == -128 && pixel_quotient(&scale, 255) == 255) {
+    fill(model, &end, image, (uint8_t)(end.zero_point + model->element_bias));
+  } else {
+    fill_scaled(model, &end, image, &scale);
   }
   input_is_set(model, input);
   return MOTE_DONE;
@@ -130,15 +150,7 @@ mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image,
 mote_status mote_set_input_i8(mote *model, uint32_t input, const int8_t *values, size_t count) {
   mote_status status = check_input(model, input, values, count);
   if (status != MOTE_DONE) return status;
-  const mote_end *end = &model->ends[input];
-  uint32_t width = end->width;
-  uint8_t bias = model->element_bias;
-  for (uint32_t c = 0; c < end->channels; c++) {
-    uint8_t *row = plane_of(model, end, c);
-    for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
-      for (uint32_t x = 0; x < width; x++) row[x] = (uint8_t)(*values++ + bias);
-    }
-  }
+  fill(model, &model->ends[input], (const uint8_t *)values, model->element_bias);
   input_is_set(model, input);
   return MOTE_DONE;
 }

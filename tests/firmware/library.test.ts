@@ -59,17 +59,19 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
     },
   );
 
-  // From one that is not normal, by those where every pixel begins to saturate, to one that makes all pixels 0.
-  it.each([1.4e-45, 1.7 * 2 ** -18, 2 ** -17, 1.7 * 2 ** -17, 1.7 * 2 ** -16, 1.7 * 2 ** -8, 1.7 * 2 ** 15])(
-    "takes pixels at a scale of %d as the host does",
-    async (scale) => {
-      const { model } = modelOf("tiny");
-      const [input, ...tensors] = model.tensors;
-      const scaled = { ...model, tensors: [{ ...input, scale: Math.fround(scale) }, ...tensors] };
-      const { stdout } = await runNative(program, libraryArguments({ name: "scaled", model: scaled }));
-      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
-    },
-  );
+  // From a scale that is not normal, by those where every pixel begins to saturate, to one that makes all pixels 0. At -128 those by
+  // 1/255 where pixels are just the integers, and just no more.
+  it.each([
+    ...[1.4e-45, 1.7 * 2 ** -18, 1.7 * 2 ** -17, 1.7 * 2 ** -16, 1.7 * 2 ** 15].map((scale) => [scale, 3] as const),
+    ...[254.499, 255.499, 258].map((pixels) => [1 / pixels, -128] as const),
+    [1 / 255, -127] as const,
+  ])("takes pixels at a scale of %d and a zero point of %d as the host does", async (scale, zeroPoint) => {
+    const { model } = modelOf("tiny");
+    const [input, ...tensors] = model.tensors;
+    const scaled = { ...model, tensors: [{ ...input, zeroPoint, scale: Math.fround(scale) }, ...tensors] };
+    const { stdout } = await runNative(program, libraryArguments({ name: "scaled", model: scaled }));
+    expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+  });
 
   it("runs a LeNet-5 as the reference does", async () => {
     const { stdout } = await runNative(
