@@ -104,7 +104,9 @@ describe("mote bench --only kernels", () => {
   it.skipIf(zoo === undefined || noTools)(
     "runs a net of the zoo on a board, beside what rivals take",
     async () => {
-      const figures = await netFigures(zoo!, quiet, ["ad"]);
+      const notes: string[] = [];
+      const figures = await netFigures(zoo!, (text) => notes.push(text), ["ad"]);
+      expect(notes.join("\n")).toMatch(/^M instructions by layer, of CMSIS-NN: (\d\.\d\d : \d\.\d\d(, |$)){10}$/m);
       expect(figures.map(({ id }) => id)).toEqual([
         "kernels.ad.aot",
         "kernels.ad.sram",
@@ -126,6 +128,10 @@ describe("mote bench --only kernels", () => {
       for (const [id, value] of Object.entries(figures)) {
         expect([...names, "kernels.half.dense"]).toContain(id);
         expect(Number.isInteger(value) && value > 0).toBe(true);
+      }
+      // Each layer was rounded by itself.
+      for (const [id, layers] of Object.entries(rival.layers ?? {})) {
+        expect(Math.abs(layers.reduce((sum, count) => sum + count, 0) - figures[id])).toBeLessThan(layers.length);
       }
     }
   });

@@ -12,7 +12,7 @@ import type { Measurement } from "../../host/node/firmware/measure.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { halfSparseFigures } from "./half-sparse.js";
-import { besides } from "./rivals.js";
+import { besides, layersBeside } from "./rivals.js";
 import { onBoard, type BoardNet } from "./zoo-boards.js";
 import { INT8_NETS, zooContainer, type Int8Net } from "./zoo-nets.js";
 
@@ -121,6 +121,8 @@ export async function netFigures(
     runs++;
     if (measured.logitsEqual) equal++;
     figures.push(...place.rows.map((row) => figureOf(row, measured)));
+    const layers = layersBeside(`kernels.${place.rows[0][0]}`);
+    if (layers !== undefined) note(`M instructions by layer, of CMSIS-NN: ${layerPairs(measured, layers)}`);
   }
   if (nets.includes("vww")) figures.push(await vwwOnM3(folder, note));
   for (const [net, most] of STREAMS.filter(([net]) => nets.includes(net))) {
@@ -134,6 +136,12 @@ export async function netFigures(
     unit: "",
   };
   return [...figures, { ...parity, target: `all ${runs}`, met: equal === runs }];
+}
+
+/** As "3.85 : 1.12, 1.72 : 0.55": ours and a rival's. */
+function layerPairs({ instructionsPerLayer }: Measurement, rival: readonly number[]): string {
+  const millions = (count: number | undefined): string => (count === undefined ? "-" : (count / 1e6).toFixed(2));
+  return instructionsPerLayer.map((count, layer) => `${millions(count)} : ${millions(rival[layer])}`).join(", ");
 }
 
 type Where = Omit<BoardNet, "optimize">;

@@ -15,12 +15,19 @@ export interface Rival {
   readonly counted: string;
   /** By the ids of the figures that they stand beside, in their units. */
   readonly figures: Readonly<Record<string, number>>;
+  /** Of some of these figures, what each layer has of them, in the net's order; reshape and softmax are no layers. */
+  readonly layers?: Readonly<Record<string, readonly number[]>>;
 }
 
 const RIVALS_FILE = join(packageRoot, "bench", "rivals.json");
 
 export function readRivals(): readonly Rival[] {
   return (JSON.parse(readFileSync(RIVALS_FILE, "utf8")) as { readonly rivals: readonly Rival[] }).rivals;
+}
+
+/** What CMSIS-NN's layers take of a figure, where that is known. */
+export function layersBeside(id: string): readonly number[] | undefined {
+  return readRivals().find(({ layers }) => layers?.[id] !== undefined)?.layers?.[id];
 }
 
 /** Of the rivals that have a figure of this id, by name. */
