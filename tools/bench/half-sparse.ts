@@ -8,7 +8,7 @@ import { firmwareInputs, inputSizes } from "../../host/node/firmware/inputs.js";
 import { measure } from "../../host/node/firmware/measure.js";
 import { Random } from "../../host/rng.js";
 import { atMost, rounded, type Figure } from "./figure.js";
-import { readRivals } from "./rivals.js";
+import { besides } from "./rivals.js";
 
 const CHANNELS = 128;
 const SIDE = 8;
@@ -59,7 +59,7 @@ function pointwise(density: number): QModel {
 
 export async function halfSparseFigures(note: (text: string) => void): Promise<Figure[]> {
   const board = BOARDS.find(({ name }) => name === "netduinoplus2")!;
-  const dense = readRivals().find(({ name }) => name === "CMSIS-NN")!.figures[DENSE];
+  const dense = besides(DENSE)["CMSIS-NN"];
   const figures: Figure[] = [];
   for (const [id, density, most] of SHARES) {
     const percent = 100 * density;
