@@ -12,6 +12,9 @@ export const MODEL_SLACK_BYTES = 8;
 /** Bytes of one record: offset << 8 | weight. */
 export const RECORD_BYTES = 4;
 
+/** Bytes of the control block, which stands at address 0. */
+export const CONTROL_BLOCK_BYTES = 64;
+
 /** Version of what this file describes, which a module leaves in the control block. */
 export const INTERFACE_VERSION = 2;
 

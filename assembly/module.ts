@@ -12,6 +12,14 @@ export const RESET_EXPORT = "reset";
 export const IMPORT_MODULE = "mote";
 export const READ_IMPORT = "read";
 
+/**
+ * Kernels of a fast module that a host may put its own in the place of: SPEC.md, "Kernels of the host's own". The digit rises with what
+ * their tables and their stream mean.
+ */
+export const TILES_KERNEL = "tiles1";
+export const BLOCKS_KERNEL = "blocks1";
+export const DENSE_KERNEL = "dense1";
+
 /** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
 export const STREAM_SECTION = "mote.stream";
 export const METADATA_SECTION = "mote.metadata";

@@ -1,5 +1,5 @@
 /**
- * Writes firmware-examples/common/mote-format.h: the constants of assembly/format.ts, abi.ts and module.ts for C, so that they are written once.
+ * Writes firmware-examples/common/mote-format.h: the constants of assembly/format.ts, abi.ts, module.ts and fast/layout.ts for C, so that they are written once.
  * Example: node dist/tools/gen-format.js
  */
 import { readFileSync } from "node:fs";
@@ -9,11 +9,16 @@ import { MoteError } from "../host/errors.js";
 import { packageRoot } from "../host/node/paths.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 
-export const FORMAT_SOURCES = ["assembly/format.ts", "assembly/abi.ts", "assembly/module.ts"] as const;
+export const FORMAT_SOURCES = [
+  "assembly/format.ts",
+  "assembly/abi.ts",
+  "assembly/module.ts",
+  "assembly/fast/layout.ts",
+] as const;
 export const FORMAT_HEADER = "firmware-examples/common/mote-format.h";
 
 /** `export const NAME = literal;`, perhaps with a remark behind it. */
-const CONSTANT = /^export const ([A-Z0-9_]+) = (-?(?:0x[0-9a-f]+|\d+)|"[a-z.]+");(?: \/\/ (.+))?$/;
+const CONSTANT = /^export const ([A-Z0-9_]+) = (-?(?:0x[0-9a-f]+|\d+)|"[a-z0-9.]+");(?: \/\/ (.+))?$/;
 
 /** Constants that the header lists with a text, by how their names begin. */
 const LISTS = [

@@ -36,12 +36,14 @@ import {
   KIND_MAXPOOL,
   KIND_MUL,
   KIND_RESIZE,
+  LAYER_ENTRY_BYTES,
   LAYER_KIND,
+  PROGRESS_POSITION,
 } from "./layout";
 import { stepPool } from "./kernels/pool";
 import { stepResize } from "./kernels/resize";
-import { beginLayers, isLayerComplete, layer, nextLayer } from "./row";
-import { failure, rewind } from "./stream";
+import { beginLayers, isLayerComplete, layer } from "./row";
+import { failure, progressPtr, rewind, seek } from "./stream";
 
 /** Whether an inference is under way. */
 let isRunning: bool = false;
@@ -90,20 +92,30 @@ export function step(budget: u32): i32 {
     }
     if (isLayerComplete()) {
       if (kind < <u32>KIND_BORDER) store<u32>(CONTROL_LAYERS_DONE, load<u32>(CONTROL_LAYERS_DONE) + 1);
-      nextLayer();
-      if (load<u32>(layer, LAYER_KIND) != KIND_END) return STATUS_BUSY;
-      isRunning = isFresh = false;
-      return STATUS_DONE;
+      followStream();
+      let following = layer + LAYER_ENTRY_BYTES;
+      if (load<u32>(following, LAYER_KIND) == KIND_END) {
+        isRunning = isFresh = false;
+        return STATUS_DONE;
+      }
+      beginLayers(following);
+      return STATUS_BUSY;
     }
   } while (left > 0);
   return STATUS_BUSY;
 }
 
+/** Goes on in the stream where the layer has ended: kernels of the host's own do not read through the window. */
+function followStream(): void {
+  let position = load<u32>(progressPtr(), PROGRESS_POSITION);
+  if (position) seek(position - 1);
+}
+
 /** Does a piece of work, or several. @returns as how many multiplications it counts */
 function stepKind(kind: u32, budget: i32): u32 {
-  if (isConvPooled(kind)) return stepConvPooled(budget);
-  if (isConvBlocks(kind)) return stepConvBlocks(budget);
-  if (isDense(kind)) return stepDense(budget);
+  if (isConvPooled(kind)) return stepConvPooled(layer, progressPtr(), budget);
+  if (isConvBlocks(kind)) return stepConvBlocks(layer, progressPtr(), budget);
+  if (isDense(kind)) return stepDense(layer, progressPtr(), budget);
   if (isConvPlaces(kind)) return stepConvPlaces();
   if (isCopy(kind)) return stepCopy();
   if (isBorder(kind)) return stepBorder();

@@ -2,8 +2,8 @@
  * What the packer and the kernels of a fast module agree on: SPEC.md, "The fast module". Plain literals, since asc and tsc both
  * read this file.
  *
- * Linear memory: the control block and the kernels' static data (below PLAN_BASE), the tensor table, the layer table, the
- * scales, the window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
+ * Linear memory: the control block, the static data of KIND_CONV_BLOCKS where there are such layers (up to PLAN_BASE), the tensor table, the
+ * layer table, the scales, the progress, the window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
  * piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
  * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
@@ -36,9 +36,11 @@ export const LAYER_KIND = 0;
 export const LAYER_INPUT = 4;
 /** Bytes from a line of places, or of what else is looked at, to the next: rows of the input, of a convolution so many as its stride says. */
 export const LAYER_INPUT_PITCH = 8;
-/** Bytes from a channel to the next: all but convolutions and KIND_DENSE. KIND_CONV_PLACES: bytes from a place to the next of its line. */
+/** Bytes from a channel to the next, of others than those below. KIND_CONV_PLACES: bytes from a place to the next of its line. */
 export const LAYER_INPUT_PLANE = 12;
 export const LAYER_PLACE_STEP = 12;
+/** Of kernels that a host may replace: where their rows begin in the stream. */
+export const LAYER_STREAM = 12;
 /** Address of the output's first element. */
 export const LAYER_OUTPUT = 16;
 export const LAYER_OUTPUT_PITCH = 20;
@@ -148,6 +150,15 @@ export const PIECE_ELEMENTS = 256;
 export const PIECE_BORDER_BYTES = 256;
 export const PIECE_LINE = 128;
 export const PIECE_WORK = 2048;
+
+/**
+ * The progress, which ends where the window begins: u32 words at these offsets. Where in the stream a kernel of the host's own goes on, plus 1,
+ * or 0 before it has begun with the layer at hand; how many rows of the layer are complete; then words of such a kernel's.
+ */
+export const PROGRESS_POSITION = 0;
+export const PROGRESS_ROW = 4;
+export const PROGRESS_OWN = 8;
+export const PROGRESS_BYTES = 20;
 
 /** Words of the control block that only a fast module's own code looks at. */
 export const CONTROL_LAYERS_PTR = 44;

@@ -2,7 +2,6 @@
 import {
   LAYER_CLAMP_MAX,
   LAYER_CLAMP_MIN,
-  LAYER_ENTRY_BYTES,
   LAYER_INPUT,
   LAYER_INPUT_PITCH,
   LAYER_INPUT_PLANE,
@@ -13,14 +12,14 @@ import {
   LAYER_OUTPUT_WIDTH,
   LAYER_ROWS,
   PIECE_LINE,
+  PROGRESS_POSITION,
+  PROGRESS_ROW,
   ROW_BYTES,
 } from "./layout";
-import { ahead, next, passTo } from "./stream";
+import { ahead, next, passTo, progressPtr } from "./stream";
 
 /** The layer's entry. */
 export let layer: usize = 0;
-/** How many of its rows are complete. */
-export let row: u32 = 0;
 /** Whether the row's head has been read. */
 export let isBegun: bool = false;
 /** The next output of the row. */
@@ -36,16 +35,20 @@ export let count: u32 = 0;
 
 export function beginLayers(first: usize): void {
   layer = first;
-  row = x = y = 0;
+  x = y = 0;
   isBegun = false;
+  // PROGRESS_ROW with it.
+  store<u64>(progressPtr(), 0, PROGRESS_POSITION);
 }
 
-export function nextLayer(): void {
-  beginLayers(layer + LAYER_ENTRY_BYTES);
+/** How many of the layer's rows are complete. */
+@inline
+export function rowsDone(): u32 {
+  return load<u32>(progressPtr(), PROGRESS_ROW);
 }
 
 export function isLayerComplete(): bool {
-  return row >= load<u32>(layer, LAYER_ROWS);
+  return rowsDone() >= load<u32>(layer, LAYER_ROWS);
 }
 
 /** Reads the head of the stream's next row. */
@@ -60,18 +63,24 @@ export function beginRow(): void {
   isBegun = true;
 }
 
+/** Leaves the row at hand. */
+@inline
+export function leaveRow(): void {
+  isBegun = false;
+}
 
+/** Leaves the row at hand, which is complete. */
 @inline
 export function endRow(): void {
-  row++;
-  isBegun = false;
+  store<u32>(progressPtr(), rowsDone() + 1, PROGRESS_ROW);
+  leaveRow();
 }
 
 /** Address of output (x, y) of the row. */
 export function outputPtr(): usize {
   return (
     load<usize>(layer, LAYER_OUTPUT) +
-    row * load<u32>(layer, LAYER_OUTPUT_PLANE) +
+    rowsDone() * load<u32>(layer, LAYER_OUTPUT_PLANE) +
     y * load<u32>(layer, LAYER_OUTPUT_PITCH) +
     x
   );
@@ -96,7 +105,7 @@ export function advance(across: u32, down: u32): bool {
 export function inputPtr(column: u32, line: u32): usize {
   return (
     load<usize>(layer, LAYER_INPUT) +
-    row * load<u32>(layer, LAYER_INPUT_PLANE) +
+    rowsDone() * load<u32>(layer, LAYER_INPUT_PLANE) +
     line * load<u32>(layer, LAYER_INPUT_PITCH) +
     column
   );

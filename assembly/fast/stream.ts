@@ -1,7 +1,7 @@
 /** The stream of weights behind `mote.read`, seen through the window. It is trusted: a fast module's checksum covers it. */
 import { CONTROL_MODEL_BYTES, STATUS_READ } from "../abi";
 import { read } from "../mote";
-import { CONTROL_WINDOW_BYTES, CONTROL_WINDOW_PTR } from "./layout";
+import { CONTROL_WINDOW_BYTES, CONTROL_WINDOW_PTR, PROGRESS_BYTES } from "./layout";
 
 /** The part of the window that is still to be read. */
 export let next: usize = 0;
@@ -20,6 +20,12 @@ export function rewind(): void {
 /** Goes on behind what has been read. */
 export function passTo(address: usize): void {
   next = address;
+}
+
+/** Goes on at a stream offset, whatever the window has. */
+export function seek(to: u32): void {
+  offset = to;
+  next = end;
 }
 
 /**
@@ -49,6 +55,11 @@ function refill(have: u32): u32 {
 function fail(): void {
   failure = STATUS_READ;
   for (let ptr = next; ptr < end; ptr++) store<u8>(ptr, 0);
+}
+
+/** Address of the progress. */
+export function progressPtr(): usize {
+  return windowPtr() - PROGRESS_BYTES;
 }
 
 // What the packer knows: it puts constants in their place.

@@ -1,4 +1,4 @@
-/* Made from assembly/format.ts, assembly/abi.ts, assembly/module.ts by tools/gen-format.ts. Do not edit. */
+/* Made from assembly/format.ts, assembly/abi.ts, assembly/module.ts, assembly/fast/layout.ts by tools/gen-format.ts. Do not edit. */
 #ifndef MOTE_FORMAT_H
 #define MOTE_FORMAT_H
 
@@ -96,6 +96,9 @@
 /** Bytes of one record: offset << 8 | weight. */
 #define MOTE_RECORD_BYTES 4u
 
+/** Bytes of the control block, which stands at address 0. */
+#define MOTE_CONTROL_BLOCK_BYTES 64u
+
 /** Version of what this file describes, which a module leaves in the control block. */
 #define MOTE_INTERFACE_VERSION 2u
 
@@ -169,6 +172,14 @@
 #define MOTE_IMPORT_MODULE "mote"
 #define MOTE_READ_IMPORT "read"
 
+/**
+ * Kernels of a fast module that a host may put its own in the place of: SPEC.md, "Kernels of the host's own". The digit rises with what
+ * their tables and their stream mean.
+ */
+#define MOTE_TILES_KERNEL "tiles1"
+#define MOTE_BLOCKS_KERNEL "blocks1"
+#define MOTE_DENSE_KERNEL "dense1"
+
 /** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
 #define MOTE_STREAM_SECTION "mote.stream"
 #define MOTE_METADATA_SECTION "mote.metadata"
@@ -186,6 +197,173 @@
 #define MOTE_MODULE_MAX_VALUES 50u
 /** Calls and loops within each other. */
 #define MOTE_MODULE_MAX_FRAMES 20u
+
+/**
+ * What the packer and the kernels of a fast module agree on: SPEC.md, "The fast module". Plain literals, since asc and tsc both
+ * read this file.
+ *
+ * Linear memory: the control block, the static data of KIND_CONV_BLOCKS where there are such layers (up to PLAN_BASE), the tensor table, the
+ * layer table, the scales, the progress, the window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
+ * piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
+ * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
+ */
+
+/** Kinds of layers. */
+#define MOTE_KIND_CONV_POOLED 0u /* by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2 */
+#define MOTE_KIND_CONV_BLOCKS 1u /* by blocks of 8 × 4 places, so many or more: stride 1, a pool of 1 or 2 with a stride like its size */
+#define MOTE_KIND_CONV_PLACES 2u /* any other convolution, place by place */
+#define MOTE_KIND_DENSE 3u
+#define MOTE_KIND_MAXPOOL 4u
+#define MOTE_KIND_AVGPOOL 5u
+#define MOTE_KIND_ADD 6u
+#define MOTE_KIND_MUL 7u
+/** The kinds from here on have no rows in the stream. */
+#define MOTE_KIND_LUT 8u
+#define MOTE_KIND_RESIZE 9u
+#define MOTE_KIND_CONCAT 10u /* does nothing: its inputs lie within its output */
+/** The kinds from here on are not counted as layers. */
+#define MOTE_KIND_BORDER 11u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
+#define MOTE_KIND_COPY 12u /* takes a state over from its source */
+/** Behind the last, with no more than its kind. */
+#define MOTE_KIND_END 13u
+
+/** What is stored of an int8 element is raised by so much. */
+#define MOTE_ELEMENT_BIAS 128u
+
+/** A layer table entry: u32 words at these offsets. */
+#define MOTE_LAYER_KIND 0u
+/** Address that a convolution's records count from at output (0, 0): the first element of tap (0, 0), padding included. */
+#define MOTE_LAYER_INPUT 4u
+/** Bytes from a line of places, or of what else is looked at, to the next: rows of the input, of a convolution so many as its stride says. */
+#define MOTE_LAYER_INPUT_PITCH 8u
+/** Bytes from a channel to the next, of others than those below. KIND_CONV_PLACES: bytes from a place to the next of its line. */
+#define MOTE_LAYER_INPUT_PLANE 12u
+#define MOTE_LAYER_PLACE_STEP 12u
+/** Of kernels that a host may replace: where their rows begin in the stream. */
+#define MOTE_LAYER_STREAM 12u
+/** Address of the output's first element. */
+#define MOTE_LAYER_OUTPUT 16u
+#define MOTE_LAYER_OUTPUT_PITCH 20u
+#define MOTE_LAYER_OUTPUT_PLANE 24u
+#define MOTE_LAYER_OUTPUT_HEIGHT 28u
+#define MOTE_LAYER_OUTPUT_WIDTH 32u
+/** Filters, outputs or channels. KIND_CONCAT: 0. */
+#define MOTE_LAYER_ROWS 36u
+/** Bytes of the input from what an output looks at to what the one below does, and the next: KIND_CONV_PLACES and standalone pools. */
+#define MOTE_LAYER_DOWN 40u
+#define MOTE_LAYER_ACROSS 48u
+/** What an output looks at: places of a convolution across its pool, which is square but for KIND_CONV_PLACES; 1 without one. A pool's elements. */
+#define MOTE_LAYER_POOL_WIDTH 44u
+/** KIND_ADD, KIND_MUL: the second input, as LAYER_INPUT and what follows it say of the first. A pitch of 0: an element for each channel. */
+#define MOTE_LAYER_OTHER 40u
+#define MOTE_LAYER_OTHER_PITCH 44u
+#define MOTE_LAYER_OTHER_PLANE 48u
+/** KIND_RESIZE: lines and elements of the output that one of the input becomes. */
+#define MOTE_LAYER_FACTOR_Y 40u
+#define MOTE_LAYER_FACTOR_X 48u
+/** Lowest and highest byte of the output, as stored, of layers with rows in the stream. KIND_BORDER: both are the byte to fill with. */
+#define MOTE_LAYER_CLAMP_MIN 52u
+#define MOTE_LAYER_CLAMP_MAX 56u
+/**
+ * KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_CONV_PLACES: places under the pool. Standalone pools: lines. KIND_BORDER:
+ * how wide the border is.
+ */
+#define MOTE_LAYER_IS_WIDE 60u
+#define MOTE_LAYER_PLACES 60u
+#define MOTE_LAYER_POOL_HEIGHT 60u
+#define MOTE_LAYER_BORDER 60u
+#define MOTE_LAYER_ENTRY_BYTES 64u
+
+/**
+ * The stream: of each layer in order, each row. A row begins with ROW_BYTES: i64 constant, u32 multiplier, u8 shift, u24 count, all
+ * little-endian. An output byte is `clamp(sum × multiplier + constant >> shift)`, in 64 bits; the sum is that of weights and
+ * elements as stored, the constant holds the bias, the zero points, the rounding, and what chunks are biased by. Before it is
+ * clamped the byte fits an i32 for whatever elements there are.
+ *
+ * KIND_DENSE: the count is of pairs (u8 gap, i8 weight). The gap leads from the last weight's element, or from the input's first,
+ * to the next; weight 0 for gaps above 255, and to make the count a multiple of PAIRS_AT_ONCE.
+ * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
+ * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
+ * latter's with a bias of 0. Records are those of RECORD_BYTES that the core makes.
+ * Pools: a row is a channel, with a count of 0. An average whose byte would be ELEMENT_BIAS or less is `sum × multiplier + constant - 1 >> shift`,
+ * which takes halves away from zero.
+ * KIND_ADD, KIND_MUL: a row is a channel, with a count of FACTOR_BYTES: two i32, which elements of the first and of the second input are
+ * multiplied by. The sum is that of both, and for KIND_MUL of the elements' product.
+ * KIND_LUT: no rows, but LUT_BYTES: for each byte that an element may be as stored, the output's.
+ */
+#define MOTE_ROW_BYTES 16u
+#define MOTE_CHUNK_HEAD_BYTES 4u
+#define MOTE_PAIR_BYTES 2u
+/** The kernel takes so many in one turn: a row's count is a multiple of it, and at least that. */
+#define MOTE_PAIRS_AT_ONCE 4u
+#define MOTE_FACTOR_BYTES 8u
+#define MOTE_LUT_BYTES 256u
+
+/** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
+#define MOTE_CHUNK_MAGNITUDE 257u
+/** And so many records, so that a slice stays short. */
+#define MOTE_CHUNK_RECORDS 128u
+
+/** Readable bytes behind the arena: kernels load a word beginning with a block's second element. */
+#define MOTE_ARENA_SLACK_BYTES 8u
+
+/** A filter of KIND_CONV_POOLED: its magnitudes add up to at most this, so that its sums are less than 2^15 apart. */
+#define MOTE_TILE_MAGNITUDE 128u
+/** And so many records, so that a slice stays short. */
+#define MOTE_TILE_RECORDS 64u
+/** Places across and down. */
+#define MOTE_TILE_SIZE 8u
+
+#define MOTE_BLOCK_WIDTH 8u
+#define MOTE_BLOCK_HEIGHT 4u
+
+/**
+ * What work counts as, in multiplications of a block: about 2 instructions each, at most 3. A chunk and an output of its block; a tile; a row of a
+ * dense layer and a pair; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
+ * pool an output, a line of its window, or a piece of one, and an element; a piece of a border, a stretch between two lines, and a byte. Of
+ * what goes line by line, each line or a piece of one, and an element: a byte that is copied, a sum of KIND_ADD and KIND_MUL, or another.
+ */
+#define MOTE_CHUNK_WORK 300u
+#define MOTE_BLOCK_OUTPUT_WORK 40u
+#define MOTE_TILE_WORK 320u
+#define MOTE_ROW_WORK 80u
+#define MOTE_PAIR_WORK 8u
+#define MOTE_PLACES_OUTPUT_WORK 120u
+#define MOTE_PLACE_WORK 40u
+#define MOTE_RECORD_WORK 9u
+#define MOTE_POOL_OUTPUT_WORK 110u
+#define MOTE_POOL_LINE_WORK 8u
+#define MOTE_ELEMENT_WORK 9u
+#define MOTE_BORDER_WORK 40u
+#define MOTE_STRETCH_WORK 16u
+#define MOTE_BYTE_WORK 5u
+#define MOTE_LINE_WORK 50u
+#define MOTE_SUM_WORK 27u
+
+/**
+ * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
+ * line, or work.
+ */
+#define MOTE_PIECE_PAIR_BYTES 512u
+#define MOTE_PIECE_RECORDS 256u
+#define MOTE_PIECE_ELEMENTS 256u
+#define MOTE_PIECE_BORDER_BYTES 256u
+#define MOTE_PIECE_LINE 128u
+#define MOTE_PIECE_WORK 2048u
+
+/**
+ * The progress, which ends where the window begins: u32 words at these offsets. Where in the stream a kernel of the host's own goes on, plus 1,
+ * or 0 before it has begun with the layer at hand; how many rows of the layer are complete; then words of such a kernel's.
+ */
+#define MOTE_PROGRESS_POSITION 0u
+#define MOTE_PROGRESS_ROW 4u
+#define MOTE_PROGRESS_OWN 8u
+#define MOTE_PROGRESS_BYTES 20u
+
+/** Words of the control block that only a fast module's own code looks at. */
+#define MOTE_CONTROL_LAYERS_PTR 44u
+#define MOTE_CONTROL_WINDOW_PTR 48u
+#define MOTE_CONTROL_WINDOW_BYTES 56u
 
 /** Each status of the core with its meaning: X(name, text). */
 #define MOTE_STATUS_TEXTS(X) \

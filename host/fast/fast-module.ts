@@ -24,9 +24,8 @@ import {
   LAYER_POOL_WIDTH,
   PIECE_ELEMENTS,
 } from "../../assembly/fast/layout.js";
-import { PLAN_BASE } from "../../assembly/abi.js";
-import { STREAM_SECTION } from "../../assembly/module.js";
-import { withMetadataSection, withSection } from "../module/custom-section.js";
+import { BLOCKS_KERNEL, DENSE_KERNEL, STREAM_SECTION, TILES_KERNEL } from "../../assembly/module.js";
+import { withAlignedSection, withMetadataSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
 import { fastProgram, type FastProgram } from "./memory.js";
 import { readContainer } from "../container/read.js";
@@ -62,13 +61,20 @@ export function fastModule(
   const parsed = readContainer(container);
   const program = fastProgram(parsed);
   const { memory, control, tables, stream } = program;
-  const wasm = remake({ ...KERNELS, bytes: kernels }, knownBodies(program, MAX_PITCHES[optimize]), {}, (module) => {
-    setMemory(module, memory.bytes, [
-      { address: 0, bytes: control },
-      { address: PLAN_BASE, bytes: tables },
-    ]);
-  });
-  return sealModule(withMetadataSection(withSection(wasm, STREAM_SECTION, stream), parsed.model));
+  const kinds = new Set(program.entries.map((entry) => entry.get(LAYER_KIND)!));
+  const exportsToDrop = [...EXPORTED_KERNELS].flatMap(([name, kind]) => (kinds.has(kind) ? [] : name));
+  const wasm = remake(
+    { ...KERNELS, bytes: kernels, exportsToDrop },
+    knownBodies(program, MAX_PITCHES[optimize]),
+    {},
+    (module) => {
+      setMemory(module, memory.bytes, [
+        { address: 0, bytes: control },
+        { address: memory.tablesPtr, bytes: tables },
+      ]);
+    },
+  );
+  return sealModule(withMetadataSection(withAlignedSection(wasm, STREAM_SECTION, stream), parsed.model));
 }
 
 /** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */
@@ -105,6 +111,13 @@ function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: numbe
   }
   return bodies;
 }
+
+/** Exports beside the core's, and whose layers they are for. */
+const EXPORTED_KERNELS: readonly (readonly [name: string, kind: number])[] = [
+  [TILES_KERNEL, KIND_CONV_POOLED],
+  [BLOCKS_KERNEL, KIND_CONV_BLOCKS],
+  [DENSE_KERNEL, KIND_DENSE],
+];
 
 const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];
 const POOLS = [KIND_MAXPOOL, KIND_AVGPOOL];

@@ -15,10 +15,13 @@ import { inputOf, inputsOf, modelInputs, outputOf, outputsOf, statesOf } from ".
 
 /** Addresses and sizes in bytes. */
 export interface FastMemory {
+  /** Of the tensor table, which is the first. */
+  readonly tablesPtr: number;
   /** Of the layer table: what fills the states, which only some runs do, and what follows. */
   readonly statesPtr: number;
   readonly layersPtr: number;
   readonly scalesPtr: number;
+  /** The progress stands right before it. */
   readonly windowPtr: number;
   readonly windowBytes: number;
   readonly arenaPtr: number;
@@ -31,7 +34,7 @@ export interface FastProgram {
   readonly memory: FastMemory;
   /** From address 0: the control block's words. Behind them stands what static data the kernels have. */
   readonly control: Uint8Array;
-  /** From PLAN_BASE: the tensor table, the layer table, the scales. */
+  /** From tablesPtr on: the tensor table, the layer table, the scales. */
   readonly tables: Uint8Array;
   readonly stream: Uint8Array;
   /** The layer table, without its end: for choosing code. */
@@ -50,8 +53,11 @@ export type Entry = ReadonlyMap<number, number>;
 export function fastProgram({ model, plan }: Container): FastProgram {
   const streams = model.layers.map((layer, index) => layerStream(model, layer, index));
   const stream = concatBytes(streams.map(({ bytes }) => bytes));
+  let end = 0;
+  const begins = streams.map(({ bytes }) => (end += bytes.length) - bytes.length);
   const windowBytes = roundUp(streams.reduce((most, one) => Math.max(most, one.windowBytes), plan.window));
-  const memory = placeRegions(model, windowBytes, plan.arena);
+  const isBlockwise = model.layers.some((layer) => layerKind(model, layer) === layout.KIND_CONV_BLOCKS);
+  const memory = placeRegions(model, isBlockwise ? abi.PLAN_BASE : abi.CONTROL_BLOCK_BYTES, windowBytes, plan.arena);
   for (const [what, bytes] of [
     ["memory plan", memory.bytes],
     ["stream", stream.length],
@@ -74,7 +80,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
       .map(border),
     ...model.layers.flatMap((layer, index) => [
       ...(beginsWithBorder(model, layer) ? [border(layer.output)] : []),
-      layerEntry(model, layer, firstElement, streams[index].isWide),
+      layerEntry(model, layer, firstElement, { isWide: streams[index].isWide, begin: begins[index] }),
     ]),
     ...statesOf(model).map((state) => copyEntry(model, state, firstElement)),
   ];
@@ -99,24 +105,24 @@ const beginsWithBorder = (model: QModel, layer: QLayer): boolean =>
 /** Inputs, outputs. */
 const endsOf = (model: QModel): number[] => [...modelInputs(model), ...outputsOf(model)];
 
-function placeRegions(model: QModel, windowBytes: number, arenaBytes: number): FastMemory {
+function placeRegions(model: QModel, tablesPtr: number, windowBytes: number, arenaBytes: number): FastMemory {
   const states = statesOf(model).length;
   const borders =
     modelInputs(model).filter((input) => hasBorder(model, input)).length +
     model.layers.filter((layer) => beginsWithBorder(model, layer)).length;
-  const statesPtr = abi.PLAN_BASE + abi.TENSOR_ENTRY_BYTES * model.tensors.length;
+  const statesPtr = tablesPtr + abi.TENSOR_ENTRY_BYTES * model.tensors.length;
   const layersPtr = statesPtr + layout.LAYER_ENTRY_BYTES * states;
   const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * (borders + model.layers.length + states) + END_BYTES;
-  const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length);
+  const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length + layout.PROGRESS_BYTES);
   const arenaPtr = windowPtr + windowBytes;
   const bytes = arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES;
-  return { statesPtr, layersPtr, scalesPtr, windowPtr, windowBytes, arenaPtr, bytes };
+  return { tablesPtr, statesPtr, layersPtr, scalesPtr, windowPtr, windowBytes, arenaPtr, bytes };
 }
 
 function controlWords(model: QModel, memory: FastMemory, streamBytes: number, work: number): Uint8Array {
-  const words = new DataView(new ArrayBuffer(CONTROL_BYTES));
+  const words = new DataView(new ArrayBuffer(abi.CONTROL_BLOCK_BYTES));
   words.setUint32(abi.CONTROL_MODEL_BYTES, streamBytes, true);
-  words.setUint32(abi.CONTROL_TENSORS_PTR, abi.PLAN_BASE, true);
+  words.setUint32(abi.CONTROL_TENSORS_PTR, memory.tablesPtr, true);
   words.setUint32(abi.CONTROL_TENSOR_COUNT, model.tensors.length, true);
   words.setUint32(abi.CONTROL_LAYER_COUNT, model.layers.length, true);
   words.setUint32(abi.CONTROL_OUTPUT_TENSOR, outputOf(model), true);
@@ -130,8 +136,6 @@ function controlWords(model: QModel, memory: FastMemory, streamBytes: number, wo
   words.setUint32(abi.CONTROL_WORK, work, true);
   return new Uint8Array(words.buffer);
 }
-
-const CONTROL_BYTES = abi.CONTROL_WORK + 4;
 
 function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array {
   const table = new DataView(new ArrayBuffer(abi.TENSOR_ENTRY_BYTES * model.tensors.length));
@@ -229,7 +233,13 @@ function copyEntry(model: QModel, state: number, firstElement: readonly number[]
   ]);
 }
 
-function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[], isWide: boolean): Entry {
+/** Of a layer's stream: whether rows have several chunks, and where it begins. */
+interface StreamPart {
+  readonly isWide: boolean;
+  readonly begin: number;
+}
+
+function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[], part: StreamPart): Entry {
   const input = pitchAndPlane(model.tensors[inputOf(layer)]);
   const kind = layerKind(model, layer);
   const window = layerWindow(layer);
@@ -247,17 +257,23 @@ function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[
     [layout.LAYER_INPUT_PLANE, input.plane],
     [layout.LAYER_CLAMP_MIN, clamp[0]],
     [layout.LAYER_CLAMP_MAX, clamp[1]],
-    ...kernelWords(kind, window, isWide),
+    ...kernelWords(kind, window, part),
     ...opWords(model, layer, firstElement),
   ]);
 }
 
 /** What means something else to other kernels, or nothing. */
-function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean): Word[] {
+function kernelWords(kind: number, { stride, pool }: FastWindow, { isWide, begin }: StreamPart): Word[] {
   const [height, width] = pool.size;
   switch (kind) {
+    case layout.KIND_CONV_POOLED:
+    case layout.KIND_DENSE:
+      return [[layout.LAYER_STREAM, begin]];
     case layout.KIND_CONV_BLOCKS:
-      return [[layout.LAYER_IS_WIDE, Number(isWide)]];
+      return [
+        [layout.LAYER_STREAM, begin],
+        [layout.LAYER_IS_WIDE, Number(isWide)],
+      ];
     case layout.KIND_CONV_PLACES:
       return [
         [layout.LAYER_PLACE_STEP, stride[1]],

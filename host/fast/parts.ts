@@ -2,7 +2,7 @@
 import * as layout from "../../assembly/fast/layout.js";
 import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
-import { METADATA_SECTION, STREAM_SECTION } from "../../assembly/module.js";
+import { BLOCKS_KERNEL, DENSE_KERNEL, METADATA_SECTION, STREAM_SECTION, TILES_KERNEL } from "../../assembly/module.js";
 import type { Shape } from "../model/model.js";
 import { readMetadataSection, type Metadata } from "../container/metadata.js";
 import {
@@ -61,6 +61,9 @@ export interface FastParts extends Metadata {
   readonly memoryBytes: number;
 }
 
+/** Kernels that a host may replace: those of them that a model has layers for. */
+export const KERNEL_EXPORTS: readonly string[] = [TILES_KERNEL, BLOCKS_KERNEL, DENSE_KERNEL];
+
 /** Whether bytes are a WebAssembly module with a fast module's stream; the rest of it may still be wrong. */
 export function isFastModule(file: Uint8Array): boolean {
   try {
@@ -78,7 +81,7 @@ export function fastParts(wasm: Uint8Array): FastParts {
   const outline = outlineModule(wasm);
   const stream = outline.custom.get(STREAM_SECTION);
   if (stream === undefined) throw foreignModule(`it has no section ${STREAM_SECTION}`);
-  expectExports(outline);
+  expectExports(outline, KERNEL_EXPORTS);
   // Without a stream nothing is read.
   const imports = stream.length > 0 ? "mote.read" : "";
   if (outline.imports.join() !== imports) {
@@ -104,8 +107,18 @@ export function fastParts(wasm: Uint8Array): FastParts {
   if (outputs.length === 0) throw foreignModule("none of its tensors is an output");
   within("its output", word(abi.CONTROL_OUTPUT_TENSOR), outputs[0], outputs[0]);
   const shapesOf = (ends: readonly number[]): Shape[] => ends.map((tensor) => tensors[tensor].shape);
-  const layersPtr = within("the address of its layers", word(layout.CONTROL_LAYERS_PTR), abi.PLAN_BASE, memoryBytes);
-  const windowPtr = within("the address of its window", word(layout.CONTROL_WINDOW_PTR), abi.PLAN_BASE, memoryBytes);
+  const layersPtr = within(
+    "the address of its layers",
+    word(layout.CONTROL_LAYERS_PTR),
+    abi.CONTROL_BLOCK_BYTES,
+    memoryBytes,
+  );
+  const windowPtr = within(
+    "the address of its window",
+    word(layout.CONTROL_WINDOW_PTR),
+    abi.CONTROL_BLOCK_BYTES,
+    memoryBytes,
+  );
   const windowBytes = within("its window", word(layout.CONTROL_WINDOW_BYTES), 1, memoryBytes - windowPtr);
   const metadata = outline.custom.get(METADATA_SECTION) ?? new Uint8Array(0);
   return {
@@ -141,7 +154,7 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
       extent("height", abi.TENSOR_HEIGHT),
       extent("width", abi.TENSOR_WIDTH),
     ];
-    const ptr = within(`the address of tensor ${index}`, word(abi.TENSOR_PTR), abi.PLAN_BASE, memoryBytes);
+    const ptr = within(`the address of tensor ${index}`, word(abi.TENSOR_PTR), abi.CONTROL_BLOCK_BYTES, memoryBytes);
     const pitch = within(`the pitch of tensor ${index}`, word(abi.TENSOR_PITCH), shape[2], memoryBytes);
     const plane = within(`the plane of tensor ${index}`, word(abi.TENSOR_PLANE), shape[1] * pitch, memoryBytes);
     const end = ptr + (shape[0] - 1) * plane + (shape[1] - 1) * pitch + shape[2];

@@ -56,10 +56,14 @@ export function initialWord(segments: readonly Segment[], address: number): numb
   return new DataView(home.bytes.buffer, home.bytes.byteOffset).getUint32(address - home.address, true);
 }
 
-/** @throws MoteError FORMAT when the exports are not exactly those of the core */
-export function expectExports({ exports }: ModuleOutline): void {
+/**
+ * @param optional exports that there may be besides
+ * @throws MoteError FORMAT when the exports are not those of the core
+ */
+export function expectExports({ exports }: ModuleOutline, optional: readonly string[] = []): void {
   const names = new Set(exports);
-  if (EXPORTS.every((name) => names.has(name)) && names.size === EXPORTS.length) return;
+  const known = new Set([...EXPORTS, ...optional]);
+  if (EXPORTS.every((name) => names.has(name)) && exports.every((name) => known.has(name))) return;
   throw foreignModule(`it exports ${exports.join(", ") || "nothing"}, expected ${EXPORTS.join(", ")}`);
 }
 

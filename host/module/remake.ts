@@ -42,6 +42,8 @@ export interface NamedModule {
   readonly bytes: Uint8Array;
   /** Passes of the optimiser that it fares better without. */
   readonly passesToSkip?: readonly string[];
+  /** Exports to go without. */
+  readonly exportsToDrop?: readonly string[];
 }
 
 /**
@@ -59,6 +61,7 @@ export function remake(
   try {
     for (const [name, body] of bodies) replaceBody(module, named, name, body);
     for (const [name, value] of Object.entries(globals)) replaceGlobal(module, named, name, value);
+    for (const name of named.exportsToDrop ?? []) module.removeExport(name);
     for (const pass of named.passesToSkip ?? []) binaryen.addPassToSkip(pass);
     optimize(module);
     if ([...bodies.values()].some((body) => typeof body === "object" && "values" in body)) foldAddresses(module);

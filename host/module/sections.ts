@@ -50,9 +50,25 @@ export function writeModule(sections: readonly Section[]): Uint8Array<ArrayBuffe
 
 /** A custom section, which engines pass over, with its number and length: 5.5.3. */
 export function customSection(name: string, content: Uint8Array): Uint8Array {
-  const title = new TextEncoder().encode(name);
-  const head = [...leb128(title.length), ...title];
+  return sectionOf(title(name), content);
+}
+
+/** The same, with its content at a multiple of 4 of the file: a byte or more of the name's length say nothing. @param at where it begins */
+export function alignedSection(name: string, content: Uint8Array, at: number): Uint8Array {
+  const sections = [0, 1, 2, 3].map((padding) => sectionOf(title(name, padding), content));
+  return sections.find((section) => (at + section.length - content.length) % 4 === 0) ?? sections[0];
+}
+
+function sectionOf(head: readonly number[], content: Uint8Array): Uint8Array {
   return concatBytes([Uint8Array.of(CUSTOM_SECTION, ...leb128(head.length + content.length), ...head), content]);
+}
+
+/** A section's name behind its length. @param padding bytes that the length takes beside its own */
+function title(name: string, padding = 0): number[] {
+  const bytes = new TextEncoder().encode(name);
+  const length = leb128(bytes.length);
+  const padded = [...length, ...Array.from({ length: padding }, () => 0)];
+  return [...padded.map((byte, i) => (i < padded.length - 1 ? byte | 0x80 : byte)), ...bytes];
 }
 
 /** Goes through the bytes of a module or of a part of it, and never past their end. */

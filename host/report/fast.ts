@@ -16,7 +16,7 @@ import {
   PAIR_BYTES,
   ROW_BYTES,
 } from "../../assembly/fast/layout.js";
-import { PLAN_BASE, RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
+import { RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
 import { borderBytes } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import type { FastParts } from "../fast/parts.js";
@@ -89,15 +89,16 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
 /** Linear memory as lines for people: address, bytes and use of every byte, the arena tensor by tensor. */
 export function describeFastMemory(parts: FastParts): string[] {
   const { tensors, statesPtr, windowPtr, windowBytes, memoryBytes } = parts;
+  const tablesPtr = statesPtr - TENSOR_ENTRY_BYTES * tensors.length;
   const arenaPtr = windowPtr + windowBytes;
   return [
     "  address      bytes  use",
-    planLine(0, PLAN_BASE, "control block and static data"),
-    planLine(PLAN_BASE, TENSOR_ENTRY_BYTES * tensors.length, `tensor table: ${tensors.length} tensors`),
+    planLine(0, tablesPtr, "control block and static data"),
+    planLine(tablesPtr, statesPtr - tablesPtr, `tensor table: ${tensors.length} tensors`),
     planLine(
       statesPtr,
       windowPtr - statesPtr,
-      `layer table: ${parts.layers.length} layers, borders, states, the end; scales`,
+      `layer table: ${parts.layers.length} layers, borders, states, the end; scales; progress`,
     ),
     planLine(windowPtr, windowBytes, "window: a piece of the stream"),
     planLine(arenaPtr, memoryBytes - arenaPtr, "arena: the tensors"),

@@ -28,7 +28,7 @@ class Interpreter {
     // Whatever stood in the arena before a run must not matter.
     this.memory = new Uint8Array(program.memory.bytes).fill(0xa5);
     this.memory.set(program.control);
-    this.memory.set(program.tables, abi.PLAN_BASE);
+    this.memory.set(program.tables, program.memory.tablesPtr);
     this.words = new DataView(this.memory.buffer);
     this.stream = new DataView(program.stream.buffer, program.stream.byteOffset, program.stream.length);
   }

@@ -36,16 +36,24 @@ describe("a fast module", () => {
     expect(fastModule(container)).toEqual(wasm);
   });
 
-  it("has one import, five exports, one page and MVP features only", () => {
+  it("has one import, the core's exports and a kernel's for each kind of layer, one page and MVP features only", () => {
     const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
     expect(WebAssembly.Module.imports(module)).toEqual([{ module: "mote", name: "read", kind: "function" }]);
     const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-    expect(names.sort()).toEqual(["memory", "open", "reset", "start", "step"]);
+    expect(names.sort()).toEqual(["dense1", "memory", "open", "reset", "start", "step"]);
     expect(WebAssembly.Module.customSections(module, "name")).toEqual([]);
     const read = binaryen.readBinary as (data: Uint8Array, features: number) => binaryen.Module;
     const parsed = read(wasm, binaryen.Features.MVP);
     expect(parsed.validate()).toBe(1);
     parsed.dispose();
+  });
+
+  it("has its stream, and hence every record, at a multiple of 4", () => {
+    for (const { model } of syntheticModels()) {
+      const made = fastModule(writeContainer(model));
+      const { stream } = fastParts(made);
+      expect((stream.byteOffset - made.byteOffset) % 4).toBe(0);
+    }
   });
 
   it("says of the model what the container says", () => {

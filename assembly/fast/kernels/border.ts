@@ -12,7 +12,7 @@ import {
   PIECE_BORDER_BYTES,
   STRETCH_WORK,
 } from "../layout";
-import { endRow, layer, moveTo, row, x, y } from "../row";
+import { endRow, layer, moveTo, rowsDone, x, y } from "../row";
 
 /**
  * Fills a piece of the border of a channel, which is one stretch more than there are lines: above and left of the first; from behind each to
@@ -24,7 +24,7 @@ export function stepBorder(): u32 {
   let height = load<u32>(layer, LAYER_OUTPUT_HEIGHT);
   let value = load<u8>(layer, LAYER_CLAMP_MIN);
   let margin = load<u32>(layer, LAYER_BORDER) * (pitch + 1);
-  let begin = load<usize>(layer, LAYER_OUTPUT) + row * plane - margin;
+  let begin = load<usize>(layer, LAYER_OUTPUT) + rowsDone() * plane - margin;
   let at = x;
   let stretch = y;
   let left: u32 = PIECE_BORDER_BYTES;

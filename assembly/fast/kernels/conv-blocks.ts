@@ -23,9 +23,11 @@ let chunk: usize = 0;
 
 /**
  * Computes blocks of the row's outputs, as many chunks of them as `budget` multiplications allow, or one.
+ * @param layer its entry
+ * @param progress its address
  * @returns the work it was, or within a row the budget: the chunk that comes next may be longer than what is left of it
  */
-export function stepConvBlocks(budget: i32): i32 {
+export function stepConvBlocks(layer: usize, progress: usize, budget: i32): i32 {
   if (!isBegun) {
     beginRow();
     ahead(count);

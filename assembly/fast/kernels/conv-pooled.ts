@@ -8,27 +8,16 @@ import {
   CHUNK_HEAD_BYTES,
   LAYER_INPUT,
   LAYER_INPUT_PITCH,
+  LAYER_OUTPUT,
   LAYER_OUTPUT_HEIGHT,
   LAYER_OUTPUT_PITCH,
+  LAYER_OUTPUT_PLANE,
   LAYER_OUTPUT_WIDTH,
+  PROGRESS_ROW,
   TILE_SIZE,
   TILE_WORK,
 } from "../layout";
-import {
-  beginRow,
-  clamp,
-  constant,
-  count,
-  endRow,
-  isBegun,
-  layer,
-  moveTo,
-  multiplier,
-  outputPtr,
-  shift,
-  x,
-  y,
-} from "../row";
+import { beginRow, clamp, constant, count, endRow, isBegun, layer, moveTo, multiplier, shift, x, y } from "../row";
 import { ahead, next, passTo } from "../stream";
 
 /** In outputs. */
@@ -38,9 +27,11 @@ const HIGH_BITS: u64 = ((<u64>0x80008000) << 32) | 0x80008000;
 
 /**
  * Computes tiles of the row's outputs, as many as `budget` multiplications allow, or one.
+ * @param layer its entry
+ * @param progress its address
  * @returns the work it was, or within a row the budget: the tile that comes next may be longer than what is left of it
  */
-export function stepConvPooled(budget: i32): i32 {
+export function stepConvPooled(layer: usize, progress: usize, budget: i32): i32 {
   if (!isBegun) {
     beginRow();
     ahead(count);
@@ -49,6 +40,9 @@ export function stepConvPooled(budget: i32): i32 {
   let height = load<u32>(layer, LAYER_OUTPUT_HEIGHT);
   let pitch = load<u32>(layer, LAYER_INPUT_PITCH);
   let elements = load<usize>(layer, LAYER_INPUT);
+  let outputPitch = load<u32>(layer, LAYER_OUTPUT_PITCH);
+  let outputs =
+    load<usize>(layer, LAYER_OUTPUT) + load<u32>(progress, PROGRESS_ROW) * load<u32>(layer, LAYER_OUTPUT_PLANE);
   let last = next + count;
   let tileWork = TILE_WORK + count * ((TILE_SIZE * TILE_SIZE) / RECORD_BYTES);
   let work: i32 = 0;
@@ -56,8 +50,10 @@ export function stepConvPooled(budget: i32): i32 {
   let line = y;
   do {
     // Where a tile would pass the edge it moves back, over outputs that are computed again.
-    moveTo(min(column, width - TILE_OUTPUTS), min(line, height - TILE_OUTPUTS));
-    sumTile(next + CHUNK_HEAD_BYTES, last, elements + 2 * (y * pitch + x), pitch, outputPtr());
+    let left = min(column, width - TILE_OUTPUTS);
+    let top = min(line, height - TILE_OUTPUTS);
+    let target = outputs + top * outputPitch + left;
+    sumTile(next + CHUNK_HEAD_BYTES, last, elements + 2 * (top * pitch + left), pitch, target);
     work += tileWork;
     column += TILE_OUTPUTS;
     if (column < width) continue;

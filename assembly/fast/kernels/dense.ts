@@ -3,28 +3,38 @@ import {
   LAYER_INPUT,
   LAYER_OUTPUT,
   LAYER_OUTPUT_PLANE,
+  LAYER_ROWS,
   PAIR_BYTES,
   PAIR_WORK,
   PAIRS_AT_ONCE,
   PIECE_PAIR_BYTES,
+  PROGRESS_ROW,
   ROW_WORK,
 } from "../layout";
 import { ahead, next, passTo, windowBytes } from "../stream";
-import { beginRow, count, endRow, isBegun, isLayerComplete, layer, requantize, row } from "../row";
+import { beginRow, count, endRow, isBegun, leaveRow, moveTo, requantize, x, y } from "../row";
 
 const TURN_BYTES: u32 = PAIRS_AT_ONCE * PAIR_BYTES;
 
-/** Of a row that a slice has left incomplete: the element of the latest weight, the sum up to it, and the bytes of pairs to come. */
-let at: usize = 0;
+/** Of a row that a slice has left incomplete: the sum so far. `x` is the element of the latest weight, `y` the bytes of pairs to come. */
 let sum: i32 = 0;
-let left: u32 = 0;
 
-/** Takes pairs, of row after row, for as long as `budget` multiplications take. @returns as how many it counts */
-export function stepDense(budget: i32): i32 {
+/**
+ * Takes pairs, of row after row, for as long as `budget` multiplications take.
+ * @param layer its entry
+ * @param progress its address
+ * @returns as how many it counts
+ */
+export function stepDense(layer: usize, progress: usize, budget: i32): i32 {
   let work: i32 = 0;
-  let ptr = at;
+  let ptr: usize = x;
   let acc = sum;
-  let rest = left;
+  let rest = y;
+  // In locals, which cost an interpreter nothing.
+  let row = load<u32>(progress, PROGRESS_ROW);
+  let rows = load<u32>(layer, LAYER_ROWS);
+  let plane = load<u32>(layer, LAYER_OUTPUT_PLANE);
+  let target = load<usize>(layer, LAYER_OUTPUT) + row * plane;
   do {
     if (!isBegun) {
       beginRow();
@@ -50,12 +60,13 @@ export function stepDense(budget: i32): i32 {
     rest -= bytes;
     if (rest) continue;
     work += ROW_WORK;
-    store<u8>(load<usize>(layer, LAYER_OUTPUT) + row * load<u32>(layer, LAYER_OUTPUT_PLANE), requantize(acc));
-    endRow();
-    if (isLayerComplete()) break;
+    store<u8>(target, requantize(acc));
+    target += plane;
+    leaveRow();
+    if (++row == rows) break;
   } while (work < budget);
-  at = ptr;
+  store<u32>(progress, row, PROGRESS_ROW);
+  moveTo(<u32>ptr, rest);
   sum = acc;
-  left = rest;
   return work;
 }

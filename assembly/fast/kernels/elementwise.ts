@@ -10,7 +10,19 @@ import {
   ROW_WORK,
   SUM_WORK,
 } from "../layout";
-import { beginRow, endPiece, inputPtr, isBegun, layer, outputPtr, pieceOfLine, requantize, row, x, y } from "../row";
+import {
+  beginRow,
+  endPiece,
+  inputPtr,
+  isBegun,
+  layer,
+  outputPtr,
+  pieceOfLine,
+  requantize,
+  rowsDone,
+  x,
+  y,
+} from "../row";
 import { ahead, next, passTo } from "../stream";
 
 /** Of the row at hand: what elements of the first and of the second input are multiplied by. */
@@ -33,7 +45,7 @@ export function stepElements(): u32 {
   let pitch = load<u32>(layer, LAYER_OTHER_PITCH);
   let step = u32(pitch != 0);
   let source = inputPtr(x, y);
-  let other = load<usize>(layer, LAYER_OTHER) + row * load<u32>(layer, LAYER_OTHER_PLANE) + y * pitch + x * step;
+  let other = load<usize>(layer, LAYER_OTHER) + rowsDone() * load<u32>(layer, LAYER_OTHER_PLANE) + y * pitch + x * step;
   let target = outputPtr();
   let end = target + elements;
   do {

@@ -26,7 +26,7 @@ import {
   multiplier,
   outputPtr,
   requantize,
-  row,
+  rowsDone,
   shift,
   x,
   y,
@@ -48,7 +48,7 @@ export function stepPool(): u32 {
   let width = load<u32>(layer, LAYER_POOL_WIDTH);
   let ptr =
     load<usize>(layer, LAYER_INPUT) +
-    row * load<u32>(layer, LAYER_INPUT_PLANE) +
+    rowsDone() * load<u32>(layer, LAYER_INPUT_PLANE) +
     y * load<u32>(layer, LAYER_DOWN) +
     x * load<u32>(layer, LAYER_ACROSS) +
     line * pitch;

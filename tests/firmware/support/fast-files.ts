@@ -75,10 +75,13 @@ function withStream(module: Uint8Array, stream: Uint8Array): Uint8Array {
   return sealModule(Buffer.concat([module.subarray(0, start), Uint8Array.of(0, ...leb, title.length), title, stream]));
 }
 
-/** Where the section begins whose content is at `content`: before its name and its length, at a byte of 0. */
+/** Where the section begins whose content is at `content`: before its name, that one's length and its own, at a byte of 0. */
 function streamStart(module: Uint8Array, content: number): number {
-  let start = content - STREAM_SECTION.length - 2;
-  while (module[start - 1] >= 0x80) start--;
+  let start = content - STREAM_SECTION.length;
+  for (let length = 0; length < 2; length++) {
+    start--;
+    while (module[start - 1] >= 0x80) start--;
+  }
   return start - 1;
 }
 
