@@ -3,7 +3,7 @@
 
 #include <setjmp.h>
 
-#include "mote-internal.h"
+#include "mote-kernels.h"
 
 /** Where a trap goes: the innermost call under way. */
 static jmp_buf *trap_target;
@@ -47,6 +47,26 @@ uint32_t Z_moteZ_read(struct Z_mote_instance_t *unused, uint32_t offset, uint32_
   (void)unused;
   return mote_import_read(offset, target, length);
 }
+
+/** A unit of the module's own kernels is about 3 instructions. */
+#define NATIVE_SHIFT 2u
+
+static uint32_t run_kernel(mote_kernel_function run, uint32_t layer, uint32_t progress, uint32_t budget) {
+  int32_t work = mote_kernel_run(run, layer, progress, budget, NATIVE_SHIFT);
+  if (work < 0) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  return (uint32_t)work;
+}
+
+/* What a fast module imports in the place of its kernels: the library's. */
+#define KERNEL(name)                                                                                                        \
+  uint32_t Z_moteZ_##name##1(struct Z_mote_instance_t *unused, uint32_t layer, uint32_t progress, uint32_t budget);          \
+  uint32_t Z_moteZ_##name##1(struct Z_mote_instance_t *unused, uint32_t layer, uint32_t progress, uint32_t budget) {         \
+    (void)unused;                                                                                                           \
+    return run_kernel(mote_kernel_##name, layer, progress, budget);                                                         \
+  }
+KERNEL(tiles)
+KERNEL(blocks)
+KERNEL(dense)
 
 static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;
@@ -121,4 +141,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   }
 }
 
-const mote_engine mote_aot = {measure, needs, metadata, instantiate, call, 1024, 4096};
+const mote_engine mote_aot = {measure, needs, metadata, instantiate, call, 1024, 4096, NULL};

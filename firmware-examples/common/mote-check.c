@@ -131,3 +131,27 @@ bool mote_module_check(mote_bytes module) {
   } while (left < before);
   return left == 0;
 }
+
+uint32_t mote_module_follow(mote_bytes module, const mote_function_set *replaced, mote_function_set *runs) {
+  mote_checker c;
+  memset(&c, 0, sizeof c);
+  if (!check_sections(&c, module)) return 0;
+  memset(c.frames, 1, sizeof c.frames);
+  c.called = *runs;
+  uint32_t idle;
+  do {
+    *runs = c.called;
+    idle = 0;
+    mote_reader bodies = c.bodies;
+    for (uint32_t function = c.imported; function < c.function_count; function++) {
+      c.code = mote_read_part(&bodies);
+      if (mote_function_is_in(runs, function) && !mote_function_is_in(replaced, function)) {
+        (void)mote_check_function(&c, mote_signature_of(&c, function));
+      } else {
+        idle += (uint32_t)(c.code.end - c.code.next);
+      }
+    }
+  } while (memcmp(&c.called, runs, sizeof *runs) != 0);
+  for (size_t i = 0; i < sizeof runs->bits; i++) runs->bits[i] &= (uint8_t)~replaced->bits[i];
+  return idle;
+}

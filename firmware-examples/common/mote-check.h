@@ -44,6 +44,8 @@ typedef struct mote_checker {
   uint8_t global_types[MOTE_MODULE_MAX_ITEMS];
   /** Native frames that wasm3 uses for a call: its own, and those of loops and calls within. 0: not known yet. */
   uint8_t frames[MOTE_MODULE_MAX_ITEMS];
+  /** What functions that were checked call. */
+  mote_function_set called;
 } mote_checker;
 
 /** A number below `limit`. */

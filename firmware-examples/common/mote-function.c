@@ -225,6 +225,7 @@ uint32_t mote_check_function(mote_checker *c, const mote_signature *own) {
       case OP_CALL: {
         uint32_t callee = mote_read_below(&c->code, c->function_count);
         if (c->frames[callee] == 0) return 0;
+        mote_function_add(&c->called, callee);
         within = c->loops + c->frames[callee];
         const mote_signature *other = mote_signature_of(c, callee);
         for (uint32_t i = other->count; i > 0; i--) pop(c, other->types >> (i - 1) & 1);

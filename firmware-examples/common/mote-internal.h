@@ -38,6 +38,9 @@ typedef struct mote_bytes {
   uint32_t length;
 } mote_bytes;
 
+/** A native kernel: mote-kernels.h. */
+typedef struct mote_kernel mote_kernel;
+
 struct mote_engine {
   /** What the model needs and where its data is: sets `linear_bytes`, `end_count`, `form`, and `source` to what the form says. */
   mote_status (*measure)(mote *model);
@@ -52,6 +55,8 @@ struct mote_engine {
   /** What MOTE_DEFAULT_BUDGET stands for: with a container, and with a fast module. */
   uint32_t budget;
   uint32_t fast_budget;
+  /** What runs in the place of a fast module's own kernels; or null. */
+  const mote_kernel *kernels;
 };
 
 typedef enum mote_state {

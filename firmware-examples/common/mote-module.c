@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define HEADER_BYTES 8u
-#define CODE_SECTION 10u
+#define EXPORT_SECTION 7u
 /** The seal's name, and the whole: a custom section (0), its length, the name's length, the name, the CRC-32. */
 #define NAME_BYTES ((uint8_t)(sizeof MOTE_SEAL_SECTION - 1))
 #define SEAL_BYTES (3u + NAME_BYTES + 4u)
@@ -79,6 +79,18 @@ mote_bytes mote_read_segment(mote_reader *segments, uint32_t *address) {
   return mote_read_bytes(segments);
 }
 
+uint32_t mote_module_export(mote_bytes module, const char *name) {
+  mote_reader sections = mote_module_sections(module);
+  mote_reader exports = find_section(&sections, EXPORT_SECTION);
+  for (uint32_t left = mote_read_leb(&exports); exports.ok && left > 0; left--) {
+    mote_bytes title = mote_read_bytes(&exports);
+    uint32_t kind = mote_read_u8(&exports);
+    uint32_t index = mote_read_leb(&exports);
+    if (exports.ok && kind == 0 && title.length == strlen(name) && memcmp(title.data, name, title.length) == 0) return index;
+  }
+  return MOTE_NO_FUNCTION;
+}
+
 const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t length) {
   mote_reader sections = mote_module_sections(module);
   mote_reader segments = find_section(&sections, MOTE_DATA_SECTION);
@@ -95,12 +107,6 @@ const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t
 uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address) {
   const uint8_t *word = mote_module_initial(module, address, 4);
   return word == NULL ? 0 : mote_get_u32(word);
-}
-
-uint32_t mote_module_code_bytes(mote_bytes module) {
-  mote_reader sections = mote_module_sections(module);
-  mote_reader code = find_section(&sections, CODE_SECTION);
-  return (uint32_t)(code.end - code.next);
 }
 
 mote_bytes mote_module_section(mote_bytes module, const char *name) {

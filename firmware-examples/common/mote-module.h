@@ -46,14 +46,39 @@ bool mote_module_is_sealed(mote_bytes module);
  */
 bool mote_module_check(mote_bytes module);
 
+/** Functions of a module, by index: a bit for each that there may be. */
+typedef struct mote_function_set {
+  uint8_t bits[MOTE_MODULE_MAX_ITEMS / 8];
+} mote_function_set;
+
+#define MOTE_NO_FUNCTION UINT32_MAX
+
+/** Adds a function; MOTE_NO_FUNCTION is none. */
+static inline void mote_function_add(mote_function_set *set, uint32_t function) {
+  if (function < MOTE_MODULE_MAX_ITEMS) set->bits[function / 8] |= (uint8_t)(1u << function % 8);
+}
+
+static inline bool mote_function_is_in(const mote_function_set *set, uint32_t function) {
+  return (set->bits[function / 8] >> function % 8 & 1) != 0;
+}
+
+/** Index of the function that is exported by this name, or MOTE_NO_FUNCTION. */
+uint32_t mote_module_export(mote_bytes module, const char *name);
+
+/**
+ * Adds to `runs` what its functions call, and what that calls, and takes out those that are replaced. Takes as much native stack as
+ * mote_module_check.
+ * @param module one that mote_module_check has passed
+ * @param replaced functions whose code does not run
+ * @returns bytes of the functions that are not in `runs` then
+ */
+uint32_t mote_module_follow(mote_bytes module, const mote_function_set *replaced, mote_function_set *runs);
+
 /** The initial bytes at an address of linear memory; null when no one data segment holds them all. */
 const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t length);
 
 /** The initial u32 at an address of linear memory; 0 where there is no data, as in linear memory itself. */
 uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address);
-
-/** Length of the section with the functions. */
-uint32_t mote_module_code_bytes(mote_bytes module);
 
 /** Contents of the first custom section of this name; null when there is none. */
 mote_bytes mote_module_section(mote_bytes module, const char *name);

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 
+#include "mote-kernels.h"
 #include "mote-module.h"
 
 #if defined(__GNUC__)
@@ -17,7 +18,7 @@
 #pragma GCC diagnostic pop
 #endif
 
-/** The interpreter's own value stack. The core for any model needs 792 bytes of it, others less; wasm3 checks. */
+/** The most that the interpreter's own value stack takes. The core for any model needs 792 bytes of it, others less; wasm3 checks. */
 #ifndef MOTE_WASM3_STACK_BYTES
 #define MOTE_WASM3_STACK_BYTES 832
 #endif
@@ -27,6 +28,9 @@
  * they fit, and only then asks whether the callee does.
  */
 #define ARGUMENT_SLOTS (2 * (MOTE_MODULE_MAX_PARAMETERS + 1))
+
+/** Until functions are compiled: what the constants of globals and data segments take. */
+#define FIRST_STACK_SLOTS 8u
 
 #define PAGE_BYTES 65536u
 
@@ -112,6 +116,22 @@ static m3ApiRawFunction(import_read) {
   m3ApiReturn(mote_import_read(offset, target, length));
 }
 
+/** A unit of an interpreted kernel's work is about 20 instructions of a Cortex-M4. */
+#define NATIVE_SHIFT 4u
+
+static m3ApiRawFunction(run_kernel) {
+  (void)runtime;
+  (void)_mem;
+  const mote_kernel *kernel = _ctx->userdata;
+  m3ApiReturnType(uint32_t);
+  m3ApiGetArg(uint32_t, layer);
+  m3ApiGetArg(uint32_t, progress);
+  m3ApiGetArg(uint32_t, budget);
+  int32_t work = mote_kernel_run(kernel->run, layer, progress, budget, NATIVE_SHIFT);
+  if (work < 0) m3ApiTrap(m3Err_trapOutOfBoundsMemoryAccess);
+  m3ApiReturn((uint32_t)work);
+}
+
 /** A module with the container inside. */
 static mote_status measure_packed(mote *model, mote_bytes module) {
   uint32_t address = mote_module_initial_u32(module, MOTE_CONTROL_MODEL_PTR);
@@ -146,9 +166,31 @@ static mote_bytes metadata(const mote *model) {
   return mote_module_section(module, MOTE_METADATA_SECTION);
 }
 
+static const mote_kernel no_kernels[] = {{NULL, NULL}};
+
+static const mote_kernel *kernels_of(const mote *model) {
+  const mote_kernel *kernels = model->source.engine->kernels;
+  return kernels == NULL || model->form != MOTE_FORM_FAST ? no_kernels : kernels;
+}
+
+/** Finds out which functions may run in the sandbox. @returns bytes of the others */
+static uint32_t find_running(const mote *model, mote_function_set *runs) {
+  mote_bytes module = {model->source.module, model->source.module_bytes};
+  mote_function_set replaced = {{0}};
+  bool is_native = kernels_of(model)->name != NULL;
+  memset(runs, is_native ? 0 : 0xff, sizeof *runs);
+  if (!is_native) return 0;
+  for (const mote_kernel *kernel = kernels_of(model); kernel->name != NULL; kernel++) {
+    mote_function_add(&replaced, mote_module_export(module, kernel->name));
+  }
+  for (int which = 0; which < MOTE_EXPORT_COUNT; which++) mote_function_add(runs, mote_module_export(module, export_names[which]));
+  return mote_module_follow(module, &replaced, runs);
+}
+
 static size_t needs(const mote *model) {
   /* Of the module's bytes those that wasm3 has to do with. */
-  size_t bytes = model->source.module_bytes - (model->form == MOTE_FORM_BESIDE ? 0 : model->source.container_bytes);
+  mote_function_set runs;
+  size_t bytes = model->source.module_bytes - (model->form == MOTE_FORM_BESIDE ? 0 : model->source.container_bytes) - find_running(model, &runs);
   return model->form == MOTE_FORM_FAST ? MOTE_WASM3_FAST_BYTES(model->linear_bytes, bytes) : MOTE_WASM3_BYTES(model->linear_bytes, bytes);
 }
 
@@ -160,11 +202,13 @@ static bool takes_only_i32(IM3Function function, uint32_t arguments) {
   return m3_GetRetCount(function) == 1 && m3_GetRetType(function, 0) == c_m3Type_i32;
 }
 
-/** Finds the exports and checks their types. */
-static M3Result find_exports(instance *i) {
+/** Finds the exports, as find_running does, and checks their types. */
+static M3Result find_exports(instance *i, const mote *model) {
+  mote_bytes module = {model->source.module, model->source.module_bytes};
   for (int which = 0; which < MOTE_EXPORT_COUNT; which++) {
-    M3Result result = m3_FindFunction(&i->exports[which], i->runtime, export_names[which]);
-    if (result != m3Err_none) return result;
+    uint32_t index = mote_module_export(module, export_names[which]);
+    if (index < i->module->numFuncImports || index >= i->module->numFunctions) return m3Err_functionLookupFailed;
+    i->exports[which] = &i->module->functions[index];
     if (!takes_only_i32(i->exports[which], argument_count(which))) return m3Err_argumentTypeMismatch;
   }
   return m3Err_none;
@@ -186,21 +230,78 @@ static M3Result link_read(IM3Module module) {
   return result;
 }
 
-/**
- * What the module's functions will take once they are compiled, as experience has it: on a 32-bit CPU 17/4 of their bytes in a core, 7/2
- * in a fast module. Only the sizes of pages depend on it: too little costs a few more links, too much leaves the last page emptier.
- */
-static size_t expected_code_bytes(const mote *model) {
-  mote_bytes module = {model->source.module, model->source.module_bytes};
-  size_t bytes = mote_module_code_bytes(module) * (sizeof(void *) / 4);
-  return model->form == MOTE_FORM_FAST ? bytes * 7 / 2 : bytes * 17 / 4;
+/** Puts native kernels in the place of the module's. */
+static M3Result link_kernels(IM3Module module, const mote *model) {
+  mote_bytes bytes = {model->source.module, model->source.module_bytes};
+  for (const mote_kernel *kernel = kernels_of(model); kernel->name != NULL; kernel++) {
+    uint32_t index = mote_module_export(bytes, kernel->name);
+    if (index == MOTE_NO_FUNCTION) continue;
+    IM3Function function = &module->functions[index];
+    if (index < module->numFuncImports || !takes_only_i32(function, 3)) return m3Err_argumentTypeMismatch;
+    M3Result result = CompileRawFunction(module, function, (const void *)run_kernel, kernel);
+    if (result != m3Err_none) return result;
+  }
+  return m3Err_none;
 }
 
-/** Parses, links and compiles the whole module: afterwards wasm3 allocates nothing more. */
-static M3Result build_instance(instance *i, const mote *model) {
+/**
+ * Compiles what may run. Code takes what experience has: on a 32-bit CPU 17/4 of a function's bytes in a core, 7/2 in a fast module. Only the
+ * sizes of pages depend on it: too little costs a few more links, too much leaves the last page emptier.
+ */
+static M3Result compile_functions(instance *i, const mote *model, const mote_function_set *runs) {
+  IM3Module module = i->module;
+  size_t bytes = 0;
+  for (uint32_t f = module->numFuncImports; f < module->numFunctions; f++) {
+    const M3Function *function = &module->functions[f];
+    if (mote_function_is_in(runs, f)) bytes += (size_t)(function->wasmEnd - function->wasm);
+  }
+  bytes *= sizeof(void *) / 4;
+  i->code_end = model->heap.top + (model->form == MOTE_FORM_FAST ? bytes * 7 / 2 : bytes * 17 / 4);
+  M3Result result = m3Err_none;
+  for (uint32_t f = module->numFuncImports; f < module->numFunctions && result == m3Err_none; f++) {
+    IM3Function function = &module->functions[f];
+    if (mote_function_is_in(runs, f)) result = CompileFunction(function);
+  }
+  return result;
+}
+
+/**
+ * Makes the value stack, once it is known what functions take: all of them within each other, which is more than any does since none calls
+ * itself. A callee's values begin at an even slot.
+ */
+static void place_stack(const instance *i, const mote *model, const mote_function_set *runs) {
+  IM3Module module = i->module;
+  uint32_t slots = 1;
+  for (uint32_t f = module->numFuncImports; f < module->numFunctions; f++) {
+    if (mote_function_is_in(runs, f)) slots += module->functions[f].maxStackSlots + 1u;
+  }
+  uint32_t most = MOTE_WASM3_STACK_BYTES / sizeof(m3slot_t);
+  if (slots > most) slots = most;
+  m3slot_t *stack = mote_wasm3_calloc(slots + ARGUMENT_SLOTS, sizeof(m3slot_t));
+  i->runtime->stack = stack;
+  i->runtime->numStackSlots = slots;
+  ((M3MemoryHeader *)(void *)model->linear)[-1].maxStack = stack + slots;
+}
+
+/** Compiles what may run: afterwards wasm3 allocates nothing more. Apart from load_module, which takes the most native stack. */
+static M3_NOINLINE M3Result link_module(instance *i, mote *model) {
+  mote_function_set runs;
+  (void)find_running(model, &runs);
+  M3Result result = link_read(i->module);
+  if (result == m3Err_none) result = link_kernels(i->module, model);
+  if (result == m3Err_none) result = compile_functions(i, model, &runs);
+  if (result == m3Err_none) result = find_exports(i, model);
+  if (result != m3Err_none) return result;
+  size_t bytes = 0;
+  model->linear = GET_MEMORY(i, &bytes);
+  if (model->linear == NULL || bytes < model->linear_bytes) return m3Err_wasmMemoryOverflow;
+  place_stack(i, model, &runs);
+  return m3Err_none;
+}
+
+static M3Result load_module(instance *i, const mote *model) {
   IM3Environment environment = m3_NewEnvironment();
-  i->runtime = m3_NewRuntime(environment, MOTE_WASM3_STACK_BYTES + ARGUMENT_SLOTS * sizeof(m3slot_t), NULL);
-  i->runtime->numStackSlots = MOTE_WASM3_STACK_BYTES / sizeof(m3slot_t);
+  i->runtime = m3_NewRuntime(environment, FIRST_STACK_SLOTS * sizeof(m3slot_t), NULL);
   i->runtime->memoryLimit = model->linear_bytes;
   M3Result result = m3_ParseModule(environment, &i->module, model->source.module, model->source.module_bytes);
   if (result == m3Err_none) {
@@ -209,22 +310,13 @@ static M3Result build_instance(instance *i, const mote *model) {
     memory->initPages = memory->maxPages = (model->linear_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     result = m3_LoadModule(i->runtime, i->module);
   }
-  if (result == m3Err_none) result = link_read(i->module);
-  if (result == m3Err_none) {
-    i->code_end = model->heap.top + expected_code_bytes(model);
-    result = m3_CompileModule(i->module);
-  }
-  if (result == m3Err_none) result = find_exports(i);
   return result;
 }
 
 static mote_status make_instance(mote *model) {
   instance *i = mote_wasm3_calloc(1, sizeof(instance));
   model->instance = i;
-  if (build_instance(i, model) != m3Err_none) return MOTE_ERROR_MODULE;
-  size_t bytes = 0;
-  model->linear = GET_MEMORY(i, &bytes);
-  return model->linear == NULL || bytes < model->linear_bytes ? MOTE_ERROR_MODULE : MOTE_DONE;
+  return load_module(i, model) == m3Err_none && link_module(i, model) == m3Err_none ? MOTE_DONE : MOTE_ERROR_MODULE;
 }
 
 static mote_status instantiate(mote *model) {
@@ -259,4 +351,5 @@ m3ret_t mote_run_ops(pc_t pc, m3stack_t sp, M3MemoryHeader *mem, m3reg_t r0) {
 }
 #endif
 
-const mote_engine mote_wasm3 = {measure, needs, metadata, instantiate, call, 128, 2048};
+const mote_engine mote_wasm3 = {measure, needs, metadata, instantiate, call, 128, 2048, NULL};
+const mote_engine mote_wasm3_native = {measure, needs, metadata, instantiate, call, 128, 2048, mote_kernels};

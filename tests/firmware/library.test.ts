@@ -12,6 +12,7 @@ import type { QModel } from "../../host/model/model.js";
 import { buildModel, leNets, syntheticModels, type NamedModel } from "../support/models.js";
 import { fastFiles } from "./support/fast-files.js";
 import { hostileFiles } from "./support/hostile.js";
+import { kernelCaller } from "./support/kernel-caller.js";
 import {
   aotCore,
   buildNative,
@@ -21,6 +22,7 @@ import {
   libraryArguments,
   missing,
   named,
+  put,
   runNative,
   statusTexts,
 } from "./support/native.js";
@@ -136,6 +138,21 @@ describe.skipIf(missing.length > 0)(named("hostile modules", missing), () => {
       const { files, ahead } = await hostileFiles();
       const { stdout } = await runNative(await buildNative("hostile-test", ahead, "hostile"), files);
       expect(stdout).toMatch(/^\d{3,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
+});
+
+describe.skipIf(missing.length > 0)(named("native kernels", missing), () => {
+  it(
+    "give what plain loops do, and touch nothing outside, whatever they are told",
+    async () => {
+      const module = kernelCaller();
+      const ahead = { caller: await aotSource(module, undefined, "caller") };
+      const program = await buildNative("kernels-test", ahead, "kernels");
+      const files = [put("caller.wasm", module), put("odd-caller.wasm", kernelCaller(true))];
+      const { stdout } = await runNative(program, files);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
     },
     BUILD_MS,
   );

@@ -149,7 +149,7 @@ describe("mote firmware", () => {
 
   it("refuses a board, an engine or a count that is none", async () => {
     await expect(run("--board", "toaster")).rejects.toThrow(/Allowed choices are lm3s6965evb/);
-    await expect(run("--engine", "steam")).rejects.toThrow(/Allowed choices are wasm3, aot/);
+    await expect(run("--engine", "steam")).rejects.toThrow(/Allowed choices are wasm3, native, aot/);
     await expect(run("--inputs", "0")).rejects.toThrow(/'0' is invalid\. expected 1 \.\. 100\./);
     await expect(run("--inputs", "1e1")).rejects.toThrow(/'1e1' is invalid/);
     await expect(run("--optimize", "beauty")).rejects.toThrow(/Allowed choices are size, speed, sram/);

@@ -2,7 +2,7 @@
 import { readContainer } from "../../host/container/read.js";
 import type { Optimization } from "../../host/fast/optimization.js";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
-import type { FirmwareEngine } from "../../host/node/firmware/boards.js";
+import { isInterpreter, type FirmwareEngine } from "../../host/node/firmware/boards.js";
 import { exportProject } from "../../host/node/firmware/export.js";
 import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
 import type { Vectors } from "../../host/node/data/vectors.js";
@@ -57,7 +57,7 @@ export async function writeExport({ folder, model, engine, form, vectors }: Expo
     memoryBytes: { cpu32: openBytes(image, engine, 32), cpu64: openBytes(image, engine, 64) },
     linearMemoryBytes: image.linearBytes,
     flashBytes: {
-      model: image.modelBytes + (engine === "wasm3" ? image.moduleBytes : 0),
+      model: image.modelBytes + (isInterpreter(engine) ? image.moduleBytes : 0),
       library: libraryBytes(engine),
     },
     inputs,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import { byteArray, identifier } from "../../c/c-bytes.js";
+import { importKernels } from "../../fast/import-kernels.js";
 import { fastParts } from "../../fast/parts.js";
 import { runTool } from "./tools.js";
 
@@ -24,7 +25,8 @@ export async function aotSource(
   container: Uint8Array | undefined,
   name: string,
 ): Promise<AotSource> {
-  return aotFiles(module, container === undefined ? fastText(module, name) : coreText(container, name), name);
+  if (container !== undefined) return aotFiles(module, coreText(container, name), name);
+  return aotFiles(importKernels(module), fastText(module, name), name);
 }
 
 /** What of the C text tells a core from a fast module. */

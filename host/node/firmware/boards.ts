@@ -2,8 +2,19 @@
 import { join } from "node:path";
 import { packageRoot } from "../paths.js";
 
-export const ENGINES = ["wasm3", "aot"] as const;
+/** native: wasm3, with the C library's kernels in the place of a fast module's. */
+export const ENGINES = ["wasm3", "native", "aot"] as const;
 export type FirmwareEngine = (typeof ENGINES)[number];
+
+/** Whether an engine takes the module as it is. */
+export const isInterpreter = (engine: FirmwareEngine): boolean => engine !== "aot";
+
+/** The C library's name for an engine. */
+export const ENGINE_SYMBOLS: Readonly<Record<FirmwareEngine, string>> = {
+  wasm3: "mote_wasm3",
+  native: "mote_wasm3_native",
+  aot: "mote_aot",
+};
 
 export interface Board {
   readonly name: string;

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "no
 import { basename, join } from "node:path";
 import { builtFile } from "../paths.js";
 import { writeFileAtomic } from "../write-file.js";
-import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
+import { BOARDS_FOLDER, isInterpreter, type Board, type FirmwareEngine } from "./boards.js";
 import { writeLibrary, type LibraryFiles } from "./library.js";
 import { runTool } from "./tools.js";
 
@@ -47,15 +47,13 @@ export function libraryFolder(): { readonly folder: string; readonly files: Libr
 /** The library's sources for these engines: without wasm3 where no engine interprets. */
 export function librarySources(engines: readonly FirmwareEngine[]): Source[] {
   const { folder, files } = libraryFolder();
+  const interprets = engines.some(isInterpreter);
   const wanted = files.own.filter(
-    (name) =>
-      (name !== "mote-wasm3.c" || engines.includes("wasm3")) && (name !== "mote-aot.c" || engines.includes("aot")),
+    (name) => (name !== "mote-wasm3.c" || interprets) && (name !== "mote-aot.c" || engines.includes("aot")),
   );
   return [
     ...wanted.map((name): Source => ({ path: join(folder, name), kind: "own" })),
-    ...(engines.includes("wasm3")
-      ? files.wasm3.map((name): Source => ({ path: join(folder, name), kind: "wasm3" }))
-      : []),
+    ...(interprets ? files.wasm3.map((name): Source => ({ path: join(folder, name), kind: "wasm3" })) : []),
   ];
 }
 

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { byteArray } from "../../c/c-bytes.js";
 import { aotSource, type AotSource } from "./aot.js";
-import type { FirmwareEngine } from "./boards.js";
+import { ENGINE_SYMBOLS, isInterpreter, type FirmwareEngine } from "./boards.js";
 import { replaceExport } from "./export-folder.js";
-import { furtherEnds, type FirmwareImage } from "./image.js";
+import { furtherEnds, openedBytes, type FirmwareImage } from "./image.js";
 import { libraryFiles } from "./library.js";
 import type { Vectors } from "../data/vectors.js";
 import { vectorsSource } from "./vectors.js";
@@ -41,7 +41,7 @@ export async function exportProject(
 
 /** model.c and model.h. */
 export async function modelSource(name: string, image: FirmwareImage, engine: FirmwareEngine): Promise<AotSource> {
-  return engine === "wasm3" ? interpreted(name, image) : await aheadOfTime(image);
+  return isInterpreter(engine) ? interpreted(name, image, engine) : await aheadOfTime(image);
 }
 
 /** Beside the memory's size. */
@@ -53,8 +53,8 @@ function linearBytes(image: FirmwareImage): string {
   return `${image.linearBytes}u` + (further === 0 ? "" : ` + ${further} * MOTE_END_BYTES`);
 }
 
-function interpreted(name: string, image: FirmwareImage): AotSource {
-  const { module, container, moduleBytes } = image;
+function interpreted(name: string, image: FirmwareImage, engine: FirmwareEngine): AotSource {
+  const { module, container } = image;
   const title = `/* ${name} for wasm3. Written by \`npm run firmware -- --export\`. */`;
   const header = `${title}
 #ifndef MODEL_H
@@ -67,7 +67,7 @@ extern "C" {
 #endif
 
 ${MEMORY_COMMENT}
-#define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes(image)}, ${moduleBytes}u)
+#define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes(image)}, ${openedBytes(image, engine)}u)
 
 extern const mote_source model_source;
 
@@ -85,7 +85,7 @@ extern const mote_source model_source;
 ${byteArray(`static const uint8_t model_wasm[${module.length}]`, module)}
 ${beside}
 const mote_source model_source = {
-    &mote_wasm3, model_wasm, sizeof model_wasm, ${container === undefined ? "0, 0" : "model_mote, sizeof model_mote"}, 0, 0,
+    &${ENGINE_SYMBOLS[engine]}, model_wasm, sizeof model_wasm, ${container === undefined ? "0, 0" : "model_mote, sizeof model_mote"}, 0, 0,
 };
 `;
   return { header, source };

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import type { Optimization } from "../../fast/optimization.js";
-import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
+import { BOARDS_FOLDER, isInterpreter, type Board, type FirmwareEngine } from "./boards.js";
 import { firmwareImage, openBytes, type FirmwareImage } from "./image.js";
 
 /** Bytes of one of a board's memories, by what takes them. */
@@ -18,7 +18,7 @@ export interface Need {
 const STATIC_BYTES = 24;
 
 /** Code of the bench, the library and the engine; ahead of time of the model too. Somewhat more than boards of bench/device.json have. */
-const CODE_BYTES = { wasm3: 50_000, aot: 24_000 } as const;
+const CODE_BYTES = { wasm3: 50_000, native: 54_000, aot: 24_000 } as const;
 
 /** What the linker keeps for the stack. */
 function stackBytes({ linkerScript }: Board): number {
@@ -32,11 +32,11 @@ export function sramNeed(board: Board, image: FirmwareImage, engine: FirmwareEng
     memory: "SRAM",
     parts: {
       "linear memory": image.linearBytes,
-      [engine === "wasm3" ? "what wasm3 makes of the module" : "the library"]: open - image.linearBytes,
+      [isInterpreter(engine) ? "what wasm3 makes of the module" : "the library"]: open - image.linearBytes,
       "the stack": stackBytes(board),
       "static data": staticBytes ?? STATIC_BYTES,
     },
-    ...(engine === "wasm3" ? { isBound: true } : {}),
+    ...(isInterpreter(engine) ? { isBound: true } : {}),
   };
 }
 
@@ -46,7 +46,7 @@ export function flashNeed(image: FirmwareImage, engine: FirmwareEngine, samples:
     memory: "flash",
     parts: {
       "the model": image.modelBytes,
-      "the module": engine === "wasm3" ? image.moduleBytes : 0,
+      "the module": isInterpreter(engine) ? image.moduleBytes : 0,
       code: codeBytes ?? CODE_BYTES[engine],
       "the samples": samples,
     },

@@ -1,6 +1,7 @@
 /** What firmware carries of a model: a module, and a container beside it where the model is not inside. */
 import { specialize } from "../module/bake.js";
 import { fastModule } from "../fast/fast-module.js";
+import { kernelBytes } from "../../fast/import-kernels.js";
 import { fastParts } from "../../fast/parts.js";
 import type { Optimization } from "../../fast/optimization.js";
 import { planTotal } from "../../container/plan.js";
@@ -19,6 +20,8 @@ export interface FirmwareImage {
   readonly modelBytes: number;
   /** The rest of the module. */
   readonly moduleBytes: number;
+  /** Of these, code that does not run where the kernels are the library's. */
+  readonly kernelBytes: number;
   /** Linear memory. */
   readonly linearBytes: number;
   /** Inputs and outputs of the model. */
@@ -33,9 +36,15 @@ export function furtherEnds({ endCount }: FirmwareImage): number {
   return endCount - 2;
 }
 
+/** Bytes of the module that an interpreter has to do with. */
+export function openedBytes({ moduleBytes, kernelBytes }: FirmwareImage, engine: FirmwareEngine): number {
+  return engine === "native" ? moduleBytes - kernelBytes : moduleBytes;
+}
+
 /** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES, MOTE_AOT_BYTES and MOTE_END_BYTES of mote.h. */
 export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits: 32 | 64 = 32): number {
-  const { container, moduleBytes } = image;
+  const { container } = image;
+  const moduleBytes = openedBytes(image, engine);
   const bytes = image.linearBytes + furtherEnds(image) * END_BYTES;
   if (engine === "aot") return bytes + 512 + 8 * cpuBits;
   const made = container === undefined ? moduleBytes * 4 + 2112 : Math.floor((moduleBytes * 23) / 4) + 3072;
@@ -57,7 +66,14 @@ function makeImage(container: Uint8Array, optimize: Optimization): FirmwareImage
   const module = fastModule(container, optimize);
   const { stream, codeBytes, memoryBytes, inputs, outputs } = fastParts(module);
   const endCount = inputs.length + outputs.length;
-  return { module, modelBytes: stream.length, moduleBytes: codeBytes, linearBytes: memoryBytes, endCount };
+  return {
+    module,
+    modelBytes: stream.length,
+    moduleBytes: codeBytes,
+    kernelBytes: kernelBytes(module),
+    linearBytes: memoryBytes,
+    endCount,
+  };
 }
 
 /**
@@ -75,6 +91,7 @@ function besideContainer(module: Uint8Array, container: Uint8Array): FirmwareIma
     container,
     modelBytes: container.length,
     moduleBytes: module.length,
+    kernelBytes: 0,
     linearBytes: planTotal(plan),
     endCount: modelInputs(model).length + outputsOf(model).length,
   };

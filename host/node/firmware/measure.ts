@@ -10,7 +10,7 @@ import { openReference } from "../../engines/reference.js";
 import { writeFileAtomic } from "../write-file.js";
 import { aotSource } from "./aot.js";
 import { readBench, type BenchReport } from "./bench-report.js";
-import { BOARDS_FOLDER, type Board, type FirmwareEngine } from "./boards.js";
+import { BOARDS_FOLDER, ENGINE_SYMBOLS, isInterpreter, type Board, type FirmwareEngine } from "./boards.js";
 import {
   binarySections,
   compile,
@@ -131,10 +131,10 @@ async function build(
   ];
   const declarations = ['#include "bench.h"', "extern const uint8_t bench_inputs[];"];
   let fields: string;
-  if (engine === "wasm3") {
+  if (isInterpreter(engine)) {
     blobs.push({ symbol: "model_wasm", section: ".wasm", file: file("model.wasm", module) });
     declarations.push("extern const uint8_t model_wasm[];");
-    fields = `&mote_wasm3, model_wasm, ${module.length}u`;
+    fields = `&${ENGINE_SYMBOLS[engine]}, model_wasm, ${module.length}u`;
   } else {
     const { header, source } = await aotSource(module, container, "ahead");
     file("ahead.h", header);
@@ -275,7 +275,7 @@ function evaluate(
 /** The linker knows sections, not what of them is the model. */
 function flashBytes(engine: FirmwareEngine, image: FirmwareImage, size: ProgramSize): Measurement["flashBytes"] {
   const total = size.code + size.wasm + size.model;
-  const wasm = engine === "wasm3" ? image.moduleBytes : 0;
+  const wasm = isInterpreter(engine) ? image.moduleBytes : 0;
   return { code: total - wasm - image.modelBytes, wasm, model: image.modelBytes, total };
 }
 

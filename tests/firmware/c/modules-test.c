@@ -57,6 +57,15 @@ static mote_status run(const mote_source *source, uint8_t *memory) {
   return status;
 }
 
+/** By native kernels, where the module has any: whatever comes of it. */
+static void run_native(mote_source source, uint8_t *memory) {
+  source.engine = &mote_wasm3_native;
+  if (sigsetjmp(endless, 1) != 0) return;
+  set_patience(PATIENCE_US);
+  (void)run(&source, memory);
+  set_patience(0);
+}
+
 /** In a block of its own length, so that a read behind it is found. */
 static char open_and_run(bytes container, const uint8_t *wasm, uint32_t length, uint8_t *memory) {
   static uint8_t *module;
@@ -69,6 +78,7 @@ static char open_and_run(bytes container, const uint8_t *wasm, uint32_t length, 
     source.container = container.data;
     source.container_bytes = container.length;
   }
+  run_native(source, memory);
   if (sigsetjmp(endless, 1) != 0) return 'w';
   set_patience(PATIENCE_US);
   mote_status status = run(&source, memory);
