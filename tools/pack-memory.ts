@@ -31,9 +31,11 @@ export function memoryParts(bytes: Uint8Array, container: Container, resident: b
 
 export function fastMemoryParts(container: Container): MemoryPart[] {
   const { windowPtr, windowBytes, arenaPtr, bytes } = fastProgram(container).memory;
+  const scratchBytes = arenaPtr - windowPtr - windowBytes;
   return [
     { name: "control block and tables of tensors and layers", bytes: windowPtr },
     { name: "window", bytes: windowBytes },
+    ...(scratchBytes > 0 ? [{ name: "scratch", bytes: scratchBytes }] : []),
     arenaPart(container.model, bytes - arenaPtr),
   ];
 }

@@ -17,8 +17,11 @@ import { stepBorder } from "./kernels/border";
 import { stepConvBlocks } from "./kernels/conv-blocks";
 import { stepConvPlaces } from "./kernels/conv-places";
 import { stepConvPooled } from "./kernels/conv-pooled";
+import { stepConvQuads } from "./kernels/conv-quads";
 import { stepCopy } from "./kernels/copy";
 import { stepDense } from "./kernels/dense";
+import { stepDenseRows } from "./kernels/dense-rows";
+import { stepDepthwise } from "./kernels/depthwise";
 import { stepElements } from "./kernels/elementwise";
 import { stepLut } from "./kernels/lut";
 import {
@@ -27,10 +30,14 @@ import {
   KIND_AVGPOOL,
   KIND_BORDER,
   KIND_CONV_BLOCKS,
+  KIND_CONV_GAPS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
+  KIND_CONV_QUADS,
   KIND_COPY,
   KIND_DENSE,
+  KIND_DENSE_ROWS,
+  KIND_DEPTHWISE,
   KIND_END,
   KIND_LUT,
   KIND_MAXPOOL,
@@ -116,6 +123,9 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isConvPooled(kind)) return stepConvPooled(layer, progressPtr(), budget);
   if (isConvBlocks(kind)) return stepConvBlocks(layer, progressPtr(), budget);
   if (isDense(kind)) return stepDense(layer, progressPtr(), budget);
+  if (isConvQuads(kind)) return stepConvQuads(budget);
+  if (isDepthwise(kind)) return stepDepthwise(budget);
+  if (isDenseRows(kind)) return stepDenseRows(budget);
   if (isConvPlaces(kind)) return stepConvPlaces();
   if (isCopy(kind)) return stepCopy();
   if (isBorder(kind)) return stepBorder();
@@ -156,6 +166,18 @@ function isDense(kind: u32): bool {
 
 function isConvPlaces(kind: u32): bool {
   return kind == KIND_CONV_PLACES;
+}
+
+function isConvQuads(kind: u32): bool {
+  return (kind == KIND_CONV_QUADS) | (kind == KIND_CONV_GAPS);
+}
+
+function isDenseRows(kind: u32): bool {
+  return kind == KIND_DENSE_ROWS;
+}
+
+function isDepthwise(kind: u32): bool {
+  return kind == KIND_DEPTHWISE;
 }
 
 function isCopy(kind: u32): bool {

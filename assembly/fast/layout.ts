@@ -2,8 +2,8 @@
  * What the packer and the kernels of a fast module agree on: SPEC.md, "The fast module". Plain literals, since asc and tsc both
  * read this file.
  *
- * Linear memory: the control block, the static data of KIND_CONV_BLOCKS where there are such layers (up to PLAN_BASE), the tensor table, the
- * layer table, the scales, the progress, the window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
+ * Linear memory: the control block, static data of kernels that have some (up to PLAN_BASE), the tensor table, the layer table, the scales, the
+ * progress, the window, the scratch, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
  * piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
  * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
@@ -17,15 +17,20 @@ export const KIND_MAXPOOL = 4;
 export const KIND_AVGPOOL = 5;
 export const KIND_ADD = 6;
 export const KIND_MUL = 7;
+export const KIND_DEPTHWISE = 8; // a convolution without a pool of as many groups as channels, of the input and the output
+export const KIND_CONV_GAPS = 9; // a convolution without a pool, by four places and a filter's weights: some of them are left
+/** The kinds from here on have no rows in the stream that say how long they are. */
+export const KIND_CONV_QUADS = 10; // the same by four places and two filters: most of its weights are left
+export const KIND_DENSE_ROWS = 11; // a dense layer by four rows: most of its weights are left
 /** The kinds from here on have no rows in the stream. */
-export const KIND_LUT = 8;
-export const KIND_RESIZE = 9;
-export const KIND_CONCAT = 10; // does nothing: its inputs lie within its output
+export const KIND_LUT = 12;
+export const KIND_RESIZE = 13;
+export const KIND_CONCAT = 14; // does nothing: its inputs lie within its output
 /** The kinds from here on are not counted as layers. */
-export const KIND_BORDER = 11; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
-export const KIND_COPY = 12; // takes a state over from its source
+export const KIND_BORDER = 15; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
+export const KIND_COPY = 16; // takes a state over from its source
 /** Behind the last, with no more than its kind. */
-export const KIND_END = 13;
+export const KIND_END = 17;
 
 /** What is stored of an int8 element is raised by so much. */
 export const ELEMENT_BIAS = 128;
@@ -72,6 +77,32 @@ export const LAYER_IS_WIDE = 60;
 export const LAYER_PLACES = 60;
 export const LAYER_POOL_HEIGHT = 60;
 export const LAYER_BORDER = 60;
+/**
+ * KIND_CONV_QUADS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
+ * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
+ */
+export const LAYER_QUAD_STEP_0 = 8;
+export const LAYER_QUAD_STEP_1 = 12;
+export const LAYER_QUAD_STEP_2 = 48;
+export const LAYER_QUAD_COUNT_0 = 44;
+export const LAYER_QUAD_COUNT_1 = 46;
+export const LAYER_QUAD_COUNT_2 = 60;
+export const LAYER_QUAD_ACROSS = 62;
+export const LAYER_QUAD_LOT = 63;
+/**
+ * KIND_DEPTHWISE, u8: taps and strides. u16: lines of outputs of a strip, lines from one strip to the other, words of a line that is laid
+ * out. u8: whether a block's outputs are one below the other. LAYER_INPUT_PITCH leads from each line of the input to the next.
+ */
+export const LAYER_DEPTH_HEIGHT = 40;
+export const LAYER_DEPTH_WIDTH = 41;
+export const LAYER_DEPTH_STRIDE_Y = 42;
+export const LAYER_DEPTH_STRIDE_X = 43;
+export const LAYER_DEPTH_LINES = 44;
+export const LAYER_DEPTH_DISTANCE = 46;
+export const LAYER_DEPTH_WORDS = 48;
+export const LAYER_DEPTH_IS_DOWN = 50;
+/** KIND_DENSE_ROWS: inputs, with those that fill them up. */
+export const LAYER_DENSE_INPUTS = 40;
 export const LAYER_ENTRY_BYTES = 64;
 
 /**
@@ -90,6 +121,14 @@ export const LAYER_ENTRY_BYTES = 64;
  * KIND_ADD, KIND_MUL: a row is a channel, with a count of FACTOR_BYTES: two i32, which elements of the first and of the second input are
  * multiplied by. The sum is that of both, and for KIND_MUL of the elements' product.
  * KIND_LUT: no rows, but LUT_BYTES: for each byte that an element may be as stored, the output's.
+ *
+ * The kernels for many weights begin with the upper half of the product: the multiplier is below 2^31, the shift less by 32 than it
+ * means, and the constant holds what lanes begin with besides.
+ * KIND_DEPTHWISE: a row is a channel, with a count of its taps: a byte each.
+ * KIND_CONV_GAPS: the count is of pairs as above, whose gaps count inputs in the order of the LAYER_QUAD loops.
+ * KIND_CONV_QUADS: two rows together: their heads, with counts of 0, then of each input, fillers among them, a weight of one and of the other.
+ * KIND_DENSE_ROWS: DENSE_ROWS together: of each input, fillers among them, a weight of each, then their heads, with counts of 0.
+ * What lacks of the last rows is zeros.
  */
 export const ROW_BYTES = 16;
 export const CHUNK_HEAD_BYTES = 4;
@@ -98,6 +137,30 @@ export const PAIR_BYTES = 2;
 export const PAIRS_AT_ONCE = 4;
 export const FACTOR_BYTES = 8;
 export const LUT_BYTES = 256;
+
+/**
+ * KIND_CONV_QUADS. Two elements share a word, the second LANE_BITS above the first; an input, that is an element of the filter's, has
+ * QUAD_INPUT_BYTES for four places. In front of a four's inputs stand QUAD_HEAD_BYTES: a u32 for each place, from the output's channel to it.
+ * Sums of QUAD_STRETCH inputs keep to their lanes whatever the weights. The kernel takes QUAD_TURN inputs in one turn: what lacks is filled up with
+ * weights and elements of zero.
+ */
+export const LANE_BITS = 22;
+export const QUAD_INPUT_BYTES = 8;
+export const QUAD_HEAD_BYTES = 16;
+export const QUAD_STRETCH = 64;
+export const QUAD_TURN = 8;
+/** Inputs that a filter may have, so that what is laid out stays small. */
+export const QUAD_INPUTS = 1024;
+
+/** KIND_DEPTHWISE: an element of one strip and one of the other share a word, as above; so many outputs of each make a block. */
+export const DEPTH_WORD_BYTES = 4;
+export const DEPTH_BLOCK = 4;
+/** A line that is laid out is no longer, so that a slice stays short. */
+export const DEPTH_WORDS = 512;
+
+/** KIND_DENSE_ROWS: rows at a time, of which each has a byte in turn; inputs of a turn. */
+export const DENSE_ROWS = 4;
+export const DENSE_TURN = 8;
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 export const CHUNK_MAGNITUDE = 257;
@@ -139,6 +202,29 @@ export const STRETCH_WORK = 16;
 export const BYTE_WORK = 5;
 export const LINE_WORK = 50;
 export const SUM_WORK = 27;
+/**
+ * Of KIND_CONV_QUADS: a four of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
+ * input; then of two filters a turn, a stretch, and their eight outputs.
+ */
+export const QUAD_PLACES_WORK = 120;
+export const QUAD_RUN_WORK = 25;
+export const QUAD_LAYOUT_WORK = 18;
+export const QUAD_TURN_WORK = 112;
+export const QUAD_STRETCH_WORK = 40;
+export const QUAD_FINISH_WORK = 180;
+/** Of KIND_DEPTHWISE: a line that is laid out, and a word; a block, a tap of it, and an output of each strip. */
+export const DEPTH_LINE_WORK = 40;
+export const DEPTH_WORD_WORK = 8;
+export const DEPTH_BLOCK_WORK = 60;
+export const DEPTH_TAP_WORK = 17;
+export const DEPTH_OUTPUT_WORK = 36;
+/** Of KIND_CONV_GAPS a pair, a stretch, and the outputs of a four. */
+export const GAP_WORK = 11;
+export const GAP_STRETCH_WORK = 50;
+export const GAP_FINISH_WORK = 90;
+/** Of KIND_DENSE_ROWS a turn, and the outputs of four rows. */
+export const DENSE_TURN_WORK = 112;
+export const DENSE_FINISH_WORK = 100;
 
 /**
  * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
@@ -150,6 +236,7 @@ export const PIECE_ELEMENTS = 256;
 export const PIECE_BORDER_BYTES = 256;
 export const PIECE_LINE = 128;
 export const PIECE_WORK = 2048;
+export const PIECE_INPUTS = 256;
 
 /**
  * The progress, which ends where the window begins: u32 words at these offsets. Where in the stream a kernel of the host's own goes on, plus 1,

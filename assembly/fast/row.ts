@@ -51,6 +51,15 @@ export function isLayerComplete(): bool {
   return rowsDone() >= load<u32>(layer, LAYER_ROWS);
 }
 
+/** Says that the row has been begun, or all of the layer, by a kernel that reads the heads of rows where they stand. */
+export function begin(): void {
+  isBegun = true;
+}
+
+export function goToRow(index: u32): void {
+  store<u32>(progressPtr(), index, PROGRESS_ROW);
+}
+
 /** Reads the head of the stream's next row. */
 export function beginRow(): void {
   ahead(ROW_BYTES);
@@ -134,6 +143,12 @@ export function requantize(sum: i32): u32 {
 export function clamp(value: i32): i32 {
   if (<u32>(value - clampMin()) > <u32>(clampMax() - clampMin())) value = nearest(value);
   return value;
+}
+
+/** The same without a branch, which compilers for CPUs that saturate take for that. */
+@inline
+export function saturate(value: i32): i32 {
+  return max(min(value, clampMax()), clampMin());
 }
 
 /** The one nearest to a value beyond the clamp. */

@@ -17,6 +17,22 @@ export function rewind(): void {
   next = end = offset = failure = 0;
 }
 
+/** Stream offset of `next`. */
+export function position(): u32 {
+  return offset - <u32>(end - next);
+}
+
+/** Goes back to a position, which the window may still have. */
+export function goTo(target: u32): void {
+  let back = position() - target;
+  if (next - windowPtr() >= back) {
+    next -= back;
+  } else {
+    next = end;
+    offset = target;
+  }
+}
+
 /** Goes on behind what has been read. */
 export function passTo(address: usize): void {
   next = address;
@@ -66,6 +82,11 @@ export function progressPtr(): usize {
 
 export function windowPtr(): usize {
   return load<u32>(CONTROL_WINDOW_PTR);
+}
+
+/** What kernels lay out for themselves. */
+export function scratchPtr(): usize {
+  return windowPtr() + windowBytes();
 }
 
 export function windowBytes(): u32 {

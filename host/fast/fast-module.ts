@@ -8,16 +8,21 @@ import {
   KIND_AVGPOOL,
   KIND_BORDER,
   KIND_CONV_BLOCKS,
+  KIND_CONV_GAPS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
+  KIND_CONV_QUADS,
   KIND_COPY,
   KIND_DENSE,
+  KIND_DENSE_ROWS,
+  KIND_DEPTHWISE,
   KIND_LUT,
   KIND_MAXPOOL,
   KIND_MUL,
   KIND_RESIZE,
   LAYER_CLAMP_MAX,
   LAYER_CLAMP_MIN,
+  LAYER_DEPTH_HEIGHT,
   LAYER_INPUT_PITCH,
   LAYER_IS_WIDE,
   LAYER_KIND,
@@ -27,7 +32,8 @@ import {
 import { BLOCKS_KERNEL, DENSE_KERNEL, STREAM_SECTION, TILES_KERNEL } from "../../assembly/module.js";
 import { withAlignedSection, withMetadataSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
-import { fastProgram, type FastProgram } from "./memory.js";
+import { depthStep } from "./depthwise.js";
+import { fastProgram, type Entry, type FastProgram } from "./memory.js";
 import { readContainer } from "../container/read.js";
 import { remake, setMemory, type Bodies, type Body, type NamedModule } from "../module/remake.js";
 import { sealModule } from "../module/seal.js";
@@ -79,9 +85,6 @@ export function fastModule(
 
 /** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */
 const MAX_PITCHES = { speed: 4, sram: 1 } as const;
-/** Of kernels/block/sumBlock and kernels/conv-pooled/sumTile. */
-const PITCH_PARAMETER = 3;
-
 /** What the kernels ask, and the model answers once for all layers. */
 function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: number): Bodies {
   const bodies = new Map<string, Body>([
@@ -103,11 +106,9 @@ function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: numbe
   }
   // A kernel for each pitch finds all the rows of a block or tile at constant offsets: a twelfth to an eighth faster under wasm3, 200 or
   // 400 bytes each.
-  for (const [name, kind] of KERNELS_BY_PITCH) {
-    const pitches = values([kind], LAYER_INPUT_PITCH);
-    if (pitches.length > 0 && pitches.length <= maxPitches) {
-      bodies.set(name, { parameter: PITCH_PARAMETER, values: pitches });
-    }
+  for (const [name, kind, parameter, distance] of KERNELS_BY_DISTANCE) {
+    const distances = [...new Set(entries.filter((entry) => entry.get(LAYER_KIND) === kind).map(distance))];
+    if (distances.length > 0 && distances.length <= maxPitches) bodies.set(name, { parameter, values: distances });
   }
   return bodies;
 }
@@ -120,16 +121,20 @@ const EXPORTED_KERNELS: readonly (readonly [name: string, kind: number])[] = [
 ];
 
 const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];
+const QUADS = [KIND_CONV_QUADS, KIND_CONV_GAPS];
 const POOLS = [KIND_MAXPOOL, KIND_AVGPOOL];
 const SUMS = [KIND_ADD, KIND_MUL];
 
-const CLAMPED = [...CONVOLUTIONS, KIND_DENSE, ...POOLS, ...SUMS];
+const CLAMPED = [...CONVOLUTIONS, ...QUADS, KIND_DEPTHWISE, KIND_DENSE, KIND_DENSE_ROWS, ...POOLS, ...SUMS];
 
 /** Functions that say whether an entry is of some kinds. */
 const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = [
   ["graph/isConvPooled", [KIND_CONV_POOLED]],
   ["graph/isConvBlocks", [KIND_CONV_BLOCKS]],
   ["graph/isConvPlaces", [KIND_CONV_PLACES]],
+  ["graph/isConvQuads", QUADS],
+  ["graph/isDenseRows", [KIND_DENSE_ROWS]],
+  ["graph/isDepthwise", [KIND_DEPTHWISE]],
   ["graph/isDense", [KIND_DENSE]],
   ["graph/isPool", POOLS],
   ["graph/isElementwise", SUMS],
@@ -150,12 +155,26 @@ const ANSWERS: readonly (readonly [
   ["row/clampMax", CLAMPED, LAYER_CLAMP_MAX],
   ["kernels/conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
   ["kernels/conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL_WIDTH],
+  ["kernels/conv-quads/isByGaps", QUADS, LAYER_KIND, (kind) => Number(kind === KIND_CONV_GAPS)],
+  [
+    "kernels/depthwise/isThreeWide",
+    [KIND_DEPTHWISE],
+    LAYER_DEPTH_HEIGHT,
+    (word) => Number(((word >>> 8) & 0xff) === 3),
+  ],
   ["kernels/elementwise/isProduct", SUMS, LAYER_KIND, (kind) => Number(kind === KIND_MUL)],
   ["kernels/pool/isAverage", POOLS, LAYER_KIND, (kind) => Number(kind === KIND_AVGPOOL)],
   ["kernels/pool/isLong", POOLS, LAYER_POOL_WIDTH, (width) => Number(width > PIECE_ELEMENTS)],
 ];
 
-const KERNELS_BY_PITCH: readonly (readonly [name: string, kind: number])[] = [
-  ["kernels/block/sumBlock", KIND_CONV_BLOCKS],
-  ["kernels/conv-pooled/sumTile", KIND_CONV_POOLED],
+/** Kernels of which there is one for each distance, in bytes, that a parameter of theirs says. */
+const KERNELS_BY_DISTANCE: readonly (readonly [
+  name: string,
+  kind: number,
+  parameter: number,
+  distance: (entry: Entry) => number,
+])[] = [
+  ["kernels/block/sumBlock", KIND_CONV_BLOCKS, 3, (entry) => entry.get(LAYER_INPUT_PITCH)!],
+  ["kernels/conv-pooled/sumTile", KIND_CONV_POOLED, 3, (entry) => entry.get(LAYER_INPUT_PITCH)!],
+  ["kernels/depthwise/sumLine", KIND_DEPTHWISE, 2, depthStep],
 ];

@@ -38,10 +38,18 @@ export const storedZero = (model: QModel, tensor: number): number => model.tenso
 
 /** @throws MoteError UNSUPPORTED for a sum or accumulator that may pass int32, or an output that passes int64 before the shift or int32 behind it */
 export function fold(row: Folded): Fold {
-  const { lowest, highest, toAccumulator, where } = row;
-  checkInt32(lowest + toAccumulator, highest + toAccumulator, "the accumulator", where);
-  checkInt32(lowest, highest, "the sum over unsigned elements", where);
+  const folded = foldOrProblem(row);
+  return typeof folded === "string" ? unsupported(`${row.where}: ${folded}`) : folded;
+}
 
+function foldOrProblem(row: Folded): Fold | string {
+  const { lowest, highest, toAccumulator } = row;
+  for (const [what, least, most] of [
+    ["the accumulator", lowest + toAccumulator, highest + toAccumulator],
+    ["the sum over unsigned elements", lowest, highest],
+  ] as const) {
+    if (least < -(2 ** 31) || most >= 2 ** 31) return `${what} may reach ${least} … ${most}, expected an int32`;
+  }
   const multiplier = BigInt(row.multiplier);
   const shift = BigInt(row.shift);
   const constant = BigInt(toAccumulator) * multiplier + (1n << (shift - 1n)) + (BigInt(row.zero) << shift);
@@ -55,21 +63,26 @@ export function fold(row: Folded): Fold {
   const [first, last] = outputs.map((value) => (value < clampMin ? clampMin : value > clampMax ? clampMax : value));
   // Between two integers, so that it is rounded to the one whichever way halves go.
   if (first === last) return { constant: 4n * first + 1n, multiplier: 0, shift: 2 };
-  return unsupported(
-    `${where}: multiplier ${row.multiplier} and shift ${row.shift} take sums of ${lowest} … ${highest} beyond 64 bits, or outputs beyond 32`,
-  );
+  return `multiplier ${row.multiplier} and shift ${row.shift} take sums of ${lowest} … ${highest} beyond 64 bits, or outputs beyond 32`;
+}
+
+/**
+ * For kernels that begin with the upper half of the product: what remains of the shift, which they need to be 32 or more.
+ * @returns undefined where it is less and cannot be raised, or the row passes their integers
+ */
+export function foldHigh(row: Folded): Fold | undefined {
+  const folded = foldOrProblem(row);
+  if (typeof folded === "string") return undefined;
+  const { constant, multiplier, shift } = folded;
+  const more = Math.max(0, 32 - shift);
+  const raised = { constant: constant << BigInt(more), multiplier: multiplier * 2 ** more, shift: shift + more - 32 };
+  return raised.multiplier < 2 ** 31 && isInt(raised.constant, 64) ? raised : undefined;
 }
 
 /** As kernels/pool has it. */
 function awayFromZero(scaled: bigint, shift: bigint): bigint {
   const rounded = scaled >> shift;
   return rounded <= BigInt(ELEMENT_BIAS) ? (scaled - 1n) >> shift : rounded;
-}
-
-function checkInt32(lowest: number, highest: number, what: string, where: string): void {
-  if (lowest < -(2 ** 31) || highest >= 2 ** 31) {
-    unsupported(`${where}: ${what} may reach ${lowest} … ${highest}, expected an int32`);
-  }
 }
 
 function isInt(value: bigint, bits: number): boolean {

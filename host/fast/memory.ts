@@ -7,7 +7,12 @@ import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { storedZero } from "./fold.js";
-import { layerKind, layerStream, layerWindow, type FastWindow } from "./ops.js";
+import { chooseStreams } from "./choice.js";
+import { denseRowsWords } from "./dense-rows.js";
+import { depthWords } from "./depthwise.js";
+import { layerStreams, layerWindow, type FastWindow } from "./ops.js";
+import { quadWords } from "./quads.js";
+import type { LayerStream } from "./rows.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
 import { borderBytes, offsetOf, pitchAndPlane, tensorBytes, valuesOf } from "../model/geometry.js";
@@ -41,6 +46,14 @@ export interface FastProgram {
   readonly entries: readonly Entry[];
 }
 
+/** Kinds whose kernels keep sums in static data, up to PLAN_BASE. */
+const KINDS_WITH_STATICS: readonly number[] = [
+  layout.KIND_CONV_BLOCKS,
+  layout.KIND_CONV_QUADS,
+  layout.KIND_CONV_GAPS,
+  layout.KIND_DENSE_ROWS,
+];
+
 type Word = [offset: number, value: number];
 
 /** Words of an entry in the layer table, by their offset. */
@@ -48,16 +61,23 @@ export type Entry = ReadonlyMap<number, number>;
 
 /**
  * Lays out a model. The arena is the container's own, and its window the least that the module's has.
- * @throws MoteError UNSUPPORTED as `layerStream` does, MEMORY for a plan or stream of 2^28 bytes or more
+ * @throws MoteError UNSUPPORTED as `layerStreams` does, MEMORY for a plan or stream of 2^28 bytes or more
  */
 export function fastProgram({ model, plan }: Container): FastProgram {
-  const streams = model.layers.map((layer, index) => layerStream(model, layer, index));
+  const streams = chooseStreams(model.layers.map((layer, index) => layerStreams(model, layer, index)));
   const stream = concatBytes(streams.map(({ bytes }) => bytes));
   let end = 0;
   const begins = streams.map(({ bytes }) => (end += bytes.length) - bytes.length);
   const windowBytes = roundUp(streams.reduce((most, one) => Math.max(most, one.windowBytes), plan.window));
-  const isBlockwise = model.layers.some((layer) => layerKind(model, layer) === layout.KIND_CONV_BLOCKS);
-  const memory = placeRegions(model, isBlockwise ? abi.PLAN_BASE : abi.CONTROL_BLOCK_BYTES, windowBytes, plan.arena);
+  const scratchBytes = roundUp(Math.max(...streams.map((one) => one.scratchBytes)));
+  const hasStatics = streams.some(({ kind }) => KINDS_WITH_STATICS.includes(kind));
+  const memory = placeRegions(
+    model,
+    hasStatics ? abi.PLAN_BASE : abi.CONTROL_BLOCK_BYTES,
+    windowBytes,
+    scratchBytes,
+    plan.arena,
+  );
   for (const [what, bytes] of [
     ["memory plan", memory.bytes],
     ["stream", stream.length],
@@ -80,7 +100,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
       .map(border),
     ...model.layers.flatMap((layer, index) => [
       ...(beginsWithBorder(model, layer) ? [border(layer.output)] : []),
-      layerEntry(model, layer, firstElement, { isWide: streams[index].isWide, begin: begins[index] }),
+      layerEntry(model, layer, firstElement, streams[index], begins[index]),
     ]),
     ...statesOf(model).map((state) => copyEntry(model, state, firstElement)),
   ];
@@ -105,7 +125,13 @@ const beginsWithBorder = (model: QModel, layer: QLayer): boolean =>
 /** Inputs, outputs. */
 const endsOf = (model: QModel): number[] => [...modelInputs(model), ...outputsOf(model)];
 
-function placeRegions(model: QModel, tablesPtr: number, windowBytes: number, arenaBytes: number): FastMemory {
+function placeRegions(
+  model: QModel,
+  tablesPtr: number,
+  windowBytes: number,
+  scratchBytes: number,
+  arenaBytes: number,
+): FastMemory {
   const states = statesOf(model).length;
   const borders =
     modelInputs(model).filter((input) => hasBorder(model, input)).length +
@@ -114,7 +140,7 @@ function placeRegions(model: QModel, tablesPtr: number, windowBytes: number, are
   const layersPtr = statesPtr + layout.LAYER_ENTRY_BYTES * states;
   const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * (borders + model.layers.length + states) + END_BYTES;
   const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length + layout.PROGRESS_BYTES);
-  const arenaPtr = windowPtr + windowBytes;
+  const arenaPtr = windowPtr + windowBytes + scratchBytes;
   const bytes = arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES;
   return { tablesPtr, statesPtr, layersPtr, scalesPtr, windowPtr, windowBytes, arenaPtr, bytes };
 }
@@ -233,15 +259,15 @@ function copyEntry(model: QModel, state: number, firstElement: readonly number[]
   ]);
 }
 
-/** Of a layer's stream: whether rows have several chunks, and where it begins. */
-interface StreamPart {
-  readonly isWide: boolean;
-  readonly begin: number;
-}
-
-function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[], part: StreamPart): Entry {
+/** @param begin where the layer's stream begins */
+function layerEntry(
+  model: QModel,
+  layer: QLayer,
+  firstElement: readonly number[],
+  { kind, isWide }: LayerStream,
+  begin: number,
+): Entry {
   const input = pitchAndPlane(model.tensors[inputOf(layer)]);
-  const kind = layerKind(model, layer);
   const window = layerWindow(layer);
   const { pad, stride, pool } = window;
   const linePitch = input.pitch * stride[0];
@@ -257,13 +283,14 @@ function layerEntry(model: QModel, layer: QLayer, firstElement: readonly number[
     [layout.LAYER_INPUT_PLANE, input.plane],
     [layout.LAYER_CLAMP_MIN, clamp[0]],
     [layout.LAYER_CLAMP_MAX, clamp[1]],
-    ...kernelWords(kind, window, part),
+    ...kernelWords(kind, window, isWide, begin),
     ...opWords(model, layer, firstElement),
+    ...weightWords(model, layer, kind),
   ]);
 }
 
 /** What means something else to other kernels, or nothing. */
-function kernelWords(kind: number, { stride, pool }: FastWindow, { isWide, begin }: StreamPart): Word[] {
+function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean, begin: number): Word[] {
   const [height, width] = pool.size;
   switch (kind) {
     case layout.KIND_CONV_POOLED:
@@ -303,6 +330,14 @@ function opWords(model: QModel, layer: QLayer, firstElement: readonly number[]):
     default:
       return [];
   }
+}
+
+/** The same of kernels for layers with most of their weights. */
+function weightWords(model: QModel, layer: QLayer, kind: number): Word[] {
+  if (layer.op === "dense") return kind === layout.KIND_DENSE_ROWS ? denseRowsWords(model, layer) : [];
+  if (layer.op !== "conv2d") return [];
+  if (kind === layout.KIND_DEPTHWISE) return depthWords(model, layer);
+  return kind === layout.KIND_CONV_QUADS || kind === layout.KIND_CONV_GAPS ? quadWords(model, layer, kind) : [];
 }
 
 /** Of a second input. */

@@ -1,13 +1,15 @@
 /** How a fast module runs each op: which kernel, with which stream. */
 import * as layout from "../../assembly/fast/layout.js";
 import { NO_POOL, type Window } from "../ops/op.js";
-import type { Axes, QAvgPool, QLayer, QMaxPool, QModel } from "../model/model.js";
+import type { Axes, QAvgPool, QLayer, QMaxPool, QModel, QResize } from "../model/model.js";
+import { ELEMENT_INSTRUCTIONS } from "./cost.js";
+import { valuesOf } from "../model/geometry.js";
+import type { LayerStream, LayerStreams } from "./rows.js";
 import { addStream, lutStream, mulStream } from "./elementwise.js";
-import { avgPoolStream, convKind, convStream, denseStream, maxPoolStream, type LayerStream } from "./stream.js";
+import { avgPoolStream, convStreams, denseStreams, maxPoolStream } from "./stream.js";
 
 interface FastOp<Q extends QLayer> {
-  kind(model: QModel, layer: Q): number;
-  stream(model: QModel, layer: Q, where: string): LayerStream;
+  streams(model: QModel, layer: Q, where: string): LayerStreams;
   window(layer: Q): FastWindow;
 }
 
@@ -21,19 +23,30 @@ export interface FastWindow {
 const EVERY_PLACE: Axes = [1, 1];
 const ONE_PLACE: FastWindow = { pad: [0, 0], stride: EVERY_PLACE, pool: NO_POOL };
 
-const NO_STREAM: LayerStream = { bytes: new Uint8Array(0), isWide: false, windowBytes: 0 };
+const noStream = (kind: number, instructions: number): LayerStream => {
+  return { kind, bytes: new Uint8Array(0), isWide: false, windowBytes: 0, scratchBytes: 0, instructions };
+};
 
 const FAST_OPS: { readonly [Op in QLayer["op"]]: FastOp<Extract<QLayer, { op: Op }>> } = {
-  conv2d: { kind: convKind, stream: convStream, window: (layer) => layer },
-  dense: { kind: () => layout.KIND_DENSE, stream: denseStream, window: () => ONE_PLACE },
-  maxpool: { kind: () => layout.KIND_MAXPOOL, stream: maxPoolStream, window: poolWindow },
-  avgpool: { kind: () => layout.KIND_AVGPOOL, stream: avgPoolStream, window: poolWindow },
-  add: { kind: () => layout.KIND_ADD, stream: addStream, window: () => ONE_PLACE },
-  mul: { kind: () => layout.KIND_MUL, stream: mulStream, window: () => ONE_PLACE },
-  concat: { kind: () => layout.KIND_CONCAT, stream: () => NO_STREAM, window: () => ONE_PLACE },
-  lut: { kind: () => layout.KIND_LUT, stream: (_model, layer) => lutStream(layer), window: () => ONE_PLACE },
-  resize: { kind: () => layout.KIND_RESIZE, stream: () => NO_STREAM, window: () => ONE_PLACE },
+  conv2d: { streams: convStreams, window: (layer) => layer },
+  dense: { streams: denseStreams, window: () => ONE_PLACE },
+  maxpool: { streams: only(maxPoolStream), window: poolWindow },
+  avgpool: { streams: only(avgPoolStream), window: poolWindow },
+  add: { streams: only(addStream), window: () => ONE_PLACE },
+  mul: { streams: only(mulStream), window: () => ONE_PLACE },
+  concat: { streams: () => [noStream(layout.KIND_CONCAT, 0)], window: () => ONE_PLACE },
+  lut: { streams: only(lutStream), window: () => ONE_PLACE },
+  resize: { streams: only(resizeStream), window: () => ONE_PLACE },
 };
+
+/** There is one kernel. */
+function only<Q extends QLayer>(stream: (model: QModel, layer: Q, where: string) => LayerStream): FastOp<Q>["streams"] {
+  return (model, layer, where) => [stream(model, layer, where)];
+}
+
+function resizeStream(model: QModel, { output }: QResize): LayerStream {
+  return noStream(layout.KIND_RESIZE, ELEMENT_INSTRUCTIONS * valuesOf(model.tensors[output].shape));
+}
 
 function poolWindow({ kernel, stride, pad }: QMaxPool | QAvgPool): FastWindow {
   return { pad, stride: EVERY_PLACE, pool: { size: kernel, stride } };
@@ -41,16 +54,14 @@ function poolWindow({ kernel, stride, pad }: QMaxPool | QAvgPool): FastWindow {
 
 const fastOp = (layer: QLayer): FastOp<QLayer> => FAST_OPS[layer.op];
 
-/** Which kernel runs a layer. */
-export const layerKind = (model: QModel, layer: QLayer): number => fastOp(layer).kind(model, layer);
-
 export const layerWindow = (layer: QLayer): FastWindow => fastOp(layer).window(layer);
 
 /**
+ * A layer's stream by each of the kernels that can run it, first by one that takes a weight at a time.
  * @param index the layer's, for errors
  * @throws MoteError UNSUPPORTED naming layer and row: an accumulator that may pass int32 (engines wrap it, a fast module would not), an
  *   output that passes int64 before the shift or int32 behind it, a filter of 65,536 weights or more for a convolution place by place
  */
-export function layerStream(model: QModel, layer: QLayer, index: number): LayerStream {
-  return fastOp(layer).stream(model, layer, `layer ${index} (${layer.op})`);
+export function layerStreams(model: QModel, layer: QLayer, index: number): LayerStreams {
+  return fastOp(layer).streams(model, layer, `layer ${index} (${layer.op})`);
 }

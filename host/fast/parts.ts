@@ -34,6 +34,8 @@ export interface FastLayer {
   readonly kind: number;
   /** Index of the tensor that it writes. */
   readonly output: number;
+  /** KIND_CONV_QUADS and KIND_DENSE_ROWS: bytes of a row's weights in the stream, which are filled up. */
+  readonly weightBytes: number;
 }
 
 export interface FastParts extends Metadata {
@@ -57,7 +59,7 @@ export interface FastParts extends Metadata {
   readonly statesPtr: number;
   readonly windowPtr: number;
   readonly windowBytes: number;
-  /** Linear memory in all; the arena is what follows the window. */
+  /** Linear memory in all; behind the window follow what kernels lay out and the arena. */
   readonly memoryBytes: number;
 }
 
@@ -206,9 +208,18 @@ function readLayers(
     if (kind >= layout.KIND_BORDER || stated !== [ptr, rows, shape[1], shape[2], pitch, plane].join()) {
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
     }
-    layers.push({ kind, output });
+    layers.push({ kind, output, weightBytes: weightBytes(kind, word) });
   }
   return layers;
+}
+
+/** Of a row of the kernels whose rows do not say it. */
+function weightBytes(kind: number, word: (offset: number) => number): number {
+  if (kind === layout.KIND_DENSE_ROWS) return word(layout.LAYER_DENSE_INPUTS);
+  if (kind !== layout.KIND_CONV_QUADS) return 0;
+  const counts = word(layout.LAYER_QUAD_COUNT_0);
+  const inputs = (counts % 2 ** 16) * Math.floor(counts / 2 ** 16) * (word(layout.LAYER_QUAD_COUNT_2) % 2 ** 16);
+  return Math.ceil(inputs / layout.QUAD_TURN) * layout.QUAD_TURN;
 }
 
 function float(bits: number): number {

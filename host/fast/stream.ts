@@ -9,11 +9,13 @@ import {
   CHUNK_HEAD_BYTES,
   CHUNK_MAGNITUDE,
   CHUNK_RECORDS,
+  KIND_AVGPOOL,
   KIND_CONV_BLOCKS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
+  KIND_DENSE,
+  KIND_MAXPOOL,
   PAIR_BYTES,
-  PAIRS_AT_ONCE,
   ROW_BYTES,
   TILE_MAGNITUDE,
   TILE_RECORDS,
@@ -23,29 +25,19 @@ import { concatBytes } from "../bytes.js";
 import { channelsOf } from "../ops/conv2d.js";
 import { offsetOf, pitchAndPlane, placeOf, valuesOf } from "../model/geometry.js";
 import { inputOf } from "../model/edges.js";
+import { pairInstructions, poolInstructions, sparseInstructions } from "./cost.js";
+import { denseRowsStream } from "./dense-rows.js";
 import { fold, MOST_ELEMENT, rowHead, storedZero, UNCHANGED, unsupported, type Fold } from "./fold.js";
+import { eachRow, foldRow, magnitude, pairsOf, type LayerStream, type LayerStreams, type Tap } from "./rows.js";
+import { depthStream, fitsDepthwise } from "./depthwise.js";
+import { fitsQuads, gapStream, quadStream } from "./quads.js";
 import type { QAvgPool, QConv2d, QDense, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
 
 /** A chunk has 16 bits for its records. */
 const MAX_RECORDS = 0xffff;
 
-/** The stream of one layer. */
-export interface LayerStream {
-  readonly bytes: Uint8Array;
-  /** KIND_CONV_BLOCKS: whether a row has more than one chunk. */
-  readonly isWide: boolean;
-  /** Bytes that the window must hold at once: a convolution's fullest row without its head, a table, or the head. */
-  readonly windowBytes: number;
-}
-
-/** A weight and where its element is, in bytes from the first that the row looks at. */
-interface Tap {
-  readonly offset: number;
-  readonly weight: number;
-}
-
-/** Which kernel runs a convolution. */
-export function convKind(model: QModel, layer: QConv2d): number {
+/** Which of the kernels that take a weight at a time runs a convolution. */
+function sparseKind(model: QModel, layer: QConv2d): number {
   const [rows, height, width] = model.tensors[layer.output].shape;
   const [size, ...others] = [...layer.pool.size, ...layer.pool.stride];
   const isBlockwise = layer.stride.join() === "1,1" && size <= 2 && others.every((other) => other === size);
@@ -67,37 +59,76 @@ function isLight({ weights }: QConv2d, rows: number): boolean {
 }
 
 export function maxPoolStream(model: QModel, layer: QMaxPool, where: string): LayerStream {
-  return channelStream(model, layer.output, rowHead(UNCHANGED, 0, where));
+  return channelStream(model, KIND_MAXPOOL, layer.output, rowHead(UNCHANGED, 0, where), poolInstructions(layer));
 }
 
 export function avgPoolStream(model: QModel, layer: QAvgPool, where: string): LayerStream {
-  return channelStream(model, layer.output, rowHead(foldPool(model, layer, where), 0, where));
+  return channelStream(
+    model,
+    KIND_AVGPOOL,
+    layer.output,
+    rowHead(foldPool(model, layer, where), 0, where),
+    poolInstructions(layer),
+  );
 }
 
 /** What is the same for every channel. */
-export function channelStream(model: QModel, output: number, row: Uint8Array): LayerStream {
-  const rows = Array.from({ length: model.tensors[output].shape[0] }, () => row);
-  return { bytes: concatBytes(rows), isWide: false, windowBytes: ROW_BYTES };
+export function channelStream(
+  model: QModel,
+  kind: number,
+  output: number,
+  row: Uint8Array,
+  outputInstructions: number,
+): LayerStream {
+  const { shape } = model.tensors[output];
+  const bytes = concatBytes(Array.from({ length: shape[0] }, () => row));
+  const instructions = 80 * shape[0] + outputInstructions * valuesOf(shape);
+  return { kind, bytes, isWide: false, windowBytes: ROW_BYTES, scratchBytes: 0, instructions };
 }
 
-export function denseStream(model: QModel, layer: QDense, where: string): LayerStream {
+/** By each of the kernels that can run it. */
+export function denseStreams(model: QModel, layer: QDense, where: string): LayerStreams {
+  return [pairStream(model, layer, where), denseRowsStream(model, layer, where)];
+}
+
+function pairStream(model: QModel, layer: QDense, where: string): LayerStream {
   const input = model.tensors[inputOf(layer)];
   const offsets = elementOffsets(input);
   const pieces: Uint8Array[] = [];
+  let instructions = 0;
   eachRow(model, layer, (row, weights) => {
     const taps = [...weights].flatMap((weight, column) => (weight === 0 ? [] : { offset: offsets[column], weight }));
     const pairs = pairsOf(taps);
     const place = `${where}, row ${row}`;
-    pieces.push(rowHead(foldRow(model, layer, row, taps, 0, place), pairs.length / PAIR_BYTES, place), pairs);
+    const count = pairs.length / PAIR_BYTES;
+    pieces.push(rowHead(foldRow(model, layer, row, weights, 0, place), count, place), pairs);
+    instructions += pairInstructions(count);
   });
-  return { bytes: concatBytes(pieces), isWide: false, windowBytes: ROW_BYTES };
+  return {
+    kind: KIND_DENSE,
+    bytes: concatBytes(pieces),
+    isWide: false,
+    windowBytes: ROW_BYTES,
+    scratchBytes: 0,
+    instructions,
+  };
 }
 
-export function convStream(model: QModel, layer: QConv2d, where: string): LayerStream {
-  const isBlockwise = convKind(model, layer) !== KIND_CONV_PLACES;
+/** By each of the kernels that can run it. */
+export function convStreams(model: QModel, layer: QConv2d, where: string): LayerStreams {
+  const sparse = sparseStream(model, layer, where);
+  if (fitsDepthwise(model, layer)) return [sparse, depthStream(model, layer, where)];
+  if (!fitsQuads(model, layer)) return [sparse];
+  return [sparse, quadStream(model, layer, where), gapStream(model, layer, where)];
+}
+
+function sparseStream(model: QModel, layer: QConv2d, where: string): LayerStream {
+  const kind = sparseKind(model, layer);
+  const isBlockwise = kind !== KIND_CONV_PLACES;
   const pieces: Uint8Array[] = [];
   let isWide = false;
   let windowBytes = ROW_BYTES;
+  let instructions = 0;
   eachRow(model, layer, (row, weights) => {
     const place = `${where}, row ${row}`;
     const taps = convTaps(model, layer, row, weights);
@@ -107,20 +138,15 @@ export function convStream(model: QModel, layer: QConv2d, where: string): LayerS
       unsupported(`${place}: ${taps.length} weights, at most ${MAX_RECORDS} are allowed`);
     }
     const chunks = isBlockwise ? chunksOf(taps) : [taps];
-    const biases = chunks.map((chunk) => (isBlockwise ? MOST_ELEMENT * magnitude(chunk, -1) : 0));
+    const biases = chunks.map((chunk) => (isBlockwise ? MOST_ELEMENT * negatives(chunk) : 0));
     const start = biases.reduce((sum, bias) => sum + bias, 0);
     const body = concatBytes(chunks.map((chunk, i) => chunkBytes(chunk, biases[i])));
-    pieces.push(rowHead(foldRow(model, layer, row, taps, start, place), body.length, place), body);
+    pieces.push(rowHead(foldRow(model, layer, row, weights, start, place), body.length, place), body);
     isWide ||= chunks.length > 1;
     windowBytes = Math.max(windowBytes, body.length);
+    instructions += sparseInstructions(kind, layer, model.tensors[layer.output].shape, taps.length, chunks.length);
   });
-  return { bytes: concatBytes(pieces), isWide, windowBytes };
-}
-
-function eachRow(model: QModel, layer: QConv2d | QDense, visit: (row: number, weights: Int8Array) => void): void {
-  const rows = model.tensors[layer.output].shape[0];
-  const columns = layer.weights.length / rows;
-  for (let row = 0; row < rows; row++) visit(row, layer.weights.subarray(row * columns, (row + 1) * columns));
+  return { kind, bytes: concatBytes(pieces), isWide, windowBytes, scratchBytes: 0, instructions };
 }
 
 /** Of each element, [C, H, W], from the first. */
@@ -157,34 +183,11 @@ function chunksOf(taps: readonly Tap[]): Tap[][] {
   return chunks.map((chunk) => chunk.taps.sort((a, b) => a.offset - b.offset));
 }
 
-/** Sum of the magnitudes of the weights of one sign. */
-function magnitude(taps: readonly Tap[], sign: 1 | -1): number {
-  return taps.reduce((sum, { weight }) => sum + Math.max(0, weight * sign), 0);
-}
-
-/** @param start what the kernel's sum begins with */
-function foldRow(
-  model: QModel,
-  layer: QConv2d | QDense,
-  row: number,
-  taps: readonly Tap[],
-  start: number,
-  where: string,
-): Fold {
-  const scale = layer.multiplier.length > 1 ? row : 0;
-  const [positive, negative] = [magnitude(taps, 1), magnitude(taps, -1)];
-  return fold({
-    lowest: start - MOST_ELEMENT * negative,
-    highest: start + MOST_ELEMENT * positive,
-    toAccumulator: layer.bias[row] - storedZero(model, inputOf(layer)) * (positive - negative) - start,
-    multiplier: layer.multiplier[scale],
-    shift: layer.shift[scale],
-    zero: storedZero(model, layer.output),
-    clamp: layer.clamp,
-    isAverage: false,
-    where,
-  });
-}
+const negatives = (taps: readonly Tap[]): number =>
+  magnitude(
+    Int8Array.from(taps, ({ weight }) => weight),
+    -1,
+  );
 
 /** An average is the sum of so many weights of 1. */
 function foldPool(model: QModel, layer: QAvgPool, where: string): Fold {
@@ -211,19 +214,4 @@ function chunkBytes(taps: readonly Tap[], bias: number): Uint8Array {
     chunk.setUint32(CHUNK_HEAD_BYTES + RECORD_BYTES * i, offset * 256 + (weight & 255), true);
   });
   return new Uint8Array(chunk.buffer);
-}
-
-/** Pairs of gap and weight; a gap above 255 is divided by weights of zero, and a row filled up with them. */
-function pairsOf(taps: readonly Tap[]): Uint8Array {
-  const pairs: number[] = [];
-  let at = 0;
-  for (const { offset, weight } of taps) {
-    for (; offset - at > 255; at += 255) pairs.push(255, 0);
-    pairs.push(offset - at, weight & 255);
-    at = offset;
-  }
-  const turns = Math.max(1, Math.ceil(pairs.length / (PAIRS_AT_ONCE * PAIR_BYTES)));
-  const filled = new Uint8Array(turns * PAIRS_AT_ONCE * PAIR_BYTES);
-  filled.set(pairs);
-  return filled;
 }

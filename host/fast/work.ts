@@ -11,6 +11,13 @@ export function fastWork(entries: readonly Entry[], stream: Uint8Array): number 
   for (const entry of entries) {
     const kind = entry.get(layout.LAYER_KIND)!;
     if (kind === layout.KIND_LUT) at += layout.LUT_BYTES;
+    if (kind === layout.KIND_CONV_QUADS || kind === layout.KIND_DENSE_ROWS) {
+      const rows = kind === layout.KIND_CONV_QUADS ? quadWork(entry) : denseRowsWork(entry);
+      work += rows.work;
+      at += rows.streamBytes;
+      continue;
+    }
+    if (kind === layout.KIND_CONV_GAPS) work += foursOf(entry) * lotWork(entry);
     for (let row = entry.get(layout.LAYER_ROWS)!; row > 0; row--) {
       if (kind >= layout.KIND_LUT) {
         work += kind === layout.KIND_BORDER ? borderWork(entry) : linesWork(kind, entry);
@@ -19,7 +26,8 @@ export function fastWork(entries: readonly Entry[], stream: Uint8Array): number 
       const count = Math.floor(view.getUint32(at + 12, true) / 256);
       at += layout.ROW_BYTES;
       work += rowWork(kind, entry, view, at, count);
-      at += kind === layout.KIND_DENSE ? count * layout.PAIR_BYTES : count;
+      const isOfPairs = kind === layout.KIND_DENSE || kind === layout.KIND_CONV_GAPS;
+      at += isOfPairs ? count * layout.PAIR_BYTES : count;
     }
   }
   return Math.min(work, 2 ** 32 - 1);
@@ -40,6 +48,80 @@ function linesWork(kind: number, entry: Entry): number {
   const pieces = Math.ceil(width / layout.PIECE_LINE);
   return height * (layout.LINE_WORK * pieces + (WORK_OF_ELEMENT.get(kind) ?? layout.ELEMENT_WORK) * width);
 }
+
+interface RowsWork {
+  readonly work: number;
+  readonly streamBytes: number;
+}
+
+/** Of a layer by fours of places: what filters look at, in all and in the innermost loop. */
+function inputsOf(entry: Entry): { readonly inner: number; readonly runs: number } {
+  const counts = entry.get(layout.LAYER_QUAD_COUNT_0)!;
+  const outer = entry.get(layout.LAYER_QUAD_COUNT_2)! % 2 ** 16;
+  return { inner: counts % 2 ** 16, runs: Math.floor(counts / 2 ** 16) * outer };
+}
+
+const foursOf = (entry: Entry): number =>
+  Math.ceil((entry.get(layout.LAYER_OUTPUT_HEIGHT)! * entry.get(layout.LAYER_OUTPUT_WIDTH)!) / 4);
+
+/** Of laying out a four of places. */
+function lotWork(entry: Entry): number {
+  const { inner, runs } = inputsOf(entry);
+  const inputs = inner * runs;
+  let begun = runs;
+  for (let at = layout.PIECE_INPUTS; at < inputs; at += layout.PIECE_INPUTS) if (at % inner > 0) begun++;
+  return (
+    layout.QUAD_PLACES_WORK * Math.ceil(inputs / layout.PIECE_INPUTS) +
+    layout.QUAD_RUN_WORK * begun +
+    layout.QUAD_LAYOUT_WORK * inputs
+  );
+}
+
+/** Of all of a layer by two filters. */
+function quadWork(entry: Entry): RowsWork {
+  const { inner, runs } = inputsOf(entry);
+  const turns = Math.ceil((inner * runs) / layout.QUAD_TURN);
+  const pairs = Math.ceil(entry.get(layout.LAYER_ROWS)! / 2);
+  const stretches = Math.ceil((turns * layout.QUAD_TURN) / layout.QUAD_STRETCH);
+  const sums = layout.QUAD_TURN_WORK * turns + layout.QUAD_STRETCH_WORK * stretches;
+  return {
+    work: foursOf(entry) * (lotWork(entry) + pairs * (sums + layout.QUAD_FINISH_WORK)),
+    streamBytes: pairs * 2 * (layout.ROW_BYTES + layout.QUAD_TURN * turns),
+  };
+}
+
+/** Of all of a dense layer by four rows. */
+function denseRowsWork(entry: Entry): RowsWork {
+  const inputs = entry.get(layout.LAYER_DENSE_INPUTS)!;
+  const fours = Math.ceil(entry.get(layout.LAYER_ROWS)! / layout.DENSE_ROWS);
+  return {
+    work: fours * (layout.DENSE_TURN_WORK * (inputs / layout.DENSE_TURN) + layout.DENSE_FINISH_WORK),
+    streamBytes: fours * layout.DENSE_ROWS * (inputs + layout.ROW_BYTES),
+  };
+}
+
+/** Of a channel. */
+function depthwiseWork(entry: Entry, taps: number): number {
+  const word = (offset: number): number => entry.get(offset)!;
+  const [height, , strideY] = bytesOf(word(layout.LAYER_DEPTH_HEIGHT));
+  const lines = word(layout.LAYER_DEPTH_LINES) % 2 ** 16;
+  const distance = Math.floor(word(layout.LAYER_DEPTH_LINES) / 2 ** 16);
+  const words = word(layout.LAYER_DEPTH_WORDS) % 2 ** 16;
+  const isDown = word(layout.LAYER_DEPTH_WORDS) >= 2 ** 16;
+  const width = word(layout.LAYER_OUTPUT_WIDTH);
+  const [minors, majors] = isDown ? [lines, width] : [width, lines];
+  const blocks = majors * Math.ceil(minors / layout.DEPTH_BLOCK);
+  const strips = Math.ceil(word(layout.LAYER_OUTPUT_HEIGHT) / (lines + distance));
+  const laidOut = (lines - 1) * strideY + height;
+  return (
+    strips *
+    (laidOut * (layout.DEPTH_LINE_WORK + layout.DEPTH_WORD_WORK * words) +
+      blocks * (layout.DEPTH_BLOCK_WORK + layout.DEPTH_TAP_WORK * taps) +
+      layout.DEPTH_OUTPUT_WORK * lines * width)
+  );
+}
+
+const bytesOf = (word: number): number[] => [0, 8, 16, 24].map((shift) => (word >>> shift) & 0xff);
 
 const WORK_OF_ELEMENT: ReadonlyMap<number, number> = new Map([
   [layout.KIND_ADD, layout.SUM_WORK],
@@ -76,6 +158,13 @@ function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: 
       const work = layout.PLACES_OUTPUT_WORK + layout.PLACE_WORK * (places - 1) + layout.RECORD_WORK * records * places;
       return height * width * work;
     }
+    case layout.KIND_CONV_GAPS: {
+      const stretches = Math.ceil(count / layout.QUAD_STRETCH);
+      const sums = layout.GAP_WORK * count + layout.GAP_STRETCH_WORK * stretches;
+      return foursOf(entry) * (sums + layout.GAP_FINISH_WORK);
+    }
+    case layout.KIND_DEPTHWISE:
+      return depthwiseWork(entry, count);
     case layout.KIND_MAXPOOL:
     case layout.KIND_AVGPOOL: {
       const pieces = Math.ceil(pool / layout.PIECE_ELEMENTS);

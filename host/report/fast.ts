@@ -1,13 +1,18 @@
 /** What a fast module holds, as numbers and lines: the figures behind `mote inspect`, layer by layer. */
 import {
   CHUNK_HEAD_BYTES,
+  DENSE_ROWS,
   KIND_ADD,
   KIND_AVGPOOL,
   KIND_CONCAT,
   KIND_CONV_BLOCKS,
+  KIND_CONV_GAPS,
   KIND_CONV_PLACES,
   KIND_CONV_POOLED,
+  KIND_CONV_QUADS,
   KIND_DENSE,
+  KIND_DENSE_ROWS,
+  KIND_DEPTHWISE,
   KIND_LUT,
   KIND_MAXPOOL,
   KIND_MUL,
@@ -19,7 +24,7 @@ import {
 import { RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
 import { borderBytes } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
-import type { FastParts } from "../fast/parts.js";
+import type { FastParts, FastTensor } from "../fast/parts.js";
 import { foreignModule } from "../module/module-outline.js";
 import { planLine } from "../container/plan.js";
 
@@ -40,6 +45,10 @@ const KERNELS: ReadonlyMap<number, string> = new Map([
   [KIND_CONV_POOLED, "conv2d by pooled tiles"],
   [KIND_CONV_BLOCKS, "conv2d by blocks"],
   [KIND_CONV_PLACES, "conv2d by places"],
+  [KIND_CONV_QUADS, "conv2d by four places"],
+  [KIND_CONV_GAPS, "conv2d by gaps"],
+  [KIND_DENSE_ROWS, "dense by four rows"],
+  [KIND_DEPTHWISE, "conv2d by channels"],
   [KIND_DENSE, "dense"],
   [KIND_MAXPOOL, "maxpool"],
   [KIND_AVGPOOL, "avgpool"],
@@ -59,18 +68,29 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
     at += bytes;
     return at - bytes;
   };
-  const report = layers.map(({ kind, output }, index) => {
+  const report = layers.map(({ kind, output, weightBytes }, index) => {
     const begin = at;
     const { shape } = tensors[output];
     let [records, zeros, chunks] = [0, 0, 0];
     if (kind === KIND_LUT) take(LUT_BYTES);
-    for (let row = 0; kind < KIND_LUT && row < shape[0]; row++) {
+    const together = kind === KIND_CONV_QUADS ? 2 : DENSE_ROWS;
+    // Heads stand before the weights or behind them.
+    for (let row = 0; weightBytes > 0 && row < shape[0]; row += together) {
+      const heads = together * ROW_BYTES;
+      if (kind === KIND_CONV_QUADS) take(heads);
+      for (let left = together * weightBytes; left > 0; left--, records++) if (view.getUint8(take(1)) === 0) zeros++;
+      if (kind === KIND_DENSE_ROWS) take(heads);
+    }
+    for (let row = 0; kind < KIND_CONV_QUADS && row < shape[0]; row++) {
       const count = Math.floor(view.getUint32(take(ROW_BYTES) + 12, true) / 256);
-      if (kind > KIND_AVGPOOL) {
-        take(count);
-      } else if (kind === KIND_DENSE) {
+      if (kind === KIND_DEPTHWISE) {
+        for (let left = count; left > 0; left--) if (view.getUint8(take(1)) === 0) zeros++;
+        records += count;
+      } else if (kind === KIND_DENSE || kind === KIND_CONV_GAPS) {
         for (let left = count; left > 0; left--) if (view.getUint8(take(PAIR_BYTES) + 1) === 0) zeros++;
         records += count;
+      } else if (kind > KIND_AVGPOOL) {
+        take(count);
       } else {
         for (const end = at + count; at < end; chunks++) {
           const ofChunk = view.getUint16(take(CHUNK_HEAD_BYTES), true);
@@ -90,7 +110,9 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
 export function describeFastMemory(parts: FastParts): string[] {
   const { tensors, statesPtr, windowPtr, windowBytes, memoryBytes } = parts;
   const tablesPtr = statesPtr - TENSOR_ENTRY_BYTES * tensors.length;
-  const arenaPtr = windowPtr + windowBytes;
+  const scratchPtr = windowPtr + windowBytes;
+  const firstByte = ({ ptr, border, ...layout }: FastTensor): number => ptr - borderBytes(layout, border);
+  const arenaPtr = Math.min(...tensors.map(firstByte));
   return [
     "  address      bytes  use",
     planLine(0, tablesPtr, "control block and static data"),
@@ -101,15 +123,19 @@ export function describeFastMemory(parts: FastParts): string[] {
       `layer table: ${parts.layers.length} layers, borders, states, the end; scales; progress`,
     ),
     planLine(windowPtr, windowBytes, "window: a piece of the stream"),
+    ...(arenaPtr > scratchPtr
+      ? [planLine(scratchPtr, arenaPtr - scratchPtr, "scratch: elements as kernels lay them out")]
+      : []),
     planLine(arenaPtr, memoryBytes - arenaPtr, "arena: the tensors"),
-    ...tensors.map(({ ptr, shape: [channels, height, width], pitch, plane, border }, index) => {
+    ...tensors.map((tensor, index) => {
+      const {
+        shape: [channels, height, width],
+        plane,
+        border,
+      } = tensor;
       const padded = border > 0 ? `, border ${border}` : "";
       const bytes = channels * plane;
-      return planLine(
-        ptr - borderBytes({ pitch, plane }, border),
-        bytes,
-        `  tensor ${index}: ${channels} × ${height} × ${width}${padded}`,
-      );
+      return planLine(firstByte(tensor), bytes, `  tensor ${index}: ${channels} × ${height} × ${width}${padded}`);
     }),
     `           ${String(memoryBytes).padStart(9)}  in all`,
   ];

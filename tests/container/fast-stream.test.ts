@@ -1,7 +1,7 @@
 /** Which kernel takes a convolution, and what a fast module's sums can hold: the last value that fits, and the first that is refused. */
 import { describe, expect, test } from "vitest";
 import { KIND_CONV_BLOCKS, KIND_CONV_PLACES, KIND_CONV_POOLED, TILE_MAGNITUDE } from "../../assembly/fast/layout.js";
-import { layerKind, layerStream } from "../../host/fast/ops.js";
+import { layerStreams } from "../../host/fast/ops.js";
 import { fastProgram } from "../../host/fast/memory.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -54,7 +54,7 @@ describe.each([1, -1] as const)("the sum over unsigned elements, weights of sign
     const model = heavy(MOST + 1, sign);
     const reach = 255 * (MOST + 1);
     const range = sign > 0 ? `0 … ${reach}` : `-${reach} … 0`;
-    expect(() => layerStream(model, model.layers[0], 3)).toThrow(
+    expect(() => layerStreams(model, model.layers[0], 3)).toThrow(
       `not for a fast module: layer 3 (dense), row 1: the sum over unsigned elements may reach ${range}, expected an int32`,
     );
   });
@@ -98,7 +98,7 @@ test.each<[string, QModel, number]>([
   ["one between heavy", filters(LIGHT, HEAVY, LIGHT), KIND_CONV_BLOCKS],
   ["the last heavy", filters(LIGHT, LIGHT, HEAVY), KIND_CONV_BLOCKS],
 ])("filters go by tiles where every one of them is light: %s", (_name, model, kind) => {
-  expect(layerKind(model, model.layers[0])).toBe(kind);
+  expect(layerStreams(model, model.layers[0], 0)[0].kind).toBe(kind);
   const program = fastProgram(readContainer(writeContainer(model)));
   const input = Int8Array.from({ length: 8 * 9 }, (_, i) => ((i * 97) % 256) - 128);
   expect(interpret(program, input)).toEqual(runModel(model, input));
@@ -117,5 +117,5 @@ test.each<[string, number, number, number]>([
     ],
     ...rest,
   };
-  expect(layerKind(model, model.layers[0])).toBe(kind);
+  expect(layerStreams(model, model.layers[0], 0)[0].kind).toBe(kind);
 });

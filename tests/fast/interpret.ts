@@ -17,6 +17,18 @@ interface Row {
   readonly count: number;
 }
 
+/** Kinds whose rows the stream has so many of together. */
+const DENSE: ReadonlyMap<number, number> = new Map([
+  [layout.KIND_CONV_QUADS, 2],
+  [layout.KIND_DENSE_ROWS, layout.DENSE_ROWS],
+]);
+
+/** Kinds whose kernels begin with the upper half of a product. */
+const HIGH: ReadonlySet<number> = new Set([...DENSE.keys(), layout.KIND_CONV_GAPS, layout.KIND_DEPTHWISE]);
+
+/** What the lanes of so many inputs begin with in all. */
+const laneBias = (inputs: number): number => Math.ceil(inputs / layout.QUAD_STRETCH) * 2 ** (layout.LANE_BITS - 1);
+
 class Interpreter {
   private readonly memory: Uint8Array;
   private readonly words: DataView;
@@ -43,7 +55,9 @@ class Interpreter {
     for (; this.word(layout.LAYER_KIND) !== layout.KIND_END; this.layer += layout.LAYER_ENTRY_BYTES) {
       const kind = this.word(layout.LAYER_KIND);
       const table = kind === layout.KIND_LUT ? this.take(layout.LUT_BYTES) : 0;
-      for (let row = 0; row < this.word(layout.LAYER_ROWS); row++) {
+      const together = DENSE.get(kind);
+      if (together !== undefined) this.computeTogether(kind, together);
+      for (let row = 0; together === undefined && row < this.word(layout.LAYER_ROWS); row++) {
         if (kind === layout.KIND_BORDER) this.fillBorder(row);
         else if (kind === layout.KIND_COPY) this.mapRow(row, (byte) => byte);
         else if (kind === layout.KIND_LUT) this.mapRow(row, (byte) => this.stream.getUint8(table + byte));
@@ -152,16 +166,126 @@ class Interpreter {
     });
   }
 
-  private computeRow(index: number): void {
-    const head = this.take(layout.ROW_BYTES);
+  /** Rows that the stream has a few together, a byte of each in turn: heads before the weights or behind them. */
+  private computeTogether(kind: number, together: number): void {
+    const places = kind === layout.KIND_DENSE_ROWS ? this.denseInputs() : this.quadInputs();
+    const turn = kind === layout.KIND_DENSE_ROWS ? layout.DENSE_TURN : layout.QUAD_TURN;
+    const filled = Math.ceil(places.length / turn) * turn;
+    const rows = this.word(layout.LAYER_ROWS);
+    for (let first = 0; first < rows; first += together) {
+      const headBytes = together * layout.ROW_BYTES;
+      const begin = this.take(headBytes + together * filled);
+      const [heads, weights] =
+        kind === layout.KIND_CONV_QUADS ? [begin, begin + headBytes] : [begin + together * filled, begin];
+      for (let at = 0; at < Math.min(together, rows - first); at++) {
+        const row = this.rowAt(heads + at * layout.ROW_BYTES);
+        const bias = kind === layout.KIND_CONV_QUADS ? laneBias(filled) : 0;
+        this.eachOutput(first + at, (address, x, y) => {
+          const sum = places.reduce((acc, place, input) => {
+            return (
+              acc + this.stream.getInt8(weights + together * input + at) * this.element(place + this.placeOffset(x, y))
+            );
+          }, bias);
+          this.store(address, sum, row);
+        });
+      }
+      for (let filler = together * places.length; filler < together * filled; filler++) {
+        if (this.stream.getInt8(weights + filler) !== 0) throw new Error("a filler that is not zero");
+      }
+    }
+  }
+
+  private denseInputs(): number[] {
+    return Array.from({ length: this.word(layout.LAYER_DENSE_INPUTS) }, (_, at) => this.word(layout.LAYER_INPUT) + at);
+  }
+
+  /** Addresses of what a filter looks at from its first place, in the order of its weights. */
+  private quadInputs(): number[] {
+    const [step0, step1, step2] = [layout.LAYER_QUAD_STEP_0, layout.LAYER_QUAD_STEP_1, layout.LAYER_QUAD_STEP_2].map(
+      (word) => this.word(word),
+    );
+    const [count0, count1, count2] = [
+      layout.LAYER_QUAD_COUNT_0,
+      layout.LAYER_QUAD_COUNT_1,
+      layout.LAYER_QUAD_COUNT_2,
+    ].map((word) => this.words.getUint16(this.layer + word, true));
+    expect(count0 * count1 * count2).toBeLessThanOrEqual(layout.QUAD_INPUTS);
+    return Array.from({ length: count0 * count1 * count2 }, (_, input) => {
+      const line = Math.floor(input / count0);
+      const offset = (input % count0) * step0 + (line % count1) * step1 + Math.floor(line / count1) * step2;
+      return this.word(layout.LAYER_INPUT) + offset;
+    });
+  }
+
+  /** From what the first output looks at to what output (x, y) does. */
+  private placeOffset(x: number, y: number): number {
+    if (this.word(layout.LAYER_KIND) === layout.KIND_DENSE_ROWS) return 0;
+    return y * this.word(layout.LAYER_DOWN) + x * this.words.getUint8(this.layer + layout.LAYER_QUAD_ACROSS);
+  }
+
+  private gapRow(index: number, row: Row): void {
+    const places = this.quadInputs();
+    const weights: (readonly [place: number, weight: number])[] = [];
+    let input = 0;
+    expect(row.count % layout.PAIRS_AT_ONCE).toBe(0);
+    for (let left = row.count; left > 0; left--) {
+      const pair = this.take(layout.PAIR_BYTES);
+      input += this.stream.getUint8(pair);
+      weights.push([places[input], this.stream.getInt8(pair + 1)]);
+    }
+    this.eachOutput(index, (address, x, y) => {
+      const offset = this.placeOffset(x, y);
+      const sum = weights.reduce(
+        (acc, [place, weight]) => acc + weight * this.element(place + offset),
+        laneBias(row.count),
+      );
+      this.store(address, sum, row);
+    });
+  }
+
+  private depthRow(index: number, row: Row): void {
+    const byte = (at: number): number => this.words.getUint8(this.layer + at);
+    const half = (at: number): number => this.words.getUint16(this.layer + at, true);
+    const [height, width] = [byte(layout.LAYER_DEPTH_HEIGHT), byte(layout.LAYER_DEPTH_WIDTH)];
+    const [down, across] = [byte(layout.LAYER_DEPTH_STRIDE_Y), byte(layout.LAYER_DEPTH_STRIDE_X)];
+    const outputs = this.word(layout.LAYER_OUTPUT_HEIGHT);
+    expect(row.count).toBe(height * width);
+    expect(row.count).toBeLessThanOrEqual(layout.QUAD_STRETCH);
+    expect(half(layout.LAYER_DEPTH_WORDS)).toBe((this.word(layout.LAYER_OUTPUT_WIDTH) - 1) * across + width);
+    // Two strips cover all lines, without a gap between them; where there are more, their last ones move back.
+    const [lines, distance] = [half(layout.LAYER_DEPTH_LINES), half(layout.LAYER_DEPTH_DISTANCE)];
+    expect(distance).toBeLessThanOrEqual(lines);
+    expect(lines + distance).toBeLessThanOrEqual(outputs);
+    const taps = this.take(row.count);
+    this.eachOutput(index, (address, x, y) => {
+      let sum = laneBias(row.count);
+      for (let tap = 0; tap < row.count; tap++) {
+        const [ky, kx] = [Math.floor(tap / width), tap % width];
+        sum += this.stream.getInt8(taps + tap) * this.inputElement(index, x * across + kx, y * down + ky);
+      }
+      this.store(address, sum, row);
+    });
+  }
+
+  /** What stands in a row's head. The shift is less by 32 for kernels that begin with the upper half of a product. */
+  private rowAt(head: number): Row {
     const shiftAndCount = this.stream.getUint32(head + 12, true);
-    const row: Row = {
+    const more = HIGH.has(this.word(layout.LAYER_KIND)) ? 32n : 0n;
+    const multiplier = this.stream.getUint32(head + 8, true);
+    if (more > 0n) expect(multiplier).toBeLessThan(2 ** 31);
+    return {
       constant: this.stream.getBigInt64(head, true),
-      multiplier: BigInt(this.stream.getUint32(head + 8, true)),
-      shift: BigInt(shiftAndCount & 0xff),
+      multiplier: BigInt(multiplier),
+      shift: BigInt(shiftAndCount & 0xff) + more,
       count: shiftAndCount >>> 8,
     };
+  }
+
+  private computeRow(index: number): void {
+    const row = this.rowAt(this.take(layout.ROW_BYTES));
     const kind = this.word(layout.LAYER_KIND);
+    if (kind === layout.KIND_DEPTHWISE) return this.depthRow(index, row);
+    if (kind === layout.KIND_CONV_GAPS) return this.gapRow(index, row);
     if (kind === layout.KIND_ADD || kind === layout.KIND_MUL) return this.combineRow(index, row);
     if (kind === layout.KIND_DENSE) {
       const sum = this.densePairs(row.count);

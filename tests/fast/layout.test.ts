@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/fast/layout.js";
 import { fastProgram } from "../../host/fast/memory.js";
-import { layerKind } from "../../host/fast/ops.js";
+import { layerStreams } from "../../host/fast/ops.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel } from "../../host/model/model.js";
@@ -58,7 +58,7 @@ describe("which convolutions go block by block", () => {
     ["a pool that overlaps", [1, 20, 20], { pool: { size: 2, stride: 1 } }, layout.KIND_CONV_PLACES],
   ] as const)("%s", (_name, shape, spec, kind) => {
     const model = buildModel(1, shape, [{ ...conv, ...spec }]);
-    expect(layerKind(model, model.layers[0])).toBe(kind);
+    expect(layerStreams(model, model.layers[0], 0)[0].kind).toBe(kind);
     expectEqual(model);
   });
 });

@@ -40,7 +40,22 @@ const lines = buildModel(
   ],
 );
 
+/** Kernels for most weights, at the most that they take at once. */
+const full = { weights: "any", density: 1 } as const;
+const most = buildModel(
+  5,
+  [2, 5, 505],
+  [
+    { op: "conv2d", kernel: [8, 8], out: 2, groups: 2, pad: [2, 7], ...full },
+    { op: "conv2d", kernel: [1, 255], stride: [1, 1], out: 5, ...full },
+    { op: "conv2d", kernel: [1, 250], stride: [1, 9], out: 9, weights: "any", density: 0.2 },
+    { op: "dense", out: 30, ...full },
+    { op: "dense", out: 21, ...full },
+  ],
+);
+
 const models = [
+  { name: "most weights", model: most },
   { name: "a state of long lines", model: stateOf([2, 3, 3000]) },
   { name: "a state of many lines", model: stateOf([700, 1, 1]) },
   { name: "lines", model: lines },

@@ -1,0 +1,72 @@
+/**
+ * What kernels take, in instructions of a Cortex-M4 ahead of time, as counted on nets: for choosing between them, so that a tenth more or less
+ * does not matter.
+ */
+import {
+  BLOCK_HEIGHT,
+  BLOCK_WIDTH,
+  KIND_CONV_BLOCKS,
+  KIND_CONV_POOLED,
+  TILE_SIZE,
+} from "../../assembly/fast/layout.js";
+import type { Axes, QConv2d, Shape } from "../model/model.js";
+
+/** Reading so many bytes of the stream, a kilobyte at a time. */
+export const readInstructions = (bytes: number): number => 0.6 * bytes;
+
+/** Laying out four places, whose inputs come in so many runs. */
+export const fourInstructions = (inputs: number, runs: number): number => 250 + 17 * inputs + 55 * runs;
+
+/** Two filters at four places, of which so many are laid out at once: a filter of one stretch takes them all in one call. */
+export const quadInstructions = (inputs: number, stretches: number, lot: number): number =>
+  200 + (stretches > 1 ? 300 * stretches : 200 / lot) + 9.7 * inputs;
+
+/** A filter of so many weights at four places. */
+export const gapInstructions = (pairs: number, stretches: number, lot: number): number =>
+  120 + (stretches > 1 ? 200 * stretches : 120 / lot) + 9 * pairs;
+
+/** A channel of a depthwise convolution: words and lines that are laid out, blocks of so many outputs in all. */
+export function depthInstructions(
+  words: number,
+  lines: number,
+  blocks: number,
+  outputs: number,
+  [height, width]: Axes,
+): number {
+  // Neighbours of a line of three taps are loaded once.
+  const tap = width === 3 ? 11 : 16;
+  return 250 + 40 * lines + 9 * words + blocks * (90 + tap * height * width) + 19 * outputs;
+}
+
+/** A dense row of so many pairs. */
+export const pairInstructions = (pairs: number): number => 110 + 8.3 * pairs;
+
+/** Four dense rows of so many inputs each. */
+export const denseRowsInstructions = (inputs: number): number => 230 + 10.4 * inputs;
+
+/** An element of a sum or product of two tensors, of a table, of a resize. */
+export const SUM_INSTRUCTIONS = 48;
+export const ELEMENT_INSTRUCTIONS = 19;
+
+/** An output of a pool. */
+export const poolInstructions = ({ kernel }: { readonly kernel: Axes }): number =>
+  60 + kernel[0] * (30 + 12 * kernel[1]);
+
+/** A row of a convolution by a kernel that takes a weight at a time. */
+export function sparseInstructions(
+  kind: number,
+  { pool }: QConv2d,
+  [, height, width]: Shape,
+  records: number,
+  chunks: number,
+): number {
+  const [down, across] = [height * pool.size[0], width * pool.size[1]];
+  switch (kind) {
+    case KIND_CONV_POOLED:
+      return Math.ceil(down / TILE_SIZE) * Math.ceil(across / TILE_SIZE) * (600 + 250 * records);
+    case KIND_CONV_BLOCKS:
+      return Math.ceil(down / BLOCK_HEIGHT) * Math.ceil(across / BLOCK_WIDTH) * (700 + 500 * chunks + 130 * records);
+    default:
+      return height * width * (110 + pool.size[0] * pool.size[1] * (20 + 9 * records));
+  }
+}

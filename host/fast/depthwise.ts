@@ -1,0 +1,133 @@
+/** Convolutions of each channel on its own: how two strips of its lines are laid out, and what the kernel's stream holds. */
+import {
+  DEPTH_BLOCK,
+  DEPTH_WORD_BYTES,
+  DEPTH_WORDS,
+  KIND_DEPTHWISE,
+  LANE_BITS,
+  LAYER_DEPTH_HEIGHT,
+  LAYER_DEPTH_LINES,
+  LAYER_DEPTH_WORDS,
+  LAYER_INPUT_PITCH,
+  QUAD_STRETCH,
+  ROW_BYTES,
+} from "../../assembly/fast/layout.js";
+import { concatBytes } from "../bytes.js";
+import { inputOf } from "../model/edges.js";
+import { extentOf, pitchAndPlane } from "../model/geometry.js";
+import type { QConv2d, QModel } from "../model/model.js";
+import type { Entry } from "./memory.js";
+import { depthInstructions } from "./cost.js";
+import { eachRow, highHead, type LayerStream } from "./rows.js";
+
+/** What is laid out at once takes as much, or the lines under one of outputs. */
+const STRIP_BYTES = 1280;
+
+/** Two strips of a channel's lines: of outputs so many each, and so many from the first of one to the first of the other. */
+interface Strips {
+  readonly lines: number;
+  readonly distance: number;
+  /** Of a line that is laid out. */
+  readonly words: number;
+  /** Whether the four outputs of a block are one below the other, where that wastes fewer. */
+  readonly isDown: boolean;
+  readonly bytes: number;
+  /** Of a channel. */
+  readonly instructions: number;
+}
+
+/** Whether the kernel can run a convolution. */
+export function fitsDepthwise(model: QModel, layer: QConv2d): boolean {
+  const { pool, groups, stride, kernel } = layer;
+  const channels = [inputOf(layer), layer.output].map((tensor) => model.tensors[tensor].shape[0]);
+  return (
+    [...pool.size, ...pool.stride].every((one) => one === 1) &&
+    channels.every((count) => count === groups) &&
+    kernel[0] * kernel[1] <= QUAD_STRETCH &&
+    stride.every((step) => step <= 255) &&
+    model.tensors[layer.output].shape[1] <= 0xffff &&
+    wordsOf(model, layer) <= DEPTH_WORDS
+  );
+}
+
+/** Of a line of the input, as far as outputs look at it. */
+function wordsOf(model: QModel, { output, kernel, stride }: QConv2d): number {
+  return extentOf(model.tensors[output].shape[2], kernel[1], stride[1]);
+}
+
+function stripsOf(model: QModel, layer: QConv2d): Strips {
+  const [, height, width] = model.tensors[layer.output].shape;
+  const words = wordsOf(model, layer);
+  const bytesOf = (lines: number): number =>
+    DEPTH_WORD_BYTES * words * extentOf(lines, layer.kernel[0], layer.stride[0]);
+  let most = Math.ceil(height / 2);
+  while (most > 1 && bytesOf(most) > STRIP_BYTES) most--;
+  const pieces = Math.ceil(height / (2 * most));
+  const lines = Math.ceil(height / (2 * pieces));
+  const blocks = (majors: number, minors: number): number => majors * Math.ceil(minors / DEPTH_BLOCK);
+  const isDown = blocks(width, lines) < blocks(lines, width);
+  // A block of fewer outputs looks at words that are not there.
+  const step = isDown ? layer.stride[0] * words : layer.stride[1];
+  return {
+    lines,
+    distance: pieces === 1 ? height - lines : lines,
+    words,
+    isDown,
+    bytes: bytesOf(lines) + DEPTH_WORD_BYTES * (DEPTH_BLOCK - 1) * step,
+    instructions:
+      pieces *
+      depthInstructions(
+        bytesOf(lines) / DEPTH_WORD_BYTES,
+        extentOf(lines, layer.kernel[0], layer.stride[0]),
+        isDown ? blocks(width, lines) : blocks(lines, width),
+        2 * lines * width,
+        layer.kernel,
+      ),
+  };
+}
+
+/** @returns undefined where a row's scale is none that the kernel has */
+export function depthStream(model: QModel, layer: QConv2d, where: string): LayerStream | undefined {
+  const pieces: Uint8Array[] = [];
+  let fits = true;
+  const taps = layer.kernel[0] * layer.kernel[1];
+  eachRow(model, layer, (row, weights) => {
+    const head = highHead(model, layer, row, weights, 2 ** (LANE_BITS - 1), taps, `${where}, row ${row}`);
+    if (head === undefined) fits = false;
+    else
+      pieces.push(
+        head,
+        Uint8Array.from(weights, (weight) => weight & 255),
+      );
+  });
+  if (!fits) return undefined;
+  const strips = stripsOf(model, layer);
+  return {
+    kind: KIND_DEPTHWISE,
+    bytes: concatBytes(pieces),
+    isWide: false,
+    windowBytes: ROW_BYTES + taps,
+    scratchBytes: strips.bytes,
+    instructions: pieces.length * 0.5 * strips.instructions,
+  };
+}
+
+/** Words of the layer's entry. */
+export function depthWords(model: QModel, layer: QConv2d): [offset: number, value: number][] {
+  const { lines, distance, words, isDown } = stripsOf(model, layer);
+  const [height, width] = layer.kernel;
+  const [down, across] = layer.stride;
+  return [
+    [LAYER_INPUT_PITCH, pitchAndPlane(model.tensors[inputOf(layer)]).pitch],
+    [LAYER_DEPTH_HEIGHT, height + width * 2 ** 8 + down * 2 ** 16 + across * 2 ** 24],
+    [LAYER_DEPTH_LINES, lines + distance * 2 ** 16],
+    [LAYER_DEPTH_WORDS, words + Number(isDown) * 2 ** 16],
+  ];
+}
+
+/** Of a layer's entry: bytes from a place of a block to the next, in what is laid out. */
+export function depthStep(entry: Entry): number {
+  const [down, across] = [16, 24].map((shift) => (entry.get(LAYER_DEPTH_HEIGHT)! >>> shift) & 0xff);
+  const [words, isDown] = [entry.get(LAYER_DEPTH_WORDS)! % 2 ** 16, entry.get(LAYER_DEPTH_WORDS)! >= 2 ** 16];
+  return DEPTH_WORD_BYTES * (isDown ? down * words : across);
+}

@@ -1,0 +1,193 @@
+/** Convolutions by fours of places and pairs of filters, for those with most of their weights left: what the kernel's stream and scratch hold. */
+import {
+  KIND_CONV_GAPS,
+  KIND_CONV_QUADS,
+  LANE_BITS,
+  LAYER_QUAD_ACROSS,
+  LAYER_QUAD_COUNT_0,
+  LAYER_QUAD_COUNT_2,
+  LAYER_QUAD_LOT,
+  LAYER_QUAD_STEP_0,
+  LAYER_QUAD_STEP_1,
+  LAYER_QUAD_STEP_2,
+  PAIR_BYTES,
+  QUAD_HEAD_BYTES,
+  QUAD_INPUT_BYTES,
+  QUAD_INPUTS,
+  QUAD_STRETCH,
+  QUAD_TURN,
+  ROW_BYTES,
+} from "../../assembly/fast/layout.js";
+import { concatBytes } from "../bytes.js";
+import { inputOf } from "../model/edges.js";
+import { pitchAndPlane } from "../model/geometry.js";
+import type { QConv2d, QModel } from "../model/model.js";
+import { fourInstructions, gapInstructions, quadInstructions, readInstructions } from "./cost.js";
+import { eachRow, highHead, pairsOf, type LayerStream } from "./rows.js";
+
+/** A loop over what a filter looks at. */
+interface Loop {
+  readonly count: number;
+  /** In bytes from an element to the next. */
+  readonly step: number;
+  /** In weights of the filter. */
+  readonly weights: number;
+}
+
+/** What is laid out at once takes as much, or one four of places: more where a filter is short work. */
+const LOT_BYTES = { [KIND_CONV_QUADS]: 1280, [KIND_CONV_GAPS]: 2112 };
+type LotKind = keyof typeof LOT_BYTES;
+
+/** The window has as many pairs of filters at once, or one: the more it reads at a time, the less it costs. */
+const WINDOW_BYTES = 1024;
+
+/** Whether the kernel can run a convolution. */
+export function fitsQuads(model: QModel, layer: QConv2d): boolean {
+  const { pool, groups, stride } = layer;
+  const isPlain = [...pool.size, ...pool.stride, groups].every((one) => one === 1);
+  return isPlain && stride[1] <= 255 && inputsOf(model, layer) <= QUAD_INPUTS;
+}
+
+/** Of a filter. */
+function inputsOf(model: QModel, { kernel, inputs }: QConv2d): number {
+  return model.tensors[inputs[0]].shape[0] * kernel[0] * kernel[1];
+}
+
+const filled = (inputs: number): number => Math.ceil(inputs / QUAD_TURN) * QUAD_TURN;
+
+/** The longest loop is the innermost: it costs the least to begin it few times. */
+function loopsOf(model: QModel, layer: QConv2d): Loop[] {
+  const { pitch, plane } = pitchAndPlane(model.tensors[inputOf(layer)]);
+  const [height, width] = layer.kernel;
+  const loops = [
+    { count: width, step: 1, weights: 1 },
+    { count: height, step: pitch, weights: width },
+    { count: model.tensors[inputOf(layer)].shape[0], step: plane, weights: width * height },
+  ];
+  return loops.toSorted((a, b) => b.count - a.count);
+}
+
+/** Fours of places that are laid out at once. */
+function lotOf(model: QModel, layer: QConv2d, kind: LotKind): number {
+  const [, height, width] = model.tensors[layer.output].shape;
+  const most = Math.min(255, Math.ceil((height * width) / 4));
+  return Math.max(1, Math.min(most, Math.floor(LOT_BYTES[kind] / fourBytes(model, layer))));
+}
+
+function fourBytes(model: QModel, layer: QConv2d): number {
+  return QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * filled(inputsOf(model, layer));
+}
+
+/** All weights, two filters at a time. @returns undefined where a row's scale is none that the kernel has */
+export function quadStream(model: QModel, layer: QConv2d, where: string): LayerStream | undefined {
+  const inputs = inputsOf(model, layer);
+  const order = weightOrder(loopsOf(model, layer));
+  const rows = model.tensors[layer.output].shape[0];
+  const stretches = Math.ceil(filled(inputs) / QUAD_STRETCH);
+  const pairBytes = 2 * (ROW_BYTES + filled(inputs));
+  const heads: Uint8Array[] = [];
+  eachRow(model, layer, (row, weights) => {
+    const head = highHead(model, layer, row, weights, stretches * LANE_BIAS, 0, `${where}, row ${row}`);
+    if (head !== undefined) heads.push(head);
+  });
+  if (heads.length < rows) return undefined;
+  const pieces: Uint8Array[] = [];
+  for (let row = 0; row < rows; row += 2) {
+    const weights = new Int8Array(2 * filled(inputs));
+    order.forEach((from, input) => {
+      weights[2 * input] = layer.weights[row * inputs + from];
+      if (row + 1 < rows) weights[2 * input + 1] = layer.weights[(row + 1) * inputs + from];
+    });
+    pieces.push(heads[row], heads[row + 1] ?? new Uint8Array(ROW_BYTES), new Uint8Array(weights.buffer));
+  }
+  const pairs = Math.ceil(rows / 2);
+  const bytes = concatBytes(pieces);
+  return {
+    kind: KIND_CONV_QUADS,
+    bytes,
+    isWide: false,
+    windowBytes: pairBytes * Math.max(1, Math.min(pairs, Math.floor(WINDOW_BYTES / pairBytes))),
+    scratchBytes: scratchBytes(model, layer, KIND_CONV_QUADS),
+    instructions:
+      placesInstructions(model, layer, KIND_CONV_QUADS, bytes.length) +
+      foursOf(model, layer) * pairs * quadInstructions(filled(inputs), stretches, lotOf(model, layer, KIND_CONV_QUADS)),
+  };
+}
+
+/** The weights that are left, a filter at a time. @returns undefined as quadStream does */
+export function gapStream(model: QModel, layer: QConv2d, where: string): LayerStream | undefined {
+  const order = weightOrder(loopsOf(model, layer));
+  const pieces: Uint8Array[] = [];
+  const lot = lotOf(model, layer, KIND_CONV_GAPS);
+  let windowBytes = 0;
+  let instructions = 0;
+  let fits = true;
+  eachRow(model, layer, (row, weights) => {
+    const pairs = pairsOf(
+      order.flatMap((from, input) => (weights[from] === 0 ? [] : { offset: input, weight: weights[from] })),
+    );
+    const count = pairs.length / PAIR_BYTES;
+    const stretches = Math.ceil(count / QUAD_STRETCH);
+    const head = highHead(model, layer, row, weights, stretches * LANE_BIAS, count, `${where}, row ${row}`);
+    if (head === undefined) fits = false;
+    else pieces.push(head, pairs);
+    windowBytes = Math.max(windowBytes, ROW_BYTES + pairs.length);
+    instructions += gapInstructions(count, stretches, lot);
+  });
+  if (!fits) return undefined;
+  const bytes = concatBytes(pieces);
+  return {
+    kind: KIND_CONV_GAPS,
+    bytes,
+    isWide: false,
+    windowBytes: Math.max(windowBytes, Math.min(bytes.length, WINDOW_BYTES)),
+    scratchBytes: scratchBytes(model, layer, KIND_CONV_GAPS),
+    instructions: placesInstructions(model, layer, KIND_CONV_GAPS, bytes.length) + foursOf(model, layer) * instructions,
+  };
+}
+
+/** What lanes begin with, a stretch. */
+const LANE_BIAS = 2 ** (LANE_BITS - 1);
+
+const scratchBytes = (model: QModel, layer: QConv2d, kind: LotKind): number =>
+  lotOf(model, layer, kind) * fourBytes(model, layer);
+
+function foursOf(model: QModel, { output }: QConv2d): number {
+  const [, height, width] = model.tensors[output].shape;
+  return Math.ceil((height * width) / 4);
+}
+
+/** Of laying places out, and reading the stream for each lot. */
+function placesInstructions(model: QModel, layer: QConv2d, kind: LotKind, streamBytes: number): number {
+  const [, middle, outer] = loopsOf(model, layer);
+  const fours = foursOf(model, layer);
+  const lots = Math.ceil(fours / lotOf(model, layer, kind));
+  return (
+    fours * fourInstructions(inputsOf(model, layer), middle.count * outer.count) + lots * readInstructions(streamBytes)
+  );
+}
+
+/** Of each input in the kernel's order, its place among the filter's weights. */
+function weightOrder([inner, middle, outer]: readonly Loop[]): number[] {
+  return Array.from({ length: inner.count * middle.count * outer.count }, (_, input) => {
+    const line = Math.floor(input / inner.count);
+    return (
+      (input % inner.count) * inner.weights +
+      (line % middle.count) * middle.weights +
+      Math.floor(line / middle.count) * outer.weights
+    );
+  });
+}
+
+/** Words of the layer's entry. */
+export function quadWords(model: QModel, layer: QConv2d, kind: LotKind): [offset: number, value: number][] {
+  const [inner, middle, outer] = loopsOf(model, layer);
+  const last = outer.count + layer.stride[1] * 2 ** (8 * (LAYER_QUAD_ACROSS - LAYER_QUAD_COUNT_2));
+  return [
+    [LAYER_QUAD_STEP_0, inner.step],
+    [LAYER_QUAD_STEP_1, middle.step],
+    [LAYER_QUAD_STEP_2, outer.step],
+    [LAYER_QUAD_COUNT_0, inner.count + middle.count * 2 ** 16],
+    [LAYER_QUAD_COUNT_2, last + lotOf(model, layer, kind) * 2 ** (8 * (LAYER_QUAD_LOT - LAYER_QUAD_COUNT_2))],
+  ];
+}

@@ -1,0 +1,84 @@
+/** Kernels for layers with most of their weights, at their limits: any budget, hosts that fail, runs that are given up. */
+import { describe, expect, it } from "vitest";
+import * as abi from "../../assembly/abi.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { writeContainer } from "../../host/container/write.js";
+import { runModel } from "../../host/engines/ops-i8.js";
+import { reportFast } from "../../host/report/fast.js";
+import { buildModel, randomInput } from "../support/models.js";
+import { TestHost } from "./test-host.js";
+
+const full = { weights: "any", density: 1 } as const;
+const convolutions = buildModel(
+  11,
+  [2, 9, 9],
+  [
+    { op: "conv2d", kernel: [3, 3], out: 24, pad: 1, ...full },
+    { op: "conv2d", kernel: [3, 3], out: 24, pad: 1, groups: 24, ...full },
+    { op: "conv2d", kernel: [1, 1], out: 100, ...full },
+    { op: "conv2d", kernel: [1, 1], out: 60, weights: "any", density: 0.1 },
+    { op: "avgpool", kernel: 9, stride: 9 },
+  ],
+);
+const dense = buildModel(
+  12,
+  [5, 5, 7],
+  [
+    { op: "dense", out: 70, ...full },
+    { op: "dense", out: 30, ...full },
+    { op: "dense", out: 10, ...full },
+  ],
+);
+
+describe.each([
+  [
+    "convolutions",
+    convolutions,
+    ["conv2d by four places", "conv2d by channels", "conv2d by four places", "conv2d by gaps", "avgpool"],
+  ],
+  ["dense layers", dense, Array<string>(3).fill("dense by four rows")],
+])("%s", (_name, model, kernels) => {
+  const input = randomInput(model, 1);
+  const expected = runModel(model, input).at(-1)!;
+  const wasm = fastModule(writeContainer(model));
+
+  it("are by these kernels", () => {
+    expect(reportFast(new TestHost(wasm).parts).map(({ kernel }) => kernel)).toEqual(kernels);
+  });
+
+  it.each([1, 31, 97, 1000, 2 ** 31 - 1, 0, -1])("give the same with a budget of %i", (budget) => {
+    const host = new TestHost(wasm);
+    for (let run = 0; run < 2; run++) {
+      expect(host.run(input, budget)).toBe(abi.STATUS_DONE);
+      expect(host.output()).toEqual(expected);
+    }
+  });
+
+  describe("hosts that fail", () => {
+    const counting = new TestHost(wasm);
+    counting.run(input);
+
+    it.each([1, 10_000])("at any read end the run, and the next one is right, with a budget of %i", (budget) => {
+      expect(counting.reads).toBeGreaterThan(5);
+      const host = new TestHost(wasm);
+      for (let failing = 1; failing <= counting.reads; failing++) {
+        host.reads = 0;
+        host.failing = failing;
+        expect(host.run(input, budget), `read ${failing}`).toBe(abi.STATUS_READ);
+        host.failing = 0;
+        expect(host.run(input, 10_000)).toBe(abi.STATUS_DONE);
+        expect(host.output()).toEqual(expected);
+      }
+    });
+  });
+
+  it("begin again where a run is given up", () => {
+    const host = new TestHost(wasm);
+    for (let steps = 1; steps < 1500; steps += 37) {
+      host.begin(input);
+      for (let step = 0; step < steps; step++) host.exports.step(1);
+      expect(host.run(input)).toBe(abi.STATUS_DONE);
+      expect(host.output()).toEqual(expected);
+    }
+  });
+});
