@@ -3,7 +3,9 @@ import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { MIN_WINDOW_BYTES } from "../assembly/format.js";
-import { fastProgram } from "../host/fast/memory.js";
+import { fastProgram, type LayerChoice } from "../host/fast/memory.js";
+import type { LayerStream } from "../host/fast/rows.js";
+import { kernelName } from "../host/report/fast.js";
 import { writeMetadata } from "../host/container/metadata.js";
 import { readContainer } from "../host/container/read.js";
 import { withMetadata, writeContainer } from "../host/container/write.js";
@@ -168,6 +170,8 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     ],
   ];
   output.pairs(pairs);
+  const choices = flags.optimize === "size" ? [] : fastProgram(container).choices.map(choiceOf);
+  if (choices.length > 0) printChoices(choices, output);
   if (calibration !== undefined) {
     printCalibration(calibration, output);
     if (flags.plot !== undefined) writeFileAtomic(flags.plot, plotOf(input, calibration));
@@ -181,12 +185,45 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       containerBytes: bytes.length,
       linearMemoryBytes: memory,
       plan: flags.optimize === "size" ? plan : fastProgram(container).memory,
+      ...(choices.length > 0 ? { layers: choices } : {}),
       files: written,
       ...(calibration === undefined
         ? {}
         : { calibration: { samples: calibration.samples, ...comparisonJson(calibration) } }),
     };
   });
+}
+
+interface Choice extends KernelCost {
+  readonly layer: number;
+  /** By the kernel that takes a weight at a time, where that is another. */
+  readonly instead: KernelCost | undefined;
+}
+
+interface KernelCost {
+  readonly kernel: string;
+  /** Of a Cortex-M4 ahead of time, about. */
+  readonly instructions: number;
+  readonly streamBytes: number;
+}
+
+function choiceOf({ chosen, other }: LayerChoice, layer: number): Choice {
+  const cost = ({ kind, instructions, bytes }: LayerStream): KernelCost => {
+    return { kernel: kernelName(kind), instructions: Math.round(instructions), streamBytes: bytes.length };
+  };
+  return { layer, ...cost(chosen), instead: chosen === other ? undefined : cost(other) };
+}
+
+/** Which kernel runs each layer, and why. */
+function printChoices(choices: readonly Choice[], output: Output): void {
+  const costs = (cost: KernelCost | undefined): string[] =>
+    cost === undefined ? ["", "", ""] : [cost.kernel, grouped(cost.instructions), grouped(cost.streamBytes)];
+  output.line();
+  output.line("kernels, with about what they take: instructions of a Cortex-M4 ahead of time, bytes of the stream");
+  output.table([
+    ["layer", "kernel", "instructions", "bytes", "instead of", "instructions", "bytes"],
+    ...choices.map((choice) => [String(choice.layer), ...costs(choice), ...costs(choice.instead)]),
+  ]);
 }
 
 function formatOf(path: string): Format {

@@ -42,8 +42,15 @@ export interface FastProgram {
   /** From tablesPtr on: the tensor table, the layer table, the scales. */
   readonly tables: Uint8Array;
   readonly stream: Uint8Array;
+  /** Of each layer its kernel, and what it would be by the one that takes a weight at a time; the same where there is no other. */
+  readonly choices: readonly LayerChoice[];
   /** The layer table, without its end: for choosing code. */
   readonly entries: readonly Entry[];
+}
+
+export interface LayerChoice {
+  readonly chosen: LayerStream;
+  readonly other: LayerStream;
 }
 
 /** Kinds whose kernels keep sums in static data, up to PLAN_BASE. */
@@ -64,7 +71,8 @@ export type Entry = ReadonlyMap<number, number>;
  * @throws MoteError UNSUPPORTED as `layerStreams` does, MEMORY for a plan or stream of 2^28 bytes or more
  */
 export function fastProgram({ model, plan }: Container): FastProgram {
-  const streams = chooseStreams(model.layers.map((layer, index) => layerStreams(model, layer, index)));
+  const candidates = model.layers.map((layer, index) => layerStreams(model, layer, index));
+  const streams = chooseStreams(candidates);
   const stream = concatBytes(streams.map(({ bytes }) => bytes));
   let end = 0;
   const begins = streams.map(({ bytes }) => (end += bytes.length) - bytes.length);
@@ -109,6 +117,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
     control: controlWords(model, memory, stream.length, fastWork(entries, stream)),
     tables: concatBytes([tensorTable(model, firstElement), layerTable(entries), scales(model)]),
     stream,
+    choices: streams.map((chosen, index) => ({ chosen, other: candidates[index][0] })),
     entries,
   };
 }

@@ -59,6 +59,9 @@ const KERNELS: ReadonlyMap<number, string> = new Map([
   [KIND_CONCAT, "concat"],
 ]);
 
+/** As people read it. */
+export const kernelName = (kind: number): string => KERNELS.get(kind)!;
+
 /** @throws MoteError FORMAT for a stream that does not fit the layers */
 export function reportFast({ stream, layers, tensors }: FastParts): FastLayerReport[] {
   const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
@@ -99,8 +102,16 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
         }
       }
     }
-    const kernel = KERNELS.get(kind)!;
-    return { index, kernel, output: shape, rows: shape[0], records, zeros, chunks, streamBytes: at - begin };
+    return {
+      index,
+      kernel: kernelName(kind),
+      output: shape,
+      rows: shape[0],
+      records,
+      zeros,
+      chunks,
+      streamBytes: at - begin,
+    };
   });
   if (at !== stream.length) throw foreignModule(`${stream.length - at} bytes of its stream are left over`);
   return report;

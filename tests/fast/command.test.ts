@@ -7,7 +7,7 @@ import { fastParts } from "../../host/fast/parts.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QDense } from "../../host/model/model.js";
 import { expectOneLine, lastJson, mote, scratchFolder } from "../cli/support.js";
-import { buildModel, leNets } from "../support/models.js";
+import { buildModel, leNets, type LayerSpec } from "../support/models.js";
 
 const scratch = scratchFolder();
 const container = writeContainer(leNets().find(({ name }) => name === "narrow lenet5-like")!.model);
@@ -72,6 +72,37 @@ describe("mote pack --optimize speed", () => {
       .map((figure) => Number(figure.replaceAll(",", "")));
     expect(fastBytes / coreBytes).toBeGreaterThan(coreWork / fastWork);
     expect((await mote(["pack", path, "-o", scratch.path("quiet.wasm"), "--optimize", "speed"])).stderr).toBe("");
+  });
+
+  it("says which kernel runs each layer, instead of what, and what memory they share", async () => {
+    const layers: LayerSpec[] = [
+      { op: "conv2d", kernel: [3, 3], weights: "any", density: 1, out: 16 },
+      { op: "maxpool", kernel: 2, stride: 2 },
+    ];
+    const full = scratch.path("full.mote");
+    writeFileSync(full, writeContainer(buildModel(5, [8, 12, 12], layers)));
+    const args = ["pack", full, "-o", scratch.path("full.wasm"), "--optimize", "speed"];
+    const { stdout } = await mote(args);
+    expect(stdout).toMatch(/\nkernels, with about what they take: instructions of a Cortex-M4 .*\n/);
+    for (const text of ["conv2d by four places", "conv2d by blocks", "maxpool", "1,408"])
+      expect(stdout).toContain(text);
+    const {
+      layers: said,
+      plan,
+      linearMemoryBytes,
+    } = lastJson(await mote([...args, "--json"])) as {
+      layers: { kernel: string; instructions: number; instead?: { kernel: string; instructions: number } }[];
+      plan: { bytes: number };
+      linearMemoryBytes: number;
+    };
+    expect(said.map(({ kernel, instead }) => [kernel, instead?.kernel])).toEqual([
+      ["conv2d by four places", "conv2d by blocks"],
+      ["maxpool", undefined],
+    ]);
+    expect(said[0].instructions).toBeLessThan(said[0].instead!.instructions);
+    expect(linearMemoryBytes).toBe(plan.bytes);
+    const inspected = await mote(["inspect", scratch.path("full.wasm")]);
+    expect(inspected.stdout).toMatch(/\n +\d+ +1184 +scratch: elements as kernels lay them out\n/);
   });
 
   it("for SRAM writes the same stream with less code", async () => {
