@@ -53,6 +53,8 @@ const PLACES: readonly Place[] = [
   ahead("ad", 850_000, 4),
   { net: "kws", board: M4, engine: "wasm3", rows: [["kws.wasm3", "instructions", 130_000_000]] },
   { net: "ad", board: M4, engine: "wasm3", rows: [["ad.wasm3", "instructions", 15_000_000]] },
+  { net: "kws", board: M4, engine: "native", rows: [["kws.native", "instructions", 12_000_000]] },
+  { net: "vww", board: M4, engine: "native", rows: [["vww.native", "instructions", 20_000_000]] },
   { net: "kws", board: "riscv32", engine: "aot", rows: [["kws.rv32", "instructions", 16_000_000]] },
 ];
 
@@ -70,6 +72,13 @@ const LENETS: readonly (readonly [model: string, board: string, engine: Firmware
   ["lenet5", "microbit", "aot", ["lenet5.aot.m0", "instructions", 650_000]],
   ["lenet5", M4, "aot", ["lenet5.aot.sram", "SRAM in all", 4_198]],
   ["lenet5-paper", M4, "aot", ["paper.aot", "instructions", 1_200_000]],
+  ["lenet5", M4, "native", ["lenet5.wasm3", "instructions", 220_000]],
+  ["lenet5", M3, "native", ["lenet5.wasm3.m3", "instructions", 250_000]],
+  ["lenet5", "riscv32", "native", ["lenet5.wasm3.rv32", "instructions", 460_000]],
+  ["lenet5", M4, "native", ["lenet5.sram", "SRAM in all", 9_600]],
+  ["lenet5-paper", M4, "native", ["paper.wasm3", "instructions", 1_500_000]],
+  ["lenet300", M4, "native", ["lenet300.wasm3", "instructions", 90_000]],
+  ["lenet300-paper", M4, "native", ["lenet300-paper.wasm3", "instructions", 350_000]],
   ["lenet5", M4, "wasm3", ["lenet5.plain", "instructions", 2_671_477]],
   ["lenet5-paper", M4, "wasm3", ["paper.plain", "instructions", 15_483_213]],
   ["lenet300", M4, "wasm3", ["lenet300.plain", "instructions", 870_790]],
