@@ -202,8 +202,8 @@
  * What the packer and the kernels of a fast module agree on: SPEC.md, "The fast module". Plain literals, since asc and tsc both
  * read this file.
  *
- * Linear memory: the control block, the static data of KIND_CONV_BLOCKS where there are such layers (up to PLAN_BASE), the tensor table, the
- * layer table, the scales, the progress, the window, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
+ * Linear memory: the control block, static data of kernels that have some (up to PLAN_BASE), the tensor table, the layer table, the scales, the
+ * progress, the window, the scratch, the arena. The control block and the tables are there from the beginning. The layer table has an entry for each
  * piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
  * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
@@ -217,15 +217,20 @@
 #define MOTE_KIND_AVGPOOL 5u
 #define MOTE_KIND_ADD 6u
 #define MOTE_KIND_MUL 7u
+#define MOTE_KIND_DEPTHWISE 8u /* a convolution without a pool of as many groups as channels, of the input and the output */
+#define MOTE_KIND_CONV_GAPS 9u /* a convolution without a pool, by four places and a filter's weights: some of them are left */
+/** The kinds from here on have no rows in the stream that say how long they are. */
+#define MOTE_KIND_CONV_QUADS 10u /* the same by four places and two filters: most of its weights are left */
+#define MOTE_KIND_DENSE_ROWS 11u /* a dense layer by four rows: most of its weights are left */
 /** The kinds from here on have no rows in the stream. */
-#define MOTE_KIND_LUT 8u
-#define MOTE_KIND_RESIZE 9u
-#define MOTE_KIND_CONCAT 10u /* does nothing: its inputs lie within its output */
+#define MOTE_KIND_LUT 12u
+#define MOTE_KIND_RESIZE 13u
+#define MOTE_KIND_CONCAT 14u /* does nothing: its inputs lie within its output */
 /** The kinds from here on are not counted as layers. */
-#define MOTE_KIND_BORDER 11u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
-#define MOTE_KIND_COPY 12u /* takes a state over from its source */
+#define MOTE_KIND_BORDER 15u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
+#define MOTE_KIND_COPY 16u /* takes a state over from its source */
 /** Behind the last, with no more than its kind. */
-#define MOTE_KIND_END 13u
+#define MOTE_KIND_END 17u
 
 /** What is stored of an int8 element is raised by so much. */
 #define MOTE_ELEMENT_BIAS 128u
@@ -272,6 +277,32 @@
 #define MOTE_LAYER_PLACES 60u
 #define MOTE_LAYER_POOL_HEIGHT 60u
 #define MOTE_LAYER_BORDER 60u
+/**
+ * KIND_CONV_QUADS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
+ * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
+ */
+#define MOTE_LAYER_QUAD_STEP_0 8u
+#define MOTE_LAYER_QUAD_STEP_1 12u
+#define MOTE_LAYER_QUAD_STEP_2 48u
+#define MOTE_LAYER_QUAD_COUNT_0 44u
+#define MOTE_LAYER_QUAD_COUNT_1 46u
+#define MOTE_LAYER_QUAD_COUNT_2 60u
+#define MOTE_LAYER_QUAD_ACROSS 62u
+#define MOTE_LAYER_QUAD_LOT 63u
+/**
+ * KIND_DEPTHWISE, u8: taps and strides. u16: lines of outputs of a strip, lines from one strip to the other, words of a line that is laid
+ * out. u8: whether a block's outputs are one below the other. LAYER_INPUT_PITCH leads from each line of the input to the next.
+ */
+#define MOTE_LAYER_DEPTH_HEIGHT 40u
+#define MOTE_LAYER_DEPTH_WIDTH 41u
+#define MOTE_LAYER_DEPTH_STRIDE_Y 42u
+#define MOTE_LAYER_DEPTH_STRIDE_X 43u
+#define MOTE_LAYER_DEPTH_LINES 44u
+#define MOTE_LAYER_DEPTH_DISTANCE 46u
+#define MOTE_LAYER_DEPTH_WORDS 48u
+#define MOTE_LAYER_DEPTH_IS_DOWN 50u
+/** KIND_DENSE_ROWS: inputs, with those that fill them up. */
+#define MOTE_LAYER_DENSE_INPUTS 40u
 #define MOTE_LAYER_ENTRY_BYTES 64u
 
 /**
@@ -290,6 +321,14 @@
  * KIND_ADD, KIND_MUL: a row is a channel, with a count of FACTOR_BYTES: two i32, which elements of the first and of the second input are
  * multiplied by. The sum is that of both, and for KIND_MUL of the elements' product.
  * KIND_LUT: no rows, but LUT_BYTES: for each byte that an element may be as stored, the output's.
+ *
+ * The kernels for many weights begin with the upper half of the product: the multiplier is below 2^31, the shift less by 32 than it
+ * means, and the constant holds what lanes begin with besides.
+ * KIND_DEPTHWISE: a row is a channel, with a count of its taps: a byte each.
+ * KIND_CONV_GAPS: the count is of pairs as above, whose gaps count inputs in the order of the LAYER_QUAD loops.
+ * KIND_CONV_QUADS: two rows together: their heads, with counts of 0, then of each input, fillers among them, a weight of one and of the other.
+ * KIND_DENSE_ROWS: DENSE_ROWS together: of each input, fillers among them, a weight of each, then their heads, with counts of 0.
+ * What lacks of the last rows is zeros.
  */
 #define MOTE_ROW_BYTES 16u
 #define MOTE_CHUNK_HEAD_BYTES 4u
@@ -298,6 +337,30 @@
 #define MOTE_PAIRS_AT_ONCE 4u
 #define MOTE_FACTOR_BYTES 8u
 #define MOTE_LUT_BYTES 256u
+
+/**
+ * KIND_CONV_QUADS. Two elements share a word, the second LANE_BITS above the first; an input, that is an element of the filter's, has
+ * QUAD_INPUT_BYTES for four places. In front of a four's inputs stand QUAD_HEAD_BYTES: a u32 for each place, from the output's channel to it.
+ * Sums of QUAD_STRETCH inputs keep to their lanes whatever the weights. The kernel takes QUAD_TURN inputs in one turn: what lacks is filled up with
+ * weights and elements of zero.
+ */
+#define MOTE_LANE_BITS 22u
+#define MOTE_QUAD_INPUT_BYTES 8u
+#define MOTE_QUAD_HEAD_BYTES 16u
+#define MOTE_QUAD_STRETCH 64u
+#define MOTE_QUAD_TURN 8u
+/** Inputs that a filter may have, so that what is laid out stays small. */
+#define MOTE_QUAD_INPUTS 1024u
+
+/** KIND_DEPTHWISE: an element of one strip and one of the other share a word, as above; so many outputs of each make a block. */
+#define MOTE_DEPTH_WORD_BYTES 4u
+#define MOTE_DEPTH_BLOCK 4u
+/** A line that is laid out is no longer, so that a slice stays short. */
+#define MOTE_DEPTH_WORDS 512u
+
+/** KIND_DENSE_ROWS: rows at a time, of which each has a byte in turn; inputs of a turn. */
+#define MOTE_DENSE_ROWS 4u
+#define MOTE_DENSE_TURN 8u
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 #define MOTE_CHUNK_MAGNITUDE 257u
@@ -339,6 +402,29 @@
 #define MOTE_BYTE_WORK 5u
 #define MOTE_LINE_WORK 50u
 #define MOTE_SUM_WORK 27u
+/**
+ * Of KIND_CONV_QUADS: a four of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
+ * input; then of two filters a turn, a stretch, and their eight outputs.
+ */
+#define MOTE_QUAD_PLACES_WORK 120u
+#define MOTE_QUAD_RUN_WORK 25u
+#define MOTE_QUAD_LAYOUT_WORK 18u
+#define MOTE_QUAD_TURN_WORK 112u
+#define MOTE_QUAD_STRETCH_WORK 40u
+#define MOTE_QUAD_FINISH_WORK 180u
+/** Of KIND_DEPTHWISE: a line that is laid out, and a word; a block, a tap of it, and an output of each strip. */
+#define MOTE_DEPTH_LINE_WORK 40u
+#define MOTE_DEPTH_WORD_WORK 8u
+#define MOTE_DEPTH_BLOCK_WORK 60u
+#define MOTE_DEPTH_TAP_WORK 17u
+#define MOTE_DEPTH_OUTPUT_WORK 36u
+/** Of KIND_CONV_GAPS a pair, a stretch, and the outputs of a four. */
+#define MOTE_GAP_WORK 11u
+#define MOTE_GAP_STRETCH_WORK 50u
+#define MOTE_GAP_FINISH_WORK 90u
+/** Of KIND_DENSE_ROWS a turn, and the outputs of four rows. */
+#define MOTE_DENSE_TURN_WORK 112u
+#define MOTE_DENSE_FINISH_WORK 100u
 
 /**
  * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
@@ -350,6 +436,7 @@
 #define MOTE_PIECE_BORDER_BYTES 256u
 #define MOTE_PIECE_LINE 128u
 #define MOTE_PIECE_WORK 2048u
+#define MOTE_PIECE_INPUTS 256u
 
 /**
  * The progress, which ends where the window begins: u32 words at these offsets. Where in the stream a kernel of the host's own goes on, plus 1,

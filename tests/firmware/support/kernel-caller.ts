@@ -6,6 +6,7 @@ import {
   CONTROL_LAYERS_PTR,
   CONTROL_WINDOW_BYTES,
   CONTROL_WINDOW_PTR,
+  KIND_CONCAT,
   ROW_BYTES,
 } from "../../../assembly/fast/layout.js";
 import { setMemory } from "../../../host/module/remake.js";
@@ -65,8 +66,8 @@ function initialMemory(): Uint8Array {
   [ARENA, 4, 1, 1, 1, 1, 0, abi.TENSOR_IS_END].forEach((word, i) => put(TENSORS + 4 * i, word));
   const output = TENSORS + abi.TENSOR_ENTRY_BYTES;
   [ARENA + 4, 1, 1, 1, 1, 1, 0, abi.TENSOR_IS_END].forEach((word, i) => put(output + 4 * i, word));
-  // KIND_END, so that the module is one that can be taken apart ahead of time: its layer is a concat.
-  put(TENSORS + 2 * abi.TENSOR_ENTRY_BYTES, 10);
+  // So that the module is one that can be taken apart ahead of time.
+  put(TENSORS + 2 * abi.TENSOR_ENTRY_BYTES, KIND_CONCAT);
   [16, 20, 24, 28, 32].forEach((word, i) =>
     put(TENSORS + 2 * abi.TENSOR_ENTRY_BYTES + word, [ARENA + 4, 1, 1, 1, 1][i]),
   );
