@@ -6,14 +6,13 @@ import { MoteError } from "../../host/errors.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
 import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../../host/node/firmware/boards.js";
-import { fittingForm } from "../../host/node/firmware/fit.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
 import type { Measurement } from "../../host/node/firmware/measure.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { halfSparseFigures } from "./half-sparse.js";
 import { besides, layersBeside } from "./rivals.js";
-import { onBoard, type BoardNet } from "./zoo-boards.js";
+import { formOf, onBoard } from "./zoo-boards.js";
 import { INT8_NETS, zooContainer, type Int8Net } from "./zoo-nets.js";
 
 const M3 = "lm3s6965evb";
@@ -124,9 +123,8 @@ export async function netFigures(
   let [runs, equal] = [0, 0];
   for (const place of PLACES.filter(({ net }) => nets.includes(net))) {
     const where = { id: place.net, board: place.board, engine: place.engine };
-    const optimize = formOf(folder, where);
-    note(`${INT8_NETS[place.net]} on ${place.board} by ${place.engine} for ${optimize}`);
-    const measured = await onBoard({ ...where, optimize }, folder);
+    note(`${INT8_NETS[place.net]} on ${place.board} by ${place.engine} for ${formOf(where, folder)}`);
+    const measured = await onBoard(where, folder);
     runs++;
     if (measured.logitsEqual) equal++;
     figures.push(...place.rows.map((row) => figureOf(row, measured)));
@@ -153,16 +151,6 @@ function layerPairs({ instructionsPerLayer }: Measurement, rival: readonly numbe
   return instructionsPerLayer.map((count, layer) => `${millions(count)} : ${millions(rival[layer])}`).join(", ");
 }
 
-type Where = Omit<BoardNet, "optimize">;
-
-function formOf(folder: string, { id, board, engine }: Where): BoardNet["optimize"] {
-  return fittingForm(
-    BOARDS.find(({ name }) => name === board)!,
-    engine,
-    zooContainer(folder, id),
-  );
-}
-
 /** @param row its id, what it is, and how much that may be */
 function figureOf([id, what, most]: Row, measured: Measurement): Figure {
   const [unit, of] = WHAT[what];
@@ -176,7 +164,7 @@ function figureOf([id, what, most]: Row, measured: Measurement): Figure {
 /** Whether the net runs at all by the interpreter in 64 KB. */
 async function vwwOnM3(folder: string, note: (text: string) => void): Promise<Figure> {
   const where = { id: "vww", board: M3, engine: "wasm3" } as const;
-  const optimize = formOf(folder, where);
+  const optimize = formOf(where, folder);
   note(`${INT8_NETS.vww} on ${M3} by wasm3 for ${optimize}`);
   const name = `${INT8_NETS.vww} on ${M3}, 64 KB, by wasm3 for ${optimize}`;
   const figure = (value: string, met: boolean): Figure => ({
@@ -188,7 +176,7 @@ async function vwwOnM3(folder: string, note: (text: string) => void): Promise<Fi
     met,
   });
   try {
-    const { logitsEqual } = await onBoard({ ...where, optimize }, folder);
+    const { logitsEqual } = await onBoard(where, folder);
     return logitsEqual ? figure("runs", true) : figure("other outputs", false);
   } catch (error) {
     if (!(error instanceof MoteError && error.code === "MEMORY")) throw error;

@@ -4,8 +4,8 @@ import type { Optimization } from "../../host/fast/optimization.js";
 import { openReference } from "../../host/engines/reference.js";
 import { MoteError } from "../../host/errors.js";
 import { randomRuns, runsOf, type Runs } from "../../host/node/data/runs.js";
-import { BOARDS, toolsOf, type FirmwareEngine } from "../../host/node/firmware/boards.js";
-import { fittingSamples } from "../../host/node/firmware/fit.js";
+import { BOARDS, toolsOf, type Board, type FirmwareEngine } from "../../host/node/firmware/boards.js";
+import { fittingForm, fittingSamples } from "../../host/node/firmware/fit.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
 import { firmwareInputs, inputSizes } from "../../host/node/firmware/inputs.js";
 import { measure, type Measurement } from "../../host/node/firmware/measure.js";
@@ -17,17 +17,15 @@ export interface BoardNet {
   readonly id: Int8Net;
   readonly board: string;
   readonly engine: FirmwareEngine;
-  /** A fast module where the core's code leaves no room for the net's own memory; with most weights left the core's container is smaller. */
-  readonly optimize: Optimization;
 }
 
 /** MLPerf Tiny's keywords and anomaly detection on 64 KB of SRAM, the larger ones of MLPerf Tiny and TFLM on a Cortex-M4. */
 const NETS: readonly BoardNet[] = [
-  { id: "kws", board: "lm3s6965evb", engine: "wasm3", optimize: "speed" },
-  { id: "ad", board: "lm3s6965evb", engine: "wasm3", optimize: "size" },
-  { id: "vww", board: "netduinoplus2", engine: "aot", optimize: "size" },
-  { id: "person", board: "netduinoplus2", engine: "aot", optimize: "size" },
-  { id: "resnet", board: "netduinoplus2", engine: "aot", optimize: "size" },
+  { id: "kws", board: "lm3s6965evb", engine: "wasm3" },
+  { id: "ad", board: "lm3s6965evb", engine: "wasm3" },
+  { id: "vww", board: "netduinoplus2", engine: "aot" },
+  { id: "person", board: "netduinoplus2", engine: "aot" },
+  { id: "resnet", board: "netduinoplus2", engine: "aot" },
 ];
 
 const RANDOM_SAMPLES = 3;
@@ -67,9 +65,18 @@ export async function boardFigures(folder: string, note: (text: string) => void)
   return [all, ...figures];
 }
 
+const boardNamed = (wanted: string): Board => BOARDS.find(({ name }) => name === wanted)!;
+
+/** The form of the net that the board has room for. */
+export function formOf({ id, board, engine }: BoardNet, folder: string): Optimization {
+  return fittingForm(boardNamed(board), engine, zooContainer(folder, id));
+}
+
 /** @throws MoteError as `measure` */
-export function onBoard({ id, board: wanted, engine, optimize }: BoardNet, folder: string): Promise<Measurement> {
-  const board = BOARDS.find(({ name }) => name === wanted)!;
+export function onBoard(net: BoardNet, folder: string): Promise<Measurement> {
+  const { id, engine } = net;
+  const board = boardNamed(net.board);
+  const optimize = formOf(net, folder);
   const container = zooContainer(folder, id);
   const file = INT8_NETS[id];
   const runs = id === "ad" ? windowRuns(container, folder) : randomRuns(RANDOM_SAMPLES, SEED);
@@ -87,9 +94,9 @@ function windowRuns(container: Uint8Array, folder: string): Runs {
   return runsOf({ count: windows.length, shape: input.shape, images, source: "the spectrogram" }, input);
 }
 
-function figuresOf({ id, board, engine, optimize }: BoardNet, measured: Measurement): Figure[] {
+function figuresOf({ id, board, engine }: BoardNet, measured: Measurement): Figure[] {
+  const { instructions, sramBytes, flashBytes, optimize } = measured;
   const where = `${INT8_NETS[id]} on ${board} by ${engine} for ${optimize}`;
-  const { instructions, sramBytes, flashBytes } = measured;
   return [
     { id: `zoo.boards.${id}.instructions`, name: `${where}: instructions of a run`, value: instructions, unit: "" },
     { id: `zoo.boards.${id}.sram`, name: `${where}: SRAM`, value: sramBytes.total, unit: "B" },
