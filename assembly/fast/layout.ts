@@ -224,7 +224,7 @@ export const GAP_STRETCH_WORK = 50;
 export const GAP_FINISH_WORK = 90;
 /** Of KIND_DENSE_ROWS a turn, and the outputs of four rows. */
 export const DENSE_TURN_WORK = 112;
-export const DENSE_FINISH_WORK = 100;
+export const DENSE_FINISH_WORK = 104;
 
 /**
  * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a

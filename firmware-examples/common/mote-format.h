@@ -424,7 +424,7 @@
 #define MOTE_GAP_FINISH_WORK 90u
 /** Of KIND_DENSE_ROWS a turn, and the outputs of four rows. */
 #define MOTE_DENSE_TURN_WORK 112u
-#define MOTE_DENSE_FINISH_WORK 100u
+#define MOTE_DENSE_FINISH_WORK 104u
 
 /**
  * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a

@@ -115,12 +115,13 @@ function sumFour(elements: usize, weights: usize, bytes: u32, first: bool): void
 /** Takes the sums to outputs, with the heads that follow the weights. */
 function finishRows(): void {
   let plane = load<u32>(layer, LAYER_OUTPUT_PLANE);
-  let left = min(DENSE_ROWS, load<u32>(layer, LAYER_ROWS) - rowsDone());
-  let target = load<usize>(layer, LAYER_OUTPUT) + rowsDone() * plane;
+  let row = rowsDone();
+  let left = min(DENSE_ROWS, load<u32>(layer, LAYER_ROWS) - row);
+  let target = load<usize>(layer, LAYER_OUTPUT) + row * plane;
   let head = next;
   let sums = QUAD_SUMS;
   passTo(head + DENSE_ROWS * ROW_BYTES);
-  goToRow(rowsDone() + left);
+  goToRow(row + left);
   do {
     store<u8>(target, scale(load<i32>(sums), load<i32>(head, 8), load<i64>(head), load<u8>(head, 12)));
     target += plane;
