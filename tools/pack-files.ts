@@ -3,6 +3,7 @@ import { basename, dirname, extname, join } from "node:path";
 import type { Container } from "../host/container/read.js";
 import { cSource } from "../host/c/c-source.js";
 import { MoteError } from "../host/errors.js";
+import type { FastProgram } from "../host/fast/memory.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import type { QLayer } from "../host/model/model.js";
 import { contentsOf, type CoreContents } from "../host/module/contents.js";
@@ -26,28 +27,39 @@ export interface Written {
   readonly bytes: number;
 }
 
+interface Fast {
+  readonly program: FastProgram;
+  readonly optimize: Exclude<Optimization, "size">;
+}
+
+interface Packed {
+  readonly bytes: Uint8Array;
+  readonly container: Container;
+  /** Where it becomes a fast module. */
+  readonly fast: Fast | undefined;
+  readonly vectors: Uint8Array | undefined;
+}
+
 export async function writeAs(
   format: Format,
   flags: FileFlags,
   input: string,
-  bytes: Uint8Array,
-  container: Container,
-  vectors: Uint8Array | undefined,
+  { bytes, container, fast, vectors }: Packed,
 ): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
-  const { out, optimize } = flags;
+  const { out } = flags;
   const files: [path: string, content: Uint8Array | string][] = [];
   let module: Uint8Array | undefined;
   if (format === "mote") {
     files.push([out, bytes]);
   } else if (format === "wasm") {
-    module = await packedModule(bytes, optimize);
+    module = fast === undefined ? await bakedModule(bytes) : await fastModuleOf(fast);
     files.push([out, module]);
   } else if (format === "core") {
     files.push([out, await coreFor(container, flags, input)]);
   } else {
     const name = basename(out, extname(out));
     const made: AotSource & { readonly module?: Uint8Array } =
-      format === "aot" ? await aheadOfTime(bytes, name, optimize) : cSource(bytes, container.plan, name);
+      format === "aot" ? await aheadOfTime(bytes, fast, name) : cSource(bytes, container.plan, name);
     module = made.module;
     files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
   }
@@ -60,8 +72,8 @@ export async function writeAs(
 }
 
 /**
- * A fast module is larger than a core with a container, and worth it where the work shrinks by more than the flash grows. It does not for nets
- * with most of their weights left, convolutions above all: then it says so on stderr.
+ * A fast module is larger than a core with a container, and worth it where the work shrinks by more than the flash grows. Where it does not,
+ * as for layers with many weights left whose kernels take one at a time, it says so on stderr.
  */
 export async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uint8Array): Promise<void> {
   const { opsOfOneRun } = await import("../host/engines/counted.js");
@@ -76,10 +88,14 @@ export async function warnOfPoorTrade(input: string, container: Uint8Array, modu
   );
 }
 
-/** Only packing modules needs binaryen, which takes a while to load. */
-async function packedModule(container: Uint8Array, optimize: Optimization): Promise<Uint8Array> {
-  if (optimize === "size") return (await import("../host/node/module/bake.js")).bake(container);
-  return (await import("../host/node/fast/fast-module.js")).fastModule(container, optimize);
+// Only packing modules needs binaryen, which takes a while to load.
+
+async function bakedModule(container: Uint8Array): Promise<Uint8Array> {
+  return (await import("../host/node/module/bake.js")).bake(container);
+}
+
+async function fastModuleOf({ program, optimize }: Fast): Promise<Uint8Array> {
+  return (await import("../host/node/fast/fast-module.js")).fastModule(program, optimize);
 }
 
 /** A core for this model and for others that are made of the same ops and codecs. */
@@ -99,11 +115,15 @@ async function coreFor(container: Container, { ops, codecs }: FileFlags, input: 
 
 async function aheadOfTime(
   container: Uint8Array,
+  fast: Fast | undefined,
   name: string,
-  optimize: Optimization,
 ): Promise<AotSource & { readonly module: Uint8Array }> {
   const { aotSource } = await import("../host/node/firmware/aot.js");
+  if (fast !== undefined) {
+    const module = await fastModuleOf(fast);
+    return { ...(await aotSource(module, undefined, name)), module };
+  }
   const { firmwareImage } = await import("../host/node/firmware/image.js");
-  const image = firmwareImage(container, optimize);
-  return { ...(await aotSource(image.module, image.container, name)), module: image.module };
+  const { module } = firmwareImage(container, "size");
+  return { ...(await aotSource(module, container, name)), module };
 }

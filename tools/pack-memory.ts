@@ -3,7 +3,7 @@ import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { planTotal, REGIONS, SCRATCH_PARTS, scratchUse } from "../host/container/plan.js";
 import type { Container } from "../host/container/read.js";
 import { withMetadata } from "../host/container/write.js";
-import { fastProgram } from "../host/fast/memory.js";
+import type { FastProgram } from "../host/fast/memory.js";
 import { tensorBytes } from "../host/model/geometry.js";
 import type { QModel } from "../host/model/model.js";
 
@@ -29,14 +29,14 @@ export function memoryParts(bytes: Uint8Array, container: Container, resident: b
   ];
 }
 
-export function fastMemoryParts(container: Container): MemoryPart[] {
-  const { windowPtr, windowBytes, arenaPtr, bytes } = fastProgram(container).memory;
+export function fastMemoryParts({ model, memory }: FastProgram): MemoryPart[] {
+  const { windowPtr, windowBytes, arenaPtr, bytes } = memory;
   const scratchBytes = arenaPtr - windowPtr - windowBytes;
   return [
     { name: "control block and tables of tensors and layers", bytes: windowPtr },
     { name: "window", bytes: windowBytes },
     ...(scratchBytes > 0 ? [{ name: "scratch", bytes: scratchBytes }] : []),
-    arenaPart(container.model, bytes - arenaPtr),
+    arenaPart(model, bytes - arenaPtr),
   ];
 }
 

@@ -148,9 +148,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   }
   const bytes = labelled(input, unlabelled, flags.labels);
   const container = namingFile(input, () => readContainer(bytes));
-  const parts = namingFile(input, () =>
-    flags.optimize === "size" ? memoryParts(bytes, container, format === "wasm") : fastMemoryParts(container),
-  );
+  const { optimize } = flags;
+  const fast = optimize === "size" ? undefined : { optimize, program: namingFile(input, () => fastProgram(container)) };
+  const parts = fast === undefined ? memoryParts(bytes, container, format === "wasm") : fastMemoryParts(fast.program);
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
   if (flags.sram !== undefined && memory > flags.sram) {
     throw new MoteError(
@@ -159,7 +159,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     );
   }
   const vectors = namingFile(input, () => vectorsFile(bytes, flags));
-  const { written, module } = await writeAs(format, flags, input, bytes, container, vectors);
+  const { written, module } = await writeAs(format, flags, input, { bytes, container, fast, vectors });
   if (flags.optimize !== "size") await warnOfPoorTrade(input, bytes, module!);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
@@ -170,7 +170,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     ],
   ];
   output.pairs(pairs);
-  const choices = flags.optimize === "size" ? [] : fastProgram(container).choices.map(choiceOf);
+  const choices = fast === undefined ? [] : fast.program.choices.map(choiceOf);
   if (choices.length > 0) printChoices(choices, output);
   if (calibration !== undefined) {
     printCalibration(calibration, output);
@@ -184,7 +184,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       ...(netBytes === undefined ? {} : { netBytes }),
       containerBytes: bytes.length,
       linearMemoryBytes: memory,
-      plan: flags.optimize === "size" ? plan : fastProgram(container).memory,
+      plan: fast === undefined ? plan : fast.program.memory,
       ...(choices.length > 0 ? { layers: choices } : {}),
       files: written,
       ...(calibration === undefined

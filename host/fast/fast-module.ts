@@ -33,8 +33,7 @@ import { BLOCKS_KERNEL, DENSE_KERNEL, STREAM_SECTION, TILES_KERNEL } from "../..
 import { withAlignedSection, withMetadataSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
 import { depthStep } from "./depthwise.js";
-import { fastProgram, type Entry, type FastProgram } from "./memory.js";
-import { readContainer } from "../container/read.js";
+import type { Entry, FastProgram } from "./memory.js";
 import { remake, setMemory, type Bodies, type Body, type NamedModule } from "../module/remake.js";
 import { sealModule } from "../module/seal.js";
 
@@ -52,21 +51,18 @@ const KERNELS: Omit<NamedModule, "bytes"> = {
 };
 
 /**
- * Packs a model into a fast module: imports `mote.read` for the stream, has the exports of a core, MVP features only, sealed. The
- * same container and kernels give the same bytes.
+ * Packs a model that is laid out into a fast module: imports `mote.read` for the stream, has the exports of a core, MVP features only, sealed. The
+ * same model and kernels give the same bytes.
  * @param kernels not optimised and with their function names: build/fast-named.wasm
  * @param optimize speed: with a kernel for each pitch of rows; sram: with one for all
- * @throws MoteError FORMAT or UNSUPPORTED for a bad container; UNSUPPORTED for a model whose sums may pass the integers that the kernels have, naming
- *   layer and row; MEMORY for a plan or stream of 2^28 bytes or more; ENGINE for other kernels
+ * @throws MoteError ENGINE for other kernels
  */
 export function fastModule(
-  container: Uint8Array,
+  program: FastProgram,
   kernels: Uint8Array,
   optimize: Exclude<Optimization, "size">,
 ): Uint8Array {
-  const parsed = readContainer(container);
-  const program = fastProgram(parsed);
-  const { memory, control, tables, stream } = program;
+  const { model, memory, control, tables, stream } = program;
   const kinds = new Set(program.entries.map((entry) => entry.get(LAYER_KIND)!));
   const exportsToDrop = [...EXPORTED_KERNELS].flatMap(([name, kind]) => (kinds.has(kind) ? [] : name));
   const wasm = remake(
@@ -80,7 +76,7 @@ export function fastModule(
       ]);
     },
   );
-  return sealModule(withMetadataSection(withAlignedSection(wasm, STREAM_SECTION, stream), parsed.model));
+  return sealModule(withMetadataSection(withAlignedSection(wasm, STREAM_SECTION, stream), model));
 }
 
 /** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */

@@ -36,6 +36,7 @@ export interface FastMemory {
 
 /** A model as a fast module has it, without the code. */
 export interface FastProgram {
+  readonly model: QModel;
   readonly memory: FastMemory;
   /** From address 0: the control block's words. Behind them stands what static data the kernels have. */
   readonly control: Uint8Array;
@@ -113,6 +114,7 @@ export function fastProgram({ model, plan }: Container): FastProgram {
     ...statesOf(model).map((state) => copyEntry(model, state, firstElement)),
   ];
   return {
+    model,
     memory,
     control: controlWords(model, memory, stream.length, fastWork(entries, stream)),
     tables: concatBytes([tensorTable(model, firstElement), layerTable(entries), scales(model)]),
