@@ -7,6 +7,7 @@ import { valuesOf } from "../model/geometry.js";
 import type { Axes, Shape } from "../model/model.js";
 import type { Attribute, GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
 import type { Clamp, ImportedNet, NetEnd, NetLayer, NetTensor, Pads, TensorScale } from "./net.js";
+import { WORKLESS } from "./verdict.js";
 import { isSamePlace, planarShape, view, type Layout, type View } from "./view.js";
 
 /** Why a node does not run, and what to do. */
@@ -28,8 +29,6 @@ export interface Format {
   rule(op: string): LowerRule | undefined;
   /** Inputs of a node that are data, not shapes or axes. */
   dataInputs(node: GraphNode): readonly number[];
-  /** Whether an op changes shapes and scales alone. */
-  keepsElements(op: string): boolean;
 }
 
 /** Weights of a net that are kept as real numbers: 64 MiB. */
@@ -149,9 +148,7 @@ export class Lowering {
   isAtEnd(graphTensor: number): boolean {
     const readers = this.#nodes.filter((node) => this.format.dataInputs(node).includes(graphTensor));
     if (readers.length === 0) return this.graph.outputs.includes(graphTensor);
-    return readers.every(
-      ({ op, outputs }) => this.format.keepsElements(op) && outputs.every((output) => this.isAtEnd(output)),
-    );
+    return readers.every(({ op, outputs }) => WORKLESS.has(op) && outputs.every((output) => this.isAtEnd(output)));
   }
 
   /**

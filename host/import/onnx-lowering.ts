@@ -293,20 +293,9 @@ const RULES: Readonly<Record<string, LowerRule>> = {
 /** Ops all of whose inputs may be data. */
 const JOINS = new Set(["Add", "Sum", "Sub", "Mul", "Div", "Max", "Min", "Concat"]);
 
-const SHAPES = new Set([
-  "Reshape",
-  "Flatten",
-  "Squeeze",
-  "Unsqueeze",
-  "Identity",
-  "QuantizeLinear",
-  "DequantizeLinear",
-]);
-
 export const ONNX: Format = {
   layout: "chw",
   ops: Object.keys(RULES),
   rule: (op) => own(RULES, op),
   dataInputs: ({ op, inputs }) => (JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1)),
-  keepsElements: (op) => SHAPES.has(op),
 };

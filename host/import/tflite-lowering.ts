@@ -213,12 +213,9 @@ const RULES: Readonly<Record<string, LowerRule>> = {
 /** Ops whose further inputs are shapes, axes or weights. */
 const JOINS = new Set(["ADD", "SUB", "MUL", "CONCATENATION"]);
 
-const SHAPES = new Set(["RESHAPE", "SQUEEZE", "EXPAND_DIMS", "QUANTIZE", "DEQUANTIZE"]);
-
 export const TFLITE: Format = {
   layout: "hwc",
   ops: Object.keys(RULES),
   rule: (op) => own(RULES, op),
   dataInputs: ({ op, inputs }) => (JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1)),
-  keepsElements: (op) => SHAPES.has(op),
 };

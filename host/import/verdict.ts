@@ -41,7 +41,8 @@ export class Surroundings {
 /** @param node of which some input is not constant, and all shapes are known */
 export type Judge = (node: NodeView, around: Surroundings) => Verdict;
 
-const WORKLESS: ReadonlySet<string> = new Set([
+/** Ops that keep elements as they are. */
+export const WORKLESS: ReadonlySet<string> = new Set([
   "Reshape",
   "Flatten",
   "Squeeze",

@@ -1,6 +1,6 @@
 /** What a net of another format holds and which of its nodes would run: the figures behind `mote inspect model.onnx`. */
 import type { ElementType, ImportedGraph } from "../import/graph.js";
-import { isWhole, NodeView, type Dims } from "../import/node-view.js";
+import { NodeView, type Dims } from "../import/node-view.js";
 import { supportOf } from "../import/support.js";
 import type { Verdict } from "../import/verdict.js";
 import { macsOf, parametersOf } from "../import/work.js";
@@ -143,8 +143,4 @@ export function refusals({ nodes }: GraphReport): { op: string; why: string; nam
 export function dimsText(shape: Dims | null): string {
   if (shape === null) return "unknown";
   return shape.length === 0 ? "scalar" : shape.join(" × ");
-}
-
-export function isOpen({ shape }: EdgeReport): boolean {
-  return shape === null || !isWhole(shape);
 }
