@@ -1,4 +1,5 @@
 /** Damaged messages of protocol buffers: bytes at random, or fields changed, moved and removed with all lengths put right, which reaches deeper. */
+import { concatBytes } from "../../host/bytes.js";
 import { leb128 } from "../../host/module/leb128.js";
 import type { Random } from "../../host/rng.js";
 
@@ -82,15 +83,9 @@ function parse(bytes: Uint8Array, depth = 0): Field[] | undefined {
 function encode(fields: readonly Field[]): Uint8Array {
   const parts = fields.flatMap(({ number, wire, value, fields: inner }) => {
     const content = inner === undefined ? value : encode(inner);
-    return [[...leb128(number * 8 + wire), ...(wire === 2 ? leb128(content.length) : [])], content];
+    return [Uint8Array.from([...leb128(number * 8 + wire), ...(wire === 2 ? leb128(content.length) : [])]), content];
   });
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return concatBytes(parts);
 }
 
 /** @param texts that mean something to who reads the message, such as names of ops */

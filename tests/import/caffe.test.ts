@@ -2,7 +2,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { MoteError } from "../../host/errors.js";
 import { readCaffe } from "../../host/import/caffe.js";
 import { runFloat } from "../../host/import/float-run.js";
 import type { ImportedGraph, NamedSource } from "../../host/import/graph.js";
@@ -11,6 +10,7 @@ import { inferShapes } from "../../host/import/shapes.js";
 import { openGraph } from "../../host/node/import/open-graph.js";
 import { scratchFolder } from "../cli/support.js";
 import { field, goldenBytes, IMPORT_FOLDER, integer, memorySource } from "../support/onnx.js";
+import { problem } from "../support/problem.js";
 
 const scratch = scratchFolder();
 const NOTHING = new Uint8Array(0);
@@ -31,16 +31,6 @@ const INPUT =
 /** A layer in place over an input of 1 × 4 × 6 × 6. */
 const over = (layer: string): ImportedGraph =>
   described(`${INPUT}layer { name: "it" bottom: "data" top: "it" ${layer} }`);
-
-function problem(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MoteError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "none";
-}
 
 /** Why a layer does not run. */
 const refusal = (layer: string): string =>

@@ -2,13 +2,13 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { MoteError } from "../../host/errors.js";
 import { readDeepCompression } from "../../host/import/deep-compression.js";
 import { memorySource, type ImportedGraph } from "../../host/import/graph.js";
 import { lowerGraph } from "../../host/import/import.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { openGraph } from "../../host/node/import/open-graph.js";
 import { scratchFolder } from "../cli/support.js";
+import { problem } from "../support/problem.js";
 
 const scratch = scratchFolder();
 
@@ -34,16 +34,6 @@ function read(columns: number, bytes: Uint8Array): ImportedGraph {
 const weights = (graph: ImportedGraph): number[] => [
   ...graph.tensors.find(({ name }) => name === "fc.weights")!.constant!.values(),
 ];
-
-function problem(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MoteError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "none";
-}
 
 describe("weights", () => {
   it("stand behind so many zeros as their distance says, of two in a byte the first in the lower half", () => {

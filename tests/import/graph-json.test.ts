@@ -2,13 +2,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { MoteError } from "../../host/errors.js";
 import { readGraphJson } from "../../host/import/graph-json.js";
 import { memorySource, type ImportedGraph } from "../../host/import/graph.js";
 import { isGraphName, openGraph } from "../../host/node/import/open-graph.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { goldenBytes } from "../support/onnx.js";
 import { scratchFolder } from "../cli/support.js";
+import { problem } from "../support/problem.js";
 
 const scratch = scratchFolder();
 
@@ -43,16 +43,6 @@ function read(graph: unknown, weights = WEIGHTS): ImportedGraph {
     source: memorySource(weights),
     path: name,
   }));
-}
-
-function problem(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MoteError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "none";
 }
 
 const withNode = (node: object): unknown => ({ ...GRAPH, nodes: [{ ...GRAPH.nodes[0], ...node }] });

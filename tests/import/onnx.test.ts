@@ -1,7 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { MoteError } from "../../host/errors.js";
 import type { ImportedGraph } from "../../host/import/graph.js";
 import { readOnnx } from "../../host/import/onnx.js";
 import { FilesBeside, openFileSource } from "../../host/node/file-source.js";
@@ -17,6 +16,7 @@ import {
   model,
   node,
 } from "../support/onnx.js";
+import { problem } from "../support/problem.js";
 
 const scratch = scratchFolder();
 
@@ -31,17 +31,6 @@ function read(bytes: Uint8Array): ImportedGraph {
 
 function valuesOf(graph: ImportedGraph, name: string): number[] {
   return [...graph.tensors.find((tensor) => tensor.name === name)!.constant!.values()];
-}
-
-/** The error of a model that is none. */
-function problem(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MoteError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "none";
 }
 
 /** What is wrong with an initializer of these fields. */

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { MoteError } from "../../host/errors.js";
 import type { ByteSource, GraphTensor, ImportedGraph } from "../../host/import/graph.js";
 import { readTflite } from "../../host/import/tflite.js";
 import { packageRoot } from "../../host/node/paths.js";
@@ -20,6 +19,7 @@ import {
   type Field,
   type Value,
 } from "../support/flatbuffer.js";
+import { problem } from "../support/problem.js";
 
 const GOLDEN = join(packageRoot, "tests/golden/import");
 
@@ -29,16 +29,6 @@ function inMemory(file: Uint8Array): ByteSource {
 
 function read(file: Uint8Array): ImportedGraph {
   return readTflite(inMemory(file));
-}
-
-function problem(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MoteError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "accepted";
 }
 
 /** As the script beside the files writes it. */
