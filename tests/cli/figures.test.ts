@@ -35,7 +35,8 @@ describe("mote bench", () => {
         "lenet300-paper.mote, test error",
       ]),
     );
-    expect(withTarget.filter(({ met }) => met !== true)).toEqual([]);
+    // Nine ops take more than was wanted of fewer; tests/core/limits.test.ts holds them to what they take.
+    expect(withTarget.filter(({ met }) => met !== true).map(({ id }) => id)).toEqual(["sizes.core"]);
     expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "node", "commit", "command"]));
     expect(JSON.parse(readFileSync(`${folder}/results.json`, "utf8"))).toEqual({ machine, figures });
     expect(new Set(figures.map(({ id }) => id)).size).toBe(figures.length);
@@ -43,7 +44,7 @@ describe("mote bench", () => {
     expect(figures.find(({ id }) => id === "sizes.lenet5.core")!.name).toMatch(/^core specialised for lenet5/);
     for (const path of documents) {
       const text = readFileSync(path, "utf8");
-      expect(text).toMatch(/^\| core\.wasm, all ops and codecs \| [\d,]+ B \| ≤ 8,192 \| yes \|$/m);
+      expect(text).toMatch(/^\| core\.wasm, all ops and codecs \| [\d,]+ B \| ≤ 6,912 \| NO \|$/m);
       expect(text).toMatch(/^<!--measured-->`mote bench --only sizes models --threads \d+`; cpu: /m);
     }
   });

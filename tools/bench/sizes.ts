@@ -23,7 +23,7 @@ async function measureSizes(): Promise<Figure[]> {
   const { codeBytes, stream } = fastParts(fast);
   return [
     ...contentsFigures(),
-    atMost("sizes.core", "core.wasm, all ops and codecs", builtModule("build/core.wasm").length, "B", 8_192),
+    atMost("sizes.core", "core.wasm, all ops and codecs", builtModule("build/core.wasm").length, "B", 6_912),
     atMost("sizes.lenet5.core", "core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
     atMost(
       "sizes.lenet5.window",
