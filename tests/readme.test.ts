@@ -68,7 +68,7 @@ describe("README.md and what it leads to", () => {
 
   it("says of the boards what bench/device.json says", () => {
     const places = (readme + results).match(/<!--(boards|lenet5\.m\d[\w.]*)-->[^]*?<!--\/-->/g) ?? [];
-    expect(places.length).toBe(4);
+    expect(places.length).toBe(5);
     for (const place of places) expect(place, PUT_RIGHT).toBe(fillFigures(place, []));
   });
 

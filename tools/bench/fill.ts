@@ -42,6 +42,7 @@ function placesOf(figures: readonly Figure[], measured: string): Readonly<Record
     measured: () => measured,
     work: () => workTable(value),
     "lenet5.m4": () => onBoard("netduinoplus2", "wasm3").instructions.toLocaleString("en"),
+    "lenet5.m4.native": () => onBoard("netduinoplus2", "native").instructions.toLocaleString("en"),
     "lenet5.m4.aot": () => onBoard("netduinoplus2", "aot").instructions.toLocaleString("en"),
     "lenet5.m3.sram": () => onBoard("lm3s6965evb", "wasm3").sramBytes.total.toLocaleString("en"),
     boards: () => boardTable(readBaseline()),
