@@ -13,6 +13,7 @@ import {
   METADATA_PREPROCESSING,
 } from "../assembly/format.js";
 import { MoteError } from "../host/errors.js";
+import { COLOURS, LAYOUTS } from "../host/model/model.js";
 import type { ModelTensor } from "./types.js";
 
 /** Varints in front of the tensors: ops, codecs, tensors, layers, and the regions of the memory plan. */
@@ -46,8 +47,6 @@ export function floatsIn(bytes: Uint8Array, count: number): number[] {
 
 /** What may be shown: no control character nor half of a surrogate pair, and an end. */
 const TEXT = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
-const LAYOUTS = ["planar", "interleaved"] as const;
-const COLOURS = ["none", "rgb", "bgr"] as const;
 
 /** What may stand in the metadata. */
 export interface Metadata extends Pick<ModelTensor, "labels" | "preprocessing"> {

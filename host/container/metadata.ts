@@ -9,7 +9,7 @@ import {
 import { METADATA_SECTION } from "../../assembly/module.js";
 import { MoteError } from "../errors.js";
 import { modelInputs, outputsOf } from "../model/edges.js";
-import type { Preprocessing, QModel, Shape } from "../model/model.js";
+import { COLOURS, LAYOUTS, type Preprocessing, type QModel, type Shape } from "../model/model.js";
 import { FieldReader } from "./field-reader.js";
 import { FieldWriter } from "./field-writer.js";
 import { valuesOf } from "../model/geometry.js";
@@ -29,10 +29,6 @@ export function endShapes(model: Pick<QModel, "tensors" | "layers" | "outputs">)
 
 /** A control character, or half of a surrogate pair: nothing that a label or a terminal should have. */
 const NOT_TEXT = /[\p{Cc}\p{Cs}]/u;
-
-/** How the numbers of a preprocessing entry are read. */
-const LAYOUTS = ["planar", "interleaved"] as const;
-const COLOURS = ["none", "rgb", "bgr"] as const;
 
 /** Takes what is wrong and how: "label 3", "empty". */
 type Fail = (what: string, found: string) => never;

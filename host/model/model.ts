@@ -124,12 +124,16 @@ export interface QModel {
   readonly preprocessing?: Preprocessing;
 }
 
+/** By the numbers that the file has for them. */
+export const LAYOUTS = ["planar", "interleaved"] as const;
+export const COLOURS = ["none", "rgb", "bgr"] as const;
+
 /** How the first input is made of what a user has: each value v of a channel becomes the real number (v - mean) / std. */
 export interface Preprocessing {
   /** In which order the user's elements stand, [C, H, W] or [H, W, C]. */
-  readonly layout: "planar" | "interleaved";
+  readonly layout: (typeof LAYOUTS)[number];
   /** What the channels are, where they are an image's. */
-  readonly colours: "none" | "rgb" | "bgr";
+  readonly colours: (typeof COLOURS)[number];
   /** One a channel. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
