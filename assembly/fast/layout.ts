@@ -41,8 +41,7 @@ export const LAYER_KIND = 0;
 export const LAYER_INPUT = 4;
 /** Bytes from a line of places, or of what else is looked at, to the next: rows of the input, of a convolution so many as its stride says. */
 export const LAYER_INPUT_PITCH = 8;
-/** Bytes from a channel to the next, of others than those below. KIND_CONV_PLACES: bytes from a place to the next of its line. */
-export const LAYER_INPUT_PLANE = 12;
+/** KIND_CONV_PLACES: bytes from a place to the next of its line. */
 export const LAYER_PLACE_STEP = 12;
 /** Of kernels that a host may replace: where their rows begin in the stream. */
 export const LAYER_STREAM = 12;
@@ -57,8 +56,10 @@ export const LAYER_ROWS = 36;
 /** Bytes of the input from what an output looks at to what the one below does, and the next: KIND_CONV_PLACES and standalone pools. */
 export const LAYER_DOWN = 40;
 export const LAYER_ACROSS = 48;
-/** What an output looks at: places of a convolution across its pool, which is square but for KIND_CONV_PLACES; 1 without one. A pool's elements. */
+/** What an output looks at: places of a convolution across its pool, which is square but for KIND_CONV_PLACES; 1 without one. */
 export const LAYER_POOL_WIDTH = 44;
+/** Standalone pools, u16: elements across, which stand at LAYER_POOL_WIDTH, and lines. */
+export const LAYER_POOL_HEIGHT = 46;
 /** KIND_ADD, KIND_MUL: the second input, as LAYER_INPUT and what follows it say of the first. A pitch of 0: an element for each channel. */
 export const LAYER_OTHER = 40;
 export const LAYER_OTHER_PITCH = 44;
@@ -69,14 +70,12 @@ export const LAYER_FACTOR_X = 48;
 /** Lowest and highest byte of the output, as stored, of layers with rows in the stream. KIND_BORDER: both are the byte to fill with. */
 export const LAYER_CLAMP_MIN = 52;
 export const LAYER_CLAMP_MAX = 56;
-/**
- * KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_CONV_PLACES: places under the pool. Standalone pools: lines. KIND_BORDER:
- * how wide the border is.
- */
+/** KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_CONV_PLACES: places under the pool. KIND_BORDER: how wide the border is. */
 export const LAYER_IS_WIDE = 60;
 export const LAYER_PLACES = 60;
-export const LAYER_POOL_HEIGHT = 60;
 export const LAYER_BORDER = 60;
+/** What has a row for each channel of the input: bytes from a channel to the next. */
+export const LAYER_INPUT_PLANE = 60;
 /**
  * KIND_CONV_QUADS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
  * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
@@ -90,17 +89,21 @@ export const LAYER_QUAD_COUNT_2 = 60;
 export const LAYER_QUAD_ACROSS = 62;
 export const LAYER_QUAD_LOT = 63;
 /**
- * KIND_DEPTHWISE, u8: taps and strides. u16: lines of outputs of a strip, lines from one strip to the other, words of a line that is laid
- * out. u8: whether a block's outputs are one below the other. LAYER_INPUT_PITCH leads from each line of the input to the next.
+ * KIND_DEPTHWISE, u8: taps and strides. u16: lines of outputs of a strip, of which the other one has as many and begins as far below, or as
+ * far as there are outputs; lines and elements of a channel of the input, as far as they are looked at, with DEPTH_IS_DOWN added to the latter where a
+ * block's outputs are one below the other. u8: lines above the input and, times DEPTH_LEFT, elements to the left of it that are looked at,
+ * and the byte that stands for those and for all others outside. LAYER_INPUT is the input's first element, and LAYER_INPUT_PITCH leads
+ * from each of its lines to the next.
  */
 export const LAYER_DEPTH_HEIGHT = 40;
 export const LAYER_DEPTH_WIDTH = 41;
 export const LAYER_DEPTH_STRIDE_Y = 42;
 export const LAYER_DEPTH_STRIDE_X = 43;
 export const LAYER_DEPTH_LINES = 44;
-export const LAYER_DEPTH_DISTANCE = 46;
-export const LAYER_DEPTH_WORDS = 48;
-export const LAYER_DEPTH_IS_DOWN = 50;
+export const LAYER_DEPTH_INPUT_HEIGHT = 46;
+export const LAYER_DEPTH_INPUT_WIDTH = 48;
+export const LAYER_DEPTH_PADS = 50;
+export const LAYER_DEPTH_ZERO = 51;
 /** KIND_DENSE_ROWS: inputs, with those that fill them up. */
 export const LAYER_DENSE_INPUTS = 40;
 export const LAYER_ENTRY_BYTES = 64;
@@ -155,6 +158,8 @@ export const QUAD_INPUTS = 1024;
 /** KIND_DEPTHWISE: an element of one strip and one of the other share a word, as above; so many outputs of each make a block. */
 export const DEPTH_WORD_BYTES = 4;
 export const DEPTH_BLOCK = 4;
+export const DEPTH_IS_DOWN = 0x8000;
+export const DEPTH_LEFT = 16;
 /** A line that is laid out is no longer, so that a slice stays short. */
 export const DEPTH_WORDS = 512;
 
@@ -213,7 +218,7 @@ export const QUAD_TURN_WORK = 112;
 export const QUAD_STRETCH_WORK = 40;
 export const QUAD_FINISH_WORK = 180;
 /** Of KIND_DEPTHWISE: a line that is laid out, and a word; a block, a tap of it, and an output of each strip. */
-export const DEPTH_LINE_WORK = 40;
+export const DEPTH_LINE_WORK = 60;
 export const DEPTH_WORD_WORK = 8;
 export const DEPTH_BLOCK_WORK = 60;
 export const DEPTH_TAP_WORK = 17;
@@ -228,13 +233,14 @@ export const DENSE_FINISH_WORK = 104;
 
 /**
  * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
- * line, or work.
+ * line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 export const PIECE_PAIR_BYTES = 512;
 export const PIECE_RECORDS = 256;
 export const PIECE_ELEMENTS = 256;
 export const PIECE_BORDER_BYTES = 256;
 export const PIECE_LINE = 128;
+export const PIECE_BLOCKS_WORK = 4096;
 export const PIECE_WORK = 2048;
 export const PIECE_INPUTS = 256;
 

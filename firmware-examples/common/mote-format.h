@@ -241,8 +241,7 @@
 #define MOTE_LAYER_INPUT 4u
 /** Bytes from a line of places, or of what else is looked at, to the next: rows of the input, of a convolution so many as its stride says. */
 #define MOTE_LAYER_INPUT_PITCH 8u
-/** Bytes from a channel to the next, of others than those below. KIND_CONV_PLACES: bytes from a place to the next of its line. */
-#define MOTE_LAYER_INPUT_PLANE 12u
+/** KIND_CONV_PLACES: bytes from a place to the next of its line. */
 #define MOTE_LAYER_PLACE_STEP 12u
 /** Of kernels that a host may replace: where their rows begin in the stream. */
 #define MOTE_LAYER_STREAM 12u
@@ -257,8 +256,10 @@
 /** Bytes of the input from what an output looks at to what the one below does, and the next: KIND_CONV_PLACES and standalone pools. */
 #define MOTE_LAYER_DOWN 40u
 #define MOTE_LAYER_ACROSS 48u
-/** What an output looks at: places of a convolution across its pool, which is square but for KIND_CONV_PLACES; 1 without one. A pool's elements. */
+/** What an output looks at: places of a convolution across its pool, which is square but for KIND_CONV_PLACES; 1 without one. */
 #define MOTE_LAYER_POOL_WIDTH 44u
+/** Standalone pools, u16: elements across, which stand at LAYER_POOL_WIDTH, and lines. */
+#define MOTE_LAYER_POOL_HEIGHT 46u
 /** KIND_ADD, KIND_MUL: the second input, as LAYER_INPUT and what follows it say of the first. A pitch of 0: an element for each channel. */
 #define MOTE_LAYER_OTHER 40u
 #define MOTE_LAYER_OTHER_PITCH 44u
@@ -269,14 +270,12 @@
 /** Lowest and highest byte of the output, as stored, of layers with rows in the stream. KIND_BORDER: both are the byte to fill with. */
 #define MOTE_LAYER_CLAMP_MIN 52u
 #define MOTE_LAYER_CLAMP_MAX 56u
-/**
- * KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_CONV_PLACES: places under the pool. Standalone pools: lines. KIND_BORDER:
- * how wide the border is.
- */
+/** KIND_CONV_BLOCKS: whether rows have more than one chunk. KIND_CONV_PLACES: places under the pool. KIND_BORDER: how wide the border is. */
 #define MOTE_LAYER_IS_WIDE 60u
 #define MOTE_LAYER_PLACES 60u
-#define MOTE_LAYER_POOL_HEIGHT 60u
 #define MOTE_LAYER_BORDER 60u
+/** What has a row for each channel of the input: bytes from a channel to the next. */
+#define MOTE_LAYER_INPUT_PLANE 60u
 /**
  * KIND_CONV_QUADS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
  * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
@@ -290,17 +289,21 @@
 #define MOTE_LAYER_QUAD_ACROSS 62u
 #define MOTE_LAYER_QUAD_LOT 63u
 /**
- * KIND_DEPTHWISE, u8: taps and strides. u16: lines of outputs of a strip, lines from one strip to the other, words of a line that is laid
- * out. u8: whether a block's outputs are one below the other. LAYER_INPUT_PITCH leads from each line of the input to the next.
+ * KIND_DEPTHWISE, u8: taps and strides. u16: lines of outputs of a strip, of which the other one has as many and begins as far below, or as
+ * far as there are outputs; lines and elements of a channel of the input, as far as they are looked at, with DEPTH_IS_DOWN added to the latter where a
+ * block's outputs are one below the other. u8: lines above the input and, times DEPTH_LEFT, elements to the left of it that are looked at,
+ * and the byte that stands for those and for all others outside. LAYER_INPUT is the input's first element, and LAYER_INPUT_PITCH leads
+ * from each of its lines to the next.
  */
 #define MOTE_LAYER_DEPTH_HEIGHT 40u
 #define MOTE_LAYER_DEPTH_WIDTH 41u
 #define MOTE_LAYER_DEPTH_STRIDE_Y 42u
 #define MOTE_LAYER_DEPTH_STRIDE_X 43u
 #define MOTE_LAYER_DEPTH_LINES 44u
-#define MOTE_LAYER_DEPTH_DISTANCE 46u
-#define MOTE_LAYER_DEPTH_WORDS 48u
-#define MOTE_LAYER_DEPTH_IS_DOWN 50u
+#define MOTE_LAYER_DEPTH_INPUT_HEIGHT 46u
+#define MOTE_LAYER_DEPTH_INPUT_WIDTH 48u
+#define MOTE_LAYER_DEPTH_PADS 50u
+#define MOTE_LAYER_DEPTH_ZERO 51u
 /** KIND_DENSE_ROWS: inputs, with those that fill them up. */
 #define MOTE_LAYER_DENSE_INPUTS 40u
 #define MOTE_LAYER_ENTRY_BYTES 64u
@@ -355,6 +358,8 @@
 /** KIND_DEPTHWISE: an element of one strip and one of the other share a word, as above; so many outputs of each make a block. */
 #define MOTE_DEPTH_WORD_BYTES 4u
 #define MOTE_DEPTH_BLOCK 4u
+#define MOTE_DEPTH_IS_DOWN 0x8000u
+#define MOTE_DEPTH_LEFT 16u
 /** A line that is laid out is no longer, so that a slice stays short. */
 #define MOTE_DEPTH_WORDS 512u
 
@@ -413,7 +418,7 @@
 #define MOTE_QUAD_STRETCH_WORK 40u
 #define MOTE_QUAD_FINISH_WORK 180u
 /** Of KIND_DEPTHWISE: a line that is laid out, and a word; a block, a tap of it, and an output of each strip. */
-#define MOTE_DEPTH_LINE_WORK 40u
+#define MOTE_DEPTH_LINE_WORK 60u
 #define MOTE_DEPTH_WORD_WORK 8u
 #define MOTE_DEPTH_BLOCK_WORK 60u
 #define MOTE_DEPTH_TAP_WORK 17u
@@ -428,13 +433,14 @@
 
 /**
  * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
- * line, or work.
+ * line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 #define MOTE_PIECE_PAIR_BYTES 512u
 #define MOTE_PIECE_RECORDS 256u
 #define MOTE_PIECE_ELEMENTS 256u
 #define MOTE_PIECE_BORDER_BYTES 256u
 #define MOTE_PIECE_LINE 128u
+#define MOTE_PIECE_BLOCKS_WORK 4096u
 #define MOTE_PIECE_WORK 2048u
 #define MOTE_PIECE_INPUTS 256u
 

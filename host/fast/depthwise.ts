@@ -1,14 +1,17 @@
 /** Convolutions of each channel on its own: how two strips of its lines are laid out, and what the kernel's stream holds. */
 import {
   DEPTH_BLOCK,
+  DEPTH_IS_DOWN,
+  DEPTH_LEFT,
   DEPTH_WORD_BYTES,
   DEPTH_WORDS,
   KIND_DEPTHWISE,
   LANE_BITS,
   LAYER_DEPTH_HEIGHT,
+  LAYER_DEPTH_INPUT_WIDTH,
   LAYER_DEPTH_LINES,
-  LAYER_DEPTH_WORDS,
   LAYER_INPUT_PITCH,
+  LAYER_OUTPUT_WIDTH,
   QUAD_STRETCH,
   ROW_BYTES,
 } from "../../assembly/fast/layout.js";
@@ -18,15 +21,15 @@ import { extentOf, pitchAndPlane } from "../model/geometry.js";
 import type { QConv2d, QModel } from "../model/model.js";
 import type { Entry } from "./memory.js";
 import { depthInstructions } from "./cost.js";
+import { storedZero } from "./fold.js";
 import { eachRow, highHead, type LayerStream } from "./rows.js";
 
 /** What is laid out at once takes as much, or the lines under one of outputs. */
 const STRIP_BYTES = 1280;
 
-/** Two strips of a channel's lines: of outputs so many each, and so many from the first of one to the first of the other. */
+/** Two strips of a channel's lines: of outputs so many each. */
 interface Strips {
   readonly lines: number;
-  readonly distance: number;
   /** Of a line that is laid out. */
   readonly words: number;
   /** Whether the four outputs of a block are one below the other, where that wastes fewer. */
@@ -55,13 +58,13 @@ function wordsOf(model: QModel, { output, kernel, stride }: QConv2d): number {
   return extentOf(model.tensors[output].shape[2], kernel[1], stride[1]);
 }
 
-function stripsOf(model: QModel, layer: QConv2d): Strips {
+function stripsOf(model: QModel, layer: QConv2d, isWhole: boolean): Strips {
   const [, height, width] = model.tensors[layer.output].shape;
   const words = wordsOf(model, layer);
   const bytesOf = (lines: number): number =>
     DEPTH_WORD_BYTES * words * extentOf(lines, layer.kernel[0], layer.stride[0]);
   let most = Math.ceil(height / 2);
-  while (most > 1 && bytesOf(most) > STRIP_BYTES) most--;
+  while (!isWhole && most > 1 && bytesOf(most) > STRIP_BYTES) most--;
   const pieces = Math.ceil(height / (2 * most));
   const lines = Math.ceil(height / (2 * pieces));
   const blocks = (majors: number, minors: number): number => majors * Math.ceil(minors / DEPTH_BLOCK);
@@ -70,7 +73,6 @@ function stripsOf(model: QModel, layer: QConv2d): Strips {
   const step = isDown ? layer.stride[0] * words : layer.stride[1];
   return {
     lines,
-    distance: pieces === 1 ? height - lines : lines,
     words,
     isDown,
     bytes: bytesOf(lines) + DEPTH_WORD_BYTES * (DEPTH_BLOCK - 1) * step,
@@ -86,8 +88,11 @@ function stripsOf(model: QModel, layer: QConv2d): Strips {
   };
 }
 
-/** @returns undefined where a row's scale is none that the kernel has */
-export function depthStream(model: QModel, layer: QConv2d, where: string): LayerStream | undefined {
+/**
+ * @param isWhole whether a channel is laid out in one piece, however long it is, so that its outputs may be written over it
+ * @returns undefined where a row's scale is none that the kernel has
+ */
+export function depthStream(model: QModel, layer: QConv2d, where: string, isWhole = false): LayerStream | undefined {
   const pieces: Uint8Array[] = [];
   let fits = true;
   const taps = layer.kernel[0] * layer.kernel[1];
@@ -101,7 +106,7 @@ export function depthStream(model: QModel, layer: QConv2d, where: string): Layer
       );
   });
   if (!fits) return undefined;
-  const strips = stripsOf(model, layer);
+  const strips = stripsOf(model, layer, isWhole);
   return {
     kind: KIND_DEPTHWISE,
     bytes: concatBytes(pieces),
@@ -112,22 +117,34 @@ export function depthStream(model: QModel, layer: QConv2d, where: string): Layer
   };
 }
 
-/** Words of the layer's entry. */
-export function depthWords(model: QModel, layer: QConv2d): [offset: number, value: number][] {
-  const { lines, distance, words, isDown } = stripsOf(model, layer);
-  const [height, width] = layer.kernel;
+/** Words of the layer's entry. @param isWhole as depthStream has it */
+export function depthWords(model: QModel, layer: QConv2d, isWhole = false): [offset: number, value: number][] {
+  const { lines, words, isDown } = stripsOf(model, layer, isWhole);
+  const input = model.tensors[inputOf(layer)];
+  const [, height, width] = input.shape;
   const [down, across] = layer.stride;
+  const [top, left] = layer.pad;
+  const pads = top + DEPTH_LEFT * left;
   return [
-    [LAYER_INPUT_PITCH, pitchAndPlane(model.tensors[inputOf(layer)]).pitch],
-    [LAYER_DEPTH_HEIGHT, height + width * 2 ** 8 + down * 2 ** 16 + across * 2 ** 24],
-    [LAYER_DEPTH_LINES, lines + distance * 2 ** 16],
-    [LAYER_DEPTH_WORDS, words + Number(isDown) * 2 ** 16],
+    [LAYER_INPUT_PITCH, pitchAndPlane(input).pitch],
+    [LAYER_DEPTH_HEIGHT, layer.kernel[0] + layer.kernel[1] * 2 ** 8 + down * 2 ** 16 + across * 2 ** 24],
+    [LAYER_DEPTH_LINES, lines + height * 2 ** 16],
+    [
+      LAYER_DEPTH_INPUT_WIDTH,
+      Math.min(width, words) +
+        Number(isDown) * DEPTH_IS_DOWN +
+        pads * 2 ** 16 +
+        storedZero(model, inputOf(layer)) * 2 ** 24,
+    ],
   ];
 }
 
 /** Of a layer's entry: bytes from a place of a block to the next, in what is laid out. */
 export function depthStep(entry: Entry): number {
-  const [down, across] = [16, 24].map((shift) => (entry.get(LAYER_DEPTH_HEIGHT)! >>> shift) & 0xff);
-  const [words, isDown] = [entry.get(LAYER_DEPTH_WORDS)! % 2 ** 16, entry.get(LAYER_DEPTH_WORDS)! >= 2 ** 16];
-  return DEPTH_WORD_BYTES * (isDown ? down * words : across);
+  const [, kernel, down, across] = bytesOf(entry.get(LAYER_DEPTH_HEIGHT)!);
+  const isDown = (entry.get(LAYER_DEPTH_INPUT_WIDTH)! & DEPTH_IS_DOWN) !== 0;
+  return DEPTH_WORD_BYTES * (isDown ? down * extentOf(entry.get(LAYER_OUTPUT_WIDTH)!, kernel, across) : across);
 }
+
+/** Of a word. */
+export const bytesOf = (word: number): number[] => [0, 8, 16, 24].map((shift) => (word >>> shift) & 0xff);

@@ -160,7 +160,7 @@ const ANSWERS: readonly (readonly [
   ],
   ["kernels/elementwise/isProduct", SUMS, LAYER_KIND, (kind) => Number(kind === KIND_MUL)],
   ["kernels/pool/isAverage", POOLS, LAYER_KIND, (kind) => Number(kind === KIND_AVGPOOL)],
-  ["kernels/pool/isLong", POOLS, LAYER_POOL_WIDTH, (width) => Number(width > PIECE_ELEMENTS)],
+  ["kernels/pool/isLong", POOLS, LAYER_POOL_WIDTH, (word) => Number(word % 2 ** 16 > PIECE_ELEMENTS)],
 ];
 
 /** Kernels of which there is one for each distance, in bytes, that a parameter of theirs says. */

@@ -280,7 +280,9 @@ function layerEntry(
 ): Entry {
   const input = pitchAndPlane(model.tensors[inputOf(layer)]);
   const window = layerWindow(layer);
-  const { pad, stride, pool } = window;
+  const { stride, pool } = window;
+  // Of what lies outside the input only the others read a border.
+  const pad = kind === layout.KIND_DEPTHWISE ? [0, 0] : window.pad;
   const linePitch = input.pitch * stride[0];
   const clamp = "clamp" in layer ? layer.clamp.map((q) => q + layout.ELEMENT_BIAS) : [0, 0];
   return new Map([
@@ -319,7 +321,7 @@ function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean
       ];
     case layout.KIND_MAXPOOL:
     case layout.KIND_AVGPOOL:
-      return [[layout.LAYER_POOL_HEIGHT, height]];
+      return [[layout.LAYER_POOL_WIDTH, width + height * 2 ** 16]];
     default:
       return [];
   }

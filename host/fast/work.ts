@@ -1,6 +1,8 @@
 /** How much work a run of a fast module is: what its kernels count, added up when packing (SPEC.md, "The fast module"). */
 import * as layout from "../../assembly/fast/layout.js";
 import { RECORD_BYTES } from "../../assembly/abi.js";
+import { extentOf } from "../model/geometry.js";
+import { bytesOf } from "./depthwise.js";
 import type { Entry } from "./memory.js";
 
 /** @returns units; 2^32 - 1 for as many or more */
@@ -103,16 +105,15 @@ function denseRowsWork(entry: Entry): RowsWork {
 /** Of a channel. */
 function depthwiseWork(entry: Entry, taps: number): number {
   const word = (offset: number): number => entry.get(offset)!;
-  const [height, , strideY] = bytesOf(word(layout.LAYER_DEPTH_HEIGHT));
+  const [height, kernelWidth, strideY, strideX] = bytesOf(word(layout.LAYER_DEPTH_HEIGHT));
   const lines = word(layout.LAYER_DEPTH_LINES) % 2 ** 16;
-  const distance = Math.floor(word(layout.LAYER_DEPTH_LINES) / 2 ** 16);
-  const words = word(layout.LAYER_DEPTH_WORDS) % 2 ** 16;
-  const isDown = word(layout.LAYER_DEPTH_WORDS) >= 2 ** 16;
-  const width = word(layout.LAYER_OUTPUT_WIDTH);
+  const isDown = (word(layout.LAYER_DEPTH_INPUT_WIDTH) & layout.DEPTH_IS_DOWN) !== 0;
+  const [outputs, width] = [word(layout.LAYER_OUTPUT_HEIGHT), word(layout.LAYER_OUTPUT_WIDTH)];
+  const words = extentOf(width, kernelWidth, strideX);
   const [minors, majors] = isDown ? [lines, width] : [width, lines];
   const blocks = majors * Math.ceil(minors / layout.DEPTH_BLOCK);
-  const strips = Math.ceil(word(layout.LAYER_OUTPUT_HEIGHT) / (lines + distance));
-  const laidOut = (lines - 1) * strideY + height;
+  const strips = Math.ceil(outputs / Math.min(2 * lines, outputs));
+  const laidOut = extentOf(lines, height, strideY);
   return (
     strips *
     (laidOut * (layout.DEPTH_LINE_WORK + layout.DEPTH_WORD_WORK * words) +
@@ -120,8 +121,6 @@ function depthwiseWork(entry: Entry, taps: number): number {
       layout.DEPTH_OUTPUT_WORK * lines * width)
   );
 }
-
-const bytesOf = (word: number): number[] => [0, 8, 16, 24].map((shift) => (word >>> shift) & 0xff);
 
 const WORK_OF_ELEMENT: ReadonlyMap<number, number> = new Map([
   [layout.KIND_ADD, layout.SUM_WORK],
@@ -167,9 +166,10 @@ function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: 
       return depthwiseWork(entry, count);
     case layout.KIND_MAXPOOL:
     case layout.KIND_AVGPOOL: {
-      const pieces = Math.ceil(pool / layout.PIECE_ELEMENTS);
-      const line = layout.POOL_LINE_WORK * pieces + layout.ELEMENT_WORK * pool;
-      return height * width * (layout.POOL_OUTPUT_WORK + entry.get(layout.LAYER_POOL_HEIGHT)! * line);
+      const [across, down] = [pool % 2 ** 16, Math.floor(pool / 2 ** 16)];
+      const pieces = Math.ceil(across / layout.PIECE_ELEMENTS);
+      const line = layout.POOL_LINE_WORK * pieces + layout.ELEMENT_WORK * across;
+      return height * width * (layout.POOL_OUTPUT_WORK + down * line);
     }
     case layout.KIND_ADD:
     case layout.KIND_MUL:

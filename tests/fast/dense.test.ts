@@ -1,10 +1,24 @@
 /** Kernels for layers with most of their weights, or many: at the edges of what they take at once, on inputs and weights that go furthest. */
 import { describe, expect, it } from "vitest";
-import { QUAD_INPUTS, QUAD_STRETCH } from "../../assembly/fast/layout.js";
+import * as abi from "../../assembly/abi.js";
+import {
+  CONTROL_LAYERS_PTR,
+  KIND_BORDER,
+  KIND_END,
+  LAYER_CLAMP_MIN,
+  LAYER_ENTRY_BYTES,
+  LAYER_KIND,
+  QUAD_INPUTS,
+  QUAD_STRETCH,
+} from "../../assembly/fast/layout.js";
+import { writeContainer } from "../../host/container/write.js";
+import { runModel } from "../../host/engines/ops-i8.js";
 import type { QModel, Shape } from "../../host/model/model.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import { buildModel, randomInput, type LayerSpec } from "../support/models.js";
 import { expectEqual } from "./expect-equal.js";
+import { TestHost } from "./test-host.js";
 
 const full = { weights: "any", density: 1, perChannel: true } as const;
 const conv = { op: "conv2d", kernel: [1, 1], out: 6, ...full } as const;
@@ -155,8 +169,67 @@ describe("depthwise convolutions", () => {
     ["the same, odd", [2, 71, 91], depthwise(2, { stride: 2 })],
     ["lines of 512 words", [1, 5, 510], depthwise(1)],
     ["one channel", [1, 8, 8], depthwise(1)],
+    ["a stride that leaves elements out", [2, 20, 20], depthwise(2, { kernel: [3, 3], stride: 5, pad: 0 })],
+    ["wider pads than the kernel", [2, 6, 7], depthwise(2, { pad: 5 })],
+    ["the widest pads", [2, 1, 1], depthwise(2, { pad: 15, stride: [1, 4] })],
   ])("%s", (_name, shape, spec) => {
     expect(kernelOf(shape, spec)).toBe(kernel);
+  });
+
+  it.each<[pad: readonly [number, number], more: readonly [number, number]]>([
+    [
+      [0, 0],
+      [1, 1],
+    ],
+    [
+      [0, 0],
+      [3, 4],
+    ],
+    [
+      [2, 0],
+      [-1, 2],
+    ],
+    [
+      [0, 3],
+      [2, -3],
+    ],
+    [
+      [4, 4],
+      [-6, -5],
+    ],
+  ])("with pads of %j, and as many more outputs as %j", (pad, more) => {
+    for (const stride of [1, 2]) {
+      const change = (model: QModel): QModel => {
+        const [input, output] = model.tensors;
+        const [channels, height, width] = output.shape;
+        const shape: Shape = [channels, height + more[0], width + more[1]];
+        return {
+          ...model,
+          tensors: [
+            { ...input, border: 12 },
+            { ...output, shape },
+          ],
+        };
+      };
+      expect(kernelOf([3, 15, 16], depthwise(3, { pad, stride }), change)).toBe(kernel);
+    }
+  });
+
+  it("read no borders", () => {
+    const last = depthwise(3, { kernel: [5, 5], pad: 2 });
+    const model = buildModel(6, [3, 10, 10], [depthwise(3), depthwise(3, { stride: 2, pad: 3 }), last]);
+    const host = new TestHost(fastModule(writeContainer(model)));
+    const memory = new DataView(host.exports.memory.buffer);
+    for (
+      let entry = host.word(CONTROL_LAYERS_PTR);
+      host.word(entry + LAYER_KIND) !== KIND_END;
+      entry += LAYER_ENTRY_BYTES
+    ) {
+      if (host.word(entry + LAYER_KIND) === KIND_BORDER) memory.setUint32(entry + LAYER_CLAMP_MIN, 0x5a, true);
+    }
+    const input = randomInput(model, 3);
+    expect(host.run(input)).toBe(abi.STATUS_DONE);
+    expect(host.output()).toEqual(runModel(model, input).at(-1));
   });
 
   it.each(EXTREMES)("whose weights are %s", (_name, weight) => {

@@ -7,6 +7,7 @@ import { fastParts } from "../../host/fast/parts.js";
 import { writeContainer } from "../../host/container/write.js";
 import { countOps, OPS_EXPORT } from "../../host/engines/count-ops.js";
 import type { QModel, Shape } from "../../host/model/model.js";
+import { reportFast } from "../../host/report/fast.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { hostileModels } from "../support/hostile-models.js";
 import { buildModel, importedModel, syntheticModels } from "../support/models.js";
@@ -54,7 +55,26 @@ const most = buildModel(
   ],
 );
 
+/** Lines of blocks far longer than a piece, across and down. */
+const depthwise = { op: "conv2d", out: 2, groups: 2, ...full } as const;
+const longLines = buildModel(
+  6,
+  [2, 13, 505],
+  [
+    { ...depthwise, kernel: [3, 3], pad: 1 },
+    { ...depthwise, kernel: [8, 8], pad: [3, 3] },
+    { ...depthwise, kernel: [1, 3], pad: [15, 1], stride: [1, 2] },
+    { ...depthwise, kernel: [7, 3], pad: [3, 1], stride: [1, 3] },
+  ],
+);
+
+test("long lines of depthwise convolutions are by their kernel", () => {
+  const kernels = reportFast(fastParts(fastModule(writeContainer(longLines)))).map(({ kernel }) => kernel);
+  expect(kernels).toEqual(Array(4).fill("conv2d by channels"));
+});
+
 const models = [
+  { name: "long lines of depthwise convolutions", model: longLines },
   { name: "most weights", model: most },
   { name: "a state of long lines", model: stateOf([2, 3, 3000]) },
   { name: "a state of many lines", model: stateOf([700, 1, 1]) },

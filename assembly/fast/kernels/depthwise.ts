@@ -1,39 +1,47 @@
 /**
  * Convolutions of each channel on its own: two strips of its lines at a time, which share the words that they are laid out in, so that every
- * tap is a word beside the last one.
+ * tap is a word beside the last one. What is outside the input is laid out as zeros, wherever it may be: no border is read.
  */
 import {
   DEPTH_BLOCK,
   DEPTH_BLOCK_WORK,
+  DEPTH_IS_DOWN,
+  DEPTH_LEFT,
   DEPTH_LINE_WORK,
   DEPTH_OUTPUT_WORK,
   DEPTH_TAP_WORK,
   DEPTH_WORD_BYTES,
   DEPTH_WORD_WORK,
   LANE_BITS,
-  LAYER_DEPTH_DISTANCE,
   LAYER_DEPTH_HEIGHT,
-  LAYER_DEPTH_IS_DOWN,
+  LAYER_DEPTH_INPUT_HEIGHT,
+  LAYER_DEPTH_INPUT_WIDTH,
   LAYER_DEPTH_LINES,
+  LAYER_DEPTH_PADS,
   LAYER_DEPTH_STRIDE_X,
   LAYER_DEPTH_STRIDE_Y,
   LAYER_DEPTH_WIDTH,
-  LAYER_DEPTH_WORDS,
+  LAYER_DEPTH_ZERO,
   LAYER_INPUT_PITCH,
   LAYER_OUTPUT_HEIGHT,
   LAYER_OUTPUT_PITCH,
   LAYER_OUTPUT_WIDTH,
+  PIECE_BLOCKS_WORK,
   ROW_BYTES,
 } from "../layout";
 import { BIASES, LANE_MASK, scale } from "./quads";
 import { begin, endRow, inputPtr, isBegun, layer, moveTo, outputPtr, y } from "../row";
 import { ahead, next, passTo, scratchPtr } from "../stream";
 
-/** Lines of the strips at hand that are laid out, and of its lines of blocks the next. */
+/** Lines of the strips at hand that are laid out; of its lines of blocks the next, and the outputs of it that are done. */
 let line: u32 = 0;
 let major: u32 = 0;
+let minor: u32 = 0;
 
-/** Works for as long as `budget` multiplications take, or one piece. @returns as how many it counts */
+/**
+ * Works for as long as `budget` multiplications take, or one piece. All that a channel's strips look at is laid out before any of their
+ * outputs is written, and of other channels nothing is read any more. @returns as how many it counts
+ */
 export function stepDepthwise(budget: i32): i32 {
   let height: u32 = load<u8>(layer, LAYER_DEPTH_HEIGHT);
   let bytes = ROW_BYTES + height * load<u8>(layer, LAYER_DEPTH_WIDTH);
@@ -41,11 +49,12 @@ export function stepDepthwise(budget: i32): i32 {
   if (!isBegun) {
     begin();
     moveTo(0, 0);
-    line = major = 0;
+    line = major = minor = 0;
   }
   let stride: u32 = load<u8>(layer, LAYER_DEPTH_STRIDE_Y);
   let lines: u32 = load<u16>(layer, LAYER_DEPTH_LINES);
-  let distance: u32 = load<u16>(layer, LAYER_DEPTH_DISTANCE);
+  let outputs = load<u32>(layer, LAYER_OUTPUT_HEIGHT);
+  let distance = min(lines, outputs - lines);
   let laidOut = (lines - 1) * stride + height;
   let work: i32 = 0;
   do {
@@ -57,7 +66,6 @@ export function stepDepthwise(budget: i32): i32 {
     if (line) continue;
     // Where strips would pass the edge they move back, over outputs that are computed again.
     let done = y + lines + distance;
-    let outputs = load<u32>(layer, LAYER_OUTPUT_HEIGHT);
     moveTo(0, min(done, outputs - lines - distance));
     if (done < outputs) continue;
     passTo(next + bytes);
@@ -67,30 +75,73 @@ export function stepDepthwise(budget: i32): i32 {
   return work;
 }
 
+/** Of a line that is laid out. */
+function wordsOfLine(): u32 {
+  return (
+    (load<u32>(layer, LAYER_OUTPUT_WIDTH) - 1) * load<u8>(layer, LAYER_DEPTH_STRIDE_X) +
+    load<u8>(layer, LAYER_DEPTH_WIDTH)
+  );
+}
+
 /** Lays out lines of both strips, one beside the other. @returns the work it was */
 function layOut(lines: u32, stride: u32, distance: u32, budget: i32): i32 {
-  let words: u32 = load<u16>(layer, LAYER_DEPTH_WORDS);
+  let bytes = DEPTH_WORD_BYTES * wordsOfLine();
+  let pads: u32 = load<u8>(layer, LAYER_DEPTH_PADS);
+  let before = min(DEPTH_WORD_BYTES * (pads / DEPTH_LEFT), bytes);
+  let behind = min(before + DEPTH_WORD_BYTES * (load<u16>(layer, LAYER_DEPTH_INPUT_WIDTH) & ~DEPTH_IS_DOWN), bytes);
+  let zero: u32 = load<u8>(layer, LAYER_DEPTH_ZERO);
+  let zeros = zero | (zero << LANE_BITS);
+  let height: u32 = load<u16>(layer, LAYER_DEPTH_INPUT_HEIGHT);
   let pitch = load<u32>(layer, LAYER_INPUT_PITCH);
-  let apart = distance * stride * pitch;
-  let target = scratchPtr() + DEPTH_WORD_BYTES * line * words;
-  let elements = inputPtr(0, y * stride + line);
+  let apart = distance * stride;
+  let target = scratchPtr() + line * bytes;
+  // Below 0 it is far beyond the last line.
+  let upper = y * stride + line - (pads & (DEPTH_LEFT - 1));
+  let elements = inputPtr(0, upper);
   let work: i32 = 0;
   do {
-    let end = target + DEPTH_WORD_BYTES * words;
-    do {
-      store<u32>(target, (<u32>load<u8>(elements)) | ((<u32>load<u8>(elements + apart)) << LANE_BITS));
-      elements++;
-      target += DEPTH_WORD_BYTES;
-    } while (target < end);
-    elements += pitch - words;
-    work += DEPTH_LINE_WORK + DEPTH_WORD_WORK * words;
+    let isUpper = upper < height;
+    let isLower = upper + apart < height;
+    let end = target + behind;
+    let words = fill(target, target + before, zeros);
+    if (isUpper & isLower) {
+      let ptr = elements;
+      let other = elements + apart * pitch;
+      while (words < end) {
+        store<u32>(words, (<u32>load<u8>(ptr)) | ((<u32>load<u8>(other)) << LANE_BITS));
+        ptr++;
+        other++;
+        words += DEPTH_WORD_BYTES;
+      }
+    } else if (isUpper | isLower) {
+      let ptr = isUpper ? elements : elements + apart * pitch;
+      let lane: u32 = isUpper ? 0 : LANE_BITS;
+      let rest = zero << (LANE_BITS - lane);
+      while (words < end) {
+        store<u32>(words, ((<u32>load<u8>(ptr)) << lane) | rest);
+        ptr++;
+        words += DEPTH_WORD_BYTES;
+      }
+    } else {
+      words = fill(words, end, zeros);
+    }
+    target = fill(words, target + bytes, zeros);
+    upper++;
+    elements += pitch;
+    work += DEPTH_LINE_WORK + (DEPTH_WORD_WORK / DEPTH_WORD_BYTES) * bytes;
   } while (++line < lines && work < budget);
   return work;
 }
 
+/** @returns `end` */
+function fill(target: usize, end: usize, zeros: u32): usize {
+  for (; target < end; target += DEPTH_WORD_BYTES) store<u32>(target, zeros);
+  return target;
+}
+
 /** Computes lines of blocks of outputs, and with the last sets `line` to 0. @returns the work it was */
 function sumLines(lines: u32, stride: u32, distance: u32, budget: i32): i32 {
-  let pitch = DEPTH_WORD_BYTES * <u32>load<u16>(layer, LAYER_DEPTH_WORDS);
+  let pitch = DEPTH_WORD_BYTES * wordsOfLine();
   let outputPitch = load<u32>(layer, LAYER_OUTPUT_PITCH);
   // From a place to the next of its block, and from a line of blocks to the next; first across, then down.
   let minors = load<u32>(layer, LAYER_OUTPUT_WIDTH);
@@ -99,7 +150,7 @@ function sumLines(lines: u32, stride: u32, distance: u32, budget: i32): i32 {
   let majorStep = stride * pitch;
   let minorOutput: u32 = 1;
   let majorOutput = outputPitch;
-  if (load<u8>(layer, LAYER_DEPTH_IS_DOWN)) {
+  if (load<u16>(layer, LAYER_DEPTH_INPUT_WIDTH) & DEPTH_IS_DOWN) {
     majors = minors;
     minors = lines;
     majorStep = minorStep;
@@ -108,17 +159,26 @@ function sumLines(lines: u32, stride: u32, distance: u32, budget: i32): i32 {
     minorOutput = outputPitch;
   }
   let taps = <u32>load<u8>(layer, LAYER_DEPTH_HEIGHT) * load<u8>(layer, LAYER_DEPTH_WIDTH);
-  let blocks = (minors + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
-  let lineWork = blocks * (DEPTH_BLOCK_WORK + DEPTH_TAP_WORK * taps) + DEPTH_OUTPUT_WORK * minors;
+  let blockWork = DEPTH_BLOCK_WORK + DEPTH_TAP_WORK * taps;
+  let most = DEPTH_BLOCK * (PIECE_BLOCKS_WORK / (blockWork + DEPTH_BLOCK * DEPTH_OUTPUT_WORK));
   let apart = distance * outputPitch;
-  let words = scratchPtr() + major * majorStep;
-  let target = outputPtr() + major * majorOutput;
   let work: i32 = 0;
   do {
-    sumLine(words, pitch, minorStep, next, target, minors, minorOutput, apart);
-    words += majorStep;
-    target += majorOutput;
-    work += lineWork;
+    let outputs = min(minors - minor, most);
+    sumLine(
+      scratchPtr() + major * majorStep + minor * minorStep,
+      pitch,
+      minorStep,
+      next,
+      outputPtr() + major * majorOutput + minor * minorOutput,
+      outputs,
+      minorOutput,
+      apart,
+    );
+    work += ((outputs + DEPTH_BLOCK - 1) / DEPTH_BLOCK) * blockWork + DEPTH_OUTPUT_WORK * outputs;
+    minor += outputs;
+    if (minor < minors) continue;
+    minor = 0;
     if (++major < majors) continue;
     major = line = 0;
     break;

@@ -45,7 +45,7 @@ export function stepPool(): u32 {
     beginWindow();
   }
   let pitch = load<u32>(layer, LAYER_INPUT_PITCH);
-  let width = load<u32>(layer, LAYER_POOL_WIDTH);
+  let width: u32 = load<u16>(layer, LAYER_POOL_WIDTH);
   let ptr =
     load<usize>(layer, LAYER_INPUT) +
     rowsDone() * load<u32>(layer, LAYER_INPUT_PLANE) +
@@ -72,7 +72,7 @@ export function stepPool(): u32 {
       if (column < width) return work;
       column = 0;
     }
-    if (++line == load<u32>(layer, LAYER_POOL_HEIGHT)) {
+    if (++line == load<u16>(layer, LAYER_POOL_HEIGHT)) {
       store<u8>(outputPtr(), isAverage() ? average() : requantize(best));
       beginWindow();
       if (advance(1, 1)) endRow();
@@ -105,5 +105,5 @@ function isAverage(): bool {
 
 /** Whether a line of a window is longer than a piece. */
 function isLong(): bool {
-  return load<u32>(layer, LAYER_POOL_WIDTH) > <u32>PIECE_ELEMENTS;
+  return load<u16>(layer, LAYER_POOL_WIDTH) > <u32>PIECE_ELEMENTS;
 }
