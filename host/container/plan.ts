@@ -83,7 +83,7 @@ export function planMemory(
   usefulRecords: readonly number[],
   windowBytes = DEFAULT_WINDOW,
 ): Plan {
-  const { offsets, bytes } = placeTensors(model);
+  const { offsets, bytes } = placeTensors(model, tensorLives(model));
   const wanted = requirements.map((r, layer) =>
     r === null ? (integerOp(model.layers[layer]).scratchBytes ?? 0) : scratchBytes(granted(r, usefulRecords[layer])),
   );
@@ -101,11 +101,17 @@ export function planTotal(plan: Plan, resident = false): number {
   return PLAN_BASE + TENSOR_ENTRY_BYTES * plan.offsets.length + regions;
 }
 
+/** First and last step that a tensor is in use at. */
+export interface Life {
+  first: number;
+  last: number;
+}
+
 /**
  * First and last step of each tensor's life: -1 is before a run, layers.length the host reading an output and a state taking over its source's
  * elements. A state lives always.
  */
-export function tensorLives(model: QModel): { first: number; last: number }[] {
+export function tensorLives(model: QModel): Life[] {
   const { tensors, layers } = model;
   const given = givenTensors(model);
   const lives = tensors.map(({ source }, index) => ({
@@ -129,7 +135,7 @@ interface PartOf {
 }
 
 /** Inputs of layers that work in place are parts of the outputs, whose parts they remain when those are parts themselves. */
-function partsOf(model: QModel): Map<number, PartOf> {
+export function partsOf(model: QModel): Map<number, PartOf> {
   const direct = new Map<number, PartOf>();
   model.layers.forEach((layer, index) => {
     if (!integerOp(layer).isInPlace) return;
@@ -154,13 +160,22 @@ function partsOf(model: QModel): Map<number, PartOf> {
   return new Map([...direct].map(([tensor, part]) => [tensor, resolve(part)]));
 }
 
+/** Tensors that begin at one place, though they may be in use at the same time: whoever says so knows that it does no harm. */
+type Together = readonly number[];
+
 /**
  * Offsets such that tensors alive at the same time do not overlap: one after the other, each into the smallest gap that takes it.
  * Optimal placing is NP-hard; largest first is within a few per cent on chains, and the other orders now and then do better.
+ * @param together no tensor in two of them, and none that is a part or has parts
+ * @throws MoteError MEMORY for a tensor above 2^24 bytes
  */
-function placeTensors(model: QModel): { offsets: number[]; bytes: number } {
+export function placeTensors(
+  model: QModel,
+  tensors: readonly Life[],
+  together: readonly Together[] = [],
+): { offsets: number[]; bytes: number } {
   const parts = partsOf(model);
-  const lives = tensorLives(model);
+  const lives = tensors.map((life) => ({ ...life }));
   for (const [part, { whole }] of parts) {
     lives[whole].first = Math.min(lives[whole].first, lives[part].first);
     lives[whole].last = Math.max(lives[whole].last, lives[part].last);
@@ -175,13 +190,17 @@ function placeTensors(model: QModel): { offsets: number[]; bytes: number } {
     }
     return roundUp(bytes);
   });
-  const wholes = sizes.map((_, index) => index).filter((index) => !parts.has(index));
+  const joined = new Set(together.flat());
+  const others = sizes.map((_, index) => index).filter((index) => !parts.has(index) && !joined.has(index));
+  const units = [...others.map((index) => [index]), ...together].toSorted((a, b) => a[0] - b[0]);
+  const first = (unit: Together): number => Math.min(...unit.map((index) => lives[index].first));
+  const size = (unit: Together): number => Math.max(...unit.map((index) => sizes[index]));
+  const area = (unit: Together): number =>
+    unit.reduce((sum, index) => sum + (lives[index].last - lives[index].first) * sizes[index], 0);
   const orders = [
-    wholes.toSorted((a, b) => sizes[b] - sizes[a] || a - b),
-    wholes.toSorted((a, b) => lives[a].first - lives[b].first || a - b),
-    wholes.toSorted(
-      (a, b) => (lives[b].last - lives[b].first) * sizes[b] - (lives[a].last - lives[a].first) * sizes[a] || a - b,
-    ),
+    units.toSorted((a, b) => size(b) - size(a)),
+    units.toSorted((a, b) => first(a) - first(b)),
+    units.toSorted((a, b) => area(b) - area(a)),
   ];
   const placings = orders.map((order) => placeInOrder(order, sizes, lives));
   const { offsets, bytes } = placings.reduce((best, placing) => (placing.bytes < best.bytes ? placing : best));
@@ -190,31 +209,37 @@ function placeTensors(model: QModel): { offsets: number[]; bytes: number } {
 }
 
 function placeInOrder(
-  order: readonly number[],
+  order: readonly Together[],
   sizes: readonly number[],
-  lives: readonly { first: number; last: number }[],
+  lives: readonly Life[],
 ): { offsets: number[]; bytes: number } {
   const offsets = sizes.map(() => 0);
   const placed: number[] = [];
   let bytes = 0;
-  for (const index of order) {
-    const beside = placed
-      .filter((other) => lives[other].first <= lives[index].last && lives[index].first <= lives[other].last)
-      .sort((a, b) => offsets[a] - offsets[b]);
+  for (const unit of order) {
+    // Where the unit may not begin, because of what is placed: from behind the first offset to before the second.
+    const taken = unit
+      .flatMap((index) =>
+        placed
+          .filter((other) => lives[other].first <= lives[index].last && lives[index].first <= lives[other].last)
+          .map((other) => [offsets[other] - sizes[index], offsets[other] + sizes[other]] as const),
+      )
+      .sort((a, b) => a[0] - b[0]);
     let end = 0;
     let place = -1;
     let room = Infinity;
-    for (const other of beside) {
-      const gap = offsets[other] - end;
-      if (gap >= sizes[index] && gap < room) {
+    for (const [from, to] of taken) {
+      if (from >= end && from - end < room) {
         place = end;
-        room = gap;
+        room = from - end;
       }
-      end = Math.max(end, offsets[other] + sizes[other]);
+      end = Math.max(end, to);
     }
-    offsets[index] = place < 0 ? end : place;
-    bytes = Math.max(bytes, offsets[index] + sizes[index]);
-    placed.push(index);
+    for (const index of unit) {
+      offsets[index] = place < 0 ? end : place;
+      bytes = Math.max(bytes, offsets[index] + sizes[index]);
+    }
+    placed.push(...unit);
   }
   return { offsets, bytes };
 }

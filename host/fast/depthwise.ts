@@ -20,6 +20,7 @@ import { inputOf } from "../model/edges.js";
 import { extentOf, pitchAndPlane } from "../model/geometry.js";
 import type { QConv2d, QModel } from "../model/model.js";
 import type { Entry } from "./memory.js";
+import type { PlannedModel } from "./plan.js";
 import { depthInstructions } from "./cost.js";
 import { storedZero } from "./fold.js";
 import { eachRow, highHead, type LayerStream } from "./rows.js";
@@ -58,13 +59,14 @@ function wordsOf(model: QModel, { output, kernel, stride }: QConv2d): number {
   return extentOf(model.tensors[output].shape[2], kernel[1], stride[1]);
 }
 
-function stripsOf(model: QModel, layer: QConv2d, isWhole: boolean): Strips {
-  const [, height, width] = model.tensors[layer.output].shape;
+function stripsOf(model: PlannedModel, layer: QConv2d): Strips {
+  const { shape, isOverInput } = model.tensors[layer.output];
+  const [, height, width] = shape;
   const words = wordsOf(model, layer);
   const bytesOf = (lines: number): number =>
     DEPTH_WORD_BYTES * words * extentOf(lines, layer.kernel[0], layer.stride[0]);
   let most = Math.ceil(height / 2);
-  while (!isWhole && most > 1 && bytesOf(most) > STRIP_BYTES) most--;
+  while (!isOverInput && most > 1 && bytesOf(most) > STRIP_BYTES) most--;
   const pieces = Math.ceil(height / (2 * most));
   const lines = Math.ceil(height / (2 * pieces));
   const blocks = (majors: number, minors: number): number => majors * Math.ceil(minors / DEPTH_BLOCK);
@@ -88,11 +90,8 @@ function stripsOf(model: QModel, layer: QConv2d, isWhole: boolean): Strips {
   };
 }
 
-/**
- * @param isWhole whether a channel is laid out in one piece, however long it is, so that its outputs may be written over it
- * @returns undefined where a row's scale is none that the kernel has
- */
-export function depthStream(model: QModel, layer: QConv2d, where: string, isWhole = false): LayerStream | undefined {
+/** @returns undefined where a row's scale is none that the kernel has */
+export function depthStream(model: PlannedModel, layer: QConv2d, where: string): LayerStream | undefined {
   const pieces: Uint8Array[] = [];
   let fits = true;
   const taps = layer.kernel[0] * layer.kernel[1];
@@ -106,7 +105,7 @@ export function depthStream(model: QModel, layer: QConv2d, where: string, isWhol
       );
   });
   if (!fits) return undefined;
-  const strips = stripsOf(model, layer, isWhole);
+  const strips = stripsOf(model, layer);
   return {
     kind: KIND_DEPTHWISE,
     bytes: concatBytes(pieces),
@@ -117,9 +116,9 @@ export function depthStream(model: QModel, layer: QConv2d, where: string, isWhol
   };
 }
 
-/** Words of the layer's entry. @param isWhole as depthStream has it */
-export function depthWords(model: QModel, layer: QConv2d, isWhole = false): [offset: number, value: number][] {
-  const { lines, words, isDown } = stripsOf(model, layer, isWhole);
+/** Words of the layer's entry. */
+export function depthWords(model: PlannedModel, layer: QConv2d): [offset: number, value: number][] {
+  const { lines, words, isDown } = stripsOf(model, layer);
   const input = model.tensors[inputOf(layer)];
   const [, height, width] = input.shape;
   const [down, across] = layer.stride;

@@ -7,10 +7,10 @@ import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { storedZero } from "./fold.js";
-import { chooseStreams } from "./choice.js";
 import { denseRowsWords } from "./dense-rows.js";
 import { depthWords } from "./depthwise.js";
-import { layerStreams, layerWindow, type FastWindow } from "./ops.js";
+import { layerWindow, type FastWindow } from "./ops.js";
+import { planFast, type PlannedModel } from "./plan.js";
 import { quadWords } from "./quads.js";
 import type { LayerStream } from "./rows.js";
 import { fastWork } from "./work.js";
@@ -68,23 +68,21 @@ type Word = [offset: number, value: number];
 export type Entry = ReadonlyMap<number, number>;
 
 /**
- * Lays out a model. The arena is the container's own, and its window the least that the module's has.
- * @throws MoteError UNSUPPORTED as `layerStreams` does, MEMORY for a plan or stream of 2^28 bytes or more
+ * Lays out a model. The container's window is the least that the module's has.
+ * @throws MoteError UNSUPPORTED and MEMORY as `planFast` does, MEMORY for a plan or stream of 2^28 bytes or more
  */
-export function fastProgram({ model, plan }: Container): FastProgram {
-  const candidates = model.layers.map((layer, index) => layerStreams(model, layer, index));
-  const streams = chooseStreams(candidates);
+export function fastProgram({ model: packed, plan: core }: Container): FastProgram {
+  const { model, streams, others, ...plan } = planFast(packed);
   const stream = concatBytes(streams.map(({ bytes }) => bytes));
   let end = 0;
   const begins = streams.map(({ bytes }) => (end += bytes.length) - bytes.length);
-  const windowBytes = roundUp(streams.reduce((most, one) => Math.max(most, one.windowBytes), plan.window));
-  const scratchBytes = roundUp(Math.max(...streams.map((one) => one.scratchBytes)));
+  const windowBytes = roundUp(streams.reduce((most, one) => Math.max(most, one.windowBytes), core.window));
   const hasStatics = streams.some(({ kind }) => KINDS_WITH_STATICS.includes(kind));
   const memory = placeRegions(
     model,
     hasStatics ? abi.PLAN_BASE : abi.CONTROL_BLOCK_BYTES,
     windowBytes,
-    scratchBytes,
+    roundUp(plan.scratch),
     plan.arena,
   );
   for (const [what, bytes] of [
@@ -119,7 +117,9 @@ export function fastProgram({ model, plan }: Container): FastProgram {
     control: controlWords(model, memory, stream.length, fastWork(entries, stream)),
     tables: concatBytes([tensorTable(model, firstElement), layerTable(entries), scales(model)]),
     stream,
-    choices: streams.map((chosen, index) => ({ chosen, other: candidates[index][0] })),
+    choices: streams.map((chosen, index) => {
+      return { chosen, other: others[index].kind === chosen.kind ? chosen : others[index] };
+    }),
     entries,
   };
 }
@@ -127,17 +127,18 @@ export function fastProgram({ model, plan }: Container): FastProgram {
 const END_BYTES = layout.LAYER_KIND + 4;
 const SCALE_BYTES = 4;
 
-const hasBorder = (model: QModel, tensor: number): boolean => model.tensors[tensor].border > 0;
+const hasBorder = ({ tensors }: PlannedModel, tensor: number): boolean =>
+  tensors[tensor].border > 0 && tensors[tensor].isBorderRead !== false;
 
 /** What works in place has the borders of its parts, filled with them. */
-const beginsWithBorder = (model: QModel, layer: QLayer): boolean =>
+const beginsWithBorder = (model: PlannedModel, layer: QLayer): boolean =>
   hasBorder(model, layer.output) && !integerOp(layer).isInPlace;
 
 /** Inputs, outputs. */
 const endsOf = (model: QModel): number[] => [...modelInputs(model), ...outputsOf(model)];
 
 function placeRegions(
-  model: QModel,
+  model: PlannedModel,
   tablesPtr: number,
   windowBytes: number,
   scratchBytes: number,
@@ -254,7 +255,7 @@ function fillEntry(model: QModel, state: number, firstElement: readonly number[]
 function copyEntry(model: QModel, state: number, firstElement: readonly number[]): Entry {
   const source = model.tensors[state].source!;
   const { pitch, plane } = pitchAndPlane(model.tensors[source]);
-  const isOneLine = !hasBorder(model, source) && !hasBorder(model, state);
+  const isOneLine = [source, state].every((tensor) => model.tensors[tensor].border === 0);
   const oneLine: Word[] = [
     [layout.LAYER_ROWS, 1],
     [layout.LAYER_OUTPUT_HEIGHT, 1],

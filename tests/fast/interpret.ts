@@ -35,6 +35,7 @@ class Interpreter {
   private readonly stream: DataView;
   private position = 0;
   private layer = 0;
+  private readonly outputs = new Map<number, number>();
 
   constructor(private readonly program: FastProgram) {
     // Whatever stood in the arena before a run must not matter.
@@ -64,11 +65,18 @@ class Interpreter {
         else if (kind === layout.KIND_RESIZE) this.resizeRow(row);
         else this.computeRow(row);
       }
+      for (const [address, byte] of this.outputs) this.memory[address] = byte;
+      this.outputs.clear();
       if (kind < layout.KIND_BORDER) outputs.push(this.readOutput(outputs.length));
     }
     expect(this.position, "stream bytes used").toBe(this.stream.byteLength);
     expect(outputs.length).toBe(this.words.getUint32(abi.CONTROL_LAYER_COUNT, true));
     return outputs;
+  }
+
+  /** Stores an output once its layer is complete: it may stand where an input does. */
+  private put(address: number, byte: number): void {
+    this.outputs.set(address, byte);
   }
 
   /** A word of the entry at hand. */
@@ -142,13 +150,13 @@ class Interpreter {
   }
 
   private mapRow(row: number, map: (byte: number) => number): void {
-    this.eachOutput(row, (address, x, y) => (this.memory[address] = map(this.inputElement(row, x, y))));
+    this.eachOutput(row, (address, x, y) => this.put(address, map(this.inputElement(row, x, y))));
   }
 
   private resizeRow(row: number): void {
     const [factorY, factorX] = [this.word(layout.LAYER_FACTOR_Y), this.word(layout.LAYER_FACTOR_X)];
     this.eachOutput(row, (address, x, y) => {
-      this.memory[address] = this.inputElement(row, Math.floor(x / factorX), Math.floor(y / factorY));
+      this.put(address, this.inputElement(row, Math.floor(x / factorX), Math.floor(y / factorY)));
     });
   }
 
@@ -386,7 +394,7 @@ class Interpreter {
       throw new Error(`${sum} gives ${scaled} and ${value}, expected an int64 and an int32`);
     }
     const [least, most] = [this.word(layout.LAYER_CLAMP_MIN), this.word(layout.LAYER_CLAMP_MAX)];
-    this.memory[address] = Math.min(most, Math.max(least, Number(value)));
+    this.put(address, Math.min(most, Math.max(least, Number(value))));
   }
 }
 

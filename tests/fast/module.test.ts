@@ -59,8 +59,8 @@ describe("a fast module", () => {
   it("says of the model what the container says", () => {
     for (const { model } of syntheticModels()) {
       const { tensors, layers, inputs, outputs, labels, names } = fastParts(fastModule(writeContainer(model)));
-      expect(tensors.map(({ shape, border, zeroPoint, scale }) => ({ shape, border, zeroPoint, scale }))).toEqual(
-        model.tensors.map(({ shape, border, zeroPoint, scale }) => ({ shape, border, zeroPoint, scale })),
+      expect(tensors.map(({ shape, zeroPoint, scale }) => ({ shape, zeroPoint, scale }))).toEqual(
+        model.tensors.map(({ shape, zeroPoint, scale }) => ({ shape, zeroPoint, scale })),
       );
       expect(tensors.flatMap(({ isState }, tensor) => (isState ? tensor : []))).toEqual(statesOf(model));
       expect(layers.map(({ output }) => output)).toEqual(model.layers.map(({ output }) => output));
