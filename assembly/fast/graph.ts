@@ -17,7 +17,7 @@ import { stepBorder } from "./kernels/border";
 import { stepConvBlocks } from "./kernels/conv-blocks";
 import { stepConvPlaces } from "./kernels/conv-places";
 import { stepConvPooled } from "./kernels/conv-pooled";
-import { stepConvQuads } from "./kernels/conv-quads";
+import { stepConvGaps, stepConvQuads } from "./kernels/conv-quads";
 import { stepCopy } from "./kernels/copy";
 import { stepDense } from "./kernels/dense";
 import { stepDenseRows } from "./kernels/dense-rows";
@@ -123,7 +123,8 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isConvPooled(kind)) return stepConvPooled(layer, progressPtr(), budget);
   if (isConvBlocks(kind)) return stepConvBlocks(layer, progressPtr(), budget);
   if (isDense(kind)) return stepDense(layer, progressPtr(), budget);
-  if (isConvQuads(kind)) return stepConvQuads(budget);
+  if (isConvQuads(kind)) return stepConvQuads(layer, progressPtr(), budget);
+  if (isConvGaps(kind)) return stepConvGaps(layer, progressPtr(), budget);
   if (isDepthwise(kind)) return stepDepthwise(budget);
   if (isDenseRows(kind)) return stepDenseRows(budget);
   if (isConvPlaces(kind)) return stepConvPlaces();
@@ -169,7 +170,11 @@ function isConvPlaces(kind: u32): bool {
 }
 
 function isConvQuads(kind: u32): bool {
-  return (kind == KIND_CONV_QUADS) | (kind == KIND_CONV_GAPS);
+  return kind == KIND_CONV_QUADS;
+}
+
+function isConvGaps(kind: u32): bool {
+  return kind == KIND_CONV_GAPS;
 }
 
 function isDenseRows(kind: u32): bool {

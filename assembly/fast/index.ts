@@ -3,4 +3,5 @@ export { open, reset, start, step } from "./graph";
 // Kernels that a host may put its own in the place of, by the names that assembly/module.ts has.
 export { stepConvBlocks as blocks1 } from "./kernels/conv-blocks";
 export { stepConvPooled as tiles1 } from "./kernels/conv-pooled";
+export { stepConvGaps as gaps1, stepConvQuads as quads1 } from "./kernels/conv-quads";
 export { stepDense as dense1 } from "./kernels/dense";

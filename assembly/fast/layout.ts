@@ -77,11 +77,11 @@ export const LAYER_BORDER = 60;
 /** What has a row for each channel of the input: bytes from a channel to the next. */
 export const LAYER_INPUT_PLANE = 60;
 /**
- * KIND_CONV_QUADS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
+ * KIND_CONV_QUADS, KIND_CONV_GAPS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
  * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
  */
 export const LAYER_QUAD_STEP_0 = 8;
-export const LAYER_QUAD_STEP_1 = 12;
+export const LAYER_QUAD_STEP_1 = 64;
 export const LAYER_QUAD_STEP_2 = 48;
 export const LAYER_QUAD_COUNT_0 = 44;
 export const LAYER_QUAD_COUNT_1 = 46;
@@ -106,7 +106,7 @@ export const LAYER_DEPTH_PADS = 50;
 export const LAYER_DEPTH_ZERO = 51;
 /** KIND_DENSE_ROWS: inputs, with those that fill them up. */
 export const LAYER_DENSE_INPUTS = 40;
-export const LAYER_ENTRY_BYTES = 64;
+export const LAYER_ENTRY_BYTES = 68;
 
 /**
  * The stream: of each layer in order, each row. A row begins with ROW_BYTES: i64 constant, u32 multiplier, u8 shift, u24 count, all

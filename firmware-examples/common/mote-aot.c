@@ -67,6 +67,8 @@ static uint32_t run_kernel(mote_kernel_function run, uint32_t layer, uint32_t pr
 KERNEL(tiles)
 KERNEL(blocks)
 KERNEL(dense)
+KERNEL(quads)
+KERNEL(gaps)
 
 static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;

@@ -179,6 +179,8 @@
 #define MOTE_TILES_KERNEL "tiles1"
 #define MOTE_BLOCKS_KERNEL "blocks1"
 #define MOTE_DENSE_KERNEL "dense1"
+#define MOTE_QUADS_KERNEL "quads1"
+#define MOTE_GAPS_KERNEL "gaps1"
 
 /** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
 #define MOTE_STREAM_SECTION "mote.stream"
@@ -277,11 +279,11 @@
 /** What has a row for each channel of the input: bytes from a channel to the next. */
 #define MOTE_LAYER_INPUT_PLANE 60u
 /**
- * KIND_CONV_QUADS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
+ * KIND_CONV_QUADS, KIND_CONV_GAPS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
  * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
  */
 #define MOTE_LAYER_QUAD_STEP_0 8u
-#define MOTE_LAYER_QUAD_STEP_1 12u
+#define MOTE_LAYER_QUAD_STEP_1 64u
 #define MOTE_LAYER_QUAD_STEP_2 48u
 #define MOTE_LAYER_QUAD_COUNT_0 44u
 #define MOTE_LAYER_QUAD_COUNT_1 46u
@@ -306,7 +308,7 @@
 #define MOTE_LAYER_DEPTH_ZERO 51u
 /** KIND_DENSE_ROWS: inputs, with those that fill them up. */
 #define MOTE_LAYER_DENSE_INPUTS 40u
-#define MOTE_LAYER_ENTRY_BYTES 64u
+#define MOTE_LAYER_ENTRY_BYTES 68u
 
 /**
  * The stream: of each layer in order, each row. A row begins with ROW_BYTES: i64 constant, u32 multiplier, u8 shift, u24 count, all

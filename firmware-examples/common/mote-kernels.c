@@ -128,6 +128,8 @@ const mote_kernel mote_kernels[] = {
     {MOTE_TILES_KERNEL, mote_kernel_tiles},
     {MOTE_BLOCKS_KERNEL, mote_kernel_blocks},
     {MOTE_DENSE_KERNEL, mote_kernel_dense},
+    {MOTE_QUADS_KERNEL, mote_kernel_quads},
+    {MOTE_GAPS_KERNEL, mote_kernel_gaps},
     {NULL, NULL},
 };
 

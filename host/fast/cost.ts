@@ -1,6 +1,6 @@
 /**
- * What kernels take, in instructions of a Cortex-M4 ahead of time, as counted on nets: for choosing between them, so that a tenth more or less
- * does not matter.
+ * What kernels take, in instructions of a Cortex-M4 ahead of time, by the C library where it has one, as counted on nets: for choosing between
+ * them, so that a tenth more or less does not matter.
  */
 import {
   BLOCK_HEIGHT,
@@ -15,15 +15,21 @@ import type { Axes, QConv2d, Shape } from "../model/model.js";
 export const readInstructions = (bytes: number): number => 0.6 * bytes;
 
 /** Laying out four places, whose inputs come in so many runs. */
-export const fourInstructions = (inputs: number, runs: number): number => 250 + 17 * inputs + 55 * runs;
+export const fourInstructions = (inputs: number, runs: number): number => 120 + 13 * inputs + 20 * runs;
 
-/** Two filters at four places, of which so many are laid out at once: a filter of one stretch takes them all in one call. */
-export const quadInstructions = (inputs: number, stretches: number, lot: number): number =>
-  200 + (stretches > 1 ? 300 * stretches : 200 / lot) + 9.7 * inputs;
+/** So many inputs or weights are summed up before lanes are taken apart. */
+const PIECE = 128;
+const furtherPieces = (inputs: number): number => Math.ceil(inputs / PIECE) - 1;
 
-/** A filter of so many weights at four places. */
-export const gapInstructions = (pairs: number, stretches: number, lot: number): number =>
-  120 + (stretches > 1 ? 200 * stretches : 120 / lot) + 9 * pairs;
+/** Two filters at four places, of which so many are laid out at once. */
+export const quadInstructions = (inputs: number, lot: number): number =>
+  180 + 90 / lot + 75 * furtherPieces(inputs) + 7.8 * inputs;
+
+/** A filter of so many weights at four places: half of what it takes at eight, which go together where there are as many. */
+export const gapInstructions = (pairs: number, lot: number): number =>
+  lot > 1
+    ? 95 + (120 + 2.3 * pairs) / lot + 35 * furtherPieces(pairs) + 6.3 * pairs
+    : 240 + 60 * furtherPieces(pairs) + 11 * pairs;
 
 /** A channel of a depthwise convolution: words and lines that are laid out, blocks of so many outputs in all. */
 export function depthInstructions(

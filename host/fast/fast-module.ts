@@ -29,7 +29,14 @@ import {
   LAYER_POOL_WIDTH,
   PIECE_ELEMENTS,
 } from "../../assembly/fast/layout.js";
-import { BLOCKS_KERNEL, DENSE_KERNEL, STREAM_SECTION, TILES_KERNEL } from "../../assembly/module.js";
+import {
+  BLOCKS_KERNEL,
+  DENSE_KERNEL,
+  GAPS_KERNEL,
+  QUADS_KERNEL,
+  STREAM_SECTION,
+  TILES_KERNEL,
+} from "../../assembly/module.js";
 import { withAlignedSection, withMetadataSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
 import { depthStep } from "./depthwise.js";
@@ -114,6 +121,8 @@ const EXPORTED_KERNELS: readonly (readonly [name: string, kind: number])[] = [
   [TILES_KERNEL, KIND_CONV_POOLED],
   [BLOCKS_KERNEL, KIND_CONV_BLOCKS],
   [DENSE_KERNEL, KIND_DENSE],
+  [QUADS_KERNEL, KIND_CONV_QUADS],
+  [GAPS_KERNEL, KIND_CONV_GAPS],
 ];
 
 const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];
@@ -128,7 +137,8 @@ const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = 
   ["graph/isConvPooled", [KIND_CONV_POOLED]],
   ["graph/isConvBlocks", [KIND_CONV_BLOCKS]],
   ["graph/isConvPlaces", [KIND_CONV_PLACES]],
-  ["graph/isConvQuads", QUADS],
+  ["graph/isConvQuads", [KIND_CONV_QUADS]],
+  ["graph/isConvGaps", [KIND_CONV_GAPS]],
   ["graph/isDenseRows", [KIND_DENSE_ROWS]],
   ["graph/isDepthwise", [KIND_DEPTHWISE]],
   ["graph/isDense", [KIND_DENSE]],
@@ -151,7 +161,6 @@ const ANSWERS: readonly (readonly [
   ["row/clampMax", CLAMPED, LAYER_CLAMP_MAX],
   ["kernels/conv-blocks/isWide", [KIND_CONV_BLOCKS], LAYER_IS_WIDE],
   ["kernels/conv-blocks/poolSize", [KIND_CONV_BLOCKS], LAYER_POOL_WIDTH],
-  ["kernels/conv-quads/isByGaps", QUADS, LAYER_KIND, (kind) => Number(kind === KIND_CONV_GAPS)],
   [
     "kernels/depthwise/isThreeWide",
     [KIND_DEPTHWISE],

@@ -309,6 +309,8 @@ function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean
   switch (kind) {
     case layout.KIND_CONV_POOLED:
     case layout.KIND_DENSE:
+    case layout.KIND_CONV_QUADS:
+    case layout.KIND_CONV_GAPS:
       return [[layout.LAYER_STREAM, begin]];
     case layout.KIND_CONV_BLOCKS:
       return [

@@ -2,7 +2,15 @@
 import * as layout from "../../assembly/fast/layout.js";
 import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
-import { BLOCKS_KERNEL, DENSE_KERNEL, METADATA_SECTION, STREAM_SECTION, TILES_KERNEL } from "../../assembly/module.js";
+import {
+  BLOCKS_KERNEL,
+  DENSE_KERNEL,
+  GAPS_KERNEL,
+  METADATA_SECTION,
+  QUADS_KERNEL,
+  STREAM_SECTION,
+  TILES_KERNEL,
+} from "../../assembly/module.js";
 import type { Shape } from "../model/model.js";
 import { readMetadataSection, type Metadata } from "../container/metadata.js";
 import {
@@ -64,7 +72,7 @@ export interface FastParts extends Metadata {
 }
 
 /** Kernels that a host may replace: those of them that a model has layers for. */
-export const KERNEL_EXPORTS: readonly string[] = [TILES_KERNEL, BLOCKS_KERNEL, DENSE_KERNEL];
+export const KERNEL_EXPORTS: readonly string[] = [TILES_KERNEL, BLOCKS_KERNEL, DENSE_KERNEL, QUADS_KERNEL, GAPS_KERNEL];
 
 /** Whether bytes are a WebAssembly module with a fast module's stream; the rest of it may still be wrong. */
 export function isFastModule(file: Uint8Array): boolean {

@@ -22,7 +22,7 @@ import { concatBytes } from "../bytes.js";
 import { inputOf } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
 import type { QConv2d, QModel } from "../model/model.js";
-import { fourInstructions, gapInstructions, quadInstructions, readInstructions } from "./cost.js";
+import { fourInstructions, gapInstructions, quadInstructions } from "./cost.js";
 import { eachRow, highHead, pairsOf, type LayerStream } from "./rows.js";
 
 /** A loop over what a filter looks at. */
@@ -109,8 +109,8 @@ export function quadStream(model: QModel, layer: QConv2d, where: string): LayerS
     windowBytes: pairBytes * Math.max(1, Math.min(pairs, Math.floor(WINDOW_BYTES / pairBytes))),
     scratchBytes: scratchBytes(model, layer, KIND_CONV_QUADS),
     instructions:
-      placesInstructions(model, layer, KIND_CONV_QUADS, bytes.length) +
-      foursOf(model, layer) * pairs * quadInstructions(filled(inputs), stretches, lotOf(model, layer, KIND_CONV_QUADS)),
+      placesInstructions(model, layer) +
+      foursOf(model, layer) * pairs * quadInstructions(filled(inputs), lotOf(model, layer, KIND_CONV_QUADS)),
   };
 }
 
@@ -132,7 +132,7 @@ export function gapStream(model: QModel, layer: QConv2d, where: string): LayerSt
     if (head === undefined) fits = false;
     else pieces.push(head, pairs);
     windowBytes = Math.max(windowBytes, ROW_BYTES + pairs.length);
-    instructions += gapInstructions(count, stretches, lot);
+    instructions += gapInstructions(count, lot);
   });
   if (!fits) return undefined;
   const bytes = concatBytes(pieces);
@@ -142,7 +142,7 @@ export function gapStream(model: QModel, layer: QConv2d, where: string): LayerSt
     isWide: false,
     windowBytes: Math.max(windowBytes, Math.min(bytes.length, WINDOW_BYTES)),
     scratchBytes: scratchBytes(model, layer, KIND_CONV_GAPS),
-    instructions: placesInstructions(model, layer, KIND_CONV_GAPS, bytes.length) + foursOf(model, layer) * instructions,
+    instructions: placesInstructions(model, layer) + foursOf(model, layer) * instructions,
   };
 }
 
@@ -157,14 +157,10 @@ function foursOf(model: QModel, { output }: QConv2d): number {
   return Math.ceil((height * width) / 4);
 }
 
-/** Of laying places out, and reading the stream for each lot. */
-function placesInstructions(model: QModel, layer: QConv2d, kind: LotKind, streamBytes: number): number {
+/** Of laying places out. */
+function placesInstructions(model: QModel, layer: QConv2d): number {
   const [, middle, outer] = loopsOf(model, layer);
-  const fours = foursOf(model, layer);
-  const lots = Math.ceil(fours / lotOf(model, layer, kind));
-  return (
-    fours * fourInstructions(inputsOf(model, layer), middle.count * outer.count) + lots * readInstructions(streamBytes)
-  );
+  return foursOf(model, layer) * fourInstructions(inputsOf(model, layer), middle.count * outer.count);
 }
 
 /** Of each input in the kernel's order, its place among the filter's weights. */

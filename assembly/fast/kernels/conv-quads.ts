@@ -6,8 +6,6 @@ import {
   GAP_FINISH_WORK,
   GAP_STRETCH_WORK,
   GAP_WORK,
-  KIND_CONV_GAPS,
-  LAYER_KIND,
   LAYER_OUTPUT,
   LAYER_OUTPUT_PLANE,
   LAYER_ROWS,
@@ -33,8 +31,24 @@ let input: u32 = 0;
 /** Where the latest weight's elements are in a four. */
 let elements: usize = 0;
 
-/** Works for as long as `budget` multiplications take, or one piece. @returns as how many it counts */
-export function stepConvQuads(budget: i32): i32 {
+/**
+ * Works for as long as `budget` multiplications take, or one piece.
+ * @param layer its entry
+ * @param progress its address
+ * @returns as how many it counts
+ */
+export function stepConvQuads(layer: usize, progress: usize, budget: i32): i32 {
+  return stepLots(budget, false);
+}
+
+/** The same by the weights that are left. */
+export function stepConvGaps(layer: usize, progress: usize, budget: i32): i32 {
+  return stepLots(budget, true);
+}
+
+/** Inlined, so that each of the two is what a host replaces: no other function is called in its place. */
+@inline
+function stepLots(budget: i32, isByGaps: bool): i32 {
   if (!isBegun) {
     begin();
     rows = position();
@@ -47,7 +61,7 @@ export function stepConvQuads(budget: i32): i32 {
       work += layOut();
       continue;
     }
-    let piece = isByGaps() ? sumRow() : sumRows();
+    let piece = isByGaps ? sumRow() : sumRows();
     if (!piece) return work; // a read has failed
     work += piece;
     if (rowsDone() < load<u32>(layer, LAYER_ROWS)) continue;
@@ -123,10 +137,4 @@ function endStretch(taken: u32, last: bool, together: u32): bool {
   if (four < fours) return false;
   four = 0;
   return true;
-}
-
-// What the packer may know of all of a model's layers: it puts constants in their place.
-
-function isByGaps(): bool {
-  return load<u32>(layer, LAYER_KIND) == KIND_CONV_GAPS;
 }

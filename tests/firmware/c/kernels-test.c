@@ -5,7 +5,7 @@
  */
 #include "caller.h"
 #include "check.h"
-#include "mote-internal.h"
+#include "lots.h"
 
 /* Both ways to add up a convolution, whatever this machine has. */
 #define mote_kernel_tiles lanes_tiles
@@ -14,51 +14,12 @@
 #include "mote-convolution.c"
 #undef mote_kernel_tiles
 #undef mote_kernel_blocks
-
-enum { LAYER = 64, PROGRESS = LAYER + MOTE_LAYER_ENTRY_BYTES, ARENA = PROGRESS + 24, TILES = 0, BLOCKS = 1, DENSE = 2 };
-
-/** A layer in memory of its own: `linear` and `container` are blocks of exactly their bytes. */
-typedef struct stage {
-  mote model;
-  uint8_t *stream;
-  uint32_t stream_bytes;
-  uint32_t kernel;
-  uint32_t pool;
-  /** The last element is so far behind the last place. */
-  uint32_t most_offset;
-} stage;
-
-static uint32_t below(uint32_t limit) { return random_u32() % limit; }
-
-static void put_u32(uint8_t *at, uint32_t value) {
-  for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static void set_word(stage *s, uint32_t word, uint32_t value) { put_u32(s->model.linear + LAYER + word, value); }
-static uint32_t get_word(const stage *s, uint32_t word) { return u32_at(s->model.linear + LAYER + word); }
-static uint32_t get_progress(const stage *s, uint32_t word) { return u32_at(s->model.linear + PROGRESS + word); }
-
-static void append(stage *s, const void *data, uint32_t length) {
-  s->stream = realloc(s->stream, s->stream_bytes + length);
-  memcpy(s->stream + s->stream_bytes, data, length);
-  s->stream_bytes += length;
-}
-
-static void append_u32(stage *s, uint32_t value) {
-  uint8_t word[4];
-  put_u32(word, value);
-  append(s, word, 4);
-}
-
-/** @param count of pairs, or bytes of chunks */
-static void append_head(stage *s, uint32_t count) {
-  static const uint32_t multipliers[] = {1u << 30, 1518500250, 1, 0, INT32_MAX};
-  uint32_t shift = below(4) == 0 ? below(32) : 30 + below(14);
-  append_u32(s, below(3) == 0 ? random_u32() : 0x80000000u);
-  append_u32(s, below(3) == 0 ? (uint32_t)-(int32_t)below(1u << 20) : below(1u << 12));
-  append_u32(s, multipliers[below(5)]);
-  append_u32(s, count << 8 | shift);
-}
+#define mote_kernel_quads lanes_quads
+#define mote_kernel_gaps lanes_gaps
+#define MOTE_LOT_LANES 1
+#include "mote-quads.c"
+#undef mote_kernel_quads
+#undef mote_kernel_gaps
 
 /** A chunk that keeps to what its kernel may be given. */
 static void append_chunk(stage *s, uint32_t records, uint32_t magnitude, uint32_t most_offset) {
@@ -99,6 +60,7 @@ static void append_dense_row(stage *s, uint32_t most_offset) {
 
 /** A layer as a packer writes it, its last input and output perhaps at the very end of linear memory. */
 static stage *set_stage(uint32_t kernel) {
+  if (kernel >= QUADS) return set_lots(kernel);
   stage *s = calloc(1, sizeof(stage));
   s->kernel = kernel;
   s->pool = kernel == TILES ? 2 : 1 + below(2);
@@ -148,12 +110,6 @@ static stage *set_stage(uint32_t kernel) {
   return s;
 }
 
-static void strike(stage *s) {
-  free(s->model.linear);
-  free(s->stream);
-  free(s);
-}
-
 static uint8_t byte_for(const stage *s, const uint8_t *head, int64_t sum) {
   int64_t constant = (int64_t)((uint64_t)u32_at(head + 4) << 32 | u32_at(head));
   int64_t scaled = (int64_t)((uint64_t)(sum * u32_at(head + 8)) + (uint64_t)constant);
@@ -188,6 +144,10 @@ static int64_t dense_sum(const stage *s, const uint8_t *pair, const uint8_t *end
 
 /** What linear memory is once the layer is done: plain loops. */
 static void expect_layer(const stage *s, uint8_t *linear) {
+  if (s->kernel >= QUADS) {
+    expect_lots(s, linear);
+    return;
+  }
   const uint8_t *head = s->stream + get_word(s, MOTE_LAYER_STREAM);
   for (uint32_t row = 0; row < get_word(s, MOTE_LAYER_ROWS); row++) {
     uint32_t unit = s->kernel == DENSE ? 2 : 1;
@@ -211,12 +171,15 @@ static void expect_layer(const stage *s, uint8_t *linear) {
 }
 
 static mote_kernel_function function_of(uint32_t kernel, bool lanes) {
-  static const mote_kernel_function by_lanes[] = {lanes_tiles, lanes_blocks, mote_kernel_dense};
-  return lanes ? by_lanes[kernel] : mote_kernels[kernel].run;
+  static const mote_kernel_function functions[KERNELS][2] = {
+      {mote_kernel_tiles, lanes_tiles}, {mote_kernel_blocks, lanes_blocks}, {mote_kernel_dense, mote_kernel_dense},
+      {mote_kernel_quads, lanes_quads}, {mote_kernel_gaps, lanes_gaps},
+  };
+  return functions[kernel][lanes];
 }
 
-/** Work that a call may do beyond its budget: a strip of the longest row, or a piece of pairs. */
-enum { MOST_BEYOND = 8192 };
+/** Work that a call may do beyond its budget: a strip of the longest row, a piece of pairs, four places of the most inputs that are laid out. */
+enum { MOST_BEYOND = 8192, MOST_BEYOND_OF_LOTS = 16384 };
 
 /** To the end in slices: outputs, progress and the bounds of slices are right. */
 static void check_layer(uint32_t kernel, bool lanes, int32_t budget) {
@@ -228,11 +191,12 @@ static void check_layer(uint32_t kernel, bool lanes, int32_t budget) {
   bool is_right = true;
   for (int slice = 0; is_right && get_progress(s, MOTE_PROGRESS_ROW) < rows; slice++) {
     int32_t work = function_of(kernel, lanes)(&s->model, LAYER, PROGRESS, budget);
-    is_right = work > 0 && work <= budget + MOST_BEYOND && slice < 10000;
+    is_right = work > 0 && work <= budget + (kernel < QUADS ? MOST_BEYOND : MOST_BEYOND_OF_LOTS) && slice < 10000;
   }
   CHECK(is_right, "kernel %u", kernel);
   CHECK(get_progress(s, MOTE_PROGRESS_POSITION) == s->stream_bytes + 1 && get_progress(s, MOTE_PROGRESS_ROW) == rows, "progress");
   memcpy(expected + PROGRESS, s->model.linear + PROGRESS, MOTE_PROGRESS_BYTES);
+  if (kernel >= QUADS) copy_scratch(s, expected);
   CHECK(memcmp(expected, s->model.linear, s->model.linear_bytes) == 0, "kernel %u, %s", kernel, lanes ? "lanes" : "places");
   CHECK(function_of(kernel, lanes)(&s->model, LAYER, PROGRESS, budget) == MOTE_KERNEL_TRAP, "a layer that is done");
   free(expected);
@@ -250,6 +214,50 @@ static void check_edge(uint32_t kernel, bool lanes) {
   strike(s);
 }
 
+static void expect_trap(stage *s, bool lanes, const char *what) {
+  CHECK(function_of(s->kernel, lanes)(&s->model, LAYER, PROGRESS, 1 << 20) == MOTE_KERNEL_TRAP, "kernel %u: %s", s->kernel, what);
+  strike(s);
+}
+
+/** What lots reach ends with linear memory, and so does their scratch; one more, or elsewhere, is refused. */
+static void check_lot_edges(uint32_t kernel, bool lanes) {
+  stage *s = set_lots(kernel);
+  uint32_t span = lot_input(s, lot_inputs(s) - 1) + (get_word(s, MOTE_LAYER_OUTPUT_HEIGHT) - 1) * get_word(s, MOTE_LAYER_DOWN) +
+                  (get_word(s, MOTE_LAYER_OUTPUT_WIDTH) - 1) * (half_at(s, MOTE_LAYER_QUAD_ACROSS) & 255);
+  set_word(s, MOTE_LAYER_INPUT, get_word(s, MOTE_LAYER_INPUT) + s->model.linear_bytes - 1 - span);
+  CHECK(function_of(kernel, lanes)(&s->model, LAYER, PROGRESS, 1) > 0, "kernel %u", kernel);
+  set_word(s, MOTE_LAYER_INPUT, get_word(s, MOTE_LAYER_INPUT) + 1);
+  expect_trap(s, lanes, "an input beyond the end");
+  s = set_lots(kernel);
+  put_u32(s->model.linear + MOTE_CONTROL_WINDOW_PTR, 0);
+  put_u32(s->model.linear + MOTE_CONTROL_WINDOW_BYTES, s->model.linear_bytes - scratch_bytes_of(s) + 4);
+  expect_trap(s, lanes, "scratch beyond the end");
+  s = set_lots(kernel);
+  put_u32(s->model.linear + MOTE_CONTROL_WINDOW_BYTES, 0xfffffffc);
+  expect_trap(s, lanes, "scratch beyond 32 bits");
+  s = set_lots(kernel);
+  put_u32(s->model.linear + MOTE_CONTROL_WINDOW_PTR, u32_at(s->model.linear + MOTE_CONTROL_WINDOW_PTR) - 1);
+  expect_trap(s, lanes, "scratch at an odd address");
+  s = set_lots(kernel);
+  set_word(s, MOTE_LAYER_QUAD_COUNT_2, get_word(s, MOTE_LAYER_QUAD_COUNT_2) & 0xffffff);
+  expect_trap(s, lanes, "a lot of nothing");
+  s = set_lots(kernel);
+  s->stream_bytes--;
+  s->model.source.container_bytes--;
+  expect_trap(s, lanes, "a stream that ends before");
+  if (kernel != GAPS) return;
+  s = set_lots(kernel);
+  uint8_t *head = s->stream + get_word(s, MOTE_LAYER_STREAM);
+  uint32_t gaps = 0;
+  for (uint32_t i = 0; i < u32_at(head + 12) >> 8; i++) gaps += head[MOTE_ROW_BYTES + 2 * i];
+  if (lot_inputs(s) - gaps + head[MOTE_ROW_BYTES] > 255) {
+    strike(s);
+    return;
+  }
+  head[MOTE_ROW_BYTES] = (uint8_t)(lot_inputs(s) - gaps + head[MOTE_ROW_BYTES]);
+  expect_trap(s, lanes, "a weight behind the last input");
+}
+
 static uint32_t wild(uint32_t around) {
   static const uint32_t values[] = {0, 1, 2, 7, 8, 255, 0xffff, 1u << 28, (1u << 28) - 1, 1u << 31, 0xfffffff0, 0xffffffff};
   return below(3) == 0 ? values[below(12)] : below(2) == 0 ? around + below(9) - 4 : random_u32() >> below(32);
@@ -261,7 +269,7 @@ static bool check_wild(uint32_t kernel, bool lanes) {
   /* Now and then in the middle. */
   for (uint32_t slices = below(3); slices > 0; slices--) (void)function_of(kernel, lanes)(&s->model, LAYER, PROGRESS, 1);
   for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
-    switch (below(4)) {
+    switch (below(s->kernel < QUADS ? 4 : 5)) {
       case 0:
         s->stream[below(s->stream_bytes)] = (uint8_t)random_u32();
         break;
@@ -277,6 +285,11 @@ static bool check_wild(uint32_t kernel, bool lanes) {
         s->model.source.container = s->stream;
         s->model.source.container_bytes = s->stream_bytes;
         if (s->stream_bytes == 0) changes = 1;
+        break;
+      }
+      case 3: {
+        uint32_t word = below(2) == 0 ? MOTE_CONTROL_WINDOW_PTR : MOTE_CONTROL_WINDOW_BYTES;
+        put_u32(s->model.linear + word, wild(u32_at(s->model.linear + word)));
         break;
       }
       default: {
@@ -304,7 +317,7 @@ static void check_caller(const mote_source *source, bool is_native) {
   mote_status opened = mote_open(&model, source, memory, sizeof memory);
   CHECK(opened == MOTE_DONE, "%s", mote_status_text(opened));
   if (opened != MOTE_DONE) return;
-  for (uint32_t kernel = 0; kernel < 3; kernel++) {
+  for (uint32_t kernel = 0; kernel < KERNELS; kernel++) {
     for (size_t call = 0; call < sizeof calls / sizeof calls[0]; call++) {
       mote_input_u8(model, image, sizeof image);
       put_u32(model->linear + 1024, kernel + 1);
@@ -346,13 +359,15 @@ int main(int argc, char **argv) {
   uint32_t refused = 0;
   enum { LAYERS = 1500, WILD = 20000 };
   for (uint32_t i = 0; i < LAYERS; i++) {
-    for (uint32_t kernel = TILES; kernel <= DENSE; kernel++) check_layer(kernel, i % 2 == 0, i % 3 == 0 ? 1 << 20 : 1 + (int32_t)below(3000));
+    for (uint32_t kernel = 0; kernel < KERNELS; kernel++) check_layer(kernel, i % 2 == 0, i % 3 == 0 ? 1 << 20 : 1 + (int32_t)below(3000));
   }
   for (uint32_t i = 0; i < 100; i++) {
     check_edge(TILES, i % 2 == 0);
     check_edge(BLOCKS, i % 2 == 0);
+    check_lot_edges(QUADS, i % 2 == 0);
+    check_lot_edges(GAPS, i % 2 == 0);
   }
-  for (uint32_t i = 0; i < WILD; i++) refused += check_wild(i % 3, i % 2 == 0);
+  for (uint32_t i = 0; i < WILD; i++) refused += check_wild(i % KERNELS, i / KERNELS % 2 == 0);
   CHECK(refused > WILD / 4 && refused < WILD * 9 / 10, "%u of %u refused", refused, WILD);
   bytes module = read_bytes(argv[1]);
   mote_source source = {&mote_wasm3, module.data, module.length, NULL, 0, NULL, NULL};

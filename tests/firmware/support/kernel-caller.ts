@@ -30,6 +30,8 @@ export function kernelCaller(isOdd = false): Uint8Array {
     (memory (export "memory") 1 1)
     (func $tiles (export "tiles1") ${trap})
     (func $blocks (export "blocks1") ${trap})
+    (func $quads (export "quads1") ${trap})
+    (func $gaps (export "gaps1") ${trap})
     (func $dense ${isOdd ? "" : '(export "dense1")'} ${trap})
     ${isOdd ? '(func (export "dense1") (param i32) (result i32) (local.get 0))' : ""}
     (func (export "open") (param i32) (result i32) (i32.const 0))
@@ -39,6 +41,8 @@ export function kernelCaller(isOdd = false): Uint8Array {
       (if (i32.eq (i32.load (i32.const 1024)) (i32.const 1)) (then (drop ${call("tiles")})))
       (if (i32.eq (i32.load (i32.const 1024)) (i32.const 2)) (then (drop ${call("blocks")})))
       (if (i32.eq (i32.load (i32.const 1024)) (i32.const 3)) (then (drop ${call("dense")})))
+      (if (i32.eq (i32.load (i32.const 1024)) (i32.const 4)) (then (drop ${call("quads")})))
+      (if (i32.eq (i32.load (i32.const 1024)) (i32.const 5)) (then (drop ${call("gaps")})))
       (i32.const 0)))`);
   setMemory(module, MEMORY_BYTES, [{ address: 0, bytes: initialMemory() }]);
   const bytes = module.emitBinary();
