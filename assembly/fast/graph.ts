@@ -126,7 +126,7 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isConvQuads(kind)) return stepConvQuads(layer, progressPtr(), budget);
   if (isConvGaps(kind)) return stepConvGaps(layer, progressPtr(), budget);
   if (isDepthwise(kind)) return stepDepthwise(budget);
-  if (isDenseRows(kind)) return stepDenseRows(budget);
+  if (isDenseRows(kind)) return stepDenseRows(layer, progressPtr(), budget);
   if (isConvPlaces(kind)) return stepConvPlaces();
   if (isCopy(kind)) return stepCopy();
   if (isBorder(kind)) return stepBorder();

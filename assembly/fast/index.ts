@@ -5,3 +5,4 @@ export { stepConvBlocks as blocks1 } from "./kernels/conv-blocks";
 export { stepConvPooled as tiles1 } from "./kernels/conv-pooled";
 export { stepConvGaps as gaps1, stepConvQuads as quads1 } from "./kernels/conv-quads";
 export { stepDense as dense1 } from "./kernels/dense";
+export { stepDenseRows as rows1 } from "./kernels/dense-rows";

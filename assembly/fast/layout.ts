@@ -21,7 +21,7 @@ export const KIND_DEPTHWISE = 8; // a convolution without a pool of as many grou
 export const KIND_CONV_GAPS = 9; // a convolution without a pool, by four places and a filter's weights: some of them are left
 /** The kinds from here on have no rows in the stream that say how long they are. */
 export const KIND_CONV_QUADS = 10; // the same by four places and two filters: most of its weights are left
-export const KIND_DENSE_ROWS = 11; // a dense layer by four rows: most of its weights are left
+export const KIND_DENSE_ROWS = 11; // a dense layer by six rows: most of its weights are left
 /** The kinds from here on have no rows in the stream. */
 export const KIND_LUT = 12;
 export const KIND_RESIZE = 13;
@@ -130,7 +130,7 @@ export const LAYER_ENTRY_BYTES = 68;
  * KIND_DEPTHWISE: a row is a channel, with a count of its taps: a byte each.
  * KIND_CONV_GAPS: the count is of pairs as above, whose gaps count inputs in the order of the LAYER_QUAD loops.
  * KIND_CONV_QUADS: two rows together: their heads, with counts of 0, then of each input, fillers among them, a weight of one and of the other.
- * KIND_DENSE_ROWS: DENSE_ROWS together: of each input, fillers among them, a weight of each, then their heads, with counts of 0.
+ * KIND_DENSE_ROWS: DENSE_ROWS together: of each input a weight of each, raised by WEIGHT_BIAS, fillers of 0, then their heads, with counts of 0.
  * What lacks of the last rows is zeros.
  */
 export const ROW_BYTES = 16;
@@ -163,9 +163,15 @@ export const DEPTH_LEFT = 16;
 /** A line that is laid out is no longer, so that a slice stays short. */
 export const DEPTH_WORDS = 512;
 
-/** KIND_DENSE_ROWS: rows at a time, of which each has a byte in turn; inputs of a turn. */
-export const DENSE_ROWS = 4;
-export const DENSE_TURN = 8;
+/**
+ * KIND_DENSE_ROWS: rows at a time, of which each has a byte in turn; inputs of a turn; what is stored of a weight is raised by so much. In the static
+ * data: the latest sums of the rows at hand, a u32 each, and of the layer's elements. Sums of a piece's inputs keep to lanes of 24 bits.
+ */
+export const DENSE_ROWS = 6;
+export const DENSE_TURN = 4;
+export const WEIGHT_BIAS = 128;
+export const DENSE_SUMS = 64;
+export const DENSE_ELEMENTS_SUM = 88;
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 export const CHUNK_MAGNITUDE = 257;
@@ -227,15 +233,17 @@ export const DEPTH_OUTPUT_WORK = 36;
 export const GAP_WORK = 11;
 export const GAP_STRETCH_WORK = 50;
 export const GAP_FINISH_WORK = 90;
-/** Of KIND_DENSE_ROWS a turn, and the outputs of four rows. */
-export const DENSE_TURN_WORK = 112;
-export const DENSE_FINISH_WORK = 104;
+/** Of KIND_DENSE_ROWS an element that is added up, a turn, and the outputs of six rows. */
+export const DENSE_ELEMENT_WORK = 4;
+export const DENSE_TURN_WORK = 60;
+export const DENSE_FINISH_WORK = 220;
 
 /**
- * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
- * line, work of blocks of KIND_DEPTHWISE, or other work.
+ * With so much a piece of work ends, complete or not: bytes of pairs, or of a dense layer by rows, records at a place, elements of a pool, bytes
+ * of a border, elements of a line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 export const PIECE_PAIR_BYTES = 512;
+export const DENSE_PIECE_BYTES = 768;
 export const PIECE_RECORDS = 256;
 export const PIECE_ELEMENTS = 256;
 export const PIECE_BORDER_BYTES = 256;

@@ -69,6 +69,7 @@ KERNEL(blocks)
 KERNEL(dense)
 KERNEL(quads)
 KERNEL(gaps)
+KERNEL(rows)
 
 static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;

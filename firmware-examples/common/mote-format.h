@@ -181,6 +181,7 @@
 #define MOTE_DENSE_KERNEL "dense1"
 #define MOTE_QUADS_KERNEL "quads1"
 #define MOTE_GAPS_KERNEL "gaps1"
+#define MOTE_ROWS_KERNEL "rows1"
 
 /** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
 #define MOTE_STREAM_SECTION "mote.stream"
@@ -223,7 +224,7 @@
 #define MOTE_KIND_CONV_GAPS 9u /* a convolution without a pool, by four places and a filter's weights: some of them are left */
 /** The kinds from here on have no rows in the stream that say how long they are. */
 #define MOTE_KIND_CONV_QUADS 10u /* the same by four places and two filters: most of its weights are left */
-#define MOTE_KIND_DENSE_ROWS 11u /* a dense layer by four rows: most of its weights are left */
+#define MOTE_KIND_DENSE_ROWS 11u /* a dense layer by six rows: most of its weights are left */
 /** The kinds from here on have no rows in the stream. */
 #define MOTE_KIND_LUT 12u
 #define MOTE_KIND_RESIZE 13u
@@ -332,7 +333,7 @@
  * KIND_DEPTHWISE: a row is a channel, with a count of its taps: a byte each.
  * KIND_CONV_GAPS: the count is of pairs as above, whose gaps count inputs in the order of the LAYER_QUAD loops.
  * KIND_CONV_QUADS: two rows together: their heads, with counts of 0, then of each input, fillers among them, a weight of one and of the other.
- * KIND_DENSE_ROWS: DENSE_ROWS together: of each input, fillers among them, a weight of each, then their heads, with counts of 0.
+ * KIND_DENSE_ROWS: DENSE_ROWS together: of each input a weight of each, raised by WEIGHT_BIAS, fillers of 0, then their heads, with counts of 0.
  * What lacks of the last rows is zeros.
  */
 #define MOTE_ROW_BYTES 16u
@@ -365,9 +366,15 @@
 /** A line that is laid out is no longer, so that a slice stays short. */
 #define MOTE_DEPTH_WORDS 512u
 
-/** KIND_DENSE_ROWS: rows at a time, of which each has a byte in turn; inputs of a turn. */
-#define MOTE_DENSE_ROWS 4u
-#define MOTE_DENSE_TURN 8u
+/**
+ * KIND_DENSE_ROWS: rows at a time, of which each has a byte in turn; inputs of a turn; what is stored of a weight is raised by so much. In the static
+ * data: the latest sums of the rows at hand, a u32 each, and of the layer's elements. Sums of a piece's inputs keep to lanes of 24 bits.
+ */
+#define MOTE_DENSE_ROWS 6u
+#define MOTE_DENSE_TURN 4u
+#define MOTE_WEIGHT_BIAS 128u
+#define MOTE_DENSE_SUMS 64u
+#define MOTE_DENSE_ELEMENTS_SUM 88u
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 #define MOTE_CHUNK_MAGNITUDE 257u
@@ -429,15 +436,17 @@
 #define MOTE_GAP_WORK 11u
 #define MOTE_GAP_STRETCH_WORK 50u
 #define MOTE_GAP_FINISH_WORK 90u
-/** Of KIND_DENSE_ROWS a turn, and the outputs of four rows. */
-#define MOTE_DENSE_TURN_WORK 112u
-#define MOTE_DENSE_FINISH_WORK 104u
+/** Of KIND_DENSE_ROWS an element that is added up, a turn, and the outputs of six rows. */
+#define MOTE_DENSE_ELEMENT_WORK 4u
+#define MOTE_DENSE_TURN_WORK 60u
+#define MOTE_DENSE_FINISH_WORK 220u
 
 /**
- * With so much a piece of work ends, complete or not: bytes of pairs, records at a place, elements of a pool, bytes of a border, elements of a
- * line, work of blocks of KIND_DEPTHWISE, or other work.
+ * With so much a piece of work ends, complete or not: bytes of pairs, or of a dense layer by rows, records at a place, elements of a pool, bytes
+ * of a border, elements of a line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 #define MOTE_PIECE_PAIR_BYTES 512u
+#define MOTE_DENSE_PIECE_BYTES 768u
 #define MOTE_PIECE_RECORDS 256u
 #define MOTE_PIECE_ELEMENTS 256u
 #define MOTE_PIECE_BORDER_BYTES 256u

@@ -12,10 +12,6 @@ enum { DENSE_ROW_WORK = 60, NATIVE_PAIR_WORK = 7 };
 /** And before the budget is looked at. */
 #define MOST_PAIR_BYTES 1024u
 
-static void put_word(uint8_t *at, uint32_t word) {
-  for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(word >> (8 * i));
-}
-
 bool mote_layer_begin(mote_layer *w, const mote *model, uint32_t layer, uint32_t progress) {
   uint32_t bytes = model->linear_bytes;
   if (layer > bytes - MOTE_LAYER_ENTRY_BYTES || progress > bytes - MOTE_PROGRESS_BYTES) return false;
@@ -130,6 +126,7 @@ const mote_kernel mote_kernels[] = {
     {MOTE_DENSE_KERNEL, mote_kernel_dense},
     {MOTE_QUADS_KERNEL, mote_kernel_quads},
     {MOTE_GAPS_KERNEL, mote_kernel_gaps},
+    {MOTE_ROWS_KERNEL, mote_kernel_rows},
     {NULL, NULL},
 };
 

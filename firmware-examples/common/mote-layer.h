@@ -20,6 +20,21 @@
 #define INLINE inline
 #endif
 
+/*
+ * Several elements or weights to one multiplication, where a word may be loaded from any address and multiplications are cheap: Cortex-M3 and above.
+ * Elsewhere one at a time.
+ */
+#ifdef MOTE_KERNEL_LANES
+#define HAS_LANES MOTE_KERNEL_LANES
+#elif defined(__ARM_ARCH) && __ARM_ARCH >= 7 && defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)
+#define HAS_LANES 1
+#else
+#define HAS_LANES 0
+#endif
+
+/* Keeps the compiler from taking a value apart: it is worth a register. */
+#define OPAQUE(value) __asm__("" : "+r"(value))
+
 /** A layer at work: its entry, copied and checked, and the row at hand. */
 typedef struct mote_layer {
   const mote *model;
@@ -59,11 +74,26 @@ static INLINE uint32_t load_word(const uint8_t *at) {
 #endif
 }
 
+static INLINE void put_word(uint8_t *at, uint32_t word) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  memcpy(at, &word, sizeof word);
+#else
+  for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(word >> (8 * i));
+#endif
+}
+
 /** Copies the entry. @returns whether all outputs are within linear memory and there are rows left */
 bool mote_layer_begin(mote_layer *w, const mote *model, uint32_t layer, uint32_t progress);
 
 /** Reads the row's head. @param unit bytes that its count counts @returns whether all of the row is in the stream */
 bool mote_layer_begin_row(mote_layer *w, uint32_t unit);
+
+/** What takes sums to outputs, from a head of a row of a kernel that begins with the upper half of the product. */
+static inline void mote_layer_read_high_head(mote_layer *w, const uint8_t *head) {
+  w->constant = (int64_t)((uint64_t)load_word(head + 4) << 32 | load_word(head));
+  w->multiplier = load_word(head + 8);
+  w->upper_shift = head[12] & 31;
+}
 
 /** Leaves in linear memory how far the layer has come, and words to go on by within the row at hand. */
 void mote_layer_end(const mote_layer *w, uint32_t own0, uint32_t own1, uint32_t own2);

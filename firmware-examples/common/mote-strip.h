@@ -7,18 +7,6 @@
 /** Places of a strip: so many of each of two lines. */
 enum { STRIP_WIDTH = 8, STRIP_PLACES = 2 * STRIP_WIDTH };
 
-/*
- * Four elements to two multiplications of 32 bits, where a word may be loaded from any address and multiplications are cheap: Cortex-M3 and above.
- * Elsewhere an element at a time.
- */
-#ifdef MOTE_KERNEL_LANES
-#define HAS_LANES MOTE_KERNEL_LANES
-#elif defined(__ARM_ARCH) && __ARM_ARCH >= 7 && defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)
-#define HAS_LANES 1
-#else
-#define HAS_LANES 0
-#endif
-
 static INLINE uint32_t most_of(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /** A chunk of a row. */
@@ -38,9 +26,6 @@ static INLINE chunk chunk_at(const uint8_t *at) {
 
 /** One in each of two lanes of 16 bits. */
 #define BOTH_LANES 0x00010001u
-
-/* Keeps the compiler from taking a value apart: it is worth a register. */
-#define OPAQUE(value) __asm__("" : "+r"(value))
 
 /** The bytes 1 and 3 of a word, a lane each. @param mask 00FF00FF */
 static inline uint32_t odd_bytes(uint32_t word, uint32_t mask) {

@@ -1,13 +1,20 @@
-/** Dense layers by four rows at a time, for those with most of their weights left: what the kernel's stream holds. */
-import { DENSE_ROWS, DENSE_TURN, KIND_DENSE_ROWS, LAYER_DENSE_INPUTS, ROW_BYTES } from "../../assembly/fast/layout.js";
+/** Dense layers by six rows at a time, for those with most of their weights left: what the kernel's stream holds. */
+import {
+  DENSE_ROWS,
+  DENSE_TURN,
+  KIND_DENSE_ROWS,
+  LAYER_DENSE_INPUTS,
+  ROW_BYTES,
+  WEIGHT_BIAS,
+} from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { inputOf } from "../model/edges.js";
 import { valuesOf } from "../model/geometry.js";
 import type { QDense, QModel } from "../model/model.js";
-import { denseRowsInstructions, readInstructions } from "./cost.js";
+import { denseRowsInstructions } from "./cost.js";
 import { eachRow, highHead, type LayerStream } from "./rows.js";
 
-/** The window has fours of rows at once, as many as fit, or as much of one as keeps pieces long. */
+/** The window has sixes of rows at once, as many as fit, or as much of one as keeps pieces long. */
 const WINDOW_BYTES = 1152;
 const LEAST_WINDOW_BYTES = 512;
 
@@ -27,27 +34,29 @@ export function denseRowsStream(model: QModel, layer: QDense, where: string): La
   const pieces: Uint8Array[] = [];
   for (let first = 0; first < rows; first += DENSE_ROWS) {
     const count = Math.min(DENSE_ROWS, rows - first);
-    const weights = new Int8Array(DENSE_ROWS * filled(inputs));
+    const weights = new Uint8Array(DENSE_ROWS * filled(inputs));
     for (let row = 0; row < count; row++) {
-      for (let at = 0; at < inputs; at++) weights[DENSE_ROWS * at + row] = layer.weights[(first + row) * inputs + at];
+      for (let at = 0; at < inputs; at++) {
+        weights[DENSE_ROWS * at + row] = layer.weights[(first + row) * inputs + at] + WEIGHT_BIAS;
+      }
     }
     const missing = new Uint8Array((DENSE_ROWS - count) * ROW_BYTES);
-    pieces.push(new Uint8Array(weights.buffer), ...heads.slice(first, first + count), missing);
+    pieces.push(weights, ...heads.slice(first, first + count), missing);
   }
   const bytes = concatBytes(pieces);
-  const fourBytes = DENSE_ROWS * (filled(inputs) + ROW_BYTES);
-  const atOnce = Math.min(bytes.length, fourBytes * Math.floor(WINDOW_BYTES / fourBytes));
+  const sixBytes = DENSE_ROWS * (filled(inputs) + ROW_BYTES);
+  const atOnce = Math.min(bytes.length, sixBytes * Math.floor(WINDOW_BYTES / sixBytes));
   return {
     kind: KIND_DENSE_ROWS,
     bytes,
     isWide: false,
     windowBytes: Math.max(LEAST_WINDOW_BYTES, atOnce),
     scratchBytes: 0,
-    instructions: Math.ceil(rows / DENSE_ROWS) * denseRowsInstructions(filled(inputs)) + readInstructions(bytes.length),
+    instructions: Math.ceil(rows / DENSE_ROWS) * denseRowsInstructions(filled(inputs)),
   };
 }
 
 /** Words of the layer's entry. */
 export function denseRowsWords(model: QModel, layer: QDense): [offset: number, value: number][] {
-  return [[LAYER_DENSE_INPUTS, filled(valuesOf(model.tensors[inputOf(layer)].shape))]];
+  return [[LAYER_DENSE_INPUTS, valuesOf(model.tensors[inputOf(layer)].shape)]];
 }

@@ -34,6 +34,7 @@ import {
   DENSE_KERNEL,
   GAPS_KERNEL,
   QUADS_KERNEL,
+  ROWS_KERNEL,
   STREAM_SECTION,
   TILES_KERNEL,
 } from "../../assembly/module.js";
@@ -123,6 +124,7 @@ const EXPORTED_KERNELS: readonly (readonly [name: string, kind: number])[] = [
   [DENSE_KERNEL, KIND_DENSE],
   [QUADS_KERNEL, KIND_CONV_QUADS],
   [GAPS_KERNEL, KIND_CONV_GAPS],
+  [ROWS_KERNEL, KIND_DENSE_ROWS],
 ];
 
 const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];

@@ -8,6 +8,7 @@ import {
   GAPS_KERNEL,
   METADATA_SECTION,
   QUADS_KERNEL,
+  ROWS_KERNEL,
   STREAM_SECTION,
   TILES_KERNEL,
 } from "../../assembly/module.js";
@@ -42,8 +43,9 @@ export interface FastLayer {
   readonly kind: number;
   /** Index of the tensor that it writes. */
   readonly output: number;
-  /** KIND_CONV_QUADS and KIND_DENSE_ROWS: bytes of a row's weights in the stream, which are filled up. */
-  readonly weightBytes: number;
+  /** KIND_CONV_QUADS and KIND_DENSE_ROWS, whose rows do not say it: weights of a row, and with those that fill them up in the stream; else 0. */
+  readonly weights: number;
+  readonly filledWeights: number;
 }
 
 export interface FastParts extends Metadata {
@@ -72,7 +74,14 @@ export interface FastParts extends Metadata {
 }
 
 /** Kernels that a host may replace: those of them that a model has layers for. */
-export const KERNEL_EXPORTS: readonly string[] = [TILES_KERNEL, BLOCKS_KERNEL, DENSE_KERNEL, QUADS_KERNEL, GAPS_KERNEL];
+export const KERNEL_EXPORTS: readonly string[] = [
+  TILES_KERNEL,
+  BLOCKS_KERNEL,
+  DENSE_KERNEL,
+  QUADS_KERNEL,
+  GAPS_KERNEL,
+  ROWS_KERNEL,
+];
 
 /** Whether bytes are a WebAssembly module with a fast module's stream; the rest of it may still be wrong. */
 export function isFastModule(file: Uint8Array): boolean {
@@ -216,18 +225,21 @@ function readLayers(
     if (kind >= layout.KIND_BORDER || stated !== [ptr, rows, shape[1], shape[2], pitch, plane].join()) {
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
     }
-    layers.push({ kind, output, weightBytes: weightBytes(kind, word) });
+    layers.push({ kind, output, ...weightsOf(kind, word) });
   }
   return layers;
 }
 
-/** Of a row of the kernels whose rows do not say it. */
-function weightBytes(kind: number, word: (offset: number) => number): number {
-  if (kind === layout.KIND_DENSE_ROWS) return word(layout.LAYER_DENSE_INPUTS);
-  if (kind !== layout.KIND_CONV_QUADS) return 0;
+function weightsOf(kind: number, word: (offset: number) => number): Pick<FastLayer, "weights" | "filledWeights"> {
+  const filled = (weights: number, turn: number): ReturnType<typeof weightsOf> => ({
+    weights,
+    filledWeights: Math.ceil(weights / turn) * turn,
+  });
+  if (kind === layout.KIND_DENSE_ROWS) return filled(word(layout.LAYER_DENSE_INPUTS), layout.DENSE_TURN);
+  if (kind !== layout.KIND_CONV_QUADS) return { weights: 0, filledWeights: 0 };
   const counts = word(layout.LAYER_QUAD_COUNT_0);
   const inputs = (counts % 2 ** 16) * Math.floor(counts / 2 ** 16) * (word(layout.LAYER_QUAD_COUNT_2) % 2 ** 16);
-  return Math.ceil(inputs / layout.QUAD_TURN) * layout.QUAD_TURN;
+  return filled(inputs, layout.QUAD_TURN);
 }
 
 function float(bits: number): number {

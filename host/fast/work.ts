@@ -92,13 +92,14 @@ function quadWork(entry: Entry): RowsWork {
   };
 }
 
-/** Of all of a dense layer by four rows. */
+/** Of all of a dense layer by six rows. */
 function denseRowsWork(entry: Entry): RowsWork {
   const inputs = entry.get(layout.LAYER_DENSE_INPUTS)!;
-  const fours = Math.ceil(entry.get(layout.LAYER_ROWS)! / layout.DENSE_ROWS);
+  const turns = Math.ceil(inputs / layout.DENSE_TURN);
+  const sixes = Math.ceil(entry.get(layout.LAYER_ROWS)! / layout.DENSE_ROWS);
   return {
-    work: fours * (layout.DENSE_TURN_WORK * (inputs / layout.DENSE_TURN) + layout.DENSE_FINISH_WORK),
-    streamBytes: fours * layout.DENSE_ROWS * (inputs + layout.ROW_BYTES),
+    work: layout.DENSE_ELEMENT_WORK * inputs + sixes * (layout.DENSE_TURN_WORK * turns + layout.DENSE_FINISH_WORK),
+    streamBytes: sixes * layout.DENSE_ROWS * (layout.DENSE_TURN * turns + layout.ROW_BYTES),
   };
 }
 

@@ -20,6 +20,7 @@ import {
   LUT_BYTES,
   PAIR_BYTES,
   ROW_BYTES,
+  WEIGHT_BIAS,
 } from "../../assembly/fast/layout.js";
 import { RECORD_BYTES, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
 import { borderBytes } from "../model/geometry.js";
@@ -47,7 +48,7 @@ const KERNELS: ReadonlyMap<number, string> = new Map([
   [KIND_CONV_PLACES, "conv2d by places"],
   [KIND_CONV_QUADS, "conv2d by four places"],
   [KIND_CONV_GAPS, "conv2d by gaps"],
-  [KIND_DENSE_ROWS, "dense by four rows"],
+  [KIND_DENSE_ROWS, "dense by six rows"],
   [KIND_DEPTHWISE, "conv2d by channels"],
   [KIND_DENSE, "dense"],
   [KIND_MAXPOOL, "maxpool"],
@@ -71,17 +72,22 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
     at += bytes;
     return at - bytes;
   };
-  const report = layers.map(({ kind, output, weightBytes }, index) => {
+  const report = layers.map(({ kind, output, weights, filledWeights }, index) => {
     const begin = at;
     const { shape } = tensors[output];
     let [records, zeros, chunks] = [0, 0, 0];
     if (kind === KIND_LUT) take(LUT_BYTES);
     const together = kind === KIND_CONV_QUADS ? 2 : DENSE_ROWS;
     // Heads stand before the weights or behind them.
-    for (let row = 0; weightBytes > 0 && row < shape[0]; row += together) {
+    for (let row = 0; filledWeights > 0 && row < shape[0]; row += together) {
       const heads = together * ROW_BYTES;
       if (kind === KIND_CONV_QUADS) take(heads);
-      for (let left = together * weightBytes; left > 0; left--, records++) if (view.getUint8(take(1)) === 0) zeros++;
+      records += together * filledWeights;
+      for (let weight = 0; weight < together * filledWeights; weight++) {
+        const byte = view.getUint8(take(1));
+        const isFiller = weight >= together * weights || row + (weight % together) >= shape[0];
+        if (isFiller || byte === (kind === KIND_DENSE_ROWS ? WEIGHT_BIAS : 0)) zeros++;
+      }
       if (kind === KIND_DENSE_ROWS) take(heads);
     }
     for (let row = 0; kind < KIND_CONV_QUADS && row < shape[0]; row++) {

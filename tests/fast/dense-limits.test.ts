@@ -36,7 +36,7 @@ describe.each([
     convolutions,
     ["conv2d by four places", "conv2d by channels", "conv2d by four places", "conv2d by gaps", "avgpool"],
   ],
-  ["dense layers", dense, Array<string>(3).fill("dense by four rows")],
+  ["dense layers", dense, Array<string>(3).fill("dense by six rows")],
 ])("%s", (_name, model, kernels) => {
   const input = randomInput(model, 1);
   const expected = runModel(model, input).at(-1)!;

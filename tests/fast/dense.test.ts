@@ -249,9 +249,9 @@ describe("depthwise convolutions", () => {
   });
 });
 
-describe("dense layers by four rows", () => {
+describe("dense layers by six rows", () => {
   const dense = { op: "dense", out: 8, ...full } as const;
-  const kernel = "dense by four rows";
+  const kernel = "dense by six rows";
 
   it.each([30, 31, 32, 33, 100, 1000])("of %i inputs", (inputs) => {
     expect(kernelOf([inputs, 1, 1], dense)).toBe(kernel);

@@ -190,9 +190,12 @@ class Interpreter {
         const bias = kind === layout.KIND_CONV_QUADS ? laneBias(filled) : 0;
         this.eachOutput(first + at, (address, x, y) => {
           const sum = places.reduce((acc, place, input) => {
-            return (
-              acc + this.stream.getInt8(weights + together * input + at) * this.element(place + this.placeOffset(x, y))
-            );
+            const byte = weights + together * input + at;
+            const weight =
+              kind === layout.KIND_CONV_QUADS
+                ? this.stream.getInt8(byte)
+                : this.stream.getUint8(byte) - layout.WEIGHT_BIAS;
+            return acc + weight * this.element(place + this.placeOffset(x, y));
           }, bias);
           this.store(address, sum, row);
         });

@@ -50,7 +50,7 @@ const chains: readonly (readonly [name: string, shape: Shape, layers: LayerSpec[
       { op: "dense", out: 40, ...full },
       { op: "dense", out: 100, ...full, density: 0.1 },
     ],
-    [...Array<string>(3).fill("conv2d by channels"), "avgpool", "dense by four rows", "dense by four rows", "dense"],
+    [...Array<string>(3).fill("conv2d by channels"), "avgpool", "dense by six rows", "dense by six rows", "dense"],
   ],
 ];
 

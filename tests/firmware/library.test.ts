@@ -156,6 +156,15 @@ describe.skipIf(missing.length > 0)(named("native kernels", missing), () => {
     },
     BUILD_MS,
   );
+
+  it(
+    "of dense layers by six rows do so too",
+    async () => {
+      const { stdout } = await runNative(await buildNative("rows-test", {}, "rows"), []);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
 });
 
 describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => {

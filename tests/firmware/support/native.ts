@@ -91,6 +91,7 @@ export async function buildNative(
 ): Promise<string> {
   const place = join(target.toolchain === "" ? "here" : target.toolchain, variant);
   const folder = join(FOLDER, place);
+  mkdirSync(folder, { recursive: true });
   const { folder: library } = libraryFolder();
   const tests: Source[] = [{ path: join(C_FOLDER, `${name}.c`), kind: "own" }];
   for (const [module, { header, source }] of Object.entries(modules)) {
