@@ -18,9 +18,9 @@ export const KIND_AVGPOOL = 5;
 export const KIND_ADD = 6;
 export const KIND_MUL = 7;
 export const KIND_DEPTHWISE = 8; // a convolution without a pool of as many groups as channels, of the input and the output
-export const KIND_CONV_GAPS = 9; // a convolution without a pool, by four places and a filter's weights: some of them are left
+export const KIND_CONV_GAPS = 9; // a convolution without a pool, by groups of places and a filter's weights: some of them are left
 /** The kinds from here on have no rows in the stream that say how long they are. */
-export const KIND_CONV_QUADS = 10; // the same by four places and two filters: most of its weights are left
+export const KIND_CONV_QUADS = 10; // the same by groups of places and two filters: most of its weights are left
 export const KIND_DENSE_ROWS = 11; // a dense layer by six rows: most of its weights are left
 /** The kinds from here on have no rows in the stream. */
 export const KIND_LUT = 12;
@@ -78,7 +78,7 @@ export const LAYER_BORDER = 60;
 export const LAYER_INPUT_PLANE = 60;
 /**
  * KIND_CONV_QUADS, KIND_CONV_GAPS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
- * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
+ * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and groups of places that are laid out at once.
  */
 export const LAYER_QUAD_STEP_0 = 8;
 export const LAYER_QUAD_STEP_1 = 64;
@@ -129,7 +129,8 @@ export const LAYER_ENTRY_BYTES = 68;
  * means, and the constant holds what lanes begin with besides.
  * KIND_DEPTHWISE: a row is a channel, with a count of its taps: a byte each.
  * KIND_CONV_GAPS: the count is of pairs as above, whose gaps count inputs in the order of the LAYER_QUAD loops.
- * KIND_CONV_QUADS: two rows together: their heads, with counts of 0, then of each input, fillers among them, a weight of one and of the other.
+ * KIND_CONV_QUADS: two rows together: their heads, then of each input, fillers among them, a weight of one and of the other. The first count is how many
+ * inputs lanes take at once, with weights like these.
  * KIND_DENSE_ROWS: DENSE_ROWS together: of each input a weight of each, raised by WEIGHT_BIAS, fillers of 0, then their heads, with counts of 0.
  * What lacks of the last rows is zeros.
  */
@@ -142,12 +143,17 @@ export const FACTOR_BYTES = 8;
 export const LUT_BYTES = 256;
 
 /**
- * KIND_CONV_QUADS. Two elements share a word, the second LANE_BITS above the first; an input, that is an element of the filter's, has
- * QUAD_INPUT_BYTES for four places. In front of a four's inputs stand QUAD_HEAD_BYTES: a u32 for each place, from the output's channel to it.
- * Sums of QUAD_STRETCH inputs keep to their lanes whatever the weights. The kernel takes QUAD_TURN inputs in one turn: what lacks is filled up with
- * weights and elements of zero.
+ * KIND_CONV_QUADS, KIND_CONV_GAPS. Elements of a group of GROUP_PLACES share a word of QUAD_INPUT_BYTES, each LOT_LANE_BITS above the last; there is one
+ * for each input, that is an element of the filter's. In front of them stand QUAD_HEAD_BYTES: a u32 for each place, from the output's channel to it.
+ * Sums of LOT_STRETCH inputs keep to their lanes whatever the weights, and of up to LOT_MOST_STRETCH, so that a slice stays short, where a row's head
+ * says so. Inputs are filled up with weights and elements of zero to a multiple of QUAD_TURN. The latest sums stand in the static data. A host's kernel
+ * may lay out what it likes in as many bytes. For any of them constants take sums to begin with 2^21 for each QUAD_STRETCH inputs or part of them.
  */
-export const LANE_BITS = 22;
+export const GROUP_PLACES = 3;
+export const LOT_LANE_BITS = 21;
+export const LOT_STRETCH = 32;
+export const LOT_MOST_STRETCH = 256;
+export const LOT_SUMS = 64;
 export const QUAD_INPUT_BYTES = 8;
 export const QUAD_HEAD_BYTES = 16;
 export const QUAD_STRETCH = 64;
@@ -155,7 +161,11 @@ export const QUAD_TURN = 8;
 /** Inputs that a filter may have, so that what is laid out stays small. */
 export const QUAD_INPUTS = 1024;
 
-/** KIND_DEPTHWISE: an element of one strip and one of the other share a word, as above; so many outputs of each make a block. */
+/**
+ * KIND_DEPTHWISE: an element of one strip and one of the other share a word, the second LANE_BITS above the first; so many outputs of each make a
+ * block.
+ */
+export const LANE_BITS = 22;
 export const DEPTH_WORD_BYTES = 4;
 export const DEPTH_BLOCK = 4;
 export const DEPTH_IS_DOWN = 0x8000;
@@ -214,25 +224,25 @@ export const BYTE_WORK = 5;
 export const LINE_WORK = 50;
 export const SUM_WORK = 27;
 /**
- * Of KIND_CONV_QUADS: a four of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
- * input; then of two filters a turn, a stretch, and their eight outputs.
+ * Of KIND_CONV_QUADS: a group of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
+ * input; then of two filters at a group a turn, a stretch, and their outputs.
  */
 export const QUAD_PLACES_WORK = 120;
 export const QUAD_RUN_WORK = 25;
-export const QUAD_LAYOUT_WORK = 18;
-export const QUAD_TURN_WORK = 112;
-export const QUAD_STRETCH_WORK = 40;
-export const QUAD_FINISH_WORK = 180;
+export const QUAD_LAYOUT_WORK = 14;
+export const QUAD_TURN_WORK = 72;
+export const QUAD_STRETCH_WORK = 70;
+export const QUAD_FINISH_WORK = 90;
 /** Of KIND_DEPTHWISE: a line that is laid out, and a word; a block, a tap of it, and an output of each strip. */
 export const DEPTH_LINE_WORK = 60;
 export const DEPTH_WORD_WORK = 8;
 export const DEPTH_BLOCK_WORK = 60;
 export const DEPTH_TAP_WORK = 17;
 export const DEPTH_OUTPUT_WORK = 36;
-/** Of KIND_CONV_GAPS a pair, a stretch, and the outputs of a four. */
-export const GAP_WORK = 11;
+/** Of KIND_CONV_GAPS a pair, a stretch, and the outputs of a group. */
+export const GAP_WORK = 7;
 export const GAP_STRETCH_WORK = 50;
-export const GAP_FINISH_WORK = 90;
+export const GAP_FINISH_WORK = 50;
 /** Of KIND_DENSE_ROWS an element that is added up, a turn, and the outputs of six rows. */
 export const DENSE_ELEMENT_WORK = 4;
 export const DENSE_TURN_WORK = 60;

@@ -145,12 +145,6 @@ export function clamp(value: i32): i32 {
   return value;
 }
 
-/** The same without a branch, which compilers for CPUs that saturate take for that. */
-@inline
-export function saturate(value: i32): i32 {
-  return max(min(value, clampMax()), clampMin());
-}
-
 /** The one nearest to a value beyond the clamp. */
 function nearest(value: i32): i32 {
   return value < clampMin() ? clampMin() : clampMax();

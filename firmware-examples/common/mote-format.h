@@ -221,9 +221,9 @@
 #define MOTE_KIND_ADD 6u
 #define MOTE_KIND_MUL 7u
 #define MOTE_KIND_DEPTHWISE 8u /* a convolution without a pool of as many groups as channels, of the input and the output */
-#define MOTE_KIND_CONV_GAPS 9u /* a convolution without a pool, by four places and a filter's weights: some of them are left */
+#define MOTE_KIND_CONV_GAPS 9u /* a convolution without a pool, by groups of places and a filter's weights: some of them are left */
 /** The kinds from here on have no rows in the stream that say how long they are. */
-#define MOTE_KIND_CONV_QUADS 10u /* the same by four places and two filters: most of its weights are left */
+#define MOTE_KIND_CONV_QUADS 10u /* the same by groups of places and two filters: most of its weights are left */
 #define MOTE_KIND_DENSE_ROWS 11u /* a dense layer by six rows: most of its weights are left */
 /** The kinds from here on have no rows in the stream. */
 #define MOTE_KIND_LUT 12u
@@ -281,7 +281,7 @@
 #define MOTE_LAYER_INPUT_PLANE 60u
 /**
  * KIND_CONV_QUADS, KIND_CONV_GAPS: what a filter looks at, as loops around each other: so many bytes from an element to the next (u32), and so many elements
- * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and fours of places that are laid out at once.
+ * (u16), of the innermost loop first. And, u8, bytes of the input from a place to the next of its line, and groups of places that are laid out at once.
  */
 #define MOTE_LAYER_QUAD_STEP_0 8u
 #define MOTE_LAYER_QUAD_STEP_1 64u
@@ -332,7 +332,8 @@
  * means, and the constant holds what lanes begin with besides.
  * KIND_DEPTHWISE: a row is a channel, with a count of its taps: a byte each.
  * KIND_CONV_GAPS: the count is of pairs as above, whose gaps count inputs in the order of the LAYER_QUAD loops.
- * KIND_CONV_QUADS: two rows together: their heads, with counts of 0, then of each input, fillers among them, a weight of one and of the other.
+ * KIND_CONV_QUADS: two rows together: their heads, then of each input, fillers among them, a weight of one and of the other. The first count is how many
+ * inputs lanes take at once, with weights like these.
  * KIND_DENSE_ROWS: DENSE_ROWS together: of each input a weight of each, raised by WEIGHT_BIAS, fillers of 0, then their heads, with counts of 0.
  * What lacks of the last rows is zeros.
  */
@@ -345,12 +346,17 @@
 #define MOTE_LUT_BYTES 256u
 
 /**
- * KIND_CONV_QUADS. Two elements share a word, the second LANE_BITS above the first; an input, that is an element of the filter's, has
- * QUAD_INPUT_BYTES for four places. In front of a four's inputs stand QUAD_HEAD_BYTES: a u32 for each place, from the output's channel to it.
- * Sums of QUAD_STRETCH inputs keep to their lanes whatever the weights. The kernel takes QUAD_TURN inputs in one turn: what lacks is filled up with
- * weights and elements of zero.
+ * KIND_CONV_QUADS, KIND_CONV_GAPS. Elements of a group of GROUP_PLACES share a word of QUAD_INPUT_BYTES, each LOT_LANE_BITS above the last; there is one
+ * for each input, that is an element of the filter's. In front of them stand QUAD_HEAD_BYTES: a u32 for each place, from the output's channel to it.
+ * Sums of LOT_STRETCH inputs keep to their lanes whatever the weights, and of up to LOT_MOST_STRETCH, so that a slice stays short, where a row's head
+ * says so. Inputs are filled up with weights and elements of zero to a multiple of QUAD_TURN. The latest sums stand in the static data. A host's kernel
+ * may lay out what it likes in as many bytes. For any of them constants take sums to begin with 2^21 for each QUAD_STRETCH inputs or part of them.
  */
-#define MOTE_LANE_BITS 22u
+#define MOTE_GROUP_PLACES 3u
+#define MOTE_LOT_LANE_BITS 21u
+#define MOTE_LOT_STRETCH 32u
+#define MOTE_LOT_MOST_STRETCH 256u
+#define MOTE_LOT_SUMS 64u
 #define MOTE_QUAD_INPUT_BYTES 8u
 #define MOTE_QUAD_HEAD_BYTES 16u
 #define MOTE_QUAD_STRETCH 64u
@@ -358,7 +364,11 @@
 /** Inputs that a filter may have, so that what is laid out stays small. */
 #define MOTE_QUAD_INPUTS 1024u
 
-/** KIND_DEPTHWISE: an element of one strip and one of the other share a word, as above; so many outputs of each make a block. */
+/**
+ * KIND_DEPTHWISE: an element of one strip and one of the other share a word, the second LANE_BITS above the first; so many outputs of each make a
+ * block.
+ */
+#define MOTE_LANE_BITS 22u
 #define MOTE_DEPTH_WORD_BYTES 4u
 #define MOTE_DEPTH_BLOCK 4u
 #define MOTE_DEPTH_IS_DOWN 0x8000u
@@ -417,25 +427,25 @@
 #define MOTE_LINE_WORK 50u
 #define MOTE_SUM_WORK 27u
 /**
- * Of KIND_CONV_QUADS: a four of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
- * input; then of two filters a turn, a stretch, and their eight outputs.
+ * Of KIND_CONV_QUADS: a group of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
+ * input; then of two filters at a group a turn, a stretch, and their outputs.
  */
 #define MOTE_QUAD_PLACES_WORK 120u
 #define MOTE_QUAD_RUN_WORK 25u
-#define MOTE_QUAD_LAYOUT_WORK 18u
-#define MOTE_QUAD_TURN_WORK 112u
-#define MOTE_QUAD_STRETCH_WORK 40u
-#define MOTE_QUAD_FINISH_WORK 180u
+#define MOTE_QUAD_LAYOUT_WORK 14u
+#define MOTE_QUAD_TURN_WORK 72u
+#define MOTE_QUAD_STRETCH_WORK 70u
+#define MOTE_QUAD_FINISH_WORK 90u
 /** Of KIND_DEPTHWISE: a line that is laid out, and a word; a block, a tap of it, and an output of each strip. */
 #define MOTE_DEPTH_LINE_WORK 60u
 #define MOTE_DEPTH_WORD_WORK 8u
 #define MOTE_DEPTH_BLOCK_WORK 60u
 #define MOTE_DEPTH_TAP_WORK 17u
 #define MOTE_DEPTH_OUTPUT_WORK 36u
-/** Of KIND_CONV_GAPS a pair, a stretch, and the outputs of a four. */
-#define MOTE_GAP_WORK 11u
+/** Of KIND_CONV_GAPS a pair, a stretch, and the outputs of a group. */
+#define MOTE_GAP_WORK 7u
 #define MOTE_GAP_STRETCH_WORK 50u
-#define MOTE_GAP_FINISH_WORK 90u
+#define MOTE_GAP_FINISH_WORK 50u
 /** Of KIND_DENSE_ROWS an element that is added up, a turn, and the outputs of six rows. */
 #define MOTE_DENSE_ELEMENT_WORK 4u
 #define MOTE_DENSE_TURN_WORK 60u

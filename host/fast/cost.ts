@@ -11,9 +11,6 @@ import {
 } from "../../assembly/fast/layout.js";
 import type { Axes, QConv2d, Shape } from "../model/model.js";
 
-/** Reading so many bytes of the stream, a kilobyte at a time. */
-export const readInstructions = (bytes: number): number => 0.6 * bytes;
-
 /** Laying out four places, whose inputs come in so many runs. */
 export const fourInstructions = (inputs: number, runs: number): number => 120 + 13 * inputs + 20 * runs;
 

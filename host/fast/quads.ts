@@ -1,5 +1,6 @@
-/** Convolutions by fours of places and pairs of filters, for those with most of their weights left: what the kernel's stream and scratch hold. */
+/** Convolutions by groups of places and pairs of filters, for those with most of their weights left: what the kernel's stream and scratch hold. */
 import {
+  GROUP_PLACES,
   KIND_CONV_GAPS,
   KIND_CONV_QUADS,
   LANE_BITS,
@@ -10,6 +11,9 @@ import {
   LAYER_QUAD_STEP_0,
   LAYER_QUAD_STEP_1,
   LAYER_QUAD_STEP_2,
+  LOT_LANE_BITS,
+  LOT_MOST_STRETCH,
+  LOT_STRETCH,
   PAIR_BYTES,
   QUAD_HEAD_BYTES,
   QUAD_INPUT_BYTES,
@@ -23,7 +27,8 @@ import { inputOf } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
 import type { QConv2d, QModel } from "../model/model.js";
 import { fourInstructions, gapInstructions, quadInstructions } from "./cost.js";
-import { eachRow, highHead, pairsOf, type LayerStream } from "./rows.js";
+import { MOST_ELEMENT } from "./fold.js";
+import { eachRow, highHead, magnitude, pairsOf, type LayerStream } from "./rows.js";
 
 /** A loop over what a filter looks at. */
 interface Loop {
@@ -34,7 +39,7 @@ interface Loop {
   readonly weights: number;
 }
 
-/** What is laid out at once takes as much, or one four of places: more where a filter is short work. */
+/** What is laid out at once takes as much, or one group of places: more where a filter is short work. */
 const LOT_BYTES = { [KIND_CONV_QUADS]: 1280, [KIND_CONV_GAPS]: 2112 };
 type LotKind = keyof typeof LOT_BYTES;
 
@@ -67,14 +72,16 @@ function loopsOf(model: QModel, layer: QConv2d): Loop[] {
   return loops.toSorted((a, b) => b.count - a.count);
 }
 
-/** Fours of places that are laid out at once. */
+/** Groups of places that are laid out at once. Filters come two at a time, and those go by two groups. */
 function lotOf(model: QModel, layer: QConv2d, kind: LotKind): number {
   const [, height, width] = model.tensors[layer.output].shape;
-  const most = Math.min(255, Math.ceil((height * width) / 4));
-  return Math.max(1, Math.min(most, Math.floor(LOT_BYTES[kind] / fourBytes(model, layer))));
+  const most = Math.min(255, Math.ceil((height * width) / GROUP_PLACES));
+  const fitting = Math.floor(LOT_BYTES[kind] / groupBytes(model, layer));
+  if (fitting >= most) return most;
+  return Math.max(1, kind === KIND_CONV_QUADS ? fitting - (fitting % 2) : fitting);
 }
 
-function fourBytes(model: QModel, layer: QConv2d): number {
+function groupBytes(model: QModel, layer: QConv2d): number {
   return QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * filled(inputsOf(model, layer));
 }
 
@@ -98,6 +105,7 @@ export function quadStream(model: QModel, layer: QConv2d, where: string): LayerS
       weights[2 * input] = layer.weights[row * inputs + from];
       if (row + 1 < rows) weights[2 * input + 1] = layer.weights[(row + 1) * inputs + from];
     });
+    new DataView(heads[row].buffer).setUint32(12, stretchOf(weights) * 256 + heads[row][12], true);
     pieces.push(heads[row], heads[row + 1] ?? new Uint8Array(ROW_BYTES), new Uint8Array(weights.buffer));
   }
   const pairs = Math.ceil(rows / 2);
@@ -146,11 +154,28 @@ export function gapStream(model: QModel, layer: QConv2d, where: string): LayerSt
   };
 }
 
-/** What lanes begin with, a stretch. */
+/** How many inputs of two filters lanes take at once: of each filter the sum of weights of either sign says how far sums may go. */
+function stretchOf(weights: Int8Array): number {
+  const inputs = weights.length / 2;
+  for (let pieces = Math.ceil(inputs / LOT_MOST_STRETCH); ; pieces++) {
+    const stretch = Math.ceil(inputs / pieces / LOT_STRETCH) * LOT_STRETCH;
+    const fits = (begin: number): boolean => {
+      const piece = weights.subarray(2 * begin, 2 * (begin + stretch));
+      const filters = [0, 1].map((filter) => piece.filter((_, index) => index % 2 === filter));
+      return filters.every((one) =>
+        [magnitude(one, 1), magnitude(one, -1)].every((sum) => sum * MOST_ELEMENT < 2 ** (LOT_LANE_BITS - 1)),
+      );
+    };
+    const begins = Array.from({ length: Math.ceil(inputs / stretch) }, (_, piece) => piece * stretch);
+    if (stretch === LOT_STRETCH || begins.every(fits)) return stretch;
+  }
+}
+
+/** What sums begin with, a stretch. */
 const LANE_BIAS = 2 ** (LANE_BITS - 1);
 
 const scratchBytes = (model: QModel, layer: QConv2d, kind: LotKind): number =>
-  lotOf(model, layer, kind) * fourBytes(model, layer);
+  lotOf(model, layer, kind) * groupBytes(model, layer);
 
 function foursOf(model: QModel, { output }: QConv2d): number {
   const [, height, width] = model.tensors[output].shape;

@@ -14,12 +14,12 @@ export function fastWork(entries: readonly Entry[], stream: Uint8Array): number 
     const kind = entry.get(layout.LAYER_KIND)!;
     if (kind === layout.KIND_LUT) at += layout.LUT_BYTES;
     if (kind === layout.KIND_CONV_QUADS || kind === layout.KIND_DENSE_ROWS) {
-      const rows = kind === layout.KIND_CONV_QUADS ? quadWork(entry) : denseRowsWork(entry);
+      const rows = kind === layout.KIND_CONV_QUADS ? quadWork(entry, view, at) : denseRowsWork(entry);
       work += rows.work;
       at += rows.streamBytes;
       continue;
     }
-    if (kind === layout.KIND_CONV_GAPS) work += foursOf(entry) * lotWork(entry);
+    if (kind === layout.KIND_CONV_GAPS) work += groupsOf(entry) * lotWork(entry);
     for (let row = entry.get(layout.LAYER_ROWS)!; row > 0; row--) {
       if (kind >= layout.KIND_LUT) {
         work += kind === layout.KIND_BORDER ? borderWork(entry) : linesWork(kind, entry);
@@ -56,17 +56,17 @@ interface RowsWork {
   readonly streamBytes: number;
 }
 
-/** Of a layer by fours of places: what filters look at, in all and in the innermost loop. */
+/** Of a layer by groups of places: what filters look at, in all and in the innermost loop. */
 function inputsOf(entry: Entry): { readonly inner: number; readonly runs: number } {
   const counts = entry.get(layout.LAYER_QUAD_COUNT_0)!;
   const outer = entry.get(layout.LAYER_QUAD_COUNT_2)! % 2 ** 16;
   return { inner: counts % 2 ** 16, runs: Math.floor(counts / 2 ** 16) * outer };
 }
 
-const foursOf = (entry: Entry): number =>
-  Math.ceil((entry.get(layout.LAYER_OUTPUT_HEIGHT)! * entry.get(layout.LAYER_OUTPUT_WIDTH)!) / 4);
+const groupsOf = (entry: Entry): number =>
+  Math.ceil((entry.get(layout.LAYER_OUTPUT_HEIGHT)! * entry.get(layout.LAYER_OUTPUT_WIDTH)!) / layout.GROUP_PLACES);
 
-/** Of laying out a four of places. */
+/** Of laying out a group of places. */
 function lotWork(entry: Entry): number {
   const { inner, runs } = inputsOf(entry);
   const inputs = inner * runs;
@@ -79,17 +79,20 @@ function lotWork(entry: Entry): number {
   );
 }
 
-/** Of all of a layer by two filters. */
-function quadWork(entry: Entry): RowsWork {
+/** Of all of a layer by two filters, whose rows begin at `at` of the stream. */
+function quadWork(entry: Entry, view: DataView, at: number): RowsWork {
   const { inner, runs } = inputsOf(entry);
   const turns = Math.ceil((inner * runs) / layout.QUAD_TURN);
+  const inputs = turns * layout.QUAD_TURN;
   const pairs = Math.ceil(entry.get(layout.LAYER_ROWS)! / 2);
-  const stretches = Math.ceil((turns * layout.QUAD_TURN) / layout.QUAD_STRETCH);
-  const sums = layout.QUAD_TURN_WORK * turns + layout.QUAD_STRETCH_WORK * stretches;
-  return {
-    work: foursOf(entry) * (lotWork(entry) + pairs * (sums + layout.QUAD_FINISH_WORK)),
-    streamBytes: pairs * 2 * (layout.ROW_BYTES + layout.QUAD_TURN * turns),
-  };
+  const pairBytes = 2 * (layout.ROW_BYTES + inputs);
+  let work = lotWork(entry);
+  for (let pair = 0; pair < pairs; pair++) {
+    const stretch = Math.floor(view.getUint32(at + pair * pairBytes + 12, true) / 256);
+    work += layout.QUAD_TURN_WORK * turns + layout.QUAD_STRETCH_WORK * Math.ceil(inputs / stretch);
+    work += layout.QUAD_FINISH_WORK;
+  }
+  return { work: groupsOf(entry) * work, streamBytes: pairs * pairBytes };
 }
 
 /** Of all of a dense layer by six rows. */
@@ -159,9 +162,9 @@ function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: 
       return height * width * work;
     }
     case layout.KIND_CONV_GAPS: {
-      const stretches = Math.ceil(count / layout.QUAD_STRETCH);
+      const stretches = Math.ceil(count / layout.LOT_STRETCH);
       const sums = layout.GAP_WORK * count + layout.GAP_STRETCH_WORK * stretches;
-      return foursOf(entry) * (sums + layout.GAP_FINISH_WORK);
+      return groupsOf(entry) * (sums + layout.GAP_FINISH_WORK);
     }
     case layout.KIND_DEPTHWISE:
       return depthwiseWork(entry, count);

@@ -8,6 +8,8 @@ import {
   LAYER_CLAMP_MIN,
   LAYER_ENTRY_BYTES,
   LAYER_KIND,
+  LOT_MOST_STRETCH,
+  LOT_STRETCH,
   QUAD_INPUTS,
   QUAD_STRETCH,
 } from "../../assembly/fast/layout.js";
@@ -64,12 +66,11 @@ const EXTREMES = [
 describe("convolutions by four places", () => {
   const kernel = "conv2d by four places";
 
-  it.each([7, 8, 9, 16, QUAD_STRETCH - 1, QUAD_STRETCH, QUAD_STRETCH + 1, 130, 256, 257, QUAD_INPUTS])(
-    "of %i inputs",
-    (channels) => {
-      expect(kernelOf([channels, 3, 3], conv)).toBe(kernel);
-    },
-  );
+  const stretches = [LOT_STRETCH, QUAD_STRETCH, LOT_MOST_STRETCH].flatMap((inputs) => [inputs - 1, inputs, inputs + 1]);
+
+  it.each([7, 8, 9, 16, ...stretches, 130, QUAD_INPUTS])("of %i inputs", (channels) => {
+    expect(kernelOf([channels, 3, 3], conv)).toBe(kernel);
+  });
 
   it.each([2, 3, 4, 5, 6, 7, 8, 9, 31])("at %i places of a line", (width) => {
     expect(kernelOf([20, 1, width], { ...conv, out: 12 })).toBe(kernel);
@@ -98,8 +99,29 @@ describe("convolutions by four places", () => {
 
   it.each(EXTREMES)("whose weights are %s", (_name, weight) => {
     for (const zeroPoint of [-128, 0, 127]) {
-      for (const channels of [QUAD_STRETCH, 300]) {
+      for (const channels of [LOT_STRETCH, QUAD_STRETCH, 300]) {
         expect(kernelOf([channels, 2, 3], conv, extreme(weight, zeroPoint))).toBe(kernel);
+      }
+    }
+  });
+
+  // Lanes take the former at once.
+  it.each([
+    ["4,112 in 64 inputs", 64, (at: number) => (at % 64 < 16 ? 65 : 64)],
+    ["4,113 in 64 inputs", 64, (at: number) => (at % 64 < 17 ? 65 : 64)],
+    ["4,096 in 256 inputs", 256, () => 16],
+    ["4,352 in 256 inputs", 256, () => 17],
+    ["1,024 in 1,024 inputs", 1024, () => 1],
+  ])("whose weights add up to %s", (_name, channels, weight) => {
+    for (const sign of [1, -1]) {
+      for (const zeroPoint of [-128, 127]) {
+        expect(
+          kernelOf(
+            [channels, 2, 3],
+            conv,
+            extreme((at) => sign * weight(at), zeroPoint),
+          ),
+        ).toBe(kernel);
       }
     }
   });

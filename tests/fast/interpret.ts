@@ -185,6 +185,7 @@ class Interpreter {
       const begin = this.take(headBytes + together * filled);
       const [heads, weights] =
         kind === layout.KIND_CONV_QUADS ? [begin, begin + headBytes] : [begin + together * filled, begin];
+      if (kind === layout.KIND_CONV_QUADS) this.checkStretches(this.rowAt(heads).count, weights, filled);
       for (let at = 0; at < Math.min(together, rows - first); at++) {
         const row = this.rowAt(heads + at * layout.ROW_BYTES);
         const bias = kind === layout.KIND_CONV_QUADS ? laneBias(filled) : 0;
@@ -204,6 +205,27 @@ class Interpreter {
         if (this.stream.getInt8(weights + filler) !== 0) throw new Error("a filler that is not zero");
       }
     }
+  }
+
+  /** Of two filters: sums of so many inputs keep to lanes that begin in their middle. */
+  private checkStretches(stretch: number, weights: number, inputs: number): void {
+    expect(stretch % layout.LOT_STRETCH).toBe(0);
+    expect(stretch).toBeLessThanOrEqual(layout.LOT_MOST_STRETCH);
+    const sums = { least: 0, most: 0 };
+    for (let filter = 0; filter < 2; filter++) {
+      for (let begin = 0; begin < inputs; begin += stretch) {
+        let [least, most] = [0, 0];
+        for (let input = begin; input < Math.min(inputs, begin + stretch); input++) {
+          const weight = this.stream.getInt8(weights + 2 * input + filter);
+          least += Math.min(weight, 0);
+          most += Math.max(weight, 0);
+        }
+        sums.least = Math.min(sums.least, 255 * least);
+        sums.most = Math.max(sums.most, 255 * most);
+      }
+    }
+    expect(sums.least).toBeGreaterThanOrEqual(-(2 ** (layout.LOT_LANE_BITS - 1)));
+    expect(sums.most).toBeLessThan(2 ** (layout.LOT_LANE_BITS - 1));
   }
 
   private denseInputs(): number[] {

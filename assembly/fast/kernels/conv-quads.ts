@@ -1,5 +1,5 @@
 /**
- * Convolutions by lots of places, in fours: with most weights left two filters at a time, with some of them one, by its weights. The stream
+ * Convolutions by lots of places, in groups: with most weights left two filters at a time, with some of them one, by its weights. The stream
  * is read again for each lot.
  */
 import {
@@ -9,26 +9,27 @@ import {
   LAYER_OUTPUT,
   LAYER_OUTPUT_PLANE,
   LAYER_ROWS,
+  LOT_STRETCH,
   PAIR_BYTES,
   QUAD_FINISH_WORK,
   QUAD_HEAD_BYTES,
-  QUAD_STRETCH,
+  QUAD_INPUT_BYTES,
   QUAD_STRETCH_WORK,
   QUAD_TURN,
   QUAD_TURN_WORK,
   ROW_BYTES,
 } from "../layout";
-import { beginLot, beginLots, filled, fourBytes, fourPtr, fours, isLaidOut, isLast, layOut } from "./lot";
-import { sumGaps, sumQuads } from "./quads";
+import { beginLot, beginLots, filled, groupBytes, groupPtr, groups, isLaidOut, isLast, layOut } from "./lot";
+import { endGroups, OTHER_SUMS, startOf, sumGaps, sumGroup, sumGroups, SUMS } from "./quads";
 import { begin, goToRow, isBegun, layer, rowsDone } from "../row";
 import { ahead, goTo, next, passTo, position } from "../stream";
 
 /** Where the stream has the layer's rows. */
 let rows: u32 = 0;
-/** Of the rows at hand: the lot's four, and inputs or weights that are summed up. */
-let four: u32 = 0;
+/** Of the rows at hand: the lot's group, and inputs or weights that are summed up. */
+let group: u32 = 0;
 let input: u32 = 0;
-/** Where the latest weight's elements are in a four. */
+/** Where the latest weight's elements are in a group. */
 let elements: usize = 0;
 
 /**
@@ -52,7 +53,7 @@ function stepLots(budget: i32, isByGaps: bool): i32 {
   if (!isBegun) {
     begin();
     rows = position();
-    four = input = 0;
+    group = input = 0;
     beginLots();
   }
   let work: i32 = 0;
@@ -73,68 +74,79 @@ function stepLots(budget: i32, isByGaps: bool): i32 {
   return work;
 }
 
-/** Sums up a stretch of two filters, at all of the lot's fours where it is all of them. @returns as how much work it counts, 0 on a failure */
+/** Sums up a stretch of two filters, at all of the lot's groups where it is all of them, or at two. @returns as how much work it counts, 0 on a failure */
 function sumRows(): u32 {
   let bytes = 2 * (ROW_BYTES + filled);
   if (!ahead(bytes)) return 0;
   let head = next;
-  let count = load<u32>(layer, LAYER_ROWS);
+  let row = rowsDone();
+  let left = load<u32>(layer, LAYER_ROWS) - row;
   let plane = load<u32>(layer, LAYER_OUTPUT_PLANE);
-  let target = load<usize>(layer, LAYER_OUTPUT) + rowsDone() * plane;
-  let taken = min<u32>(filled - input, QUAD_STRETCH);
-  let last = input + taken == filled;
-  let together = taken == filled ? fours : 1;
-  let ptr = fourPtr(four);
-  sumQuads(
-    ptr,
-    ptr + together * fourBytes,
-    head,
-    input,
-    taken,
-    target,
-    rowsDone() + 1 < count ? target + plane : target,
-    last,
-  );
-  if (endStretch(taken, last, together)) {
+  let target = load<usize>(layer, LAYER_OUTPUT) + row * plane;
+  let from = input;
+  let taken = min<u32>(filled - from, load<u32>(head, 12) >>> 8);
+  let last = from + taken == filled;
+  let start = startOf(from, taken);
+  let weights = head + 2 * ROW_BYTES + 2 * from;
+  let offset = QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * from;
+  let count = taken == filled ? groups : min(groups - group, 2);
+  let ptr = groupPtr(group);
+  let stop = ptr + count * groupBytes;
+  do {
+    let other = ptr + groupBytes;
+    let end = other;
+    if (other < stop) {
+      end += groupBytes;
+      sumGroups(ptr + offset, other + offset, weights, taken);
+    } else {
+      sumGroup(ptr + offset, weights, taken);
+    }
+    endGroups(SUMS, start, ptr, end, head, target, !from, last);
+    if (left > 1) endGroups(SUMS + OTHER_SUMS, start, ptr, end, head + ROW_BYTES, target + plane, !from, last);
+    ptr = end;
+  } while (ptr < stop);
+  if (endStretch(taken, last, count)) {
     passTo(head + bytes);
-    goToRow(min(rowsDone() + 2, count));
+    goToRow(row + min(left, 2));
   }
-  return together * ((QUAD_TURN_WORK / QUAD_TURN) * taken + QUAD_STRETCH_WORK + (last ? QUAD_FINISH_WORK : 0));
+  return count * ((QUAD_TURN_WORK / QUAD_TURN) * taken + QUAD_STRETCH_WORK + (last ? QUAD_FINISH_WORK : 0));
 }
 
-/** The same of one filter. */
+/** The same of one filter, or at a group. */
 function sumRow(): u32 {
   if (!ahead(ROW_BYTES)) return 0;
   let pairs = load<u32>(next, 12) >>> 8;
   let bytes = ROW_BYTES + PAIR_BYTES * pairs;
   if (!ahead(bytes)) return 0;
   let head = next;
-  let taken = min<u32>(pairs - input, QUAD_STRETCH);
-  let last = input + taken == pairs;
-  let together = taken == pairs ? fours : 1;
-  let ptr = fourPtr(four);
-  elements = sumGaps(
-    ptr,
-    ptr + together * fourBytes,
-    head,
-    input,
-    taken,
-    input ? elements : QUAD_HEAD_BYTES,
-    load<usize>(layer, LAYER_OUTPUT) + rowsDone() * load<u32>(layer, LAYER_OUTPUT_PLANE),
-    last,
-  );
-  if (endStretch(taken, last, together)) {
+  let from = input;
+  let taken = min<u32>(pairs - from, LOT_STRETCH);
+  let last = from + taken == pairs;
+  let start = startOf(from, taken);
+  let pair = head + ROW_BYTES + PAIR_BYTES * from;
+  let target = load<usize>(layer, LAYER_OUTPUT) + rowsDone() * load<u32>(layer, LAYER_OUTPUT_PLANE);
+  let offset: usize = from ? elements : QUAD_HEAD_BYTES;
+  let count = taken == pairs ? groups : 1;
+  let ptr = groupPtr(group);
+  let stop = ptr + count * groupBytes;
+  do {
+    elements = sumGaps(ptr + offset, pair, pair + PAIR_BYTES * taken) - ptr;
+    let end = ptr + groupBytes;
+    endGroups(SUMS, start, ptr, end, head, target, !from, last);
+    ptr = end;
+  } while (ptr < stop);
+  if (endStretch(taken, last, count)) {
     passTo(head + bytes);
     goToRow(rowsDone() + 1);
   }
-  return together * (GAP_WORK * taken + GAP_STRETCH_WORK + (last ? GAP_FINISH_WORK : 0));
+  return count * (GAP_WORK * taken + GAP_STRETCH_WORK + (last ? GAP_FINISH_WORK : 0));
 }
 
-/** Goes on behind a stretch. @returns whether it was the last of the rows at hand */
-function endStretch(taken: u32, last: bool, together: u32): bool {
+/** Goes on behind a stretch at so many groups. @returns whether it was the last of the rows at hand */
+function endStretch(taken: u32, last: bool, count: u32): bool {
   input = last ? 0 : input + taken;
-  if (last) four += together;
-  if (four < fours) return false;
-  four = 0;
+  if (last) group += count;
+  if (group < groups) return false;
+  group = 0;
   return true;
 }

@@ -29,9 +29,14 @@ import {
   PIECE_BLOCKS_WORK,
   ROW_BYTES,
 } from "../layout";
-import { BIASES, LANE_MASK, scale } from "./quads";
+import { scale } from "./quads";
 import { begin, endRow, inputPtr, isBegun, layer, moveTo, outputPtr, y } from "../row";
 import { ahead, next, passTo, scratchPtr } from "../stream";
+
+/** What lanes begin with, so that no sum is negative. */
+const LANE_BIAS: i64 = 1 << (LANE_BITS - 1);
+const BIASES: i64 = LANE_BIAS | (LANE_BIAS << LANE_BITS);
+const LANE_MASK: i64 = (1 << LANE_BITS) - 1;
 
 /** Lines of the strips at hand that are laid out; of its lines of blocks the next, and the outputs of it that are done. */
 let line: u32 = 0;

@@ -1,6 +1,5 @@
-/** Lots of places, in fours, whose elements are laid out once for all of a convolution's filters. */
+/** Lots of places, in groups of three, whose elements are laid out once for all of a convolution's filters. */
 import {
-  LANE_BITS,
   LAYER_DOWN,
   LAYER_INPUT,
   LAYER_OUTPUT_HEIGHT,
@@ -14,6 +13,7 @@ import {
   LAYER_QUAD_STEP_0,
   LAYER_QUAD_STEP_1,
   LAYER_QUAD_STEP_2,
+  LOT_LANE_BITS,
   PIECE_INPUTS,
   QUAD_HEAD_BYTES,
   QUAD_INPUT_BYTES,
@@ -25,17 +25,17 @@ import {
 import { layer, moveTo, x, y } from "../row";
 import { scratchPtr } from "../stream";
 
-/** The fours that are laid out, and inputs of the next. */
-export let fours: u32 = 0;
+/** The groups that are laid out, and inputs of the next. */
+export let groups: u32 = 0;
 let input: u32 = 0;
 /** Whether the lot is laid out, and whether it has the last of the places. */
 export let isLaidOut: bool = false;
 export let isLast: bool = false;
 
-/** Of a filter: its inputs, the same with those that fill it up, and what is laid out of four places. */
+/** Of a filter: its inputs, the same with those that fill it up, and what is laid out of a group. */
 let inputs: u32 = 0;
 export let filled: u32 = 0;
-export let fourBytes: u32 = 0;
+export let groupBytes: u32 = 0;
 
 /** Begins a layer. */
 export function beginLots(): void {
@@ -44,29 +44,28 @@ export function beginLots(): void {
     load<u16>(layer, LAYER_QUAD_COUNT_1) *
     load<u16>(layer, LAYER_QUAD_COUNT_2);
   filled = (inputs + QUAD_TURN - 1) & ~(QUAD_TURN - 1);
-  fourBytes = QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * filled;
+  groupBytes = QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * filled;
   beginLot();
 }
 
 export function beginLot(): void {
-  fours = input = 0;
+  groups = input = 0;
   isLaidOut = isLast = false;
 }
 
-/** Where a four of places is laid out. */
-export function fourPtr(index: u32): usize {
-  return scratchPtr() + index * fourBytes;
+/** Where a group is laid out. */
+export function groupPtr(index: u32): usize {
+  return scratchPtr() + index * groupBytes;
 }
 
-/** Lays out inputs of the next four of places. @returns the work it was */
+/** Lays out inputs of the next group. @returns the work it was */
 export function layOut(): u32 {
-  let target = fourPtr(fours);
+  let target = groupPtr(groups);
   let column = x;
   let line = y;
   let a = takePlace(target);
   let b = takePlace(target + 4);
   let c = takePlace(target + 8);
-  let d = takePlace(target + 12);
   let count0: u32 = load<u16>(layer, LAYER_QUAD_COUNT_0);
   let count1: u32 = load<u16>(layer, LAYER_QUAD_COUNT_1);
   let step0 = load<u32>(layer, LAYER_QUAD_STEP_0);
@@ -84,7 +83,7 @@ export function layOut(): u32 {
     let offset = at0 * step0 + at1 * step1 + at2 * step2;
     let begin = target;
     target += QUAD_INPUT_BYTES * taken;
-    spread(begin, target, step0, a + offset, b + offset, c + offset, d + offset);
+    spread(begin, target, step0, a + offset, b + offset, c + offset);
     work += QUAD_RUN_WORK;
     input += taken;
     at0 = 0;
@@ -102,7 +101,7 @@ export function layOut(): u32 {
     target += QUAD_INPUT_BYTES;
   }
   input = 0;
-  isLaidOut = ++fours == load<u8>(layer, LAYER_QUAD_LOT) || isLast;
+  isLaidOut = ++groups == load<u8>(layer, LAYER_QUAD_LOT) || isLast;
   return work;
 }
 
@@ -117,15 +116,14 @@ function takePlace(target: usize): usize {
   return place;
 }
 
-/** Lays out elements that are `step` apart, of four places at once, from `target` to before `end`. */
-function spread(target: usize, end: usize, step: usize, a: usize, b: usize, c: usize, d: usize): void {
+/** Lays out elements that are `step` apart, of three places at once, from `target` to before `end`. */
+function spread(target: usize, end: usize, step: usize, a: usize, b: usize, c: usize): void {
+  b -= a;
+  c -= a;
   do {
-    store<u32>(target, (<u32>load<u8>(a)) | ((<u32>load<u8>(b)) << LANE_BITS));
-    store<u32>(target, (<u32>load<u8>(c)) | ((<u32>load<u8>(d)) << LANE_BITS), 4);
+    let upper = ((<u64>load<u8>(a + c)) << LOT_LANE_BITS) | load<u8>(a + b);
+    store<u64>(target, (upper << LOT_LANE_BITS) | load<u8>(a));
     a += step;
-    b += step;
-    c += step;
-    d += step;
     target += QUAD_INPUT_BYTES;
   } while (target < end);
 }
