@@ -22,6 +22,7 @@ export const DENSE_KERNEL = "dense1";
 export const QUADS_KERNEL = "quads1";
 export const GAPS_KERNEL = "gaps1";
 export const ROWS_KERNEL = "rows1";
+export const DEPTH_KERNEL = "depth1";
 
 /** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
 export const STREAM_SECTION = "mote.stream";

@@ -125,7 +125,7 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isDense(kind)) return stepDense(layer, progressPtr(), budget);
   if (isConvQuads(kind)) return stepConvQuads(layer, progressPtr(), budget);
   if (isConvGaps(kind)) return stepConvGaps(layer, progressPtr(), budget);
-  if (isDepthwise(kind)) return stepDepthwise(budget);
+  if (isDepthwise(kind)) return stepDepthwise(layer, progressPtr(), budget);
   if (isDenseRows(kind)) return stepDenseRows(layer, progressPtr(), budget);
   if (isConvPlaces(kind)) return stepConvPlaces();
   if (isCopy(kind)) return stepCopy();

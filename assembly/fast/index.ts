@@ -5,4 +5,5 @@ export { stepConvBlocks as blocks1 } from "./kernels/conv-blocks";
 export { stepConvPooled as tiles1 } from "./kernels/conv-pooled";
 export { stepConvGaps as gaps1, stepConvQuads as quads1 } from "./kernels/conv-quads";
 export { stepDense as dense1 } from "./kernels/dense";
+export { stepDepthwise as depth1 } from "./kernels/depthwise";
 export { stepDenseRows as rows1 } from "./kernels/dense-rows";

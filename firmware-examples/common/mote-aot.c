@@ -70,6 +70,7 @@ KERNEL(dense)
 KERNEL(quads)
 KERNEL(gaps)
 KERNEL(rows)
+KERNEL(depth)
 
 static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;

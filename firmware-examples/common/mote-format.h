@@ -182,6 +182,7 @@
 #define MOTE_QUADS_KERNEL "quads1"
 #define MOTE_GAPS_KERNEL "gaps1"
 #define MOTE_ROWS_KERNEL "rows1"
+#define MOTE_DEPTH_KERNEL "depth1"
 
 /** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
 #define MOTE_STREAM_SECTION "mote.stream"

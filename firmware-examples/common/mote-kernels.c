@@ -127,6 +127,7 @@ const mote_kernel mote_kernels[] = {
     {MOTE_QUADS_KERNEL, mote_kernel_quads},
     {MOTE_GAPS_KERNEL, mote_kernel_gaps},
     {MOTE_ROWS_KERNEL, mote_kernel_rows},
+    {MOTE_DEPTH_KERNEL, mote_kernel_depth},
     {NULL, NULL},
 };
 

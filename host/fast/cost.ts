@@ -28,17 +28,18 @@ export const gapInstructions = (pairs: number, lot: number): number =>
     ? 95 + (120 + 2.3 * pairs) / lot + 35 * furtherPieces(pairs) + 6.3 * pairs
     : 240 + 60 * furtherPieces(pairs) + 11 * pairs;
 
-/** A channel of a depthwise convolution: words and lines that are laid out, blocks of so many outputs in all. */
+/** A channel of a depthwise convolution: words and lines that are laid out, blocks of so many outputs in all; taps and strides along a block first. */
 export function depthInstructions(
   words: number,
   lines: number,
   blocks: number,
   outputs: number,
-  [height, width]: Axes,
+  [along, across]: Axes,
+  stride: number,
 ): number {
   // Neighbours of a line of three taps are loaded once.
-  const tap = width === 3 ? 11 : 16;
-  return 250 + 40 * lines + 9 * words + blocks * (90 + tap * height * width) + 19 * outputs;
+  const tap = along === 3 && stride <= 2 ? 10.5 : 14;
+  return 400 + 45 * lines + 9 * words + blocks * (75 + tap * along * across) + 17 * outputs;
 }
 
 /** A dense row of so many pairs, by the native kernel. */

@@ -85,7 +85,8 @@ function stripsOf(model: PlannedModel, layer: QConv2d): Strips {
         extentOf(lines, layer.kernel[0], layer.stride[0]),
         isDown ? blocks(width, lines) : blocks(lines, width),
         2 * lines * width,
-        layer.kernel,
+        isDown ? layer.kernel : [layer.kernel[1], layer.kernel[0]],
+        isDown ? layer.stride[0] : layer.stride[1],
       ),
   };
 }

@@ -312,6 +312,7 @@ function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean
     case layout.KIND_CONV_QUADS:
     case layout.KIND_CONV_GAPS:
     case layout.KIND_DENSE_ROWS:
+    case layout.KIND_DEPTHWISE:
       return [[layout.LAYER_STREAM, begin]];
     case layout.KIND_CONV_BLOCKS:
       return [

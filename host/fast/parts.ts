@@ -5,6 +5,7 @@ import * as format from "../../assembly/format.js";
 import {
   BLOCKS_KERNEL,
   DENSE_KERNEL,
+  DEPTH_KERNEL,
   GAPS_KERNEL,
   METADATA_SECTION,
   QUADS_KERNEL,
@@ -81,6 +82,7 @@ export const KERNEL_EXPORTS: readonly string[] = [
   QUADS_KERNEL,
   GAPS_KERNEL,
   ROWS_KERNEL,
+  DEPTH_KERNEL,
 ];
 
 /** Whether bytes are a WebAssembly module with a fast module's stream; the rest of it may still be wrong. */

@@ -165,6 +165,15 @@ describe.skipIf(missing.length > 0)(named("native kernels", missing), () => {
     },
     BUILD_MS,
   );
+
+  it(
+    "with a row for each channel do so too",
+    async () => {
+      const { stdout } = await runNative(await buildNative("channels-test", {}, "channels"), []);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
 });
 
 describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => {

@@ -45,9 +45,12 @@ let minor: u32 = 0;
 
 /**
  * Works for as long as `budget` multiplications take, or one piece. All that a channel's strips look at is laid out before any of their
- * outputs is written, and of other channels nothing is read any more. @returns as how many it counts
+ * outputs is written, and of other channels nothing is read any more.
+ * @param layer its entry
+ * @param progress its address
+ * @returns as how many it counts
  */
-export function stepDepthwise(budget: i32): i32 {
+export function stepDepthwise(layer: usize, progress: usize, budget: i32): i32 {
   let height: u32 = load<u8>(layer, LAYER_DEPTH_HEIGHT);
   let bytes = ROW_BYTES + height * load<u8>(layer, LAYER_DEPTH_WIDTH);
   if (!ahead(bytes)) return 0;
