@@ -24,8 +24,9 @@ export const GAPS_KERNEL = "gaps1";
 export const ROWS_KERNEL = "rows1";
 export const DEPTH_KERNEL = "depth1";
 
-/** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
+/** Custom sections: a fast module's stream of weights, and the version of its tables and its stream; what a container has behind its last layer; the seal, at the very end. */
 export const STREAM_SECTION = "mote.stream";
+export const LAYOUT_SECTION = "mote.layout";
 export const METADATA_SECTION = "mote.metadata";
 export const SEAL_SECTION = "mote.crc";
 

@@ -12,7 +12,7 @@ import { loadRuns, randomRuns, type Runs } from "../host/node/data/runs.js";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { readBaseline, regressions, writeBaseline } from "../host/node/firmware/baseline.js";
-import { BOARDS, ENGINES, toolsOf, type FirmwareEngine } from "../host/node/firmware/boards.js";
+import { BOARDS, ENGINES, isFastOnly, toolsOf, type FirmwareEngine } from "../host/node/firmware/boards.js";
 import { keptForms, usualForm } from "../host/node/firmware/cases.js";
 import { fittingForm, fittingSamples } from "../host/node/firmware/fit.js";
 import { makeVectors } from "../host/node/data/vectors.js";
@@ -95,6 +95,7 @@ function parseInputs(text: string): number {
 
 async function firmware(flags: FirmwareFlags): Promise<void> {
   refuseIdle(flags);
+  refuseForm(flags.engine, flags.generic === true ? "generic" : flags.optimize);
   if (flags.export !== undefined) return exportFolder(flags.export, flags);
   const output = new Output(flags);
   const models = (flags.model === undefined ? MODEL_NAMES : [flags.model]).map(readModel);
@@ -157,6 +158,16 @@ function refuseIdle(flags: FirmwareFlags): void {
   }
 }
 
+/** @throws MoteError ARGUMENT for a form that the engine does not run */
+function refuseForm(engine: FirmwareEngine | undefined, form: string | undefined): void {
+  if (engine === undefined || !isFastOnly(engine) || form === undefined || form === "speed" || form === "sram") return;
+  const flag = form === "generic" ? "--generic" : `--optimize ${form}`;
+  throw new MoteError(
+    "ARGUMENT",
+    `--engine ${engine} ${flag}: it runs fast modules only, expected --optimize speed or sram`,
+  );
+}
+
 async function exportFolder(folder: string, flags: FirmwareFlags): Promise<void> {
   const { engine, optimize, generic, json } = flags;
   if (generic === true && optimize !== undefined && optimize !== "size") {
@@ -191,12 +202,14 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
     return [isShipped(flags) ? usualForm(board, engine, model.name) : fittingForm(board, engine, model.container)];
   };
   return BOARDS.filter(({ name }) => flags.board === undefined || name === flags.board).flatMap((board) =>
-    ENGINES.filter((engine) => flags.engine === undefined || engine === flags.engine).flatMap((engine) =>
-      models
-        // A board's list is what surely fits; whoever names a model may try.
-        .filter(({ name }) => flags.model !== undefined || board.models?.includes(name) !== false)
-        .flatMap((model) => forms(board, engine, model).map((optimize) => ({ board, engine, optimize, model }))),
-    ),
+    ENGINES.filter((engine) => flags.engine === undefined || engine === flags.engine)
+      .filter((engine) => !(isFastOnly(engine) && flags.optimize === "size"))
+      .flatMap((engine) =>
+        models
+          // A board's list is what surely fits; whoever names a model may try.
+          .filter(({ name }) => flags.model !== undefined || board.models?.includes(name) !== false)
+          .flatMap((model) => forms(board, engine, model).map((optimize) => ({ board, engine, optimize, model }))),
+      ),
   );
 }
 

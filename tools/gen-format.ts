@@ -30,6 +30,12 @@ const LISTS = [
   },
   { prefix: "OP_", macro: "MOTE_OP_NAMES", comment: "Each op with its name: X(number, name).", text: lowerCase },
   { prefix: "CODEC_", macro: "MOTE_CODEC_NAMES", comment: "Each codec with its name, likewise.", text: lowerCase },
+  {
+    prefix: "KIND_",
+    macro: "MOTE_KIND_NAMES",
+    comment: "Each kind of layers of a fast module, likewise.",
+    text: lowerCase,
+  },
 ] as const;
 
 function lowerCase(name: string): string {

@@ -8,6 +8,9 @@
  * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
 
+/** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
+export const LAYOUT_VERSION = 1;
+
 /** Kinds of layers. */
 export const KIND_CONV_POOLED = 0; // by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2
 export const KIND_CONV_BLOCKS = 1; // by blocks of 8 × 4 places, so many or more: stride 1, a pool of 1 or 2 with a stride like its size

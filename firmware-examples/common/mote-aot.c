@@ -145,4 +145,4 @@ static mote_status call(mote *model, mote_export which, uint32_t argument) {
   }
 }
 
-const mote_engine mote_aot = {measure, needs, metadata, instantiate, call, 1024, 4096, NULL};
+const mote_engine mote_aot = {measure, needs, metadata, instantiate, call, 1024, 4096, NULL, NULL};

@@ -265,6 +265,10 @@ uint32_t mote_get_u32(const uint8_t *bytes) {
   return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
+void mote_put_u32(uint8_t *bytes, uint32_t word) {
+  for (unsigned i = 0; i < 4; i++) bytes[i] = (uint8_t)(word >> (8 * i));
+}
+
 uint32_t mote_crc32(const uint8_t *bytes, size_t length) {
   /* A nibble at a time: 64 bytes of table. */
   static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,

@@ -184,8 +184,9 @@
 #define MOTE_ROWS_KERNEL "rows1"
 #define MOTE_DEPTH_KERNEL "depth1"
 
-/** Custom sections: a fast module's stream of weights; what a container has behind its last layer; the seal, at the very end. */
+/** Custom sections: a fast module's stream of weights, and the version of its tables and its stream; what a container has behind its last layer; the seal, at the very end. */
 #define MOTE_STREAM_SECTION "mote.stream"
+#define MOTE_LAYOUT_SECTION "mote.layout"
 #define MOTE_METADATA_SECTION "mote.metadata"
 #define MOTE_SEAL_SECTION "mote.crc"
 
@@ -211,6 +212,9 @@
  * piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
  * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
+
+/** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
+#define MOTE_LAYOUT_VERSION 1u
 
 /** Kinds of layers. */
 #define MOTE_KIND_CONV_POOLED 0u /* by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2 */
@@ -515,5 +519,26 @@
 #define MOTE_CODEC_NAMES(X) \
   X(MOTE_CODEC_DENSE, "dense") \
   X(MOTE_CODEC_HUFFMAN, "huffman")
+
+/** Each kind of layers of a fast module, likewise. */
+#define MOTE_KIND_NAMES(X) \
+  X(MOTE_KIND_CONV_POOLED, "conv_pooled") \
+  X(MOTE_KIND_CONV_BLOCKS, "conv_blocks") \
+  X(MOTE_KIND_CONV_PLACES, "conv_places") \
+  X(MOTE_KIND_DENSE, "dense") \
+  X(MOTE_KIND_MAXPOOL, "maxpool") \
+  X(MOTE_KIND_AVGPOOL, "avgpool") \
+  X(MOTE_KIND_ADD, "add") \
+  X(MOTE_KIND_MUL, "mul") \
+  X(MOTE_KIND_DEPTHWISE, "depthwise") \
+  X(MOTE_KIND_CONV_GAPS, "conv_gaps") \
+  X(MOTE_KIND_CONV_QUADS, "conv_quads") \
+  X(MOTE_KIND_DENSE_ROWS, "dense_rows") \
+  X(MOTE_KIND_LUT, "lut") \
+  X(MOTE_KIND_RESIZE, "resize") \
+  X(MOTE_KIND_CONCAT, "concat") \
+  X(MOTE_KIND_BORDER, "border") \
+  X(MOTE_KIND_COPY, "copy") \
+  X(MOTE_KIND_END, "end")
 
 #endif

@@ -41,6 +41,9 @@ typedef struct mote_bytes {
 /** A native kernel: mote-kernels.h. */
 typedef struct mote_kernel mote_kernel;
 
+/** A kind of layers and what runs them: mote-native.h. */
+typedef struct mote_kind mote_kind;
+
 struct mote_engine {
   /** What the model needs and where its data is: sets `linear_bytes`, `end_count`, `form`, and `source` to what the form says. */
   mote_status (*measure)(mote *model);
@@ -57,6 +60,8 @@ struct mote_engine {
   uint32_t fast_budget;
   /** What runs in the place of a fast module's own kernels; or null. */
   const mote_kernel *kernels;
+  /** What runs a fast module's layers where none of its code does; or null. */
+  const mote_kind *kinds;
 };
 
 typedef enum mote_state {
@@ -172,6 +177,7 @@ uint32_t mote_import_read(uint32_t offset, uint32_t target, uint32_t length);
 
 /** A little-endian u32. */
 uint32_t mote_get_u32(const uint8_t *bytes);
+void mote_put_u32(uint8_t *bytes, uint32_t word);
 
 /** A u32 of linear memory, which is little-endian. The address MUST be within it. What it gives may be anything. */
 uint32_t mote_linear_u32(const mote *model, uint32_t address);

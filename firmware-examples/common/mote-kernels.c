@@ -12,7 +12,7 @@ enum { DENSE_ROW_WORK = 60, NATIVE_PAIR_WORK = 7 };
 /** And before the budget is looked at. */
 #define MOST_PAIR_BYTES 1024u
 
-bool mote_layer_begin(mote_layer *w, const mote *model, uint32_t layer, uint32_t progress) {
+bool mote_layer_read(mote_layer *w, const mote *model, uint32_t layer, uint32_t progress) {
   uint32_t bytes = model->linear_bytes;
   if (layer > bytes - MOTE_LAYER_ENTRY_BYTES || progress > bytes - MOTE_PROGRESS_BYTES) return false;
   const uint8_t *entry = model->linear + layer;
@@ -34,9 +34,13 @@ bool mote_layer_begin(mote_layer *w, const mote *model, uint32_t layer, uint32_t
   if (!w->is_begun) w->position = load_word(entry + MOTE_LAYER_STREAM);
   /* So that nothing below passes 64 bits. */
   uint32_t all = w->input | w->input_pitch | w->output | w->output_pitch | w->output_plane | w->height | w->width | w->rows;
-  if (all >= MOTE_MAX_BYTES || w->row >= w->rows || w->height == 0 || w->width == 0) return false;
+  return all < MOTE_MAX_BYTES && w->row < w->rows;
+}
+
+bool mote_layer_begin(mote_layer *w, const mote *model, uint32_t layer, uint32_t progress) {
+  if (!mote_layer_read(w, model, layer, progress) || w->height == 0 || w->width == 0) return false;
   uint64_t last = (uint64_t)w->output_plane * (w->rows - 1) + (uint64_t)w->output_pitch * (w->height - 1);
-  return last + w->output + w->width <= bytes;
+  return last + w->output + w->width <= model->linear_bytes;
 }
 
 bool mote_layer_begin_row(mote_layer *w, uint32_t unit) {

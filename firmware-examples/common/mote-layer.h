@@ -98,6 +98,9 @@ static inline void mote_layer_read_high_head(mote_layer *w, const uint8_t *head)
 /** Leaves in linear memory how far the layer has come, and words to go on by within the row at hand. */
 void mote_layer_end(const mote_layer *w, uint32_t own0, uint32_t own1, uint32_t own2);
 
+/** As mote_layer_begin, but for the outputs. @returns whether numbers are such that products of two pass no 64 bits, and there are rows left */
+bool mote_layer_read(mote_layer *w, const mote *model, uint32_t layer, uint32_t progress);
+
 static inline void mote_layer_end_row(mote_layer *w) {
   w->row++;
   w->position += MOTE_ROW_BYTES + (uint32_t)(w->body_end - w->body);
@@ -106,6 +109,11 @@ static inline void mote_layer_end_row(mote_layer *w) {
 /** What mote_layer_end left; 0 at the layer's beginning. */
 static inline uint32_t own_word(const mote_layer *w, uint32_t index) {
   return w->is_begun ? load_word(w->progress + MOTE_PROGRESS_OWN + 4 * index) : 0;
+}
+
+/** Of a layer whose entry does not say where its rows begin, where the engine mote_data has come to. */
+static inline void mote_layer_follow(mote_layer *w) {
+  if (!w->is_begun) w->position = load_word(w->progress + MOTE_PROGRESS_OWN + 8);
 }
 
 /** The output byte for a sum that was multiplied and added to the constant. */

@@ -104,6 +104,18 @@ const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t
   return NULL;
 }
 
+bool mote_module_fill(mote_bytes module, uint8_t *linear, uint32_t linear_bytes) {
+  mote_reader sections = mote_module_sections(module);
+  mote_reader segments = find_section(&sections, MOTE_DATA_SECTION);
+  for (uint32_t left = mote_read_leb(&segments); segments.ok && left > 0; left--) {
+    uint32_t start;
+    mote_bytes segment = mote_read_segment(&segments, &start);
+    if (!segments.ok || start > linear_bytes || segment.length > linear_bytes - start) return false;
+    memcpy(linear + start, segment.data, segment.length);
+  }
+  return segments.ok;
+}
+
 uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address) {
   const uint8_t *word = mote_module_initial(module, address, 4);
   return word == NULL ? 0 : mote_get_u32(word);
@@ -119,4 +131,21 @@ mote_bytes mote_module_section(mote_bytes module, const char *name) {
       return (mote_bytes){section.next, (uint32_t)(section.end - section.next)};
     }
   }
+}
+
+mote_status mote_module_measure(mote *model, mote_bytes module, mote_bytes stream) {
+  if (mote_module_initial_u32(module, MOTE_CONTROL_MODEL_BYTES) != stream.length) return MOTE_ERROR_MODULE;
+  uint32_t tensors = mote_module_initial_u32(module, MOTE_CONTROL_TENSOR_COUNT);
+  if (tensors > MOTE_MAX_TENSORS) return MOTE_ERROR_MODULE;
+  uint32_t state = mote_module_initial_u32(module, MOTE_CONTROL_TENSORS_PTR) + MOTE_TENSOR_STATE;
+  uint32_t ends = 0;
+  for (; tensors > 0; tensors--, state += MOTE_TENSOR_ENTRY_BYTES) {
+    ends += (mote_module_initial_u32(module, state) & MOTE_TENSOR_IS_END) != 0;
+  }
+  return mote_measure_fast(model, stream, mote_module_initial_u32(module, MOTE_CONTROL_MEMORY_BYTES), ends);
+}
+
+mote_bytes mote_module_metadata(const mote *model) {
+  mote_bytes module = {model->source.module, model->source.module_bytes};
+  return mote_module_section(module, MOTE_METADATA_SECTION);
 }

@@ -80,7 +80,16 @@ const uint8_t *mote_module_initial(mote_bytes module, uint32_t address, uint32_t
 /** The initial u32 at an address of linear memory; 0 where there is no data, as in linear memory itself. */
 uint32_t mote_module_initial_u32(mote_bytes module, uint32_t address);
 
+/** Puts the initial data of a module where it belongs. @returns whether there is a place for all of it, and no data was damaged */
+bool mote_module_fill(mote_bytes module, uint8_t *linear, uint32_t linear_bytes);
+
 /** Contents of the first custom section of this name; null when there is none. */
 mote_bytes mote_module_section(mote_bytes module, const char *name);
+
+/** What an engine's `measure` does for a fast module that is a file, by what the module says of its own linear memory. */
+mote_status mote_module_measure(mote *model, mote_bytes module, mote_bytes stream);
+
+/** An engine's `metadata`, of a module that is a file. */
+mote_bytes mote_module_metadata(const mote *model);
 
 #endif

@@ -147,23 +147,12 @@ static mote_status measure_packed(mote *model, mote_bytes module) {
   return MOTE_DONE;
 }
 
-static mote_status measure_fast(mote *model, mote_bytes module, mote_bytes stream) {
-  if (mote_module_initial_u32(module, MOTE_CONTROL_MODEL_BYTES) != stream.length) return MOTE_ERROR_MODULE;
-  return mote_measure_fast(model, stream, mote_module_initial_u32(module, MOTE_CONTROL_MEMORY_BYTES),
-                           mote_module_initial_u32(module, MOTE_CONTROL_TENSOR_COUNT));
-}
-
 static mote_status measure(mote *model) {
   mote_bytes module = {model->source.module, model->source.module_bytes};
   if (!mote_module_is_sealed(module) || !mote_module_check(module)) return MOTE_ERROR_MODULE;
   mote_bytes stream = mote_module_section(module, MOTE_STREAM_SECTION);
-  if (stream.data != NULL) return measure_fast(model, module, stream);
+  if (stream.data != NULL) return mote_module_measure(model, module, stream);
   return model->source.container_bytes == 0 ? measure_packed(model, module) : mote_measure_container(model);
-}
-
-static mote_bytes metadata(const mote *model) {
-  mote_bytes module = {model->source.module, model->source.module_bytes};
-  return mote_module_section(module, MOTE_METADATA_SECTION);
 }
 
 static const mote_kernel no_kernels[] = {{NULL, NULL}};
@@ -351,5 +340,5 @@ m3ret_t mote_run_ops(pc_t pc, m3stack_t sp, M3MemoryHeader *mem, m3reg_t r0) {
 }
 #endif
 
-const mote_engine mote_wasm3 = {measure, needs, metadata, instantiate, call, 128, 2048, NULL};
-const mote_engine mote_wasm3_native = {measure, needs, metadata, instantiate, call, 128, 2048, mote_kernels};
+const mote_engine mote_wasm3 = {measure, needs, mote_module_metadata, instantiate, call, 128, 2048, NULL, NULL};
+const mote_engine mote_wasm3_native = {measure, needs, mote_module_metadata, instantiate, call, 128, 2048, mote_kernels, NULL};

@@ -26,10 +26,8 @@ static mote_status begin(mote *model) {
   status = engine->instantiate(model);
   if (status != MOTE_DONE) return status;
   if (model->form == MOTE_FORM_BESIDE) {
-    for (unsigned i = 0; i < 4; i++) {
-      model->linear[MOTE_CONTROL_MODEL_PTR + i] = 0;
-      model->linear[MOTE_CONTROL_MODEL_BYTES + i] = (uint8_t)(model->source.container_bytes >> (8 * i));
-    }
+    mote_put_u32(model->linear + MOTE_CONTROL_MODEL_PTR, 0);
+    mote_put_u32(model->linear + MOTE_CONTROL_MODEL_BYTES, model->source.container_bytes);
   }
   status = engine->call(model, MOTE_EXPORT_OPEN, model->linear_bytes);
   if (status < 0) return status;
@@ -171,6 +169,8 @@ const char *mote_lacking(mote_status status, uint32_t number) {
     MOTE_OP_NAMES(MOTE_TEXT)
   } else if (status == MOTE_STATUS_CODEC) {
     MOTE_CODEC_NAMES(MOTE_TEXT)
+  } else if (status == MOTE_ERROR_KERNEL) {
+    MOTE_KIND_NAMES(MOTE_TEXT)
   }
 #undef MOTE_TEXT
   return "unknown";
@@ -193,6 +193,8 @@ const char *mote_status_text(mote_status status) {
       return "a null pointer, or a count that is not the tensor's";
     case MOTE_ERROR_ORDER:
       return "a call that the model is not ready for";
+    case MOTE_ERROR_KERNEL:
+      return "the engine has no kernel for a layer of the module: see mote_lacking";
     default:
       return "unknown status";
   }

@@ -18,7 +18,7 @@
  * What is trusted: this library, the caller, and a module that was compiled ahead of time. What is not: a container. Whatever its bytes are,
  * every call returns, with a status, and touches no memory but its own. Between the two, a module for wasm3: it is checked (SPEC.md,
  * "Modules") and touches no memory but its own, and what it leaves in its linear memory misleads nobody, since the library goes by a copy that
- * it has checked; but what it answers is up to who made it, and so is whether a call returns.
+ * it has checked; but what it answers is up to who made it, and so is whether a call returns. As data (mote_data) every call returns.
  */
 #ifndef MOTE_H
 #define MOTE_H
@@ -50,11 +50,13 @@ typedef int32_t mote_status;
 #define MOTE_ERROR_ARGUMENT (-104)
 /** Called when the model is not ready for it: see the function. */
 #define MOTE_ERROR_ORDER (-105)
+/** The engine mote_data has no kernel for a layer of the module: mote_lacking tells which. */
+#define MOTE_ERROR_KERNEL (-106)
 
 /** An opened model. It stands at the head of the caller's memory. */
 typedef struct mote mote;
 
-/** What runs a module: `mote_wasm3`, `mote_wasm3_native`, or `mote_aot` for what `mote pack --format aot` wrote. */
+/** What runs a module: `mote_wasm3`, `mote_wasm3_native`, `mote_data`, or `mote_aot` for what `mote pack --format aot` wrote. */
 typedef struct mote_engine mote_engine;
 
 /** Interprets a WebAssembly module by wasm3. Linked only where it is named. */
@@ -65,6 +67,13 @@ extern const mote_engine mote_wasm3;
  * same. Linked only where it is named.
  */
 extern const mote_engine mote_wasm3_native;
+
+/**
+ * Takes a fast module for data, and runs its layers by native kernels over the stream where it lies: no interpreter, no code of the module's. As fast as
+ * ahead of time in no more memory, and the module is a file that may come later. Results are the same. Linked only where it is named, with all kernels;
+ * mote-native.h makes an engine of those that a model needs.
+ */
+extern const mote_engine mote_data;
 
 /** Runs a module that was compiled ahead of time to C. Linked only where it is named. */
 extern const mote_engine mote_aot;
@@ -87,9 +96,9 @@ typedef int32_t (*mote_read)(void *context, uint32_t offset, void *target, uint3
  */
 typedef struct mote_source {
   const mote_engine *engine;
-  /** wasm3: a .wasm file; aot: the `mote_aot_module` of the generated file. */
+  /** wasm3, data: a .wasm file; aot: the `mote_aot_module` of the generated file. */
   const void *module;
-  /** wasm3: length of the file; aot: not used. */
+  /** wasm3, data: length of the file; aot: not used. */
   uint32_t module_bytes;
   /** The .mote file. Null: behind `read`, or there is none. */
   const uint8_t *container;
@@ -146,8 +155,11 @@ typedef struct mote_tensor {
  */
 #define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 512u + 64u * sizeof(void *))
 
+/** The same for a fast module as data. */
+#define MOTE_DATA_BYTES(linear) ((size_t)(linear) + 128u + 20u * sizeof(void *))
+
 /**
- * Bytes of memory that open this model, whatever their alignment. Ahead of time: exactly, but for up to 7 that alignment may take. By wasm3
+ * Bytes of memory that open this model, whatever their alignment. Ahead of time and for data: exactly, but for up to 7 that alignment may take. By wasm3
  * they depend on its code pages, which only opening tells, so that this is MOTE_WASM3_BYTES or MOTE_WASM3_FAST_BYTES: enough, and up to
  * a third too much. Looks at the module's checksum and the container's head, not further: what is enough may still be refused.
  * @returns 0 where mote_open would find a mistake in these first
@@ -159,7 +171,7 @@ size_t mote_memory_needed(const mote_source *source);
  * @param model receives the model; null after an error
  * @param source what to open
  * @param memory where the model lives until mote_close; any alignment
- * @param memory_bytes see mote_memory_needed, and for arrays MOTE_WASM3_BYTES and MOTE_AOT_BYTES; `mote_memory_used` tells the exact
+ * @param memory_bytes see mote_memory_needed, and for arrays MOTE_WASM3_BYTES, MOTE_AOT_BYTES and MOTE_DATA_BYTES; `mote_memory_used` tells the exact
  *   number afterwards
  * @returns MOTE_DONE; MOTE_ERROR_MEMORY when memory_bytes is too small; MOTE_ERROR_ARGUMENT for a null pointer or a container beside a
  *   fast module; or what is wrong with the module or the container
@@ -317,13 +329,13 @@ mote_status mote_get_preprocessing(const mote *model, uint32_t channel, mote_pre
 
 /**
  * The file offset near which the core found the last error, for messages; after MOTE_STATUS_OP and MOTE_STATUS_CODEC the number of the
- * first op or codec that the model needs and the core was built without. mote_open gives no model to ask: mote_begin and mote_step do.
+ * first op or codec that the model needs and the core was built without, after MOTE_ERROR_KERNEL that of the kind of layers. mote_open gives no model to ask: mote_begin and mote_step do.
  */
 uint32_t mote_error_offset(const mote *model);
 
 /**
- * The name of what a core is without, such as "avgpool".
- * @param status MOTE_STATUS_OP or MOTE_STATUS_CODEC
+ * The name of what a core or an engine is without, such as "avgpool".
+ * @param status MOTE_STATUS_OP, MOTE_STATUS_CODEC or MOTE_ERROR_KERNEL
  * @param number mote_error_offset
  * @returns "unknown" for what this library does not know either. Never null
  */

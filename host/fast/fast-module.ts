@@ -27,6 +27,7 @@ import {
   LAYER_IS_WIDE,
   LAYER_KIND,
   LAYER_POOL_WIDTH,
+  LAYOUT_VERSION,
   PIECE_ELEMENTS,
 } from "../../assembly/fast/layout.js";
 import {
@@ -34,12 +35,13 @@ import {
   DENSE_KERNEL,
   DEPTH_KERNEL,
   GAPS_KERNEL,
+  LAYOUT_SECTION,
   QUADS_KERNEL,
   ROWS_KERNEL,
   STREAM_SECTION,
   TILES_KERNEL,
 } from "../../assembly/module.js";
-import { withAlignedSection, withMetadataSection } from "../module/custom-section.js";
+import { withAlignedSection, withMetadataSection, withSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
 import { depthStep } from "./depthwise.js";
 import type { Entry, FastProgram } from "./memory.js";
@@ -85,7 +87,8 @@ export function fastModule(
       ]);
     },
   );
-  return sealModule(withMetadataSection(withAlignedSection(wasm, STREAM_SECTION, stream), model));
+  const versioned = withSection(wasm, LAYOUT_SECTION, Uint8Array.of(LAYOUT_VERSION));
+  return sealModule(withMetadataSection(withAlignedSection(versioned, STREAM_SECTION, stream), model));
 }
 
 /** With more there is one kernel for all of them. A kernel for the only one is smaller than one for any. */

@@ -36,6 +36,24 @@ describe.skipIf(missing.length > 0)(named("the C library on a big-endian CPU of 
   );
 
   it(
+    "runs it as data, too",
+    async () => {
+      const program = await buildNative("data-test", {}, "data", POWERPC);
+      for (const name of ["padded", "streaming", "resized"]) {
+        const model = syntheticModels().find((one) => one.name === name)!;
+        const { fast, short, refused, refusedAsData } = fastFiles(model);
+        const { stdout } = await runNative(
+          program,
+          [fast, caseFiles(model).cases, short, ...refused, ...refusedAsData],
+          POWERPC,
+        );
+        expect(stdout).toMatch(/^\d{4,} checks passed, 0 failed$/m);
+      }
+    },
+    BUILD_MS,
+  );
+
+  it(
     "is not led astray by hostile modules",
     async () => {
       const { files, ahead } = await hostileFiles();

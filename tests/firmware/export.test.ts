@@ -175,8 +175,10 @@ describe.skipIf(missing.length > 0)(named("MODEL_MEMORY_BYTES on this 64-bit mac
     { engine: "aot", name: "lenet5", form: "size" },
     { engine: "native", name: "lenet5", form: "speed" },
     { engine: "native", name: "lenet5", form: "size" },
+    { engine: "data", name: "lenet5", form: "speed" },
     { engine: "wasm3", name: "streaming", form: "speed" },
     { engine: "native", name: "streaming", form: "speed" },
+    { engine: "data", name: "streaming", form: "speed" },
     { engine: "aot", name: "streaming", form: "speed" },
     { engine: "aot", name: "streaming", form: "size" },
   ] as const;

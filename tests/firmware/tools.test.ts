@@ -149,13 +149,21 @@ describe("mote firmware", () => {
 
   it("refuses a board, an engine or a count that is none", async () => {
     await expect(run("--board", "toaster")).rejects.toThrow(/Allowed choices are lm3s6965evb/);
-    await expect(run("--engine", "steam")).rejects.toThrow(/Allowed choices are wasm3, native, aot/);
+    await expect(run("--engine", "steam")).rejects.toThrow(/Allowed choices are wasm3, native, data, aot/);
     await expect(run("--inputs", "0")).rejects.toThrow(/'0' is invalid\. expected 1 \.\. 100\./);
     await expect(run("--inputs", "1e1")).rejects.toThrow(/'1e1' is invalid/);
     await expect(run("--optimize", "beauty")).rejects.toThrow(/Allowed choices are size, speed, sram/);
     await expect(run("--export", join(work, "x"), "--generic", "--optimize", "speed")).rejects.toThrow(
       "--generic --optimize speed: a fast module is for one model, expected --optimize size",
     );
+    for (const container of [
+      ["--optimize", "size"],
+      ["--export", join(work, "x"), "--generic"],
+    ]) {
+      await expect(run("--engine", "data", ...container)).rejects.toThrow(
+        /^--engine data --(optimize size|generic): it runs fast modules only, expected --optimize speed or sram$/,
+      );
+    }
     await expect(run("--model", join(work, "none.mote"))).rejects.toThrow(/none\.mote/);
   });
 

@@ -75,6 +75,8 @@ const LENETS: readonly (readonly [model: string, board: string, engine: Firmware
   ["lenet5", M3, "native", ["lenet5.wasm3.m3", "instructions", 250_000]],
   ["lenet5", "riscv32", "native", ["lenet5.wasm3.rv32", "instructions", 460_000]],
   ["lenet5", M4, "native", ["lenet5.sram", "SRAM in all", 9_600]],
+  ["lenet5", M4, "data", ["lenet5.data", "instructions", 220_000]],
+  ["lenet5", M4, "data", ["lenet5.data.sram", "SRAM in all", 4_198]],
   ["lenet5-paper", M4, "native", ["paper.wasm3", "instructions", 1_500_000]],
   ["lenet300", M4, "native", ["lenet300.wasm3", "instructions", 90_000]],
   ["lenet300-paper", M4, "native", ["lenet300-paper.wasm3", "instructions", 350_000]],

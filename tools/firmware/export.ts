@@ -2,7 +2,7 @@
 import { readContainer } from "../../host/container/read.js";
 import type { Optimization } from "../../host/fast/optimization.js";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
-import { isInterpreter, type FirmwareEngine } from "../../host/node/firmware/boards.js";
+import { takesFile, type FirmwareEngine } from "../../host/node/firmware/boards.js";
 import { exportProject } from "../../host/node/firmware/export.js";
 import { firmwareImage, genericImage, openBytes } from "../../host/node/firmware/image.js";
 import type { Vectors } from "../../host/node/data/vectors.js";
@@ -57,7 +57,7 @@ export async function writeExport({ folder, model, engine, form, vectors }: Expo
     memoryBytes: { cpu32: openBytes(image, engine, 32), cpu64: openBytes(image, engine, 64) },
     linearMemoryBytes: image.linearBytes,
     flashBytes: {
-      model: image.modelBytes + (isInterpreter(engine) ? image.moduleBytes : 0),
+      model: image.modelBytes + (takesFile(engine) ? image.moduleBytes : 0),
       library: libraryBytes(engine),
     },
     inputs,
@@ -78,7 +78,9 @@ export function describeExport(summary: ExportSummary): string[] {
   const { folder, files, model, engine, form, memoryBytes, flashBytes, inputs, outputs, vectors } = summary;
   const [least, most] = flashBytes.library.map(grouped);
   const [data, code] =
-    engine === "aot" ? ["model", "library and the model's code"] : ["model and module", "library and interpreter"];
+    engine === "aot"
+      ? ["model", "library and the model's code"]
+      : ["model and module", engine === "data" ? "library" : "library and interpreter"];
   return `${folder}: ${files} files, ${model} by ${engine} for ${form}
 memory  ${grouped(memoryBytes.cpu32)} bytes on a 32-bit CPU, ${grouped(memoryBytes.cpu64)} on a 64-bit one
 flash   ${data} ${grouped(flashBytes.model)} bytes; ${code} ${least} to ${most}

@@ -2,17 +2,24 @@
 import { join } from "node:path";
 import { packageRoot } from "../paths.js";
 
-/** native: wasm3, with the C library's kernels in the place of a fast module's. */
-export const ENGINES = ["wasm3", "native", "aot"] as const;
+/** native: wasm3, with the C library's kernels in the place of a fast module's. data: those kernels alone, over a fast module's tables and stream. */
+export const ENGINES = ["wasm3", "native", "data", "aot"] as const;
 export type FirmwareEngine = (typeof ENGINES)[number];
 
 /** Whether an engine takes the module as it is. */
-export const isInterpreter = (engine: FirmwareEngine): boolean => engine !== "aot";
+export const takesFile = (engine: FirmwareEngine): boolean => engine !== "aot";
+
+/** Whether it takes wasm3. */
+export const isInterpreter = (engine: FirmwareEngine): boolean => engine === "wasm3" || engine === "native";
+
+/** Whether it runs fast modules only. */
+export const isFastOnly = (engine: FirmwareEngine): boolean => engine === "data";
 
 /** The C library's name for an engine. */
 export const ENGINE_SYMBOLS: Readonly<Record<FirmwareEngine, string>> = {
   wasm3: "mote_wasm3",
   native: "mote_wasm3_native",
+  data: "mote_data",
   aot: "mote_aot",
 };
 

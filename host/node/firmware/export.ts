@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { byteArray } from "../../c/c-bytes.js";
 import { aotSource, type AotSource } from "./aot.js";
-import { ENGINE_SYMBOLS, isInterpreter, type FirmwareEngine } from "./boards.js";
+import { ENGINE_SYMBOLS, takesFile, type FirmwareEngine } from "./boards.js";
+import { dataEngine } from "./data-engine.js";
 import { replaceExport } from "./export-folder.js";
 import { furtherEnds, openedBytes, type FirmwareImage } from "./image.js";
 import { libraryFiles } from "./library.js";
@@ -41,7 +42,7 @@ export async function exportProject(
 
 /** model.c and model.h. */
 export async function modelSource(name: string, image: FirmwareImage, engine: FirmwareEngine): Promise<AotSource> {
-  return isInterpreter(engine) ? interpreted(name, image, engine) : await aheadOfTime(image);
+  return takesFile(engine) ? moduleFile(name, image, engine) : await aheadOfTime(image);
 }
 
 /** Beside the memory's size. */
@@ -53,9 +54,13 @@ function linearBytes(image: FirmwareImage): string {
   return `${image.linearBytes}u` + (further === 0 ? "" : ` + ${further} * MOTE_END_BYTES`);
 }
 
-function interpreted(name: string, image: FirmwareImage, engine: FirmwareEngine): AotSource {
+function moduleFile(name: string, image: FirmwareImage, engine: FirmwareEngine): AotSource {
   const { module, container } = image;
-  const title = `/* ${name} for wasm3. Written by \`npm run firmware -- --export\`. */`;
+  const isData = engine === "data";
+  const title = `/* ${name} ${isData ? "as data" : "for wasm3"}. Written by \`npm run firmware -- --export\`. */`;
+  const memory = isData
+    ? `MOTE_DATA_BYTES(${linearBytes(image)})`
+    : `${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes(image)}, ${openedBytes(image, engine)}u)`;
   const header = `${title}
 #ifndef MODEL_H
 #define MODEL_H
@@ -67,7 +72,7 @@ extern "C" {
 #endif
 
 ${MEMORY_COMMENT}
-#define MODEL_MEMORY_BYTES ${container === undefined ? "MOTE_WASM3_FAST_BYTES" : "MOTE_WASM3_BYTES"}(${linearBytes(image)}, ${openedBytes(image, engine)}u)
+#define MODEL_MEMORY_BYTES ${memory}
 
 extern const mote_source model_source;
 
@@ -81,11 +86,11 @@ extern const mote_source model_source;
     container === undefined ? "" : byteArray(`static const uint8_t model_mote[${container.length}]`, container);
   const source = `${title}
 #include "model.h"
-
+${isData ? `\n#include "mote-native.h"\n\n${dataEngine(module)}` : ""}
 ${byteArray(`static const uint8_t model_wasm[${module.length}]`, module)}
 ${beside}
 const mote_source model_source = {
-    &${ENGINE_SYMBOLS[engine]}, model_wasm, sizeof model_wasm, ${container === undefined ? "0, 0" : "model_mote, sizeof model_mote"}, 0, 0,
+    &${isData ? "engine" : ENGINE_SYMBOLS[engine]}, model_wasm, sizeof model_wasm, ${container === undefined ? "0, 0" : "model_mote, sizeof model_mote"}, 0, 0,
 };
 `;
   return { header, source };

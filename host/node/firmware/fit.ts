@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import type { Optimization } from "../../fast/optimization.js";
-import { BOARDS_FOLDER, isInterpreter, type Board, type FirmwareEngine } from "./boards.js";
+import { BOARDS_FOLDER, isFastOnly, isInterpreter, takesFile, type Board, type FirmwareEngine } from "./boards.js";
 import { firmwareImage, openBytes, type FirmwareImage } from "./image.js";
 
 /** Bytes of one of a board's memories, by what takes them. */
@@ -18,7 +18,7 @@ export interface Need {
 const STATIC_BYTES = 24;
 
 /** Code of the bench, the library and the engine; ahead of time of the model too. Somewhat more than boards of bench/device.json have. */
-const CODE_BYTES = { wasm3: 50_000, native: 54_000, aot: 24_000 } as const;
+const CODE_BYTES = { wasm3: 50_000, native: 54_000, data: 16_000, aot: 24_000 } as const;
 
 /** What the linker keeps for the stack. */
 function stackBytes({ linkerScript }: Board): number {
@@ -46,7 +46,7 @@ export function flashNeed(image: FirmwareImage, engine: FirmwareEngine, samples:
     memory: "flash",
     parts: {
       "the model": image.modelBytes,
-      "the module": isInterpreter(engine) ? image.moduleBytes : 0,
+      "the module": takesFile(engine) ? image.moduleBytes : 0,
       code: codeBytes ?? CODE_BYTES[engine],
       "the samples": samples,
     },
@@ -81,7 +81,8 @@ export function fittingSamples(board: Board, image: FirmwareImage, engine: Firmw
 
 /** The form that a model is given on a board when none is asked for: the fastest that fits, or the one that lacks the least. */
 export function fittingForm(board: Board, engine: FirmwareEngine, container: Uint8Array): Optimization {
-  const lacks = (["speed", "sram", "size"] as const).map((optimize) => {
+  const forms = isFastOnly(engine) ? (["speed", "sram"] as const) : (["speed", "sram", "size"] as const);
+  const lacks = forms.map((optimize) => {
     const image = firmwareImage(container, optimize);
     const needs = [sramNeed(board, image, engine), flashNeed(image, engine, 0)];
     return { optimize, lack: Math.max(0, ...needs.map((need) => excess(board, need))) };

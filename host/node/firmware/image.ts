@@ -41,12 +41,13 @@ export function openedBytes({ moduleBytes, kernelBytes }: FirmwareImage, engine:
   return engine === "native" ? moduleBytes - kernelBytes : moduleBytes;
 }
 
-/** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES, MOTE_AOT_BYTES and MOTE_END_BYTES of mote.h. */
+/** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES, MOTE_DATA_BYTES, MOTE_AOT_BYTES and MOTE_END_BYTES of mote.h. */
 export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits: 32 | 64 = 32): number {
   const { container } = image;
   const moduleBytes = openedBytes(image, engine);
   const bytes = image.linearBytes + furtherEnds(image) * END_BYTES;
   if (engine === "aot") return bytes + 512 + 8 * cpuBits;
+  if (engine === "data") return bytes + 128 + (5 * cpuBits) / 2;
   const made = container === undefined ? moduleBytes * 4 + 2112 : Math.floor((moduleBytes * 23) / 4) + 3072;
   return bytes + made * (cpuBits / 32);
 }

@@ -10,7 +10,7 @@ import { openReference } from "../../engines/reference.js";
 import { writeFileAtomic } from "../write-file.js";
 import { aotSource } from "./aot.js";
 import { readBench, type BenchReport } from "./bench-report.js";
-import { BOARDS_FOLDER, ENGINE_SYMBOLS, isInterpreter, type Board, type FirmwareEngine } from "./boards.js";
+import { BOARDS_FOLDER, ENGINE_SYMBOLS, takesFile, type Board, type FirmwareEngine } from "./boards.js";
 import {
   binarySections,
   compile,
@@ -21,6 +21,7 @@ import {
   type ProgramSize,
   type Source,
 } from "./build.js";
+import { dataEngine } from "./data-engine.js";
 import { flashNeed, sramNeed, tooMuch } from "./fit.js";
 import type { FirmwareInputs } from "./inputs.js";
 import { packageRoot } from "../paths.js";
@@ -131,10 +132,11 @@ async function build(
   ];
   const declarations = ['#include "bench.h"', "extern const uint8_t bench_inputs[];"];
   let fields: string;
-  if (isInterpreter(engine)) {
+  if (takesFile(engine)) {
     blobs.push({ symbol: "model_wasm", section: ".wasm", file: file("model.wasm", module) });
     declarations.push("extern const uint8_t model_wasm[];");
-    fields = `&${ENGINE_SYMBOLS[engine]}, model_wasm, ${module.length}u`;
+    if (engine === "data") declarations.push('#include "mote-native.h"', dataEngine(module));
+    fields = `&${engine === "data" ? "engine" : ENGINE_SYMBOLS[engine]}, model_wasm, ${module.length}u`;
   } else {
     const { header, source } = await aotSource(module, container, "ahead");
     file("ahead.h", header);
@@ -275,7 +277,7 @@ function evaluate(
 /** The linker knows sections, not what of them is the model. */
 function flashBytes(engine: FirmwareEngine, image: FirmwareImage, size: ProgramSize): Measurement["flashBytes"] {
   const total = size.code + size.wasm + size.model;
-  const wasm = isInterpreter(engine) ? image.moduleBytes : 0;
+  const wasm = takesFile(engine) ? image.moduleBytes : 0;
   return { code: total - wasm - image.modelBytes, wasm, model: image.modelBytes, total };
 }
 

@@ -195,13 +195,18 @@ static inline void check_metadata(const mote *model) {
 static inline void check_needed(const char *name, const mote_source *source, size_t used) {
   size_t needed = mote_memory_needed(source);
   CHECK(needed >= used, "%s: %zu bytes needed, %zu used", name, needed, used);
-  CHECK(needed <= (source->engine == &mote_aot ? used + 7 : 2 * used), "%s: %zu bytes needed, %zu used", name, needed, used);
+  bool is_exact = source->engine == &mote_aot || source->engine == &mote_data;
+  CHECK(needed <= (is_exact ? used + 7 : 2 * used), "%s: %zu bytes needed, %zu used", name, needed, used);
   uint8_t *memory = malloc(needed + 8);
   for (size_t offset = 0; offset < 8; offset++) {
     mote *model;
     CHECK(mote_open(&model, source, memory + offset, needed) == MOTE_DONE, "%s: %zu bytes at %zu", name, needed, offset);
     CHECK(offset != 0 || used == mote_memory_used(model), "used");
     if (source->engine == &mote_aot) CHECK(used <= MOTE_AOT_BYTES(mote_linear_bytes(model)), "%s: %zu bytes", name, used);
+    if (source->engine == &mote_data) {
+      size_t ends = (input_count + output_count - 2) * MOTE_END_BYTES;
+      CHECK(used <= MOTE_DATA_BYTES(mote_linear_bytes(model)) + ends, "%s: %zu bytes", name, used);
+    }
     mote_close(model);
   }
   free(memory);

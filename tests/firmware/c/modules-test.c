@@ -57,8 +57,10 @@ static mote_status run(const mote_source *source, uint8_t *memory) {
   return status;
 }
 
-/** By native kernels, where the module has any: whatever comes of it. */
-static void run_native(mote_source source, uint8_t *memory) {
+/** By native kernels, where the module has any, and as data: whatever comes of it. */
+static void run_natively(mote_source source, uint8_t *memory) {
+  source.engine = &mote_data;
+  CHECK(run(&source, memory) <= MOTE_BUSY, "as data");
   source.engine = &mote_wasm3_native;
   if (sigsetjmp(endless, 1) != 0) return;
   set_patience(PATIENCE_US);
@@ -78,7 +80,7 @@ static char open_and_run(bytes container, const uint8_t *wasm, uint32_t length, 
     source.container = container.data;
     source.container_bytes = container.length;
   }
-  run_native(source, memory);
+  run_natively(source, memory);
   if (sigsetjmp(endless, 1) != 0) return 'w';
   set_patience(PATIENCE_US);
   mote_status status = run(&source, memory);

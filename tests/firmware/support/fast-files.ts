@@ -1,5 +1,5 @@
 /** A fast module as files for fast-test: the module itself, and modules that differ from it in what the library must look at. */
-import { STREAM_SECTION } from "../../../assembly/module.js";
+import { LAYOUT_SECTION, STREAM_SECTION } from "../../../assembly/module.js";
 import {
   CONTROL_MEMORY_BYTES,
   CONTROL_MODEL_BYTES,
@@ -7,6 +7,14 @@ import {
   CONTROL_TENSOR_COUNT,
   CONTROL_VERSION,
 } from "../../../assembly/abi.js";
+import {
+  CONTROL_LAYERS_PTR,
+  CONTROL_WINDOW_BYTES,
+  CONTROL_WINDOW_PTR,
+  KIND_END,
+  LAYOUT_VERSION,
+} from "../../../assembly/fast/layout.js";
+import { fastParts } from "../../../host/fast/parts.js";
 import { fastModule } from "../../../host/node/fast/fast-module.js";
 import { initialWord, outlineModule } from "../../../host/module/module-outline.js";
 import { SEAL_BYTES, sealModule } from "../../../host/module/seal.js";
@@ -24,6 +32,8 @@ export interface FastFiles {
   readonly fast: string;
   readonly short: string;
   readonly refused: readonly string[];
+  /** What only an engine refuses that reads the tables. */
+  readonly refusedAsData: readonly string[];
 }
 
 export function fastFiles({ name, model }: NamedModel): FastFiles {
@@ -46,11 +56,25 @@ export function fastFiles({ name, model }: NamedModel): FastFiles {
     ["negative-scale", withWord(module, scales, 0xbf800000), RANGE],
     ["infinite-scale", withWord(module, scales + 4, 0x7f800000), RANGE],
   ];
+  const layout = (version: number): Uint8Array => withLayout(module, version);
+  const refusedAsData: typeof refused = [
+    ["an-older-layout", layout(LAYOUT_VERSION - 1), MODULE],
+    ["a-newer-layout", layout(LAYOUT_VERSION + 1), MODULE],
+    ["no-layers", withWord(module, CONTROL_LAYERS_PTR, 0), MODULE],
+    ["layers-beyond", withWord(module, CONTROL_LAYERS_PTR, 2 ** 28), MODULE],
+    ["window-beyond", withWord(module, CONTROL_WINDOW_PTR, 2 ** 28), MODULE],
+    ["window-too-large", withWord(module, CONTROL_WINDOW_BYTES, 2 ** 28), MODULE],
+    ["window-too-small", withWord(module, CONTROL_WINDOW_BYTES, 8), MODULE],
+    ["an-unknown-kind", withWord(module, fastParts(module).statesPtr, KIND_END + 1), MODULE],
+  ];
+  const files = (list: typeof refused): string[] =>
+    list.flatMap(([what, wasm, status]) => [put(`${base}-${what}.wasm`, wasm), String(status)]);
   return {
     module,
     fast: put(`${base}.wasm`, module),
     short: put(`${base}-short.wasm`, withWord(withStream(module, half), CONTROL_MODEL_BYTES, half.length)),
-    refused: refused.flatMap(([what, wasm, status]) => [put(`${base}-${what}.wasm`, wasm), String(status)]),
+    refused: files(refused),
+    refusedAsData: files(refusedAsData),
   };
 }
 
@@ -61,6 +85,13 @@ function withWord(module: Uint8Array, address: number, word: number): Uint8Array
     (segment) => segment.address <= address && address + 4 <= segment.address + segment.bytes.length,
   )!;
   new DataView(copy.buffer, home.bytes.byteOffset).setUint32(address - home.address, word, true);
+  return sealModule(copy);
+}
+
+/** Another version of the layout. */
+function withLayout(module: Uint8Array, version: number): Uint8Array {
+  const copy = module.slice();
+  outlineModule(copy).custom.get(LAYOUT_SECTION)![0] = version;
   return sealModule(copy);
 }
 

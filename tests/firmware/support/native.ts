@@ -93,6 +93,7 @@ export async function buildNative(
   const folder = join(FOLDER, place);
   mkdirSync(folder, { recursive: true });
   const { folder: library } = libraryFolder();
+  mkdirSync(folder, { recursive: true });
   const tests: Source[] = [{ path: join(C_FOLDER, `${name}.c`), kind: "own" }];
   for (const [module, { header, source }] of Object.entries(modules)) {
     put(join(place, `${module}.h`), header);

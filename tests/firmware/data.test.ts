@@ -1,0 +1,97 @@
+/** Fast modules as data, by the C library's engine without an interpreter: the reference's outputs, and no harm by what is sealed but wrong. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import * as layout from "../../assembly/fast/layout.js";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { kindsOf } from "../../host/node/firmware/data-engine.js";
+import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
+import { MODEL_NAMES } from "../../host/node/firmware/models.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { buildModel, importedModel, syntheticModels, type NamedModel } from "../support/models.js";
+import { fastFiles } from "./support/fast-files.js";
+import { buildNative, caseFiles, missing, named, runNative } from "./support/native.js";
+
+const BUILD_MS = 240_000;
+const MUTATIONS = 10_000;
+
+/** Kinds that the library has no kernels for yet. */
+const LACKING = ["MAXPOOL", "AVGPOOL", "ADD", "MUL", "DEPTHWISE", "CONV_GAPS", "CONV_QUADS", "DENSE_ROWS"];
+
+const shipped = (name: string): NamedModel => ({
+  name,
+  model: readContainer(new Uint8Array(readFileSync(join(packageRoot, "models", `${name}.mote`)))).model,
+});
+
+/** Lines longer than a piece, of what goes line by line; filters longer than one, in more places than one. */
+const long: NamedModel = {
+  name: "long lines and filters",
+  model: buildModel(
+    11,
+    [2, 3, 1300],
+    [
+      { op: "lut" },
+      { op: "resize", factor: [1, 3] },
+      { op: "lut" },
+      {
+        op: "conv2d",
+        kernel: [3, 250],
+        stride: [1, 50],
+        out: 3,
+        weights: "grid",
+        density: 0.3,
+        pad: [1, 3],
+        pool: { size: 2, stride: 3 },
+      },
+      { op: "dense", out: 10, weights: "grid", density: 0.5 },
+    ],
+    { states: [{ shape: [2, 3, 1300], source: 0 }], outputs: [0, 1] },
+  ),
+};
+
+const models = [
+  ...syntheticModels(),
+  long,
+  { name: "an imported net", model: importedModel() },
+  ...MODEL_NAMES.map(shipped),
+]
+  .map((one) => ({ ...one, kinds: kindsOf(fastModule(writeContainer(one.model))) }))
+  .filter(({ kinds }) => !kinds.some((kind) => LACKING.includes(kind)));
+
+it("there is a kernel for each kind of layers that takes one, in the list of all of them too", () => {
+  const kinds = Object.keys(layout).flatMap((name) => (/^KIND_(?!CONCAT|END)/.test(name) ? [name.slice(5)] : []));
+  const header = readFileSync(join(LIBRARY_FOLDER, "mote-native.h"), "utf8");
+  const list = readFileSync(join(LIBRARY_FOLDER, "mote-kinds.c"), "utf8");
+  const runs = [...header.matchAll(/^#define MOTE_RUNS_(\w+) \{MOTE_KIND_\1, mote_kernel_\w+\}$/gm)].map(
+    ([, kind]) => kind,
+  );
+  expect(runs.concat(LACKING).sort()).toEqual(kinds.sort());
+  expect([...list.matchAll(/MOTE_RUNS_(\w+)/g)].map(([, kind]) => kind).sort()).toEqual([...runs, "NO_MORE"].sort());
+  expect(new Set(models.flatMap((one) => one.kinds))).toEqual(new Set(runs));
+});
+
+describe.skipIf(missing.length > 0)(named("fast modules as data, under the sanitizers", missing), () => {
+  let program: string;
+  beforeAll(async () => {
+    program = await buildNative("data-test", {}, "data");
+  }, BUILD_MS);
+
+  it.each(models)("$name gives what the reference does", async (one) => {
+    const { fast, short, refused, refusedAsData } = fastFiles(one);
+    const { stdout } = await runNative(program, [fast, caseFiles(one).cases, short, ...refused, ...refusedAsData]);
+    expect(stdout).toMatch(/^\d{4,} checks passed, 0 failed$/m);
+  });
+
+  it(
+    `${MUTATIONS} that are sealed but wrong do no harm, and leave their tables alone`,
+    async () => {
+      const mutate = await buildNative("data-mutate", {}, "data-mutate", undefined, "guarded-heap.c");
+      const seeds = models.filter(({ name }) => !MODEL_NAMES.includes(name)).map((one) => fastFiles(one).fast);
+      const { stdout } = await runNative(mutate, [String(MUTATIONS), "20261128", ...seeds]);
+      expect(stdout).toMatch(/^10000 mutations, \d{4} opened, \d{4} ran, \d{3,4} trapped; 0 checks failed$/m);
+    },
+    BUILD_MS,
+  );
+});
