@@ -20,6 +20,8 @@ struct mote_kind {
 
 /* Kernels of kinds that no host replaces by themselves: those below need the engine mote_data. */
 int32_t mote_kernel_places(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
+int32_t mote_kernel_pool(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
+int32_t mote_kernel_sums(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_lut(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_resize(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_border(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
@@ -30,6 +32,10 @@ int32_t mote_kernel_copy(const mote *model, uint32_t layer, uint32_t progress, i
 #define MOTE_RUNS_CONV_BLOCKS {MOTE_KIND_CONV_BLOCKS, mote_kernel_blocks}
 #define MOTE_RUNS_CONV_PLACES {MOTE_KIND_CONV_PLACES, mote_kernel_places}
 #define MOTE_RUNS_DENSE {MOTE_KIND_DENSE, mote_kernel_dense}
+#define MOTE_RUNS_MAXPOOL {MOTE_KIND_MAXPOOL, mote_kernel_pool}
+#define MOTE_RUNS_AVGPOOL {MOTE_KIND_AVGPOOL, mote_kernel_pool}
+#define MOTE_RUNS_ADD {MOTE_KIND_ADD, mote_kernel_sums}
+#define MOTE_RUNS_MUL {MOTE_KIND_MUL, mote_kernel_sums}
 #define MOTE_RUNS_LUT {MOTE_KIND_LUT, mote_kernel_lut}
 #define MOTE_RUNS_RESIZE {MOTE_KIND_RESIZE, mote_kernel_resize}
 #define MOTE_RUNS_BORDER {MOTE_KIND_BORDER, mote_kernel_border}

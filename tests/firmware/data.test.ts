@@ -18,7 +18,7 @@ const BUILD_MS = 240_000;
 const MUTATIONS = 10_000;
 
 /** Kinds that the library has no kernels for yet. */
-const LACKING = ["MAXPOOL", "AVGPOOL", "ADD", "MUL", "DEPTHWISE", "CONV_GAPS", "CONV_QUADS", "DENSE_ROWS"];
+const LACKING = ["DEPTHWISE", "CONV_GAPS", "CONV_QUADS", "DENSE_ROWS"];
 
 const shipped = (name: string): NamedModel => ({
   name,
@@ -45,7 +45,13 @@ const long: NamedModel = {
         pad: [1, 3],
         pool: { size: 2, stride: 3 },
       },
-      { op: "dense", out: 10, weights: "grid", density: 0.5 },
+      { op: "dense", out: 10, weights: "grid", density: 0.05 },
+      { op: "maxpool", kernel: [2, 600], stride: [1, 300], from: 3 },
+      { op: "avgpool", kernel: [2, 600], stride: [1, 300], from: 3, relu: true },
+      { op: "add", from: [0, 2] },
+      { op: "mul", from: [9, 2], relu: true },
+      { op: "avgpool", kernel: [3, 1300], stride: 1 },
+      { op: "mul", from: [10, 11] },
     ],
     { states: [{ shape: [2, 3, 1300], source: 0 }], outputs: [0, 1] },
   ),
