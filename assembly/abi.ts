@@ -55,6 +55,8 @@ export const TENSOR_BORDER_MASK = 0xff;
 export const TENSOR_IS_END = 0x200;
 /** Keeps its values from one run to the next. */
 export const TENSOR_IS_STATE = 0x400;
+/** Is made some lines at a time, and perhaps never there as a whole: a host does not read it. */
+export const TENSOR_IS_BY_LINES = 0x800;
 
 /** Statuses of `open`, `start`, `step` and `reset`. */
 export const STATUS_DONE = 0; // the model is loaded, the run is complete, or states are reset

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { MIN_WINDOW_BYTES } from "../assembly/format.js";
-import { fastProgram, type LayerChoice } from "../host/fast/memory.js";
+import { fastProgram, type FastRam, type LayerChoice } from "../host/fast/memory.js";
 import type { LayerStream } from "../host/fast/rows.js";
 import { kernelName } from "../host/report/fast.js";
 import { writeMetadata } from "../host/container/metadata.js";
@@ -40,7 +40,7 @@ import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from
 
 interface PackFlags extends FileFlags, ImportFlags, VectorFlags {
   readonly format?: Format;
-  readonly sram?: number;
+  readonly sram?: FastRam;
   readonly plot?: string;
   readonly window?: number;
   readonly tables?: number;
@@ -67,7 +67,11 @@ export function packCommand(): Command {
     .addOption(
       optimizeOption("a fast module, larger, whose weights are records that kernels take as they stand (.wasm, aot)"),
     )
-    .option("--sram <bytes>", "refuse a model that needs more linear memory than this", parseBytes)
+    .option(
+      "--sram <bytes>",
+      "refuse a model that needs more linear memory than this; with --optimize speed or sram layers go by lines where it would, or, with least, where that saves any",
+      parseRam,
+    )
     .option(
       "--window <bytes>",
       "piece of the model that is read at a time, at least 128; default 256 (not for a packed input)",
@@ -115,7 +119,7 @@ export function packCommand(): Command {
     .addHelpText(
       "after",
       "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack model_int8.tflite -o model.mote --vectors 10\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
-        "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n" +
+        "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n  mote pack model_int8.tflite -o model.wasm --optimize speed --sram least\n" +
         "  mote pack models/lenet5.mote -o core.wasm --format core --ops conv2d,dense,maxpool",
     )
     .action(pack);
@@ -130,6 +134,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   }
   if (flags.optimize !== "size" && format !== "wasm" && format !== "aot") {
     throw new MoteError("ARGUMENT", `--optimize ${flags.optimize}: not for --format ${format}, expected wasm or aot`);
+  }
+  if (flags.sram === "least" && flags.optimize === "size") {
+    throw new MoteError("ARGUMENT", "--sram least: for --optimize speed or sram; expected a number of bytes");
   }
   if (format !== "core" && (flags.ops ?? flags.codecs) !== undefined) {
     throw new MoteError(
@@ -149,10 +156,13 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   const bytes = labelled(input, unlabelled, flags.labels);
   const container = namingFile(input, () => readContainer(bytes));
   const { optimize } = flags;
-  const fast = optimize === "size" ? undefined : { optimize, program: namingFile(input, () => fastProgram(container)) };
+  const fast =
+    optimize === "size"
+      ? undefined
+      : { optimize, program: namingFile(input, () => fastProgram(container, flags.sram)) };
   const parts = fast === undefined ? memoryParts(bytes, container, format === "wasm") : fastMemoryParts(fast.program);
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
-  if (flags.sram !== undefined && memory > flags.sram) {
+  if (typeof flags.sram === "number" && memory > flags.sram) {
     throw new MoteError(
       "MEMORY",
       `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(parts)}`,
@@ -306,6 +316,10 @@ function readLines(path: string): string[] {
     if (error instanceof MoteError) throw error;
     throw new MoteError("FORMAT", `${path}: expected UTF-8 text with a label a line`, { cause: error });
   }
+}
+
+function parseRam(text: string): FastRam {
+  return text === "least" ? text : parseBytes(text);
 }
 
 function parseBits(text: string): number {

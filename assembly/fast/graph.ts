@@ -23,6 +23,7 @@ import { stepDense } from "./kernels/dense";
 import { stepDenseRows } from "./kernels/dense-rows";
 import { stepDepthwise } from "./kernels/depthwise";
 import { stepElements } from "./kernels/elementwise";
+import { beginTurns, behindTurn, isIdle, stepLines, stepTurn } from "./kernels/lines";
 import { stepLut } from "./kernels/lut";
 import {
   CONTROL_LAYERS_PTR,
@@ -39,10 +40,12 @@ import {
   KIND_DENSE_ROWS,
   KIND_DEPTHWISE,
   KIND_END,
+  KIND_LINES,
   KIND_LUT,
   KIND_MAXPOOL,
   KIND_MUL,
   KIND_RESIZE,
+  KIND_TURN,
   LAYER_ENTRY_BYTES,
   LAYER_KIND,
   PROGRESS_POSITION,
@@ -76,6 +79,7 @@ export function start(): i32 {
   rewind();
   store<u32>(CONTROL_LAYERS_DONE, 0);
   beginLayers(hasStates() && isFresh ? statesPtr() : layersPtr());
+  beginTurns();
   isRunning = true;
   return STATUS_BUSY;
 }
@@ -101,6 +105,8 @@ export function step(budget: u32): i32 {
       if (kind < <u32>KIND_BORDER) store<u32>(CONTROL_LAYERS_DONE, load<u32>(CONTROL_LAYERS_DONE) + 1);
       followStream();
       let following = layer + LAYER_ENTRY_BYTES;
+      if (isLines(kind) && isIdle()) following += LAYER_ENTRY_BYTES;
+      if (isTurn(kind)) following = behindTurn();
       if (load<u32>(following, LAYER_KIND) == KIND_END) {
         isRunning = isFresh = false;
         return STATUS_DONE;
@@ -134,6 +140,8 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isElementwise(kind)) return stepElements();
   if (isLut(kind)) return stepLut();
   if (isResize(kind)) return stepResize();
+  if (isLines(kind)) return stepLines();
+  if (isTurn(kind)) return stepTurn();
   return 0; // KIND_CONCAT
 }
 
@@ -207,4 +215,12 @@ function isLut(kind: u32): bool {
 
 function isResize(kind: u32): bool {
   return kind == KIND_RESIZE;
+}
+
+function isLines(kind: u32): bool {
+  return kind == KIND_LINES;
+}
+
+function isTurn(kind: u32): bool {
+  return kind == KIND_TURN;
 }

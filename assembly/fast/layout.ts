@@ -32,8 +32,14 @@ export const KIND_CONCAT = 14; // does nothing: its inputs lie within its output
 /** The kinds from here on are not counted as layers. */
 export const KIND_BORDER = 15; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
 export const KIND_COPY = 16; // takes a state over from its source
+/**
+ * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what the entry
+ * is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
+ */
+export const KIND_LINES = 17;
+export const KIND_TURN = 18;
 /** Behind the last, with no more than its kind. */
-export const KIND_END = 17;
+export const KIND_END = 19;
 
 /** What is stored of an int8 element is raised by so much. */
 export const ELEMENT_BIAS = 128;
@@ -107,6 +113,32 @@ export const LAYER_DEPTH_INPUT_HEIGHT = 46;
 export const LAYER_DEPTH_INPUT_WIDTH = 48;
 export const LAYER_DEPTH_PADS = 50;
 export const LAYER_DEPTH_ZERO = 51;
+/**
+ * KIND_LINES: where the layer's LAYER_INPUT, LAYER_OUTPUT and LAYER_OTHER, if not 0, are in the first turn, and bytes from there to the next turn's; bytes of
+ * the input from what a line of the output looks at to what the next does. Of an output that keeps lines, which LAYER_OUTPUT begins with: bytes of
+ * a channel that stay for the next turn and that are new in each, else 0. u8: lines a turn, lines that the first turn begins above the
+ * output, the byte for lines outside it, and the binary logarithm of the turns of which the last one alone is the layer's. u16: lines of the output; number of the layer. Where its rows begin in the stream.
+ */
+export const LINES_SOURCE = 4;
+export const LINES_SOURCE_STEP = 8;
+export const LINES_SOURCE_PITCH = 12;
+export const LINES_TARGET = 20;
+export const LINES_TARGET_STEP = 28;
+export const LINES_OTHER = 40;
+export const LINES_OTHER_STEP = 44;
+export const LINES_KEPT = 32;
+export const LINES_NEW = 48;
+export const LINES_COUNT = 52;
+export const LINES_ABOVE = 53;
+export const LINES_ZERO = 54;
+export const LINES_SHIFT = 55;
+export const LINES_HEIGHT = 56;
+/** KIND_TURN as well: the layer and the stream behind the last turn. */
+export const LINES_LAYER = 58;
+export const LINES_STREAM = 60;
+/** KIND_TURN: turns in all; address of the first KIND_LINES. */
+export const TURN_COUNT = 52;
+export const TURN_BACK = 16;
 /** KIND_DENSE_ROWS: inputs, with those that fill them up. */
 export const LAYER_DENSE_INPUTS = 40;
 export const LAYER_ENTRY_BYTES = 68;
@@ -226,6 +258,9 @@ export const STRETCH_WORK = 16;
 export const BYTE_WORK = 5;
 export const LINE_WORK = 50;
 export const SUM_WORK = 27;
+/** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN. */
+export const LINES_WORK = 100;
+export const LINE_BYTE_WORK = 3;
 /**
  * Of KIND_CONV_QUADS: a group of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
  * input; then of two filters at a group a turn, a stretch, and their outputs.

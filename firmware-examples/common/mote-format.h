@@ -139,6 +139,8 @@
 #define MOTE_TENSOR_IS_END 0x200u
 /** Keeps its values from one run to the next. */
 #define MOTE_TENSOR_IS_STATE 0x400u
+/** Is made some lines at a time, and perhaps never there as a whole: a host does not read it. */
+#define MOTE_TENSOR_IS_BY_LINES 0x800u
 
 /** Statuses of `open`, `start`, `step` and `reset`. */
 #define MOTE_STATUS_DONE 0 /* the model is loaded, the run is complete, or states are reset */
@@ -237,8 +239,14 @@
 /** The kinds from here on are not counted as layers. */
 #define MOTE_KIND_BORDER 15u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
 #define MOTE_KIND_COPY 16u /* takes a state over from its source */
+/**
+ * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what the entry
+ * is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
+ */
+#define MOTE_KIND_LINES 17u
+#define MOTE_KIND_TURN 18u
 /** Behind the last, with no more than its kind. */
-#define MOTE_KIND_END 17u
+#define MOTE_KIND_END 19u
 
 /** What is stored of an int8 element is raised by so much. */
 #define MOTE_ELEMENT_BIAS 128u
@@ -312,6 +320,32 @@
 #define MOTE_LAYER_DEPTH_INPUT_WIDTH 48u
 #define MOTE_LAYER_DEPTH_PADS 50u
 #define MOTE_LAYER_DEPTH_ZERO 51u
+/**
+ * KIND_LINES: where the layer's LAYER_INPUT, LAYER_OUTPUT and LAYER_OTHER, if not 0, are in the first turn, and bytes from there to the next turn's; bytes of
+ * the input from what a line of the output looks at to what the next does. Of an output that keeps lines, which LAYER_OUTPUT begins with: bytes of
+ * a channel that stay for the next turn and that are new in each, else 0. u8: lines a turn, lines that the first turn begins above the
+ * output, the byte for lines outside it, and the binary logarithm of the turns of which the last one alone is the layer's. u16: lines of the output; number of the layer. Where its rows begin in the stream.
+ */
+#define MOTE_LINES_SOURCE 4u
+#define MOTE_LINES_SOURCE_STEP 8u
+#define MOTE_LINES_SOURCE_PITCH 12u
+#define MOTE_LINES_TARGET 20u
+#define MOTE_LINES_TARGET_STEP 28u
+#define MOTE_LINES_OTHER 40u
+#define MOTE_LINES_OTHER_STEP 44u
+#define MOTE_LINES_KEPT 32u
+#define MOTE_LINES_NEW 48u
+#define MOTE_LINES_COUNT 52u
+#define MOTE_LINES_ABOVE 53u
+#define MOTE_LINES_ZERO 54u
+#define MOTE_LINES_SHIFT 55u
+#define MOTE_LINES_HEIGHT 56u
+/** KIND_TURN as well: the layer and the stream behind the last turn. */
+#define MOTE_LINES_LAYER 58u
+#define MOTE_LINES_STREAM 60u
+/** KIND_TURN: turns in all; address of the first KIND_LINES. */
+#define MOTE_TURN_COUNT 52u
+#define MOTE_TURN_BACK 16u
 /** KIND_DENSE_ROWS: inputs, with those that fill them up. */
 #define MOTE_LAYER_DENSE_INPUTS 40u
 #define MOTE_LAYER_ENTRY_BYTES 68u
@@ -431,6 +465,9 @@
 #define MOTE_BYTE_WORK 5u
 #define MOTE_LINE_WORK 50u
 #define MOTE_SUM_WORK 27u
+/** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN. */
+#define MOTE_LINES_WORK 100u
+#define MOTE_LINE_BYTE_WORK 3u
 /**
  * Of KIND_CONV_QUADS: a group of places that is laid out, or a piece of it; a run of inputs of the innermost loop, or a piece of it, and an
  * input; then of two filters at a group a turn, a stretch, and their outputs.
@@ -539,6 +576,8 @@
   X(MOTE_KIND_CONCAT, "concat") \
   X(MOTE_KIND_BORDER, "border") \
   X(MOTE_KIND_COPY, "copy") \
+  X(MOTE_KIND_LINES, "lines") \
+  X(MOTE_KIND_TURN, "turn") \
   X(MOTE_KIND_END, "end")
 
 #endif

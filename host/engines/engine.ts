@@ -49,7 +49,8 @@ export interface Engine {
    * @param input int8 elements of the input, [C, H, W] without borders; of a model with several inputs an array of them, in order.
    *   Int8Arrays only: bytes of an image or floats would be cut to other values without a word; `pixelTable` has the int8 value of each
    *   pixel value
-   * @param visit called after each layer with its index and a copy of its output, [C, H, W] without borders
+   * @param visit called after each layer with its index and a copy of its output, [C, H, W] without borders; not for layers of a fast module
+   *   that go by lines
    * @returns the first output's int8 elements; `result` has those of the others
    * @throws TypeError for an input of another type, MoteError ENGINE for another number of inputs, one of another length, or when the
    *   engine reports an error status

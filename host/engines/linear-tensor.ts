@@ -12,6 +12,8 @@ export interface TensorEntry extends Layout {
   readonly zeroPoint: number;
   /** Whether it is an input or an output of the model. */
   readonly isEnd: boolean;
+  /** Made some lines at a time, and perhaps never there as a whole. */
+  readonly isByLines: boolean;
 }
 
 /** The u32 at an offset of some bytes. */
@@ -28,6 +30,7 @@ export function readEntry(instance: CoreInstance, entryPtr: number): TensorEntry
     plane: word(abi.TENSOR_PLANE),
     zeroPoint: word(abi.TENSOR_ZERO_POINT) | 0,
     isEnd: (word(abi.TENSOR_STATE) & abi.TENSOR_IS_END) !== 0,
+    isByLines: (word(abi.TENSOR_STATE) & abi.TENSOR_IS_BY_LINES) !== 0,
   };
 }
 

@@ -176,10 +176,13 @@ class CoreEngine implements Engine {
     this.hasRun = false;
     inputs.forEach((elements, index) => driver.write(this.entry(this.ends.inputs[index]), elements));
     const firstOutput = task.shapes.length - task.layerCount;
-    let layersDone = 0;
+    let visited = 0;
     driver.run(() => {
-      if (visit === undefined || driver.control(abi.CONTROL_LAYERS_DONE) === layersDone) return;
-      visit(layersDone, driver.read(this.entry(firstOutput + layersDone++)));
+      if (visit === undefined) return;
+      for (const done = driver.control(abi.CONTROL_LAYERS_DONE); visited < done; visited++) {
+        const entry = this.entry(firstOutput + visited);
+        if (!entry.isByLines) visit(visited, driver.read(entry));
+      }
     });
     this.hasRun = true;
     return driver.read(this.entry(driver.control(abi.CONTROL_OUTPUT_TENSOR)));

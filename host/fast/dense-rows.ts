@@ -15,7 +15,7 @@ import { denseRowsInstructions } from "./cost.js";
 import { eachRow, highHead, type LayerStream } from "./rows.js";
 
 /** The window has sixes of rows at once, as many as fit, or as much of one as keeps pieces long. */
-const WINDOW_BYTES = 1152;
+const WINDOW_BYTES = 512;
 const LEAST_WINDOW_BYTES = 512;
 
 const filled = (inputs: number): number => Math.ceil(inputs / DENSE_TURN) * DENSE_TURN;

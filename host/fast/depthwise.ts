@@ -20,7 +20,7 @@ import { inputOf } from "../model/edges.js";
 import { extentOf, pitchAndPlane } from "../model/geometry.js";
 import type { QConv2d, QModel } from "../model/model.js";
 import type { Entry } from "./memory.js";
-import type { PlannedModel } from "./plan.js";
+import { linesAtOnce, type PlannedModel } from "./planned.js";
 import { depthInstructions } from "./cost.js";
 import { storedZero } from "./fold.js";
 import { eachRow, highHead, type LayerStream } from "./rows.js";
@@ -60,13 +60,15 @@ function wordsOf(model: QModel, { output, kernel, stride }: QConv2d): number {
 }
 
 function stripsOf(model: PlannedModel, layer: QConv2d): Strips {
-  const { shape, isOverInput } = model.tensors[layer.output];
-  const [, height, width] = shape;
+  const output = model.tensors[layer.output];
+  const { shape, isOverInput, turn } = output;
+  const height = linesAtOnce(output);
+  const width = shape[2];
   const words = wordsOf(model, layer);
   const bytesOf = (lines: number): number =>
     DEPTH_WORD_BYTES * words * extentOf(lines, layer.kernel[0], layer.stride[0]);
   let most = Math.ceil(height / 2);
-  while (!isOverInput && most > 1 && bytesOf(most) > STRIP_BYTES) most--;
+  while (!isOverInput && turn === undefined && most > 1 && bytesOf(most) > STRIP_BYTES) most--;
   const pieces = Math.ceil(height / (2 * most));
   const lines = Math.ceil(height / (2 * pieces));
   const blocks = (majors: number, minors: number): number => majors * Math.ceil(minors / DEPTH_BLOCK);
@@ -80,6 +82,7 @@ function stripsOf(model: PlannedModel, layer: QConv2d): Strips {
     bytes: bytesOf(lines) + DEPTH_WORD_BYTES * (DEPTH_BLOCK - 1) * step,
     instructions:
       pieces *
+      Math.ceil(shape[1] / height) *
       depthInstructions(
         bytesOf(lines) / DEPTH_WORD_BYTES,
         extentOf(lines, layer.kernel[0], layer.stride[0]),
@@ -121,9 +124,12 @@ export function depthStream(model: PlannedModel, layer: QConv2d, where: string):
 export function depthWords(model: PlannedModel, layer: QConv2d): [offset: number, value: number][] {
   const { lines, words, isDown } = stripsOf(model, layer);
   const input = model.tensors[inputOf(layer)];
-  const [, height, width] = input.shape;
+  const width = input.shape[2];
   const [down, across] = layer.stride;
-  const [top, left] = layer.pad;
+  // By lines those above and below the input are there.
+  const isByLines = model.tensors[layer.output].turn !== undefined;
+  const height = isByLines ? extentOf(2 * lines, layer.kernel[0], down) : input.shape[1];
+  const [top, left] = isByLines ? [0, layer.pad[1]] : layer.pad;
   const pads = top + DEPTH_LEFT * left;
   return [
     [LAYER_INPUT_PITCH, pitchAndPlane(input).pitch],

@@ -16,10 +16,12 @@ import {
   KIND_DENSE,
   KIND_DENSE_ROWS,
   KIND_DEPTHWISE,
+  KIND_LINES,
   KIND_LUT,
   KIND_MAXPOOL,
   KIND_MUL,
   KIND_RESIZE,
+  KIND_TURN,
   LAYER_CLAMP_MAX,
   LAYER_CLAMP_MIN,
   LAYER_DEPTH_HEIGHT,
@@ -155,6 +157,8 @@ const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = 
   ["graph/isResize", [KIND_RESIZE]],
   ["graph/isBorder", [KIND_BORDER]],
   ["graph/isCopy", [KIND_COPY]],
+  ["graph/isLines", [KIND_LINES]],
+  ["graph/isTurn", [KIND_TURN]],
 ];
 
 /** Functions that return a word of the layer's entry, or what they make of it. */

@@ -10,7 +10,9 @@ import { storedZero } from "./fold.js";
 import { denseRowsWords } from "./dense-rows.js";
 import { depthWords } from "./depthwise.js";
 import { layerWindow, type FastWindow } from "./ops.js";
-import { planFast, type PlannedModel } from "./plan.js";
+import { lineEntry, turnEntry } from "./line-entries.js";
+import { plansFast, type FastPlan } from "./plan.js";
+import type { PlannedModel, Turns } from "./planned.js";
 import { quadWords } from "./quads.js";
 import type { LayerStream } from "./rows.js";
 import { fastWork } from "./work.js";
@@ -67,16 +69,33 @@ type Word = [offset: number, value: number];
 /** Words of an entry in the layer table, by their offset. */
 export type Entry = ReadonlyMap<number, number>;
 
+/** Bytes that linear memory may take, or as few as can be. */
+export type FastRam = number | "least";
+
 /**
  * Lays out a model. The container's window is the least that the module's has.
- * @throws MoteError UNSUPPORTED and MEMORY as `planFast` does, MEMORY for a plan or stream of 2^28 bytes or more
+ * @param ram where a model takes more, layers go by lines: the cheapest way that takes no more. Default: none do
+ * @throws MoteError UNSUPPORTED as `layerStreams` does, MEMORY as `placeTensors` does, for a plan or stream of 2^28 bytes or more, or for more than `ram`
  */
-export function fastProgram({ model: packed, plan: core }: Container): FastProgram {
-  const { model, streams, others, ...plan } = planFast(packed);
+export function fastProgram({ model, plan: { window } }: Container, ram?: FastRam): FastProgram {
+  let least: FastProgram | undefined;
+  for (const plan of plansFast(model)) {
+    const program = programOf(plan, window);
+    if (least === undefined || program.memory.bytes < least.memory.bytes) least = program;
+    if (ram === undefined || (ram !== "least" && least.memory.bytes <= ram)) return least;
+  }
+  if (ram === "least") return least!;
+  throw new MoteError(
+    "MEMORY",
+    `fast module: ${least!.memory.bytes} bytes of linear memory at least, with layers by lines, expected ${ram} or fewer`,
+  );
+}
+
+function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWindow: number): FastProgram {
   const stream = concatBytes(streams.map(({ bytes }) => bytes));
   let end = 0;
   const begins = streams.map(({ bytes }) => (end += bytes.length) - bytes.length);
-  const windowBytes = roundUp(streams.reduce((most, one) => Math.max(most, one.windowBytes), core.window));
+  const windowBytes = roundUp(streams.reduce((most, one) => Math.max(most, one.windowBytes), leastWindow));
   const hasStatics = streams.some(({ kind }) => KINDS_WITH_STATICS.includes(kind));
   const memory = placeRegions(
     model,
@@ -84,6 +103,7 @@ export function fastProgram({ model: packed, plan: core }: Container): FastProgr
     windowBytes,
     roundUp(plan.scratch),
     plan.arena,
+    turns,
   );
   for (const [what, bytes] of [
     ["memory plan", memory.bytes],
@@ -97,20 +117,30 @@ export function fastProgram({ model: packed, plan: core }: Container): FastProgr
     }
   }
   const firstElement = model.tensors.map(({ border }, index) => {
-    return memory.arenaPtr + plan.offsets[index] + borderBytes(pitchAndPlane(model.tensors[index]), border);
+    const tensor = model.tensors[index];
+    const before = tensor.lines === undefined ? borderBytes(pitchAndPlane(tensor), border) : border;
+    return memory.arenaPtr + plan.offsets[index] + before;
   });
   const border = (tensor: number): Entry => borderEntry(model, tensor, firstElement);
-  const entries = [
+  const entries: Entry[] = [
     ...statesOf(model).map((state) => fillEntry(model, state, firstElement)),
     ...modelInputs(model)
       .filter((input) => hasBorder(model, input))
       .map(border),
-    ...model.layers.flatMap((layer, index) => [
-      ...(beginsWithBorder(model, layer) ? [border(layer.output)] : []),
-      layerEntry(model, layer, firstElement, streams[index], begins[index]),
-    ]),
-    ...statesOf(model).map((state) => copyEntry(model, state, firstElement)),
   ];
+  const isByTurns = (index: number): boolean => turns !== undefined && index >= turns.first && index <= turns.last;
+  let back = 0;
+  model.layers.forEach((layer, index) => {
+    // Before the first turn what is made in turns has its border.
+    const begun = index === turns?.first ? model.layers.slice(index, turns.last + 1) : isByTurns(index) ? [] : [layer];
+    entries.push(...begun.filter((one) => beginsWithBorder(model, one)).map(({ output }) => border(output)));
+    if (index === turns?.first) back = memory.statesPtr + layout.LAYER_ENTRY_BYTES * entries.length;
+    const one = streams[index];
+    if (isByTurns(index)) entries.push(lineEntry(model, index, one.kind, firstElement, begins[index]));
+    entries.push(layerEntry(model, layer, firstElement, one, begins[index]));
+    if (index === turns?.last) entries.push(turnEntry(turns, back, begins[index] + one.bytes.length));
+  });
+  entries.push(...statesOf(model).map((state) => copyEntry(model, state, firstElement)));
   return {
     model,
     memory,
@@ -128,7 +158,7 @@ const END_BYTES = layout.LAYER_KIND + 4;
 const SCALE_BYTES = 4;
 
 const hasBorder = ({ tensors }: PlannedModel, tensor: number): boolean =>
-  tensors[tensor].border > 0 && tensors[tensor].isBorderRead !== false;
+  tensors[tensor].border > 0 && tensors[tensor].isBorderRead !== false && tensors[tensor].lines === undefined;
 
 /** What works in place has the borders of its parts, filled with them. */
 const beginsWithBorder = (model: PlannedModel, layer: QLayer): boolean =>
@@ -143,6 +173,7 @@ function placeRegions(
   windowBytes: number,
   scratchBytes: number,
   arenaBytes: number,
+  turns: Turns | undefined,
 ): FastMemory {
   const states = statesOf(model).length;
   const borders =
@@ -150,7 +181,9 @@ function placeRegions(
     model.layers.filter((layer) => beginsWithBorder(model, layer)).length;
   const statesPtr = tablesPtr + abi.TENSOR_ENTRY_BYTES * model.tensors.length;
   const layersPtr = statesPtr + layout.LAYER_ENTRY_BYTES * states;
-  const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * (borders + model.layers.length + states) + END_BYTES;
+  const byTurns = turns === undefined ? 0 : turns.last - turns.first + 2;
+  const entries = borders + model.layers.length + byTurns + states;
+  const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * entries + END_BYTES;
   const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length + layout.PROGRESS_BYTES);
   const arenaPtr = windowPtr + windowBytes + scratchBytes;
   const bytes = arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES;
@@ -175,7 +208,7 @@ function controlWords(model: QModel, memory: FastMemory, streamBytes: number, wo
   return new Uint8Array(words.buffer);
 }
 
-function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array {
+function tensorTable(model: PlannedModel, firstElement: readonly number[]): Uint8Array {
   const table = new DataView(new ArrayBuffer(abi.TENSOR_ENTRY_BYTES * model.tensors.length));
   const ends = new Set(endsOf(model));
   model.tensors.forEach((tensor, index) => {
@@ -191,7 +224,8 @@ function tensorTable(model: QModel, firstElement: readonly number[]): Uint8Array
     table.setInt32(at + abi.TENSOR_ZERO_POINT, tensor.zeroPoint, true);
     const end = ends.has(index) ? abi.TENSOR_IS_END : 0;
     const state = tensor.source === undefined ? 0 : abi.TENSOR_IS_STATE;
-    table.setUint32(at + abi.TENSOR_STATE, tensor.border | end | state, true);
+    const byLines = tensor.turn === undefined ? 0 : abi.TENSOR_IS_BY_LINES;
+    table.setUint32(at + abi.TENSOR_STATE, tensor.border | end | state | byLines, true);
   });
   return new Uint8Array(table.buffer);
 }

@@ -4,12 +4,13 @@ import { NO_POOL, type Window } from "../ops/op.js";
 import type { Axes, QAvgPool, QLayer, QMaxPool, QModel, QResize } from "../model/model.js";
 import { ELEMENT_INSTRUCTIONS } from "./cost.js";
 import { valuesOf } from "../model/geometry.js";
+import type { PlannedModel } from "./planned.js";
 import type { LayerStream, LayerStreams } from "./rows.js";
 import { addStream, lutStream, mulStream } from "./elementwise.js";
 import { avgPoolStream, convStreams, denseStreams, maxPoolStream } from "./stream.js";
 
 interface FastOp<Q extends QLayer> {
-  streams(model: QModel, layer: Q, where: string): LayerStreams;
+  streams(model: PlannedModel, layer: Q, where: string): LayerStreams;
   window(layer: Q): FastWindow;
 }
 
@@ -62,6 +63,6 @@ export const layerWindow = (layer: QLayer): FastWindow => fastOp(layer).window(l
  * @throws MoteError UNSUPPORTED naming layer and row: an accumulator that may pass int32 (engines wrap it, a fast module would not), an
  *   output that passes int64 before the shift or int32 behind it, a filter of 65,536 weights or more for a convolution place by place
  */
-export function layerStreams(model: QModel, layer: QLayer, index: number): LayerStreams {
+export function layerStreams(model: PlannedModel, layer: QLayer, index: number): LayerStreams {
   return fastOp(layer).streams(model, layer, `layer ${index} (${layer.op})`);
 }

@@ -36,6 +36,8 @@ export interface FastTensor {
   /** Of an input or output of the model. */
   readonly scale?: number;
   readonly isState: boolean;
+  /** Made some lines at a time, and perhaps never there as a whole. */
+  readonly isByLines: boolean;
 }
 
 /** An entry of the layer table that is a layer. */
@@ -177,11 +179,13 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
     ];
     const ptr = within(`the address of tensor ${index}`, word(abi.TENSOR_PTR), abi.CONTROL_BLOCK_BYTES, memoryBytes);
     const pitch = within(`the pitch of tensor ${index}`, word(abi.TENSOR_PITCH), shape[2], memoryBytes);
-    const plane = within(`the plane of tensor ${index}`, word(abi.TENSOR_PLANE), shape[1] * pitch, memoryBytes);
-    const end = ptr + (shape[0] - 1) * plane + (shape[1] - 1) * pitch + shape[2];
+    const state = word(abi.TENSOR_STATE);
+    const isByLines = isSet(state, abi.TENSOR_IS_BY_LINES);
+    const lines = isByLines && !isSet(state, abi.TENSOR_IS_END) ? 1 : shape[1];
+    const plane = within(`the plane of tensor ${index}`, word(abi.TENSOR_PLANE), lines * pitch, memoryBytes);
+    const end = ptr + (shape[0] - 1) * plane + (lines - 1) * pitch + shape[2];
     within(`the end of tensor ${index}`, end, ptr, memoryBytes);
     const zeroPoint = within(`the zero point of tensor ${index}`, word(abi.TENSOR_ZERO_POINT) | 0, -128, 127);
-    const state = word(abi.TENSOR_STATE);
     const tensor = {
       shape,
       ptr,
@@ -190,6 +194,7 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
       border: state & abi.TENSOR_BORDER_MASK,
       zeroPoint,
       isState: isSet(state, abi.TENSOR_IS_STATE),
+      isByLines,
     };
     if (!isSet(state, abi.TENSOR_IS_END)) return tensor;
     const scale = float(initialWord(segments, scalePtr));
@@ -200,6 +205,8 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
 }
 
 const isSet = (word: number, bit: number): boolean => (word & bit) !== 0;
+
+const BETWEEN_LAYERS: readonly number[] = [layout.KIND_BORDER, layout.KIND_LINES, layout.KIND_TURN];
 
 /** The last tensors are the outputs of the layers. */
 function readLayers(
@@ -212,7 +219,7 @@ function readLayers(
   for (let entry = layersPtr; layers.length < count; entry += layout.LAYER_ENTRY_BYTES) {
     const word = (offset: number): number => initialWord(segments, entry + offset);
     const kind = word(layout.LAYER_KIND);
-    if (kind === layout.KIND_BORDER) continue;
+    if (BETWEEN_LAYERS.includes(kind)) continue;
     const output = tensors.length - count + layers.length;
     const stated = [
       word(layout.LAYER_OUTPUT),

@@ -25,9 +25,10 @@ import {
 import { concatBytes } from "../bytes.js";
 import { inputOf } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
-import type { QConv2d, QModel } from "../model/model.js";
+import type { QConv2d } from "../model/model.js";
 import { fourInstructions, gapInstructions, quadInstructions } from "./cost.js";
 import { MOST_ELEMENT } from "./fold.js";
+import { linesAtOnce, type PlannedModel } from "./planned.js";
 import { eachRow, highHead, magnitude, pairsOf, type LayerStream } from "./rows.js";
 
 /** A loop over what a filter looks at. */
@@ -44,24 +45,24 @@ const LOT_BYTES = { [KIND_CONV_QUADS]: 1280, [KIND_CONV_GAPS]: 2112 };
 type LotKind = keyof typeof LOT_BYTES;
 
 /** The window has as many pairs of filters at once, or one: the more it reads at a time, the less it costs. */
-const WINDOW_BYTES = 1024;
+const WINDOW_BYTES = 512;
 
 /** Whether the kernel can run a convolution. */
-export function fitsQuads(model: QModel, layer: QConv2d): boolean {
+export function fitsQuads(model: PlannedModel, layer: QConv2d): boolean {
   const { pool, groups, stride } = layer;
   const isPlain = [...pool.size, ...pool.stride, groups].every((one) => one === 1);
   return isPlain && stride[1] <= 255 && inputsOf(model, layer) <= QUAD_INPUTS;
 }
 
 /** Of a filter. */
-function inputsOf(model: QModel, { kernel, inputs }: QConv2d): number {
+function inputsOf(model: PlannedModel, { kernel, inputs }: QConv2d): number {
   return model.tensors[inputs[0]].shape[0] * kernel[0] * kernel[1];
 }
 
 const filled = (inputs: number): number => Math.ceil(inputs / QUAD_TURN) * QUAD_TURN;
 
 /** The longest loop is the innermost: it costs the least to begin it few times. */
-function loopsOf(model: QModel, layer: QConv2d): Loop[] {
+function loopsOf(model: PlannedModel, layer: QConv2d): Loop[] {
   const { pitch, plane } = pitchAndPlane(model.tensors[inputOf(layer)]);
   const [height, width] = layer.kernel;
   const loops = [
@@ -73,20 +74,20 @@ function loopsOf(model: QModel, layer: QConv2d): Loop[] {
 }
 
 /** Groups of places that are laid out at once. Filters come two at a time, and those go by two groups. */
-function lotOf(model: QModel, layer: QConv2d, kind: LotKind): number {
-  const [, height, width] = model.tensors[layer.output].shape;
-  const most = Math.min(255, Math.ceil((height * width) / GROUP_PLACES));
+function lotOf(model: PlannedModel, layer: QConv2d, kind: LotKind): number {
+  const output = model.tensors[layer.output];
+  const most = Math.min(255, Math.ceil((linesAtOnce(output) * output.shape[2]) / GROUP_PLACES));
   const fitting = Math.floor(LOT_BYTES[kind] / groupBytes(model, layer));
   if (fitting >= most) return most;
   return Math.max(1, kind === KIND_CONV_QUADS ? fitting - (fitting % 2) : fitting);
 }
 
-function groupBytes(model: QModel, layer: QConv2d): number {
+function groupBytes(model: PlannedModel, layer: QConv2d): number {
   return QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * filled(inputsOf(model, layer));
 }
 
 /** All weights, two filters at a time. @returns undefined where a row's scale is none that the kernel has */
-export function quadStream(model: QModel, layer: QConv2d, where: string): LayerStream | undefined {
+export function quadStream(model: PlannedModel, layer: QConv2d, where: string): LayerStream | undefined {
   const inputs = inputsOf(model, layer);
   const order = weightOrder(loopsOf(model, layer));
   const rows = model.tensors[layer.output].shape[0];
@@ -123,7 +124,7 @@ export function quadStream(model: QModel, layer: QConv2d, where: string): LayerS
 }
 
 /** The weights that are left, a filter at a time. @returns undefined as quadStream does */
-export function gapStream(model: QModel, layer: QConv2d, where: string): LayerStream | undefined {
+export function gapStream(model: PlannedModel, layer: QConv2d, where: string): LayerStream | undefined {
   const order = weightOrder(loopsOf(model, layer));
   const pieces: Uint8Array[] = [];
   const lot = lotOf(model, layer, KIND_CONV_GAPS);
@@ -174,16 +175,16 @@ function stretchOf(weights: Int8Array): number {
 /** What sums begin with, a stretch. */
 const LANE_BIAS = 2 ** (LANE_BITS - 1);
 
-const scratchBytes = (model: QModel, layer: QConv2d, kind: LotKind): number =>
+const scratchBytes = (model: PlannedModel, layer: QConv2d, kind: LotKind): number =>
   lotOf(model, layer, kind) * groupBytes(model, layer);
 
-function foursOf(model: QModel, { output }: QConv2d): number {
+function foursOf(model: PlannedModel, { output }: QConv2d): number {
   const [, height, width] = model.tensors[output].shape;
   return Math.ceil((height * width) / 4);
 }
 
 /** Of laying places out. */
-function placesInstructions(model: QModel, layer: QConv2d): number {
+function placesInstructions(model: PlannedModel, layer: QConv2d): number {
   const [, middle, outer] = loopsOf(model, layer);
   return foursOf(model, layer) * fourInstructions(inputsOf(model, layer), middle.count * outer.count);
 }
@@ -201,7 +202,7 @@ function weightOrder([inner, middle, outer]: readonly Loop[]): number[] {
 }
 
 /** Words of the layer's entry. */
-export function quadWords(model: QModel, layer: QConv2d, kind: LotKind): [offset: number, value: number][] {
+export function quadWords(model: PlannedModel, layer: QConv2d, kind: LotKind): [offset: number, value: number][] {
   const [inner, middle, outer] = loopsOf(model, layer);
   const last = outer.count + layer.stride[1] * 2 ** (8 * (LAYER_QUAD_ACROSS - LAYER_QUAD_COUNT_2));
   return [

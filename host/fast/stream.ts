@@ -29,6 +29,7 @@ import { pairInstructions, poolInstructions, sparseInstructions } from "./cost.j
 import { denseRowsStream } from "./dense-rows.js";
 import { fold, MOST_ELEMENT, rowHead, storedZero, UNCHANGED, unsupported, type Fold } from "./fold.js";
 import { eachRow, foldRow, magnitude, pairsOf, type LayerStream, type LayerStreams, type Tap } from "./rows.js";
+import type { PlannedModel } from "./planned.js";
 import { depthStream, fitsDepthwise } from "./depthwise.js";
 import { fitsQuads, gapStream, quadStream } from "./quads.js";
 import type { QAvgPool, QConv2d, QDense, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
@@ -37,8 +38,10 @@ import type { QAvgPool, QConv2d, QDense, QMaxPool, QModel, QTensor, Shape } from
 const MAX_RECORDS = 0xffff;
 
 /** Which of the kernels that take a weight at a time runs a convolution. */
-function sparseKind(model: QModel, layer: QConv2d): number {
-  const [rows, height, width] = model.tensors[layer.output].shape;
+function sparseKind(model: PlannedModel, layer: QConv2d): number {
+  const { shape, turn } = model.tensors[layer.output];
+  if (turn !== undefined) return KIND_CONV_PLACES;
+  const [rows, height, width] = shape;
   const [size, ...others] = [...layer.pool.size, ...layer.pool.stride];
   const isBlockwise = layer.stride.join() === "1,1" && size <= 2 && others.every((other) => other === size);
   const isTileable = isBlockwise && size === 2 && 2 * width >= TILE_SIZE && 2 * height >= TILE_SIZE;
@@ -115,14 +118,14 @@ function pairStream(model: QModel, layer: QDense, where: string): LayerStream {
 }
 
 /** By each of the kernels that can run it. */
-export function convStreams(model: QModel, layer: QConv2d, where: string): LayerStreams {
+export function convStreams(model: PlannedModel, layer: QConv2d, where: string): LayerStreams {
   const sparse = sparseStream(model, layer, where);
   if (fitsDepthwise(model, layer)) return [sparse, depthStream(model, layer, where)];
   if (!fitsQuads(model, layer)) return [sparse];
   return [sparse, quadStream(model, layer, where), gapStream(model, layer, where)];
 }
 
-function sparseStream(model: QModel, layer: QConv2d, where: string): LayerStream {
+function sparseStream(model: PlannedModel, layer: QConv2d, where: string): LayerStream {
   const kind = sparseKind(model, layer);
   const isBlockwise = kind !== KIND_CONV_PLACES;
   const pieces: Uint8Array[] = [];

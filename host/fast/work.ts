@@ -3,36 +3,59 @@ import * as layout from "../../assembly/fast/layout.js";
 import { RECORD_BYTES } from "../../assembly/abi.js";
 import { extentOf } from "../model/geometry.js";
 import { bytesOf } from "./depthwise.js";
+import { turnOfLayer } from "./line-entries.js";
 import type { Entry } from "./memory.js";
 
 /** @returns units; 2^32 - 1 for as many or more */
 export function fastWork(entries: readonly Entry[], stream: Uint8Array): number {
   const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  const first = entries.findIndex((entry) => entry.get(layout.LAYER_KIND) === layout.KIND_LINES);
   let work = 0;
   let at = 0;
-  for (const entry of entries) {
-    const kind = entry.get(layout.LAYER_KIND)!;
-    if (kind === layout.KIND_LUT) at += layout.LUT_BYTES;
-    if (kind === layout.KIND_CONV_QUADS || kind === layout.KIND_DENSE_ROWS) {
-      const rows = kind === layout.KIND_CONV_QUADS ? quadWork(entry, view, at) : denseRowsWork(entry);
-      work += rows.work;
-      at += rows.streamBytes;
-      continue;
-    }
-    if (kind === layout.KIND_CONV_GAPS) work += groupsOf(entry) * lotWork(entry);
-    for (let row = entry.get(layout.LAYER_ROWS)!; row > 0; row--) {
-      if (kind >= layout.KIND_LUT) {
-        work += kind === layout.KIND_BORDER ? borderWork(entry) : linesWork(kind, entry);
-        continue;
+  let turn = 0;
+  for (let index = 0; index < entries.length; index++) {
+    const entry = entries[index];
+    switch (entry.get(layout.LAYER_KIND)) {
+      case layout.KIND_LINES: {
+        const { height, rows, moved, filled, ...turned } = turnOfLayer(entry, entries[++index], turn);
+        work += rows * (layout.LINES_WORK + layout.LINE_BYTE_WORK * (moved + filled));
+        if (height > 0) work += entryWork(turned.entry, view, entry.get(layout.LINES_STREAM)!).work;
+        break;
       }
-      const count = Math.floor(view.getUint32(at + 12, true) / 256);
-      at += layout.ROW_BYTES;
-      work += rowWork(kind, entry, view, at, count);
-      const isOfPairs = kind === layout.KIND_DENSE || kind === layout.KIND_CONV_GAPS;
-      at += isOfPairs ? count * layout.PAIR_BYTES : count;
+      case layout.KIND_TURN:
+        work += layout.LINES_WORK;
+        if (++turn < entry.get(layout.TURN_COUNT)!) index = first - 1;
+        at = entry.get(layout.LINES_STREAM)!;
+        break;
+      default: {
+        const { streamBytes, ...layer } = entryWork(entry, view, at);
+        work += layer.work;
+        at += streamBytes;
+      }
     }
   }
   return Math.min(work, 2 ** 32 - 1);
+}
+
+/** @param begin where its stream begins */
+function entryWork(entry: Entry, view: DataView, begin: number): RowsWork {
+  const kind = entry.get(layout.LAYER_KIND)!;
+  if (kind === layout.KIND_CONV_QUADS) return quadWork(entry, view, begin);
+  if (kind === layout.KIND_DENSE_ROWS) return denseRowsWork(entry);
+  let at = begin + (kind === layout.KIND_LUT ? layout.LUT_BYTES : 0);
+  let work = kind === layout.KIND_CONV_GAPS ? groupsOf(entry) * lotWork(entry) : 0;
+  for (let row = entry.get(layout.LAYER_ROWS)!; row > 0; row--) {
+    if (kind >= layout.KIND_LUT) {
+      work += kind === layout.KIND_BORDER ? borderWork(entry) : linesWork(kind, entry);
+      continue;
+    }
+    const count = Math.floor(view.getUint32(at + 12, true) / 256);
+    at += layout.ROW_BYTES;
+    work += rowWork(kind, entry, view, at, count);
+    const isOfPairs = kind === layout.KIND_DENSE || kind === layout.KIND_CONV_GAPS;
+    at += isOfPairs ? count * layout.PAIR_BYTES : count;
+  }
+  return { work, streamBytes: at - begin };
 }
 
 /** Of a channel's border. */

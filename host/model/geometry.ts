@@ -10,10 +10,14 @@ export interface Layout {
   readonly plane: number;
 }
 
-/** A tensor with its border around each plane, as the arena has it. */
-export function pitchAndPlane({ shape: [, height, width], border }: Pick<QTensor, "shape" | "border">): Layout {
+/** A tensor with its border around each plane, as the arena has it. @param lines that it keeps at a time, where they are not all */
+export function pitchAndPlane({
+  shape: [, height, width],
+  border,
+  lines = height + 2 * border,
+}: Pick<QTensor, "shape" | "border"> & { readonly lines?: number }): Layout {
   const pitch = width + 2 * border;
-  return { pitch, plane: pitch * (height + 2 * border) };
+  return { pitch, plane: pitch * lines };
 }
 
 /** A tensor without a border. */

@@ -53,8 +53,24 @@ class Interpreter {
     inputs.forEach((input, tensor) => this.writeInput(tensor, input));
     const { statesPtr } = this.program.memory;
     this.layer = isFirst ? statesPtr : this.words.getUint32(layout.CONTROL_LAYERS_PTR, true);
+    let turn = 0;
+    let layer = 0;
+    let isByLines = false;
     for (; this.word(layout.LAYER_KIND) !== layout.KIND_END; this.layer += layout.LAYER_ENTRY_BYTES) {
       const kind = this.word(layout.LAYER_KIND);
+      if (kind === layout.KIND_LINES) {
+        layer = Math.floor(this.word(layout.LINES_HEIGHT) / 2 ** 16);
+        isByLines = true;
+        if (this.directLines(turn) === 0) this.layer += layout.LAYER_ENTRY_BYTES;
+        continue;
+      }
+      if (kind === layout.KIND_TURN) {
+        this.position = this.word(layout.LINES_STREAM);
+        layer = Math.floor(this.word(layout.LINES_HEIGHT) / 2 ** 16);
+        isByLines = false;
+        if (++turn < this.word(layout.TURN_COUNT)) this.layer = this.word(layout.TURN_BACK) - layout.LAYER_ENTRY_BYTES;
+        continue;
+      }
       const table = kind === layout.KIND_LUT ? this.take(layout.LUT_BYTES) : 0;
       const together = DENSE.get(kind);
       if (together !== undefined) this.computeTogether(kind, together);
@@ -67,11 +83,47 @@ class Interpreter {
       }
       for (const [address, byte] of this.outputs) this.memory[address] = byte;
       this.outputs.clear();
-      if (kind < layout.KIND_BORDER) outputs.push(this.readOutput(outputs.length));
+      // What goes by lines is never there as a whole.
+      if (kind < layout.KIND_BORDER) outputs[layer] = isByLines ? new Int8Array(0) : this.readOutput(layer++);
     }
     expect(this.position, "stream bytes used").toBe(this.stream.byteLength);
     expect(outputs.length).toBe(this.words.getUint32(abi.CONTROL_LAYER_COUNT, true));
     return outputs;
+  }
+
+  /** What KIND_LINES does. @returns the lines that the entry behind it makes */
+  private directLines(turns: number): number {
+    const lines = this.layer;
+    const word = (offset: number): number => this.words.getUint32(lines + offset, true);
+    const byte = (offset: number): number => this.words.getUint8(lines + offset);
+    const entry = lines + layout.LAYER_ENTRY_BYTES;
+    const every = 2 ** byte(layout.LINES_SHIFT);
+    if ((turns + 1) % every !== 0) return 0;
+    const turn = Math.floor(turns / every);
+    const pitch = this.words.getUint32(entry + layout.LAYER_OUTPUT_PITCH, true);
+    const first = turn * byte(layout.LINES_COUNT) - byte(layout.LINES_ABOVE);
+    const end = Math.min(first + byte(layout.LINES_COUNT), word(layout.LINES_HEIGHT) % 2 ** 16);
+    const [kept, added] = [word(layout.LINES_KEPT), word(layout.LINES_NEW)];
+    for (let row = 0; added > 0 && row < word(layout.LAYER_ROWS); row++) {
+      const begin = word(layout.LAYER_OUTPUT) + row * word(layout.LAYER_OUTPUT_PLANE);
+      this.memory.copyWithin(begin, begin + added, begin + added + kept);
+      const valid = turn === 0 ? -kept : Math.max(0, end - first) * pitch;
+      this.memory.fill(byte(layout.LINES_ZERO), begin + kept + valid, begin + kept + added);
+    }
+    const from = Math.max(first, 0);
+    const put = (offset: number, begin: number, step: number, across: number): void => {
+      this.words.setUint32(entry + offset, begin + turn * step + (from - first) * across, true);
+    };
+    put(layout.LAYER_OUTPUT, word(layout.LINES_TARGET), word(layout.LINES_TARGET_STEP), pitch);
+    put(layout.LAYER_INPUT, word(layout.LINES_SOURCE), word(layout.LINES_SOURCE_STEP), word(layout.LINES_SOURCE_PITCH));
+    if (word(layout.LINES_OTHER) > 0) {
+      const otherPitch = this.words.getUint32(entry + layout.LAYER_OTHER_PITCH, true);
+      put(layout.LAYER_OTHER, word(layout.LINES_OTHER), word(layout.LINES_OTHER_STEP), otherPitch);
+    }
+    const height = Math.max(0, end - from);
+    this.words.setUint32(entry + layout.LAYER_OUTPUT_HEIGHT, height, true);
+    this.position = word(layout.LINES_STREAM);
+    return height;
   }
 
   /** Stores an output once its layer is complete: it may stand where an input does. */
@@ -428,7 +480,7 @@ export function interpret(program: FastProgram, input: Int8Array): Int8Array[] {
   return interpretRuns(program, [[input]])[0];
 }
 
-/** @param runs of each the inputs @returns of each the output of each layer, [C, H, W] */
+/** @param runs of each the inputs @returns of each the output of each layer, [C, H, W]; of one that goes by lines nothing */
 export function interpretRuns(program: FastProgram, runs: readonly (readonly Int8Array[])[]): Int8Array[][] {
   const interpreter = new Interpreter(program);
   return runs.map((inputs, index) => interpreter.run(inputs, index === 0));

@@ -1,6 +1,6 @@
 /** Which tensors of a fast module have borders, and which stand over others. What kernels make of it is compared in the tests of kernels. */
 import { describe, expect, it } from "vitest";
-import { planFast, type FastPlan } from "../../host/fast/plan.js";
+import { plansFast, type FastPlan } from "../../host/fast/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { Shape } from "../../host/model/model.js";
@@ -22,7 +22,7 @@ const padded = { ...full, kernel: [3, 3], pad: 1, out: 8 } as const;
 function planOf(shape: Shape, layers: readonly LayerSpec[]): FastPlan {
   const model = buildModel(3, shape, layers);
   expectEqual(model, [randomInput(model, 1), randomInput(model, 2)]);
-  return planFast(readContainer(writeContainer(model)).model);
+  return plansFast(readContainer(writeContainer(model)).model).next().value!;
 }
 
 const bordersOf = ({ model }: FastPlan): number[] => model.tensors.map(({ border }) => border);

@@ -1,0 +1,54 @@
+/** A model as a fast module has it in linear memory: what its tensors are there, beside what they are in the container. */
+import { inputOf } from "../model/edges.js";
+import { extentOf } from "../model/geometry.js";
+import type { QLayer, QModel, QTensor } from "../model/model.js";
+import { layerWindow } from "./ops.js";
+
+/** A tensor of a fast module. */
+export interface PlannedTensor extends QTensor {
+  /** Of the output of a layer that goes by lines. */
+  readonly turn?: TurnLines;
+  /** Lines that it keeps at a time, where they are not all. */
+  readonly lines?: number;
+  /** Whether any kernel looks at the border. */
+  readonly isBorderRead?: boolean;
+  /** Of an output that is written over the input: the kernel must have read a channel before it writes it. */
+  readonly isOverInput?: boolean;
+}
+
+export interface PlannedModel extends QModel {
+  readonly tensors: readonly PlannedTensor[];
+}
+
+/** Of an output of a layer that goes by lines: lines of a turn, and how far above the output the first turn begins. */
+export interface TurnLines {
+  readonly count: number;
+  readonly above: number;
+  /** It has every turn, every second, every fourth … for 0, 1, 2 …. */
+  readonly shift: number;
+  /** Lines that stay for the next turn, of an output that is never there as a whole. */
+  readonly kept?: number;
+}
+
+/** Layers from the first to the last go by turns. */
+export interface Turns {
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
+
+/** Lines of an output that its kernel makes at a time. */
+export const linesAtOnce = ({ shape, turn }: PlannedTensor): number => Math.min(shape[1], turn?.count ?? shape[1]);
+
+/** How far a layer's windows reach beyond its input. */
+export function reach(model: QModel, layer: QLayer): number {
+  if (layer.op === "resize") return 0;
+  const { pad, stride, pool } = layerWindow(layer);
+  const kernel = layer.op === "conv2d" ? layer.kernel : [1, 1];
+  return [0, 1].reduce((most, axis) => {
+    const places = extentOf(model.tensors[layer.output].shape[axis + 1], pool.size[axis], pool.stride[axis]);
+    const beyond =
+      extentOf(places, kernel[axis], stride[axis]) - pad[axis] - model.tensors[inputOf(layer)].shape[axis + 1];
+    return Math.max(most, pad[axis], beyond);
+  }, 0);
+}
