@@ -16,7 +16,6 @@ import { eachRow, highHead, type LayerStream } from "./rows.js";
 
 /** The window has sixes of rows at once, as many as fit, or as much of one as keeps pieces long. */
 const WINDOW_BYTES = 512;
-const LEAST_WINDOW_BYTES = 512;
 
 const filled = (inputs: number): number => Math.ceil(inputs / DENSE_TURN) * DENSE_TURN;
 
@@ -50,7 +49,7 @@ export function denseRowsStream(model: QModel, layer: QDense, where: string): La
     kind: KIND_DENSE_ROWS,
     bytes,
     isWide: false,
-    windowBytes: Math.max(LEAST_WINDOW_BYTES, atOnce),
+    windowBytes: Math.max(WINDOW_BYTES, atOnce),
     scratchBytes: 0,
     instructions: Math.ceil(rows / DENSE_ROWS) * denseRowsInstructions(filled(inputs)),
   };
