@@ -194,7 +194,7 @@ const char *mote_status_text(mote_status status) {
     case MOTE_ERROR_ORDER:
       return "a call that the model is not ready for";
     case MOTE_ERROR_KERNEL:
-      return "the engine has no kernel for a layer of the module: see mote_lacking";
+      return "a kind of layers this engine has no kernel for";
     default:
       return "unknown status";
   }

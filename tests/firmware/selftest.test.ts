@@ -9,6 +9,7 @@ import { writeContainer } from "../../host/container/write.js";
 import { contentsOf } from "../../host/module/contents.js";
 import { randomRuns } from "../../host/node/data/runs.js";
 import { makeVectors } from "../../host/node/data/vectors.js";
+import type { Optimization } from "../../host/fast/optimization.js";
 import type { FirmwareEngine } from "../../host/node/firmware/boards.js";
 import { exportProject, modelSource } from "../../host/node/firmware/export.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
@@ -29,11 +30,11 @@ const containerOf = (wanted: string): Uint8Array =>
   writeContainer(syntheticModels().find(({ name }) => name === wanted)!.model);
 const vectorsOf = (container: Uint8Array) => makeVectors(container, randomRuns(COUNT, 1), COUNT);
 
-/** The exported project of a model, as a core and a container. */
-async function exported(name: string, engine: FirmwareEngine): Promise<string> {
+/** The exported project of a model, by default as a core and a container. */
+async function exported(name: string, engine: FirmwareEngine, form: Optimization = "size"): Promise<string> {
   const folder = join(work, `${name}-${engine}`);
   const container = containerOf(name);
-  await exportProject(folder, name, firmwareImage(container, "size"), engine, vectorsOf(container));
+  await exportProject(folder, name, firmwareImage(container, form), engine, vectorsOf(container));
   return folder;
 }
 
@@ -94,6 +95,18 @@ describe.skipIf(lacking.length > 0)(named("an exported project's self-test", lac
       const poor = await modelSource("residual", { ...firmwareImage(container, "size"), module }, "aot");
       rewrite(folder, "model.c", () => poor.source);
       expect(await selftest(folder)).toEqual({ text: "an op this core does not have: add\n", code: 1 });
+    },
+    BUILD_MS,
+  );
+
+  it(
+    "as data, with the model's kernels alone; without one of them it is refused by its name",
+    async () => {
+      const folder = await exported("residual", "data", "speed");
+      expect(await selftest(folder)).toEqual({ text: `${COUNT} of ${COUNT} equal\n`, code: 0 });
+      rewrite(folder, "model.c", (text) => text.replace("MOTE_RUNS_ADD, ", ""));
+      const refused = "a kind of layers this engine has no kernel for: add\n";
+      expect(await selftest(folder)).toEqual({ text: refused, code: 1 });
     },
     BUILD_MS,
   );

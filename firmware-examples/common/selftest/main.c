@@ -85,7 +85,7 @@ static bool is_equal(uint32_t vector) {
 
 static int fail(const mote *model, mote_status status) {
   print(mote_status_text(status));
-  if (status == MOTE_STATUS_OP || status == MOTE_STATUS_CODEC) {
+  if (status == MOTE_STATUS_OP || status == MOTE_STATUS_CODEC || status == MOTE_ERROR_KERNEL) {
     print(": ");
     print(mote_lacking(status, mote_error_offset(model)));
   }
