@@ -37,6 +37,9 @@ static INLINE uint32_t lot_start(uint32_t inputs) { return (inputs + MOTE_QUAD_S
 /** Of a place and an input. */
 typedef uint16_t laid_element;
 
+/** Native units of an input of two filters at four places, and of a weight at eight. */
+enum { INPUT_WORK = 8, WEIGHT_WORK = 13 };
+
 /** The second place's element is so far above the first one's. */
 #define LOT_LANE_BITS 23u
 /** So many inputs do not pass a lane, whatever their weights. */
@@ -208,6 +211,8 @@ static INLINE uint32_t sum_of_gaps_piece(const uint8_t *pair, const uint8_t *end
 #else
 
 typedef uint8_t laid_element;
+
+enum { INPUT_WORK = 23, WEIGHT_WORK = 30 };
 
 static INLINE void lay_quad(laid_element *target, const uint8_t *const at[QUAD], uint32_t offset) {
   for (unsigned i = 0; i < QUAD; i++) target[i] = at[i][offset];

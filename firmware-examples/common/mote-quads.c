@@ -1,8 +1,8 @@
 /** Convolutions by lots of places, for the kernels of pairs of filters and of weights behind gaps. */
 #include "mote-outputs.h"
 
-/** Native units: of laying out four places and an input of theirs; of rows, whose heads are read for each lot; of places whose sums are taken together. */
-enum { LAY_WORK = 80, LAY_INPUT_WORK = 12, ROWS_WORK = 60, GAP_CHECK_WORK = 3, SUMS_WORK = 180, INPUT_WORK = 8, WEIGHT_WORK = 10 };
+/** Native units: of laying out four places and an input of theirs; of rows, whose heads are read for each lot, and a weight; of eight sums. */
+enum { LAY_WORK = 120, LAY_INPUT_WORK = 14, ROWS_WORK = 130, WEIGHT_CHECK_WORK = 3, SUMS_WORK = 250 };
 
 /** A layer's places, and the lot at hand. */
 typedef struct lots {
@@ -256,7 +256,7 @@ static NOINLINE bool run_rows(lots *l) {
     int32_t work = SUMS_WORK + WEIGHT_WORK * (int32_t)count;
     uint32_t groups = groups_now((l->count_of_lot - at + EIGHT - 1) / EIGHT, rest, work);
     run_row(l, &r, pairs, count, from, groups);
-    rest -= (int32_t)groups * work + ROWS_WORK + GAP_CHECK_WORK * (int32_t)count;
+    rest -= (int32_t)groups * work + ROWS_WORK + WEIGHT_CHECK_WORK * (int32_t)count;
     at += groups * EIGHT;
     if (at < l->count_of_lot) break;
     at = 0;

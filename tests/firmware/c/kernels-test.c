@@ -179,7 +179,7 @@ static mote_kernel_function function_of(uint32_t kernel, bool lanes) {
 }
 
 /** Work that a call may do beyond its budget: a strip of the longest row, a piece of pairs, four places of the most inputs that are laid out. */
-enum { MOST_BEYOND = 8192, MOST_BEYOND_OF_LOTS = 16384 };
+enum { MOST_BEYOND = 8192, MOST_BEYOND_OF_LOTS = 32768 };
 
 /** To the end in slices: outputs, progress and the bounds of slices are right. */
 static void check_layer(uint32_t kernel, bool lanes, int32_t budget) {
