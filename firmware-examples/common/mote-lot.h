@@ -7,16 +7,21 @@
 /** Places whose sums are in registers together: of two filters, and of one. */
 enum { QUAD = 4, EIGHT = 8 };
 
+/* Cortex-M3 and above, but for M23. */
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB)
+#define HAS_SMLAL (__ARM_ARCH_ISA_THUMB >= 2)
+#else
+#define HAS_SMLAL 0
+#endif
+
 /*
- * Two places share a word, so that a multiplication to 64 bits is that of both, where it is one instruction with the addition: Cortex-M3 and above.
- * Elsewhere an element is a byte.
+ * Two places share a word, so that a multiplication to 64 bits is that of both, where it is one instruction with the addition. Elsewhere an element
+ * is a byte.
  */
 #ifdef MOTE_LOT_LANES
 #define LOT_HAS_LANES MOTE_LOT_LANES
-#elif defined(__ARM_ARCH) && __ARM_ARCH >= 7
-#define LOT_HAS_LANES 1
 #else
-#define LOT_HAS_LANES 0
+#define LOT_HAS_LANES HAS_SMLAL
 #endif
 
 /* Keeps the compiler from adding what it knows of an address to others. */
@@ -58,7 +63,7 @@ static INLINE lane_pair lane_pair_begin(uint32_t inputs) {
 }
 
 static INLINE void add_product(lane_pair *sum, uint32_t elements, int32_t weight) {
-#if defined(__ARM_ARCH) && !defined(__aarch64__)
+#if HAS_SMLAL
   __asm__("smlal %0, %1, %2, %3" : "+r"(sum->low), "+r"(sum->high) : "r"(elements), "r"(weight));
 #else
   uint64_t all = ((uint64_t)sum->high << 32 | sum->low) + (uint64_t)((int64_t)elements * weight);

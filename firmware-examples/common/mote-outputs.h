@@ -43,7 +43,7 @@ static INLINE int32_t scale_one(const scale *s, uint32_t sum) {
 }
 
 static INLINE uint8_t saturate(int32_t value) {
-#if defined(__ARM_FEATURE_SAT)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SAT)
   __asm__("usat %0, #8, %0" : "+r"(value));
 #else
   if ((uint32_t)value > 255) value = value < 0 ? 0 : 255;
