@@ -24,11 +24,13 @@ enum { QUAD = 4, EIGHT = 8 };
 #define LOT_HAS_LANES HAS_SMLAL
 #endif
 
-/* Keeps the compiler from adding what it knows of an address to others. */
+/* Keeps the compiler from adding what it knows of an address to others, and from loading one word behind the other's use. */
 #if defined(__GNUC__)
 #define STEP_ON(pointer) __asm__("" : "+r"(pointer))
+#define TOGETHER(word0, word1) __asm__("" : "+r"(word0), "+r"(word1))
 #else
 #define STEP_ON(pointer) (void)(pointer)
+#define TOGETHER(word0, word1) (void)(word0)
 #endif
 
 #define EIGHT_TIMES(what) what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7)
@@ -151,11 +153,13 @@ static INLINE const uint32_t *sum_gaps_piece(const uint32_t *words, const uint8_
   factor = (int8_t)pair[2 * i + 1];    \
   word0 = words[0];                    \
   word1 = words[1];                    \
+  TOGETHER(word0, word1);              \
   add_product(&sum0, word0, factor);   \
   add_product(&sum1, word1, factor);   \
   if (places == EIGHT) {               \
     word0 = words[2];                  \
     word1 = words[3];                  \
+    TOGETHER(word0, word1);            \
     add_product(&sum2, word0, factor); \
     add_product(&sum3, word1, factor); \
   }
