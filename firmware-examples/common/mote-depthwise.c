@@ -163,9 +163,9 @@ static INLINE cell *lay_zeros(cell *target, const cell *end, uint32_t step, uint
   return target;
 }
 
-/** Lays out elements of both strips up to `end`. */
+/** Lays out elements of both strips up to `end`, of which there is at least one. */
 static INLINE void lay_elements(cell *target, const cell *end, uint32_t step, const uint8_t *upper, const uint8_t *lower, uint32_t other) {
-  for (; target != end; target += step) {
+  do {
 #if HAS_PAIRS
     *target = *upper++ | (uint32_t)*lower++ << MOTE_LANE_BITS;
     (void)other;
@@ -173,7 +173,8 @@ static INLINE void lay_elements(cell *target, const cell *end, uint32_t step, co
     target[0] = *upper++;
     target[other] = *lower++;
 #endif
-  }
+    target += step;
+  } while (target != end);
 }
 
 /** The same where only one of the strips has the line. */
@@ -211,7 +212,7 @@ static NOINLINE int32_t lay_out(const mote_layer *w, strips *s, int32_t budget) 
     cell *next = lay_zeros(target, target + before * step, step, zeros, other);
     const uint8_t *elements = channel + upper * w->input_pitch;
     const uint8_t *others = channel + lower * w->input_pitch;
-    if (upper < s->height && lower < s->height) {
+    if (upper < s->height && lower < s->height && next != end) {
       lay_elements(next, end, step, elements, others, other);
     } else {
       lay_edge(next, end, step, upper < s->height ? elements : NULL, lower < s->height ? others : NULL, s->zero, other);
@@ -388,9 +389,7 @@ static INLINE void end_block(const scaling *by, const total *sums, uint32_t plac
 
 /** Computes so many outputs of a line of blocks. @param stride that of three neighbours, or 0 for any kernel */
 static INLINE void sum_line_by(const strips *s, const scaling *by, const cell *cells, uint32_t outputs, uint8_t *target, uint32_t stride) {
-  const scaling scaled = *by;
   uint32_t across = s->output_step.minor;
-  uint32_t apart = s->apart;
   do {
     total sums[BLOCK];
     if (stride == 0) {
@@ -401,13 +400,20 @@ static INLINE void sum_line_by(const strips *s, const scaling *by, const cell *c
       cells += BLOCK * stride;
     }
     uint32_t places = least_of(outputs, BLOCK);
-    end_block(&scaled, sums, places, target, across, apart);
+    end_block(by, sums, places, target, across, s->apart);
     target += BLOCK * across;
     outputs -= places;
   } while (outputs > 0);
 }
 
-static NOINLINE void sum_line(const strips *s, const scaling *by, const cell *cells, uint32_t outputs, uint8_t *target) {
+static NOINLINE void sum_line(const strips *s, const scaling *to, const cell *cells, uint32_t outputs, uint8_t *target) {
+#if HAS_PAIRS
+  const scaling *by = to;
+#else
+  /* In registers. */
+  const scaling scaled = *to;
+  const scaling *by = &scaled;
+#endif
   if (s->taps.minor == 3 && s->place_step.minor == 1) {
     sum_line_by(s, by, cells, outputs, target, 1);
   } else if (s->taps.minor == 3 && s->place_step.minor == 2) {
