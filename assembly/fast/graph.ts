@@ -136,8 +136,8 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isConvPlaces(kind)) return stepConvPlaces();
   if (isCopy(kind)) return stepCopy();
   if (isBorder(kind)) return stepBorder();
-  if (isPool(kind)) return stepPool();
-  if (isElementwise(kind)) return stepElements();
+  if (isPool(kind)) return stepPool(layer, progressPtr(), budget);
+  if (isElementwise(kind)) return stepElements(layer, progressPtr(), budget);
   if (isLut(kind)) return stepLut();
   if (isResize(kind)) return stepResize();
   if (isLines(kind)) return stepLines();

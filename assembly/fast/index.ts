@@ -7,3 +7,5 @@ export { stepConvGaps as gaps1, stepConvQuads as quads1 } from "./kernels/conv-q
 export { stepDense as dense1 } from "./kernels/dense";
 export { stepDepthwise as depth1 } from "./kernels/depthwise";
 export { stepDenseRows as rows1 } from "./kernels/dense-rows";
+export { stepElements as sums1 } from "./kernels/elementwise";
+export { stepPool as pool1 } from "./kernels/pool";

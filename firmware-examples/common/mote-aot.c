@@ -71,6 +71,8 @@ KERNEL(quads)
 KERNEL(gaps)
 KERNEL(rows)
 KERNEL(depth)
+KERNEL(pool)
+KERNEL(sums)
 
 static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;

@@ -1,9 +1,8 @@
-/** The kernel of add and mul: sums of two tensors' elements times their factors, and for mul of their product. For the engine mote_data. */
+/** The kernel of add and mul: sums of two tensors' elements times their factors, and for mul of their product. */
 #include "mote-layer.h"
-#include "mote-native.h"
 
-/** Native units of a line, or a piece of one, and of an element. */
-enum { LINE_WORK = 60, SUM_WORK = 24 };
+/** Native units of a row, of a line, or a piece of one, and of an element. */
+enum { ROW_WORK = 50, LINE_WORK = 60, SUM_WORK = 24 };
 
 /** Elements of a line that are taken before the budget is looked at. */
 #define PIECE_ELEMENTS 256u
@@ -22,7 +21,7 @@ typedef struct operand {
 static bool is_inside(const mote_layer *w, const operand *of) {
   if ((of->at | of->pitch | of->plane) >= MOTE_MAX_BYTES) return false;
   uint64_t last = of->at + (uint64_t)of->plane * (w->rows - 1) + (uint64_t)of->pitch * (w->height - 1);
-  return last + of->step * (w->width - 1) < w->model->linear_bytes;
+  return last + (uint64_t)of->step * (w->width - 1) < w->model->linear_bytes;
 }
 
 /** Of the row at hand. */
@@ -30,11 +29,12 @@ static const uint8_t *elements_at(const mote_layer *w, const operand *of, uint32
   return w->model->linear + of->at + w->row * of->plane + y * of->pitch + x * of->step;
 }
 
-/** Computes the outputs from `target` to before `end`, which begin at a place of the row's plane. */
-static void sum_line(const mote_layer *w, const operand *one, const operand *other, bool is_mul, uint32_t x, uint32_t y, uint8_t *target,
-                     const uint8_t *end) {
+/** Computes so many outputs from a place of the row's plane on. */
+static void sum_line(const mote_layer *w, const operand *one, const operand *other, bool is_mul, uint32_t x, uint32_t y, uint32_t count) {
   const uint8_t *a = elements_at(w, one, x, y);
   const uint8_t *b = elements_at(w, other, x, y);
+  uint8_t *target = w->model->linear + w->output + w->row * w->output_plane + y * w->output_pitch + x;
+  const uint8_t *end = target + count;
   do {
     uint32_t sum = *a * one->factor + *b * other->factor;
     if (is_mul) sum += (uint32_t)*a * *b;
@@ -48,7 +48,6 @@ static void sum_line(const mote_layer *w, const operand *one, const operand *oth
 int32_t mote_kernel_sums(const mote *model, uint32_t layer, uint32_t progress, int32_t budget) {
   mote_layer w;
   if (!mote_layer_begin(&w, model, layer, progress)) return MOTE_KERNEL_TRAP;
-  mote_layer_follow(&w);
   const uint8_t *entry = model->linear + layer;
   bool is_mul = load_word(entry + MOTE_LAYER_KIND) == MOTE_KIND_MUL;
   uint32_t other_pitch = load_word(entry + MOTE_LAYER_OTHER_PITCH);
@@ -59,13 +58,13 @@ int32_t mote_kernel_sums(const mote *model, uint32_t layer, uint32_t progress, i
   if (!is_inside(&w, &one) || !is_inside(&w, &other) || x >= w.width || y >= w.height) return MOTE_KERNEL_TRAP;
   int32_t spent = 0;
   do {
-    if (!mote_layer_begin_row(&w, 1) || w.body_end - w.body < (ptrdiff_t)MOTE_FACTOR_BYTES) return MOTE_KERNEL_TRAP;
+    if (!mote_layer_begin_row(&w, 1) || w.body_end - w.body != (ptrdiff_t)MOTE_FACTOR_BYTES) return MOTE_KERNEL_TRAP;
     one.factor = load_word(w.body);
     other.factor = load_word(w.body + 4);
+    spent += ROW_WORK;
     do {
       uint32_t taken = w.width - x < PIECE_ELEMENTS ? w.width - x : PIECE_ELEMENTS;
-      uint8_t *target = model->linear + w.output + w.row * w.output_plane + y * w.output_pitch + x;
-      sum_line(&w, &one, &other, is_mul, x, y, target, target + taken);
+      sum_line(&w, &one, &other, is_mul, x, y, taken);
       spent += LINE_WORK + (int32_t)taken * SUM_WORK;
       x += taken;
       if (x < w.width) continue;

@@ -185,6 +185,8 @@
 #define MOTE_GAPS_KERNEL "gaps1"
 #define MOTE_ROWS_KERNEL "rows1"
 #define MOTE_DEPTH_KERNEL "depth1"
+#define MOTE_POOL_KERNEL "pool1"
+#define MOTE_SUMS_KERNEL "sums1"
 
 /** Custom sections: a fast module's stream of weights, and the version of its tables and its stream; what a container has behind its last layer; the seal, at the very end. */
 #define MOTE_STREAM_SECTION "mote.stream"

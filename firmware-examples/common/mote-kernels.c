@@ -132,6 +132,8 @@ const mote_kernel mote_kernels[] = {
     {MOTE_GAPS_KERNEL, mote_kernel_gaps},
     {MOTE_ROWS_KERNEL, mote_kernel_rows},
     {MOTE_DEPTH_KERNEL, mote_kernel_depth},
+    {MOTE_POOL_KERNEL, mote_kernel_pool},
+    {MOTE_SUMS_KERNEL, mote_kernel_sums},
     {NULL, NULL},
 };
 

@@ -20,8 +20,6 @@ struct mote_kind {
 
 /* Kernels of kinds that no host replaces by themselves: those below need the engine mote_data. */
 int32_t mote_kernel_places(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
-int32_t mote_kernel_pool(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
-int32_t mote_kernel_sums(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_lut(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_resize(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_border(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);

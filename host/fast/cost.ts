@@ -38,8 +38,8 @@ export function depthInstructions(
   stride: number,
 ): number {
   // Neighbours of a line of three taps are loaded once.
-  const tap = along === 3 && stride <= 2 ? 10.5 : 14;
-  return 400 + 45 * lines + 9 * words + blocks * (75 + tap * along * across) + 17 * outputs;
+  const tap = along === 3 && stride <= 2 ? 10.5 : 17.5;
+  return 350 + 45 * lines + 9 * words + blocks * (65 + tap * along * across) + 14 * outputs;
 }
 
 /** A dense row of so many pairs, by the native kernel. */
@@ -49,12 +49,12 @@ export const pairInstructions = (pairs: number): number => 100 + 7 * pairs;
 export const denseRowsInstructions = (inputs: number): number => 400 + 11.3 * inputs;
 
 /** An element of a sum or product of two tensors, of a table, of a resize. */
-export const SUM_INSTRUCTIONS = 48;
+export const SUM_INSTRUCTIONS = 37;
 export const ELEMENT_INSTRUCTIONS = 19;
 
 /** An output of a pool. */
 export const poolInstructions = ({ kernel }: { readonly kernel: Axes }): number =>
-  60 + kernel[0] * (30 + 12 * kernel[1]);
+  70 + kernel[0] * (25 + 5 * kernel[1]);
 
 /** A row of a convolution by a kernel that takes a weight at a time. */
 export function sparseInstructions(

@@ -38,9 +38,11 @@ import {
   DEPTH_KERNEL,
   GAPS_KERNEL,
   LAYOUT_SECTION,
+  POOL_KERNEL,
   QUADS_KERNEL,
   ROWS_KERNEL,
   STREAM_SECTION,
+  SUMS_KERNEL,
   TILES_KERNEL,
 } from "../../assembly/module.js";
 import { withAlignedSection, withMetadataSection, withSection } from "../module/custom-section.js";
@@ -77,7 +79,7 @@ export function fastModule(
 ): Uint8Array {
   const { model, memory, control, tables, stream } = program;
   const kinds = new Set(program.entries.map((entry) => entry.get(LAYER_KIND)!));
-  const exportsToDrop = [...EXPORTED_KERNELS].flatMap(([name, kind]) => (kinds.has(kind) ? [] : name));
+  const exportsToDrop = EXPORTED_KERNELS.flatMap(([name, of]) => (of.some((kind) => kinds.has(kind)) ? [] : name));
   const wasm = remake(
     { ...KERNELS, bytes: kernels, exportsToDrop },
     knownBodies(program, MAX_PITCHES[optimize]),
@@ -123,21 +125,23 @@ function knownBodies({ memory, stream, entries }: FastProgram, maxPitches: numbe
   return bodies;
 }
 
-/** Exports beside the core's, and whose layers they are for. */
-const EXPORTED_KERNELS: readonly (readonly [name: string, kind: number])[] = [
-  [TILES_KERNEL, KIND_CONV_POOLED],
-  [BLOCKS_KERNEL, KIND_CONV_BLOCKS],
-  [DENSE_KERNEL, KIND_DENSE],
-  [QUADS_KERNEL, KIND_CONV_QUADS],
-  [GAPS_KERNEL, KIND_CONV_GAPS],
-  [ROWS_KERNEL, KIND_DENSE_ROWS],
-  [DEPTH_KERNEL, KIND_DEPTHWISE],
-];
-
 const CONVOLUTIONS = [KIND_CONV_POOLED, KIND_CONV_BLOCKS, KIND_CONV_PLACES];
 const QUADS = [KIND_CONV_QUADS, KIND_CONV_GAPS];
 const POOLS = [KIND_MAXPOOL, KIND_AVGPOOL];
 const SUMS = [KIND_ADD, KIND_MUL];
+
+/** Exports beside the core's, and whose layers they are for. */
+const EXPORTED_KERNELS: readonly (readonly [name: string, kinds: readonly number[]])[] = [
+  [TILES_KERNEL, [KIND_CONV_POOLED]],
+  [BLOCKS_KERNEL, [KIND_CONV_BLOCKS]],
+  [DENSE_KERNEL, [KIND_DENSE]],
+  [QUADS_KERNEL, [KIND_CONV_QUADS]],
+  [GAPS_KERNEL, [KIND_CONV_GAPS]],
+  [ROWS_KERNEL, [KIND_DENSE_ROWS]],
+  [DEPTH_KERNEL, [KIND_DEPTHWISE]],
+  [POOL_KERNEL, POOLS],
+  [SUMS_KERNEL, SUMS],
+];
 
 const CLAMPED = [...CONVOLUTIONS, ...QUADS, KIND_DEPTHWISE, KIND_DENSE, KIND_DENSE_ROWS, ...POOLS, ...SUMS];
 

@@ -347,6 +347,8 @@ function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean
     case layout.KIND_CONV_GAPS:
     case layout.KIND_DENSE_ROWS:
     case layout.KIND_DEPTHWISE:
+    case layout.KIND_ADD:
+    case layout.KIND_MUL:
       return [[layout.LAYER_STREAM, begin]];
     case layout.KIND_CONV_BLOCKS:
       return [
@@ -360,7 +362,10 @@ function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean
       ];
     case layout.KIND_MAXPOOL:
     case layout.KIND_AVGPOOL:
-      return [[layout.LAYER_POOL_WIDTH, width + height * 2 ** 16]];
+      return [
+        [layout.LAYER_STREAM, begin],
+        [layout.LAYER_POOL_WIDTH, width + height * 2 ** 16],
+      ];
     default:
       return [];
   }

@@ -8,9 +8,11 @@ import {
   DEPTH_KERNEL,
   GAPS_KERNEL,
   METADATA_SECTION,
+  POOL_KERNEL,
   QUADS_KERNEL,
   ROWS_KERNEL,
   STREAM_SECTION,
+  SUMS_KERNEL,
   TILES_KERNEL,
 } from "../../assembly/module.js";
 import type { Shape } from "../model/model.js";
@@ -85,6 +87,8 @@ export const KERNEL_EXPORTS: readonly string[] = [
   GAPS_KERNEL,
   ROWS_KERNEL,
   DEPTH_KERNEL,
+  POOL_KERNEL,
+  SUMS_KERNEL,
 ];
 
 /** Whether bytes are a WebAssembly module with a fast module's stream; the rest of it may still be wrong. */

@@ -29,8 +29,13 @@ import { ahead, next, passTo } from "../stream";
 let factor: i32 = 0;
 let otherFactor: i32 = 0;
 
-/** Computes a line, or a piece of one. @returns the work it was */
-export function stepElements(): u32 {
+/**
+ * Computes a line, or a piece of one, whatever the budget.
+ * @param layer its entry
+ * @param progress its address
+ * @returns the work it was
+ */
+export function stepElements(layer: usize, progress: usize, budget: i32): i32 {
   let work: u32 = LINE_WORK;
   if (!isBegun) {
     beginRow();

@@ -38,8 +38,13 @@ let column: u32 = 0;
 let sum: i32 = 0;
 let best: i32 = 0;
 
-/** Computes an output, or goes on with one. @returns the work it was */
-export function stepPool(): u32 {
+/**
+ * Computes an output, or goes on with one, whatever the budget.
+ * @param layer its entry
+ * @param progress its address
+ * @returns the work it was
+ */
+export function stepPool(layer: usize, progress: usize, budget: i32): i32 {
   if (!isBegun) {
     beginRow();
     beginWindow();
