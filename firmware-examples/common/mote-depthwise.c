@@ -2,15 +2,13 @@
 #include "mote-layer.h"
 
 /*
- * An element of both strips to a word, so that one multiplication is that of both, where one of 64 bits adds up as well: Cortex-M3 and above. Elsewhere
- * each strip by itself, an element to a byte.
+ * An element of both strips to a word, so that one multiplication is that of both, where one of 64 bits adds up as well. Elsewhere each strip by
+ * itself, an element to a byte.
  */
 #ifdef MOTE_KERNEL_PAIRS
 #define HAS_PAIRS MOTE_KERNEL_PAIRS
-#elif defined(__ARM_ARCH) && __ARM_ARCH >= 7
-#define HAS_PAIRS 1
 #else
-#define HAS_PAIRS 0
+#define HAS_PAIRS HAS_SMLAL
 #endif
 
 #define LANE_BIAS (1u << (MOTE_LANE_BITS - 1))
@@ -46,20 +44,22 @@ typedef struct axes {
 
 /** The strips of a layer, and what they have come to. */
 typedef struct strips {
-  uint32_t lines;
-  uint32_t distance;
+  uint16_t lines;
+  uint16_t distance;
   /** Of the input, in lines or elements. */
-  uint32_t height;
-  uint32_t width;
-  uint32_t top;
-  uint32_t left;
+  uint16_t height;
+  uint16_t width;
+  uint8_t top;
+  uint8_t left;
+  uint8_t zero;
+  uint8_t stride_y;
   uint32_t plane;
-  uint32_t zero;
   /** Lines that are laid out, and elements of each. */
   uint32_t laid_out;
-  uint32_t words;
-  uint32_t stride_y;
+  uint16_t words;
   bool is_down;
+  /** Of the row at hand. */
+  uint8_t shift;
   /** What is laid out, the elements along a block one behind the other. */
   cell *cells;
   axes taps;
@@ -77,11 +77,10 @@ typedef struct strips {
   axes at;
   /** The row's weights, those along a block one behind the other. */
   int8_t weights[MOST_TAPS];
-  uint32_t shift;
 } strips;
 
 static INLINE uint32_t least_of(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static INLINE uint32_t half_at(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
+static INLINE uint16_t half_at(const uint8_t *at) { return (uint16_t)(at[0] | at[1] << 8); }
 
 /** @returns whether there is room for what is laid out behind the window */
 static bool begin_scratch(const mote_layer *w, strips *s) {
@@ -98,11 +97,11 @@ static bool begin_scratch(const mote_layer *w, strips *s) {
 static bool begin_strips(const mote_layer *w, strips *s, const uint8_t *entry) {
   axes kernel = {entry[MOTE_LAYER_DEPTH_WIDTH], entry[MOTE_LAYER_DEPTH_HEIGHT]};
   uint32_t stride_x = entry[MOTE_LAYER_DEPTH_STRIDE_X];
-  uint32_t elements = half_at(entry + MOTE_LAYER_DEPTH_INPUT_WIDTH);
+  uint16_t elements = half_at(entry + MOTE_LAYER_DEPTH_INPUT_WIDTH);
   s->stride_y = entry[MOTE_LAYER_DEPTH_STRIDE_Y];
   s->lines = half_at(entry + MOTE_LAYER_DEPTH_LINES);
   s->height = half_at(entry + MOTE_LAYER_DEPTH_INPUT_HEIGHT);
-  s->width = elements & ~MOTE_DEPTH_IS_DOWN;
+  s->width = (uint16_t)(elements & ~MOTE_DEPTH_IS_DOWN);
   s->is_down = (elements & MOTE_DEPTH_IS_DOWN) != 0;
   s->top = entry[MOTE_LAYER_DEPTH_PADS] % MOTE_DEPTH_LEFT;
   s->left = entry[MOTE_LAYER_DEPTH_PADS] / MOTE_DEPTH_LEFT;
@@ -110,12 +109,13 @@ static bool begin_strips(const mote_layer *w, strips *s, const uint8_t *entry) {
   s->plane = load_word(entry + MOTE_LAYER_INPUT_PLANE);
   uint32_t taps = kernel.minor * kernel.major;
   if (taps - 1 >= MOST_TAPS || stride_x == 0 || s->stride_y == 0 || s->height == 0 || s->width == 0) return false;
-  if (w->width > MOTE_DEPTH_WORDS || w->height > MOTE_MAX_DIMENSION || s->lines - 1 >= w->height) return false;
-  s->words = (w->width - 1) * stride_x + kernel.minor;
-  s->laid_out = (s->lines - 1) * s->stride_y + kernel.major;
+  if (w->width > MOTE_DEPTH_WORDS || w->height > MOTE_MAX_DIMENSION || s->lines - 1u >= w->height) return false;
+  uint32_t words = (w->width - 1) * stride_x + kernel.minor;
+  s->words = (uint16_t)words;
+  s->laid_out = (s->lines - 1u) * s->stride_y + kernel.major;
   uint64_t last = (uint64_t)s->plane * (w->rows - 1) + (uint64_t)w->input_pitch * (s->height - 1) + s->width;
-  if (s->words > MOTE_DEPTH_WORDS || s->plane >= MOTE_MAX_BYTES || last + w->input > w->model->linear_bytes) return false;
-  s->distance = least_of(s->lines, w->height - s->lines);
+  if (words > MOTE_DEPTH_WORDS || s->plane >= MOTE_MAX_BYTES || last + w->input > w->model->linear_bytes) return false;
+  s->distance = (uint16_t)least_of(s->lines, w->height - s->lines);
   s->apart = s->distance * w->output_pitch;
   if (s->is_down) {
     s->taps = (axes){kernel.major, kernel.minor};
@@ -142,7 +142,7 @@ static bool begin_strips(const mote_layer *w, strips *s, const uint8_t *entry) {
 static bool begin_channel(const mote_layer *w, strips *s) {
   const uint8_t *at = w->body;
   if ((uint32_t)(w->body_end - at) != s->taps.minor * s->taps.major) return false;
-  s->shift = *(at - MOTE_ROW_BYTES + 12) & 31;
+  s->shift = *(at - MOTE_ROW_BYTES + 12) & 31u;
   if (!s->is_down) {
     memcpy(s->weights, at, (size_t)(w->body_end - at));
     return true;
@@ -200,7 +200,8 @@ static NOINLINE int32_t lay_out(const mote_layer *w, strips *s, int32_t budget) 
   uint32_t behind = least_of(before + s->width, s->words);
   uint32_t apart = s->distance * s->stride_y;
   uint32_t other = s->words * s->laid_out;
-  uint32_t zeros = HAS_PAIRS ? s->zero | s->zero << MOTE_LANE_BITS : s->zero;
+  uint32_t zero = s->zero;
+  uint32_t zeros = HAS_PAIRS ? zero | zero << MOTE_LANE_BITS : zero;
   uint32_t upper = s->y * s->stride_y + s->line - s->top;
   const uint8_t *channel = w->model->linear + w->input + w->row * s->plane;
   cell *target = s->cells + s->line * line_step;
@@ -225,11 +226,7 @@ static NOINLINE int32_t lay_out(const mote_layer *w, strips *s, int32_t budget) 
   return work;
 }
 
-#if HAS_PAIRS && defined(__GNUC__) && defined(__arm__)
-#define HAS_ASM 1
-#else
-#define HAS_ASM 0
-#endif
+#define HAS_ASM (HAS_PAIRS && HAS_SMLAL)
 
 static INLINE void add_product(total *sum, cell element, int32_t weight) {
 #if HAS_ASM
@@ -347,66 +344,71 @@ typedef struct scaling {
   uint32_t span;
 } scaling;
 
-/** The output byte for a sum, which is never negative. The shift is what remains of it behind the lower half. */
-static INLINE uint8_t scale(uint32_t sum, const scaling *by) {
+/** What a sum, which is never negative, comes to before it is clamped. The shift is what remains of it behind the lower half. */
+static INLINE int32_t scale(uint32_t sum, const scaling *by) {
 #if HAS_ASM
   uint32_t low = by->low;
   uint32_t high = by->high;
   __asm__("smlal %0, %1, %2, %3" : "+r"(low), "+r"(high) : "r"(sum), "r"(by->multiplier));
-  int32_t value = (int32_t)high >> by->shift;
+  return (int32_t)high >> by->shift;
 #else
   uint64_t constant = (uint64_t)by->high << 32 | by->low;
-  int32_t value = (int32_t)(((uint64_t)sum * (uint32_t)by->multiplier + constant) >> 32) >> by->shift;
+  return (int32_t)(((uint64_t)sum * (uint32_t)by->multiplier + constant) >> 32) >> by->shift;
 #endif
+}
+
+static INLINE uint8_t clamp_byte(int32_t value, const scaling *by) {
   uint32_t above = (uint32_t)value - (uint32_t)by->least;
   if (above > by->span) value = value < by->least ? by->least : (int32_t)((uint32_t)by->least + by->span);
   return (uint8_t)value;
 }
 
 #if HAS_PAIRS
+/** Where outputs may be any byte. */
+static INLINE uint8_t saturate(int32_t value) {
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SAT)
+  __asm__("usat %0, #8, %0" : "+r"(value));
+#else
+  if ((uint32_t)value > 255) value = value < 0 ? 0 : 255;
+#endif
+  return (uint8_t)value;
+}
+
+static INLINE void end_places(const scaling *by, const total *sums, const total *end, uint8_t *target, uint32_t across, uint32_t apart,
+                              bool is_full_range) {
+  do {
+    total sum = *sums++;
+    int32_t first = scale(sum.low & ((1u << MOTE_LANE_BITS) - 1), by);
+    int32_t second = scale(sum.low >> MOTE_LANE_BITS | sum.high << (32 - MOTE_LANE_BITS), by);
+    target[0] = is_full_range ? saturate(first) : clamp_byte(first, by);
+    target[apart] = is_full_range ? saturate(second) : clamp_byte(second, by);
+    target += across;
+  } while (sums < end);
+}
+
 /** Takes the sums of so many places to their outputs, that of the other strip `apart` from the one's. */
 static NOINLINE void end_block(const scaling *by, const total *sums, uint32_t places, uint8_t *target, uint32_t across, uint32_t apart) {
   const scaling scaled = *by;
-  const total *end = sums + places;
-  do {
-    total sum = *sums++;
-    uint32_t second = sum.low >> MOTE_LANE_BITS | sum.high << (32 - MOTE_LANE_BITS);
-    *target = scale(sum.low & ((1u << MOTE_LANE_BITS) - 1), &scaled);
-    target[apart] = scale(second, &scaled);
-    target += across;
-  } while (sums < end);
+  if (scaled.least == 0 && scaled.span == 255) {
+    end_places(&scaled, sums, sums + places, target, across, apart, true);
+  } else {
+    end_places(&scaled, sums, sums + places, target, across, apart, false);
+  }
 }
 #else
 /** Takes the sums of so many places to their outputs. */
 static INLINE void end_block(const scaling *by, const total *sums, uint32_t places, uint8_t *target, uint32_t across, uint32_t apart) {
   (void)apart;
-  target[0] = scale((uint32_t)sums[0], by);
-  if (places > 1) target[across] = scale((uint32_t)sums[1], by);
-  if (places > 2) target[2 * across] = scale((uint32_t)sums[2], by);
-  if (places > 3) target[3 * across] = scale((uint32_t)sums[3], by);
+  target[0] = clamp_byte(scale((uint32_t)sums[0], by), by);
+  if (places > 1) target[across] = clamp_byte(scale((uint32_t)sums[1], by), by);
+  if (places > 2) target[2 * across] = clamp_byte(scale((uint32_t)sums[2], by), by);
+  if (places > 3) target[3 * across] = clamp_byte(scale((uint32_t)sums[3], by), by);
 }
 #endif
 
 /** Computes so many outputs of a line of blocks. @param stride that of three neighbours, or 0 for any kernel */
-static INLINE void sum_line_by(const strips *s, const scaling *by, const cell *cells, uint32_t outputs, uint8_t *target, uint32_t stride) {
-  uint32_t across = s->output_step.minor;
-  do {
-    total sums[BLOCK];
-    if (stride == 0) {
-      sum_taps(s, cells, sums);
-      cells += BLOCK * s->place_step.minor;
-    } else {
-      sum_threes(s, cells, stride, sums);
-      cells += BLOCK * stride;
-    }
-    uint32_t places = least_of(outputs, BLOCK);
-    end_block(by, sums, places, target, across, s->apart);
-    target += BLOCK * across;
-    outputs -= places;
-  } while (outputs > 0);
-}
-
-static NOINLINE void sum_line(const strips *s, const scaling *to, const cell *cells, uint32_t outputs, uint8_t *target) {
+static INLINE void sum_line(const strips *s, const scaling *to, const cell *cells, uint32_t outputs, uint8_t *target, uint32_t stride) {
+  total sums[BLOCK];
 #if HAS_PAIRS
   const scaling *by = to;
 #else
@@ -414,13 +416,41 @@ static NOINLINE void sum_line(const strips *s, const scaling *to, const cell *ce
   const scaling scaled = *to;
   const scaling *by = &scaled;
 #endif
-  if (s->taps.minor == 3 && s->place_step.minor == 1) {
-    sum_line_by(s, by, cells, outputs, target, 1);
-  } else if (s->taps.minor == 3 && s->place_step.minor == 2) {
-    sum_line_by(s, by, cells, outputs, target, 2);
-  } else {
-    sum_line_by(s, by, cells, outputs, target, 0);
+  uint32_t across = s->output_step.minor;
+  for (;;) {
+    if (stride == 0) {
+      sum_taps(s, cells, sums);
+      cells += BLOCK * s->place_step.minor;
+    } else {
+      sum_threes(s, cells, stride, sums);
+      cells += BLOCK * stride;
+    }
+    if (outputs <= BLOCK) break;
+    end_block(by, sums, BLOCK, target, across, s->apart);
+    target += BLOCK * across;
+    outputs -= BLOCK;
   }
+  end_block(by, sums, outputs, target, across, s->apart);
+}
+
+typedef void (*line_function)(const strips *s, const scaling *by, const cell *cells, uint32_t outputs, uint8_t *target);
+
+/* Functions of their own, so that each has no more of the stack than it takes. */
+static NOINLINE void sum_line_of_threes(const strips *s, const scaling *by, const cell *cells, uint32_t outputs, uint8_t *target) {
+  sum_line(s, by, cells, outputs, target, 1);
+}
+
+static NOINLINE void sum_line_by_twos(const strips *s, const scaling *by, const cell *cells, uint32_t outputs, uint8_t *target) {
+  sum_line(s, by, cells, outputs, target, 2);
+}
+
+static NOINLINE void sum_any_line(const strips *s, const scaling *by, const cell *cells, uint32_t outputs, uint8_t *target) {
+  sum_line(s, by, cells, outputs, target, 0);
+}
+
+static line_function function_for(const strips *s) {
+  if (s->taps.minor != 3 || s->place_step.minor > 2) return sum_any_line;
+  return s->place_step.minor == 1 ? sum_line_of_threes : sum_line_by_twos;
 }
 
 /** Computes lines of blocks. @returns the work it was */
@@ -431,13 +461,14 @@ static int32_t sum_lines(const mote_layer *w, strips *s, int32_t budget) {
   const scaling by = {
       (uint32_t)w->constant, (uint32_t)((uint64_t)w->constant >> 32), (int32_t)w->multiplier, s->shift, w->clamp_min, w->clamp_span,
   };
+  const line_function run = function_for(s);
   int32_t work = 0;
   do {
     uint32_t outputs = least_of(s->outputs.minor - s->at.minor, most);
     const cell *cells = s->cells + s->at.major * s->place_step.major + s->at.minor * s->place_step.minor;
     uint8_t *target = first + s->at.major * s->output_step.major + s->at.minor * s->output_step.minor;
-    sum_line(s, &by, cells, outputs, target);
-    if (STRIPS_APART) sum_line(s, &by, cells + s->words * s->laid_out, outputs, target + s->apart);
+    run(s, &by, cells, outputs, target);
+    if (STRIPS_APART) run(s, &by, cells + s->words * s->laid_out, outputs, target + s->apart);
     work += (int32_t)((outputs + BLOCK - 1) / BLOCK) * block_work;
     s->at.minor += outputs;
     if (s->at.minor < s->outputs.minor) continue;

@@ -35,6 +35,13 @@
 /* Keeps the compiler from taking a value apart: it is worth a register. */
 #define OPAQUE(value) __asm__("" : "+r"(value))
 
+/* Cortex-M3 and above, but for M23. */
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB)
+#define HAS_SMLAL (__ARM_ARCH_ISA_THUMB >= 2)
+#else
+#define HAS_SMLAL 0
+#endif
+
 /** A layer at work: its entry, copied and checked, and the row at hand. */
 typedef struct mote_layer {
   const mote *model;

@@ -39,7 +39,7 @@ export function depthInstructions(
 ): number {
   // Neighbours of a line of three taps are loaded once.
   const tap = along === 3 && stride <= 2 ? 10.5 : 17.5;
-  return 350 + 45 * lines + 9 * words + blocks * (65 + tap * along * across) + 14 * outputs;
+  return 350 + 45 * lines + 9 * words + blocks * (65 + tap * along * across) + 12 * outputs;
 }
 
 /** A dense row of so many pairs, by the native kernel. */
