@@ -117,7 +117,8 @@ export const LAYER_DEPTH_ZERO = 51;
  * KIND_LINES: where the layer's LAYER_INPUT, LAYER_OUTPUT and LAYER_OTHER, if not 0, are in the first turn, and bytes from there to the next turn's; bytes of
  * the input from what a line of the output looks at to what the next does. Of an output that keeps lines, which LAYER_OUTPUT begins with: bytes of
  * a channel that stay for the next turn and that are new in each, else 0. u8: lines a turn, lines that the first turn begins above the
- * output, the byte for lines outside it, and the binary logarithm of the turns of which the last one alone is the layer's. u16: lines of the output; number of the layer. Where its rows begin in the stream.
+ * output, the byte for lines outside it, and the binary logarithm of the turns of which the last one alone is the layer's. u16: lines of the
+ * output; number of the layer. Where its rows begin in the stream.
  */
 export const LINES_SOURCE = 4;
 export const LINES_SOURCE_STEP = 8;
@@ -139,7 +140,7 @@ export const LINES_STREAM = 60;
 /** KIND_TURN: turns in all; address of the first KIND_LINES. */
 export const TURN_COUNT = 52;
 export const TURN_BACK = 16;
-/** KIND_DENSE_ROWS: inputs, with those that fill them up. */
+/** KIND_DENSE_ROWS: inputs. */
 export const LAYER_DENSE_INPUTS = 40;
 export const LAYER_ENTRY_BYTES = 68;
 

@@ -326,7 +326,8 @@
  * KIND_LINES: where the layer's LAYER_INPUT, LAYER_OUTPUT and LAYER_OTHER, if not 0, are in the first turn, and bytes from there to the next turn's; bytes of
  * the input from what a line of the output looks at to what the next does. Of an output that keeps lines, which LAYER_OUTPUT begins with: bytes of
  * a channel that stay for the next turn and that are new in each, else 0. u8: lines a turn, lines that the first turn begins above the
- * output, the byte for lines outside it, and the binary logarithm of the turns of which the last one alone is the layer's. u16: lines of the output; number of the layer. Where its rows begin in the stream.
+ * output, the byte for lines outside it, and the binary logarithm of the turns of which the last one alone is the layer's. u16: lines of the
+ * output; number of the layer. Where its rows begin in the stream.
  */
 #define MOTE_LINES_SOURCE 4u
 #define MOTE_LINES_SOURCE_STEP 8u
@@ -348,7 +349,7 @@
 /** KIND_TURN: turns in all; address of the first KIND_LINES. */
 #define MOTE_TURN_COUNT 52u
 #define MOTE_TURN_BACK 16u
-/** KIND_DENSE_ROWS: inputs, with those that fill them up. */
+/** KIND_DENSE_ROWS: inputs. */
 #define MOTE_LAYER_DENSE_INPUTS 40u
 #define MOTE_LAYER_ENTRY_BYTES 68u
 

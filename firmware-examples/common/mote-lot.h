@@ -7,13 +7,6 @@
 /** Places whose sums are in registers together: of two filters, and of one. */
 enum { QUAD = 4, EIGHT = 8 };
 
-/* Cortex-M3 and above, but for M23. */
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB)
-#define HAS_SMLAL (__ARM_ARCH_ISA_THUMB >= 2)
-#else
-#define HAS_SMLAL 0
-#endif
-
 /*
  * Two places share a word, so that a multiplication to 64 bits is that of both, where it is one instruction with the addition. Elsewhere an element
  * is a byte.

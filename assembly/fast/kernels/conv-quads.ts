@@ -20,7 +20,7 @@ import {
   ROW_BYTES,
 } from "../layout";
 import { beginLot, beginLots, filled, groupBytes, groupPtr, groups, isLaidOut, isLast, layOut } from "./lot";
-import { endGroups, OTHER_SUMS, startOf, sumGaps, sumGroup, sumGroups, SUMS } from "./quads";
+import { endGroups, startOf, sumGaps, sumGroup, sumGroups } from "./quads";
 import { begin, goToRow, isBegun, layer, rowsDone } from "../row";
 import { ahead, goTo, next, passTo, position } from "../stream";
 
@@ -62,7 +62,7 @@ function stepLots(budget: i32, isByGaps: bool): i32 {
       work += layOut();
       continue;
     }
-    let piece = isByGaps ? sumRow() : sumRows();
+    let piece = isByGaps ? sumRow() : sumRows(budget - work);
     if (!piece) return work; // a read has failed
     work += piece;
     if (rowsDone() < load<u32>(layer, LAYER_ROWS)) continue;
@@ -74,46 +74,55 @@ function stepLots(budget: i32, isByGaps: bool): i32 {
   return work;
 }
 
-/** Sums up a stretch of two filters, at all of the lot's groups where it is all of them, or at two. @returns as how much work it counts, 0 on a failure */
-function sumRows(): u32 {
+/**
+ * Sums up stretches of two filters, at all of the lot's groups where it is all of them, or at two, for as long as `budget` multiplications take.
+ * @returns as how much work it counts, 0 on a failure
+ */
+function sumRows(budget: i32): i32 {
   let bytes = 2 * (ROW_BYTES + filled);
-  if (!ahead(bytes)) return 0;
-  let head = next;
+  let rows = load<u32>(layer, LAYER_ROWS);
   let row = rowsDone();
-  let left = load<u32>(layer, LAYER_ROWS) - row;
   let plane = load<u32>(layer, LAYER_OUTPUT_PLANE);
   let target = load<usize>(layer, LAYER_OUTPUT) + row * plane;
-  let from = input;
-  let taken = min<u32>(filled - from, load<u32>(head, 12) >>> 8);
-  let last = from + taken == filled;
-  let start = startOf(from, taken);
-  let weights = head + 2 * ROW_BYTES + 2 * from;
-  let offset = QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * from;
-  let count = taken == filled ? groups : min(groups - group, 2);
-  let ptr = groupPtr(group);
-  let stop = ptr + count * groupBytes;
+  let work: i32 = 0;
   do {
-    let other = ptr + groupBytes;
-    let end = other;
-    if (other < stop) {
-      end += groupBytes;
-      sumGroups(ptr + offset, other + offset, weights, taken);
-    } else {
-      sumGroup(ptr + offset, weights, taken);
-    }
-    endGroups(SUMS, start, ptr, end, head, target, !from, last);
-    if (left > 1) endGroups(SUMS + OTHER_SUMS, start, ptr, end, head + ROW_BYTES, target + plane, !from, last);
-    ptr = end;
-  } while (ptr < stop);
-  if (endStretch(taken, last, count)) {
+    if (!ahead(bytes)) return 0;
+    let head = next;
+    let from = input;
+    let stretch = load<u32>(head, 12) >>> 8;
+    let taken = min<u32>(filled - from, stretch);
+    let last = from + taken == filled;
+    let start = startOf(filled, stretch);
+    let weights = head + 2 * ROW_BYTES + 2 * from;
+    let offset = QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * from;
+    let count = taken == filled ? groups : min(groups - group, 2);
+    let ptr = groupPtr(group);
+    let stop = ptr + count * groupBytes;
+    do {
+      let other = ptr + groupBytes;
+      let end = other;
+      if (other < stop) {
+        end += groupBytes;
+        sumGroups(ptr + offset, other + offset, weights, taken);
+      } else {
+        sumGroup(ptr + offset, weights, taken);
+      }
+      endGroups(start, ptr, end, head, target, row + 1 < rows ? <usize>plane : 0, !from, last);
+      ptr = end;
+    } while (ptr < stop);
+    work += count * ((QUAD_TURN_WORK / QUAD_TURN) * taken + QUAD_STRETCH_WORK + (last ? QUAD_FINISH_WORK : 0));
+    if (!endStretch(taken, last, count)) continue;
     passTo(head + bytes);
-    goToRow(row + min(left, 2));
-  }
-  return count * ((QUAD_TURN_WORK / QUAD_TURN) * taken + QUAD_STRETCH_WORK + (last ? QUAD_FINISH_WORK : 0));
+    row = min(row + 2, rows);
+    goToRow(row);
+    if (row == rows) break;
+    target += 2 * plane;
+  } while (work < budget);
+  return work;
 }
 
-/** The same of one filter, or at a group. */
-function sumRow(): u32 {
+/** The same of a stretch of one filter, or at a group. */
+function sumRow(): i32 {
   if (!ahead(ROW_BYTES)) return 0;
   let pairs = load<u32>(next, 12) >>> 8;
   let bytes = ROW_BYTES + PAIR_BYTES * pairs;
@@ -122,7 +131,7 @@ function sumRow(): u32 {
   let from = input;
   let taken = min<u32>(pairs - from, LOT_STRETCH);
   let last = from + taken == pairs;
-  let start = startOf(from, taken);
+  let start = startOf(pairs, LOT_STRETCH);
   let pair = head + ROW_BYTES + PAIR_BYTES * from;
   let target = load<usize>(layer, LAYER_OUTPUT) + rowsDone() * load<u32>(layer, LAYER_OUTPUT_PLANE);
   let offset: usize = from ? elements : QUAD_HEAD_BYTES;
@@ -132,7 +141,7 @@ function sumRow(): u32 {
   do {
     elements = sumGaps(ptr + offset, pair, pair + PAIR_BYTES * taken) - ptr;
     let end = ptr + groupBytes;
-    endGroups(SUMS, start, ptr, end, head, target, !from, last);
+    endGroups(start, ptr, end, head, target, 0, !from, last);
     ptr = end;
   } while (ptr < stop);
   if (endStretch(taken, last, count)) {

@@ -148,7 +148,7 @@ function finishRows(layer: usize, progress: usize): bool {
   let raised = WEIGHT_BIAS * load<i32>(DENSE_ELEMENTS_SUM);
   passTo(head + DENSE_ROWS * ROW_BYTES);
   do {
-    store<u8>(target, scale(load<i32>(sums) - raised, load<i32>(head, 8), load<i64>(head), load<u8>(head, 12)));
+    store<u8>(target, scale(load<i32>(sums) - raised, load<i32>(head, 8), load<i64>(head), load<u8>(head, 12) + 32));
     target += plane;
     sums += 4;
     head += ROW_BYTES;

@@ -142,6 +142,7 @@ function layOut(lines: u32, stride: u32, distance: u32, budget: i32): i32 {
 }
 
 /** @returns `end` */
+@inline
 function fill(target: usize, end: usize, zeros: u32): usize {
   for (; target < end; target += DEPTH_WORD_BYTES) store<u32>(target, zeros);
   return target;
@@ -213,7 +214,7 @@ function sumLine(
   let end = head + ROW_BYTES + <u32>load<u8>(layer, LAYER_DEPTH_HEIGHT) * width;
   let constant = load<i64>(head);
   let multiplier: i64 = load<u32>(head, 8);
-  let shift: i32 = load<u8>(head, 12);
+  let shift: i64 = load<u8>(head, 12) + 32;
   do {
     let sum0 = BIASES;
     let sum1 = BIASES;
@@ -273,9 +274,9 @@ function sumLine(
 
 /** Takes the sums of a place, which are never negative, to the outputs of both strips. */
 @inline
-function endPlace(target: usize, apart: usize, sum: i64, multiplier: i64, constant: i64, shift: i32): void {
-  store<u8>(target, scale((<u32>sum) & (<u32>LANE_MASK), multiplier, constant, shift));
-  store<u8>(target + apart, scale(<u32>(sum >> LANE_BITS), multiplier, constant, shift));
+function endPlace(target: usize, apart: usize, sum: i64, multiplier: i64, constant: i64, shift: i64): void {
+  store<u8>(target, scale(sum & LANE_MASK, multiplier, constant, shift));
+  store<u8>(target + apart, scale(sum >> LANE_BITS, multiplier, constant, shift));
 }
 
 // What the packer may know of all of a model's layers: it puts constants in their place.

@@ -10,6 +10,7 @@ import {
   PAIRS_AT_ONCE,
   QUAD_INPUT_BYTES,
   QUAD_STRETCH,
+  ROW_BYTES,
 } from "../layout";
 import { groupBytes } from "./lot";
 import { clamp } from "../row";
@@ -17,12 +18,12 @@ import { clamp } from "../row";
 /** What lanes begin with, so that no sum of a stretch is negative. */
 const LANE_BIAS: i64 = 1 << (LOT_LANE_BITS - 1);
 const BIASES: i64 = LANE_BIAS | (LANE_BIAS << LOT_LANE_BITS) | (LANE_BIAS << (2 * LOT_LANE_BITS));
-const LANE_MASK: i32 = (1 << LOT_LANE_BITS) - 1;
+const LANE_MASK: i64 = (1 << LOT_LANE_BITS) - 1;
 
 /** In the static data the latest sums: of each group and filter a word of lanes, then an i32 for each place. Both groups' of one filter, then of the other. */
-export const SUMS: usize = LOT_SUMS;
+const SUMS: usize = LOT_SUMS;
 const SUMS_BYTES: usize = 24;
-export const OTHER_SUMS: usize = 2 * SUMS_BYTES;
+const OTHER_SUMS: usize = 2 * SUMS_BYTES;
 
 /** Two filters at two groups of places, so many `inputs` from where `elements`, `others` and `weights` are. */
 export function sumGroups(elements: usize, others: usize, weights: usize, inputs: u32): void {
@@ -153,61 +154,66 @@ export function sumGaps(elements: usize, pair: usize, end: usize): usize {
 }
 
 /**
- * Takes a filter's lanes apart, of groups from `group` to before `end`: sums at `sums`, which go on from those before where they are not
- * the `first`, and are left or, the `last` ones, taken to the filter's outputs. `start` is added to each; `head` is the filter's,
- * `target` its first output.
+ * Takes lanes apart, of a filter and, unless `plane` is 0, of the other one, at groups from `group` to before `end`: sums of a stretch, which go on from
+ * those before where it is not the `first`, and are left or, the `last` ones, taken to outputs with `start` added to each. Heads are at `head`, the
+ * first output of the first filter at `target`, that of the other `plane` behind it.
  */
 export function endGroups(
-  sums: usize,
   start: i32,
   group: usize,
   end: usize,
   head: usize,
   target: usize,
+  plane: usize,
   first: bool,
   last: bool,
 ): void {
   let bytes = groupBytes;
-  let constant = load<i64>(head);
-  let multiplier: i64 = load<i32>(head, 8);
-  let shift: i64 = load<u8>(head, 12) + 32;
+  let filter = SUMS;
   do {
-    let word = load<i64>(sums);
-    let a = ((<i32>word) & LANE_MASK) + start;
-    let b = ((<i32>(word >> LOT_LANE_BITS)) & LANE_MASK) + start;
-    let c = <i32>((<u64>word) >> (2 * LOT_LANE_BITS)) + start;
-    if (!first) {
-      a += load<i32>(sums, 8);
-      b += load<i32>(sums, 12);
-      c += load<i32>(sums, 16);
-    }
-    if (last) {
-      store<u8>(target + load<u32>(group), clamp(<i32>((a * multiplier + constant) >> shift)));
-      store<u8>(target + load<u32>(group, 4), clamp(<i32>((b * multiplier + constant) >> shift)));
-      store<u8>(target + load<u32>(group, 8), clamp(<i32>((c * multiplier + constant) >> shift)));
-    } else {
-      store<i32>(sums, a, 8);
-      store<i32>(sums, b, 12);
-      store<i32>(sums, c, 16);
-    }
-    sums += SUMS_BYTES;
-    group += bytes;
-  } while (group < end);
+    let multiplier: i64 = load<i32>(head, 8);
+    let constant = load<i64>(head) + start * multiplier;
+    let shift: i64 = load<u8>(head, 12) + 32;
+    let sums = filter;
+    let ptr = group;
+    do {
+      let word = load<i64>(sums);
+      let a = word & LANE_MASK;
+      let b = (word >> LOT_LANE_BITS) & LANE_MASK;
+      let c: i64 = (<u64>word) >> (2 * LOT_LANE_BITS);
+      if (!first) {
+        a += load<i32>(sums, 8);
+        b += load<i32>(sums, 12);
+        c += load<i32>(sums, 16);
+      }
+      if (last) {
+        store<u8>(target + load<u32>(ptr), scale(a, multiplier, constant, shift));
+        store<u8>(target + load<u32>(ptr, 4), scale(b, multiplier, constant, shift));
+        store<u8>(target + load<u32>(ptr, 8), scale(c, multiplier, constant, shift));
+      } else {
+        store<i32>(sums, <i32>a, 8);
+        store<i32>(sums, <i32>b, 12);
+        store<i32>(sums, <i32>c, 16);
+      }
+      sums += SUMS_BYTES;
+      ptr += bytes;
+    } while (ptr < end);
+    if (!plane) break;
+    target += plane;
+    plane = 0;
+    head += ROW_BYTES;
+    filter += OTHER_SUMS;
+  } while (true);
 }
 
-/** What constants take the sums of a stretch to begin with, above what lanes do. @param from the first of so many inputs */
-export function startOf(from: u32, inputs: u32): i32 {
-  return <i32>((startedBy(from + inputs) - startedBy(from)) << (LANE_BITS - 1)) - <i32>LANE_BIAS;
+/** What the constant takes all sums of a filter to begin with, above what its lanes do, which are taken apart behind each stretch. */
+export function startOf(inputs: u32, stretch: u32): i32 {
+  let lanes = (<i32>((inputs + stretch - 1) / stretch)) << (LOT_LANE_BITS - 1);
+  return ((<i32>((inputs + QUAD_STRETCH - 1) / QUAD_STRETCH)) << (LANE_BITS - 1)) - lanes;
 }
 
-
+/** The output byte for a sum. */
 @inline
-function startedBy(inputs: u32): u32 {
-  return (inputs + QUAD_STRETCH - 1) / QUAD_STRETCH;
-}
-
-/** The output byte for a sum. The shift is what remains of it behind the lower half. */
-@inline
-export function scale(sum: i64, multiplier: i64, constant: i64, shift: i32): i32 {
-  return clamp((<i32>((sum * multiplier + constant) >> 32)) >> shift);
+export function scale(sum: i64, multiplier: i64, constant: i64, shift: i64): i32 {
+  return clamp(<i32>((sum * multiplier + constant) >> shift));
 }
