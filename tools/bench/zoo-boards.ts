@@ -5,6 +5,7 @@ import { openReference } from "../../host/engines/reference.js";
 import { MoteError } from "../../host/errors.js";
 import { randomRuns, runsOf, type Runs } from "../../host/node/data/runs.js";
 import { BOARDS, toolsOf, type Board, type FirmwareEngine } from "../../host/node/firmware/boards.js";
+import type { FastRam } from "../../host/fast/memory.js";
 import { fittingForm, fittingSamples } from "../../host/node/firmware/fit.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
 import { firmwareInputs, inputSizes } from "../../host/node/firmware/inputs.js";
@@ -17,6 +18,8 @@ export interface BoardNet {
   readonly id: Int8Net;
   readonly board: string;
   readonly engine: FirmwareEngine;
+  /** Of a fast module for speed: bytes that linear memory may take. */
+  readonly ram?: FastRam;
 }
 
 /** MLPerf Tiny's keywords and anomaly detection on 64 KB of SRAM, the larger ones of MLPerf Tiny and TFLM on a Cortex-M4. */
@@ -68,23 +71,24 @@ export async function boardFigures(folder: string, note: (text: string) => void)
 const boardNamed = (wanted: string): Board => BOARDS.find(({ name }) => name === wanted)!;
 
 /** The form of the net that the board has room for. */
-export function formOf({ id, board, engine }: BoardNet, folder: string): Optimization {
+function formOf({ id, board, engine }: BoardNet, folder: string): Optimization {
   return fittingForm(boardNamed(board), engine, zooContainer(folder, id));
 }
 
 /** @throws MoteError as `measure` */
 export function onBoard(net: BoardNet, folder: string): Promise<Measurement> {
-  const { id, engine } = net;
+  const { id, engine, ram } = net;
   const board = boardNamed(net.board);
-  const optimize = formOf(net, folder);
   const container = zooContainer(folder, id);
+  const optimize = ram === undefined ? formOf(net, folder) : "speed";
+  const image = firmwareImage(container, optimize, ram);
   const file = INT8_NETS[id];
   const runs = id === "ad" ? windowRuns(container, folder) : randomRuns(RANDOM_SAMPLES, SEED);
   const sizes = inputSizes(container);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const fitting = fittingSamples(board, firmwareImage(container, optimize), engine, bytes);
+  const fitting = fittingSamples(board, image, engine, bytes);
   const inputs = firmwareInputs(sizes, runs, Math.min(runs.count, fitting));
-  return measure({ board, engine, optimize, model: { name: basename(file, extname(file)), container } }, inputs);
+  return measure({ board, engine, optimize, image, model: { name: basename(file, extname(file)), container } }, inputs);
 }
 
 function windowRuns(container: Uint8Array, folder: string): Runs {

@@ -2,6 +2,7 @@
 import { specialize } from "../module/bake.js";
 import { fastModule } from "../fast/fast-module.js";
 import { kernelBytes } from "../../fast/import-kernels.js";
+import { fastProgram, type FastRam } from "../../fast/memory.js";
 import { fastParts } from "../../fast/parts.js";
 import type { Optimization } from "../../fast/optimization.js";
 import { planTotal } from "../../container/plan.js";
@@ -53,18 +54,24 @@ export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits:
 }
 
 /** Those that were made, by container: packing takes a while, and a model is tried on many boards. */
-const made = new WeakMap<Uint8Array, Partial<Record<Optimization, FirmwareImage>>>();
+const made = new WeakMap<Uint8Array, Map<string, FirmwareImage>>();
 
-/** @throws MoteError as `fastModule` and `specialize` */
-export function firmwareImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
-  const images = made.get(container) ?? {};
+/**
+ * @param ram of a fast module: bytes that linear memory may take
+ * @throws MoteError as `fastModule`, `fastProgram` and `specialize`
+ */
+export function firmwareImage(container: Uint8Array, optimize: Optimization, ram?: FastRam): FirmwareImage {
+  const images = made.get(container) ?? new Map<string, FirmwareImage>();
   made.set(container, images);
-  return (images[optimize] ??= makeImage(container, optimize));
+  const key = `${optimize} ${ram}`;
+  const image = images.get(key) ?? makeImage(container, optimize, ram);
+  images.set(key, image);
+  return image;
 }
 
-function makeImage(container: Uint8Array, optimize: Optimization): FirmwareImage {
+function makeImage(container: Uint8Array, optimize: Optimization, ram?: FastRam): FirmwareImage {
   if (optimize === "size") return besideContainer(specialize(container), container);
-  const module = fastModule(container, optimize);
+  const module = fastModule(fastProgram(readContainer(container), ram), optimize);
   const { stream, codeBytes, memoryBytes, inputs, outputs } = fastParts(module);
   const endCount = inputs.length + outputs.length;
   return {
