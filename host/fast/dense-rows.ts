@@ -14,8 +14,8 @@ import type { QDense, QModel } from "../model/model.js";
 import { denseRowsInstructions } from "./cost.js";
 import { eachRow, highHead, type LayerStream } from "./rows.js";
 
-/** The window has sixes of rows at once, as many as fit, or as much of one as keeps pieces long. */
-const WINDOW_BYTES = 512;
+/** What the window has of six rows at once, so much that pieces are long. */
+const WINDOW_BYTES = 448;
 
 const filled = (inputs: number): number => Math.ceil(inputs / DENSE_TURN) * DENSE_TURN;
 
@@ -43,13 +43,11 @@ export function denseRowsStream(model: QModel, layer: QDense, where: string): La
     pieces.push(weights, ...heads.slice(first, first + count), missing);
   }
   const bytes = concatBytes(pieces);
-  const sixBytes = DENSE_ROWS * (filled(inputs) + ROW_BYTES);
-  const atOnce = Math.min(bytes.length, sixBytes * Math.floor(WINDOW_BYTES / sixBytes));
   return {
     kind: KIND_DENSE_ROWS,
     bytes,
     isWide: false,
-    windowBytes: Math.max(WINDOW_BYTES, atOnce),
+    windowBytes: Math.min(WINDOW_BYTES, bytes.length),
     scratchBytes: 0,
     instructions: Math.ceil(rows / DENSE_ROWS) * denseRowsInstructions(filled(inputs)),
   };

@@ -45,7 +45,7 @@ const LOT_BYTES = { [KIND_CONV_QUADS]: 1280, [KIND_CONV_GAPS]: 2112 };
 type LotKind = keyof typeof LOT_BYTES;
 
 /** The window has as many pairs of filters at once, or one: the more it reads at a time, the less it costs. */
-const WINDOW_BYTES = 512;
+const WINDOW_BYTES = 448;
 
 /** Whether the kernel can run a convolution. */
 export function fitsQuads(model: PlannedModel, layer: QConv2d): boolean {
