@@ -31,11 +31,9 @@ export function memoryParts(bytes: Uint8Array, container: Container, resident: b
 
 export function fastMemoryParts({ model, memory }: FastProgram): MemoryPart[] {
   const { windowPtr, windowBytes, arenaPtr, bytes } = memory;
-  const scratchBytes = arenaPtr - windowPtr - windowBytes;
   return [
     { name: "control block and tables of tensors and layers", bytes: windowPtr },
     { name: "window", bytes: windowBytes },
-    ...(scratchBytes > 0 ? [{ name: "scratch", bytes: scratchBytes }] : []),
     arenaPart(model, bytes - arenaPtr),
   ];
 }

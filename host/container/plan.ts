@@ -167,12 +167,14 @@ type Together = readonly number[];
  * Offsets such that tensors alive at the same time do not overlap: one after the other, each into the smallest gap that takes it.
  * Optimal placing is NP-hard; largest first is within a few per cent on chains, and the other orders now and then do better.
  * @param together no tensor in two of them, and none that is a part or has parts
+ * @param reserved bytes at the beginning that a layer needs for itself, by its step
  * @throws MoteError MEMORY for a tensor above 2^24 bytes
  */
 export function placeTensors(
   model: QModel,
   tensors: readonly Life[],
   together: readonly Together[] = [],
+  reserved: readonly number[] = [],
 ): { offsets: number[]; bytes: number } {
   const parts = partsOf(model);
   const lives = tensors.map((life) => ({ ...life }));
@@ -202,7 +204,7 @@ export function placeTensors(
     units.toSorted((a, b) => first(a) - first(b)),
     units.toSorted((a, b) => area(b) - area(a)),
   ];
-  const placings = orders.map((order) => placeInOrder(order, sizes, lives));
+  const placings = orders.map((order) => placeInOrder(order, sizes, lives, reserved.map(roundUp)));
   const { offsets, bytes } = placings.reduce((best, placing) => (placing.bytes < best.bytes ? placing : best));
   for (const [part, { whole, offset }] of parts) offsets[part] = offsets[whole] + offset;
   return { offsets, bytes };
@@ -212,17 +214,19 @@ function placeInOrder(
   order: readonly Together[],
   sizes: readonly number[],
   lives: readonly Life[],
+  reserved: readonly number[],
 ): { offsets: number[]; bytes: number } {
   const offsets = sizes.map(() => 0);
   const placed: number[] = [];
-  let bytes = 0;
+  let bytes = Math.max(0, ...reserved);
   for (const unit of order) {
     // Where the unit may not begin, because of what is placed: from behind the first offset to before the second.
     const taken = unit
       .flatMap((index) =>
         placed
           .filter((other) => lives[other].first <= lives[index].last && lives[index].first <= lives[other].last)
-          .map((other) => [offsets[other] - sizes[index], offsets[other] + sizes[other]] as const),
+          .map((other) => [offsets[other] - sizes[index], offsets[other] + sizes[other]] as const)
+          .concat([[-sizes[index], reservedIn(lives[index], reserved)]]),
       )
       .sort((a, b) => a[0] - b[0]);
     let end = 0;
@@ -243,6 +247,10 @@ function placeInOrder(
   }
   return { offsets, bytes };
 }
+
+/** The most bytes that a layer needs for itself while a tensor is in use. */
+const reservedIn = ({ first, last }: Life, reserved: readonly number[]): number =>
+  Math.max(0, ...reserved.slice(Math.max(0, first), last + 1));
 
 /** A container that has been read, as far as its memory is concerned. */
 export interface Planned {

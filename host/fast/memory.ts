@@ -101,7 +101,6 @@ function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWi
     model,
     hasStatics ? abi.PLAN_BASE : abi.CONTROL_BLOCK_BYTES,
     windowBytes,
-    roundUp(plan.scratch),
     plan.arena,
     turns,
   );
@@ -171,7 +170,6 @@ function placeRegions(
   model: PlannedModel,
   tablesPtr: number,
   windowBytes: number,
-  scratchBytes: number,
   arenaBytes: number,
   turns: Turns | undefined,
 ): FastMemory {
@@ -185,7 +183,7 @@ function placeRegions(
   const entries = borders + model.layers.length + byTurns + states;
   const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * entries + END_BYTES;
   const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length + layout.PROGRESS_BYTES);
-  const arenaPtr = windowPtr + windowBytes + scratchBytes;
+  const arenaPtr = windowPtr + windowBytes;
   const bytes = arenaPtr + arenaBytes + layout.ARENA_SLACK_BYTES;
   return { tablesPtr, statesPtr, layersPtr, scalesPtr, windowPtr, windowBytes, arenaPtr, bytes };
 }

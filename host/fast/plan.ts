@@ -26,11 +26,9 @@ export interface FastPlan {
   readonly streams: readonly LayerStream[];
   /** Of each layer its stream by the kernel that every model may have. */
   readonly others: readonly LayerStream[];
-  /** Bytes of the arena, and of each tensor's border from its begin. */
+  /** Bytes of the arena, which begins with what each layer's kernel lays out; of each tensor's border from the arena's begin. */
   readonly arena: number;
   readonly offsets: readonly number[];
-  /** What kernels lay out elements in. */
-  readonly scratch: number;
   readonly turns?: Turns;
 }
 
@@ -47,16 +45,16 @@ export function* plansFast(model: QModel): Generator<FastPlan> {
   const ways = [...waysByLines(bare, streamBy.kinds)].map((way) => ({
     way,
     price: linesPrice(way, sizes),
-    arena: arenaOf(way.model, [], way.turns).bytes,
+    arena: arenaOf(way.model, [], [], way.turns).bytes,
   }));
   let least = whole;
   let leastArena = Infinity;
   for (const { way, arena } of ways.toSorted((a, b) => a.price - b.price)) {
     // Worth a closer look, which takes its time, are those that promise a twentieth less than any cheaper one.
-    if (arena >= Math.min(sizeOf(least), 0.95 * leastArena)) continue;
+    if (arena >= Math.min(least.arena, 0.95 * leastArena)) continue;
     leastArena = arena;
     const plan = leastOf(way.model, streamBy, way.turns);
-    if (sizeOf(plan) >= sizeOf(least)) continue;
+    if (plan.arena >= least.arena) continue;
     least = plan;
     yield { ...plan, others };
   }
@@ -64,12 +62,10 @@ export function* plansFast(model: QModel): Generator<FastPlan> {
 
 function leastOf(bare: PlannedModel, streamBy: Streams, turns?: Turns): Placed {
   const plans = [new Map(), ...overInputs(bare, streamBy)].map((overs) => placed(bare, overs, streamBy, turns));
-  return plans.reduce((best, plan) => (sizeOf(plan) < sizeOf(best) ? plan : best));
+  return plans.reduce((best, plan) => (plan.arena < best.arena ? plan : best));
 }
 
 type Placed = Omit<FastPlan, "others">;
-
-const sizeOf = ({ arena, scratch }: Placed): number => arena + scratch;
 
 /** Makes a layer's stream once for each way in which its tensors stand. */
 interface Streams {
@@ -211,18 +207,19 @@ function withOvers(model: PlannedModel, overs: Overs, { kinds }: Streams): Plann
 function placed(bare: PlannedModel, overs: Overs, streamBy: Streams, turns?: Turns): Placed {
   const model = withOvers(bare, overs, streamBy);
   const streams = model.layers.map((_, index) => streamBy(model, index));
-  const { offsets, bytes } = arenaOf(model, togetherOf(overs), turns);
-  const scratch = Math.max(...streams.map((one) => one.scratchBytes));
-  return { model, streams, arena: bytes, offsets, scratch, ...(turns === undefined ? {} : { turns }) };
+  const scratch = streams.map(({ scratchBytes }) => scratchBytes);
+  const { offsets, bytes } = arenaOf(model, togetherOf(overs), scratch, turns);
+  return { model, streams, arena: bytes, offsets, ...(turns === undefined ? {} : { turns }) };
 }
 
 function arenaOf(
   model: PlannedModel,
   together: readonly number[][],
+  scratch: readonly number[],
   turns?: Turns,
 ): { offsets: number[]; bytes: number } {
   const lives = tensorLives(model);
-  return placeTensors(model, turns === undefined ? lives : livesByLines(model, lives, turns), together);
+  return placeTensors(model, turns === undefined ? lives : livesByLines(model, lives, turns), together, scratch);
 }
 
 /** Tensors that begin at one place. */

@@ -129,7 +129,6 @@ export function describeFastMemory(parts: FastParts): string[] {
   const tablesPtr = statesPtr - TENSOR_ENTRY_BYTES * tensors.length;
   const scratchPtr = windowPtr + windowBytes;
   const firstByte = ({ ptr, border, ...layout }: FastTensor): number => ptr - borderBytes(layout, border);
-  const arenaPtr = Math.min(...tensors.map(firstByte));
   return [
     "  address      bytes  use",
     planLine(0, tablesPtr, "control block and static data"),
@@ -140,10 +139,7 @@ export function describeFastMemory(parts: FastParts): string[] {
       `layer table: ${parts.layers.length} layers, borders, states, the end; scales; progress`,
     ),
     planLine(windowPtr, windowBytes, "window: a piece of the stream"),
-    ...(arenaPtr > scratchPtr
-      ? [planLine(scratchPtr, arenaPtr - scratchPtr, "scratch: elements as kernels lay them out")]
-      : []),
-    planLine(arenaPtr, memoryBytes - arenaPtr, "arena: the tensors"),
+    planLine(scratchPtr, memoryBytes - scratchPtr, "arena: the tensors, and first what each layer's kernel lays out"),
     ...tensors.map((tensor, index) => {
       const {
         shape: [channels, height, width],

@@ -8,6 +8,7 @@ import { crc32 } from "../../host/container/crc32.js";
 import {
   describePlan,
   planMemory,
+  placeTensors,
   planTotal,
   requirement,
   scratchBytes,
@@ -93,6 +94,12 @@ const convolution: QConv2d = {
   pool: NO_POOL,
 };
 const coded = { tableBytes: 0, liveColumns: 10, fullestRow: 7 };
+
+test("tensors leave room at the beginning for what a layer needs for itself, while it runs", () => {
+  const model = chain(1000, 16, 16);
+  const { offsets, bytes } = placeTensors(model, tensorLives(model), [], [8, 800]);
+  expect([offsets, bytes]).toEqual([[8, 1008, 800], 1024]);
+});
 
 describe("a tensor", () => {
   test("is alive from its writer to its last reader; the host writes the first and reads the last", () => {

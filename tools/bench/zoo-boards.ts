@@ -19,7 +19,7 @@ export interface BoardNet {
   readonly board: string;
   readonly engine: FirmwareEngine;
   /** Of a fast module for speed: bytes that linear memory may take. */
-  readonly ram?: FastRam;
+  readonly ram?: FastRam | undefined;
 }
 
 /** MLPerf Tiny's keywords and anomaly detection on 64 KB of SRAM, the larger ones of MLPerf Tiny and TFLM on a Cortex-M4. */
