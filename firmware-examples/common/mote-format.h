@@ -212,8 +212,8 @@
  * read this file.
  *
  * Linear memory: the control block, static data of kernels that have some (up to PLAN_BASE), the tensor table, the layer table, the scales, the
- * progress, the window, the arena, which begins with the scratch of the layer at hand. The control block and the tables are there from the beginning. The layer table has an entry for each
- * piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
+ * progress, the window, the arena, which begins with the scratch of the layer at hand. The control block and the tables are there from the
+ * beginning. The layer table has an entry for each piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
  * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
 

@@ -32,6 +32,9 @@ typedef struct walk {
   uint32_t writable;
   /** Stream offset of the layer at hand. */
   uint32_t position;
+  /** Of layers that go by turns: the turn at hand, and the first entry that it may lead back to. */
+  uint32_t turn;
+  uint32_t turns_from;
   /** The table has been looked at. */
   bool is_open;
   bool is_running;
@@ -90,6 +93,9 @@ static mote_kernel_function kernel_for(const mote *model, uint32_t kind) {
   return known->run;
 }
 
+/** Whether the walk itself does what there is to do for an entry of this kind. */
+static bool takes_no_kernel(uint32_t kind) { return kind == MOTE_KIND_CONCAT || kind == MOTE_KIND_TURN; }
+
 /** Whether there is a kernel for each layer. */
 static mote_status look_at_table(mote *model, walk *w) {
   uint32_t entry = w->states;
@@ -97,7 +103,7 @@ static mote_status look_at_table(mote *model, walk *w) {
     uint32_t kind = kind_at(model, w, entry);
     if (kind == MOTE_KIND_END) break;
     if (kind > MOTE_KIND_END) return MOTE_ERROR_MODULE;
-    if (kind == MOTE_KIND_CONCAT || kernel_for(model, kind) != NULL) continue;
+    if (takes_no_kernel(kind) || kernel_for(model, kind) != NULL) continue;
     mote_put_u32(model->linear + MOTE_CONTROL_ERROR_OFFSET, kind);
     return MOTE_ERROR_KERNEL;
   }
@@ -110,13 +116,16 @@ static bool begin_layer(mote *model, walk *w, uint32_t entry) {
   uint32_t window = w->progress + MOTE_PROGRESS_BYTES;
   uint32_t kind = kind_at(model, w, entry);
   if (kind >= MOTE_KIND_END || (w->states < MOTE_PLAN_BASE && (KINDS_WITH_STATICS >> kind & 1) != 0)) return false;
-  if (mote_linear_u32(model, entry + MOTE_LAYER_OUTPUT) < w->writable) return false;
+  /* Of layers that go by turns the output stands in the next entry; what lines these keep their kernel checks. */
+  bool has_output = kind != MOTE_KIND_LINES && kind != MOTE_KIND_TURN;
+  if (has_output && mote_linear_u32(model, entry + MOTE_LAYER_OUTPUT) < w->writable) return false;
   if (mote_linear_u32(model, MOTE_CONTROL_WINDOW_PTR) != window) return false;
   if (mote_linear_u32(model, MOTE_CONTROL_WINDOW_BYTES) != w->writable - window) return false;
   w->entry = entry;
   uint8_t *progress = model->linear + w->progress;
   for (uint32_t word = 0; word < MOTE_PROGRESS_BYTES; word += 4) mote_put_u32(progress + word, 0);
-  /* Kernels whose entries do not say where their rows begin find it here. */
+  /* Kernels that go by the turn find it here, and those whose entries do not say where their rows begin this. */
+  mote_put_u32(progress + MOTE_PROGRESS_OWN + 4, w->turn);
   mote_put_u32(progress + MOTE_PROGRESS_OWN + 8, w->position);
   return true;
 }
@@ -131,10 +140,36 @@ static mote_status trap(walk *w) {
 }
 
 static mote_status start(mote *model, walk *w) {
-  w->position = 0;
+  w->position = w->turn = 0;
+  w->turns_from = w->states;
   mote_put_u32(model->linear + MOTE_CONTROL_LAYERS_DONE, 0);
   w->is_running = true;
   return begin_layer(model, w, w->is_fresh ? w->states : w->layers) ? MOTE_BUSY : trap(w);
+}
+
+/** Ends a turn. @returns the entry that follows, or 0 where the next turn would not be of these entries alone, so that turns end */
+static uint32_t behind_turn(mote *model, walk *w) {
+  const uint8_t *entry = model->linear + w->entry;
+  uint32_t back = mote_get_u32(entry + MOTE_TURN_BACK);
+  if (++w->turn < mote_get_u32(entry + MOTE_TURN_COUNT)) {
+    bool is_one = back >= w->turns_from && back < w->entry && (w->entry - back) % MOTE_LAYER_ENTRY_BYTES == 0;
+    return is_one ? back : 0;
+  }
+  w->turn = 0;
+  w->turns_from = w->entry + MOTE_LAYER_ENTRY_BYTES;
+  w->position = mote_get_u32(entry + MOTE_LINES_STREAM);
+  uint32_t done = entry[MOTE_LINES_LAYER] | (uint32_t)entry[MOTE_LINES_LAYER + 1] << 8;
+  mote_put_u32(model->linear + MOTE_CONTROL_LAYERS_DONE, done);
+  return w->turns_from;
+}
+
+/** The entry behind one that is complete. */
+static uint32_t following_entry(mote *model, walk *w, uint32_t kind) {
+  uint32_t following = w->entry + MOTE_LAYER_ENTRY_BYTES;
+  if (kind == MOTE_KIND_TURN) return behind_turn(model, w);
+  /* The layer may have nothing to do in this turn. */
+  bool is_idle = kind == MOTE_KIND_LINES && mote_linear_u32(model, following + MOTE_LAYER_OUTPUT_HEIGHT) == 0;
+  return is_idle ? following + MOTE_LAYER_ENTRY_BYTES : following;
 }
 
 /** Behind a layer that is complete. */
@@ -143,7 +178,7 @@ static mote_status go_on(mote *model, walk *w, uint32_t kind) {
   if (position != 0) w->position = position - 1;
   uint8_t *done = model->linear + MOTE_CONTROL_LAYERS_DONE;
   if (kind < MOTE_KIND_BORDER) mote_put_u32(done, mote_get_u32(done) + 1);
-  uint32_t following = w->entry + MOTE_LAYER_ENTRY_BYTES;
+  uint32_t following = following_entry(model, w, kind);
   if (kind_at(model, w, following) != MOTE_KIND_END) return begin_layer(model, w, following) ? MOTE_BUSY : trap(w);
   w->is_running = w->is_fresh = false;
   return MOTE_DONE;
@@ -154,7 +189,7 @@ static mote_status step(mote *model, walk *w, uint32_t budget) {
   uint32_t kind = kind_at(model, w, w->entry);
   mote_kernel_function run = kernel_for(model, kind);
   int32_t left = (int32_t)(budget < MOST_BUDGET ? budget : MOST_BUDGET);
-  while (!is_complete(model, w)) {
+  while (kind != MOTE_KIND_TURN && !is_complete(model, w)) {
     if (left <= 0) return MOTE_BUSY;
     int32_t work = run == NULL ? MOTE_KERNEL_TRAP : mote_kernel_run(run, w->entry, w->progress, (uint32_t)left, NATIVE_SHIFT);
     if (work < 0) return trap(w);

@@ -24,8 +24,9 @@ int32_t mote_kernel_lut(const mote *model, uint32_t layer, uint32_t progress, in
 int32_t mote_kernel_resize(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_border(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_copy(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
+int32_t mote_kernel_lines(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 
-/* Entries of a list. KIND_CONCAT takes none. */
+/* Entries of a list. KIND_CONCAT and KIND_TURN take none. */
 #define MOTE_RUNS_CONV_POOLED {MOTE_KIND_CONV_POOLED, mote_kernel_tiles}
 #define MOTE_RUNS_CONV_BLOCKS {MOTE_KIND_CONV_BLOCKS, mote_kernel_blocks}
 #define MOTE_RUNS_CONV_PLACES {MOTE_KIND_CONV_PLACES, mote_kernel_places}
@@ -42,6 +43,7 @@ int32_t mote_kernel_copy(const mote *model, uint32_t layer, uint32_t progress, i
 #define MOTE_RUNS_RESIZE {MOTE_KIND_RESIZE, mote_kernel_resize}
 #define MOTE_RUNS_BORDER {MOTE_KIND_BORDER, mote_kernel_border}
 #define MOTE_RUNS_COPY {MOTE_KIND_COPY, mote_kernel_copy}
+#define MOTE_RUNS_LINES {MOTE_KIND_LINES, mote_kernel_lines}
 /** The end of a list. */
 #define MOTE_RUNS_NO_MORE {0, NULL}
 

@@ -5,13 +5,14 @@ import { beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/fast/layout.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
+import { fastProgram } from "../../host/fast/memory.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { kindsOf } from "../../host/node/firmware/data-engine.js";
 import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
 import { MODEL_NAMES } from "../../host/node/firmware/models.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { buildModel, importedModel, syntheticModels, type NamedModel } from "../support/models.js";
-import { fastFiles } from "./support/fast-files.js";
+import { fastFiles, type FastFiles } from "./support/fast-files.js";
 import { buildNative, caseFiles, missing, named, runNative } from "./support/native.js";
 
 const BUILD_MS = 240_000;
@@ -74,8 +75,22 @@ const most: NamedModel = {
 
 const small = [...syntheticModels(), long, most, { name: "an imported net", model: importedModel() }];
 
+/** Those of them that may go by lines, and their modules where all layers that can do. */
+const BY_LINES = [
+  "padded",
+  "kernel 1 × 1",
+  "average pool",
+  "strides and pads of their own",
+  "rectangular pools that pad",
+  "an imported net",
+];
+const byLines = small.filter(({ name }) => BY_LINES.includes(name));
+const leastModule = ({ model }: NamedModel): Uint8Array =>
+  fastModule(fastProgram(readContainer(writeContainer(model)), "least"));
+const leastFiles = (one: NamedModel): FastFiles => fastFiles(one, leastModule(one), "by-lines");
+
 it("there is a kernel for each kind of layers that takes one, in the list of all of them too", () => {
-  const kinds = Object.keys(layout).flatMap((name) => (/^KIND_(?!CONCAT|END)/.test(name) ? [name.slice(5)] : []));
+  const kinds = Object.keys(layout).flatMap((name) => (/^KIND_(?!CONCAT|TURN|END)/.test(name) ? [name.slice(5)] : []));
   const header = readFileSync(join(LIBRARY_FOLDER, "mote-native.h"), "utf8");
   const list = readFileSync(join(LIBRARY_FOLDER, "mote-kinds.c"), "utf8");
   const runs = [...header.matchAll(/^#define MOTE_RUNS_(\w+) \{MOTE_KIND_\1, mote_kernel_\w+\}$/gm)].map(
@@ -83,7 +98,8 @@ it("there is a kernel for each kind of layers that takes one, in the list of all
   );
   expect(runs.sort()).toEqual(kinds.sort());
   expect([...list.matchAll(/MOTE_RUNS_(\w+)/g)].map(([, kind]) => kind).sort()).toEqual([...runs, "NO_MORE"].sort());
-  expect(new Set(small.flatMap(({ model }) => kindsOf(fastModule(writeContainer(model)))))).toEqual(new Set(runs));
+  const modules = [...small.map(({ model }) => fastModule(writeContainer(model))), ...byLines.map(leastModule)];
+  expect(new Set(modules.flatMap(kindsOf))).toEqual(new Set(runs));
 });
 
 describe.skipIf(missing.length > 0)(named("fast modules as data, under the sanitizers", missing), () => {
@@ -93,16 +109,24 @@ describe.skipIf(missing.length > 0)(named("fast modules as data, under the sanit
   }, BUILD_MS);
 
   it.each([...small, ...MODEL_NAMES.map(shipped)])("$name gives what the reference does", async (one) => {
-    const { fast, short, refused, refusedAsData } = fastFiles(one);
+    await expectEqual(one, fastFiles(one));
+  });
+
+  it.each(byLines)("$name does so by lines", async (one) => {
+    expect(kindsOf(leastModule(one))).toContain("LINES");
+    await expectEqual(one, leastFiles(one));
+  });
+
+  async function expectEqual(one: NamedModel, { fast, short, refused, refusedAsData }: FastFiles): Promise<void> {
     const { stdout } = await runNative(program, [fast, caseFiles(one).cases, short, ...refused, ...refusedAsData]);
     expect(stdout).toMatch(/^\d{4,} checks passed, 0 failed$/m);
-  });
+  }
 
   it(
     `${MUTATIONS} that are sealed but wrong do no harm, and leave their tables alone`,
     async () => {
       const mutate = await buildNative("data-mutate", {}, "data-mutate", undefined, "guarded-heap.c");
-      const seeds = small.map((one) => fastFiles(one).fast);
+      const seeds = [...small.map((one) => fastFiles(one).fast), ...byLines.map((one) => leastFiles(one).fast)];
       const { stdout } = await runNative(mutate, [String(MUTATIONS), "20261128", ...seeds]);
       expect(stdout).toMatch(/^10000 mutations, \d{4} opened, \d{4} ran, \d{3,4} trapped; 0 checks failed$/m);
     },

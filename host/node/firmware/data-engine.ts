@@ -18,6 +18,7 @@ export function kindsOf(module: Uint8Array): string[] {
     kinds.add(kindAt(entry));
   }
   kinds.delete(layout.KIND_CONCAT);
+  kinds.delete(layout.KIND_TURN);
   return [...kinds].sort((a, b) => a - b).map((kind) => KIND_NAMES.get(kind)!);
 }
 

@@ -73,6 +73,16 @@ static mote_status set_inputs(mote *model) {
   return status;
 }
 
+/** Whether nothing is written to entries but to those of layers that go by turns. */
+static bool is_same_table(const uint8_t *before, const uint8_t *after, uint32_t bytes) {
+  bool is_free = false;
+  for (uint32_t at = 0; at + MOTE_LAYER_ENTRY_BYTES <= bytes; at += MOTE_LAYER_ENTRY_BYTES) {
+    if (!is_free && memcmp(before + at, after + at, MOTE_LAYER_ENTRY_BYTES) != 0) return false;
+    is_free = u32_at(before + at) == MOTE_KIND_LINES;
+  }
+  return true;
+}
+
 /** Runs an opened model twice, and once more from reset states. @returns the last status */
 static mote_status run(mote *model, uint32_t table, uint32_t table_end) {
   mote_status status = MOTE_DONE;
@@ -83,7 +93,7 @@ static mote_status run(mote *model, uint32_t table, uint32_t table_end) {
     memcpy(before, model->linear + table, table_end - table);
     status = MOTE_BUSY;
     for (int step = 0; status == MOTE_BUSY && step < MAX_STEPS; step++) status = mote_step(model, STEP_BUDGET);
-    CHECK(memcmp(before, model->linear + table, table_end - table) == 0, "the layer table was written to");
+    CHECK(is_same_table(before, model->linear + table, table_end - table), "the layer table was written to");
     free(before);
   }
   return status;

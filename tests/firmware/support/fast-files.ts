@@ -36,9 +36,13 @@ export interface FastFiles {
   readonly refusedAsData: readonly string[];
 }
 
-export function fastFiles({ name, model }: NamedModel): FastFiles {
-  const base = `${fileName(name)}-fast`;
-  const module = fastModule(writeContainer(model));
+/** @param module of the model, by default the usual one; by another file name */
+export function fastFiles(
+  { name, model }: NamedModel,
+  module: Uint8Array = fastModule(writeContainer(model)),
+  form = "fast",
+): FastFiles {
+  const base = `${fileName(name)}-${form}`;
   const stream = outlineModule(module).custom.get(STREAM_SECTION)!;
   const half = stream.subarray(0, stream.length >> 1);
   const scales = initialWord(outlineModule(module).segments, CONTROL_SCALES);
