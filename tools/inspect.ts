@@ -4,9 +4,11 @@ import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { PURPOSES } from "../host/codecs/codec.js";
 import { bakedContainer } from "../host/module/baked.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";
-import { describeFastMemory, reportFast } from "../host/report/fast.js";
+import { tensorBytes } from "../host/model/geometry.js";
+import { drawLives } from "../host/report/lives.js";
+import { describeFastMemory, fastLives, reportFast } from "../host/report/fast.js";
 import { denseFloatEnergy, packedEnergy, PICOJOULE, type Energy } from "../host/report/energy.js";
-import { describePlan, planTotal } from "../host/container/plan.js";
+import { describePlan, planTotal, tensorLives } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import {
   reportContainer,
@@ -154,6 +156,8 @@ function inspectFast(path: string, file: Uint8Array, output: Output): void {
   output.line();
   output.line("linear memory");
   output.lines(describeFastMemory(parts), PLAN_INDENT);
+  output.line();
+  output.lines(drawLives(fastLives(parts), parts.layers.length), PLAN_INDENT);
   output.json(() => {
     const { stream: _stream, metadata: _metadata, layers: _layers, ...rest } = parts;
     return {
@@ -258,6 +262,12 @@ function printMemory(container: Container, resident: boolean, output: Output): v
     ],
     PLAN_INDENT,
   );
+  const { model, plan } = container;
+  const lives = tensorLives(model).map((life, index) => {
+    return { ...life, address: plan.offsets[index], bytes: tensorBytes(model.tensors[index]), isByLines: false };
+  });
+  output.line();
+  output.lines(drawLives(lives, model.layers.length), PLAN_INDENT);
 }
 
 /** Rates are compressed / float32. Index bits count fillers as entries; P+Q+H counts every byte of the layer, and of the file below. */

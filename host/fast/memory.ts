@@ -305,7 +305,7 @@ function copyEntry(model: QModel, state: number, firstElement: readonly number[]
 
 /** @param begin where the layer's stream begins */
 function layerEntry(
-  model: QModel,
+  model: PlannedModel,
   layer: QLayer,
   firstElement: readonly number[],
   { kind, isWide }: LayerStream,
@@ -316,12 +316,14 @@ function layerEntry(
   const { stride, pool } = window;
   // Of what lies outside the input only the others read a border.
   const pad = kind === layout.KIND_DEPTHWISE ? [0, 0] : window.pad;
+  // By lines, each turn says where it begins.
+  const outside = model.tensors[layer.output].turn === undefined ? offsetOf(input, 0, -pad[0], -pad[1]) : 0;
   const linePitch = input.pitch * stride[0];
   const clamp = "clamp" in layer ? layer.clamp.map((q) => q + layout.ELEMENT_BIAS) : [0, 0];
   return new Map([
     ...outputWords(model, layer.output, firstElement),
     [layout.LAYER_KIND, kind],
-    [layout.LAYER_INPUT, firstElement[inputOf(layer)] + offsetOf(input, 0, -pad[0], -pad[1])],
+    [layout.LAYER_INPUT, firstElement[inputOf(layer)] + outside],
     [layout.LAYER_INPUT_PITCH, linePitch],
     [layout.LAYER_DOWN, linePitch * pool.stride[0]],
     [layout.LAYER_ACROSS, stride[1] * pool.stride[1]],

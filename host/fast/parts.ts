@@ -51,6 +51,8 @@ export interface FastLayer {
   /** KIND_CONV_QUADS and KIND_DENSE_ROWS, whose rows do not say it: weights of a row, and with those that fill them up in the stream; else 0. */
   readonly weights: number;
   readonly filledWeights: number;
+  /** Addresses in the tensors that it reads; none of a concat's. */
+  readonly reads: readonly number[];
 }
 
 export interface FastParts extends Metadata {
@@ -210,6 +212,12 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
 
 const isSet = (word: number, bit: number): boolean => (word & bit) !== 0;
 
+/** Words that lead to tensors, and of which kinds. */
+const READS: readonly (readonly [offset: number, has: (kind: number) => boolean])[] = [
+  [layout.LAYER_INPUT, (kind) => kind !== layout.KIND_CONCAT],
+  [layout.LAYER_OTHER, (kind) => kind === layout.KIND_ADD || kind === layout.KIND_MUL],
+];
+
 const BETWEEN_LAYERS: readonly number[] = [layout.KIND_BORDER, layout.KIND_LINES, layout.KIND_TURN];
 
 /** The last tensors are the outputs of the layers. */
@@ -238,7 +246,8 @@ function readLayers(
     if (kind >= layout.KIND_BORDER || stated !== [ptr, rows, shape[1], shape[2], pitch, plane].join()) {
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
     }
-    layers.push({ kind, output, ...weightsOf(kind, word) });
+    const reads = READS.flatMap(([offset, kinds]) => (kinds(kind) ? word(offset) : []));
+    layers.push({ kind, output, reads, ...weightsOf(kind, word) });
   }
   return layers;
 }

@@ -27,6 +27,7 @@ import { borderBytes } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import type { FastParts, FastTensor } from "../fast/parts.js";
 import { foreignModule } from "../module/module-outline.js";
+import type { TensorLife } from "./lives.js";
 import { planLine } from "../container/plan.js";
 
 export interface FastLayerReport {
@@ -121,6 +122,30 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
   });
   if (at !== stream.length) throw foreignModule(`${stream.length - at} bytes of its stream are left over`);
   return report;
+}
+
+/** The tensors, and when they are in use, as far as the layer table tells: to the last layer that reads an address of theirs. */
+export function fastLives({ tensors, layers, outputs }: FastParts): TensorLife[] {
+  const given = tensors.length - layers.length;
+  const lives = tensors.map((tensor, index) => {
+    const { border, isByLines, isState } = tensor;
+    const address = isByLines ? tensor.ptr : tensor.ptr - borderBytes(tensor, border);
+    const bytes = tensor.shape[0] * tensor.plane;
+    const isLast = isState || outputs.includes(index);
+    return { address, bytes, isByLines, first: index - given, last: isLast ? layers.length : index - given };
+  });
+  layers.forEach(({ kind, output, reads }, step) => {
+    const written = lives.slice(0, output);
+    for (const address of reads) {
+      const read = written.findLast((one) => address >= one.address && address < one.address + one.bytes);
+      if (read !== undefined) read.last = Math.max(read.last, step);
+    }
+    if (kind !== KIND_CONCAT) return;
+    const { address, bytes } = lives[output];
+    const parts = written.filter((one) => one.address >= address && one.address + one.bytes <= address + bytes);
+    for (const part of parts.filter((one) => one.last === one.first)) part.last = step;
+  });
+  return lives;
 }
 
 /** Linear memory as lines for people: address, bytes and use of every byte, the arena tensor by tensor. */
