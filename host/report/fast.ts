@@ -124,12 +124,21 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
   return report;
 }
 
+/** Lines that a tensor keeps at a time, where they are not all. */
+function linesOf({ shape, pitch, plane }: FastTensor): number | undefined {
+  return plane < pitch * shape[1] ? plane / pitch : undefined;
+}
+
+/** Border included, which has no lines above those that a tensor keeps. */
+const firstByte = (tensor: FastTensor): number =>
+  tensor.ptr - (linesOf(tensor) === undefined ? borderBytes(tensor, tensor.border) : tensor.border);
+
 /** The tensors, and when they are in use, as far as the layer table tells: to the last layer that reads an address of theirs. */
 export function fastLives({ tensors, layers, outputs }: FastParts): TensorLife[] {
   const given = tensors.length - layers.length;
   const lives = tensors.map((tensor, index) => {
-    const { border, isByLines, isState } = tensor;
-    const address = isByLines ? tensor.ptr : tensor.ptr - borderBytes(tensor, border);
+    const { isByLines, isState } = tensor;
+    const address = firstByte(tensor);
     const bytes = tensor.shape[0] * tensor.plane;
     const isLast = isState || outputs.includes(index);
     return { address, bytes, isByLines, first: index - given, last: isLast ? layers.length : index - given };
@@ -153,7 +162,6 @@ export function describeFastMemory(parts: FastParts): string[] {
   const { tensors, statesPtr, windowPtr, windowBytes, memoryBytes } = parts;
   const tablesPtr = statesPtr - TENSOR_ENTRY_BYTES * tensors.length;
   const scratchPtr = windowPtr + windowBytes;
-  const firstByte = ({ ptr, border, ...layout }: FastTensor): number => ptr - borderBytes(layout, border);
   return [
     "  address      bytes  use",
     planLine(0, tablesPtr, "control block and static data"),
@@ -172,8 +180,14 @@ export function describeFastMemory(parts: FastParts): string[] {
         border,
       } = tensor;
       const padded = border > 0 ? `, border ${border}` : "";
+      const lines = linesOf(tensor);
+      const kept = lines === undefined ? "" : `, ${lines} lines at a time`;
       const bytes = channels * plane;
-      return planLine(firstByte(tensor), bytes, `  tensor ${index}: ${channels} × ${height} × ${width}${padded}`);
+      return planLine(
+        firstByte(tensor),
+        bytes,
+        `  tensor ${index}: ${channels} × ${height} × ${width}${padded}${kept}`,
+      );
     }),
     `           ${String(memoryBytes).padStart(9)}  in all`,
   ];

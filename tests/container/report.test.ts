@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cSource } from "../../host/c/c-source.js";
 import { denseFloatEnergy, packedEnergy } from "../../host/report/energy.js";
+import { drawLives } from "../../host/report/lives.js";
 import { describePlan, planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { reportContainer } from "../../host/report/container.js";
@@ -117,4 +118,30 @@ test("C source holds the bytes and compiles without a warning", () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+describe("a plan over time", () => {
+  const tensor = (address: number, bytes: number, first: number, last: number, isByLines = false) => {
+    return { address, bytes, first, last, isByLines };
+  };
+
+  test("has a mark for each layer at which a tensor is in use, and says how much of the arena is", () => {
+    const lines = drawLives([tensor(0, 800, -1, 0), tensor(800, 1600, 0, 2, true), tensor(800, 400, 2, 3)], 3);
+    expect(lines).toEqual([
+      "  tensor        bytes  in use, a layer a column; ░ made some lines at a time",
+      "       0          800  █",
+      "       1        1,600  ░░░",
+      "       2          400    █",
+      " at most        2,400  █▆▆",
+    ]);
+  });
+
+  test("is never wider than a terminal", () => {
+    const lines = drawLives(
+      Array.from({ length: 200 }, (_, layer) => tensor(0, 10 ** 6, layer - 1, layer)),
+      199,
+    );
+    expect(lines[0]).toContain("4 layers a column");
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(76);
+  });
 });
