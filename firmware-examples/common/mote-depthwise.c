@@ -80,7 +80,6 @@ typedef struct strips {
 } strips;
 
 static INLINE uint32_t least_of(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static INLINE uint16_t half_at(const uint8_t *at) { return (uint16_t)(at[0] | at[1] << 8); }
 
 /** @returns whether there is room for what is laid out behind the window */
 static bool begin_scratch(const mote_layer *w, strips *s) {
@@ -97,10 +96,10 @@ static bool begin_scratch(const mote_layer *w, strips *s) {
 static bool begin_strips(const mote_layer *w, strips *s, const uint8_t *entry) {
   axes kernel = {entry[MOTE_LAYER_DEPTH_WIDTH], entry[MOTE_LAYER_DEPTH_HEIGHT]};
   uint32_t stride_x = entry[MOTE_LAYER_DEPTH_STRIDE_X];
-  uint16_t elements = half_at(entry + MOTE_LAYER_DEPTH_INPUT_WIDTH);
+  uint16_t elements = (uint16_t)load_half(entry + MOTE_LAYER_DEPTH_INPUT_WIDTH);
   s->stride_y = entry[MOTE_LAYER_DEPTH_STRIDE_Y];
-  s->lines = half_at(entry + MOTE_LAYER_DEPTH_LINES);
-  s->height = half_at(entry + MOTE_LAYER_DEPTH_INPUT_HEIGHT);
+  s->lines = (uint16_t)load_half(entry + MOTE_LAYER_DEPTH_LINES);
+  s->height = (uint16_t)load_half(entry + MOTE_LAYER_DEPTH_INPUT_HEIGHT);
   s->width = (uint16_t)(elements & ~MOTE_DEPTH_IS_DOWN);
   s->is_down = (elements & MOTE_DEPTH_IS_DOWN) != 0;
   s->top = entry[MOTE_LAYER_DEPTH_PADS] % MOTE_DEPTH_LEFT;
@@ -364,16 +363,6 @@ static INLINE uint8_t clamp_byte(int32_t value, const scaling *by) {
 }
 
 #if HAS_PAIRS
-/** Where outputs may be any byte. */
-static INLINE uint8_t saturate(int32_t value) {
-#if defined(__GNUC__) && defined(__ARM_FEATURE_SAT)
-  __asm__("usat %0, #8, %0" : "+r"(value));
-#else
-  if ((uint32_t)value > 255) value = value < 0 ? 0 : 255;
-#endif
-  return (uint8_t)value;
-}
-
 static INLINE void end_places(const scaling *by, const total *sums, const total *end, uint8_t *target, uint32_t across, uint32_t apart,
                               bool is_full_range) {
   do {

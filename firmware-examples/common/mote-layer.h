@@ -42,6 +42,16 @@
 #define HAS_SMLAL 0
 #endif
 
+/** Where outputs may be any byte. */
+static INLINE uint8_t saturate(int32_t value) {
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SAT)
+  __asm__("usat %0, #8, %0" : "+r"(value));
+#else
+  if ((uint32_t)value > 255) value = value < 0 ? 0 : 255;
+#endif
+  return (uint8_t)value;
+}
+
 /** A layer at work: its entry, copied and checked, and the row at hand. */
 typedef struct mote_layer {
   const mote *model;
@@ -70,6 +80,8 @@ typedef struct mote_layer {
   int32_t clamp_min;
   uint32_t clamp_span;
 } mote_layer;
+
+static INLINE uint32_t load_half(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
 
 static INLINE uint32_t load_word(const uint8_t *at) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

@@ -42,15 +42,6 @@ static INLINE int32_t scale_one(const scale *s, uint32_t sum) {
   return (int32_t)(((uint64_t)((int64_t)(int32_t)sum * s->multiplier) + s->constant) >> 32) >> s->shift;
 }
 
-static INLINE uint8_t saturate(int32_t value) {
-#if defined(__GNUC__) && defined(__ARM_FEATURE_SAT)
-  __asm__("usat %0, #8, %0" : "+r"(value));
-#else
-  if ((uint32_t)value > 255) value = value < 0 ? 0 : 255;
-#endif
-  return (uint8_t)value;
-}
-
 /** The outputs of four places of a line, of rows whose outputs may be any byte. */
 static NOINLINE void scale_line(const rows *r, const uint32_t *sums, uint32_t offset) {
   uint8_t *target = r->target + offset;

@@ -27,15 +27,13 @@ typedef struct window {
   bool is_average;
 } window;
 
-static INLINE uint32_t half_at(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
-
 /** @returns whether all elements are within linear memory, and outputs within what the progress has room for */
 static bool read_window(const mote_layer *w, const uint8_t *entry, window *of) {
   of->plane = load_word(entry + MOTE_LAYER_INPUT_PLANE);
   of->down = load_word(entry + MOTE_LAYER_DOWN);
   of->across = load_word(entry + MOTE_LAYER_ACROSS);
-  of->width = half_at(entry + MOTE_LAYER_POOL_WIDTH);
-  of->height = half_at(entry + MOTE_LAYER_POOL_HEIGHT);
+  of->width = load_half(entry + MOTE_LAYER_POOL_WIDTH);
+  of->height = load_half(entry + MOTE_LAYER_POOL_HEIGHT);
   of->is_average = load_word(entry + MOTE_LAYER_KIND) == MOTE_KIND_AVGPOOL;
   if ((of->plane | of->down | of->across) >= MOTE_MAX_BYTES || of->width == 0 || of->height == 0) return false;
   if (w->width > MOTE_MAX_DIMENSION || w->height > MOTE_MAX_DIMENSION) return false;

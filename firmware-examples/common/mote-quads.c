@@ -33,8 +33,6 @@ typedef struct lots {
   int32_t spent;
 } lots;
 
-static INLINE uint32_t load_half(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
-
 /** Places the lot's elements behind the window. @returns whether there is all that the layer says that it has */
 static bool begin_scratch(lots *l, const uint8_t *entry, uint32_t filled) {
   const mote *model = l->w.model;

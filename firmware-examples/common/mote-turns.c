@@ -26,8 +26,6 @@ typedef struct turn {
   uint32_t added;
 } turn;
 
-static uint32_t half_at(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
-
 /** @returns whether the layer's entry is there, in front of the progress, and all lines that are kept are within linear memory */
 static bool begin_turn(turn *t, const mote *model, uint32_t layer, uint32_t progress) {
   mote_layer *w = &t->w;
@@ -40,7 +38,7 @@ static bool begin_turn(turn *t, const mote *model, uint32_t layer, uint32_t prog
   t->passed = t->number >> shift;
   t->waits = ((t->number + 1) & ((1u << shift) - 1)) != 0;
   uint32_t count = t->entry[MOTE_LINES_COUNT];
-  uint32_t height = half_at(t->entry + MOTE_LINES_HEIGHT);
+  uint32_t height = load_half(t->entry + MOTE_LINES_HEIGHT);
   t->first = (int64_t)t->passed * count - t->entry[MOTE_LINES_ABOVE];
   t->end = t->first + count < height ? t->first + count : height;
   t->kept = load_word(t->entry + MOTE_LINES_KEPT);
@@ -73,7 +71,7 @@ static uint32_t place_of(const turn *t, uint32_t begin, uint32_t step, uint32_t 
 
 /** Writes the layer's entry. What stands there is for the layer's kernel to check. */
 static void direct(const turn *t) {
-  mote_put_u32(t->w.model->linear + MOTE_CONTROL_LAYERS_DONE, half_at(t->entry + MOTE_LINES_LAYER));
+  mote_put_u32(t->w.model->linear + MOTE_CONTROL_LAYERS_DONE, load_half(t->entry + MOTE_LINES_LAYER));
   uint32_t above = t->first < 0 ? (uint32_t)-t->first : 0;
   uint32_t height = t->end > t->first + above ? (uint32_t)(t->end - t->first - above) : 0;
   uint8_t *to = t->following;
