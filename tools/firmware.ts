@@ -27,12 +27,13 @@ import {
 } from "../host/node/firmware/measure.js";
 import { MODEL_NAMES } from "../host/node/firmware/models.js";
 import { INSTALL_SCRIPT, missingTools, runTool } from "../host/node/firmware/tools.js";
+import type { FastRam } from "../host/fast/memory.js";
 import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
 import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
 import { addDataFlags, readingOf, type DataFlags } from "./data-flags.js";
-import { containerOf, namingFile } from "./model-file.js";
+import { containerOf, namingFile, parseRam } from "./model-file.js";
 import { Output } from "./output.js";
 
 const INPUTS = 20;
@@ -45,6 +46,7 @@ interface FirmwareFlags extends DataFlags {
   readonly board?: string;
   readonly engine?: FirmwareEngine;
   readonly optimize?: Optimization;
+  readonly sram?: FastRam;
   readonly model?: string;
   readonly inputs?: number;
   readonly check?: boolean;
@@ -65,6 +67,11 @@ export function firmwareCommand(): Command {
         "speed: a fast module; sram: one with less code; size: a core and a container; default: speed where it fits, then sram, then size; with --check and --update what bench/device.json keeps",
       ).choices(OPTIMIZATIONS),
     )
+    .option(
+      "--sram <bytes>",
+      "of linear memory: layers of a fast module go by lines where it takes more; least: where that saves any",
+      parseRam,
+    )
     .option("--model <name>", `only this model: ${MODEL_NAMES.join(", ")}, or any .mote file`)
     .option(
       "--inputs <n>",
@@ -80,6 +87,7 @@ export function firmwareCommand(): Command {
       "after",
       "\nExamples:\n  npm run firmware -- --board lm3s6965evb --model lenet5 --engine wasm3\n" +
         "  npm run firmware -- --board netduinoplus2 --engine aot --model own.mote --data samples.npz\n" +
+        "  npm run firmware -- --board netduinoplus2 --engine aot --model own.mote --sram least\n" +
         "  npm run firmware -- --export firmware-examples/esp32/components/mote --model lenet5\n\n" +
         "--export replaces a folder that it made before, known by its mote-export.json, and no other.",
     )
@@ -95,6 +103,9 @@ function parseInputs(text: string): number {
 
 async function firmware(flags: FirmwareFlags): Promise<void> {
   refuseIdle(flags);
+  if (flags.sram !== undefined && (flags.generic === true || flags.optimize === "size")) {
+    throw new MoteError("ARGUMENT", "--sram: only fast modules go by lines, expected --optimize speed or sram");
+  }
   refuseForm(flags.engine, flags.generic === true ? "generic" : flags.optimize);
   if (flags.export !== undefined) return exportFolder(flags.export, flags);
   const output = new Output(flags);
@@ -151,6 +162,7 @@ function refuseIdle(flags: FirmwareFlags): void {
   }
   if (flags.check === true || flags.update === true) {
     const samples = ["data", "labels", "layout", "scale", "mean", "std", "inputs"] as const;
+    refuse(["sram"], "not with --check or --update: bench/device.json has figures without");
     refuse(samples, "not with --check or --update: bench/device.json has figures of its own inputs");
     if (flags.model !== undefined && !MODEL_NAMES.includes(flags.model)) {
       throw new MoteError("ARGUMENT", `--model ${flags.model}: bench/device.json has ${MODEL_NAMES.join(", ")} only`);
@@ -183,6 +195,7 @@ async function exportFolder(folder: string, flags: FirmwareFlags): Promise<void>
     model,
     engine: engine ?? "wasm3",
     form: generic === true ? "generic" : (optimize ?? "speed"),
+    ram: flags.sram,
     vectors: makeVectors(model.container, runs, flags.inputs ?? Math.min(VECTORS, runs.count)),
   });
   const output = new Output({ json });
@@ -197,10 +210,13 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
     model: FirmwareModel,
   ): readonly Optimization[] => {
     if (flags.optimize !== undefined) return [flags.optimize];
+    if (flags.sram !== undefined) return ["speed"];
     const isKept = flags.update === true || flags.check === true;
     if (isKept) return keptForms(board, engine, model.name);
     return [isShipped(flags) ? usualForm(board, engine, model.name) : fittingForm(board, engine, model.container)];
   };
+  const imageOf = ({ name, container }: FirmwareModel, optimize: Optimization): Pick<FirmwareCase, "image"> =>
+    flags.sram === undefined ? {} : { image: namingFile(name, () => firmwareImage(container, optimize, flags.sram)) };
   return BOARDS.filter(({ name }) => flags.board === undefined || name === flags.board).flatMap((board) =>
     ENGINES.filter((engine) => flags.engine === undefined || engine === flags.engine)
       .filter((engine) => !(isFastOnly(engine) && flags.optimize === "size"))
@@ -208,7 +224,15 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
         models
           // A board's list is what surely fits; whoever names a model may try.
           .filter(({ name }) => flags.model !== undefined || board.models?.includes(name) !== false)
-          .flatMap((model) => forms(board, engine, model).map((optimize) => ({ board, engine, optimize, model }))),
+          .flatMap((model) =>
+            forms(board, engine, model).map((optimize) => ({
+              board,
+              engine,
+              optimize,
+              model,
+              ...imageOf(model, optimize),
+            })),
+          ),
       ),
   );
 }
@@ -237,10 +261,10 @@ function runsOf({ container }: FirmwareModel, data: string | undefined, flags: F
 }
 
 /** As many as were asked for, or as flash has room for. */
-function inputsOf({ board, engine, optimize, model }: FirmwareCase, runs: Runs, asked?: number): FirmwareInputs {
+function inputsOf({ board, engine, optimize, model, ...of }: FirmwareCase, runs: Runs, asked?: number): FirmwareInputs {
   const sizes = inputSizes(model.container);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const image = firmwareImage(model.container, optimize);
+  const image = of.image ?? firmwareImage(model.container, optimize);
   const count = asked ?? Math.min(INPUTS, runs.count, fittingSamples(board, image, engine, bytes));
   return firmwareInputs(sizes, runs, count);
 }

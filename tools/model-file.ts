@@ -7,6 +7,7 @@ import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { describeFile, isSafetensors } from "../host/data/file-kind.js";
 import { readFile } from "../host/node/read-file.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
+import type { FastRam } from "../host/fast/memory.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/engines/classify.js";
 import type { Engine, EngineName, EngineOptions } from "../host/engines/engine.js";
@@ -115,6 +116,11 @@ export function parseBytes(text: string): number {
   const bytes = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!(bytes >= 1 && bytes <= 2 ** 28)) throw new InvalidArgumentError("expected 1 .. 268435456 bytes.");
   return bytes;
+}
+
+/** Parses `--sram` of fast modules. */
+export function parseRam(text: string): FastRam {
+  return text === "least" ? text : parseBytes(text);
 }
 
 /** `--engine`, the same in every command that has it. */

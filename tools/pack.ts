@@ -26,6 +26,7 @@ import {
   notOneOf,
   optimizeOption,
   parseBytes,
+  parseRam,
   withFileName,
 } from "./model-file.js";
 import { addReadingFlags, SAMPLES } from "./data-flags.js";
@@ -316,10 +317,6 @@ function readLines(path: string): string[] {
     if (error instanceof MoteError) throw error;
     throw new MoteError("FORMAT", `${path}: expected UTF-8 text with a label a line`, { cause: error });
   }
-}
-
-function parseRam(text: string): FastRam {
-  return text === "least" ? text : parseBytes(text);
 }
 
 function parseBits(text: string): number {

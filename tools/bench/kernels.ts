@@ -41,7 +41,7 @@ interface Place {
 
 /**
  * Ahead of time and as data, which may take no more.
- * @param byLines whether ahead of time layers go by lines where that saves SRAM
+ * @param byLines whether layers go by lines where that saves SRAM
  */
 const compiled = (
   net: Int8Net,
@@ -62,7 +62,13 @@ const compiled = (
       ...(byLines ? { ram: "least" } : {}),
       rows: [...rows(`${net}.aot`, `${net}.sram`), ...more],
     },
-    { net, board: M4, engine: "data", rows: rows(`${net}.data`, `${net}.data.sram`) },
+    {
+      net,
+      board: M4,
+      engine: "data",
+      ...(byLines ? { ram: "least" } : {}),
+      rows: rows(`${net}.data`, `${net}.data.sram`),
+    },
   ];
 };
 

@@ -1,4 +1,5 @@
 /** `mote firmware --export`: the C library with a model as a folder for a project, and what to do with it. */
+import type { FastRam } from "../../host/fast/memory.js";
 import { readContainer } from "../../host/container/read.js";
 import type { Optimization } from "../../host/fast/optimization.js";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
@@ -18,6 +19,8 @@ export interface ExportRequest {
   readonly engine: FirmwareEngine;
   /** generic: a core for any model, and the container. */
   readonly form: Optimization | "generic";
+  /** Of a fast module: bytes that linear memory may take. */
+  readonly ram?: FastRam | undefined;
   /** For the self-test. */
   readonly vectors: Vectors;
 }
@@ -43,9 +46,18 @@ export interface ExportSummary {
   readonly vectors: number;
 }
 
-export async function writeExport({ folder, model, engine, form, vectors }: ExportRequest): Promise<ExportSummary> {
+export async function writeExport({
+  folder,
+  model,
+  engine,
+  form,
+  ram,
+  vectors,
+}: ExportRequest): Promise<ExportSummary> {
   const { name, container } = model;
-  const image = namingFile(name, () => (form === "generic" ? genericImage(container) : firmwareImage(container, form)));
+  const image = namingFile(name, () =>
+    form === "generic" ? genericImage(container) : firmwareImage(container, form, ram),
+  );
   const files = await exportProject(folder, name, image, engine, vectors);
   const { inputs, outputs } = endShapes(readContainer(container).model);
   return {
