@@ -130,9 +130,14 @@ export function behindTurn(): usize {
   return turn ? load<usize>(layer, TURN_BACK) : layer + LAYER_ENTRY_BYTES;
 }
 
-/** Moves bytes to lower addresses. */
+/** Moves bytes to lower addresses, many at a time: an interpreter takes as long for each step, whatever it moves. */
 function move(target: usize, source: usize, bytes: u32): void {
   let end = target + bytes;
+  for (; target + 16 <= end; target += 16) {
+    store<u64>(target, load<u64>(source));
+    store<u64>(target, load<u64>(source, 8), 8);
+    source += 16;
+  }
   for (; target + 4 <= end; target += 4) {
     store<u32>(target, load<u32>(source));
     source += 4;
