@@ -74,8 +74,8 @@ export type FastRam = number | "least";
 
 /**
  * Lays out a model. The container's window is the least that the module's has.
- * @param ram where a model takes more, layers go by lines: the cheapest way that takes no more. Default: none do
- * @throws MoteError UNSUPPORTED as `layerStreams` does, MEMORY as `placeTensors` does, for a plan or stream of 2^28 bytes or more, or for more than `ram`
+ * @param ram where a model takes more, layers go by lines: the cheapest way that takes no more, or that of the least. Default: none do
+ * @throws MoteError UNSUPPORTED as `layerStreams` does, MEMORY as `placeTensors` does, for a plan or stream of 2^28 bytes or more
  */
 export function fastProgram({ model, plan: { window } }: Container, ram?: FastRam): FastProgram {
   let least: FastProgram | undefined;
@@ -84,11 +84,7 @@ export function fastProgram({ model, plan: { window } }: Container, ram?: FastRa
     if (least === undefined || program.memory.bytes < least.memory.bytes) least = program;
     if (ram === undefined || (ram !== "least" && least.memory.bytes <= ram)) return least;
   }
-  if (ram === "least") return least!;
-  throw new MoteError(
-    "MEMORY",
-    `fast module: ${least!.memory.bytes} bytes of linear memory at least, with layers by lines, expected ${ram} or fewer`,
-  );
+  return least!;
 }
 
 function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWindow: number): FastProgram {

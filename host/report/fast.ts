@@ -172,7 +172,7 @@ export function describeFastMemory(parts: FastParts): string[] {
       `layer table: ${parts.layers.length} layers, borders, states, the end; scales; progress`,
     ),
     planLine(windowPtr, windowBytes, "window: a piece of the stream"),
-    planLine(scratchPtr, memoryBytes - scratchPtr, "arena: the tensors, and first what each layer's kernel lays out"),
+    planLine(scratchPtr, memoryBytes - scratchPtr, "arena: tensors, and what kernels lay out"),
     ...tensors.map((tensor, index) => {
       const {
         shape: [channels, height, width],

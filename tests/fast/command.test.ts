@@ -102,7 +102,20 @@ describe("mote pack --optimize speed", () => {
     expect(said[0].instructions).toBeLessThan(said[0].instead!.instructions);
     expect(linearMemoryBytes).toBe(plan.bytes);
     const inspected = await mote(["inspect", scratch.path("full.wasm")]);
-    expect(inspected.stdout).toMatch(/\n +\d+ +1184 +scratch: elements as kernels lay them out\n/);
+    expect(inspected.stdout).toMatch(/\n +\d+ +\d+ +arena: tensors, and what kernels lay out\n/);
+  });
+
+  it("with --sram has layers go by lines, which inspect draws", async () => {
+    const conv = { op: "conv2d", kernel: [3, 3], weights: "any", density: 1, out: 8, pad: 1 } as const;
+    const net = scratch.path("tall.mote");
+    writeFileSync(net, writeContainer(buildModel(5, [3, 40, 20], [conv, conv, conv])));
+    const out = scratch.path("lines.wasm");
+    const refused = await mote(["pack", net, "-o", out, "--sram", "least"]);
+    expectOneLine(refused, /--sram least: for --optimize speed or sram; expected a number of bytes/, 2);
+    expect((await mote(["pack", net, "-o", out, "--optimize", "speed", "--sram", "least"])).code).toBe(0);
+    const { stdout } = await mote(["inspect", out]);
+    expect(stdout).toMatch(/tensor 1: 8 × 40 × 20, border 1, \d lines at a time\n/);
+    expect(stdout).toContain("in use, a layer a column; ░ made some lines at a time");
   });
 
   it("for SRAM writes the same stream with less code", async () => {

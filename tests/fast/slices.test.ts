@@ -3,7 +3,9 @@ import { describe, expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastProgram, type FastRam } from "../../host/fast/memory.js";
 import { fastParts } from "../../host/fast/parts.js";
+import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { countOps, OPS_EXPORT } from "../../host/engines/count-ops.js";
 import type { QModel, Shape } from "../../host/model/model.js";
@@ -73,7 +75,32 @@ test("long lines of depthwise convolutions are by their kernel", () => {
   expect(kernels).toEqual(Array(4).fill("conv2d by channels"));
 });
 
-const models = [
+/** Of which some layers go by lines, in no more than `turns`. */
+const byLines = {
+  name: "layers by lines",
+  model: buildModel(
+    9,
+    [3, 64, 200],
+    [
+      { op: "conv2d", ...full, kernel: [3, 3], pad: 1, out: 8 },
+      { op: "conv2d", ...full, kernel: [3, 3], pad: 1, out: 8, groups: 8, stride: 2 },
+      { op: "conv2d", ...full, kernel: [1, 1], out: 16 },
+      { op: "conv2d", ...full, kernel: [3, 3], pad: 1, out: 4 },
+    ],
+  ),
+  ram: "least",
+  turns: 80,
+} as const;
+
+interface Case {
+  readonly name: string;
+  readonly model: QModel;
+  readonly ram?: FastRam;
+  readonly turns?: number;
+}
+
+const models: readonly Case[] = [
+  byLines,
   { name: "long lines of depthwise convolutions", model: longLines },
   { name: "most weights", model: most },
   { name: "a state of long lines", model: stateOf([2, 3, 3000]) },
@@ -114,8 +141,9 @@ function measure(wasm: Uint8Array, budget: number): Run {
   return { ...run, instructions: count() };
 }
 
-describe.each(models)("$name", ({ model }) => {
-  const wasm = fastModule(writeContainer(model, { windowBytes: format.MIN_WINDOW_BYTES }));
+describe.each(models)("$name", ({ model, ram, turns = 1 }) => {
+  const container = readContainer(writeContainer(model, { windowBytes: format.MIN_WINDOW_BYTES }));
+  const wasm = fastModule(fastProgram(container, ram));
   const { work } = fastParts(wasm);
 
   test("keeps to the bounds", () => {
@@ -132,7 +160,7 @@ describe.each(models)("$name", ({ model }) => {
     // Slices end with their budget, less or more than it by a piece, or with a layer or a border.
     const budget = 30_000;
     const { slices } = measure(wasm, budget);
-    const ends = 2 * model.layers.length + 1;
+    const ends = (2 * model.layers.length + 1) * turns;
     expect((slices - ends) * (budget - MOST_BEYOND_BUDGET)).toBeLessThanOrEqual(work);
     expect(slices * (budget + MOST_BEYOND_BUDGET)).toBeGreaterThanOrEqual(work);
   });

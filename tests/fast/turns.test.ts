@@ -101,4 +101,17 @@ describe("layers by lines", () => {
     expect(lines).toBeGreaterThan(1);
     expect(least).toBeLessThan(whole);
   });
+
+  it("are the cheapest that take no more than is granted, and none where all planes do", () => {
+    const model = buildModel(4, [4, 40, 24], [conv(8), conv(8), conv(8), conv(8), conv(4, { stride: 2 })]);
+    const container = readContainer(writeContainer(model));
+    const bytesOf = (ram?: FastRam): number => fastProgram(container, ram).memory.bytes;
+    const [least, whole] = [bytesOf("least"), bytesOf()];
+    const between = Math.ceil((least + whole) / 2);
+    expect(bytesOf(whole)).toBe(whole);
+    expect(bytesOf(between)).toBeLessThanOrEqual(between);
+    expect(bytesOf(between)).toBeGreaterThan(least);
+    expectEqual(model, between);
+    expect(bytesOf(least - 1)).toBe(least);
+  });
 });

@@ -7,6 +7,7 @@ import { fastParts } from "../../fast/parts.js";
 import type { Optimization } from "../../fast/optimization.js";
 import { planTotal } from "../../container/plan.js";
 import { readContainer } from "../../container/read.js";
+import { MoteError } from "../../errors.js";
 import { modelInputs, outputsOf } from "../../model/edges.js";
 import { sealModule } from "../../module/seal.js";
 import { builtModule } from "../built.js";
@@ -58,7 +59,7 @@ const made = new WeakMap<Uint8Array, Map<string, FirmwareImage>>();
 
 /**
  * @param ram of a fast module: bytes that linear memory may take
- * @throws MoteError as `fastModule`, `fastProgram` and `specialize`
+ * @throws MoteError as `fastModule`, `fastProgram` and `specialize`; MEMORY for more than `ram`
  */
 export function firmwareImage(container: Uint8Array, optimize: Optimization, ram?: FastRam): FirmwareImage {
   const images = made.get(container) ?? new Map<string, FirmwareImage>();
@@ -73,6 +74,12 @@ function makeImage(container: Uint8Array, optimize: Optimization, ram?: FastRam)
   if (optimize === "size") return besideContainer(specialize(container), container);
   const module = fastModule(fastProgram(readContainer(container), ram), optimize);
   const { stream, codeBytes, memoryBytes, inputs, outputs } = fastParts(module);
+  if (typeof ram === "number" && memoryBytes > ram) {
+    throw new MoteError(
+      "MEMORY",
+      `fast module: ${memoryBytes} bytes of linear memory at least, with layers by lines, expected ${ram} or fewer`,
+    );
+  }
   const endCount = inputs.length + outputs.length;
   return {
     module,
