@@ -32,12 +32,13 @@ export interface ByLines {
   readonly turns: Turns;
 }
 
-/** All ways for layers that follow each other to go by lines. @param kinds of the layers' kernels */
-export function* waysByLines(model: PlannedModel, kinds: readonly number[]): Generator<ByLines> {
-  for (let first = 0; first < model.layers.length; first++) {
+/** All ways for layers that follow each other, some of `peak` among them, to go by lines. @param kinds of the layers' kernels */
+export function* waysByLines(model: PlannedModel, kinds: readonly number[], peak: Life): Generator<ByLines> {
+  for (let first = 0; first <= peak.last; first++) {
     for (const rate of RATES) {
       for (let last = first + 1; last < model.layers.length; last++) {
         if (!KINDS.has(kinds[last]) || !KINDS.has(kinds[first])) break;
+        if (last < peak.first) continue;
         const way = byLines(model, kinds, first, last, rate);
         if (way === null) break;
         if (way !== undefined) yield way;

@@ -10,7 +10,7 @@ import {
   KIND_LUT,
   KIND_MUL,
 } from "../../assembly/fast/layout.js";
-import { partsOf, placeTensors, tensorLives } from "../container/plan.js";
+import { partsOf, placeTensors, tensorLives, type Life } from "../container/plan.js";
 import { inputOf, inputsOf } from "../model/edges.js";
 import { pitchAndPlane, tensorBytes } from "../model/geometry.js";
 import type { QLayer, QModel, QTensor } from "../model/model.js";
@@ -42,7 +42,7 @@ export function* plansFast(model: QModel): Generator<FastPlan> {
   const whole = leastOf(bare, streamBy);
   yield { ...whole, others };
   const sizes = chosen.map(({ bytes }) => bytes.length);
-  const ways = [...waysByLines(bare, streamBy.kinds)].map((way) => ({
+  const ways = [...waysByLines(bare, streamBy.kinds, peakOf(whole))].map((way) => ({
     way,
     price: linesPrice(way, sizes),
     arena: arenaOf(way.model, [], [], way.turns).bytes,
@@ -63,6 +63,20 @@ export function* plansFast(model: QModel): Generator<FastPlan> {
 function leastOf(bare: PlannedModel, streamBy: Streams, turns?: Turns): Placed {
   const plans = [new Map(), ...overInputs(bare, streamBy)].map((overs) => placed(bare, overs, streamBy, turns));
   return plans.reduce((best, plan) => (plan.arena < best.arena ? plan : best));
+}
+
+/** The first and the last layer at which a plan uses its arena up: others leave it as large as it is. */
+function peakOf({ model, offsets }: Placed): Life {
+  const lives = tensorLives(model);
+  const ends = model.layers.map((_, step) =>
+    Math.max(
+      ...lives.map(({ first, last }, index) =>
+        first <= step && step <= last ? offsets[index] + bytesOf(model, index) : 0,
+      ),
+    ),
+  );
+  const most = Math.max(...ends);
+  return { first: ends.indexOf(most), last: ends.lastIndexOf(most) };
 }
 
 type Placed = Omit<FastPlan, "others">;
