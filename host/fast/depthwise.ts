@@ -19,7 +19,7 @@ import { concatBytes } from "../bytes.js";
 import { inputOf } from "../model/edges.js";
 import { extentOf, pitchAndPlane } from "../model/geometry.js";
 import type { QConv2d, QModel } from "../model/model.js";
-import type { Entry } from "./memory.js";
+import type { Entry } from "./entry.js";
 import { linesAtOnce, type PlannedModel } from "./planned.js";
 import { depthInstructions } from "./cost.js";
 import { storedZero } from "./fold.js";

@@ -48,7 +48,8 @@ import {
 import { withAlignedSection, withMetadataSection, withSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
 import { depthStep } from "./depthwise.js";
-import type { Entry, FastProgram } from "./memory.js";
+import type { Entry } from "./entry.js";
+import type { FastProgram } from "./memory.js";
 import { remake, setMemory, type Bodies, type Body, type NamedModule } from "../module/remake.js";
 import { sealModule } from "../module/seal.js";
 

@@ -4,7 +4,7 @@ import { inputsOf } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
 import { storedZero } from "./fold.js";
 import { linesBefore, windowDown } from "./lines.js";
-import type { Entry } from "./memory.js";
+import type { Entry } from "./entry.js";
 import { layerWindow } from "./ops.js";
 import type { PlannedModel, Turns } from "./planned.js";
 

@@ -7,8 +7,8 @@ import type { Life } from "../container/plan.js";
 import { givenTensors, inputsOf } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
 import type { QLayer } from "../model/model.js";
-import { layerWindow } from "./ops.js";
-import { reach, type PlannedModel, type PlannedTensor, type TurnLines, type Turns } from "./planned.js";
+import { layerWindow, reach } from "./ops.js";
+import type { PlannedModel, PlannedTensor, TurnLines, Turns } from "./planned.js";
 
 const KINDS: ReadonlySet<number> = new Set([
   layout.KIND_CONV_QUADS,

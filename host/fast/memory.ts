@@ -11,6 +11,7 @@ import { denseRowsWords } from "./dense-rows.js";
 import { depthWords } from "./depthwise.js";
 import { layerWindow, type FastWindow } from "./ops.js";
 import { lineEntry, turnEntry } from "./line-entries.js";
+import type { Entry } from "./entry.js";
 import { plansFast, type FastPlan } from "./plan.js";
 import type { PlannedModel, Turns } from "./planned.js";
 import { quadWords } from "./quads.js";
@@ -65,9 +66,6 @@ const KINDS_WITH_STATICS: readonly number[] = [
 ];
 
 type Word = [offset: number, value: number];
-
-/** Words of an entry in the layer table, by their offset. */
-export type Entry = ReadonlyMap<number, number>;
 
 /** Bytes that linear memory may take, or as few as can be. */
 export type FastRam = number | "least";

@@ -3,7 +3,8 @@ import * as layout from "../../assembly/fast/layout.js";
 import { NO_POOL, type Window } from "../ops/op.js";
 import type { Axes, QAvgPool, QLayer, QMaxPool, QModel, QResize } from "../model/model.js";
 import { ELEMENT_INSTRUCTIONS } from "./cost.js";
-import { valuesOf } from "../model/geometry.js";
+import { inputOf } from "../model/edges.js";
+import { extentOf, valuesOf } from "../model/geometry.js";
 import type { PlannedModel } from "./planned.js";
 import type { LayerStream, LayerStreams } from "./rows.js";
 import { addStream, lutStream, mulStream } from "./elementwise.js";
@@ -56,6 +57,19 @@ function poolWindow({ kernel, stride, pad }: QMaxPool | QAvgPool): FastWindow {
 const fastOp = (layer: QLayer): FastOp<QLayer> => FAST_OPS[layer.op];
 
 export const layerWindow = (layer: QLayer): FastWindow => fastOp(layer).window(layer);
+
+/** How far a layer's windows reach beyond its input. */
+export function reach(model: QModel, layer: QLayer): number {
+  if (layer.op === "resize") return 0;
+  const { pad, stride, pool } = layerWindow(layer);
+  const kernel = layer.op === "conv2d" ? layer.kernel : [1, 1];
+  return [0, 1].reduce((most, axis) => {
+    const places = extentOf(model.tensors[layer.output].shape[axis + 1], pool.size[axis], pool.stride[axis]);
+    const beyond =
+      extentOf(places, kernel[axis], stride[axis]) - pad[axis] - model.tensors[inputOf(layer)].shape[axis + 1];
+    return Math.max(most, pad[axis], beyond);
+  }, 0);
+}
 
 /**
  * A layer's stream by each of the kernels that can run it, first by one that takes a weight at a time.

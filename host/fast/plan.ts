@@ -17,8 +17,8 @@ import type { QLayer, QModel, QTensor } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { chooseStreams } from "./choice.js";
 import { linesPrice, livesByLines, waysByLines } from "./lines.js";
-import { layerStreams } from "./ops.js";
-import { reach, type PlannedModel, type PlannedTensor, type Turns } from "./planned.js";
+import { layerStreams, reach } from "./ops.js";
+import type { PlannedModel, PlannedTensor, Turns } from "./planned.js";
 import type { LayerStream } from "./rows.js";
 
 export interface FastPlan {

@@ -1,8 +1,5 @@
 /** A model as a fast module has it in linear memory: what its tensors are there, beside what they are in the container. */
-import { inputOf } from "../model/edges.js";
-import { extentOf } from "../model/geometry.js";
-import type { QLayer, QModel, QTensor } from "../model/model.js";
-import { layerWindow } from "./ops.js";
+import type { QModel, QTensor } from "../model/model.js";
 
 /** A tensor of a fast module. */
 export interface PlannedTensor extends QTensor {
@@ -39,16 +36,3 @@ export interface Turns {
 
 /** Lines of an output that its kernel makes at a time. */
 export const linesAtOnce = ({ shape, turn }: PlannedTensor): number => Math.min(shape[1], turn?.count ?? shape[1]);
-
-/** How far a layer's windows reach beyond its input. */
-export function reach(model: QModel, layer: QLayer): number {
-  if (layer.op === "resize") return 0;
-  const { pad, stride, pool } = layerWindow(layer);
-  const kernel = layer.op === "conv2d" ? layer.kernel : [1, 1];
-  return [0, 1].reduce((most, axis) => {
-    const places = extentOf(model.tensors[layer.output].shape[axis + 1], pool.size[axis], pool.stride[axis]);
-    const beyond =
-      extentOf(places, kernel[axis], stride[axis]) - pad[axis] - model.tensors[inputOf(layer)].shape[axis + 1];
-    return Math.max(most, pad[axis], beyond);
-  }, 0);
-}

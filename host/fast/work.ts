@@ -4,7 +4,7 @@ import { RECORD_BYTES } from "../../assembly/abi.js";
 import { extentOf } from "../model/geometry.js";
 import { bytesOf } from "./depthwise.js";
 import { turnOfLayer } from "./line-entries.js";
-import type { Entry } from "./memory.js";
+import type { Entry } from "./entry.js";
 
 /** @returns units; 2^32 - 1 for as many or more */
 export function fastWork(entries: readonly Entry[], stream: Uint8Array): number {
