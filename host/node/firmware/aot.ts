@@ -156,23 +156,8 @@ async function wasm2c(wasm: Uint8Array, module: string): Promise<string> {
         `wasm2c: expected ${include.trim()} in what it wrote; versions 1.0.32 and near it work`,
       );
     }
-    return withAttributes(source).replace(include, () => readFileSync(path("h"), "utf8"));
+    return source.replace(include, () => readFileSync(path("h"), "utf8"));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-/**
- * Kernels for layers with most of their weights keep all their sums in registers, if GCC leaves operations in their order. Others fare
- * better without.
- */
-function withAttributes(source: string): string {
-  const attribute = '__attribute__((optimize("no-tree-pre", "no-tree-reassoc", "no-schedule-insns")))';
-  return source.replace(/^static [^;{]*\{\n(?:.*\n)*?\}$/gm, (text) => {
-    const isSum = text.includes(" = i64_load32_s(") || text.split(" = i32_load8_s(").length > MOST_OTHERS;
-    return isSum ? `#if defined(__GNUC__) && !defined(__clang__)\n${attribute}\n#endif\n${text}` : text;
-  });
-}
-
-/** Loads of weights in kernels that take one at a time, and more. */
-const MOST_OTHERS = 16;
