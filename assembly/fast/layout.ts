@@ -4,8 +4,8 @@
  *
  * Linear memory: the control block, static data of kernels that have some (up to PLAN_BASE), the tensor table, the layer table, the scales, the
  * progress, the window, the arena, which begins with the scratch of the layer at hand. The control block and the tables are there from the
- * beginning. The layer table has an entry for each piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
- * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
+ * beginning. The layer table has an entry for each piece of work in order, KIND_END behind the last. It begins with what fills the states,
+ * which only the first run does, and the first behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
 
 /** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
@@ -33,8 +33,8 @@ export const KIND_CONCAT = 14; // does nothing: its inputs lie within its output
 export const KIND_BORDER = 15; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
 export const KIND_COPY = 16; // takes a state over from its source
 /**
- * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what the entry
- * is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
+ * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
+ * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
  */
 export const KIND_LINES = 17;
 export const KIND_TURN = 18;

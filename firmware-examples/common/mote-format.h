@@ -213,8 +213,8 @@
  *
  * Linear memory: the control block, static data of kernels that have some (up to PLAN_BASE), the tensor table, the layer table, the scales, the
  * progress, the window, the arena, which begins with the scratch of the layer at hand. The control block and the tables are there from the
- * beginning. The layer table has an entry for each piece of work in order, KIND_END behind the last. It begins with what fills the states, which only the first run does, and the first
- * behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
+ * beginning. The layer table has an entry for each piece of work in order, KIND_END behind the last. It begins with what fills the states,
+ * which only the first run does, and the first behind a reset; CONTROL_LAYERS_PTR is what the others begin with.
  */
 
 /** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
@@ -242,8 +242,8 @@
 #define MOTE_KIND_BORDER 15u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
 #define MOTE_KIND_COPY 16u /* takes a state over from its source */
 /**
- * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what the entry
- * is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
+ * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
+ * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
  */
 #define MOTE_KIND_LINES 17u
 #define MOTE_KIND_TURN 18u

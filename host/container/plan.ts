@@ -204,7 +204,8 @@ export function placeTensors(
     units.toSorted((a, b) => first(a) - first(b)),
     units.toSorted((a, b) => area(b) - area(a)),
   ];
-  const placings = orders.map((order) => placeInOrder(order, sizes, lives, reserved.map(roundUp)));
+  const kept = reserved.map(roundUp);
+  const placings = orders.map((order) => placeInOrder(order, sizes, lives, kept));
   const { offsets, bytes } = placings.reduce((best, placing) => (placing.bytes < best.bytes ? placing : best));
   for (const [part, { whole, offset }] of parts) offsets[part] = offsets[whole] + offset;
   return { offsets, bytes };

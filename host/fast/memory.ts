@@ -109,9 +109,10 @@ function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWi
       );
     }
   }
-  const firstElement = model.tensors.map(({ border }, index) => {
-    const tensor = model.tensors[index];
-    const before = tensor.lines === undefined ? borderBytes(pitchAndPlane(tensor), border) : border;
+  const firstElement = model.tensors.map((tensor, index) => {
+    // Lines that a tensor keeps have no border above them.
+    const { border, lines } = tensor;
+    const before = lines === undefined ? borderBytes(pitchAndPlane(tensor), border) : border;
     return memory.arenaPtr + plan.offsets[index] + before;
   });
   const border = (tensor: number): Entry => borderEntry(model, tensor, firstElement);

@@ -76,7 +76,7 @@ export interface FastParts extends Metadata {
   readonly statesPtr: number;
   readonly windowPtr: number;
   readonly windowBytes: number;
-  /** Linear memory in all; behind the window follow what kernels lay out and the arena. */
+  /** Linear memory in all; behind the window follows the arena, which begins with what kernels lay out. */
   readonly memoryBytes: number;
 }
 
@@ -246,7 +246,7 @@ function readLayers(
     if (kind >= layout.KIND_BORDER || stated !== [ptr, rows, shape[1], shape[2], pitch, plane].join()) {
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
     }
-    const reads = READS.flatMap(([offset, kinds]) => (kinds(kind) ? word(offset) : []));
+    const reads = READS.flatMap(([offset, has]) => (has(kind) ? word(offset) : []));
     layers.push({ kind, output, reads, ...weightsOf(kind, word) });
   }
   return layers;
