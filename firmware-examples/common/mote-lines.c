@@ -1,153 +1,117 @@
-/** Kernels of what goes line by line and only moves bytes: lut, resize, borders, states. For the engine mote_data. */
+/**
+ * The kernel of layers that go by turns of some lines: makes room in the lines that a layer's output keeps, then says in the layer's entry, which stands
+ * behind, what the layer is to do in this turn. For the engine mote_data.
+ */
 #include "mote-layer.h"
 #include "mote-native.h"
 
-/** Native units of a line, or a piece of one, and of a byte of it: copied, looked up, or repeated. */
-enum { LINE_WORK = 30, COPY_WORK = 3, LUT_WORK = 6, RESIZE_WORK = 8 };
+/** Native units of a channel, and of a byte of it that moves or is filled. */
+enum { CHANNEL_WORK = 40, BYTE_WORK = 4 };
 
-/** Bytes of a line, or of a border, that are taken before the budget is looked at. */
-#define PIECE_BYTES 512u
-
-/** A layer of lines at work. */
-typedef struct lines {
+/** An entry at work, and what it says of the turn. */
+typedef struct turn {
   mote_layer w;
-  /** The next output of the row. */
-  uint32_t x;
-  uint32_t y;
-  uint32_t input_plane;
-  /** Lines and elements of the output for one of the input. */
-  uint32_t factor_y;
-  uint32_t factor_x;
-} lines;
+  const uint8_t *entry;
+  /** The layer's. */
+  uint8_t *following;
+  uint32_t number;
+  /** The layer has had so many before; and whether it has none now, but waits for another. */
+  uint32_t passed;
+  bool waits;
+  /** Lines of the output, from the first one on, which may be above it, to before the end. */
+  int64_t first;
+  int64_t end;
+  /** Bytes of a channel that stay, and that are new. */
+  uint32_t kept;
+  uint32_t added;
+} turn;
 
-/** @returns whether all elements, with those of the input, are within linear memory */
-static bool begin_lines(lines *l, const mote *model, uint32_t layer, uint32_t progress, bool is_resize) {
-  mote_layer *w = &l->w;
-  if (!mote_layer_begin(w, model, layer, progress)) return false;
-  mote_layer_follow(w);
-  const uint8_t *entry = model->linear + layer;
-  l->x = own_word(w, 0);
-  l->y = own_word(w, 1);
-  l->input_plane = load_word(entry + MOTE_LAYER_INPUT_PLANE);
-  l->factor_y = is_resize ? load_word(entry + MOTE_LAYER_FACTOR_Y) : 1;
-  l->factor_x = is_resize ? load_word(entry + MOTE_LAYER_FACTOR_X) : 1;
-  if (l->x >= w->width || l->y >= w->height || l->factor_y == 0 || l->factor_x == 0 || l->input_plane >= MOTE_MAX_BYTES) return false;
-  uint64_t last = (uint64_t)l->input_plane * (w->rows - 1) + (uint64_t)w->input_pitch * ((w->height - 1) / l->factor_y);
-  return last + w->input + (w->width - 1) / l->factor_x < model->linear_bytes;
+/** @returns whether the layer's entry is there, in front of the progress, and all lines that are kept are within linear memory */
+static bool begin_turn(turn *t, const mote *model, uint32_t layer, uint32_t progress) {
+  mote_layer *w = &t->w;
+  if (!mote_layer_read(w, model, layer, progress)) return false;
+  if (progress < 2 * MOTE_LAYER_ENTRY_BYTES || layer > progress - 2 * MOTE_LAYER_ENTRY_BYTES) return false;
+  t->entry = model->linear + layer;
+  t->following = model->linear + layer + MOTE_LAYER_ENTRY_BYTES;
+  t->number = load_word(w->progress + MOTE_PROGRESS_OWN + 4);
+  uint32_t shift = t->entry[MOTE_LINES_SHIFT] & 31;
+  t->passed = t->number >> shift;
+  t->waits = ((t->number + 1) & ((1u << shift) - 1)) != 0;
+  uint32_t count = t->entry[MOTE_LINES_COUNT];
+  uint32_t height = load_half(t->entry + MOTE_LINES_HEIGHT);
+  t->first = (int64_t)t->passed * count - t->entry[MOTE_LINES_ABOVE];
+  t->end = t->first + count < height ? t->first + count : height;
+  t->kept = load_word(t->entry + MOTE_LINES_KEPT);
+  t->added = load_word(t->entry + MOTE_LINES_NEW);
+  if (t->added == 0) return true;
+  uint64_t last = w->output + (uint64_t)w->output_plane * (w->rows - 1) + t->kept + t->added;
+  return w->output >= progress + MOTE_PROGRESS_BYTES && last <= model->linear_bytes;
 }
 
-static const uint8_t *input_line(const lines *l) {
-  const mote_layer *w = &l->w;
-  return w->model->linear + w->input + w->row * l->input_plane + l->y / l->factor_y * w->input_pitch;
+/** Moves a channel's lines up and fills those that are new. Lines above the output are there from the first turn on, and stay as they are. */
+static bool move_lines(const turn *t) {
+  const mote_layer *w = &t->w;
+  uint8_t *begin = w->model->linear + w->output + w->row * w->output_plane;
+  uint64_t outside = 0;
+  if (t->passed != 0) {
+    uint64_t lines = t->end > t->first ? (uint64_t)(t->end - t->first) : 0;
+    memmove(begin, begin + t->added, t->kept);
+    outside = t->kept + lines * load_word(t->following + MOTE_LAYER_OUTPUT_PITCH);
+  }
+  uint64_t all = (uint64_t)t->kept + t->added;
+  if (outside > all) return false;
+  memset(begin + outside, t->entry[MOTE_LINES_ZERO], (size_t)(all - outside));
+  return true;
 }
 
-static uint8_t *output_line(const lines *l) {
-  const mote_layer *w = &l->w;
-  return w->model->linear + w->output + w->row * w->output_plane + l->y * w->output_pitch;
+/** Where something is in this turn: `above` lines of `pitch` behind where the turn begins. */
+static uint32_t place_of(const turn *t, uint32_t begin, uint32_t step, uint32_t above, uint32_t pitch) {
+  return load_word(t->entry + begin) + t->passed * load_word(t->entry + step) + above * pitch;
 }
 
-static uint32_t piece_of_line(const lines *l) {
-  uint32_t left = l->w.width - l->x;
-  return left < PIECE_BYTES ? left : PIECE_BYTES;
+/** Writes the layer's entry. What stands there is for the layer's kernel to check. */
+static void direct(const turn *t) {
+  mote_put_u32(t->w.model->linear + MOTE_CONTROL_LAYERS_DONE, load_half(t->entry + MOTE_LINES_LAYER));
+  uint32_t above = t->first < 0 ? (uint32_t)-t->first : 0;
+  uint32_t height = t->end > t->first + above ? (uint32_t)(t->end - t->first - above) : 0;
+  uint8_t *to = t->following;
+  mote_put_u32(to + MOTE_LAYER_OUTPUT_HEIGHT, height);
+  uint32_t pitch = load_word(to + MOTE_LAYER_OUTPUT_PITCH);
+  mote_put_u32(to + MOTE_LAYER_OUTPUT, place_of(t, MOTE_LINES_TARGET, MOTE_LINES_TARGET_STEP, above, pitch));
+  pitch = load_word(t->entry + MOTE_LINES_SOURCE_PITCH);
+  mote_put_u32(to + MOTE_LAYER_INPUT, place_of(t, MOTE_LINES_SOURCE, MOTE_LINES_SOURCE_STEP, above, pitch));
+  if (load_word(t->entry + MOTE_LINES_OTHER) != 0) {
+    pitch = load_word(to + MOTE_LAYER_OTHER_PITCH);
+    mote_put_u32(to + MOTE_LAYER_OTHER, place_of(t, MOTE_LINES_OTHER, MOTE_LINES_OTHER_STEP, above, pitch));
+  }
+  if (load_word(to + MOTE_LAYER_KIND) == MOTE_KIND_DEPTHWISE) {
+    to[MOTE_LAYER_DEPTH_LINES] = (uint8_t)((height + 1) >> 1);
+    to[MOTE_LAYER_DEPTH_LINES + 1] = (uint8_t)((height + 1) >> 9);
+  }
 }
 
-/** @returns whether there is more of the layer */
-static bool pass(lines *l, uint32_t elements) {
-  l->x += elements;
-  if (l->x < l->w.width) return true;
-  l->x = 0;
-  if (++l->y < l->w.height) return true;
-  l->y = 0;
-  return ++l->w.row < l->w.rows;
-}
-
-int32_t mote_kernel_copy(const mote *model, uint32_t layer, uint32_t progress, int32_t budget) {
-  lines l;
-  if (!begin_lines(&l, model, layer, progress, false)) return MOTE_KERNEL_TRAP;
-  int32_t spent = 0;
-  uint32_t taken;
+/** The second of its own words is the turn's number, which the engine puts there. */
+int32_t mote_kernel_lines(const mote *model, uint32_t layer, uint32_t progress, int32_t budget) {
+  turn t;
+  if (!begin_turn(&t, model, layer, progress)) return MOTE_KERNEL_TRAP;
+  int32_t spent = CHANNEL_WORK;
+  if (t.waits) {
+    mote_put_u32(t.following + MOTE_LAYER_OUTPUT_HEIGHT, 0);
+    t.w.row = t.w.rows;
+    t.w.position = load_word(t.entry + MOTE_LINES_STREAM);
+    mote_layer_end(&t.w, 0, t.number, 0);
+    return spent;
+  }
   do {
-    taken = piece_of_line(&l);
-    memmove(output_line(&l) + l.x, input_line(&l) + l.x, taken);
-    spent += LINE_WORK + (int32_t)taken * COPY_WORK;
-  } while (pass(&l, taken) && spent < budget);
-  mote_layer_end(&l.w, l.x, l.y, 0);
-  return spent;
-}
-
-int32_t mote_kernel_lut(const mote *model, uint32_t layer, uint32_t progress, int32_t budget) {
-  lines l;
-  if (!begin_lines(&l, model, layer, progress, false)) return MOTE_KERNEL_TRAP;
-  uint32_t stream_bytes = model->source.container_bytes;
-  if (l.w.position > stream_bytes || stream_bytes - l.w.position < MOTE_LUT_BYTES) return MOTE_KERNEL_TRAP;
-  const uint8_t *table = model->source.container + l.w.position;
-  int32_t spent = 0;
-  uint32_t taken;
-  do {
-    taken = piece_of_line(&l);
-    const uint8_t *source = input_line(&l) + l.x;
-    uint8_t *target = output_line(&l) + l.x;
-    for (uint32_t i = 0; i < taken; i++) target[i] = table[source[i]];
-    spent += LINE_WORK + (int32_t)taken * LUT_WORK;
-  } while (pass(&l, taken) && spent < budget);
-  if (l.w.row == l.w.rows) l.w.position += MOTE_LUT_BYTES;
-  mote_layer_end(&l.w, l.x, l.y, 0);
-  return spent;
-}
-
-/** Each element becomes a block of equal ones. */
-int32_t mote_kernel_resize(const mote *model, uint32_t layer, uint32_t progress, int32_t budget) {
-  lines l;
-  if (!begin_lines(&l, model, layer, progress, true)) return MOTE_KERNEL_TRAP;
-  int32_t spent = 0;
-  uint32_t taken;
-  do {
-    taken = piece_of_line(&l);
-    const uint8_t *source = input_line(&l) + l.x / l.factor_x;
-    uint8_t *target = output_line(&l) + l.x;
-    uint32_t left = l.factor_x - l.x % l.factor_x;
-    for (uint32_t i = 0; i < taken; i++) {
-      target[i] = *source;
-      if (--left > 0) continue;
-      left = l.factor_x;
-      source++;
+    spent += CHANNEL_WORK;
+    if (t.added != 0) {
+      if (!move_lines(&t)) return MOTE_KERNEL_TRAP;
+      uint32_t moved = t.kept + t.added;
+      spent += BYTE_WORK * (int32_t)(moved < INT32_MAX / 16 ? moved : INT32_MAX / 16);
     }
-    spent += LINE_WORK + (int32_t)taken * RESIZE_WORK;
-  } while (pass(&l, taken) && spent < budget);
-  mote_layer_end(&l.w, l.x, l.y, 0);
-  return spent;
-}
-
-/**
- * Fills the border of each channel, which is one stretch more than there are lines: above and left of the first; from behind each to before the
- * next; then below. Own words: bytes of the channel that are passed, lines included, and stretches.
- */
-int32_t mote_kernel_border(const mote *model, uint32_t layer, uint32_t progress, int32_t budget) {
-  mote_layer w;
-  if (!mote_layer_read(&w, model, layer, progress)) return MOTE_KERNEL_TRAP;
-  mote_layer_follow(&w);
-  uint64_t margin = (uint64_t)load_word(model->linear + layer + MOTE_LAYER_BORDER) * (w.output_pitch + 1);
-  /* Nothing before the window, where the table is. */
-  if (w.output < progress + MOTE_PROGRESS_BYTES || margin > w.output - progress - MOTE_PROGRESS_BYTES) return MOTE_KERNEL_TRAP;
-  uint32_t begin = w.output - (uint32_t)margin;
-  if (begin + (uint64_t)w.output_plane * w.rows > model->linear_bytes) return MOTE_KERNEL_TRAP;
-  uint32_t at = own_word(&w, 0);
-  uint32_t stretch = own_word(&w, 1);
-  if (at > w.output_plane || stretch > w.height) return MOTE_KERNEL_TRAP;
-  int32_t spent = 0;
-  do {
-    uint64_t stop = stretch < w.height ? margin + (uint64_t)w.output_pitch * stretch : w.output_plane;
-    if (stop < at || stop > w.output_plane) return MOTE_KERNEL_TRAP;
-    uint32_t taken = (uint32_t)stop - at < PIECE_BYTES ? (uint32_t)stop - at : PIECE_BYTES;
-    memset(model->linear + begin + w.row * w.output_plane + at, w.clamp_min, taken);
-    spent += LINE_WORK + (int32_t)taken;
-    at += taken;
-    if (at < stop) continue;
-    at += w.width;
-    if (stretch++ < w.height) continue;
-    at = stretch = 0;
-    w.row++;
-  } while (spent < budget && w.row < w.rows);
-  mote_layer_end(&w, at, stretch, 0);
+  } while (++t.w.row < t.w.rows && spent < budget);
+  t.w.position = load_word(t.entry + MOTE_LINES_STREAM);
+  if (t.w.row == t.w.rows) direct(&t);
+  mote_layer_end(&t.w, 0, t.number, 0);
   return spent;
 }
