@@ -2,16 +2,14 @@
  * Native kernels of layers that have a row for each channel, to be built with AddressSanitizer and UBSan: on layers that a packer may write,
  * whose outputs are those of a plain loop, and on whatever else. Linear memory and stream end where their blocks do.
  */
-#include "check.h"
-#include "mote-kernels.h"
+#define STAGE_FIELDS const char *kernel;
+#include "stage.h"
 
 /* Both ways to add up, whatever this machine has. */
 #define mote_kernel_depth pairs_depth
 #define MOTE_KERNEL_PAIRS 1
 #include "mote-depthwise.c"
 #undef mote_kernel_depth
-
-enum { LAYER = MOTE_CONTROL_BLOCK_BYTES, PROGRESS = LAYER + MOTE_LAYER_ENTRY_BYTES, ARENA = PROGRESS + 32 };
 
 /** A tensor without borders, or part of one that has some. */
 typedef struct shape {
@@ -22,41 +20,13 @@ typedef struct shape {
   uint32_t plane;
 } shape;
 
-/** A layer in memory of its own: `linear` and `container` are blocks of exactly their bytes. */
-typedef struct stage {
-  mote model;
-  uint8_t *stream;
-  uint32_t stream_bytes;
-  const char *kernel;
-} stage;
-
 /** One of the layer's outputs, by plain loops. */
 typedef uint8_t (*output_function)(const stage *s, const uint8_t *linear, const uint8_t *row, uint32_t channel, uint32_t y, uint32_t x);
 
-static uint32_t below(uint32_t limit) { return random_u32() % limit; }
 static uint32_t between(uint32_t least, uint32_t most) { return least + below(most - least + 1); }
 
-static void put_u32(uint8_t *at, uint32_t value) {
-  for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static void set_word(stage *s, uint32_t word, uint32_t value) { put_u32(s->model.linear + LAYER + word, value); }
-static uint32_t get_word(const stage *s, uint32_t word) { return u32_at(s->model.linear + LAYER + word); }
 static uint32_t get_half(const stage *s, uint32_t word) { return get_word(s, word) & 0xffff; }
 static uint32_t get_byte(const stage *s, uint32_t byte) { return s->model.linear[LAYER + byte]; }
-static uint32_t get_progress(const stage *s, uint32_t word) { return u32_at(s->model.linear + PROGRESS + word); }
-
-static void append(stage *s, const void *data, uint32_t length) {
-  s->stream = realloc(s->stream, s->stream_bytes + length);
-  memcpy(s->stream + s->stream_bytes, data, length);
-  s->stream_bytes += length;
-}
-
-static void append_u32(stage *s, uint32_t value) {
-  uint8_t word[4];
-  put_u32(word, value);
-  append(s, word, 4);
-}
 
 static shape random_shape(uint32_t channels, uint32_t height, uint32_t width) {
   uint32_t pitch = width + below(4);
@@ -231,12 +201,6 @@ static stage *set_sums(void) {
   return finish_stage(s);
 }
 
-static void strike(stage *s) {
-  free(s->model.linear);
-  free(s->stream);
-  free(s);
-}
-
 /** An element of a channel, or the byte for what is outside. */
 static uint32_t depth_element(const stage *s, const uint8_t *linear, uint32_t channel, int32_t line, int32_t column) {
   int32_t height = (int32_t)get_half(s, MOTE_LAYER_DEPTH_INPUT_HEIGHT);
@@ -345,11 +309,6 @@ static void check_layer(stage *s, mote_kernel_function run, output_function outp
   CHECK(run(&s->model, LAYER, PROGRESS, budget) == MOTE_KERNEL_TRAP, "a layer that is done");
   free(expected);
   strike(s);
-}
-
-static uint32_t wild(uint32_t around) {
-  static const uint32_t values[] = {0, 1, 2, 7, 8, 255, 0xffff, 1u << 28, (1u << 28) - 1, 1u << 31, 0xfffffff0, 0xffffffff};
-  return below(3) == 0 ? values[below(12)] : below(2) == 0 ? around + below(9) - 4 : random_u32() >> below(32);
 }
 
 static void change(stage *s) {

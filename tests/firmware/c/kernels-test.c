@@ -258,11 +258,6 @@ static void check_lot_edges(uint32_t kernel, bool lanes) {
   expect_trap(s, lanes, "a weight behind the last input");
 }
 
-static uint32_t wild(uint32_t around) {
-  static const uint32_t values[] = {0, 1, 2, 7, 8, 255, 0xffff, 1u << 28, (1u << 28) - 1, 1u << 31, 0xfffffff0, 0xffffffff};
-  return below(3) == 0 ? values[below(12)] : below(2) == 0 ? around + below(9) - 4 : random_u32() >> below(32);
-}
-
 /** Anything may be wrong: nothing outside linear memory and stream is touched, and a call ends. @returns whether one was refused */
 static bool check_wild(uint32_t kernel, bool lanes) {
   stage *s = set_stage(kernel);

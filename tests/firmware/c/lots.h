@@ -2,7 +2,24 @@
 #ifndef LOTS_H
 #define LOTS_H
 
+enum { TILES, BLOCKS, DENSE, QUADS, GAPS, KERNELS };
+
+#define STAGE_FIELDS                                                   \
+  uint32_t kernel;                                                     \
+  uint32_t pool;                                                       \
+  /** The last element is so far behind the last place. */             \
+  uint32_t most_offset;
 #include "stage.h"
+
+/** @param count of pairs, or bytes of chunks */
+static void append_head(stage *s, uint32_t count) {
+  static const uint32_t multipliers[] = {1u << 30, 1518500250, 1, 0, INT32_MAX};
+  uint32_t shift = below(4) == 0 ? below(32) : 30 + below(14);
+  append_u32(s, below(3) == 0 ? random_u32() : 0x80000000u);
+  append_u32(s, below(3) == 0 ? (uint32_t)-(int32_t)below(1u << 20) : below(1u << 12));
+  append_u32(s, multipliers[below(5)]);
+  append_u32(s, count << 8 | shift);
+}
 
 /** Elements and weights at their ends, whose sums are the largest. */
 static void make_extreme(stage *s, uint32_t from) {

@@ -2,8 +2,9 @@
  * The native kernel of dense layers by six rows, to be built with AddressSanitizer and UBSan: on layers that a packer may write, whose outputs are
  * those of a plain loop, and on whatever else. Linear memory and stream end where their blocks do.
  */
-#include "check.h"
-#include "mote-kernels.h"
+#define STAGE_FIELDS
+#define STAGE_LAYER MOTE_PLAN_BASE
+#include "stage.h"
 
 /* Both ways to add up, whatever this machine has. */
 #define mote_kernel_rows lanes_rows
@@ -11,28 +12,7 @@
 #include "mote-dense-rows.c"
 #undef mote_kernel_rows
 
-enum { LAYER = MOTE_PLAN_BASE, PROGRESS = LAYER + MOTE_LAYER_ENTRY_BYTES, ARENA = PROGRESS + 24 };
-
-/** A layer in memory of its own: `linear` and `container` are blocks of exactly their bytes. */
-typedef struct stage {
-  mote model;
-  uint8_t *stream;
-  uint32_t stream_bytes;
-} stage;
-
-static uint32_t below(uint32_t limit) { return random_u32() % limit; }
-
-static void set_word(stage *s, uint32_t word, uint32_t value) { put_word(s->model.linear + LAYER + word, value); }
-static uint32_t get_word(const stage *s, uint32_t word) { return u32_at(s->model.linear + LAYER + word); }
-static uint32_t get_progress(const stage *s, uint32_t word) { return u32_at(s->model.linear + PROGRESS + word); }
-
 static uint32_t filled_inputs(uint32_t inputs) { return (inputs + MOTE_DENSE_TURN - 1) / MOTE_DENSE_TURN * MOTE_DENSE_TURN; }
-
-static void append(stage *s, const void *data, uint32_t length) {
-  s->stream = realloc(s->stream, s->stream_bytes + length);
-  memcpy(s->stream + s->stream_bytes, data, length);
-  s->stream_bytes += length;
-}
 
 static void append_head(stage *s) {
   static const uint32_t multipliers[] = {1u << 30, 1518500250, 1, 0, INT32_MAX};
@@ -91,12 +71,6 @@ static stage *set_stage(void) {
   s->model.source.container = s->stream;
   s->model.source.container_bytes = s->stream_bytes;
   return s;
-}
-
-static void strike(stage *s) {
-  free(s->model.linear);
-  free(s->stream);
-  free(s);
 }
 
 static uint8_t byte_for(const stage *s, const uint8_t *head, int64_t sum) {
@@ -160,11 +134,6 @@ static void check_edges(mote_kernel_function run) {
   set_word(s, MOTE_LAYER_DENSE_INPUTS, most + 1);
   CHECK(run(&s->model, LAYER, PROGRESS, 1) == MOTE_KERNEL_TRAP, "%u inputs", most + 1);
   strike(s);
-}
-
-static uint32_t wild(uint32_t around) {
-  static const uint32_t values[] = {0, 1, 2, 7, 8, 255, 0xffff, 1u << 28, (1u << 28) - 1, 1u << 31, 0xfffffff0, 0xffffffff};
-  return below(3) == 0 ? values[below(12)] : below(2) == 0 ? around + below(9) - 4 : random_u32() >> below(32);
 }
 
 /** Anything may be wrong: nothing outside linear memory and stream is touched, and a call ends. @returns whether one was refused */
