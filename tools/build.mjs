@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Builds what is missing or older than its sources: core.wasm, fast-named.wasm and train.wasm (asc), the host (tsc), the wasm3 addon (the C compiler).
+ * Builds what is missing or older than its sources: core.wasm, fast-named.wasm and train.wasm (asc), the host (tsc), the page (vite), the wasm3
+ * addon (the C compiler).
  * Example: node tools/build.mjs           everything
  *          node tools/build.mjs core host only these
  * Plain JavaScript, since it runs before anything is compiled.
@@ -58,6 +59,23 @@ const targets = {
     ],
     made: "dist/host/index.js",
     commands: [node("typescript/bin/tsc", "-p", "tsconfig.build.json")],
+  },
+  web: {
+    needs: "core",
+    sources: [
+      "web",
+      "host",
+      "runtime",
+      "build/core-text.ts",
+      "models/lenet5.mote",
+      "examples/digit.png",
+      "bench/rivals.json",
+      "assembly/fast/layout.ts",
+      "assembly/module.ts",
+      ...shared,
+    ],
+    made: "build/web/service-worker.js",
+    commands: [node("vite/bin/vite.js", "build", "--config", "web/vite.config.ts")],
   },
   wasm3: {
     sources: ["host/node/wasm3"],

@@ -9,7 +9,7 @@ export interface Rival {
   readonly version: string;
   readonly compiler: string;
   readonly flags: string;
-  /** As `mote firmware --board` has it. */
+  /** As `mote firmware --board` has it; "browser" for what a page takes. */
   readonly board: string;
   /** What is in the numbers, and what is not. */
   readonly counted: string;
