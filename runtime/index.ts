@@ -2,6 +2,7 @@
 export { MoteError, type ErrorCode } from "../host/errors.js";
 export { openModel } from "./open.js";
 export type {
+  LayerVisit,
   Model,
   ModelSource,
   ModelTensor,

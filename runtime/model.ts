@@ -1,10 +1,11 @@
+import { CONTROL_LAYER_COUNT, CONTROL_LAYERS_DONE, CONTROL_TENSOR_COUNT } from "../assembly/abi.js";
 import type { Driver } from "../host/engines/driver.js";
 import type { TensorEntry } from "../host/engines/linear-tensor.js";
 import { argmax, probability, quantize } from "../host/engines/values.js";
 import { MoteError } from "../host/errors.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { planesOf } from "./image.js";
-import type { Model, ModelTensor, Pixels, Prediction } from "./types.js";
+import type { LayerVisit, Model, ModelTensor, Pixels, Prediction } from "./types.js";
 
 /** What is known of a model that has been loaded. */
 export interface Facts extends Pick<Model, "inputs" | "outputs" | "memoryBytes" | "work"> {
@@ -47,21 +48,33 @@ export function modelOf(loaded: Driver, { entries, ...facts }: Facts): Model {
     given: T | readonly T[],
     encode: (elements: T, input: ModelTensor) => Int8Array,
     decode: (elements: Int8Array, output: ModelTensor) => T,
+    visit?: LayerVisit,
   ): T | T[] => {
-    const { write, run: runLoaded, read } = opened();
+    const { write, run: runLoaded, read, control, entry } = opened();
     const list = (Array.isArray(given) ? given : [given]) as readonly T[];
     const expected = inputs.map(({ shape }) => `${type.name}(${valuesOf(shape)})`).join();
     const got = list.map((elements) => `${elements?.constructor.name}(${elements?.length})`).join();
     if (got !== expected) throw new TypeError(`run: expected ${expected}, got ${got.slice(0, MAX_SHOWN)}`);
     for (const [i, input] of inputs.entries()) write(entries[i], encode(list[i], input));
-    runLoaded();
+    let visited = 0;
+    runLoaded(
+      visit &&
+        (() => {
+          const first = control(CONTROL_TENSOR_COUNT) - control(CONTROL_LAYER_COUNT);
+          for (const done = control(CONTROL_LAYERS_DONE); visited < done; visited++) {
+            const made = entry(first + visited);
+            if (!made.isByLines) visit(visited, read(made), made.shape);
+          }
+        }),
+    );
     const results: T[] = [];
     for (const [i, output] of outputs.entries()) results.push(decode(read(entries[inputs.length + i]), output));
     return list === given ? results : results[0];
   };
 
   const same = (elements: Int8Array): Int8Array => elements;
-  const run = ((given: Int8Array | readonly Int8Array[]) => runOn(Int8Array, given, same, same)) as Model["run"];
+  const run = ((given: Int8Array | readonly Int8Array[], visit?: LayerVisit) =>
+    runOn(Int8Array, given, same, same, visit)) as Model["run"];
 
   const runFloat = ((given: Float32Array | readonly Float32Array[]) =>
     runOn(
@@ -75,10 +88,11 @@ export function modelOf(loaded: Driver, { entries, ...facts }: Facts): Model {
       (elements, { scale, zeroPoint }) => Float32Array.from(elements, (element) => scale * (element - zeroPoint)),
     )) as Model["runFloat"];
 
-  const classify = (image: Pixels): Prediction[] => {
+  const classify = (image: Pixels, visit?: LayerVisit): Prediction[] => {
     const [input] = inputs;
     const logits = run(
       Int8Array.from(planesOf(image, input), (value, i) => quantize(stepsOf(value, input, i, 255), input.zeroPoint)),
+      visit,
     );
     const output = outputs[0];
     const best = argmax(logits);

@@ -4,7 +4,16 @@ import { openWith } from "./load.js";
 import type { Model, ModelSource, OpenOptions } from "./types.js";
 
 export { MoteError, type ErrorCode } from "../host/errors.js";
-export type { Model, ModelSource, ModelTensor, OpenOptions, Pixels, Prediction, Preprocessing } from "./types.js";
+export type {
+  LayerVisit,
+  Model,
+  ModelSource,
+  ModelTensor,
+  OpenOptions,
+  Pixels,
+  Prediction,
+  Preprocessing,
+} from "./types.js";
 
 /**
  * Opens a packed or a fast module, a `.wasm` that `mote pack` made. It is the other entry's `openModel` without the core inside, so that a page

@@ -71,6 +71,12 @@ export interface Prediction {
   readonly probability: number;
 }
 
+/**
+ * Told of each layer as soon as it is done: its number from 0, a copy of its output's int8 elements, and their shape, [C, H, W]. A fast module
+ * says nothing of the layers that it runs by lines.
+ */
+export type LayerVisit = (layer: number, output: Int8Array, shape: ModelTensor["shape"]) => void;
+
 /** One model, ready to run. A run is synchronous; threads open models of their own. */
 export interface Model {
   /** What `run` takes, in order. */
@@ -87,16 +93,17 @@ export interface Model {
   /**
    * Runs the model on int8 elements. States of a model that has them go on from the run before.
    * @param input elements of the first input, of a model that has no other: as many as its shape has, planar
+   * @param visit is told of each layer
    * @returns the elements of the first output, a copy
    * @throws TypeError for anything but an Int8Array of that length, MoteError ENGINE after `close`, or where the model fails
    */
-  run(input: Int8Array): Int8Array;
+  run(input: Int8Array, visit?: LayerVisit): Int8Array;
   /**
    * Runs the model on the elements of all inputs.
    * @returns the elements of all outputs
    * @throws as for one array
    */
-  run(inputs: readonly Int8Array[]): Int8Array[];
+  run(inputs: readonly Int8Array[], visit?: LayerVisit): Int8Array[];
   /**
    * Runs the model on real numbers, quantized by the input's scale: rounded half up, saturated, what is not a number taken for 0. Where the
    * input has a preprocessing they are the values that it speaks of, in its layout.
@@ -115,11 +122,12 @@ export interface Model {
    * Tells what a picture shows. It is scaled to the input's height and width by area, the sides not kept in proportion; a model of one channel
    * gets its luma (0.299 red + 0.587 green + 0.114 blue), one of three red, green and blue. What is transparent is black. Values 0 .. 255 are
    * the net's 0 .. 1, unless its preprocessing says otherwise. Light and dark stay as they are: a net of white digits on black does not read black ones.
+   * @param visit is told of each layer
    * @returns all classes, the most probable first; of equal ones the first
    * @throws MoteError MISMATCH for other than 4 × width × height bytes, or a model of other than 1 or 3 channels; TypeError for a model of more
    *   inputs; as `run` does
    */
-  classify(image: Pixels): Prediction[];
+  classify(image: Pixels, visit?: LayerVisit): Prediction[];
   /**
    * Forgets what earlier runs have left in the model's states: the next run is like the first.
    * @throws MoteError ENGINE after `close`

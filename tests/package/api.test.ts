@@ -17,7 +17,7 @@ it("has words for every export and every member", () => {
       "## openModel",
       "## openModel of mote-nn/module",
       "## Model",
-      "### `classify(image: Pixels): Prediction[]`",
+      "### `classify(image: Pixels, visit?: LayerVisit): Prediction[]`",
       "## MoteError",
     ]),
   );

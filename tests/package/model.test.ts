@@ -89,6 +89,28 @@ describe.each(models)("$name", ({ model }) => {
   });
 });
 
+it("tells of each layer what the reference makes of it", async () => {
+  const seen = (visit: (take: (layer: number, output: Int8Array) => void) => void): Int8Array[] => {
+    const layers: Int8Array[] = [];
+    visit((layer, output) => (layers[layer] = output));
+    return layers;
+  };
+  for (const { model } of models) {
+    const container = writeContainer(model);
+    const inputs = inputsOf(model, 5);
+    const expected = seen((take) => openReference(container).run(inputs, take));
+    expect(expected).toHaveLength(model.layers.length);
+    const opened = await openModel(container);
+    expect(seen((take) => opened.run(inputs, take))).toEqual(expected);
+  }
+  const shapes: string[] = [];
+  const opened = await openModel(writeContainer(picture(3)));
+  opened.classify(grey(4, 4, Array(16).fill(9)), (layer, output, shape) =>
+    shapes.push(`${layer}: ${output.length}, ${shape.join()}`),
+  );
+  expect(shapes).toEqual(["0: 5, 5,1,1"]);
+});
+
 it("runs the golden containers", async () => {
   for (const { bytes, model } of goldenModels()) {
     const inputs = inputsOf(model, 7);
