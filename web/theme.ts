@@ -16,6 +16,14 @@ export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** @returns red, green and blue of such a colour, 0 .. 255 */
+export function rgb(name: string): number[] {
+  // However it is written, a canvas has it as #rrggbb.
+  const canvas = document.createElement("canvas").getContext("2d")!;
+  canvas.fillStyle = colour(name);
+  return [1, 3, 5].map((at) => parseInt(canvas.fillStyle.toString().slice(at, at + 2), 16));
+}
+
 /**
  * Calls back whenever light and dark have changed places.
  * @returns what ends that

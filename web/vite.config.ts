@@ -5,30 +5,42 @@ import { defineConfig } from "vite";
 import { icons } from "./icons.js";
 import { offlineFiles } from "./offline-files.js";
 import { policy } from "./policy.js";
+import { preload } from "./preload.js";
 import { rival } from "./rival.js";
+import { weigh } from "./weigh.js";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
-export default defineConfig({
-  root,
-  base: "./",
-  logLevel: "warn",
-  define: { RIVAL: JSON.stringify(rival()) },
-  plugins: [policy(), icons(), offlineFiles(join(root, "service-worker.ts"))],
-  server: { fs: { allow: [".."] } },
-  worker: { format: "es" },
-  build: {
-    outDir: "../build/web",
-    emptyOutDir: true,
-    target: "es2022",
-    modulePreload: { polyfill: false },
-    // A file is a file: what is small is not put into scripts, so that the page can say what it has loaded.
-    assetsInlineLimit: 0,
-    rolldownOptions: {
-      output: {
-        // What runs models is one file, which the rooms share.
-        codeSplitting: { groups: [{ name: "mote", test: /[\\/](runtime[\\/]|build[\\/]core-text)/ }] },
+export default defineConfig(({ command }) => {
+  // What is built is the page that users get, also where tests build it.
+  if (command === "build") process.env.NODE_ENV = "production";
+  return {
+    root,
+    base: "./",
+    logLevel: "warn",
+    define: { RIVAL: JSON.stringify(rival()) },
+    plugins: [
+      policy(),
+      icons(),
+      weigh(),
+      preload("draw/room.ts", ["lenet5-"]),
+      offlineFiles(join(root, "service-worker.ts")),
+    ],
+    server: { fs: { allow: [".."] } },
+    worker: { format: "es" },
+    build: {
+      outDir: "../build/web",
+      emptyOutDir: true,
+      target: "es2022",
+      modulePreload: { polyfill: false },
+      // A file is a file: what is small is not put into scripts, so that the page can say what it has loaded.
+      assetsInlineLimit: 0,
+      rolldownOptions: {
+        output: {
+          // What runs models is one file, which the rooms share.
+          codeSplitting: { groups: [{ name: "mote", test: /[\\/](runtime[\\/]|build[\\/]core-text)/ }] },
+        },
       },
     },
-  },
+  };
 });
