@@ -60,6 +60,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench.js")).benchCommand(),
   },
   {
+    name: "synth",
+    summary: "make a model of a paper's net: its shape, densities and bits, drawn weights",
+    load: async () => (await import("./synth.js")).synthCommand(),
+  },
+  {
     name: "firmware",
     summary: "run the boards under QEMU, or put the C library together for a project",
     load: async () => (await import("./firmware.js")).firmwareCommand(),

@@ -1,0 +1,194 @@
+/**
+ * Nets of the shapes, densities and bits that papers have, with weights drawn from a seed: what a net of that kind takes in bytes, memory and time,
+ * without the data it would be trained on. What comes out of it means nothing.
+ */
+import { importedModel } from "../import/import.js";
+import {
+  NO_CLAMP,
+  type ImportedNet,
+  type NetLayer,
+  type NetTensor,
+  type NetWeights,
+  type Pads,
+} from "../import/net.js";
+import type { QModel, Shape } from "../model/model.js";
+import { mixWords, Random } from "../rng.js";
+import { drawWeights, levelsOf, type Distribution } from "./draw.js";
+import { mixed, momentsOf, type Moments } from "./moments.js";
+import { IMAGE, placeLayers, type PlacedLayer, type SynthConv, type SynthDense, type SynthNet } from "./net.js";
+import { synthNet } from "./nets.js";
+
+export interface SynthOptions {
+  /** 32 bits of it count; default: 1. */
+  readonly seed?: number;
+  /** Default: Laplace. */
+  readonly weights?: Distribution;
+}
+
+/** An element is cut off where it is so many standard deviations from the mean. */
+const REACH = 4;
+const STEPS = 255;
+const RELU = { low: 0, high: Infinity };
+/** Neighbours are alike: so many independent elements stand for a window's. */
+const independent = (elements: number): number => Math.max(1, elements / 3);
+
+/** What is known of a tensor while the net is made. */
+interface Made {
+  readonly tensor: number;
+  readonly shape: Shape;
+  readonly moments: Moments;
+}
+
+/**
+ * @param named one of `SYNTH_NETS` by its name, or a table
+ * @returns the same model for the same net and options
+ * @throws MoteError ARGUMENT for a name that none has
+ */
+export function synthesize(
+  named: string | SynthNet,
+  { seed = 1, weights: distribution = "laplace" }: SynthOptions = {},
+): QModel {
+  const net = typeof named === "string" ? synthNet(named) : named;
+  const tensors: NetTensor[] = [];
+  const made = new Map<string, Made>();
+  const add = (name: string, shape: Shape, moments: Moments, quantization: NetTensor["quantization"]): number => {
+    const tensor = tensors.push({ name, shape, quantization }) - 1;
+    made.set(name, { tensor, shape, moments });
+    return tensor;
+  };
+  const isPhoto = net.pixels === "photo";
+  const ends = isPhoto ? PHOTO : DIGIT;
+  add(IMAGE, net.input, ends.moments, ends.quantization);
+  const layers = placeLayers(net).map((placed, index): NetLayer => {
+    const inputs = placed.from.map((name) => made.get(name)!);
+    const { layer, output: shape } = placed;
+    const edges = { name: layer.name, inputs: inputs.map(({ tensor }) => tensor) };
+    const [from] = inputs;
+    switch (layer.op) {
+      case "conv2d":
+      case "dense": {
+        const { relu = true } = layer;
+        const scale = relu ? upTo(REACH) : around(REACH);
+        const output = add(layer.name, shape, momentsOf(UNIT, relu, 1), scale);
+        const random = new Random(mixWords(seed, index));
+        const weights = weightsOf(
+          placed as PlacedLayer<SynthConv | SynthDense>,
+          from.moments,
+          tensors[from.tensor],
+          distribution,
+          random,
+        );
+        const common = { ...edges, output, weights, clamp: relu ? RELU : NO_CLAMP };
+        if (layer.op === "dense") return { op: "dense", ...common };
+        const { kernel, stride = 1, pad = 0, groups = 1 } = layer;
+        return {
+          op: "conv2d",
+          ...common,
+          kernel: [kernel, kernel],
+          stride: [stride, stride],
+          pads: padsOf(pad),
+          groups,
+        };
+      }
+      case "maxpool": {
+        const { kernel, stride, pad = 0 } = layer;
+        // Of a relu's outputs, which are normal above 0: the largest is that of the normal ones, cut off.
+        const moments = momentsOf(UNIT, from.moments.mean > 0, independent(kernel * kernel));
+        const output = add(layer.name, shape, moments, tensors[from.tensor].quantization);
+        return {
+          op: "maxpool",
+          ...edges,
+          output,
+          kernel: [kernel, kernel],
+          stride: [stride, stride],
+          pads: padsOf(pad),
+          clamp: NO_CLAMP,
+        };
+      }
+      case "avgpool": {
+        const { kernel, stride, pad = 0 } = layer;
+        // Channels differ by more than chance, so that averages reach nearly as far as what they are of.
+        const moments = { ...from.moments, variance: from.moments.variance / 4 };
+        const output = add(layer.name, shape, moments, tensors[from.tensor].quantization);
+        return {
+          op: "avgpool",
+          ...edges,
+          output,
+          kernel: [kernel, kernel],
+          stride: [stride, stride],
+          pads: padsOf(pad),
+          clamp: NO_CLAMP,
+        };
+      }
+      case "add": {
+        const sum = {
+          mean: inputs.reduce((total, { moments }) => total + moments.mean, 0),
+          variance: inputs.reduce((total, { moments }) => total + moments.variance, 0),
+        };
+        const output = add(
+          layer.name,
+          shape,
+          momentsOf(sum, true, 1),
+          upTo(sum.mean + REACH * Math.sqrt(sum.variance)),
+        );
+        return { op: "add", ...edges, output, sign: 1, clamp: RELU };
+      }
+      case "concat": {
+        const moments = mixed(
+          inputs.map((input) => input.moments),
+          inputs.map((input) => input.shape[0] / shape[0]),
+        );
+        return { op: "concat", ...edges, output: add(layer.name, shape, moments, tensors[from.tensor].quantization) };
+      }
+    }
+  });
+  const last = made.get(net.layers[net.layers.length - 1].name)!;
+  const imported: ImportedNet = {
+    tensors,
+    layers,
+    inputs: [{ tensor: 0, name: IMAGE, dims: [1, ...net.input], order: "chw", bias: 0 }],
+    outputs: [{ tensor: last.tensor, name: "logits", dims: [1, ...last.shape], order: "chw", bias: 0 }],
+    isQuantized: true,
+    notes: [],
+  };
+  return importedModel(imported, ends.given);
+}
+
+/** What the weights of each layer are scaled to give. */
+const UNIT: Moments = { mean: 0, variance: 1 };
+
+/** A photo's pixels are spread over half of what a byte holds; a digit's are paper for the most part. */
+const PHOTO = {
+  moments: UNIT,
+  quantization: { scale: 1 / 64, zeroPoint: 0 },
+  given: { reading: { layout: "nhwc", scale: 1, mean: [128], std: [64] }, colours: "rgb" },
+} as const;
+const DIGIT = {
+  moments: { mean: 0.13, variance: 0.095 },
+  quantization: { scale: Math.fround(1 / 255), zeroPoint: -128 },
+  given: {},
+} as const;
+
+const upTo = (high: number) => ({ scale: Math.fround(high / STEPS), zeroPoint: -128 });
+const around = (reach: number) => ({ scale: Math.fround((2 * reach) / STEPS), zeroPoint: 0 });
+const padsOf = (pad: number): Pads => [pad, pad, pad, pad];
+
+/** Biases take the inputs' mean off, and a scale for all rows makes the variance 1. */
+function weightsOf(
+  { layer: { density, bits }, rows, columns }: PlacedLayer<SynthConv | SynthDense>,
+  { mean, variance }: Moments,
+  { quantization }: NetTensor,
+  distribution: Distribution,
+  random: Random,
+): NetWeights {
+  const levels = levelsOf(distribution, rows * columns, density, bits);
+  const { weights, sums, squares } = drawWeights(rows, columns, density, levels, random);
+  const scale = 1 / Math.sqrt(Math.max(squares, 1) * variance);
+  return {
+    rows,
+    columns,
+    values: weights,
+    scales: Float32Array.of(scale),
+    bias: Int32Array.from(sums, (sum) => Math.round((-mean * sum) / quantization!.scale)),
+  };
+}
