@@ -1,19 +1,8 @@
 /** The boards the firmware runs on: emulated by QEMU, each linked with its true memory map. */
 import { join } from "node:path";
+import { BOARD_MEMORIES, type BoardMemory } from "../../firmware/board-memory.js";
+import type { FirmwareEngine } from "../../firmware/engines.js";
 import { packageRoot } from "../paths.js";
-
-/** native: wasm3, with the C library's kernels in the place of a fast module's. data: those kernels alone, over a fast module's tables and stream. */
-export const ENGINES = ["wasm3", "native", "data", "aot"] as const;
-export type FirmwareEngine = (typeof ENGINES)[number];
-
-/** Whether an engine takes the module as it is. */
-export const takesFile = (engine: FirmwareEngine): boolean => engine !== "aot";
-
-/** Whether it takes wasm3. */
-export const isInterpreter = (engine: FirmwareEngine): boolean => engine === "wasm3" || engine === "native";
-
-/** Whether it runs fast modules only. */
-export const isFastOnly = (engine: FirmwareEngine): boolean => engine === "data";
 
 /** The C library's name for an engine. */
 export const ENGINE_SYMBOLS: Readonly<Record<FirmwareEngine, string>> = {
@@ -23,9 +12,7 @@ export const ENGINE_SYMBOLS: Readonly<Record<FirmwareEngine, string>> = {
   aot: "mote_aot",
 };
 
-export interface Board {
-  readonly name: string;
-  readonly cpu: string;
+export interface Board extends BoardMemory {
   /** Prefix of the compiler's name. */
   readonly toolchain: string;
   /** For compiler and linker. */
@@ -35,8 +22,6 @@ export interface Board {
   /** In firmware-examples/boards. */
   readonly startup: readonly string[];
   readonly linkerScript: string;
-  readonly ramBytes: number;
-  readonly flashBytes: number;
   readonly qemu: readonly string[];
   /** Instructions in a tick of the board's clock, when an instruction takes a nanosecond. */
   readonly instructionsPerTick: number;
@@ -74,61 +59,46 @@ const machine = (program: string, name: string, ...more: readonly string[]): rea
 export const BOARDS: readonly Board[] = [
   {
     ...arm,
-    name: "lm3s6965evb",
-    cpu: "Cortex-M3",
+    ...BOARD_MEMORIES.lm3s6965evb,
     cpuFlags: ["-mcpu=cortex-m3", "-mthumb"],
     linkerScript: "lm3s6965evb.ld",
-    ramBytes: 64 << 10,
-    flashBytes: 256 << 10,
     qemu: machine("qemu-system-arm", "lm3s6965evb"),
     instructionsPerTick: 80, // SysTick at 12.5 MHz
   },
   {
     ...arm,
-    name: "netduinoplus2",
-    cpu: "Cortex-M4F",
+    ...BOARD_MEMORIES.netduinoplus2,
     cpuFlags: ["-mcpu=cortex-m4", "-mthumb"],
     linkerScript: "netduinoplus2.ld",
-    ramBytes: 128 << 10,
-    flashBytes: 1 << 20,
     qemu: machine("qemu-system-arm", "netduinoplus2"),
     instructionsPerTick: 1000 / 168, // SysTick at 168 MHz
   },
   {
     ...arm,
-    name: "microbit",
-    cpu: "Cortex-M0",
+    ...BOARD_MEMORIES.microbit,
     cpuFlags: ["-mcpu=cortex-m0", "-mthumb"],
     linkerScript: "microbit.ld",
-    ramBytes: 16 << 10,
-    flashBytes: 256 << 10,
     qemu: machine("qemu-system-arm", "microbit"),
     instructionsPerTick: 1000 / 16, // SysTick at 16 MHz
     models: ["lenet5", "lenet300"],
   },
   {
-    name: "riscv32",
-    cpu: "RV32IMAC",
+    ...BOARD_MEMORIES.riscv32,
     toolchain: "riscv64-unknown-elf-",
     cpuFlags: ["-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany", "--specs=picolibc.specs"],
     linkFlags: [],
     startup: ["riscv-reset.S", "riscv.c"],
     linkerScript: "riscv32.ld",
-    ramBytes: 400 << 10,
-    flashBytes: 4 << 20,
     qemu: machine("qemu-system-riscv32", "virt", "-bios", "none"),
     instructionsPerTick: 1, // mcycle
   },
   {
-    name: "xtensa",
-    cpu: "Xtensa lx106, no tail calls",
+    ...BOARD_MEMORIES.xtensa,
     toolchain: "xtensa-lx106-elf-",
     cpuFlags: ["-mlongcalls", "-mtext-section-literals", "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"],
     linkFlags: [],
     startup: ["xtensa.c", "xtensa-integers.c"],
     linkerScript: "xtensa.ld",
-    ramBytes: 256 << 10,
-    flashBytes: 4 << 20,
     qemu: machine("qemu-system-xtensa", "sim", "-cpu", "lx106", "-semihosting"),
     instructionsPerTick: 25, // CCOUNT at 40 MHz
     models: ["lenet5", "lenet300"],

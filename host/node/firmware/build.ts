@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "no
 import { basename, join } from "node:path";
 import { builtFile } from "../paths.js";
 import { writeFileAtomic } from "../write-file.js";
-import { BOARDS_FOLDER, isInterpreter, type Board, type FirmwareEngine } from "./boards.js";
+import { isInterpreter, type FirmwareEngine } from "../../firmware/engines.js";
+import { BOARDS_FOLDER, type Board } from "./boards.js";
 import { writeLibrary, type LibraryFiles } from "./library.js";
 import { runTool } from "./tools.js";
 

@@ -1,6 +1,7 @@
 /** Which cases bench/device.json keeps: a board, an engine, a form and a model each. */
 import type { Optimization } from "../../fast/optimization.js";
-import { BOARDS, ENGINES, type Board, type FirmwareEngine } from "./boards.js";
+import { ENGINES, type FirmwareEngine } from "../../firmware/engines.js";
+import { BOARDS, type Board } from "./boards.js";
 import { MODEL_NAMES } from "./models.js";
 
 /** A case with its model by name. */

@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import { byteArray } from "../../c/c-bytes.js";
 import { aotSource, type AotSource } from "./aot.js";
-import { ENGINE_SYMBOLS, takesFile, type FirmwareEngine } from "./boards.js";
+import { takesFile, type FirmwareEngine } from "../../firmware/engines.js";
+import { ENGINE_SYMBOLS } from "./boards.js";
 import { dataEngine } from "./data-engine.js";
 import { replaceExport } from "./export-folder.js";
-import { furtherEnds, openedBytes, type FirmwareImage } from "./image.js";
+import { furtherEnds, openedBytes, type FirmwareImage } from "../../firmware/image.js";
 import { libraryFiles } from "./library.js";
 import type { Vectors } from "../data/vectors.js";
 import { vectorsSource } from "./vectors.js";

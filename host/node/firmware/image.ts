@@ -1,94 +1,29 @@
-/** What firmware carries of a model: a module, and a container beside it where the model is not inside. */
-import { specialize } from "../module/bake.js";
-import { fastModule } from "../fast/fast-module.js";
-import { kernelBytes } from "../../fast/import-kernels.js";
-import { fastProgram, type FastRam } from "../../fast/memory.js";
-import { fastParts } from "../../fast/parts.js";
+/** What firmware carries of a model, by the modules of this package. */
+import { makeImage, imageBeside, type FirmwareImage } from "../../firmware/image.js";
+import type { FastRam } from "../../fast/memory.js";
 import type { Optimization } from "../../fast/optimization.js";
-import { planTotal } from "../../container/plan.js";
-import { readContainer } from "../../container/read.js";
-import { MoteError } from "../../errors.js";
-import { modelInputs, outputsOf } from "../../model/edges.js";
 import { sealModule } from "../../module/seal.js";
 import { builtModule } from "../built.js";
-import type { FirmwareEngine } from "./boards.js";
 
-export interface FirmwareImage {
-  /** WebAssembly, sealed. */
-  readonly module: Uint8Array;
-  /** Beside the module; a fast module has none. */
-  readonly container?: Uint8Array;
-  /** What of these bytes is the model: the container, or the stream inside the module. */
-  readonly modelBytes: number;
-  /** The rest of the module. */
-  readonly moduleBytes: number;
-  /** Of these, code that does not run where the kernels are the library's. */
-  readonly kernelBytes: number;
-  /** Linear memory. */
-  readonly linearBytes: number;
-  /** Inputs and outputs of the model. */
-  readonly endCount: number;
-}
-
-/** MOTE_END_BYTES of mote.h. */
-const END_BYTES = 24;
-
-/** Inputs and outputs beyond the one of each that the macros of mote.h have room for. */
-export function furtherEnds({ endCount }: FirmwareImage): number {
-  return endCount - 2;
-}
-
-/** Bytes of the module that an interpreter has to do with. */
-export function openedBytes({ moduleBytes, kernelBytes }: FirmwareImage, engine: FirmwareEngine): number {
-  return engine === "native" ? moduleBytes - kernelBytes : moduleBytes;
-}
-
-/** Bytes that mote_open surely gets by with: MOTE_WASM3_FAST_BYTES, MOTE_WASM3_BYTES, MOTE_DATA_BYTES, MOTE_AOT_BYTES and MOTE_END_BYTES of mote.h. */
-export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits: 32 | 64 = 32): number {
-  const { container } = image;
-  const moduleBytes = openedBytes(image, engine);
-  const bytes = image.linearBytes + furtherEnds(image) * END_BYTES;
-  if (engine === "aot") return bytes + 512 + 8 * cpuBits;
-  if (engine === "data") return bytes + 128 + (5 * cpuBits) / 2;
-  const made = container === undefined ? moduleBytes * 4 + 2112 : Math.floor((moduleBytes * 23) / 4) + 3072;
-  return bytes + made * (cpuBits / 32);
-}
+const NAMED = {
+  core: () => builtModule("build/core-named.wasm"),
+  fast: () => builtModule("build/fast-named.wasm"),
+};
 
 /** Those that were made, by container: packing takes a while, and a model is tried on many boards. */
 const made = new WeakMap<Uint8Array, Map<string, FirmwareImage>>();
 
 /**
  * @param ram of a fast module: bytes that linear memory may take
- * @throws MoteError as `fastModule`, `fastProgram` and `specialize`; MEMORY for more than `ram`
+ * @throws MoteError as `makeImage`, ENGINE when a module has not been built
  */
 export function firmwareImage(container: Uint8Array, optimize: Optimization, ram?: FastRam): FirmwareImage {
   const images = made.get(container) ?? new Map<string, FirmwareImage>();
   made.set(container, images);
   const key = `${optimize} ${ram}`;
-  const image = images.get(key) ?? makeImage(container, optimize, ram);
+  const image = images.get(key) ?? makeImage(container, optimize, NAMED, ram);
   images.set(key, image);
   return image;
-}
-
-function makeImage(container: Uint8Array, optimize: Optimization, ram?: FastRam): FirmwareImage {
-  if (optimize === "size") return besideContainer(specialize(container), container);
-  const module = fastModule(fastProgram(readContainer(container), ram), optimize);
-  const { stream, codeBytes, memoryBytes, inputs, outputs } = fastParts(module);
-  if (typeof ram === "number" && memoryBytes > ram) {
-    throw new MoteError(
-      "MEMORY",
-      `fast module: ${memoryBytes} bytes of linear memory at least, with layers by lines, expected ${ram} or fewer`,
-    );
-  }
-  const endCount = inputs.length + outputs.length;
-  return {
-    module,
-    modelBytes: stream.length,
-    moduleBytes: codeBytes,
-    kernelBytes: kernelBytes(module),
-    linearBytes: memoryBytes,
-    endCount,
-  };
 }
 
 /**
@@ -96,18 +31,5 @@ function makeImage(container: Uint8Array, optimize: Optimization, ram?: FastRam)
  * @throws MoteError FORMAT for a bad container, ENGINE when the core has not been built
  */
 export function genericImage(container: Uint8Array): FirmwareImage {
-  return besideContainer(sealModule(builtModule("build/core.wasm")), container);
-}
-
-function besideContainer(module: Uint8Array, container: Uint8Array): FirmwareImage {
-  const { model, plan } = readContainer(container);
-  return {
-    module,
-    container,
-    modelBytes: container.length,
-    moduleBytes: module.length,
-    kernelBytes: 0,
-    linearBytes: planTotal(plan),
-    endCount: modelInputs(model).length + outputsOf(model).length,
-  };
+  return imageBeside(sealModule(builtModule("build/core.wasm")), container);
 }

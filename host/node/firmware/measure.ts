@@ -10,7 +10,8 @@ import { openReference } from "../../engines/reference.js";
 import { writeFileAtomic } from "../write-file.js";
 import { aotSource } from "./aot.js";
 import { readBench, type BenchReport } from "./bench-report.js";
-import { BOARDS_FOLDER, ENGINE_SYMBOLS, takesFile, type Board, type FirmwareEngine } from "./boards.js";
+import { takesFile, type FirmwareEngine } from "../../firmware/engines.js";
+import { BOARDS_FOLDER, ENGINE_SYMBOLS, type Board } from "./boards.js";
 import {
   binarySections,
   compile,
@@ -22,11 +23,12 @@ import {
   type Source,
 } from "./build.js";
 import { dataEngine } from "./data-engine.js";
-import { flashNeed, sramNeed, tooMuch } from "./fit.js";
+import { flashNeed, sramNeed, tooMuch } from "../../firmware/fit.js";
 import type { FirmwareInputs } from "./inputs.js";
 import { packageRoot } from "../paths.js";
 import type { Optimization } from "../../fast/optimization.js";
-import { firmwareImage, type FirmwareImage } from "./image.js";
+import type { FirmwareImage } from "../../firmware/image.js";
+import { firmwareImage } from "./image.js";
 import { libraryStatusText } from "./status.js";
 import { runTool } from "./tools.js";
 
