@@ -6,10 +6,11 @@ import { MoteError } from "../host/errors.js";
 import type { Labels } from "../host/data/data-set.js";
 import { runFloat } from "../host/import/float-run.js";
 import { valuesOf } from "../host/model/geometry.js";
-import type { NamedSet } from "../host/node/data/inputs.js";
+import type { SampleSet } from "../host/data/data-set.js";
 import { nodeConvolve } from "../host/node/import/convolve.js";
 import { namingFile } from "./model-file.js";
-import { comparedSamples, loadNet } from "./net-samples.js";
+import { comparedSamples } from "../host/import/net-samples.js";
+import { loadNet } from "./net-samples.js";
 import type { Shapes } from "./inspect-graph.js";
 
 /** What the net came to beside the model. */
@@ -31,7 +32,7 @@ export function floatEvaluator(
   path: string,
   shapes: Shapes | undefined,
   engine: Engine,
-  set: NamedSet & { readonly labels: Labels },
+  set: SampleSet & { readonly labels: Labels },
 ): { readonly add: (index: number, result: Classification) => void; readonly result: () => FloatEvaluation } {
   const net = namingFile(path, () => loadNet(path, undefined, shapes));
   const fail = (why: string): never => {

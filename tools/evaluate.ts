@@ -4,7 +4,7 @@ import type { Labels } from "../host/data/data-set.js";
 import type { EngineName } from "../host/engines/engine.js";
 import { evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
 import { MoteError } from "../host/errors.js";
-import type { NamedSet } from "../host/node/data/inputs.js";
+import type { SampleSet } from "../host/data/data-set.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
@@ -25,7 +25,7 @@ interface EvaluateFlags extends DataFlags {
 const MAX_TABLE_CLASSES = 20;
 const LISTED_CONFUSIONS = 10;
 
-type LabelledSet = NamedSet & { readonly labels: Labels };
+type LabelledSet = SampleSet & { readonly labels: Labels };
 
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
@@ -74,7 +74,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
   }
 }
 
-function labelled(set: NamedSet): LabelledSet {
+function labelled(set: SampleSet): LabelledSet {
   if (set.labels !== undefined) return { ...set, labels: set.labels };
   throw new MoteError("ARGUMENT", `${set.source} has no labels: expected --labels, a file of them`);
 }

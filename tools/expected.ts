@@ -5,7 +5,7 @@ import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { ImportedNet, NetEnd, TensorScale } from "../host/import/net.js";
 import { planarIndex } from "../host/import/view.js";
-import { openNpz } from "../host/node/data/npz.js";
+import { openNpz } from "../host/data/npz.js";
 import { readFile } from "../host/node/read-file.js";
 import { decibels, share } from "./error-table.js";
 import { grouped } from "./model-file.js";

@@ -12,9 +12,10 @@ import { loadRuns, randomRuns, type Runs } from "../host/node/data/runs.js";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { readBaseline, regressions, writeBaseline } from "../host/node/firmware/baseline.js";
-import { BOARDS, ENGINES, isFastOnly, toolsOf, type FirmwareEngine } from "../host/node/firmware/boards.js";
+import { ENGINES, isFastOnly, type FirmwareEngine } from "../host/firmware/engines.js";
+import { BOARDS, toolsOf } from "../host/node/firmware/boards.js";
 import { keptForms, usualForm } from "../host/node/firmware/cases.js";
-import { fittingForm, fittingSamples } from "../host/node/firmware/fit.js";
+import { fittingForm, fittingSamples } from "../host/firmware/fit.js";
 import { makeVectors } from "../host/node/data/vectors.js";
 import { firmwareImage } from "../host/node/firmware/image.js";
 import { firmwareInputs, inputSizes, type FirmwareInputs } from "../host/node/firmware/inputs.js";
@@ -213,7 +214,11 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
     if (flags.sram !== undefined) return ["speed"];
     const isKept = flags.update === true || flags.check === true;
     if (isKept) return keptForms(board, engine, model.name);
-    return [isShipped(flags) ? usualForm(board, engine, model.name) : fittingForm(board, engine, model.container)];
+    return [
+      isShipped(flags)
+        ? usualForm(board, engine, model.name)
+        : fittingForm(board, engine, (form) => firmwareImage(model.container, form)).optimize,
+    ];
   };
   const imageOf = ({ name, container }: FirmwareModel, optimize: Optimization): Pick<FirmwareCase, "image"> =>
     flags.sram === undefined ? {} : { image: namingFile(name, () => firmwareImage(container, optimize, flags.sram)) };

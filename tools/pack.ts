@@ -32,7 +32,8 @@ import {
 import { addReadingFlags, SAMPLES } from "./data-flags.js";
 import { isGraphName } from "../host/node/import/open-graph.js";
 import { comparisonJson, decibels, printCalibration } from "./error-table.js";
-import { importContainer, isImportable, type ImportedContainer, type ImportFlags } from "./import-model.js";
+import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
+import type { ImportedContainer } from "../host/import/imported-container.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
 import { FORMATS, warnOfPoorTrade, writeAs, type FileFlags, type Format } from "./pack-files.js";

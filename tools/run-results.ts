@@ -2,7 +2,7 @@
 import { reasonsToDoubt, topClasses, type Classification } from "../host/engines/classify.js";
 import type { Engine, TensorInfo } from "../host/engines/engine.js";
 import { valuesOf } from "../host/model/geometry.js";
-import type { NamedSet } from "../host/node/data/inputs.js";
+import type { SampleSet } from "../host/data/data-set.js";
 import type { Output } from "./output.js";
 
 /** Without `--top` so many classes at most, and behind the first none of less than a hundredth. */
@@ -57,14 +57,14 @@ function summarize(elements: Int8Array, { name, shape, scale, zeroPoint }: Tenso
 
 type Names = readonly string[] | undefined;
 
-export function describeResults(inputs: NamedSet, results: readonly Result[], names: Names): object[] {
+export function describeResults(inputs: SampleSet, results: readonly Result[], names: Names): object[] {
   return results.map((result, i) => ({
     ...(inputs.names === undefined ? { index: i } : { file: inputs.names[i] }),
     ...("outputs" in result ? { outputs: result.outputs } : describeClasses(inputs, i, result.top, names)),
   }));
 }
 
-function describeClasses(inputs: NamedSet, index: number, top: readonly Classification[], names: Names): object {
+function describeClasses(inputs: SampleSet, index: number, top: readonly Classification[], names: Names): object {
   const described = top.map((one) => ({
     class: one.class,
     ...(names === undefined ? {} : { name: names[one.class] }),
@@ -83,7 +83,7 @@ function asUnsure(reasons: readonly string[]): object {
   return reasons.length === 0 ? { unsure: false } : { unsure: true, reason: reasons.join(", ") };
 }
 
-export function printResults(inputs: NamedSet, results: readonly Result[], names: Names, output: Output): void {
+export function printResults(inputs: SampleSet, results: readonly Result[], names: Names, output: Output): void {
   const nameOf = (index: number): string => names?.[index] ?? String(index);
   results.forEach((result, i) => {
     const name = inputs.names?.[i] ?? `${inputs.source} ${i}`;

@@ -1,6 +1,6 @@
 /** `mote run`: a model on pictures or on a data set, by any engine. */
 import { Command, InvalidArgumentError } from "commander";
-import type { NamedSet } from "../host/node/data/inputs.js";
+import type { SampleSet } from "../host/data/data-set.js";
 import { loadData, loadFiles } from "../host/node/data/load.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
@@ -96,7 +96,7 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
 
 function printSummary(
   { path, engine, containerBytes, streamBytes }: OpenModel,
-  inputs: NamedSet,
+  inputs: SampleSet,
   tally: Tally,
   output: Output,
 ): void {

@@ -17,7 +17,8 @@ import { comparisonJson, decibels, describePlace, printLayerErrors } from "./err
 import { compareExpected, printExpected, type ExpectedResult } from "./expected.js";
 import type { Shapes } from "./inspect-graph.js";
 import { containerOf, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
-import { comparedSamples, dequantized, loadNet, loadSamples } from "./net-samples.js";
+import { comparedSamples, dequantized } from "../host/import/net-samples.js";
+import { loadNet, loadSamples } from "./net-samples.js";
 import type { Output } from "./output.js";
 
 export interface VerifyNetFlags extends DataFlags {

@@ -30,6 +30,18 @@ export interface DataSet {
   readonly colours?: "rgb";
 }
 
+/** A data set with what people call it and its samples. */
+export interface SampleSet extends DataSet {
+  /** One a sample where samples are files. */
+  readonly names?: readonly string[];
+  /** One list a sample where samples are pictures: why what is read from it may be wrong. */
+  readonly doubts?: readonly (readonly string[])[];
+  /** Names of the classes, where the data has them. */
+  readonly classes?: readonly string[];
+  /** What they are, for people and logs: "mnist:test", "3 PNG files". */
+  readonly source: string;
+}
+
 /** The largest class that a label can be. */
 export const MAX_LABEL = 0xffff;
 

@@ -11,6 +11,9 @@ function at(offset: number, ...magics: string[]): Test {
 export const isOnnx: Test = (file) =>
   file[0] === 8 && file[1] < 32 && [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(file[2]);
 
+/** The identifier of its schema. */
+export const isTflite: Test = at(4, "TFL3");
+
 /** A header length below 2^24, and the JSON that is that long. */
 export const isSafetensors: Test = at(3, "\0\0\0\0\0{");
 
@@ -33,7 +36,7 @@ const KINDS: readonly (readonly [words: string, test: Test])[] = [
   ["a Mote container", at(0, "MOTE")],
   ["a WebAssembly module", at(0, "\0asm")],
   ["a safetensors file", isSafetensors],
-  ["a TFLite model", at(4, "TFL3")],
+  ["a TFLite model", isTflite],
   ["an ONNX model", isOnnx],
   ["an HDF5 file, such as Keras writes", at(0, "\x89HDF")],
   ["a zip archive, such as PyTorch and Keras write", isZip],

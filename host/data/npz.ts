@@ -1,9 +1,10 @@
 /** .npz files: a zip archive of .npy files. What it unpacks is bounded before it is unpacked. */
 import { unzipSync, zipSync, type UnzipFileInfo } from "fflate";
-import { int8Npy, readNpy, type NumberArray } from "../../data/npy.js";
-import { MoteError } from "../../errors.js";
-import { MAX_RATIO } from "./gunzip.js";
+import { MoteError } from "../errors.js";
+import { int8Npy, readNpy, type NumberArray } from "./npy.js";
 
+/** DEFLATE cannot pack more tightly: a match of 258 bytes takes two bits. */
+export const MAX_RATIO = 1032;
 /** An entry of the archive's directory has at least so many. */
 const ENTRY_BYTES = 46;
 const STORED = 0;

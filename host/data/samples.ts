@@ -25,9 +25,11 @@ export function checkLabels(labels: Labels, classes: number, what: string): void
   throw new MoteError("MISMATCH", `${what}: the label of sample ${wrong} is ${labels[wrong]}, expected ${range}`);
 }
 
-/** A zeroed byte array that threads can share. */
+/** A zeroed byte array that threads can share. A page that is not isolated from others has no such arrays, nor threads that would share them. */
 export function sharedBytes(length: number): Uint8Array {
-  return new Uint8Array(new SharedArrayBuffer(length));
+  return typeof SharedArrayBuffer === "undefined"
+    ? new Uint8Array(length)
+    : new Uint8Array(new SharedArrayBuffer(length));
 }
 
 /** A zeroed float array that threads can share. */

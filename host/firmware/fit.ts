@@ -1,10 +1,9 @@
 /** Whether a model fits a board, before it is built and after, and in words what does not and by how much. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { MoteError } from "../../errors.js";
-import type { Optimization } from "../../fast/optimization.js";
-import { BOARDS_FOLDER, isFastOnly, isInterpreter, takesFile, type Board, type FirmwareEngine } from "./boards.js";
-import { firmwareImage, openBytes, type FirmwareImage } from "./image.js";
+import { MoteError } from "../errors.js";
+import type { Optimization } from "../fast/optimization.js";
+import type { BoardMemory } from "./board-memory.js";
+import { isFastOnly, isInterpreter, takesFile, type FirmwareEngine } from "./engines.js";
+import { openBytes, type FirmwareImage } from "./image.js";
 
 /** Bytes of one of a board's memories, by what takes them. */
 export interface Need {
@@ -20,20 +19,15 @@ const STATIC_BYTES = 24;
 /** Code of the bench, the library and the engine; ahead of time of the model too. Somewhat more than boards of bench/device.json have. */
 const CODE_BYTES = { wasm3: 50_000, native: 54_000, data: 20_000, aot: 24_000 } as const;
 
-/** What the linker keeps for the stack. */
-function stackBytes({ linkerScript }: Board): number {
-  return Number(/^STACK_BYTES = (\d+);$/m.exec(readFileSync(join(BOARDS_FOLDER, linkerScript), "utf8"))![1]);
-}
-
 /** @param staticBytes what the linker found, once it has */
-export function sramNeed(board: Board, image: FirmwareImage, engine: FirmwareEngine, staticBytes?: number): Need {
+export function sramNeed(board: BoardMemory, image: FirmwareImage, engine: FirmwareEngine, staticBytes?: number): Need {
   const open = openBytes(image, engine);
   return {
     memory: "SRAM",
     parts: {
       "linear memory": image.linearBytes,
       [isInterpreter(engine) ? "what wasm3 makes of the module" : "the library"]: open - image.linearBytes,
-      "the stack": stackBytes(board),
+      "the stack": board.stackBytes,
       "static data": staticBytes ?? STATIC_BYTES,
     },
     ...(isInterpreter(engine) ? { isBound: true } : {}),
@@ -53,15 +47,16 @@ export function flashNeed(image: FirmwareImage, engine: FirmwareEngine, samples:
   };
 }
 
-const total = ({ parts }: Need): number => Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+export const total = ({ parts }: Need): number => Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
 
-const capacity = (board: Board, { memory }: Need): number => (memory === "SRAM" ? board.ramBytes : board.flashBytes);
+const capacity = (board: BoardMemory, { memory }: Need): number =>
+  memory === "SRAM" ? board.ramBytes : board.flashBytes;
 
 /** By how many bytes a need is more than there is; below 0 what is left. */
-const excess = (board: Board, need: Need): number => total(need) - capacity(board, need);
+const excess = (board: BoardMemory, need: Need): number => total(need) - capacity(board, need);
 
 /** As "vww by wasm3 for size needs up to 106,000 bytes of SRAM on lm3s6965evb, which has 65,536: 40,464 too many; linear memory 65,312, …". */
-export function tooMuch(what: string, board: Board, need: Need, advice = ""): MoteError {
+export function tooMuch(what: string, board: BoardMemory, need: Need, advice = ""): MoteError {
   const { memory, parts, isBound } = need;
   const grouped = (bytes: number): string => bytes.toLocaleString("en");
   const list = Object.entries(parts)
@@ -75,17 +70,38 @@ export function tooMuch(what: string, board: Board, need: Need, advice = ""): Mo
 }
 
 /** How many samples of so many bytes flash has room for, at least 1. */
-export function fittingSamples(board: Board, image: FirmwareImage, engine: FirmwareEngine, bytes: number): number {
+export function fittingSamples(
+  board: BoardMemory,
+  image: FirmwareImage,
+  engine: FirmwareEngine,
+  bytes: number,
+): number {
   return Math.max(1, Math.floor(-excess(board, flashNeed(image, engine, 0)) / bytes));
 }
 
-/** The form that a model is given on a board when none is asked for: the fastest that fits, or the one that lacks the least. */
-export function fittingForm(board: Board, engine: FirmwareEngine, container: Uint8Array): Optimization {
+/** A form that a model may have on a board, and what lacks for it. */
+export interface FittingForm {
+  readonly optimize: Optimization;
+  readonly image: FirmwareImage;
+  readonly needs: readonly [sram: Need, flash: Need];
+  /** Bytes, of the memory that lacks more; 0 where it fits. */
+  readonly lack: number;
+}
+
+/**
+ * The form that a model is given on a board when none is asked for: the fastest that fits, or the one that lacks the least.
+ * @param imageOf the model in a form
+ */
+export function fittingForm(
+  board: BoardMemory,
+  engine: FirmwareEngine,
+  imageOf: (optimize: Optimization) => FirmwareImage,
+): FittingForm {
   const forms = isFastOnly(engine) ? (["speed", "sram"] as const) : (["speed", "sram", "size"] as const);
-  const lacks = forms.map((optimize) => {
-    const image = firmwareImage(container, optimize);
-    const needs = [sramNeed(board, image, engine), flashNeed(image, engine, 0)];
-    return { optimize, lack: Math.max(0, ...needs.map((need) => excess(board, need))) };
+  const tried = forms.map((optimize): FittingForm => {
+    const image = imageOf(optimize);
+    const needs = [sramNeed(board, image, engine), flashNeed(image, engine, 0)] as const;
+    return { optimize, image, needs, lack: Math.max(0, ...needs.map((need) => excess(board, need))) };
   });
-  return lacks.reduce((best, other) => (other.lack < best.lack ? other : best)).optimize;
+  return tried.reduce((best, other) => (other.lack < best.lack ? other : best));
 }

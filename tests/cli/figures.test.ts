@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
-import { BOARDS, ENGINES, toolsOf } from "../../host/node/firmware/boards.js";
+import { ENGINES } from "../../host/firmware/engines.js";
+import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
 import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";

@@ -9,7 +9,7 @@ import { writeContainer } from "../../host/container/write.js";
 import { outputOf } from "../../host/model/edges.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { lenet5 } from "../../host/train/nets.js";
-import { openNpz } from "../../host/node/data/npz.js";
+import { openNpz } from "../../host/data/npz.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { syntheticModels } from "../support/models.js";
 import { compressedNet } from "../support/nets.js";

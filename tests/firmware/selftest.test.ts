@@ -10,7 +10,7 @@ import { contentsOf } from "../../host/module/contents.js";
 import { randomRuns } from "../../host/node/data/runs.js";
 import { makeVectors } from "../../host/node/data/vectors.js";
 import type { Optimization } from "../../host/fast/optimization.js";
-import type { FirmwareEngine } from "../../host/node/firmware/boards.js";
+import type { FirmwareEngine } from "../../host/firmware/engines.js";
 import { exportProject, modelSource } from "../../host/node/firmware/export.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
 import { missingTools, runTool } from "../../host/node/firmware/tools.js";

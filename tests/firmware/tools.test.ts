@@ -2,10 +2,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, test } from "vitest";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
 import { readBench } from "../../host/node/firmware/bench-report.js";
-import { BOARDS, ENGINES, toolsOf } from "../../host/node/firmware/boards.js";
+import { ENGINES } from "../../host/firmware/engines.js";
+import { BOARDS, BOARDS_FOLDER, toolsOf } from "../../host/node/firmware/boards.js";
 import { libraryFolder } from "../../host/node/firmware/build.js";
 import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
 import { libraryStatusText } from "../../host/node/firmware/status.js";
@@ -19,6 +20,14 @@ import { named } from "./support/native.js";
 
 const work = mkdtempSync(join(tmpdir(), "mote-tools-"));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+test.each(BOARDS)("$name's memories are those of its linker script", (board) => {
+  const script = readFileSync(join(BOARDS_FOLDER, board.linkerScript), "utf8");
+  const lengths = [...script.matchAll(/^ {2}(?:FLASH|RAM) .* LENGTH = (\d+)([KM])$/gm)];
+  const bytes = lengths.map(([, size, unit]) => Number(size) * (unit === "K" ? 1 << 10 : 1 << 20));
+  expect(bytes).toEqual([board.flashBytes, board.ramBytes]);
+  expect(/^STACK_BYTES = (\d+);$/m.exec(script)?.[1]).toBe(String(board.stackBytes));
+});
 
 describe("the script that installs the tools", () => {
   const script = readFileSync(join(packageRoot, INSTALL_SCRIPT), "utf8");

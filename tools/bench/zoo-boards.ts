@@ -4,9 +4,10 @@ import type { Optimization } from "../../host/fast/optimization.js";
 import { openReference } from "../../host/engines/reference.js";
 import { MoteError } from "../../host/errors.js";
 import { randomRuns, runsOf, type Runs } from "../../host/node/data/runs.js";
-import { BOARDS, toolsOf, type Board, type FirmwareEngine } from "../../host/node/firmware/boards.js";
+import type { FirmwareEngine } from "../../host/firmware/engines.js";
+import { BOARDS, toolsOf, type Board } from "../../host/node/firmware/boards.js";
 import type { FastRam } from "../../host/fast/memory.js";
-import { fittingForm, fittingSamples } from "../../host/node/firmware/fit.js";
+import { fittingForm, fittingSamples } from "../../host/firmware/fit.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
 import { firmwareInputs, inputSizes } from "../../host/node/firmware/inputs.js";
 import { measure, type Measurement } from "../../host/node/firmware/measure.js";
@@ -72,7 +73,8 @@ const boardNamed = (wanted: string): Board => BOARDS.find(({ name }) => name ===
 
 /** The form of the net that the board has room for. */
 function formOf({ id, board, engine }: BoardNet, folder: string): Optimization {
-  return fittingForm(boardNamed(board), engine, zooContainer(folder, id));
+  const container = zooContainer(folder, id);
+  return fittingForm(boardNamed(board), engine, (form) => firmwareImage(container, form)).optimize;
 }
 
 /** @throws MoteError as `measure` */

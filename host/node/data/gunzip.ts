@@ -1,12 +1,11 @@
 /** gzip-compressed files of a known format, unpacked to the size that their own header gives and no further. */
 import { constants, gunzipSync } from "node:zlib";
 import { isGzip } from "../../data/file-kind.js";
+import { MAX_RATIO } from "../../data/npz.js";
 import { MoteError } from "../../errors.js";
 
 /** Enough of a file to hold any header. */
 const HEAD_BYTES = 1024;
-/** DEFLATE cannot pack more tightly: a match of 258 bytes takes two bits. */
-export const MAX_RATIO = 1032;
 
 /**
  * @param sizeOf all bytes of the unpacked file, by its first ones

@@ -6,26 +6,14 @@ import { DIGIT_SIDE, digitFromPicture } from "../../data/image.js";
 import type { Part } from "../../data/split.js";
 import { MoteError } from "../../errors.js";
 import type { Shape } from "../../model/model.js";
-import type { DataSet } from "../../data/data-set.js";
+import type { SampleSet } from "../../data/data-set.js";
 import { readFile } from "../read-file.js";
 import { gunzip } from "./gunzip.js";
 import { loadFashion, loadMnist } from "./mnist.js";
 import { readPicture } from "./pictures.js";
 
-/** A data set with what people call it and its samples. */
-export interface NamedSet extends DataSet {
-  /** One a sample where samples are files. */
-  readonly names?: readonly string[];
-  /** One list a sample where samples are pictures: why what is read from it may be wrong. */
-  readonly doubts?: readonly (readonly string[])[];
-  /** Names of the classes, where the data has them. */
-  readonly classes?: readonly string[];
-  /** What they are, for people and logs: "mnist:test", "3 PNG files". */
-  readonly source: string;
-}
-
 /** Of pixels alone. */
-export interface Inputs extends NamedSet {
+export interface Inputs extends SampleSet {
   /** Of one image. */
   readonly shape: Shape;
   /** [count, channels, height, width], 0 .. 255. */

@@ -1,7 +1,7 @@
 /** Samples for nets with several inputs. */
 import type { Shape } from "../../model/model.js";
 import { MoteError } from "../../errors.js";
-import type { NamedSet } from "./inputs.js";
+import type { SampleSet } from "../../data/data-set.js";
 import { loadData, type DataOptions } from "./load.js";
 
 /**
@@ -13,7 +13,7 @@ export function loadInputs(
   spec: string,
   inputs: readonly { readonly name?: string | undefined; readonly shape: Shape }[],
   options: Omit<DataOptions, "shape" | "array">,
-): NamedSet[] {
+): SampleSet[] {
   if (inputs.length === 1) return [loadData(spec, { ...options, shape: inputs[0].shape })];
   const sets = inputs.map(({ name = "", shape }) => loadData(spec, { ...options, shape, array: name }));
   const other = sets.findIndex(({ count }) => count !== sets[0].count);

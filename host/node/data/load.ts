@@ -1,20 +1,20 @@
 /** What `--data` and `--labels` name: a data set by its name, or a file or folder of any of the known kinds. */
 import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { pickSamples, toLabels, type DataSet, type Labels, type Reading, type Values } from "../../data/data-set.js";
+import { setOf } from "../../data/array-set.js";
+import { pickSamples, toLabels, type DataSet, type Labels, type Reading, type SampleSet } from "../../data/data-set.js";
 import { describeFile, isGzip, isJpeg, isNpy, isPng, isZip } from "../../data/file-kind.js";
 import { idxSize, readIdxImages, readIdxLabels } from "../../data/idx.js";
 import { readNpy, type NumberArray } from "../../data/npy.js";
 import { PARTS, splitIndices, type Part } from "../../data/split.js";
 import { MoteError } from "../../errors.js";
-import { firstNotFinite } from "../../finite.js";
 import type { Shape } from "../../model/model.js";
 import { readFile } from "../read-file.js";
 import { readCsv } from "./csv.js";
 import { gunzip } from "./gunzip.js";
 import { inputArray } from "./arrays.js";
-import { DIGIT_SHAPE, loadDataSpec, loadInputFiles, type NamedSet } from "./inputs.js";
-import { openNpz, type Npz } from "./npz.js";
+import { DIGIT_SHAPE, loadDataSpec, loadInputFiles } from "./inputs.js";
+import { openNpz, type Npz } from "../../data/npz.js";
 import { listPictures, readPictures } from "./pictures.js";
 
 export interface DataOptions {
@@ -42,7 +42,7 @@ const SEED = 1;
  *   behind the path `:ARRAY` of an archive, `:train`, `:validation` or `:test` with `@SEED` for a part, and `:N` for the first N
  * @throws MoteError ARGUMENT, FILE, FORMAT, UNSUPPORTED, MISMATCH, naming the file
  */
-export function loadData(spec: string, options: DataOptions): NamedSet {
+export function loadData(spec: string, options: DataOptions): SampleSet {
   const reading = options.reading === undefined ? {} : { reading: options.reading };
   if (NAMED.test(spec)) {
     if (options.labels !== undefined) {
@@ -64,7 +64,7 @@ export function loadData(spec: string, options: DataOptions): NamedSet {
  * What `mote run` is given without `--data`: pictures, of digits where the net's input is that of MNIST, or one file with many samples.
  * @throws MoteError as `loadData`
  */
-export function loadFiles(paths: readonly string[], options: DataOptions): NamedSet {
+export function loadFiles(paths: readonly string[], options: DataOptions): SampleSet {
   const isPicture = (path: string): boolean => {
     if (!existsSync(path)) return false;
     const file = readFile(path);
@@ -130,7 +130,7 @@ function chosen(count: number, { spec, part, seed, first }: Place): number[] | u
 }
 
 /** Only the pictures asked for are decoded. */
-function loadFolder(place: Place, { shape, labels, classes: wanted }: DataOptions): NamedSet {
+function loadFolder(place: Place, { shape, labels, classes: wanted }: DataOptions): SampleSet {
   if (labels !== undefined) {
     throw new MoteError("ARGUMENT", `--labels: not with a folder, whose pictures have the labels of their folders`);
   }
@@ -157,7 +157,7 @@ function loadFolder(place: Place, { shape, labels, classes: wanted }: DataOption
 }
 
 /** @returns the samples, and whether they are already the part that was asked for */
-function loadFile(place: Place, options: DataOptions): { set: NamedSet; isPart?: boolean } {
+function loadFile(place: Place, options: DataOptions): { set: SampleSet; isPart?: boolean } {
   const { path, array, part } = place;
   const file = readFile(path);
   const source = basename(path);
@@ -219,21 +219,6 @@ function arraysOf({ names }: Npz, { path, array, part }: Place): { samples: stri
   throw new MoteError("ARGUMENT", `${path}: which array has the samples? expected ${path}:ARRAY, one of ${known}`);
 }
 
-/** @param what names the array in messages */
-function setOf({ shape, type, values }: NumberArray, what: string, source: string): NamedSet {
-  if (shape.length === 0) throw new MoteError("FORMAT", `${what}: a single number, expected [samples, …]`);
-  return { count: shape[0], shape: shape.slice(1), images: imagesOf(type, values, what), source };
-}
-
-function imagesOf(type: NumberArray["type"], values: NumberArray["values"], what: string): Values {
-  if (type === "uint8" && values instanceof Uint8Array) return values;
-  if (values instanceof Int8Array) return values;
-  const floats = values instanceof Float32Array ? values : Float32Array.from(values);
-  const wrong = firstNotFinite(floats);
-  if (wrong < 0) return floats;
-  throw new MoteError("FORMAT", `${what}: element ${wrong} is ${values[wrong]}, expected a number of float32`);
-}
-
 function labelsOf({ shape, values }: NumberArray, what: string): Labels {
   if (shape.length === 1 || (shape.length === 2 && shape[1] === 1)) return toLabels(values, what);
   throw new MoteError(
@@ -242,7 +227,7 @@ function labelsOf({ shape, values }: NumberArray, what: string): Labels {
   );
 }
 
-function withLabels(set: NamedSet, spec: string, { path }: Place): NamedSet {
+function withLabels(set: SampleSet, spec: string, { path }: Place): SampleSet {
   const place = parsePlace(spec);
   return paired(set, readLabels(place), place.path, path);
 }

@@ -5,7 +5,7 @@ import { inputFiller } from "../../engines/fill-input.js";
 import { MoteError } from "../../errors.js";
 import { Random } from "../../rng.js";
 import { inputArray } from "./arrays.js";
-import type { NamedSet } from "./inputs.js";
+import type { SampleSet } from "../../data/data-set.js";
 import { loadData, type DataOptions } from "./load.js";
 
 export interface Runs {
@@ -59,7 +59,7 @@ export function loadRuns(spec: string, inputs: readonly TensorInfo[], options: O
 }
 
 /** Of a model with one input. */
-export function runsOf(set: NamedSet, input: TensorInfo): Runs {
+export function runsOf(set: SampleSet, input: TensorInfo): Runs {
   const { count, source, images, labels, shape, reading } = set;
   const fill = inputFiller(set, input);
   const isAsItIs = images instanceof Uint8Array && reading === undefined && shape.join() === input.shape.join();

@@ -4,7 +4,7 @@ import { openReference } from "../../engines/reference.js";
 import { valuesOf } from "../../model/geometry.js";
 import type { Shape } from "../../model/model.js";
 import { inputArray, outputArray } from "./arrays.js";
-import { writeNpz } from "./npz.js";
+import { writeNpz } from "../../data/npz.js";
 import type { Runs } from "./runs.js";
 
 /** An input or an output of the model. */

@@ -1,0 +1,67 @@
+/** Samples for the inputs of a net of another format, as the net has them and as its model does. */
+import type { SampleSet } from "../data/data-set.js";
+import type { Engine, TensorInfo } from "../engines/engine.js";
+import { inputFiller, realFiller } from "../engines/fill-input.js";
+import { valuesOf } from "../model/geometry.js";
+import type { Preprocessing, Shape } from "../model/model.js";
+import type { ComparedSample } from "./layer-errors.js";
+import type { ImportedNet, NetEnd } from "./net.js";
+
+export interface NetSamples {
+  readonly count: number;
+  readonly source: string;
+  /** Of each input. */
+  readonly sets: readonly SampleSet[];
+}
+
+/**
+ * @param usual of the first input, where more than the net's file is known
+ * @returns what gives the inputs of sample `index` as real numbers, [C, H, W] each
+ * @throws MoteError ARGUMENT for int8 samples
+ */
+export function realSamples(
+  { sets }: NetSamples,
+  net: ImportedNet,
+  usual: Partial<Preprocessing> | undefined,
+): (index: number) => Float32Array[] {
+  const shapes = net.inputs.map(({ tensor }): Shape => net.tensors[tensor].shape);
+  const fills = sets.map((set, input) =>
+    realFiller(set, shapes[input], { ...usualOf(net.inputs[input]), ...(input === 0 ? usual : {}) }),
+  );
+  return (index) =>
+    fills.map((fill, input) => {
+      const elements = new Float32Array(valuesOf(shapes[input]));
+      fill(index, elements);
+      return elements;
+    });
+}
+
+/** @returns what gives sample `index` as the net has it and as its model; int8 samples are the model's own integers */
+export function comparedSamples(
+  samples: NetSamples,
+  net: ImportedNet,
+  { inputs }: Pick<Engine, "inputs">,
+): (index: number) => ComparedSample {
+  const fills = samples.sets.map((set, input) => inputFiller(set, inputs[input]));
+  const isInteger = samples.sets.some(({ images }) => images instanceof Int8Array);
+  const reals = net.isQuantized || isInteger ? undefined : realSamples(samples, net, inputs[0].preprocessing);
+  return (index) => {
+    const integers = fills.map((fill, input) => {
+      const elements = new Int8Array(valuesOf(inputs[input].shape));
+      fill(index, elements);
+      return elements;
+    });
+    return { integers, reals: reals?.(index) ?? dequantized(inputs, integers) };
+  };
+}
+
+export function dequantized(inputs: readonly TensorInfo[], integers: readonly Int8Array[]): Float32Array[] {
+  return integers.map((elements, input) => {
+    const { scale, zeroPoint } = inputs[input];
+    return Float32Array.from(elements, (q) => scale * (q - zeroPoint));
+  });
+}
+
+const usualOf = ({ order }: NetEnd): Partial<Preprocessing> => ({
+  layout: order === "hwc" ? "interleaved" : "planar",
+});
