@@ -38,7 +38,7 @@ afterAll(() => {
 describe("README.md and what it leads to", () => {
   it.each([
     ["README.md", readme, /"samples":100/],
-    ["docs/commands.md", commands, /wasm3 = v8 = reference, every layer/],
+    ["docs/commands.md", commands, /wasm3 = v8 = simd = reference, every layer/],
   ])("%s shows commands that run when pasted", async (_, text, result) => {
     const pasted = block("sh", text).replaceAll("npx mote", "node tools/mote.mjs");
     const script = `set -euo pipefail; cd ${packageRoot}\n${pasted}`;

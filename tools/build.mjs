@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Builds what is missing or older than its sources: core.wasm, fast-named.wasm and train.wasm (asc), the host (tsc), the page (vite), the wasm3
- * addon (the C compiler).
+ * Builds what is missing or older than its sources: core.wasm, fast-named.wasm, simd.wasm and train.wasm (asc), the host (tsc), the page (vite), the
+ * wasm3 addon (the C compiler).
  * Example: node tools/build.mjs           everything
  *          node tools/build.mjs core host only these
  * Plain JavaScript, since it runs before anything is compiled.
@@ -36,6 +36,11 @@ const targets = {
     sources: ["assembly/fast", "assembly/mote.ts", ...shared, "asconfig.json"],
     made: "build/fast-named.wasm",
     commands: [node("assemblyscript/bin/asc.js", "assembly/fast/index.ts", "--target", "fast-named")],
+  },
+  simd: {
+    sources: ["assembly/simd", "assembly/core", "assembly/mote.ts", ...shared, "asconfig.json"],
+    made: "build/simd.wasm",
+    commands: [node("assemblyscript/bin/asc.js", "assembly/simd/index.ts", "--target", "simd")],
   },
   train: {
     sources: ["assembly/train", "asconfig.json"],

@@ -10,11 +10,11 @@ import { Progress } from "../host/node/progress.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { floatEvaluator, type FloatEvaluation } from "./evaluate-float.js";
 import { parseShape, type Shapes } from "./inspect-graph.js";
-import { engineOption, grouped, openModel } from "./model-file.js";
+import { engineOption, fastestFor, grouped, openModel } from "./model-file.js";
 import { Output } from "./output.js";
 
 interface EvaluateFlags extends DataFlags {
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly worst: number;
   readonly float?: string;
   readonly shape?: Shapes;
@@ -32,7 +32,7 @@ export function evaluateCommand(): Command {
     .description("measure a model on labelled samples: accuracy, confusion matrix, worst mistakes")
     .argument("<model>", ".mote, or .wasm made by mote pack");
   return addDataFlags(command)
-    .addOption(engineOption().default("v8"))
+    .addOption(engineOption("simd, or v8 for a fast module and where there is no SIMD128"))
     .option(
       "--float <net>",
       "the net of real numbers that the model was made of, .onnx or .tflite, on the same samples",
@@ -55,7 +55,7 @@ export function evaluateCommand(): Command {
 async function run(path: string, flags: EvaluateFlags): Promise<void> {
   if (flags.data === undefined) throw new MoteError("ARGUMENT", "expected --data, samples to evaluate the model on");
   const output = new Output(flags);
-  const { engine } = openModel(path, flags.engine, {});
+  const { engine } = openModel(path, flags.engine ?? fastestFor(path), {});
   try {
     const set = labelled(loadData(flags.data, dataOptions(flags, engine)));
     const progress = new Progress("evaluate", set.count);
@@ -68,7 +68,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     const float = beside?.result();
     const names = engine.output.labels ?? set.classes;
     print(path, set, evaluation, float, names, output);
-    output.json(() => summary(path, flags.engine, set, evaluation, float, names));
+    output.json(() => summary(path, engine.name, set, evaluation, float, names));
   } finally {
     engine.close();
   }

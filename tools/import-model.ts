@@ -2,6 +2,7 @@
 import { extname } from "node:path";
 import type { WriteOptions } from "../host/container/write.js";
 import { isOnnx, isTflite } from "../host/data/file-kind.js";
+import { fastestEngine } from "../host/engines/open.js";
 import { MoteError } from "../host/errors.js";
 import type { CalibrateOptions } from "../host/import/calibrate.js";
 import { importedContainer, type ImportedContainer } from "../host/import/imported-container.js";
@@ -57,7 +58,7 @@ export async function importContainer(
       given: { reading: readingOf(flags), colours },
       options,
       convolve: samples && nodeConvolve(),
-      open: (bytes) => openEngine("v8", bytes),
+      open: (bytes) => openEngine(fastestEngine(), bytes),
       note,
       report: (done, of) => (progress ??= new Progress("calibrate", of)).update(done),
     });

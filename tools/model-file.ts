@@ -12,7 +12,7 @@ import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/engines/classify.js";
 import type { Engine, EngineName, EngineOptions } from "../host/engines/engine.js";
 import { isWasm } from "../host/module/sections.js";
-import { ENGINE_NAMES } from "../host/engines/open.js";
+import { ENGINE_NAMES, fastestEngine } from "../host/engines/open.js";
 import { openEngine } from "../host/node/engines/open.js";
 import { isWasm3Built } from "../host/node/wasm3/runtime.js";
 
@@ -124,11 +124,13 @@ export function parseRam(text: string): FastRam {
 }
 
 /** `--engine`, the same in every command that has it. */
-export function engineOption(): Option {
-  return new Option(
-    "--engine <name>",
-    "what runs the model; default: wasm3, or v8 where no C compiler has built it",
-  ).choices(ENGINE_NAMES);
+export function engineOption(fallback = "wasm3, or v8 where no C compiler has built it"): Option {
+  return new Option("--engine <name>", `what runs the model; default: ${fallback}`).choices(ENGINE_NAMES);
+}
+
+/** What runs a model fastest: where the outputs alone are asked for, and not what a device takes. @throws MoteError FILE, FORMAT */
+export function fastestFor(path: string): EngineName {
+  return isFastModule(readModel(path)) ? "v8" : fastestEngine();
 }
 
 /** The engine asked for. Of none, wasm3; where it is not built, V8 with a word on stderr: the outputs are the same. */

@@ -27,6 +27,7 @@ interface Manifest {
 const TOOL_FILES = [
   "build/core.wasm",
   "build/core-named.wasm",
+  "build/simd.wasm",
   "build/fast-named.wasm",
   "build/train.wasm",
   "tools/mote.mjs",

@@ -16,7 +16,7 @@ import type { DataFlags } from "./data-flags.js";
 import { comparisonJson, decibels, describePlace, printLayerErrors } from "./error-table.js";
 import { compareExpected, printExpected, type ExpectedResult } from "./expected.js";
 import type { Shapes } from "./inspect-graph.js";
-import { containerOf, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
+import { containerOf, fastestFor, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
 import { comparedSamples, dequantized } from "../host/import/net-samples.js";
 import { loadNet, loadSamples } from "./net-samples.js";
 import type { Output } from "./output.js";
@@ -50,7 +50,8 @@ export async function verifyNet(
 ): Promise<void> {
   const net = namingFile(netPath, () => arrange(loadNet(netPath, undefined, flags.shape)));
   const fast = await optimizedModel(modelPath, flags.optimize);
-  const { engine } = openModel(modelPath, "v8", options, fast);
+  const asDevice = fast !== undefined || options.memoryLimit !== undefined;
+  const { engine } = openModel(modelPath, asDevice ? "v8" : fastestFor(modelPath), options, fast);
   try {
     const { model } = namingFile(modelPath, () => readContainer(containerOf(readFile(modelPath))));
     namingFile(modelPath, () => matchModel(net, model));

@@ -7,7 +7,8 @@ import { Random } from "../host/rng.js";
 import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { inputFiller } from "../host/engines/fill-input.js";
-import { ENGINE_NAMES } from "../host/engines/open.js";
+import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
+import { hasSimd } from "../host/engines/simd.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
@@ -75,7 +76,11 @@ async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOp
   try {
     const fast = await optimizedModel(path, flags.optimize);
     for (const name of ENGINE_NAMES) {
-      engines.push(openModel(path, name, options, name === "reference" ? undefined : fast).engine);
+      if (name === "simd" && !hasSimd()) continue;
+      const isDevice = MODULE_ENGINES.includes(name);
+      // The limit is that of a device.
+      const { memoryLimit: _, ...unlimited } = options;
+      engines.push(openModel(path, name, name === "simd" ? unlimited : options, isDevice ? fast : undefined).engine);
     }
     const inputs =
       flags.data === undefined

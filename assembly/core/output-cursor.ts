@@ -26,6 +26,11 @@ export function endOutput(): void {
   channel = rows;
 }
 
+/** Passes a whole plane, for an engine that keeps no count within one. */
+export function passPlane(): void {
+  channel++;
+}
+
 /** Address of the next element. */
 export function outputPtr(): usize {
   return (

@@ -1,10 +1,10 @@
 /** int32 accumulators to int8 elements: SPEC.md, "Arithmetic". */
 
-let multiplier: i64 = 0;
-let shift: i64 = 0;
-let zeroPoint: i64 = 0;
-let clampMin: i64 = 0;
-let clampMax: i64 = 0;
+export let multiplier: i64 = 0;
+export let shift: i64 = 0;
+export let zeroPoint: i64 = 0;
+export let clampMin: i64 = 0;
+export let clampMax: i64 = 0;
 
 /** The zero point and the range, both int8, of the elements that `requantize` gives. */
 export function setRange(zero: i32, low: i32, high: i32): void {

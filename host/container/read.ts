@@ -78,6 +78,11 @@ export interface Container {
 export interface ReadOptions {
   /** Weights of all layers together that may be unpacked, one byte each. A small file can ask for much. Default 2^28. */
   readonly maxWeights?: number;
+  /**
+   * Pass over the sections: all else is read and checked, and layers are without weights, biases and scales. For who leaves the sections to a core,
+   * which checks them itself.
+   */
+  readonly outline?: boolean;
 }
 
 /**
@@ -125,6 +130,11 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
       }
       weightsLeft -= weights;
       used.codecs |= 1 << form.codec;
+      if (options.outline === true) {
+        layers.push(passWeights(fields, bare, where));
+        infos.push({ offset, bytes: fields.offset - offset });
+        continue;
+      }
       const { layer, section } = readWeighted(fields, partial, bare, plan, where, form, head.codecs);
       layers.push(layer);
       infos.push({ offset, bytes: fields.offset - offset, section });
@@ -261,6 +271,17 @@ function readBareLayer(
   const bare = op.layer({ inputs, output }, values);
   checkInputs(bare, output, where, fail);
   return { bare, form };
+}
+
+function passWeights(fields: FieldReader, bare: QWeightedLayer, where: string): QWeightedLayer {
+  fields.take(`${where} section`, fields.ranged(`${where} sectionBytes`, 0, MAX_BYTES));
+  return {
+    ...bare,
+    weights: new Int8Array(),
+    bias: new Int32Array(),
+    multiplier: new Int32Array(),
+    shift: new Uint8Array(),
+  };
 }
 
 function readWeighted(

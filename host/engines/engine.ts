@@ -2,12 +2,12 @@ import { MoteError } from "../errors.js";
 import type { Preprocessing, Shape } from "../model/model.js";
 import { valuesOf } from "../model/geometry.js";
 
-export type EngineName = "wasm3" | "v8" | "reference";
+export type EngineName = "wasm3" | "v8" | "simd" | "reference";
 
 export interface EngineOptions {
   /** Bytes of linear memory the engine may use. Default: what the plan needs. */
   readonly memoryLimit?: number;
-  /** Keep the container in linear memory instead of behind the window. A packed .wasm always has it there. */
+  /** Keep the container in linear memory instead of behind the window. A packed .wasm always has it there; `simd` keeps it decoded. */
   readonly resident?: boolean;
   /** Work units of one `step`: smaller slices return to the host more often. Results do not depend on it. */
   readonly budget?: number;

@@ -5,32 +5,41 @@ import { MoteError } from "../errors.js";
 import { isWasm } from "../module/sections.js";
 import { checkOptions, type Engine, type EngineName, type EngineOptions } from "./engine.js";
 import { openReference } from "./reference.js";
-import { openCore, openFast, type Instantiate, type Program } from "./wasm.js";
+import { hasSimd, openSimd } from "./simd.js";
+import { openCore, openFast, type Instantiate } from "./wasm.js";
 
-export const ENGINE_NAMES: readonly EngineName[] = ["wasm3", "v8", "reference"];
+export const ENGINE_NAMES: readonly EngineName[] = ["wasm3", "v8", "simd", "reference"];
+
+/** Those that run modules, packed and fast ones, as they are. The others run the container that a packed module has inside, and no fast module. */
+export const MODULE_ENGINES: readonly EngineName[] = ["wasm3", "v8"];
+
+/** What runs a container fastest here. */
+export const fastestEngine = (): EngineName => (hasSimd() ? "simd" : "v8");
 
 /** What the engines take from where they run. */
 export interface Platform {
   /** The bytes of core.wasm, for containers. @throws MoteError ENGINE when it is not there */
   readonly core: () => Uint8Array;
+  /** Those of simd.wasm. */
+  readonly simd: () => Uint8Array;
   readonly v8: Instantiate;
   readonly wasm3: Instantiate;
 }
 
 /**
  * Opens a model on an engine of a platform.
- * @param file the bytes of a .mote container, of a packed .wasm, or of a fast module, which the reference does not run
+ * @param file the bytes of a .mote container, of a packed .wasm, or of a fast module, which only MODULE_ENGINES run
  * @throws MoteError FORMAT or UNSUPPORTED for a bad file, MEMORY when it does not fit the limit, ENGINE for an engine
  *   that is not there or refuses the model
  */
 export function openOn(platform: Platform, name: EngineName, file: Uint8Array, options: EngineOptions): Engine {
   checkOptions(options);
-  const instantiate = name === "v8" ? platform.v8 : platform.wasm3;
+  const instantiate = name === "wasm3" ? platform.wasm3 : platform.v8;
   if (isFastModule(file)) {
-    if (name === "reference") {
+    if (!MODULE_ENGINES.includes(name)) {
       throw new MoteError(
         "UNSUPPORTED",
-        "reference: a fast module has no container to run; expected the one that it was packed from",
+        `${name}: a fast module has no container to run; expected the one that it was packed from`,
       );
     }
     if (options.resident === true) {
@@ -44,7 +53,16 @@ export function openOn(platform: Platform, name: EngineName, file: Uint8Array, o
   const packed = isWasm(file);
   const { container, resident } = packed ? bakedContainer(file) : { container: file, resident: file };
   if (name === "reference") return openReference(container, options);
-  const { model, plan } = readContainer(container);
-  const program: Program = { wasm: packed ? file : platform.core(), container: resident, packed, model, plan };
-  return openCore(name, instantiate, program, options);
+  const outline = readContainer(container, { outline: true });
+  try {
+    if (name === "simd") {
+      return openSimd(platform.v8, { ...outline, wasm: platform.simd(), container, packed: false }, options);
+    }
+    const wasm = packed ? file : platform.core();
+    return openCore(name, instantiate, { ...outline, wasm, container: resident, packed }, options);
+  } catch (error) {
+    // What the engine has found in a section, the strict reader says in words.
+    if (error instanceof MoteError && error.code === "ENGINE") readContainer(container);
+    throw error;
+  }
 }

@@ -45,7 +45,7 @@ export function openCore(
   program: Program,
   options: EngineOptions = {},
 ): Engine {
-  return new CoreEngine(name, instantiate, coreTask(program, options), options);
+  return openTask(name, instantiate, coreTask(program, options), options);
 }
 
 /**
@@ -59,15 +59,22 @@ export function openFast(
   parts: FastParts,
   options: EngineOptions = {},
 ): Engine {
-  return new CoreEngine(name, instantiate, fastTask(wasm, parts), options);
+  return openTask(name, instantiate, fastTask(wasm, parts), options);
+}
+
+/** The same for any task. */
+export function openTask(name: EngineName, instantiate: Instantiate, task: Task, options: EngineOptions): Engine {
+  return new CoreEngine(name, instantiate, task, options);
 }
 
 /** A module and a model, and what the driver has to know of the two. */
-interface Task {
+export interface Task {
   readonly wasm: Uint8Array;
   /** Bytes of linear memory: those of the memory plan, and of a resident model. */
   readonly planBytes: number;
   readonly modelBytes: number;
+  /** Of a module that takes more than that, by growing its memory: the most that it may where nobody says less. */
+  readonly mostBytes?: number;
   /** What `mote.read` reads. */
   readonly source: Uint8Array;
   /** Bytes of it that the module has before it reads any. */
@@ -80,7 +87,7 @@ interface Task {
   readonly ends: Ends;
 }
 
-function coreTask({ wasm, container, packed, model, plan }: Program, options: EngineOptions): Task {
+export function coreTask({ wasm, container, packed, model, plan }: Program, options: EngineOptions): Task {
   const resident = packed || options.resident === true;
   const planBytes = planTotal(plan, resident);
   const modelBytes = resident ? container.length + abi.MODEL_SLACK_BYTES : 0;
@@ -143,7 +150,10 @@ class CoreEngine implements Engine {
       const needs = modelBytes > 0 ? `${planBytes} + ${modelBytes} for the model` : `${planBytes}`;
       throw new MoteError("MEMORY", `${name}: the memory plan takes ${needs} bytes, the limit is ${mostBytes}`);
     }
-    const memoryLimit = Math.min(mostBytes ?? neededBytes, Math.ceil(neededBytes / PAGE_BYTES) * PAGE_BYTES);
+    const memoryLimit = Math.min(
+      mostBytes ?? task.mostBytes ?? neededBytes,
+      task.mostBytes ?? Math.ceil(neededBytes / PAGE_BYTES) * PAGE_BYTES,
+    );
     ({ inputs: this.inputs, outputs: this.outputs } = task.ends);
     this.input = this.inputs[0];
     this.output = this.outputs[0];
@@ -158,6 +168,9 @@ class CoreEngine implements Engine {
     try {
       for (const { address, bytes } of task.data) this.instance.write(address, bytes);
       const status = this.driver.load(memoryLimit);
+      if (status === abi.STATUS_MEMORY && task.mostBytes !== undefined) {
+        throw new MoteError("MEMORY", `${name}: the decoded model takes more than ${memoryLimit} bytes, the limit`);
+      }
       if (status !== abi.STATUS_DONE) throw this.driver.failure("load", status);
       this.ends = this.driver.ends();
       this.expectEnds("inputs");

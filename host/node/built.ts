@@ -7,6 +7,7 @@ import { builtFile } from "./paths.js";
 const TARGETS = {
   "build/core.wasm": "core",
   "build/core-named.wasm": "core",
+  "build/simd.wasm": "simd",
   "build/fast-named.wasm": "fast",
   "build/train.wasm": "train",
 } as const;

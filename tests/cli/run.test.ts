@@ -42,7 +42,7 @@ function idx(name: string, header: number, count: number, itemBytes: number): Bu
 describe("mote run", () => {
   it("prints one object, the same results from every engine", async () => {
     const seen: unknown[] = [];
-    for (const engine of ["wasm3", "v8", "reference"]) {
+    for (const engine of ["wasm3", "v8", "simd", "reference"]) {
       const outcome = await mote(["run", model, "--data", "mnist:test:20", "--engine", engine, "--json"]);
       expect(outcome.code).toBe(0);
       const json = lastJson(outcome);

@@ -80,12 +80,12 @@ describe("mote verify", () => {
   it("compares all engines on random inputs, or on digits", async () => {
     const random = await mote(["verify", path, "--random", "5"]);
     expect(random.code).toBe(0);
-    expect(random.stdout).toBe(`${path}: 5 inputs (random, seed 1): wasm3 = v8 = reference, every layer\n`);
+    expect(random.stdout).toBe(`${path}: 5 inputs (random, seed 1): wasm3 = v8 = simd = reference, every layer\n`);
     const digits = await mote(["verify", path, "--data", "mnist:test:5", "--resident", "--budget", "1000", "--json"]);
     expect(digits.code).toBe(0);
     expect(lastJson(digits)).toEqual({
       model: path,
-      engines: ["wasm3", "v8", "reference"],
+      engines: ["wasm3", "v8", "simd", "reference"],
       inputs: 5,
       source: "mnist:test",
       equal: true,
@@ -95,14 +95,14 @@ describe("mote verify", () => {
 
   it("takes a packed .wasm", async () => {
     const outcome = await mote(["verify", scratch.path("lenet.wasm"), "--random", "3"]);
-    expect(outcome.stdout).toContain("3 inputs (random, seed 1): wasm3 = v8 = reference, every layer");
+    expect(outcome.stdout).toContain("3 inputs (random, seed 1): wasm3 = v8 = simd = reference, every layer");
   });
 
   it("says where engines first differ, and fails", async () => {
     const outcome = await mote(["verify", scratch.path("impostor.wasm"), "--random", "3", "--json"]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(
-      /^mote: .*impostor\.wasm: engines differ at input 0, layer 0, element 0: wasm3 5, v8 5, reference -?\d+\n$/,
+      /^mote: .*impostor\.wasm: engines differ at input 0, layer 0, element 0: wasm3 5, v8 5, simd -?\d+, reference -?\d+\n$/,
     );
     expect(lastJson(outcome)).toMatchObject({
       equal: false,
@@ -115,7 +115,7 @@ describe("mote verify", () => {
     writeFileSync(several, writeContainer(modelNamed("streaming")));
     for (const optimize of ["size", "speed"]) {
       const random = await mote(["verify", several, "--random", "4", "--optimize", optimize]);
-      expect(random.stdout).toContain("4 inputs (random, seed 1): wasm3 = v8 = reference, every layer");
+      expect(random.stdout).toContain("4 inputs (random, seed 1): wasm3 = v8 = simd = reference, every layer");
     }
     const digits = await mote(["verify", several, "--data", "mnist:test:5"]);
     expect([digits.code, digits.stderr]).toEqual([

@@ -191,7 +191,7 @@ describe("mote run and mote verify", () => {
   it("compare wasm3 and V8 on the fast module with the reference on the container", async () => {
     const outcome = await mote(["verify", path, "--optimize", "speed", "--random", "5", "--budget", "7"]);
     expect(outcome.code).toBe(0);
-    expect(outcome.stdout).toBe(`${path}: 5 inputs (random, seed 1): wasm3 = v8 = reference, every layer\n`);
+    expect(outcome.stdout).toBe(`${path}: 5 inputs (random, seed 1): wasm3 = v8 = simd = reference, every layer\n`);
   });
 
   it("say what is missing, or does not go together", async () => {

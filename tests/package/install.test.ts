@@ -270,7 +270,7 @@ describe("mote-nn-cli", () => {
     await outputOf("pack", "conv-int8.tflite", "-o", "int8.mote");
     for (const net of ["net.mote", "int8.mote"]) {
       expect(await outputOf("inspect", net)).toContain("conv2d");
-      expect(await outputOf("verify", net, "--random", "3")).toContain("wasm3 = v8 = reference, every layer");
+      expect(await outputOf("verify", net, "--random", "3")).toContain("wasm3 = v8 = simd = reference, every layer");
     }
     const data = ["net.mote", "--data", "samples.npy", "--json"];
     expect((JSON.parse(await outputOf("run", ...data)) as { results: unknown[] }).results).toHaveLength(count);

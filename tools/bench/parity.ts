@@ -3,18 +3,16 @@ import { fastModule } from "../../host/node/fast/fast-module.js";
 import { loadDataSpec } from "../../host/node/data/inputs.js";
 import { pixelTable } from "../../host/engines/fill-input.js";
 import { firstDifference } from "../../host/engines/compare.js";
-import { ENGINE_NAMES } from "../../host/engines/open.js";
+import { ENGINE_NAMES, MODULE_ENGINES } from "../../host/engines/open.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import type { BenchOptions, Figure, Group } from "./figure.js";
 import { SHIPPED_MODELS, shippedModel } from "./models.js";
 
 const QUICK_DIGITS = 100;
-/** Those that run fast modules. */
-const FAST_ENGINES = ENGINE_NAMES.filter((name) => name !== "reference");
 
 export const parityGroup: Group = {
   name: "parity",
-  summary: `reference = V8 = wasm3, container and fast module, layer by layer, on ${QUICK_DIGITS} digits; --full: on 10,000`,
+  summary: `reference = V8 = wasm3 = SIMD, container and fast module, layer by layer, on ${QUICK_DIGITS} digits; --full: on 10,000`,
   measure: measureParity,
 };
 
@@ -26,7 +24,7 @@ async function measureParity({ full, note }: BenchOptions): Promise<Figure[]> {
     const fast = fastModule(file);
     const engines = [
       ...ENGINE_NAMES.map((engine) => openEngine(engine, file)),
-      ...FAST_ENGINES.map((engine) => openEngine(engine, fast)),
+      ...MODULE_ENGINES.map((engine) => openEngine(engine, fast)),
     ];
     const table = pixelTable(engines[0].input);
     const size = digits.images.length / digits.count;
@@ -44,7 +42,7 @@ async function measureParity({ full, note }: BenchOptions): Promise<Figure[]> {
     for (const engine of engines) engine.close();
     figures.push({
       id: `parity.${name}`,
-      name: `${name}, digits equal on ${ENGINE_NAMES.join(", ")}, and as a fast module on ${FAST_ENGINES.join(", ")}`,
+      name: `${name}, digits equal on ${ENGINE_NAMES.join(", ")}, and as a fast module on ${MODULE_ENGINES.join(", ")}`,
       value: equal,
       unit: `of ${digits.count}`,
       target: "all",

@@ -14,11 +14,11 @@ import { addWork, MOST_PRODUCTS, PLACES_WORK } from "../work";
 import { fits, kernelHeight, kernelWidth, readWindow, setStep, stepX, strideX, strideY, windowPtr } from "./window";
 
 /** Input channels, and rows, of a group. */
-let groupChannels: u32 = 0;
-let groupRows: u32 = 0;
+export let groupChannels: u32 = 0;
+export let groupRows: u32 = 0;
 /** Places of a pool's window, and of one of its rows. */
-let poolPlaces: u32 = 0;
-let poolWidth: u32 = 0;
+export let poolPlaces: u32 = 0;
+export let poolWidth: u32 = 0;
 
 /** Four addresses, then the accumulators of those places: see dot4. */
 const LANES = memory.data(32, 8);

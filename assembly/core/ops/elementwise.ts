@@ -17,12 +17,12 @@ import { requantize, setScale } from "../requantize";
 import { expect, expectRange } from "../status";
 import { addWork, ELEMENT_WORK, MOST_ELEMENTS, POOL_WORK } from "../work";
 
-let other: usize = 0;
+export let other: usize = 0;
 /** From an element of the second input to that of the next place: 0 where one element is for the whole channel. */
-let otherStep: u32 = 0;
+export let otherStep: u32 = 0;
 /** Of a sum, the inputs' multipliers. */
-let factor: i32 = 0;
-let otherFactor: i32 = 0;
+export let factor: i32 = 0;
+export let otherFactor: i32 = 0;
 
 export function isAtHand(): bool {
   return op == OP_ADD || op == OP_MUL;

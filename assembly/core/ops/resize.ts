@@ -7,8 +7,8 @@ import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
 import { expect } from "../status";
 import { addWork, MOST_ELEMENTS, POOL_WORK } from "../work";
 
-let factorX: u32 = 0;
-let factorY: u32 = 0;
+export let factorX: u32 = 0;
+export let factorY: u32 = 0;
 
 export function read(): void {
   factorX = pair(1, MAX_KERNEL);

@@ -11,7 +11,7 @@ export let strideX: u32 = 0;
 export let strideY: u32 = 0;
 /** Rows and columns of the input from what an output looks at to what the next one does. */
 export let stepX: u32 = 0;
-let stepY: u32 = 0;
+export let stepY: u32 = 0;
 /** Bytes from where the first window begins, in the border, to the input's first element: as many rows and columns as are padded. */
 export let origin: u32 = 0;
 

@@ -4,11 +4,16 @@ import { instantiateV8 } from "../../engines/v8.js";
 import { builtModule } from "../built.js";
 import { instantiateWasm3 } from "./wasm3.js";
 
-const NODE: Platform = { core: () => builtModule("build/core.wasm"), v8: instantiateV8, wasm3: instantiateWasm3 };
+const NODE: Platform = {
+  core: () => builtModule("build/core.wasm"),
+  simd: () => builtModule("build/simd.wasm"),
+  v8: instantiateV8,
+  wasm3: instantiateWasm3,
+};
 
 /**
  * Opens a model on an engine.
- * @param file the bytes of a .mote container, of a packed .wasm, or of a fast module, which the reference does not run
+ * @param file the bytes of a .mote container, of a packed .wasm, or of a fast module, which only wasm3 and v8 run
  * @throws MoteError FORMAT or UNSUPPORTED for a bad file, MEMORY when it does not fit the limit, ENGINE for an engine
  *   that is not built or refuses the model
  */
