@@ -48,7 +48,7 @@ const targets = {
     commands: [node("assemblyscript/bin/asc.js", "assembly/train/index.ts", "--target", "train")],
   },
   host: {
-    needs: "core",
+    needs: ["core"],
     sources: [
       "host",
       "runtime",
@@ -66,12 +66,19 @@ const targets = {
     commands: [node("typescript/bin/tsc", "-p", "tsconfig.build.json")],
   },
   web: {
-    needs: "core",
+    needs: ["core", "fast", "train"],
     sources: [
       "web",
       "host",
       "runtime",
       "build/core-text.ts",
+      "build/core.wasm",
+      "build/core-named.wasm",
+      "build/fast-named.wasm",
+      "build/train.wasm",
+      "tests/golden/import/conv-int8.tflite",
+      "tests/golden/import/torch-blocks.onnx",
+      "models/lenet5-paper.mote",
       "models/lenet5.mote",
       "examples/digit.png",
       "bench/rivals.json",
@@ -122,7 +129,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 mkdirSync(join(root, "build"), { recursive: true });
-const needed = asked.map((name) => targets[name].needs);
+const needed = asked.flatMap((name) => targets[name].needs ?? []);
 const wanted = Object.keys(targets).filter(
   (name) => asked.length === 0 || asked.includes(name) || needed.includes(name),
 );

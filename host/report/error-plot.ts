@@ -93,7 +93,7 @@ export function cutMiddle(text: string, most: number): string {
 }
 
 /** Names are the file's: nothing of them is markup. */
-function escaped(content: string): string {
+export function escaped(content: string): string {
   return content
     .replaceAll(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, "?")
     .replaceAll("&", "&amp;")

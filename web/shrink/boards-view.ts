@@ -1,0 +1,60 @@
+/** Which boards the model fits. */
+import { element, folded, svgElement, table } from "./dom.js";
+import type { BoardFit, EngineFit } from "./protocol.js";
+import { boardRows, fits, fitText, grouped } from "./tables.js";
+
+const ENGINE_WORDS: Readonly<Record<string, string>> = {
+  aot: "compiled ahead of time",
+  data: "as data, by the library's kernels",
+  native: "by wasm3 with native kernels",
+  wasm3: "by wasm3",
+};
+
+export function boardsView(boards: readonly BoardFit[]): HTMLElement[] {
+  return [
+    element("ul", { class: "boards" }, ...boards.map(boardItem)),
+    element(
+      "p",
+      { class: "muted small" },
+      "Bars are of the fastest way that fits, or of the one that lacks least. What wasm3 makes of a module is a bound, up to a third too high.",
+    ),
+    folded("All ways, as a table", table(boardRows(boards), "Boards")),
+  ];
+}
+
+function boardItem({ name, cpu, ramBytes, flashBytes, engines }: BoardFit): HTMLElement {
+  const fitting = engines.filter(fits);
+  const shown = fitting[0] ?? engines.reduce((best, other) => (other.lack < best.lack ? other : best));
+  const verdict =
+    fitting.length === 0
+      ? `Does not fit: ${fitText(shown)}`
+      : `Fits ${fitting.map(({ engine }) => ENGINE_WORDS[engine]).join("; ")}`;
+  return element(
+    "li",
+    { class: fitting.length === 0 ? "lacks" : "fits" },
+    element("h3", {}, name, " ", element("span", { class: "muted small" }, cpu)),
+    element("p", { class: "verdict" }, verdict),
+    ...(Number.isFinite(shown.lack) ? bars(shown, ramBytes, flashBytes) : []),
+  );
+}
+
+const bars = ({ sram, flash }: EngineFit, ramBytes: number, flashBytes: number): HTMLElement[] => [
+  bar("SRAM", sram, ramBytes),
+  bar("flash", flash, flashBytes),
+];
+
+function bar(what: string, needed: number, there: number): HTMLElement {
+  const share = Math.min(100, (100 * needed) / there);
+  const drawn = svgElement(
+    "svg",
+    { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": true },
+    svgElement("rect", { width: share.toFixed(1), height: 8, ...(needed > there ? { class: "over" } : {}) }),
+  );
+  return element(
+    "div",
+    { class: "fit-bar" },
+    element("span", {}, what),
+    drawn,
+    element("span", { class: "muted small" }, `${grouped(needed)} of ${grouped(there)}`),
+  );
+}
