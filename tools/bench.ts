@@ -15,6 +15,7 @@ import { packingGroup } from "./bench/packing.js";
 import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
 import { trainingGroup } from "./bench/training.js";
+import { webGroup } from "./bench/web.js";
 import { workGroup } from "./bench/work.js";
 import { zooGroup } from "./bench/zoo.js";
 import { Output } from "./output.js";
@@ -30,6 +31,7 @@ const GROUPS: readonly Group[] = [
   zooGroup,
   kernelsGroup,
   packageGroup,
+  webGroup,
 ];
 
 interface BenchFlags {

@@ -41,6 +41,11 @@ export function atMost(id: string, name: string, value: number, unit: string, li
   return { id, name, value, unit, target: `≤ ${limit.toLocaleString("en")}`, met: value <= limit };
 }
 
+/** A figure that is to be at least `limit`. */
+export function atLeast(id: string, name: string, value: number, unit: string, limit: number): Figure {
+  return { id, name, value, unit, target: `≥ ${limit.toLocaleString("en")}`, met: value >= limit };
+}
+
 /** Keeps `digits` significant digits: 1.2345678 → 1.23. */
 export function rounded(value: number, digits = 3): number {
   return Number(value.toPrecision(digits));

@@ -15,7 +15,7 @@ import { valuesOf } from "../../host/model/geometry.js";
 import type { DataSet } from "../../host/data/data-set.js";
 import { loadData } from "../../host/node/data/load.js";
 import { openEngine } from "../../host/node/engines/open.js";
-import { atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
+import { atLeast, atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { vggFigures } from "./vgg.js";
 import { boardFigures } from "./zoo-boards.js";
 import { lowered, MLPERF, spectrogramWindows } from "./zoo-nets.js";
@@ -82,17 +82,9 @@ function verdicts(folder: string, note: (text: string) => void): Figure[] {
       note(`zoo: ${file}: ${error.message.slice(0, 120)}`);
     }
   }
-  const figure = (id: string, name: string, value: number, least: number): Figure => ({
-    id,
-    name,
-    value,
-    unit: "",
-    target: `≥ ${least}`,
-    met: value >= least,
-  });
   return [
-    figure("zoo.answered", `nets of the zoo, ${files.length}: run, or refused with reasons`, answered, 33),
-    figure("zoo.run", "of these run", run, 24),
+    atLeast("zoo.answered", `nets of the zoo, ${files.length}: run, or refused with reasons`, answered, "", 33),
+    atLeast("zoo.run", "of these run", run, "", 24),
   ];
 }
 
