@@ -18,8 +18,9 @@ export const MAX_SIMD_BYTES = 0x40000000;
 /** Bytes of the control block, which stands at address 0. */
 export const CONTROL_BLOCK_BYTES = 64;
 
-/** Version of what this file describes, which a module leaves in the control block. */
+/** Version of what this file describes, which a module leaves in the control block; of a module whose input comes by lines the other. */
 export const INTERFACE_VERSION = 2;
+export const INTERFACE_VERSION_LINES = 3;
 
 /** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
 export const CONTROL_MODEL_PTR = 0;
@@ -51,7 +52,7 @@ export const TENSOR_WIDTH = 12;
 export const TENSOR_PITCH = 16;
 export const TENSOR_PLANE = 20;
 export const TENSOR_ZERO_POINT = 24;
-/** Bits 0..7: border. The bits below say what kind of tensor it is; bits 16..31 are the module's own. */
+/** Bits 0..7: border. The bits below say what kind of tensor it is; bits 16..31 are the module's own but for TENSOR_LINES_SHIFT. */
 export const TENSOR_STATE = 28;
 export const TENSOR_BORDER_MASK = 0xff;
 /** An end of the graph: an input or an output of the model. */
@@ -60,10 +61,13 @@ export const TENSOR_IS_END = 0x200;
 export const TENSOR_IS_STATE = 0x400;
 /** Is made some lines at a time, and perhaps never there as a whole: a host does not read it. */
 export const TENSOR_IS_BY_LINES = 0x800;
+/** Of an input that is: bits from here on, eight of them, are how many lines the host gives at a time; TENSOR_PTR is where these go. */
+export const TENSOR_LINES_SHIFT = 16;
 
 /** Statuses of `open`, `start`, `step` and `reset`. */
 export const STATUS_DONE = 0; // the model is loaded, the run is complete, or states are reset
 export const STATUS_BUSY = 1; // call step again
+export const STATUS_LINES = 2; // write the next lines of the input, then call step again
 export const STATUS_READ = -1; // the host's window callback failed
 export const STATUS_TRUNCATED = -2; // the file ends within a field
 export const STATUS_MAGIC = -3; // not a .mote file

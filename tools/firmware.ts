@@ -34,7 +34,7 @@ import { Progress } from "../host/node/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
 import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
 import { addDataFlags, readingOf, type DataFlags } from "./data-flags.js";
-import { containerOf, namingFile, parseRam } from "./model-file.js";
+import { containerOf, INPUT_ROWS_HELP, layoutOf, namingFile, parseRam } from "./model-file.js";
 import { Output } from "./output.js";
 
 const INPUTS = 20;
@@ -48,6 +48,7 @@ interface FirmwareFlags extends DataFlags {
   readonly engine?: FirmwareEngine;
   readonly optimize?: Optimization;
   readonly sram?: FastRam;
+  readonly inputRows?: true;
   readonly model?: string;
   readonly inputs?: number;
   readonly check?: boolean;
@@ -82,6 +83,7 @@ export function firmwareCommand(): Command {
     .option("--check", "fail when a figure is more than 2 % above bench/device.json")
     .option("--update", "write the figures to bench/device.json")
     .option("--export <folder>", "write the C library with the model to this folder instead, for a project")
+    .option("--input-rows", INPUT_ROWS_HELP)
     .option("--generic", "with --export: a container and the core for any model, not only this one")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
@@ -104,8 +106,12 @@ function parseInputs(text: string): number {
 
 async function firmware(flags: FirmwareFlags): Promise<void> {
   refuseIdle(flags);
-  if (flags.sram !== undefined && (flags.generic === true || flags.optimize === "size")) {
-    throw new MoteError("ARGUMENT", "--sram: only fast modules go by lines, expected --optimize speed or sram");
+  for (const [flag, value] of [
+    ["--sram", flags.sram],
+    ["--input-rows", flags.inputRows],
+  ]) {
+    if (value === undefined || (flags.generic !== true && flags.optimize !== "size")) continue;
+    throw new MoteError("ARGUMENT", `${flag}: only fast modules go by lines, expected --optimize speed or sram`);
   }
   refuseForm(flags.engine, flags.generic === true ? "generic" : flags.optimize);
   if (flags.export !== undefined) return exportFolder(flags.export, flags);
@@ -154,7 +160,10 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
 /** Flags that would do nothing beside others. */
 function refuseIdle(flags: FirmwareFlags): void {
   const refuse = (names: readonly (keyof FirmwareFlags)[], why: string): void => {
-    for (const name of names) if (flags[name] !== undefined) throw new MoteError("ARGUMENT", `--${name}: ${why}`);
+    const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    for (const name of names) {
+      if (flags[name] !== undefined) throw new MoteError("ARGUMENT", `${flagOf(name)}: ${why}`);
+    }
   };
   if (flags.export === undefined) {
     refuse(["generic"], "only with --export");
@@ -163,7 +172,7 @@ function refuseIdle(flags: FirmwareFlags): void {
   }
   if (flags.check === true || flags.update === true) {
     const samples = ["data", "labels", "layout", "scale", "mean", "std", "inputs"] as const;
-    refuse(["sram"], "not with --check or --update: bench/device.json has figures without");
+    refuse(["sram", "inputRows"], "not with --check or --update: bench/device.json has figures without");
     refuse(samples, "not with --check or --update: bench/device.json has figures of its own inputs");
     if (flags.model !== undefined && !MODEL_NAMES.includes(flags.model)) {
       throw new MoteError("ARGUMENT", `--model ${flags.model}: bench/device.json has ${MODEL_NAMES.join(", ")} only`);
@@ -196,7 +205,7 @@ async function exportFolder(folder: string, flags: FirmwareFlags): Promise<void>
     model,
     engine: engine ?? "wasm3",
     form: generic === true ? "generic" : (optimize ?? "speed"),
-    ram: flags.sram,
+    layout: layoutOf(flags),
     vectors: makeVectors(model.container, runs, flags.inputs ?? Math.min(VECTORS, runs.count)),
   });
   const output = new Output({ json });
@@ -211,7 +220,7 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
     model: FirmwareModel,
   ): readonly Optimization[] => {
     if (flags.optimize !== undefined) return [flags.optimize];
-    if (flags.sram !== undefined) return ["speed"];
+    if (isLaidOut(flags)) return ["speed"];
     const isKept = flags.update === true || flags.check === true;
     if (isKept) return keptForms(board, engine, model.name);
     return [
@@ -221,7 +230,7 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
     ];
   };
   const imageOf = ({ name, container }: FirmwareModel, optimize: Optimization): Pick<FirmwareCase, "image"> =>
-    flags.sram === undefined ? {} : { image: namingFile(name, () => firmwareImage(container, optimize, flags.sram)) };
+    isLaidOut(flags) ? { image: namingFile(name, () => firmwareImage(container, optimize, layoutOf(flags))) } : {};
   return BOARDS.filter(({ name }) => flags.board === undefined || name === flags.board).flatMap((board) =>
     ENGINES.filter((engine) => flags.engine === undefined || engine === flags.engine)
       .filter((engine) => !(isFastOnly(engine) && flags.optimize === "size"))
@@ -241,6 +250,8 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
       ),
   );
 }
+
+const isLaidOut = ({ sram, inputRows }: FirmwareFlags): boolean => sram !== undefined || inputRows === true;
 
 /** @param asked a shipped model's name, or a file */
 function readModel(asked: string): FirmwareModel {

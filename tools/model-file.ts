@@ -7,7 +7,7 @@ import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { describeFile, isSafetensors } from "../host/data/file-kind.js";
 import { readFile } from "../host/node/read-file.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
-import type { FastRam } from "../host/fast/memory.js";
+import type { FastLayout, FastRam } from "../host/fast/memory.js";
 import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/engines/classify.js";
 import type { Engine, EngineName, EngineOptions } from "../host/engines/engine.js";
@@ -121,6 +121,15 @@ export function parseBytes(text: string): number {
 /** Parses `--sram` of fast modules. */
 export function parseRam(text: string): FastRam {
   return text === "least" ? text : parseBytes(text);
+}
+
+/** Of `--input-rows`, where there is `--sram`. */
+export const INPUT_ROWS_HELP =
+  "the input of a fast module comes by rows, during a run: it is never there as a whole; in the least linear memory, or the cheapest that --sram grants";
+
+/** How these two flags have a fast module laid out. */
+export function layoutOf({ sram: ram, inputRows }: { readonly sram?: FastRam; readonly inputRows?: true }): FastLayout {
+  return { ram, inputRows };
 }
 
 /** `--engine`, the same in every command that has it. */

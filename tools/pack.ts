@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { MIN_WINDOW_BYTES } from "../assembly/format.js";
-import { fastProgram, type FastRam, type LayerChoice } from "../host/fast/memory.js";
+import { fastProgram, type FastProgram, type FastRam, type LayerChoice } from "../host/fast/memory.js";
 import type { LayerStream } from "../host/fast/rows.js";
 import { kernelName } from "../host/report/fast.js";
 import { writeMetadata } from "../host/container/metadata.js";
@@ -11,6 +11,7 @@ import { readContainer } from "../host/container/read.js";
 import { withMetadata, writeContainer } from "../host/container/write.js";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
+import { modelInputs } from "../host/model/edges.js";
 import { ALL_CONTENTS } from "../host/module/contents.js";
 import { errorPlot } from "../host/report/error-plot.js";
 import { quantize } from "../host/quantize/quantize.js";
@@ -20,8 +21,10 @@ import { writeFileAtomic } from "../host/node/write-file.js";
 import {
   containerOf,
   grouped,
+  INPUT_ROWS_HELP,
   isContainer,
   isFloatNet,
+  layoutOf,
   namingFile,
   notOneOf,
   optimizeOption,
@@ -43,6 +46,7 @@ import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from
 interface PackFlags extends FileFlags, ImportFlags, VectorFlags {
   readonly format?: Format;
   readonly sram?: FastRam;
+  readonly inputRows?: true;
   readonly plot?: string;
   readonly window?: number;
   readonly tables?: number;
@@ -74,6 +78,7 @@ export function packCommand(): Command {
       "refuse a model that needs more linear memory than this; with --optimize speed or sram layers go by lines where it would, or, with least, where that saves any",
       parseRam,
     )
+    .option("--input-rows", INPUT_ROWS_HELP)
     .option(
       "--window <bytes>",
       "piece of the model that is read at a time, at least 128; default 256 (not for a packed input)",
@@ -140,6 +145,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.sram === "least" && flags.optimize === "size") {
     throw new MoteError("ARGUMENT", "--sram least: for --optimize speed or sram; expected a number of bytes");
   }
+  if (flags.inputRows === true && flags.optimize === "size") {
+    throw new MoteError("ARGUMENT", "--input-rows: for fast modules, expected --optimize speed or sram");
+  }
   if (format !== "core" && (flags.ops ?? flags.codecs) !== undefined) {
     throw new MoteError(
       "ARGUMENT",
@@ -161,7 +169,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   const fast =
     optimize === "size"
       ? undefined
-      : { optimize, program: namingFile(input, () => fastProgram(container, flags.sram)) };
+      : { optimize, program: namingFile(input, () => fastProgram(container, layoutOf(flags))) };
   const parts = fast === undefined ? memoryParts(bytes, container, format === "wasm") : fastMemoryParts(fast.program);
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
   if (typeof flags.sram === "number" && memory > flags.sram) {
@@ -170,6 +178,11 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(parts)}`,
     );
   }
+  // What the same would take with the input as a whole.
+  const wholeInputBytes =
+    flags.inputRows === true
+      ? fastProgram(container, layoutOf({ sram: flags.sram ?? "least" })).memory.bytes
+      : undefined;
   const vectors = namingFile(input, () => vectorsFile(bytes, flags));
   const { written, module } = await writeAs(format, flags, input, { bytes, container, fast, vectors });
   if (flags.optimize !== "size") await warnOfPoorTrade(input, bytes, module!);
@@ -180,6 +193,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       "linear memory",
       `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
     ],
+    ...(wholeInputBytes === undefined ? [] : [inputRowsPair(fast!.program, wholeInputBytes - memory)]),
   ];
   output.pairs(pairs);
   const choices = fast === undefined ? [] : fast.program.choices.map(choiceOf);
@@ -196,6 +210,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       ...(netBytes === undefined ? {} : { netBytes }),
       containerBytes: bytes.length,
       linearMemoryBytes: memory,
+      ...(wholeInputBytes === undefined ? {} : { wholeInputBytes }),
       plan: fast === undefined ? plan : fast.program.memory,
       ...(choices.length > 0 ? { layers: choices } : {}),
       files: written,
@@ -204,6 +219,15 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
         : { calibration: { samples: calibration.samples, ...comparisonJson(calibration) } }),
     };
   });
+}
+
+/** @param saved bytes of linear memory */
+function inputRowsPair({ model }: FastProgram, saved: number): [string, string] {
+  const [input] = modelInputs(model);
+  const count = model.tensors[input].turn!.count;
+  const lines = count === 1 ? "a row" : `${count} rows`;
+  const bytes = saved < 0 ? `${grouped(-saved)} bytes more` : `${grouped(saved)} bytes less`;
+  return ["input", `${lines} at a time, ${bytes} than as a whole; the C library takes them by mote_input_rows`];
 }
 
 interface Choice extends KernelCost {

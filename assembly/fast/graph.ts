@@ -9,6 +9,7 @@ import {
   CONTROL_TENSORS_PTR,
   STATUS_BUSY,
   STATUS_DONE,
+  STATUS_LINES,
   STATUS_MEMORY,
   STATUS_STATE,
   TENSOR_ENTRY_BYTES,
@@ -23,7 +24,7 @@ import { stepDense } from "./kernels/dense";
 import { stepDenseRows } from "./kernels/dense-rows";
 import { stepDepthwise } from "./kernels/depthwise";
 import { stepElements } from "./kernels/elementwise";
-import { beginTurns, behindTurn, isIdle, stepLines, stepTurn } from "./kernels/lines";
+import { beginTurns, behindTurn, isIdle, stepInput, stepLines, stepTurn } from "./kernels/lines";
 import { stepLut } from "./kernels/lut";
 import {
   CONTROL_LAYERS_PTR,
@@ -40,6 +41,7 @@ import {
   KIND_DENSE_ROWS,
   KIND_DEPTHWISE,
   KIND_END,
+  KIND_INPUT,
   KIND_LINES,
   KIND_LUT,
   KIND_MAXPOOL,
@@ -107,12 +109,13 @@ export function step(budget: u32): i32 {
       let following = layer + LAYER_ENTRY_BYTES;
       if (isLines(kind) && isIdle()) following += LAYER_ENTRY_BYTES;
       if (isTurn(kind)) following = behindTurn();
-      if (load<u32>(following, LAYER_KIND) == KIND_END) {
+      kind = load<u32>(following, LAYER_KIND);
+      if (kind == KIND_END) {
         isRunning = isFresh = false;
         return STATUS_DONE;
       }
       beginLayers(following);
-      return STATUS_BUSY;
+      return isInput(kind) ? STATUS_LINES : STATUS_BUSY;
     }
   } while (left > 0);
   return STATUS_BUSY;
@@ -142,6 +145,7 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isResize(kind)) return stepResize();
   if (isLines(kind)) return stepLines();
   if (isTurn(kind)) return stepTurn();
+  if (isInput(kind)) return stepInput();
   return 0; // KIND_CONCAT
 }
 
@@ -223,4 +227,8 @@ function isLines(kind: u32): bool {
 
 function isTurn(kind: u32): bool {
   return kind == KIND_TURN;
+}
+
+function isInput(kind: u32): bool {
+  return kind == KIND_INPUT;
 }

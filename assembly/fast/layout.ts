@@ -38,8 +38,10 @@ export const KIND_COPY = 16; // takes a state over from its source
  */
 export const KIND_LINES = 17;
 export const KIND_TURN = 18;
+/** Behind the first KIND_LINES of all, where the model's input comes by lines as well: the host writes those of the turn. */
+export const KIND_INPUT = 19;
 /** Behind the last, with no more than its kind. */
-export const KIND_END = 19;
+export const KIND_END = 20;
 
 /** What is stored of an int8 element is raised by so much. */
 export const ELEMENT_BIAS = 128;
@@ -259,7 +261,7 @@ export const STRETCH_WORK = 16;
 export const BYTE_WORK = 5;
 export const LINE_WORK = 50;
 export const SUM_WORK = 27;
-/** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN. */
+/** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN and KIND_INPUT. */
 export const LINES_WORK = 100;
 export const LINE_BYTE_WORK = 3;
 /**

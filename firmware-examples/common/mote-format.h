@@ -99,8 +99,9 @@
 /** Bytes of the control block, which stands at address 0. */
 #define MOTE_CONTROL_BLOCK_BYTES 64u
 
-/** Version of what this file describes, which a module leaves in the control block. */
+/** Version of what this file describes, which a module leaves in the control block; of a module whose input comes by lines the other. */
 #define MOTE_INTERFACE_VERSION 2u
+#define MOTE_INTERFACE_VERSION_LINES 3u
 
 /** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
 #define MOTE_CONTROL_MODEL_PTR 0u
@@ -132,7 +133,7 @@
 #define MOTE_TENSOR_PITCH 16u
 #define MOTE_TENSOR_PLANE 20u
 #define MOTE_TENSOR_ZERO_POINT 24u
-/** Bits 0..7: border. The bits below say what kind of tensor it is; bits 16..31 are the module's own. */
+/** Bits 0..7: border. The bits below say what kind of tensor it is; bits 16..31 are the module's own but for TENSOR_LINES_SHIFT. */
 #define MOTE_TENSOR_STATE 28u
 #define MOTE_TENSOR_BORDER_MASK 0xffu
 /** An end of the graph: an input or an output of the model. */
@@ -141,10 +142,13 @@
 #define MOTE_TENSOR_IS_STATE 0x400u
 /** Is made some lines at a time, and perhaps never there as a whole: a host does not read it. */
 #define MOTE_TENSOR_IS_BY_LINES 0x800u
+/** Of an input that is: bits from here on, eight of them, are how many lines the host gives at a time; TENSOR_PTR is where these go. */
+#define MOTE_TENSOR_LINES_SHIFT 16u
 
 /** Statuses of `open`, `start`, `step` and `reset`. */
 #define MOTE_STATUS_DONE 0 /* the model is loaded, the run is complete, or states are reset */
 #define MOTE_STATUS_BUSY 1 /* call step again */
+#define MOTE_STATUS_LINES 2 /* write the next lines of the input, then call step again */
 #define MOTE_STATUS_READ (-1) /* the host's window callback failed */
 #define MOTE_STATUS_TRUNCATED (-2) /* the file ends within a field */
 #define MOTE_STATUS_MAGIC (-3) /* not a .mote file */
@@ -247,8 +251,10 @@
  */
 #define MOTE_KIND_LINES 17u
 #define MOTE_KIND_TURN 18u
+/** Behind the first KIND_LINES of all, where the model's input comes by lines as well: the host writes those of the turn. */
+#define MOTE_KIND_INPUT 19u
 /** Behind the last, with no more than its kind. */
-#define MOTE_KIND_END 19u
+#define MOTE_KIND_END 20u
 
 /** What is stored of an int8 element is raised by so much. */
 #define MOTE_ELEMENT_BIAS 128u
@@ -468,7 +474,7 @@
 #define MOTE_BYTE_WORK 5u
 #define MOTE_LINE_WORK 50u
 #define MOTE_SUM_WORK 27u
-/** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN. */
+/** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN and KIND_INPUT. */
 #define MOTE_LINES_WORK 100u
 #define MOTE_LINE_BYTE_WORK 3u
 /**
@@ -528,6 +534,7 @@
 #define MOTE_STATUS_TEXTS(X) \
   X(MOTE_STATUS_DONE, "the model is loaded, the run is complete, or states are reset") \
   X(MOTE_STATUS_BUSY, "call step again") \
+  X(MOTE_STATUS_LINES, "write the next lines of the input, then call step again") \
   X(MOTE_STATUS_READ, "the host's window callback failed") \
   X(MOTE_STATUS_TRUNCATED, "the file ends within a field") \
   X(MOTE_STATUS_MAGIC, "not a .mote file") \
@@ -581,6 +588,7 @@
   X(MOTE_KIND_COPY, "copy") \
   X(MOTE_KIND_LINES, "lines") \
   X(MOTE_KIND_TURN, "turn") \
+  X(MOTE_KIND_INPUT, "input") \
   X(MOTE_KIND_END, "end")
 
 #endif

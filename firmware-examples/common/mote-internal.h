@@ -135,11 +135,29 @@ struct mote {
   /** A mote_state. */
   uint8_t state;
   bool has_output;
-  /** A call is under way: what is called meanwhile comes from a `read`. */
+  /** A call is under way: what is called meanwhile comes from a `read` or a mote_row. */
   bool is_busy;
   /** Bytes at the head of the caller's memory that alignment leaves unused. */
   uint8_t skipped_bytes;
+  /** Of an input that comes by lines: so many at a time; 0 where it is there as a whole. */
+  uint8_t coming_lines;
+  /** Of a run: the engine has begun it; it goes on when rows are given. */
+  bool is_started;
+  bool awaits_rows;
+  /** Of the first input, set by rows: the row and the channel that are next, and which of the rows that stand in memory at a time it is. */
+  uint16_t row;
+  uint16_t channel;
+  uint16_t place;
+  /** Null where the input was set as a whole. */
+  mote_row give_row;
+  void *rows_context;
 };
+
+/**
+ * Has the rows given that the module takes at a time, or all.
+ * @returns MOTE_DONE; MOTE_BUSY where some are missing yet; as give_row
+ */
+mote_status mote_give_rows(mote *model);
 
 /**
  * Copies from linear memory, when loading is done, what struct mote says.

@@ -94,7 +94,9 @@ static mote_kernel_function kernel_for(const mote *model, uint32_t kind) {
 }
 
 /** Whether the walk itself does what there is to do for an entry of this kind. */
-static bool takes_no_kernel(uint32_t kind) { return kind == MOTE_KIND_CONCAT || kind == MOTE_KIND_TURN; }
+static bool takes_no_kernel(uint32_t kind) {
+  return kind == MOTE_KIND_CONCAT || kind == MOTE_KIND_TURN || kind == MOTE_KIND_INPUT;
+}
 
 /** Whether there is a kernel for each layer. */
 static mote_status look_at_table(mote *model, walk *w) {
@@ -179,9 +181,13 @@ static mote_status go_on(mote *model, walk *w, uint32_t kind) {
   uint8_t *done = model->linear + MOTE_CONTROL_LAYERS_DONE;
   if (kind < MOTE_KIND_BORDER) mote_put_u32(done, mote_get_u32(done) + 1);
   uint32_t following = following_entry(model, w, kind);
-  if (kind_at(model, w, following) != MOTE_KIND_END) return begin_layer(model, w, following) ? MOTE_BUSY : trap(w);
-  w->is_running = w->is_fresh = false;
-  return MOTE_DONE;
+  uint32_t next = kind_at(model, w, following);
+  if (next == MOTE_KIND_END) {
+    w->is_running = w->is_fresh = false;
+    return MOTE_DONE;
+  }
+  if (!begin_layer(model, w, following)) return trap(w);
+  return next == MOTE_KIND_INPUT ? MOTE_STATUS_LINES : MOTE_BUSY;
 }
 
 /** A slice of a run. */
@@ -189,7 +195,7 @@ static mote_status step(mote *model, walk *w, uint32_t budget) {
   uint32_t kind = kind_at(model, w, w->entry);
   mote_kernel_function run = kernel_for(model, kind);
   int32_t left = (int32_t)(budget < MOST_BUDGET ? budget : MOST_BUDGET);
-  while (kind != MOTE_KIND_TURN && !is_complete(model, w)) {
+  while (!takes_no_kernel(kind) && !is_complete(model, w)) {
     if (left <= 0) return MOTE_BUSY;
     int32_t work = run == NULL ? MOTE_KERNEL_TRAP : mote_kernel_run(run, w->entry, w->progress, (uint32_t)left, NATIVE_SHIFT);
     if (work < 0) return trap(w);

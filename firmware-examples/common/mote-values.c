@@ -91,21 +91,23 @@ static mote_status check_input(const mote *model, uint32_t input, const void *va
   if (model == NULL || values == NULL) return MOTE_ERROR_ARGUMENT;
   if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
   if (input >= model->input_count) return MOTE_ERROR_ARGUMENT;
+  if (model->coming_lines != 0) return MOTE_ERROR_ROWS;
   if (input > model->inputs_set) return MOTE_ERROR_ORDER;
   return count == count_of(&model->ends[input]) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
 }
 
 static void input_is_set(mote *model, uint32_t input) {
+  if (input == 0) model->give_row = NULL;
   model->has_output = false;
   model->inputs_set = (uint16_t)(input + 1);
   model->state = model->inputs_set == model->input_count ? MOTE_STATE_READY : MOTE_STATE_IDLE;
 }
 
-/** Copies bytes to a tensor's rows, something added to each of them. */
-static void fill(const mote *model, const mote_end *end, const uint8_t *bytes, uint8_t bias) {
+/** Copies bytes to a tensor's rows, the first of which is at `to`, something added to each of them. */
+static void fill(uint8_t *to, const mote_end *end, const uint8_t *bytes, uint8_t bias) {
   uint32_t width = end->width;
   for (uint32_t c = 0; c < end->channels; c++) {
-    uint8_t *row = plane_of(model, end, c);
+    uint8_t *row = to + c * end->plane;
     for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
       for (uint32_t x = 0; x < width; x++) row[x] = (uint8_t)(*bytes++ + bias);
     }
@@ -113,12 +115,11 @@ static void fill(const mote *model, const mote_end *end, const uint8_t *bytes, u
 }
 
 /** As `fill`, each pixel by its quotient. Neighbours are often alike, such as the background. */
-static void fill_scaled(const mote *model, const mote_end *end, const uint8_t *image, const pixel_scale *scale) {
+static void fill_scaled(uint8_t *to, const mote_end *end, const uint8_t *image, uint8_t bias, const pixel_scale *scale) {
   uint32_t last = 0;
-  uint8_t bias = model->element_bias;
   uint8_t byte = (uint8_t)(end->zero_point + bias);
   for (uint32_t c = 0; c < end->channels; c++) {
-    uint8_t *row = plane_of(model, end, c);
+    uint8_t *row = to + c * end->plane;
     for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
       for (uint32_t x = 0; x < end->width; x++) {
         uint32_t pixel = *image++;
@@ -132,17 +133,21 @@ static void fill_scaled(const mote *model, const mote_end *end, const uint8_t *i
   }
 }
 
+static void fill_pixels(uint8_t *to, const mote_end *end, const uint8_t *image, uint8_t bias) {
+  pixel_scale scale = pixel_scale_of(end->scale_bits);
+  /* The quotient of a pixel is off from it in proportion to it: where that of 255 is right, all are. */
+  if (end->zero_point == -128 && pixel_quotient(&scale, 255) == 255) {
+    fill(to, end, image, (uint8_t)(end->zero_point + bias));
+  } else {
+    fill_scaled(to, end, image, bias, &scale);
+  }
+}
+
 mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image, size_t count) {
   mote_status status = check_input(model, input, image, count);
   if (status != MOTE_DONE) return status;
   mote_end end = model->ends[input];
-  pixel_scale scale = pixel_scale_of(end.scale_bits);
-  /* The quotient of a pixel is off from it in proportion to it: where that of 255 is right, all are. */
-  if (end.zero_point == -128 && pixel_quotient(&scale, 255) == 255) {
-    fill(model, &end, image, (uint8_t)(end.zero_point + model->element_bias));
-  } else {
-    fill_scaled(model, &end, image, &scale);
-  }
+  fill_pixels(plane_of(model, &end, 0), &end, image, model->element_bias);
   input_is_set(model, input);
   return MOTE_DONE;
 }
@@ -150,7 +155,8 @@ mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image,
 mote_status mote_set_input_i8(mote *model, uint32_t input, const int8_t *values, size_t count) {
   mote_status status = check_input(model, input, values, count);
   if (status != MOTE_DONE) return status;
-  fill(model, &model->ends[input], (const uint8_t *)values, model->element_bias);
+  const mote_end *end = &model->ends[input];
+  fill(plane_of(model, end, 0), end, (const uint8_t *)values, model->element_bias);
   input_is_set(model, input);
   return MOTE_DONE;
 }
@@ -163,23 +169,83 @@ static int32_t nearest(float steps) {
   return rest >= 0.5f ? whole + 1 : rest < -0.5f ? whole - 1 : whole;
 }
 
-mote_status mote_set_input_f32(mote *model, uint32_t input, const float *values, size_t count) {
-  mote_status status = check_input(model, input, values, count);
-  if (status != MOTE_DONE) return status;
-  const mote_end *end = &model->ends[input];
+static void fill_reals(uint8_t *to, const mote_end *end, const float *values, uint8_t bias) {
   uint32_t width = end->width;
   int32_t zero_point = end->zero_point;
   float scale = scale_of(end);
-  uint8_t bias = model->element_bias;
   for (uint32_t c = 0; c < end->channels; c++) {
-    uint8_t *row = plane_of(model, end, c);
+    uint8_t *row = to + c * end->plane;
     for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
       for (uint32_t x = 0; x < width; x++) {
         row[x] = (uint8_t)(saturate(zero_point + nearest(*values++ / scale)) + bias);
       }
     }
   }
+}
+
+mote_status mote_set_input_f32(mote *model, uint32_t input, const float *values, size_t count) {
+  mote_status status = check_input(model, input, values, count);
+  if (status != MOTE_DONE) return status;
+  const mote_end *end = &model->ends[input];
+  fill_reals(plane_of(model, end, 0), end, values, model->element_bias);
   input_is_set(model, input);
+  return MOTE_DONE;
+}
+
+/** As an input of a single row. @returns as mote_quantize_u8 */
+static mote_status row_of(const mote *model, uint32_t input, size_t count, mote_end *row) {
+  if (!mote_is_open(model)) return model == NULL ? MOTE_ERROR_ARGUMENT : MOTE_ERROR_ORDER;
+  if (input >= model->input_count || count > UINT16_MAX) return MOTE_ERROR_ARGUMENT;
+  *row = model->ends[input];
+  row->channels = row->height = 1;
+  row->width = (uint16_t)count;
+  return MOTE_DONE;
+}
+
+mote_status mote_quantize_u8(const mote *model, uint32_t input, const uint8_t *image, int8_t *values, size_t count) {
+  mote_end row;
+  mote_status status = image == NULL || values == NULL ? MOTE_ERROR_ARGUMENT : row_of(model, input, count, &row);
+  if (status == MOTE_DONE) fill_pixels((uint8_t *)values, &row, image, 0);
+  return status;
+}
+
+mote_status mote_quantize_f32(const mote *model, uint32_t input, const float *reals, int8_t *values, size_t count) {
+  mote_end row;
+  mote_status status = reals == NULL || values == NULL ? MOTE_ERROR_ARGUMENT : row_of(model, input, count, &row);
+  if (status == MOTE_DONE) fill_reals((uint8_t *)values, &row, reals, 0);
+  return status;
+}
+
+mote_status mote_input_rows(mote *model, mote_row give, void *context) {
+  if (model == NULL || give == NULL) return MOTE_ERROR_ARGUMENT;
+  if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
+  input_is_set(model, 0);
+  model->give_row = give;
+  model->rows_context = context;
+  model->row = model->channel = model->place = 0;
+  return MOTE_DONE;
+}
+
+uint32_t mote_rows_at_once(const mote *model) {
+  if (!mote_is_open(model)) return 0;
+  uint32_t height = model->ends->height;
+  return model->coming_lines != 0 && model->coming_lines < height ? model->coming_lines : height;
+}
+
+mote_status mote_give_rows(mote *model) {
+  const mote_end *end = model->ends;
+  uint32_t most = mote_rows_at_once(model);
+  while (model->place < most && model->row < end->height) {
+    uint8_t *values = plane_of(model, end, model->channel) + model->place * pitch_of(end);
+    mote_status status = model->give_row(model->rows_context, model->channel, model->row, (int8_t *)values);
+    if (status != MOTE_DONE) return status > MOTE_BUSY ? MOTE_ERROR_ARGUMENT : status;
+    for (uint32_t x = 0; x < end->width; x++) values[x] = (uint8_t)(values[x] + model->element_bias);
+    if (++model->channel < end->channels) continue;
+    model->channel = 0;
+    model->row++;
+    model->place++;
+  }
+  model->place = 0;
   return MOTE_DONE;
 }
 

@@ -31,7 +31,8 @@ static mote_status begin(mote *model) {
   }
   status = engine->call(model, MOTE_EXPORT_OPEN, model->linear_bytes);
   if (status < 0) return status;
-  if (mote_linear_u32(model, MOTE_CONTROL_VERSION) != MOTE_INTERFACE_VERSION) return MOTE_ERROR_MODULE;
+  uint32_t version = mote_linear_u32(model, MOTE_CONTROL_VERSION);
+  if (version != MOTE_INTERFACE_VERSION && version != MOTE_INTERFACE_VERSION_LINES) return MOTE_ERROR_MODULE;
   return status > MOTE_BUSY ? MOTE_ERROR_MODULE : MOTE_BUSY;
 }
 
@@ -93,21 +94,43 @@ static mote_status call_step(mote *model, uint32_t budget) {
   return engine->call(model, MOTE_EXPORT_STEP, budget);
 }
 
-/** A slice of loading or of a run. */
-static mote_status slice(mote *model, uint32_t budget) {
+/** What is to be done before the next slice of a run: rows are given, and it is started. */
+static mote_status go_on(mote *model) {
   if (model->state == MOTE_STATE_READY) {
     model->state = MOTE_STATE_RUNNING;
     model->inputs_set = 0;
-    mote_status status = model->source.engine->call(model, MOTE_EXPORT_START, 0);
-    if (status != MOTE_BUSY && status != MOTE_DONE) return status;
+    model->is_started = false;
+    /* All of an input that is there as a whole. */
+    model->awaits_rows = model->give_row != NULL && model->coming_lines == 0;
   }
-  mote_status status = call_step(model, budget);
+  mote_status status = model->awaits_rows ? mote_give_rows(model) : MOTE_DONE;
+  if (status != MOTE_DONE) return status;
+  model->awaits_rows = false;
+  if (model->is_started) return MOTE_DONE;
+  model->is_started = true;
+  status = model->source.engine->call(model, MOTE_EXPORT_START, 0);
+  return status == MOTE_BUSY ? MOTE_DONE : status;
+}
+
+/** The module asks for lines. @returns MOTE_ERROR_MODULE where it has had all of them, or takes none */
+static mote_status await_rows(mote *model) {
+  if (model->state != MOTE_STATE_RUNNING || model->coming_lines == 0 || model->row >= model->ends->height) return MOTE_ERROR_MODULE;
+  model->awaits_rows = true;
+  return MOTE_BUSY;
+}
+
+/** A slice of loading or of a run. */
+static mote_status slice(mote *model, uint32_t budget) {
+  mote_status status = model->state == MOTE_STATE_LOADING ? MOTE_DONE : go_on(model);
+  if (status != MOTE_DONE) return status;
+  status = call_step(model, budget);
+  if (status == MOTE_STATUS_LINES) return await_rows(model);
   return status == MOTE_DONE && model->state == MOTE_STATE_LOADING ? mote_take_tables(model) : status;
 }
 
 /** What a status of the core, the engine or a hook means for the model's state. */
 static mote_status settle(mote *model, mote_status status) {
-  if (model->state == MOTE_STATE_DEAD) return MOTE_ERROR_ORDER; /* Closed by its own `read`. */
+  if (model->state == MOTE_STATE_DEAD) return MOTE_ERROR_ORDER; /* Closed by its own `read` or mote_row. */
   if (status == MOTE_BUSY) return status;
   bool loading = model->state == MOTE_STATE_LOADING;
   if (status > MOTE_BUSY) status = MOTE_ERROR_MODULE;
@@ -118,7 +141,8 @@ static mote_status settle(mote *model, mote_status status) {
 
 mote_status mote_step(mote *model, uint32_t budget) {
   if (model == NULL) return MOTE_ERROR_ARGUMENT;
-  if (model->is_busy || model->state == MOTE_STATE_IDLE || model->state == MOTE_STATE_DEAD) return MOTE_ERROR_ORDER;
+  if (model->is_busy || model->state == MOTE_STATE_DEAD) return MOTE_ERROR_ORDER;
+  if (model->state == MOTE_STATE_IDLE) return model->coming_lines == 0 ? MOTE_ERROR_ORDER : MOTE_ERROR_ROWS;
   enter(model);
   mote_status status = slice(model, budget);
   leave(model);
@@ -195,6 +219,8 @@ const char *mote_status_text(mote_status status) {
       return "a call that the model is not ready for";
     case MOTE_ERROR_KERNEL:
       return "a kind of layers this engine has no kernel for";
+    case MOTE_ERROR_ROWS:
+      return "the model takes its input by rows: mote_input_rows";
     default:
       return "unknown status";
   }

@@ -12,7 +12,7 @@
  * 64-bit, little-endian or big-endian (the latter by gcc or clang).
  *
  * Threads: one call at a time, whatever its model, since the library keeps a pointer to the model at work. Between two calls anything may
- * happen, such as a step of another model. The same holds within a source's `read`, while its own model waits: it may open, step, run
+ * happen, such as a step of another model. The same holds within a source's `read` or a mote_row, while its own model waits: it may open, step, run
  * and close others; for its own, calls that would change it answer MOTE_ERROR_ORDER.
  *
  * What is trusted: this library, the caller, and a module that was compiled ahead of time. What is not: a container. Whatever its bytes are,
@@ -52,6 +52,8 @@ typedef int32_t mote_status;
 #define MOTE_ERROR_ORDER (-105)
 /** The engine mote_data has no kernel for a layer of the module: mote_lacking tells which. */
 #define MOTE_ERROR_KERNEL (-106)
+/** The model takes its input by rows, during an inference: mote_input_rows. */
+#define MOTE_ERROR_ROWS (-107)
 
 /** An opened model. It stands at the head of the caller's memory. */
 typedef struct mote mote;
@@ -156,7 +158,7 @@ typedef struct mote_tensor {
 #define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 512u + 64u * sizeof(void *))
 
 /** The same for a fast module as data. */
-#define MOTE_DATA_BYTES(linear) ((size_t)(linear) + 128u + 20u * sizeof(void *))
+#define MOTE_DATA_BYTES(linear) ((size_t)(linear) + 144u + 20u * sizeof(void *))
 
 /**
  * Bytes of memory that open this model, whatever their alignment. Ahead of time and for data: exactly, but for up to 7 that alignment may take. By wasm3
@@ -216,7 +218,7 @@ uint32_t mote_work(const mote *model);
  * @param image [channels, height, width]
  * @param count channels * height * width
  * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for another count, or where there is no such input; MOTE_ERROR_ORDER while loading or running, or when an
- *   input before it is not set
+ *   input before it is not set; MOTE_ERROR_ROWS where the model takes it by rows
  */
 mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image, size_t count);
 
@@ -241,11 +243,41 @@ static inline mote_status mote_input_f32(mote *model, const float *values, size_
 }
 
 /**
+ * Gives a row of a channel of the first input, as int8 values of its tensor's own scale and zero point.
+ * @param context as mote_input_rows got it
+ * @param channel,row rows come in their order, of each the channels in theirs
+ * @param values receives as many as the input is wide
+ * @returns MOTE_DONE; MOTE_BUSY where there is no such row yet: mote_step answers the same, and the next one asks again; below 0 an error, with
+ *   which the inference ends
+ */
+typedef mote_status (*mote_row)(void *context, uint32_t channel, uint32_t row, int8_t *values);
+
+/**
+ * Sets the first input by a callback, which mote_step calls for each row of it. A model that was packed with --input-rows asks for some rows
+ * at a time, as the inference comes to need them, and never holds all of them; any other model for all rows at its first slice.
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for a null pointer; MOTE_ERROR_ORDER while loading or running
+ */
+mote_status mote_input_rows(mote *model, mote_row give, void *context);
+
+/** Rows of the first input that an inference asks for at a time: all of them, or of a model that was packed with --input-rows some. 0 before it is open. */
+uint32_t mote_rows_at_once(const mote *model);
+
+/**
+ * Makes int8 values of an input from an image's, as mote_set_input_u8 does: for rows.
+ * @param count up to 65,535
+ * @returns MOTE_DONE; MOTE_ERROR_ARGUMENT for a null pointer, too many, or where there is no such input; MOTE_ERROR_ORDER before the model is open
+ */
+mote_status mote_quantize_u8(const mote *model, uint32_t input, const uint8_t *image, int8_t *values, size_t count);
+
+/** The same from real numbers, as mote_set_input_f32. */
+mote_status mote_quantize_f32(const mote *model, uint32_t input, const float *reals, int8_t *values, size_t count);
+
+/**
  * Does one slice of work: of loading after mote_begin, of an inference after its inputs were set. Slices end at each layer's end.
  * @param budget about how many multiplications or decoded bits, at least one indivisible piece; or MOTE_DEFAULT_BUDGET.
  *   Results do not depend on it
- * @returns MOTE_BUSY; MOTE_DONE when the model is open or the output stands; MOTE_ERROR_ORDER when there is nothing to do; the core's
- *   error otherwise. After an error during an inference new inputs may be set; after one while loading, only mote_close helps
+ * @returns MOTE_BUSY; MOTE_DONE when the model is open or the output stands; MOTE_ERROR_ORDER when there is nothing to do, or MOTE_ERROR_ROWS where
+ *   rows of the input are to be set; the core's or a mote_row's error otherwise. After an error during an inference new inputs may be set; after one while loading, only mote_close helps
  */
 mote_status mote_step(mote *model, uint32_t budget);
 

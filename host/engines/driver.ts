@@ -45,7 +45,7 @@ export interface Driver {
   control(address: number): number;
   /** What the table states of a tensor. */
   entry(index: number): TensorEntry;
-  /** @param values as many as the tensor has elements, [C, H, W] */
+  /** @param values as many as the tensor has elements, [C, H, W]. Of a tensor that comes by lines the next run gives them as it asks for them */
   write(tensor: TensorEntry, values: Int8Array): void;
   /** A tensor's elements, [C, H, W], a copy. */
   read(tensor: TensorEntry): Int8Array;
@@ -61,6 +61,9 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
   const control = (address: number): number => readWord(instance.read(address, 4), 0);
   let tensorsPtr = 0;
   let elementBias = 0;
+  /** Of the input that comes by lines: its elements, and the line that is next. */
+  let coming: { readonly tensor: TensorEntry; readonly values: Int8Array } | undefined;
+  let line = 0;
 
   const failure: Driver["failure"] = (during, status, code = "ENGINE") => {
     // A fast module states no byte: it checks nothing on the way.
@@ -71,10 +74,22 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
     return new MoteError(code, `${name}: ${during} failed${place}: ${statusText(status)}${which}`);
   };
 
+  const giveLines = (): void => {
+    const height = coming?.tensor.shape[1] ?? 0;
+    if (coming === undefined || line >= height) {
+      throw new MoteError("ENGINE", `${name}: the module asks for line ${line} of an input of ${height}`);
+    }
+    const lines = Math.min(coming.tensor.comingLines, height - line);
+    writeElements(instance, coming.tensor, coming.values, elementBias, line, lines);
+    line += lines;
+  };
+
   const finish = (during: string, begun: number, onStep?: () => void): void => {
     let status = begun;
+    line = 0;
     while (status > 0) {
       status = instance.step(budget);
+      if (status === abi.STATUS_LINES) giveLines();
       if (status >= 0) onStep?.();
     }
     if (status !== abi.STATUS_DONE) throw failure(during, status);
@@ -87,9 +102,10 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
       let status = instance.open(memoryBytes);
       // What the instance has in memory may stand elsewhere in another version.
       const version = control(abi.CONTROL_VERSION);
-      if (version !== abi.INTERFACE_VERSION) {
-        const known = abi.INTERFACE_VERSION;
-        throw new MoteError("UNSUPPORTED", `${name}: interface version ${version}; this build knows ${known}`);
+      const known: readonly number[] = [abi.INTERFACE_VERSION, abi.INTERFACE_VERSION_LINES];
+      if (!known.includes(version)) {
+        const list = known.join(" and ");
+        throw new MoteError("UNSUPPORTED", `${name}: interface version ${version}; this build knows ${list}`);
       }
       while (status > 0) status = instance.step(budget);
       tensorsPtr = control(abi.CONTROL_TENSORS_PTR);
@@ -111,7 +127,10 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
     reset: () => finish("reset", instance.reset()),
     control,
     entry,
-    write: (tensor, values) => writeElements(instance, tensor, values, elementBias),
+    write: (tensor, values) => {
+      if (tensor.comingLines > 0) coming = { tensor, values };
+      else writeElements(instance, tensor, values, elementBias);
+    },
     read: (tensor) => readElements(instance, tensor, elementBias),
     failure,
   };

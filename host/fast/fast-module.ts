@@ -16,6 +16,7 @@ import {
   KIND_DENSE,
   KIND_DENSE_ROWS,
   KIND_DEPTHWISE,
+  KIND_INPUT,
   KIND_LINES,
   KIND_LUT,
   KIND_MAXPOOL,
@@ -164,6 +165,7 @@ const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = 
   ["graph/isCopy", [KIND_COPY]],
   ["graph/isLines", [KIND_LINES]],
   ["graph/isTurn", [KIND_TURN]],
+  ["graph/isInput", [KIND_INPUT]],
 ];
 
 /** Functions that return a word of the layer's entry, or what they make of it. */

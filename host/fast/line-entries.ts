@@ -1,4 +1,4 @@
-/** Entries of the layer table for layers that go by lines: in front of each, and behind the last (SPEC.md, "The fast module"). */
+/** Entries of the layer table for what goes by lines: in front of each layer, and of the input, and behind the last (SPEC.md, "The fast module"). */
 import * as layout from "../../assembly/fast/layout.js";
 import { inputsOf } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
@@ -21,9 +21,8 @@ export function lineEntry(
 ): Entry {
   const layer = model.layers[index];
   const output = model.tensors[layer.output];
-  const { pitch, plane } = pitchAndPlane(output);
-  const { kept, ...rate } = output.turn!;
-  const { count, above, shift } = rate;
+  const { kept: _, ...rate } = output.turn!;
+  const { count, above } = rate;
   const { stride, pad } = windowDown(layer);
   const left = kind === layout.KIND_DEPTHWISE ? 0 : layerWindow(layer).pad[1];
   /** Where the first turn looks in an input, and how much further each turn. */
@@ -39,34 +38,54 @@ export function lineEntry(
   const [input, other] = inputsOf(layer);
   const [sourcePtr, sourceStep] = source(input);
   const [otherPtr, otherStep] = other === undefined ? [0, 0] : source(other);
-  const first = firstElement[layer.output];
-  const room: [number, number][] =
-    kept === undefined
-      ? [
-          [layout.LAYER_ROWS, 1],
-          [layout.LINES_TARGET, first - above * pitch],
-          [layout.LINES_TARGET_STEP, count * pitch],
-        ]
-      : [
-          [layout.LAYER_ROWS, output.shape[0]],
-          [layout.LAYER_OUTPUT, first - output.border],
-          [layout.LAYER_OUTPUT_PLANE, plane],
-          [layout.LINES_TARGET, first + kept * pitch],
-          [layout.LINES_KEPT, kept * pitch],
-          [layout.LINES_NEW, count * pitch],
-        ];
   return new Map([
-    [layout.LAYER_KIND, layout.KIND_LINES],
+    ...roomWords(model, layer.output, firstElement),
     [layout.LINES_SOURCE, sourcePtr],
     [layout.LINES_SOURCE_STEP, sourceStep],
     [layout.LINES_SOURCE_PITCH, stride * pitchAndPlane(model.tensors[input]).pitch],
     [layout.LINES_OTHER, otherPtr],
     [layout.LINES_OTHER_STEP, otherStep],
-    [layout.LINES_COUNT, count + above * 2 ** 8 + storedZero(model, layer.output) * 2 ** 16 + shift * 2 ** 24],
     [layout.LINES_HEIGHT, output.shape[1] + index * 2 ** 16],
     [layout.LINES_STREAM, begin],
-    ...room,
   ]);
+}
+
+/** In front of the entry of a model's input that comes by lines. */
+export function inputLineEntry(model: PlannedModel, input: number, firstElement: readonly number[]): Entry {
+  return new Map([
+    ...roomWords(model, input, firstElement),
+    [layout.LINES_HEIGHT, model.tensors[input].shape[1]],
+    [layout.LINES_STREAM, 0],
+  ]);
+}
+
+/** Where the lines of a tensor that is made, or comes, by lines go, and which stay. */
+function roomWords(model: PlannedModel, tensor: number, firstElement: readonly number[]): [number, number][] {
+  const { shape, border, turn, ...other } = model.tensors[tensor];
+  const { pitch, plane } = pitchAndPlane({ shape, border, ...other });
+  const { count, above, shift, kept } = turn!;
+  const first = firstElement[tensor];
+  const words: [number, number][] = [
+    [layout.LAYER_KIND, layout.KIND_LINES],
+    [layout.LINES_COUNT, count + above * 2 ** 8 + storedZero(model, tensor) * 2 ** 16 + shift * 2 ** 24],
+  ];
+  if (kept === undefined) {
+    return [
+      ...words,
+      [layout.LAYER_ROWS, 1],
+      [layout.LINES_TARGET, first - above * pitch],
+      [layout.LINES_TARGET_STEP, count * pitch],
+    ];
+  }
+  return [
+    ...words,
+    [layout.LAYER_ROWS, shape[0]],
+    [layout.LAYER_OUTPUT, first - border],
+    [layout.LAYER_OUTPUT_PLANE, plane],
+    [layout.LINES_TARGET, first + kept * pitch],
+    [layout.LINES_KEPT, kept * pitch],
+    [layout.LINES_NEW, count * pitch],
+  ];
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import * as layout from "../../assembly/fast/layout.js";
 import type { Life } from "../container/plan.js";
-import { givenTensors, inputsOf } from "../model/edges.js";
+import { givenTensors, inputsOf, modelInputs } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
 import type { QLayer } from "../model/model.js";
 import { layerWindow, reach } from "./ops.js";
@@ -47,6 +47,19 @@ export function* waysByLines(model: PlannedModel, kinds: readonly number[], peak
   }
 }
 
+/** All ways for the first layers to go by lines where the model's only input comes by lines too, a turn's at a time. */
+export function* waysByInputLines(model: PlannedModel, kinds: readonly number[]): Generator<ByLines> {
+  const [input, ...others] = modelInputs(model);
+  if (others.length > 0) return;
+  for (const rate of RATES) {
+    for (let last = 0; last < model.layers.length; last++) {
+      const way = byLines(model, kinds, 0, last, rate, input);
+      if (way === null) break;
+      if (way !== undefined) yield way;
+    }
+  }
+}
+
 /** Of a layer's window, down: lines that it looks at, from one to the next, and above the input. */
 export function windowDown(layer: QLayer): { readonly extent: number; readonly stride: number; readonly pad: number } {
   const { pad, stride, pool } = layerWindow(layer);
@@ -79,18 +92,27 @@ export function linesBefore(
   return stride * output.count - input.count + stride * outputAbove + pad - inputAbove;
 }
 
-/** @returns undefined where it cannot be, null where no later `last` changes that */
+/**
+ * @param lines of the first layer's input in a turn
+ * @param comes the model's input, where it comes by lines
+ * @returns undefined where it cannot be, null where no later `last` changes that
+ */
 function byLines(
   model: PlannedModel,
   kinds: readonly number[],
   first: number,
   last: number,
   lines: number,
+  comes?: number,
 ): ByLines | undefined | null {
   const given = givenTensors(model);
-  const isMade = (tensor: number): boolean => tensor >= given + first && tensor <= given + last;
+  const isMade = (tensor: number): boolean => tensor === comes || (tensor >= given + first && tensor <= given + last);
   const rates = new Map<number, Rate>();
   const above = new Map<number, number>();
+  if (comes !== undefined) {
+    rates.set(comes, { count: lines, shift: 0 });
+    above.set(comes, 0);
+  }
   const kept = new Map<number, number>();
   for (let index = first; index <= last; index++) {
     const layer = model.layers[index];
@@ -116,6 +138,7 @@ function byLines(
     model.outputs.includes(tensor) ||
     model.tensors.some(({ source }) => source === tensor) ||
     model.layers.some((layer, index) => inputsOf(layer).includes(tensor) && (index < first || index > last));
+  if (comes !== undefined && isWhole(comes)) return undefined;
   const tensors = model.tensors.map((tensor, index): PlannedTensor => {
     if (!isMade(index)) return tensor;
     const turn = { ...rates.get(index)!, above: above.get(index)! };
@@ -141,7 +164,7 @@ function byLines(
   const count = Math.max(
     ...outputs.map(({ shape, turn }) => Math.ceil((shape[1] + turn!.above) / turn!.count) * 2 ** turn!.shift),
   );
-  return { model: { ...model, tensors }, turns: { first, last, count } };
+  return { model: { ...model, tensors }, turns: { first, last, count, ...(comes === undefined ? {} : { comes }) } };
 }
 
 /** What of a tensor's life turns change: what stays is in use in all of them, as is what is read or made in them as a whole. */
@@ -158,13 +181,14 @@ export function livesByLines({ tensors, layers }: PlannedModel, lives: readonly 
 
 /** About what it costs to go by lines, in units of work: lines are moved, and weights read, in each turn. */
 export function linesPrice({ model, turns }: ByLines, streamBytes: readonly number[]): number {
-  let price = 0;
+  const ofTurns = (tensor: number, bytes: number): number => {
+    const { shape, turn, ...other } = model.tensors[tensor];
+    const moved = shape[0] * pitchAndPlane({ shape, ...other }).pitch * (turn?.kept ?? 0);
+    return (turns.count / 2 ** (turn?.shift ?? 0)) * (layout.LINE_BYTE_WORK * moved + bytes + 10 * layout.LINES_WORK);
+  };
+  let price = turns.comes === undefined ? 0 : ofTurns(turns.comes, 0);
   for (let index = turns.first; index <= turns.last; index++) {
-    const { shape, turn, ...tensor } = model.tensors[model.layers[index].output];
-    const moved = shape[0] * pitchAndPlane({ shape, ...tensor }).pitch * (turn?.kept ?? 0);
-    price +=
-      (turns.count / 2 ** (turn?.shift ?? 0)) *
-      (layout.LINE_BYTE_WORK * moved + streamBytes[index] + 10 * layout.LINES_WORK);
+    price += ofTurns(model.layers[index].output, streamBytes[index]);
   }
   return price;
 }

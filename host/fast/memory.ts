@@ -10,7 +10,7 @@ import { storedZero } from "./fold.js";
 import { denseRowsWords } from "./dense-rows.js";
 import { depthWords } from "./depthwise.js";
 import { layerWindow, type FastWindow } from "./ops.js";
-import { lineEntry, turnEntry } from "./line-entries.js";
+import { inputLineEntry, lineEntry, turnEntry } from "./line-entries.js";
 import type { Entry } from "./entry.js";
 import { plansFast, type FastPlan } from "./plan.js";
 import type { PlannedModel, Turns } from "./planned.js";
@@ -19,7 +19,7 @@ import type { LayerStream } from "./rows.js";
 import { fastWork } from "./work.js";
 import type { Container } from "../container/read.js";
 import { borderBytes, offsetOf, pitchAndPlane, tensorBytes, valuesOf } from "../model/geometry.js";
-import { inputOf, inputsOf, modelInputs, outputOf, outputsOf, statesOf } from "../model/edges.js";
+import { givenTensors, inputOf, inputsOf, modelInputs, outputOf, outputsOf, statesOf } from "../model/edges.js";
 
 /** Addresses and sizes in bytes. */
 export interface FastMemory {
@@ -39,7 +39,7 @@ export interface FastMemory {
 
 /** A model as a fast module has it, without the code. */
 export interface FastProgram {
-  readonly model: QModel;
+  readonly model: PlannedModel;
   readonly memory: FastMemory;
   /** From address 0: the control block's words. Behind them stands what static data the kernels have. */
   readonly control: Uint8Array;
@@ -70,19 +70,37 @@ type Word = [offset: number, value: number];
 /** Bytes that linear memory may take, or as few as can be. */
 export type FastRam = number | "least";
 
+/** How a model is laid out. */
+export interface FastLayout {
+  /**
+   * Where a model takes more, layers go by lines: the cheapest way that takes no more, or that of the least. Default: none do, or with `inputRows`
+   * "least".
+   */
+  readonly ram?: FastRam | undefined;
+  /** The model's input comes by lines, and the first layers go so: the host gives rows of it during a run. */
+  readonly inputRows?: boolean | undefined;
+}
+
 /**
  * Lays out a model. The container's window is the least that the module's has.
- * @param ram where a model takes more, layers go by lines: the cheapest way that takes no more, or that of the least. Default: none do
- * @throws MoteError UNSUPPORTED as `layerStreams` does, MEMORY as `placeTensors` does, for a plan or stream of 2^28 bytes or more
+ * @throws MoteError UNSUPPORTED as `layerStreams` does, and for an input that cannot come by lines; MEMORY as `placeTensors` does, for a plan or
+ *   stream of 2^28 bytes or more
  */
-export function fastProgram({ model, plan: { window } }: Container, ram?: FastRam): FastProgram {
+export function fastProgram(
+  { model, plan: { window } }: Container,
+  { inputRows = false, ram = inputRows ? "least" : undefined }: FastLayout = {},
+): FastProgram {
   let least: FastProgram | undefined;
-  for (const plan of plansFast(model)) {
+  for (const plan of plansFast(model, inputRows)) {
     const program = programOf(plan, window);
     if (least === undefined || program.memory.bytes < least.memory.bytes) least = program;
     if (ram === undefined || (ram !== "least" && least.memory.bytes <= ram)) return least;
   }
-  return least!;
+  if (least !== undefined) return least;
+  throw new MoteError(
+    "UNSUPPORTED",
+    "fast module: its input cannot come by rows; expected one input, which only the first layers read, and these to be convolutions, pools, sums or tables",
+  );
 }
 
 function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWindow: number): FastProgram {
@@ -128,7 +146,12 @@ function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWi
     // Before the first turn what is made in turns has its border.
     const begun = index === turns?.first ? model.layers.slice(index, turns.last + 1) : isByTurns(index) ? [] : [layer];
     entries.push(...begun.filter((one) => beginsWithBorder(model, one)).map(({ output }) => border(output)));
-    if (index === turns?.first) back = memory.statesPtr + layout.LAYER_ENTRY_BYTES * entries.length;
+    if (index === turns?.first) {
+      back = memory.statesPtr + layout.LAYER_ENTRY_BYTES * entries.length;
+      if (turns.comes !== undefined) {
+        entries.push(inputLineEntry(model, turns.comes, firstElement), inputEntry(model, turns.comes, firstElement));
+      }
+    }
     const one = streams[index];
     if (isByTurns(index)) entries.push(lineEntry(model, index, one.kind, firstElement, begins[index]));
     entries.push(layerEntry(model, layer, firstElement, one, begins[index]));
@@ -138,7 +161,7 @@ function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWi
   return {
     model,
     memory,
-    control: controlWords(model, memory, stream.length, fastWork(entries, stream)),
+    control: controlWords(model, memory, stream.length, fastWork(entries, stream), turns),
     tables: concatBytes([tensorTable(model, firstElement), layerTable(entries), scales(model)]),
     stream,
     choices: streams.map((chosen, index) => {
@@ -174,7 +197,7 @@ function placeRegions(
     model.layers.filter((layer) => beginsWithBorder(model, layer)).length;
   const statesPtr = tablesPtr + abi.TENSOR_ENTRY_BYTES * model.tensors.length;
   const layersPtr = statesPtr + layout.LAYER_ENTRY_BYTES * states;
-  const byTurns = turns === undefined ? 0 : turns.last - turns.first + 2;
+  const byTurns = turns === undefined ? 0 : turns.last - turns.first + 2 + (turns.comes === undefined ? 0 : 2);
   const entries = borders + model.layers.length + byTurns + states;
   const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * entries + END_BYTES;
   const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length + layout.PROGRESS_BYTES);
@@ -183,7 +206,14 @@ function placeRegions(
   return { tablesPtr, statesPtr, layersPtr, scalesPtr, windowPtr, windowBytes, arenaPtr, bytes };
 }
 
-function controlWords(model: QModel, memory: FastMemory, streamBytes: number, work: number): Uint8Array {
+function controlWords(
+  model: QModel,
+  memory: FastMemory,
+  streamBytes: number,
+  work: number,
+  turns: Turns | undefined,
+): Uint8Array {
+  const version = turns?.comes === undefined ? abi.INTERFACE_VERSION : abi.INTERFACE_VERSION_LINES;
   const words = new DataView(new ArrayBuffer(abi.CONTROL_BLOCK_BYTES));
   words.setUint32(abi.CONTROL_MODEL_BYTES, streamBytes, true);
   words.setUint32(abi.CONTROL_TENSORS_PTR, memory.tablesPtr, true);
@@ -196,7 +226,7 @@ function controlWords(model: QModel, memory: FastMemory, streamBytes: number, wo
   words.setUint32(layout.CONTROL_LAYERS_PTR, memory.layersPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_PTR, memory.windowPtr, true);
   words.setUint32(layout.CONTROL_WINDOW_BYTES, memory.windowBytes, true);
-  words.setUint32(abi.CONTROL_VERSION, abi.INTERFACE_VERSION, true);
+  words.setUint32(abi.CONTROL_VERSION, version, true);
   words.setUint32(abi.CONTROL_WORK, work, true);
   return new Uint8Array(words.buffer);
 }
@@ -208,7 +238,9 @@ function tensorTable(model: PlannedModel, firstElement: readonly number[]): Uint
     const at = abi.TENSOR_ENTRY_BYTES * index;
     const [channels, height, width] = tensor.shape;
     const { pitch, plane } = pitchAndPlane(tensor);
-    table.setUint32(at + abi.TENSOR_PTR, firstElement[index], true);
+    // Of what comes by lines, where the new ones go.
+    const comes = index < givenTensors(model) ? tensor.turn : undefined;
+    table.setUint32(at + abi.TENSOR_PTR, firstElement[index] + pitch * (comes?.kept ?? 0), true);
     table.setUint32(at + abi.TENSOR_CHANNELS, channels, true);
     table.setUint32(at + abi.TENSOR_HEIGHT, height, true);
     table.setUint32(at + abi.TENSOR_WIDTH, width, true);
@@ -218,7 +250,8 @@ function tensorTable(model: PlannedModel, firstElement: readonly number[]): Uint
     const end = ends.has(index) ? abi.TENSOR_IS_END : 0;
     const state = tensor.source === undefined ? 0 : abi.TENSOR_IS_STATE;
     const byLines = tensor.turn === undefined ? 0 : abi.TENSOR_IS_BY_LINES;
-    table.setUint32(at + abi.TENSOR_STATE, tensor.border | end | state | byLines, true);
+    const lines = comes === undefined ? 0 : comes.count * 2 ** abi.TENSOR_LINES_SHIFT;
+    table.setUint32(at + abi.TENSOR_STATE, tensor.border | end | state | byLines | lines, true);
   });
   return new Uint8Array(table.buffer);
 }
@@ -260,6 +293,15 @@ function borderEntry(model: QModel, tensor: number, firstElement: readonly numbe
     [layout.LAYER_CLAMP_MIN, storedZero(model, tensor)],
     [layout.LAYER_CLAMP_MAX, storedZero(model, tensor)],
     [layout.LAYER_BORDER, model.tensors[tensor].border],
+  ]);
+}
+
+/** Waits for a turn's lines of an input, behind what makes room for them. */
+function inputEntry(model: QModel, input: number, firstElement: readonly number[]): Entry {
+  return new Map([
+    ...outputWords(model, input, firstElement),
+    [layout.LAYER_KIND, layout.KIND_INPUT],
+    [layout.LAYER_ROWS, 1],
   ]);
 }
 

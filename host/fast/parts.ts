@@ -15,6 +15,7 @@ import {
   SUMS_KERNEL,
   TILES_KERNEL,
 } from "../../assembly/module.js";
+import { valuesOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import { readMetadataSection, type Metadata } from "../container/metadata.js";
 import {
@@ -40,6 +41,8 @@ export interface FastTensor {
   readonly isState: boolean;
   /** Made some lines at a time, and perhaps never there as a whole. */
   readonly isByLines: boolean;
+  /** Of an input that comes by lines: so many at a time, from `ptr` on; else 0. */
+  readonly comingLines: number;
 }
 
 /** An entry of the layer table that is a layer. */
@@ -125,7 +128,6 @@ export function fastParts(wasm: Uint8Array): FastParts {
   const memoryBytes = within("its memory", word(abi.CONTROL_MEMORY_BYTES), abi.PLAN_BASE, format.MAX_BYTES);
   within("what it adds to elements", word(abi.CONTROL_ELEMENT_BIAS), 128, 128);
   within("its stream's length", word(abi.CONTROL_MODEL_BYTES), stream.length, stream.length);
-  within("its interface version", word(abi.CONTROL_VERSION), abi.INTERFACE_VERSION, abi.INTERFACE_VERSION);
   const tensors = readTensors(outline, memoryBytes, within);
   const layerCount = within("its number of layers", word(abi.CONTROL_LAYER_COUNT), 1, tensors.length - 1);
   const isEnd = (tensor: number): boolean => tensors[tensor].scale !== undefined;
@@ -134,6 +136,10 @@ export function fastParts(wasm: Uint8Array): FastParts {
   const outputs = indices.slice(-layerCount).filter(isEnd);
   if (inputs[0] !== 0) throw foreignModule("its tensor 0 is no input");
   if (outputs.length === 0) throw foreignModule("none of its tensors is an output");
+  const comesByLines = inputs.some((input) => tensors[input].isByLines);
+  if (comesByLines && inputs.length > 1) throw foreignModule("an input of several comes by lines");
+  const version = comesByLines ? abi.INTERFACE_VERSION_LINES : abi.INTERFACE_VERSION;
+  within("its interface version", word(abi.CONTROL_VERSION), version, version);
   within("its output", word(abi.CONTROL_OUTPUT_TENSOR), outputs[0], outputs[0]);
   const shapesOf = (ends: readonly number[]): Shape[] => ends.map((tensor) => tensors[tensor].shape);
   const layersPtr = within(
@@ -173,6 +179,9 @@ type Within = (what: string, value: number, least: number, most: number) => numb
 function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: Within): FastTensor[] {
   const table = initialWord(segments, abi.CONTROL_TENSORS_PTR);
   const count = within("its number of tensors", initialWord(segments, abi.CONTROL_TENSOR_COUNT), 2, format.MAX_TENSORS);
+  const given = count - initialWord(segments, abi.CONTROL_LAYER_COUNT);
+  const arenaPtr =
+    initialWord(segments, layout.CONTROL_WINDOW_PTR) + initialWord(segments, layout.CONTROL_WINDOW_BYTES);
   let scalePtr = initialWord(segments, abi.CONTROL_SCALES);
   return Array.from({ length: count }, (_, index) => {
     const word = (offset: number): number => initialWord(segments, table + index * abi.TENSOR_ENTRY_BYTES + offset);
@@ -183,11 +192,17 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
       extent("height", abi.TENSOR_HEIGHT),
       extent("width", abi.TENSOR_WIDTH),
     ];
-    const ptr = within(`the address of tensor ${index}`, word(abi.TENSOR_PTR), abi.CONTROL_BLOCK_BYTES, memoryBytes);
-    const pitch = within(`the pitch of tensor ${index}`, word(abi.TENSOR_PITCH), shape[2], memoryBytes);
     const state = word(abi.TENSOR_STATE);
     const isByLines = isSet(state, abi.TENSOR_IS_BY_LINES);
-    const lines = isByLines && !isSet(state, abi.TENSOR_IS_END) ? 1 : shape[1];
+    const comingLines = isByLines && index < given ? (state >>> abi.TENSOR_LINES_SHIFT) & 0xff : 0;
+    if (isByLines && index < given) {
+      within(`lines of tensor ${index}`, comingLines, 1, 0xff);
+      within(`the number of elements of tensor ${index}`, valuesOf(shape), 1, format.MAX_TENSOR_BYTES);
+    }
+    const leastPtr = comingLines > 0 ? arenaPtr : abi.CONTROL_BLOCK_BYTES;
+    const ptr = within(`the address of tensor ${index}`, word(abi.TENSOR_PTR), leastPtr, memoryBytes);
+    const pitch = within(`the pitch of tensor ${index}`, word(abi.TENSOR_PITCH), shape[2], memoryBytes);
+    const lines = comingLines > 0 ? comingLines : isByLines && !isSet(state, abi.TENSOR_IS_END) ? 1 : shape[1];
     const plane = within(`the plane of tensor ${index}`, word(abi.TENSOR_PLANE), lines * pitch, memoryBytes);
     const end = ptr + (shape[0] - 1) * plane + (lines - 1) * pitch + shape[2];
     within(`the end of tensor ${index}`, end, ptr, memoryBytes);
@@ -201,6 +216,7 @@ function readTensors({ segments }: ModuleOutline, memoryBytes: number, within: W
       zeroPoint,
       isState: isSet(state, abi.TENSOR_IS_STATE),
       isByLines,
+      comingLines,
     };
     if (!isSet(state, abi.TENSOR_IS_END)) return tensor;
     const scale = float(initialWord(segments, scalePtr));
@@ -218,7 +234,7 @@ const READS: readonly (readonly [offset: number, has: (kind: number) => boolean]
   [layout.LAYER_OTHER, (kind) => kind === layout.KIND_ADD || kind === layout.KIND_MUL],
 ];
 
-const BETWEEN_LAYERS: readonly number[] = [layout.KIND_BORDER, layout.KIND_LINES, layout.KIND_TURN];
+const BETWEEN_LAYERS: readonly number[] = [layout.KIND_BORDER, layout.KIND_LINES, layout.KIND_TURN, layout.KIND_INPUT];
 
 /** The last tensors are the outputs of the layers. */
 function readLayers(

@@ -16,7 +16,7 @@ import { pitchAndPlane, tensorBytes } from "../model/geometry.js";
 import type { QLayer, QModel, QTensor } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { chooseStreams } from "./choice.js";
-import { linesPrice, livesByLines, waysByLines } from "./lines.js";
+import { linesPrice, livesByLines, waysByInputLines, waysByLines } from "./lines.js";
 import { layerStreams, reach } from "./ops.js";
 import type { PlannedModel, PlannedTensor, Turns } from "./planned.js";
 import type { LayerStream } from "./rows.js";
@@ -32,30 +32,36 @@ export interface FastPlan {
   readonly turns?: Turns;
 }
 
-/** Plans of less and less memory, the first with no layers by lines; each of the others costs more than the one before it. */
-export function* plansFast(model: QModel): Generator<FastPlan> {
+/**
+ * Plans of less and less memory, the first with no layers by lines; each of the others costs more than the one before it.
+ * @param comesByLines whether the model's input does: then all plans have layers by lines, and there may be none
+ */
+export function* plansFast(model: QModel, comesByLines = false): Generator<FastPlan> {
   const candidates = model.layers.map((layer, index) => layerStreams(model, layer, index));
   const chosen = chooseStreams(candidates);
   const streamBy = streamsBy(chosen.map(({ kind }) => kind));
   const bare = withoutBorders(model, streamBy);
   const others = candidates.map(([stream]) => stream);
   const whole = leastOf(bare, streamBy);
-  yield { ...whole, others };
+  if (!comesByLines) yield { ...whole, others };
   const sizes = chosen.map(({ bytes }) => bytes.length);
-  const ways = [...waysByLines(bare, streamBy.kinds, peakOf(whole))].map((way) => ({
+  const found = comesByLines
+    ? waysByInputLines(bare, streamBy.kinds)
+    : waysByLines(bare, streamBy.kinds, peakOf(whole));
+  const ways = [...found].map((way) => ({
     way,
     price: linesPrice(way, sizes),
     arena: arenaOf(way.model, [], [], way.turns).bytes,
   }));
-  let least = whole;
+  let least = comesByLines ? Infinity : whole.arena;
   let leastArena = Infinity;
   for (const { way, arena } of ways.toSorted((a, b) => a.price - b.price)) {
     // Worth a closer look, which takes its time, are those that promise a twentieth less than any cheaper one.
-    if (arena >= Math.min(least.arena, 0.95 * leastArena)) continue;
+    if (arena >= Math.min(least, 0.95 * leastArena)) continue;
     leastArena = arena;
     const plan = leastOf(way.model, streamBy, way.turns);
-    if (plan.arena >= least.arena) continue;
-    least = plan;
+    if (plan.arena >= least) continue;
+    least = plan.arena;
     yield { ...plan, others };
   }
 }

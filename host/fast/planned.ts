@@ -3,7 +3,7 @@ import type { QModel, QTensor } from "../model/model.js";
 
 /** A tensor of a fast module. */
 export interface PlannedTensor extends QTensor {
-  /** Of the output of a layer that goes by lines. */
+  /** Of the output of a layer that goes by lines, or of an input that comes by lines. */
   readonly turn?: TurnLines;
   /** Lines that it keeps at a time, where they are not all. */
   readonly lines?: number;
@@ -17,7 +17,7 @@ export interface PlannedModel extends QModel {
   readonly tensors: readonly PlannedTensor[];
 }
 
-/** Of an output of a layer that goes by lines: lines of a turn, and how far above the output the first turn begins. */
+/** Of a tensor that is made, or comes, by lines: lines of a turn, and how far above the tensor the first turn begins. */
 export interface TurnLines {
   readonly count: number;
   readonly above: number;
@@ -27,11 +27,13 @@ export interface TurnLines {
   readonly kept?: number;
 }
 
-/** Layers from the first to the last go by turns. */
+/** Layers from the first to the last go by turns, so many in all. */
 export interface Turns {
   readonly first: number;
   readonly last: number;
   readonly count: number;
+  /** The model's input, where it comes by lines: a turn begins with some of them. */
+  readonly comes?: number;
 }
 
 /** Lines of an output that its kernel makes at a time. */

@@ -42,6 +42,7 @@ function entryWork(entry: Entry, view: DataView, begin: number): RowsWork {
   const kind = entry.get(layout.LAYER_KIND)!;
   if (kind === layout.KIND_CONV_QUADS) return quadWork(entry, view, begin);
   if (kind === layout.KIND_DENSE_ROWS) return denseRowsWork(entry);
+  if (kind === layout.KIND_INPUT) return { work: layout.LINES_WORK, streamBytes: 0 };
   let at = begin + (kind === layout.KIND_LUT ? layout.LUT_BYTES : 0);
   let work = kind === layout.KIND_CONV_GAPS ? groupsOf(entry) * lotWork(entry) : 0;
   for (let row = entry.get(layout.LAYER_ROWS)!; row > 0; row--) {

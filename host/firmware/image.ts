@@ -4,7 +4,7 @@ import { readContainer } from "../container/read.js";
 import { MoteError } from "../errors.js";
 import { fastModule } from "../fast/fast-module.js";
 import { kernelBytes } from "../fast/import-kernels.js";
-import { fastProgram, type FastRam } from "../fast/memory.js";
+import { fastProgram, type FastLayout } from "../fast/memory.js";
 import type { Optimization } from "../fast/optimization.js";
 import { fastParts } from "../fast/parts.js";
 import { modelInputs, outputsOf } from "../model/edges.js";
@@ -26,6 +26,8 @@ export interface FirmwareImage {
   readonly linearBytes: number;
   /** Inputs and outputs of the model. */
   readonly endCount: number;
+  /** Of an input that comes by rows, so many at a time: mote_input_rows; else 0. */
+  readonly rowsAtOnce: number;
 }
 
 /** MOTE_END_BYTES of mote.h. */
@@ -47,7 +49,7 @@ export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits:
   const moduleBytes = openedBytes(image, engine);
   const bytes = image.linearBytes + furtherEnds(image) * END_BYTES;
   if (engine === "aot") return bytes + 512 + 8 * cpuBits;
-  if (engine === "data") return bytes + 128 + (5 * cpuBits) / 2;
+  if (engine === "data") return bytes + 144 + (5 * cpuBits) / 2;
   const made = container === undefined ? moduleBytes * 4 + 2112 : Math.floor((moduleBytes * 23) / 4) + 3072;
   return bytes + made * (cpuBits / 32);
 }
@@ -59,18 +61,19 @@ export interface NamedModules {
 }
 
 /**
- * @param ram of a fast module: bytes that linear memory may take
- * @throws MoteError as `fastModule`, `fastProgram` and `specialize`; MEMORY for more than `ram`
+ * @param layout of a fast module
+ * @throws MoteError as `fastModule`, `fastProgram` and `specialize`; MEMORY for more than its `ram`
  */
 export function makeImage(
   container: Uint8Array,
   optimize: Optimization,
   named: NamedModules,
-  ram?: FastRam,
+  layout: FastLayout = {},
 ): FirmwareImage {
   if (optimize === "size") return imageBeside(specialize(container, named.core()), container);
-  const module = fastModule(fastProgram(readContainer(container), ram), named.fast(), optimize);
-  const { stream, codeBytes, memoryBytes, inputs, outputs } = fastParts(module);
+  const module = fastModule(fastProgram(readContainer(container), layout), named.fast(), optimize);
+  const { stream, codeBytes, memoryBytes, tensors, inputs, outputs } = fastParts(module);
+  const { ram } = layout;
   if (typeof ram === "number" && memoryBytes > ram) {
     throw new MoteError(
       "MEMORY",
@@ -85,6 +88,7 @@ export function makeImage(
     kernelBytes: kernelBytes(module),
     linearBytes: memoryBytes,
     endCount,
+    rowsAtOnce: tensors[inputs[0]].comingLines,
   };
 }
 
@@ -99,5 +103,6 @@ export function imageBeside(module: Uint8Array, container: Uint8Array): Firmware
     kernelBytes: 0,
     linearBytes: planTotal(plan),
     endCount: modelInputs(model).length + outputsOf(model).length,
+    rowsAtOnce: 0,
   };
 }

@@ -125,13 +125,17 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
 }
 
 /** Lines that a tensor keeps at a time, where they are not all. */
-function linesOf({ shape, pitch, plane }: FastTensor): number | undefined {
-  return plane < pitch * shape[1] ? plane / pitch : undefined;
+function linesOf({ shape, pitch, plane, comingLines }: FastTensor): number | undefined {
+  return comingLines > 0 || plane < pitch * shape[1] ? plane / pitch : undefined;
 }
 
 /** Border included, which has no lines above those that a tensor keeps. */
-const firstByte = (tensor: FastTensor): number =>
-  tensor.ptr - (linesOf(tensor) === undefined ? borderBytes(tensor, tensor.border) : tensor.border);
+function firstByte(tensor: FastTensor): number {
+  const { ptr, pitch, border, comingLines } = tensor;
+  const lines = linesOf(tensor);
+  if (lines === undefined) return ptr - borderBytes(tensor, border);
+  return ptr - border - (comingLines > 0 ? (lines - comingLines) * pitch : 0);
+}
 
 /** The tensors, and when they are in use, as far as the layer table tells: to the last layer that reads an address of theirs. */
 export function fastLives({ tensors, layers, outputs }: FastParts): TensorLife[] {
@@ -178,10 +182,12 @@ export function describeFastMemory(parts: FastParts): string[] {
         shape: [channels, height, width],
         plane,
         border,
+        comingLines,
       } = tensor;
       const padded = border > 0 ? `, border ${border}` : "";
       const lines = linesOf(tensor);
-      const kept = lines === undefined ? "" : `, ${lines} lines at a time`;
+      const coming = comingLines > 0 ? `, ${comingLines} of them new: the host gives rows` : "";
+      const kept = lines === undefined ? "" : `, ${lines} lines at a time${coming}`;
       const bytes = channels * plane;
       return planLine(
         firstByte(tensor),

@@ -1,6 +1,6 @@
 /** Fast modules on the command line: pack, inspect, run and verify. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastParts } from "../../host/fast/parts.js";
@@ -52,6 +52,40 @@ describe("mote pack --optimize speed", () => {
         `needs ${memoryBytes} bytes of linear memory, --sram grants ${memoryBytes - 1}: arena \\d+ \\(tensors of`,
       ),
     );
+  });
+
+  it("has the input by rows with --input-rows, says what that saves, and runs as any other", async () => {
+    const conv: LayerSpec = { op: "conv2d", kernel: [3, 3], pad: 1, out: 4, weights: "any", density: 1 };
+    const model = scratch.path("rows.mote");
+    writeFileSync(model, writeContainer(buildModel(3, [3, 40, 30], [conv, { ...conv, stride: 2 }])));
+    const out = scratch.path("rows.wasm");
+    const args = ["pack", model, "-o", out, "--optimize", "speed", "--input-rows"];
+    const outcome = await mote([...args, "--vectors", "2", "--json"]);
+    const { linearMemoryBytes, wholeInputBytes } = lastJson(outcome) as Record<string, number>;
+    expect(linearMemoryBytes).toBeLessThan(wholeInputBytes);
+    const { tensors, memoryBytes: bytes } = fastParts(readFileSync(out));
+    const rows = tensors[0].comingLines;
+    expect([bytes, rows]).toEqual([linearMemoryBytes, 2]);
+    const saved = (wholeInputBytes - linearMemoryBytes).toLocaleString("en");
+    // stderr, beside the JSON.
+    expect(outcome.stderr.replace(/\s+/g, " ")).toContain(`2 rows at a time, ${saved} bytes less than as a whole`);
+    const { stdout } = await mote(["inspect", out]);
+    expect(stdout.replace(/\s+/g, " ")).toContain(
+      "0: 3 × 40 × 30, border 1, 4 lines at a time, 2 of them new: the host gives rows",
+    );
+    expect((await mote(["run", out, "--data", scratch.path("rows.vectors.npz")])).code).toBe(0);
+    expectOneLine(await mote([...args, "--sram", "1000"]), /needs \d+ bytes of linear memory, --sram grants 1000/);
+  });
+
+  it("refuses --input-rows where the input cannot come so, and for a container", async () => {
+    const out = scratch.path("no-rows.wasm");
+    const args = ["pack", path, "-o", out, "--input-rows"];
+    expectOneLine(await mote(args), /^mote: --input-rows: for fast modules, expected --optimize speed or sram$/, 2);
+    expectOneLine(
+      await mote([...args, "--optimize", "speed"]),
+      /fast module: its input cannot come by rows; expected one input/,
+    );
+    expect(existsSync(out)).toBe(false);
   });
 
   it("warns of a module that grows by more than its work shrinks, with both figures, and not of others", async () => {

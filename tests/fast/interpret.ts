@@ -50,7 +50,10 @@ class Interpreter {
   run(inputs: readonly Int8Array[], isFirst: boolean): Int8Array[] {
     const outputs: Int8Array[] = [];
     this.position = 0;
-    inputs.forEach((input, tensor) => this.writeInput(tensor, input));
+    inputs.forEach((input, tensor) => {
+      if (this.comingLines(tensor) === 0) this.writeInput(tensor, input);
+    });
+    let given = 0;
     const { statesPtr } = this.program.memory;
     this.layer = isFirst ? statesPtr : this.words.getUint32(layout.CONTROL_LAYERS_PTR, true);
     let turn = 0;
@@ -62,6 +65,10 @@ class Interpreter {
         layer = Math.floor(this.word(layout.LINES_HEIGHT) / 2 ** 16);
         isByLines = true;
         if (this.directLines(turn) === 0) this.layer += layout.LAYER_ENTRY_BYTES;
+        continue;
+      }
+      if (kind === layout.KIND_INPUT) {
+        given += this.giveLines(inputs[0], given);
         continue;
       }
       if (kind === layout.KIND_TURN) {
@@ -150,6 +157,32 @@ class Interpreter {
     const addresses = this.addresses(tensor);
     addresses.forEach((address, at) => (this.memory[address] = input[at] + 128));
     expect(addresses.length).toBe(input.length);
+  }
+
+  /** Of an input that comes by lines: so many at a time; else 0. */
+  private comingLines(tensor: number): number {
+    const entry = this.words.getUint32(abi.CONTROL_TENSORS_PTR, true) + tensor * abi.TENSOR_ENTRY_BYTES;
+    const state = this.words.getUint32(entry + abi.TENSOR_STATE, true);
+    return state & abi.TENSOR_IS_BY_LINES ? (state >>> abi.TENSOR_LINES_SHIFT) & 0xff : 0;
+  }
+
+  /** Writes the next lines of the input where the table says. @returns how many */
+  private giveLines(input: Int8Array, first: number): number {
+    const entry = this.words.getUint32(abi.CONTROL_TENSORS_PTR, true);
+    const word = (offset: number): number => this.words.getUint32(entry + offset, true);
+    const [height, width] = [word(abi.TENSOR_HEIGHT), word(abi.TENSOR_WIDTH)];
+    const lines = Math.min(this.comingLines(0), height - first);
+    expect(lines).toBe(this.word(layout.LAYER_OUTPUT_HEIGHT));
+    expect(word(abi.TENSOR_PTR)).toBe(this.word(layout.LAYER_OUTPUT));
+    for (let channel = 0; channel < word(abi.TENSOR_CHANNELS); channel++) {
+      for (let y = 0; y < lines; y++) {
+        const at = word(abi.TENSOR_PTR) + channel * word(abi.TENSOR_PLANE) + y * word(abi.TENSOR_PITCH);
+        for (let x = 0; x < width; x++) {
+          this.memory[at + x] = input[(channel * height + first + y) * width + x] + 128;
+        }
+      }
+    }
+    return lines;
   }
 
   /** Of a tensor's elements, as its table has them. */

@@ -84,13 +84,19 @@ const BY_LINES = [
   "rectangular pools that pad",
   "an imported net",
 ];
+/** And these with their input. */
+const BY_ROWS = ["average pool", "strides and pads of their own", "an imported net"];
 const byLines = small.filter(({ name }) => BY_LINES.includes(name));
 const leastModule = ({ model }: NamedModel): Uint8Array =>
-  fastModule(fastProgram(readContainer(writeContainer(model)), "least"));
+  fastModule(fastProgram(readContainer(writeContainer(model)), { ram: "least" }));
+const rowsFiles = (one: NamedModel): FastFiles =>
+  fastFiles(one, fastModule(fastProgram(readContainer(writeContainer(one.model)), { inputRows: true })), "by-rows");
 const leastFiles = (one: NamedModel): FastFiles => fastFiles(one, leastModule(one), "by-lines");
 
 it("there is a kernel for each kind of layers that takes one, in the list of all of them too", () => {
-  const kinds = Object.keys(layout).flatMap((name) => (/^KIND_(?!CONCAT|TURN|END)/.test(name) ? [name.slice(5)] : []));
+  const kinds = Object.keys(layout).flatMap((name) =>
+    /^KIND_(?!CONCAT|TURN|INPUT|END)/.test(name) ? [name.slice(5)] : [],
+  );
   const header = readFileSync(join(LIBRARY_FOLDER, "mote-native.h"), "utf8");
   const list = readFileSync(join(LIBRARY_FOLDER, "mote-kinds.c"), "utf8");
   const runs = [...header.matchAll(/^#define MOTE_RUNS_(\w+) \{MOTE_KIND_\1, mote_kernel_\w+\}$/gm)].map(
@@ -126,7 +132,11 @@ describe.skipIf(missing.length > 0)(named("fast modules as data, under the sanit
     `${MUTATIONS} that are sealed but wrong do no harm, and leave their tables alone`,
     async () => {
       const mutate = await buildNative("data-mutate", {}, "data-mutate", undefined, "guarded-heap.c");
-      const seeds = [...small.map((one) => fastFiles(one).fast), ...byLines.map((one) => leastFiles(one).fast)];
+      const seeds = [
+        ...small.map((one) => fastFiles(one)),
+        ...byLines.map(leastFiles),
+        ...byLines.filter(({ name }) => BY_ROWS.includes(name)).map(rowsFiles),
+      ].map(({ fast }) => fast);
       const { stdout } = await runNative(mutate, [String(MUTATIONS), "20261128", ...seeds]);
       expect(stdout).toMatch(/^10000 mutations, \d{4} opened, \d{4} ran, \d{3,4} trapped; 0 checks failed$/m);
     },

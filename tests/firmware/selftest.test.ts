@@ -100,6 +100,19 @@ describe.skipIf(lacking.length > 0)(named("an exported project's self-test", lac
   );
 
   it(
+    "by rows, where the model takes its input so",
+    async () => {
+      const container = containerOf("average pool");
+      const image = firmwareImage(container, "speed", { inputRows: true });
+      expect(image.rowsAtOnce).toBeGreaterThan(0);
+      const folder = join(work, "rows");
+      await exportProject(folder, "average pool", image, "data", vectorsOf(container));
+      expect(await selftest(folder)).toEqual({ text: `${COUNT} of ${COUNT} equal\n`, code: 0 });
+    },
+    BUILD_MS,
+  );
+
+  it(
     "as data, with the model's kernels alone; without one of them it is refused by its name",
     async () => {
       const folder = await exported("residual", "data", "speed");

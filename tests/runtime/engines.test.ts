@@ -11,7 +11,7 @@ import type { Engine } from "../../host/engines/engine.js";
 import { ENGINE_NAMES } from "../../host/engines/open.js";
 import { isWasm } from "../../host/module/sections.js";
 import { openEngine } from "../../host/node/engines/open.js";
-import { missingName, statusText, type CoreInstance } from "../../host/engines/driver.js";
+import { driverOf, missingName, statusText, type CoreInstance } from "../../host/engines/driver.js";
 import { openCore } from "../../host/engines/wasm.js";
 import { freshStates, runLayers } from "../../host/engines/ops-i8.js";
 import { modelInputs } from "../../host/model/edges.js";
@@ -210,11 +210,11 @@ describe("the driver", () => {
   });
 
   it("does not take an instance of another interface version", () => {
-    const newer = { words: { [abi.CONTROL_VERSION]: 3 } };
-    expect(refusal(newer, "UNSUPPORTED")).toBe("v8: interface version 3; this build knows 2");
+    const newer = { words: { [abi.CONTROL_VERSION]: 4 } };
+    expect(refusal(newer, "UNSUPPORTED")).toBe("v8: interface version 4; this build knows 2 and 3");
     // Where things stand is not known then: an error is not looked for.
     const older = { open: abi.STATUS_MAGIC, words: { [abi.CONTROL_VERSION]: 0 } };
-    expect(refusal(older, "UNSUPPORTED")).toBe("v8: interface version 0; this build knows 2");
+    expect(refusal(older, "UNSUPPORTED")).toBe("v8: interface version 0; this build knows 2 and 3");
   });
 
   it("does not take an instance whose table is not the model's", () => {
@@ -225,6 +225,13 @@ describe("the driver", () => {
     expect(refusal({ words: { [count]: 2 } })).toBe("v8: the module has 2 tensors and 2 layers");
     expect(refusal({ words: { [stateOf(0)]: 0 } })).toBe("v8: the module has 0 inputs, the model 1");
     expect(refusal({ words: { [stateOf(1)]: abi.TENSOR_IS_END } })).toBe("v8: the module has 2 outputs, the model 1");
+  });
+
+  it("does not run an instance that asks for lines of an input which is there as a whole", () => {
+    const driver = driverOf("v8", scripted({ open: abi.STATUS_DONE, step: abi.STATUS_LINES }, { count: 0 })());
+    expect(driver.load(0)).toBe(abi.STATUS_DONE);
+    const error = errorOf(() => driver.run());
+    expect([error.code, error.message]).toEqual(["ENGINE", "v8: the module asks for line 0 of an input of 0"]);
   });
 
   it("steps until a reset is done", () => {

@@ -3,7 +3,7 @@
  * rivals take. The dense nets come from the folder MOTE_ZOO; the LeNets' figures are those that bench/device.json keeps.
  */
 import { MoteError } from "../../host/errors.js";
-import type { FastRam } from "../../host/fast/memory.js";
+import type { FastLayout } from "../../host/fast/memory.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
 import { ENGINES, type FirmwareEngine } from "../../host/firmware/engines.js";
@@ -36,49 +36,38 @@ interface Place {
   readonly net: Int8Net;
   readonly board: string;
   readonly engine: FirmwareEngine;
-  readonly ram?: FastRam;
+  readonly layout?: FastLayout;
   readonly rows: readonly Row[];
 }
 
-/**
- * Ahead of time and as data, which may take no more.
- * @param byLines whether layers go by lines where that saves SRAM
- */
+/** Layers by lines where that saves SRAM. */
+const LEAST: FastLayout = { ram: "least" };
+
+/** Ahead of time and as data, which may take no more. */
 const compiled = (
   net: Int8Net,
   instructions: number,
   sramKilobytes: number,
-  byLines: boolean,
+  layout: FastLayout | undefined,
   more: readonly Row[] = [],
 ): Place[] => {
   const rows = (id: string, sram: string): Row[] => [
     [id, "instructions", instructions],
     [sram, "SRAM in all", sramKilobytes * 1024],
   ];
+  const laidOut = layout === undefined ? {} : { layout };
   return [
-    {
-      net,
-      board: M4,
-      engine: "aot",
-      ...(byLines ? { ram: "least" } : {}),
-      rows: [...rows(`${net}.aot`, `${net}.sram`), ...more],
-    },
-    {
-      net,
-      board: M4,
-      engine: "data",
-      ...(byLines ? { ram: "least" } : {}),
-      rows: rows(`${net}.data`, `${net}.data.sram`),
-    },
+    { net, board: M4, engine: "aot", ...laidOut, rows: [...rows(`${net}.aot`, `${net}.sram`), ...more] },
+    { net, board: M4, engine: "data", ...laidOut, rows: rows(`${net}.data`, `${net}.data.sram`) },
   ];
 };
 
 const PLACES: readonly Place[] = [
-  ...compiled("kws", 8_700_000, 13, false, [["kws.flash", "flash in all", 60 * 1024]]),
-  ...compiled("vww", 16_000_000, 32, true),
-  ...compiled("person", 22_800_000, 32, true),
-  ...compiled("resnet", 33_000_000, 30, true),
-  ...compiled("ad", 850_000, 4, false),
+  ...compiled("kws", 8_700_000, 13, undefined, [["kws.flash", "flash in all", 60 * 1024]]),
+  ...compiled("vww", 16_000_000, 32, LEAST),
+  ...compiled("person", 22_800_000, 32, LEAST),
+  ...compiled("resnet", 33_000_000, 30, LEAST),
+  ...compiled("ad", 850_000, 4, undefined),
   { net: "kws", board: M4, engine: "wasm3", rows: [["kws.wasm3", "instructions", 130_000_000]] },
   { net: "ad", board: M4, engine: "wasm3", rows: [["ad.wasm3", "instructions", 15_000_000]] },
   { net: "kws", board: M4, engine: "native", rows: [["kws.native", "instructions", 12_000_000]] },
@@ -153,9 +142,9 @@ export async function netFigures(
   const figures: Figure[] = [];
   let [runs, equal] = [0, 0];
   for (const place of PLACES.filter(({ net }) => nets.includes(net))) {
-    const { net, board, engine, ram } = place;
-    note(`${INT8_NETS[net]} on ${board} by ${engine}${ram === undefined ? "" : ", layers by lines"}`);
-    const measured = await onBoard({ id: net, board, engine, ram }, folder);
+    const { net, board, engine, layout } = place;
+    note(`${INT8_NETS[net]} on ${board} by ${engine}${layout === undefined ? "" : ", layers by lines"}`);
+    const measured = await onBoard({ id: net, board, engine, layout }, folder);
     runs++;
     if (measured.logitsEqual) equal++;
     figures.push(...place.rows.map((row) => figureOf(row, measured)));
@@ -194,7 +183,7 @@ function figureOf([id, what, most]: Row, measured: Measurement): Figure {
 
 /** Whether the net runs at all by the interpreter in 64 KB, with native kernels, and layers by lines. */
 async function vwwOnM3(folder: string, note: (text: string) => void): Promise<Figure> {
-  const where = { id: "vww", board: M3, engine: "native", ram: "least" } as const;
+  const where = { id: "vww", board: M3, engine: "native", layout: LEAST } as const;
   note(`${INT8_NETS.vww} on ${M3} by wasm3 with native kernels`);
   const name = `${INT8_NETS.vww} on ${M3}, 64 KB, by wasm3 with native kernels`;
   const figure = (value: string, met: boolean): Figure => ({

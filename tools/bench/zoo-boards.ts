@@ -6,7 +6,7 @@ import { MoteError } from "../../host/errors.js";
 import { randomRuns, runsOf, type Runs } from "../../host/node/data/runs.js";
 import type { FirmwareEngine } from "../../host/firmware/engines.js";
 import { BOARDS, toolsOf, type Board } from "../../host/node/firmware/boards.js";
-import type { FastRam } from "../../host/fast/memory.js";
+import type { FastLayout } from "../../host/fast/memory.js";
 import { fittingForm, fittingSamples } from "../../host/firmware/fit.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
 import { firmwareInputs, inputSizes } from "../../host/node/firmware/inputs.js";
@@ -19,8 +19,8 @@ export interface BoardNet {
   readonly id: Int8Net;
   readonly board: string;
   readonly engine: FirmwareEngine;
-  /** Of a fast module for speed: bytes that linear memory may take. */
-  readonly ram?: FastRam | undefined;
+  /** Of a fast module for speed. */
+  readonly layout?: FastLayout | undefined;
 }
 
 /** MLPerf Tiny's keywords and anomaly detection on 64 KB of SRAM, the larger ones of MLPerf Tiny and TFLM on a Cortex-M4. */
@@ -79,11 +79,11 @@ function formOf({ id, board, engine }: BoardNet, folder: string): Optimization {
 
 /** @throws MoteError as `measure` */
 export function onBoard(net: BoardNet, folder: string): Promise<Measurement> {
-  const { id, engine, ram } = net;
+  const { id, engine, layout } = net;
   const board = boardNamed(net.board);
   const container = zooContainer(folder, id);
-  const optimize = ram === undefined ? formOf(net, folder) : "speed";
-  const image = firmwareImage(container, optimize, ram);
+  const optimize = layout === undefined ? formOf(net, folder) : "speed";
+  const image = firmwareImage(container, optimize, layout);
   const file = INT8_NETS[id];
   const runs = id === "ad" ? windowRuns(container, folder) : randomRuns(RANDOM_SAMPLES, SEED);
   const sizes = inputSizes(container);

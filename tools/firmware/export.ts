@@ -1,5 +1,5 @@
 /** `mote firmware --export`: the C library with a model as a folder for a project, and what to do with it. */
-import type { FastRam } from "../../host/fast/memory.js";
+import type { FastLayout } from "../../host/fast/memory.js";
 import { readContainer } from "../../host/container/read.js";
 import type { Optimization } from "../../host/fast/optimization.js";
 import { readBaseline } from "../../host/node/firmware/baseline.js";
@@ -20,8 +20,8 @@ export interface ExportRequest {
   readonly engine: FirmwareEngine;
   /** generic: a core for any model, and the container. */
   readonly form: Optimization | "generic";
-  /** Of a fast module: bytes that linear memory may take. */
-  readonly ram?: FastRam | undefined;
+  /** Of a fast module. */
+  readonly layout?: FastLayout;
   /** For the self-test. */
   readonly vectors: Vectors;
 }
@@ -42,6 +42,8 @@ export interface ExportSummary {
    */
   readonly flashBytes: { readonly model: number; readonly library: readonly [least: number, most: number] };
   readonly inputs: readonly Shape[];
+  /** Of an input that comes by rows, so many at a time; else 0. */
+  readonly inputRows: number;
   readonly outputs: readonly Shape[];
   /** Runs of the self-test. */
   readonly vectors: number;
@@ -52,12 +54,12 @@ export async function writeExport({
   model,
   engine,
   form,
-  ram,
+  layout,
   vectors,
 }: ExportRequest): Promise<ExportSummary> {
   const { name, container } = model;
   const image = namingFile(name, () =>
-    form === "generic" ? genericImage(container) : firmwareImage(container, form, ram),
+    form === "generic" ? genericImage(container) : firmwareImage(container, form, layout),
   );
   const files = await exportProject(folder, name, image, engine, vectors);
   const { inputs, outputs } = endShapes(readContainer(container).model);
@@ -74,6 +76,7 @@ export async function writeExport({
       library: libraryBytes(engine),
     },
     inputs,
+    inputRows: image.rowsAtOnce,
     outputs,
     vectors: vectors.count,
   };
@@ -88,7 +91,7 @@ function libraryBytes(engine: FirmwareEngine): [least: number, most: number] {
 
 /** Lines for people: what there is, what it takes, what to write next. */
 export function describeExport(summary: ExportSummary): string[] {
-  const { folder, files, model, engine, form, memoryBytes, flashBytes, inputs, outputs, vectors } = summary;
+  const { folder, files, model, engine, form, memoryBytes, flashBytes, inputs, inputRows, outputs, vectors } = summary;
   const [least, most] = flashBytes.library.map(grouped);
   const [data, code] =
     engine === "aot"
@@ -101,16 +104,29 @@ test    ${vectors} vectors in selftest/, a program of its own: CMake alone in th
 next    add the folder to your build (ESP-IDF, PlatformIO, Arduino, Zephyr, CMake, make), and write
 
   #include "model.h"
-
+${inputRows > 0 ? giveRow(inputs[0], inputRows) : ""}
   static uint64_t memory[(MODEL_MEMORY_BYTES + 7) / 8];
 ${outputs.map((shape, index) => `  static int8_t output${which(outputs, index)}[${valuesOf(shape)}];`).join("\n")}
   mote *model;
   mote_status status = mote_open(&model, &model_source, memory, sizeof memory);
-${[...calls(inputs, setInput), "mote_run(model); /* or mote_step, slice by slice */", ...calls(outputs, getOutput)]
+${[
+  ...(inputRows > 0 ? ["mote_input_rows(model, give_row, model);"] : calls(inputs, setInput)),
+  "mote_run(model); /* or mote_step, slice by slice */",
+  ...calls(outputs, getOutput),
+]
   .map((call) => `  if (status == MOTE_DONE) status = ${call}`)
   .join("\n")}
   if (status != MOTE_DONE) puts(mote_status_text(status));`.split("\n");
 }
+
+const giveRow = ([channels, height, width]: Shape, rows: number): string => `
+  /* Rows 0 .. ${height - 1} in their order, ${rows} at a time, of each channels 0 .. ${channels - 1}. */
+  static mote_status give_row(void *context, uint32_t channel, uint32_t row, int8_t *values) {
+    const uint8_t *pixels = your_pixels(channel, row);
+    if (pixels == NULL) return MOTE_BUSY; /* not yet: mote_step asks again */
+    return mote_quantize_u8(context, 0, pixels, values, ${width});
+  }
+`;
 
 type Call = (index: number, which: string, count: number) => string;
 

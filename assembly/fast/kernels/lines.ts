@@ -125,6 +125,12 @@ export function stepTurn(): u32 {
   return LINES_WORK;
 }
 
+/** The host has written the lines. @returns the work it was */
+export function stepInput(): u32 {
+  endRow();
+  return LINES_WORK;
+}
+
 /** The entry that follows a turn. */
 export function behindTurn(): usize {
   return turn ? load<usize>(layer, TURN_BACK) : layer + LAYER_ENTRY_BYTES;

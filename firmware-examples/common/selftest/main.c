@@ -6,6 +6,7 @@
  * stdio say what prints a text: -DMOTE_SELFTEST_PRINT=board_print.
  */
 #include <stdbool.h>
+#include <string.h>
 
 #include "model.h"
 #include "vectors.h"
@@ -46,12 +47,28 @@ static bool vectors_fit(const mote *model) {
   return in == MOTE_VECTOR_INPUT_BYTES && out == MOTE_VECTOR_OUTPUT_BYTES;
 }
 
+/** An input that is given by rows. */
+typedef struct rows {
+  const int8_t *input;
+  mote_tensor tensor;
+} rows;
+
+/** A mote_row. A camera's driver would copy the row that it has just got, or answer MOTE_BUSY until it has. */
+static mote_status give_row(void *context, uint32_t channel, uint32_t row, int8_t *values) {
+  const rows *from = context;
+  uint32_t width = from->tensor.width;
+  memcpy(values, from->input + (channel * from->tensor.height + row) * width, width);
+  return MOTE_DONE;
+}
+
 /** One inference: all inputs at `inputs`, all outputs to `outputs`. */
 static mote_status run(mote *model, const int8_t *inputs) {
+  rows first = {inputs, mote_input_tensor(model, 0)};
   mote_status status = MOTE_DONE;
   for (uint32_t i = 0; status == MOTE_DONE && i < mote_input_count(model); i++) {
     uint32_t count = elements_of(mote_input_tensor(model, i));
     status = mote_set_input_i8(model, i, inputs, count);
+    if (status == MOTE_ERROR_ROWS) status = mote_input_rows(model, give_row, &first);
     inputs += count;
   }
   if (status == MOTE_DONE) status = mote_run(model);

@@ -17,8 +17,7 @@ export function kindsOf(module: Uint8Array): string[] {
   for (let entry = statesPtr; kindAt(entry) !== layout.KIND_END; entry += layout.LAYER_ENTRY_BYTES) {
     kinds.add(kindAt(entry));
   }
-  kinds.delete(layout.KIND_CONCAT);
-  kinds.delete(layout.KIND_TURN);
+  for (const kind of [layout.KIND_CONCAT, layout.KIND_TURN, layout.KIND_INPUT]) kinds.delete(kind);
   return [...kinds].sort((a, b) => a - b).map((kind) => KIND_NAMES.get(kind)!);
 }
 

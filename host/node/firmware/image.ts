@@ -1,6 +1,6 @@
 /** What firmware carries of a model, by the modules of this package. */
 import { makeImage, imageBeside, type FirmwareImage } from "../../firmware/image.js";
-import type { FastRam } from "../../fast/memory.js";
+import type { FastLayout } from "../../fast/memory.js";
 import type { Optimization } from "../../fast/optimization.js";
 import { sealModule } from "../../module/seal.js";
 import { builtModule } from "../built.js";
@@ -14,14 +14,14 @@ const NAMED = {
 const made = new WeakMap<Uint8Array, Map<string, FirmwareImage>>();
 
 /**
- * @param ram of a fast module: bytes that linear memory may take
+ * @param layout of a fast module
  * @throws MoteError as `makeImage`, ENGINE when a module has not been built
  */
-export function firmwareImage(container: Uint8Array, optimize: Optimization, ram?: FastRam): FirmwareImage {
+export function firmwareImage(container: Uint8Array, optimize: Optimization, layout: FastLayout = {}): FirmwareImage {
   const images = made.get(container) ?? new Map<string, FirmwareImage>();
   made.set(container, images);
-  const key = `${optimize} ${ram}`;
-  const image = images.get(key) ?? makeImage(container, optimize, NAMED, ram);
+  const key = `${optimize} ${layout.ram} ${layout.inputRows}`;
+  const image = images.get(key) ?? makeImage(container, optimize, NAMED, layout);
   images.set(key, image);
   return image;
 }

@@ -6,6 +6,7 @@ import { missingName } from "../../engines/driver.js";
 import { pixelTable } from "../../engines/fill-input.js";
 import { readContainer } from "../../container/read.js";
 import { valuesOf } from "../../model/geometry.js";
+import type { Shape } from "../../model/model.js";
 import { openReference } from "../../engines/reference.js";
 import { writeFileAtomic } from "../write-file.js";
 import { aotSource } from "./aot.js";
@@ -105,9 +106,19 @@ export async function measure(of: FirmwareCase, inputs: FirmwareInputs): Promise
   const name = caseName({ board: board.name, engine, optimize, model: model.name });
   const program = join(FIRMWARE_BUILD, `${name}.elf`);
   const image = of.image ?? firmwareImage(model.container, optimize);
-  const size = await build(of, image, inputs, program);
+  const given = image.rowsAtOnce > 0 ? asElements(inputs, model.container) : inputs;
+  const size = await build(of, image, given, program);
   const report = await run(board, program, name);
-  return evaluate(of, name, image, inputs, size, report);
+  return evaluate(of, name, image, given, size, report);
+}
+
+/** Inputs as rows of a model are given. */
+function asElements(inputs: FirmwareInputs, container: Uint8Array): FirmwareInputs {
+  if (inputs.kind === "elements") return inputs;
+  const engine = openReference(container);
+  const table = pixelTable(engine.input);
+  engine.close();
+  return { ...inputs, kind: "elements", bytes: inputs.bytes.map((pixel) => table[pixel]) };
 }
 
 async function build(
@@ -132,7 +143,7 @@ async function build(
     ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
     { path: join(BENCH_FOLDER, "bench.c"), kind: "own" },
   ];
-  const declarations = ['#include "bench.h"', "extern const uint8_t bench_inputs[];"];
+  const declarations = ["#include <string.h>", '#include "bench.h"', "extern const uint8_t bench_inputs[];"];
   let fields: string;
   if (takesFile(engine)) {
     blobs.push({ symbol: "model_wasm", section: ".wasm", file: file("model.wasm", module) });
@@ -157,8 +168,8 @@ static const mote_source source = {${fields}, ${container === undefined ? "NULL,
 const mote_source *const bench_source = &source;
 const uint32_t bench_input_count = ${inputs.count}u;
 const uint32_t bench_output_elements = ${outputSizes.reduce((sum, size) => sum + size, 0)}u;
-mote_status bench_set_inputs(mote *model, uint32_t index) {
-${setInputs(inputs)}}
+${image.rowsAtOnce > 0 ? giveRow(tensors[0].shape) : ""}mote_status bench_set_inputs(mote *model, uint32_t index) {
+${image.rowsAtOnce > 0 ? inputRows(inputs) : setInputs(inputs)}}
 mote_status bench_get_outputs(const mote *model, int8_t *outputs) {
 ${getOutputs(outputSizes)}}
 `;
@@ -177,6 +188,21 @@ ${getOutputs(outputSizes)}}
     const advice = Number(overflow[1]) < inputs.bytes.length ? "; --inputs takes fewer samples" : "";
     throw tooMuch(titleOf({ engine, optimize, model }), board, need, advice);
   }
+}
+
+/** The function that gives rows of the input that its context is. */
+function giveRow([, height, width]: Shape): string {
+  return `static mote_status give_row(void *context, uint32_t channel, uint32_t row, int8_t *values) {
+  const int8_t *input = context;
+  memcpy(values, input + (channel * ${height}u + row) * ${width}u, ${width}u);
+  return MOTE_DONE;
+}
+`;
+}
+
+/** The call that hands it over. */
+function inputRows({ count, bytes }: FirmwareInputs): string {
+  return `  return mote_input_rows(model, give_row, (void *)(uintptr_t)(bench_inputs + index * ${bytes.length / count}u));\n`;
 }
 
 /** The calls that hand the inputs of one inference over. */

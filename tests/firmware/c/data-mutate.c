@@ -60,7 +60,15 @@ static void mutate(mote_bytes module) {
   put_u32(seal, mote_crc32(module.data, module.length - 15));
 }
 
+static mote_status give_row(void *context, uint32_t channel, uint32_t row, int8_t *values) {
+  const mote *model = context;
+  uint32_t width = mote_input_tensor(model, 0).width;
+  for (uint32_t x = 0; x < width; x++) values[x] = (int8_t)random_u32();
+  return (channel + row) % 5 == 0 && random_u32() % 2 == 0 ? MOTE_BUSY : MOTE_DONE;
+}
+
 static mote_status set_inputs(mote *model) {
+  if (mote_rows_at_once(model) < mote_input_tensor(model, 0).height) return mote_input_rows(model, give_row, model);
   mote_status status = MOTE_DONE;
   for (uint32_t i = 0; status == MOTE_DONE && i < mote_input_count(model); i++) {
     mote_tensor shape = mote_input_tensor(model, i);
@@ -122,7 +130,9 @@ int main(int argc, char **argv) {
       status = run(model, table, table_end);
       tally[2] += status == MOTE_DONE;
       tally[3] += status == MOTE_ERROR_TRAP;
-      CHECK(status == MOTE_DONE || status == MOTE_BUSY || status == MOTE_ERROR_TRAP, "mutation %ld: status %d", i, (int)status);
+      /* The table may ask for rows that there are not. */
+      bool is_known = status == MOTE_DONE || status == MOTE_BUSY || status == MOTE_ERROR_TRAP || status == MOTE_ERROR_MODULE;
+      CHECK(is_known, "mutation %ld: status %d", i, (int)status);
     }
     mote_close(model);
     free(module.data);

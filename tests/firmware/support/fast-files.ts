@@ -83,7 +83,7 @@ export function fastFiles(
 }
 
 /** Another word in what linear memory holds to begin with. */
-function withWord(module: Uint8Array, address: number, word: number): Uint8Array {
+export function withWord(module: Uint8Array, address: number, word: number): Uint8Array {
   const copy = module.slice();
   const home = outlineModule(copy).segments.find(
     (segment) => segment.address <= address && address + 4 <= segment.address + segment.bytes.length,
