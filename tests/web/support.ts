@@ -7,18 +7,14 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { packageRoot } from "../../host/node/paths.js";
 import { openBrowser } from "../../tools/bench/browser.js";
 import { serveFolder, type StaticServer } from "../../tools/bench/static-server.js";
+import { PAGE_FOLDER, VIEWPORTS } from "../../tools/bench/web-page.js";
 import { POLICY } from "../../web/policy.js";
 
 export { missingBrowser } from "../../tools/bench/browser.js";
 
-export const VIEWPORTS = {
-  desktop: { viewport: { width: 1280, height: 800 } },
-  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
-} as const;
 export type ViewportName = keyof typeof VIEWPORTS;
 
-/** Where the page is built to, and pictures of its rooms are put. */
-const PAGE_FOLDER = join(packageRoot, "build/web");
+/** Where pictures of the rooms are put. */
 const SHOTS = join(packageRoot, "build/web-shots");
 
 /** Builds the page where it is older than its sources. @returns its folder */
@@ -34,6 +30,8 @@ export interface RoomOptions {
   readonly colorScheme?: "light" | "dark";
   /** Permissions, as of the camera. */
   readonly permissions?: readonly string[];
+  /** What the host serves beside the page, by path in its folder. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
   /** The page's folder on the host. */
   readonly below?: string;
 }
@@ -69,11 +67,15 @@ export function webPage(flags: readonly string[] = []): {
     await Promise.all(rooms.map(({ server }) => server.close()));
   });
   return {
-    open: async (room, viewport, { colorScheme = "light", permissions = [], below = "/some/folder/" } = {}) => {
+    open: async (
+      room,
+      viewport,
+      { colorScheme = "light", permissions = [], below = "/some/folder/", files = {} } = {},
+    ) => {
       // The page has its policy in itself; workers take theirs from the header of their scripts.
       const headers = (path: string): Record<string, string> =>
         path.endsWith(".js") ? { "content-security-policy": POLICY } : {};
-      const server = await serveFolder(folder, { below, headers });
+      const server = await serveFolder(folder, { below, headers, files });
       const context = await browser.newContext({
         ...VIEWPORTS[viewport],
         colorScheme,

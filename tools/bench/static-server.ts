@@ -24,13 +24,18 @@ export interface StaticServer {
   readonly close: () => Promise<void>;
 }
 
-/**
- * @param headers of the answer with a file, by the file's path in the folder
- * @param below the path that stands for the folder, as on a host that has other pages too
- */
+export interface ServeOptions {
+  /** Of the answer with a file, by the file's path in the folder. */
+  readonly headers?: (path: string) => Record<string, string>;
+  /** The path that stands for the folder, as on a host that has other pages too. */
+  readonly below?: string;
+  /** What is served beside, by path in the folder. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+}
+
 export async function serveFolder(
   folder: string,
-  { headers = () => ({}), below = "/" }: { headers?: (path: string) => Record<string, string>; below?: string } = {},
+  { headers = () => ({}), below = "/", files = {} }: ServeOptions = {},
 ): Promise<StaticServer> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
@@ -39,7 +44,7 @@ export async function serveFolder(
     const path = normalize(pathname.slice(below.length - 1)).slice(1) || "index.html";
     try {
       if (!pathname.startsWith(below)) throw new Error("outside of the folder");
-      const content = readFileSync(join(folder, path));
+      const content = files[path] ?? readFileSync(join(folder, path));
       response.writeHead(200, {
         "content-type": TYPES[extname(path)] ?? "application/octet-stream",
         "content-length": content.length,

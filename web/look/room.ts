@@ -1,7 +1,314 @@
-/** The room that looks at pictures. */
+/** The room that looks at pictures: any net that classifies them, on a photo or through the camera. */
+import "./look.css";
+import digitUrl from "../../examples/digit.png?url";
+import lenet5Url from "../../models/lenet5.mote?url";
+import { bars, bytesText, html, timeText } from "../dom.js";
+import { openCamera, type Camera } from "./camera.js";
+import type { Answer, Net, Question, Sight } from "./protocol.js";
 
-export function mount(root: HTMLElement): void {
-  const heading = document.createElement("h1");
-  heading.textContent = "Look at a picture";
-  root.append(heading);
+/** What a host may serve beside the page. */
+const SERVED = new URL("models/squeezenet.mote", document.baseURI).href;
+/** Pixels of a side of what is shown of a picture. */
+const VIEW = 640;
+/** Runs of one photo, for its time, and how many times count. */
+const TIMES = 5;
+const COUNTED = 15;
+/** After which a worker that does not answer is given up. */
+const PATIENCE_MS = 30_000;
+/** A screen reader is told what the camera has seen for so long. */
+const STEADY_MS = 1200;
+
+/** @param root is filled @returns what leaves the room */
+export function mount(root: HTMLElement): () => void {
+  let worker: Worker | undefined;
+  let patience = 0;
+  let steady = 0;
+  let net: Net | undefined;
+  let picture: ImageBitmap | undefined;
+  let camera: Camera | undefined;
+  let isOpen = true;
+  let isBusy = false;
+  let times: number[] = [];
+
+  const problem = html("p", { class: "notice bad", role: "alert", hidden: "" });
+  const spoken = html("p", { class: "hidden-text", role: "status" });
+  const netLine = html("p", { class: "net" }, "Asking this host for a net …");
+  const view = html("canvas", {
+    class: "view",
+    width: VIEW,
+    height: (VIEW * 3) / 4,
+    role: "img",
+    "aria-label": "No picture yet",
+  });
+  const given = html("canvas", {
+    class: "given",
+    width: 1,
+    height: 1,
+    role: "img",
+    "aria-label": "What the net is given",
+    hidden: "",
+  });
+  const hint = html("p", { class: "hint" }, "Drop, paste or choose a photo");
+  const verdict = bars("What the picture shows", "Class");
+  const best = html("p", { class: "answer" });
+  const doubts = html("p", { class: "muted small" });
+  const button = (text: string, kind = ""): HTMLButtonElement =>
+    html("button", { type: "button", class: `button ${kind}` }, text);
+  const choosePicture = button("Choose a photo", "first");
+  const useCamera = button("Use the camera");
+  const chooseNet = button("Choose a net");
+  const tryDigits = button("Try the net that reads digits");
+  const pictureFile = html("input", { type: "file", accept: "image/*", hidden: "", "aria-label": "Photo" });
+  const netFile = html("input", { type: "file", accept: ".mote,.wasm", hidden: "", "aria-label": "Net" });
+  const values = ["Time a picture", "Memory of the net", "The net's file", "It is given"].map((name) => {
+    const value = html("dd", {}, "–");
+    return { element: html("div", {}, html("dt", {}, name), value), value };
+  });
+  root.append(
+    html(
+      "div",
+      { class: "intro" },
+      html("h1", {}, "Look at a picture"),
+      html(
+        "p",
+        {},
+        "A net on this device says what is in a photo, or in what the camera sees. The picture goes nowhere.",
+      ),
+    ),
+    problem,
+    html(
+      "div",
+      { class: "gaze" },
+      html(
+        "section",
+        { class: "scene", "aria-label": "Picture" },
+        html("div", { class: "stage" }, view, hint),
+        html("div", { class: "row" }, choosePicture, useCamera, pictureFile),
+      ),
+      html(
+        "section",
+        { class: "seen", "aria-label": "What it shows" },
+        html("div", { class: "top" }, given, best),
+        verdict.element,
+        doubts,
+        spoken,
+      ),
+    ),
+    html(
+      "section",
+      { class: "panel nets", "aria-labelledby": "nets" },
+      html("h2", { id: "nets" }, "The net"),
+      netLine,
+      html("div", { class: "row" }, chooseNet, tryDigits, netFile),
+      html("dl", { class: "facts" }, ...values.map(({ element }) => element)),
+    ),
+  );
+
+  const fail = (message: string): void => {
+    problem.hidden = false;
+    problem.textContent = message;
+  };
+  const endCamera = (): void => {
+    camera?.stop();
+    camera = undefined;
+    useCamera.textContent = "Use the camera";
+  };
+  const ask = (question: Question): void => {
+    worker ??= startWorker();
+    clearTimeout(patience);
+    worker.postMessage(question, question.kind === "look" ? [question.picture] : []);
+    // How long a network takes is nobody's fault.
+    if (question.kind === "open" && typeof question.source === "string") return;
+    patience = window.setTimeout(() => {
+      endWorker();
+      fail(`The net did not answer for ${PATIENCE_MS / 1000} seconds, and was closed.`);
+      netLine.textContent = "No net is open.";
+    }, PATIENCE_MS);
+  };
+  const endWorker = (): void => {
+    clearTimeout(patience);
+    worker?.terminate();
+    worker = net = undefined;
+    isBusy = false;
+  };
+  const startWorker = (): Worker => {
+    const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    started.addEventListener("message", ({ data }: MessageEvent<Answer>) => take(data));
+    started.addEventListener("error", (event) => {
+      endWorker();
+      fail(`The net could not be started: ${event.message}`);
+    });
+    return started;
+  };
+
+  function take(reply: Answer): void {
+    clearTimeout(patience);
+    if (reply.kind === "absent") {
+      netLine.textContent =
+        "This host serves no net for photos. Choose one that you have, a .mote file that classifies pictures; or see how it works with the one that reads digits.";
+      return;
+    }
+    if (reply.kind === "failed") {
+      isBusy = false;
+      endCamera();
+      fail(`That does not work: ${reply.message}.`);
+      if (net === undefined) netLine.textContent = "No net is open.";
+      return;
+    }
+    problem.hidden = true;
+    if (reply.kind === "opened") {
+      net = reply.net;
+      times = [];
+      const [channels, height, width] = net.shape;
+      netLine.textContent = `${net.name} tells ${net.classes.toLocaleString("en")} classes apart.`;
+      const facts = [
+        "–",
+        bytesText(net.memoryBytes),
+        bytesText(net.fileBytes),
+        `${height} × ${width}, ${channels === 1 ? "grey" : "colour"}`,
+      ];
+      facts.forEach((text, i) => (values[i].value.textContent = text));
+      void look();
+      return;
+    }
+    isBusy = false;
+    show(reply.sight);
+    if (camera !== undefined) requestAnimationFrame(() => void look());
+  }
+
+  function show(sight: Sight): void {
+    times = [...times, ...sight.runs].slice(-COUNTED);
+    values[0].value.textContent = timeText(times.toSorted((a, b) => a - b)[times.length >> 1]);
+    verdict.show(sight.best);
+    const { name, share } = sight.best[0];
+    const isNew = best.textContent !== name;
+    best.textContent = name;
+    doubts.textContent = sight.doubts.length > 0 ? `It may be wrong: ${sight.doubts.join(", ")}.` : "";
+    given.hidden = false;
+    given.width = sight.given.width;
+    given.height = sight.given.height;
+    given.getContext("2d")!.putImageData(sight.given, 0, 0);
+    if (!isNew && camera !== undefined) return;
+    clearTimeout(steady);
+    steady = window.setTimeout(
+      () => (spoken.textContent = `${name}, ${Math.round(100 * share)} per cent.`),
+      camera === undefined ? 0 : STEADY_MS,
+    );
+  }
+
+  /** The photo, or what the camera sees now. */
+  async function look(): Promise<void> {
+    if (camera !== undefined && camera.video.videoWidth > 0) {
+      paint(camera.video, camera.video.videoWidth, camera.video.videoHeight);
+      if (net === undefined || isBusy) return;
+      isBusy = true;
+      await askOf(camera.video, 1);
+    } else if (picture !== undefined && net !== undefined && !isBusy) {
+      isBusy = true;
+      await askOf(picture, TIMES);
+    }
+  }
+
+  async function askOf(image: ImageBitmapSource, count: number): Promise<void> {
+    const copy = await createImageBitmap(image);
+    // The room may have been left, or the net changed.
+    if (isOpen && net !== undefined) ask({ kind: "look", picture: copy, times: count });
+    else isBusy = false;
+  }
+
+  function paint(image: CanvasImageSource, width: number, height: number): void {
+    const scale = VIEW / Math.max(width, height);
+    view.width = Math.max(1, Math.round(width * scale));
+    view.height = Math.max(1, Math.round(height * scale));
+    view.classList.toggle("coarse", scale > 4);
+    const canvas = view.getContext("2d")!;
+    canvas.imageSmoothingEnabled = scale <= 4;
+    canvas.imageSmoothingQuality = "high";
+    canvas.drawImage(image, 0, 0, view.width, view.height);
+    hint.hidden = true;
+  }
+
+  async function takePicture(file: Blob, name: string): Promise<void> {
+    endCamera();
+    let bitmap: ImageBitmap;
+    try {
+      bitmap = await createImageBitmap(file);
+    } catch {
+      fail(`${name} is no picture that this browser can read.`);
+      return;
+    }
+    picture?.close();
+    picture = bitmap;
+    problem.hidden = true;
+    paint(bitmap, bitmap.width, bitmap.height);
+    view.setAttribute("aria-label", `The picture ${name}`);
+    await look();
+  }
+
+  function takeNet(file: File): void {
+    // The net before may still be at work on something endless.
+    endWorker();
+    netLine.textContent = `Opening ${file.name} …`;
+    ask({ kind: "open", source: file });
+  }
+
+  const takeFiles = (files: Iterable<File>): void => {
+    for (const file of files) {
+      if (/\.(mote|wasm)$/i.test(file.name)) takeNet(file);
+      else void takePicture(file, file.name);
+    }
+  };
+  const chosen = (input: HTMLInputElement): void => {
+    takeFiles(input.files ?? []);
+    // The same file may be chosen again.
+    input.value = "";
+  };
+  choosePicture.addEventListener("click", () => pictureFile.click());
+  chooseNet.addEventListener("click", () => netFile.click());
+  pictureFile.addEventListener("change", () => chosen(pictureFile));
+  netFile.addEventListener("change", () => {
+    for (const file of netFile.files ?? []) takeNet(file);
+    netFile.value = "";
+  });
+  tryDigits.addEventListener("click", () => {
+    const load = async (): Promise<void> => {
+      const [model, digit] = await Promise.all([lenet5Url, digitUrl].map(async (url) => (await fetch(url)).blob()));
+      takeNet(new File([model], "lenet5.mote"));
+      await takePicture(digit, "of a digit");
+    };
+    load().catch((error: Error) => fail(`The net could not be loaded: ${error.message}.`));
+  });
+  useCamera.addEventListener("click", () => {
+    if (camera !== undefined) return endCamera();
+    const start = async (): Promise<void> => {
+      const opened = await openCamera();
+      if (!isOpen) return opened.stop();
+      camera = opened;
+      useCamera.textContent = "Stop the camera";
+      view.setAttribute("aria-label", "What the camera sees");
+      problem.hidden = true;
+      times = [];
+      await look();
+    };
+    start().catch((error: Error) => fail(error.message));
+  });
+  const onDrop = (event: DragEvent): void => {
+    event.preventDefault();
+    root.classList.toggle("over", event.type === "dragover");
+    if (event.type === "drop") takeFiles(event.dataTransfer?.files ?? []);
+  };
+  const onPaste = (event: ClipboardEvent): void => takeFiles(event.clipboardData?.files ?? []);
+  for (const name of ["dragover", "dragleave", "drop"] as const) root.addEventListener(name, onDrop);
+  addEventListener("paste", onPaste);
+  ask({ kind: "open", source: SERVED });
+  return () => {
+    isOpen = false;
+    clearTimeout(steady);
+    endCamera();
+    endWorker();
+    picture?.close();
+    root.classList.remove("over");
+    for (const name of ["dragover", "dragleave", "drop"] as const) root.removeEventListener(name, onDrop);
+    removeEventListener("paste", onPaste);
+  };
 }

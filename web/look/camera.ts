@@ -1,0 +1,34 @@
+/** The camera, which is asked for on a click and let go of when it is no longer looked through. */
+
+export interface Camera {
+  readonly video: HTMLVideoElement;
+  readonly stop: () => void;
+}
+
+/** @throws Error that says in plain words why there is none */
+export async function openCamera(): Promise<Camera> {
+  const { mediaDevices } = navigator as { readonly mediaDevices?: MediaDevices };
+  if (mediaDevices === undefined) throw new Error("A camera needs a page that is served by https.");
+  let stream: MediaStream;
+  try {
+    stream = await mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  } catch (error) {
+    const { name, message } = error as DOMException;
+    if (name === "NotAllowedError") throw new Error("The camera was not allowed.");
+    throw new Error(name === "NotFoundError" ? "There is no camera." : `The camera does not work: ${message}.`);
+  }
+  const video = document.createElement("video");
+  const stop = (): void => {
+    for (const track of stream.getTracks()) track.stop();
+    video.srcObject = null;
+  };
+  video.muted = video.playsInline = true;
+  video.srcObject = stream;
+  try {
+    await video.play();
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  return { video, stop };
+}
