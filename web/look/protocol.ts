@@ -3,7 +3,7 @@
 export type Question =
   /** Opens a net: a file, or what the host may serve at an address. The one before is closed. */
   | { readonly kind: "open"; readonly source: File | string }
-  /** The picture is the worker's from then on. @property times to run it, for the time that it takes; the answer is the same */
+  /** The picture is the worker's from then on. @property times to run it at most, for the time that it takes; the answer is the same */
   | { readonly kind: "look"; readonly picture: ImageBitmap; readonly times: number };
 
 export type Answer =
@@ -20,6 +20,8 @@ export interface Net {
   readonly memoryBytes: number;
   readonly shape: readonly [channels: number, height: number, width: number];
   readonly classes: number;
+  /** Whether its classes have names. */
+  readonly isNamed: boolean;
 }
 
 /** What a net makes of a picture. */

@@ -46,7 +46,6 @@ export function mount(root: HTMLElement): () => void {
     height: 1,
     role: "img",
     "aria-label": "What the net is given",
-    hidden: "",
   });
   const hint = html("p", { class: "hint" }, "Drop, paste or choose a photo");
   const verdict = bars("What the picture shows", "Class");
@@ -64,6 +63,14 @@ export function mount(root: HTMLElement): () => void {
     const value = html("dd", {}, "–");
     return { element: html("div", {}, html("dt", {}, name), value), value };
   });
+  const factList = html("dl", { class: "facts", hidden: "" }, ...values.map(({ element }) => element));
+  const seen = html(
+    "section",
+    { class: "seen", "aria-label": "What it shows", hidden: "" },
+    html("div", { class: "top" }, given, best),
+    verdict.element,
+    doubts,
+  );
   root.append(
     html(
       "div",
@@ -86,21 +93,19 @@ export function mount(root: HTMLElement): () => void {
         html("div", { class: "row" }, choosePicture, useCamera, pictureFile),
       ),
       html(
-        "section",
-        { class: "seen", "aria-label": "What it shows" },
-        html("div", { class: "top" }, given, best),
-        verdict.element,
-        doubts,
+        "div",
+        { class: "beside" },
         spoken,
+        seen,
+        html(
+          "section",
+          { class: "panel nets", "aria-labelledby": "nets" },
+          html("h2", { id: "nets" }, "The net"),
+          netLine,
+          html("div", { class: "row" }, chooseNet, tryDigits, netFile),
+          factList,
+        ),
       ),
-    ),
-    html(
-      "section",
-      { class: "panel nets", "aria-labelledby": "nets" },
-      html("h2", { id: "nets" }, "The net"),
-      netLine,
-      html("div", { class: "row" }, chooseNet, tryDigits, netFile),
-      html("dl", { class: "facts" }, ...values.map(({ element }) => element)),
     ),
   );
 
@@ -160,7 +165,11 @@ export function mount(root: HTMLElement): () => void {
       net = reply.net;
       times = [];
       const [channels, height, width] = net.shape;
-      netLine.textContent = `${net.name} tells ${net.classes.toLocaleString("en")} classes apart.`;
+      const advice =
+        net.isNamed || net.classes <= 10 ? "" : " It has no names for them, which mote pack --labels gives it.";
+      netLine.textContent = `${net.name} tells ${net.classes.toLocaleString("en")} classes apart.${advice}`;
+      factList.hidden = false;
+      seen.hidden = true;
       const facts = [
         "–",
         bytesText(net.memoryBytes),
@@ -184,7 +193,7 @@ export function mount(root: HTMLElement): () => void {
     const isNew = best.textContent !== name;
     best.textContent = name;
     doubts.textContent = sight.doubts.length > 0 ? `It may be wrong: ${sight.doubts.join(", ")}.` : "";
-    given.hidden = false;
+    seen.hidden = false;
     given.width = sight.given.width;
     given.height = sight.given.height;
     given.getContext("2d")!.putImageData(sight.given, 0, 0);
