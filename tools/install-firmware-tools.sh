@@ -1,14 +1,14 @@
 #!/bin/sh
-# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c, CMake; and the browser of the packages' tests. Does
+# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c, CMake; and the browsers of the packages' and the page's tests. Does
 # nothing where all is there; where it may not install, it says the command and leaves the tests to skip themselves.
 # Example: sh tools/install-firmware-tools.sh
 set -eu
 
 packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
   qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user wabt cppcheck cmake"
-browser="chromium-headless-shell"
+browsers="chromium-headless-shell firefox-esr"
 tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa
-  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake $browser"
+  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake $browsers"
 
 missing=""
 for tool in $tools; do
@@ -28,9 +28,11 @@ if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive $command; } >"$log" 
   tail -5 "$log" >&2
   echo "firmware: could not be installed:$missing; the command was: $command" >&2
 fi
-# Ubuntu has it as a snap only; the rest is not to fail for that.
-if ! command -v $browser >/dev/null 2>&1; then
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $browser >"$log" 2>&1 ||
-    echo "firmware: could not be installed: $browser; the tests that open pages skip themselves" >&2
-fi
+# Ubuntu has them as snaps only; the rest is not to fail for that.
+for browser in $browsers; do
+  if ! command -v $browser >/dev/null 2>&1; then
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $browser >"$log" 2>&1 ||
+      echo "firmware: could not be installed: $browser; the tests that open pages in it skip themselves" >&2
+  fi
+done
 rm -f "$log"

@@ -170,7 +170,8 @@ export function mount(root: HTMLElement): () => void {
     const response = await fetch(modelUrl);
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     const bytes = await response.arrayBuffer();
-    const opened = await openModel(bytes);
+    // The smallest engine is quick enough for it.
+    const opened = await openModel(bytes, { engine: "core" });
     if (!isOpen) return opened.close();
     model = opened;
     intro.textContent = `LeNet-5 in ${bytesText(bytes.byteLength)}, ${Math.round(FLOAT_BYTES / bytes.byteLength)} times smaller than its float32 weights, reads it at every movement of the pen.`;
