@@ -180,6 +180,9 @@ describe("a model", () => {
     const packed = await made([given("lenet5.wasm", bake(container))]);
     expect(new Uint8Array(packed.container)).toEqual(new Uint8Array(container));
     expect(packed.shrunk.kind).toBe("packed module");
+    const others = [given("a.txt", new Uint8Array(3)), given("s.npy", npyOf(new Float32Array(2), 2))];
+    const { notes } = (await made([...others, lenet], { bits: 4 })).shrunk;
+    expect(notes).toEqual([expect.stringMatching(/^a model is shown as it is/), "not used: s.npy, a.txt"]);
   });
 });
 

@@ -3,11 +3,12 @@ import { element, folded, svgElement, table } from "./dom.js";
 import type { BoardFit, EngineFit } from "./protocol.js";
 import { boardRows, fits, fitText, grouped } from "./tables.js";
 
+/** As verdicts have them. */
 const ENGINE_WORDS: Readonly<Record<string, string>> = {
   aot: "compiled ahead of time",
-  data: "as data, by the library's kernels",
-  native: "by wasm3 with native kernels",
-  wasm3: "by wasm3",
+  data: "as data",
+  native: "wasm3 with native kernels",
+  wasm3: "wasm3",
 };
 
 export function boardsView(boards: readonly BoardFit[]): HTMLElement[] {
@@ -28,7 +29,7 @@ function boardItem({ name, cpu, ramBytes, flashBytes, engines }: BoardFit): HTML
   const verdict =
     fitting.length === 0
       ? `Does not fit: ${fitText(shown)}`
-      : `Fits ${fitting.map(({ engine }) => ENGINE_WORDS[engine]).join("; ")}`;
+      : `Fits: ${fitting.map(({ engine }) => ENGINE_WORDS[engine]).join(", ")}`;
   return element(
     "li",
     { class: fitting.length === 0 ? "lacks" : "fits" },

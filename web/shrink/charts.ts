@@ -35,6 +35,8 @@ type Dataset = ChartDataset<"bar" | "scatter", unknown[]>;
 
 /** Codebooks of more values are no codebooks to look at. */
 const MOST_CODES = 64;
+/** Fewer weights are drawn in wider bars: 8 steps of int8, 4. */
+const [FEW_WEIGHTS, MANY_WEIGHTS] = [400, 4000];
 
 export interface Plot {
   readonly root: HTMLElement;
@@ -64,7 +66,8 @@ function plot(label: string, config: () => Config, rows: Rows): Plot {
   };
 }
 
-function base(title: { readonly x: string; readonly y: string }, isLegendShown = true): NonNullable<Config["options"]> {
+/** @param isMarked whether the legend has the marks of points */
+function base(title: { readonly x: string; readonly y: string }, isMarked = false): NonNullable<Config["options"]> {
   const [muted, line, ink] = [colour("--muted"), colour("--line"), colour("--ink")];
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
   const axis = (text: string): object => ({
@@ -78,7 +81,7 @@ function base(title: { readonly x: string; readonly y: string }, isLegendShown =
     maintainAspectRatio: false,
     scales: { x: axis(title.x), y: axis(title.y) },
     plugins: {
-      legend: { display: isLegendShown, align: "end", labels: { color: ink, font, boxWidth: 12, boxHeight: 12 } },
+      legend: { align: "end", labels: { color: ink, font, boxWidth: 12, boxHeight: 12, usePointStyle: isMarked } },
       tooltip: { titleFont: font, bodyFont: font },
     },
   };
@@ -153,26 +156,35 @@ function withTitles(
 /** Weights of a layer by value, and its codebook: Figure 4 of Deep Compression. Zeros are left out, since they would be most. */
 export function weightsPlot(layer: LayerFacts): Plot {
   const { packed, before } = layer.weightCounts!;
-  const count = (counts: readonly number[], value: number): number => (value === 0 ? 0 : counts[value + 128]);
-  const reach = Math.max(4, ...packed.map((some, i) => (some > 0 || (before?.[i] ?? 0) > 0 ? Math.abs(i - 128) : 0)));
+  const count = (counts: readonly number[], value: number): number => (value === 0 ? 0 : (counts[value + 128] ?? 0));
+  const reach = Math.max(4, ...packed.map((some, i) => (some + (before?.[i] ?? 0) > 0 ? Math.abs(i - 128) : 0)));
   const values = Array.from({ length: 2 * reach + 1 }, (_, index) => index - reach);
   const codes = values.filter((value) => count(packed, value) > 0);
   const hasCodebook = codes.length <= MOST_CODES;
   const isShared = before !== undefined && packed.some((some, i) => some !== before[i]);
+  const drawn = isShared ? before : packed;
+  const all = values.reduce((sum, value) => sum + count(drawn, value), 0);
+  const step = reach <= 32 ? 1 : all < FEW_WEIGHTS ? 8 : all < MANY_WEIGHTS ? 4 : 1;
+  const bins = new Map<number, number>();
+  for (const value of values) {
+    const middle = Math.round(value / step) * step;
+    bins.set(middle, (bins.get(middle) ?? 0) + count(drawn, value));
+  }
   const config = (): Config => {
     const bars: Dataset = {
       type: "bar",
       label: isShared ? "weights before sharing" : "weights",
-      data: values.map((value) => count(isShared ? before : packed, value)),
+      data: [...bins].map(([x, y]) => ({ x, y })),
       backgroundColor: colour(hasCodebook ? "--faint" : "--accent"),
       categoryPercentage: 1,
-      barPercentage: isShared || !hasCodebook ? 1 : 0.8,
+      barPercentage: 0.9,
+      pointStyle: "rect",
       order: 2,
     };
     const codebook: Dataset = {
       type: "scatter",
       label: `codebook, ${codes.length} values`,
-      data: codes.map((value) => ({ x: String(value), y: 0 })),
+      data: codes.map((x) => ({ x, y: 0 })),
       backgroundColor: colour("--accent"),
       borderColor: colour("--accent"),
       pointStyle: "triangle",
@@ -181,14 +193,22 @@ export function weightsPlot(layer: LayerFacts): Plot {
       clip: 8,
       order: 1,
     };
+    const options = base({ x: "weight, in steps of int8", y: "weights" }, true);
+    const edge = reach + step;
     return {
       type: "bar",
-      data: { labels: values.map(String), datasets: hasCodebook ? [bars, codebook] : [bars] },
-      options: base({ x: "weight, in steps of int8", y: "weights" }),
+      data: { datasets: hasCodebook ? [bars, codebook] : [bars] },
+      options: {
+        ...options,
+        scales: {
+          ...options.scales,
+          x: { ...options.scales?.x, type: "linear", offset: false, min: -edge, max: edge },
+        },
+      } as NonNullable<Config["options"]>,
     };
   };
   const rows = values
-    .filter((value) => count(packed, value) > 0 || count(before ?? packed, value) > 0)
+    .filter((value) => count(packed, value) > 0 || count(drawn, value) > 0)
     .map((value) => [
       String(value),
       ...(isShared ? [grouped(count(before, value))] : []),

@@ -8,8 +8,9 @@ import { cutMiddle } from "../../host/report/error-plot.js";
 import { dimsText, type GraphReport } from "../../host/report/graph.js";
 import type { Box, Edge, GraphPicture } from "./protocol.js";
 
-/** More than that nobody reads, and dagre takes minutes for some thousand. */
-const MOST_BOXES = 600;
+/** More than that nobody reads, and dagre takes seconds for as many, minutes for some thousand. */
+const MOST_BOXES = 400;
+const MOST_WIRES = 800;
 const MOST_LETTERS = 30;
 /** As the style sheet has them: letters of the title and of the lines, the box around them. */
 const [TITLE_LETTER, LETTER, EDGE_LETTER] = [8.4, 6.9, 6.4];
@@ -167,7 +168,8 @@ function nodeContent({
 }
 
 function placed(contents: readonly Content[], wires: readonly Wire[]): GraphPicture {
-  if (contents.length > MOST_BOXES) return { width: 0, height: 0, boxes: [], edges: [], isTooLarge: true };
+  if (contents.length > MOST_BOXES || wires.length > MOST_WIRES)
+    return { width: 0, height: 0, boxes: [], edges: [], isTooLarge: true };
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: "TB", nodesep: 28, ranksep: 40, marginx: 16, marginy: 16 });
   const cut = contents.map((content) => ({
@@ -176,7 +178,9 @@ function placed(contents: readonly Content[], wires: readonly Wire[]): GraphPict
     lines: content.lines.map((line) => cutMiddle(line, MOST_LETTERS)),
   }));
   const sizes = cut.map(({ title, lines }) => ({
-    width: Math.ceil(2 * PAD + Math.max(72, title.length * TITLE_LETTER, ...lines.map((line) => line.length * LETTER))),
+    width: Math.ceil(
+      2 * PAD + Math.max(72, (title.length + 2) * TITLE_LETTER, ...lines.map((line) => line.length * LETTER)),
+    ),
     height: TITLE_HEIGHT + lines.length * LINE_HEIGHT + 8,
   }));
   sizes.forEach((size, index) => graph.setNode(String(index), { ...size }));

@@ -111,13 +111,13 @@ function drawBox({ x, y, width, height, title, lines, look }: Box): SVGGElement 
       transform: `translate(${x} ${y})`,
       role: "button",
       tabindex: -1,
-      "aria-label": [title, ...lines, ...(look === "refused" ? ["refused"] : [])].join(", "),
     },
     svgElement("rect", { class: "ground", width, height, rx: RADIUS }),
     svgElement("path", { class: "head", d: top }),
-    svgElement("text", { class: "title", x: PAD, y: 19 }, title),
+    // The spaces are for those who hear it: the texts are one name. A mark says the same as the colour.
+    svgElement("text", { class: "title", x: PAD, y: 19 }, look === "refused" ? `✕ ${title} ` : `${title} `),
     ...lines.map((line, index) =>
-      svgElement("text", { class: "line", x: PAD, y: TITLE_HEIGHT + LINE_HEIGHT * (index + 1) - 2 }, line),
+      svgElement("text", { class: "line", x: PAD, y: TITLE_HEIGHT + LINE_HEIGHT * (index + 1) - 2 }, `${line} `),
     ),
     svgElement("rect", { class: "rim", width, height, rx: RADIUS }),
   );

@@ -6,7 +6,7 @@ import { grouped } from "./tables.js";
 
 export function memoryPanel(memory: MemoryFacts): HTMLElement {
   const { lives, regions, steps, bytes } = memory;
-  const picture = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Memory plan" });
+  const picture = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Memory plan, drawn" });
   // Text of ours, in which what the file says is escaped.
   picture.innerHTML = memoryPicture(memory);
   const rows = [

@@ -21,14 +21,17 @@ export interface NetFile {
   readonly file: Dropped;
   readonly kind: NetKind;
   readonly beside: Beside;
+  /** Files that were opened beside it so far. */
+  readonly opened: ReadonlySet<Dropped>;
   readonly samples: readonly Dropped[];
+  /** Neither the net nor samples. */
+  readonly others: readonly Dropped[];
 }
 
 /** A page has some gigabytes; what is larger is for the command line. */
 const MOST_BYTES = 2 ** 31;
 const HEAD_BYTES = 64;
-export const EXPECTED =
-  ".onnx, .tflite, .caffemodel, .net, .safetensors, .json of a graph, .mote, or .wasm by mote pack";
+const EXPECTED = ".onnx, .tflite, .caffemodel, .net, .safetensors, .json of a graph, .mote, or .wasm by mote pack";
 
 /** @throws MoteError FORMAT for no net or two of them, MEMORY for one that is too large */
 export function findNet(files: readonly Dropped[]): NetFile {
@@ -41,7 +44,6 @@ export function findNet(files: readonly Dropped[]): NetFile {
       `${large.name}: has ${large.source.size.toLocaleString("en")} bytes, expected at most ${MOST_BYTES.toLocaleString("en")}; mote pack takes larger ones`,
     );
   }
-  const beside = besideOf(files);
   const kinds = files.map((file) => ({ file, kind: kindOf(file, files) }));
   const nets = kinds.filter((one): one is { file: Dropped; kind: NetKind } => one.kind !== undefined);
   if (nets.length > 1) {
@@ -55,11 +57,12 @@ export function findNet(files: readonly Dropped[]): NetFile {
     throw new MoteError("FORMAT", `${first.name}: expected a net (${EXPECTED}); ${what}${lacks}`);
   }
   const [{ file, kind }] = nets;
-  return { file, kind, beside, samples: files.filter((other) => other !== file && isSamples(headOf(other))) };
+  const opened = new Set<Dropped>();
+  const rest = files.filter((other) => other !== file);
+  const samples = rest.filter((other) => isSamples(headOf(other)));
+  const others = rest.filter((other) => !samples.includes(other));
+  return { file, kind, beside: besideOf(files, opened), opened, samples, others };
 }
-
-/** Whether any of the files is a net, so that it takes the place of the one before. */
-export const hasNet = (files: readonly Dropped[]): boolean => files.some((file) => kindOf(file, files) !== undefined);
 
 function kindOf(file: Dropped, files: readonly Dropped[]): NetKind | undefined {
   const { name, source } = file;
@@ -79,10 +82,10 @@ function kindOf(file: Dropped, files: readonly Dropped[]): NetKind | undefined {
   return isTflite(head) || isOnnx(head) ? "graph" : undefined;
 }
 
-export const headOf = ({ source }: Dropped): Uint8Array => source.read(0, Math.min(source.size, HEAD_BYTES));
+const headOf = ({ source }: Dropped): Uint8Array => source.read(0, Math.min(source.size, HEAD_BYTES));
 
-/** By their names alone: what is dropped has no folders. */
-function besideOf(files: readonly Dropped[]): Beside {
+/** By their names alone: what is dropped has no folders. @param opened gets what is opened */
+function besideOf(files: readonly Dropped[], opened: Set<Dropped>): Beside {
   const find = (name: string): Dropped | undefined => {
     const wanted = name.slice(name.lastIndexOf("/") + 1);
     return files.find((file) => file.name === wanted);
@@ -91,8 +94,9 @@ function besideOf(files: readonly Dropped[]): Beside {
     has: (name) => find(name) !== undefined,
     open(name) {
       const file = find(name);
-      if (file !== undefined) return file.source;
-      throw new MoteError("FILE", `${name} belongs to it; drop both together`);
+      if (file === undefined) throw new MoteError("FILE", `${name} belongs to it; drop both together`);
+      opened.add(file);
+      return file.source;
     },
   };
 }

@@ -58,7 +58,7 @@ export async function shrink(
   progress({ stage: "Reading" });
   const net = findNet(files);
   try {
-    return await (net.kind === "graph" ? imported(net, options, platform, progress) : opened(net, progress));
+    return await (net.kind === "graph" ? imported(net, options, platform, progress) : opened(net, options, progress));
   } catch (error) {
     const { name } = net.file;
     if (!(error instanceof MoteError) || error.message.includes(name)) throw error;
@@ -67,7 +67,11 @@ export async function shrink(
 }
 
 /** A model, or a net that `mote compress` has made ready. */
-async function opened({ file, kind }: NetFile, progress: (progress: Progress) => void): Promise<Made> {
+async function opened(
+  { file, kind, samples, others }: NetFile,
+  { bits }: ShrinkOptions,
+  progress: (progress: Progress) => void,
+): Promise<Made> {
   const { name, source } = file;
   const bytes = source.read(0, source.size);
   if (kind === "packed" && isFastModule(bytes)) {
@@ -88,38 +92,31 @@ async function opened({ file, kind }: NetFile, progress: (progress: Progress) =>
     name: stemOf(name),
     kind: words[kind as keyof typeof words],
     netBytes: kind === "trained" ? bytes.length : undefined,
-    notes: [],
+    notes: [
+      ...(bits === undefined ? [] : ["a model is shown as it is: fewer values are for nets of other formats"]),
+      ...unused([...samples, ...others]),
+    ],
   };
   return { shrunk: factsOf(readContainer(container), origin), container };
 }
 
 async function imported(
-  { file, beside, samples: sampleFiles }: NetFile,
+  { file, beside, opened: openedFiles, samples: sampleFiles, others }: NetFile,
   options: ShrinkOptions,
   platform: Platform,
   progress: (progress: Progress) => void,
 ): Promise<Made> {
-  let besideBytes = 0;
-  const graph = inferShapes(
-    readGraph(file.name, file.source, {
-      has: beside.has,
-      open(name) {
-        const source = beside.open(name);
-        besideBytes += source.size;
-        return source;
-      },
-    }),
-    { shapes: parseShapes(options.shapes), batch: 1 },
-  );
+  const graph = inferShapes(readGraph(file.name, file.source, beside), {
+    shapes: parseShapes(options.shapes),
+    batch: 1,
+  });
   const net = lowered(graph);
   const notes = [...net.notes];
   const needsSamples = !net.isQuantized;
   const isGenerated = needsSamples && sampleFiles.length === 0;
   const isUsed = needsSamples || (sampleFiles.length > 0 && options.bits !== undefined);
   if (!isUsed && sampleFiles.length > 0)
-    notes.push(
-      "the net is quantized already: without fewer bits it needs no samples, and the ones given were not used",
-    );
+    notes.push("the net is quantized already, and needs samples with fewer values only");
   const samples = !isUsed
     ? undefined
     : isGenerated
@@ -142,11 +139,13 @@ async function imported(
       progress(done === samples?.count ? { stage: "Packing", done, of } : { stage: "Running samples", done, of }),
   });
   progress({ stage: "Drawing" });
+  notes.push(...unused([...(isUsed ? [] : sampleFiles), ...others.filter((other) => !openedFiles.has(other))]));
+  const weights = [...openedFiles].reduce((sum, { source }) => sum + source.size, 0);
   const container: Container = readContainer(bytes);
   const shrunk = factsOf(container, {
     name: stemOf(file.name),
     kind: `${graph.kind}, ${graph.version}`,
-    netBytes: file.source.size + (extensionOf(file.name) === ".json" ? besideBytes : 0),
+    netBytes: file.source.size + (extensionOf(file.name) === ".json" ? weights : 0),
     samples: samples && { count: samples.count, source: samples.source, isGenerated },
     notes,
     net,
@@ -155,6 +154,10 @@ async function imported(
   });
   return { shrunk, container: bytes };
 }
+
+/** Nothing that was dropped is left out in silence. */
+const unused = (files: readonly Dropped[]): string[] =>
+  files.length === 0 ? [] : [`not used: ${files.map(({ name }) => name).join(", ")}`];
 
 /** @throws RefusedError with all that does not run, and where it is */
 function lowered(graph: ImportedGraph): ImportedNet {

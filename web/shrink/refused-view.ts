@@ -24,7 +24,7 @@ export function refusedView({ message, reasons, graph }: Refused): RefusedView {
       item.append(
         button("Show it", () => view.select(boxes[next++ % boxes.length]), {
           class: "button small",
-          "aria-label": `Show ${what} in the graph`,
+          "aria-label": `Show it: ${what} in the graph`,
         }),
       );
     }

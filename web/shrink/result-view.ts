@@ -162,7 +162,7 @@ function graphPanel({ graphs }: Shrunk, onLayer: (layer: number) => void): { roo
         buttons.forEach((other, at) => other.setAttribute("aria-pressed", String(at === index)));
         show(picture, name);
       },
-      { "aria-pressed": index === 0 },
+      { "aria-pressed": String(index === 0) },
     ),
   );
   const switcher =

@@ -91,7 +91,11 @@ export function energyRows({ energy: { dense, packed } }: Shrunk): Rows {
     name,
     ...ENERGY_PARTS.map((part) => grouped(Number(energy[part].toPrecision(3)))),
   ];
-  return [["", ...ENERGY_PARTS], row("dense float32, weights in DRAM", dense), row("this model, all in SRAM", packed)];
+  return [
+    ["nJ a run", ...ENERGY_PARTS],
+    row("dense float32, weights in DRAM", dense),
+    row("this model, all in SRAM", packed),
+  ];
 }
 
 export const fits = ({ lack }: EngineFit): boolean => lack === 0;
