@@ -78,7 +78,6 @@ const targets = {
       "build/train.wasm",
       "tests/golden/import/conv-int8.tflite",
       "tests/golden/import/torch-blocks.onnx",
-      "models/lenet5-paper.mote",
       "models/lenet5.mote",
       "examples/digit.png",
       "bench/rivals.json",

@@ -7,6 +7,7 @@ import { Random } from "../../host/rng.js";
 import { bake } from "../../host/node/module/bake.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { packageRoot } from "../../host/node/paths.js";
+import { violationsIn } from "../../tools/bench/web-page.js";
 import { mote, scratchFolder } from "../cli/support.js";
 import { named } from "../firmware/support/native.js";
 import { keepShot, missingBrowser, webPage, type ViewportName } from "./support.js";
@@ -88,6 +89,7 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
       await page.getByRole("button", { name: "As its file has it" }).click();
       expect(await page.locator(".graph .box .title").allTextContents()).toContain("Conv ");
       await keepShot(page, `shrink-onnx-${viewport}`);
+      expect(await violationsIn(page)).toEqual([]);
       // Every plot has its figures as a table.
       expect(await page.locator("canvas").count()).toBe(await page.locator(".plot details table").count());
     },
@@ -154,6 +156,7 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
       .click();
     expect(await page.locator(".box.refused.chosen").count()).toBe(1);
     expect(await page.locator(".box-facts").textContent()).toContain("why not");
+    expect(await violationsIn(page)).toEqual([]);
     await keepShot(page, "shrink-refused-phone");
   });
 

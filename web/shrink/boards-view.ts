@@ -1,5 +1,6 @@
 /** Which boards the model fits. */
-import { element, folded, svgElement, table } from "./dom.js";
+import { html, svg } from "../dom.js";
+import { folded, table } from "./dom.js";
 import type { BoardFit, EngineFit } from "./protocol.js";
 import { boardRows, fits, fitText, grouped } from "./tables.js";
 
@@ -13,8 +14,8 @@ const ENGINE_WORDS: Readonly<Record<string, string>> = {
 
 export function boardsView(boards: readonly BoardFit[]): HTMLElement[] {
   return [
-    element("ul", { class: "boards" }, ...boards.map(boardItem)),
-    element(
+    html("ul", { class: "boards" }, ...boards.map(boardItem)),
+    html(
       "p",
       { class: "muted small" },
       "Bars are of the fastest way that fits, or of the one that lacks least. What wasm3 makes of a module is a bound, up to a third too high.",
@@ -30,11 +31,11 @@ function boardItem({ name, cpu, ramBytes, flashBytes, engines }: BoardFit): HTML
     fitting.length === 0
       ? `Does not fit: ${fitText(shown)}`
       : `Fits: ${fitting.map(({ engine }) => ENGINE_WORDS[engine]).join(", ")}`;
-  return element(
+  return html(
     "li",
     { class: fitting.length === 0 ? "lacks" : "fits" },
-    element("h3", {}, name, " ", element("span", { class: "muted small" }, cpu)),
-    element("p", { class: "verdict" }, verdict),
+    html("h3", {}, name, " ", html("span", { class: "muted small" }, cpu)),
+    html("p", { class: "verdict" }, verdict),
     ...(Number.isFinite(shown.lack) ? bars(shown, ramBytes, flashBytes) : []),
   );
 }
@@ -46,16 +47,16 @@ const bars = ({ sram, flash }: EngineFit, ramBytes: number, flashBytes: number):
 
 function bar(what: string, needed: number, there: number): HTMLElement {
   const share = Math.min(100, (100 * needed) / there);
-  const drawn = svgElement(
+  const drawn = svg(
     "svg",
-    { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": true },
-    svgElement("rect", { width: share.toFixed(1), height: 8, ...(needed > there ? { class: "over" } : {}) }),
+    { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { width: share.toFixed(1), height: 8, ...(needed > there ? { class: "over" } : {}) }),
   );
-  return element(
+  return html(
     "div",
     { class: "fit-bar" },
-    element("span", {}, what),
+    html("span", {}, what),
     drawn,
-    element("span", { class: "muted small" }, `${grouped(needed)} of ${grouped(there)}`),
+    html("span", { class: "muted small" }, `${grouped(needed)} of ${grouped(there)}`),
   );
 }

@@ -14,7 +14,8 @@ import {
   type ChartDataset,
 } from "chart.js";
 import { colour, onTheme } from "../theme.js";
-import { element, folded, table } from "./dom.js";
+import { html } from "../dom.js";
+import { folded, table } from "./dom.js";
 import type { LayerFacts, Shrunk } from "./protocol.js";
 import { BYTE_USES, bytesByUse, energyRows, grouped, type Rows } from "./tables.js";
 
@@ -45,8 +46,8 @@ export interface Plot {
 
 /** @param config made anew whenever colours change */
 function plot(label: string, config: () => Config, rows: Rows): Plot {
-  const canvas = element("canvas", { role: "img", "aria-label": label });
-  const root = element("div", { class: "plot" }, element("div", { class: "canvas" }, canvas));
+  const canvas = html("canvas", { role: "img", "aria-label": label });
+  const root = html("div", { class: "plot" }, html("div", { class: "canvas" }, canvas));
   root.append(folded("The same as a table", table(rows, label)));
   let chart: Chart<"bar" | "scatter", unknown[], string> | undefined;
   const draw = (): void => {

@@ -1,5 +1,6 @@
 /** A graph that can be moved, scaled and asked: click or Enter on a box shows what is known of it. */
-import { button, element, svgElement } from "./dom.js";
+import { html, svg } from "../dom.js";
+import { button } from "./dom.js";
 import { PanZoom } from "./pan-zoom.js";
 import type { Box, Edge, GraphPicture } from "./protocol.js";
 
@@ -17,28 +18,28 @@ export interface GraphView {
 /** @param onSelect called with the box that the user has chosen */
 export function graphView(picture: GraphPicture, name: string, onSelect: (box: Box) => void): GraphView {
   const { boxes, edges } = picture;
-  const scene = svgElement("g", {}, ...edges.map(drawEdge));
+  const scene = svg("g", {}, ...edges.map(drawEdge));
   const drawn = boxes.map(drawBox);
   scene.append(...drawn);
-  const svg = svgElement(
+  const drawing = svg(
     "svg",
     { class: "graph", role: "group", "aria-label": `${name}, ${boxes.length} boxes` },
     marker(),
     scene,
   );
-  const viewport = element("div", {
+  const viewport = html("div", {
     class: "viewport",
     tabindex: 0,
     role: "group",
     "aria-label": `${name}. Arrow keys move it, plus and minus scale it, 0 shows all of it, Tab goes to its boxes`,
   });
-  viewport.append(svg);
-  const percent = element("output", { class: "muted small", "aria-label": "Scale" });
+  viewport.append(drawing);
+  const percent = html("output", { class: "muted small", "aria-label": "Scale" });
   const panZoom = new PanZoom(viewport, picture, ({ x, y, scale }) => {
     scene.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${scale.toFixed(4)})`);
     percent.textContent = `${Math.round(100 * scale)} %`;
   });
-  const facts = element("div", { class: "box-facts", role: "status" }, hint());
+  const facts = html("div", { class: "box-facts", role: "status" }, hint());
 
   let current = 0;
   const select = (index: number): void => {
@@ -73,7 +74,7 @@ export function graphView(picture: GraphPicture, name: string, onSelect: (box: B
   });
   drawn[0]?.setAttribute("tabindex", "0");
 
-  const tools = element(
+  const tools = html(
     "div",
     { class: "row tools" },
     button("+", () => panZoom.zoomIn(), { "aria-label": "Larger" }),
@@ -81,30 +82,25 @@ export function graphView(picture: GraphPicture, name: string, onSelect: (box: B
     button("All of it", () => panZoom.fit()),
     percent,
   );
-  const root = element(
-    "div",
-    { class: "graph-view" },
-    element("div", { class: "graph-frame" }, viewport, tools),
-    facts,
-  );
+  const root = html("div", { class: "graph-view" }, html("div", { class: "graph-frame" }, viewport, tools), facts);
   return { root, select, start: () => panZoom.start() };
 }
 
 const hint = (): HTMLElement =>
-  element(
+  html(
     "p",
     { class: "muted small" },
     "Choose a box to see what is known of it. Drag to move, pinch or wheel to scale.",
   );
 
 function factsOfBox({ title, lines, facts }: Box): HTMLElement[] {
-  const rows = facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
-  return [element("h3", {}, title), element("p", { class: "muted small" }, lines[0] ?? ""), element("dl", {}, ...rows)];
+  const rows = facts.map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value)));
+  return [html("h3", {}, title), html("p", { class: "muted small" }, lines[0] ?? ""), html("dl", {}, ...rows)];
 }
 
 function drawBox({ x, y, width, height, title, lines, look }: Box): SVGGElement {
   const top = `M0 ${TITLE_HEIGHT}V${RADIUS}a${RADIUS} ${RADIUS} 0 0 1 ${RADIUS} ${-RADIUS}H${width - RADIUS}a${RADIUS} ${RADIUS} 0 0 1 ${RADIUS} ${RADIUS}V${TITLE_HEIGHT}z`;
-  return svgElement(
+  return svg(
     "g",
     {
       class: `box ${look}`,
@@ -112,22 +108,22 @@ function drawBox({ x, y, width, height, title, lines, look }: Box): SVGGElement 
       role: "button",
       tabindex: -1,
     },
-    svgElement("rect", { class: "ground", width, height, rx: RADIUS }),
-    svgElement("path", { class: "head", d: top }),
+    svg("rect", { class: "ground", width, height, rx: RADIUS }),
+    svg("path", { class: "head", d: top }),
     // The spaces are for those who hear it: the texts are one name. A mark says the same as the colour.
-    svgElement("text", { class: "title", x: PAD, y: 19 }, look === "refused" ? `✕ ${title} ` : `${title} `),
+    svg("text", { class: "title", x: PAD, y: 19 }, look === "refused" ? `✕ ${title} ` : `${title} `),
     ...lines.map((line, index) =>
-      svgElement("text", { class: "line", x: PAD, y: TITLE_HEIGHT + LINE_HEIGHT * (index + 1) - 2 }, `${line} `),
+      svg("text", { class: "line", x: PAD, y: TITLE_HEIGHT + LINE_HEIGHT * (index + 1) - 2 }, `${line} `),
     ),
-    svgElement("rect", { class: "rim", width, height, rx: RADIUS }),
+    svg("rect", { class: "rim", width, height, rx: RADIUS }),
   );
 }
 
 function drawEdge({ points, label, labelAt }: Edge): SVGGElement {
-  const group = svgElement("g", { class: "edge", "aria-hidden": true });
-  group.append(svgElement("path", { d: smooth(points), "marker-end": "url(#arrow)" }));
+  const group = svg("g", { class: "edge", "aria-hidden": "true" });
+  group.append(svg("path", { d: smooth(points), "marker-end": "url(#arrow)" }));
   if (labelAt !== undefined) {
-    group.append(svgElement("text", { x: labelAt[0], y: labelAt[1] + 4, class: "shape" }, label));
+    group.append(svg("text", { x: labelAt[0], y: labelAt[1] + 4, class: "shape" }, label));
   }
   return group;
 }
@@ -145,13 +141,13 @@ function smooth(points: Edge["points"]): string {
 }
 
 function marker(): SVGDefsElement {
-  return svgElement(
+  return svg(
     "defs",
     {},
-    svgElement(
+    svg(
       "marker",
       { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
-      svgElement("path", { d: "M0 0L8 4L0 8z" }),
+      svg("path", { d: "M0 0L8 4L0 8z" }),
     ),
   );
 }

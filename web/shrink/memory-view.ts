@@ -1,12 +1,13 @@
 /** The memory plan over time. */
-import { element, folded, panel, table } from "./dom.js";
+import { html } from "../dom.js";
+import { folded, panel, table } from "./dom.js";
 import { memoryPicture, spanText } from "./memory-picture.js";
 import type { MemoryFacts } from "./protocol.js";
 import { grouped } from "./tables.js";
 
 export function memoryPanel(memory: MemoryFacts): HTMLElement {
   const { lives, regions, steps, bytes } = memory;
-  const picture = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Memory plan, drawn" });
+  const picture = html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Memory plan, drawn" });
   // Text of ours, in which what the file says is escaped.
   picture.innerHTML = memoryPicture(memory);
   const rows = [

@@ -1,5 +1,5 @@
 /** How the net is made small. */
-import { element } from "./dom.js";
+import { html } from "../dom.js";
 import { RANGES, type ShrinkOptions } from "./protocol.js";
 
 const RANGE_WORDS: Readonly<Record<ShrinkOptions["range"], string>> = {
@@ -10,18 +10,18 @@ const RANGE_WORDS: Readonly<Record<ShrinkOptions["range"], string>> = {
 
 /** @param onChange called with all choices when one has changed */
 export function optionsForm(options: ShrinkOptions, onChange: (options: ShrinkOptions) => void): HTMLElement {
-  const bits = element(
+  const bits = html(
     "select",
     { id: "bits" },
-    element("option", { value: "" }, "int8, as it is"),
-    ...[6, 5, 4, 3, 2].map((n) => element("option", { value: n }, `${2 ** n} values, ${n} bits`)),
+    html("option", { value: "" }, "int8, as it is"),
+    ...[6, 5, 4, 3, 2].map((n) => html("option", { value: n }, `${2 ** n} values, ${n} bits`)),
   );
-  const range = element(
+  const range = html(
     "select",
     { id: "range" },
-    ...RANGES.map((name) => element("option", { value: name }, RANGE_WORDS[name])),
+    ...RANGES.map((name) => html("option", { value: name }, RANGE_WORDS[name])),
   );
-  const shapes = element("input", {
+  const shapes = html("input", {
     id: "shapes",
     type: "text",
     autocomplete: "off",
@@ -38,14 +38,14 @@ export function optionsForm(options: ShrinkOptions, onChange: (options: ShrinkOp
     });
   for (const input of [bits, range, shapes]) input.addEventListener("change", change);
   const field = (name: string, input: HTMLElement, help: string): HTMLElement =>
-    element(
+    html(
       "div",
       { class: "field" },
-      element("label", { for: input.id }, name),
+      html("label", { for: input.id }, name),
       input,
-      element("p", { class: "muted small", id: `${input.id}-help` }, help),
+      html("p", { class: "muted small", id: `${input.id}-help` }, help),
     );
-  return element(
+  return html(
     "section",
     { class: "panel options", "aria-label": "How" },
     field(
@@ -53,10 +53,10 @@ export function optionsForm(options: ShrinkOptions, onChange: (options: ShrinkOp
       bits,
       "Fewer make it smaller and coarser; each layer gets those with the least squared error.",
     ),
-    element(
+    html(
       "details",
       {},
-      element("summary", {}, "More"),
+      html("summary", {}, "More"),
       field("Ranges of tensors", range, "Of a net of real numbers, by samples."),
       field(
         "Sizes that the net leaves open",

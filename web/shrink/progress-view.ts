@@ -1,5 +1,6 @@
 /** How far the work is, how long it will take, and a way to end it. */
-import { button, element } from "./dom.js";
+import { html } from "../dom.js";
+import { button } from "./dom.js";
 import type { Progress } from "./protocol.js";
 
 /** An estimate by less is none. */
@@ -11,13 +12,13 @@ export interface ProgressView {
 }
 
 export function progressView(onCancel: () => void): ProgressView {
-  const stage = element("span", {}, "Beginning …");
-  const left = element("span", { class: "muted small" });
-  const bar = element("progress", { max: 1, "aria-label": "Progress" });
-  const root = element(
+  const stage = html("span", {}, "Beginning …");
+  const left = html("span", { class: "muted small" });
+  const bar = html("progress", { max: 1, "aria-label": "Progress" });
+  const root = html(
     "section",
     { class: "panel progress" },
-    element("p", { class: "row", role: "status" }, stage, left),
+    html("p", { class: "row", role: "status" }, stage, left),
     bar,
     button("Cancel", onCancel),
   );

@@ -1,5 +1,6 @@
 /** Why a net is not taken: all reasons, and where in its graph they are. */
-import { button, element, panel } from "./dom.js";
+import { html } from "../dom.js";
+import { button, panel } from "./dom.js";
 import { graphView } from "./graph-view.js";
 import type { Refused } from "./protocol.js";
 
@@ -16,9 +17,9 @@ export function refusedView({ message, reasons, graph }: Refused): RefusedView {
   const view = isDrawn ? graphView(graph, "Graph of the net's file", () => undefined) : undefined;
   const items = reasons.map(({ what, why, names, boxes }) => {
     const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : "";
-    const item = element("li", {}, element("strong", {}, `${what}: `), `${why} `);
+    const item = html("li", {}, html("strong", {}, `${what}: `), `${why} `);
     if (names.length > 0)
-      item.append(element("span", { class: "muted small" }, names.slice(0, MOST_NAMES).join(", ") + more, " "));
+      item.append(html("span", { class: "muted small" }, names.slice(0, MOST_NAMES).join(", ") + more, " "));
     if (view !== undefined && boxes.length > 0) {
       let next = 0;
       item.append(
@@ -30,14 +31,14 @@ export function refusedView({ message, reasons, graph }: Refused): RefusedView {
     }
     return item;
   });
-  const notice = element(
+  const notice = html(
     "section",
     { class: "panel refused", role: "alert" },
-    element("h2", { tabindex: -1 }, "Not taken"),
-    element("p", {}, message),
-    ...(items.length === 0 ? [] : [element("ul", {}, ...items)]),
+    html("h2", { tabindex: -1 }, "Not taken"),
+    html("p", {}, message),
+    ...(items.length === 0 ? [] : [html("ul", {}, ...items)]),
   );
-  const root = element("div", { class: "result" }, notice);
+  const root = html("div", { class: "result" }, notice);
   if (view !== undefined) root.append(panel("Graph", "Boxes in red stand in the way.", view.root));
   return { root, start: () => view?.start() };
 }

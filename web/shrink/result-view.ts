@@ -1,7 +1,8 @@
 /** What the room shows of a model that was made. */
 import { boardsView } from "./boards-view.js";
 import { bytesPlot, energyPlot, weightsPlot, workPlot, type Plot } from "./charts.js";
-import { button, element, panel, table } from "./dom.js";
+import { html } from "../dom.js";
+import { button, panel, table } from "./dom.js";
 import { graphView, type GraphView } from "./graph-view.js";
 import { memoryPanel } from "./memory-view.js";
 import type { BoardFit, FileFormat, GraphPicture, Shrunk } from "./protocol.js";
@@ -36,22 +37,22 @@ export function resultView(shrunk: Shrunk, wishes: Wishes): ResultView {
   const [bytes, work, energy] = plots;
   const weights = weightsPanel(shrunk);
   const graph = graphPanel(shrunk, (layer) => weights?.show(layer));
-  const boards = element("div", { "aria-live": "polite" });
+  const boards = html("div", { "aria-live": "polite" });
   const { dense, packed } = shrunk.energy;
   const ask = (): void => {
     boards.replaceChildren(
-      element("p", { class: "muted" }, "Working it out … this loads the optimiser, some megabytes, once."),
+      html("p", { class: "muted" }, "Working it out … this loads the optimiser, some megabytes, once."),
     );
     wishes.boards();
   };
   const isSmall = shrunk.report.fileBytes <= SMALL_MODEL;
   if (!isSmall) boards.append(button("Work it out", ask));
-  const root = element(
+  const root = html(
     "div",
     { class: "result" },
     headline(shrunk, wishes),
     graph.root,
-    element(
+    html(
       "div",
       { class: "pair" },
       panel("Bytes", "What each layer takes of the file.", bytes.root),
@@ -70,7 +71,7 @@ export function resultView(shrunk: Shrunk, wishes: Wishes): ResultView {
   return {
     root,
     showBoards: (found) => boards.replaceChildren(...boardsView(found)),
-    failBoards: (message) => boards.replaceChildren(element("p", { class: "notice bad" }, message)),
+    failBoards: (message) => boards.replaceChildren(html("p", { class: "notice bad" }, message)),
     start() {
       graph.start();
       if (isSmall) ask();
@@ -92,56 +93,56 @@ function headline(shrunk: Shrunk, { file }: Wishes): HTMLElement {
     ["memory to run", `${grouped(memory.bytes)} bytes`],
     ["energy of a run", `${factorText(energy.dense.total / energy.packed.total)} times less`],
   ];
-  const section = element(
+  const section = html(
     "section",
     { class: "panel headline" },
-    element("p", { class: "muted small" }, name),
-    element(
+    html("p", { class: "muted small" }, name),
+    html(
       "h2",
       { class: "factor", tabindex: -1 },
       factor >= 1 ? `${factorText(factor)} times smaller` : `${grouped(report.fileBytes)} bytes`,
     ),
-    element(
+    html(
       "dl",
       { class: "facts" },
-      ...facts.map(([term, text]) => element("div", {}, element("dt", {}, term), element("dd", {}, text))),
+      ...facts.map(([term, text]) => html("div", {}, html("dt", {}, term), html("dd", {}, text))),
     ),
   );
   if (samples?.isGenerated === true) {
     section.append(
-      element(
+      html(
         "p",
         { class: "notice", role: "note" },
-        element("strong", {}, "Generated samples. "),
+        html("strong", {}, "Generated samples. "),
         "This net has real numbers, and nothing told which ones it sees: sizes are right, its answers may not be. Drop some hundred samples of its use, as .npy, .npz, idx or pictures, and it is made anew.",
       ),
     );
   }
-  for (const note of notes) section.append(element("p", { class: "muted small" }, note));
+  for (const note of notes) section.append(html("p", { class: "muted small" }, note));
   const files = FILES.map(([format, text, title]) =>
     button(text, () => file(format), { class: format === "mote" ? "button first" : "button", title }),
   );
   section.append(
-    element("div", { class: "row downloads", role: "group", "aria-label": "Download" }, ...files),
-    element("details", {}, element("summary", {}, "What it is made of"), overviewTable(shrunk)),
+    html("div", { class: "row downloads", role: "group", "aria-label": "Download" }, ...files),
+    html("details", {}, html("summary", {}, "What it is made of"), overviewTable(shrunk)),
   );
   return section;
 }
 
 const overviewTable = (shrunk: Shrunk): HTMLElement =>
-  element(
+  html(
     "dl",
     { class: "overview" },
-    ...overview(shrunk).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+    ...overview(shrunk).map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value))),
   );
 
 /** Both graphs, one at a time. @param onLayer called with the layer of the box that was chosen */
 function graphPanel({ graphs }: Shrunk, onLayer: (layer: number) => void): { root: HTMLElement; start: () => void } {
-  const place = element("div", {});
+  const place = html("div", {});
   const show = (picture: GraphPicture, name: string): void => {
     if (picture.isTooLarge === true) {
       place.replaceChildren(
-        element("p", { class: "notice" }, "It has too many nodes to be drawn; the table of layers has them all."),
+        html("p", { class: "notice" }, "It has too many nodes to be drawn; the table of layers has them all."),
       );
       return;
     }
@@ -168,7 +169,7 @@ function graphPanel({ graphs }: Shrunk, onLayer: (layer: number) => void): { roo
   const switcher =
     kinds.length < 2
       ? []
-      : [element("div", { class: "row switch", role: "group", "aria-label": "Which graph" }, ...buttons)];
+      : [html("div", { class: "row switch", role: "group", "aria-label": "Which graph" }, ...buttons)];
   return { root: panel("Graph", "", ...switcher, place), start: () => show(kinds[0][1], kinds[0][2]) };
 }
 
@@ -182,11 +183,11 @@ interface WeightsPanel {
 function weightsPanel({ layers }: Shrunk): WeightsPanel | undefined {
   const weighted = layers.filter(({ weightCounts }) => weightCounts !== undefined);
   if (weighted.length === 0) return undefined;
-  const place = element("div", {});
-  const select = element(
+  const place = html("div", {});
+  const select = html(
     "select",
     { id: "layer" },
-    ...weighted.map(({ index, name, op }) => element("option", { value: index }, `${index} ${name ?? op}`)),
+    ...weighted.map(({ index, name, op }) => html("option", { value: index }, `${index} ${name ?? op}`)),
   );
   let drawn: Plot | undefined;
   const draw = (): void => {
@@ -197,14 +198,14 @@ function weightsPanel({ layers }: Shrunk): WeightsPanel | undefined {
     drawn?.close();
     drawn = weightsPlot(layer);
     const words = `${grouped(all - zeros)} of ${grouped(all)} weights are not zero and drawn here; ${grouped(layer.weights!.values)} different values.`;
-    place.replaceChildren(element("p", { class: "muted small" }, words), drawn.root);
+    place.replaceChildren(html("p", { class: "muted small" }, words), drawn.root);
   };
   select.addEventListener("change", draw);
   // The one with the most weights has the most to show.
   const counts = ({ weights }: (typeof weighted)[number]): number => weights!.nonZeros;
   select.value = String(weighted.reduce((most, layer) => (counts(layer) > counts(most) ? layer : most)).index);
   draw();
-  const label = element("div", { class: "row choice" }, element("label", { for: "layer" }, "Layer"), select);
+  const label = html("div", { class: "row choice" }, html("label", { for: "layer" }, "Layer"), select);
   return {
     root: panel("Weights and their codebook", "", label, place),
     show(layer) {

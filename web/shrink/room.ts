@@ -1,8 +1,9 @@
 /** The room that makes nets small: files in, a model and all that is known of it out. Nothing leaves the device. */
-import paperUrl from "../../models/lenet5-paper.mote?url";
+import moteUrl from "../../models/lenet5.mote?url";
 import tfliteUrl from "../../tests/golden/import/conv-int8.tflite?url";
 import onnxUrl from "../../tests/golden/import/torch-blocks.onnx?url";
-import { button, element } from "./dom.js";
+import { html } from "../dom.js";
+import { button } from "./dom.js";
 import { optionsForm } from "./options-form.js";
 import { progressView } from "./progress-view.js";
 import { DEFAULT_OPTIONS, type Answer, type Request, type Shrunk } from "./protocol.js";
@@ -12,29 +13,29 @@ import "./shrink.css";
 
 /** For those who have no file at hand. */
 const EXAMPLES: readonly (readonly [text: string, name: string, url: string])[] = [
-  ["LeNet-5, .mote", "lenet5-paper.mote", paperUrl],
+  ["LeNet-5, .mote", "lenet5.mote", moteUrl],
   ["A net of PyTorch, .onnx", "torch-blocks.onnx", onnxUrl],
   ["An int8 net, .tflite", "conv-int8.tflite", tfliteUrl],
 ];
 const NET_NAME = /\.(onnx|tflite|caffemodel|net|mote|wasm|safetensors|json)$/i;
 
 export function mount(root: HTMLElement): () => void {
-  const picker = element("input", { type: "file", multiple: true, hidden: true });
-  const drop = element(
+  const picker = html("input", { type: "file", multiple: "", hidden: "" });
+  const drop = html(
     "section",
     { class: "panel drop", "aria-label": "Files" },
-    element("p", { class: "drop-text" }, "Drop a net here, with what belongs to it"),
+    html("p", { class: "drop-text" }, "Drop a net here, with what belongs to it"),
     button("Choose files", () => picker.click(), { class: "button first" }),
     picker,
-    element(
+    html(
       "p",
       { class: "muted small" },
       ".onnx, .tflite, .mote; .safetensors or Caffe with the file that describes the graph. With it samples, if you have any: .npy, .npz, idx or pictures.",
     ),
-    element(
+    html(
       "p",
       { class: "row examples" },
-      element("span", { class: "muted small" }, "No file at hand? Try"),
+      html("span", { class: "muted small" }, "No file at hand? Try"),
       ...EXAMPLES.map(([text, name, url]) => button(text, () => void example(name, url), { class: "button small" })),
     ),
   );
@@ -43,19 +44,19 @@ export function mount(root: HTMLElement): () => void {
     options = chosen;
     if (files.size > 0) begin();
   });
-  const place = element("div", { class: "place" });
+  const place = html("div", { class: "place" });
   root.append(
-    element(
+    html(
       "div",
       { class: "intro" },
-      element("h1", {}, "Shrink a net"),
-      element(
+      html("h1", {}, "Shrink a net"),
+      html(
         "p",
         {},
         "A trained net becomes a Mote model: int8, fewer values, Huffman-coded. It is done here, on your device; nothing is uploaded.",
       ),
     ),
-    element("div", { class: "start" }, drop, form),
+    html("div", { class: "start" }, drop, form),
     place,
   );
 
@@ -94,7 +95,7 @@ export function mount(root: HTMLElement): () => void {
     const progress = progressView(() => {
       end();
       place.replaceChildren(
-        element(
+        html(
           "p",
           { class: "notice", role: "status" },
           "Cancelled. The files are still here: change something above, or choose others.",
@@ -160,7 +161,7 @@ export function mount(root: HTMLElement): () => void {
       take([new File([await response.blob()], name)]);
     } catch {
       place.replaceChildren(
-        element("p", { class: "notice bad", role: "alert" }, "The example could not be loaded; is there a network?"),
+        html("p", { class: "notice bad", role: "alert" }, "The example could not be loaded; is there a network?"),
       );
     }
   }
@@ -195,7 +196,7 @@ export function mount(root: HTMLElement): () => void {
 
 function save(name: string, type: string, bytes: Uint8Array<ArrayBuffer>): void {
   const url = URL.createObjectURL(new Blob([bytes], { type }));
-  const link = element("a", { href: url, download: name });
+  const link = html("a", { href: url, download: name });
   link.click();
   // The download has begun by then.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
