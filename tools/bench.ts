@@ -15,6 +15,7 @@ import { packingGroup } from "./bench/packing.js";
 import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
 import { trainingGroup } from "./bench/training.js";
+import { readResults, runsOf, withEarlier, type Run } from "./bench/results.js";
 import { webGroup } from "./bench/web.js";
 import { workGroup } from "./bench/work.js";
 import { zooGroup } from "./bench/zoo.js";
@@ -49,7 +50,7 @@ export function benchCommand(): Command {
     .option("--only <group...>", `${GROUPS.map((group) => group.name).join(", ")}; default: all`)
     .option("--full", "everything at full length: parity on 10,000 digits, a whole epoch")
     .option("--threads <n>", "training threads", parseThreads, Math.min(4, availableParallelism()))
-    .option("--save <folder>", "write results.json there")
+    .option("--save <folder>", "write results.json there; with --only what others measured before stays")
     .option("--fill <file...>", "put the figures between documents' <!--name--> and <!--/-->, as in README.md")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
@@ -74,6 +75,8 @@ async function bench(flags: BenchFlags): Promise<void> {
     throw new MoteError("ARGUMENT", `--only: no group ${unknown.join(", ")}; there are ${known}`);
   }
   const asked = GROUPS.filter((group) => flags.only === undefined || flags.only.includes(group.name));
+  const path = flags.save === undefined ? undefined : join(flags.save, "results.json");
+  const saved = path === undefined || flags.only === undefined ? undefined : readResults(path);
   const figures: Figure[] = [];
   for (const group of asked) {
     const note = (text: string): void => void process.stderr.write(`${group.name}: ${text}\n`);
@@ -85,16 +88,21 @@ async function bench(flags: BenchFlags): Promise<void> {
   output.line();
   output.lines([asLine(described)]);
   const json = { machine, figures };
-  if (flags.save !== undefined) {
-    writeFileAtomic(join(flags.save, "results.json"), JSON.stringify(json, null, 2) + "\n");
-  }
-  const measured = `\`${machine.command}\`; ${asLine(described)}`;
+  const results = withEarlier(json, saved);
+  if (path !== undefined) writeFileAtomic(path, JSON.stringify(results, null, 2) + "\n");
+  const runs = runsOf(results);
+  const standing = runs.flatMap((run) => run.figures);
+  const measured = runs.map((run) => measuredBy(run)).join("; and ");
   const filled = (flags.fill ?? []).map((path) => {
     const text = Buffer.from(readFile(path)).toString("utf8");
-    return { path, text: fillFigures(text, figures, measured) };
+    return { path, text: fillFigures(text, standing, measured) };
   });
   for (const { path, text } of filled) writeFileAtomic(path, text);
   output.json(() => json);
+}
+
+function measuredBy({ machine: { command, ...machine } }: Run): string {
+  return `\`${command}\`; ${asLine(machine)}`;
 }
 
 function asLine(machine: Readonly<Record<string, string | number>>): string {
