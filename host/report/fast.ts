@@ -47,7 +47,7 @@ const KERNELS: ReadonlyMap<number, string> = new Map([
   [KIND_CONV_POOLED, "conv2d by pooled tiles"],
   [KIND_CONV_BLOCKS, "conv2d by blocks"],
   [KIND_CONV_PLACES, "conv2d by places"],
-  [KIND_CONV_QUADS, "conv2d by four places"],
+  [KIND_CONV_QUADS, "conv2d by two filters"],
   [KIND_CONV_GAPS, "conv2d by gaps"],
   [KIND_DENSE_ROWS, "dense by six rows"],
   [KIND_DEPTHWISE, "conv2d by channels"],

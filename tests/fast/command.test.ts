@@ -118,7 +118,7 @@ describe("mote pack --optimize speed", () => {
     const args = ["pack", full, "-o", scratch.path("full.wasm"), "--optimize", "speed"];
     const { stdout } = await mote(args);
     expect(stdout).toMatch(/\nkernels, with about what they take: instructions of a Cortex-M4 .*\n/);
-    for (const text of ["conv2d by four places", "conv2d by blocks", "maxpool", "1,408"])
+    for (const text of ["conv2d by two filters", "conv2d by blocks", "maxpool", "1,408"])
       expect(stdout).toContain(text);
     const {
       layers: said,
@@ -130,7 +130,7 @@ describe("mote pack --optimize speed", () => {
       linearMemoryBytes: number;
     };
     expect(said.map(({ kernel, instead }) => [kernel, instead?.kernel])).toEqual([
-      ["conv2d by four places", "conv2d by blocks"],
+      ["conv2d by two filters", "conv2d by blocks"],
       ["maxpool", undefined],
     ]);
     expect(said[0].instructions).toBeLessThan(said[0].instead!.instructions);

@@ -34,7 +34,7 @@ describe.each([
   [
     "convolutions",
     convolutions,
-    ["conv2d by four places", "conv2d by channels", "conv2d by four places", "conv2d by gaps", "avgpool"],
+    ["conv2d by two filters", "conv2d by channels", "conv2d by two filters", "conv2d by gaps", "avgpool"],
   ],
   ["dense layers", dense, Array<string>(3).fill("dense by six rows")],
 ])("%s", (_name, model, kernels) => {

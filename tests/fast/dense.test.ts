@@ -63,8 +63,8 @@ const EXTREMES = [
   ["both", (at: number) => (at % 2 === 0 ? 127 : -128)],
 ] as const;
 
-describe("convolutions by four places", () => {
-  const kernel = "conv2d by four places";
+describe("convolutions by two filters", () => {
+  const kernel = "conv2d by two filters";
 
   const stretches = [LOT_STRETCH, QUAD_STRETCH, LOT_MOST_STRETCH].flatMap((inputs) => [inputs - 1, inputs, inputs + 1]);
 

@@ -36,7 +36,7 @@ const chains: readonly (readonly [name: string, shape: Shape, layers: LayerSpec[
       { ...conv, kernel: [3, 3], out: 32, density: 0.1 },
       { ...conv, out: 64, density: 0.2 },
     ],
-    [...Array<string>(5).fill("conv2d by four places"), "conv2d by gaps", "conv2d by gaps"],
+    [...Array<string>(5).fill("conv2d by two filters"), "conv2d by gaps", "conv2d by gaps"],
   ],
   [
     "depthwise and dense layers",

@@ -29,7 +29,7 @@ const container = writeContainer(
     ],
   ),
 );
-const [quads, gaps] = ["conv2d by four places", "conv2d by gaps"];
+const [quads, gaps] = ["conv2d by two filters", "conv2d by gaps"];
 
 const engines: readonly FirmwareEngine[] = ["native", "aot"];
 /** wasm3 does not fit the smallest one. */
