@@ -36,6 +36,8 @@ export default defineConfig(({ command }) => {
       // A file is a file: what is small is not put into scripts, so that the page can say what it has loaded.
       assetsInlineLimit: 0,
       rolldownOptions: {
+        // How long plugins take is no matter of the page's.
+        checks: { bundlerTimings: false },
         output: {
           // What runs models is one file, which the rooms share.
           codeSplitting: { groups: [{ name: "mote", test: /[\\/](runtime[\\/]|build[\\/]core-text)/ }] },
