@@ -109,13 +109,12 @@ export function step(budget: u32): i32 {
       let following = layer + LAYER_ENTRY_BYTES;
       if (isLines(kind) && isIdle()) following += LAYER_ENTRY_BYTES;
       if (isTurn(kind)) following = behindTurn();
-      kind = load<u32>(following, LAYER_KIND);
-      if (kind == KIND_END) {
+      if (load<u32>(following, LAYER_KIND) == KIND_END) {
         isRunning = isFresh = false;
         return STATUS_DONE;
       }
       beginLayers(following);
-      return isInput(kind) ? STATUS_LINES : STATUS_BUSY;
+      return isInput() ? STATUS_LINES : STATUS_BUSY;
     }
   } while (left > 0);
   return STATUS_BUSY;
@@ -145,7 +144,7 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isResize(kind)) return stepResize();
   if (isLines(kind)) return stepLines();
   if (isTurn(kind)) return stepTurn();
-  if (isInput(kind)) return stepInput();
+  if (isInput()) return stepInput();
   return 0; // KIND_CONCAT
 }
 
@@ -229,6 +228,7 @@ function isTurn(kind: u32): bool {
   return kind == KIND_TURN;
 }
 
-function isInput(kind: u32): bool {
-  return kind == KIND_INPUT;
+/** Whether the entry at hand waits for lines of the input. */
+function isInput(): bool {
+  return load<u32>(layer, LAYER_KIND) == KIND_INPUT;
 }

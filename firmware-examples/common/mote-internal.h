@@ -141,23 +141,22 @@ struct mote {
   uint8_t skipped_bytes;
   /** Of an input that comes by lines: so many at a time; 0 where it is there as a whole. */
   uint8_t coming_lines;
-  /** Of a run: the engine has begun it; it goes on when rows are given. */
-  bool is_started;
+  /** Of a run: the engine has not begun it. */
+  bool is_to_start;
+  /** Of the first input where it was set by rows: some are still to be given; the row and the channel that are next, and which of the rows at a time it is. */
   bool awaits_rows;
-  /** Of the first input, set by rows: the row and the channel that are next, and which of the rows that stand in memory at a time it is. */
   uint16_t row;
   uint16_t channel;
   uint16_t place;
-  /** Null where the input was set as a whole. */
   mote_row give_row;
   void *rows_context;
+  /**
+   * Has rows given where some are still to be: before each slice, and where the module asks for those of its next lines. Null where the input was
+   * set as a whole. By address, so that it is linked where mote_input_rows is.
+   * @returns MOTE_DONE; MOTE_BUSY where some are missing yet; MOTE_ERROR_MODULE where it asks for lines that there are not; as give_row
+   */
+  mote_status (*rows)(mote *model, bool is_asked);
 };
-
-/**
- * Has the rows given that the module takes at a time, or all.
- * @returns MOTE_DONE; MOTE_BUSY where some are missing yet; as give_row
- */
-mote_status mote_give_rows(mote *model);
 
 /**
  * Copies from linear memory, when loading is done, what struct mote says.

@@ -6,25 +6,12 @@ uint32_t mote_linear_u32(const mote *model, uint32_t address) { return mote_get_
 /** Neither zero, infinite nor not a number, and no sign. */
 bool mote_is_scale(uint32_t bits) { return bits - 1 < 0x7f7fffffu; }
 
-/** Of an input that comes by lines: so many at a time. 0 of one that is there as a whole. */
-static uint32_t coming_lines(const mote *model, uint32_t entry) {
-  uint32_t state = mote_linear_u32(model, entry + MOTE_TENSOR_STATE);
-  bool comes = model->form == MOTE_FORM_FAST && (state & MOTE_TENSOR_IS_BY_LINES) != 0;
-  return comes ? state >> MOTE_TENSOR_LINES_SHIFT & UINT8_MAX : 0;
-}
-
-/** Whether lines that the library writes during a run are where a fast module has its tensors, so that they change no table. */
-static bool is_in_arena(const mote *model, uint32_t ptr) {
-  uint64_t window = mote_linear_u32(model, MOTE_CONTROL_WINDOW_PTR);
-  return ptr >= window + mote_linear_u32(model, MOTE_CONTROL_WINDOW_BYTES);
-}
-
 /**
  * Copies a tensor from the core's table.
- * @param lines that it has at a time; 0: all
+ * @param most lines that stand in memory at a time
  * @returns whether it is as mote_end says
  */
-static bool place(const mote *model, uint32_t entry, mote_end *end, uint32_t lines) {
+static bool place(const mote *model, uint32_t entry, mote_end *end, uint32_t most) {
   uint32_t words[MOTE_TENSOR_STATE / 4];
   for (uint32_t i = 0; i < MOTE_TENSOR_STATE / 4; i++, entry += 4) words[i] = mote_linear_u32(model, entry);
   uint32_t ptr = words[MOTE_TENSOR_PTR / 4];
@@ -36,11 +23,10 @@ static bool place(const mote *model, uint32_t entry, mote_end *end, uint32_t lin
   uint32_t zero_point = words[MOTE_TENSOR_ZERO_POINT / 4];
   if (channels - 1 >= MOTE_MAX_DIMENSION || height - 1 >= MOTE_MAX_DIMENSION || width - 1 >= MOTE_MAX_DIMENSION) return false;
   if (zero_point + 128 > 255) return false;
-  if (lines != 0 && (!is_in_arena(model, ptr) || (uint64_t)channels * height * width > MOTE_MAX_TENSOR_BYTES)) return false;
-  uint32_t rows = lines == 0 ? height : lines;
-  /* Hence there are no more elements than bytes of linear memory, and their number fits 32 bits. */
-  if (pitch < width || pitch - width > UINT8_MAX || plane < (uint64_t)pitch * rows) return false;
-  uint64_t last_row = ptr + (uint64_t)plane * (channels - 1) + (uint64_t)pitch * (rows - 1);
+  uint32_t lines = height < most ? height : most;
+  /* Hence there are no more elements in memory than bytes, and their number fits 32 bits. */
+  if (pitch < width || pitch - width > UINT8_MAX || plane < (uint64_t)pitch * lines) return false;
+  uint64_t last_row = ptr + (uint64_t)plane * (channels - 1) + (uint64_t)pitch * (lines - 1);
   if (last_row + width > model->linear_bytes) return false;
   end->ptr = ptr;
   end->plane = plane;
@@ -52,6 +38,16 @@ static bool place(const mote *model, uint32_t entry, mote_end *end, uint32_t lin
   return true;
 }
 
+/**
+ * Whether an input that comes by lines has no more elements than a tensor may have, and they go where a fast module has its tensors: the library
+ * writes them during a run, and they change no table.
+ */
+static bool is_in_arena(const mote *model, const mote_end *end) {
+  uint64_t window = mote_linear_u32(model, MOTE_CONTROL_WINDOW_PTR);
+  uint64_t elements = (uint64_t)end->channels * end->height * end->width;
+  return end->ptr >= window + mote_linear_u32(model, MOTE_CONTROL_WINDOW_BYTES) && elements <= MOTE_MAX_TENSOR_BYTES;
+}
+
 static bool is_end(const mote *model, uint32_t entry) {
   return (mote_linear_u32(model, entry + MOTE_TENSOR_STATE) & MOTE_TENSOR_IS_END) != 0;
 }
@@ -60,15 +56,19 @@ static bool is_end(const mote *model, uint32_t entry) {
 static mote_status place_ends(mote *model, uint32_t entry) {
   model->ends = mote_heap_calloc(&model->heap, model->end_count * sizeof(mote_end));
   if (model->ends == NULL) return MOTE_ERROR_MEMORY;
+  uint32_t most = UINT32_MAX;
+  if (mote_linear_u32(model, MOTE_CONTROL_VERSION) == MOTE_INTERFACE_VERSION_LINES) {
+    /* The first tensor is an input, and the only one. */
+    most = mote_linear_u32(model, entry + MOTE_TENSOR_STATE) >> MOTE_TENSOR_LINES_SHIFT & UINT8_MAX;
+    if (model->form != MOTE_FORM_FAST || model->input_count > 1 || most == 0) return MOTE_ERROR_MODULE;
+    model->coming_lines = (uint8_t)most;
+  }
   for (uint32_t i = 0; i < model->end_count; entry += MOTE_TENSOR_ENTRY_BYTES) {
     if (!is_end(model, entry)) continue;
-    uint32_t lines = i < model->input_count ? coming_lines(model, entry) : 0;
-    if (lines != 0 && model->input_count > 1) return MOTE_ERROR_MODULE;
-    if (lines != 0) model->coming_lines = (uint8_t)lines;
-    if (!place(model, entry, &model->ends[i++], lines)) return MOTE_ERROR_MODULE;
+    if (!place(model, entry, &model->ends[i++], most)) return MOTE_ERROR_MODULE;
+    most = UINT32_MAX;
   }
-  bool says_lines = mote_linear_u32(model, MOTE_CONTROL_VERSION) == MOTE_INTERFACE_VERSION_LINES;
-  return says_lines == (model->coming_lines != 0) ? MOTE_DONE : MOTE_ERROR_MODULE;
+  return model->coming_lines == 0 || is_in_arena(model, model->ends) ? MOTE_DONE : MOTE_ERROR_MODULE;
 }
 
 /** From where a fast module says that they are. */

@@ -97,7 +97,7 @@ static mote_status check_input(const mote *model, uint32_t input, const void *va
 }
 
 static void input_is_set(mote *model, uint32_t input) {
-  if (input == 0) model->give_row = NULL;
+  if (input == 0) model->rows = NULL;
   model->has_output = false;
   model->inputs_set = (uint16_t)(input + 1);
   model->state = model->inputs_set == model->input_count ? MOTE_STATE_READY : MOTE_STATE_IDLE;
@@ -216,24 +216,20 @@ mote_status mote_quantize_f32(const mote *model, uint32_t input, const float *re
   return status;
 }
 
-mote_status mote_input_rows(mote *model, mote_row give, void *context) {
-  if (model == NULL || give == NULL) return MOTE_ERROR_ARGUMENT;
-  if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
-  input_is_set(model, 0);
-  model->give_row = give;
-  model->rows_context = context;
-  model->row = model->channel = model->place = 0;
-  return MOTE_DONE;
-}
-
 uint32_t mote_rows_at_once(const mote *model) {
   if (!mote_is_open(model)) return 0;
   uint32_t height = model->ends->height;
   return model->coming_lines != 0 && model->coming_lines < height ? model->coming_lines : height;
 }
 
-mote_status mote_give_rows(mote *model) {
+/** See `rows` of struct mote. */
+static mote_status give_rows(mote *model, bool is_asked) {
   const mote_end *end = model->ends;
+  if (is_asked) {
+    if (model->coming_lines == 0 || model->row >= end->height) return MOTE_ERROR_MODULE;
+    model->awaits_rows = true;
+  }
+  if (!model->awaits_rows) return MOTE_DONE;
   uint32_t most = mote_rows_at_once(model);
   while (model->place < most && model->row < end->height) {
     uint8_t *values = plane_of(model, end, model->channel) + model->place * pitch_of(end);
@@ -246,6 +242,20 @@ mote_status mote_give_rows(mote *model) {
     model->place++;
   }
   model->place = 0;
+  model->awaits_rows = false;
+  return MOTE_DONE;
+}
+
+mote_status mote_input_rows(mote *model, mote_row give, void *context) {
+  if (model == NULL || give == NULL) return MOTE_ERROR_ARGUMENT;
+  if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
+  input_is_set(model, 0);
+  model->rows = give_rows;
+  model->give_row = give;
+  model->rows_context = context;
+  model->row = model->channel = model->place = 0;
+  /* All of an input that is there as a whole are given before the run. */
+  model->awaits_rows = model->coming_lines == 0;
   return MOTE_DONE;
 }
 

@@ -94,37 +94,29 @@ static mote_status call_step(mote *model, uint32_t budget) {
   return engine->call(model, MOTE_EXPORT_STEP, budget);
 }
 
-/** What is to be done before the next slice of a run: rows are given, and it is started. */
-static mote_status go_on(mote *model) {
+/** What there is to do of a run before its next slice. */
+static mote_status prepare(mote *model) {
   if (model->state == MOTE_STATE_READY) {
     model->state = MOTE_STATE_RUNNING;
     model->inputs_set = 0;
-    model->is_started = false;
-    /* All of an input that is there as a whole. */
-    model->awaits_rows = model->give_row != NULL && model->coming_lines == 0;
+    model->is_to_start = true;
   }
-  mote_status status = model->awaits_rows ? mote_give_rows(model) : MOTE_DONE;
-  if (status != MOTE_DONE) return status;
-  model->awaits_rows = false;
-  if (model->is_started) return MOTE_DONE;
-  model->is_started = true;
+  mote_status status = model->rows == NULL ? MOTE_DONE : model->rows(model, false);
+  if (status != MOTE_DONE || !model->is_to_start) return status;
+  model->is_to_start = false;
   status = model->source.engine->call(model, MOTE_EXPORT_START, 0);
   return status == MOTE_BUSY ? MOTE_DONE : status;
 }
 
-/** The module asks for lines. @returns MOTE_ERROR_MODULE where it has had all of them, or takes none */
-static mote_status await_rows(mote *model) {
-  if (model->state != MOTE_STATE_RUNNING || model->coming_lines == 0 || model->row >= model->ends->height) return MOTE_ERROR_MODULE;
-  model->awaits_rows = true;
-  return MOTE_BUSY;
-}
-
 /** A slice of loading or of a run. */
 static mote_status slice(mote *model, uint32_t budget) {
-  mote_status status = model->state == MOTE_STATE_LOADING ? MOTE_DONE : go_on(model);
+  mote_status status = model->state == MOTE_STATE_LOADING ? MOTE_DONE : prepare(model);
   if (status != MOTE_DONE) return status;
   status = call_step(model, budget);
-  if (status == MOTE_STATUS_LINES) return await_rows(model);
+  if (status == MOTE_STATUS_LINES && model->rows != NULL) {
+    status = model->rows(model, true);
+    return status == MOTE_DONE ? MOTE_BUSY : status;
+  }
   return status == MOTE_DONE && model->state == MOTE_STATE_LOADING ? mote_take_tables(model) : status;
 }
 
