@@ -21,19 +21,21 @@ const SEAL_BYTES = 15;
  * Opens a model as `openModel` does.
  * @param engine runs what is no module, for errors
  * @param core makes the engine's WebAssembly, or throws
+ * @param grows whether it makes itself the room that it takes
  */
 export async function openWith(
   source: ModelSource | Promise<ModelSource>,
   { memoryLimit = MAX_BYTES }: Pick<OpenOptions, "memoryLimit">,
   engine: string,
   core: () => Uint8Array<ArrayBuffer>,
+  grows = false,
 ): Promise<Model> {
   if (!(memoryLimit > 0)) throw new RangeError(`memoryLimit: expected a number of bytes above 0, got ${memoryLimit}`);
   const file = await bytesOf(await source);
   const isModule = isWasm(file);
   const name = isModule ? "module" : engine;
   try {
-    return await load(name, isModule ? file : core(), file, memoryLimit);
+    return await load(name, isModule ? file : core(), file, memoryLimit, grows);
   } catch (error) {
     throw asMoteError(name, error);
   }
@@ -45,6 +47,7 @@ async function load(
   program: Uint8Array<ArrayBuffer>,
   file: Uint8Array<ArrayBuffer>,
   memoryLimit: number,
+  grows: boolean,
 ): Promise<Model> {
   const isModule = program === file;
   if (isModule && readWord(file.subarray(-4), 0) !== crc32(file.subarray(0, -SEAL_BYTES))) {
@@ -67,7 +70,7 @@ async function load(
   const { length } = file;
   if (isModule) windowed = section(STREAM_SECTION);
   else instance.write(abi.CONTROL_MODEL_BYTES, Uint8Array.of(length, length >> 8, length >> 16, length >> 24));
-  let status = driver.load(memory.buffer.byteLength);
+  let status = driver.load(grows ? memoryLimit : memory.buffer.byteLength);
   // A packed module has its container in linear memory, above the plan.
   const planBytes = driver.control(abi.CONTROL_MEMORY_BYTES);
   const address = driver.control(abi.CONTROL_MODEL_PTR);
@@ -120,7 +123,8 @@ async function load(
   });
 }
 
-async function bytesOf(source: ModelSource): Promise<Uint8Array<ArrayBuffer>> {
+/** A copy of a model's bytes. */
+export async function bytesOf(source: ModelSource): Promise<Uint8Array<ArrayBuffer>> {
   if (!("arrayBuffer" in source)) return new Uint8Array(source).slice();
   if (source.ok === false) throw new MoteError("FILE", `openModel: the server answered ${source.status}`);
   return new Uint8Array(await source.arrayBuffer());

@@ -1,5 +1,6 @@
-import { CORE_TEXT, TEXT_SHIFT } from "../build/core-text.js";
+import { CORE_TEXT } from "../build/core-text.js";
 import { openWith } from "./load.js";
+import { moduleOf } from "./text.js";
 import type { Model, ModelSource, OpenOptions, RuntimeEngine } from "./types.js";
 
 /** The module of each engine, as text. */
@@ -17,12 +18,5 @@ export async function openModel(source: ModelSource | Promise<ModelSource>, opti
   const { engine = "core" } = options;
   const text = ENGINES[engine];
   if (text === undefined) throw new RangeError(`engine: expected ${Object.keys(ENGINES).join()}, got ${engine}`);
-  return openWith(source, options, engine, () => bytesOf(text));
-}
-
-/** A plain loop, as it runs once, before anything is compiled: what goes letter by letter otherwise takes several times as long. */
-function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i) - TEXT_SHIFT;
-  return bytes;
+  return openWith(source, options, engine, () => moduleOf(text));
 }

@@ -58,7 +58,11 @@ function isMember(node: ts.Identifier): boolean {
 function importProblem(path: string, name: string): string | undefined {
   if (!name.startsWith(".")) return BROWSER_PACKAGES.includes(name) ? undefined : `imports ${name}`;
   const target = posix.join(posix.dirname(path), name);
-  const rooms = ["assembly/", "host/", ...(path.startsWith("runtime/") ? ["runtime/", "build/core-text.js"] : [])];
+  const rooms = [
+    "assembly/",
+    "host/",
+    ...(path.startsWith("runtime/") ? ["runtime/", "build/core-text.js", "build/simd-text.js"] : []),
+  ];
   const isAllowed = rooms.some((room) => target.startsWith(room)) && target !== "host/index.js";
   return isAllowed && !target.startsWith(NODE_ROOM) ? undefined : `imports ${target}`;
 }

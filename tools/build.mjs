@@ -29,7 +29,7 @@ const targets = {
       ...["core", "core-named", "core-growable"].map((target) =>
         node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
       ),
-      [process.execPath, join(root, "tools/core-text.mjs")],
+      [process.execPath, join(root, "tools/core-text.mjs"), "core"],
     ],
   },
   fast: {
@@ -38,9 +38,12 @@ const targets = {
     commands: [node("assemblyscript/bin/asc.js", "assembly/fast/index.ts", "--target", "fast-named")],
   },
   simd: {
-    sources: ["assembly/simd", "assembly/core", "assembly/mote.ts", ...shared, "asconfig.json"],
+    sources: ["assembly/simd", "assembly/core", "assembly/mote.ts", ...shared, "asconfig.json", "tools/core-text.mjs"],
     made: "build/simd.wasm",
-    commands: [node("assemblyscript/bin/asc.js", "assembly/simd/index.ts", "--target", "simd")],
+    commands: [
+      node("assemblyscript/bin/asc.js", "assembly/simd/index.ts", "--target", "simd"),
+      [process.execPath, join(root, "tools/core-text.mjs"), "simd"],
+    ],
   },
   train: {
     sources: ["assembly/train", "asconfig.json"],
@@ -48,11 +51,12 @@ const targets = {
     commands: [node("assemblyscript/bin/asc.js", "assembly/train/index.ts", "--target", "train")],
   },
   host: {
-    needs: ["core"],
+    needs: ["core", "simd"],
     sources: [
       "host",
       "runtime",
       "build/core-text.ts",
+      "build/simd-text.ts",
       "tools",
       "tests/fuzz",
       "tests/support",

@@ -16,7 +16,7 @@ const HEAD = `# ${RUNTIME_PACKAGE}
 <!-- Made by tools/gen-api.ts from the docstrings in runtime/. Do not edit. -->
 
 \`\`\`js
-import { openModel } from "${RUNTIME_PACKAGE}"; // or of "${RUNTIME_PACKAGE}/module", for packed models alone
+import { openModel } from "${RUNTIME_PACKAGE}"; // of "${RUNTIME_PACKAGE}/simd", for larger models, or of "${RUNTIME_PACKAGE}/module", for packed models alone
 \`\`\`
 `;
 

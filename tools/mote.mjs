@@ -23,6 +23,7 @@ function buildFor([command, ...rest]) {
   const targets = [
     "core",
     "fast",
+    "simd",
     "host",
     ...(["train", "compress", "bench", "pack", "evaluate"].includes(command) ? ["train"] : []),
   ];

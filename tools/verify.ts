@@ -8,7 +8,7 @@ import { describeDifference, firstDifference, type Difference } from "../host/en
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { inputFiller } from "../host/engines/fill-input.js";
 import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
-import { hasSimd } from "../host/engines/simd.js";
+import { hasSimd } from "../host/engines/has-simd.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";

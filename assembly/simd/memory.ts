@@ -23,9 +23,11 @@ export function beginMemory(begin: usize, bytes: u32): void {
 /** Sees that so many bytes can be written at what it returns, without taking them; where they cannot, that is an error, and 0. */
 export function reserve(bytes: u64): usize {
   let end = <u64>top + bytes + SLACK_BYTES;
+  if (failure) return 0;
+  // Also of what there is no room for, so that a host can say how much it was.
+  store<u32>(CONTROL_MEMORY_BYTES, max(load<u32>(CONTROL_MEMORY_BYTES), <u32>min(end, <u64>u32.MAX_VALUE)));
   expect(end <= <u64>most, STATUS_MEMORY);
   if (failure) return 0;
-  store<u32>(CONTROL_MEMORY_BYTES, max(load<u32>(CONTROL_MEMORY_BYTES), <u32>end));
   let pages = <i32>((end + 0xffff) >> PAGE_BITS);
   let missing = pages - memory.size();
   if (missing > 0) {
@@ -33,6 +35,11 @@ export function reserve(bytes: u64): usize {
     expect(memory.grow(max(missing, min(GROWTH_PAGES, allowed))) != -1 || memory.grow(missing) != -1, STATUS_MEMORY);
   }
   return failure ? 0 : top;
+}
+
+/** Gives back what has been taken from `ptr` on. */
+export function rewind(ptr: usize): void {
+  top = ptr;
 }
 
 /** Takes bytes that vectors may begin with. @returns their address, or after an error 0 */

@@ -5,7 +5,8 @@ import { MoteError } from "../errors.js";
 import { isWasm } from "../module/sections.js";
 import { checkOptions, type Engine, type EngineName, type EngineOptions } from "./engine.js";
 import { openReference } from "./reference.js";
-import { hasSimd, openSimd } from "./simd.js";
+import { hasSimd } from "./has-simd.js";
+import { openSimd } from "./simd.js";
 import { openCore, openFast, type Instantiate } from "./wasm.js";
 
 export const ENGINE_NAMES: readonly EngineName[] = ["wasm3", "v8", "simd", "reference"];

@@ -169,7 +169,8 @@ class CoreEngine implements Engine {
       for (const { address, bytes } of task.data) this.instance.write(address, bytes);
       const status = this.driver.load(memoryLimit);
       if (status === abi.STATUS_MEMORY && task.mostBytes !== undefined) {
-        throw new MoteError("MEMORY", `${name}: the decoded model takes more than ${memoryLimit} bytes, the limit`);
+        const bytes = this.driver.control(abi.CONTROL_MEMORY_BYTES);
+        throw new MoteError("MEMORY", `${name}: the model takes ${bytes} bytes or more, the limit is ${memoryLimit}`);
       }
       if (status !== abi.STATUS_DONE) throw this.driver.failure("load", status);
       this.ends = this.driver.ends();

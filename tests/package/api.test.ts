@@ -16,6 +16,7 @@ it("has words for every export and every member", () => {
     expect.arrayContaining([
       "## openModel",
       "## openModel of mote-nn/module",
+      "## openModel of mote-nn/simd",
       "## Model",
       "### `classify(image: Pixels, visit?: LayerVisit): Prediction[]`",
       "## MoteError",

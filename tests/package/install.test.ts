@@ -48,7 +48,7 @@ describe("mote-nn", () => {
     expect(manifest).toMatchObject({ type: "module", sideEffects: false });
     expect(manifest).not.toHaveProperty("dependencies");
     expect(manifest).not.toHaveProperty("scripts");
-    for (const entry of ["index.js", "module.js"]) {
+    for (const entry of ["index.js", "simd.js", "module.js"]) {
       const code = readFileSync(join(runtime.folder, "node_modules/mote-nn", entry), "utf8");
       expect(code).toContain("openModel");
       expect(code.match(/\b(import|require)\b/g)).toBeNull();
@@ -58,6 +58,8 @@ describe("mote-nn", () => {
   it.each([
     ["any model by mote-nn", "mote-nn", () => readFileSync(model)],
     ["a packed module by mote-nn", "mote-nn", () => bake(readFileSync(model))],
+    ["any model by mote-nn/simd", "mote-nn/simd", () => readFileSync(model)],
+    ["a packed module by mote-nn/simd", "mote-nn/simd", () => bake(readFileSync(model))],
     ["a packed module by mote-nn/module", "mote-nn/module", () => bake(readFileSync(model))],
   ])("runs in Node %s", async (_, entry, make) => {
     runtime.write("model", make());
@@ -75,7 +77,9 @@ console.log(model.run(new Int8Array(784).fill(-128)).join());`,
 
   const program = `import { MoteError, openModel, type Model, type Prediction } from "mote-nn";
 import { openModel as openModule } from "mote-nn/module";
+import { openModel as openLarge } from "mote-nn/simd";
 declare const bytes: Uint8Array;
+const large: Model = await openLarge(bytes, { engine: "simd", memoryLimit: 2 ** 26 });
 const packed: Model = await openModule(bytes, { memoryLimit: 8192 });
 const model: Model = await openModel(bytes, { engine: "core", memoryLimit: 8192 });
 const [channels, height, width] = model.inputs[0].shape;
@@ -84,7 +88,7 @@ const outputs: Int8Array[] = model.run([output]);
 const reals: Float32Array = model.runFloat(new Float32Array(784));
 const [best]: Prediction[] = model.classify({ width: 1, height: 1, data: new Uint8ClampedArray(4) });
 const name: string = model.outputs[0].labels?.[best.index] ?? best.label;
-export { MoteError, name, outputs, packed, reals };
+export { large, MoteError, name, outputs, packed, reals };
 `;
   it.each(["nodenext", "bundler"])(
     "has types that hold without those of Node or a browser, resolved as by %s",
@@ -104,6 +108,7 @@ export { MoteError, name, outputs, packed, reals };
         return spawnSync(process.execPath, [typescript, "-p", runtime.folder], { encoding: "utf8" }).stdout;
       };
       expect(check(program)).toBe("");
+      expect(check(program.replace('"simd",', '"v8",'))).toContain("error TS2322");
       expect(check(program.replace('"core"', '"simd"'))).toContain("error TS2322");
       expect(check(program.replace("bytes, { mem", 'bytes, { engine: "core", mem'))).toContain("error TS2353");
       expect(check(program.replace("new Int8Array(channels", "new Uint8Array(channels"))).toContain("error TS2769");
