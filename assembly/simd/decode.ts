@@ -1,8 +1,8 @@
 /** Weights as the file has them to what the kernels take, once, when a model is loaded. */
-import { RECORD_BYTES, TENSOR_PLANE, TENSOR_ZERO_POINT } from "../abi";
+import { RECORD_BYTES, TENSOR_ZERO_POINT } from "../abi";
 import { NARROW_TENSOR_BYTES } from "../format";
 import { columns } from "../core/section";
-import { input, inputPitch, rows } from "../core/layer";
+import { input, rows } from "../core/layer";
 import { channel, passPlane } from "../core/output-cursor";
 import { multiplier, shift } from "../core/requantize";
 import { recordsPtr } from "../core/scratch";
@@ -10,6 +10,7 @@ import { failure } from "../core/status";
 import { borderOf, tensorBytes } from "../core/tensor";
 import { bias, carryOver, decodeRecords, isRowComplete, nextRow, recordsEnd, room, weightSum } from "../core/weights";
 import { MOST_RECORDS } from "../core/work";
+import { endConv } from "./conv";
 import { reserve, take } from "./memory";
 import { CONV, Layer, NARROW_BYTES, PAIR_BYTES, Row, ROW_NARROW, ROW_PAIRS, ROW_WHOLE } from "./program";
 
@@ -20,6 +21,8 @@ let layer: usize = 0;
 /** Bytes of the row's weights so far, and how many there are. */
 let rowBytes: u32 = 0;
 let weights: u32 = 0;
+/** Of the rows before it. */
+let allWeights: u32 = 0;
 /** ROW_PAIRS or ROW_NARROW. */
 let form: u32 = 0;
 
@@ -29,7 +32,7 @@ export function beginDecoding(target: usize): void {
   let kept = changetype<Layer>(layer);
   kept.rows = take(<u64>rows * offsetof<Row>());
   form = kept.kind != CONV && tensorBytes(input) <= <u32>NARROW_TENSOR_BYTES ? ROW_NARROW : ROW_PAIRS;
-  rowBytes = weights = 0;
+  rowBytes = weights = allWeights = 0;
 }
 
 /** Decodes some records, or turns a row's into what kernels take. @returns whether that was the last row */
@@ -51,7 +54,9 @@ export function stepDecoding(): bool {
   endRow();
   passPlane();
   nextRow();
-  return channel == rows;
+  if (channel < rows) return false;
+  if (isConv && !failure) endConv(kept, changetype<Row>(kept.rows).begin, allWeights);
+  return true;
 }
 
 /** Adds the records at hand to the row's weights. */
@@ -64,7 +69,6 @@ function addRecords(count: u32): void {
   if (!target) return;
   target += rowBytes;
   let group = kept.kind == CONV ? 0 : (channel / kept.groupRows) * kept.groupChannels * kept.plane;
-  let isSorted = kept.partsY * kept.partsX != 0;
   let record = recordsPtr;
   for (let i: u32 = 0; i < pairs; i++) {
     let offset = load<u32>(record) >>> 8;
@@ -85,29 +89,14 @@ function addRecords(count: u32): void {
       target += NARROW_BYTES;
       continue;
     }
-    store<u32>(target, isSorted ? sorted(kept, offset) : offset + group);
-    store<u32>(target, isSorted ? sorted(kept, otherOffset) : otherOffset + group, 4);
+    store<u32>(target, offset + group);
+    store<u32>(target, otherOffset + group, 4);
     store<i16>(target, weight, 8);
     store<i16>(target, otherWeight, 10);
     target += PAIR_BYTES;
   }
   rowBytes += bytes;
   weights += count;
-}
-
-/** Where an element is when the input has been sorted by strides. */
-function sorted(kept: Layer, offset: u32): u32 {
-  let plane = load<u32>(input, TENSOR_PLANE);
-  let place = offset % plane;
-  let y = place / inputPitch;
-  let x = place % inputPitch;
-  let part = (y % kept.strideY) * kept.partsX + (x % kept.strideX);
-  return (
-    (offset / plane) * kept.plane +
-    part * kept.partHeight * kept.pitch +
-    (y / kept.strideY) * kept.pitch +
-    x / kept.strideX
-  );
 }
 
 /** Enters the row, all of whose weights have been added. */
@@ -124,6 +113,7 @@ function endRow(): void {
   }
   row.begin = take(rowBytes);
   row.end = row.begin + rowBytes;
+  allWeights += weights;
   rowBytes = weights = 0;
 }
 

@@ -11,7 +11,7 @@ import { keepDense, runDense } from "./dense";
 import { take } from "./memory";
 import { keepLut, keepPair, keepResize, runLut, runPair, runResize } from "./elementwise";
 import { keepPool, runPool } from "./pool";
-import { AVGPOOL, CONV, DENSE, Layer, LUT, MAXPOOL, NOTHING, PRODUCT, RESIZE, SUM } from "./program";
+import { AVGPOOL, CONV, DENSE, FULL, Layer, LUT, MAXPOOL, NOTHING, PRODUCT, RESIZE, SUM } from "./program";
 import { beginRoom, placeRoom } from "./room";
 
 let layersPtr: usize = 0;
@@ -55,6 +55,7 @@ export function runLayer(index: u32, tensor: u32): void {
   let kept = layerAt(index);
   switch (kept.kind) {
     case CONV:
+    case FULL:
       return runConv(kept);
     case DENSE:
       return runDense(kept);

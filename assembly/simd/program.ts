@@ -11,6 +11,8 @@ export const PRODUCT: u32 = 6;
 export const LUT: u32 = 7;
 export const RESIZE: u32 = 8;
 export const NOTHING: u32 = 9;
+/** A convolution of all columns: full.ts. */
+export const FULL: u32 = 10;
 
 /** A row of a layer with weights. */
 @unmanaged
@@ -66,8 +68,7 @@ export class Layer {
   /** Rows of the output a group has, and channels of the input. */
   groupRows: u32;
   groupChannels: u32;
-  /** Places of a convolution before its pool. */
-  placesY: u32;
+  /** Places in a line of a convolution, before its pool. */
   placesX: u32;
   poolHeight: u32;
   poolWidth: u32;
@@ -76,10 +77,19 @@ export class Layer {
   /** Of what a convolution reads, its input or what that is sorted into: bytes from line to line and from channel to channel. */
   pitch: u32;
   plane: u32;
+  inputPitch: u32;
+  inputPlane: u32;
+  outputHeight: u32;
   /** Of an input sorted by strides: lines and columns of one part, and how many parts there are along each axis. */
   partHeight: u32;
   partsY: u32;
   partsX: u32;
+  /** Bytes of that. */
+  sortedBytes: u32;
   /** Lines of the output made at a time. */
   lines: u32;
+  /** Of a convolution of all columns: pairs of them, where the weights are, and the columns' offsets. */
+  pairs: u32;
+  weights: usize;
+  columns: usize;
 }

@@ -26,13 +26,13 @@ export function sumPlaces(pairs: usize, end: usize, elements: usize, count: u32,
 /** The elements of two channels, place by place: of the first 8 of 16 places, and of the last. */
 
 @inline
-function lower(a: v128, b: v128): v128 {
+export function lower(a: v128, b: v128): v128 {
   return v128.shuffle<i8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 
 
 @inline
-function upper(a: v128, b: v128): v128 {
+export function upper(a: v128, b: v128): v128 {
   return v128.shuffle<i8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
