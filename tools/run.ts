@@ -7,6 +7,7 @@ import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { classifyAll, type Tally } from "../host/engines/classify.js";
 import type { EngineName } from "../host/engines/engine.js";
+import { MODULE_ENGINES } from "../host/engines/open.js";
 import {
   engineOption,
   engineOrDefault,
@@ -57,10 +58,10 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
   if ((flags.data === undefined) === (files.length === 0)) {
     throw new MoteError("ARGUMENT", "expected input files or --data, one of the two");
   }
-  if (flags.optimize !== "size" && flags.engine === "reference") {
+  if (flags.optimize !== "size" && flags.engine !== undefined && !MODULE_ENGINES.includes(flags.engine)) {
     throw new MoteError(
       "ARGUMENT",
-      `--optimize ${flags.optimize}: the reference runs containers; expected --engine wasm3 or v8`,
+      `--optimize ${flags.optimize}: ${flags.engine} runs containers; expected --engine ${MODULE_ENGINES.join(" or ")}`,
     );
   }
   const output = new Output(flags);

@@ -229,13 +229,15 @@ describe("mote run and mote verify", () => {
   });
 
   it("say what is missing, or does not go together", async () => {
-    const noContainer = /reference: a fast module has no container to run; expected the one that it was packed from/;
+    const noContainer = /simd: a fast module has no container to run; expected the one that it was packed from/;
     expectOneLine(await mote(["verify", fastPath, "--random", "1"]), noContainer);
-    expectOneLine(
-      await mote(["run", path, "--optimize", "speed", "--engine", "reference", ...data]),
-      /--optimize speed: the reference runs containers; expected --engine wasm3 or v8/,
-      2,
-    );
+    for (const engine of ["simd", "reference"]) {
+      expectOneLine(
+        await mote(["run", path, "--optimize", "speed", "--engine", engine, ...data]),
+        new RegExp(`--optimize speed: ${engine} runs containers; expected --engine wasm3 or v8`),
+        2,
+      );
+    }
     expectOneLine(await mote(["run", fastPath, "--resident", ...data]), /a fast module's weights cannot be resident/);
   });
 });

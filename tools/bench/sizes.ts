@@ -12,7 +12,7 @@ import { shippedModel } from "./models.js";
 
 export const sizesGroup: Group = {
   name: "sizes",
-  summary: "core.wasm, the core specialised for lenet5, its fast module, linear memory under wasm3",
+  summary: "core.wasm, simd.wasm, the core specialised for lenet5, its fast module, linear memory under wasm3",
   measure: measureSizes,
 };
 
@@ -24,6 +24,12 @@ async function measureSizes(): Promise<Figure[]> {
   return [
     ...contentsFigures(),
     atMost("sizes.core", "core.wasm, all ops and codecs", builtModule("build/core.wasm").length, "B", 6_912),
+    {
+      id: "sizes.simd",
+      name: "simd.wasm, the engine for SIMD128",
+      value: builtModule("build/simd.wasm").length,
+      unit: "B",
+    },
     atMost("sizes.lenet5.core", "core specialised for lenet5, without the model", baked.codeBytes, "B", 4_608),
     atMost(
       "sizes.lenet5.window",
