@@ -12,7 +12,7 @@ import { bias, carryOver, decodeRecords, isRowComplete, nextRow, recordsEnd, roo
 import { MOST_RECORDS } from "../core/work";
 import { endConv } from "./conv";
 import { reserve, take } from "./memory";
-import { CONV, Layer, NARROW_BYTES, PAIR_BYTES, Row, ROW_NARROW, ROW_PAIRS, ROW_WHOLE } from "./program";
+import { CONV, Layer, GATHERED_BYTES, PAIR_BYTES, Row, ROW_GATHERED, ROW_PAIRS, ROW_WHOLE } from "./program";
 
 /** A row with more weights than columns / WHOLE_SHARE is multiplied whole, where its elements lie side by side. */
 const WHOLE_SHARE: u32 = 6;
@@ -23,7 +23,7 @@ let rowBytes: u32 = 0;
 let weights: u32 = 0;
 /** Of the rows before it. */
 let allWeights: u32 = 0;
-/** ROW_PAIRS or ROW_NARROW. */
+/** ROW_PAIRS or ROW_GATHERED. */
 let form: u32 = 0;
 
 /** Begins the rows of a layer, the section of which has been read up to its weights. */
@@ -31,7 +31,7 @@ export function beginDecoding(target: usize): void {
   layer = target;
   let kept = changetype<Layer>(layer);
   kept.rows = take(<u64>rows * offsetof<Row>());
-  form = kept.kind != CONV && tensorBytes(input) <= <u32>NARROW_TENSOR_BYTES ? ROW_NARROW : ROW_PAIRS;
+  form = kept.kind != CONV && tensorBytes(input) <= <u32>NARROW_TENSOR_BYTES ? ROW_GATHERED : ROW_PAIRS;
   rowBytes = weights = allWeights = 0;
 }
 
@@ -62,41 +62,40 @@ export function stepDecoding(): bool {
 /** Adds the records at hand to the row's weights. */
 function addRecords(count: u32): void {
   let kept = changetype<Layer>(layer);
-  let pairs = (count + 1) >>> 1;
-  let isNarrow = form == ROW_NARROW;
-  let bytes = pairs * (isNarrow ? NARROW_BYTES : PAIR_BYTES);
+  let isGathered = form == ROW_GATHERED;
+  let bytes = isGathered ? ((count + 7) >>> 3) * GATHERED_BYTES : ((count + 1) >>> 1) * PAIR_BYTES;
   let target = reserve(<u64>rowBytes + bytes);
   if (!target) return;
   target += rowBytes;
   let group = kept.kind == CONV ? 0 : (channel / kept.groupRows) * kept.groupChannels * kept.plane;
-  let record = recordsPtr;
-  for (let i: u32 = 0; i < pairs; i++) {
-    let offset = load<u32>(record) >>> 8;
-    let weight: i32 = load<i8>(record);
-    record += RECORD_BYTES;
-    let otherOffset = offset;
-    let otherWeight = 0;
-    if (record < recordsEnd) {
-      otherOffset = load<u32>(record) >>> 8;
-      otherWeight = load<i8>(record);
-      record += RECORD_BYTES;
-    }
-    if (isNarrow) {
-      store<u16>(target, offset + group);
-      store<u16>(target, otherOffset + group, 2);
-      store<i8>(target, weight, 4);
-      store<i8>(target, otherWeight, 5);
-      target += NARROW_BYTES;
-      continue;
-    }
-    store<u32>(target, offset + group);
-    store<u32>(target, otherOffset + group, 4);
-    store<i16>(target, weight, 8);
-    store<i16>(target, otherWeight, 10);
-    target += PAIR_BYTES;
-  }
+  if (isGathered) addGathered(target, bytes, group);
+  else addPairs(target, group);
   rowBytes += bytes;
   weights += count;
+}
+
+function addPairs(target: usize, group: u32): void {
+  for (let record = recordsPtr; record < recordsEnd; record += 2 * RECORD_BYTES) {
+    let offset = (load<u32>(record) >>> 8) + group;
+    let isLast = record + RECORD_BYTES == recordsEnd;
+    store<u32>(target, offset);
+    store<u32>(target, isLast ? offset : (load<u32>(record, RECORD_BYTES) >>> 8) + group, 4);
+    store<i16>(target, load<i8>(record), 8);
+    store<i16>(target, isLast ? 0 : load<i8>(record, RECORD_BYTES), 10);
+    target += PAIR_BYTES;
+  }
+}
+
+/** The last eight are made up of weights of 0. */
+function addGathered(target: usize, bytes: u32, group: u32): void {
+  memory.fill(target, 0, bytes);
+  let nth: u32 = 0;
+  for (let record = recordsPtr; record < recordsEnd; record += RECORD_BYTES) {
+    let entry = target + (nth >>> 3) * GATHERED_BYTES;
+    let lane = nth++ & 7;
+    store<u16>(entry + lane * 2, (load<u32>(record) >>> 8) + group);
+    store<i8>(entry + lane, load<i8>(record), 16);
+  }
 }
 
 /** Enters the row, all of whose weights have been added. */
@@ -128,20 +127,21 @@ function isWhole(kept: Layer): bool {
   );
 }
 
-/** Turns the row's pairs into one byte a column. */
+/** Turns the row's weights into one byte a column. Those of 0 need not be entered, nor what makes up the last pair or the last eight. */
 function spread(): void {
   let bytes = (columns + 15) & -16;
   let from = reserve(<u64>rowBytes + bytes);
   if (!from) return;
   let whole = from + rowBytes;
   memory.fill(whole, 0, bytes);
-  let isNarrow = form == ROW_NARROW;
-  for (let at = from; at < whole; at += isNarrow ? NARROW_BYTES : PAIR_BYTES) {
-    let first: u32 = isNarrow ? load<u16>(at) : load<u32>(at);
-    let second: u32 = isNarrow ? load<u16>(at, 2) : load<u32>(at, 4);
-    // A lone weight has another of 0 at its own place.
-    store<i8>(whole + first, isNarrow ? load<i8>(at, 4) : load<i8>(at, 8));
-    if (second != first) store<i8>(whole + second, isNarrow ? load<i8>(at, 5) : load<i8>(at, 10));
+  let isGathered = form == ROW_GATHERED;
+  let lanes: u32 = isGathered ? 8 : 2;
+  for (let at = from; at < whole; at += isGathered ? GATHERED_BYTES : PAIR_BYTES) {
+    for (let lane: u32 = 0; lane < lanes; lane++) {
+      let column: u32 = isGathered ? load<u16>(at + lane * 2) : load<u32>(at + lane * 4);
+      let weight: i32 = isGathered ? <i32>load<i8>(at + lane, 16) : <i32>load<i16>(at + lane * 2, 8);
+      if (weight) store<i8>(whole + column, weight);
+    }
   }
   memory.copy(from, whole, bytes);
   rowBytes = bytes;

@@ -2,7 +2,7 @@
 import { TENSOR_CHANNELS, TENSOR_HEIGHT, TENSOR_PLANE, TENSOR_PTR, TENSOR_WIDTH } from "../abi";
 import { input, rows } from "../core/layer";
 import { requantize, setRange, setScale } from "../core/requantize";
-import { DENSE, Layer, NARROW_BYTES, PAIR_BYTES, Row, ROW_PAIRS, ROW_WHOLE } from "./program";
+import { DENSE, Layer, GATHERED_BYTES, PAIR_BYTES, Row, ROW_PAIRS, ROW_WHOLE } from "./program";
 
 /** Notes what a dense layer is, which has been read up to its weights. */
 export function keepDense(kept: Layer): void {
@@ -26,22 +26,29 @@ export function runDense(kept: Layer): void {
     let sum = at.start;
     if (at.form == ROW_WHOLE) sum += sumWhole(at.begin, at.end, elements);
     else if (at.form == ROW_PAIRS) sum += sumPairs(at.begin, at.end, elements);
-    else sum += sumNarrow(at.begin, at.end, elements);
+    else sum += sumGathered(at.begin, at.end, elements);
     setScale(at.multiplier, at.shift);
     store<i8>(target, requantize(sum));
     target += plane;
   }
 }
 
-/** Gathers by offsets of two bytes. */
-function sumNarrow(pair: usize, end: usize, elements: usize): i32 {
-  let sum = 0;
-  let other = 0;
-  for (; pair < end; pair += NARROW_BYTES) {
-    sum += load<i8>(pair, 4) * load<i8>(elements + load<u16>(pair));
-    other += load<i8>(pair, 5) * load<i8>(elements + load<u16>(pair, 2));
+/** Gathers eight elements at a time. */
+function sumGathered(entry: usize, end: usize, elements: usize): i32 {
+  let zero = i8x16.splat(0);
+  let sums = zero;
+  for (; entry < end; entry += GATHERED_BYTES) {
+    let x = v128.load8_lane(elements + load<u16>(entry), zero, 0);
+    x = v128.load8_lane(elements + load<u16>(entry, 2), x, 1);
+    x = v128.load8_lane(elements + load<u16>(entry, 4), x, 2);
+    x = v128.load8_lane(elements + load<u16>(entry, 6), x, 3);
+    x = v128.load8_lane(elements + load<u16>(entry, 8), x, 4);
+    x = v128.load8_lane(elements + load<u16>(entry, 10), x, 5);
+    x = v128.load8_lane(elements + load<u16>(entry, 12), x, 6);
+    x = v128.load8_lane(elements + load<u16>(entry, 14), x, 7);
+    sums = i32x4.add(sums, i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_s(x), v128.load_ext<i8>(entry, 16)));
   }
-  return sum + other;
+  return total(sums);
 }
 
 function sumPairs(pair: usize, end: usize, elements: usize): i32 {
@@ -62,7 +69,11 @@ function sumWhole(weight: usize, end: usize, elements: usize): i32 {
     others = i32x4.add(others, i32x4.dot_i16x8_s(v128.load_ext<i8>(weight, 8), v128.load_ext<i8>(elements, 8)));
     elements += 16;
   }
-  let all = i32x4.add(sums, others);
-  all = i32x4.add(all, v128.shuffle<i32>(all, all, 2, 3, 0, 1));
-  return i32x4.extract_lane(all, 0) + i32x4.extract_lane(all, 1);
+  return total(i32x4.add(sums, others));
+}
+
+/** Of four sums. */
+function total(sums: v128): i32 {
+  let pairs = i32x4.add(sums, v128.shuffle<i32>(sums, sums, 2, 3, 0, 1));
+  return i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
 }

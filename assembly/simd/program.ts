@@ -21,7 +21,7 @@ export class Row {
   start: i32;
   multiplier: u32;
   shift: u32;
-  /** ROW_PAIRS, ROW_NARROW or ROW_WHOLE: what its weights are. */
+  /** ROW_PAIRS, ROW_GATHERED or ROW_WHOLE: what its weights are. */
   form: u32;
   /** From here to there. */
   begin: usize;
@@ -31,9 +31,9 @@ export class Row {
 /** Of two weights: their elements' offsets, u32 each, and the weights, i16 each. */
 export const ROW_PAIRS: u32 = 0;
 export const PAIR_BYTES: u32 = 12;
-/** The same of two bytes an offset and one a weight. */
-export const ROW_NARROW: u32 = 1;
-export const NARROW_BYTES: u32 = 6;
+/** Of eight weights: their elements' offsets, u16 each, and the weights, i8 each. */
+export const ROW_GATHERED: u32 = 1;
+export const GATHERED_BYTES: u32 = 24;
 /** All weights, zeros among them, one byte each, and zeros up to a whole vector. */
 export const ROW_WHOLE: u32 = 2;
 
