@@ -19,17 +19,22 @@ const WINDOW_BYTES = 448;
 
 const filled = (inputs: number): number => Math.ceil(inputs / DENSE_TURN) * DENSE_TURN;
 
-/** @returns undefined where the elements are not one behind the other, or a row's scale is none that the kernel has */
-export function denseRowsStream(model: QModel, layer: QDense, where: string): LayerStream | undefined {
+/**
+ * @param most instructions that it may take to be of use
+ * @returns undefined where it takes more, the elements are not one behind the other, or a row's scale is none that the kernel has
+ */
+export function denseRowsStream(model: QModel, layer: QDense, most: number, where: string): LayerStream | undefined {
   const input = model.tensors[inputOf(layer)];
   const inputs = valuesOf(input.shape);
   const rows = model.tensors[layer.output].shape[0];
+  const instructions = Math.ceil(rows / DENSE_ROWS) * denseRowsInstructions(filled(inputs));
+  if (instructions > most || input.border > 0) return undefined;
   const heads: Uint8Array[] = [];
   eachRow(model, layer, (row, weights) => {
     const head = highHead(model, layer, row, weights, 0, 0, `${where}, row ${row}`);
     if (head !== undefined) heads.push(head);
   });
-  if (heads.length < rows || input.border > 0) return undefined;
+  if (heads.length < rows) return undefined;
   const pieces: Uint8Array[] = [];
   for (let first = 0; first < rows; first += DENSE_ROWS) {
     const count = Math.min(DENSE_ROWS, rows - first);
@@ -49,7 +54,7 @@ export function denseRowsStream(model: QModel, layer: QDense, where: string): La
     isWide: false,
     windowBytes: Math.min(WINDOW_BYTES, bytes.length),
     scratchBytes: 0,
-    instructions: Math.ceil(rows / DENSE_ROWS) * denseRowsInstructions(filled(inputs)),
+    instructions,
   };
 }
 

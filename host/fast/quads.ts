@@ -29,7 +29,7 @@ import type { QConv2d } from "../model/model.js";
 import { fourInstructions, gapInstructions, quadInstructions } from "./cost.js";
 import { MOST_ELEMENT } from "./fold.js";
 import { linesAtOnce, type PlannedModel } from "./planned.js";
-import { eachRow, highHead, magnitude, pairsOf, type LayerStream } from "./rows.js";
+import { eachRow, highHead, magnitudes, pairsOf, tapsOf, type LayerStream } from "./rows.js";
 
 /** A loop over what a filter looks at. */
 interface Loop {
@@ -86,11 +86,20 @@ function groupBytes(model: PlannedModel, layer: QConv2d): number {
   return QUAD_HEAD_BYTES + QUAD_INPUT_BYTES * filled(inputsOf(model, layer));
 }
 
-/** All weights, two filters at a time. @returns undefined where a row's scale is none that the kernel has */
-export function quadStream(model: PlannedModel, layer: QConv2d, where: string): LayerStream | undefined {
+/**
+ * All weights, two filters at a time.
+ * @param most instructions that it may take to be of use
+ * @returns undefined where it takes more, or a row's scale is none that the kernel has
+ */
+export function quadStream(model: PlannedModel, layer: QConv2d, most: number, where: string): LayerStream | undefined {
   const inputs = inputsOf(model, layer);
-  const order = weightOrder(loopsOf(model, layer));
   const rows = model.tensors[layer.output].shape[0];
+  const pairs = Math.ceil(rows / 2);
+  const instructions =
+    placesInstructions(model, layer) +
+    foursOf(model, layer) * pairs * quadInstructions(filled(inputs), lotOf(model, layer, KIND_CONV_QUADS));
+  if (instructions > most) return undefined;
+  const order = weightOrder(loopsOf(model, layer));
   const stretches = Math.ceil(filled(inputs) / QUAD_STRETCH);
   const pairBytes = 2 * (ROW_BYTES + filled(inputs));
   const heads: Uint8Array[] = [];
@@ -102,14 +111,14 @@ export function quadStream(model: PlannedModel, layer: QConv2d, where: string): 
   const pieces: Uint8Array[] = [];
   for (let row = 0; row < rows; row += 2) {
     const weights = new Int8Array(2 * filled(inputs));
-    order.forEach((from, input) => {
-      weights[2 * input] = layer.weights[row * inputs + from];
-      if (row + 1 < rows) weights[2 * input + 1] = layer.weights[(row + 1) * inputs + from];
-    });
+    for (let input = 0; input < inputs; input++) {
+      const from = row * inputs + order[input];
+      weights[2 * input] = layer.weights[from];
+      if (row + 1 < rows) weights[2 * input + 1] = layer.weights[from + inputs];
+    }
     new DataView(heads[row].buffer).setUint32(12, stretchOf(weights) * 256 + heads[row][12], true);
     pieces.push(heads[row], heads[row + 1] ?? new Uint8Array(ROW_BYTES), new Uint8Array(weights.buffer));
   }
-  const pairs = Math.ceil(rows / 2);
   const bytes = concatBytes(pieces);
   return {
     kind: KIND_CONV_QUADS,
@@ -117,9 +126,7 @@ export function quadStream(model: PlannedModel, layer: QConv2d, where: string): 
     isWide: false,
     windowBytes: pairBytes * Math.max(1, Math.min(pairs, Math.floor(WINDOW_BYTES / pairBytes))),
     scratchBytes: scratchBytes(model, layer, KIND_CONV_QUADS),
-    instructions:
-      placesInstructions(model, layer) +
-      foursOf(model, layer) * pairs * quadInstructions(filled(inputs), lotOf(model, layer, KIND_CONV_QUADS)),
+    instructions,
   };
 }
 
@@ -131,10 +138,11 @@ export function gapStream(model: PlannedModel, layer: QConv2d, where: string): L
   let windowBytes = 0;
   let instructions = 0;
   let fits = true;
+  const places = Uint32Array.from(order.keys());
+  const ordered = new Int8Array(order.length);
   eachRow(model, layer, (row, weights) => {
-    const pairs = pairsOf(
-      order.flatMap((from, input) => (weights[from] === 0 ? [] : { offset: input, weight: weights[from] })),
-    );
+    for (let input = 0; input < order.length; input++) ordered[input] = weights[order[input]];
+    const pairs = pairsOf(tapsOf(ordered, places));
     const count = pairs.length / PAIR_BYTES;
     const stretches = Math.ceil(count / QUAD_STRETCH);
     const head = highHead(model, layer, row, weights, stretches * LANE_BIAS, count, `${where}, row ${row}`);
@@ -162,10 +170,11 @@ function stretchOf(weights: Int8Array): number {
     const stretch = Math.ceil(inputs / pieces / LOT_STRETCH) * LOT_STRETCH;
     const fits = (begin: number): boolean => {
       const piece = weights.subarray(2 * begin, 2 * (begin + stretch));
-      const filters = [0, 1].map((filter) => piece.filter((_, index) => index % 2 === filter));
-      return filters.every((one) =>
-        [magnitude(one, 1), magnitude(one, -1)].every((sum) => sum * MOST_ELEMENT < 2 ** (LOT_LANE_BITS - 1)),
-      );
+      return [0, 1].every((filter) => {
+        const one = new Int8Array(piece.length / 2);
+        for (let at = 0; at < one.length; at++) one[at] = piece[2 * at + filter];
+        return magnitudes(one).every((sum) => sum * MOST_ELEMENT < 2 ** (LOT_LANE_BITS - 1));
+      });
     };
     const begins = Array.from({ length: Math.ceil(inputs / stretch) }, (_, piece) => piece * stretch);
     if (stretch === LOT_STRETCH || begins.every(fits)) return stretch;
@@ -190,15 +199,16 @@ function placesInstructions(model: PlannedModel, layer: QConv2d): number {
 }
 
 /** Of each input in the kernel's order, its place among the filter's weights. */
-function weightOrder([inner, middle, outer]: readonly Loop[]): number[] {
-  return Array.from({ length: inner.count * middle.count * outer.count }, (_, input) => {
-    const line = Math.floor(input / inner.count);
-    return (
-      (input % inner.count) * inner.weights +
-      (line % middle.count) * middle.weights +
-      Math.floor(line / middle.count) * outer.weights
-    );
-  });
+function weightOrder([inner, middle, outer]: readonly Loop[]): Uint32Array {
+  const order = new Uint32Array(inner.count * middle.count * outer.count);
+  let input = 0;
+  for (let o = 0; o < outer.count; o++) {
+    for (let m = 0; m < middle.count; m++) {
+      const line = m * middle.weights + o * outer.weights;
+      for (let i = 0; i < inner.count; i++) order[input++] = line + i * inner.weights;
+    }
+  }
+  return order;
 }
 
 /** Words of the layer's entry. */

@@ -22,10 +22,23 @@ export interface LayerStream {
 /** Of one layer by each of the kernels that may run it: first what every model may have; undefined for one that cannot hold the layer's rows. */
 export type LayerStreams = readonly [LayerStream, ...(LayerStream | undefined)[]];
 
-/** A weight and where its element is, in bytes from the first that the row looks at. */
-export interface Tap {
-  readonly offset: number;
-  readonly weight: number;
+/** Weights of a row that are not zero, in their order, and where the element of each is, in bytes from the first that the row looks at. */
+export interface Taps {
+  readonly offsets: Uint32Array;
+  readonly weights: Int8Array;
+}
+
+/** @param offsets of the elements that a row's weights multiply, from the first */
+export function tapsOf(weights: Int8Array, offsets: Uint32Array): Taps {
+  let count = 0;
+  for (let column = 0; column < weights.length; column++) if (weights[column] !== 0) count++;
+  const taps = { offsets: new Uint32Array(count), weights: new Int8Array(count) };
+  for (let column = 0, at = 0; column < weights.length; column++) {
+    if (weights[column] === 0) continue;
+    taps.offsets[at] = offsets[column];
+    taps.weights[at++] = weights[column];
+  }
+  return taps;
 }
 
 export function eachRow(
@@ -38,9 +51,16 @@ export function eachRow(
   for (let row = 0; row < rows; row++) visit(row, layer.weights.subarray(row * columns, (row + 1) * columns));
 }
 
-/** Sum of the magnitudes of the weights of one sign. */
-export function magnitude(weights: Int8Array, sign: 1 | -1): number {
-  return weights.reduce((sum, weight) => sum + Math.max(0, weight * sign), 0);
+/** Sums of the magnitudes of the weights of either sign. */
+export function magnitudes(weights: Int8Array): readonly [positive: number, negative: number] {
+  let positive = 0;
+  let negative = 0;
+  for (let at = 0; at < weights.length; at++) {
+    const weight = weights[at];
+    if (weight > 0) positive += weight;
+    else negative -= weight;
+  }
+  return [positive, negative];
 }
 
 /**
@@ -81,7 +101,7 @@ function foldedRow(
   where: string,
 ): Folded {
   const scale = layer.multiplier.length > 1 ? row : 0;
-  const [positive, negative] = [magnitude(weights, 1), magnitude(weights, -1)];
+  const [positive, negative] = magnitudes(weights);
   return {
     lowest: start - MOST_ELEMENT * negative,
     highest: start + MOST_ELEMENT * positive,
@@ -96,16 +116,20 @@ function foldedRow(
 }
 
 /** Pairs of gap and weight; a gap above 255 is divided by weights of zero, and a row filled up with them. */
-export function pairsOf(taps: readonly Tap[]): Uint8Array {
-  const pairs: number[] = [];
-  let at = 0;
-  for (const { offset, weight } of taps) {
-    for (; offset - at > 255; at += 255) pairs.push(255, 0);
-    pairs.push(offset - at, weight & 255);
-    at = offset;
+export function pairsOf({ offsets, weights }: Taps): Uint8Array {
+  let count = 0;
+  for (let tap = 0, before = 0; tap < offsets.length; before = offsets[tap++]) {
+    count += Math.max(1, Math.ceil((offsets[tap] - before) / 255));
   }
-  const turns = Math.max(1, Math.ceil(pairs.length / (PAIRS_AT_ONCE * PAIR_BYTES)));
-  const filled = new Uint8Array(turns * PAIRS_AT_ONCE * PAIR_BYTES);
-  filled.set(pairs);
-  return filled;
+  const turns = Math.max(1, Math.ceil(count / PAIRS_AT_ONCE));
+  const pairs = new Uint8Array(turns * PAIRS_AT_ONCE * PAIR_BYTES);
+  let to = 0;
+  for (let tap = 0, at = 0; tap < offsets.length; tap++) {
+    for (; offsets[tap] - at > 255; at += 255, to += PAIR_BYTES) pairs[to] = 255;
+    pairs[to] = offsets[tap] - at;
+    pairs[to + 1] = weights[tap];
+    to += PAIR_BYTES;
+    at = offsets[tap];
+  }
+  return pairs;
 }

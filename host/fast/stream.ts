@@ -23,12 +23,21 @@ import {
 } from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { channelsOf } from "../ops/conv2d.js";
-import { offsetOf, pitchAndPlane, placeOf, valuesOf } from "../model/geometry.js";
+import { offsetOf, pitchAndPlane, valuesOf, type Layout } from "../model/geometry.js";
 import { inputOf } from "../model/edges.js";
 import { pairInstructions, poolInstructions, sparseInstructions } from "./cost.js";
 import { denseRowsStream } from "./dense-rows.js";
 import { fold, MOST_ELEMENT, rowHead, storedZero, UNCHANGED, unsupported, type Fold } from "./fold.js";
-import { eachRow, foldRow, magnitude, pairsOf, type LayerStream, type LayerStreams, type Tap } from "./rows.js";
+import {
+  eachRow,
+  foldRow,
+  magnitudes,
+  pairsOf,
+  tapsOf,
+  type LayerStream,
+  type LayerStreams,
+  type Taps,
+} from "./rows.js";
 import type { PlannedModel } from "./planned.js";
 import { depthStream, fitsDepthwise } from "./depthwise.js";
 import { fitsQuads, gapStream, quadStream } from "./quads.js";
@@ -91,17 +100,16 @@ export function channelStream(
 
 /** By each of the kernels that can run it. */
 export function denseStreams(model: QModel, layer: QDense, where: string): LayerStreams {
-  return [pairStream(model, layer, where), denseRowsStream(model, layer, where)];
+  const pairs = pairStream(model, layer, where);
+  return [pairs, denseRowsStream(model, layer, pairs.instructions, where)];
 }
 
 function pairStream(model: QModel, layer: QDense, where: string): LayerStream {
-  const input = model.tensors[inputOf(layer)];
-  const offsets = elementOffsets(input);
+  const offsets = elementOffsets(model.tensors[inputOf(layer)]);
   const pieces: Uint8Array[] = [];
   let instructions = 0;
   eachRow(model, layer, (row, weights) => {
-    const taps = [...weights].flatMap((weight, column) => (weight === 0 ? [] : { offset: offsets[column], weight }));
-    const pairs = pairsOf(taps);
+    const pairs = pairsOf(tapsOf(weights, offsets));
     const place = `${where}, row ${row}`;
     const count = pairs.length / PAIR_BYTES;
     pieces.push(rowHead(foldRow(model, layer, row, weights, 0, place), count, place), pairs);
@@ -122,11 +130,13 @@ export function convStreams(model: PlannedModel, layer: QConv2d, where: string):
   const sparse = sparseStream(model, layer, where);
   if (fitsDepthwise(model, layer)) return [sparse, depthStream(model, layer, where)];
   if (!fitsQuads(model, layer)) return [sparse];
-  return [sparse, quadStream(model, layer, where), gapStream(model, layer, where)];
+  const most = sparse.instructions;
+  return [sparse, quadStream(model, layer, most, where), gapStream(model, layer, where)];
 }
 
 function sparseStream(model: PlannedModel, layer: QConv2d, where: string): LayerStream {
   const kind = sparseKind(model, layer);
+  const offsets = filterOffsets(model, layer);
   const isBlockwise = kind !== KIND_CONV_PLACES;
   const pieces: Uint8Array[] = [];
   let isWide = false;
@@ -134,63 +144,97 @@ function sparseStream(model: PlannedModel, layer: QConv2d, where: string): Layer
   let instructions = 0;
   eachRow(model, layer, (row, weights) => {
     const place = `${where}, row ${row}`;
-    const taps = convTaps(model, layer, row, weights);
     // The kernels take at least one record.
-    if (taps.length === 0) taps.push({ offset: 0, weight: 0 });
-    if (!isBlockwise && taps.length > MAX_RECORDS) {
-      unsupported(`${place}: ${taps.length} weights, at most ${MAX_RECORDS} are allowed`);
+    const found = tapsOf(weights, offsets);
+    const taps = found.weights.length === 0 ? NO_TAP : found;
+    if (!isBlockwise && taps.weights.length > MAX_RECORDS) {
+      unsupported(`${place}: ${taps.weights.length} weights, at most ${MAX_RECORDS} are allowed`);
     }
+    const first = taps === NO_TAP ? 0 : firstOffset(model, layer, row);
     const chunks = isBlockwise ? chunksOf(taps) : [taps];
-    const biases = chunks.map((chunk) => (isBlockwise ? MOST_ELEMENT * negatives(chunk) : 0));
+    const biases = chunks.map((chunk) => (isBlockwise ? MOST_ELEMENT * magnitudes(chunk.weights)[1] : 0));
     const start = biases.reduce((sum, bias) => sum + bias, 0);
-    const body = concatBytes(chunks.map((chunk, i) => chunkBytes(chunk, biases[i])));
+    const body = concatBytes(chunks.map((chunk, i) => chunkBytes(chunk, first, biases[i])));
     pieces.push(rowHead(foldRow(model, layer, row, weights, start, place), body.length, place), body);
     isWide ||= chunks.length > 1;
     windowBytes = Math.max(windowBytes, body.length);
-    instructions += sparseInstructions(kind, layer, model.tensors[layer.output].shape, taps.length, chunks.length);
+    instructions += sparseInstructions(
+      kind,
+      layer,
+      model.tensors[layer.output].shape,
+      taps.weights.length,
+      chunks.length,
+    );
   });
   return { kind, bytes: concatBytes(pieces), isWide, windowBytes, scratchBytes: 0, instructions };
 }
 
 /** Of each element, [C, H, W], from the first. */
 function elementOffsets(tensor: QTensor): Uint32Array {
-  const layout = pitchAndPlane(tensor);
-  return Uint32Array.from({ length: valuesOf(tensor.shape) }, (_, i) => offsetOf(layout, ...placeOf(tensor.shape, i)));
+  return offsetsOf(tensor.shape, pitchAndPlane(tensor));
 }
 
-/** The non-zero weights of a filter, from its first tap in the input's first channel. */
-function convTaps(model: QModel, layer: QConv2d, row: number, weights: Int8Array): Tap[] {
-  const from = model.tensors[inputOf(layer)].shape;
-  const layout = pitchAndPlane(model.tensors[inputOf(layer)]);
-  const filter: Shape = [from[0] / layer.groups, ...layer.kernel];
-  const [firstChannel] = channelsOf(layer.groups, row, from, model.tensors[layer.output].shape);
-  const taps: Tap[] = [];
-  weights.forEach((weight, column) => {
-    if (weight === 0) return;
-    const [channel, y, x] = placeOf(filter, column);
-    taps.push({ offset: offsetOf(layout, firstChannel + channel, y, x), weight });
-  });
-  return taps;
+/** Of what a filter looks at, from its first tap in its first channel. */
+function filterOffsets(model: QModel, layer: QConv2d): Uint32Array {
+  const input = model.tensors[inputOf(layer)];
+  return offsetsOf([input.shape[0] / layer.groups, ...layer.kernel], pitchAndPlane(input));
 }
+
+function offsetsOf([channels, height, width]: Shape, layout: Layout): Uint32Array {
+  const offsets = new Uint32Array(channels * height * width);
+  let at = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    for (let y = 0; y < height; y++) {
+      const line = offsetOf(layout, channel, y, 0);
+      for (let x = 0; x < width; x++) offsets[at++] = line + x;
+    }
+  }
+  return offsets;
+}
+
+/** Of the first channel that a filter looks at. */
+function firstOffset(model: QModel, layer: QConv2d, row: number): number {
+  const input = model.tensors[inputOf(layer)];
+  const [channel] = channelsOf(layer.groups, row, input.shape, model.tensors[layer.output].shape);
+  return offsetOf(pitchAndPlane(input), channel, 0, 0);
+}
+
+const NO_TAP: Taps = { offsets: new Uint32Array(1), weights: new Int8Array(1) };
 
 /** What a chunk's lanes can hold, in few chunks: the heaviest weights first, each into the first chunk that has room for it. */
-function chunksOf(taps: readonly Tap[]): Tap[][] {
-  const chunks: { readonly taps: Tap[]; magnitude: number }[] = [];
-  for (const tap of taps.toSorted((a, b) => Math.abs(b.weight) - Math.abs(a.weight) || a.offset - b.offset)) {
-    const weight = Math.abs(tap.weight);
-    let chunk = chunks.find((one) => one.taps.length < CHUNK_RECORDS && one.magnitude + weight <= CHUNK_MAGNITUDE);
-    if (chunk === undefined) chunks.push((chunk = { taps: [], magnitude: 0 }));
-    chunk.taps.push(tap);
-    chunk.magnitude += weight;
-  }
-  return chunks.map((chunk) => chunk.taps.sort((a, b) => a.offset - b.offset));
-}
-
-const negatives = (taps: readonly Tap[]): number =>
-  magnitude(
-    Int8Array.from(taps, ({ weight }) => weight),
-    -1,
+function chunksOf({ offsets, weights }: Taps): Taps[] {
+  const order = Uint32Array.from(weights.keys()).sort(
+    (a, b) => Math.abs(weights[b]) - Math.abs(weights[a]) || offsets[a] - offsets[b],
   );
+  // What each chunk has room for; of at most as many as there are weights.
+  const room = new Int32Array(order.length);
+  const chunks: number[][] = [];
+  const least = Math.abs(weights[order[order.length - 1]]);
+  let open = 0;
+  for (const tap of order) {
+    const weight = Math.abs(weights[tap]);
+    // Chunks before the first open one take nothing any more.
+    while (open < chunks.length && room[open] < least) open++;
+    let chunk = open;
+    while (chunk < chunks.length && room[chunk] < weight) chunk++;
+    if (chunk === chunks.length) {
+      chunks.push([]);
+      room[chunk] = CHUNK_MAGNITUDE;
+    }
+    chunks[chunk].push(tap);
+    room[chunk] = chunks[chunk].length < CHUNK_RECORDS ? room[chunk] - weight : -1;
+  }
+  return chunks.map((taps) => {
+    // In the order of the weights, which is that of their offsets.
+    taps.sort((a, b) => a - b);
+    const chunk = { offsets: new Uint32Array(taps.length), weights: new Int8Array(taps.length) };
+    for (let i = 0; i < taps.length; i++) {
+      chunk.offsets[i] = offsets[taps[i]];
+      chunk.weights[i] = weights[taps[i]];
+    }
+    return chunk;
+  });
+}
 
 /** An average is the sum of so many weights of 1. */
 function foldPool(model: QModel, layer: QAvgPool, where: string): Fold {
@@ -209,12 +253,13 @@ function foldPool(model: QModel, layer: QAvgPool, where: string): Fold {
   });
 }
 
-function chunkBytes(taps: readonly Tap[], bias: number): Uint8Array {
-  const chunk = new DataView(new ArrayBuffer(CHUNK_HEAD_BYTES + RECORD_BYTES * taps.length));
-  chunk.setUint16(0, taps.length, true);
+/** @param first offset that those of the taps are from */
+function chunkBytes({ offsets, weights }: Taps, first: number, bias: number): Uint8Array {
+  const chunk = new DataView(new ArrayBuffer(CHUNK_HEAD_BYTES + RECORD_BYTES * weights.length));
+  chunk.setUint16(0, weights.length, true);
   chunk.setUint16(2, bias, true);
-  taps.forEach(({ offset, weight }, i) => {
-    chunk.setUint32(CHUNK_HEAD_BYTES + RECORD_BYTES * i, offset * 256 + (weight & 255), true);
-  });
+  for (let i = 0; i < weights.length; i++) {
+    chunk.setUint32(CHUNK_HEAD_BYTES + RECORD_BYTES * i, (first + offsets[i]) * 256 + (weights[i] & 255), true);
+  }
   return new Uint8Array(chunk.buffer);
 }
