@@ -8,7 +8,7 @@ import { columnMeans } from "./column-means.js";
 import type { Convolve } from "./float-run.js";
 import type { ImportedNet, NetLayer, NetTensor, NetWeights, TensorScale } from "./net.js";
 import { observe } from "./observation.js";
-import { eachBlock } from "./rows.js";
+import { eachBlock, hasCodebook } from "./rows.js";
 import { shareWeights } from "./share.js";
 
 export interface CalibrateOptions {
@@ -86,7 +86,13 @@ function tensorScales(net: ImportedNet, ranges: readonly (readonly [number, numb
   });
 }
 
-/** Symmetric, −127 … 127, a scale for each row. @param columnMeans of the input elements that weights multiply, by group of rows */
+/** Values of a codebook of 8 bits. */
+const CODEBOOK_VALUES = 256;
+
+/**
+ * Symmetric, −127 … 127, a scale for each row; one for all where they share a codebook, which would be another one for each row, and many values in
+ * place of few.
+ * @param columnMeans of the input elements that weights multiply, by group of rows */
 function quantizeWeights(
   weights: NetWeights,
   inputScale: number,
@@ -97,9 +103,10 @@ function quantizeWeights(
   const bias = new Int32Array(rows);
   const scales = new Float32Array(rows);
   const rowsOfGroup = rows / (columnMeans?.length ?? 1);
+  const shared = hasCodebook(weights, CODEBOOK_VALUES) ? largestScale(weights, inputScale) : undefined;
   eachBlock(weights, (real, first, count) => {
     for (let row = first, at = 0; row < first + count; row++, at += columns) {
-      const scale = scaleOfRow(real, at, columns, weights.bias[row] / inputScale);
+      const scale = shared ?? scaleOfRow(real, at, columns, weights.bias[row] / inputScale);
       const to = values.subarray(row * columns, (row + 1) * columns);
       for (let column = 0; column < columns; column++) {
         // As Math.round of a quotient of float32, and several times as fast.
@@ -120,6 +127,18 @@ function quantizeWeights(
     }
   });
   return { rows, columns, values, scales, bias };
+}
+
+/** Of all rows. */
+function largestScale(weights: NetWeights, inputScale: number): number {
+  let most = 0;
+  eachBlock(weights, (real, first, count) => {
+    for (let row = 0; row < count; row++) {
+      const bias = weights.bias[first + row] / inputScale;
+      most = Math.max(most, scaleOfRow(real, row * weights.columns, weights.columns, bias));
+    }
+  });
+  return most;
 }
 
 /** Of the weights from an index on. A bias fits int32 in units of input scale × weight scale, with a bit to spare for the sum. */

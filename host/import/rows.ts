@@ -23,16 +23,34 @@ export function realRows({ columns, values, scales }: NetWeights, first: number,
   return real;
 }
 
-/** Calls with all rows, a block after the other. @param rows [count, columns] */
+/** Calls with all rows, a block after the other. @param visit whether that was enough, rows being [count, columns] */
 export function eachBlock(
   weights: NetWeights,
-  visit: (rows: Float32Array, first: number, count: number) => void,
+  visit: (rows: Float32Array, first: number, count: number) => boolean | void,
 ): void {
   const most = rowsAtOnce(weights);
   for (let first = 0; first < weights.rows; first += most) {
     const count = Math.min(most, weights.rows - first);
-    visit(realRows(weights, first, count), first, count);
+    if (visit(realRows(weights, first, count), first, count) === true) return;
   }
+}
+
+/** Weights that share a value, on the average, where a layer is taken to have a codebook. */
+const LEAST_SHARERS = 4;
+
+/** Whether the weights that are not 0 share a codebook, of at most so many values. */
+export function hasCodebook(weights: NetWeights, most: number): boolean {
+  const values = new Set<number>();
+  let nonZeros = 0;
+  eachBlock(weights, (rows) => {
+    for (let at = 0; at < rows.length && values.size <= most; at++) {
+      if (rows[at] === 0) continue;
+      nonZeros++;
+      values.add(rows[at]);
+    }
+    return values.size > most;
+  });
+  return values.size <= most && LEAST_SHARERS * values.size <= nonZeros;
 }
 
 /**
