@@ -290,6 +290,22 @@ const elu: Convert = (layer, graph) => {
   graph.emit("Elu", layer.name, [graph.bottom(layer)], graph.top(layer), { alpha });
 };
 
+/** By neighbouring channels; the other region is places of the same channel. */
+const lrn: Convert = (layer, graph) => {
+  const param = only(layer.fields, "lrn_param");
+  const size = param.number("local_size", 5);
+  if (size < 1 || size % 2 === 0) param.fail(`local_size is ${size}, expected an odd number`);
+  const region = param.text("norm_region", "ACROSS_CHANNELS");
+  if (region !== "ACROSS_CHANNELS")
+    return graph.refuse(layer, unknown(layer), `norm_region is ${region}; expected ACROSS_CHANNELS`);
+  graph.emit("LRN", layer.name, [graph.bottom(layer)], graph.top(layer), {
+    size,
+    alpha: param.number("alpha", 1),
+    beta: param.number("beta", 0.75),
+    bias: param.number("k", 1),
+  });
+};
+
 /** One bottom, one top, nothing that could be set. */
 const simple =
   (op: string): Convert =>
@@ -312,6 +328,7 @@ const CONVERTS: Readonly<Record<string, Convert>> = {
   ReLU: relu,
   PReLU: prelu,
   ELU: elu,
+  LRN: lrn,
   Sigmoid: simple("Sigmoid"),
   TanH: simple("Tanh"),
   Dropout: simple("Dropout"),
@@ -327,7 +344,6 @@ const CONVERTS: Readonly<Record<string, Convert>> = {
   BNLL: reported("Softplus"),
   Exp: reported("Exp"),
   Log: reported("Log"),
-  LRN: reported("LRN"),
   MVN: reported("MeanVarianceNormalization"),
   Normalize: reported("LpNormalization"),
   Deconvolution: reported("ConvTranspose"),

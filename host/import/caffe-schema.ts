@@ -102,6 +102,14 @@ const BIAS = schema("BiasParameter", { axis: [1, "integer"], num_axes: [2, "inte
 const RELU = schema("ReLUParameter", { negative_slope: [1, "number"], engine: [2, "skip"] });
 const PRELU = schema("PReLUParameter", { filler: [1, "skip"], channel_shared: [2, "flag"] });
 const ELU = schema("ELUParameter", { alpha: [1, "number"] });
+const LRN = schema("LRNParameter", {
+  local_size: [1, "integer"],
+  alpha: [2, "number"],
+  beta: [3, "number"],
+  norm_region: [4, ["ACROSS_CHANNELS", "WITHIN_CHANNEL"]],
+  k: [5, "number"],
+  engine: [6, "skip"],
+});
 const POWER = schema("PowerParameter", { power: [1, "number"], scale: [2, "number"], shift: [3, "number"] });
 const CONCAT = schema("ConcatParameter", { concat_dim: [1, "integer"], axis: [2, "integer"] });
 const SOFTMAX = schema("SoftmaxParameter", { engine: [1, "skip"], axis: [2, "integer"] });
@@ -144,7 +152,7 @@ const LAYER = schema("LayerParameter", {
   image_data_param: [115, "skip"],
   infogain_loss_param: [116, "skip"],
   inner_product_param: [117, INNER_PRODUCT],
-  lrn_param: [118, "skip"],
+  lrn_param: [118, LRN],
   memory_data_param: [119, MEMORY_DATA],
   mvn_param: [120, "skip"],
   pooling_param: [121, POOLING],
@@ -194,7 +202,7 @@ const V1_LAYER = schema("V1LayerParameter", {
   image_data_param: [15, "skip"],
   infogain_loss_param: [16, "skip"],
   inner_product_param: [17, INNER_PRODUCT],
-  lrn_param: [18, "skip"],
+  lrn_param: [18, LRN],
   pooling_param: [19, POOLING],
   window_data_param: [20, "skip"],
   power_param: [21, POWER],

@@ -287,6 +287,44 @@ export function lowerMap(node: GraphNode, lowering: Lowering, called: string, ap
   lowering.emitAs(node, layer, lowering.shapeOf(seen.tensor), seen.order.kind);
 }
 
+/**
+ * Each element times a function of the sum of squares of neighbouring channels: the squares by a table, their sums by a convolution of 1 × 1 whose filters
+ * have a weight for each of the neighbours, the factors by a table, and a product.
+ * @param size neighbours, the channel among them; of an even number the odd one is behind
+ */
+export function lowerNormalization(
+  node: GraphNode,
+  lowering: Lowering,
+  size: number,
+  factorOf: (squares: number) => number,
+): void {
+  const { tensor, shape, pads } = lowering.image(node);
+  if (pads.some((zeros) => zeros > 0)) throw new CannotLower("its input has padding around it");
+  if (lowering.tensors[tensor].quantization !== undefined)
+    throw new CannotLower("it normalizes int8; expected real numbers");
+  const between = (layer: Parameters<Lowering["emitBetween"]>[1]): number =>
+    lowering.emitBetween(node, layer, shape, undefined);
+  const squares = between({ op: "lut", called: "square", apply: (x) => x * x, inputs: [tensor] });
+  const one: Axes = [1, 1];
+  const weights = neighbours(shape[0], size);
+  const conv = { op: "conv2d", kernel: one, stride: one, pads: NO_PADS, groups: 1, weights, clamp: NO_CLAMP } as const;
+  const sums = between({ ...conv, inputs: [squares] });
+  const apply = (sum: number): number => factorOf(Math.max(0, sum));
+  const factors = between({ op: "lut", called: "normalization", apply, inputs: [sums] });
+  lowering.emit(node, { op: "mul", inputs: [tensor, factors], clamp: NO_CLAMP }, shape);
+}
+
+/** A weight of 1 for each channel and its neighbours. @param size of them all */
+export function neighbours(channels: number, size: number): NetWeights & { readonly values: Float32Array } {
+  const values = new Float32Array(channels * channels);
+  const before = Math.floor((size - 1) / 2);
+  for (let row = 0; row < channels; row++) {
+    const end = Math.min(channels, row - before + size);
+    values.fill(1, row * channels + Math.max(0, row - before), row * channels + end);
+  }
+  return { rows: channels, columns: channels, values, bias: new Float32Array(channels) };
+}
+
 /** The node only renames what it reads, or gives it another shape of as many elements in the same order. */
 export function lowerReshape(node: GraphNode, lowering: Lowering): void {
   const seen = lowering.view(node);

@@ -13,6 +13,7 @@ import {
   lowerElementwise,
   lowerGlobalPool,
   lowerMap,
+  lowerNormalization,
   lowerPad,
   lowerPool,
   lowerReshape,
@@ -157,6 +158,14 @@ const batchNorm: LowerRule = (node, lowering) => {
   );
 };
 
+/** x / (bias + alpha / size × sum of squares of `size` neighbouring channels) ^ beta */
+const lrn: LowerRule = (node, lowering) => {
+  const view = viewOf(node, lowering);
+  const size = view.number("size", 1);
+  const [alpha, beta, bias] = [view.number("alpha", 1e-4), view.number("beta", 0.75), view.number("bias", 1)];
+  lowerNormalization(node, lowering, size, (squares) => (bias + (alpha / size) * squares) ** -beta);
+};
+
 const limit =
   (side: "low" | "high"): LowerRule =>
   (node, lowering) => {
@@ -252,6 +261,7 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   BatchNormalization: batchNorm,
   Relu: (node, lowering) => lowerClamp(node, lowering, { ...NO_CLAMP, low: 0 }),
   Clip: clip,
+  LRN: lrn,
   Max: limit("low"),
   Min: limit("high"),
   LeakyRelu: (node, lowering) =>

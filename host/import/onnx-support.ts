@@ -104,6 +104,13 @@ const batchNorm: Judge = (node) => {
     : not("its statistics are made while the net runs");
 };
 
+const lrn: Judge = (node) => {
+  const size = node.number("size", 0);
+  if (size < 1) return not(`its size is ${size}; expected 1 or more`);
+  const shape = node.shape(0);
+  return shape === undefined || shape.length === 4 ? RUNS : not(`of ${shapeText(shape)}; expected an image`);
+};
+
 const dropout: Judge = (node) =>
   (node.numbers(2)?.[0] ?? 0) === 0
     ? dissolves("nothing")
@@ -226,6 +233,7 @@ export const ONNX_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ...judged("com.microsoft::Gelu com.microsoft::QLinearSigmoid com.microsoft::QLinearLeakyRelu", runs),
   ["Clip", clip],
   ["PRelu", prelu],
+  ["LRN", lrn],
   ...judged("Softmax com.microsoft::QLinearSoftmax", softmax),
   ...judged("Resize Upsample", resize),
   ["BatchNormalization", batchNorm],
@@ -239,7 +247,7 @@ export const ONNX_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ...judged("DynamicQuantizeLinear ConvInteger MatMulInteger", refused(DYNAMIC)),
   ...judged("LSTM GRU RNN", refused(STATE)),
   ...judged(
-    "LRN InstanceNormalization LayerNormalization GroupNormalization RMSNormalization LpNormalization MeanVarianceNormalization",
+    "InstanceNormalization LayerNormalization GroupNormalization RMSNormalization LpNormalization MeanVarianceNormalization",
     refused(NORM),
   ),
   ...judged("Slice Split Gather GatherElements GatherND", refused(PART)),

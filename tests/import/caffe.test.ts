@@ -240,6 +240,10 @@ describe("a prototxt", () => {
     ['type: "ReLU" bottom: "data" top: "more"', "FORMAT layer it: has 2 tops, expected one"],
     ['type: "Eltwise" bottom: "none"', "FORMAT layer it: reads none, which no layer before it makes"],
     [
+      'type: "LRN" lrn_param { local_size: 4 }',
+      "FORMAT net.prototxt: line 2: LRNParameter: local_size is 4, expected an odd number",
+    ],
+    [
       'type: "Flatten" flatten_param { axis: 4 }',
       "FORMAT net.prototxt: line 2: FlattenParameter: from axis 4 to 3 of 4",
     ],
@@ -249,8 +253,12 @@ describe("a prototxt", () => {
 
   it.each<[string, string]>([
     [
-      'type: "LRN" lrn_param { local_size: 5 }',
-      "LRN it: normalizes by each sample's own values; expected BatchNormalization",
+      'type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }',
+      "caffe::LRN it: norm_region is WITHIN_CHANNEL; expected ACROSS_CHANNELS",
+    ],
+    [
+      'type: "MVN"',
+      "MeanVarianceNormalization it: normalizes by each sample's own values; expected BatchNormalization",
     ],
     ['type: "SPP" spp_param { }', "caffe::SPP it: an op of its maker's own; expected standard ones"],
     [
@@ -288,11 +296,11 @@ describe("a prototxt", () => {
 
   it("has all that does not run in one message", () => {
     const graph = described(
-      `${INPUT}layer { name: "a" type: "LRN" bottom: "data" top: "a" } layer { name: "b" type: "Crop" bottom: "a" top: "b" }
+      `${INPUT}layer { name: "a" type: "Exp" bottom: "data" top: "a" } layer { name: "b" type: "Crop" bottom: "a" top: "b" }
        layer { name: "c" type: "ReLU" bottom: "b" top: "b" } layer { name: "d" type: "MVN" bottom: "b" top: "d" }`,
     );
     expect(problem(() => lowerGraph(inferShapes(graph, { batch: 1 })))).toMatch(
-      /: LRN a: .+; caffe::Crop b: .+; MeanVarianceNormalization d: /,
+      /: Exp a: .+; caffe::Crop b: .+; MeanVarianceNormalization d: /,
     );
   });
 
