@@ -42,13 +42,19 @@ export interface SynthPool extends Named {
   readonly pad?: number;
 }
 
+/** Response normalization by the channel and its neighbours, so many in all (Krizhevsky et al. 2012, section 3.3). */
+export interface SynthNormalization extends Named {
+  readonly op: "lrn";
+  readonly size: number;
+}
+
 /** Sum of two layers, cut off below 0, or their channels one behind the other. */
 export interface SynthJoin extends Named {
   readonly op: "add" | "concat";
   readonly from: readonly string[];
 }
 
-export type SynthLayer = SynthConv | SynthDense | SynthPool | SynthJoin;
+export type SynthLayer = SynthConv | SynthDense | SynthPool | SynthNormalization | SynthJoin;
 
 /** A file's size that somebody has published. */
 export interface Published {
@@ -121,6 +127,7 @@ function sizesOf(layer: SynthLayer, inputs: readonly Shape[]): Pick<PlacedLayer,
       const [h, w] = [height, width].map((size) => windowsIn(size + 2 * pad, kernel, stride));
       return { output: [channels, h, w], ...none };
     }
+    case "lrn":
     case "add":
       return { output: inputs[0], ...none };
     case "concat":

@@ -40,14 +40,16 @@ const LENET5: SynthNet = {
 
 const ALEXNET: SynthNet = {
   name: "alexnet",
-  title: "AlexNet, as Caffe has it, without normalization",
+  title: "AlexNet, as Caffe has it",
   source: "Krizhevsky et al. 2012; densities and bits of Deep Compression, table 4",
   input: [3, 227, 227],
   pixels: "photo",
   layers: [
     { op: "conv2d", name: "conv1", channels: 96, kernel: 11, stride: 4, density: 0.84, bits: 8 },
+    { op: "lrn", name: "norm1", size: 5 },
     { name: "pool1", ...MAX_POOL_3 },
     { op: "conv2d", name: "conv2", channels: 256, kernel: 5, pad: 2, groups: 2, density: 0.38, bits: 8 },
+    { op: "lrn", name: "norm2", size: 5 },
     { name: "pool2", ...MAX_POOL_3 },
     { op: "conv2d", name: "conv3", channels: 384, kernel: 3, pad: 1, density: 0.35, bits: 8 },
     { op: "conv2d", name: "conv4", channels: 384, kernel: 3, pad: 1, groups: 2, density: 0.37, bits: 8 },

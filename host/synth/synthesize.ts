@@ -3,6 +3,7 @@
  * without the data it would be trained on. What comes out of it means nothing.
  */
 import { importedModel } from "../import/import.js";
+import { neighbours } from "../import/layers.js";
 import {
   NO_CLAMP,
   type ImportedNet,
@@ -59,7 +60,7 @@ export function synthesize(
   const isPhoto = net.pixels === "photo";
   const ends = isPhoto ? PHOTO : DIGIT;
   add(IMAGE, net.input, ends.moments, ends.quantization);
-  const layers = placeLayers(net).map((placed, index): NetLayer => {
+  const layers = placeLayers(net).flatMap((placed, index): NetLayer | NetLayer[] => {
     const inputs = placed.from.map((name) => made.get(name)!);
     const { layer, output: shape } = placed;
     const edges = { name: layer.name, inputs: inputs.map(({ tensor }) => tensor) };
@@ -93,7 +94,10 @@ export function synthesize(
       case "maxpool": {
         const { kernel, stride, pad = 0 } = layer;
         // Of a relu's outputs, which are normal above 0: the largest is that of the normal ones, cut off.
-        const moments = momentsOf(UNIT, from.moments.mean > 0, independent(kernel * kernel));
+        const relu = from.moments.mean > 0;
+        const [one, largest] = [1, independent(kernel * kernel)].map((count) => momentsOf(UNIT, relu, count));
+        const ratio = from.moments.variance / one.variance;
+        const moments = { mean: largest.mean * Math.sqrt(ratio), variance: largest.variance * ratio };
         const output = add(layer.name, shape, moments, tensors[from.tensor].quantization);
         return {
           op: "maxpool",
@@ -119,6 +123,25 @@ export function synthesize(
           pads: padsOf(pad),
           clamp: NO_CLAMP,
         };
+      }
+      case "lrn": {
+        const { size } = layer;
+        const [squares, sums, factors] = [
+          ["squares", upTo(REACH ** 2)],
+          ["sums", upTo(REACH ** 2)],
+          ["factors", upTo(1)],
+        ].map(([what, quantization]) =>
+          add(`${layer.name} (${what as string})`, shape, from.moments, quantization as NetTensor["quantization"]),
+        );
+        const { mean, variance } = from.moments;
+        const usual = factorOf(size * (variance + mean ** 2));
+        // The largest is not that of the largest input, whose square is in the sum.
+        const most = Math.max(
+          ...Array.from({ length: 8 * REACH }, (_, i) => ((i + 1) / 8) * factorOf(((i + 1) / 8) ** 2)),
+        );
+        const moments = { mean: mean * usual, variance: variance * usual ** 2 };
+        const output = add(layer.name, shape, moments, upTo(most));
+        return normalization(edges.name, from.tensor, [squares, sums, factors, output], shape[0], size);
       }
       case "add": {
         const sum = {
@@ -172,6 +195,34 @@ const DIGIT = {
 const upTo = (high: number) => ({ scale: Math.fround(high / STEPS), zeroPoint: -128 });
 const around = (reach: number) => ({ scale: Math.fround((2 * reach) / STEPS), zeroPoint: 0 });
 const padsOf = (pad: number): Pads => [pad, pad, pad, pad];
+
+/** Of a sum of squares: its parameters are such that it makes a difference to what is spread by 1. */
+const factorOf = (squares: number): number => (1 + 0.2 * squares) ** -0.75;
+
+/** As `LRN` of an imported net. @param to tensors that it writes: squares, their sums, factors, products */
+function normalization(
+  name: string,
+  input: number,
+  [squares, sums, factors, output]: readonly number[],
+  channels: number,
+  size: number,
+): NetLayer[] {
+  const { values, ...rest } = neighbours(channels, size);
+  const weights: NetWeights = {
+    ...rest,
+    values: Int8Array.from(values, (value) => 127 * value),
+    scales: Float32Array.of(1 / 127),
+    bias: new Int32Array(channels),
+  };
+  const one = [1, 1] as const;
+  const conv = { kernel: one, stride: one, pads: padsOf(0), groups: 1, clamp: NO_CLAMP } as const;
+  return [
+    { op: "lut", name, called: "square", apply: (x) => x * x, inputs: [input], output: squares },
+    { op: "conv2d", name, ...conv, weights, inputs: [squares], output: sums },
+    { op: "lut", name, called: "normalization", apply: factorOf, inputs: [sums], output: factors },
+    { op: "mul", name, inputs: [input, factors], output, clamp: NO_CLAMP },
+  ];
+}
 
 /** Biases take the inputs' mean off, and a scale for all rows makes the variance 1. */
 function weightsOf(
