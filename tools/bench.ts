@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
+import { bigGroup } from "./bench/big.js";
 import { fillFigures } from "./bench/fill.js";
 import { describeMachine, figureCells, type Figure, type Group } from "./bench/figure.js";
 import { imagesGroup } from "./bench/images.js";
@@ -32,6 +33,7 @@ const GROUPS: readonly Group[] = [
   zooGroup,
   kernelsGroup,
   packageGroup,
+  bigGroup,
   webGroup,
 ];
 

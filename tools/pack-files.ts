@@ -71,11 +71,21 @@ export async function writeAs(
   return { written, ...(module === undefined ? {} : { module }) };
 }
 
+/** Bytes of a container whose run, counted instruction by instruction, takes a second or some. */
+const MOST_COUNTED = 1 << 20;
+
 /**
  * A fast module is larger than a core with a container, and worth it where the work shrinks by more than the flash grows. Where it does not,
- * as for layers with many weights left whose kernels take one at a time, it says so on stderr.
+ * as for layers with many weights left whose kernels take one at a time, it says so on stderr. Of a net too large for any interpreter it says so at once.
  */
 export async function warnOfPoorTrade(input: string, container: Uint8Array, module: Uint8Array): Promise<void> {
+  if (container.length > MOST_COUNTED) {
+    process.stderr.write(
+      `mote: warning: ${input}: too large a net for a fast module: it takes ${grouped(module.length)} bytes in place of a container's ` +
+        `${grouped(container.length)}, and is meant for interpreters; prefer --optimize size\n`,
+    );
+    return;
+  }
   const { opsOfOneRun } = await import("../host/engines/counted.js");
   const wasm = builtModule("build/core.wasm");
   const core = { bytes: container.length + wasm.length, ops: opsOfOneRun(container, wasm) };

@@ -108,6 +108,21 @@ describe("mote pack --optimize speed", () => {
     expect((await mote(["pack", path, "-o", scratch.path("quiet.wasm"), "--optimize", "speed"])).stderr).toBe("");
   });
 
+  it("warns of a net that is too large for it without counting what a run takes", async () => {
+    const large = scratch.path("large.mote");
+    const random: LayerSpec = { op: "dense", weights: "any", density: 1, out: 1200 };
+    const bytes = writeContainer(buildModel(5, [1000, 1, 1], [random]));
+    writeFileSync(large, bytes);
+    const out = scratch.path("large.wasm");
+    const { code, stderr } = await mote(["pack", large, "-o", out, "--optimize", "speed"]);
+    expect(code).toBe(0);
+    const [of, instead] = [readFileSync(out).length, bytes.length].map((count) => count.toLocaleString("en"));
+    expect(stderr).toContain(
+      `large.mote: too large a net for a fast module: it takes ${of} bytes in place of a container's ${instead},`,
+    );
+    expect(stderr).toMatch(/prefer --optimize size\n$/);
+  });
+
   it("says which kernel runs each layer, instead of what, and what memory they share", async () => {
     const layers: LayerSpec[] = [
       { op: "conv2d", kernel: [3, 3], weights: "any", density: 1, out: 16 },

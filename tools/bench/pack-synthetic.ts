@@ -1,8 +1,14 @@
-/** One run of the packing bench in its own process: `node dist/tools/bench/pack-synthetic.js WEIGHTS` prints a PackRun. */
+/**
+ * One run of the packing benches in its own process: `node dist/tools/bench/pack-synthetic.js WEIGHTS` or a net of `mote synth`, with `fast` behind it
+ * for its fast module's streams, prints a PackRun.
+ */
 import { readFileSync } from "node:fs";
+import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
+import { fastProgram } from "../../host/fast/memory.js";
 import type { QModel } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
+import { synthesize } from "../../host/synth/synthesize.js";
 import type { PackRun } from "./packing.js";
 
 const COLUMNS = 4000;
@@ -41,7 +47,8 @@ function synthetic(count: number): QModel {
   };
 }
 
-const model = synthetic(Number(process.argv[2]));
+const [, , what, form] = process.argv;
+const model = /^\d+$/.test(what) ? synthetic(Number(what)) : synthesize(what);
 
 /** Linux hands the parent's peak in resourceUsage down through exec, so its own count is asked first. */
 function peakBytes(): number {
@@ -55,12 +62,17 @@ function peakBytes(): number {
 }
 
 const basePeakBytes = peakBytes();
-const began = performance.now();
-const bytes = writeContainer(model).length;
+let began = performance.now();
+let { length } = writeContainer(model);
+if (form === "fast") {
+  const container = readContainer(writeContainer(model));
+  began = performance.now();
+  ({ length } = fastProgram(container).stream);
+}
 const result: PackRun = {
-  weights: Number(process.argv[2]),
+  weights: model.layers.reduce((sum, layer) => sum + ("weights" in layer ? layer.weights.length : 0), 0),
   seconds: (performance.now() - began) / 1000,
-  bytes,
+  bytes: length,
   peakBytes: peakBytes(),
   basePeakBytes,
 };

@@ -8,6 +8,7 @@ import { rounded, type BenchOptions, type Figure, type Group } from "./figure.js
 export interface PackRun {
   readonly weights: number;
   readonly seconds: number;
+  /** Of the container, or of the fast module's stream. */
   readonly bytes: number;
   /** Most memory the process ever held, model included. */
   readonly peakBytes: number;
@@ -73,9 +74,9 @@ async function measurePacking({ note }: BenchOptions): Promise<Figure[]> {
   ];
 }
 
-/** In a process of its own, so that its peak memory is its own. */
-async function packSynthetic(weights: number): Promise<PackRun> {
+/** In a process of its own, so that its peak memory is its own. @param what number of weights, or a net by its name */
+export async function packSynthetic(what: number | string, ...form: readonly "fast"[]): Promise<PackRun> {
   const script = builtFile("dist/tools/bench/pack-synthetic.js");
-  const { stdout } = await promisify(execFile)(process.execPath, [script, String(weights)]);
+  const { stdout } = await promisify(execFile)(process.execPath, [script, String(what), ...form]);
   return JSON.parse(stdout) as PackRun;
 }
