@@ -34,8 +34,9 @@ export const maxpool = {
   takesPool: false,
   isRectifier: false,
   constants: poolConstants,
+  // Where windows overlap, places would be computed more than once.
   fuse: ({ kernel, stride }, before) =>
-    before.takesPool && before.pool === null
+    before.takesPool && before.pool === null && kernel <= stride
       ? { ...before, pool: { size: [kernel, kernel], stride: [stride, stride] } }
       : null,
   quantize(layer, { edges, inputs: [from], output, clamp, keepsScale, mismatch }) {

@@ -17,7 +17,8 @@ interface Scale {
 }
 
 /**
- * @returns a model in which a relu is the clamp of the layer before it, and a max-pool behind a convolution is a part of it
+ * @returns a model in which a relu is the clamp of the layer before it, and a max-pool behind a convolution is a part of it,
+ *   unless its windows overlap
  * @throws MoteError MISMATCH for a net without `compression`, or one whose parts do not fit each other: names layer, what was expected and
  *   found. UNSUPPORTED for padding above 15, or a graph that is no chain: of two layers that nothing reads, which is the result?
  */

@@ -86,15 +86,21 @@ test("LeNet-5 becomes four layers, its pools and relu inside them", () => {
 
 test("padding becomes the border of the tensor that is read, and both axes get their stride", () => {
   const { tensors, layers } = quantize(compressedNet(padded, 1));
-  expect(tensors.map(({ border }) => border)).toEqual([1, 2, 0, 0]);
+  expect(tensors.map(({ border }) => border)).toEqual([1, 2, 0, 0, 0]);
   expect(layers[0]).toMatchObject({ stride: [2, 2], pad: [1, 1], pool: NO_POOL });
-  expect(layers[1]).toMatchObject({ stride: [1, 1], pad: [2, 2], pool: { size: [3, 3], stride: [2, 2] } });
+  expect(layers[1]).toMatchObject({ stride: [1, 1], pad: [2, 2], pool: NO_POOL });
+});
+
+test("a pool whose windows overlap stays a layer, so that no place is computed more than once", () => {
+  const { layers } = quantize(compressedNet(padded, 1));
+  expect(layers.map(({ op }) => op)).toEqual(["conv2d", "conv2d", "maxpool", "dense"]);
+  expect(layers[2]).toMatchObject({ kernel: [3, 3], stride: [2, 2], clamp: [expect.any(Number), 127] });
 });
 
 test("the inputs and outputs alone have scales", () => {
   const { tensors, outputs } = quantize(compressedNet(padded, 1));
-  expect(outputs).toEqual([3]);
-  expect(tensors.map(({ scale }) => scale !== undefined)).toEqual([true, false, false, true]);
+  expect(outputs).toEqual([4]);
+  expect(tensors.map(({ scale }) => scale !== undefined)).toEqual([true, false, false, false, true]);
 });
 
 test("a relu with nothing to be fused with stays a layer", () => {
