@@ -1,5 +1,8 @@
 /** Registers the service worker of the built page, which keeps it for when there is no network. */
 
+/** From the page's load on: by then the first room has loaded what it takes. */
+const WAIT_MS = 1000;
+
 /** @param status where it is said that the page works offline now */
 export function register(status: HTMLElement): void {
   if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
@@ -13,6 +16,7 @@ export function register(status: HTMLElement): void {
     }
   };
   // What is shown first comes first.
-  if (document.readyState === "complete") void start();
-  else addEventListener("load", () => void start(), { once: true });
+  const later = (): void => void setTimeout(() => void start(), WAIT_MS);
+  if (document.readyState === "complete") later();
+  else addEventListener("load", later, { once: true });
 }

@@ -16,12 +16,15 @@ export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+let scratch: CanvasRenderingContext2D | undefined;
+
 /** @returns red, green and blue of such a colour, 0 .. 255 */
 export function rgb(name: string): number[] {
   // However it is written, a canvas has it as #rrggbb.
-  const canvas = document.createElement("canvas").getContext("2d")!;
-  canvas.fillStyle = colour(name);
-  return [1, 3, 5].map((at) => parseInt(canvas.fillStyle.toString().slice(at, at + 2), 16));
+  scratch ??= document.createElement("canvas").getContext("2d")!;
+  scratch.fillStyle = colour(name);
+  const hex = scratch.fillStyle;
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }
 
 /**

@@ -2,7 +2,7 @@
 import "./look.css";
 import digitUrl from "../../examples/digit.png?url";
 import lenet5Url from "../../models/lenet5.mote?url";
-import { bars, bytesText, html, timeText } from "../dom.js";
+import { bars, bytesText, countText, html, timeText } from "../dom.js";
 import { openCamera, type Camera } from "./camera.js";
 import type { Answer, Net, Question, Sight } from "./protocol.js";
 
@@ -167,7 +167,7 @@ export function mount(root: HTMLElement): () => void {
       const [channels, height, width] = net.shape;
       const advice =
         net.isNamed || net.classes <= 10 ? "" : " It has no names for them, which mote pack --labels gives it.";
-      netLine.textContent = `${net.name} tells ${net.classes.toLocaleString("en")} classes apart.${advice}`;
+      netLine.textContent = `${net.name} tells ${countText(net.classes)} classes apart.${advice}`;
       factList.hidden = false;
       seen.hidden = true;
       const facts = [
