@@ -4,14 +4,14 @@ import type { Browser } from "playwright-core";
 import { openBrowser } from "../../tools/bench/browser.js";
 import { axeViolations, drawBytes, firstDigits, violationsIn } from "../../tools/bench/web-page.js";
 import { named } from "../firmware/support/native.js";
-import { BUILD_MS, builtPage, missingBrowser } from "./support.js";
+import { builtPage, missingBrowser } from "./support.js";
 
 describe.skipIf(missingBrowser.length > 0)(named("the rooms", missingBrowser), () => {
   let browser: Browser;
   beforeAll(async () => {
     builtPage();
     browser = await openBrowser();
-  }, BUILD_MS);
+  });
   afterAll(() => browser?.close());
 
   it("have no violation that axe finds, on a desktop and a phone, light and dark", async () => {

@@ -134,6 +134,7 @@ describe.skipIf(missingBrowser.length > 0)(named("Draw", missingBrowser), () => 
     expect(total).toBeGreaterThan(8000);
     expect(total).toBeLessThanOrEqual(16_384);
     expect(cells.at(-1)).toBe(`${(total / 1000).toFixed(1)} KB`);
+    await page.getByText("It works offline from now on.").waitFor();
     // Each file once, and nothing of other rooms before the worker for offline use asks for all.
     const before = server.asked.slice(0, server.asked.findIndex((path) => path.endsWith("service-worker.js")) + 1);
     expect(new Set(before).size).toBe(before.length);

@@ -10,7 +10,7 @@ import { describe, expect, it } from "vitest";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { serveFolder } from "../../tools/bench/static-server.js";
 import { named } from "../firmware/support/native.js";
-import { BUILD_MS, builtPage } from "./support.js";
+import { builtPage } from "./support.js";
 
 const FIREFOX = "firefox-esr";
 const lacking = missingTools([FIREFOX]);
@@ -56,46 +56,40 @@ async function visit(): Promise<void> {
 }
 
 describe.skipIf(lacking.length > 0)(named("Firefox", lacking), () => {
-  it(
-    "goes through the rooms",
-    async () => {
-      const folder = builtPage();
-      const index = readFileSync(join(folder, "index.html"), "utf8");
-      const server = await serveFolder(folder, {
-        files: {
-          "index.html": Buffer.from(
-            index.replace("</body>", '<script type="module" src="./visit.js"></script></body>'),
-          ),
-          "visit.js": Buffer.from(`(${visit.toString()})();`),
-        },
-      });
-      const profile = mkdtempSync(join(tmpdir(), "mote-firefox-"));
-      writeFileSync(
-        join(profile, "user.js"),
-        PREFERENCES.map(([name, value]) => `user_pref("${name}", ${value});\n`).join(""),
-      );
-      // The group that it leads is ended, not it alone.
-      const flags = ["--headless", "--no-remote", "--profile", profile, `${server.url}#draw`];
-      const child = spawn(FIREFOX, flags, { stdio: "ignore", detached: true });
-      try {
-        const told = (): string | undefined => server.asked.find((path) => path.startsWith("/told/"));
-        await expect.poll(told, { timeout: 90_000, interval: 200 }).toBeDefined();
-        expect(decodeURIComponent(told()!.slice("/told/".length)).split(",")).toEqual([
-          "first digit",
-          "written digit",
-          "comparison",
-          "look",
-          "look's digit",
-          "shrink",
-          "offline",
-        ]);
-      } finally {
-        if (child.pid !== undefined) process.kill(-child.pid);
-        await new Promise((resolve) => (child.exitCode === null ? child.on("exit", resolve) : resolve(0)));
-        rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-        await server.close();
-      }
-    },
-    BUILD_MS,
-  );
+  it("goes through the rooms", async () => {
+    const folder = builtPage();
+    const index = readFileSync(join(folder, "index.html"), "utf8");
+    const server = await serveFolder(folder, {
+      files: {
+        "index.html": Buffer.from(index.replace("</body>", '<script type="module" src="./visit.js"></script></body>')),
+        "visit.js": Buffer.from(`(${visit.toString()})();`),
+      },
+    });
+    const profile = mkdtempSync(join(tmpdir(), "mote-firefox-"));
+    writeFileSync(
+      join(profile, "user.js"),
+      PREFERENCES.map(([name, value]) => `user_pref("${name}", ${value});\n`).join(""),
+    );
+    // The group that it leads is ended, not it alone.
+    const flags = ["--headless", "--no-remote", "--profile", profile, `${server.url}#draw`];
+    const child = spawn(FIREFOX, flags, { stdio: "ignore", detached: true });
+    try {
+      const told = (): string | undefined => server.asked.find((path) => path.startsWith("/told/"));
+      await expect.poll(told, { timeout: 90_000, interval: 200 }).toBeDefined();
+      expect(decodeURIComponent(told()!.slice("/told/".length)).split(",")).toEqual([
+        "first digit",
+        "written digit",
+        "comparison",
+        "look",
+        "look's digit",
+        "shrink",
+        "offline",
+      ]);
+    } finally {
+      if (child.pid !== undefined) process.kill(-child.pid);
+      await new Promise((resolve) => (child.exitCode === null ? child.on("exit", resolve) : resolve(0)));
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+      await server.close();
+    }
+  });
 });

@@ -17,9 +17,6 @@ export type ViewportName = keyof typeof VIEWPORTS;
 /** Where pictures of the rooms are put. */
 const SHOTS = join(packageRoot, "build/web-shots");
 
-/** Milliseconds in which the page is built, of a machine that does other things too. */
-export const BUILD_MS = 180_000;
-
 /** Builds the page where it is older than its sources. @returns its folder */
 export function builtPage(): string {
   const { status, stderr } = spawnSync(process.execPath, [join(packageRoot, "tools/build.mjs"), "web"], {
@@ -64,7 +61,7 @@ export function webPage(flags: readonly string[] = []): {
   beforeAll(async () => {
     folder = builtPage();
     browser = await openBrowser(flags);
-  }, BUILD_MS);
+  });
   afterAll(async () => {
     await browser?.close();
     await Promise.all(rooms.map(({ server }) => server.close()));
