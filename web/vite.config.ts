@@ -22,7 +22,7 @@ export default defineConfig(({ command }) => {
     plugins: [
       policy(),
       icons(),
-      weigh(),
+      weigh("draw/room.ts"),
       preload("draw/room.ts", ["lenet5-"]),
       offlineFiles(join(root, "service-worker.ts")),
     ],

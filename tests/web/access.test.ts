@@ -26,8 +26,11 @@ describe.skipIf(missingBrowser.length > 0)(named("the rooms", missingBrowser), (
   });
 
   it("give the figures of Draw: at most 16,384 bytes, and when the first digit is read", async () => {
-    const { engine, model } = drawBytes();
+    const { engine, model, room, frame } = drawBytes();
     expect(model).toBeGreaterThan(2000);
+    expect(engine).toBeGreaterThan(5000);
+    expect(room).toBeGreaterThan(1000);
+    expect(frame).toBeGreaterThan(1000);
     expect(engine + model).toBeLessThanOrEqual(16_384);
     const [{ fromStart, fromLoad }] = await firstDigits(browser, 1);
     expect(fromStart).toBeGreaterThan(fromLoad);

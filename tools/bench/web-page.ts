@@ -17,7 +17,7 @@ export const VIEWPORTS = {
 
 export const ROOMS = ["draw", "shrink", "look"] as const;
 
-/** Bytes by brotli of what *Draw* takes to run its net: engine with runtime, and model. */
+/** What *Draw* takes: engine with runtime, and model, are what runs its net; beside them the page's own files. */
 export function drawBytes(): DrawBytes {
   return JSON.parse(readFileSync(join(PAGE_FOLDER, "bytes.json"), "utf8")) as DrawBytes;
 }

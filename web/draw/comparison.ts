@@ -54,7 +54,7 @@ export async function comparison(): Promise<HTMLElement | undefined> {
       html(
         "p",
         { class: "muted" },
-        `The large square is LeNet-5 as float32 with ${RIVAL.name} ${RIVAL.version}: what a page loads for it, by brotli. The small one beside it is all that this page loads to run the same net.`,
+        `The large square is LeNet-5 as float32 with ${RIVAL.name} ${RIVAL.version}: what a page loads for it, by brotli. The small one beside it is all that this page loads to run the same net; drawing and all around it take ${bytesText(ours.room + ours.frame)} more.`,
       ),
       html(
         "table",
