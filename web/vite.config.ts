@@ -17,7 +17,7 @@ export default defineConfig(({ command }) => {
   return {
     root,
     base: "./",
-    logLevel: "warn",
+    logLevel: command === "build" ? "warn" : "info",
     define: { RIVAL: JSON.stringify(rival()) },
     plugins: [
       policy(),

@@ -85,7 +85,9 @@ describe.skipIf(missingBrowser.length > 0)(named("Draw", missingBrowser), () => 
       await page.keyboard.press(digit);
       await reads(page, digit);
     }
-    // What is being written is taken back whole.
+    // What was written makes room for what is drawn.
+    await draw(page, "desktop", DRAWN[2][1]);
+    await reads(page, "0");
     await page.keyboard.press("Delete");
     await page.waitForSelector("main:not([data-digit])");
     expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);

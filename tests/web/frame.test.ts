@@ -46,6 +46,20 @@ describe.skipIf(missingBrowser.length > 0)(named("the frame", missingBrowser), (
     expect(new URL(page.url()).hash).toBe("#draw");
   });
 
+  it("needs no scrolling sideways, however narrow it is", async () => {
+    const { page } = await open("draw", "phone");
+    await page.waitForSelector(".comparison");
+    for (const room of ["draw", "shrink", "look"]) {
+      await page.evaluate((name) => (location.hash = name), room);
+      await page.waitForSelector(`main.${room} h1`);
+      if (room === "draw") await page.waitForSelector(".comparison");
+      for (const width of [320, 390, 700, 1000]) {
+        await page.setViewportSize({ width, height: 640 });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), `${room}, ${width}`).toBe(width);
+      }
+    }
+  });
+
   it("allows neither inline scripts and styles nor anything from elsewhere", async () => {
     const { page, troubles } = await open("draw", "desktop");
     await page.evaluate(() => {

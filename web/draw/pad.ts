@@ -9,7 +9,7 @@ export interface Pad {
   /** Takes the last stroke back. */
   undo(): void;
   clear(): void;
-  /** Writes strokes onto an empty pad, as a hand does, or at once. */
+  /** Writes strokes onto an empty pad, as a hand does, or at once. They make room for what is drawn next. */
   write(strokes: readonly Stroke[], isAtOnce: boolean): void;
   /** Draws all of it again. */
   paint(): void;
@@ -37,6 +37,7 @@ export function padOf(label: string, onChange: (isDone: boolean) => void): Pad {
   let strokes: Stroke[] = [];
   let drawing: { readonly pointer: number; readonly points: Point[] } | undefined;
   let writing = 0;
+  let isWritten = false;
 
   const paint = (): void => {
     canvas.setTransform(1, 0, 0, 1, 0, 0);
@@ -66,7 +67,9 @@ export function padOf(label: string, onChange: (isDone: boolean) => void): Pad {
     stop();
     element.setPointerCapture(event.pointerId);
     drawing = { pointer: event.pointerId, points: [pointOf(event)] };
-    strokes = [...strokes, drawing.points];
+    // Who draws does not want what was written for them.
+    strokes = isWritten ? [drawing.points] : [...strokes, drawing.points];
+    isWritten = false;
     change(false);
   });
   element.addEventListener("pointermove", (event) => {
@@ -94,11 +97,13 @@ export function padOf(label: string, onChange: (isDone: boolean) => void): Pad {
     },
     clear: () => {
       stop();
+      isWritten = false;
       strokes = [];
       change(true);
     },
     write: (whole, isAtOnce) => {
       stop();
+      isWritten = true;
       const count = whole.reduce((sum, stroke) => sum + stroke.length, 0);
       const began = performance.now();
       const go = (): void => {
