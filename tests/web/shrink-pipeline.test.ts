@@ -19,6 +19,7 @@ import { fileOf } from "../../web/shrink/files.js";
 import type { Dropped } from "../../web/shrink/net-file.js";
 import { parseShapes, RefusedError, shrink, type Made, type Platform } from "../../web/shrink/pipeline.js";
 import { DEFAULT_OPTIONS, type Progress, type Refused, type ShrinkOptions } from "../../web/shrink/protocol.js";
+import { buildModel } from "../support/models.js";
 import { npyOf } from "../support/npy.js";
 
 const inRepo = (path: string): Dropped => given(basename(path), readFileSync(join(packageRoot, path)));
@@ -118,6 +119,14 @@ describe("a quantized net", () => {
       for (const { sram, flash, lack } of engines) {
         expect(lack).toBe(Math.max(0, sram - ramBytes, flash - flashBytes));
       }
+    }
+    // What cannot fit is not tried: it takes no module.
+    const none = (): never => {
+      throw new Error("is asked for");
+    };
+    const large = writeContainer(buildModel(7, [64, 200, 200], [{ op: "maxpool", kernel: [2, 2], stride: [2, 2] }]));
+    for (const { engines } of boardFits(large, { core: none, fast: none })) {
+      for (const { lack } of engines) expect(lack).toBeGreaterThan(1e6);
     }
   });
 });

@@ -10,6 +10,7 @@ import { packageRoot } from "../../host/node/paths.js";
 import { violationsIn } from "../../tools/bench/web-page.js";
 import { mote, scratchFolder } from "../cli/support.js";
 import { named } from "../firmware/support/native.js";
+import { attribute, edge, floats, model, node } from "../support/onnx.js";
 import { keepShot, missingBrowser, webPage, type ViewportName } from "./support.js";
 
 const inRepo = (path: string): string => join(packageRoot, path);
@@ -162,12 +163,12 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
 
   it("answers hostile files in words, and takes the next one", async () => {
     const { page } = await open("shrink", "desktop");
-    const model = readFileSync(inRepo("models/lenet5.mote"));
-    const broken = model.slice();
+    const lenet = readFileSync(inRepo("models/lenet5.mote"));
+    const broken = Uint8Array.from(lenet);
     broken[40] ^= 0xff;
     const script = Buffer.from('<svg onload="alert(1)">');
     const files = new Map<string, Uint8Array>([
-      ["cut.mote", model.subarray(0, 500)],
+      ["cut.mote", lenet.subarray(0, 500)],
       ["broken.mote", broken],
       ["<img src=x onerror=alert(1)>.onnx", script],
       ["empty.tflite", new Uint8Array()],
@@ -188,13 +189,24 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
 
   it("can be cancelled, and is left without a trace", async () => {
     const { page } = await open("shrink", "desktop");
-    await drop(page, [golden("torch-digits.onnx")]);
-    await page
-      .getByRole("button", { name: "Cancel" })
-      .click({ timeout: 5000 })
-      .catch(() => undefined);
-    await page.getByRole("link", { name: "Look" }).click();
-    await page.waitForFunction(() => document.title.startsWith("Look"));
-    expect(page.workers().length).toBe(0);
+    // Ten seconds of multiplications.
+    const slow = model(
+      13,
+      edge(11, "x", [1, 16, 256, 256]),
+      floats("w", [16, 16, 7, 7], new Array<number>(16 * 16 * 49).fill(0.01)),
+      node("Conv", ["x", "w"], ["y"], attribute("pads", [3, 3, 3, 3])),
+      edge(12, "y", [1, 16, 256, 256]),
+    );
+    await drop(page, ["slow.onnx"], new Map([["slow.onnx", slow]]));
+    await page.getByText(/^Running samples/).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText(/^Cancelled\./).waitFor();
+    // A browser gives it two seconds.
+    await expect.poll(() => page.workers().length, { timeout: 20_000 }).toBe(0);
+    await drop(page, [inRepo("models/lenet5.mote")]);
+    await page.waitForSelector(".headline");
+    await page.getByRole("link", { name: "Draw" }).click();
+    await page.waitForFunction(() => document.title.startsWith("Draw"));
+    await expect.poll(() => page.workers().length, { timeout: 20_000 }).toBe(0);
   });
 });

@@ -73,7 +73,7 @@ function base(title: { readonly x: string; readonly y: string }, isMarked = fals
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
   const axis = (text: string): object => ({
     title: { display: text !== "", text, color: muted, font },
-    ticks: { color: muted, font, maxRotation: 0 },
+    ticks: { color: muted, font, maxRotation: 0, format: { notation: "compact" } },
     grid: { color: line },
     border: { color: line },
   });
