@@ -6,6 +6,7 @@ import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
 import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";
 import { readRivals } from "../../tools/bench/rivals.js";
+import { webIds } from "../../tools/bench/web.js";
 import { scratchFolder, lastJson, mote } from "./support.js";
 
 interface Figure {
@@ -124,14 +125,20 @@ describe("mote bench --only kernels", () => {
   );
 
   it("has rivals with all that tells what was counted, of figures that it has", () => {
-    const names = kernelIds();
+    const names = [
+      ...kernelIds(),
+      "kernels.half.dense",
+      ...webIds(),
+      "web.draw.engine.brotli",
+      "web.draw.model.brotli",
+    ];
     for (const rival of readRivals()) {
       const { name, version, compiler, flags, board, counted, figures } = rival;
       for (const text of [name, version, compiler, flags, counted]) expect(text.length).toBeGreaterThan(3);
-      expect(BOARDS.map((known) => known.name)).toContain(board);
+      expect([...BOARDS.map((known) => known.name), "browser"]).toContain(board);
       for (const [id, value] of Object.entries(figures)) {
-        expect([...names, "kernels.half.dense"]).toContain(id);
-        expect(Number.isInteger(value) && value > 0).toBe(true);
+        expect(names).toContain(id);
+        expect((Number.isInteger(value) || id.endsWith(".ms")) && value > 0).toBe(true);
       }
       // Each layer was rounded by itself.
       for (const [id, layers] of Object.entries(rival.layers ?? {})) {

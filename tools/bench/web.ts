@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Browser } from "playwright-core";
+import { runTool } from "../../host/node/firmware/tools.js";
 import { builtFile, packageRoot } from "../../host/node/paths.js";
 import { synthNet } from "../../host/synth/nets.js";
 import { BROWSER, missingBrowser, openBrowser } from "./browser.js";
@@ -11,12 +12,13 @@ import { writeRandomNet } from "./onnx-file.js";
 import { besides } from "./rivals.js";
 import { serveFolder } from "./static-server.js";
 import { webNets, type WebNet } from "./web-nets.js";
+import { axeViolations, drawBytes, firstDigits } from "./web-page.js";
 import { openOurs, openRival, PAGE_HEADERS, RIVAL_INSTALL, rivalVersion, type Runner } from "./web-pages.js";
 
 export const webGroup: Group = {
   name: "web",
   summary:
-    "nets in Chromium, one image, one thread, beside onnxruntime-web in build/rivals; MOTE_ZOO for SqueezeNet's weights",
+    "the page, and nets in Chromium, one image, one thread, beside onnxruntime-web in build/rivals; MOTE_ZOO for SqueezeNet's weights",
   measure: measureWeb,
 };
 
@@ -28,6 +30,12 @@ const ROUND_MS = 100;
 /** What V8 compiles once it is known to run often is compiled by then. */
 const WARM_UP_MS = 500;
 const MAX_VGG_MB = 64;
+
+/** Of all its figures. */
+export function webIds(): readonly string[] {
+  const ofNets = webNets(undefined).flatMap(({ id }) => [`web.${id}.ms`, `web.${id}.ratio`]);
+  return ["web.draw.brotli", "web.draw.ms", "web.axe.violations", ...ofNets, "web.vgg16.memory"];
+}
 
 async function measureWeb({ full, note }: BenchOptions): Promise<Figure[]> {
   if (missingBrowser.length > 0) {
@@ -44,7 +52,7 @@ async function measureWeb({ full, note }: BenchOptions): Promise<Figure[]> {
     try {
       note(`Chromium ${browser.version()}${version === undefined ? "" : `, ${RIVAL} ${version}`}`);
       const page = `${server.url}${relative(packageRoot, folder)}/index.html`;
-      const figures: Figure[] = [];
+      const figures = await pageFigures(browser, note);
       for (const net of webNets(process.env.MOTE_ZOO || undefined)) {
         note(net.title);
         figures.push(...(await measureNet({ browser, page, folder, hasRival: version !== undefined, full }, net)));
@@ -57,6 +65,40 @@ async function measureWeb({ full, note }: BenchOptions): Promise<Figure[]> {
     await server.close();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Of the page in web/. */
+async function pageFigures(browser: Browser, note: (text: string) => void): Promise<Figure[]> {
+  note("the page");
+  await runTool(process.execPath, [builtFile("tools/build.mjs"), "web"]);
+  const { engine, model } = drawBytes();
+  const bytes = atMost(
+    "web.draw.brotli",
+    "page, Draw: engine, runtime and model by brotli",
+    engine + model,
+    "B",
+    16_384,
+  );
+  const times = (await firstDigits(browser, QUICK_ROUNDS)).map(({ fromLoad }) => fromLoad);
+  const violations = await axeViolations(browser);
+  for (const line of violations) note(line);
+  return [
+    { ...bytes, beside: besides(bytes.id) },
+    atMost(
+      "web.draw.ms",
+      "page, Draw: first digit recognised, from the page's load on",
+      rounded(median(times)),
+      "ms",
+      100,
+    ),
+    atMost(
+      "web.axe.violations",
+      "page: violations that axe finds, all rooms, desktop and phone",
+      violations.length,
+      "",
+      0,
+    ),
+  ];
 }
 
 interface Place {
