@@ -1,4 +1,4 @@
-/** What runs nets in a browser's pages: the runtime, and onnxruntime-web, which is measured where it has been put and is no dependency. */
+/** What runs nets in a browser's pages: mote-nn/simd, and onnxruntime-web, which is measured where it has been put and is no dependency. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -43,8 +43,8 @@ export interface Runner {
 export async function openOurs(browser: Browser, address: string, model: string): Promise<Runner> {
   const page = await openPage(browser, address);
   await page.evaluate(async (model) => {
-    const entry = "/dist/runtime/index.js";
-    const { openModel } = (await import(entry)) as typeof import("../../runtime/index.js");
+    const entry = "/dist/runtime/simd.js";
+    const { openModel } = (await import(entry)) as typeof import("../../runtime/simd.js");
     const opened = await openModel(fetch(model));
     const inputs = opened.inputs.map(({ shape }) =>
       Int8Array.from({ length: shape[0] * shape[1] * shape[2] }, (_, i) => 127 * Math.sin(i / 97)),
