@@ -102,6 +102,9 @@ describe.skipIf(missingBrowser.length > 0)(named("examples/webview", missingBrow
       const model = await openModel(container);
       const [{ label, probability }] = model.classify({ ...drawn, data: Uint8ClampedArray.from(drawn.data) });
       expect(label).toBe("1");
+      // As far to the right on the canvas as the finger on the screen: in the middle.
+      const lit = drawn.data.flatMap((value, i) => (i % 4 === 0 && value > 0 ? [(i / 4) % drawn.width] : []));
+      expect(Math.abs(Math.min(...lit) + Math.max(...lit) + 1 - drawn.width)).toBeLessThanOrEqual(2);
       expect(shown).toBe(`${label}, ${(100 * probability).toFixed(1)} %`);
       await page.locator("button").tap();
       expect(await page.locator("output").textContent()).toBe("Draw a digit");
