@@ -193,7 +193,11 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
     const slow = model(
       13,
       edge(11, "x", [1, 16, 256, 256]),
-      floats("w", [16, 16, 7, 7], new Array<number>(16 * 16 * 49).fill(0.01)),
+      floats(
+        "w",
+        [16, 16, 7, 7],
+        Array.from({ length: 16 * 16 * 49 }, () => 0.01),
+      ),
       node("Conv", ["x", "w"], ["y"], attribute("pads", [3, 3, 3, 3])),
       edge(12, "y", [1, 16, 256, 256]),
     );
