@@ -12,12 +12,13 @@ import { SHIPPED_MODELS, shippedModel } from "./models.js";
  * @param text Markdown
  * @param figures README.md takes those of the groups sizes and models; bench/results.md those of all groups
  * @param measured by which command and on which machine, for `<!--measured-->`
- * @throws MoteError FORMAT for a place whose key is not known or whose figure was not measured
+ * @throws MoteError FORMAT for a place whose key is neither known nor the id of a figure, or whose figure was not measured
  */
 export function fillFigures(text: string, figures: readonly Figure[], measured = ""): string {
   const places = placesOf(figures, measured);
   return text.replace(/<!--([\w.-]+)-->([^]*?)<!--\/-->/g, (_, key: string) => {
-    const place = places[key];
+    const figure = figures.find(({ id }) => id === key);
+    const place = places[key] ?? (figure && (() => format({ ...figure, unit: "" })));
     if (place === undefined)
       throw new MoteError("FORMAT", `no figure for <!--${key}-->; there are ${Object.keys(places).join(", ")}`);
     return `<!--${key}-->${place()}<!--/-->`;
