@@ -15,10 +15,15 @@ import { requantizeSums } from "./requantize";
 import { noteRoom, room } from "./room";
 import { HALF_TILE, sumPlaces, TILE } from "./sums";
 
-/** A block's part of the input is at most so large where that can be: what a first-level cache holds with the weights that stream by. */
-const BLOCK_BYTES: u32 = 24576;
-/** Where it cannot, a block is of so many places. */
-const LEAST_PLACES: u32 = 28;
+/** What of the input a block looks at stays in a first-level cache with the weights that stream by; channels that come to more are taken in parts. */
+const MOST_BYTES: u64 = 32768;
+/** Such a part, how many there are at most, and the most bytes of the sums that are kept from one to the next. */
+const BLOCK_BYTES: u64 = 24576;
+const MOST_PARTS: u64 = 16;
+const MOST_SUMS: u64 = 131072;
+/** What a tile of another part costs, and the weights that are read for a block, in tiles. */
+const PART_WORK: f32 = 0.04;
+const STREAM_WORK: f32 = 0.25;
 
 /** Notes what a conv2d is, which has been read up to its weights. One place only is a dense layer. */
 export function keepConv(kept: Layer): void {
@@ -71,8 +76,9 @@ export function endConv(kept: Layer, begin: usize, weights: u32): void {
       }
     }
   }
-  kept.lines = linesOf(kept);
-  noteRoom(kept.sortedBytes + placesOf(kept) * 5);
+  chooseBlocks(kept);
+  if (kept.parts > 1) splitRows(kept);
+  noteRoom(kept.sortedBytes + placesOf(kept) * (kept.parts > 1 ? rows * 4 + 1 : 5));
 }
 
 function offsetAt(kept: Layer, column: u32): u32 {
@@ -87,23 +93,49 @@ function placesOf(kept: Layer): u32 {
   return (spanOf(kept, kept.lines) + 2 * TILE + 31) & -TILE;
 }
 
-/** Lines of the output in a block: as many as take the least work a line, in as many bytes of the input as stay in the cache. */
-function linesOf(kept: Layer): u32 {
-  let best: u32 = 1;
+/**
+ * Chooses how many lines of the output a block has and in how many parts its channels are taken, for the least work a line: vectors that are full, and a part of
+ * the input that stays in the cache.
+ */
+function chooseBlocks(kept: Layer): void {
   let least = f32.MAX_VALUE;
-  let parts = max(kept.partsY * kept.partsX, 1);
+  let sorted = max(kept.partsY * kept.partsX, 1);
   for (let lines: u32 = 1; lines <= kept.outputHeight; lines++) {
     let span = spanOf(kept, lines);
-    let reach = span + ((kept.kernelHeight - 1) / kept.strideY) * kept.pitch;
-    if (<u64>reach * kept.groupChannels * parts > BLOCK_BYTES && lines > 1 && span > LEAST_PLACES + kept.pitch) break;
+    let reach = <u64>(span + ((kept.kernelHeight - 1) / kept.strideY) * kept.pitch) * kept.groupChannels * sorted;
+    let parts: u32 = reach <= MOST_BYTES ? 1 : <u32>min((reach + BLOCK_BYTES - 1) / BLOCK_BYTES, <u64>MOST_PARTS);
+    let sums = <u64>((span + TILE - 1) & -TILE) * 4 * rows;
+    if (parts > kept.groupChannels || sums > MOST_SUMS) {
+      if (parts > 1 && lines > 1) break;
+      parts = 1;
+    }
     let rest = span % TILE;
     let tiles = <f32>(span / TILE) + (rest == 0 ? 0 : rest > HALF_TILE ? 1 : <f32>0.6);
-    let work = tiles / <f32>lines;
-    if (work >= least) continue;
-    least = work;
-    best = lines;
+    let work = tiles * (1 + PART_WORK * <f32>(parts - 1)) + STREAM_WORK;
+    if (work / <f32>lines >= least) continue;
+    least = work / <f32>lines;
+    kept.lines = lines;
+    kept.parts = parts;
   }
-  return best;
+}
+
+/** Finds where each row's pairs of each part of the channels begin. */
+function splitRows(kept: Layer): void {
+  let parts = kept.parts;
+  let channels = (kept.groupChannels + parts - 1) / parts;
+  let split = take(<u64>rows * (parts + 1) * 4);
+  if (!split) return;
+  kept.splits = split;
+  for (let r: u32 = 0; r < rows; r++) {
+    let row = changetype<Row>(kept.rows + r * offsetof<Row>());
+    let pair = row.begin;
+    for (let part: u32 = 0; part <= parts; part++) {
+      let from = part * channels * kept.plane;
+      while (pair < row.end && (part == parts || load<u32>(pair) < from)) pair += PAIR_BYTES;
+      store<u32>(split, pair);
+      split += 4;
+    }
+  }
 }
 
 export function runConv(kept: Layer): void {
@@ -118,20 +150,29 @@ export function runConv(kept: Layer): void {
 
 /** @param from where the first window begins in what the layer reads */
 function runPairs(kept: Layer, from: usize): void {
-  let sums = room + kept.sortedBytes;
-  let elements = sums + placesOf(kept) * 4;
   let rowCount = load<u32>(kept.output, TENSOR_CHANNELS);
+  let parts = kept.parts;
+  let places = placesOf(kept);
+  let elements = room + kept.sortedBytes;
+  let sums = elements + places;
+  // Sums are kept from part to part.
+  let rowSums = parts > 1 ? places * 4 : 0;
   let group = kept.groupChannels * kept.plane;
   for (let y: u32 = 0; y < kept.outputHeight; y += kept.lines) {
     let lines = min(kept.lines, kept.outputHeight - y);
     let span = spanOf(kept, lines);
-    let row = kept.rows;
-    for (let r: u32 = 0; r < rowCount; r++) {
-      let at = changetype<Row>(row);
-      sumPlaces(at.begin, at.end, from + (r / kept.groupRows) * group, span, at.start, sums);
-      requantizeSums(sums, span, elements, at.multiplier, at.shift, kept.zeroPoint, kept.low, kept.high);
-      emitLines(kept, r, y, lines, elements, sums);
-      row += offsetof<Row>();
+    for (let part: u32 = 0; part < parts; part++) {
+      for (let r: u32 = 0; r < rowCount; r++) {
+        let row = changetype<Row>(kept.rows + r * offsetof<Row>());
+        let split = kept.splits + (r * (parts + 1) + part) * 4;
+        let begin = parts > 1 ? load<usize>(split) : row.begin;
+        let end = parts > 1 ? load<usize>(split, 4) : row.end;
+        let target = sums + r * rowSums;
+        sumPlaces(begin, end, from + (r / kept.groupRows) * group, span, row.start, target, part > 0);
+        if (part + 1 < parts) continue;
+        requantizeSums(target, span, elements, row.multiplier, row.shift, kept.zeroPoint, kept.low, kept.high);
+        emitLines(kept, r, y, lines, elements, target);
+      }
     }
     from += kept.lines * kept.poolStrideY * kept.pitch;
   }

@@ -86,8 +86,11 @@ export class Layer {
   partsX: u32;
   /** Bytes of that. */
   sortedBytes: u32;
-  /** Lines of the output made at a time. */
+  /** Lines of the output made at a time, of so many parts of the channels one after the other. */
   lines: u32;
+  parts: u32;
+  /** Of several parts: for each row the addresses of the first part's pairs, of the second's … and behind the last. */
+  splits: usize;
   /** Of a convolution of all columns: pairs of them, where the weights are, and the columns' offsets. */
   pairs: u32;
   weights: usize;

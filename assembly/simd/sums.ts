@@ -11,12 +11,21 @@ export const HALF_TILE: u32 = 16;
 /**
  * Writes `start + Σ weight × element` of `count` neighbouring places to `sums`, i32 each: of whole tiles, the last perhaps half of one.
  * @param elements the first place's address, to which offsets are added
+ * @param isMore adds to what stands in `sums` in place of `start`
  */
-export function sumPlaces(pairs: usize, end: usize, elements: usize, count: u32, start: i32, sums: usize): void {
+export function sumPlaces(
+  pairs: usize,
+  end: usize,
+  elements: usize,
+  count: u32,
+  start: i32,
+  sums: usize,
+  isMore: bool,
+): void {
   let left = <i32>count;
   do {
-    if (left > <i32>HALF_TILE) sumTile(pairs, end, elements, start, sums);
-    else sumHalfTile(pairs, end, elements, start, sums);
+    if (left > <i32>HALF_TILE) sumTile(pairs, end, elements, start, sums, isMore);
+    else sumHalfTile(pairs, end, elements, start, sums, isMore);
     elements += TILE;
     sums += TILE * 4;
     left -= TILE;
@@ -36,7 +45,7 @@ export function upper(a: v128, b: v128): v128 {
   return v128.shuffle<i8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
-function sumTile(pair: usize, end: usize, elements: usize, start: i32, sums: usize): void {
+function sumTile(pair: usize, end: usize, elements: usize, start: i32, sums: usize, isMore: bool): void {
   let s0 = i32x4.splat(start);
   let s1 = s0;
   let s2 = s0;
@@ -45,6 +54,16 @@ function sumTile(pair: usize, end: usize, elements: usize, start: i32, sums: usi
   let s5 = s0;
   let s6 = s0;
   let s7 = s0;
+  if (isMore) {
+    s0 = v128.load(sums);
+    s1 = v128.load(sums, 16);
+    s2 = v128.load(sums, 32);
+    s3 = v128.load(sums, 48);
+    s4 = v128.load(sums, 64);
+    s5 = v128.load(sums, 80);
+    s6 = v128.load(sums, 96);
+    s7 = v128.load(sums, 112);
+  }
   while (pair < end) {
     let first = elements + load<u32>(pair);
     let second = elements + load<u32>(pair, 4);
@@ -77,11 +96,17 @@ function sumTile(pair: usize, end: usize, elements: usize, start: i32, sums: usi
   v128.store(sums, s7, 112);
 }
 
-function sumHalfTile(pair: usize, end: usize, elements: usize, start: i32, sums: usize): void {
+function sumHalfTile(pair: usize, end: usize, elements: usize, start: i32, sums: usize, isMore: bool): void {
   let s0 = i32x4.splat(start);
   let s1 = s0;
   let s2 = s0;
   let s3 = s0;
+  if (isMore) {
+    s0 = v128.load(sums);
+    s1 = v128.load(sums, 16);
+    s2 = v128.load(sums, 32);
+    s3 = v128.load(sums, 48);
+  }
   while (pair < end) {
     let weights = v128.load_splat<u32>(pair, 8);
     let a = v128.load(elements + load<u32>(pair));

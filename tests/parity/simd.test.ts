@@ -62,6 +62,9 @@ const layers: readonly (readonly [name: string, shape: Shape, ...specs: LayerSpe
   ["a pool behind a convolution", [2, 37, 36], { ...conv, out: 4, pad: 1, pool: { size: 3, stride: 2 }, relu: true }],
   ["a pool of lines", [2, 20, 21], { ...conv, out: 4, pool: { size: [1, 4], stride: [3, 5] } }],
   ["a pool that only skips", [2, 20, 21], { ...conv, out: 4, pool: { size: 1, stride: 2 } }],
+  ["channels in parts", [500, 9, 21], { ...conv, out: 6, pad: 1, perChannel: true, pool: { size: 2, stride: 2 } }],
+  ["channels of groups in parts", [1600, 6, 16], { ...conv, out: 10, groups: 2, pad: 1, density: 0.1 }],
+  ["channels in parts, with strides", [300, 11, 40], { ...conv, out: 5, pad: 1, stride: 2 }],
   ["a single place", [6, 5, 7], { ...conv, kernel: [5, 7], out: 4 }, { ...dense, out: 5, density: 1 }],
   [
     "a single place of groups",
