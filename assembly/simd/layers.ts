@@ -1,5 +1,5 @@
 /** The layers of a loaded model: what is kept of each, and who runs it. */
-import { OP_ADD, OP_AVGPOOL, OP_CONCAT, OP_CONV2D, OP_DENSE, OP_LUT, OP_MAXPOOL, OP_MUL } from "../format";
+import { OP_ADD, OP_AVGPOOL, OP_CONCAT, OP_CONV2D, OP_DENSE, OP_LUT, OP_MAXPOOL, OP_MUL, OP_RESIZE } from "../format";
 import { seek } from "../core/bit-reader";
 import { input, op, output, readLayer, rows } from "../core/layer";
 import { stepOp } from "../core/ops";
@@ -42,7 +42,8 @@ export function keepLayer(index: u32): void {
   else if (op == OP_ADD || op == OP_MUL) keepPair(kept);
   else if (op == OP_CONCAT) kept.kind = NOTHING;
   else if (op == OP_LUT) keepLut(kept);
-  else keepResize(kept);
+  else if (op == OP_RESIZE) keepResize(kept);
+  // Any other stays what a new entry is, BY_CORE.
 }
 
 /** All layers have been read: makes room for what they share. */
