@@ -1,6 +1,6 @@
 /** Caffe's BlobProto: a layer's weights or biases, whose elements stay in the file until asked for. */
 import { MoteError } from "../errors.js";
-import { decodeElements, elementsOf } from "./constants.js";
+import { decodeElements, elementsOf, partsOf } from "./constants.js";
 import type { Constant, Elements } from "./graph.js";
 import { checkValueBytes, pushSize } from "./onnx-tensor.js";
 import { Message, type Window } from "./protobuf.js";
@@ -25,13 +25,19 @@ export function readBlob(message: Message, window: Window): Blob {
   const legacy = [0, 0, 0, 0];
   let isLegacy = false;
   const bytes = { [DATA]: 0, [DOUBLE_DATA]: 0 };
+  /** Where the elements stand; undefined in several pieces. */
+  let start: number | undefined;
+  const addElements = (field: typeof DATA | typeof DOUBLE_DATA): void => {
+    start = bytes[field] === 0 ? message.start : undefined;
+    bytes[field] += message.length;
+  };
   while (message.next()) {
     if (message.field === DATA) {
       message.expectFixed(4);
-      bytes[DATA] += message.length;
+      addElements(DATA);
     } else if (message.field === DOUBLE_DATA) {
       message.expectFixed(8);
-      bytes[DOUBLE_DATA] += message.length;
+      addElements(DOUBLE_DATA);
     } else if (message.field === 7) {
       const shape = message.message("BlobShape");
       while (shape.next()) if (shape.field === 1) shape.eachInteger((size) => pushSize(stated, size, shape));
@@ -48,8 +54,11 @@ export function readBlob(message: Message, window: Window): Blob {
   if (elementsOf(shape) !== count && (isLegacy || stated.length > 0)) {
     fail(`has ${count} elements, expected those of [${shape.join(", ")}]`);
   }
+  const type = field === DATA ? "float32" : "float64";
+  const from = start;
   const constant: Constant = {
     bytes: bytes[field],
+    ...(from === undefined ? {} : partsOf(type, (first, length) => window.source.read(from + first, length))),
     values: () => elementsIn(new Message(window, "BlobProto", begin, end), window, field, bytes[field]),
   };
   return {

@@ -1,6 +1,6 @@
 /** Elements of constants as the files of other formats store them: little-endian, the first of a row first. */
 import { MoteError } from "../errors.js";
-import type { Elements, ElementType } from "./graph.js";
+import type { Constant, Elements, ElementType } from "./graph.js";
 
 interface Kind {
   readonly bits: number;
@@ -114,6 +114,20 @@ function kindOf(type: ElementType): Kind {
     );
   }
   return kind;
+}
+
+/** Elements that lie one after another. @param read bytes from an offset behind the first element */
+export function partsOf(
+  type: ElementType,
+  read: (offset: number, bytes: number) => Uint8Array,
+): Pick<Constant, "part"> {
+  const size = isNumeric(type) ? elementBytes(type, 8) / 8 : 0;
+  if (size < 1) return {};
+  return { part: (first, count) => decodeElements(type, read(first * size, count * size), count) };
+}
+
+export function isNumeric(type: ElementType): boolean {
+  return type !== "string" && type !== "other";
 }
 
 /** Elements of a shape; 1 of an empty one. */

@@ -5,7 +5,7 @@
 import { readSafetensors } from "../data/safetensors.js";
 import { MoteError } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
-import { decodeElements, elementsOf } from "./constants.js";
+import { decodeElements, elementsOf, partsOf } from "./constants.js";
 import type {
   Attribute,
   ByteSource,
@@ -104,7 +104,8 @@ class Reader {
         checkValueBytes(bytes, `${path}: ${name}`);
         return decodeElements(type, source.read(offset, bytes), elementsOf(shape));
       };
-      this.#add({ ...UNKNOWN, name, type, shape, constant: { bytes, values } }, path);
+      const parts = partsOf(type, (first, length) => source.read(offset + first, length));
+      this.#add({ ...UNKNOWN, name, type, shape, constant: { bytes, values, ...parts } }, path);
     }
   }
 

@@ -1,7 +1,7 @@
 /** Constants of ONNX files: TensorProto, whose elements stand in raw_data, in a field by their type, or in a file beside the model. */
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
-import { decodeElements, elementBytes, elementsOf } from "./constants.js";
+import { decodeElements, elementBytes, elementsOf, isNumeric, partsOf } from "./constants.js";
 import type { ByteSource, Constant, Elements, ElementType, GraphTensor } from "./graph.js";
 import { MAX_RANK } from "./node-view.js";
 import { Message, type Window } from "./protobuf.js";
@@ -160,17 +160,6 @@ export function readTensor(message: Message, window: Window, what: string, exter
     values: () =>
       inlineValues(new Message(window, "TensorProto", begin, end), window, type, field, fieldBytes, count, where),
   });
-}
-
-/** Elements that lie one after another. @param read bytes from an offset behind the first element */
-function partsOf(type: ElementType, read: (offset: number, bytes: number) => Uint8Array): Pick<Constant, "part"> {
-  const size = isNumeric(type) ? elementBytes(type, 8) / 8 : 0;
-  if (size < 1) return {};
-  return { part: (first, count) => decodeElements(type, read(first * size, count * size), count) };
-}
-
-function isNumeric(type: ElementType): boolean {
-  return type !== "string" && type !== "other";
 }
 
 function readEntry(entry: Message, entries: Map<string, string>): void {

@@ -2,9 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { calibrate } from "../../host/import/calibrate.js";
 import { runFloat } from "../../host/import/float-run.js";
-import type { ByteSource } from "../../host/import/graph.js";
+import { readCaffe } from "../../host/import/caffe.js";
+import { readGraphJson } from "../../host/import/graph-json.js";
+import type { ByteSource, ImportedGraph } from "../../host/import/graph.js";
 import { lowerGraph } from "../../host/import/import.js";
 import { readOnnx } from "../../host/import/onnx.js";
+import { leb128 } from "../../host/module/leb128.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { attribute, edge, field, floats, integer, memorySource, model, node } from "../support/onnx.js";
 
@@ -31,6 +34,79 @@ function weightFile(): ByteSource & { longestRead: number } {
   };
   return file;
 }
+
+const input = Float32Array.from({ length: COLUMNS }, (_, i) => (i % 5) - 2);
+
+/** The file of weights with bytes in front. */
+function behind(front: readonly number[] | Uint8Array): ByteSource & { longestRead: number } {
+  const [head, weights] = [Uint8Array.from(front), weightFile()];
+  return {
+    size: head.length + weights.size,
+    read: (offset, length) =>
+      offset < head.length ? head.slice(offset, offset + length) : weights.read(offset - head.length, length),
+    get longestRead() {
+      return weights.longestRead;
+    },
+  };
+}
+
+/** The beginning of a field that so many bytes more belong to. */
+const begun = (number: number, content: readonly number[], more: number): number[] => [
+  ...leb128(8 * number + 2),
+  ...leb128(content.length + more),
+  ...content,
+];
+
+describe.each<[string, () => { file: ReturnType<typeof behind>; graph: ImportedGraph }]>([
+  [
+    "safetensors",
+    () => {
+      const json = JSON.stringify({
+        w: { dtype: "F32", shape: [ROWS, COLUMNS], data_offsets: [0, 4 * ROWS * COLUMNS] },
+      });
+      const text = json.padEnd(Math.ceil(json.length / 8) * 8);
+      const file = behind([
+        ...new Uint8Array(BigUint64Array.of(BigInt(text.length)).buffer),
+        ...new TextEncoder().encode(text),
+      ]);
+      const graph = JSON.stringify({
+        format: "mote-graph",
+        version: 1,
+        inputs: [{ name: "x", shape: [1, COLUMNS] }],
+        nodes: [{ op: "Gemm", inputs: ["x", "w"], outputs: ["y"], attributes: { transB: 1 } }],
+        outputs: ["y"],
+      });
+      const source = memorySource(new TextEncoder().encode(graph));
+      return { file, graph: readGraphJson({ source, path: "net.json" }, () => ({ source: file, path: "w" })) };
+    },
+  ],
+  [
+    "a caffemodel",
+    () => {
+      const bytes = 4 * ROWS * COLUMNS;
+      const shape = field(7, field(1, [...leb128(ROWS), ...leb128(COLUMNS)]));
+      const blob = begun(7, [...shape, ...begun(5, [], bytes)], bytes);
+      const layer = begun(100, [...field(1, "fc"), ...field(2, "InnerProduct"), ...blob], bytes);
+      const file = behind(layer);
+      const text = `input: "x" input_shape { dim: 1 dim: ${COLUMNS} }
+        layer { name: "fc" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: ${ROWS} bias_term: false } }`;
+      const prototxt = { source: memorySource(new TextEncoder().encode(text)), path: "net.prototxt" };
+      return { file, graph: readCaffe(file, prototxt) };
+    },
+  ],
+])("weights of %s", (_, open) => {
+  test("are read in parts", () => {
+    const { file, graph } = open();
+    const net = lowerGraph(inferShapes(graph, { batch: 1 }));
+    expect(file.longestRead).toBe(0);
+    const [y] = runFloat(net, [input]);
+    for (const row of [0, 1, 2000, ROWS - 1]) {
+      expect(y[row]).toBe(input.reduce((sum, x, column) => sum + weight(row * COLUMNS + column) * x, 0));
+    }
+    expect(file.longestRead).toBeGreaterThan(0);
+    expect(file.longestRead).toBeLessThanOrEqual(2 ** 22);
+  });
+});
 
 describe.each([true, false])("a Gemm whose weights are transposed: %s", (isTransposed) => {
   const shape = isTransposed ? [ROWS, COLUMNS] : [COLUMNS, ROWS];
@@ -59,7 +135,6 @@ describe.each([true, false])("a Gemm whose weights are transposed: %s", (isTrans
     node("Relu", ["h"], ["y"]),
   );
   const net = lowerGraph(inferShapes(readOnnx(memorySource(bytes), () => file)));
-  const input = Float32Array.from({ length: COLUMNS }, (_, i) => (i % 5) - 2);
 
   test("runs, and is read in parts", () => {
     expect(file.longestRead).toBe(0);
