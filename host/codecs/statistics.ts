@@ -56,9 +56,10 @@ export function weightStatistics(weights: Int8Array, rows: number, columns: numb
 
 /** Different weights that occur, zero aside. */
 export function distinctWeights(weights: Int8Array): number {
-  const values = new Set(weights);
-  values.delete(0);
-  return values.size;
+  const occurs = new Uint8Array(256);
+  for (let at = 0; at < weights.length; at++) occurs[weights[at] + 128] = 1;
+  occurs[128] = 0;
+  return occurs.reduce((sum, one) => sum + one, 0);
 }
 
 /** @param ranks from `columnRanks`: the numbering of positions the gaps are counted in */
