@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
+import { firstDifference } from "../../host/engines/compare.js";
 import { openReference } from "../../host/engines/reference.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { reportContainer } from "../../host/report/container.js";
 import { drawWeights, levelsOf } from "../../host/synth/draw.js";
 import { momentsOf } from "../../host/synth/moments.js";
@@ -122,6 +124,15 @@ describe("a synthetic net", () => {
       ).toBeLessThan(0.7);
       expect(new Set(output).size, `${op} ${index}`).toBeGreaterThan(20);
     });
+  });
+
+  it("gives the same in V8 as by the reference", () => {
+    const bytes = writeContainer(synthesize(EVERY_OP));
+    const engines = [openEngine("v8", bytes), openReference(bytes)];
+    const random = new Random(4);
+    const pixels = Int8Array.from({ length: 3 * 33 * 33 }, () => random.integer(256) - 128);
+    expect(firstDifference(engines, pixels)).toBeUndefined();
+    for (const engine of engines) engine.close();
   });
 
   it("tells how pictures become its input", () => {
