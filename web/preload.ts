@@ -1,9 +1,9 @@
 /** Lets the built page load its first room at once, not one file after the other. */
-import { basename } from "node:path";
 import type { HtmlTagDescriptor, Plugin } from "vite";
+import { assetOf } from "./asset.js";
 
-/** @param room the module of the room @param files of that room that it fetches itself, by how their names begin */
-export function preload(room: string, files: readonly string[]): Plugin {
+/** @param room the module of the room @param model the file of its net, which it fetches itself */
+export function preload(room: string, model: string): Plugin {
   return {
     name: "mote-preload",
     apply: "build",
@@ -20,9 +20,6 @@ export function preload(room: string, files: readonly string[]): Plugin {
           attrs: { rel, href: `./${path}`, ...attrs },
           injectTo: "head",
         });
-        const fetched = all
-          .map(({ fileName }) => fileName)
-          .filter((path) => files.some((name) => basename(path).startsWith(name)));
         return [
           ...[first.fileName, ...first.imports]
             .filter((path) => !isEntry(path))
@@ -30,7 +27,7 @@ export function preload(room: string, files: readonly string[]): Plugin {
           ...[...(first.viteMetadata?.importedCss ?? [])].map((path) =>
             link("preload", path, { as: "style", crossorigin: true }),
           ),
-          ...fetched.map((path) => link("preload", path, { as: "fetch", crossorigin: true })),
+          link("preload", assetOf(all, model), { as: "fetch", crossorigin: true }),
         ];
       },
     },

@@ -10,6 +10,8 @@ import { rival } from "./rival.js";
 import { weigh } from "./weigh.js";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
+/** The first room, and the net that it fetches. */
+const DRAW = ["web/draw/room.ts", "models/lenet5.mote"] as const;
 
 export default defineConfig(({ command }) => {
   // What is built is the page that users get, also where tests build it.
@@ -19,13 +21,7 @@ export default defineConfig(({ command }) => {
     base: "./",
     logLevel: command === "build" ? "warn" : "info",
     define: { RIVAL: JSON.stringify(rival()) },
-    plugins: [
-      policy(),
-      icons(),
-      weigh("draw/room.ts"),
-      preload("draw/room.ts", ["lenet5-"]),
-      offlineFiles(join(root, "service-worker.ts")),
-    ],
+    plugins: [policy(), icons(), weigh(...DRAW), preload(...DRAW), offlineFiles(join(root, "service-worker.ts"))],
     server: { fs: { allow: [".."] } },
     worker: { format: "es" },
     build: {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import type { Plugin } from "vite";
+import { assetOf } from "./asset.js";
 
 /** Bytes by brotli, each file alone. */
 export interface DrawBytes {
@@ -15,8 +16,8 @@ export interface DrawBytes {
   readonly frame: number;
 }
 
-/** @param room the module of the room */
-export function weigh(room: string): Plugin {
+/** @param room the module of the room @param model the file of its net */
+export function weigh(room: string, model: string): Plugin {
   return {
     name: "mote-weigh",
     apply: "build",
@@ -35,7 +36,7 @@ export function weigh(room: string): Plugin {
       const own = [first.fileName, ...first.imports, ...stylesOf(first)];
       const bytes: DrawBytes = {
         engine: bytesOf((path) => own.includes(path) && isEngine(path)),
-        model: bytesOf((path) => /^lenet5-[\w-]+\.mote$/.test(basename(path))),
+        model: bytesOf((path) => path === assetOf(files, model)),
         room: bytesOf((path) => own.includes(path) && !isEngine(path) && !frame.includes(path)),
         frame: bytesOf((path) => frame.includes(path)),
       };
