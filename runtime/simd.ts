@@ -8,7 +8,16 @@ import { moduleOf } from "./text.js";
 import type { Model, ModelSource, OpenOptions } from "./types.js";
 
 export { MoteError, type ErrorCode } from "../host/errors.js";
-export type { Model, ModelSource, ModelTensor, OpenOptions, Pixels, Prediction, Preprocessing } from "./types.js";
+export type {
+  LayerVisit,
+  Model,
+  ModelSource,
+  ModelTensor,
+  OpenOptions,
+  Pixels,
+  Prediction,
+  Preprocessing,
+} from "./types.js";
 
 /** How a model is opened by `mote-nn/simd`. */
 export interface SimdOptions extends Omit<OpenOptions, "engine"> {

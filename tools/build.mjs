@@ -70,12 +70,13 @@ const targets = {
     commands: [node("typescript/bin/tsc", "-p", "tsconfig.build.json")],
   },
   web: {
-    needs: ["core", "fast", "train"],
+    needs: ["core", "simd", "fast", "train"],
     sources: [
       "web",
       "host",
       "runtime",
       "build/core-text.ts",
+      "build/simd-text.ts",
       "build/core.wasm",
       "build/core-named.wasm",
       "build/fast-named.wasm",

@@ -8,6 +8,7 @@ import { decodePng } from "../../host/node/data/png.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
 import { openModel, type Prediction } from "../../runtime/index.js";
+import { openModel as openBySimd } from "../../runtime/simd.js";
 import { bytesText } from "../../web/dom.js";
 import { fit } from "../../web/look/see.js";
 import { named } from "../firmware/support/native.js";
@@ -69,7 +70,7 @@ describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => 
     await expectSight(room, await expected(photoNet, photo));
     expect(await page.locator(".net").textContent()).toBe("small.mote tells 7 classes apart.");
     const facts = await page.locator(".facts dd").allTextContents();
-    const { memoryBytes } = await openModel(photoNet);
+    const { memoryBytes } = await openBySimd(photoNet);
     expect(facts.slice(1)).toEqual([bytesText(memoryBytes), bytesText(photoNet.length), "8 × 6, colour"]);
     expect(facts[0]).toMatch(/^[\d.]+ ms$/);
     await keepShot(page, "look-desktop");

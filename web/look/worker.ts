@@ -1,5 +1,5 @@
 /** Opens nets and runs them on pictures, apart from the page, which stays quick whatever a net takes. */
-import { openModel, type Model, type Prediction } from "../../runtime/index.js";
+import { openModel, type Model, type Prediction } from "../../runtime/simd.js";
 import type { Answer, Question } from "./protocol.js";
 import { expectClassifier, fit } from "./see.js";
 
