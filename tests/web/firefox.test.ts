@@ -51,6 +51,8 @@ async function visit(): Promise<void> {
   await until("look's digit", () => document.querySelector(".answer")?.textContent === "7");
   click("Shrink");
   await until("shrink", () => document.querySelector("main.shrink h1"));
+  click("A net of PyTorch, .onnx");
+  await until("model", () => document.querySelector(".headline h2"));
   await until("offline", () => document.querySelector("#offline")!.textContent !== "");
   await fetch(`told/${encodeURIComponent(seen.join())}`);
 }
@@ -83,6 +85,7 @@ describe.skipIf(lacking.length > 0)(named("Firefox", lacking), () => {
         "look",
         "look's digit",
         "shrink",
+        "model",
         "offline",
       ]);
     } finally {
