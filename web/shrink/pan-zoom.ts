@@ -44,10 +44,6 @@ export class PanZoom {
     return this.moved > CLICK_PIXELS;
   }
 
-  get scale(): number {
-    return this.view.scale;
-  }
-
   /** All of the picture. */
   fit(): void {
     const { clientWidth, clientHeight } = this.viewport;

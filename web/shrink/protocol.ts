@@ -31,8 +31,8 @@ export type Answer =
   | { readonly kind: "refused"; readonly refused: Refused }
   | { readonly kind: "boards"; readonly boards: readonly BoardFit[] }
   | { readonly kind: "file"; readonly name: string; readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** Of what was asked for last beside "shrink", whose errors are refusals. */
-  | { readonly kind: "failed"; readonly message: string };
+  /** Of what was asked for beside "shrink", whose errors are refusals. */
+  | { readonly kind: "failed"; readonly asked: "boards" | "file"; readonly message: string };
 
 export interface Progress {
   /** For people: "Running samples". */

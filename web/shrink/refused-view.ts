@@ -23,10 +23,14 @@ export function refusedView({ message, reasons, graph }: Refused): RefusedView {
     if (view !== undefined && boxes.length > 0) {
       let next = 0;
       item.append(
-        button("Show it", () => view.select(boxes[next++ % boxes.length]), {
-          class: "button small",
-          "aria-label": `Show it: ${what} in the graph`,
-        }),
+        button(
+          "Show it",
+          () => {
+            view.root.scrollIntoView({ block: "nearest" });
+            view.select(boxes[next++ % boxes.length]);
+          },
+          { class: "button small", "aria-label": `Show it: ${what} in the graph` },
+        ),
       );
     }
     return item;

@@ -12,6 +12,8 @@ export interface ResultView {
   readonly root: HTMLElement;
   readonly showBoards: (boards: readonly BoardFit[]) => void;
   readonly failBoards: (message: string) => void;
+  /** Says something beside the downloads. */
+  readonly tell: (message: string) => void;
   /** Once it is in the document. */
   readonly start: () => void;
   readonly close: () => void;
@@ -47,10 +49,11 @@ export function resultView(shrunk: Shrunk, wishes: Wishes): ResultView {
   };
   const isSmall = shrunk.report.fileBytes <= SMALL_MODEL;
   if (!isSmall) boards.append(button("Work it out", ask));
+  const told = html("p", { class: "muted small", role: "status" });
   const root = html(
     "div",
     { class: "result" },
-    headline(shrunk, wishes),
+    headline(shrunk, wishes, told),
     graph.root,
     html(
       "div",
@@ -71,6 +74,9 @@ export function resultView(shrunk: Shrunk, wishes: Wishes): ResultView {
   return {
     root,
     showBoards: (found) => boards.replaceChildren(...boardsView(found)),
+    tell: (message) => {
+      told.textContent = message;
+    },
     failBoards: (message) => boards.replaceChildren(html("p", { class: "notice bad" }, message)),
     start() {
       graph.start();
@@ -83,7 +89,8 @@ export function resultView(shrunk: Shrunk, wishes: Wishes): ResultView {
   };
 }
 
-function headline(shrunk: Shrunk, { file }: Wishes): HTMLElement {
+/** @param told where is said how downloads fare */
+function headline(shrunk: Shrunk, { file }: Wishes, told: HTMLElement): HTMLElement {
   const { name, report, netBytes, memory, energy, samples, notes } = shrunk;
   const before = netBytes ?? report.nominalBytes;
   const factor = before / report.fileBytes;
@@ -120,10 +127,18 @@ function headline(shrunk: Shrunk, { file }: Wishes): HTMLElement {
   }
   for (const note of notes) section.append(html("p", { class: "muted small" }, note));
   const files = FILES.map(([format, text, title]) =>
-    button(text, () => file(format), { class: format === "mote" ? "button first" : "button", title }),
+    button(
+      text,
+      () => {
+        told.textContent = "Making it …";
+        file(format);
+      },
+      { class: format === "mote" ? "button first" : "button", title },
+    ),
   );
   section.append(
     html("div", { class: "row downloads", role: "group", "aria-label": "Download" }, ...files),
+    told,
     html("details", {}, html("summary", {}, "What it is made of"), overviewTable(shrunk)),
   );
   return section;

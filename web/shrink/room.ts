@@ -133,9 +133,10 @@ export function mount(root: HTMLElement): () => void {
       case "boards":
         return result?.showBoards(answer.boards);
       case "file":
+        result?.tell("");
         return save(answer.name, answer.type, answer.bytes);
       case "failed":
-        return result?.failBoards(answer.message);
+        return answer.asked === "boards" ? result?.failBoards(answer.message) : result?.tell(answer.message);
     }
   }
 

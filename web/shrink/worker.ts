@@ -98,6 +98,6 @@ self.addEventListener("message", ({ data }: MessageEvent<Request>) => {
     if (error instanceof RefusedError) answer({ kind: "refused", refused: error.refused });
     else if (data.kind === "shrink") {
       answer({ kind: "refused", refused: { message: messageOf(error), reasons: [] } });
-    } else answer({ kind: "failed", message: messageOf(error) });
+    } else answer({ kind: "failed", asked: data.kind, message: messageOf(error) });
   });
 });
