@@ -23,6 +23,7 @@ const BRANCHES: SynthNet = {
   input: [3, 33, 33],
   layers: [
     { op: "conv2d", name: "conv", channels: 16, kernel: 3, stride: 2, pad: 1, ...dense },
+    { op: "lrn", name: "norm", size: 5 },
     { op: "maxpool", name: "pool", kernel: 3, stride: 2 },
     { op: "conv2d", name: "left", channels: 16, groups: 16, kernel: 3, pad: 1, ...dense },
     { op: "conv2d", name: "right", from: ["pool"], channels: 16, kernel: 1, relu: false, ...dense },

@@ -39,6 +39,10 @@ export function floatGraph(net: SynthNet): FloatGraph {
       case "avgpool":
         add(layer.op === "maxpool" ? "MaxPool" : "AveragePool", from, made, windowOf(layer));
         break;
+      case "lrn":
+        // Its other numbers are Caffe's by default.
+        add("LRN", from, made, { size: layer.size });
+        break;
       case "add":
         add("Add", from, made);
         break;

@@ -7,6 +7,7 @@ import { importedModel } from "../../host/import/import.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import { synthesize } from "../../host/synth/synthesize.js";
 import { shippedModel } from "./models.js";
+import { SQUEEZENET } from "./squeezenet.js";
 import { lowered } from "./zoo-nets.js";
 
 export interface WebNet {
@@ -19,12 +20,9 @@ export interface WebNet {
   readonly model: () => Uint8Array;
 }
 
-/** Deep Compression's weights (songhan/SqueezeNet-Deep-Compression). */
-const SQUEEZENET_FILE = "squeezenet-deep-compression.net";
-
 /** @param folder of nets of others, where there is one */
 export function webNets(folder: string | undefined): readonly WebNet[] {
-  const squeezenet = folder === undefined ? undefined : join(folder, SQUEEZENET_FILE);
+  const squeezenet = folder === undefined ? undefined : join(folder, SQUEEZENET);
   const isReal = squeezenet !== undefined && existsSync(squeezenet);
   const synthetic = (id: string, title: string): WebNet => ({
     id,
