@@ -42,7 +42,7 @@ export function squeezenetFigures(path: string, folder: string | undefined, note
   const quantized = calibrate(
     net,
     samples.filter((_, index) => index % 4 === 0).map((sample) => [sample]),
-    { range: "all", convolve },
+    { range: "percentile", convolve },
   );
   const bytes = writeContainer(importedModel(quantized));
   const container = readContainer(bytes);
