@@ -12,9 +12,6 @@ export const MODEL_SLACK_BYTES = 8;
 /** Bytes of one record: offset << 8 | weight. */
 export const RECORD_BYTES = 4;
 
-/** Most bytes of linear memory that simd.wasm grows to: asconfig.json has them in pages. */
-export const MAX_SIMD_BYTES = 0x40000000;
-
 /** Bytes of the control block, which stands at address 0. */
 export const CONTROL_BLOCK_BYTES = 64;
 

@@ -1,7 +1,9 @@
 /** The engine for machines with SIMD128: simd.wasm decodes a container once, when it is opened, in memory that grows as it does. */
-import { MAX_SIMD_BYTES } from "../../assembly/abi.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { coreTask, openTask, type Instantiate, type Program } from "./wasm.js";
+
+/** Most bytes of linear memory that simd.wasm grows to: asconfig.json has them in pages. */
+const MAX_BYTES = 2 ** 30;
 
 /**
  * Loads a model into a fresh instance.
@@ -11,5 +13,5 @@ import { coreTask, openTask, type Instantiate, type Program } from "./wasm.js";
 export function openSimd(instantiate: Instantiate, program: Program, options: EngineOptions = {}): Engine {
   // It reads the container through a window, once; what would be resident is what it has decoded.
   const task = coreTask(program, { ...options, resident: false });
-  return openTask("simd", instantiate, { ...task, wasm: program.wasm, mostBytes: MAX_SIMD_BYTES }, options);
+  return openTask("simd", instantiate, { ...task, wasm: program.wasm, mostBytes: MAX_BYTES }, options);
 }
