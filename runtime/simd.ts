@@ -30,7 +30,7 @@ export interface SimdOptions extends Omit<OpenOptions, "engine"> {
 
 /**
  * Opens a model as the other one does, with an engine for nets of more than a few kilobytes: it decodes all weights when the model is opened, and takes
- * the vectors of the machine. The outputs are the same. A page becomes 8 KB larger.
+ * the vectors of the machine. The outputs are the same. A page becomes 9 KB larger.
  * @param source a model's bytes, or what has them, such as a Response of `fetch`. They are copied
  * @throws as the other one
  */
