@@ -25,6 +25,7 @@ export const ROWS_KERNEL = "rows1";
 export const DEPTH_KERNEL = "depth1";
 export const POOL_KERNEL = "pool1";
 export const SUMS_KERNEL = "sums1";
+export const LINES_KERNEL = "lines1";
 
 /** Custom sections: a fast module's stream of weights, and the version of its tables and its stream; what a container has behind its last layer; the seal, at the very end. */
 export const STREAM_SECTION = "mote.stream";

@@ -24,7 +24,7 @@ import { stepDense } from "./kernels/dense";
 import { stepDenseRows } from "./kernels/dense-rows";
 import { stepDepthwise } from "./kernels/depthwise";
 import { stepElements } from "./kernels/elementwise";
-import { beginTurns, behindTurn, isIdle, stepInput, stepLines, stepTurn } from "./kernels/lines";
+import { beginTurns, behindTurn, isIdle, stepInput, stepLines, stepTurn, tellTurn } from "./kernels/lines";
 import { stepLut } from "./kernels/lut";
 import {
   CONTROL_LAYERS_PTR,
@@ -142,7 +142,10 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isElementwise(kind)) return stepElements(layer, progressPtr(), budget);
   if (isLut(kind)) return stepLut();
   if (isResize(kind)) return stepResize();
-  if (isLines(kind)) return stepLines();
+  if (isLines(kind)) {
+    tellTurn();
+    return stepLines(layer, progressPtr(), budget);
+  }
   if (isTurn(kind)) return stepTurn();
   if (isInput()) return stepInput();
   return 0; // KIND_CONCAT

@@ -310,6 +310,8 @@ export const PIECE_INPUTS = 256;
 export const PROGRESS_POSITION = 0;
 export const PROGRESS_ROW = 4;
 export const PROGRESS_OWN = 8;
+/** Of KIND_LINES: the turn at hand. */
+export const PROGRESS_TURN = 12;
 export const PROGRESS_BYTES = 20;
 
 /** Words of the control block that only a fast module's own code looks at. */

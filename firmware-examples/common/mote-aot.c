@@ -73,6 +73,7 @@ KERNEL(rows)
 KERNEL(depth)
 KERNEL(pool)
 KERNEL(sums)
+KERNEL(lines)
 
 static mote_status measure(mote *model) {
   const mote_aot_module *module = model->source.module;

@@ -96,6 +96,9 @@
 /** Bytes of one record: offset << 8 | weight. */
 #define MOTE_RECORD_BYTES 4u
 
+/** Most bytes of linear memory that simd.wasm grows to: asconfig.json has them in pages. */
+#define MOTE_MAX_SIMD_BYTES 0x40000000u
+
 /** Bytes of the control block, which stands at address 0. */
 #define MOTE_CONTROL_BLOCK_BYTES 64u
 
@@ -191,6 +194,7 @@
 #define MOTE_DEPTH_KERNEL "depth1"
 #define MOTE_POOL_KERNEL "pool1"
 #define MOTE_SUMS_KERNEL "sums1"
+#define MOTE_LINES_KERNEL "lines1"
 
 /** Custom sections: a fast module's stream of weights, and the version of its tables and its stream; what a container has behind its last layer; the seal, at the very end. */
 #define MOTE_STREAM_SECTION "mote.stream"
@@ -523,6 +527,8 @@
 #define MOTE_PROGRESS_POSITION 0u
 #define MOTE_PROGRESS_ROW 4u
 #define MOTE_PROGRESS_OWN 8u
+/** Of KIND_LINES: the turn at hand. */
+#define MOTE_PROGRESS_TURN 12u
 #define MOTE_PROGRESS_BYTES 20u
 
 /** Words of the control block that only a fast module's own code looks at. */

@@ -134,6 +134,7 @@ const mote_kernel mote_kernels[] = {
     {MOTE_DEPTH_KERNEL, mote_kernel_depth},
     {MOTE_POOL_KERNEL, mote_kernel_pool},
     {MOTE_SUMS_KERNEL, mote_kernel_sums},
+    {MOTE_LINES_KERNEL, mote_kernel_lines},
     {NULL, NULL},
 };
 

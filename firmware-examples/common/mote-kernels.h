@@ -25,6 +25,7 @@ int32_t mote_kernel_rows(const mote *model, uint32_t layer, uint32_t progress, i
 int32_t mote_kernel_depth(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_pool(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_sums(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
+int32_t mote_kernel_lines(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 
 /** A kernel by the name that a fast module exports its own by. */
 struct mote_kernel {

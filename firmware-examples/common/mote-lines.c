@@ -1,9 +1,8 @@
 /**
  * The kernel of layers that go by turns of some lines: makes room in the lines that a layer's output keeps, then says in the layer's entry, which stands
- * behind, what the layer is to do in this turn. For the engine mote_data.
+ * behind, what the layer is to do in this turn.
  */
 #include "mote-layer.h"
-#include "mote-native.h"
 
 /** Native units of a channel, and of a byte of it that moves or is filled. */
 enum { CHANNEL_WORK = 40, BYTE_WORK = 4 };
@@ -33,7 +32,7 @@ static bool begin_turn(turn *t, const mote *model, uint32_t layer, uint32_t prog
   if (progress < 2 * MOTE_LAYER_ENTRY_BYTES || layer > progress - 2 * MOTE_LAYER_ENTRY_BYTES) return false;
   t->entry = model->linear + layer;
   t->following = model->linear + layer + MOTE_LAYER_ENTRY_BYTES;
-  t->number = load_word(w->progress + MOTE_PROGRESS_OWN + 4);
+  t->number = load_word(w->progress + MOTE_PROGRESS_TURN);
   uint32_t shift = t->entry[MOTE_LINES_SHIFT] & 31;
   t->passed = t->number >> shift;
   t->waits = ((t->number + 1) & ((1u << shift) - 1)) != 0;
@@ -48,6 +47,25 @@ static bool begin_turn(turn *t, const mote *model, uint32_t layer, uint32_t prog
   return w->output >= progress + MOTE_PROGRESS_BYTES && last <= model->linear_bytes;
 }
 
+/** Moves bytes to lower addresses. memmove goes byte by byte where the two are not aligned alike, and lines hardly ever are. */
+static void move(uint8_t *to, const uint8_t *from, uint32_t bytes) {
+  if (!HAS_LANES) {
+    memmove(to, from, bytes);
+    return;
+  }
+  for (; bytes >= 16; bytes -= 16, to += 16, from += 16) {
+    uint32_t a = load_word(from);
+    uint32_t b = load_word(from + 4);
+    uint32_t c = load_word(from + 8);
+    uint32_t d = load_word(from + 12);
+    put_word(to, a);
+    put_word(to + 4, b);
+    put_word(to + 8, c);
+    put_word(to + 12, d);
+  }
+  for (; bytes > 0; bytes--) *to++ = *from++;
+}
+
 /** Moves a channel's lines up and fills those that are new. Lines above the output are there from the first turn on, and stay as they are. */
 static bool move_lines(const turn *t) {
   const mote_layer *w = &t->w;
@@ -55,7 +73,7 @@ static bool move_lines(const turn *t) {
   uint64_t outside = 0;
   if (t->passed != 0) {
     uint64_t lines = t->end > t->first ? (uint64_t)(t->end - t->first) : 0;
-    memmove(begin, begin + t->added, t->kept);
+    move(begin, begin + t->added, t->kept);
     outside = t->kept + lines * load_word(t->following + MOTE_LAYER_OUTPUT_PITCH);
   }
   uint64_t all = (uint64_t)t->kept + t->added;
@@ -90,7 +108,7 @@ static void direct(const turn *t) {
   }
 }
 
-/** The second of its own words is the turn's number, which the engine puts there. */
+/** The turn's number stands in the progress from the beginning, and stays there. */
 int32_t mote_kernel_lines(const mote *model, uint32_t layer, uint32_t progress, int32_t budget) {
   turn t;
   if (!begin_turn(&t, model, layer, progress)) return MOTE_KERNEL_TRAP;

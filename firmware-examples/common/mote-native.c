@@ -127,7 +127,7 @@ static bool begin_layer(mote *model, walk *w, uint32_t entry) {
   uint8_t *progress = model->linear + w->progress;
   for (uint32_t word = 0; word < MOTE_PROGRESS_BYTES; word += 4) mote_put_u32(progress + word, 0);
   /* Kernels that go by the turn find it here, and those whose entries do not say where their rows begin this. */
-  mote_put_u32(progress + MOTE_PROGRESS_OWN + 4, w->turn);
+  mote_put_u32(progress + MOTE_PROGRESS_TURN, w->turn);
   mote_put_u32(progress + MOTE_PROGRESS_OWN + 8, w->position);
   return true;
 }

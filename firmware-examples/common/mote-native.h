@@ -24,7 +24,6 @@ int32_t mote_kernel_lut(const mote *model, uint32_t layer, uint32_t progress, in
 int32_t mote_kernel_resize(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_border(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_copy(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
-int32_t mote_kernel_lines(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 
 /* Entries of a list. KIND_CONCAT, KIND_TURN and KIND_INPUT take none. */
 #define MOTE_RUNS_CONV_POOLED {MOTE_KIND_CONV_POOLED, mote_kernel_tiles}

@@ -7,6 +7,7 @@ import {
   DENSE_KERNEL,
   DEPTH_KERNEL,
   GAPS_KERNEL,
+  LINES_KERNEL,
   METADATA_SECTION,
   POOL_KERNEL,
   QUADS_KERNEL,
@@ -94,6 +95,7 @@ export const KERNEL_EXPORTS: readonly string[] = [
   DEPTH_KERNEL,
   POOL_KERNEL,
   SUMS_KERNEL,
+  LINES_KERNEL,
 ];
 
 /** Whether bytes are a WebAssembly module with a fast module's stream; the rest of it may still be wrong. */

@@ -34,11 +34,12 @@ import {
   LINES_TARGET_STEP,
   LINES_WORK,
   LINES_ZERO,
+  PROGRESS_TURN,
   TURN_BACK,
   TURN_COUNT,
 } from "../layout";
 import { endRow, goToRow, isLayerComplete, layer, rowsDone } from "../row";
-import { seek } from "../stream";
+import { progressPtr, seek } from "../stream";
 
 /** The turn at hand, and how many the layer has had before it. */
 let turn: u32 = 0;
@@ -49,8 +50,18 @@ export function beginTurns(): void {
   turn = 0;
 }
 
-/** Makes room for the turn's lines in a channel; with the last says what the layer is to do. @returns the work it was */
-export function stepLines(): u32 {
+/** What a kernel of the host's own goes by. */
+export function tellTurn(): void {
+  store<u32>(progressPtr(), turn, PROGRESS_TURN);
+}
+
+/**
+ * Makes room for the turn's lines in a channel, whatever the budget; with the last says what the layer is to do.
+ * @param layer its entry
+ * @param progress its address
+ * @returns the work it was
+ */
+export function stepLines(layer: usize, progress: usize, budget: i32): i32 {
   let shift: u32 = load<u8>(layer, LINES_SHIFT);
   passed = turn >> shift;
   if ((turn + 1) & ((1 << shift) - 1)) {

@@ -5,7 +5,15 @@
  * sealed like the others, whose opening gives STATUS. ROWS compiled ahead of time is linked in as `rows_source`.
  */
 #include "cases.h"
+#include "mote-native.h"
 #include "rows.h"
+
+/* As where a CPU loads words from any address. */
+#define MOTE_KERNEL_LANES 1
+#define mote_kernel_lines lines_by_words
+int32_t lines_by_words(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
+#include "mote-lines.c"
+#undef mote_kernel_lines
 
 static uint8_t *memory;
 static const size_t plenty = 4u << 20;
@@ -191,6 +199,16 @@ int main(int argc, char **argv) {
       free(bad.data);
     }
   }
+  mote_kind kinds[MOTE_KIND_END + 1];
+  size_t count = 0;
+  do kinds[count] = mote_kinds[count];
+  while (mote_kinds[count++].run != NULL);
+  for (size_t k = 0; k < count; k++) {
+    if (kinds[k].run == mote_kernel_lines) kinds[k].run = lines_by_words;
+  }
+  const mote_engine by_words = MOTE_DATA_ENGINE(kinds);
+  mote_source worded = source_of(&by_words, rows);
+  check_rows("data by words", &worded);
   check_rows("aot", &(mote_source){&mote_aot, &rows_module, 0, NULL, 0, NULL, NULL});
   free(rows.data);
   free(whole.data);
