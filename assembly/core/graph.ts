@@ -214,12 +214,12 @@ function beginLayers(): void {
 
 @inline
 function endLayer(): void {
-  if (hasWeights()) seek(limit);
-  phase = LAYER;
   if (isRun()) {
     store<u32>(CONTROL_OUTPUT_TENSOR, tensor);
     store<u32>(CONTROL_LAYERS_DONE, tensor - firstOutput + 1);
-  } else addLayer();
+  } else addLayer(); // Before its weights, which it counts by their bits, are passed.
+  if (hasWeights()) seek(limit);
+  phase = LAYER;
   if (++tensor == tensorCount) {
     if (isRun()) beginStates(COPIES);
     else endLoading();

@@ -54,6 +54,20 @@ describe.each(models)("$name", ({ model }) => {
   });
 });
 
+describe("weights that stand close in one part of a layer and far apart in the rest", () => {
+  const model = buildModel(7, [400, 1, 1], [{ op: "dense", out: 400, density: 0, weights: "grid" }]);
+  const [layer] = model.layers;
+  // By their number and the longest distance of a symbol there could be a few thousand records; there are 40,000.
+  if ("weights" in layer) layer.weights.fill(1, 0, 40_000).fill(-1, 159_999);
+
+  test("are all in the work that a run is said to take", () => {
+    const core = new MeteredCore(writeContainer(model));
+    finish(core, core.open(), 3000);
+    const work = finish(core, core.start(), 3000);
+    expect(work).toBeLessThanOrEqual(core.word(abi.CONTROL_WORK));
+  });
+});
+
 describe("a run of 2^32 products", () => {
   // 128 × 128 places and a filter of 7 × 219 × 171: with one more for each place the products are 0 in 32 bits.
   const model = buildModel(
