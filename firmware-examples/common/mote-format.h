@@ -96,9 +96,6 @@
 /** Bytes of one record: offset << 8 | weight. */
 #define MOTE_RECORD_BYTES 4u
 
-/** Most bytes of linear memory that simd.wasm grows to: asconfig.json has them in pages. */
-#define MOTE_MAX_SIMD_BYTES 0x40000000u
-
 /** Bytes of the control block, which stands at address 0. */
 #define MOTE_CONTROL_BLOCK_BYTES 64u
 

@@ -131,7 +131,10 @@ test.each<[string, string]>([
   ["control words", `| ${abi.CONTROL_OUTPUT_TENSOR} | the model's first output tensor`],
   ["control words", `| ${abi.CONTROL_MEMORY_BYTES} | bytes of linear memory`],
   ["control words", `| ${abi.CONTROL_ERROR_OFFSET} | after an error`],
-  ["control words", `| ${abi.CONTROL_VERSION} | version of the interface: ${abi.INTERFACE_VERSION} |`],
+  [
+    "control words",
+    `| ${abi.CONTROL_VERSION} | version of the interface: ${abi.INTERFACE_VERSION}, or ${abi.INTERFACE_VERSION_LINES} of `,
+  ],
   ["control words", `| ${abi.CONTROL_METADATA} | after loading a container`],
   ["control words", `| ${abi.CONTROL_WORK} | after loading: the most units`],
   ["control words", `| ${abi.CONTROL_ELEMENT_BIAS} | what is added to an int8 element`],
