@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -8,5 +9,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000 } },
     pool: "forks",
+    // Two on two cores, too: many tests wait for compilers, emulators and browsers.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
