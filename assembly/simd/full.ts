@@ -77,13 +77,18 @@ function columnAt(kept: Layer, offset: u32): u32 {
   );
 }
 
-/** Keeps where the elements of the columns are, and what a run needs. @param offsetOf of a column's number */
+/** Keeps where the elements of the columns are, and what a run needs. @param offsets of the columns, u32 each, an even number */
 export function keepColumns(kept: Layer, offsets: usize): void {
   kept.columns = offsets;
   kept.lines = linesOf(kept);
   let span = strideOf(kept);
   noteRoom(
-    kept.pairs * TILE_BYTES + ROWS * TILE_BYTES + (kept.groupRows + 4) * span + kept.pitch + 128 + kept.sortedBytes,
+    <u64>kept.pairs * TILE_BYTES +
+      ROWS * TILE_BYTES +
+      <u64>(kept.groupRows + 4) * span +
+      kept.pitch +
+      128 +
+      kept.sortedBytes,
   );
 }
 

@@ -33,7 +33,8 @@ import { addWork, beginWork, PIECE_WORK } from "../core/work";
 import { beginDecoding, stepDecoding } from "./decode";
 import { copyTensor, fillBorders, fillTensor } from "./lines";
 import { beginMemory, take } from "./memory";
-import { beginLayers, endLayers, keepLayer, layerAt, runLayer } from "./layers";
+import { beginLayers, keepLayer, layerAt, runLayer } from "./layers";
+import { placeRoom } from "./room";
 
 /** What the next piece of work is. */
 const IDLE = 0;
@@ -97,7 +98,7 @@ function begin(first: i32): void {
   store<u32>(CONTROL_LAYERS_DONE, 0);
 }
 
-/** Does pieces of loading until they come to `budget` units, at least one; of a run, a layer. */
+/** Does pieces of loading, each counted as PIECE_WORK, until they come to `budget` units, at least one; of a run, a layer. */
 export function step(budget: u32): i32 {
   if (phase == IDLE) return STATUS_STATE;
   if (phase == RUN) stepRun();
@@ -196,7 +197,7 @@ function nextLayer(): void {
   if (++tensor < tensorCount) return;
   store<u32>(CONTROL_METADATA, position);
   store<u32>(CONTROL_OUTPUT_TENSOR, modelOutput);
-  endLayers();
+  placeRoom();
   isLoaded = !failure;
   phase = IDLE;
 }

@@ -12,7 +12,7 @@ import { take } from "./memory";
 import { keepLut, keepPair, keepResize, runLut, runPair, runResize } from "./elementwise";
 import { keepPool, runPool } from "./pool";
 import { AVGPOOL, CONV, DENSE, FULL, Layer, LUT, MAXPOOL, NOTHING, PRODUCT, RESIZE, SUM } from "./program";
-import { beginRoom, placeRoom } from "./room";
+import { beginRoom } from "./room";
 
 let layersPtr: usize = 0;
 
@@ -44,11 +44,6 @@ export function keepLayer(index: u32): void {
   else if (op == OP_LUT) keepLut(kept);
   else if (op == OP_RESIZE) keepResize(kept);
   // Any other stays what a new entry is, BY_CORE.
-}
-
-/** All layers have been read: makes room for what they share. */
-export function endLayers(): void {
-  placeRoom();
 }
 
 /** @param index of the layer, and of the tensor it makes */

@@ -1,7 +1,7 @@
 /** Room that layers need while they run, the same for all: its size is noted as they are read, its place is behind all that is kept. */
 import { take } from "./memory";
 
-let most: u32 = 0;
+let most: u64 = 0;
 export let room: usize = 0;
 
 export function beginRoom(): void {
@@ -9,7 +9,7 @@ export function beginRoom(): void {
 }
 
 /** Notes that a layer needs so many bytes. */
-export function noteRoom(bytes: u32): void {
+export function noteRoom(bytes: u64): void {
   most = max(most, bytes);
 }
 
