@@ -70,15 +70,17 @@ async function load(
   const { length } = file;
   if (isModule) windowed = section(STREAM_SECTION);
   else instance.write(abi.CONTROL_MODEL_BYTES, Uint8Array.of(length, length >> 8, length >> 16, length >> 24));
-  let status = driver.load(grows ? memoryLimit : memory.buffer.byteLength);
+  // A module has the memory that it says.
+  const growing = grows && !isModule;
+  let status = driver.load(growing ? memoryLimit : memory.buffer.byteLength);
   // A packed module has its container in linear memory, above the plan.
   const planBytes = driver.control(abi.CONTROL_MEMORY_BYTES);
   const address = driver.control(abi.CONTROL_MODEL_PTR);
   const memoryBytes = planBytes + (address && driver.control(abi.CONTROL_MODEL_BYTES) + abi.MODEL_SLACK_BYTES);
-  if (memoryBytes > memoryLimit) {
+  if (memoryBytes > memoryLimit || (growing && status === abi.STATUS_MEMORY)) {
     throw new MoteError(
       "MEMORY",
-      `${name}: the model takes ${memoryBytes} bytes of memory, the limit is ${memoryLimit}`,
+      `${name}: the model takes ${memoryBytes || "more"} bytes of memory, the limit is ${memoryLimit}`,
     );
   }
   if (status === abi.STATUS_MEMORY) {

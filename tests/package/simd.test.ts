@@ -33,6 +33,10 @@ it("takes the vectors where there is memory for them, else the core", async () =
     code: "MEMORY",
     message: `simd: the model takes ${simd.memoryBytes} bytes of memory, the limit is ${memoryLimit}`,
   });
+  // Too little for the head of the file even.
+  for (const engine of [{ engine: "core" }, { engine: "simd" }, {}] as const) {
+    await expect(openModel(lenet, { ...engine, memoryLimit: 100 })).rejects.toMatchObject({ code: "MEMORY" });
+  }
 });
 
 it("refuses what is no model, and engines that there are not", async () => {
