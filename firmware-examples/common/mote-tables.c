@@ -59,8 +59,10 @@ static mote_status place_ends(mote *model, uint32_t entry) {
   uint32_t most = UINT32_MAX;
   if (mote_linear_u32(model, MOTE_CONTROL_VERSION) == MOTE_INTERFACE_VERSION_LINES) {
     /* The first tensor is an input, and the only one. */
-    most = mote_linear_u32(model, entry + MOTE_TENSOR_STATE) >> MOTE_TENSOR_LINES_SHIFT & UINT8_MAX;
-    if (model->form != MOTE_FORM_FAST || model->input_count > 1 || most == 0) return MOTE_ERROR_MODULE;
+    uint32_t state = mote_linear_u32(model, entry + MOTE_TENSOR_STATE);
+    most = state >> MOTE_TENSOR_LINES_SHIFT & UINT8_MAX;
+    bool is_by_lines = (state & MOTE_TENSOR_IS_BY_LINES) != 0 && most != 0;
+    if (model->form != MOTE_FORM_FAST || model->input_count > 1 || !is_by_lines) return MOTE_ERROR_MODULE;
     model->coming_lines = (uint8_t)most;
   }
   for (uint32_t i = 0; i < model->end_count; entry += MOTE_TENSOR_ENTRY_BYTES) {

@@ -110,6 +110,10 @@ describe("layers by lines", () => {
     expect(least).toBeLessThan(whole);
   });
 
+  it("names nets that there are", () => {
+    expect(NETS.map(([name]) => name)).toEqual(expect.arrayContaining(COMING));
+  });
+
   it.each(NETS.filter(([name]) => COMING.includes(name)))("%s, and the input", (_name, shape, layers) => {
     const model = buildModel(4, shape, layers);
     const { lines, least } = expectEqual(model, { inputRows: true });

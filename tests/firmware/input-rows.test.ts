@@ -42,6 +42,7 @@ const bad: readonly (readonly [name: string, module: Uint8Array])[] = [
   ["the other version", withWord(rows, abi.CONTROL_VERSION, abi.INTERFACE_VERSION)],
   ["a whole input by the version of lines", withWord(whole, abi.CONTROL_VERSION, abi.INTERFACE_VERSION_LINES)],
   ["no lines", withWord(rows, at(abi.TENSOR_STATE), state(0))],
+  ["lines without their bit", withWord(rows, at(abi.TENSOR_STATE), state(1) & ~abi.TENSOR_IS_BY_LINES)],
   ["more lines than a channel has room for", withWord(rows, at(abi.TENSOR_STATE), state(255))],
   ["lines over the tables", withWord(rows, at(abi.TENSOR_PTR), parts.statesPtr)],
   ["lines in the window", withWord(rows, at(abi.TENSOR_PTR), parts.windowPtr)],
