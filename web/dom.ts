@@ -84,3 +84,12 @@ export function bars(caption: string, head: string): Bars {
     },
   };
 }
+
+/** A line of a list of facts, whose value comes later. */
+export function fact(name: string, text = "…"): { readonly element: HTMLElement; readonly value: HTMLElement } {
+  const value = html("dd", {}, text);
+  return { element: html("div", {}, html("dt", {}, name), value), value };
+}
+
+/** Of an even number the upper one. */
+export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1];

@@ -6,7 +6,7 @@ const CHANGED = "mote-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 /** What is shown now. */
-export function isDark(): boolean {
+function isDark(): boolean {
   const { theme } = document.documentElement.dataset;
   return theme === undefined ? system.matches : theme === "dark";
 }

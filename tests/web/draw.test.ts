@@ -79,7 +79,11 @@ describe.skipIf(missingBrowser.length > 0)(named("Draw", missingBrowser), () => 
   it("undoes strokes, writes digits by keys and by buttons, and does so only where the pad has the focus", async () => {
     const { page } = await open("draw", "desktop");
     await reads(page, "7");
+    // Without motion a digit is written at once.
+    await page.emulateMedia({ reducedMotion: "reduce" });
     await page.keyboard.press("3");
+    expect(await page.locator("main").getAttribute("data-digit")).toBe("7");
+    await page.emulateMedia({ reducedMotion: "no-preference" });
     await page.locator(".pad").focus();
     for (const digit of ["4", "0", "3"]) {
       await page.keyboard.press(digit);

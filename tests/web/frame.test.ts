@@ -48,7 +48,6 @@ describe.skipIf(missingBrowser.length > 0)(named("the frame", missingBrowser), (
 
   it("needs no scrolling sideways, however narrow it is", async () => {
     const { page } = await open("draw", "phone");
-    await page.waitForSelector(".comparison");
     for (const room of ["draw", "shrink", "look"]) {
       await page.evaluate((name) => (location.hash = name), room);
       await page.waitForSelector(`main.${room} h1`);

@@ -1,5 +1,6 @@
 /** The page is kept when it is first opened, and is there without a network: all rooms, and nothing else. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { named } from "../firmware/support/native.js";
 import { builtPage, missingBrowser, webPage } from "./support.js";
@@ -33,6 +34,10 @@ describe.skipIf(missingBrowser.length > 0)(named("offline", missingBrowser), () 
     expect(installabilityErrors).toEqual([]);
     const { errors, url } = await session.send("Page.getAppManifest");
     expect([errors, url]).toEqual([[], `${server.url}manifest.webmanifest`]);
+    const manifest = readFileSync(join(builtPage(), "manifest.webmanifest"), "utf8");
+    const { icons } = JSON.parse(manifest) as { icons: { src: string }[] };
+    expect(icons.length).toBeGreaterThan(0);
+    for (const { src } of icons) expect((await fetch(server.url + src)).status, src).toBe(200);
   });
 
   it("keeps each file of the page, and forgets those of one before", async () => {

@@ -32,8 +32,6 @@ export interface RoomOptions {
   readonly permissions?: readonly string[];
   /** What the host serves beside the page, by path in its folder. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
-  /** The page's folder on the host. */
-  readonly below?: string;
 }
 
 /** A room as it is open. */
@@ -67,15 +65,11 @@ export function webPage(flags: readonly string[] = []): {
     await Promise.all(rooms.map(({ server }) => server.close()));
   });
   return {
-    open: async (
-      room,
-      viewport,
-      { colorScheme = "light", permissions = [], below = "/some/folder/", files = {} } = {},
-    ) => {
+    open: async (room, viewport, { colorScheme = "light", permissions = [], files = {} } = {}) => {
       // The page has its policy in itself; workers take theirs from the header of their scripts.
       const headers = (path: string): Record<string, string> =>
         path.endsWith(".js") ? { "content-security-policy": POLICY } : {};
-      const server = await serveFolder(folder, { below, headers, files });
+      const server = await serveFolder(folder, { below: "/some/folder/", headers, files });
       const context = await browser.newContext({
         ...VIEWPORTS[viewport],
         colorScheme,

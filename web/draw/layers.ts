@@ -1,5 +1,5 @@
 /** What each layer makes of the digit, as little pictures. */
-import { bytesText, html } from "../dom.js";
+import { bytesText, html, median } from "../dom.js";
 import { rgb } from "../theme.js";
 
 type Shape = readonly [channels: number, height: number, width: number];
@@ -60,7 +60,7 @@ interface Colours {
 
 /** Of a channel's elements: their median, which is what the net makes of empty paper; of one that has a single element, the least of all. */
 function usualOf(elements: readonly number[], least: number): number {
-  return elements.length === 1 ? least : elements.toSorted((a, b) => a - b)[elements.length >> 1];
+  return elements.length === 1 ? least : median(elements);
 }
 
 function paint(canvas: HTMLCanvasElement, { shape, elements }: Seen, { less, usual, more }: Colours): void {

@@ -2,14 +2,14 @@
 import "./draw.css";
 import modelUrl from "../../models/lenet5.mote?url";
 import { openModel, type Model } from "../../runtime/index.js";
-import { bars, bytesText, html, timeText } from "../dom.js";
+import { bars, bytesText, fact, html, median, timeText } from "../dom.js";
 import { onTheme } from "../theme.js";
 import { comparison } from "./comparison.js";
 import { strokesOf } from "./digits.js";
 import { layerPictures, type Seen } from "./layers.js";
 import { watchLoaded } from "./loaded.js";
 import { padOf } from "./pad.js";
-import { pictureOf } from "./strokes.js";
+import { pictureOf, SIDE } from "./strokes.js";
 
 /** Of the net before it was made small, as float32. */
 const FLOAT_BYTES = 1_724_320;
@@ -28,11 +28,6 @@ const MEASUREMENTS = 31;
 const QUIET_MS = 600;
 /** When the first digit has been read: a mark for `performance`. */
 const FIRST_MARK = "mote-first-digit";
-
-const fact = (name: string): { readonly element: HTMLElement; readonly value: HTMLElement } => {
-  const value = html("dd", {}, "…");
-  return { element: html("div", {}, html("dt", {}, name), value), value };
-};
 
 /** @param root is filled @returns what leaves the room */
 export function mount(root: HTMLElement): () => void {
@@ -135,7 +130,7 @@ export function mount(root: HTMLElement): () => void {
     delete root.dataset.digit;
     spoken.textContent = "The pad is empty.";
     probabilities.show(Array.from({ length: 10 }, (_, i) => ({ name: String(i), share: 0 })));
-    layers.show([{ shape: model!.inputs[0].shape, elements: new Uint8Array(784) }]);
+    layers.show([{ shape: model!.inputs[0].shape, elements: new Uint8Array(SIDE * SIDE) }]);
   }
 
   /** While nobody draws. */
@@ -145,7 +140,7 @@ export function mount(root: HTMLElement): () => void {
     for (let i = 0; i < BATCH; i++) model?.run(input);
     times.push((performance.now() - began) / BATCH);
     if (times.length > MEASUREMENTS) times.shift();
-    time.value.textContent = timeText(times.toSorted((a, b) => a - b)[times.length >> 1]);
+    time.value.textContent = timeText(median(times));
     if (isOpen && times.length < MEASUREMENTS) quiet = window.setTimeout(() => measure(elements), 0);
   }
 

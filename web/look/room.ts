@@ -2,7 +2,7 @@
 import "./look.css";
 import digitUrl from "../../examples/digit.png?url";
 import lenet5Url from "../../models/lenet5.mote?url";
-import { bars, bytesText, countText, html, timeText } from "../dom.js";
+import { bars, bytesText, countText, fact, html, median, timeText } from "../dom.js";
 import { openCamera, type Camera } from "./camera.js";
 import type { Answer, Net, Question, Sight } from "./protocol.js";
 
@@ -59,10 +59,9 @@ export function mount(root: HTMLElement): () => void {
   const tryDigits = button("Try the net that reads digits");
   const pictureFile = html("input", { type: "file", accept: "image/*", hidden: "", "aria-label": "Photo" });
   const netFile = html("input", { type: "file", accept: ".mote,.wasm", hidden: "", "aria-label": "Net" });
-  const values = ["Time a picture", "Memory of the net", "The net's file", "It is given"].map((name) => {
-    const value = html("dd", {}, "–");
-    return { element: html("div", {}, html("dt", {}, name), value), value };
-  });
+  const values = ["Time a picture", "Memory of the net", "The net's file", "It is given"].map((name) =>
+    fact(name, "–"),
+  );
   const factList = html("dl", { class: "facts", hidden: "" }, ...values.map(({ element }) => element));
   const seen = html(
     "section",
@@ -88,7 +87,7 @@ export function mount(root: HTMLElement): () => void {
       { class: "gaze" },
       html(
         "section",
-        { class: "scene", "aria-label": "Picture" },
+        { "aria-label": "Picture" },
         html("div", { class: "stage" }, view, hint),
         html("div", { class: "row" }, choosePicture, useCamera, pictureFile),
       ),
@@ -187,7 +186,7 @@ export function mount(root: HTMLElement): () => void {
 
   function show(sight: Sight): void {
     times = [...times, ...sight.runs].slice(-COUNTED);
-    values[0].value.textContent = timeText(times.toSorted((a, b) => a - b)[times.length >> 1]);
+    values[0].value.textContent = timeText(median(times));
     verdict.show(sight.best);
     const { name, share } = sight.best[0];
     const isNew = best.textContent !== name;

@@ -17,7 +17,7 @@ import { colour, onTheme } from "../theme.js";
 import { html } from "../dom.js";
 import { folded, table } from "./dom.js";
 import type { LayerFacts, Shrunk } from "./protocol.js";
-import { BYTE_USES, bytesByUse, energyRows, grouped, type Rows } from "./tables.js";
+import { BYTE_USES, bytesByUse, ENERGY_PARTS, energyRows, grouped, type Rows } from "./tables.js";
 
 Chart.register(
   BarController,
@@ -88,7 +88,7 @@ function base(title: { readonly x: string; readonly y: string }, isMarked = fals
   };
 }
 
-const labelOf = ({ index, op, name }: LayerFacts): string => `${index} ${name ?? op}`;
+export const labelOf = ({ index, op, name }: LayerFacts): string => `${index} ${name ?? op}`;
 
 /** Bytes by what they are for, a column for each layer. */
 export function bytesPlot({ layers }: Shrunk): Plot {
@@ -222,24 +222,23 @@ export function weightsPlot(layer: LayerFacts): Plot {
 /** On a logarithmic axis, since they are far apart. */
 export function energyPlot(shrunk: Shrunk): Plot {
   const { dense, packed } = shrunk.energy;
-  const parts = ["arithmetic", "weights", "activations", "total"] as const;
   const config = (): Config => {
     const options = base({ x: "nJ a run", y: "" });
     return {
       type: "bar",
       data: {
-        labels: [...parts],
+        labels: [...ENERGY_PARTS],
         datasets: [
           {
             type: "bar",
             label: "dense float32, weights in DRAM",
-            data: parts.map((part) => dense[part]),
+            data: ENERGY_PARTS.map((part) => dense[part]),
             backgroundColor: colour("--faint"),
           },
           {
             type: "bar",
             label: "this model, all in SRAM",
-            data: parts.map((part) => packed[part]),
+            data: ENERGY_PARTS.map((part) => packed[part]),
             backgroundColor: colour("--accent"),
           },
         ],

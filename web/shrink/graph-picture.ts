@@ -7,6 +7,7 @@ import type { LayerReport } from "../../host/report/container.js";
 import { cutMiddle } from "../../host/report/error-plot.js";
 import { dimsText, type GraphReport } from "../../host/report/graph.js";
 import type { Box, Edge, GraphPicture } from "./protocol.js";
+import { grouped } from "./tables.js";
 
 /** More than that nobody reads, and dagre takes seconds for as many, minutes for some thousand. */
 const MOST_BOXES = 400;
@@ -23,8 +24,6 @@ interface Wire {
   readonly to: number;
   readonly label: string;
 }
-
-const grouped = (value: number): string => value.toLocaleString("en");
 
 /** @param layers of the model, in order, with the names that the net's file has for them */
 export function modelPicture(

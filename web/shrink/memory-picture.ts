@@ -1,6 +1,7 @@
 /** The memory plan over time as SVG: addresses from the top down, the layers of a run from left to right. */
 import { escaped } from "../../host/report/error-plot.js";
 import type { MemoryFacts } from "./protocol.js";
+import { grouped } from "./tables.js";
 
 const [WIDTH, HEIGHT] = [720, 360];
 const [LEFT, RIGHT, TOP, BOTTOM] = [72, 8, 8, 44];
@@ -9,8 +10,6 @@ const [INNER_WIDTH, INNER_HEIGHT] = [WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 const [WORD_WIDTH, WORD_HEIGHT] = [70, 15];
 const TICKS = 4;
 const MOST_MARKS = 12;
-
-const grouped = (value: number): string => value.toLocaleString("en");
 
 /** A column for each layer, and one before and behind them for what the host writes and reads. Classes are those of shrink.css. */
 export function memoryPicture({ bytes, regions, lives, steps }: MemoryFacts): string {

@@ -1,6 +1,6 @@
 /** What the room shows of a model that was made. */
 import { boardsView } from "./boards-view.js";
-import { bytesPlot, energyPlot, weightsPlot, workPlot, type Plot } from "./charts.js";
+import { bytesPlot, energyPlot, labelOf, weightsPlot, workPlot, type Plot } from "./charts.js";
 import { html } from "../dom.js";
 import { button, panel, table } from "./dom.js";
 import { graphView, type GraphView } from "./graph-view.js";
@@ -202,7 +202,7 @@ function weightsPanel({ layers }: Shrunk): WeightsPanel | undefined {
   const select = html(
     "select",
     { id: "layer" },
-    ...weighted.map(({ index, name, op }) => html("option", { value: index }, `${index} ${name ?? op}`)),
+    ...weighted.map((layer) => html("option", { value: layer.index }, labelOf(layer))),
   );
   let drawn: Plot | undefined;
   const draw = (): void => {

@@ -126,7 +126,7 @@ export function generatedSamples(net: ImportedNet): NetSamples {
       const random = new Random(1, input, index);
       const sample = images.subarray(index * valuesOf(shape), (index + 1) * valuesOf(shape));
       if (isPictures) fillWaves(sample, shape, random);
-      else for (let i = 0; i < sample.length; i++) sample[i] = normal(random);
+      else for (let i = 0; i < sample.length; i++) sample[i] = random.normal();
     }
     return { count, shape, images, source: "generated", reading: { layout: "nchw" } };
   });
@@ -134,10 +134,13 @@ export function generatedSamples(net: ImportedNet): NetSamples {
 }
 
 function fillWaves(sample: Float32Array, [channels, height, width]: Shape, random: Random): void {
-  const uniform = (): number => random.nextU32() / 2 ** 32;
   for (let channel = 0; channel < channels; channel++) {
     const waves = Array.from({ length: WAVES }, () => {
-      const [angle, turns, phase] = [uniform() * 2 * Math.PI, 0.5 + 4 * uniform(), uniform() * 2 * Math.PI];
+      const [angle, turns, phase] = [
+        random.uniform() * 2 * Math.PI,
+        0.5 + 4 * random.uniform(),
+        random.uniform() * 2 * Math.PI,
+      ];
       return { x: (Math.cos(angle) * turns) / width, y: (Math.sin(angle) * turns) / height, phase };
     });
     for (let y = 0, at = channel * height * width; y < height; y++) {
@@ -147,10 +150,4 @@ function fillWaves(sample: Float32Array, [channels, height, width]: Shape, rando
       }
     }
   }
-}
-
-/** By Box and Muller. */
-function normal(random: Random): number {
-  const [a, b] = [(random.nextU32() + 1) / 2 ** 32, random.nextU32() / 2 ** 32];
-  return Math.sqrt(-2 * Math.log(a)) * Math.cos(2 * Math.PI * b);
 }

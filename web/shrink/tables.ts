@@ -25,12 +25,12 @@ export function overview(shrunk: Shrunk): (readonly [string, string])[] {
     ],
     ["linear memory", `${grouped(memory.bytes)} bytes; with the model in it ${grouped(memory.residentBytes)}`],
     ["multiplications a run", grouped(macs)],
-    ...(samples === undefined ? [] : [["samples", `${samples.source}`] as const]),
+    ...(samples === undefined ? [] : [["samples", samples.source] as const]),
     ...(outputDecibels === undefined ? [] : [["outputs beside real numbers", decibelsText(outputDecibels)] as const]),
   ];
 }
 
-export const decibelsText = (decibels: number | undefined): string =>
+const decibelsText = (decibels: number | undefined): string =>
   decibels === undefined ? "" : Number.isFinite(decibels) ? `${decibels.toFixed(1)} dB` : "exact";
 
 /** What bytes of a layer are for. */
@@ -83,7 +83,7 @@ export function layerRows({ layers }: Shrunk): Rows {
   ];
 }
 
-const ENERGY_PARTS = ["arithmetic", "weights", "activations", "total"] as const;
+export const ENERGY_PARTS = ["arithmetic", "weights", "activations", "total"] as const;
 
 /** nJ of a run. */
 export function energyRows({ energy: { dense, packed } }: Shrunk): Rows {
