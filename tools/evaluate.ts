@@ -1,10 +1,9 @@
 /** `mote evaluate`: a model on labelled samples: accuracy, what is taken for what, the worst mistakes. */
 import { Command, InvalidArgumentError } from "commander";
-import type { Labels } from "../host/data/data-set.js";
+import type { Labels, SampleSet } from "../host/data/data-set.js";
 import type { EngineName } from "../host/engines/engine.js";
 import { evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
 import { MoteError } from "../host/errors.js";
-import type { SampleSet } from "../host/data/data-set.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";

@@ -75,11 +75,11 @@ async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOp
   const engines: Engine[] = [];
   try {
     const fast = await optimizedModel(path, flags.optimize);
+    // The limit is that of a device, which simd is not for.
+    const { memoryLimit: _, ...unlimited } = options;
     for (const name of ENGINE_NAMES) {
       if (name === "simd" && !hasSimd()) continue;
       const isDevice = MODULE_ENGINES.includes(name);
-      // The limit is that of a device.
-      const { memoryLimit: _, ...unlimited } = options;
       engines.push(openModel(path, name, name === "simd" ? unlimited : options, isDevice ? fast : undefined).engine);
     }
     const inputs =

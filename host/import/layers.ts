@@ -7,7 +7,7 @@ import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads, type TensorS
 import { mapRows } from "./rows.js";
 import { isSamePlace, planarIndex, type View } from "./view.js";
 
-export const addPads = (a: Pads, b: Pads): Pads => [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
+const addPads = (a: Pads, b: Pads): Pads => [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
 
 /** TensorFlow's SAME: as many outputs as strides begin, the odd zero at the end (tf.nn.convolution). */
 export function samePads([height, width]: Axes, kernel: Axes, stride: Axes): Pads {
@@ -131,7 +131,7 @@ export function lowerPool(node: GraphNode, lowering: Lowering, spec: PoolSpec): 
 }
 
 /** Whether all elements are 0 or more whatever the input. */
-export function isNonNegative(lowering: Lowering, tensor: number): boolean {
+function isNonNegative(lowering: Lowering, tensor: number): boolean {
   const { quantization } = lowering.tensors[tensor];
   if (quantization?.zeroPoint === -128) return true;
   const layer = lowering.producer(tensor);

@@ -91,31 +91,13 @@ export function synthesize(
           groups,
         };
       }
-      case "maxpool": {
-        const { kernel, stride, pad = 0 } = layer;
-        // Of a relu's outputs, which are normal above 0: the largest is that of the normal ones, cut off.
-        const relu = from.moments.mean > 0;
-        const [one, largest] = [1, independent(kernel * kernel)].map((count) => momentsOf(UNIT, relu, count));
-        const ratio = from.moments.variance / one.variance;
-        const moments = { mean: largest.mean * Math.sqrt(ratio), variance: largest.variance * ratio };
-        const output = add(layer.name, shape, moments, tensors[from.tensor].quantization);
-        return {
-          op: "maxpool",
-          ...edges,
-          output,
-          kernel: [kernel, kernel],
-          stride: [stride, stride],
-          pads: padsOf(pad),
-          clamp: NO_CLAMP,
-        };
-      }
+      case "maxpool":
       case "avgpool": {
-        const { kernel, stride, pad = 0 } = layer;
-        // Channels differ by more than chance, so that averages reach nearly as far as what they are of.
-        const moments = { ...from.moments, variance: from.moments.variance / 4 };
+        const { op, kernel, stride, pad = 0 } = layer;
+        const moments = op === "maxpool" ? largestOf(from.moments, kernel) : averageOf(from.moments);
         const output = add(layer.name, shape, moments, tensors[from.tensor].quantization);
         return {
-          op: "avgpool",
+          op,
           ...edges,
           output,
           kernel: [kernel, kernel],
@@ -194,6 +176,16 @@ const DIGIT = {
 
 const upTo = (high: number) => ({ scale: Math.fround(high / STEPS), zeroPoint: -128 });
 const around = (reach: number) => ({ scale: Math.fround((2 * reach) / STEPS), zeroPoint: 0 });
+/** Of a relu's outputs, which are normal above 0: the largest is that of the normal ones, cut off. */
+function largestOf({ mean, variance }: Moments, kernel: number): Moments {
+  const [one, largest] = [1, independent(kernel * kernel)].map((count) => momentsOf(UNIT, mean > 0, count));
+  const ratio = variance / one.variance;
+  return { mean: largest.mean * Math.sqrt(ratio), variance: largest.variance * ratio };
+}
+
+/** Channels differ by more than chance, so that averages reach nearly as far as what they are of. */
+const averageOf = ({ mean, variance }: Moments): Moments => ({ mean, variance: variance / 4 });
+
 const padsOf = (pad: number): Pads => [pad, pad, pad, pad];
 
 /** Of a sum of squares: its parameters are such that it makes a difference to what is spread by 1. */

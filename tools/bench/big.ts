@@ -1,6 +1,7 @@
 /** Big nets: those of the papers with drawn weights, and Deep Compression's SqueezeNet, from the folder MOTE_ZOO. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { countNet } from "../../host/synth/net.js";
 import { synthNet, SYNTH_NETS } from "../../host/synth/nets.js";
 import { atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { packSynthetic, type PackRun } from "./packing.js";
@@ -49,9 +50,10 @@ async function measureBig({ note }: BenchOptions): Promise<Figure[]> {
   return figures;
 }
 
-function sizeOf(name: string, { bytes, weights }: PackRun): Figure {
-  const { title, published } = synthNet(name);
-  const what = `${title}, ${weights.toLocaleString("en")} drawn weights: container`;
+function sizeOf(name: string, { bytes }: PackRun): Figure {
+  const net = synthNet(name);
+  const { title, published } = net;
+  const what = `${title}, ${countNet(net).weights.toLocaleString("en")} drawn weights: container`;
   const most = MOST_BYTES[name];
   // The name alone is that of the file by Deep Compression.
   const id = name === "squeezenet" ? "big.squeezenet.drawn.bytes" : `big.${name}.bytes`;

@@ -1,4 +1,5 @@
 /** A paper's net as it was before pruning: of real numbers, with all its weights, for what runs such nets. */
+import { elementsOf } from "../../host/import/constants.js";
 import { IMAGE, placeLayers, type SynthNet } from "../../host/synth/net.js";
 import { attribute, edge, node, type FloatGraph, type RandomTensor } from "./onnx-file.js";
 
@@ -14,7 +15,7 @@ export function floatGraph(net: SynthNet): FloatGraph {
   };
   /** Weights as large as He et al. 2015 have them: what comes out is as large as what goes in. */
   const weights = (name: string, shape: readonly number[]): string[] => {
-    const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
+    const fanIn = elementsOf(shape.slice(1));
     tensors.push({ name: `${name}.weight`, shape, deviation: Math.sqrt(2 / fanIn) });
     tensors.push({ name: `${name}.bias`, shape: [shape[0]], deviation: 0.01 });
     return [`${name}.weight`, `${name}.bias`];

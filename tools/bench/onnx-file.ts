@@ -1,5 +1,6 @@
 /** ONNX files: messages put together field by field, and nets of random weights that are written piece by piece, as nothing holds the whole. */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { elementsOf } from "../../host/import/constants.js";
 import { leb128 } from "../../host/module/leb128.js";
 import { Random } from "../../host/rng.js";
 
@@ -84,7 +85,7 @@ const POOL = 1 << 20;
 export function writeRandomNet(path: string, { name, fields, tensors }: FloatGraph): void {
   const graph = [...field(2, name), ...fields.flat()];
   const initializers = tensors.map((tensor) => {
-    const bytes = 4 * tensor.shape.reduce((product, size) => product * size, 1);
+    const bytes = 4 * elementsOf(tensor.shape);
     const sizes = tensor.shape.flatMap((size) => integer(1, size));
     const front = [...sizes, ...integer(2, 1), ...field(8, tensor.name), ...fieldHead(9, bytes)];
     return { ...tensor, bytes, front: [...fieldHead(5, front.length + bytes), ...front] };
