@@ -1,5 +1,5 @@
 /** The error that counts: of the integer model, on the reference engine. */
-import { checkLabels, type Samples } from "../data/samples.js";
+import { checkLabels, requireBytes, requireLabels, type Samples } from "../data/samples.js";
 import { openReference } from "../engines/reference.js";
 import { valuesOf } from "../model/geometry.js";
 
@@ -11,7 +11,9 @@ import { valuesOf } from "../model/geometry.js";
 export function integerErrors(container: Uint8Array, samples: Samples): number {
   const engine = openReference(container);
   try {
-    checkLabels(samples.labels, valuesOf(engine.output.shape), "samples");
+    requireBytes(samples);
+    const labels = requireLabels(samples, "samples");
+    checkLabels(labels, valuesOf(engine.output.shape), "samples");
     const size = samples.images.length / samples.count;
     const input = new Int8Array(size);
     let errors = 0;
@@ -20,7 +22,7 @@ export function integerErrors(container: Uint8Array, samples: Samples): number {
       const output = engine.run(input);
       let best = 0;
       for (let c = 1; c < output.length; c++) if (output[c] > output[best]) best = c;
-      if (best !== samples.labels[i]) errors++;
+      if (best !== labels[i]) errors++;
     }
     return errors;
   } finally {

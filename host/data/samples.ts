@@ -1,15 +1,43 @@
-/** Labelled images as every stage passes them on: bytes in, floats only inside the training engine. */
+/** Samples as every stage of training passes them on: values as the data has them, floats only inside the training engine. */
 import { MoteError } from "../errors.js";
-import type { Labels } from "./data-set.js";
+import type { Labels, Values } from "./data-set.js";
 
 export interface Samples {
   readonly count: number;
-  /** [count, C, H, W], 0 .. 255; the net sees pixel / 255. Backed by a SharedArrayBuffer, so that threads read it in place. */
-  readonly images: Uint8Array;
-  /** [count], the class of each image. */
-  readonly labels: Uint8Array;
-  /** [count, classes], a teacher's logits for distillation; backed by a SharedArrayBuffer too. */
+  /** [count, C, H, W], as the data has them. Backed by a SharedArrayBuffer, so that threads read it in place. */
+  readonly images: Values;
+  /** How the net sees them; absent: as value / 255, the way of bytes. */
+  readonly reading?: ChannelReading;
+  /** [count], the class of each; absent where there are targets alone. */
+  readonly labels?: Labels;
+  /** [count, values of all outputs], for the losses "sigmoid" and "mse". */
+  readonly targets?: Float32Array;
+  /** [count, values of the first output], a teacher's, for distillation. */
   readonly logits?: Float32Array;
+  /** [count, values of the tensor that `distill.features` names], a teacher's. */
+  readonly features?: Float32Array;
+}
+
+/** The net sees value × scale[c] + offset[c] in channel c. */
+export interface ChannelReading {
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+}
+
+/** Pictures as bytes, each with its class: MNIST and what has its form. */
+export interface LabelledPictures extends Samples {
+  readonly images: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+/**
+ * @param what the samples are, for the message: "training", "validation"
+ * @throws MoteError MISMATCH where there are none
+ */
+export function requireLabels({ labels, count }: Samples, what: string): Labels {
+  if (labels === undefined) throw new MoteError("MISMATCH", `${what}: no labels, expected a class for each sample`);
+  if (labels.length === count) return labels;
+  throw new MoteError("MISMATCH", `${what}: ${labels.length} labels for ${count} samples`);
 }
 
 /**
@@ -25,48 +53,69 @@ export function checkLabels(labels: Labels, classes: number, what: string): void
   throw new MoteError("MISMATCH", `${what}: the label of sample ${wrong} is ${labels[wrong]}, expected ${range}`);
 }
 
-/** A zeroed byte array that threads can share. A page that is not isolated from others has no such arrays, nor threads that would share them. */
+/**
+ * What the training engine takes.
+ * @throws MoteError UNSUPPORTED for values other than bytes, and for a reading of their own
+ */
+export function requireBytes({ images, reading }: Samples): void {
+  if (images instanceof Uint8Array && reading === undefined) return;
+  const got = images instanceof Uint8Array ? "bytes that are read otherwise" : `values of ${elementName(images)}`;
+  throw new MoteError("UNSUPPORTED", `samples: training takes bytes that the net sees as value / 255, not ${got}`);
+}
+
+/** "float32" */
+const elementName = (values: Values): string => values.constructor.name.replace("Array", "").toLowerCase();
+
+/** A page that is not isolated from others has no memory that threads can share, nor threads that would share it. */
+const sharedBuffer = (bytes: number): ArrayBufferLike =>
+  typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
+
+/** A zeroed byte array that threads can share. */
 export function sharedBytes(length: number): Uint8Array {
-  return typeof SharedArrayBuffer === "undefined"
-    ? new Uint8Array(length)
-    : new Uint8Array(new SharedArrayBuffer(length));
+  return new Uint8Array(sharedBuffer(length));
 }
 
 /** A zeroed float array that threads can share. */
 export function sharedFloats(length: number): Float32Array {
-  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+  return new Float32Array(sharedBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+}
+
+/** Of a typed array of any of these kinds. */
+type Elements = Values | Labels;
+
+/** The fields of samples that have as many elements for each sample. */
+const ARRAYS = ["images", "labels", "targets", "logits", "features"] as const;
+
+/** The same samples with each of their arrays replaced. */
+function mapArrays<T extends Samples>(samples: T, count: number, replace: (array: Elements) => Elements): T {
+  const arrays = ARRAYS.flatMap((key) => {
+    const array = samples[key];
+    return array === undefined ? [] : [[key, replace(array)] as const];
+  });
+  return { ...samples, ...(Object.fromEntries(arrays) as Partial<Samples>), count };
 }
 
 /**
  * Samples `from` .. `to` - 1 without copying: the slices are views.
  * @throws RangeError when the range does not lie within the samples
  */
-export function sliceSamples(samples: Samples, from: number, to: number): Samples {
+export function sliceSamples<T extends Samples>(samples: T, from: number, to: number): T {
   if (!(from >= 0 && from <= to && to <= samples.count)) {
     throw new RangeError(`samples: range ${from} .. ${to} is not within 0 .. ${samples.count}`);
   }
-  const imageBytes = samples.count === 0 ? 0 : samples.images.length / samples.count;
-  const slice = {
-    count: to - from,
-    images: samples.images.subarray(from * imageBytes, to * imageBytes),
-    labels: samples.labels.subarray(from, to),
-  };
-  if (samples.logits === undefined) return slice;
-  const classes = samples.count === 0 ? 0 : samples.logits.length / samples.count;
-  return { ...slice, logits: samples.logits.subarray(from * classes, to * classes) };
-}
-
-function shareArray<T extends Uint8Array | Float32Array>(array: T, allocate: (length: number) => T): T {
-  if (array.buffer instanceof SharedArrayBuffer) return array;
-  const copy = allocate(array.length);
-  copy.set(array);
-  return copy;
+  return mapArrays(samples, to - from, (array) => {
+    const each = samples.count === 0 ? 0 : array.length / samples.count;
+    return array.subarray(from * each, to * each);
+  });
 }
 
 /** The same samples in memory that threads can share; a copy is made where they are not. */
-export function shareSamples(samples: Samples): Samples {
-  const images = shareArray(samples.images, sharedBytes);
-  const labels = shareArray(samples.labels, sharedBytes);
-  if (samples.logits === undefined) return { count: samples.count, images, labels };
-  return { count: samples.count, images, labels, logits: shareArray(samples.logits, sharedFloats) };
+export function shareSamples<T extends Samples>(samples: T): T {
+  return mapArrays(samples, samples.count, (array) => {
+    if (typeof SharedArrayBuffer === "undefined" || array.buffer instanceof SharedArrayBuffer) return array;
+    const Kind = array.constructor as new (buffer: ArrayBufferLike) => Elements;
+    const copy = new Kind(sharedBuffer(array.byteLength));
+    copy.set(array);
+    return copy;
+  });
 }

@@ -1,5 +1,5 @@
 /** Banks of distorted copies, made once so that a teacher can label them. */
-import { sharedBytes, type Samples } from "../data/samples.js";
+import { requireBytes, requireLabels, sharedBytes, type LabelledPictures, type Samples } from "../data/samples.js";
 import type { Shape } from "../model/model.js";
 import { mixWords } from "../rng.js";
 import { instantiateKernels, SharedHeap } from "./heap.js";
@@ -15,6 +15,7 @@ const FIELD_BYTES = 256;
  * @param shape of an image
  * @param strength 0 = plain copies, 1 = strong
  * @returns samples in memory that threads can share
+ * @throws MoteError UNSUPPORTED, MISMATCH for samples that are no bytes with a class each
  */
 export function augmentBank(
   module: WebAssembly.Module,
@@ -23,8 +24,10 @@ export function augmentBank(
   copies: number,
   strength: number,
   seed: number,
-): Samples {
+): LabelledPictures {
   const { count } = samples;
+  requireBytes(samples);
+  const given = requireLabels(samples, "samples");
   const images = sharedBytes(samples.images.length * copies);
   const labels = sharedBytes(count * copies);
   if (count === 0) return { count: 0, images, labels };
@@ -41,7 +44,7 @@ export function augmentBank(
   const source = heap.u8(from, pixels);
   const distorted = heap.u8(to, pixels);
   for (let copy = 0; copy < copies; copy++) {
-    labels.set(samples.labels, copy * count);
+    labels.set(given, copy * count);
     for (let i = 0; i < count; i++) {
       source.set(samples.images.subarray(i * pixels, (i + 1) * pixels));
       const low = mixWords(seed, copy, i, BANK_STREAM, 1);

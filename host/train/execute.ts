@@ -90,7 +90,7 @@ export class Executor {
         image = distorted;
       }
       this.loadImage(n, image);
-      this.bytes[this.arena + scratch.labels + n] = data.labels[index];
+      this.bytes[this.arena + scratch.labels + n] = data.labels![index];
       if (settings.distill !== null && data.logits !== undefined) {
         const row = data.logits.subarray(index * plan.classes, (index + 1) * plan.classes);
         this.floats.set(row, (this.arena + scratch.teacher) / 4 + n * plan.classes);

@@ -1,5 +1,6 @@
 /** The training engine's one entry: a net in shared memory, trained by data-parallel threads. */
-import { checkLabels, sharedFloats, shareSamples, type Samples } from "../data/samples.js";
+import { checkLabels, requireBytes, requireLabels, sharedFloats, shareSamples, type Samples } from "../data/samples.js";
+import type { Labels } from "../data/data-set.js";
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
 import type { FloatTensor, Graph, Net } from "../model/model.js";
@@ -230,7 +231,7 @@ export class Trainer {
   /**
    * Runs `job.steps` steps.
    * @throws MoteError DIVERGED when a step's loss or what it leaves is not finite: the weights are of no use then. MISMATCH for a label that is no class
-   *   of the net, RangeError for other data that do not fit it
+   *   of the net, UNSUPPORTED for samples that are not bytes, RangeError for other data that do not fit it
    */
   async train(job: TrainJob): Promise<TrainResult> {
     this.checkLabelled(job.data);
@@ -278,9 +279,9 @@ export class Trainer {
     return { loss: lossSum / done, steps: done };
   }
 
-  /** Wrong classes (argmax, first maximum) and mean cross-entropy. @throws MoteError MISMATCH, RangeError, as `train` */
+  /** Wrong classes (argmax, first maximum) and mean cross-entropy. @throws MoteError MISMATCH, UNSUPPORTED, RangeError, as `train` */
   async evaluate(data: Samples): Promise<{ errors: number; loss: number }> {
-    this.checkLabelled(data);
+    const labels = this.checkLabelled(data);
     const { classes } = this.plan;
     const logits = await this.logits(data);
     let errors = 0;
@@ -289,10 +290,10 @@ export class Trainer {
       const row = logits.subarray(n * classes, (n + 1) * classes);
       let best = 0;
       for (let c = 1; c < classes; c++) if (row[c] > row[best]) best = c;
-      if (best !== data.labels[n]) errors++;
+      if (best !== labels[n]) errors++;
       let sum = 0;
       for (const z of row) sum += Math.exp(z - row[best]);
-      loss += Math.log(sum) + row[best] - row[data.labels[n]];
+      loss += Math.log(sum) + row[best] - row[labels[n]];
     }
     return { errors, loss: loss / Math.max(1, data.count) };
   }
@@ -356,15 +357,15 @@ export class Trainer {
     return new Map([...this.layers.values()].flatMap((layer) => layer.moments()));
   }
 
-  private checkLabelled(data: Samples): void {
+  private checkLabelled(data: Samples): Labels {
     this.checkSamples(data);
-    if (data.labels.length !== data.count) {
-      throw new RangeError(`samples: expected ${data.count} labels, got ${data.labels.length}`);
-    }
-    checkLabels(data.labels, this.plan.classes, "samples");
+    const labels = requireLabels(data, "samples");
+    checkLabels(labels, this.plan.classes, "samples");
+    return labels;
   }
 
   private checkSamples(data: Samples): void {
+    requireBytes(data);
     const { values, shape } = this.plan.tensors[0];
     if (data.images.length === data.count * values) return;
     throw new RangeError(`samples: expected ${data.count} images of [${shape}], got ${data.images.length} bytes`);

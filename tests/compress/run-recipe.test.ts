@@ -9,7 +9,7 @@ import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
 import { runRecipe, type RunOptions } from "../../host/node/compress/run-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
 import { writeContainer } from "../../host/container/write.js";
-import { sharedBytes, type Samples } from "../../host/data/samples.js";
+import { sharedBytes, type LabelledPictures } from "../../host/data/samples.js";
 import type { Graph, Layer, Net } from "../../host/model/model.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
@@ -24,7 +24,7 @@ function largestInteger({ tensors, compression }: Net, layer: string): number {
 }
 
 /** Ten easy classes: a bright 6 × 6 square at one of ten places, on noise. */
-function squares(count: number, seed: number): Samples {
+function squares(count: number, seed: number): LabelledPictures {
   const random = new Random(seed);
   const images = sharedBytes(count * 784);
   const labels = sharedBytes(count);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { sharedBytes, type Samples } from "../../host/data/samples.js";
+import { sharedBytes, type LabelledPictures, type Samples } from "../../host/data/samples.js";
 import type { Shape } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { mixWords, permuteIndex, Random } from "../../host/rng.js";
@@ -9,7 +9,7 @@ const bankOf = (samples: Samples, copies: number, strength: number, seed: number
   augmentBank(nodeRuntime.kernels(), samples, shape, copies, strength, seed);
 
 /** A filled square in the middle of 28 × 28, and a blank image. */
-function squares(): Samples {
+function squares(): LabelledPictures {
   const images = sharedBytes(2 * 784);
   for (let y = 9; y < 19; y++) images.fill(255, y * 28 + 9, y * 28 + 19);
   return { count: 2, images, labels: Uint8Array.of(1, 2) };

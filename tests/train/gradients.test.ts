@@ -193,7 +193,7 @@ function referenceBatch(
   const order = Array.from({ length: count }, (_, n) => permuteIndex(n, data.count, mixWords(SEED, 0, 0)));
   return {
     inputs: order.map((i) => Float64Array.from(data.images.subarray(i * pixels, (i + 1) * pixels), (p) => p / 255)),
-    labels: order.map((i) => data.labels[i]),
+    labels: order.map((i) => data.labels![i]),
     teacher: order.map((i) => Float64Array.from(data.logits!.subarray(i * classes, (i + 1) * classes))),
     ...distill,
   };

@@ -1,5 +1,5 @@
 /** Small nets and digits-like samples for the tests of the trainer. */
-import { sharedBytes, type Samples } from "../../host/data/samples.js";
+import { sharedBytes, type LabelledPictures } from "../../host/data/samples.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 
@@ -27,7 +27,7 @@ export const smallNet: Graph = {
 };
 
 /** A bright bar at one of four places, with noise: a net of this size learns it within a hundred steps. */
-export function barSamples(count: number, seed: number): Samples {
+export function barSamples(count: number, seed: number): LabelledPictures {
   const random = new Random(seed);
   const images = sharedBytes(count * 64);
   const labels = sharedBytes(count);

@@ -477,9 +477,21 @@ describe("what does not fit", () => {
     await expect(trainer.train(job({ data: { ...data, labels } }))).rejects.toThrow(message);
     await expect(trainer.evaluate({ ...data, labels })).rejects.toThrow(message);
     await expect(trainer.evaluate({ ...data, labels: labels.subarray(1) })).rejects.toThrow(
-      "expected 500 labels, got 499",
+      "samples: 499 labels for 500 samples",
     );
     expect(netBytes(trainer.toNet()).equals(before)).toBe(true);
+  });
+
+  test("samples without labels, and values that it does not take yet", async () => {
+    const trainer = await makeTrainer();
+    const { count, images } = data;
+    await expect(trainer.train(job({ data: { count, images } }))).rejects.toThrow(
+      "samples: no labels, expected a class for each sample",
+    );
+    const reals = { ...data, images: Float32Array.from(images) };
+    await expect(trainer.train(job({ data: reals }))).rejects.toThrow(/value \/ 255, not values of float32$/);
+    const reading = { scale: [1], offset: [0] };
+    await expect(trainer.logits({ ...data, reading })).rejects.toThrow(/not bytes that are read otherwise$/);
   });
 
   test("batches, threads, layers, images and flags", async () => {

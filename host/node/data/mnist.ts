@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import { dependencyFolder } from "../paths.js";
 import { idxSize, readIdxImages, readIdxLabels } from "../../data/idx.js";
-import { sliceSamples, type Samples } from "../../data/samples.js";
+import { sliceSamples, type LabelledPictures } from "../../data/samples.js";
 import { gunzip } from "./gunzip.js";
 
 /** Validation digits, split off from the end of the training file. */
@@ -31,7 +31,7 @@ function readMnistFile(folder: string, name: string): Uint8Array {
   }
 }
 
-function readPair(folder: string, prefix: string): Samples {
+function readPair(folder: string, prefix: string): LabelledPictures {
   const imageFile = `${prefix}-images-idx3-ubyte`;
   const labelFile = `${prefix}-labels-idx1-ubyte`;
   const images = readIdxImages(readMnistFile(folder, imageFile), imageFile);
@@ -47,11 +47,11 @@ function readPair(folder: string, prefix: string): Samples {
 
 export interface Mnist {
   /** 55,000 digits */
-  readonly train: Samples;
+  readonly train: LabelledPictures;
   /** The last 5,000 of the training file: every choice is made on them. */
-  readonly validation: Samples;
+  readonly validation: LabelledPictures;
   /** 10,000 digits, read once at the end */
-  readonly test: Samples;
+  readonly test: LabelledPictures;
 }
 
 /**
