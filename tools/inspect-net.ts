@@ -15,8 +15,8 @@ interface LayerReport {
     readonly count: number;
     readonly nonZeros: number;
     readonly biases: number;
-    /** Of the compression: every weight is a multiple of it. */
-    readonly scale?: number;
+    /** Of the compression: every weight is a multiple of it, or of its row's. */
+    readonly scale?: number | readonly number[];
   };
 }
 

@@ -1,5 +1,13 @@
 /** Rearranges a lowered net for how it will run: max-pools into the convolutions before them, concatenations of two tensors that may be parts. */
-import type { ImportedNet, NetConcat, NetConv, NetLayer, NetPool, NetTensor } from "./net.js";
+import {
+  mapOf,
+  type ImportedNet,
+  type NetConcat,
+  type NetConv,
+  type NetLayer,
+  type NetPool,
+  type NetTensor,
+} from "./net.js";
 
 /** @returns a net that gives the same, with the same inputs and outputs */
 export function arrange(net: ImportedNet): ImportedNet {
@@ -67,7 +75,7 @@ function withCopies(net: ImportedNet): ImportedNet {
         return input;
       }
       const output = tensors.push({ name: `${name} (part)`, shape, quantization: whole }) - 1;
-      copies.push({ op: "lut", called: "copy", apply: (x) => x, name: layer.name, inputs: [input], output });
+      copies.push({ ...mapOf("identity"), name: layer.name, inputs: [input], output });
       return output;
     });
     return [...copies, ...joinedByTwo({ ...layer, inputs }, tensors)];

@@ -3,7 +3,8 @@ import { valuesOf } from "../model/geometry.js";
 import type { Axes } from "../model/model.js";
 import type { GraphNode } from "./graph.js";
 import { CannotLower, intersect, windowed, type Lowering } from "./lowering.js";
-import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads, type TensorScale } from "./net.js";
+import type { FunctionName } from "../ops/functions.js";
+import { mapOf, NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads, type TensorScale } from "./net.js";
 import { mapRows } from "./rows.js";
 import { isSamePlace, planarIndex, type View } from "./view.js";
 
@@ -276,14 +277,19 @@ export function lowerClamp(node: GraphNode, lowering: Lowering, clamp: Clamp, in
     lowering.emitAs(node, layer, lowering.shapeOf(seen.tensor), seen.order.kind);
     return;
   }
-  lowerMap(node, lowering, "clamp", (x) => Math.min(clamp.high, Math.max(clamp.low, x)));
+  lowerMap(node, lowering, "clamp", [clamp.low, clamp.high]);
 }
 
 /** A function of each element. */
-export function lowerMap(node: GraphNode, lowering: Lowering, called: string, apply: (x: number) => number): void {
+export function lowerMap(
+  node: GraphNode,
+  lowering: Lowering,
+  called: FunctionName,
+  parameters: readonly number[] = [],
+): void {
   const seen = lowering.view(node);
   noPads(seen);
-  const layer = { op: "lut", called, apply, inputs: [seen.tensor] } as const;
+  const layer = { ...mapOf(called, parameters), inputs: [seen.tensor] } as const;
   lowering.emitAs(node, layer, lowering.shapeOf(seen.tensor), seen.order.kind);
 }
 
@@ -291,12 +297,13 @@ export function lowerMap(node: GraphNode, lowering: Lowering, called: string, ap
  * Each element times a function of the sum of squares of neighbouring channels: the squares by a table, their sums by a convolution of 1 × 1 whose filters
  * have a weight for each of the neighbours, the factors by a table, and a product.
  * @param size neighbours, the channel among them; of an even number the odd one is behind
+ * @param parameters of the function "normalization"
  */
 export function lowerNormalization(
   node: GraphNode,
   lowering: Lowering,
   size: number,
-  factorOf: (squares: number) => number,
+  parameters: readonly [alpha: number, beta: number, k: number],
 ): void {
   const { tensor, shape, pads } = lowering.image(node);
   if (pads.some((zeros) => zeros > 0)) throw new CannotLower("its input has padding around it");
@@ -304,13 +311,12 @@ export function lowerNormalization(
     throw new CannotLower("it normalizes int8; expected real numbers");
   const between = (layer: Parameters<Lowering["emitBetween"]>[1]): number =>
     lowering.emitBetween(node, layer, shape, undefined);
-  const squares = between({ op: "lut", called: "square", apply: (x) => x * x, inputs: [tensor] });
+  const squares = between({ ...mapOf("square"), inputs: [tensor] });
   const one: Axes = [1, 1];
   const weights = neighbours(shape[0], size);
   const conv = { op: "conv2d", kernel: one, stride: one, pads: NO_PADS, groups: 1, weights, clamp: NO_CLAMP } as const;
   const sums = between({ ...conv, inputs: [squares] });
-  const apply = (sum: number): number => factorOf(Math.max(0, sum));
-  const factors = between({ op: "lut", called: "normalization", apply, inputs: [sums] });
+  const factors = between({ ...mapOf("normalization", parameters), inputs: [sums] });
   lowering.emit(node, { op: "mul", inputs: [tensor, factors], clamp: NO_CLAMP }, shape);
 }
 
@@ -329,8 +335,7 @@ export function neighbours(channels: number, size: number): NetWeights & { reado
 export function lowerReshape(node: GraphNode, lowering: Lowering): void {
   const seen = lowering.view(node);
   noPads(seen);
-  if (!seen.isLast && !sameScale(lowering, seen.tensor, node.outputs[0]))
-    return lowerMap(node, lowering, "rescale", (x) => x);
+  if (!seen.isLast && !sameScale(lowering, seen.tensor, node.outputs[0])) return lowerMap(node, lowering, "identity");
   const dims = lowering.dims(node);
   const count = valuesOf(lowering.shapeOf(seen.tensor));
   if (dims.reduce((product, size) => product * size, 1) !== count) {

@@ -3,6 +3,7 @@
  * planar, [C, H, W]; batches, layouts, constants and shape arithmetic are gone.
  */
 import type { Axes, Shape } from "../model/model.js";
+import { elementFunction, type FunctionName } from "../ops/functions.js";
 
 /** Inclusive range of real numbers that a layer cuts its output to. */
 export interface Clamp {
@@ -104,10 +105,15 @@ export interface NetConcat extends LayerBase {
 /** A function of each element. */
 export interface NetMap extends LayerBase {
   readonly op: "lut";
-  /** For people: "sigmoid". */
-  readonly called: string;
+  readonly called: FunctionName;
+  readonly parameters: readonly number[];
+  /** The function of this name with these parameters. */
   readonly apply: (value: number) => number;
 }
+
+/** What a map is beside its name and edges. */
+export const mapOf = (called: FunctionName, parameters: readonly number[] = []) =>
+  ({ op: "lut", called, parameters, apply: elementFunction("a map", called, parameters) }) as const;
 
 export interface NetResize extends LayerBase {
   readonly op: "resize";

@@ -2,7 +2,7 @@
 import type { Axes } from "../model/model.js";
 import { own } from "../own.js";
 import { elementsOf } from "./constants.js";
-import { elu, FUNCTIONS, leakyRelu } from "./functions.js";
+import type { FunctionName } from "../ops/functions.js";
 import type { GraphNode } from "./graph.js";
 import {
   lowerAffine,
@@ -163,7 +163,7 @@ const lrn: LowerRule = (node, lowering) => {
   const view = viewOf(node, lowering);
   const size = view.number("size", 1);
   const [alpha, beta, bias] = [view.number("alpha", 1e-4), view.number("beta", 0.75), view.number("bias", 1)];
-  lowerNormalization(node, lowering, size, (squares) => (bias + (alpha / size) * squares) ** -beta);
+  lowerNormalization(node, lowering, size, [alpha / size, beta, bias]);
 };
 
 const limit =
@@ -239,9 +239,9 @@ const dequantizeLinear: LowerRule = (node, lowering) => {
 };
 
 const map =
-  (called: keyof typeof FUNCTIONS): LowerRule =>
+  (called: FunctionName): LowerRule =>
   (node, lowering) =>
-    lowerMap(node, lowering, called, FUNCTIONS[called]);
+    lowerMap(node, lowering, called);
 
 const RULES: Readonly<Record<string, LowerRule>> = {
   Conv: conv,
@@ -264,24 +264,19 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   LRN: lrn,
   Max: limit("low"),
   Min: limit("high"),
-  LeakyRelu: (node, lowering) =>
-    lowerMap(node, lowering, "leaky relu", leakyRelu(viewOf(node, lowering).number("alpha", 0.01))),
-  PRelu: (node, lowering) => lowerMap(node, lowering, "leaky relu", leakyRelu(lowering.constant(node, 1, "slope")[0])),
-  Elu: (node, lowering) => lowerMap(node, lowering, "elu", elu(viewOf(node, lowering).number("alpha", 1))),
+  LeakyRelu: (node, lowering) => lowerMap(node, lowering, "leaky-relu", [viewOf(node, lowering).number("alpha", 0.01)]),
+  PRelu: (node, lowering) => lowerMap(node, lowering, "leaky-relu", [lowering.constant(node, 1, "slope")[0]]),
+  Elu: (node, lowering) => lowerMap(node, lowering, "elu", [viewOf(node, lowering).number("alpha", 1)]),
   Sigmoid: map("sigmoid"),
   Tanh: map("tanh"),
   HardSwish: map("hard-swish"),
-  Swish: (node, lowering) => {
-    const alpha = viewOf(node, lowering).number("alpha", 1);
-    lowerMap(node, lowering, "silu", (x) => FUNCTIONS.silu(alpha * x) / alpha);
-  },
+  Swish: (node, lowering) => lowerMap(node, lowering, "silu", [viewOf(node, lowering).number("alpha", 1)]),
   HardSigmoid: (node, lowering) => {
     const view = viewOf(node, lowering);
-    const [alpha, beta] = [view.number("alpha", 0.2), view.number("beta", 0.5)];
-    lowerMap(node, lowering, "hard-sigmoid", (x) => Math.min(1, Math.max(0, alpha * x + beta)));
+    lowerMap(node, lowering, "hard-sigmoid", [view.number("alpha", 0.2), view.number("beta", 0.5)]);
   },
   Gelu: (node, lowering) =>
-    map(viewOf(node, lowering).text("approximate", "none") === "tanh" ? "gelu by tanh" : "gelu")(node, lowering),
+    map(viewOf(node, lowering).text("approximate", "none") === "tanh" ? "gelu-tanh" : "gelu")(node, lowering),
   "com.microsoft::Gelu": map("gelu"),
   Concat: (node, lowering) => lowerConcat(node, lowering, viewOf(node, lowering).number("axis", 1)),
   Resize: resize,

@@ -1,7 +1,7 @@
 /** TFLite's ops as layers: a line or two each. Attributes have the schema's names; images are [N, H, W, C]. */
 import type { Axes } from "../model/model.js";
 import { own } from "../own.js";
-import { elu, FUNCTIONS, leakyRelu } from "./functions.js";
+import type { FunctionName } from "../ops/functions.js";
 import type { GraphNode } from "./graph.js";
 import {
   lowerChannelPad,
@@ -168,9 +168,9 @@ const convert: LowerRule = (node, lowering) => {
 };
 
 const map =
-  (called: keyof typeof FUNCTIONS): LowerRule =>
+  (called: FunctionName): LowerRule =>
   (node, lowering) =>
-    lowerMap(node, lowering, called, FUNCTIONS[called]);
+    lowerMap(node, lowering, called);
 
 const clamp =
   (name: keyof typeof ACTIVATIONS): LowerRule =>
@@ -204,10 +204,9 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   LOGISTIC: map("sigmoid"),
   TANH: map("tanh"),
   HARD_SWISH: map("hard-swish"),
-  LEAKY_RELU: (node, lowering) =>
-    lowerMap(node, lowering, "leaky relu", leakyRelu(number(node.attributes, "alpha", 0))),
-  ELU: (node, lowering) => lowerMap(node, lowering, "elu", elu(1)),
-  GELU: (node, lowering) => map(node.attributes.approximate === true ? "gelu by tanh" : "gelu")(node, lowering),
+  LEAKY_RELU: (node, lowering) => lowerMap(node, lowering, "leaky-relu", [number(node.attributes, "alpha", 0)]),
+  ELU: (node, lowering) => lowerMap(node, lowering, "elu", [1]),
+  GELU: (node, lowering) => map(node.attributes.approximate === true ? "gelu-tanh" : "gelu")(node, lowering),
 };
 
 /** Ops whose further inputs are shapes, axes or weights. */

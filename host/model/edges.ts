@@ -1,7 +1,7 @@
 /** Which tensors a layer reads, and which ones a graph or a model is given and gives back. */
-import type { QModel } from "./model.js";
+import type { Graph, QModel } from "./model.js";
 
-/** A layer of a model has its inputs in a list, of a float graph, where chains are trained, a single one. */
+/** A layer of a model has its inputs in a list, one of a float graph only where there may be several. */
 type Edges<Tensor> = { readonly inputs: readonly Tensor[] } | { readonly input: Tensor };
 
 /** The tensors that a layer reads, one or more: names in a graph, indices in a model. */
@@ -10,6 +10,10 @@ export const inputsOf = <Tensor>(layer: Edges<Tensor>): readonly Tensor[] =>
 
 /** The input of a layer that has one, such as one with weights. */
 export const inputOf = <Tensor>(layer: Edges<Tensor>): Tensor => inputsOf(layer)[0];
+
+/** Tensors that are the results of a graph, one or more. */
+export const resultsOf = ({ outputs, layers }: Pick<Graph, "outputs" | "layers">): readonly string[] =>
+  outputs ?? layers.slice(-1).map(({ output }) => output);
 
 /** Tensors that are the results of a model, one or more. */
 export const outputsOf = ({ outputs }: Pick<QModel, "outputs">): readonly number[] => outputs;

@@ -2,15 +2,18 @@
  * What each stage takes and gives back: a float graph with its tensors (train, compress), and the integer model that
  * the container holds (pack, run). Tensors are planar, [C, H, W]; see DESIGN.md for why not [H, W, C].
  */
-import type { QAdd } from "../ops/add.js";
+import type { AddLayer, QAdd } from "../ops/add.js";
 import type { AvgPoolLayer, QAvgPool } from "../ops/avgpool.js";
-import type { QConcat } from "../ops/concat.js";
+import type { BatchNormLayer } from "../ops/batchnorm.js";
+import type { ClampLayer } from "../ops/clamp.js";
+import type { ConcatLayer, QConcat } from "../ops/concat.js";
 import type { Conv2dLayer, QConv2d } from "../ops/conv2d.js";
 import type { DenseLayer, QDense } from "../ops/dense.js";
 import type { QLut } from "../ops/lut.js";
+import type { MapLayer } from "../ops/map.js";
 import type { MaxPoolLayer, QMaxPool } from "../ops/maxpool.js";
-import type { QMul } from "../ops/mul.js";
-import type { QResize } from "../ops/resize.js";
+import type { MulLayer, QMul } from "../ops/mul.js";
+import type { QResize, ResizeLayer } from "../ops/resize.js";
 import type { WeightedLayer } from "../ops/index.js";
 import type { ReluLayer } from "../ops/relu.js";
 
@@ -21,7 +24,19 @@ export type Shape = readonly [channels: number, height: number, width: number];
 export type Axes = readonly [y: number, x: number];
 
 /** A line of each for an op: host/ops/index.ts says what is known of them. */
-export type Layer = Conv2dLayer | DenseLayer | MaxPoolLayer | AvgPoolLayer | ReluLayer;
+export type Layer =
+  | Conv2dLayer
+  | DenseLayer
+  | MaxPoolLayer
+  | AvgPoolLayer
+  | ReluLayer
+  | ClampLayer
+  | AddLayer
+  | MulLayer
+  | ConcatLayer
+  | ResizeLayer
+  | MapLayer
+  | BatchNormLayer;
 export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool | QAdd | QMul | QConcat | QLut | QResize;
 
 export type PoolLayer = MaxPoolLayer | AvgPoolLayer;
@@ -33,6 +48,13 @@ export type {
   MaxPoolLayer,
   AvgPoolLayer,
   ReluLayer,
+  ClampLayer,
+  AddLayer,
+  MulLayer,
+  ConcatLayer,
+  ResizeLayer,
+  MapLayer,
+  BatchNormLayer,
   QConv2d,
   QDense,
   QMaxPool,
@@ -44,11 +66,13 @@ export type {
   QResize,
 };
 
-/** Layers in topological order; edges are tensor names. The last layer's output is the result, and training and packing take chains only. */
+/** Layers in topological order; edges are tensor names. */
 export interface Graph {
   readonly name: string;
   readonly input: { readonly name: string; readonly shape: Shape };
   readonly layers: readonly Layer[];
+  /** Tensors that are results; classes are read from the first. Absent: the last layer's output. */
+  readonly outputs?: readonly string[];
 }
 
 export interface FloatTensor {
@@ -59,7 +83,8 @@ export interface FloatTensor {
 }
 
 /**
- * A float net: `${layer}.weight` is [C_OUT, C_IN / groups, KH, KW] or [OUT, IN], `${layer}.bias` is [C_OUT].
+ * A float net: `${layer}.weight` is [C_OUT, C_IN / groups, KH, KW] or [OUT, IN], `${layer}.bias` is [C_OUT]; of a batch normalization
+ * `.weight` (gamma), `.bias` (beta), `.mean` and `.variance` are [C].
  * `compression` is there once `mote compress` has made the net packable.
  */
 export interface Net {
@@ -72,8 +97,8 @@ export interface Net {
 export interface Compression {
   /** Channels of each tensor before dead units were removed, by tensor name. */
   readonly nominalChannels: Readonly<Record<string, number>>;
-  /** By layer name: what a weight's integer is multiplied by. */
-  readonly weightScale: Readonly<Record<string, number>>;
+  /** By layer name: what a weight's integer is multiplied by; one for all rows, or one for each. */
+  readonly weightScale: Readonly<Record<string, number | readonly number[]>>;
   /** By tensor name: real value = scale × (int8 - zeroPoint). */
   readonly activations: Readonly<Record<string, { readonly scale: number; readonly zeroPoint: number }>>;
   /** By layer name: bits a bias may take in the container, 0 .. 32. Absent: 32. */

@@ -1,25 +1,26 @@
-/** Shapes of a graph's tensors, and what a layer's attributes may be. */
+/** Shapes of a graph's tensors, what a layer's attributes may be, and which tensors belong together. */
 import { MoteError } from "../errors.js";
 import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
-import { inputOf, inputsOf } from "./edges.js";
+import { inputOf, inputsOf, resultsOf } from "./edges.js";
 import type { Graph, Layer, Shape } from "./model.js";
 
-/** @throws MoteError UNSUPPORTED for an attribute of a layer that is not a whole number, or too small */
+/** @throws MoteError UNSUPPORTED for an attribute of a layer that is out of its range */
 function checkAttributes(where: string, layer: Layer): void {
-  const values = layer as unknown as Readonly<Record<string, number & readonly number[]>>;
-  for (const [name, { least, axes }] of Object.entries(floatOp(layer).attributes)) {
-    const named: (readonly [string, number])[] =
-      axes === undefined ? [[name, values[name]]] : axes.map((axis, i) => [`${name} ${axis}`, values[name][i]]);
-    for (const [what, value] of named) {
-      if (Number.isInteger(value) && value >= least) continue;
-      throw new MoteError("UNSUPPORTED", `${where}: ${what} must be a whole number of at least ${least}, got ${value}`);
-    }
+  const values = layer as unknown as Readonly<Record<string, unknown>>;
+  for (const [name, attribute] of Object.entries(floatOp(layer).attributes)) {
+    const problem = attribute.problem(name, values[name]);
+    if (problem !== null) throw new MoteError("UNSUPPORTED", `${where}: ${problem}`);
   }
 }
 
 /** Shape of the layer's output. @throws MoteError UNSUPPORTED for attributes that fit no such layer */
 export function outputShape(graph: string, layer: Layer, inputs: readonly Shape[]): Shape {
   const where = `${graph}/${layer.name}`;
+  const { least, most } = floatOp(layer).joins ?? { least: 1, most: 1 };
+  if (inputs.length < least || inputs.length > most) {
+    const expected = least === most ? `${least}` : `${least} or more`;
+    throw new MoteError("UNSUPPORTED", `${where}: reads ${inputs.length} tensors, expected ${expected}`);
+  }
   checkAttributes(where, layer);
   return floatOp(layer).outputShape(layer, inputs, where);
 }
@@ -29,59 +30,71 @@ export function outputShape(graph: string, layer: Layer, inputs: readonly Shape[
  * @throws MoteError UNSUPPORTED for a graph that is not a chain or has attributes out of range
  */
 export function chainShapes(graph: Graph): Shape[] {
-  const shapes: Shape[] = [graph.input.shape];
-  const names = new Set([graph.input.name]);
-  const layerNames = new Set<string>();
   let last = graph.input.name;
   for (const layer of graph.layers) {
     const other = inputsOf(layer).find((input) => input !== last);
     if (other !== undefined) {
       throw new MoteError(
         "UNSUPPORTED",
-        `${graph.name}/${layer.name}: reads "${other}" where "${last}" was expected, the output of the layer before it: a net is a chain, and its last layer's output is the result`,
+        `${graph.name}/${layer.name}: reads "${other}" where "${last}" was expected, the output of the layer before it: expected a chain, whose last layer's output is the result`,
       );
     }
-    if (names.has(layer.output) || layerNames.has(layer.name)) {
-      throw new MoteError("UNSUPPORTED", `${graph.name}/${layer.name}: the layer's name or its output occurs twice`);
-    }
-    names.add(layer.output);
-    layerNames.add(layer.name);
     last = layer.output;
-    shapes.push(outputShape(graph.name, layer, [shapes[shapes.length - 1]]));
   }
-  if (graph.layers.length === 0) throw new MoteError("UNSUPPORTED", `${graph.name}: a graph needs at least one layer`);
-  return shapes;
+  return [...tensorShapes(graph).values()];
 }
 
 /**
- * The shape of every tensor by name.
- * @throws MoteError UNSUPPORTED for attributes out of range or a layer whose input is not made before it
+ * The shape of every tensor by name: of the input, then of the layers' outputs in their order.
+ * @throws MoteError UNSUPPORTED for attributes out of range, a name that occurs twice, a layer whose input is not made before it, or whose
+ *   output is neither read nor a result, or a result that no layer makes
  */
 export function tensorShapes(graph: Graph): Map<string, Shape> {
   const shapes = new Map([[graph.input.name, graph.input.shape]]);
+  const layerNames = new Set<string>();
+  const used = new Set(resultsOf(graph));
   for (const layer of graph.layers) {
+    const where = `${graph.name}/${layer.name}`;
     const inputs = inputsOf(layer).map((name) => {
+      used.add(name);
       const shape = shapes.get(name);
       if (shape !== undefined) return shape;
-      throw new MoteError("UNSUPPORTED", `${graph.name}/${layer.name}: no layer before makes its input, "${name}"`);
+      throw new MoteError("UNSUPPORTED", `${where}: no layer before makes its input, "${name}"`);
     });
+    if (shapes.has(layer.output) || layerNames.has(layer.name))
+      throw new MoteError("UNSUPPORTED", `${where}: the layer's name or its output occurs twice`);
+    layerNames.add(layer.name);
     shapes.set(layer.output, outputShape(graph.name, layer, inputs));
+  }
+  if (graph.layers.length === 0) throw new MoteError("UNSUPPORTED", `${graph.name}: a graph needs at least one layer`);
+  const idle = graph.layers.find(({ output }) => !used.has(output));
+  if (idle !== undefined) {
+    throw new MoteError(
+      "UNSUPPORTED",
+      `${graph.name}/${idle.name}: its output "${idle.output}" is read by no layer, and no result`,
+    );
+  }
+  for (const result of resultsOf(graph)) {
+    if (shapes.has(result) && result !== graph.input.name) continue;
+    throw new MoteError("UNSUPPORTED", `${graph.name}: no layer makes its output, "${result}"`);
   }
   return shapes;
 }
 
 /**
- * Names and shapes of a graph's weights and biases, as Net has them.
+ * Names and shapes of a graph's weights, biases and what else its layers have, as Net has them.
  * @throws MoteError UNSUPPORTED, see tensorShapes
  */
 export function parameterShapes(graph: Graph): Map<string, number[]> {
   const shapes = tensorShapes(graph);
   const parameters = new Map<string, number[]>();
   for (const layer of graph.layers) {
+    const input = shapes.get(inputOf(layer))!;
+    for (const kind of floatOp(layer).perChannel ?? []) parameters.set(`${layer.name}.${kind}`, [input[0]]);
     if (!hasWeights(layer)) continue;
     const weights = floatWeights(layer);
     const rows = weights.rows(layer);
-    const columns = weights.columns(layer, shapes.get(inputOf(layer))!);
+    const columns = weights.columns(layer, input);
     parameters.set(`${layer.name}.weight`, [rows, ...columns]);
     parameters.set(`${layer.name}.bias`, [rows]);
   }

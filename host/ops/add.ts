@@ -1,8 +1,16 @@
 import { MAX_SUM_FACTOR, OP_ADD } from "../../assembly/format.js";
-import { checkSameShapes } from "./elementwise.js";
+import { checkSameShapes, sameShape } from "./elementwise.js";
 import { FORM, signed, u8 } from "./fields.js";
 import type { Axes } from "../model/model.js";
-import type { Edges, IntegerOp } from "./op.js";
+import { oneOf, optional } from "./attributes.js";
+import { PLAIN_OP, type Edges, type FloatOp, type IntegerOp, type JoiningLayer } from "./op.js";
+
+/** a + sign × b, of one shape. */
+export interface AddLayer extends JoiningLayer {
+  readonly op: "add";
+  /** Absent: 1. */
+  readonly sign?: 1 | -1;
+}
 
 /**
  * Sum of two tensors of one shape, each less its zero point and times a multiplier of its own:
@@ -15,6 +23,14 @@ export interface QAdd extends Edges {
   readonly shift: number;
   readonly clamp: readonly [number, number];
 }
+
+export const add = {
+  ...PLAIN_OP,
+  joins: { least: 2, most: 2 },
+  attributes: { sign: optional(oneOf([1, -1])) },
+  outputShape: (_layer, inputs, where) => sameShape(inputs, where),
+  forward: ({ sign = 1 }, [a, b]) => a.data.map((value, index) => value + sign * b.data[index]),
+} as const satisfies FloatOp<AddLayer>;
 
 export const qadd = {
   number: OP_ADD,

@@ -13,7 +13,7 @@ import {
   poolFloats,
   pooling,
   poolValues,
-  squarePool,
+  windowsOf,
   type NamedPool,
   type QPooling,
 } from "./pool.js";
@@ -42,8 +42,9 @@ export const avgpool = {
   constants: poolConstants,
   fuse: () => null,
   quantize(layer, { edges, inputs: [from], output, clamp, requantize }) {
-    const factor = from.scale / output.scale / layer.kernel ** 2;
-    return { op: "avgpool", ...edges, ...squarePool(layer), ...requantize(factor), clamp };
+    const windows = windowsOf(layer);
+    const factor = from.scale / output.scale / (windows.kernel[0] * windows.kernel[1]);
+    return { op: "avgpool", ...edges, ...windows, ...requantize(factor), clamp };
   },
 } as const satisfies FloatOp<AvgPoolLayer>;
 

@@ -1,5 +1,12 @@
 import { OP_CONCAT } from "../../assembly/format.js";
-import type { Edges, IntegerOp } from "./op.js";
+import { valuesOf } from "../model/geometry.js";
+import { MoteError } from "../errors.js";
+import { PLAIN_OP, type Edges, type FloatOp, type IntegerOp, type JoiningLayer } from "./op.js";
+
+/** Channels of two tensors or more, one behind the other. */
+export interface ConcatLayer extends JoiningLayer {
+  readonly op: "concat";
+}
 
 /**
  * Channels of two tensors one behind the other. Nothing is copied: the inputs lie within the output, at the places of their channels, with
@@ -8,6 +15,31 @@ import type { Edges, IntegerOp } from "./op.js";
 export interface QConcat extends Edges {
   readonly op: "concat";
 }
+
+export const concat = {
+  ...PLAIN_OP,
+  joins: { least: 2, most: Infinity },
+  attributes: {},
+  outputShape(_layer, inputs, where) {
+    const [, height, width] = inputs[0];
+    const other = inputs.find((shape) => shape[1] !== height || shape[2] !== width);
+    if (other !== undefined) {
+      const planes = `${height} × ${width} and ${other[1]} × ${other[2]}`;
+      throw new MoteError("UNSUPPORTED", `${where}: its inputs are ${planes}, expected planes of one size`);
+    }
+    return [inputs.reduce((sum, [channels]) => sum + channels, 0), height, width];
+  },
+  forward(_layer, inputs, to) {
+    const output = new Float64Array(valuesOf(to));
+    let at = 0;
+    for (const { data } of inputs) {
+      output.set(data, at);
+      at += data.length;
+    }
+    return output;
+  },
+  hasOwnScale: false,
+} as const satisfies FloatOp<ConcatLayer>;
 
 export const qconcat = {
   number: OP_CONCAT,

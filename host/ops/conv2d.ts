@@ -2,6 +2,17 @@ import { MAX_BORDER, MAX_DIMENSION, MAX_KERNEL, OP_CONV2D } from "../../assembly
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout } from "../model/geometry.js";
 import type { Axes, QWeights, Shape } from "../model/model.js";
+import {
+  axes,
+  axesOf,
+  mostPadding,
+  padding,
+  perAxis,
+  sidesOf,
+  whole,
+  type Padding,
+  type PerAxis,
+} from "./attributes.js";
 import { FORM, pair, range, varint } from "./fields.js";
 import type { Edges, FloatOp, IntegerOp, NamedLayer, Window } from "./op.js";
 import { checkReach, windowedSize } from "./pool.js";
@@ -12,9 +23,9 @@ export interface Conv2dLayer extends NamedLayer {
   readonly outChannels: number;
   /** [KH, KW] */
   readonly kernel: Axes;
-  readonly stride: number;
-  /** Zeros added on each of the four sides. */
-  readonly pad: number;
+  readonly stride: PerAxis;
+  /** Zeros around the input. */
+  readonly pad: Padding;
   readonly groups: number;
 }
 
@@ -31,28 +42,26 @@ export interface QConv2d extends QWeights, Edges {
 
 export const conv2d = {
   attributes: {
-    outChannels: { least: 1 },
-    kernel: { least: 1, axes: ["height", "width"] },
-    stride: { least: 1 },
-    pad: { least: 0 },
-    groups: { least: 1 },
+    outChannels: whole(1),
+    kernel: axes(1),
+    stride: perAxis,
+    pad: padding,
+    groups: whole(1),
   },
   outputShape({ outChannels, kernel, stride, pad, groups }, [[channels, height, width]], where) {
     if (channels % groups !== 0 || outChannels % groups !== 0) {
       const got = `${groups} groups, ${channels} input and ${outChannels} output channels`;
       throw new MoteError("UNSUPPORTED", `${where}: groups must divide both channel counts, got ${got}`);
     }
-    return [
-      outChannels,
-      windowedSize(where, height + 2 * pad, kernel[0], stride),
-      windowedSize(where, width + 2 * pad, kernel[1], stride),
-    ];
+    return [outChannels, ...windowedSize(where, [height, width], kernel, stride, pad)];
   },
   forward(layer, [{ shape, data }], to, parameters) {
     const { weight, bias } = parameters!;
     const [, height, width] = shape;
     const layout = plainLayout(shape);
     const [kernelHeight, kernelWidth] = layer.kernel;
+    const [strideY, strideX] = axesOf(layer.stride);
+    const [top, left] = sidesOf(layer.pad);
     const output = new Float64Array(to[0] * to[1] * to[2]);
     for (let row = 0, out = 0; row < to[0]; row++) {
       const [first, last] = channelsOf(layer.groups, row, shape, to);
@@ -63,8 +72,8 @@ export const conv2d = {
           for (let channel = first; channel < last; channel++) {
             for (let ky = 0; ky < kernelHeight; ky++) {
               for (let kx = 0; kx < kernelWidth; kx++, at++) {
-                const y = oy * layer.stride + ky - layer.pad;
-                const x = ox * layer.stride + kx - layer.pad;
+                const y = oy * strideY + ky - top;
+                const x = ox * strideX + kx - left;
                 if (y < 0 || y >= height || x < 0 || x >= width) continue;
                 acc += weight[at] * data[offsetOf(layout, channel, y, x)];
               }
@@ -81,7 +90,7 @@ export const conv2d = {
     columns: ({ kernel, groups }, [channels]) => [channels / groups, ...kernel],
     span: ({ kernel }) => kernel[0] * kernel[1],
     groups: ({ groups }) => groups,
-    pad: ({ pad }) => pad,
+    pad: ({ pad }) => mostPadding(pad),
     withRows: (layer, outChannels) => ({ ...layer, outChannels }),
   },
   hasOwnScale: true,
@@ -98,8 +107,8 @@ export const conv2d = {
       ...weights(outChannels, columns),
       clamp,
       kernel,
-      stride: [stride, stride],
-      pad: [pad, pad],
+      stride: axesOf(stride),
+      pad: [sidesOf(pad)[0], sidesOf(pad)[1]],
       groups,
       pool,
     };

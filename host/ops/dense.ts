@@ -1,4 +1,5 @@
 import { OP_DENSE } from "../../assembly/format.js";
+import { whole } from "./attributes.js";
 import { FORM } from "./fields.js";
 import { valuesOf } from "../model/geometry.js";
 import type { QWeights } from "../model/model.js";
@@ -15,7 +16,7 @@ export interface QDense extends QWeights, Edges {
 }
 
 export const dense = {
-  attributes: { outFeatures: { least: 1 } },
+  attributes: { outFeatures: whole(1) },
   outputShape: ({ outFeatures }) => [outFeatures, 1, 1],
   forward: (_layer, [{ data }], _to, parameters) =>
     Float64Array.from(parameters!.bias, (bias, row) =>

@@ -1,8 +1,20 @@
 /** What ops on equal places of two tensors have in common. */
-import type { QTensor } from "../model/model.js";
+import { MoteError } from "../errors.js";
+import type { QTensor, Shape } from "../model/model.js";
 import type { Fail } from "./fields.js";
 
 const shapeText = ({ shape }: QTensor): string => `[${shape.join(", ")}]`;
+
+/** The shape that both inputs have. @throws MoteError UNSUPPORTED where they have two */
+export function sameShape([first, second]: readonly Shape[], where: string): Shape {
+  if (first.join() === second.join()) return first;
+  const shapes = `[${first.join(", ")}] and [${second.join(", ")}]`;
+  throw new MoteError("UNSUPPORTED", `${where}: its inputs are ${shapes}, expected equal ones`);
+}
+
+/** Whether the second has one element a channel of the first. */
+export const isGate = ([first, [channels, height, width]]: readonly Shape[]): boolean =>
+  channels === first[0] && height === 1 && width === 1;
 
 export function checkSameShapes(
   _layer: unknown,
@@ -26,7 +38,5 @@ export function checkGate(
   where: string,
   fail: Fail,
 ): void {
-  const [channels, height, width] = second.shape;
-  const isGate = channels === output.shape[0] && height === 1 && width === 1;
-  checkSameShapes(layer, isGate ? [first] : [first, second], output, where, fail);
+  checkSameShapes(layer, isGate([output.shape, second.shape]) ? [first] : [first, second], output, where, fail);
 }

@@ -3,16 +3,19 @@ import { MoteError } from "../errors.js";
 import { inputOf } from "../model/edges.js";
 import type { Layer, QLayer, QModel } from "../model/model.js";
 import { own } from "../own.js";
-import { qadd } from "./add.js";
+import { add, qadd } from "./add.js";
 import { avgpool, qavgpool } from "./avgpool.js";
-import { qconcat } from "./concat.js";
+import { batchnorm } from "./batchnorm.js";
+import { clamp } from "./clamp.js";
+import { concat, qconcat } from "./concat.js";
 import { conv2d, qconv2d } from "./conv2d.js";
 import { dense, qdense } from "./dense.js";
 import { qlut } from "./lut.js";
+import { map } from "./map.js";
 import { maxpool, qmaxpool } from "./maxpool.js";
-import { qmul } from "./mul.js";
+import { mul, qmul } from "./mul.js";
 import type { FloatOp, IntegerOp } from "./op.js";
-import { qresize } from "./resize.js";
+import { resize, qresize } from "./resize.js";
 import { relu } from "./relu.js";
 
 /** What a table of one entry an op of the float graph is. */
@@ -27,6 +30,13 @@ export const FLOAT_OPS = {
   maxpool,
   avgpool,
   relu,
+  clamp,
+  add,
+  mul,
+  concat,
+  resize,
+  map,
+  batchnorm,
 } satisfies FloatOps;
 const floatOps: FloatOps = FLOAT_OPS;
 

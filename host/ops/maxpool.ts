@@ -11,7 +11,7 @@ import {
   poolFloats,
   pooling,
   poolValues,
-  squarePool,
+  windowsOf,
   type NamedPool,
   type QPooling,
 } from "./pool.js";
@@ -35,17 +35,20 @@ export const maxpool = {
   isRectifier: false,
   constants: poolConstants,
   // Where windows overlap, places would be computed more than once.
-  fuse: ({ kernel, stride }, before) =>
-    before.takesPool && before.pool === null && kernel <= stride
-      ? { ...before, pool: { size: [kernel, kernel], stride: [stride, stride] } }
-      : null,
+  fuse(layer, before) {
+    const { kernel: size, stride, pad } = windowsOf(layer);
+    const isPart = before.takesPool && before.pool === null && pad.every((zeros) => zeros === 0);
+    return isPart && size.every((extent, axis) => extent <= stride[axis])
+      ? { ...before, pool: { size, stride } }
+      : null;
+  },
   quantize(layer, { edges, inputs: [from], output, clamp, keepsScale, mismatch }) {
     if (!keepsScale) {
       mismatch(
         `its output has scale ${output.scale}, zero point ${output.zeroPoint}; expected its input's, ${from.scale} and ${from.zeroPoint}`,
       );
     }
-    return { op: "maxpool", ...edges, ...squarePool(layer), clamp };
+    return { op: "maxpool", ...edges, ...windowsOf(layer), clamp };
   },
 } as const satisfies FloatOp<MaxPoolLayer>;
 

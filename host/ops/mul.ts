@@ -1,8 +1,13 @@
 import { OP_MUL } from "../../assembly/format.js";
 import { requantize } from "../quantize/requantize.js";
-import { checkGate } from "./elementwise.js";
+import { checkGate, isGate, sameShape } from "./elementwise.js";
 import { FORM, REQUANTIZE_FIELDS } from "./fields.js";
-import type { Edges, IntegerOp } from "./op.js";
+import { PLAIN_OP, type Edges, type FloatOp, type IntegerOp, type JoiningLayer } from "./op.js";
+
+/** a × b. b has the shape of a, or one element a channel, [C, 1, 1]. */
+export interface MulLayer extends JoiningLayer {
+  readonly op: "mul";
+}
 
 /**
  * Product of two tensors, each less its zero point, requantized. The second has the shape of the first, or one element a channel, [C, 1, 1],
@@ -14,6 +19,17 @@ export interface QMul extends Edges {
   readonly shift: number;
   readonly clamp: readonly [number, number];
 }
+
+export const mul = {
+  ...PLAIN_OP,
+  joins: { least: 2, most: 2 },
+  attributes: {},
+  outputShape: (_layer, inputs, where) => (isGate(inputs) ? inputs[0] : sameShape(inputs, where)),
+  forward(_layer, [a, b]) {
+    const elementsOfOne = a.data.length / b.data.length;
+    return a.data.map((value, index) => value * b.data[Math.floor(index / elementsOfOne)]);
+  },
+} as const satisfies FloatOp<MulLayer>;
 
 export const qmul = {
   number: OP_MUL,

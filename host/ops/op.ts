@@ -4,6 +4,8 @@
  */
 import type { Axes, Layer, QLayer, QTensor, QWeights, Shape } from "../model/model.js";
 import type { Body } from "../module/remake.js";
+import { MoteError } from "../errors.js";
+import type { Attribute } from "./attributes.js";
 import type { Fail, Field } from "./fields.js";
 
 /** A window that moves over a plane. */
@@ -14,25 +16,24 @@ export interface Window {
 
 export const NO_POOL: Window = { size: [1, 1], stride: [1, 1] };
 
-/** A number of a float layer, or one for each of `axes`: whole and at least so much. */
-export interface Attribute {
-  readonly least: 0 | 1;
-  readonly axes?: readonly string[];
-}
-
 /** Values of a tensor, [C, H, W], with their shape. */
 export interface FloatValues {
   readonly shape: Shape;
   readonly data: Float64Array;
 }
 
-/** `${layer}.weight` and `${layer}.bias`, see Net. */
+/** `${layer}.weight`, `${layer}.bias` and so on, see Net. */
 export interface Parameters {
   readonly weight: Float32Array;
   readonly bias: Float32Array;
+  /** Of a batch normalization. */
+  readonly mean?: Float32Array;
+  readonly variance?: Float32Array;
 }
 
 export interface FloatOp<L extends Layer = Layer> {
+  /** Of an op that reads several tensors: how many. */
+  readonly joins?: { readonly least: number; readonly most: number };
   /** What a layer has beside op, name and edges. */
   readonly attributes: Readonly<Record<string, Attribute>>;
   /** @param where for errors: graph and layer @throws MoteError UNSUPPORTED where the attributes do not fit the input; they are in their ranges */
@@ -40,6 +41,8 @@ export interface FloatOp<L extends Layer = Layer> {
   /** In plain loops; sums are doubles, in index order. @param parameters of an op with weights */
   forward(layer: L, inputs: readonly FloatValues[], to: Shape, parameters: Parameters | null): Float64Array;
   readonly weights: FloatWeights<L> | null;
+  /** Parameters of an op without weights, one number a channel each. */
+  readonly perChannel?: readonly (keyof Parameters)[];
   /** Whether its output has a scale of its own. Else it only picks or cuts values of its input, whose scale it keeps. */
   readonly hasOwnScale: boolean;
   /** Whether it cuts off what is below 0. */
@@ -60,7 +63,7 @@ export interface FloatWeights<L extends Layer> {
   /** Weights in a row that stand together and read one channel of the input. */
   span(layer: L, input: Shape): number;
   groups(layer: L): number;
-  /** Zeros that it reads around its input. */
+  /** The most zeros that it reads on a side of its input. */
   pad(layer: L): number;
   withRows(layer: L, rows: number): L;
 }
@@ -153,3 +156,23 @@ export interface NamedLayer {
   readonly input: string;
   readonly output: string;
 }
+
+/** A layer of a float graph that reads several tensors. */
+export interface JoiningLayer {
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+}
+
+/** What an op says that has no weights and a scale of its own. */
+export const PLAIN_OP = {
+  weights: null,
+  hasOwnScale: true,
+  isRectifier: false,
+  constants: null,
+  takesPool: false,
+  fuse: () => null,
+  quantize(layer: Layer): never {
+    throw new MoteError("UNSUPPORTED", `${layer.name}: ${layer.op} is not packed yet`);
+  },
+} as const;

@@ -3,12 +3,24 @@ import { MAX_BORDER, MAX_DIMENSION } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { extentOf, offsetOf, plainLayout, windowsIn } from "../model/geometry.js";
 import type { Axes, QTensor, Shape } from "../model/model.js";
+import {
+  axesOf,
+  optional,
+  padding,
+  perAxis,
+  sidesOf,
+  type Attribute,
+  type Padding,
+  type PerAxis,
+} from "./attributes.js";
 import { FORM, pair, range, type Fail } from "./fields.js";
-import type { Attribute, Constants, FloatValues, NamedLayer } from "./op.js";
+import type { Constants, FloatValues, NamedLayer } from "./op.js";
 
 export interface Pooling {
-  readonly kernel: number;
-  readonly stride: number;
+  readonly kernel: PerAxis;
+  readonly stride: PerAxis;
+  /** Zeros around the input, which are elements like others. Absent: none. */
+  readonly pad?: Padding;
 }
 
 export type NamedPool = NamedLayer & Pooling;
@@ -21,14 +33,18 @@ export interface QPooling {
   readonly pad: Axes;
 }
 
-/** A pool of the float graph, which is square and does not pad. */
-export const squarePool = ({ kernel, stride }: Pooling): QPooling => ({
-  kernel: [kernel, kernel],
-  stride: [stride, stride],
-  pad: [0, 0],
+/** The windows of a pool of the float graph. */
+export const windowsOf = ({ kernel, stride, pad = 0 }: Pooling): QPooling => ({
+  kernel: axesOf(kernel),
+  stride: axesOf(stride),
+  pad: [sidesOf(pad)[0], sidesOf(pad)[1]],
 });
 
-export const poolAttributes: Readonly<Record<string, Attribute>> = { kernel: { least: 1 }, stride: { least: 1 } };
+export const poolAttributes: Readonly<Record<string, Attribute>> = {
+  kernel: perAxis,
+  stride: perAxis,
+  pad: optional(padding),
+};
 
 export const poolFields = [
   pair("kernel", 1, MAX_DIMENSION),
@@ -55,14 +71,24 @@ export const pooling = ([kernelY, kernelX, strideY, strideX, top, left, clampMin
 
 export const poolConstants: Constants = { through: (value) => value, isShift: true };
 
-/** @throws MoteError UNSUPPORTED where the window is larger */
-export function windowedSize(where: string, size: number, kernel: number, stride: number): number {
-  if (kernel > size) throw new MoteError("UNSUPPORTED", `${where}: kernel ${kernel} is larger than its input, ${size}`);
-  return windowsIn(size, kernel, stride);
+/** Rows and columns of windows in a plane of `size`. @throws MoteError UNSUPPORTED where a window is larger */
+export function windowedSize(where: string, size: Axes, kernel: PerAxis, stride: PerAxis, pad: Padding): Axes {
+  const [top, left, bottom, right] = sidesOf(pad);
+  const count = (extent: number, axis: 0 | 1): number => {
+    const window = axesOf(kernel)[axis];
+    if (window > extent)
+      throw new MoteError("UNSUPPORTED", `${where}: kernel ${window} is larger than its input, ${extent}`);
+    return windowsIn(extent, window, axesOf(stride)[axis]);
+  };
+  return [count(size[0] + top + bottom, 0), count(size[1] + left + right, 1)];
 }
 
-export function pooledShape({ kernel, stride }: Pooling, [[channels, height, width]]: readonly Shape[], where: string) {
-  return [channels, windowedSize(where, height, kernel, stride), windowedSize(where, width, kernel, stride)] as const;
+export function pooledShape(
+  { kernel, stride, pad = 0 }: Pooling,
+  [[channels, height, width]]: readonly Shape[],
+  where: string,
+): Shape {
+  return [channels, ...windowedSize(where, [height, width], kernel, stride, pad)];
 }
 
 /** @param wanted rows or columns that a layer reads of its input */
@@ -96,9 +122,9 @@ export function poolFloats(
   reduce: (window: readonly number[]) => number,
 ): Float64Array {
   const output = new Float64Array(to[0] * to[1] * to[2]);
-  eachWindow(squarePool(pool), shape, to, (out, elements) => {
+  eachWindow(windowsOf(pool), shape, to, (out, elements) => {
     const window: number[] = [];
-    elements((at) => window.push(data[at]));
+    elements((at) => window.push(at < 0 ? 0 : data[at]));
     output[out] = reduce(window);
   });
   return output;

@@ -1,14 +1,35 @@
 import { MAX_KERNEL, OP_RESIZE } from "../../assembly/format.js";
-import { offsetOf, placeOf, plainLayout } from "../model/geometry.js";
+import { offsetOf, placeOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Axes } from "../model/model.js";
 import { pair } from "./fields.js";
-import type { Edges, IntegerOp } from "./op.js";
+import { axes } from "./attributes.js";
+import { PLAIN_OP, type Edges, type FloatOp, type IntegerOp, type NamedLayer } from "./op.js";
+
+/** Nearest neighbour by whole factors. */
+export interface ResizeLayer extends NamedLayer {
+  readonly op: "resize";
+  readonly factor: Axes;
+}
 
 /** Nearest neighbour by whole factors: each element becomes a block of them. */
 export interface QResize extends Edges {
   readonly op: "resize";
   readonly factor: Axes;
 }
+
+export const resize = {
+  ...PLAIN_OP,
+  attributes: { factor: axes(1) },
+  outputShape: ({ factor }, [[channels, height, width]]) => [channels, height * factor[0], width * factor[1]],
+  forward({ factor }, [{ shape, data }], to) {
+    const layout = plainLayout(shape);
+    return Float64Array.from({ length: valuesOf(to) }, (_, index) => {
+      const [channel, y, x] = placeOf(to, index);
+      return data[offsetOf(layout, channel, Math.floor(y / factor[0]), Math.floor(x / factor[1]))];
+    });
+  },
+  hasOwnScale: false,
+} as const satisfies FloatOp<ResizeLayer>;
 
 export const qresize = {
   number: OP_RESIZE,

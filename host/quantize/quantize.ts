@@ -156,10 +156,10 @@ function quantizeWeights(
   to: ScaledTensor,
 ): { weights: Int8Array; bias: Int32Array; multiplier: Int32Array; shift: Uint8Array } {
   const weightScale = own(compression.weightScale, name);
-  if (weightScale === undefined || !(weightScale > 0 && Number.isFinite(weightScale))) {
+  if (typeof weightScale !== "number" || !(weightScale > 0 && Number.isFinite(weightScale))) {
     throw new MoteError(
       "MISMATCH",
-      `${name}: weight scale is ${weightScale}, expected a positive number in the net's compression`,
+      `${name}: weight scale is ${String(weightScale)}, expected a positive number in the net's compression`,
     );
   }
   const weights = parameter(net, `${name}.weight`, rows * columns).integers;

@@ -5,6 +5,7 @@
 import { importedModel } from "../import/import.js";
 import { neighbours } from "../import/layers.js";
 import {
+  mapOf,
   NO_CLAMP,
   type ImportedNet,
   type NetLayer,
@@ -116,10 +117,10 @@ export function synthesize(
           add(`${layer.name} (${what as string})`, shape, from.moments, quantization as NetTensor["quantization"]),
         );
         const { mean, variance } = from.moments;
-        const usual = factorOf(size * (variance + mean ** 2));
+        const usual = FACTORS.apply(size * (variance + mean ** 2));
         // The largest is not that of the largest input, whose square is in the sum.
         const most = Math.max(
-          ...Array.from({ length: 8 * REACH }, (_, i) => ((i + 1) / 8) * factorOf(((i + 1) / 8) ** 2)),
+          ...Array.from({ length: 8 * REACH }, (_, i) => ((i + 1) / 8) * FACTORS.apply(((i + 1) / 8) ** 2)),
         );
         const moments = { mean: mean * usual, variance: variance * usual ** 2 };
         const output = add(layer.name, shape, moments, upTo(most));
@@ -189,7 +190,7 @@ const averageOf = ({ mean, variance }: Moments): Moments => ({ mean, variance: v
 const padsOf = (pad: number): Pads => [pad, pad, pad, pad];
 
 /** Of a sum of squares: its parameters are such that it makes a difference to what is spread by 1. */
-const factorOf = (squares: number): number => (1 + 0.2 * squares) ** -0.75;
+const FACTORS = mapOf("normalization", [0.2, 0.75, 1]);
 
 /** As `LRN` of an imported net. @param to tensors that it writes: squares, their sums, factors, products */
 function normalization(
@@ -209,9 +210,9 @@ function normalization(
   const one = [1, 1] as const;
   const conv = { kernel: one, stride: one, pads: padsOf(0), groups: 1, clamp: NO_CLAMP } as const;
   return [
-    { op: "lut", name, called: "square", apply: (x) => x * x, inputs: [input], output: squares },
+    { ...mapOf("square"), name, inputs: [input], output: squares },
     { op: "conv2d", name, ...conv, weights, inputs: [squares], output: sums },
-    { op: "lut", name, called: "normalization", apply: factorOf, inputs: [sums], output: factors },
+    { ...FACTORS, name, inputs: [sums], output: factors },
     { op: "mul", name, inputs: [input, factors], output, clamp: NO_CLAMP },
   ];
 }

@@ -122,7 +122,7 @@ export function decodeCheckpoint(file: Uint8Array, path: string): Checkpoint {
 }
 
 /** Of the layer whose weight has this name. */
-const scaleOf = (name: string, compression: Compression | undefined): number | undefined =>
+const scaleOf = (name: string, compression: Compression | undefined): number | readonly number[] | undefined =>
   name.endsWith(".weight") ? own(compression?.weightScale ?? {}, name.slice(0, -".weight".length)) : undefined;
 
 /** Weights on their integers, by their layer's scale. */
@@ -133,7 +133,17 @@ function scaled(name: string, tensor: FloatTensor, compression: Compression | un
   if (scale === undefined) {
     throw new MoteError("MISMATCH", `${path}: ${name} is I8, but mote.compression has no weightScale for its layer`);
   }
-  return { shape, data: Float32Array.from(integers, (q) => q * scale), integers };
+  const scales = typeof scale === "number" ? [scale] : scale;
+  if (scales.length !== 1 && scales.length !== shape[0]) {
+    throw new MoteError(
+      "MISMATCH",
+      `${path}: ${name} has ${shape[0]} rows, but mote.compression ${scales.length} weightScales for its layer`,
+    );
+  }
+  const columns = integers.length / shape[0];
+  const scaleOfRow = (row: number): number => scales[scales.length > 1 ? row : 0];
+  const data = Float32Array.from(integers, (q, index) => q * scaleOfRow(Math.floor(index / columns)));
+  return { shape, data, integers };
 }
 
 function parseOptimizer(

@@ -38,11 +38,13 @@ interface Passes<L extends PlannedLayer> {
   backward(layer: L, at: Addresses, shard: number): void;
 }
 
+type PassTable = Pick<FloatOpTable<Passes<PlannedLayer>>, PlannedLayer["op"]>;
+
 export class Executor {
   private readonly arena: number;
   private readonly bytes: Uint8Array;
   private readonly floats: Float32Array;
-  private readonly passes: FloatOpTable<Passes<PlannedLayer>>;
+  private readonly passes: PassTable;
 
   /** @param thread which of the plan's arenas is this executor's own, and which of the shards: one in `threads` */
   constructor(
@@ -184,7 +186,7 @@ export class Executor {
   }
 
   /** A line an op; layers with weights are convolutions, see plan.ts. */
-  private makePasses(): FloatOpTable<Passes<PlannedLayer>> {
+  private makePasses(): PassTable {
     const { kernels, plan } = this;
     const weighted: Passes<PlannedWeighted> = {
       forward: (layer, x, y, blocks) => this.weightedForward(layer, this.wideInput(layer, x, blocks), y, blocks),

@@ -15,17 +15,21 @@ const isListOf =
   (value) =>
     Array.isArray(value) && value.length === length && value.every(check);
 const isInt8: Check = (value) => Number.isInteger(value) && (value as number) >= -128 && (value as number) <= 127;
-
-const named: Fields = { op: isName, name: isName, input: isName, output: isName };
+const isNames: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isName);
+const isOptional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
 
 /** Of each op, from the attributes that it has. */
 const LAYERS: Readonly<Record<string, Fields>> = Object.fromEntries(
-  allFloatOps().map(([op, { attributes }]) => {
-    const checks = Object.entries(attributes).map(([name, { least, axes }]) => {
-      const check = least === 0 ? isWhole : isCount;
-      return [name, axes === undefined ? check : isListOf(axes.length, check)] as const;
-    });
-    return [op, { ...named, ...Object.fromEntries(checks) }];
+  allFloatOps().map(([op, { attributes, joins }]) => {
+    const edges: Fields = joins === undefined ? { input: isName } : { inputs: isNames };
+    const checks = Object.entries(attributes).map(([name, { problem }]): [string, Check] => [
+      name,
+      (value) => problem(name, value) === null,
+    ]);
+    return [op, { op: isName, name: isName, ...edges, output: isName, ...Object.fromEntries(checks) }];
   }),
 );
 
@@ -64,7 +68,16 @@ function checkFields(value: unknown, fields: Fields, where: string): Record<stri
  */
 export function parseGraph(text: string, path: string): Graph {
   const where = `${path}: mote.graph`;
-  const graph = checkFields(parse(text, where), { name: isName, input: isObject, layers: Array.isArray }, where);
+  return graphOf(parse(text, where), where);
+}
+
+/**
+ * @param where for messages
+ * @throws MoteError FORMAT for what is not a graph, UNSUPPORTED for an op that this version does not have
+ */
+export function graphOf(value: unknown, where: string): Graph {
+  const fields = { name: isName, input: isObject, layers: Array.isArray, outputs: isOptional(isNames) };
+  const graph = checkFields(value, fields, where);
   const input = checkFields(graph.input, { name: isName, shape: isListOf(3, isCount) }, `${where}.input`);
   const tensors = new Set([input.name]);
   const names = new Set<unknown>();
@@ -75,15 +88,19 @@ export function parseGraph(text: string, path: string): Graph {
       const known = Object.keys(LAYERS).join(", ");
       throw new MoteError("UNSUPPORTED", `${at}: op ${JSON.stringify(op)}; this version has ${known}`);
     }
-    const { name, input: from, output } = checkFields(layer, LAYERS[op], at);
-    if (!tensors.has(from))
-      throw new MoteError("FORMAT", `${at}: its input ${JSON.stringify(from)} is made by no layer before`);
+    const { name, input: from, inputs = [from], output } = checkFields(layer, LAYERS[op], at);
+    const missing = (inputs as unknown[]).find((tensor) => !tensors.has(tensor));
+    if (missing !== undefined)
+      throw new MoteError("FORMAT", `${at}: its input ${JSON.stringify(missing)} is made by no layer before`);
     if (tensors.has(output) || names.has(name)) {
       throw new MoteError("FORMAT", `${at}: the name ${JSON.stringify(name)} or its output occurs twice`);
     }
     tensors.add(output);
     names.add(name);
   }
+  const absent = ((graph.outputs ?? []) as unknown[]).find((tensor) => tensor === input.name || !tensors.has(tensor));
+  if (absent !== undefined)
+    throw new MoteError("FORMAT", `${where}.outputs: ${JSON.stringify(absent)} is made by no layer`);
   return graph as unknown as Graph;
 }
 
@@ -91,10 +108,9 @@ export function parseGraph(text: string, path: string): Graph {
 export function parseCompression(text: string, path: string): Compression {
   const where = `${path}: mote.compression`;
   const value = parse(text, where);
-  const isOptional: Check = (record) => record === undefined || isObject(record);
   const compression = checkFields(
     value,
-    { nominalChannels: isObject, weightScale: isObject, activations: isObject, biasBits: isOptional },
+    { nominalChannels: isObject, weightScale: isObject, activations: isObject, biasBits: isOptional(isObject) },
     where,
   ) as unknown as Compression;
   const each = (key: keyof Compression, check: Check): void => {
@@ -104,7 +120,7 @@ export function parseCompression(text: string, path: string): Compression {
     }
   };
   each("nominalChannels", isCount);
-  each("weightScale", isScale);
+  each("weightScale", (scale) => isScale(scale) || (Array.isArray(scale) && scale.length > 0 && scale.every(isScale)));
   each("biasBits", (bits) => isWhole(bits) && (bits as number) <= 32);
   each("activations", (activation) => {
     const record = asRecord(activation);

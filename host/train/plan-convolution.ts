@@ -1,6 +1,8 @@
 /** A layer with weights as the convolution that its kernels compute: its geometry, and the tables that they walk through. */
 import type { Conv2dLayer, Shape, WeightedLayer } from "../model/model.js";
+import { MoteError } from "../errors.js";
 import { valuesOf } from "../model/geometry.js";
+import { axesOf, sidesOf, type Padding } from "../ops/attributes.js";
 import { VALUE_BYTES, type Arena } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
@@ -32,8 +34,8 @@ const CONVOLUTIONS: {
     isDense: false,
     input,
     kernel,
-    stride: [stride, stride],
-    pad: [pad, pad],
+    stride: axesOf(stride),
+    pad: evenPadding(pad),
     groups,
   }),
   // Over one position in which every feature is a channel.
@@ -46,6 +48,12 @@ const CONVOLUTIONS: {
     groups: 1,
   }),
 };
+
+function evenPadding(pad: Padding): Pair {
+  const [top, left, bottom, right] = sidesOf(pad);
+  if (top === bottom && left === right) return [top, left];
+  throw new MoteError("UNSUPPORTED", `padding of ${top}, ${left}, ${bottom}, ${right} is not trained yet`);
+}
 
 export function convolutionOf(layer: WeightedLayer, input: Shape): Convolution {
   const convolution: (layer: never, input: Shape) => Convolution = CONVOLUTIONS[layer.op];

@@ -3,8 +3,10 @@
  * assembly/train walk through. A plan is plain data: it travels to the threads with every job.
  */
 import { MoteError } from "../errors.js";
-import type { Graph, PoolLayer, ReluLayer, Shape, WeightedLayer } from "../model/model.js";
+import type { Graph, Layer, PoolLayer, ReluLayer, Shape, WeightedLayer } from "../model/model.js";
+import { mostPadding } from "../ops/attributes.js";
 import { hasWeights, type FloatOpTable } from "../ops/index.js";
+import { windowsOf } from "../ops/pool.js";
 import { Arena, BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
@@ -182,20 +184,33 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
       shared: null,
     };
   };
-  const pool = ({ op, name, kernel, stride }: PoolLayer, i: number): PlannedPool => {
+  const pool = (layer: PoolLayer, i: number): PlannedPool => {
+    const { op, name } = layer;
+    const { kernel, stride } = windowsOf(layer);
+    if (mostPadding(layer.pad ?? 0) > 0) refuse(layer);
     const [, height, width] = shapes[i];
     const [, outHeight, outWidth] = shapes[i + 1];
-    const window = { kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride };
+    const window = { kernelHeight: kernel[0], kernelWidth: kernel[1], strideY: stride[0], strideX: stride[1] };
     const descriptor = writeDescriptor(heap, "Pool", { height, width, outHeight, outWidth, ...window });
     return { op, name, input: i, output: i + 1, descriptor };
   };
   const relu = ({ op, name }: ReluLayer, i: number): PlannedRelu => ({ op, name, input: i, output: i + 1 });
+  const refuse = ({ name, op }: Layer): never => {
+    throw new MoteError("UNSUPPORTED", `${graph.name}/${name}: ${op} is not trained yet`);
+  };
   const planners: FloatOpTable<(layer: never, index: number) => PlannedLayer> = {
     conv2d: weighted,
     dense: weighted,
     maxpool: pool,
     avgpool: pool,
     relu,
+    clamp: refuse,
+    add: refuse,
+    mul: refuse,
+    concat: refuse,
+    resize: refuse,
+    map: refuse,
+    batchnorm: refuse,
   };
   const layers = graph.layers.map((layer, i) => planners[layer.op](layer as never, i));
 

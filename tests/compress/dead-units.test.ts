@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { foldableBiases, foldBiases, removeDeadUnits } from "../../host/compress/dead-units.js";
 import { channelsByTensor } from "../../host/compress/narrow.js";
+import { inputOf } from "../../host/model/edges.js";
+import { axesOf, sidesOf } from "../../host/ops/attributes.js";
 import { tensorShapes } from "../../host/model/shapes.js";
 import type { FloatTensor, Graph, Layer, Net } from "../../host/model/model.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
@@ -10,7 +12,7 @@ function forward(net: Net, input: Float32Array): Float32Array {
   const shapes = tensorShapes(net.graph);
   let x = input;
   for (const layer of net.graph.layers) {
-    const [channels, height, width] = shapes.get(layer.input)!;
+    const [channels, height, width] = shapes.get(inputOf(layer))!;
     const [outChannels, outHeight, outWidth] = shapes.get(layer.output)!;
     const y = new Float32Array(outChannels * outHeight * outWidth);
     const weight = net.tensors.get(`${layer.name}.weight`)?.data;
@@ -24,12 +26,14 @@ function forward(net: Net, input: Float32Array): Float32Array {
       } else if (layer.op === "relu") {
         y[o] = Math.max(0, x[o]);
       } else {
-        const [kernelHeight, kernelWidth] = layer.op === "conv2d" ? layer.kernel : [layer.kernel, layer.kernel];
-        const pad = layer.op === "conv2d" ? layer.pad : 0;
+        if (layer.op !== "conv2d" && layer.op !== "maxpool" && layer.op !== "avgpool") throw new Error(layer.op);
+        const [kernelHeight, kernelWidth] = axesOf(layer.kernel);
+        const [strideY, strideX] = axesOf(layer.stride);
+        const [top, left] = sidesOf(layer.pad ?? 0);
         const window = (channel: number, visit: (v: number, tap: number) => void): void => {
           for (let tap = 0; tap < kernelHeight * kernelWidth; tap++) {
-            const r = row * layer.stride + Math.floor(tap / kernelWidth) - pad;
-            const k = column * layer.stride + (tap % kernelWidth) - pad;
+            const r = row * strideY + Math.floor(tap / kernelWidth) - top;
+            const k = column * strideX + (tap % kernelWidth) - left;
             if (r >= 0 && r < height && k >= 0 && k < width) visit(x[(channel * height + r) * width + k], tap);
           }
         };

@@ -18,7 +18,7 @@ import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoin
 /** Of a layer whose weights are its integers times its scale. */
 function largestInteger({ tensors, compression }: Net, layer: string): number {
   const { data, integers } = tensors.get(`${layer}.weight`)!;
-  const scale = compression!.weightScale[layer];
+  const scale = compression!.weightScale[layer] as number;
   expect(Float32Array.from(integers!, (q) => q * scale)).toEqual(data);
   return integers!.reduce((most, q) => Math.max(most, Math.abs(q)), 0);
 }

@@ -122,16 +122,16 @@ describe("a branch that nothing reads leaves open which output is the model's, a
   const side: Layer = { op: "dense", name: "side", input: "r", output: "side", outFeatures: 3 };
   const tail: Layer = { op: "relu", name: "tail", input: "c", output: "tail" };
   test.each<[string, Layer[], RegExp]>([
-    ["as the last layer", [a, r, c, side], /dead\/side: reads "r" where "c" was expected/],
+    ["as the last layer", [a, r, c, side], /dead\/c: its output "c" is read by no layer/],
     [
       "as the last layer, of a pool",
       [a, r, c, { op: "maxpool", name: "p", input: "a", output: "p", kernel: 2, stride: 2 }],
-      /dead\/p: reads "a"/,
+      /dead\/c: its output "c" is read by no layer/,
     ],
-    ["in the middle", [a, r, side, c], /dead\/c: reads "r" where "side" was expected/],
+    ["in the middle", [a, r, side, c], /dead\/side: its output "side" is read by no layer/],
     // The relu is a part of c, which would leave side as the last layer of the model.
-    ["before a relu that is fused", [a, r, c, side, tail], /dead\/side: reads "r" where "c" was expected/],
-    ["at the start", [{ ...side, input: "in" }, a, r, c], /dead\/a: reads "in" where "side" was expected/],
+    ["before a relu that is fused", [a, r, c, side, tail], /dead\/side: its output "side" is read by no layer/],
+    ["at the start", [{ ...side, input: "in" }, a, r, c], /dead\/side: its output "side" is read by no layer/],
   ])("%s", (_, layers, message) => {
     expect(() => quantize(compressedNet(graph("dead", [1, 8, 8], ...layers), 1))).toThrow(message);
   });

@@ -10,7 +10,7 @@ import { calibrate } from "../../host/import/calibrate.js";
 import { importedModel } from "../../host/import/import.js";
 import { compareIntegers, compareReals, ErrorTally } from "../../host/import/layer-errors.js";
 import { matchModel, modelScales } from "../../host/import/model-scales.js";
-import { NO_CLAMP, NO_PADS, type ImportedNet, type NetLayer } from "../../host/import/net.js";
+import { mapOf, NO_CLAMP, NO_PADS, type ImportedNet, type NetLayer } from "../../host/import/net.js";
 import { oracleLayer } from "../../host/import/oracle.js";
 import { planarIndex } from "../../host/import/view.js";
 import { valuesOf } from "../../host/model/geometry.js";
@@ -79,7 +79,7 @@ describe("the oracle", () => {
     ["a convolution's to the even", { op: "conv2d", ...axes, groups: 1, weights }, [0, 2, 0, -2]],
     ["a sum's up", { op: "add", sign: 1, inputs: [0, 1], clamp: NO_CLAMP }, [1, 2, 0, -1]],
     ["an average's away from zero", { op: "avgpool", ...axes }, [1, 2, -1, -2]],
-    ["a function's away from zero", { op: "lut", called: "copy", apply: (x: number) => x }, [1, 2, -1, -2]],
+    ["a function's away from zero", mapOf("identity"), [1, 2, -1, -2]],
   ] as const)("rounds halves: %s", (_, layer, expected) => {
     const net = one(layer as unknown as NetLayer, 0.5);
     expect([...oracleLayer(net, net.layers[0], layer.op === "add" ? [input, new Int8Array(4)] : [input])]).toEqual(

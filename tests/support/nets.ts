@@ -1,5 +1,6 @@
 /** Float nets made from a seed, compressed on paper: weights on a grid, activation scales from a few inputs. */
 import { channelsByTensor } from "../../host/compress/narrow.js";
+import { inputOf } from "../../host/model/edges.js";
 import { tensorShapes } from "../../host/model/shapes.js";
 import type { Compression, FloatTensor, Graph, Layer, Net, Shape } from "../../host/model/model.js";
 import { runNet } from "../../host/engines/ops-f32.js";
@@ -63,7 +64,7 @@ function calibrated(net: Net, inputShape: Shape): Compression["activations"] {
   const keepsScale = (layer: Layer): boolean => layer.op === "relu" || layer.op === "maxpool";
   for (const layer of net.graph.layers) {
     if (keepsScale(layer)) {
-      activations[layer.output] = activations[layer.input];
+      activations[layer.output] = activations[inputOf(layer)];
       continue;
     }
     const scale = Math.fround((high.get(layer.output)! - low.get(layer.output)!) / 255);

@@ -1,5 +1,7 @@
 /** The oracle of the gradient tests: forward pass and loss in plain doubles, written as the textbook has them. */
 import type { Graph, Layer, Shape } from "../../host/model/model.js";
+import { inputOf } from "../../host/model/edges.js";
+import { axesOf, sidesOf } from "../../host/ops/attributes.js";
 import { outputShape } from "../../host/model/shapes.js";
 
 export type Parameters = ReadonlyMap<string, Float64Array>;
@@ -23,6 +25,8 @@ function conv2d(
   bias: Float64Array,
 ): Float64Array {
   const [kernelHeight, kernelWidth] = layer.kernel;
+  const [strideY, strideX] = axesOf(layer.stride);
+  const [top, left] = sidesOf(layer.pad);
   const groupInputs = channels / layer.groups;
   const groupRows = rows / layer.groups;
   const y = new Float64Array(rows * outHeight * outWidth);
@@ -35,8 +39,8 @@ function conv2d(
         for (let c = 0; c < groupInputs; c++) {
           for (let ky = 0; ky < kernelHeight; ky++) {
             for (let kx = 0; kx < kernelWidth; kx++) {
-              const iy = oy * layer.stride + ky - layer.pad;
-              const ix = ox * layer.stride + kx - layer.pad;
+              const iy = oy * strideY + ky - top;
+              const ix = ox * strideX + kx - left;
               if (iy < 0 || ix < 0 || iy >= height || ix >= width) continue;
               const weight = w[((row * groupInputs + c) * kernelHeight + ky) * kernelWidth + kx];
               sum += weight * x[((firstChannel + c) * height + iy) * width + ix];
@@ -57,14 +61,16 @@ function pool(
   [channels, outHeight, outWidth]: Shape,
 ): Float64Array {
   const y = new Float64Array(channels * outHeight * outWidth);
+  const [kernelHeight, kernelWidth] = axesOf(layer.kernel);
+  const [strideY, strideX] = axesOf(layer.stride);
   let at = 0;
   for (let c = 0; c < channels; c++) {
     for (let oy = 0; oy < outHeight; oy++) {
       for (let ox = 0; ox < outWidth; ox++) {
         const window: number[] = [];
-        for (let ky = 0; ky < layer.kernel; ky++) {
-          for (let kx = 0; kx < layer.kernel; kx++) {
-            window.push(x[(c * height + oy * layer.stride + ky) * width + ox * layer.stride + kx]);
+        for (let ky = 0; ky < kernelHeight; ky++) {
+          for (let kx = 0; kx < kernelWidth; kx++) {
+            window.push(x[(c * height + oy * strideY + ky) * width + ox * strideX + kx]);
           }
         }
         const sum = window.reduce((a, b) => a + b, 0);
@@ -84,8 +90,8 @@ export function forward(graph: Graph, parameters: Parameters, input: Float64Arra
   const tensors = new Map([[graph.input.name, input]]);
   const shapes = new Map([[graph.input.name, graph.input.shape]]);
   for (const layer of graph.layers) {
-    const x = tensors.get(layer.input)!;
-    const shape = shapes.get(layer.input)!;
+    const x = tensors.get(inputOf(layer))!;
+    const shape = shapes.get(inputOf(layer))!;
     const out = outputShape(graph.name, layer, [shape]);
     const w = parameters.get(`${layer.name}.weight`)!;
     const bias = parameters.get(`${layer.name}.bias`)!;
@@ -93,7 +99,8 @@ export function forward(graph: Graph, parameters: Parameters, input: Float64Arra
     if (layer.op === "conv2d") y = conv2d(layer, x, shape, out, w, bias);
     else if (layer.op === "dense") y = dense(x, w, bias);
     else if (layer.op === "relu") y = x.map((value) => Math.max(0, value));
-    else y = pool(layer, x, shape, out);
+    else if (layer.op === "maxpool" || layer.op === "avgpool") y = pool(layer, x, shape, out);
+    else throw new Error(`no reference for ${layer.op}`);
     tensors.set(layer.output, y);
     shapes.set(layer.output, out);
   }
