@@ -6,7 +6,7 @@
 import { concatBytes } from "../bytes.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Net } from "../model/model.js";
+import type { Graph, Net } from "../model/model.js";
 import { own } from "../own.js";
 import { checkTrainable } from "../train/classes.js";
 import { namedNet } from "../train/nets.js";
@@ -43,13 +43,15 @@ export interface RunOptions {
   readonly threads: number;
   /** A trained net instead of the recipe's own teacher. */
   readonly from?: Net;
+  /** Ends when so many of the results that `workNames` lists are made, at least one. Default: all. */
+  readonly steps?: number;
   readonly signal?: AbortSignal;
   readonly onStage?: (report: StageReport) => void;
   readonly onProgress?: (label: string, done: number, total: number, loss: number) => void;
 }
 
 /** Raise it when a change of the training or of a stage makes old checkpoints wrong. */
-const WORK_VERSION = 2;
+export const WORK_VERSION = 2;
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -71,11 +73,42 @@ function netDigest(net: Net): Promise<string> {
 }
 
 /**
+ * What a run makes, in this order, by the names that its results have in the work folder: the teacher, the bank's logits, the stages.
+ * Each is made from all that its name comes from, so that recipes that begin alike have the same first names.
+ * @param from as the run's
+ */
+export async function workNames(recipe: Recipe, from?: Net): Promise<string[]> {
+  const { teacher, bank, stages } = await namesOf(recipe, from);
+  return [teacher, bank, ...stages].filter((name) => name !== undefined);
+}
+
+async function namesOf(
+  recipe: Recipe,
+  from: Net | undefined,
+): Promise<{ teacher?: string; bank?: string; stages: string[] }> {
+  const { net, seed, batch, bank, distill, stages } = recipe;
+  const origin = from === undefined ? await digest(net, batch, recipe.teacher) : await netDigest(from);
+  const biasBits = biasBitsOf(recipe, from?.graph ?? namedNet(net));
+  const stageNames = stages.map(async (_, i) => {
+    return `stage-${await digest(origin, seed, batch, bank, distill, { biasBits }, stages.slice(0, i + 1))}`;
+  });
+  return {
+    ...(from === undefined && { teacher: `teacher-${origin}` }),
+    ...(bank && { bank: `bank-${await digest(origin, bank)}.f32` }),
+    stages: await Promise.all(stageNames),
+  };
+}
+
+/** Of every layer. */
+const biasBitsOf = ({ pack }: Recipe, graph: Graph): Record<string, number> =>
+  Object.fromEntries(weightedLayers(graph).map(({ name }) => [name, own(pack.biasBits, name) ?? DEFAULT_BIAS_BITS]));
+
+/**
  * @throws MoteError INTERRUPTED, after which the same call goes on from there. DIVERGED naming the stage and its step. Before anything
  *   is trained RECIPE, MISMATCH, UNSUPPORTED and FILE, for what does not fit
  */
 export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
-  const { runtime, recipe, data, threads, from, signal, onStage, onProgress } = options;
+  const { runtime, recipe, data, threads, from, steps = Infinity, signal, onStage, onProgress } = options;
   const graph = from?.graph ?? namedNet(recipe.net);
   if (graph.name !== recipe.net)
     throw new MoteError("MISMATCH", `the recipe is for ${recipe.net}, the net given is ${graph.name}`);
@@ -85,9 +118,8 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   checkRecipe(recipe, graph);
   checkTrainable(graph, data);
   const folder = options.openWork();
-  const biasBits = Object.fromEntries(
-    weightedLayers(graph).map(({ name }) => [name, own(recipe.pack.biasBits, name) ?? DEFAULT_BIAS_BITS]),
-  );
+  const biasBits = biasBitsOf(recipe, graph);
+  const names = await namesOf(recipe, from);
   const reports: StageReport[] = [];
   const common = { runtime, batch: recipe.batch, threads, ...(signal && { signal }) };
   const report = async (stage: string, net: Net, started: number | undefined): Promise<void> => {
@@ -122,11 +154,9 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   };
 
   let teacher = from;
-  let origin: string;
   if (teacher === undefined) {
     const settings = recipe.teacher!;
-    origin = await digest(recipe.net, recipe.batch, settings);
-    const made = await kept("teacher", `teacher-${origin}`, (keeper) =>
+    const made = await kept("teacher", names.teacher!, (keeper) =>
       trainTeacher({
         ...common,
         graph,
@@ -139,14 +169,9 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     teacher = made.net;
     await report("teacher", teacher, made.started);
   } else {
-    origin = await netDigest(teacher);
     await report("given net", teacher, undefined);
   }
 
-  const { seed, batch, distill, stages } = recipe;
-  const keys = await Promise.all(
-    stages.map((_, i) => digest(origin, seed, batch, recipe.bank, distill, { biasBits }, stages.slice(0, i + 1))),
-  );
   let bank: Samples | undefined;
   const students = async (): Promise<Samples> => {
     if (recipe.bank === undefined) return data.train;
@@ -157,15 +182,17 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
       seed: recipe.teacher?.seed ?? 0,
       teacher,
       work: folder,
-      logitsName: `bank-${await digest(origin, recipe.bank)}.f32`,
+      logitsName: names.bank!,
     });
     return bank;
   };
 
+  const before = [names.teacher, names.bank].filter((name) => name !== undefined).length;
+  if (names.bank !== undefined && steps === before) await students();
   let net = teacher;
-  for (const [i, stage] of recipe.stages.entries()) {
+  for (const [i, stage] of recipe.stages.slice(0, Math.max(0, steps - before)).entries()) {
     const label = `${i + 1} ${stage.kind}`;
-    const made = await kept(label, `stage-${keys[i]}`, async (keeper) => {
+    const made = await kept(label, names.stages[i], async (keeper) => {
       const context: StageContext = {
         ...common,
         seed: stageSeed(recipe.seed, i),

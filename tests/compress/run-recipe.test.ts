@@ -6,6 +6,7 @@ import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { compareInitialisations } from "../../host/compress/compare-init.js";
 import { integerErrors } from "../../host/compress/integer-errors.js";
 import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
+import { workNames } from "../../host/compress/run-recipe.js";
 import { runRecipe, type RunOptions } from "../../host/node/compress/run-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -124,6 +125,25 @@ describe("recipes from digits to integers", () => {
       expect(resumed.reports[2].seconds).toBe(0);
     } finally {
       rmSync(other, { recursive: true, force: true });
+    }
+  });
+
+  test("as many of its results as are asked for, by names that recipes with the same beginning share", async () => {
+    const later = {
+      ...small,
+      stages: [...small.stages.slice(0, 2), { ...small.stages[2], keep: 300 }, ...small.stages.slice(3)],
+    };
+    const [names, others] = [await workNames(recipeOf(small)), await workNames(recipeOf(later))];
+    expect(names.map((name) => name.split("-")[0])).toEqual(["teacher", "bank", ...small.stages.map(() => "stage")]);
+    expect(names.map((name, i) => name === others[i])).toEqual([true, true, true, true, false, false, false, false]);
+    expect((await workNames(recipeOf({ ...small, seed: 2 }))).map((name, i) => name === names[i]).indexOf(false)).toBe(
+      2,
+    );
+    const made = () => readdirSync(work).map((name) => name.replace(".safetensors", ""));
+    for (const steps of [1, 2, 4]) {
+      const { reports } = await run(small, { steps });
+      expect(made().toSorted()).toEqual(names.slice(0, steps).toSorted());
+      expect(reports.length).toBe([0, 1, 1, 2, 3][steps]);
     }
   });
 
