@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { loadMnist } from "../host/node/data/mnist.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
+import { augmentationText, parseAugmentation, type Augmentation } from "../host/train/augment.js";
 import { noBetterThanChance } from "../host/train/classes.js";
 import { namedNet } from "../host/train/nets.js";
 import { readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
@@ -43,7 +44,11 @@ export function trainCommand(): Command {
     .option("--lr-end <rate>", "learning rate at the end of the half cosine (default: 0.00001)", notNegative)
     .option("--batch <n>", `digits a step, a multiple of ${BATCH_UNIT} (default: 128)`, batch)
     .option("--weight-decay <x>", "decoupled: weights shrink by rate × x a step (default: 0.02)", notNegative)
-    .option("--augment <strength>", "shifts, rotations and elastic distortions: 0 none, 1 strong", notNegative)
+    .option(
+      "--augment <how>",
+      "shifts, rotations and elastic distortions, 0 none .. 1 strong; or such as distort=0.5,noise=40,background=60",
+      augmentation,
+    )
     .option("--seed <n>", "initial weights, order and distortions (default: 1)", wholeNumber(0))
     .option(
       "--threads <n>",
@@ -133,9 +138,13 @@ function checkSame(flags: Flags, net: string, settings: RunSettings, file: strin
     throw new MoteError("ARGUMENT", `--net ${flags.net}: ${file} holds a ${net}`);
   }
   for (const key of SETTINGS) {
-    if (flags[key] === undefined || flags[key] === settings[key]) continue;
+    if (flags[key] === undefined) continue;
+    const [given, started] = [flags, settings].map((from) =>
+      key === "augment" ? augmentationText(from.augment!) : String(from[key]),
+    );
+    if (given === started) continue;
     const flag = key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
-    throw new MoteError("ARGUMENT", `--${flag} ${flags[key]}: ${file} was started with ${settings[key]}`);
+    throw new MoteError("ARGUMENT", `--${flag} ${given}: ${file} was started with ${started}`);
   }
 }
 
@@ -152,6 +161,14 @@ function positive(text: string): number {
   const value = number(text);
   if (value <= 0) throw new InvalidArgumentError("expected a number above 0");
   return value;
+}
+
+function augmentation(text: string): Augmentation {
+  try {
+    return parseAugmentation(text, "--augment");
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 function notNegative(text: string): number {

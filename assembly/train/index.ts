@@ -16,4 +16,5 @@ export {
 } from "./pointwise";
 export { lossGradient, unpackLogits } from "./loss";
 export { adam, centroidGradient, sparseAdam, spreadCentroids } from "./optimizer";
-export { augment } from "./augment";
+export { augmentImage } from "./augment";
+export { augmentSignal } from "./augment-signal";

@@ -1,5 +1,6 @@
 /** A compression recipe: one JSON file that makes a model from its data, and the strict check of its schema. */
 import { MoteError, printable } from "../errors.js";
+import { checkAugmentation, type Augmentation } from "../train/augment.js";
 import type { RangeChoice } from "../quantize/calibrate.js";
 import type { Keep, PruneScore } from "./prune.js";
 import type { CentroidInit } from "./share.js";
@@ -14,8 +15,7 @@ export interface Schedule {
 
 export interface TeacherSettings extends Schedule {
   readonly seed: number;
-  /** 0 = none, 1 = strong. */
-  readonly augment: number;
+  readonly augment: Augmentation;
   readonly weightDecay: number;
 }
 
@@ -84,7 +84,7 @@ export interface Recipe {
   /** Left out only where the net to start from is given. */
   readonly teacher?: TeacherSettings;
   /** Augmented copies of the training digits, made once, with the teacher's logits: cheap epochs for a student. */
-  readonly bank?: { readonly copies: number; readonly augment: number };
+  readonly bank?: { readonly copies: number; readonly augment: Augmentation };
   /** Share and temperature of the teacher's soft targets; needs a bank. */
   readonly distill?: { readonly alpha: number; readonly temperature: number };
   readonly stages: readonly Stage[];
@@ -226,12 +226,12 @@ const recipe = object({
     object({
       ...schedule,
       seed: optional(integer(0, 2 ** 31 - 1), 1),
-      augment: number(0, 1),
+      augment: checkAugmentation,
       weightDecay: optional(number(0, 1), 0),
     }),
     absent as never,
   ),
-  bank: optional(object({ copies: integer(1, 100), augment: number(0, 1) }), absent as never),
+  bank: optional(object({ copies: integer(1, 100), augment: checkAugmentation }), absent as never),
   distill: optional(object({ alpha: number(0, 1), temperature: number(0.1, 100) }), absent as never),
   stages,
   // A signed number has two bits at least.

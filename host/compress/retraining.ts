@@ -3,6 +3,7 @@ import type { Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { FloatTensor, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
+import type { Augmentation } from "../train/augment.js";
 import type { Checkpoint } from "../train/checkpoint.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type Sharing, type TrainingRuntime } from "../train/trainer.js";
@@ -22,7 +23,7 @@ export interface TrainingContext {
   readonly data: Samples;
   /** The training split, not augmented. */
   readonly train: Samples;
-  readonly augment: number;
+  readonly augment: Augmentation;
   readonly distill?: NonNullable<Recipe["distill"]>;
   /** Layers whose weights an earlier stage has brought to their integers: no longer trained, but for their biases. */
   readonly fixed: readonly string[];

@@ -3,7 +3,8 @@ import { sharedFloats, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
 import { chainShapes } from "../model/shapes.js";
-import { augmentBank } from "../train/augment.js";
+import { augmentBank } from "../train/augment-bank.js";
+import type { Augmentation } from "../train/augment.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import type { TeacherSettings } from "./recipe.js";
@@ -63,7 +64,7 @@ export interface BankOptions {
   readonly runtime: TrainingRuntime;
   readonly train: Samples;
   readonly copies: number;
-  readonly augment: number;
+  readonly augment: Augmentation;
   readonly seed: number;
   readonly teacher: Net;
   readonly threads: number;

@@ -1,57 +1,156 @@
-/** Banks of distorted copies, made once so that a teacher can label them. */
-import { requireBytes, requireLabels, sharedBytes, type LabelledPictures, type Samples } from "../data/samples.js";
-import type { Shape } from "../model/model.js";
-import { mixWords } from "../rng.js";
-import { instantiateKernels, SharedHeap } from "./heap.js";
+/**
+ * Augmentation: which changed copies of the samples a net is trained on. Every copy is decided by its seed alone. Values are in the data's own
+ * units (bytes: 0 .. 255), lengths in pixels or time steps; each sample draws its own amounts, evenly from nothing to what is named here.
+ */
+import { MoteError } from "../errors.js";
+import { isRecord } from "../json.js";
 
-/** Keeps a bank's distortions apart from those that a training run of the same seed makes. */
-const BANK_STREAM = 0x62616e6b;
-/** What the kernel wants as scratch memory. */
-const FIELD_BYTES = 256;
+/** Images: [C, H, W], all planes alike. What comes in from outside is 0; bytes are clipped to 0 .. 255. */
+export interface ImageAugmentation {
+  readonly kind?: "image";
+  /** Shift, rotation, shear, scale and elastic distortion together, 0 .. 1, for those of them that are not named. */
+  readonly distort?: number;
+  /** Pixels, to all sides. */
+  readonly shift?: number;
+  /** Degrees, to both sides. */
+  readonly rotate?: number;
+  /** Tangent of the angle. */
+  readonly shear?: number;
+  /** Logarithm of the factor: 0.15 makes 0.86 .. 1.16 times as large, each axis by itself. */
+  readonly scale?: number;
+  /** Pixels that the nodes of a coarse grid move. */
+  readonly elastic?: number;
+  /** Probability that left and right change places. */
+  readonly flip?: number;
+  /** Standard deviation of a Gaussian, in pixels. */
+  readonly blur?: number;
+  /** The difference to the image's mean is multiplied by 1 ± this. */
+  readonly contrast?: number;
+  /** Added or subtracted. */
+  readonly brightness?: number;
+  /** Added: black becomes grey. */
+  readonly background?: number;
+  /** Standard deviation of Gaussian noise. */
+  readonly noise?: number;
+  /** That each of blur, contrast, brightness, background and noise happens to a sample; default 1. */
+  readonly probability?: number;
+}
+
+export type TimeAxis = "height" | "width";
+
+/** Time along one axis, frequency along the other. */
+export interface SpectrogramAugmentation {
+  readonly kind: "spectrogram";
+  /** Default: the longer axis, the height where both are equal. */
+  readonly timeAxis?: TimeAxis;
+  /** Frames, to both sides; the first or the last is repeated. */
+  readonly timeShift?: number;
+  /** Frames in a row, and bands in a row, that are set to the sample's mean. */
+  readonly timeMask?: number;
+  readonly frequencyMask?: number;
+  readonly noise?: number;
+}
+
+/** Measurements along the time; planes and the other axis are channels. */
+export interface SeriesAugmentation {
+  readonly kind: "series";
+  readonly timeAxis?: TimeAxis;
+  /** Standard deviation of Gaussian noise. */
+  readonly jitter?: number;
+  /** Logarithm of the factor that all values are multiplied by. */
+  readonly scale?: number;
+  /** Steps that the nodes of a coarse grid move. */
+  readonly warp?: number;
+  /** Steps, to both sides; the first or the last is repeated. */
+  readonly shift?: number;
+}
+
+/** A number is the strength of `distort` alone: 0 none, 1 strong. */
+export type Augmentation = number | ImageAugmentation | SpectrogramAugmentation | SeriesAugmentation;
+
+/** What each number may be. */
+const RANGES = {
+  image: {
+    distort: [0, 1],
+    shift: [0, 1000],
+    rotate: [0, 180],
+    shear: [0, 2],
+    scale: [0, 2],
+    elastic: [0, 1000],
+    flip: [0, 1],
+    blur: [0, 10],
+    contrast: [0, 1],
+    brightness: [0, 1e6],
+    background: [0, 1e6],
+    noise: [0, 1e6],
+    probability: [0, 1],
+  },
+  spectrogram: { timeShift: [0, 1e6], timeMask: [0, 1e6], frequencyMask: [0, 1e6], noise: [0, 1e6] },
+  series: { jitter: [0, 1e6], scale: [0, 2], warp: [0, 1e6], shift: [0, 1e6] },
+} as const;
+
+type Kind = keyof typeof RANGES;
+const KINDS = Object.keys(RANGES) as readonly Kind[];
+const AXES: readonly TimeAxis[] = ["height", "width"];
+/** Counts of whole steps. */
+const WHOLE = ["timeShift", "timeMask", "frequencyMask"];
 
 /**
- * `copies` distorted copies of every image, copy by copy: sample copy × count + i shows image i. Logits are left behind.
- * @param module train.wasm
- * @param shape of an image
- * @param strength 0 = plain copies, 1 = strong
- * @returns samples in memory that threads can share
- * @throws MoteError UNSUPPORTED, MISMATCH for samples that are no bytes with a class each
+ * Checks what a recipe or a flag says of augmentation.
+ * @param path names the value in errors
+ * @throws MoteError RECIPE such as `teacher.augment.noize: unknown key; known are …`
  */
-export function augmentBank(
-  module: WebAssembly.Module,
-  samples: Samples,
-  shape: Shape,
-  copies: number,
-  strength: number,
-  seed: number,
-): LabelledPictures {
-  const { count } = samples;
-  requireBytes(samples);
-  const given = requireLabels(samples, "samples");
-  const images = sharedBytes(samples.images.length * copies);
-  const labels = sharedBytes(count * copies);
-  if (count === 0) return { count: 0, images, labels };
-  const pixels = samples.images.length / count;
-  const [planes, height, width] = shape;
-  if (planes * height * width !== pixels) {
-    throw new RangeError(`samples: expected images of [${shape}], got ${pixels} pixels each`);
+export function checkAugmentation(value: unknown, path: string): Augmentation {
+  const fail = (at: string, expected: string, found: unknown): never => {
+    throw new MoteError("RECIPE", `${at}: expected ${expected}, got ${JSON.stringify(found) ?? "nothing"}`);
+  };
+  const checkNumber = (at: string, [low, high]: readonly [number, number], isWhole: boolean, found: unknown): void => {
+    const isRight = typeof found === "number" && found >= low && found <= high && (!isWhole || Number.isInteger(found));
+    if (!isRight) fail(at, `a ${isWhole ? "whole " : ""}number, ${low} .. ${high}`, found);
+  };
+  if (typeof value === "number") {
+    checkNumber(path, RANGES.image.distort, false, value);
+    return value;
   }
-  const heap = new SharedHeap();
-  const from = heap.allocate(pixels);
-  const to = heap.allocate(pixels);
-  const field = heap.allocate(FIELD_BYTES);
-  const kernels = instantiateKernels(module, heap.memory);
-  const source = heap.u8(from, pixels);
-  const distorted = heap.u8(to, pixels);
-  for (let copy = 0; copy < copies; copy++) {
-    labels.set(given, copy * count);
-    for (let i = 0; i < count; i++) {
-      source.set(samples.images.subarray(i * pixels, (i + 1) * pixels));
-      const low = mixWords(seed, copy, i, BANK_STREAM, 1);
-      const high = mixWords(seed, copy, i, BANK_STREAM, 2);
-      kernels.augment(to, from, planes, height, width, low, high, strength, field);
-      images.set(distorted, (copy * count + i) * pixels);
+  if (!isRecord(value)) return fail(path, "a number, 0 .. 1, or an object", value);
+  const { kind = "image" } = value;
+  if (!KINDS.includes(kind as Kind)) fail(`${path}.kind`, `one of ${KINDS.join(", ")}`, kind);
+  const ranges: Readonly<Record<string, readonly [number, number]>> = RANGES[kind as Kind];
+  const words = kind === "image" ? ["kind"] : ["kind", "timeAxis"];
+  for (const [key, found] of Object.entries(value)) {
+    const at = `${path}.${key}`;
+    if (Object.hasOwn(ranges, key)) {
+      checkNumber(at, ranges[key], WHOLE.includes(key) || (kind === "series" && key === "shift"), found);
+    } else if (!words.includes(key)) {
+      const known = [...Object.keys(ranges), ...words].join(", ");
+      const other = KINDS.find((name) => Object.hasOwn(RANGES[name], key));
+      const advice = other === undefined ? "" : `; ${key} goes with "kind": "${other}"`;
+      throw new MoteError("RECIPE", `${at}: unknown key; known of kind ${kind as Kind} are ${known}${advice}`);
+    } else if (key === "timeAxis" && !AXES.includes(found as TimeAxis)) {
+      fail(at, `one of ${AXES.join(", ")}`, found);
     }
   }
-  return { count: count * copies, images, labels };
+  return value as unknown as Augmentation;
 }
+
+/**
+ * What a flag says: a number, or pairs such as `distort=0.4,noise=40,background=60`.
+ * @throws MoteError RECIPE
+ */
+export function parseAugmentation(text: string, path: string): Augmentation {
+  const scalar = (word: string): unknown => (word.trim() === "" || Number.isNaN(Number(word)) ? word : Number(word));
+  if (!text.includes("=")) return checkAugmentation(text === "" ? {} : scalar(text), path);
+  const pairs = text.split(",").map((pair) => {
+    const [key, ...rest] = pair.split("=");
+    return [key.trim(), scalar(rest.join("="))] as const;
+  });
+  return checkAugmentation(Object.fromEntries(pairs), path);
+}
+
+/** What `parseAugmentation` reads again. */
+export const augmentationText = (augmentation: Augmentation): string =>
+  typeof augmentation === "number"
+    ? String(augmentation)
+    : Object.entries(augmentation)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(",");

@@ -5,6 +5,8 @@
 import type { Samples } from "../data/samples.js";
 import { mixWords, permuteIndex } from "../rng.js";
 import type { FloatOpTable } from "../ops/index.js";
+import type { Augmentation } from "./augment.js";
+import { augmenter, isNone, type Augment } from "./augmenter.js";
 import type { Kernels } from "./kernels.js";
 import { BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
 import type { Plan, PlannedLayer, PlannedPool, PlannedRelu, PlannedWeighted } from "./plan.js";
@@ -19,7 +21,7 @@ export interface StepSettings {
   readonly data: Samples;
   readonly seed: number;
   readonly weightDecay: number;
-  readonly augment: number;
+  readonly augment: Augmentation;
   readonly distill: Distillation | null;
 }
 
@@ -74,22 +76,17 @@ export class Executor {
     const { data, seed } = settings;
     const { scratch } = plan;
     const pixels = plan.tensors[0].values;
+    const augment = this.augmenter(settings);
     for (let n = 0; n < plan.shardSamples; n++) {
       const position = step * plan.batch + shard * plan.shardSamples + n;
       const epoch = Math.floor(position / data.count);
       const index = permuteIndex(position % data.count, data.count, mixWords(seed, epoch, 0));
       let image = this.arena + scratch.pixels;
       this.bytes.set(data.images.subarray(index * pixels, (index + 1) * pixels), image);
-      if (settings.augment > 0) {
-        const distorted = this.arena + scratch.distorted;
-        this.augment(
-          distorted,
-          image,
-          mixWords(seed, epoch, index, 1),
-          mixWords(seed, epoch, index, 2),
-          settings.augment,
-        );
-        image = distorted;
+      if (augment !== null) {
+        const changed = this.arena + scratch.changed;
+        augment(changed, image, mixWords(seed, epoch, index, 1), mixWords(seed, epoch, index, 2));
+        image = changed;
       }
       this.loadImage(n, image);
       this.bytes[this.arena + scratch.labels + n] = data.labels![index];
@@ -150,11 +147,11 @@ export class Executor {
     }
   }
 
-  /** Distorts an image that lies in `from` into `to`. */
-  augment(to: number, from: number, seedLow: number, seedHigh: number, strength: number): void {
-    const [planes, height, width] = this.plan.tensors[0].shape;
-    const field = this.arena + this.plan.scratch.field;
-    this.kernels.augment(to, from, planes, height, width, seedLow, seedHigh, strength, field);
+  /** What changes a sample, where anything does. */
+  private augmenter({ augment, data }: StepSettings): Augment | null {
+    if (isNone(augment)) return null;
+    const scratch = this.arena + this.plan.scratch.augment;
+    return augmenter(this.kernels, this.floats, scratch, this.plan.tensors[0].shape, augment, data.images);
   }
 
   private loadSamples(data: Samples, from: number, to: number): void {

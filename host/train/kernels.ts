@@ -25,15 +25,30 @@ export interface Kernels {
   dropBorder(border: Descriptor<"Border">, x: number, wide: number, planes: number): void;
   clear(from: number, bytes: number): void;
   loadPixels(block: number, lane: number, pixels: number, count: number): void;
-  augment(
+  augmentImage(
     to: number,
     from: number,
+    type: number,
     planes: number,
     height: number,
     width: number,
     seedLow: number,
     seedHigh: number,
-    strength: number,
+    changes: number,
+    scratch: number,
+  ): void;
+  augmentSignal(
+    to: number,
+    from: number,
+    type: number,
+    planes: number,
+    steps: number,
+    others: number,
+    stepStride: number,
+    otherStride: number,
+    seedLow: number,
+    seedHigh: number,
+    changes: number,
     scratch: number,
   ): void;
   lossGradient(

@@ -7,6 +7,7 @@ import type { Graph, Layer, PoolLayer, ReluLayer, Shape, WeightedLayer } from ".
 import { mostPadding } from "../ops/attributes.js";
 import { hasWeights, type FloatOpTable } from "../ops/index.js";
 import { windowsOf } from "../ops/pool.js";
+import { augmentScratchBytes } from "./augmenter.js";
 import { Arena, BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
@@ -104,8 +105,8 @@ export interface Plan {
   /** Byte offsets of small buffers in a thread's arena. */
   readonly scratch: {
     readonly pixels: number;
-    readonly distorted: number;
-    readonly field: number;
+    readonly changed: number;
+    readonly augment: number;
     readonly labels: number;
     readonly teacher: number;
     readonly logits: number;
@@ -218,8 +219,8 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
   const pixels = valuesOf(shapes[0]);
   const scratch = {
     pixels: arena.take(pixels),
-    distorted: arena.take(pixels),
-    field: arena.take(256),
+    changed: arena.take(pixels),
+    augment: arena.take(augmentScratchBytes(shapes[0])),
     labels: arena.take(shardSamples),
     teacher: arena.take(shardSamples * classes * 4),
     logits: arena.take(shardSamples * classes * 4),

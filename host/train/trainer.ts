@@ -5,6 +5,7 @@ import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
 import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { Random } from "../rng.js";
+import type { Augmentation } from "./augment.js";
 import { Executor, type Distillation } from "./execute.js";
 import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
@@ -39,8 +40,8 @@ export interface TrainJob {
   readonly lr: (step: number) => number;
   /** Decoupled: every step multiplies the weights, not the biases, by 1 - lr × weightDecay. */
   readonly weightDecay: number;
-  /** 0 = none (the default), 1 = strong. */
-  readonly augment?: number;
+  /** Default: none. */
+  readonly augment?: Augmentation;
   /** Needs `data.logits`. Loss = (1 - alpha) × CE(labels) + alpha × T² × KL(teacher || student), both softened by T. */
   readonly distill?: Distillation;
   /** About twice a second, and at the end; `loss` is the mean since the last call. */

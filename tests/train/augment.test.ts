@@ -1,12 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { sharedBytes, type LabelledPictures, type Samples } from "../../host/data/samples.js";
+import { sharedBytes, type LabelledPictures } from "../../host/data/samples.js";
 import type { Shape } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { mixWords, permuteIndex, Random } from "../../host/rng.js";
-import { augmentBank } from "../../host/train/augment.js";
+import { augmentBank } from "../../host/train/augment-bank.js";
 
-const bankOf = (samples: Samples, copies: number, strength: number, seed: number, shape: Shape = [1, 28, 28]) =>
-  augmentBank(nodeRuntime.kernels(), samples, shape, copies, strength, seed);
+const bankOf = (
+  samples: LabelledPictures,
+  copies: number,
+  strength: number,
+  seed: number,
+  shape: Shape = [1, 28, 28],
+) => augmentBank(nodeRuntime.kernels(), samples, shape, copies, strength, seed);
 
 /** A filled square in the middle of 28 × 28, and a blank image. */
 function squares(): LabelledPictures {
@@ -36,6 +41,13 @@ describe("distorted copies", () => {
     const copies = [0, 2, 4].map((i) => bank.images.subarray(i * 784, (i + 1) * 784));
     expect(difference(copies[0], copies[1])).toBeGreaterThan(1000);
     expect(difference(copies[0], bankOf(samples, 1, 1, 8).images.subarray(0, 784))).toBeGreaterThan(1000);
+  });
+
+  test("a strength has had its bits since the first models", () => {
+    // Golden values: a change here changes what every recipe makes.
+    const { images } = bankOf(squares(), 2, 0.75, 7);
+    const position = images.reduce((total, pixel, i) => total + pixel * (i + 1), 0);
+    expect([sum(images), position]).toEqual([53347, 58830949]);
   });
 
   test("the stronger the further, and a digit stays a digit", () => {

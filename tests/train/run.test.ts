@@ -7,7 +7,7 @@ import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoin
 import { readRun, trainRun, type RunOptions, type RunSettings } from "../../host/node/train/run.js";
 import { barSamples, smallNet } from "./support.js";
 
-const settings: RunSettings = {
+const settings = {
   epochs: 3,
   lr: 0.01,
   lrEnd: 0.001,
@@ -15,7 +15,7 @@ const settings: RunSettings = {
   weightDecay: 0.01,
   augment: 0.5,
   seed: 4,
-};
+} satisfies RunSettings;
 const train = barSamples(320, 1);
 const validation = barSamples(200, 2);
 let folder: string;
@@ -73,6 +73,17 @@ describe("a training run", () => {
     const { validationErrors } = await run("whole", { resume: checkpoint });
     expect(validationErrors).toBeLessThan(60);
     expect(readFileSync(join(folder, "whole")).equals(before)).toBe(true);
+  });
+
+  test("changes of several kinds are kept with the other settings", async () => {
+    const augment = { distort: 0.3, noise: 20, background: 10 };
+    const kinds = { ...settings, epochs: 1, augment };
+    await run("kinds", { settings: kinds });
+    expect(readRun(join(folder, "kinds")).settings).toEqual(kinds);
+    const file = join(folder, "other");
+    const { net } = readCheckpoint(join(folder, "kinds"));
+    writeCheckpoint(file, { net, progress: { ...settings, augment: "noize=3", step: 3 } });
+    expect(() => readRun(file)).toThrow(/other: augment\.noize: unknown key/);
   });
 
   test("labels that are no classes are refused before anything is written", async () => {

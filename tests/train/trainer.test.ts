@@ -102,7 +102,7 @@ describe("threads", () => {
       trainer.setMask("fc1", everyNth(trainer.weight("fc1").length, 5));
       const assignment = Int32Array.from(trainer.weight("fc2"), (_, i) => (i % 7) - 1);
       trainer.setSharing("fc2", { assignment, centroids: Float32Array.of(-0.3, -0.1, 0.1, 0.2, 0.3, 0.4) });
-      await trainer.train(job({ augment: 0.5 }));
+      await trainer.train(job({ augment: { distort: 0.5, blur: 1, contrast: 0.2, background: 30, noise: 30 } }));
       const logits = await trainer.logits(data);
       results.push(Buffer.concat([netBytes(trainer.toNet()), Buffer.from(logits.buffer.slice(0))]).toString("base64"));
     }

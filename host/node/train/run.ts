@@ -4,6 +4,7 @@ import { MoteError } from "../../errors.js";
 import type { Graph, Net } from "../../model/model.js";
 import { encodeCheckpoint, type Checkpoint } from "../../train/checkpoint.js";
 import { checkTrainable } from "../../train/classes.js";
+import { augmentationText, parseAugmentation, type Augmentation } from "../../train/augment.js";
 import { cosine } from "../../train/schedule.js";
 import { Trainer } from "../../train/trainer.js";
 import { checkWritable } from "../check-writable.js";
@@ -20,8 +21,7 @@ export interface RunSettings {
   readonly batch: number;
   /** Decoupled: every step multiplies the weights by 1 - lr × weightDecay. */
   readonly weightDecay: number;
-  /** 0 = none, 1 = strong. */
-  readonly augment: number;
+  readonly augment: Augmentation;
   readonly seed: number;
 }
 
@@ -58,17 +58,23 @@ const SETTING_KEYS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "augment"
 
 /**
  * The settings and the place at which a checkpoint of `trainRun` stopped.
- * @throws MoteError MISMATCH for a checkpoint that something else wrote
+ * @throws MoteError MISMATCH for a checkpoint that something else wrote, RECIPE for an augmentation that is none
  */
 export function readRun(file: string): { readonly checkpoint: Checkpoint; readonly settings: RunSettings } {
   const checkpoint = readCheckpoint(file);
   const { progress = {} } = checkpoint;
-  const missing = [...SETTING_KEYS, "step"].find((key) => typeof progress[key] !== "number");
+  const isThere = (key: string): boolean =>
+    typeof progress[key] === "number" || (key === "augment" && typeof progress[key] === "string");
+  const missing = [...SETTING_KEYS, "step"].find((key) => !isThere(key));
   if (missing !== undefined) {
     throw new MoteError("MISMATCH", `${file}: holds a net but not the "${missing}" of a training run to go on with`);
   }
   const settings = Object.fromEntries(SETTING_KEYS.map((key) => [key, progress[key]])) as unknown as RunSettings;
-  return { checkpoint, settings };
+  // A number, or what `augmentationText` made.
+  return {
+    checkpoint,
+    settings: { ...settings, augment: parseAugmentation(String(progress.augment), `${file}: augment`) },
+  };
 }
 
 /**
@@ -90,7 +96,12 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
     if (resume?.optimizer !== undefined) trainer.restoreOptimizer(resume.optimizer);
     else if (step > 0 && step < total) throw new MoteError("MISMATCH", `${file}: the optimizer's state is missing`);
     const state = (): Checkpoint => {
-      const progress = { ...settings, step, steps: total };
+      const progress = {
+        ...settings,
+        augment: typeof augment === "number" ? augment : augmentationText(augment),
+        step,
+        steps: total,
+      };
       const net = trainer.toNet();
       return step === total ? { net, progress } : { net, optimizer: trainer.optimizerState(), progress };
     };
