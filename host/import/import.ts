@@ -4,7 +4,7 @@ import { MoteError } from "../errors.js";
 import type { Preprocessing, QModel } from "../model/model.js";
 import type { ImportedGraph } from "./graph.js";
 import { integerModel } from "./integer-model.js";
-import { Lowering, type Format } from "./lowering.js";
+import { Lowering, type Format, type LoweringOptions } from "./lowering.js";
 import type { ImportedNet } from "./net.js";
 import { ONNX } from "./onnx-lowering.js";
 import { supportOf } from "./support.js";
@@ -15,9 +15,10 @@ const FORMATS: Readonly<Record<ImportedGraph["format"], Format>> = { onnx: ONNX,
 
 /**
  * @param graph with its shapes worked out
+ * @param options how it is lowered where it is to be trained
  * @throws MoteError UNSUPPORTED with every node, input and output that stands in the way, and why
  */
-export function lowerGraph(graph: ImportedGraph): ImportedNet {
+export function lowerGraph(graph: ImportedGraph, options: LoweringOptions = {}): ImportedNet {
   const { verdicts, problems } = supportOf(graph);
   const refused = graph.nodes.flatMap(({ name, op }, index) => {
     const verdict = verdicts[index];
@@ -25,7 +26,7 @@ export function lowerGraph(graph: ImportedGraph): ImportedNet {
   });
   const all = [...problems, ...refused];
   if (all.length > 0) throw new MoteError("UNSUPPORTED", `the net does not run: ${all.join("; ")}`);
-  return new Lowering(graph, FORMATS[graph.format]).lower();
+  return new Lowering(graph, FORMATS[graph.format], options).lower();
 }
 
 /**
@@ -54,7 +55,10 @@ const MOST_COLOURS = 4;
  * Of pictures, and of inputs whose channels stand together. What nobody says is guessed: an int8 net takes the byte less 128, as image nets do, whatever its
  * scale; another one the byte / 255.
  */
-function preprocessingOf(net: ImportedNet, { reading = {}, colours }: GivenPreprocessing): Preprocessing | undefined {
+export function preprocessingOf(
+  net: ImportedNet,
+  { reading = {}, colours }: GivenPreprocessing,
+): Preprocessing | undefined {
   const { order, tensor, isInteger } = net.inputs[0];
   const { shape, quantization } = net.tensors[tensor];
   const [channels, height, width] = shape;

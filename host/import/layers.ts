@@ -4,7 +4,16 @@ import type { Axes } from "../model/model.js";
 import type { GraphNode } from "./graph.js";
 import { CannotLower, intersect, windowed, type Lowering } from "./lowering.js";
 import type { FunctionName } from "../ops/functions.js";
-import { mapOf, NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads, type TensorScale } from "./net.js";
+import {
+  mapOf,
+  NO_CLAMP,
+  NO_PADS,
+  type BatchNorm,
+  type Clamp,
+  type NetWeights,
+  type Pads,
+  type TensorScale,
+} from "./net.js";
 import { mapRows } from "./rows.js";
 import { isSamePlace, planarIndex, type View } from "./view.js";
 
@@ -164,6 +173,7 @@ export function lowerGlobalPool(node: GraphNode, lowering: Lowering, op: "maxpoo
 /**
  * factor × x + offset, of one number each or one for each channel: part of the layer before where that has weights of real numbers and is read by
  * nothing else, else a convolution of 1 × 1.
+ * @param batchNorm what they are made of, where that stays a layer
  */
 export function lowerAffine(
   node: GraphNode,
@@ -171,6 +181,7 @@ export function lowerAffine(
   factors: Float64Array,
   offsets: Float64Array,
   input = 0,
+  batchNorm?: BatchNorm,
 ): void {
   const seen = lowering.view(node, input);
   noPads(seen);
@@ -184,6 +195,7 @@ export function lowerAffine(
   const offset = (row: number): number => offsets[offsets.length > 1 ? row : 0];
   const producer = lowering.producer(seen.tensor);
   const isLinear =
+    batchNorm === undefined &&
     producer !== undefined &&
     "weights" in producer &&
     producer.clamp.low === -Infinity &&
@@ -195,8 +207,16 @@ export function lowerAffine(
       const scale = factor(row);
       for (let column = 0; column < from.length; column++) to[column] = from[column] * scale;
     });
-    const bias = Float32Array.from(scaled.bias, (value, row) => value * factor(row) + offset(row));
-    lowering.replaceProducer(producer, { ...producer, weights: { ...scaled, bias } });
+    const moved = (values: Float32Array | Int32Array): Float32Array =>
+      Float32Array.from(values, (value, row) => value * factor(row) + offset(row));
+    const norm = "batchNorm" in producer ? producer.batchNorm : undefined;
+    const moreNorm = norm && {
+      ...norm,
+      weight: norm.weight.map((value, row) => value * factor(row)),
+      bias: moved(norm.bias),
+    };
+    const weights = { ...scaled, bias: moved(scaled.bias) };
+    lowering.replaceProducer(producer, { ...producer, weights, ...(moreNorm && { batchNorm: moreNorm }) });
     lowering.rename(node, seen.tensor);
     lowering.alias(node, { ...seen, dims: lowering.dims(node) });
     return;
@@ -211,6 +231,7 @@ export function lowerAffine(
     groups: channels,
     weights,
     clamp: NO_CLAMP,
+    ...(batchNorm === undefined ? {} : { batchNorm }),
   } as const;
   lowering.emitAs(node, { ...layer, inputs: [seen.tensor] }, shape, seen.order.kind);
 }

@@ -34,6 +34,11 @@ export interface Format {
 /** Weights of a net that are kept as real numbers: 64 MiB. */
 const MOST_KEPT = 1 << 24;
 
+export interface LoweringOptions {
+  /** Batch normalizations stay, each a layer; else they become part of the weights before them. */
+  readonly keepsBatchNorm?: boolean;
+}
+
 type NewLayer<L extends NetLayer = NetLayer> = L extends NetLayer ? Omit<L, "name" | "output"> : never;
 
 export class Lowering {
@@ -52,6 +57,7 @@ export class Lowering {
   constructor(
     readonly graph: ImportedGraph,
     readonly format: Format,
+    readonly options: LoweringOptions = {},
   ) {
     this.#nodes = this.#neededNodes();
     this.#uses = graph.tensors.map(() => 0);

@@ -68,6 +68,17 @@ export interface NetConv extends LayerBase {
   readonly clamp: Clamp;
   /** Max-pooling behind it, without padding. */
   readonly pool?: { readonly size: Axes; readonly stride: Axes };
+  /** What the weights, one a channel, are made of, where the net is to be trained. */
+  readonly batchNorm?: BatchNorm;
+}
+
+/** One of each for a channel: weight × (x − mean) / √(variance + epsilon) + bias. */
+export interface BatchNorm {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+  readonly epsilon: number;
 }
 
 export interface NetDense extends LayerBase {

@@ -145,17 +145,20 @@ function arithmetic(op: "add" | "sub" | "mul" | "div"): LowerRule {
   };
 }
 
+const isReal = (lowering: Lowering, node: GraphNode): boolean =>
+  lowering.tensors[lowering.view(node).tensor].quantization === undefined;
+
 /** (x - mean) / sqrt(var + epsilon) × scale + bias, by channel. */
 const batchNorm: LowerRule = (node, lowering) => {
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => lowering.constant(node, i, "statistics"));
   const epsilon = viewOf(node, lowering).number("epsilon", 1e-5);
   const factors = Float64Array.from(scale, (value, c) => value / Math.sqrt(variance[c] + epsilon));
-  lowerAffine(
-    node,
-    lowering,
-    factors,
-    factors.map((factor, c) => bias[c] - mean[c] * factor),
-  );
+  const offsets = factors.map((factor, c) => bias[c] - mean[c] * factor);
+  // Without an epsilon it is no more than a scale, as Caffe's layer of that name.
+  if (lowering.options.keepsBatchNorm !== true || epsilon === 0 || !isReal(lowering, node))
+    return lowerAffine(node, lowering, factors, offsets);
+  const [weight, beta, average, spread] = [scale, bias, mean, variance].map((of) => Float32Array.from(of));
+  lowerAffine(node, lowering, factors, offsets, 0, { weight, bias: beta, mean: average, variance: spread, epsilon });
 };
 
 /** x / (bias + alpha / size × sum of squares of `size` neighbouring channels) ^ beta */

@@ -71,8 +71,16 @@ export interface Graph {
   readonly name: string;
   readonly input: { readonly name: string; readonly shape: Shape };
   readonly layers: readonly Layer[];
-  /** Tensors that are results; classes are read from the first. Absent: the last layer's output. */
+  /** Tensors that are results, in the order in which they are made; classes are read from the first. Absent: the last layer's output. */
   readonly outputs?: readonly string[];
+  /** Of a net from a file: what packing writes into the model for hosts. */
+  readonly ends?: GraphEnds;
+}
+
+export interface GraphEnds {
+  /** What the file calls the input, then the outputs. */
+  readonly names?: readonly string[];
+  readonly preprocessing?: Preprocessing;
 }
 
 export interface FloatTensor {

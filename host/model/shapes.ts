@@ -47,7 +47,7 @@ export function chainShapes(graph: Graph): Shape[] {
 /**
  * The shape of every tensor by name: of the input, then of the layers' outputs in their order.
  * @throws MoteError UNSUPPORTED for attributes out of range, a name that occurs twice, a layer whose input is not made before it, or whose
- *   output is neither read nor a result, or a result that no layer makes
+ *   output is neither read nor a result, or a result that no layer makes in this order
  */
 export function tensorShapes(graph: Graph): Map<string, Shape> {
   const shapes = new Map([[graph.input.name, graph.input.shape]]);
@@ -74,10 +74,17 @@ export function tensorShapes(graph: Graph): Map<string, Shape> {
       `${graph.name}/${idle.name}: its output "${idle.output}" is read by no layer, and no result`,
     );
   }
-  for (const result of resultsOf(graph)) {
-    if (shapes.has(result) && result !== graph.input.name) continue;
-    throw new MoteError("UNSUPPORTED", `${graph.name}: no layer makes its output, "${result}"`);
-  }
+  const results = resultsOf(graph);
+  const made = graph.layers.map(({ output }) => output);
+  results.forEach((result, index) => {
+    const at = made.indexOf(result);
+    if (at < 0) throw new MoteError("UNSUPPORTED", `${graph.name}: no layer makes its output, "${result}"`);
+    if (index > 0 && at <= made.indexOf(results[index - 1]))
+      throw new MoteError(
+        "UNSUPPORTED",
+        `${graph.name}: its output "${result}" is made before "${results[index - 1]}"`,
+      );
+  });
   return shapes;
 }
 

@@ -1,6 +1,6 @@
 /** Graph and compression as JSON in a checkpoint's metadata: read strictly, since the file may come from anywhere. */
 import { MoteError } from "../errors.js";
-import type { Compression, Graph } from "../model/model.js";
+import { COLOURS, LAYOUTS, type Compression, type Graph } from "../model/model.js";
 import { allFloatOps } from "../ops/index.js";
 
 type Check = (value: unknown) => boolean;
@@ -76,7 +76,13 @@ export function parseGraph(text: string, path: string): Graph {
  * @throws MoteError FORMAT for what is not a graph, UNSUPPORTED for an op that this version does not have
  */
 export function graphOf(value: unknown, where: string): Graph {
-  const fields = { name: isName, input: isObject, layers: Array.isArray, outputs: isOptional(isNames) };
+  const fields = {
+    name: isName,
+    input: isObject,
+    layers: Array.isArray,
+    outputs: isOptional(isNames),
+    ends: isOptional(isObject),
+  };
   const graph = checkFields(value, fields, where);
   const input = checkFields(graph.input, { name: isName, shape: isListOf(3, isCount) }, `${where}.input`);
   const tensors = new Set([input.name]);
@@ -101,7 +107,26 @@ export function graphOf(value: unknown, where: string): Graph {
   const absent = ((graph.outputs ?? []) as unknown[]).find((tensor) => tensor === input.name || !tensors.has(tensor));
   if (absent !== undefined)
     throw new MoteError("FORMAT", `${where}.outputs: ${JSON.stringify(absent)} is made by no layer`);
+  if (graph.ends !== undefined) checkEnds(graph.ends, `${where}.ends`);
   return graph as unknown as Graph;
+}
+
+const isReals: Check = (value) => Array.isArray(value) && value.every((one) => Number.isFinite(one));
+const isScales: Check = (value) => Array.isArray(value) && value.every(isScale);
+
+function checkEnds(value: unknown, where: string): void {
+  const { preprocessing } = checkFields(
+    value,
+    { names: isOptional(isNames), preprocessing: isOptional(isObject) },
+    where,
+  );
+  if (preprocessing === undefined) return;
+  const isOneOf =
+    (values: readonly string[]): Check =>
+    (one) =>
+      values.includes(one as string);
+  const fields = { layout: isOneOf(LAYOUTS), colours: isOneOf(COLOURS), mean: isReals, std: isScales };
+  checkFields(preprocessing, fields, `${where}.preprocessing`);
 }
 
 /** @throws MoteError FORMAT */

@@ -33,7 +33,11 @@ const everyOp: Graph = {
     { op: "resize", name: "larger", input: "joined", output: "larger", factor: [1, 2] },
     { op: "dense", name: "dense", input: "larger", output: "scores", outFeatures: 3 },
   ],
-  outputs: ["scores", "gate"],
+  outputs: ["gate", "scores"],
+  ends: {
+    names: ["an image", "gate:0", "scores:0"],
+    preprocessing: { layout: "interleaved", colours: "none", mean: [1, 2], std: [255, 4] },
+  },
 };
 
 const graphOf = (shape: Shape, ...layers: Layer[]): Graph => ({ name: "net", input: { name: "in", shape }, layers });
@@ -163,6 +167,11 @@ describe("refuses", () => {
       /net\/relu: its output "relu" is read by no layer/,
     ],
     ["a result that nobody makes", { ...graphOf([1, 2, 2], relu), outputs: ["relu", "b"] }, /its output, "b"/],
+    [
+      "results in another order than they are made in",
+      { ...everyOp, outputs: ["scores", "gate"] },
+      /"gate" is made before "scores"/,
+    ],
     ["the input as a result", { ...graphOf([1, 2, 2], relu), outputs: ["relu", "in"] }, /its output, "in"/],
     [
       "a sum of two shapes",
@@ -197,6 +206,11 @@ describe("refuses", () => {
 
   test.each<[string, unknown, RegExp]>([
     ["a list of no outputs", { outputs: [] }, /mote\.graph\.outputs: \[\]/],
+    [
+      "a layout that is none",
+      { ends: { preprocessing: { ...everyOp.ends!.preprocessing, layout: "nhwc" } } },
+      /ends\.preprocessing\.layout: "nhwc"/,
+    ],
     ["an output that no layer makes", { outputs: ["b"] }, /outputs: "b" is made by no layer/],
     [
       "one input where there are two",
