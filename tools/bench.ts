@@ -16,6 +16,7 @@ import { packingGroup } from "./bench/packing.js";
 import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
 import { trainingGroup } from "./bench/training.js";
+import { robustnessGroup } from "./bench/robustness.js";
 import { readResults, runsOf, withEarlier, type Run } from "./bench/results.js";
 import { webGroup } from "./bench/web.js";
 import { workGroup } from "./bench/work.js";
@@ -29,6 +30,7 @@ const GROUPS: readonly Group[] = [
   workGroup,
   packingGroup,
   trainingGroup,
+  robustnessGroup,
   imagesGroup,
   zooGroup,
   kernelsGroup,

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Labels, SampleSet } from "../host/data/data-set.js";
 import type { EngineName } from "../host/engines/engine.js";
 import { evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
+import { robustness, type DistortionError } from "../host/engines/robustness.js";
 import { MoteError } from "../host/errors.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
@@ -15,6 +16,7 @@ import { Output } from "./output.js";
 interface EvaluateFlags extends DataFlags {
   readonly engine?: EngineName;
   readonly worst: number;
+  readonly distort?: true;
   readonly float?: string;
   readonly shape?: Shapes;
   readonly json?: boolean;
@@ -42,6 +44,7 @@ export function evaluateCommand(): Command {
       parseShape,
     )
     .option("--worst <n>", "how many of the worst mistakes to list", parseCount, 10)
+    .option("--distort", "measure on the pictures moved, turned, noisy and lit otherwise, too")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
@@ -66,8 +69,13 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     progress.finish();
     const float = beside?.result();
     const names = engine.output.labels ?? set.classes;
+    const distorted = flags.distort === undefined ? undefined : await robustness(engine, set);
     print(path, set, evaluation, float, names, output);
-    output.json(() => summary(path, engine.name, set, evaluation, float, names));
+    if (distorted !== undefined) printDistorted(distorted, output);
+    output.json(() => ({
+      ...summary(path, engine.name, set, evaluation, float, names),
+      ...(distorted && { distorted }),
+    }));
   } finally {
     engine.close();
   }
@@ -137,6 +145,13 @@ function print(
     ],
     [0, 1, 2],
   );
+}
+
+function printDistorted(errors: readonly DistortionError[], output: Output): void {
+  output.line();
+  output.lines(["Distorted pictures:"], 0);
+  const rows = errors.map(({ name, samples, errorPercent }) => [name, grouped(samples), errorPercent.toFixed(2)]);
+  output.table([["", "samples", "error, %"], ...rows]);
 }
 
 function printFloat(

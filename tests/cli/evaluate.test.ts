@@ -43,6 +43,28 @@ describe("mote evaluate", () => {
     expect(outcome.stderr).toMatch(new RegExp(`^${result.worst[0].index} +${result.worst[0].label} `, "m"));
   });
 
+  it("measures distorted pictures too when asked", async () => {
+    const args = ["evaluate", model, "--data", "mnist:validation:100", "--distort", "--worst", "0", "--json"];
+    const { code, stdout, stderr } = await mote(args);
+    expect(code).toBe(0);
+    const { errors, distorted } = JSON.parse(stdout) as Result & {
+      distorted: { id: string; samples: number; errorPercent: number }[];
+    };
+    expect(distorted.map(({ id, samples }) => [id, samples])).toEqual([
+      ["clean", 100],
+      ["shift2", 400],
+      ["shift3", 400],
+      ["rotate10", 200],
+      ["noise25", 100],
+      ["noise50", 100],
+      ["background40", 100],
+      ["pepper5", 100],
+    ]);
+    expect(distorted[0].errorPercent).toBe(errors);
+    expect(distorted[2].errorPercent).toBeGreaterThan(distorted[0].errorPercent);
+    expect(stderr).toMatch(/^shifted by 3 pixels, mean of four directions +400 +\d+\.\d\d$/m);
+  });
+
   it("names files and classes of a folder of pictures", async () => {
     const { images, labels } = loadMnist().test;
     for (let i = 0; i < 4; i++) {

@@ -5,6 +5,7 @@ import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
 import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";
+import { robustnessGroup } from "../../tools/bench/robustness.js";
 import { readRivals } from "../../tools/bench/rivals.js";
 import { webIds } from "../../tools/bench/web.js";
 import { scratchFolder, lastJson, mote } from "./support.js";
@@ -59,6 +60,24 @@ describe("mote bench", () => {
     const first = await count();
     expect(first).toHaveLength(16);
     expect(await count()).toEqual(first);
+  });
+});
+
+describe("mote bench --only robustness", () => {
+  it("has every distortion of each model, and targets for all the digits alone", async () => {
+    const figures = await robustnessGroup.measure({ full: false, threads: 1, note: () => {} });
+    expect(figures).toHaveLength(3 * 8 + 1);
+    const ids = figures.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    const wanted = ["clean", "shift2", "noise25", "noise50", "background40", "bytes"].map(
+      (id) => `robust.lenet5.${id}`,
+    );
+    expect(ids).toEqual(expect.arrayContaining(wanted));
+    for (const { id, value, target } of figures) {
+      expect(id).toMatch(/^robust(\.[a-z0-9-]+){2}$/);
+      expect(value).toBeGreaterThan(0);
+      expect(target === undefined).toBe(id !== "robust.lenet5.bytes");
+    }
   });
 });
 

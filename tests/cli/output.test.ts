@@ -88,7 +88,7 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["<model.mote>", "--random", "2"],
     ["<model.mote>", "--data", "mnist:test:2", "--optimize", "speed"],
   ],
-  evaluate: [["<model.mote>", "--data", "mnist:test:20"]],
+  evaluate: [["<model.mote>", "--data", "mnist:test:20", "--distort"]],
   bench: [["--only", "sizes", "--save", "<bench>", "--fill", "<filled.md>"]],
   synth: [[], ["lenet300", "--out", "<drawn.mote>"]],
   start: [["--count", "6"]],

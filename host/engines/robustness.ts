@@ -1,0 +1,36 @@
+/** How a model that tells classes apart bears what happens to pictures. */
+import type { DataSet, Labels } from "../data/data-set.js";
+import { DISTORTIONS, distortedSets } from "../data/distortions.js";
+import { classifyAll } from "./classify.js";
+import type { Engine } from "./engine.js";
+
+export interface DistortionError {
+  readonly id: string;
+  readonly name: string;
+  /** Samples run. */
+  readonly samples: number;
+  readonly errorPercent: number;
+}
+
+/**
+ * Runs the samples as they are and in each distortion.
+ * @throws MoteError ARGUMENT for samples that are no pictures of bytes; as `classifyAll`
+ */
+export async function robustness(
+  engine: Engine,
+  set: DataSet & { readonly labels: Labels },
+  onDistortion?: (done: number, total: number) => void,
+): Promise<DistortionError[]> {
+  const results: DistortionError[] = [];
+  for (const distortion of DISTORTIONS) {
+    let [errors, samples] = [0, 0];
+    for (const distorted of distortedSets(set, distortion, engine.input.shape[0])) {
+      errors += (await classifyAll(engine, distorted)).errors!;
+      samples += set.count;
+    }
+    const { id, name } = distortion;
+    results.push({ id, name, samples, errorPercent: (100 * errors) / Math.max(1, samples) });
+    onDistortion?.(results.length, DISTORTIONS.length);
+  }
+  return results;
+}
