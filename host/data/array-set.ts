@@ -13,6 +13,11 @@ export function setOf({ shape, type, values }: NumberArray, what: string, source
 function imagesOf(type: NumberArray["type"], values: NumberArray["values"], what: string): Values {
   if (type === "uint8" && values instanceof Uint8Array) return values;
   if (values instanceof Int8Array) return values;
+  return toFloats(values, what);
+}
+
+/** @param what names the array in messages @throws MoteError FORMAT for one that is not finite */
+export function toFloats(values: NumberArray["values"], what: string): Float32Array {
   const floats = values instanceof Float32Array ? values : Float32Array.from(values);
   const wrong = firstNotFinite(floats);
   if (wrong < 0) return floats;

@@ -25,6 +25,8 @@ export interface DataSet {
   readonly images: Values;
   /** [count], the class of each sample. */
   readonly labels?: Labels;
+  /** [count, …], numbers that a net is to give for each sample. */
+  readonly targets?: Float32Array;
   readonly reading?: Reading;
   /** Of pictures: what their three channels are. */
   readonly colours?: "rgb";
@@ -50,12 +52,22 @@ export const MAX_LABEL = 0xffff;
  * @param indices of samples, 0 .. count − 1
  */
 export function pickSamples<T extends DataSet>(set: T, indices: readonly number[]): T {
-  const size = set.images.length / set.count;
-  const images = set.images.slice(0, indices.length * size);
-  indices.forEach((from, to) => images.set(set.images.subarray(from * size, (from + 1) * size), to * size));
-  const labels = set.labels?.slice(0, indices.length);
-  if (labels !== undefined) indices.forEach((from, to) => (labels[to] = set.labels![from]));
-  return { ...set, count: indices.length, images, ...(labels === undefined ? {} : { labels }) };
+  const { labels, targets } = set;
+  return {
+    ...set,
+    count: indices.length,
+    images: pick(set.images, set.count, indices),
+    ...(labels === undefined ? {} : { labels: pick(labels, set.count, indices) }),
+    ...(targets === undefined ? {} : { targets: pick(targets, set.count, indices) }),
+  };
+}
+
+/** Of an array with as many elements for each of `count` samples, those of some samples. */
+function pick<T extends Values | Labels>(array: T, count: number, indices: readonly number[]): T {
+  const size = array.length / count;
+  const picked = array.slice(0, indices.length * size) as T;
+  indices.forEach((from, to) => picked.set(array.subarray(from * size, (from + 1) * size), to * size));
+  return picked;
 }
 
 /** @throws MoteError FORMAT naming the first that is no class */

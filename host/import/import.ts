@@ -1,5 +1,6 @@
 /** From a graph of another format to an integer model: what would not run is refused with all reasons at once. */
 import type { Reading } from "../data/data-set.js";
+import { isSilent, perChannel } from "../data/reading.js";
 import { MoteError } from "../errors.js";
 import type { Preprocessing, QModel } from "../model/model.js";
 import type { ImportedGraph } from "./graph.js";
@@ -64,21 +65,13 @@ export function preprocessingOf(
   const [channels, height, width] = shape;
   const isInterleaved = order === "hwc" && !isTrivial(shape);
   const { layout, scale, mean, std } = reading;
-  const isSilent = scale === undefined && mean === undefined && std === undefined;
   const isPicture = channels <= MOST_COLOURS && height > 1 && width > 1;
-  if (!isInterleaved && !isPicture && isSilent && colours === undefined) return undefined;
-  const each = (values: readonly number[], what: string): number[] => {
-    if (values.length !== 1 && values.length !== channels)
-      throw new MoteError(
-        "ARGUMENT",
-        `${what}: expected one, or one for each of ${channels} channels, got ${values.length}`,
-      );
-    return Array.from({ length: channels }, (_, channel) => values[values.length === 1 ? 0 : channel]);
-  };
+  if (!isInterleaved && !isPicture && isSilent(reading) && colours === undefined) return undefined;
+  const each = (values: readonly number[], what: string): readonly number[] => perChannel(values, channels, what);
   const [factor, offset, divisor] = [scale ?? 1 / 255, each(mean ?? [0], "mean"), each(std ?? [1], "std")];
   // As a container keeps them.
   const perByte = (value: number): number => Math.fround(value / factor);
-  const isByteLess128 = isSilent && isInteger === true && quantization !== undefined;
+  const isByteLess128 = isSilent(reading) && isInteger === true && quantization !== undefined;
   return {
     layout: (layout === undefined ? isInterleaved : layout === "nhwc") ? "interleaved" : "planar",
     colours: colours ?? "none",

@@ -1,17 +1,26 @@
-/** CSV files of numbers: a sample a line, its label in a column of its own or in another file. */
+/** CSV files of numbers: a sample a line, its label or targets in columns of their own or in another file. */
 import { parse } from "csv-parse/sync";
 import { MAX_LABEL, toLabels, type Labels } from "../../data/data-set.js";
 import { MoteError } from "../../errors.js";
 
 export interface CsvSamples {
   readonly count: number;
-  /** Columns, the label's left out: 0 for a file of labels alone. */
+  /** Columns of values, those of the label and the targets left out: 0 for a file of labels alone. */
   readonly width: number;
   /** [count, width] */
   readonly values: Float32Array<ArrayBuffer>;
   readonly labels?: Labels;
+  /** [count, columns of targets] */
+  readonly targets?: Float32Array;
   /** Of labels that are words: the words in alphabetical order, which are the classes 0, 1, … */
   readonly classes?: readonly string[];
+}
+
+/** Columns by head, or by number from 0. */
+export interface CsvColumns {
+  /** By default one with a head like "label"; null for none. */
+  readonly label?: string | null | undefined;
+  readonly targets?: readonly string[] | undefined;
 }
 
 /** Columns with such a head are taken for the label's. */
@@ -19,32 +28,38 @@ const LABEL_HEADS = ["label", "labels", "class", "target", "y"];
 
 /**
  * The first line is heads where any cell of it is no number.
- * @param labelColumn head or number from 0 of the label's column; by default one with a head like "label"
  * @param file its name, for messages
  * @throws MoteError FORMAT that names line and column; ARGUMENT for a column that is not there
  */
-export function readCsv(bytes: Uint8Array, file: string, labelColumn?: string): CsvSamples {
+export function readCsv(bytes: Uint8Array, file: string, columns: CsvColumns = {}): CsvSamples {
   let heads: readonly string[] | undefined;
   let labelAt = -1;
+  let targetsAt: number[] = [];
   let width = 0;
   let count = 0;
   let values = new Float32Array(0);
   const words: string[] = [];
+  const targets: number[] = [];
   const addRow = (row: readonly string[], line: number): void => {
     if (count === 0) {
-      labelAt = findColumn(row.length, heads, labelColumn, file);
-      width = row.length - (labelAt >= 0 ? 1 : 0);
+      const find = (wanted: string): number => findColumn(row.length, heads, wanted, file);
+      targetsAt = (columns.targets ?? []).map(find);
+      const { label } = columns;
+      labelAt = label === null ? -1 : label === undefined ? labelColumn(heads, targetsAt) : find(label);
+      width = row.length - new Set(labelAt >= 0 ? [labelAt, ...targetsAt] : targetsAt).size;
     }
     if ((count + 1) * width > values.length) {
       const larger = new Float32Array(Math.max(1024, 2 * values.length, width));
       larger.set(values);
       values = larger;
     }
+    const number = (column: number): number => toNumber(row[column], file, line, heads?.[column] ?? String(column));
     let to = count++ * width;
     row.forEach((cell, column) => {
       if (column === labelAt) words.push(cell);
-      else values[to++] = toNumber(cell, file, line, heads?.[column] ?? String(column));
+      else if (!targetsAt.includes(column)) values[to++] = number(column);
     });
+    for (const column of targetsAt) targets.push(number(column));
   };
   try {
     parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
@@ -62,16 +77,21 @@ export function readCsv(bytes: Uint8Array, file: string, labelColumn?: string): 
     throw new MoteError("FORMAT", `${file}: ${(error as Error).message}`, { cause: error });
   }
   if (count === 0) throw new MoteError("FORMAT", `${file}: no lines of numbers`);
-  return { count, width, values: values.slice(0, count * width), ...(labelAt < 0 ? {} : readClasses(words, file)) };
+  return {
+    count,
+    width,
+    values: values.slice(0, count * width),
+    ...(labelAt < 0 ? {} : readClasses(words, file)),
+    ...(targetsAt.length === 0 ? {} : { targets: Float32Array.from(targets) }),
+  };
 }
 
-function findColumn(
-  columns: number,
-  heads: readonly string[] | undefined,
-  wanted: string | undefined,
-  file: string,
-): number {
-  if (wanted === undefined) return heads?.findIndex((head) => LABEL_HEADS.includes(head.toLowerCase())) ?? -1;
+/** -1 where no head is like a label's. */
+function labelColumn(heads: readonly string[] | undefined, targets: readonly number[]): number {
+  return heads?.findIndex((head, i) => LABEL_HEADS.includes(head.toLowerCase()) && !targets.includes(i)) ?? -1;
+}
+
+function findColumn(columns: number, heads: readonly string[] | undefined, wanted: string, file: string): number {
   const byHead = heads?.indexOf(wanted) ?? -1;
   if (byHead >= 0) return byHead;
   const index = /^\d+$/.test(wanted) ? Number(wanted) : columns;
@@ -85,10 +105,12 @@ function isNumber(cell: string): boolean {
 }
 
 function toNumber(cell: string, file: string, line: number, column: string): number {
-  if (isNumber(cell)) return Number(cell);
+  const value = isNumber(cell) ? Math.fround(Number(cell)) : NaN;
+  if (Number.isFinite(value)) return value;
+  const expected = isNumber(cell) ? "a number of float32" : "a number";
   throw new MoteError(
     "FORMAT",
-    `${file}: line ${line}, column ${column}: expected a number, got ${JSON.stringify(cell.slice(0, 40))}`,
+    `${file}: line ${line}, column ${column}: expected ${expected}, got ${JSON.stringify(cell.slice(0, 40))}`,
   );
 }
 

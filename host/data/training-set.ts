@@ -1,0 +1,118 @@
+/** What training needs to know of its samples: what they are to give, what a model must know to be given the like, what is odd about them. */
+import { MoteError } from "../errors.js";
+import type { Preprocessing, Shape } from "../model/model.js";
+import type { Labels, SampleSet } from "./data-set.js";
+import { INPUT_TARGETS, type OwnData } from "./data-spec.js";
+import { countShared } from "./fingerprint.js";
+import { isInterleaved } from "./order.js";
+import { checkLabels, sharedFloats, type Samples } from "./samples.js";
+import { seenValues } from "./to-samples.js";
+
+/** What a net takes and gives, as far as its data must fit it. */
+export interface NetEnds {
+  /** Of the input. */
+  readonly shape: Shape;
+  /** Values of all outputs. */
+  readonly outputs: number;
+  /** What the loss compares them with: a class, or a number for each. */
+  readonly takes: "labels" | "targets";
+}
+
+/** Labels by the training samples' numbers, where both have words for them. @throws MoteError MISMATCH for a class that these do not have */
+export function withClassesOf({ classes: wanted }: SampleSet, set: SampleSet): SampleSet {
+  const { labels, classes } = set;
+  if (labels === undefined || classes === undefined || wanted === undefined) return set;
+  const numbers = classes.map((name) => wanted.indexOf(name));
+  const renamed = labels.map((label) => {
+    if (numbers[label] >= 0) return numbers[label];
+    throw new MoteError("MISMATCH", `class ${classes[label]} is none of those for training: ${wanted.join(", ")}`);
+  });
+  return { ...set, labels: renamed, classes: wanted };
+}
+
+/**
+ * Checked labels, or the targets that the loss wants: made of the classes where there is nothing else.
+ * @throws MoteError MISMATCH for labels or targets that do not fit the net, or none
+ */
+export function withAnswers(samples: Samples, { targets }: OwnData, ends: NetEnds): Samples {
+  const { shape, outputs, takes } = ends;
+  const { count, labels } = samples;
+  if (targets === INPUT_TARGETS) return withTargets(samples, seenValues(samples, shape[0]), outputs);
+  if (samples.targets !== undefined) return withTargets(samples, samples.targets, outputs);
+  if (labels === undefined) {
+    const expected = takes === "labels" ? "labels, a class for each sample" : "targets, numbers for each sample";
+    throw new MoteError("MISMATCH", `expected ${expected}; there are none`);
+  }
+  if (takes === "targets" && outputs === 1) return { ...samples, targets: Float32Array.from(labels) };
+  checkLabels(labels, outputs, "labels");
+  return takes === "labels" ? samples : { ...samples, targets: oneHot(labels, outputs, count) };
+}
+
+function withTargets(samples: Samples, targets: Float32Array, outputs: number): Samples {
+  const each = targets.length / samples.count;
+  if (each === outputs) return { ...samples, targets };
+  throw new MoteError("MISMATCH", `targets of ${each} numbers for each sample, the net gives ${outputs}`);
+}
+
+function oneHot(labels: Labels, outputs: number, count: number): Float32Array {
+  const targets = sharedFloats(count * outputs);
+  labels.forEach((label, n) => (targets[n * outputs + label] = 1));
+  return targets;
+}
+
+/** By which distortions make sense. */
+export type DataKind = "image" | "series" | "vector";
+
+export const kindOf = ([, height, width]: Shape): DataKind =>
+  height > 1 && width > 1 ? "image" : height * width > 1 ? "series" : "vector";
+
+/** Absent for what a model takes anyway: bytes / 255 or real numbers, in planes. @param set that the samples were made of */
+export function preprocessingOf(
+  set: SampleSet,
+  { reading }: Samples,
+  { colours }: OwnData,
+  shape: Shape,
+): Preprocessing | undefined {
+  const [channels] = shape;
+  const hasUsualValues = reading === undefined || !(set.images instanceof Uint8Array);
+  const layout = isInterleaved(set, shape) ? "interleaved" : "planar";
+  if (hasUsualValues && layout === "planar" && colours === undefined) return undefined;
+  const { scale, offset } = reading ?? { scale: [1 / 255], offset: [0] };
+  const each = (values: readonly number[]): number[] =>
+    Array.from({ length: channels }, (_, channel) => Math.fround(values[values.length === 1 ? 0 : channel]));
+  return {
+    layout,
+    colours: colours ?? "none",
+    mean: each(offset.map((value, c) => 0 - value / scale[c])),
+    std: each(scale.map((factor) => 1 / factor)),
+  };
+}
+
+/** A part of the data with the fingerprints of its samples. */
+export interface PrintedPart {
+  readonly samples: Samples;
+  readonly prints: Float64Array;
+}
+
+/** Sentences about samples that occur in two parts, and classes that a part does not have. @param names of the classes */
+export function notesOn(
+  train: PrintedPart,
+  part: "validation" | "test",
+  { samples, prints }: PrintedPart,
+  names: readonly string[] | undefined,
+): string[] {
+  const shared = countShared(prints, train.prints);
+  const twice = `${shared} of the ${samples.count} ${part} samples are among the training samples as well`;
+  const missing = missingClasses(train.samples.labels, samples.labels).map((label) => names?.[label] ?? label);
+  return [
+    ...(shared === 0 ? [] : [twice]),
+    ...(missing.length === 0 ? [] : [`no ${part} sample is of class ${missing.slice(0, 10).join(", ")}`]),
+  ];
+}
+
+/** Classes of `all` that `some` do not have, ascending. */
+function missingClasses(all: Labels | undefined, some: Labels | undefined): number[] {
+  if (all === undefined || some === undefined) return [];
+  const there = new Set(some);
+  return [...new Set(all)].filter((label) => !there.has(label)).toSorted((a, b) => a - b);
+}

@@ -1,0 +1,256 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { zipSync } from "fflate";
+import { PNG } from "pngjs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { DataSpec } from "../../host/data/data-spec.js";
+import type { Samples } from "../../host/data/samples.js";
+import { splitIndices, PARTS } from "../../host/data/split.js";
+import { loadTrainingData, type TrainingDataOptions } from "../../host/node/data/training-data.js";
+import { npyOf } from "../support/npy.js";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "mote-training-data-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** @returns its name in the folder */
+function file(name: string, content: Uint8Array | string): string {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), content);
+  return name;
+}
+
+const load = (data: DataSpec, options: Partial<TrainingDataOptions> = {}): ReturnType<typeof loadTrainingData> =>
+  loadTrainingData(data, { shape: [1, 2, 2], outputs: 3, takes: "labels", folder, ...options });
+
+/** `count` samples of 2 × 2, each with its index in it, of the classes 0, 1, 2, 0, … */
+const bytes = (count: number, from = 0): Uint8Array =>
+  Uint8Array.from({ length: 4 * count }, (_, i) => from + (i >> 2));
+const classes = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i % 3);
+const npz = (arrays: Record<string, Uint8Array>): Uint8Array =>
+  zipSync(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${name}.npy`, array])));
+const own = (count: number): Uint8Array =>
+  npz({ x: npyOf(bytes(count), count, 2, 2), y: npyOf(classes(count), count) });
+
+/** The first value of each sample. */
+const indices = ({ images, count }: Samples): number[] =>
+  Array.from({ length: count }, (_, n) => images[(n * images.length) / count]);
+
+describe("a set that is split", () => {
+  test("gives each part each class, each sample once, another order for another seed", () => {
+    const name = file("sixty.npz", own(60));
+    const { train, validation, test, notes, source } = load(name);
+    expect([train, validation, test!].map(({ count }) => count)).toEqual([48, 6, 6]);
+    expect([train, validation, test!].flatMap(indices).toSorted((a, b) => a - b)).toEqual(
+      [...bytes(60)].filter((_, i) => i % 4 === 0),
+    );
+    for (const part of [validation, test!]) expect([...part.labels!].toSorted()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(indices(train)).not.toEqual(indices(load({ train: name, split: { seed: 2 } }).train));
+    expect([notes, source]).toEqual([[], "sixty.npz"]);
+    // As the parts of --data.
+    expect(indices(load({ train: name, validation: `${name}:test` }).validation)).toEqual(indices(test!));
+  });
+
+  test("takes other shares, and test samples of their own", () => {
+    const name = file("sixty.npz", own(60));
+    const halves = load({ train: name, split: { validation: 0.5, test: 0 } });
+    expect([halves.train.count, halves.validation.count, halves.test]).toEqual([30, 30, undefined]);
+    const beside = load({ train: name, test: file("five.npz", own(5)) });
+    expect([beside.train.count, beside.validation.count, beside.test!.count]).toEqual([54, 6, 5]);
+    expect(beside.notes).toEqual(["5 of the 5 test samples are among the training samples as well"]);
+  });
+
+  test("counts classes that a part does not have", () => {
+    const labels = Int32Array.from({ length: 20 }, (_, i) => (i < 2 ? 2 : i % 2));
+    const name = file("rare.npz", npz({ x: npyOf(bytes(20), 20, 2, 2), y: npyOf(labels, 20) }));
+    const parts = load({ train: name, split: { seed: 1 } });
+    const lacking = (part: Samples): boolean => !part.labels!.includes(2);
+    expect(lacking(parts.train)).toBe(false);
+    expect(lacking(parts.validation) || lacking(parts.test!)).toBe(true);
+    expect(parts.notes.join()).toMatch(/^no (validation|test) sample is of class 2/);
+  });
+
+  test("and is refused where a part is left without samples, or there is nothing to stratify by", () => {
+    const few = file("four.npz", own(4));
+    expect(() => load(few)).toThrow(/four\.npz: of 4 samples none is left for (validation|test)$/);
+    const bare = file("bare.npy", npyOf(bytes(30), 30, 2, 2));
+    expect(() => load({ train: bare, split: { stratified: true } })).toThrow(/stratified split needs labels/);
+    expect(() => load({ train: few, validation: few, split: { seed: 1 } })).toThrow(/not with validation samples/);
+  });
+});
+
+test("a stratified order is fair to classes of any size", () => {
+  const labels = Uint8Array.from({ length: 1000 }, (_, i) => (i < 900 ? 0 : i < 990 ? 1 : 2));
+  const parts = PARTS.map((part) => splitIndices(1000, part, { seed: 5, validation: 0.1, test: 0.2 }, labels));
+  expect(parts.map(({ length }) => length)).toEqual([700, 100, 200]);
+  expect(parts.flat().toSorted((a, b) => a - b)).toEqual(Array.from(labels, (_, i) => i));
+  parts.forEach((part, at) => {
+    [900, 90, 10].forEach((total, label) => {
+      const share = total * [0.7, 0.1, 0.2][at];
+      const found = part.filter((i) => labels[i] === label).length;
+      expect(Math.abs(found - share), `${PARTS[at]} ${label}`).toBeLessThanOrEqual(2);
+    });
+  });
+});
+
+describe("separate files", () => {
+  test("have labels each, in the order train, validation, test", () => {
+    const samples = [9, 6, 3].map((count, i) => file(`x${i}.npy`, npyOf(bytes(count, 50 * i), count, 2, 2)));
+    const labels = [9, 6, 3].map((count, i) => file(`y${i}.npy`, npyOf(classes(count), count)));
+    const [train, validation, test] = samples;
+    const data = load({ train, validation, test, labels });
+    expect([...data.test!.labels!]).toEqual([0, 1, 2]);
+    expect(indices(data.validation)).toEqual([50, 51, 52, 53, 54, 55]);
+    expect(() => load({ train, validation, labels: labels[0] })).toThrow(/one file for train, validation: expected 2$/);
+    expect(() => load({ train, validation, test, labels: labels.slice(1) })).toThrow(
+      /labels: 2 for train, validation, test/,
+    );
+    expect(() => load({ train, validation, test, labels: [...labels.slice(0, 2), labels[0]] })).toThrow(
+      /9 labels for the 3 samples/,
+    );
+    expect(() => load({ train, validation })).toThrow(/^train, x0\.npy: expected labels, a class for each sample/);
+    expect(() => load({ train, validation, labels: "y9.npy" })).toThrow(
+      /labels y9\.npy: expected column:NAME, or a file/,
+    );
+  });
+
+  test("number their classes alike, by words or folders", () => {
+    const train = file("train.csv", "a,b,c,d,label\n1,2,3,4,cat\n1,2,3,5,dog\n1,2,3,6,ant\n");
+    const validation = file("validation.csv", "a,b,c,d,label\n7,2,3,4,dog\n8,2,3,4,cat\n");
+    const data = load({ train, validation });
+    expect(data.classes).toEqual(["ant", "cat", "dog"]);
+    expect([[...data.train.labels!], [...data.validation.labels!]]).toEqual([
+      [1, 2, 0],
+      [2, 1],
+    ]);
+    const other = file("other.csv", "a,b,c,d,label\n7,2,3,4,cow\n");
+    expect(() => load({ train, validation: other })).toThrow(/class cow is none of those for training: ant, cat, dog$/);
+
+    const png = new PNG({ width: 2, height: 2 });
+    for (const name of ["t/ant/1", "t/bee/1", "t/cow/1", "v/bee/1"]) file(`${name}.png`, PNG.sync.write(png));
+    const folders = load({ train: "t", validation: "v" });
+    expect([folders.classes, [...folders.validation.labels!]]).toEqual([["ant", "bee", "cow"], [1]]);
+    expect(folders.notes).toContain("no validation sample is of class ant, cow");
+  });
+
+  test("must have the same kind of values, and fit the net", () => {
+    const train = file("a.npz", own(9));
+    const reals = npz({ x: npyOf(new Float32Array(24), 6, 2, 2), y: npyOf(classes(6), 6) });
+    expect(() => load({ train, validation: file("b.npz", reals) })).toThrow(
+      /^validation, b\.npz: values are a Float32Array, those for training a Uint8Array: expected the same$/,
+    );
+    expect(() => load({ train, validation: train }, { shape: [1, 4, 2] })).toThrow(
+      /^train, a\.npz: the model takes images of \[1, 4, 2\], got \[2, 2\]$/,
+    );
+    expect(() => load({ train, validation: train }, { outputs: 2 })).toThrow(
+      /^train, a\.npz: labels: the label of sample 2 is 2, expected 0 \.\. 1, one of 2 classes$/,
+    );
+    const nan = npz({ x: npyOf(Float32Array.of(1, 2, NaN, 4), 1, 2, 2), y: npyOf(classes(1), 1) });
+    expect(() => load({ train, validation: file("nan.npz", nan) })).toThrow(/nan\.npz: x: element 2 is NaN/);
+  });
+});
+
+describe("targets", () => {
+  const ends = { takes: "targets", outputs: 2 } as const;
+  const x = npyOf(
+    Float32Array.from({ length: 40 }, (_, i) => i),
+    10,
+    2,
+    2,
+  );
+  const t = npyOf(
+    Float32Array.from({ length: 20 }, (_, i) => i / 20),
+    10,
+    2,
+  );
+
+  test("are an array, columns, a file, classes, or the input itself", () => {
+    const split = { validation: 0.2, test: 0.2 };
+    const archive = load({ train: file("t.npz", npz({ x, t })), targets: "t", split }, ends);
+    // The first value of a sample is four times its index, as its first target is a tenth of it.
+    expect(archive.train.targets).toHaveLength(12);
+    indices(archive.train).forEach((value, n) => expect(archive.train.targets![2 * n]).toBeCloseTo(value / 40));
+    const rows = Array.from({ length: 10 }, (_, i) => `${i},2,3,4,${i / 2},${-i}`).join("\n");
+    const csv = load({ train: file("t.csv", `a,b,c,d,u,v\n${rows}\n`), targets: "column:v,u", split }, ends);
+    expect(csv.train.images).toHaveLength(24);
+    expect([...csv.validation.targets!]).toEqual(indices(csv.validation).flatMap((i) => [0 - i, i / 2]));
+    const beside = load({ train: file("x.npy", x), targets: file("t.npy", t), split }, ends);
+    expect(indices(beside.validation).map((value) => value / 40)).toHaveLength(2);
+    expect(beside.train.targets![0]).toBeCloseTo(indices(beside.train)[0] / 40);
+    const hot = load(file("sixty.npz", own(60)), { takes: "targets" });
+    expect([...hot.validation.targets!]).toEqual(
+      [...hot.validation.labels!].flatMap((c) => [0, 1, 2].map((i) => Number(i === c))),
+    );
+    const one = load(file("sixty.npz", own(60)), { takes: "targets", outputs: 1 });
+    expect([...one.test!.targets!]).toEqual([...one.test!.labels!]);
+    const input = load({ train: "sixty.npz", targets: "input", mean: [0.5] }, { takes: "targets", outputs: 4 });
+    expect(input.train.targets![4]).toBeCloseTo(indices(input.train)[1] / 255 - 0.5);
+  });
+
+  test("that do not fit the net or the samples are refused", () => {
+    expect(() => load({ train: file("t.npz", npz({ x, t })), targets: "t" }, { ...ends, outputs: 3 })).toThrow(
+      /targets of 2 numbers for each sample, the net gives 3$/,
+    );
+    expect(() => load({ train: "t.npz", targets: "nowhere" }, ends)).toThrow(
+      /t\.npz: no array nowhere, expected one of x, t$/,
+    );
+    expect(() => load({ train: file("x.npy", x) }, ends)).toThrow(
+      /expected targets, numbers for each sample; there are none$/,
+    );
+    expect(() => load({ train: "x.npy", targets: "t" }, ends)).toThrow(/x\.npy is no \.npz archive with an array t$/);
+    const short = file("short.npy", npyOf(new Float32Array(6), 3, 2));
+    expect(() => load({ train: "x.npy", targets: short }, ends)).toThrow(/targets of 3 samples for the 10 of /);
+    expect(() => load({ train: file("t.csv", "a,b\n1,2\n"), targets: "column:c" }, ends)).toThrow(/no column c/);
+  });
+});
+
+describe("readings", () => {
+  test("are by channel, and known to the model where they are not the usual", () => {
+    const train = file("a.npz", own(9));
+    expect(load({ train, validation: train })).toMatchObject({ kind: "image" });
+    expect(load({ train, validation: train }).preprocessing).toBeUndefined();
+    const raw = load({ train, validation: train, scale: 1 });
+    expect(raw.train.reading).toEqual({ scale: [1], offset: [0] });
+    expect(raw.preprocessing).toEqual({ layout: "planar", colours: "none", mean: [0], std: [1] });
+    const shifted = load({ train, validation: train, mean: [0.5], std: [0.25] });
+    expect(shifted.train.reading).toEqual({ scale: [1 / 255 / 0.25], offset: [-2] });
+    expect(shifted.preprocessing).toMatchObject({ mean: [127.5], std: [63.75] });
+    expect(shifted.digests.train).not.toBe(raw.digests.train);
+    expect(() => load({ train, validation: train, mean: [1, 2] })).toThrow(/mean: expected one, got 2$/);
+  });
+
+  test("put channels that lie together into planes", () => {
+    const pixels = Uint8Array.from({ length: 24 }, (_, i) => 10 * (i % 3) + Math.floor(i / 3));
+    const train = file("rgb.npz", npz({ x: npyOf(pixels, 2, 2, 2, 3), y: npyOf(classes(2), 2) }));
+    const data = load({ train, validation: train }, { shape: [3, 2, 2] });
+    expect([...data.train.images.subarray(0, 12)]).toEqual([0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23]);
+    expect(data.preprocessing).toEqual({
+      layout: "interleaved",
+      colours: "none",
+      mean: [0, 0, 0],
+      std: [255, 255, 255],
+    });
+    expect(() => load({ train, validation: train, layout: "nchw" }, { shape: [3, 2, 2] })).toThrow(
+      /takes images of \[3, 2, 2\]/,
+    );
+  });
+
+  test("of int8 must be said", () => {
+    const train = file("int8.npz", npz({ x: npyOf(new Int8Array(12), 3, 2, 2), y: npyOf(classes(3), 3) }));
+    expect(() => load({ train, validation: train })).toThrow(/int8 samples are a quantized input's integers/);
+    expect(load({ train, validation: train, scale: 0.5 }).train.reading).toEqual({ scale: [0.5], offset: [0] });
+  });
+});
+
+test("named data has its parts, and takes a reading", () => {
+  const shape = [1, 28, 28] as const;
+  const { train, validation, test, source } = load("mnist", { shape, outputs: 10 });
+  expect([train, validation, test!].map(({ count }) => count)).toEqual([55_000, 5_000, 10_000]);
+  expect(source).toBe("mnist");
+  expect(() => load({ train: "mnist", labels: "column:1" }, { shape, outputs: 10 })).toThrow(
+    /labels and a split of its own/,
+  );
+});
