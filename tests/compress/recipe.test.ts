@@ -38,6 +38,17 @@ describe("recipes", () => {
     expect(stages.map(({ kind }) => kind)).toEqual(["grid", "share", "calibrate"]);
   });
 
+  test("augmentation is a strength or changes by name", () => {
+    const augment = { distort: 0.4, shift: 2.5, noise: 60 };
+    const teacher = { epochs: 1, lr: 0.001, augment };
+    expect(parse({ ...minimal, teacher, bank: { copies: 2, augment: 0.4 } })).toMatchObject({
+      teacher: { augment },
+      bank: { augment: 0.4 },
+    });
+    const wrong = { ...minimal, teacher, bank: { copies: 2, augment: { noize: 60 } } };
+    expect(() => parse(wrong)).toThrow("r.json: bank.augment.noize: unknown key; known of kind image are distort,");
+  });
+
   test("a byte order mark before the text is no part of it", () => {
     expect(parseRecipe("\uFEFF" + JSON.stringify(minimal), "r.json")).toEqual(parse(minimal));
   });
