@@ -28,6 +28,23 @@ export class Border {
   left: i32;
 }
 
+/** Nearest neighbour by whole factors: planes of height × width and what they become. */
+@unmanaged
+export class Resize {
+  height: i32;
+  width: i32;
+  factorY: i32;
+  factorX: i32;
+}
+
+/** See batchnorm.ts. A channel is one plane a block; strides in bytes. */
+@unmanaged
+export class BatchNorm {
+  channels: i32;
+  positions: i32;
+  block: usize;
+}
+
 /** See gather.ts. Offsets and strides in bytes. */
 @unmanaged
 export class Gather {

@@ -2,19 +2,12 @@
 export { gather } from "./gather";
 export { biasGradient, weightGradient } from "./gradient";
 export { sparseForward, sparseInputGradient, sparseWeightGradient } from "./sparse";
-export {
-  addBorder,
-  avgPool,
-  avgPoolGradient,
-  clear,
-  dropBorder,
-  loadPixels,
-  maxPool,
-  maxPoolGradient,
-  relu,
-  reluGradient,
-} from "./pointwise";
-export { lossGradient, unpackLogits } from "./loss";
+export { add, clamp, clampGradient, multiply, multiplySum, relu, reluGradient, sumInto } from "./pointwise";
+export { interpolate, interpolateGradient } from "./interpolate";
+export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from "./pool";
+export { batchStatistics, keepStatistics, normalize, normalizeGradient } from "./batchnorm";
+export { addBorder, clear, dropBorder, loadNumbers, loadPixels, resize, resizeGradient, sumBlocks } from "./planes";
+export { sigmoidLoss, softmaxLoss, squareLoss } from "./loss";
 export { adam, centroidGradient, sparseAdam, spreadCentroids } from "./optimizer";
 export { augmentImage } from "./augment";
 export { augmentSignal } from "./augment-signal";

@@ -1,7 +1,12 @@
-/** Layers without weights: relu, pooling, borders of zeros, and bytes to floats. Planes as in gather.ts: 32 bytes a value. */
-import { Border, Pool } from "./descriptors";
-
+/** Layers that look at one place at a time. Planes as in gather.ts: 32 bytes a value. Gradients are written, or added where `adds` is set. */
 const VALUE_BYTES: usize = 32;
+
+/** to = value, or to + value. `adds` is a constant at every call. */
+// @ts-ignore: decorator
+@inline
+export function put(to: usize, value: v128, adds: bool): void {
+  v128.store(to, adds ? f32x4.add(v128.load(to), value) : value);
+}
 
 /** y = max(x, 0). @param bytes a multiple of 32 */
 export function relu(y: usize, x: usize, bytes: usize): void {
@@ -12,209 +17,119 @@ export function relu(y: usize, x: usize, bytes: usize): void {
   }
 }
 
-/** dx = y > 0 ? dy : 0. */
-export function reluGradient(dx: usize, dy: usize, y: usize, bytes: usize): void {
+// @ts-ignore: decorator
+@inline
+function putRelu(dx: usize, dy: usize, y: usize, bytes: usize, adds: bool): void {
   const zero = f32x4.splat(0);
   for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
-    v128.store(dx + i, v128.and(v128.load(dy + i), f32x4.gt(v128.load(y + i), zero)));
-    v128.store(dx + i, v128.and(v128.load(dy + i, 16), f32x4.gt(v128.load(y + i, 16), zero)), 16);
+    put(dx + i, v128.and(v128.load(dy + i), f32x4.gt(v128.load(y + i), zero)), adds);
+    put(dx + i + 16, v128.and(v128.load(dy + i, 16), f32x4.gt(v128.load(y + i, 16), zero)), adds);
   }
 }
 
-/** Max-pooling of `planes` planes. */
-export function maxPool(pool: Pool, y: usize, x: usize, planes: i32): void {
-  const kernelHeight = pool.kernelHeight;
-  const outHeight = pool.outHeight;
-  const outWidth = pool.outWidth;
-  const rowBytes = <usize>pool.width * VALUE_BYTES;
-  const planeBytes = <usize>pool.height * rowBytes;
-  const stepDown = <usize>pool.strideY * rowBytes;
-  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
-  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
-  for (let plane = 0; plane < planes; plane++) {
-    for (let oy = 0; oy < outHeight; oy++) {
-      let corner = x + <usize>oy * stepDown;
-      for (let ox = 0; ox < outWidth; ox++) {
-        let m0 = v128.load(corner);
-        let m1 = v128.load(corner, 16);
-        let row = corner;
-        for (let ky = 0; ky < kernelHeight; ky++) {
-          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
-            m0 = f32x4.pmax(m0, v128.load(v));
-            m1 = f32x4.pmax(m1, v128.load(v, 16));
-          }
-          row += rowBytes;
-        }
-        v128.store(y, m0);
-        v128.store(y, m1, 16);
-        y += VALUE_BYTES;
-        corner += stepBytes;
-      }
-    }
-    x += planeBytes;
+/** dx = y > 0 ? dy : 0. */
+export function reluGradient(dx: usize, dy: usize, y: usize, bytes: usize, adds: bool): void {
+  if (adds) putRelu(dx, dy, y, bytes, true);
+  else putRelu(dx, dy, y, bytes, false);
+}
+
+/** y = x cut off below `low` and above `high`, which may be infinite. */
+export function clamp(y: usize, x: usize, bytes: usize, low: f32, high: f32): void {
+  const least = f32x4.splat(low);
+  const most = f32x4.splat(high);
+  for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+    v128.store(y + i, f32x4.pmin(f32x4.pmax(v128.load(x + i), least), most));
+    v128.store(y + i, f32x4.pmin(f32x4.pmax(v128.load(x + i, 16), least), most), 16);
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function routeMax(dx: usize, x: usize, best: v128, gradient: v128, open: v128): v128 {
-  const hit = v128.and(f32x4.eq(v128.load(x), best), open);
-  v128.store(dx, f32x4.add(v128.load(dx), v128.and(gradient, hit)));
-  return v128.andnot(open, hit);
+function between(x: v128, least: v128, most: v128): v128 {
+  return v128.and(f32x4.gt(x, least), f32x4.lt(x, most));
 }
 
-/** Adds dy to the first maximum of each window, row by row: blank areas tie, and the gradient must not be counted twice. */
-export function maxPoolGradient(pool: Pool, dx: usize, dy: usize, x: usize, y: usize, planes: i32): void {
-  const kernelHeight = pool.kernelHeight;
-  const outHeight = pool.outHeight;
-  const outWidth = pool.outWidth;
-  const rowBytes = <usize>pool.width * VALUE_BYTES;
-  const planeBytes = <usize>pool.height * rowBytes;
-  const stepDown = <usize>pool.strideY * rowBytes;
-  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
-  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
-  for (let plane = 0; plane < planes; plane++) {
-    for (let oy = 0; oy < outHeight; oy++) {
-      let corner = <usize>oy * stepDown;
-      for (let ox = 0; ox < outWidth; ox++) {
-        const best0 = v128.load(y);
-        const best1 = v128.load(y, 16);
-        const g0 = v128.load(dy);
-        const g1 = v128.load(dy, 16);
-        let open0 = i32x4.splat(-1);
-        let open1 = open0;
-        let row = corner;
-        for (let ky = 0; ky < kernelHeight; ky++) {
-          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
-            open0 = routeMax(dx + v, x + v, best0, g0, open0);
-            open1 = routeMax(dx + v + 16, x + v + 16, best1, g1, open1);
-          }
-          row += rowBytes;
-        }
-        y += VALUE_BYTES;
-        dy += VALUE_BYTES;
-        corner += stepBytes;
-      }
-    }
-    x += planeBytes;
-    dx += planeBytes;
+// @ts-ignore: decorator
+@inline
+function putClamp(dx: usize, dy: usize, x: usize, bytes: usize, least: v128, most: v128, adds: bool): void {
+  for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+    put(dx + i, v128.and(v128.load(dy + i), between(v128.load(x + i), least, most)), adds);
+    put(dx + i + 16, v128.and(v128.load(dy + i, 16), between(v128.load(x + i, 16), least, most)), adds);
   }
 }
 
-/** Mean of each window. */
-export function avgPool(pool: Pool, y: usize, x: usize, planes: i32): void {
-  const scale = f32x4.splat(<f32>1 / <f32>(pool.kernelHeight * pool.kernelWidth));
-  const kernelHeight = pool.kernelHeight;
-  const outHeight = pool.outHeight;
-  const outWidth = pool.outWidth;
-  const rowBytes = <usize>pool.width * VALUE_BYTES;
-  const planeBytes = <usize>pool.height * rowBytes;
-  const stepDown = <usize>pool.strideY * rowBytes;
-  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
-  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
-  for (let plane = 0; plane < planes; plane++) {
-    for (let oy = 0; oy < outHeight; oy++) {
-      let corner = x + <usize>oy * stepDown;
-      for (let ox = 0; ox < outWidth; ox++) {
-        let sum0 = f32x4.splat(0);
-        let sum1 = sum0;
-        let row = corner;
-        for (let ky = 0; ky < kernelHeight; ky++) {
-          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
-            sum0 = f32x4.add(sum0, v128.load(v));
-            sum1 = f32x4.add(sum1, v128.load(v, 16));
-          }
-          row += rowBytes;
-        }
-        v128.store(y, f32x4.mul(sum0, scale));
-        v128.store(y, f32x4.mul(sum1, scale), 16);
-        y += VALUE_BYTES;
-        corner += stepBytes;
-      }
-    }
-    x += planeBytes;
+/** dx = low < x < high ? dy : 0. */
+export function clampGradient(dx: usize, dy: usize, x: usize, bytes: usize, low: f32, high: f32, adds: bool): void {
+  const least = f32x4.splat(low);
+  const most = f32x4.splat(high);
+  if (adds) putClamp(dx, dy, x, bytes, least, most, true);
+  else putClamp(dx, dy, x, bytes, least, most, false);
+}
+
+/** y = a + b × sign. */
+export function add(y: usize, a: usize, b: usize, bytes: usize, sign: f32): void {
+  const factor = f32x4.splat(sign);
+  for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+    v128.store(y + i, f32x4.add(v128.load(a + i), f32x4.mul(v128.load(b + i), factor)));
+    v128.store(y + i, f32x4.add(v128.load(a + i, 16), f32x4.mul(v128.load(b + i, 16), factor)), 16);
   }
 }
 
-/** Adds dy, divided by the values of a window, to each of them. */
-export function avgPoolGradient(pool: Pool, dx: usize, dy: usize, planes: i32): void {
-  const scale = f32x4.splat(<f32>1 / <f32>(pool.kernelHeight * pool.kernelWidth));
-  const kernelHeight = pool.kernelHeight;
-  const outHeight = pool.outHeight;
-  const outWidth = pool.outWidth;
-  const rowBytes = <usize>pool.width * VALUE_BYTES;
-  const planeBytes = <usize>pool.height * rowBytes;
-  const stepDown = <usize>pool.strideY * rowBytes;
-  const kernelBytes = <usize>pool.kernelWidth * VALUE_BYTES;
-  const stepBytes = <usize>pool.strideX * VALUE_BYTES;
-  for (let plane = 0; plane < planes; plane++) {
-    for (let oy = 0; oy < outHeight; oy++) {
-      let corner = dx + <usize>oy * stepDown;
-      for (let ox = 0; ox < outWidth; ox++) {
-        const g0 = f32x4.mul(v128.load(dy), scale);
-        const g1 = f32x4.mul(v128.load(dy, 16), scale);
-        let row = corner;
-        for (let ky = 0; ky < kernelHeight; ky++) {
-          for (let v = row; v < row + kernelBytes; v += VALUE_BYTES) {
-            v128.store(v, f32x4.add(v128.load(v), g0));
-            v128.store(v, f32x4.add(v128.load(v, 16), g1), 16);
-          }
-          row += rowBytes;
-        }
-        dy += VALUE_BYTES;
-        corner += stepBytes;
-      }
+/** to = from × factor, or to + from × factor. */
+export function sumInto(to: usize, from: usize, bytes: usize, factor: f32, adds: bool): void {
+  if (!adds && factor == 1) {
+    memory.copy(to, from, bytes);
+    return;
+  }
+  const f = f32x4.splat(factor);
+  if (adds) {
+    for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+      put(to + i, f32x4.mul(v128.load(from + i), f), true);
+      put(to + i + 16, f32x4.mul(v128.load(from + i, 16), f), true);
     }
-    dx += planeBytes;
+  } else {
+    for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+      put(to + i, f32x4.mul(v128.load(from + i), f), false);
+      put(to + i + 16, f32x4.mul(v128.load(from + i, 16), f), false);
+    }
   }
 }
 
-/** Copies planes into wider ones; what is around them is left as it is. */
-export function addBorder(border: Border, wide: usize, x: usize, planes: i32): void {
-  const height = border.height;
-  const rowBytes = <usize>border.width * VALUE_BYTES;
-  const wideBytes = <usize>border.wideWidth * VALUE_BYTES;
-  const planeBytes = <usize>border.wideHeight * wideBytes;
-  wide += <usize>border.top * wideBytes + <usize>border.left * VALUE_BYTES;
-  for (let plane = 0; plane < planes; plane++) {
-    let to = wide;
-    for (let row = 0; row < height; row++) {
-      memory.copy(to, x, rowBytes);
-      to += wideBytes;
-      x += rowBytes;
+// @ts-ignore: decorator
+@inline
+function putProduct(y: usize, a: usize, b: usize, planes: i32, planeBytes: usize, adds: bool): void {
+  for (let p = 0; p < planes; p++) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    for (const end = y + planeBytes; y < end; y += VALUE_BYTES) {
+      put(y, f32x4.mul(v128.load(a), b0), adds);
+      put(y + 16, f32x4.mul(v128.load(a, 16), b1), adds);
+      a += VALUE_BYTES;
     }
-    wide += planeBytes;
+    b += VALUE_BYTES;
   }
 }
 
-/** The inverse of addBorder. */
-export function dropBorder(border: Border, x: usize, wide: usize, planes: i32): void {
-  const height = border.height;
-  const rowBytes = <usize>border.width * VALUE_BYTES;
-  const wideBytes = <usize>border.wideWidth * VALUE_BYTES;
-  const planeBytes = <usize>border.wideHeight * wideBytes;
-  wide += <usize>border.top * wideBytes + <usize>border.left * VALUE_BYTES;
-  for (let plane = 0; plane < planes; plane++) {
-    let from = wide;
-    for (let row = 0; row < height; row++) {
-      memory.copy(x, from, rowBytes);
-      from += wideBytes;
-      x += rowBytes;
+/** y = a × b for planes of `positions` values of a, for each of which there is one value of b. */
+export function multiply(y: usize, a: usize, b: usize, planes: i32, positions: i32, adds: bool): void {
+  const planeBytes = <usize>positions * VALUE_BYTES;
+  if (adds) putProduct(y, a, b, planes, planeBytes, true);
+  else putProduct(y, a, b, planes, planeBytes, false);
+}
+
+/** db = the sum over a plane of dy × a: what `multiply` gives back to b. */
+export function multiplySum(db: usize, dy: usize, a: usize, planes: i32, positions: i32, adds: bool): void {
+  const planeBytes = <usize>positions * VALUE_BYTES;
+  for (let p = 0; p < planes; p++) {
+    let sum0 = adds ? v128.load(db) : f32x4.splat(0);
+    let sum1 = adds ? v128.load(db, 16) : f32x4.splat(0);
+    for (const end = dy + planeBytes; dy < end; dy += VALUE_BYTES) {
+      sum0 = f32x4.add(sum0, f32x4.mul(v128.load(dy), v128.load(a)));
+      sum1 = f32x4.add(sum1, f32x4.mul(v128.load(dy, 16), v128.load(a, 16)));
+      a += VALUE_BYTES;
     }
-    wide += planeBytes;
-  }
-}
-
-/** Sets bytes to 0. */
-export function clear(from: usize, bytes: usize): void {
-  memory.fill(from, 0, bytes);
-}
-
-/** Writes one image of `count` bytes to lane 0 .. 7 of a block: pixel / 255. */
-export function loadPixels(block: usize, lane: i32, pixels: usize, count: i32): void {
-  let to = block + ((<usize>lane) << 2);
-  for (let i = 0; i < count; i++) {
-    store<f32>(to, <f32>load<u8>(pixels + <usize>i) / <f32>255);
-    to += VALUE_BYTES;
+    v128.store(db, sum0);
+    v128.store(db, sum1, 16);
+    db += VALUE_BYTES;
   }
 }

@@ -1,23 +1,42 @@
-/** What a net that is trained to tell classes apart must have, and when it has learnt nothing. */
+/** What a net and its data must have to be trained, and when a net has learnt nothing. */
 import { checkLabels, requireLabels, type Samples } from "../data/samples.js";
 import { MAX_LABEL, type Labels } from "../data/data-set.js";
 import { MoteError } from "../errors.js";
+import { resultsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
-import { chainShapes } from "../model/shapes.js";
+import { tensorShapes } from "../model/shapes.js";
 import { valuesOf } from "../model/geometry.js";
+import { checkTask, CLASSES, lossValues, requireTargets, type Task } from "./losses.js";
 
 /**
  * To be called before anything is trained.
- * @throws MoteError UNSUPPORTED for a net of one class or one that is not a chain, MISMATCH for a label that is no class of it, or none
+ * @throws MoteError UNSUPPORTED for a graph that cannot be, or a net of one class; MISMATCH for labels or targets that the task needs and that
+ *   are not there or do not suit the net
  */
-export function checkTrainable(graph: Graph, data: { readonly train: Samples; readonly validation: Samples }): void {
-  const classes = valuesOf(chainShapes(graph).at(-1)!);
-  if (classes < 2) {
-    const { name } = graph.layers.at(-1)!;
-    throw new MoteError("UNSUPPORTED", `${graph.name}/${name}: the net has one output, expected two classes or more`);
+export function checkTrainable(
+  graph: Graph,
+  data: { readonly train: Samples; readonly validation: Samples },
+  task: Task = CLASSES,
+): void {
+  const shapes = tensorShapes(graph);
+  const [classes, ...others] = resultsOf(graph).map((name) => valuesOf(shapes.get(name)!));
+  const outputValues = others.reduce((a, b) => a + b, classes);
+  checkTask(task, lossValues(task, classes, outputValues));
+  const sets = [
+    [data.train, "training"],
+    [data.validation, "validation"],
+  ] as const;
+  if (task.loss === "softmax" && classes < 2) {
+    const maker = graph.layers.find(({ output }) => output === resultsOf(graph)[0])!;
+    throw new MoteError(
+      "UNSUPPORTED",
+      `${graph.name}/${maker.name}: the net has one output, expected two classes or more`,
+    );
   }
-  checkLabels(requireLabels(data.train, "training"), classes, "training");
-  checkLabels(requireLabels(data.validation, "validation"), classes, "validation");
+  for (const [samples, what] of sets) {
+    if (task.loss === "softmax") checkLabels(requireLabels(samples, what), classes, what);
+    else requireTargets(task, samples, outputValues, what);
+  }
 }
 
 /** Standard deviations above the share of the most common class that count as more than luck. */

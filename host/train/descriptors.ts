@@ -8,6 +8,8 @@ import type { SharedHeap } from "./heap.js";
 export const DESCRIPTORS = {
   Pool: ["height", "width", "outHeight", "outWidth", "kernelHeight", "kernelWidth", "strideY", "strideX"],
   Border: ["height", "width", "wideHeight", "wideWidth", "top", "left"],
+  Resize: ["height", "width", "factorY", "factorX"],
+  BatchNorm: ["channels", "positions", "block"],
   Gather: [
     "groups",
     "rows",

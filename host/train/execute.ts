@@ -9,44 +9,26 @@ import type { Augmentation } from "./augment.js";
 import { augmenter, isNone, type Augment } from "./augmenter.js";
 import type { Kernels } from "./kernels.js";
 import { BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
-import type { Plan, PlannedLayer, PlannedPool, PlannedRelu, PlannedWeighted } from "./plan.js";
+import { LossHead, type LossSettings } from "./loss-head.js";
+import { makePasses, type Passes } from "./passes.js";
+import type { Plan } from "./plan.js";
+import { isPlannedNorm, isPlannedWeighted, type PlannedLayer } from "./plan-layers.js";
 
-export interface Distillation {
-  readonly alpha: number;
-  readonly temperature: number;
-}
+export type { Distillation } from "./loss-head.js";
 
 /** What a training job needs on every thread; plain data. */
-export interface StepSettings {
-  readonly data: Samples;
+export interface StepSettings extends LossSettings {
   readonly seed: number;
   readonly weightDecay: number;
   readonly augment: Augmentation;
-  readonly distill: Distillation | null;
 }
-
-/** Addresses of a layer's input and output and of their gradients; no input gradient where none is needed. */
-interface Addresses {
-  readonly x: number;
-  readonly y: number;
-  readonly dx: number | null;
-  readonly dy: number;
-}
-
-/** An op's kernels. */
-interface Passes<L extends PlannedLayer> {
-  forward(layer: L, x: number, y: number, blocks: number): void;
-  /** Adds to the gradients of the shard's parameters, and writes those of the input. */
-  backward(layer: L, at: Addresses, shard: number): void;
-}
-
-type PassTable = Pick<FloatOpTable<Passes<PlannedLayer>>, PlannedLayer["op"]>;
 
 export class Executor {
   private readonly arena: number;
   private readonly bytes: Uint8Array;
   private readonly floats: Float32Array;
-  private readonly passes: PassTable;
+  private readonly passes: FloatOpTable<Passes<PlannedLayer>>;
+  private readonly head: LossHead;
 
   /** @param thread which of the plan's arenas is this executor's own, and which of the shards: one in `threads` */
   constructor(
@@ -59,7 +41,8 @@ export class Executor {
     this.arena = plan.arenas[thread];
     this.bytes = new Uint8Array(memory.buffer);
     this.floats = new Float32Array(memory.buffer);
-    this.passes = this.makePasses();
+    this.passes = makePasses(kernels, plan, this.arena);
+    this.head = new LossHead(kernels, memory, plan, this.arena);
   }
 
   /** Shards of a step that are this thread's. */
@@ -75,55 +58,39 @@ export class Executor {
     const { plan } = this;
     const { data, seed } = settings;
     const { scratch } = plan;
-    const pixels = plan.tensors[0].values;
     const augment = this.augmenter(settings);
     for (let n = 0; n < plan.shardSamples; n++) {
       const position = step * plan.batch + shard * plan.shardSamples + n;
       const epoch = Math.floor(position / data.count);
       const index = permuteIndex(position % data.count, data.count, mixWords(seed, epoch, 0));
       let image = this.arena + scratch.pixels;
-      this.bytes.set(data.images.subarray(index * pixels, (index + 1) * pixels), image);
+      this.copySample(data, index, image);
       if (augment !== null) {
         const changed = this.arena + scratch.changed;
         augment(changed, image, mixWords(seed, epoch, index, 1), mixWords(seed, epoch, index, 2));
         image = changed;
       }
-      this.loadImage(n, image);
-      this.bytes[this.arena + scratch.labels + n] = data.labels![index];
-      if (settings.distill !== null && data.logits !== undefined) {
-        const row = data.logits.subarray(index * plan.classes, (index + 1) * plan.classes);
-        this.floats.set(row, (this.arena + scratch.teacher) / 4 + n * plan.classes);
-      }
+      this.loadSample(data, n, image);
+      this.head.load(settings, index, n);
     }
-    this.forward(plan.blocks);
-    const output = plan.tensors[plan.tensors.length - 1];
-    const { alpha, temperature } = settings.distill ?? { alpha: 0, temperature: 1 };
-    const loss = this.kernels.lossGradient(
-      this.arena + output.gradient,
-      this.arena + output.activation,
-      this.arena + scratch.labels,
-      this.arena + scratch.teacher,
-      plan.classes,
-      plan.shardSamples,
-      alpha,
-      temperature,
-      1 / plan.batch,
-    );
-    for (let i = plan.layers.length - 1; i >= 0 && plan.tensors[i + 1].gradient >= 0; i--) {
-      this.layerBackward(plan.layers[i], shard);
-    }
-    return loss;
+    this.forward(plan.blocks, shard);
+    return this.backward(settings, shard);
   }
 
-  /** Logits of samples from .. to - 1, at most a shard, written to rows of `out` ([count, classes]). */
-  logits(data: Samples, from: number, to: number, out: Float32Array): void {
+  /** Values of tensors for samples from .. to - 1, at most a shard, one tensor behind the other in rows of `out` ([count, values]). */
+  rows(data: Samples, from: number, to: number, tensors: readonly number[], out: Float32Array): void {
     const { plan } = this;
     this.loadSamples(data, from, to);
-    this.forward(Math.ceil((to - from) / BLOCK_SAMPLES));
-    const output = plan.tensors[plan.tensors.length - 1];
-    const rows = this.arena + plan.scratch.logits;
-    this.kernels.unpackLogits(rows, this.arena + output.activation, plan.classes, to - from);
-    out.set(this.floats.subarray(rows / 4, rows / 4 + (to - from) * plan.classes), from * plan.classes);
+    this.forward(Math.ceil((to - from) / BLOCK_SAMPLES), null);
+    const rowValues = tensors.reduce((sum, tensor) => sum + plan.tensors[tensor].values, 0);
+    for (let n = 0; n < to - from; n++) {
+      let at = (from + n) * rowValues;
+      for (const tensor of tensors) {
+        const { values } = plan.tensors[tensor];
+        const lane = this.laneOf(tensor, n);
+        for (let i = 0; i < values; i++) out[at++] = this.floats[lane + i * BLOCK_SAMPLES];
+      }
+    }
   }
 
   /** Runs samples from .. to - 1, at most a shard, and hands over each tensor as [values, to - from]. */
@@ -135,16 +102,15 @@ export class Executor {
   ): void {
     this.loadSamples(data, from, to);
     const n = to - from;
-    this.forward(Math.ceil(n / BLOCK_SAMPLES));
-    for (const tensor of this.plan.tensors) {
+    this.forward(Math.ceil(n / BLOCK_SAMPLES), null);
+    this.plan.tensors.forEach((tensor, index) => {
       const values = new Float32Array(tensor.values * n);
-      const first = (this.arena + tensor.activation) / 4;
       for (let s = 0; s < n; s++) {
-        const lane = first + Math.floor(s / BLOCK_SAMPLES) * tensor.values * BLOCK_SAMPLES + (s % BLOCK_SAMPLES);
+        const lane = this.laneOf(index, s);
         for (let i = 0; i < tensor.values; i++) values[i * n + s] = this.floats[lane + i * BLOCK_SAMPLES];
       }
       visit(tensor.name, values, n);
-    }
+    });
   }
 
   /** What changes a sample, where anything does. */
@@ -154,133 +120,111 @@ export class Executor {
     return augmenter(this.kernels, this.floats, scratch, this.plan.tensors[0].shape, augment, data.images);
   }
 
+  /** Number of the float that is a sample's first value of a tensor; the next ones lie eight floats apart. */
+  private laneOf(tensor: number, sample: number): number {
+    const { activation, values } = this.plan.tensors[tensor];
+    const block = Math.floor(sample / BLOCK_SAMPLES) * values * BLOCK_SAMPLES;
+    return (this.arena + activation) / 4 + block + (sample % BLOCK_SAMPLES);
+  }
+
   private loadSamples(data: Samples, from: number, to: number): void {
-    const pixels = this.plan.tensors[0].values;
     const image = this.arena + this.plan.scratch.pixels;
     for (let i = from; i < to; i++) {
-      this.bytes.set(data.images.subarray(i * pixels, (i + 1) * pixels), image);
-      this.loadImage(i - from, image);
+      this.copySample(data, i, image);
+      this.loadSample(data, i - from, image);
     }
   }
 
-  private loadImage(sample: number, image: number): void {
-    const input = this.plan.tensors[0];
-    const block = this.arena + input.activation + Math.floor(sample / BLOCK_SAMPLES) * input.values * VALUE_BYTES;
-    this.kernels.loadPixels(block, sample % BLOCK_SAMPLES, image, input.values);
+  /** Copies a sample to an address as the data has it. */
+  private copySample({ images }: Samples, index: number, to: number): void {
+    const { values } = this.plan.tensors[0];
+    const sample = images.subarray(index * values, (index + 1) * values);
+    if (sample instanceof Float32Array) this.floats.set(sample, to / 4);
+    else this.bytes.set(sample, to);
   }
 
-  private forward(blocks: number): void {
-    for (const layer of this.plan.layers) this.layerForward(layer, blocks);
-  }
-
-  private layerForward(layer: PlannedLayer, blocks: number): void {
-    const { arena } = this;
-    const input = this.plan.tensors[layer.input];
-    const output = this.plan.tensors[layer.output];
-    const x = arena + input.activation;
-    const y = arena + output.activation;
-    this.passes[layer.op].forward(layer, x, y, blocks);
-  }
-
-  /** A line an op; layers with weights are convolutions, see plan.ts. */
-  private makePasses(): PassTable {
-    const { kernels, plan } = this;
-    const weighted: Passes<PlannedWeighted> = {
-      forward: (layer, x, y, blocks) => this.weightedForward(layer, this.wideInput(layer, x, blocks), y, blocks),
-      backward: (layer, { x, dx, dy }, shard) => {
-        this.parameterGradients(layer, x, dy, shard);
-        if (dx !== null) this.inputGradient(layer, dx, dy);
-      },
-    };
-    const planes = (layer: PlannedPool, blocks: number): number => blocks * plan.tensors[layer.input].shape[0];
-    const maxpool: Passes<PlannedPool> = {
-      forward: (layer, x, y, blocks) => kernels.maxPool(layer.descriptor, y, x, planes(layer, blocks)),
-      backward: (layer, { x, y, dx, dy }) => {
-        if (dx === null) return;
-        this.clearInputGradient(layer, dx);
-        kernels.maxPoolGradient(layer.descriptor, dx, dy, x, y, planes(layer, plan.blocks));
-      },
-    };
-    const avgpool: Passes<PlannedPool> = {
-      forward: (layer, x, y, blocks) => kernels.avgPool(layer.descriptor, y, x, planes(layer, blocks)),
-      backward: (layer, { dx, dy }) => {
-        if (dx === null) return;
-        this.clearInputGradient(layer, dx);
-        kernels.avgPoolGradient(layer.descriptor, dx, dy, planes(layer, plan.blocks));
-      },
-    };
-    const relu: Passes<PlannedRelu> = {
-      forward: (layer, x, y, blocks) => kernels.relu(y, x, blocks * plan.tensors[layer.output].values * VALUE_BYTES),
-      backward: (layer, { y, dx, dy }) => {
-        if (dx === null) return;
-        kernels.reluGradient(dx, dy, y, plan.blocks * plan.tensors[layer.output].values * VALUE_BYTES);
-      },
-    };
-    return { conv2d: weighted, dense: weighted, maxpool, avgpool, relu };
-  }
-
-  /** The input as the kernels read it: with its border where the layer pads. */
-  private wideInput(layer: PlannedWeighted, x: number, blocks: number): number {
-    if (layer.border === null) return x;
-    const wide = this.arena + layer.border.activation;
-    this.kernels.addBorder(layer.border.descriptor, wide, x, blocks * this.plan.tensors[layer.input].shape[0]);
-    return wide;
-  }
-
-  private weightedForward(layer: PlannedWeighted, x: number, y: number, blocks: number): void {
+  /** Makes what lies at an address the shard's sample `n`, as the net is to see it. */
+  private loadSample({ images, reading }: Samples, n: number, from: number): void {
     const { kernels } = this;
-    const values = this.plan.parameters.values;
-    const weight = values + layer.weightAt * 4;
-    const bias = values + layer.biasAt * 4;
-    if (layer.survivors !== null) {
-      kernels.sparseForward(layer.survivors.descriptor, y, weight, bias, x, blocks);
+    const [input] = this.plan.tensors;
+    const lane = n % BLOCK_SAMPLES;
+    let block = this.arena + input.activation + Math.floor(n / BLOCK_SAMPLES) * input.values * VALUE_BYTES;
+    if (reading === undefined && images instanceof Uint8Array) {
+      kernels.loadPixels(block, lane, from, input.values);
       return;
     }
-    kernels.gather(layer.forward, y, weight, x, bias, blocks);
-  }
-
-  private layerBackward(layer: PlannedLayer, shard: number): void {
-    const { arena } = this;
-    const input = this.plan.tensors[layer.input];
-    const output = this.plan.tensors[layer.output];
-    const dx = input.gradient < 0 ? null : arena + input.gradient;
-    const at = { x: arena + input.activation, y: arena + output.activation, dx, dy: arena + output.gradient };
-    this.passes[layer.op].backward(layer, at, shard);
-  }
-
-  private clearInputGradient(layer: PlannedLayer, dx: number): void {
-    const { blocks, tensors } = this.plan;
-    this.kernels.clear(dx, blocks * tensors[layer.input].values * VALUE_BYTES);
-  }
-
-  private parameterGradients(layer: PlannedWeighted, input: number, dy: number, shard: number): void {
-    const { kernels, plan } = this;
-    const { blocks } = plan;
-    const gradients = plan.parameters.gradients + shard * plan.parameters.shardBytes;
-    const dw = gradients + layer.weightAt * 4;
-    kernels.biasGradient(layer.parameterGradient, gradients + layer.biasAt * 4, dy, blocks);
-    const x = layer.border === null ? input : this.arena + layer.border.activation;
-    if (layer.survivors !== null) {
-      kernels.sparseWeightGradient(layer.survivors.descriptor, dw, dy, x, blocks);
-      return;
+    const [kind, bytes] = images instanceof Uint8Array ? [0, 1] : images instanceof Int8Array ? [1, 1] : [2, 4];
+    const [channels] = input.shape;
+    const plane = input.values / channels;
+    for (let c = 0; c < channels; c++) {
+      const [scale, offset] = reading === undefined ? [1 / 255, 0] : [reading.scale[c], reading.offset[c]];
+      kernels.loadNumbers(block, lane, kind, from + c * plane * bytes, plane, scale, offset);
+      block += plane * VALUE_BYTES;
     }
-    kernels.clear(dw, layer.groups * layer.groupRows * layer.columns * 4);
-    kernels.weightGradient(layer.parameterGradient, dw, dy, x, blocks);
   }
 
-  private inputGradient(layer: PlannedWeighted, dx: number, dy: number): void {
-    const { kernels, plan } = this;
-    const { blocks } = plan;
-    const weight = plan.parameters.values + layer.weightAt * 4;
-    if (layer.survivors !== null) {
-      const wide = layer.border === null ? dx : this.arena + layer.border.gradient;
-      kernels.clear(wide, blocks * layer.xBlock);
-      kernels.sparseInputGradient(layer.survivors.descriptor, wide, dy, weight, blocks);
-      if (layer.border === null) return;
-      kernels.dropBorder(layer.border.descriptor, dx, wide, blocks * plan.tensors[layer.input].shape[0]);
-      return;
+  /** @param shard whose batch statistics normalizations take; null: those that are kept for use */
+  private forward(blocks: number, shard: number | null): void {
+    const { arena, plan } = this;
+    const addressOf = (tensor: number): number => arena + plan.tensors[tensor].activation;
+    for (const layer of plan.layers) {
+      this.passes[layer.op].forward(layer, layer.inputs.map(addressOf), addressOf(layer.output), blocks, shard);
     }
-    this.clearInputGradient(layer, dx);
-    for (const gather of layer.inputGradient) kernels.gather(gather, dx, weight, dy, 0, blocks);
+  }
+
+  /** From the losses back to the first layer that is trained. A tensor's first reader writes its gradient, the others add to it. */
+  private backward(settings: StepSettings, shard: number): number {
+    const { plan } = this;
+    const begun = plan.tensors.map(() => false);
+    let loss = this.head.gradients(settings, (tensor) => (begun[tensor] = true));
+    const features = settings.distill?.features;
+    for (let i = plan.layers.length - 1; i >= 0; i--) {
+      const layer = plan.layers[i];
+      const { name, gradient } = plan.tensors[layer.output];
+      if (gradient < 0) continue;
+      if (features?.tensor === name) {
+        loss += this.head.featureGradients(settings, layer.output, begun[layer.output]);
+        begun[layer.output] = true;
+      }
+      if (begun[layer.output]) this.layerBackward(layer, shard, begun);
+      else this.clearGradients(layer, shard);
+    }
+    return loss;
+  }
+
+  private layerBackward(layer: PlannedLayer, shard: number, begun: boolean[]): void {
+    const { arena, plan } = this;
+    const addressOf = (tensor: number): number => arena + plan.tensors[tensor].activation;
+    const gradientOf = (tensor: number): number => arena + plan.tensors[tensor].gradient;
+    const adds = layer.inputs.map((tensor) => {
+      const isBegun = begun[tensor];
+      begun[tensor] = true;
+      return isBegun;
+    });
+    this.passes[layer.op].backward(
+      layer,
+      {
+        x: layer.inputs.map(addressOf),
+        y: addressOf(layer.output),
+        dx: layer.inputs.map((tensor) => (plan.tensors[tensor].gradient < 0 ? null : gradientOf(tensor))),
+        dy: gradientOf(layer.output),
+        adds,
+      },
+      shard,
+    );
+  }
+
+  /** Of a layer that the loss does not depend on. */
+  private clearGradients(layer: PlannedLayer, shard: number): void {
+    const { gradients, shardBytes } = this.plan.parameters;
+    const clear = (first: number, count: number): void =>
+      this.kernels.clear(gradients + shard * shardBytes + first * 4, count * 4);
+    if (isPlannedWeighted(layer)) {
+      clear(layer.weightAt, layer.groups * layer.groupRows * layer.columns);
+      clear(layer.biasAt, layer.groups * layer.groupRows);
+    } else if (isPlannedNorm(layer)) {
+      clear(layer.gammaAt, layer.channels);
+      clear(layer.betaAt, layer.channels);
+    }
   }
 }

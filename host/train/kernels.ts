@@ -16,15 +16,79 @@ export interface Kernels {
   sparseWeightGradient(survivors: Descriptor<"Survivors">, dw: number, dout: number, x: number, blocks: number): void;
   sparseInputGradient(survivors: Descriptor<"Survivors">, dx: number, dout: number, w: number, blocks: number): void;
   relu(y: number, x: number, bytes: number): void;
-  reluGradient(dx: number, dy: number, y: number, bytes: number): void;
+  reluGradient(dx: number, dy: number, y: number, bytes: number, adds: boolean): void;
+  clamp(y: number, x: number, bytes: number, low: number, high: number): void;
+  clampGradient(dx: number, dy: number, x: number, bytes: number, low: number, high: number, adds: boolean): void;
+  add(y: number, a: number, b: number, bytes: number, sign: number): void;
+  sumInto(to: number, from: number, bytes: number, factor: number, adds: boolean): void;
+  sumBlocks(
+    to: number,
+    toBlock: number,
+    from: number,
+    fromBlock: number,
+    bytes: number,
+    blocks: number,
+    factor: number,
+    adds: boolean,
+  ): void;
+  multiply(y: number, a: number, b: number, planes: number, positions: number, adds: boolean): void;
+  multiplySum(db: number, dy: number, a: number, planes: number, positions: number, adds: boolean): void;
+  interpolate(table: number, y: number, x: number, bytes: number): void;
+  interpolateGradient(table: number, dx: number, dy: number, x: number, bytes: number, adds: boolean): void;
   maxPool(pool: Descriptor<"Pool">, y: number, x: number, planes: number): void;
   maxPoolGradient(pool: Descriptor<"Pool">, dx: number, dy: number, x: number, y: number, planes: number): void;
   avgPool(pool: Descriptor<"Pool">, y: number, x: number, planes: number): void;
   avgPoolGradient(pool: Descriptor<"Pool">, dx: number, dy: number, planes: number): void;
+  batchStatistics(norm: Descriptor<"BatchNorm">, mean: number, variance: number, x: number, blocks: number): void;
+  normalize(
+    norm: Descriptor<"BatchNorm">,
+    y: number,
+    x: number,
+    mean: number,
+    variance: number,
+    gamma: number,
+    beta: number,
+    epsilon: number,
+    blocks: number,
+  ): void;
+  normalizeGradient(
+    norm: Descriptor<"BatchNorm">,
+    dx: number,
+    dgamma: number,
+    dbeta: number,
+    dy: number,
+    x: number,
+    mean: number,
+    variance: number,
+    gamma: number,
+    epsilon: number,
+    blocks: number,
+    adds: boolean,
+  ): void;
+  keepStatistics(
+    kept: number,
+    statistics: number,
+    shardBytes: number,
+    shards: number,
+    count: number,
+    momentum: number,
+    factor: number,
+  ): void;
   addBorder(border: Descriptor<"Border">, wide: number, x: number, planes: number): void;
-  dropBorder(border: Descriptor<"Border">, x: number, wide: number, planes: number): void;
+  dropBorder(border: Descriptor<"Border">, x: number, wide: number, planes: number, adds: boolean): void;
+  resize(resize: Descriptor<"Resize">, y: number, x: number, planes: number): void;
+  resizeGradient(resize: Descriptor<"Resize">, dx: number, dy: number, planes: number): void;
   clear(from: number, bytes: number): void;
   loadPixels(block: number, lane: number, pixels: number, count: number): void;
+  loadNumbers(
+    block: number,
+    lane: number,
+    kind: number,
+    numbers: number,
+    count: number,
+    scale: number,
+    offset: number,
+  ): void;
   augmentImage(
     to: number,
     from: number,
@@ -51,10 +115,11 @@ export interface Kernels {
     changes: number,
     scratch: number,
   ): void;
-  lossGradient(
+  softmaxLoss(
     gradient: number,
     logits: number,
     labels: number,
+    weights: number,
     teacher: number,
     classes: number,
     samples: number,
@@ -62,7 +127,28 @@ export interface Kernels {
     temperature: number,
     scale: number,
   ): number;
-  unpackLogits(to: number, logits: number, classes: number, samples: number): void;
+  sigmoidLoss(
+    gradient: number,
+    logits: number,
+    targets: number,
+    weights: number,
+    teacher: number,
+    values: number,
+    blocks: number,
+    alpha: number,
+    temperature: number,
+    scale: number,
+  ): number;
+  squareLoss(
+    gradient: number,
+    x: number,
+    targets: number,
+    weights: number,
+    values: number,
+    blocks: number,
+    scale: number,
+    adds: boolean,
+  ): number;
   adam(segment: Descriptor<"Segment">, from: number, to: number, rate: number, rootBias: number, keep: number): void;
   sparseAdam(
     segment: Descriptor<"Segment">,

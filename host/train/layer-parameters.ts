@@ -2,11 +2,12 @@
 import type { FloatTensor } from "../model/model.js";
 import { writeDescriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
-import type { Parameters, PlannedWeighted, SharedWeights, Survivors } from "./plan.js";
+import type { Parameters } from "./plan.js";
+import type { PlannedWeighted, SharedWeights, Survivors } from "./plan-layers.js";
 import { planSurvivors } from "./survivors.js";
 
 /** State bytes of assembly/train/optimizer.ts. */
-const FREE = 0;
+export const FREE = 0;
 export const FIXED = 1;
 const SHARED = 2;
 
@@ -158,7 +159,7 @@ export class LayerParameters {
     for (let row = 0; row < this.rows; row++) {
       biasStates[row] = frozenBias !== null && frozenBias[row] !== 0 ? FIXED : FREE;
     }
-    const room = mask === null ? null : planSurvivors(this.heap, planned, mask, this.survivorRoom);
+    const room = planSurvivors(this.heap, planned, mask, this.survivorRoom);
     planned.survivors = room?.survivors ?? null;
     if (room !== null) this.survivorRoom = room;
   }

@@ -1,9 +1,9 @@
 /** A layer with weights as the convolution that its kernels compute: its geometry, and the tables that they walk through. */
 import type { Conv2dLayer, Shape, WeightedLayer } from "../model/model.js";
-import { MoteError } from "../errors.js";
 import { valuesOf } from "../model/geometry.js";
-import { axesOf, sidesOf, type Padding } from "../ops/attributes.js";
+import { axesOf, sidesOf, type Sides } from "../ops/attributes.js";
 import { VALUE_BYTES, type Arena } from "./arena.js";
+import { planBorder, widened, type PlannedBorder } from "./border.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
 
@@ -23,8 +23,8 @@ export interface Convolution extends Pick<Conv2dLayer, "kernel" | "groups"> {
   readonly isDense: boolean;
   readonly input: Shape;
   readonly stride: Pair;
-  /** Zeros above and on the left, and as many below and on the right. */
-  readonly pad: Pair;
+  /** Zeros around the input. */
+  readonly pad: Sides;
 }
 
 const CONVOLUTIONS: {
@@ -35,7 +35,7 @@ const CONVOLUTIONS: {
     input,
     kernel,
     stride: axesOf(stride),
-    pad: evenPadding(pad),
+    pad: sidesOf(pad),
     groups,
   }),
   // Over one position in which every feature is a channel.
@@ -44,16 +44,10 @@ const CONVOLUTIONS: {
     input: [valuesOf(input), 1, 1],
     kernel: [1, 1],
     stride: [1, 1],
-    pad: [0, 0],
+    pad: [0, 0, 0, 0],
     groups: 1,
   }),
 };
-
-function evenPadding(pad: Padding): Pair {
-  const [top, left, bottom, right] = sidesOf(pad);
-  if (top === bottom && left === right) return [top, left];
-  throw new MoteError("UNSUPPORTED", `padding of ${top}, ${left}, ${bottom}, ${right} is not trained yet`);
-}
 
 export function convolutionOf(layer: WeightedLayer, input: Shape): Convolution {
   const convolution: (layer: never, input: Shape) => Convolution = CONVOLUTIONS[layer.op];
@@ -70,13 +64,6 @@ function writeTable(heap: SharedHeap, words: readonly number[], wordsEach: numbe
   const at = heap.allocate(words.length * 4);
   heap.u32(at, words.length).set(words);
   return { at, count: words.length / wordsEach };
-}
-
-/** Zeros around the input, so that the kernels need no bounds tests. Byte offsets in a thread's arena. */
-export interface PlannedBorder {
-  readonly descriptor: Descriptor<"Border">;
-  readonly activation: number;
-  readonly gradient: number;
 }
 
 /** Strides in bytes. */
@@ -96,6 +83,8 @@ interface Geometry {
 
 export interface PlannedConvolution extends Geometry {
   readonly isDense: boolean;
+  /** Has one row of weights for each channel of the input, or a few: the kernels for survivors are the faster ones for all weights. */
+  readonly isDepthwise: boolean;
   readonly border: PlannedBorder | null;
   readonly columnOffsets: number;
   readonly runs: Table;
@@ -117,14 +106,11 @@ export function planConvolution(
   blocks: number,
   inputGradient: boolean,
 ): PlannedConvolution {
-  const [channels, height, width] = convolution.input;
+  const [channels, wideHeight, wideWidth] = widened(convolution.input, convolution.pad);
   const [kernelHeight, kernelWidth] = convolution.kernel;
   const [strideY, strideX] = convolution.stride;
-  const [padY, padX] = convolution.pad;
   const { isDense, groups } = convolution;
   const [rows, outHeight, outWidth] = output;
-  const wideHeight = height + 2 * padY;
-  const wideWidth = width + 2 * padX;
   const groupInputs = channels / groups;
   const groupRows = rows / groups;
   const columns = groupInputs * kernelHeight * kernelWidth;
@@ -150,18 +136,7 @@ export function planConvolution(
       forwardPositions.push((oy * outWidth + ox) * VALUE_BYTES, x, 0, columns);
     }
   }
-  const runs: number[] = [];
-  const runLength = strideX === 1 ? outWidth : 1;
-  for (let p = 0; p < positions; p += runLength) {
-    runs.push(forwardPositions[4 * p], forwardPositions[4 * p + 1], runLength, 0);
-  }
-
-  const planBorder = (): PlannedBorder => {
-    const bytes = blocks * xBlock;
-    const wide = { wideHeight, wideWidth, top: padY, left: padX };
-    const descriptor = writeDescriptor(heap, "Border", { height, width, ...wide });
-    return { descriptor, activation: arena.take(bytes), gradient: arena.take(bytes) };
-  };
+  const runs = runsOf(forwardPositions);
   const columnTable = writeTable(heap, columnOffsets, 1);
   const positionTable = writeTable(heap, forwardPositions, POSITION_WORDS);
   const xGroup = groupInputs * xPlane;
@@ -169,7 +144,8 @@ export function planConvolution(
   return {
     ...geometry,
     isDense,
-    border: padY + padX === 0 ? null : planBorder(),
+    isDepthwise: groups > 1 && groupInputs === 1,
+    border: planBorder(heap, arena, convolution.input, convolution.pad, blocks),
     columnOffsets: columnTable.at,
     runs: writeTable(heap, runs, POSITION_WORDS),
     forward: writeDescriptor(heap, "Gather", {
@@ -205,6 +181,18 @@ export function planConvolution(
   };
 }
 
+/** Positions that follow one another in both planes, taken together: a row of the output, all of it where a place looks at itself alone. */
+function runsOf(positions: readonly number[]): number[] {
+  const runs: number[] = [];
+  for (let p = 0; p < positions.length; p += POSITION_WORDS) {
+    const last = runs.length - POSITION_WORDS;
+    const follows = p > 0 && runs[last + 1] + runs[last + 2] * VALUE_BYTES === positions[p + 1];
+    if (follows) runs[last + 2]++;
+    else runs.push(positions[p], positions[p + 1], 1, 0);
+  }
+  return runs;
+}
+
 /** The gradient of the input without its border, gathered from that of the output. */
 function planInputGradient(
   heap: SharedHeap,
@@ -215,7 +203,7 @@ function planInputGradient(
   const [channels, height, width] = convolution.input;
   const [kernelHeight, kernelWidth] = convolution.kernel;
   const [strideY, strideX] = convolution.stride;
-  const [padY, padX] = convolution.pad;
+  const [top, left] = convolution.pad;
   const plane = height * width * VALUE_BYTES;
   const strides = {
     groups,
@@ -249,20 +237,29 @@ function planInputGradient(
       }),
     );
   }
+  // Most positions have the same taps but for where they begin.
+  const firstTaps = new Map<string, number>();
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const firstTap = taps.length / TAP_WORDS;
+      const seen: (readonly [weight: number, place: number])[] = [];
       for (let ky = 0; ky < kernelHeight; ky++) {
         for (let kx = 0; kx < kernelWidth; kx++) {
-          const oy = (y + padY - ky) / strideY;
-          const ox = (x + padX - kx) / strideX;
+          const oy = (y + top - ky) / strideY;
+          const ox = (x + left - kx) / strideX;
           if (!Number.isInteger(oy) || !Number.isInteger(ox)) continue;
           if (oy < 0 || ox < 0 || oy >= outHeight || ox >= outWidth) continue;
-          taps.push((ky * kernelWidth + kx) * 4, (oy * outWidth + ox) * VALUE_BYTES);
+          seen.push([(ky * kernelWidth + kx) * 4, (oy * outWidth + ox) * VALUE_BYTES]);
         }
       }
-      const count = taps.length / TAP_WORDS - firstTap;
-      if (count > 0) positions.push((y * width + x) * VALUE_BYTES, 0, firstTap, count);
+      if (seen.length === 0) continue;
+      const base = Math.min(...seen.map(([, place]) => place));
+      const words = seen.flatMap(([weight, place]) => [weight, place - base]);
+      const key = words.join();
+      if (!firstTaps.has(key)) {
+        firstTaps.set(key, taps.length / TAP_WORDS);
+        taps.push(...words);
+      }
+      positions.push((y * width + x) * VALUE_BYTES, base, firstTaps.get(key)!, seen.length);
     }
   }
   const table = writeTable(heap, positions, POSITION_WORDS);

@@ -3,17 +3,16 @@
  * assembly/train walk through. A plan is plain data: it travels to the threads with every job.
  */
 import { MoteError } from "../errors.js";
-import type { Graph, Layer, PoolLayer, ReluLayer, Shape, WeightedLayer } from "../model/model.js";
-import { mostPadding } from "../ops/attributes.js";
-import { hasWeights, type FloatOpTable } from "../ops/index.js";
-import { windowsOf } from "../ops/pool.js";
+import { inputsOf, resultsOf } from "../model/edges.js";
+import { valuesOf } from "../model/geometry.js";
+import type { Graph, Shape } from "../model/model.js";
+import { parameterShapes, tensorShapes } from "../model/shapes.js";
+import { floatOp, hasWeights } from "../ops/index.js";
 import { augmentScratchBytes } from "./augmenter.js";
-import { Arena, BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
+import { Arena, BLOCK_SAMPLES, placeRegions, VALUE_BYTES } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
-import { convolutionOf, planConvolution, type PlannedConvolution } from "./plan-convolution.js";
-import { chainShapes, parameterShapes } from "../model/shapes.js";
-import { valuesOf } from "../model/geometry.js";
+import { planLayer, type PlannedLayer } from "./plan-layers.js";
 
 /** Floats that a parameter segment is rounded up to: a cache line. */
 const SEGMENT_FLOATS = 16;
@@ -24,60 +23,9 @@ export interface PlannedTensor {
   readonly values: number;
   /** Byte offset of the activations in a thread's arena. */
   readonly activation: number;
-  /** Byte offset of their gradients, -1 where none are needed. */
+  /** Byte offset of their gradients, -1 where none are needed. Gradients that are needed one after the other share their place. */
   readonly gradient: number;
 }
-
-export interface Survivors {
-  readonly descriptor: Descriptor<"Survivors">;
-  /** u32[rows + 1] */
-  readonly rowStart: number;
-  /** {u32 weight offset, u32 x offset} */
-  readonly entries: number;
-  readonly count: number;
-}
-
-export interface SharedWeights {
-  /** i32 a weight */
-  readonly assignment: number;
-  readonly centroids: number;
-  readonly sums: number;
-  readonly first: number;
-  readonly second: number;
-  readonly segment: Descriptor<"Segment">;
-  readonly count: number;
-}
-
-export interface PlannedWeighted extends PlannedConvolution {
-  readonly op: WeightedLayer["op"];
-  readonly name: string;
-  readonly input: number;
-  readonly output: number;
-  /** First weight and first bias, counted in floats from plan.parameters.values. */
-  readonly weightAt: number;
-  readonly biasAt: number;
-  readonly weights: Descriptor<"Segment">;
-  readonly biases: Descriptor<"Segment">;
-  survivors: Survivors | null;
-  shared: SharedWeights | null;
-}
-
-export interface PlannedPool {
-  readonly op: PoolLayer["op"];
-  readonly name: string;
-  readonly input: number;
-  readonly output: number;
-  readonly descriptor: Descriptor<"Pool">;
-}
-
-export interface PlannedRelu {
-  readonly op: ReluLayer["op"];
-  readonly name: string;
-  readonly input: number;
-  readonly output: number;
-}
-
-export type PlannedLayer = PlannedWeighted | PlannedPool | PlannedRelu;
 
 /** Addresses of the parameters and what belongs to each: `count` floats (or bytes for `state`). */
 export interface Parameters {
@@ -96,20 +44,32 @@ export interface Plan {
   readonly shards: number;
   readonly shardSamples: number;
   readonly blocks: number;
-  readonly classes: number;
+  /** The input, then the layers' outputs in their order. */
   readonly tensors: readonly PlannedTensor[];
   readonly layers: readonly PlannedLayer[];
+  /** Tensors that are results, the first being that of the classes. */
+  readonly outputs: readonly number[];
+  /** Values of the first output, and of all of them. */
+  readonly classes: number;
+  readonly outputValues: number;
   readonly parameters: Parameters;
   /** Start of each thread's arena. */
   readonly arenas: readonly number[];
   /** Byte offsets of small buffers in a thread's arena. */
   readonly scratch: {
+    /** Of a sample, as the data has it: up to four bytes a value. */
     readonly pixels: number;
     readonly changed: number;
     readonly augment: number;
+    /** u16 a sample */
     readonly labels: number;
+    /** Of all outputs, as activations lie. */
+    readonly targets: number;
+    /** Of the first output: rows of logits, or as activations lie. */
     readonly teacher: number;
-    readonly logits: number;
+    readonly classWeights: number;
+    /** Gradient of a layer's input with its border. */
+    readonly wide: number;
   };
 }
 
@@ -134,26 +94,66 @@ function planParameters(heap: SharedHeap, graph: Graph, shards: number) {
   return { parameters, firstOf };
 }
 
+/** Indices of the tensors that a graph's layers read and make. */
+interface Wiring {
+  readonly inputs: readonly (readonly number[])[];
+  /** Whether a layer that is trained lies before the tensor, or makes it. */
+  readonly wantsGradient: readonly boolean[];
+  readonly outputs: readonly number[];
+}
+
+function wire(graph: Graph): Wiring {
+  const indices = new Map([[graph.input.name, 0]]);
+  graph.layers.forEach(({ output }, i) => indices.set(output, i + 1));
+  const inputs = graph.layers.map((layer) => inputsOf(layer).map((name) => indices.get(name)!));
+  const wantsGradient = [false];
+  graph.layers.forEach((layer, i) => {
+    const isTrained = hasWeights(layer) || floatOp(layer).perChannel !== undefined;
+    wantsGradient.push(isTrained || inputs[i].some((tensor) => wantsGradient[tensor]));
+  });
+  return { inputs, wantsGradient, outputs: resultsOf(graph).map((name) => indices.get(name)!) };
+}
+
+/**
+ * Places of the tensors' gradients, which are needed from the last layer that reads the tensor, or the loss, down to the one that makes it.
+ * @returns -1 for tensors that need none
+ */
+function placeGradients({ inputs, wantsGradient, outputs }: Wiring, bytes: readonly number[]) {
+  const lastReader = bytes.map((_, tensor) => tensor - 1);
+  inputs.forEach((read, layer) => read.forEach((tensor) => (lastReader[tensor] = layer)));
+  for (const output of outputs) lastReader[output] = inputs.length;
+  const wanted = bytes.map((_, tensor) => tensor).filter((tensor) => wantsGradient[tensor]);
+  const places = placeRegions(
+    wanted.map((tensor) => ({ bytes: bytes[tensor], from: tensor - 1, to: lastReader[tensor] })),
+  );
+  const offsets = bytes.map(() => -1);
+  wanted.forEach((tensor, i) => (offsets[tensor] = places.offsets[i]));
+  return { offsets, bytes: places.bytes };
+}
+
 /**
  * Plans a graph and reserves its memory, zeroed.
- * @throws MoteError UNSUPPORTED for graphs that are not chains, RangeError for a batch that does not split
+ * @throws MoteError UNSUPPORTED for graphs without weights, RangeError for a batch that does not split
  */
 export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shards: number, threads: number): Plan {
   const unit = shards * BLOCK_SAMPLES;
   if (!Number.isInteger(shards) || shards < 1 || !Number.isInteger(batch) || batch < unit || batch % unit !== 0) {
     throw new RangeError(`batch ${batch} must be a multiple of shards × ${BLOCK_SAMPLES}, which is ${unit}`);
   }
-  const shapes = chainShapes(graph);
+  const shapes = [...tensorShapes(graph)];
+  if (!graph.layers.some(hasWeights)) {
+    throw new MoteError("UNSUPPORTED", `${graph.name}: no layer has weights to train`);
+  }
+  const wiring = wire(graph);
   const shardSamples = batch / shards;
   const blocks = shardSamples / BLOCK_SAMPLES;
   const arena = new Arena();
-  const firstWeighted = graph.layers.findIndex(hasWeights);
-  if (firstWeighted < 0) throw new MoteError("UNSUPPORTED", `${graph.name}: no layer has weights to train`);
-  const tensors = shapes.map((shape, i): PlannedTensor => {
-    const bytes = blocks * valuesOf(shape) * VALUE_BYTES;
-    const name = i === 0 ? graph.input.name : graph.layers[i - 1].output;
-    const gradient = i > firstWeighted ? arena.take(bytes) : -1;
-    return { name, shape, values: valuesOf(shape), activation: arena.take(bytes), gradient };
+  const tensorBytes = shapes.map(([, shape]) => blocks * valuesOf(shape) * VALUE_BYTES);
+  const gradients = placeGradients(wiring, tensorBytes);
+  const firstGradient = arena.take(gradients.bytes);
+  const tensors = shapes.map(([name, shape], i): PlannedTensor => {
+    const gradient = gradients.offsets[i] < 0 ? -1 : firstGradient + gradients.offsets[i];
+    return { name, shape, values: valuesOf(shape), activation: arena.take(tensorBytes[i]), gradient };
   });
 
   const { parameters, firstOf } = planParameters(heap, graph, shards);
@@ -167,64 +167,35 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
       shardBytes: parameters.shardBytes,
       shards,
     });
-  const weighted = (layer: WeightedLayer, i: number): PlannedWeighted => {
-    const convolution = convolutionOf(layer, shapes[i]);
-    const weightAt = firstOf.get(`${layer.name}.weight`)!;
-    const biasAt = firstOf.get(`${layer.name}.bias`)!;
-    return {
-      ...planConvolution(heap, arena, convolution, shapes[i + 1], blocks, i > firstWeighted),
-      op: layer.op,
-      name: layer.name,
-      input: i,
-      output: i + 1,
-      weightAt,
-      biasAt,
-      weights: segment(weightAt),
-      biases: segment(biasAt),
-      survivors: null,
-      shared: null,
-    };
-  };
-  const pool = (layer: PoolLayer, i: number): PlannedPool => {
-    const { op, name } = layer;
-    const { kernel, stride } = windowsOf(layer);
-    if (mostPadding(layer.pad ?? 0) > 0) refuse(layer);
-    const [, height, width] = shapes[i];
-    const [, outHeight, outWidth] = shapes[i + 1];
-    const window = { kernelHeight: kernel[0], kernelWidth: kernel[1], strideY: stride[0], strideX: stride[1] };
-    const descriptor = writeDescriptor(heap, "Pool", { height, width, outHeight, outWidth, ...window });
-    return { op, name, input: i, output: i + 1, descriptor };
-  };
-  const relu = ({ op, name }: ReluLayer, i: number): PlannedRelu => ({ op, name, input: i, output: i + 1 });
-  const refuse = ({ name, op }: Layer): never => {
-    throw new MoteError("UNSUPPORTED", `${graph.name}/${name}: ${op} is not trained yet`);
-  };
-  const planners: FloatOpTable<(layer: never, index: number) => PlannedLayer> = {
-    conv2d: weighted,
-    dense: weighted,
-    maxpool: pool,
-    avgpool: pool,
-    relu,
-    clamp: refuse,
-    add: refuse,
-    mul: refuse,
-    concat: refuse,
-    resize: refuse,
-    map: refuse,
-    batchnorm: refuse,
-  };
-  const layers = graph.layers.map((layer, i) => planners[layer.op](layer as never, i));
+  const layers = graph.layers.map((layer, i) =>
+    planLayer(layer, wiring.inputs[i], i + 1, {
+      heap,
+      arena,
+      blocks,
+      graph: graph.name,
+      shapeOf: (tensor) => tensors[tensor].shape,
+      wantsGradient: (tensor) => wiring.wantsGradient[tensor],
+      parameterAt: (name) => firstOf.get(name)!,
+      segment,
+    }),
+  );
 
-  const classes = valuesOf(shapes[shapes.length - 1]);
-  const pixels = valuesOf(shapes[0]);
+  const valuesOfTensor = (tensor: number): number => tensors[tensor].values;
+  const { outputs } = wiring;
+  const classes = valuesOfTensor(outputs[0]);
+  const outputValues = outputs.map(valuesOfTensor).reduce((a, b) => a + b, 0);
+  const borders = layers.map((layer) => ("border" in layer ? (layer.border?.bytes ?? 0) : 0));
   const scratch = {
-    pixels: arena.take(pixels),
-    changed: arena.take(pixels),
-    augment: arena.take(augmentScratchBytes(shapes[0])),
-    labels: arena.take(shardSamples),
+    pixels: arena.take(tensors[0].values * 4),
+    changed: arena.take(tensors[0].values * 4),
+    augment: arena.take(augmentScratchBytes(graph.input.shape)),
+    labels: arena.take(shardSamples * 2),
+    targets: arena.take(shardSamples * outputValues * 4),
     teacher: arena.take(shardSamples * classes * 4),
-    logits: arena.take(shardSamples * classes * 4),
+    classWeights: arena.take(outputValues * 4),
+    wide: arena.take(Math.max(...borders)),
   };
   const arenas = Array.from({ length: threads }, () => heap.allocate(arena.bytes));
-  return { batch, shards, shardSamples, blocks, classes, tensors, layers, parameters, arenas, scratch };
+  const output = { outputs, classes, outputValues };
+  return { batch, shards, shardSamples, blocks, tensors, layers, ...output, parameters, arenas, scratch };
 }

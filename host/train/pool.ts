@@ -3,7 +3,7 @@ import { nextTurn } from "../turn.js";
 import { Control } from "./control.js";
 import { instantiateKernels, type SharedHeap } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { makeHands, runTask, type Task } from "./tasks.js";
+import { makeHands, runTask, type ThreadTask } from "./tasks.js";
 import type { ThreadReply, ThreadRequest, ThreadSetup } from "./thread.js";
 
 /** What training takes from where it runs. */
@@ -54,7 +54,7 @@ export class ThreadPool {
 
   /** @returns steps done, the sum of their mean losses, and whether the next one's was not finite (training only) */
   async run(
-    task: Task,
+    task: ThreadTask,
     progress?: Progress,
     signal?: AbortSignal,
   ): Promise<{ done: number; lossSum: number; diverged: boolean }> {
@@ -79,7 +79,7 @@ export class ThreadPool {
     await Promise.all(this.workers.map((worker) => worker.close()));
   }
 
-  private async runHere(task: Task, control: Control, report: () => void): Promise<void> {
+  private async runHere(task: ThreadTask, control: Control, report: () => void): Promise<void> {
     const steps = runTask(task, makeHands(this.kernels, this.heap.memory, task.plan, 0, 1), 0, 1, control);
     let reported = performance.now();
     for (let more = true; more;) {
@@ -94,7 +94,7 @@ export class ThreadPool {
     }
   }
 
-  private async runOnWorkers(task: Task, control: Control, report: () => void): Promise<void> {
+  private async runOnWorkers(task: ThreadTask, control: Control, report: () => void): Promise<void> {
     const timer = setInterval(report, PROGRESS_MS);
     try {
       const request: ThreadRequest = { task, control: control.buffer };

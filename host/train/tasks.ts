@@ -17,15 +17,18 @@ export interface TrainTask {
   readonly updates: number;
 }
 
-export interface LogitsTask {
-  readonly kind: "logits";
+/** Values of tensors for each sample. */
+export interface RowsTask {
+  readonly kind: "rows";
   readonly plan: Plan;
   readonly data: Samples;
-  /** [count, classes], shared between the threads. */
+  readonly tensors: readonly number[];
+  /** [count, values of all tensors], shared between the threads. */
   readonly out: Float32Array;
 }
 
-export type Task = TrainTask | LogitsTask;
+/** What threads do. */
+export type ThreadTask = TrainTask | RowsTask;
 
 /** What one thread works with. */
 export interface Hands {
@@ -48,7 +51,7 @@ export function makeHands(
 
 /** Runs this thread's part of the task; yields after each step or chunk, where the calling thread may pause. */
 export function* runTask(
-  task: Task,
+  task: ThreadTask,
   { executor, updater }: Hands,
   thread: number,
   threads: number,
@@ -69,7 +72,7 @@ export function* runTask(
   }
   const chunk = task.plan.shardSamples;
   for (let from = thread * chunk; from < task.data.count; from += threads * chunk) {
-    executor.logits(task.data, from, Math.min(from + chunk, task.data.count), task.out);
+    executor.rows(task.data, from, Math.min(from + chunk, task.data.count), task.tensors, task.out);
     yield;
   }
 }

@@ -1,7 +1,7 @@
 /** A training thread: runs its part of each task that it is asked for. See pool.ts for the other end. */
 import { Control, OtherThreadFailed } from "./control.js";
 import { instantiateKernels } from "./heap.js";
-import { makeHands, runTask, type Task } from "./tasks.js";
+import { makeHands, runTask, type ThreadTask } from "./tasks.js";
 
 /** What a thread is started with. */
 export interface ThreadSetup {
@@ -12,7 +12,7 @@ export interface ThreadSetup {
 }
 
 export interface ThreadRequest {
-  readonly task: Task;
+  readonly task: ThreadTask;
   readonly control: SharedArrayBuffer;
 }
 

@@ -1,15 +1,20 @@
 /** The training engine's one entry: a net in shared memory, trained by data-parallel threads. */
-import { checkLabels, requireBytes, requireLabels, sharedFloats, shareSamples, type Samples } from "../data/samples.js";
-import type { Labels } from "../data/data-set.js";
+import { sharedFloats, shareSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
+import { inputsOf } from "../model/edges.js";
 import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { Random } from "../rng.js";
 import type { Augmentation } from "./augment.js";
+import { checkDistillation, checkSamples, checkTaught, tensorIndex } from "./check-samples.js";
 import { Executor, type Distillation } from "./execute.js";
 import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
+import { CLASSES, lossValues, type Task } from "./losses.js";
+import { evaluateOutputs, type ClassEvaluation, type Evaluation } from "./metrics.js";
+import { NormParameters } from "./norm-parameters.js";
 import { planTraining, type Plan } from "./plan.js";
+import { isPlannedNorm, isPlannedWeighted } from "./plan-layers.js";
 import { ThreadPool, type TrainingRuntime } from "./pool.js";
 import { floatOp } from "../ops/index.js";
 import { parameterShapes } from "../model/shapes.js";
@@ -42,7 +47,12 @@ export interface TrainJob {
   readonly weightDecay: number;
   /** Default: none. */
   readonly augment?: Augmentation;
-  /** Needs `data.logits`. Loss = (1 - alpha) × CE(labels) + alpha × T² × KL(teacher || student), both softened by T. */
+  /** What is made small, and what the samples need for it. Default: softmax cross-entropy of the labels. */
+  readonly task?: Task;
+  /**
+   * Needs `data.logits` where alpha > 0. Loss = (1 - alpha) × CE(labels) + alpha × T² × KL(teacher || student), both softened by T; with
+   * other tasks their loss to the teacher's first output takes the place of KL. `features` need `data.features`.
+   */
   readonly distill?: Distillation;
   /** About twice a second, and at the end; `loss` is the mean since the last call. */
   readonly onProgress?: (done: number, total: number, loss: number) => void;
@@ -70,6 +80,7 @@ const INITIAL_STREAM = 0x696e6974;
 /** One job at a time; between jobs, weights and what is pruned, frozen or shared may be changed. */
 export class Trainer {
   private readonly layers = new Map<string, LayerParameters>();
+  private readonly norms: readonly NormParameters[];
   /** Updates since the optimizer's reset. */
   private updates = 0;
 
@@ -83,15 +94,16 @@ export class Trainer {
     heap.u8(plan.parameters.state, plan.parameters.count).fill(FIXED);
     const shapes = parameterShapes(options.graph);
     for (const layer of plan.layers) {
-      if (!("weightAt" in layer)) continue;
+      if (!isPlannedWeighted(layer)) continue;
       const shape = shapes.get(`${layer.name}.weight`)!;
       this.layers.set(layer.name, new LayerParameters(heap, plan.parameters, layer, shape));
     }
+    this.norms = plan.layers.filter(isPlannedNorm).map((layer) => new NormParameters(heap, plan.parameters, layer));
   }
 
   /**
-   * Weights start as He (before a relu) or Glorot uniform noise from the seed, biases at 0.
-   * @throws MoteError UNSUPPORTED for a graph that is not a chain, ENGINE when train.wasm was not built
+   * Weights start as He (before a relu) or Glorot uniform noise from the seed, biases at 0; normalizations do nothing at first.
+   * @throws MoteError UNSUPPORTED for a graph without weights or with attributes out of range, ENGINE when train.wasm was not built
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { runtime, graph, threads, batch = 128, shards = 4 } = options;
@@ -231,14 +243,13 @@ export class Trainer {
 
   /**
    * Runs `job.steps` steps.
-   * @throws MoteError DIVERGED when a step's loss or what it leaves is not finite: the weights are of no use then. MISMATCH for a label that is no class
-   *   of the net, UNSUPPORTED for samples that are not bytes, RangeError for other data that do not fit it
+   * @throws MoteError DIVERGED when a step's loss or what it leaves is not finite: the weights are of no use then. MISMATCH for labels or targets
+   *   that do not suit the net, ARGUMENT for a task that makes no sense, RangeError for other data that do not fit it
    */
   async train(job: TrainJob): Promise<TrainResult> {
-    this.checkLabelled(job.data);
-    if (job.distill !== undefined && job.data.logits?.length !== job.data.count * this.plan.classes) {
-      throw new RangeError(`distillation: expected ${this.plan.classes} teacher logits for each sample`);
-    }
+    const { task = CLASSES, distill } = job;
+    checkTaught(this.plan, job.data, task);
+    if (distill !== undefined) checkDistillation(this.plan, job.data, distill);
     if (job.signal?.aborted === true || job.steps === 0) return { loss: 0, steps: 0 };
     const rates = Float64Array.from({ length: job.steps }, (_, i) => job.lr(job.firstStep + i));
     let lastDone = 0;
@@ -258,7 +269,8 @@ export class Trainer {
           seed: this.options.seed,
           weightDecay: job.weightDecay,
           augment: job.augment ?? 0,
-          distill: job.distill ?? null,
+          task,
+          distill: distill ?? null,
         },
         firstStep: job.firstStep,
         rates,
@@ -280,36 +292,36 @@ export class Trainer {
     return { loss: lossSum / done, steps: done };
   }
 
-  /** Wrong classes (argmax, first maximum) and mean cross-entropy. @throws MoteError MISMATCH, UNSUPPORTED, RangeError, as `train` */
-  async evaluate(data: Samples): Promise<{ errors: number; loss: number }> {
-    const labels = this.checkLabelled(data);
-    const { classes } = this.plan;
-    const logits = await this.logits(data);
-    let errors = 0;
-    let loss = 0;
-    for (let n = 0; n < data.count; n++) {
-      const row = logits.subarray(n * classes, (n + 1) * classes);
-      let best = 0;
-      for (let c = 1; c < classes; c++) if (row[c] > row[best]) best = c;
-      if (best !== labels[n]) errors++;
-      let sum = 0;
-      for (const z of row) sum += Math.exp(z - row[best]);
-      loss += Math.log(sum) + row[best] - row[labels[n]];
-    }
-    return { errors, loss: loss / Math.max(1, data.count) };
+  /**
+   * Loss and metric of samples; of classes, also how many are wrong (argmax, first maximum).
+   * @throws MoteError MISMATCH, ARGUMENT, RangeError, as `train`
+   */
+  evaluate(data: Samples): Promise<ClassEvaluation>;
+  evaluate(data: Samples, task: Task): Promise<Evaluation>;
+  async evaluate(data: Samples, task: Task = CLASSES): Promise<Evaluation> {
+    checkTaught(this.plan, data, task);
+    const outputs = task.loss === "softmax" ? await this.logits(data) : await this.outputs(data);
+    return evaluateOutputs(task, outputs, lossValues(task, this.plan.classes, this.plan.outputValues), data);
   }
 
-  /** [count, classes], SharedArrayBuffer-backed. */
-  async logits(data: Samples): Promise<Float32Array> {
-    this.checkSamples(data);
-    const out = sharedFloats(data.count * this.plan.classes);
-    await this.pool.run({ kind: "logits", plan: this.plan, data: shareSamples(data), out });
-    return out;
+  /** [count, classes], SharedArrayBuffer-backed: the first output. */
+  logits(data: Samples): Promise<Float32Array> {
+    return this.rows(data, this.plan.outputs.slice(0, 1));
+  }
+
+  /** [count, values of all outputs], SharedArrayBuffer-backed. */
+  outputs(data: Samples): Promise<Float32Array> {
+    return this.rows(data, this.plan.outputs);
+  }
+
+  /** [count, values of the tensor], SharedArrayBuffer-backed: what a student's `distill.features` are drawn to. @throws RangeError for no tensor's name */
+  features(data: Samples, tensor: string): Promise<Float32Array> {
+    return this.rows(data, [tensorIndex(this.plan, tensor)]);
   }
 
   /** Calls `visit` with the values of every tensor, input and output included, chunk by chunk: [C × H × W, n], sample innermost. */
   async activations(data: Samples, visit: (tensor: string, values: Float32Array, n: number) => void): Promise<void> {
-    this.checkSamples(data);
+    checkSamples(this.plan, data);
     const executor = new Executor(this.pool.kernels, this.heap.memory, this.plan, 0, 1);
     const chunk = this.plan.shardSamples;
     for (let from = 0; from < data.count; from += chunk) {
@@ -331,17 +343,25 @@ export class Trainer {
 
   private initialise(): void {
     const random = new Random(this.options.seed, INITIAL_STREAM);
-    this.graph.layers.forEach((layer, i) => {
+    this.graph.layers.forEach((layer) => {
       const parameters = this.layers.get(layer.name);
       if (parameters === undefined) return;
       const { columns, groupRows, groupInputs } = parameters.planned;
       const fanOut = (groupRows * columns) / groupInputs;
-      const next = this.graph.layers.at(i + 1);
-      const beforeRelu = next !== undefined && floatOp(next).isRectifier;
+      const beforeRelu = this.isRectified(layer.output);
       const limit = Math.sqrt(6 / (beforeRelu ? columns : columns + fanOut));
       const weights = parameters.weight;
       for (let w = 0; w < weights.length; w++) weights[w] = (2 * random.uniform() - 1) * limit;
     });
+  }
+
+  /** Whether a layer reads the tensor, as it is or normalized, that cuts off what is below 0. */
+  private isRectified(tensor: string): boolean {
+    return this.graph.layers.some(
+      (layer) =>
+        inputsOf(layer).includes(tensor) &&
+        (floatOp(layer).isRectifier || (layer.op === "batchnorm" && this.isRectified(layer.output))),
+    );
   }
 
   /** Whether all weights and moments are. */
@@ -351,24 +371,18 @@ export class Trainer {
   }
 
   private tensorViews(): Map<string, FloatTensor> {
-    return new Map([...this.layers.values()].flatMap((layer) => layer.tensors()));
+    return new Map([...this.layers.values(), ...this.norms].flatMap((layer) => layer.tensors()));
   }
 
   private momentViews(): Map<string, FloatTensor> {
-    return new Map([...this.layers.values()].flatMap((layer) => layer.moments()));
+    return new Map([...this.layers.values(), ...this.norms].flatMap((layer) => layer.moments()));
   }
 
-  private checkLabelled(data: Samples): Labels {
-    this.checkSamples(data);
-    const labels = requireLabels(data, "samples");
-    checkLabels(labels, this.plan.classes, "samples");
-    return labels;
-  }
-
-  private checkSamples(data: Samples): void {
-    requireBytes(data);
-    const { values, shape } = this.plan.tensors[0];
-    if (data.images.length === data.count * values) return;
-    throw new RangeError(`samples: expected ${data.count} images of [${shape}], got ${data.images.length} bytes`);
+  private async rows(data: Samples, tensors: readonly number[]): Promise<Float32Array> {
+    checkSamples(this.plan, data);
+    const values = tensors.reduce((sum, tensor) => sum + this.plan.tensors[tensor].values, 0);
+    const out = sharedFloats(data.count * values);
+    await this.pool.run({ kind: "rows", plan: this.plan, data: shareSamples(data), tensors, out });
+    return out;
   }
 }

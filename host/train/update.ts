@@ -1,10 +1,19 @@
 /** One thread's share of a step of Adam: a slice of each layer's parameters, from the gradients of all shards. */
 import type { Descriptor } from "./descriptors.js";
 import type { Kernels } from "./kernels.js";
-import type { Plan, PlannedWeighted, Survivors } from "./plan.js";
+import type { Plan } from "./plan.js";
+import {
+  isPlannedNorm,
+  isPlannedWeighted,
+  type PlannedNorm,
+  type PlannedWeighted,
+  type Survivors,
+} from "./plan-layers.js";
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
+/** What a step's statistics count in those that a normalization keeps for use. */
+const MOMENTUM = 0.1;
 
 export interface Update {
   readonly lr: number;
@@ -31,7 +40,12 @@ export class Updater {
    */
   update(update: Update): void {
     const { weightDecay } = update;
-    const owners = this.plan.layers.filter((layer) => "weightAt" in layer);
+    this.plan.layers.filter(isPlannedNorm).forEach((layer, i) => {
+      this.updateSegment(update, layer.gamma, this.slice(layer.channels), null, 0);
+      this.updateSegment(update, layer.beta, this.slice(layer.channels), null, 0);
+      if (i % this.threads === this.thread) this.keepStatistics(layer);
+    });
+    const owners = this.plan.layers.filter(isPlannedWeighted);
     owners.forEach((layer, i) => {
       const rows = layer.groups * layer.groupRows;
       const count = rows * layer.columns;
@@ -66,6 +80,23 @@ export class Updater {
     const [rate, rootBias] = adamRates(update);
     if (survivors === null) kernels.adam(segment, from, to, rate, rootBias, keep);
     else kernels.sparseAdam(segment, survivors.entries, from, to, rate, rootBias, keep);
+  }
+
+  /** Statistics of a shard are those of few samples: the variance is what it would be of all there are. */
+  private keepStatistics({ meanAt, varianceAt, channels, samples }: PlannedNorm): void {
+    const { values, gradients, shardBytes } = this.plan.parameters;
+    const keep = (first: number, factor: number): void =>
+      this.kernels.keepStatistics(
+        values + first * 4,
+        gradients + first * 4,
+        shardBytes,
+        this.plan.shards,
+        channels,
+        MOMENTUM,
+        factor,
+      );
+    keep(meanAt, 1);
+    keep(varianceAt, samples / (samples - 1));
   }
 
   private updateShared(update: Update, { weights, survivors, shared }: PlannedWeighted, items: number): void {

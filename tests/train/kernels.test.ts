@@ -113,8 +113,10 @@ test("borders that differ by side", () => {
   kernels.addBorder(descriptor, wide.at, x.at, PLANES);
   expect([...wide.data]).toEqual([...expected]);
   const back = filled(x.data.length, NaN);
-  kernels.dropBorder(descriptor, back.at, wide.at, PLANES);
+  kernels.dropBorder(descriptor, back.at, wide.at, PLANES, false);
   expect([...back.data]).toEqual([...x.data]);
+  kernels.dropBorder(descriptor, back.at, wide.at, PLANES, true);
+  expect([...back.data]).toEqual(Array.from(x.data, (value) => 2 * value));
 });
 
 /** Two groups, and everything else across than down. */
@@ -123,10 +125,10 @@ const convolution: Convolution = {
   input: [4, 6, 7],
   kernel: [3, 2],
   stride: [1, 2],
-  pad: [2, 0],
+  pad: [2, 0, 1, 1],
   groups: 2,
 };
-const output = [6, 8, 3] as const;
+const output = [6, 7, 4] as const;
 /** More than the four that the sparse kernels take at a time. */
 const BLOCKS = 5;
 
@@ -238,7 +240,7 @@ describe("a convolution with steps and zeros that differ by axis, in groups", ()
     const dWide = filled((BLOCKS * layer.xBlock) / 4, 0);
     kernels.sparseInputGradient(descriptor, dWide.at, dy.at, w.at, BLOCKS);
     const dx = filled(x.data.length, NaN);
-    kernels.dropBorder(layer.border!.descriptor, dx.at, dWide.at, BLOCKS * convolution.input[0]);
+    kernels.dropBorder(layer.border!.descriptor, dx.at, dWide.at, BLOCKS * convolution.input[0], false);
     expect([...dx.data]).toEqual(expected.dx);
   });
 });

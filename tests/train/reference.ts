@@ -1,110 +1,85 @@
-/** The oracle of the gradient tests: forward pass and loss in plain doubles, written as the textbook has them. */
-import type { Graph, Layer, Shape } from "../../host/model/model.js";
-import { inputOf } from "../../host/model/edges.js";
-import { axesOf, sidesOf } from "../../host/ops/attributes.js";
-import { outputShape } from "../../host/model/shapes.js";
+/** The oracle of the gradient tests: forward pass and loss in plain doubles, each op as host/ops has it, each loss as the textbook has it. */
+import type { Graph, Layer } from "../../host/model/model.js";
+import { inputsOf, resultsOf } from "../../host/model/edges.js";
+import { tensorShapes } from "../../host/model/shapes.js";
+import { floatOp } from "../../host/ops/index.js";
+import type { Parameters as LayerParameters } from "../../host/ops/op.js";
+import type { Task } from "../../host/train/losses.js";
+import type { Distillation } from "../../host/train/execute.js";
 
 export type Parameters = ReadonlyMap<string, Float64Array>;
 
 export interface Batch {
-  /** [count][C × H × W], 0 .. 1 */
+  /** [count][C × H × W], as the net sees them */
   readonly inputs: readonly Float64Array[];
   readonly labels: readonly number[];
+  /** [count][values of all outputs] */
+  readonly targets?: readonly Float64Array[];
   /** [count][classes] */
   readonly teacher?: readonly Float64Array[];
-  readonly alpha?: number;
-  readonly temperature?: number;
+  /** [count][values of the tensor] */
+  readonly features?: readonly Float64Array[];
+  readonly task?: Task;
+  readonly distill?: Distillation | null;
+  /** Samples whose mean and variance a batch normalization takes. Absent: those among the parameters. */
+  readonly shard?: number;
 }
 
-function conv2d(
-  layer: Layer & { op: "conv2d" },
-  x: Float64Array,
-  [channels, height, width]: Shape,
-  [rows, outHeight, outWidth]: Shape,
-  w: Float64Array,
-  bias: Float64Array,
-): Float64Array {
-  const [kernelHeight, kernelWidth] = layer.kernel;
-  const [strideY, strideX] = axesOf(layer.stride);
-  const [top, left] = sidesOf(layer.pad);
-  const groupInputs = channels / layer.groups;
-  const groupRows = rows / layer.groups;
-  const y = new Float64Array(rows * outHeight * outWidth);
-  let at = 0;
-  for (let row = 0; row < rows; row++) {
-    const firstChannel = Math.floor(row / groupRows) * groupInputs;
-    for (let oy = 0; oy < outHeight; oy++) {
-      for (let ox = 0; ox < outWidth; ox++) {
-        let sum = bias[row];
-        for (let c = 0; c < groupInputs; c++) {
-          for (let ky = 0; ky < kernelHeight; ky++) {
-            for (let kx = 0; kx < kernelWidth; kx++) {
-              const iy = oy * strideY + ky - top;
-              const ix = ox * strideX + kx - left;
-              if (iy < 0 || ix < 0 || iy >= height || ix >= width) continue;
-              const weight = w[((row * groupInputs + c) * kernelHeight + ky) * kernelWidth + kx];
-              sum += weight * x[((firstChannel + c) * height + iy) * width + ix];
-            }
-          }
-        }
-        y[at++] = sum;
+/** Of a layer, by their names without the layer's. Doubles in place of floats: the ops do not see the difference. */
+function parametersOf({ name }: Layer, parameters: Parameters): LayerParameters {
+  const kinds = ["weight", "bias", "mean", "variance"].map((kind) => [kind, parameters.get(`${name}.${kind}`)]);
+  return Object.fromEntries(kinds.filter(([, values]) => values !== undefined)) as never;
+}
+
+/** Mean and variance of each channel over samples. */
+function statistics(samples: readonly Float64Array[], channels: number): Pick<LayerParameters, "mean" | "variance"> {
+  const plane = samples[0].length / channels;
+  const moment = (c: number, value: (x: number) => number): number => {
+    let sum = 0;
+    for (const sample of samples) for (let i = c * plane; i < (c + 1) * plane; i++) sum += value(sample[i]);
+    return sum / (samples.length * plane);
+  };
+  const mean = Float64Array.from({ length: channels }, (_, c) => moment(c, (x) => x));
+  const variance = mean.map((middle, c) => moment(c, (x) => (x - middle) ** 2));
+  return { mean, variance } as never;
+}
+
+type Tensors = ReadonlyMap<string, readonly Float64Array[]>;
+
+/**
+ * All tensors of all samples by name.
+ * @param known tensors of a run in which the layers before number `from` were the same
+ */
+function forwardBatch(
+  graph: Graph,
+  parameters: Parameters,
+  inputs: readonly Float64Array[],
+  shard?: number,
+  from = 0,
+  known?: Tensors,
+): Tensors {
+  const shapes = tensorShapes(graph);
+  const tensors = new Map<string, readonly Float64Array[]>([...(known ?? []), [graph.input.name, inputs]]);
+  for (const layer of graph.layers.slice(from)) {
+    const read = inputsOf(layer);
+    const own = parametersOf(layer, parameters);
+    const to = shapes.get(layer.output)!;
+    let batchOwn = {};
+    const outputs = inputs.map((_, n) => {
+      const values = read.map((name) => ({ shape: shapes.get(name)!, data: tensors.get(name)![n] }));
+      if (layer.op === "batchnorm" && shard !== undefined && n % shard === 0) {
+        batchOwn = statistics(tensors.get(read[0])!.slice(n, n + shard), to[0]);
       }
-    }
+      return floatOp(layer).forward(layer, values, to, { ...own, ...batchOwn });
+    });
+    tensors.set(layer.output, outputs);
   }
-  return y;
-}
-
-function pool(
-  layer: Layer & { op: "maxpool" | "avgpool" },
-  x: Float64Array,
-  [, height, width]: Shape,
-  [channels, outHeight, outWidth]: Shape,
-): Float64Array {
-  const y = new Float64Array(channels * outHeight * outWidth);
-  const [kernelHeight, kernelWidth] = axesOf(layer.kernel);
-  const [strideY, strideX] = axesOf(layer.stride);
-  let at = 0;
-  for (let c = 0; c < channels; c++) {
-    for (let oy = 0; oy < outHeight; oy++) {
-      for (let ox = 0; ox < outWidth; ox++) {
-        const window: number[] = [];
-        for (let ky = 0; ky < kernelHeight; ky++) {
-          for (let kx = 0; kx < kernelWidth; kx++) {
-            window.push(x[(c * height + oy * strideY + ky) * width + ox * strideX + kx]);
-          }
-        }
-        const sum = window.reduce((a, b) => a + b, 0);
-        y[at++] = layer.op === "maxpool" ? Math.max(...window) : sum / window.length;
-      }
-    }
-  }
-  return y;
-}
-
-function dense(x: Float64Array, w: Float64Array, bias: Float64Array): Float64Array {
-  return bias.map((b, row) => x.reduce((sum, value, i) => sum + w[row * x.length + i] * value, b));
+  return tensors;
 }
 
 /** All tensors of one sample by name. */
 export function forward(graph: Graph, parameters: Parameters, input: Float64Array): Map<string, Float64Array> {
-  const tensors = new Map([[graph.input.name, input]]);
-  const shapes = new Map([[graph.input.name, graph.input.shape]]);
-  for (const layer of graph.layers) {
-    const x = tensors.get(inputOf(layer))!;
-    const shape = shapes.get(inputOf(layer))!;
-    const out = outputShape(graph.name, layer, [shape]);
-    const w = parameters.get(`${layer.name}.weight`)!;
-    const bias = parameters.get(`${layer.name}.bias`)!;
-    let y: Float64Array;
-    if (layer.op === "conv2d") y = conv2d(layer, x, shape, out, w, bias);
-    else if (layer.op === "dense") y = dense(x, w, bias);
-    else if (layer.op === "relu") y = x.map((value) => Math.max(0, value));
-    else if (layer.op === "maxpool" || layer.op === "avgpool") y = pool(layer, x, shape, out);
-    else throw new Error(`no reference for ${layer.op}`);
-    tensors.set(layer.output, y);
-    shapes.set(layer.output, out);
-  }
-  return tensors;
+  return new Map([...forwardBatch(graph, parameters, [input])].map(([name, [values]]) => [name, values]));
 }
 
 export function softmax(logits: Float64Array, temperature = 1): Float64Array {
@@ -114,33 +89,79 @@ export function softmax(logits: Float64Array, temperature = 1): Float64Array {
   return powers.map((p) => p / sum);
 }
 
+const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
+
+/** Kullback-Leibler divergence of distributions, times T². */
+const divergence = (target: Float64Array, student: Float64Array, temperature: number): number =>
+  target.reduce((sum, p, c) => sum + temperature ** 2 * p * (Math.log(p) - Math.log(student[c])), 0);
+
+/** Loss of one sample, whose outputs stand one behind the other, the first one's `classes` at the front. */
+function sampleLoss(batch: Batch, n: number, outputs: Float64Array, classes: number): number {
+  const { task = { loss: "softmax" }, distill } = batch;
+  const { alpha, temperature } = distill ?? { alpha: 0, temperature: 1 };
+  const weightOf = (i: number): number => task.classWeights?.[i] ?? 1;
+  const first = outputs.subarray(0, classes);
+  const teacher = batch.teacher?.[n] ?? first;
+  if (task.loss === "softmax") {
+    const label = batch.labels[n];
+    const hard = -Math.log(softmax(first)[label]) * weightOf(label);
+    return (
+      (1 - alpha) * hard + alpha * divergence(softmax(teacher, temperature), softmax(first, temperature), temperature)
+    );
+  }
+  const mean = (values: Float64Array, loss: (value: number, i: number) => number): number =>
+    values.reduce((sum, value, i) => sum + weightOf(i) * loss(value, i), 0) / values.length;
+  const targets = batch.targets![n];
+  if (task.loss === "mse") {
+    const square = (against: Float64Array) => (value: number, i: number) => (value - against[i]) ** 2;
+    return (1 - alpha) * mean(outputs, square(targets)) + alpha * mean(first, square(teacher));
+  }
+  const entropy = (p: number, q: number): number => -p * Math.log(q) - (1 - p) * Math.log(1 - q);
+  const both = (p: number): Float64Array => Float64Array.of(p, 1 - p);
+  const soft = (z: number, i: number): number =>
+    divergence(both(sigmoid(teacher[i] / temperature)), both(sigmoid(z / temperature)), temperature);
+  return (1 - alpha) * mean(outputs, (z, i) => entropy(targets[i], sigmoid(z))) + alpha * mean(first, soft);
+}
+
 /** Mean loss of a batch. */
-export function loss(graph: Graph, parameters: Parameters, batch: Batch): number {
-  const { alpha = 0, temperature = 1 } = batch;
-  const last = graph.layers[graph.layers.length - 1].output;
+export const loss = (graph: Graph, parameters: Parameters, batch: Batch): number =>
+  lossOf(graph, batch, forwardBatch(graph, parameters, batch.inputs, batch.shard));
+
+function lossOf(graph: Graph, batch: Batch, tensors: Tensors): number {
+  const results = resultsOf(graph);
+  const features = batch.distill?.features;
   let total = 0;
-  batch.inputs.forEach((input, n) => {
-    const logits = forward(graph, parameters, input).get(last)!;
-    total -= (1 - alpha) * Math.log(softmax(logits)[batch.labels[n]]);
-    if (alpha === 0 || batch.teacher === undefined) return;
-    const target = softmax(batch.teacher[n], temperature);
-    const student = softmax(logits, temperature);
-    target.forEach((p, c) => {
-      total += alpha * temperature ** 2 * p * (Math.log(p) - Math.log(student[c]));
-    });
+  batch.inputs.forEach((_, n) => {
+    const outputs = Float64Array.from(results.flatMap((name) => [...tensors.get(name)![n]]));
+    total += sampleLoss(batch, n, outputs, tensors.get(results[0])![n].length);
+    if (features === undefined) return;
+    const values = tensors.get(features.tensor)![n];
+    const squares = values.reduce((sum, value, i) => sum + (value - batch.features![n][i]) ** 2, 0);
+    total += (features.weight * squares) / values.length;
   });
   return total / batch.inputs.length;
 }
 
-/** d loss / d parameter by central differences. */
-export function numericalGradient(graph: Graph, parameters: Parameters, batch: Batch, name: string): Float64Array {
+/** d loss / d parameter by central differences, of the parameters at these indices. */
+export function numericalGradients(
+  graph: Graph,
+  parameters: Parameters,
+  batch: Batch,
+  name: string,
+  indices: readonly number[],
+): number[] {
   const step = 1e-5;
   const values = parameters.get(name)!;
-  return values.map((value, i) => {
+  const from = graph.layers.findIndex((layer) => name.startsWith(`${layer.name}.`));
+  const known = forwardBatch(graph, parameters, batch.inputs, batch.shard);
+  const lossNow = (): number =>
+    lossOf(graph, batch, forwardBatch(graph, parameters, batch.inputs, batch.shard, from, known));
+  return indices.map((i) => {
+    const value = values[i];
     values[i] = value + step;
-    const above = loss(graph, parameters, batch);
+    const above = lossNow();
     values[i] = value - step;
-    const below = loss(graph, parameters, batch);
+    const below = lossNow();
     values[i] = value;
     return (above - below) / (2 * step);
   });
