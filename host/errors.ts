@@ -8,6 +8,7 @@ export type ErrorCode =
   | "RECIPE" // a compression recipe that does not fit its schema
   | "DIVERGED" // training whose numbers have left the range of float32, or that has taught a net nothing
   | "MISMATCH" // two things that should agree and do not: checkpoint and graph, engine and reference
+  | "SERVER" // a queue or a store on another machine that cannot be reached, or refuses
   | "ENGINE" // an engine that cannot be built, loaded or that reported an error while running
   | "INTERRUPTED"; // stopped by the user; what was finished is kept
 

@@ -30,6 +30,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./compress.js")).compressCommand(),
   },
   {
+    name: "sweep",
+    summary: "compress a net by many variants of a recipe, and compare them",
+    load: async () => (await import("./sweep.js")).sweepCommand(),
+  },
+  {
     name: "pack",
     summary: "write a compressed net as .mote, self-contained .wasm or C source",
     load: async () => (await import("./pack.js")).packCommand(),

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { extname, join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { checkWritable } from "../host/node/check-writable.js";
 import { nodeRuntime } from "../host/node/train/runtime.js";
 import { compareInitialisations } from "../host/compress/compare-init.js";
@@ -22,6 +22,7 @@ import { noBetterThanChance } from "../host/train/classes.js";
 import { describeSystemError, writeFileAtomic } from "../host/node/write-file.js";
 import { interruptible } from "./interrupt.js";
 import { Output } from "./output.js";
+import { wholeNumber } from "./whole-number.js";
 
 interface Options {
   readonly out?: string;
@@ -71,15 +72,6 @@ export function compressCommand(): Command {
       else if (recipe === undefined) throw new MoteError("ARGUMENT", "compress: expected a recipe; models/ has some");
       else await compress(recipe, options);
     });
-}
-
-function wholeNumber(low: number, high: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < low || value > high)
-      throw new InvalidArgumentError(`expected a whole number, ${low} .. ${high}`);
-    return value;
-  };
 }
 
 function readRecipe(path: string, seed: number | undefined): Recipe {

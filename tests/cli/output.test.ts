@@ -37,6 +37,9 @@ beforeAll(async () => {
   writeFileSync(at("digit.png"), PNG.sync.write(png));
   const stages = [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 2, fc2: 2, fc3: 4 } }, { kind: "calibrate" }];
   writeFileSync(at("recipe.json"), JSON.stringify({ net: "lenet300", stages }));
+  const narrow = { kind: "narrow", units: { fc1: 4, fc2: 4 } };
+  const teacher = { epochs: 0.01, lr: 1e-3, augment: 0 };
+  writeFileSync(at("sweep.json"), JSON.stringify({ net: "lenet300", seed: 1, teacher, stages: [narrow, ...stages] }));
 }, 60_000);
 
 /** Each command in each of its forms that prints something else. Those of firmware are in tests/firmware. */
@@ -59,6 +62,10 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
       "--allow-chance",
     ],
     ["--compare-init", "<lenet300.safetensors>", "--bits", "2"],
+  ],
+  sweep: [
+    ["<sweep.json>", "--vary", "seed=1,2", "--store", "<store>", "--threads", "1", "--dry-run"],
+    ["<sweep.json>", "--vary", "seed=1,2", "--store", "<store>", "--threads", "1", "-o", "<swept>"],
   ],
   pack: [
     ["<net.safetensors>", "-o", "<out.mote>"],
@@ -110,7 +117,7 @@ describe("--json", () => {
     const { code, stdout, stderr } = await mote([...inScratch(args), "--json"]);
     expect([code, stdout.split("\n").length], stderr).toEqual([0, 2]); // one line and its end
     expect(Object.keys(JSON.parse(stdout) as object).length).toBeGreaterThan(0);
-    expect(stderr).toMatch(/\d B\b|\d bytes|\d %|every layer|not zero|arithmetic/); // What people read has gone there.
+    expect(stderr).toMatch(/\d B\b|\d bytes|\d %|every layer|not zero|arithmetic|\d jobs/); // What people read has gone there.
   });
 
   it("prints nothing when it fails before there is a result, and the result when that is the failure", async () => {

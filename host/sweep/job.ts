@@ -1,0 +1,86 @@
+/** What a job is when it travels: a recipe, a net and data by what they are, not where; and what comes back of it. */
+import type { StageReport } from "../compress/run-recipe.js";
+import { MoteError } from "../errors.js";
+import { isRecord } from "../json.js";
+import { isHash } from "./store.js";
+
+export type DataSource = "mnist" | "fashion" | "store";
+
+export interface SweepJob {
+  /** WORK_VERSION of the sweep's program: another one's results would not be the same. */
+  readonly version: number;
+  /** SHA-256 of its JSON in the store. */
+  readonly recipe: string;
+  /** SHA-256 of the trained net that it starts from, a checkpoint in the store. */
+  readonly from?: string;
+  /** Samples by the SHA-256 of their file, see `encodeSamples`: in the store, or a data set that every machine has. */
+  readonly data: { readonly source: DataSource; readonly hash: string };
+  /** See RunOptions. */
+  readonly steps: number;
+  /** Whether a model is packed of it. */
+  readonly isLast: boolean;
+}
+
+const HASH_DIGITS = 16;
+
+/** The name under which the store has a result, and the queue a job: what is made of other data is another thing. */
+export const nameWith = (dataHash: string, name: string): string => `${dataHash.slice(0, HASH_DIGITS)}-${name}`;
+
+const SOURCES: readonly unknown[] = ["mnist", "fashion", "store"] satisfies DataSource[];
+
+/** @param value what a queue holds, of which anything may be expected @throws MoteError FORMAT */
+export function checkJob(value: unknown): SweepJob {
+  const wrong = (what: string): MoteError => new MoteError("FORMAT", `job: ${what}`);
+  if (!isRecord(value)) throw wrong("expected an object");
+  const { version, recipe, from, data, steps, isLast, ...others } = value;
+  const unknown = Object.keys(others)[0];
+  if (unknown !== undefined) throw wrong(`${unknown}: unknown key`);
+  if (!isCount(version)) throw wrong("version: expected a whole number");
+  if (!isHash(recipe)) throw wrong("recipe: expected a SHA-256");
+  if (from !== undefined && !isHash(from)) throw wrong("from: expected a SHA-256");
+  if (!isRecord(data) || Object.keys(data).toSorted().join() !== "hash,source")
+    throw wrong("data: expected source and hash");
+  if (!SOURCES.includes(data.source)) throw wrong(`data.source: expected one of ${SOURCES.join(", ")}`);
+  if (!isHash(data.hash)) throw wrong("data.hash: expected a SHA-256");
+  if (!isCount(steps)) throw wrong("steps: expected a whole number from 1 on");
+  if (typeof isLast !== "boolean") throw wrong("isLast: expected true or false");
+  return value as unknown as SweepJob;
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
+
+/** A stage's report without its time, which is another one on each machine. */
+export type JobStage = Omit<StageReport, "seconds">;
+
+export interface JobModel {
+  /** SHA-256 of the `.mote` file in the store. */
+  readonly container: string;
+  readonly bytes: number;
+  readonly validationErrors: number;
+  readonly validationErrorPercent: number;
+}
+
+export interface JobResult {
+  readonly stages: readonly JobStage[];
+  /** Of a last job. */
+  readonly model?: JobModel;
+}
+
+/** @param value what a store holds @param path for messages @throws MoteError FORMAT */
+export function checkResult(value: unknown, path: string): JobResult {
+  const wrong = (what: string): MoteError => new MoteError("FORMAT", `${path}: ${what}`);
+  if (!isRecord(value) || !Array.isArray(value.stages)) throw wrong("stages: expected a list");
+  for (const stage of value.stages as unknown[]) {
+    if (!isRecord(stage) || typeof stage.stage !== "string") throw wrong("stages: expected reports of stages");
+    const { stage: _stage, ...numbers } = stage;
+    if (!Object.values(numbers).every(Number.isFinite)) throw wrong("stages: expected numbers");
+  }
+  const { model } = value;
+  if (model === undefined) return value as unknown as JobResult;
+  if (!isRecord(model) || !isHash(model.container)) throw wrong("model.container: expected a SHA-256");
+  const { container: _container, ...numbers } = model;
+  for (const name of ["bytes", "validationErrors", "validationErrorPercent"]) {
+    if (!Number.isFinite(numbers[name])) throw wrong(`model.${name}: expected a number`);
+  }
+  return value as unknown as JobResult;
+}
