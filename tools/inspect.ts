@@ -8,6 +8,7 @@ import { tensorBytes } from "../host/model/geometry.js";
 import { drawLives } from "../host/report/lives.js";
 import { describeFastMemory, fastLives, reportFast } from "../host/report/fast.js";
 import { denseFloatEnergy, packedEnergy, PICOJOULE, type Energy } from "../host/report/energy.js";
+import { paperRows, rateText } from "../host/report/paper.js";
 import { describePlan, planTotal, tensorLives } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
 import {
@@ -272,32 +273,7 @@ function printMemory(container: Container, resident: boolean, output: Output): v
 
 /** Rates are compressed / float32. Index bits count fillers as entries; P+Q+H counts every byte of the layer, and of the file below. */
 function paperTable(report: ContainerReport): string[][] {
-  const rows = report.layers.flatMap(({ index, op, weights: w, bytes, nominalUnits }) => {
-    if (w === undefined) return [];
-    const floatBits = 32 * (w.nominalWeights + nominalUnits);
-    const fixedBits = w.fixedWidth.bits + 32 * w.rows;
-    return [
-      {
-        floatBits,
-        fixedBits,
-        weights: w.nominalWeights,
-        nonZeros: w.nonZeros,
-        cells: [
-          `${index} ${op}`,
-          grouped(w.nominalWeights),
-          percent(w.nonZeros / w.nominalWeights),
-          String(w.fixedWidth.weightBits),
-          perWeight(w.bits.weights, w),
-          String(w.fixedWidth.indexBits),
-          perWeight(w.bits.gaps, w),
-          rate(fixedBits, floatBits),
-          rate(bytes * 8, floatBits),
-        ],
-      },
-    ];
-  });
-  const sum = (of: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + of(row), 0);
-  const weights = sum((row) => row.weights);
+  const { layers, total } = paperRows(report);
   return [
     [
       "layer",
@@ -310,20 +286,27 @@ function paperTable(report: ContainerReport): string[][] {
       "rate P+Q",
       "rate P+Q+H",
     ],
-    ...rows.map(({ cells }) => cells),
+    ...layers.map(({ report: w, ...row }) => [
+      row.layer,
+      grouped(row.weights),
+      percent(row.nonZeros / row.weights),
+      String(w.fixedWidth.weightBits),
+      perWeight(w.bits.weights, w),
+      String(w.fixedWidth.indexBits),
+      perWeight(w.bits.gaps, w),
+      rateText(row.fixedBits, row.floatBits),
+      rateText(row.codedBits, row.floatBits),
+    ]),
     [
       "total",
-      grouped(weights),
-      percent(sum((row) => row.nonZeros) / weights),
+      grouped(total.weights),
+      percent(total.nonZeros / total.weights),
       "",
       "",
       "",
       "",
-      rate(
-        sum((row) => row.fixedBits),
-        report.nominalBytes * 8,
-      ),
-      rate(report.fileBytes * 8, report.nominalBytes * 8),
+      rateText(total.fixedBits, total.floatBits),
+      rateText(total.codedBits, total.floatBits),
     ],
   ];
 }
@@ -370,9 +353,4 @@ function perWeight(bits: number, { nonZeros }: WeightReport): string {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(2)} %`;
-}
-
-/** "2.53 % (40×)" */
-function rate(bits: number, of: number): string {
-  return `${percent(bits / of)} (${(of / bits).toFixed(of / bits < 10 ? 1 : 0)}×)`;
 }
