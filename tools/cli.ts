@@ -60,6 +60,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./evaluate.js")).evaluateCommand(),
   },
   {
+    name: "report",
+    summary: "show what a run, a model, a sweep or an experiment has come to: one HTML file, CSV files",
+    load: async () => (await import("./report.js")).reportCommand(),
+  },
+  {
     name: "bench",
     summary: "measure sizes, memory, speed and parity",
     load: async () => (await import("./bench.js")).benchCommand(),

@@ -8,7 +8,8 @@ import { nodeRuntime } from "../host/node/train/runtime.js";
 import { compareInitialisations } from "../host/compress/compare-init.js";
 import { parseRecipe, type Recipe } from "../host/compress/recipe.js";
 import { runRecipe } from "../host/node/compress/run-recipe.js";
-import type { StageReport } from "../host/compress/run-recipe.js";
+import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
+import { workNames, type StageReport } from "../host/compress/run-recipe.js";
 import { writeContainer } from "../host/container/write.js";
 import { integerErrors } from "../host/compress/integer-errors.js";
 import { loadMnist } from "../host/node/data/mnist.js";
@@ -18,6 +19,7 @@ import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { quantize } from "../host/quantize/quantize.js";
 import { readCheckpoint, writeCheckpoint } from "../host/node/train/checkpoint.js";
+import { RunRecorder } from "../host/report/run-record.js";
 import { noBetterThanChance } from "../host/train/classes.js";
 import { describeSystemError, writeFileAtomic } from "../host/node/write-file.js";
 import { interruptible } from "./interrupt.js";
@@ -27,6 +29,7 @@ import { wholeNumber } from "./whole-number.js";
 interface Options {
   readonly out?: string;
   readonly checkpoint?: string;
+  readonly report?: string;
   readonly from?: string;
   readonly seed?: number;
   readonly threads: number;
@@ -43,6 +46,7 @@ export function compressCommand(): Command {
     .argument("[recipe]", "JSON file, such as models/lenet5.json; models/README.md describes its keys")
     .option("-o, --out <file>", "where the result goes: a container (.mote) or the compressed net (.safetensors)")
     .option("--checkpoint <file>", "also write the compressed net (.safetensors), which `mote pack` takes")
+    .option("--report <file>", "also write what the run has come to, as mote report does (.html)")
     .option("--from <file>", "start from this trained net (.safetensors) instead of the recipe's teacher")
     .option("--seed <n>", "instead of the recipe's seed", wholeNumber(0, 2 ** 31 - 1))
     .option(
@@ -87,8 +91,8 @@ function readRecipe(path: string, seed: number | undefined): Recipe {
 
 async function compress(recipePath: string, options: Options): Promise<void> {
   const recipe = readRecipe(recipePath, options.seed);
-  const { out, checkpoint } = options;
-  const output = new Output({ json: options.json, files: [out, checkpoint] });
+  const { out, checkpoint, report: html } = options;
+  const output = new Output({ json: options.json, files: [out, checkpoint, html] });
   if (out === undefined && checkpoint === undefined)
     throw new MoteError("ARGUMENT", "compress: --out or --checkpoint says where the result goes");
   if (out !== undefined && ![".mote", ".safetensors"].includes(extname(out))) {
@@ -98,7 +102,7 @@ async function compress(recipePath: string, options: Options): Promise<void> {
   if (from !== undefined && from.graph.name !== recipe.net) {
     throw new MoteError("MISMATCH", `${options.from}: a ${from.graph.name}, ${recipePath} is for ${recipe.net}`);
   }
-  for (const file of [out, checkpoint]) if (file !== undefined) checkWritable(file);
+  for (const file of [out, checkpoint, html]) if (file !== undefined) checkWritable(file);
   const { train, validation } = loadMnist();
 
   const progress = new StageProgress();
@@ -107,6 +111,12 @@ async function compress(recipePath: string, options: Options): Promise<void> {
     process.stderr.write(`mote: warning: ${printable(text)}\n`);
   };
   let isFirst = true;
+  let recorder: RunRecorder | undefined;
+  const names = await workNames(recipe, from);
+  const recordIn = (): RunRecorder => {
+    const folder = new DiskWorkFolder(options.work, (reason) => warn(`${reason}; the run's record is not complete`));
+    return new RunRecorder(folder, { recipe, names, data: "mnist" });
+  };
   let result: { net: Net; reports: StageReport[] };
   try {
     result = await interruptible((signal) =>
@@ -121,6 +131,7 @@ async function compress(recipePath: string, options: Options): Promise<void> {
           progress.finish();
           if (isFirst) output.line(tableHead);
           isFirst = false;
+          (recorder ??= recordIn()).stage(report);
           output.line(tableRow(report));
           if (report.stage === "teacher" && noBetterThanChance(report.validationErrors, validation.labels))
             warn("the teacher does no better than chance; another lr or more epochs may help it");
@@ -144,6 +155,12 @@ async function compress(recipePath: string, options: Options): Promise<void> {
   if (noBetterThanChance(errors, validation.labels)) requireAllowance(options, warn);
   const written = writeResults(net, container, out, checkpoint);
   const errorPercent = (100 * errors) / validation.count;
+  const { record } = recorder!.finish({ bytes: container.length, error: errorPercent });
+  if (html !== undefined) {
+    const { reportRun } = await import("./report.js");
+    await reportRun({ record, folder: options.work }, html, container);
+    written.push(html);
+  }
   output.lines([
     `container ${container.length} bytes, validation error as integers ${errorPercent.toFixed(2)} % (${errors} of ${validation.count})`,
   ]);

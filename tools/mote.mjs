@@ -25,7 +25,7 @@ function buildFor([command, ...rest]) {
     "fast",
     "simd",
     "host",
-    ...(["train", "compress", "bench", "pack", "evaluate"].includes(command) ? ["train"] : []),
+    ...(["train", "compress", "bench", "pack", "evaluate", "report"].includes(command) ? ["train"] : []),
   ];
   if (isCheckout && !run("tools/build.mjs", ...targets)) process.exit(1);
   // The addon needs a C compiler, which the other engines do without: the engine itself says so if it is missing when asked for.

@@ -221,7 +221,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
 const needsTraining = (stage: Stage): boolean => "epochs" in stage && stage.epochs > 0;
 
 /** Every stage draws its own order of samples. */
-const stageSeed = (seed: number, index: number): number => (Math.imul(seed, 1_000_003) + index) >>> 0;
+export const stageSeed = (seed: number, index: number): number => (Math.imul(seed, 1_000_003) + index) >>> 0;
 
 async function measure(
   runtime: TrainingRuntime,

@@ -35,6 +35,7 @@ beforeAll(async () => {
   const png = new PNG({ width: 28, height: 28 });
   images.subarray(0, 784).forEach((pixel, i) => png.data.fill(pixel, 4 * i, 4 * i + 3).fill(255, 4 * i + 3, 4 * i + 4));
   writeFileSync(at("digit.png"), PNG.sync.write(png));
+  writeFileSync(at("sweep.csv"), "name,bytes,error\na,100,2\nb,200,1\n");
   const stages = [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 2, fc2: 2, fc3: 4 } }, { kind: "calibrate" }];
   writeFileSync(at("recipe.json"), JSON.stringify({ net: "lenet300", stages }));
   const narrow = { kind: "narrow", units: { fc1: 4, fc2: 4 } };
@@ -59,6 +60,8 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
       "1",
       "--out",
       "<made.mote>",
+      "--report",
+      "<run.html>",
       "--allow-chance",
     ],
     ["--compare-init", "<lenet300.safetensors>", "--bits", "2"],
@@ -96,6 +99,10 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["<model.mote>", "--data", "mnist:test:2", "--optimize", "speed"],
   ],
   evaluate: [["<model.mote>", "--data", "mnist:test:20", "--distort"]],
+  report: [
+    ["<model.mote>", "--data", "mnist:test:20", "--out", "<report.html>"],
+    ["--sweep", "<sweep.csv>", "--csv", "<tables>"],
+  ],
   bench: [["--only", "sizes", "--save", "<bench>", "--fill", "<filled.md>"]],
   synth: [[], ["lenet300", "--out", "<drawn.mote>"]],
   start: [["--count", "6"]],

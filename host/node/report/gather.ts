@@ -1,0 +1,276 @@
+/** Gathers what a report shows: reads what a run has left, runs the nets side by side, and says what could not be had. */
+import { compareInitialisations } from "../../compress/compare-init.js";
+import { integerLayers, weightedLayers } from "../../compress/integer-stages.js";
+import { parseRecipe, type Recipe } from "../../compress/recipe.js";
+import { stageSeed } from "../../compress/run-recipe.js";
+import { kMeans } from "../../compress/share.js";
+import { readContainer, type Container } from "../../container/read.js";
+import { writeContainer } from "../../container/write.js";
+import type { Labels, SampleSet } from "../../data/data-set.js";
+import { sliceSamples, type Samples } from "../../data/samples.js";
+import { evaluate } from "../../engines/evaluate.js";
+import { fastestEngine } from "../../engines/open.js";
+import { instantiateV8 } from "../../engines/v8.js";
+import { argmax } from "../../engines/values.js";
+import { MoteError } from "../../errors.js";
+import type { Net } from "../../model/model.js";
+import { isWeighted } from "../../ops/index.js";
+import { own } from "../../own.js";
+import { quantize } from "../../quantize/quantize.js";
+import { denseInt8 } from "../../report/dense-int8.js";
+import type { ExperimentRecord } from "../../report/experiment.js";
+import { layerSpeeds } from "../../report/layer-speed.js";
+import { measureSensitivity } from "../../report/measure-sensitivity.js";
+import type { Answers, EvaluationData } from "../../report/parts/evaluation.js";
+import type { SweepJob } from "../../report/parts/pareto.js";
+import type { Centroids } from "../../report/parts/weights.js";
+import type { PartName, ReportData } from "../../report/report.js";
+import { Trainer } from "../../train/trainer.js";
+import { builtModule } from "../built.js";
+import { openEngine } from "../engines/open.js";
+import { nodeRuntime } from "../train/runtime.js";
+import { netOf, type RunFiles } from "./run-files.js";
+
+export interface GatherOptions {
+  readonly name: string;
+  readonly run?: RunFiles;
+  /** A container; without it that of the run's last net. */
+  readonly model?: Uint8Array;
+  /** The float net; without it that of the run's first stage. */
+  readonly from?: Net;
+  /** What the models are evaluated on, for the container's input. @throws MoteError */
+  readonly samples?: (container: Uint8Array) => SampleSet;
+  /** What int8 scales are made from; without it `samples`. */
+  readonly calibration?: () => Samples | undefined;
+  readonly sweep?: { readonly jobs: readonly SweepJob[]; readonly source: string };
+  readonly experiments?: readonly ExperimentRecord[];
+  /** Milliseconds to time layers for. */
+  readonly duration: number;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+const MOST_WORST = 12;
+const SENSITIVITY_SAMPLES = 1000;
+/** Where the recipe shares nothing. */
+const DEFAULT_BITS = 4;
+/** Steps of the progress. */
+const STEPS = 6;
+
+export async function gatherReport(options: GatherOptions): Promise<ReportData> {
+  const { name, run, sweep, experiments, duration, onProgress } = options;
+  const problems: Partial<Record<PartName, string>> = {};
+  /** What fails leaves its part out, with the reason. */
+  const attempt = async <T>(parts: readonly PartName[], make: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await make();
+    } catch (error) {
+      if (!(error instanceof MoteError)) throw error;
+      for (const part of parts) problems[part] = error.message;
+      return undefined;
+    }
+  };
+  let done = 0;
+  const step = (): void => onProgress?.(++done, STEPS);
+
+  const nets = run === undefined ? undefined : await attempt(["weights"], () => netsOf(run));
+  const last = nets?.at(-1);
+  const bytes =
+    options.model ??
+    (last?.compression === undefined ? undefined : await attempt(["layers"], () => writeContainer(quantize(last))));
+  const container = bytes === undefined ? undefined : readContainer(bytes);
+  const float = options.from ?? nets?.[0];
+  const names = last === undefined ? undefined : weightedLayers(last.graph).map((layer) => layer.name);
+  const layerNames =
+    container !== undefined && names?.length === container.model.layers.filter(isWeighted).length ? names : undefined;
+  const recipe = run === undefined ? undefined : await attempt(["inits"], () => recipeOf(run));
+  const centroids =
+    nets === undefined || recipe === undefined
+      ? undefined
+      : await attempt(["weights"], () => centroidsOf(nets, recipe));
+  step();
+
+  const set =
+    bytes === undefined
+      ? undefined
+      : await attempt(["quality", "sensitivity", "inits"], () => options.samples?.(bytes));
+  const samples = set === undefined ? undefined : samplesOf(set);
+  const dense =
+    float === undefined || samples === undefined
+      ? undefined
+      : await attempt(["speed"], async () =>
+          writeContainer(quantize(await denseInt8(float, options.calibration?.() ?? samples, nodeRuntime))),
+        );
+  step();
+  const evaluation =
+    bytes === undefined || set?.labels === undefined
+      ? undefined
+      : await attempt(["quality"], () => evaluationOf({ ...set, labels: set.labels! }, samples, float, dense, bytes));
+  step();
+  const inits =
+    nets === undefined || recipe === undefined || samples === undefined
+      ? undefined
+      : await attempt(["inits"], async () => {
+          const { bits, net } = sharingOf(nets, recipe);
+          const results = await compareInitialisations(nodeRuntime, net, bits, recipe.seed, samples);
+          return { results, bits, source: set!.source };
+        });
+  step();
+  const sensitivity =
+    float === undefined || samples === undefined
+      ? undefined
+      : await attempt(["sensitivity"], async () => {
+          const some = sliceSamples(samples, 0, Math.min(SENSITIVITY_SAMPLES, samples.count));
+          return {
+            layers: await measureSensitivity(float, some, nodeRuntime),
+            source: `${some.count} samples of ${set!.source}`,
+          };
+        });
+  step();
+  const speed =
+    dense === undefined || container === undefined
+      ? undefined
+      : await attempt(["speed"], () =>
+          layerSpeeds(dense, bytes!, {
+            instantiate: instantiateV8,
+            simd: fastestEngine() === "simd" ? builtModule("build/simd.wasm") : undefined,
+            duration,
+            names: allNames(container, layerNames),
+          }),
+        );
+  step();
+  return {
+    name,
+    ...(run && { record: run.record }),
+    ...(container && { container }),
+    ...(layerNames && { layerNames }),
+    ...(centroids && { centroids }),
+    ...(inits && { inits }),
+    ...(evaluation && { evaluation }),
+    ...(speed && { speed }),
+    ...(sensitivity && { sensitivity }),
+    ...(sweep && { sweep }),
+    ...(experiments && { experiments }),
+    problems,
+  };
+}
+
+/** Of each stage; those whose checkpoints are not there are left out. */
+interface StageNets extends ReadonlyArray<Net> {}
+
+function netsOf(run: RunFiles): StageNets | undefined {
+  const nets = run.record.stages.map(({ result }) => netOf(run, result));
+  const there = nets.filter((net) => net !== undefined);
+  if (there.length === nets.length) return there;
+  throw new MoteError(
+    "FILE",
+    `${run.folder}: ${nets.length - there.length} of the run's ${nets.length} checkpoints are not there`,
+  );
+}
+
+function recipeOf({ record }: RunFiles): Recipe {
+  return parseRecipe(JSON.stringify(record.recipe), "the record's recipe");
+}
+
+/** The net behind stage i stands at i + 1: the first is the teacher, or the net that was given. */
+function centroidsOf(nets: StageNets, { stages, seed }: Recipe): Centroids[] {
+  return stages.flatMap((stage, i): Centroids[] => {
+    if (stage.kind !== "share" && stage.kind !== "grid") return [];
+    const [before, after] = [nets[i], nets[i + 1]];
+    return integerLayers([stage]).flatMap((layer): Centroids[] => {
+      const [old, made] = [before, after].map((net) => net.tensors.get(`${layer}.weight`)?.data);
+      if (old === undefined || made === undefined) return [];
+      const values = [...new Set(made)].filter((value) => value !== 0).toSorted((a, b) => a - b);
+      const bits = stage.kind === "share" ? own(stage.bits, layer) : undefined;
+      const found =
+        stage.kind === "share" && bits !== undefined
+          ? kMeans(old, 2 ** bits, stage.init, stageSeed(seed, i)).centroids
+          : [];
+      return [{ layer, weights: old.filter((weight) => weight !== 0), before: [...found], after: values }];
+    });
+  });
+}
+
+/** What the recipe shares, or without that the net that it puts on a grid. */
+function sharingOf(nets: StageNets, { stages }: Recipe): { bits: number; net: Net } {
+  const share = stages.findIndex(({ kind }) => kind === "share");
+  const first = stages.findIndex(({ kind }) => kind === "share" || kind === "grid");
+  const stage = stages[share];
+  const bits = stage?.kind === "share" ? Math.max(...Object.values(stage.bits)) : DEFAULT_BITS;
+  return { bits, net: nets[first] };
+}
+
+/** What the training engine takes; undefined for others. */
+function samplesOf({ count, images, labels, reading }: SampleSet): Samples | undefined {
+  if (!(images instanceof Uint8Array) || labels === undefined || reading !== undefined) return undefined;
+  return { count, images, labels: Uint8Array.from(labels) };
+}
+
+const allNames = ({ model }: Container, weighted: readonly string[] | undefined): string[] => {
+  let next = 0;
+  return model.layers.map((layer, index) => {
+    const given = isWeighted(layer) ? weighted?.[next++] : undefined;
+    return given ?? `${index} ${layer.op}`;
+  });
+};
+
+async function evaluationOf(
+  set: SampleSet & { readonly labels: Labels },
+  samples: Samples | undefined,
+  float: Net | undefined,
+  dense: Uint8Array | undefined,
+  model: Uint8Array,
+): Promise<EvaluationData> {
+  const models: Answers[] = [];
+  if (float !== undefined && samples !== undefined) models.push(await floatAnswers(float, samples));
+  if (dense !== undefined) models.push((await answersOf("int8", dense, set)).answers);
+  const { answers, evaluation, classes } = await answersOf("compressed", model, set);
+  models.push(answers);
+  const size = set.images.length / set.count;
+  const [channels, height, width] = set.shape.length === 3 ? set.shape : [1, ...set.shape];
+  const isPicture = set.images instanceof Uint8Array && (channels === 1 || channels === 3) && width !== undefined;
+  return {
+    source: set.source,
+    labels: set.labels,
+    names: classes,
+    models,
+    confusion: evaluation.confusion,
+    worst: evaluation.worst,
+    ...(isPicture && {
+      picture: (index: number) => {
+        return {
+          pixels: (set.images as Uint8Array).slice(index * size, (index + 1) * size),
+          shape: [channels, height, width],
+        };
+      },
+    }),
+  };
+}
+
+async function answersOf(name: string, container: Uint8Array, set: SampleSet & { readonly labels: Labels }) {
+  const engine = openEngine(fastestEngine(), container);
+  try {
+    const classes = new Uint16Array(set.count);
+    const evaluation = await evaluate(engine, set, MOST_WORST, (index, result) => (classes[index] = result.class));
+    const labels = engine.output.labels ?? set.classes;
+    const names = evaluation.confusion.map((_, at) => labels?.[at] ?? String(at));
+    return { answers: { name, bytes: container.length, classes }, evaluation, classes: names };
+  } finally {
+    engine.close();
+  }
+}
+
+async function floatAnswers(net: Net, samples: Samples): Promise<Answers> {
+  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: net.graph, seed: 0, threads: 1 });
+  try {
+    trainer.load(net);
+    const logits = await trainer.logits(samples);
+    const each = logits.length / samples.count;
+    const classes = Uint16Array.from({ length: samples.count }, (_, n) =>
+      argmax(logits.subarray(n * each, (n + 1) * each)),
+    );
+    const parameters = [...net.tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    return { name: "float32", bytes: 4 * parameters, classes };
+  } finally {
+    await trainer.close();
+  }
+}

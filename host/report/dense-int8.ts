@@ -1,0 +1,42 @@
+/** A float net as int8 and not compressed: each layer's largest weight is 127. What compression is compared with. */
+import { weightedLayers } from "../compress/integer-stages.js";
+import { channelsByTensor } from "../compress/narrow.js";
+import { runStage } from "../compress/stages.js";
+import { roundCodebook } from "../compress/share.js";
+import { sliceSamples, type Samples } from "../data/samples.js";
+import type { FloatTensor, Net } from "../model/model.js";
+import type { TrainingRuntime } from "../train/pool.js";
+
+const CALIBRATED = 2000;
+const BATCH = 128;
+
+/** @param samples of which the first are calibrated with */
+export function denseInt8(net: Net, samples: Samples, runtime: TrainingRuntime): Promise<Net> {
+  const tensors = new Map<string, FloatTensor>(net.tensors);
+  const weightScale: Record<string, number> = {};
+  for (const { name } of weightedLayers(net.graph)) {
+    const { shape, data } = net.tensors.get(`${name}.weight`)!;
+    const { scale, codes } = roundCodebook(data);
+    tensors.set(`${name}.weight`, { shape, data: Float32Array.from(codes, (q) => q * scale), integers: codes });
+    weightScale[name] = scale;
+  }
+  const nominalChannels = channelsByTensor(net.graph);
+  const count = Math.min(CALIBRATED, samples.count);
+  return runStage(
+    { graph: net.graph, tensors, compression: { nominalChannels, weightScale, activations: {} } },
+    { kind: "calibrate", samples: count, range: "error" },
+    {
+      runtime,
+      seed: 0,
+      threads: 1,
+      batch: BATCH,
+      data: samples,
+      train: samples,
+      augment: 0,
+      fixed: [],
+      biasBits: {},
+      keeper: { load: () => undefined, save: () => undefined },
+    },
+    sliceSamples(samples, 0, count),
+  );
+}

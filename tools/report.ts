@@ -1,0 +1,293 @@
+/** `mote report`: what a run, a model, a sweep or an experiment has come to, as one HTML file and CSV files. */
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, join } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Samples } from "../host/data/samples.js";
+import { MoteError, printable } from "../host/errors.js";
+import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
+import { loadData } from "../host/node/data/load.js";
+import { loadFashion, loadMnist } from "../host/node/data/mnist.js";
+import { openEngine } from "../host/node/engines/open.js";
+import { packageRoot } from "../host/node/paths.js";
+import { Progress } from "../host/node/progress.js";
+import { readFile } from "../host/node/read-file.js";
+import { gatherReport, type GatherOptions } from "../host/node/report/gather.js";
+import { findRun, type RunFiles } from "../host/node/report/run-files.js";
+import { readSweep } from "../host/node/report/sweep-table.js";
+import { checkReportFiles, writeReport, type ReportFiles } from "../host/node/report/write-report.js";
+import { readCheckpoint } from "../host/node/train/checkpoint.js";
+import { nodeRuntime } from "../host/node/train/runtime.js";
+import { EXPERIMENTS, parseExperiment, type ExperimentName, type ExperimentRecord } from "../host/report/experiment.js";
+import { isMissing, type Page } from "../host/report/page.js";
+import { makeReport } from "../host/report/report.js";
+import { runExperiment } from "../host/report/run-experiment.js";
+import { errorText, type RunRecord } from "../host/report/run-record.js";
+import { namedNet } from "../host/train/nets.js";
+import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
+import { interruptible } from "./interrupt.js";
+import { containerOf, isContainer, namingFile } from "./model-file.js";
+import { Output } from "./output.js";
+
+interface ReportFlags extends DataFlags {
+  readonly out?: string;
+  readonly csv?: string;
+  readonly model?: string;
+  readonly from?: string;
+  readonly work: string;
+  readonly sweep?: string;
+  readonly with: readonly string[];
+  readonly experiment?: ExperimentName;
+  readonly net: string;
+  readonly quick?: true;
+  readonly threads: number;
+  readonly json?: boolean;
+}
+
+/** Of layers on the SIMD engine. */
+const TIMED_MS = 2000;
+/** Digits that int8 scales of the net that is not compressed are made from. */
+const CALIBRATED = 2000;
+const NAMED = /^(mnist|fashion)(?=:|$)/;
+
+export function reportCommand(): Command {
+  const command = new Command("report")
+    .description("show what a run, a model, a sweep or an experiment has come to: one HTML file, CSV files")
+    .argument("[source]", "a recipe whose run the work folder has, a run's record (run-….json) or a model (.mote)")
+    .option("-o, --out <file>", "the HTML file")
+    .option("--csv <folder>", "a CSV file for each table")
+    .option("--model <file>", "the model, .mote; default: what the run has come to")
+    .option("--from <file>", "the float net, .safetensors; default: the run's own, or one that the experiment trains")
+    .option("--work <folder>", "the work folder of mote compress", join(packageRoot, "build", "work"))
+    .option("--sweep <file>", "jobs of a sweep, .csv or .json, for the plot of error against bytes")
+    .option(
+      "--with <file>",
+      "the record of an experiment; may be given again",
+      (file: string, before: string[]) => [...before, file],
+      [],
+    )
+    .addOption(
+      new Option(
+        "--experiment <name>",
+        "train what it takes, then show it: accuracy against rate, bits of convolutions and dense layers, initialisations",
+      ).choices(EXPERIMENTS),
+    )
+    .option("--net <name>", "of the experiment: lenet5 or lenet300", "lenet5")
+    .option("--quick", "of the experiment: a few small nets, to see that it works")
+    .option(
+      "--threads <n>",
+      "of the experiment; the result does not depend on it",
+      parseThreads,
+      Math.min(4, availableParallelism()),
+    );
+  return addDataFlags(command)
+    .option("--json", "print one JSON object on stdout and nothing else there")
+    .addHelpText(
+      "after",
+      "\n--data is what the run was trained on, its validation split, unless it says otherwise; of an experiment mnist or fashion." +
+        "\n\nExamples:\n  mote report models/lenet5.json --out report.html --csv report\n" +
+        "  mote report --model models/lenet5.mote --data mnist:validation --out report.html\n" +
+        "  mote report --experiment bits --net lenet5 --data fashion --quick --out bits.html",
+    )
+    .action(report);
+}
+
+async function report(source: string | undefined, flags: ReportFlags): Promise<void> {
+  const output = new Output({ json: flags.json, files: [flags.out] });
+  const files = filesOf(flags);
+  checkReportFiles(files);
+  const experiments = flags.with.map(readExperiment);
+  if (flags.experiment !== undefined) experiments.push(await experiment(flags.experiment, flags, output));
+  const isModel = source !== undefined && isContainer(source, readFile(source));
+  const run = source === undefined || isModel ? undefined : findRun(source, flags.work);
+  const modelPath = flags.model ?? (isModel ? source : undefined);
+  const sweep = flags.sweep === undefined ? undefined : { jobs: readSweep(flags.sweep), source: basename(flags.sweep) };
+  if (run === undefined && modelPath === undefined && sweep === undefined && experiments.length === 0) {
+    throw new MoteError(
+      "ARGUMENT",
+      "report: expected a recipe, a run's record, a model, --sweep, --experiment or --with",
+    );
+  }
+  if (run !== undefined) experiments.push(...keptExperiments(run.record, flags.work, experiments));
+  const page = await pageOf(
+    { run, modelPath, experiments, sweep, name: run?.record.net ?? nameOf(source, flags) },
+    flags,
+  );
+  printPage(page, run?.record, files, output);
+}
+
+const filesOf = ({ out, csv }: { readonly out?: string; readonly csv?: string }): ReportFiles => {
+  if (out === undefined && csv === undefined)
+    throw new MoteError("ARGUMENT", "report: --out or --csv says where it goes");
+  return { ...(out !== undefined && { html: out }), ...(csv !== undefined && { csv }) };
+};
+
+const nameOf = (source: string | undefined, { model, experiment: name, net, sweep }: ReportFlags): string =>
+  basename(source ?? model ?? (name === undefined ? (sweep ?? "experiments") : `${name} of ${net}`)).replace(
+    /\.(json|mote|csv)$/,
+    "",
+  );
+
+interface Sources {
+  readonly name: string;
+  readonly run: RunFiles | undefined;
+  readonly modelPath: string | undefined;
+  readonly experiments: readonly ExperimentRecord[];
+  readonly sweep: GatherOptions["sweep"];
+}
+
+async function pageOf({ name, run, modelPath, experiments, sweep }: Sources, flags: ReportFlags): Promise<Page> {
+  const spec =
+    flags.data ?? (run !== undefined && NAMED.test(run.record.data) ? `${run.record.data}:validation` : undefined);
+  const isAlone = flags.experiment !== undefined && run === undefined && modelPath === undefined;
+  const progress = new Progress("report", 6);
+  try {
+    return makeReport(
+      await gatherReport({
+        name,
+        ...(run && { run }),
+        ...(modelPath !== undefined && { model: namingFile(modelPath, () => containerOf(readFile(modelPath))) }),
+        ...(flags.from !== undefined && { from: readCheckpoint(flags.from).net }),
+        ...(spec !== undefined &&
+          !isAlone && {
+            samples: (container) => samplesFor(spec, container, flags),
+            calibration: () => trainingPart(spec),
+          }),
+        ...(sweep && { sweep }),
+        ...(experiments.length > 0 && { experiments }),
+        duration: TIMED_MS,
+        onProgress: (done) => progress.update(done),
+      }),
+    );
+  } finally {
+    progress.finish();
+  }
+}
+
+function samplesFor(spec: string, container: Uint8Array, flags: ReportFlags): ReturnType<typeof loadData> {
+  const engine = openEngine("v8", container);
+  try {
+    return loadData(NAMED.test(spec) && !spec.includes(":") ? `${spec}:validation` : spec, dataOptions(flags, engine));
+  } finally {
+    engine.close();
+  }
+}
+
+/** Of a data set that has parts. */
+function trainingPart(spec: string): Samples | undefined {
+  const name = NAMED.exec(spec)?.[1];
+  if (name === undefined) return undefined;
+  const { count, images, labels } = loadData(`${name}:train:${CALIBRATED}`, { shape: [1, 28, 28] });
+  return { count, images, labels: labels! };
+}
+
+function printPage(page: Page, record: RunRecord | undefined, files: ReportFiles, output: Output): void {
+  const written = writeReport(page, files);
+  const there = page.parts.filter((part) => !isMissing(part));
+  const missing = page.parts.filter(isMissing);
+  output.pairs(page.facts);
+  output.lines([`${there.length} parts: ${there.map(({ title }) => title).join(", ")}`]);
+  if (missing.length > 0)
+    output.lines([
+      `not there, and the report says what would bring them: ${missing.map(({ title }) => title).join(", ")}`,
+    ]);
+  for (const file of written) output.line(`wrote ${file}`);
+  output.json(() => ({
+    ...(record && { net: record.net, bytes: record.model.bytes, error: errorText(record.model.error, record.metric) }),
+    parts: there.map(({ id }) => id),
+    missing: missing.map(({ id, missing: why }) => ({ id, why })),
+    written,
+  }));
+}
+
+const readExperiment = (path: string): ExperimentRecord =>
+  parseExperiment(new TextDecoder().decode(readFile(path)), path);
+
+/** Of a net and data, a folder below the work folder: names of results do not tell data apart. */
+const experimentFolder = (work: string, net: string, data: string): string => join(work, `experiment-${net}-${data}`);
+
+/** What the work folder has of the run's net and data. */
+function keptExperiments(
+  { net, data }: RunRecord,
+  work: string,
+  given: readonly ExperimentRecord[],
+): ExperimentRecord[] {
+  if (!/^[\w.-]+$/.test(net) || !/^[\w.-]+$/.test(data)) return [];
+  const folder = experimentFolder(work, net, data);
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => /^experiment-[a-z-]+\.json$/.test(name));
+  const isGiven = (one: ExperimentRecord): boolean =>
+    given.some((other) => other.experiment === one.experiment && other.net === one.net && other.data === one.data);
+  const kept = names
+    .toSorted()
+    .map((name) => readExperiment(join(folder, name)))
+    .filter((one) => !isGiven(one));
+  // Of a quick look and a whole one the whole one.
+  return kept.filter(
+    (one) => !one.isQuick || !kept.some((other) => !other.isQuick && other.experiment === one.experiment),
+  );
+}
+
+async function experiment(name: ExperimentName, flags: ReportFlags, output: Output): Promise<ExperimentRecord> {
+  const from = flags.from === undefined ? undefined : readCheckpoint(flags.from).net;
+  const graph = from?.graph ?? namedNet(flags.net);
+  const data = NAMED.exec(flags.data ?? "mnist")?.[1];
+  if (data === undefined)
+    throw new MoteError("ARGUMENT", printable(`--data ${flags.data}: an experiment takes mnist or fashion`));
+  const { train, validation } = data === "mnist" ? loadMnist() : loadFashion();
+  const folder = new DiskWorkFolder(experimentFolder(flags.work, graph.name, data), (reason) => output.line(reason));
+  let progress: Progress | undefined;
+  let at = "";
+  try {
+    return await interruptible((signal) =>
+      runExperiment({
+        runtime: nodeRuntime,
+        experiment: name,
+        graph,
+        ...(from && { from }),
+        data: { name: data, train, validation },
+        isQuick: flags.quick === true,
+        folder,
+        threads: flags.threads,
+        signal,
+        onTrial: ({ method, seed }, index, count) => {
+          progress?.finish();
+          at = `${index + 1}/${count} ${method}, seed ${seed}`;
+          progress = undefined;
+        },
+        onProgress: (label, done, total, loss) => {
+          progress ??= new Progress(at, total);
+          progress.update(done, `${label}, loss ${loss.toFixed(4)}`);
+        },
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
+    throw new MoteError("INTERRUPTED", `${error.message}: run the same command to go on`, { cause: error });
+  } finally {
+    progress?.finish();
+  }
+}
+
+function parseThreads(text: string): number {
+  const threads = /^\d+$/.test(text) ? Number(text) : 0;
+  if (threads < 1 || threads > 64) throw new InvalidArgumentError("expected a whole number, 1 .. 64");
+  return threads;
+}
+
+/** What `mote compress --report FILE` makes at its end: the report of a run whose record is in its work folder. */
+export async function reportRun(run: RunFiles, html: string, model: Uint8Array): Promise<void> {
+  const { record } = run;
+  const spec = `${record.data}:validation`;
+  const data = await gatherReport({
+    name: record.net,
+    run,
+    model,
+    ...(NAMED.test(record.data) && {
+      samples: (container: Uint8Array) => samplesFor(spec, container, {} as ReportFlags),
+      calibration: () => trainingPart(spec),
+    }),
+    duration: TIMED_MS,
+  });
+  writeReport(makeReport(data), { html });
+}
