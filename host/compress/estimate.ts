@@ -11,6 +11,8 @@ const LIKELY_STEP = 0.6;
 const LAYER_BYTES = 12;
 const TENSOR_BYTES = 8;
 const HEAD_BYTES = 17;
+/** A multiplier and a shift for each row but one, where rows have scales of their own. */
+const ROW_SCALE_BYTES = 5;
 
 /**
  * Weights to the bit as the packer would code them, biases at `biasBits` by layer (else 32; none where all are 0), the rest
@@ -28,7 +30,9 @@ export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number
     const bitsEach = bias.every((b) => b === 0) ? 0 : (own(biasBits, layer.name) ?? 32);
     const coding = smallestCoding(codingsOf(integers, shape[0], data.length / shape[0]));
     const bits = coding.bits + bitsEach * shape[0];
-    bytes += Math.ceil(bits / 8) + LAYER_BYTES + TENSOR_BYTES;
+    const scales = own(net.compression?.weightScale ?? {}, layer.name);
+    const scaleBytes = Array.isArray(scales) ? ROW_SCALE_BYTES * (scales.length - 1) : 0;
+    bytes += Math.ceil(bits / 8) + scaleBytes + LAYER_BYTES + TENSOR_BYTES;
   }
   return bytes;
 }

@@ -16,6 +16,14 @@ export function gridStep(weights: Float32Array, factor: number): number {
   return count === 0 ? 1 : Math.fround((factor * sum) / count);
 }
 
+/** A step for each of `rows` rows, from its own survivors. */
+export function rowSteps(weights: Float32Array, rows: number, factor: number): Float32Array {
+  const columns = weights.length / rows;
+  return Float32Array.from({ length: rows }, (_, row) =>
+    gridStep(weights.subarray(row * columns, (row + 1) * columns), factor),
+  );
+}
+
 /** The nearest grid point as an integer, -limit .. limit. */
 export function toGrid(w: number, step: number, limit: number): number {
   const q = Math.min(limit, Math.round(Math.abs(w) / step));
@@ -28,7 +36,13 @@ export interface GridLayer {
   /** 1 = already on the grid; pruned weights (0) need no mark. */
   readonly frozen: Uint8Array;
   readonly secondMoment: Float32Array;
-  readonly step: number;
+  /** One, or one a row. */
+  readonly steps: Float32Array;
+}
+
+/** Of the weight at `index`. */
+export function stepOf({ weights, steps }: Pick<GridLayer, "weights" | "steps">, index: number): number {
+  return steps[steps.length > 1 ? Math.floor((index * steps.length) / weights.length) : 0];
 }
 
 /**
@@ -38,10 +52,12 @@ export interface GridLayer {
  */
 export function nextToFreeze(layers: readonly GridLayer[], count: number): number[][] {
   const free: { layer: number; index: number; cost: number }[] = [];
-  layers.forEach(({ weights, frozen, secondMoment, step }, layer) => {
+  layers.forEach((from, layer) => {
+    const { weights, frozen, secondMoment } = from;
     for (let index = 0; index < weights.length; index++) {
-      if (weights[index] !== 0 && frozen[index] === 0)
-        free.push({ layer, index, cost: secondMoment[index] * step * step });
+      if (weights[index] === 0 || frozen[index] !== 0) continue;
+      const step = stepOf(from, index);
+      free.push({ layer, index, cost: secondMoment[index] * step * step });
     }
   });
   free.sort((a, b) => b.cost - a.cost || a.layer - b.layer || a.index - b.index);
@@ -53,7 +69,8 @@ export function nextToFreeze(layers: readonly GridLayer[], count: number): numbe
 /** Moves the chosen weights onto the grid and marks them frozen. A weight that rounds to 0 is pruned thereby. */
 export function freeze(layer: GridLayer, indices: readonly number[], limit: number): void {
   for (const i of indices) {
-    layer.weights[i] = Math.fround(toGrid(layer.weights[i], layer.step, limit) * layer.step);
+    const step = stepOf(layer, i);
+    layer.weights[i] = Math.fround(toGrid(layer.weights[i], step, limit) * step);
     layer.frozen[i] = 1;
   }
 }

@@ -60,6 +60,8 @@ export interface GridStage extends Schedule {
   readonly parts: number;
   /** Largest integer magnitude, 1 .. 127. */
   readonly limit: number;
+  /** Whether a layer's rows have one step, or each its own by its own mean magnitude, which takes 5 bytes a row in the container. */
+  readonly scales?: "layer" | "row";
 }
 
 /** Folds biases that need no relu, drops dead and constant units. */
@@ -197,6 +199,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     step: record(number(0.01, 10)),
     parts: optional(integer(1, 1000), 40),
     limit: optional(integer(1, 127), 127),
+    scales: optional(oneOf<"layer" | "row">("layer", "row"), "layer"),
   }),
   "dead-units": object({ kind: oneOf("dead-units") }),
   calibrate: object({

@@ -1,10 +1,13 @@
 /** What each stage of a recipe does to a net. A stage starts from a net alone, so that a run can go on from any stage's checkpoint. */
 import type { Samples } from "../data/samples.js";
+import { resultsOf } from "../model/edges.js";
+import { valuesOf } from "../model/geometry.js";
 import type { Compression, Graph, Net } from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
 import { Trainer } from "../train/trainer.js";
-import { calibrate } from "../quantize/calibrate.js";
+import { calibrate, inputScale } from "../quantize/calibrate.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
-import { freeze, frozenAfter, gridStep, nextToFreeze, toGrid, type GridLayer } from "./grid.js";
+import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
@@ -76,7 +79,8 @@ const namesIn = (graph: Graph, values: Readonly<Record<string, number>>): string
 
 /** Weights of a layer that a stage has brought to their integers. */
 interface Integers {
-  readonly scale: number;
+  /** One, or one a row. */
+  readonly scales: Float32Array;
   readonly integers: Int8Array;
 }
 
@@ -85,10 +89,12 @@ function withIntegers(net: Net, layers: ReadonlyMap<string, Integers>): Net {
   const { compression } = withCompression(net);
   const tensors = new Map(net.tensors);
   const weightScale = { ...compression.weightScale };
-  for (const [name, { scale, integers }] of layers) {
+  for (const [name, { scales, integers }] of layers) {
     const { shape } = tensors.get(`${name}.weight`)!;
-    tensors.set(`${name}.weight`, { shape, data: Float32Array.from(integers, (q) => q * scale), integers });
-    weightScale[name] = scale;
+    const columns = integers.length / shape[0];
+    const scaleOf = (index: number): number => scales[scales.length > 1 ? Math.floor(index / columns) : 0];
+    tensors.set(`${name}.weight`, { shape, data: Float32Array.from(integers, (q, i) => q * scaleOf(i)), integers });
+    weightScale[name] = scales.length > 1 ? [...scales] : scales[0];
   }
   return { ...net, tensors, compression: { ...compression, weightScale } };
 }
@@ -105,7 +111,10 @@ async function share(net: Net, stage: ShareStage, context: StageContext): Promis
     await run.until(run.total);
     for (const { name, centroids, assignment } of sharings) {
       const { scale, codes } = roundCodebook(centroids);
-      integers.set(name, { scale, integers: Int8Array.from(assignment, (of) => (of < 0 ? 0 : codes[of])) });
+      integers.set(name, {
+        scales: Float32Array.of(scale),
+        integers: Int8Array.from(assignment, (of) => (of < 0 ? 0 : codes[of])),
+      });
     }
   });
   return withIntegers(shared, integers);
@@ -117,10 +126,13 @@ async function grid(net: Net, stage: GridStage, context: StageContext): Promise<
     const names = namesIn(net.graph, stage.step);
     const layers = names.map((name): GridLayer => {
       const weights = run.trainer.weight(name);
-      const step = gridStep(weights, stage.step[name]);
+      const factor = stage.step[name];
+      const rows = run.trainer.bias(name).length;
+      const steps =
+        stage.scales === "row" ? rowSteps(weights, rows, factor) : Float32Array.of(gridStep(weights, factor));
       const frozen = new Uint8Array(weights.length);
       run.setFrozen(name, frozen);
-      return { weights, frozen, secondMoment: run.trainer.secondMoment(name), step };
+      return { weights, frozen, secondMoment: run.trainer.secondMoment(name), steps };
     });
     const total = layers.reduce((sum, layer) => sum + survivors(layer.weights), 0);
     // One piece of training more than shares to freeze: in the last only the biases still learn.
@@ -133,9 +145,9 @@ async function grid(net: Net, stage: GridStage, context: StageContext): Promise<
       names.forEach((name, i) => run.setFrozen(name, layers[i].frozen));
     }
     await run.until(run.total);
-    layers.forEach(({ weights, step }, i) => {
-      const integers = Int8Array.from(weights, (w) => toGrid(w, step, stage.limit));
-      integersOf.set(names[i], { scale: step, integers });
+    layers.forEach((layer, i) => {
+      const integers = Int8Array.from(layer.weights, (w, at) => toGrid(w, stepOf(layer, at), stage.limit));
+      integersOf.set(names[i], { scales: layer.steps, integers });
     });
   });
   return withIntegers(trained, integersOf);
@@ -146,8 +158,9 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
   const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads: 1, batch });
   try {
     trainer.load(net);
-    const classes = trainer.bias(weightedLayers(net.graph).at(-1)!.name).length;
-    const activations = await calibrate(net.graph, classes, (visit) => trainer.activations(digits, visit), stage.range);
+    const classes = valuesOf(tensorShapes(net.graph).get(resultsOf(net.graph)[0])!);
+    const run = (visit: Parameters<typeof trainer.activations>[1]) => trainer.activations(digits, visit);
+    const activations = await calibrate(net.graph, classes, run, stage.range, inputScale(digits));
     const biasBits = context.biasBits;
     const { compression } = withCompression(net);
     return {

@@ -4,6 +4,7 @@ import { isSilent, perChannel } from "../data/reading.js";
 import { MoteError } from "../errors.js";
 import type { Preprocessing, QModel } from "../model/model.js";
 import type { ImportedGraph } from "./graph.js";
+import { arrange, tensorOrder } from "./arrange.js";
 import { integerModel } from "./integer-model.js";
 import { Lowering, type Format, type LoweringOptions } from "./lowering.js";
 import type { ImportedNet } from "./net.js";
@@ -37,7 +38,9 @@ export function lowerGraph(graph: ImportedGraph, options: LoweringOptions = {}):
  */
 export function importedModel(net: ImportedNet, given: GivenPreprocessing = {}): QModel {
   const model = integerModel(net);
-  const names = [...net.inputs, ...net.outputs].map(({ name }) => name);
+  const order = tensorOrder(arrange(net));
+  const outputs = net.outputs.toSorted((a, b) => order.indexOf(a.tensor) - order.indexOf(b.tensor));
+  const names = [...net.inputs, ...outputs].map(({ name }) => name);
   const hasNames = names.length === net.inputs.length + model.outputs.length && names.every((name) => name !== "");
   const preprocessing = preprocessingOf(net, given);
   return { ...model, ...(hasNames ? { names } : {}), ...(preprocessing === undefined ? {} : { preprocessing }) };

@@ -24,10 +24,10 @@ export function integerModel(imported: ImportedNet): QModel {
   if (outputs[0] < net.inputs.length)
     throw new MoteError("UNSUPPORTED", "an output is an input, and no layer is between them");
   const tensors = order.map((tensor, position): QTensor => {
-    const { shape } = net.tensors[tensor];
+    const { shape, nominalChannels = shape[0] } = net.tensors[tensor];
     const { scale, zeroPoint } = scaleOf(net, tensor);
     const isEnd = position < net.inputs.length || outputs.includes(position);
-    const bare = { shape, nominalChannels: shape[0], border: borders.get(tensor) ?? 0, zeroPoint };
+    const bare = { shape, nominalChannels, border: borders.get(tensor) ?? 0, zeroPoint };
     return isEnd ? { ...bare, scale } : bare;
   });
   const layers = net.layers.map((layer): QLayer => {

@@ -25,6 +25,8 @@ export interface NetTensor {
   readonly shape: Shape;
   /** Of a net that is quantized already. */
   readonly quantization?: TensorScale | undefined;
+  /** Channels before dead units were removed, where that was done. */
+  readonly nominalChannels?: number;
 }
 
 /** Rows of real numbers that are too many to be kept: they are read from the file whenever asked for. */
@@ -41,7 +43,7 @@ export interface NetWeights {
   readonly columns: number;
   readonly values: Float32Array | Int8Array | StreamedRows;
   /** With int8. One, or one a row. */
-  readonly scales?: Float32Array;
+  readonly scales?: Float32Array | Float64Array;
   /** Real numbers, or with int8 weights of a quantized net in units of input scale × weight scale. */
   readonly bias: Float32Array | Int32Array;
 }

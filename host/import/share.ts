@@ -52,7 +52,7 @@ function sharedWeights(
 }
 
 /** What a step of error costs each value, −128 first: its occurrences, each by the square of its row's scale. */
-function costs(values: Int8Array, scales: Float32Array, columns: number): Float64Array {
+function costs(values: Int8Array, scales: NonNullable<NetWeights["scales"]>, columns: number): Float64Array {
   const all = new Float64Array(VALUES);
   const inRow = new Uint32Array(VALUES);
   for (let start = 0, row = 0; start < values.length; start += columns, row++) {

@@ -13,7 +13,6 @@ import {
   poolFloats,
   pooling,
   poolValues,
-  windowsOf,
   type NamedPool,
   type QPooling,
 } from "./pool.js";
@@ -37,15 +36,8 @@ export const avgpool = {
     poolFloats(layer, inputs, to, (window) => window.reduce((sum, value) => sum + value, 0) / window.length),
   weights: null,
   hasOwnScale: true,
-  takesPool: false,
   isRectifier: false,
   constants: poolConstants,
-  fuse: () => null,
-  quantize(layer, { edges, inputs: [from], output, clamp, requantize }) {
-    const windows = windowsOf(layer);
-    const factor = from.scale / output.scale / (windows.kernel[0] * windows.kernel[1]);
-    return { op: "avgpool", ...edges, ...windows, ...requantize(factor), clamp };
-  },
 } as const satisfies FloatOp<AvgPoolLayer>;
 
 export const qavgpool = {

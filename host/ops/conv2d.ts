@@ -94,25 +94,8 @@ export const conv2d = {
     withRows: (layer, outChannels) => ({ ...layer, outChannels }),
   },
   hasOwnScale: true,
-  takesPool: true,
   isRectifier: false,
   constants: null,
-  fuse: () => null,
-  quantize(layer, { edges, inputs: [from], clamp, pool, weights }) {
-    const { outChannels, kernel, stride, pad, groups } = layer;
-    const columns = (from.shape[0] / groups) * kernel[0] * kernel[1];
-    return {
-      op: "conv2d",
-      ...edges,
-      ...weights(outChannels, columns),
-      clamp,
-      kernel,
-      stride: axesOf(stride),
-      pad: [sidesOf(pad)[0], sidesOf(pad)[1]],
-      groups,
-      pool,
-    };
-  },
 } as const satisfies FloatOp<Conv2dLayer>;
 
 export const qconv2d = {

@@ -31,16 +31,8 @@ export const dense = {
     withRows: (layer, outFeatures) => ({ ...layer, outFeatures }),
   },
   hasOwnScale: true,
-  takesPool: false,
   isRectifier: false,
   constants: null,
-  fuse: () => null,
-  quantize: ({ outFeatures }, { edges, inputs: [from], clamp, weights }) => ({
-    op: "dense",
-    ...edges,
-    ...weights(outFeatures, valuesOf(from.shape)),
-    clamp,
-  }),
 } as const satisfies FloatOp<DenseLayer>;
 
 export const qdense = {

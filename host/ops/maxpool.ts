@@ -11,7 +11,6 @@ import {
   poolFloats,
   pooling,
   poolValues,
-  windowsOf,
   type NamedPool,
   type QPooling,
 } from "./pool.js";
@@ -31,25 +30,8 @@ export const maxpool = {
   forward: (layer, inputs, to) => poolFloats(layer, inputs, to, (window) => Math.max(...window)),
   weights: null,
   hasOwnScale: false,
-  takesPool: false,
   isRectifier: false,
   constants: poolConstants,
-  // Where windows overlap, places would be computed more than once.
-  fuse(layer, before) {
-    const { kernel: size, stride, pad } = windowsOf(layer);
-    const isPart = before.takesPool && before.pool === null && pad.every((zeros) => zeros === 0);
-    return isPart && size.every((extent, axis) => extent <= stride[axis])
-      ? { ...before, pool: { size, stride } }
-      : null;
-  },
-  quantize(layer, { edges, inputs: [from], output, clamp, keepsScale, mismatch }) {
-    if (!keepsScale) {
-      mismatch(
-        `its output has scale ${output.scale}, zero point ${output.zeroPoint}; expected its input's, ${from.scale} and ${from.zeroPoint}`,
-      );
-    }
-    return { op: "maxpool", ...edges, ...windowsOf(layer), clamp };
-  },
 } as const satisfies FloatOp<MaxPoolLayer>;
 
 export const qmaxpool = {

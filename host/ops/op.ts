@@ -2,9 +2,8 @@
  * What is known of an op. It has up to two faces: a layer of the float graph that is trained and compressed, and a layer of the integer
  * model that a container holds. Each op is a file beside this one; index.ts has the tables.
  */
-import type { Axes, Layer, QLayer, QTensor, QWeights, Shape } from "../model/model.js";
+import type { Axes, Layer, QLayer, QTensor, Shape } from "../model/model.js";
 import type { Body } from "../module/remake.js";
-import { MoteError } from "../errors.js";
 import type { Attribute } from "./attributes.js";
 import type { Fail, Field } from "./fields.js";
 
@@ -49,11 +48,6 @@ export interface FloatOp<L extends Layer = Layer> {
   readonly isRectifier: boolean;
   /** What becomes of a channel that has one value everywhere; null where a channel of the output is not made of the same channel of the input. */
   readonly constants: Constants | null;
-  /** Whether a max-pool behind it can be a part of it. */
-  readonly takesPool: boolean;
-  /** The layer before, with this one as a part of it; null where that cannot be. */
-  fuse(layer: L, before: Part): Part | null;
-  quantize(layer: L, context: QuantizeContext): QLayer;
 }
 
 export interface FloatWeights<L extends Layer> {
@@ -72,32 +66,6 @@ export interface Constants {
   through(value: number): number;
   /** Whether a channel raised by a constant comes out raised by as much. */
   readonly isShift: boolean;
-}
-
-/** A layer of a float graph with what runs as a part of it. */
-export interface Part {
-  readonly layer: Layer;
-  /** As the op of its first layer says. */
-  readonly takesPool: boolean;
-  readonly pool: Window | null;
-  readonly relu: boolean;
-}
-
-/** While a net is quantized every tensor has a scale. */
-export type ScaledTensor = QTensor & { readonly scale: number };
-
-/** What a float layer is made an integer one with. */
-export interface QuantizeContext {
-  readonly edges: Edges;
-  readonly inputs: readonly ScaledTensor[];
-  readonly output: ScaledTensor;
-  readonly clamp: readonly [number, number];
-  readonly pool: Window;
-  /** Whether output and first input have the same scale and zero point. */
-  readonly keepsScale: boolean;
-  weights(rows: number, columns: number): Omit<QWeights, "clamp">;
-  requantize(factor: number): { readonly multiplier: number; readonly shift: number };
-  mismatch(problem: string): never;
 }
 
 /** Indices of tensors. */
@@ -170,9 +138,4 @@ export const PLAIN_OP = {
   hasOwnScale: true,
   isRectifier: false,
   constants: null,
-  takesPool: false,
-  fuse: () => null,
-  quantize(layer: Layer): never {
-    throw new MoteError("UNSUPPORTED", `${layer.name}: ${layer.op} is not packed yet`);
-  },
 } as const;

@@ -4,7 +4,7 @@
  */
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
-import { inputsOf } from "../model/edges.js";
+import { inputsOf, resultsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
 import { floatOp } from "../ops/index.js";
 
@@ -18,6 +18,27 @@ export type RangeChoice = "error" | "full";
 
 /** Pixels are u8 0 .. 255 and the net's input is pixel / 255, so q = pixel - 128 exactly. */
 export const INPUT_SCALE: ActivationScale = { scale: Math.fround(1 / 255), zeroPoint: -128 };
+
+/** What a net was trained on: see Samples. */
+interface Reading {
+  readonly images: Uint8Array | Int8Array | Float32Array;
+  readonly reading?: { readonly scale: readonly number[]; readonly offset: readonly number[] };
+}
+
+/**
+ * The input's scale with which the int8 element is the sample's byte, or the byte less 128, exactly; undefined where there is none, as for real
+ * numbers, or a mean for each channel.
+ */
+export function inputScale({ images, reading }: Reading): ActivationScale | undefined {
+  if (images instanceof Float32Array) return undefined;
+  if (reading === undefined) return images instanceof Uint8Array ? INPUT_SCALE : undefined;
+  const [scale, offset] = [reading.scale[0], reading.offset[0]];
+  const isOne = reading.scale.every((one) => one === scale) && reading.offset.every((one) => one === offset);
+  const zeroPoint = (images instanceof Uint8Array ? -128 : 0) - offset / scale;
+  const isWhole = Math.abs(zeroPoint - Math.round(zeroPoint)) < 1e-4;
+  if (!isOne || !isWhole || Math.abs(zeroPoint + 0.5) > 128) return undefined;
+  return { scale: Math.fround(scale), zeroPoint: Math.round(zeroPoint) + 0 };
+}
 
 /** Bins of a histogram over the full range: 16 a step of the widest int8 scale, far below its rounding error. */
 const BINS = 4096;
@@ -121,37 +142,57 @@ export function logitRange(chunks: readonly Float32Array[], classes: number): { 
   return { low: Math.min(0, seconds[Math.floor(seconds.length / 100)] ?? 0), high: high * 1.1 };
 }
 
-/** Tensors that share one scale, and the one of them whose values decide it. */
+/** Tensors that share one scale. */
 export interface ScaleGroup {
   readonly tensors: readonly string[];
-  /** The last of the group: what is left after relu and max-pooling is all that the next layer sees. */
-  readonly decider: string;
+  /** Those of them whose values decide it: what is left after cuts and max-pooling is all that the layers behind see. */
+  readonly deciders: readonly string[];
+  /** Whether no decider is ever below 0. */
   readonly nonNegative: boolean;
   readonly role: "input" | "hidden" | "result";
 }
 
-/** Tensors of a chain that share a scale: an op that only picks or cuts values, such as relu or max-pooling, keeps its input's. */
+/**
+ * Tensors of a graph that share a scale, groups in the order of their first tensors: an op that only picks, cuts or joins values, such as relu,
+ * max-pooling or a concatenation, keeps its inputs'. The net's input keeps its own where it is joined with others: then it is copied.
+ */
 export function scaleGroups(graph: Graph): ScaleGroup[] {
-  const groups: { tensors: string[]; relu: boolean }[] = [{ tensors: [graph.input.name], relu: false }];
+  const groupOf = new Map<string, Set<string>>([[graph.input.name, new Set([graph.input.name])]]);
+  const nonNegative = new Set<string>();
   for (const layer of graph.layers) {
-    const op = floatOp(layer);
-    if (op.hasOwnScale) {
-      groups.push({ tensors: [layer.output], relu: false });
-      continue;
+    const own = new Set([layer.output]);
+    groupOf.set(layer.output, own);
+    const inputs = inputsOf(layer);
+    const isCut = layer.op === "relu" || (layer.op === "clamp" && (layer.low ?? -1) >= 0);
+    const { hasOwnScale } = floatOp(layer);
+    if (isCut || (!hasOwnScale && inputs.every((input) => nonNegative.has(input)))) nonNegative.add(layer.output);
+    if (hasOwnScale) continue;
+    for (const input of inputs) {
+      const group = groupOf.get(input);
+      if (group === undefined)
+        throw new MoteError("MISMATCH", `${layer.name}: input tensor ${input} is made by no layer before it`);
+      if (inputs.length > 1 && group === groupOf.get(graph.input.name)) continue;
+      const [into, from] = [group, groupOf.get(layer.output)!];
+      if (into === from) continue;
+      for (const tensor of from) groupOf.set(tensor, into.add(tensor));
     }
-    const [input] = inputsOf(layer);
-    const group = groups.find((g) => g.tensors.includes(input));
-    if (group === undefined)
-      throw new MoteError("MISMATCH", `${layer.name}: input tensor ${input} is made by no layer before it`);
-    group.tensors.push(layer.output);
-    if (op.isRectifier) group.relu = true;
   }
-  return groups.map(({ tensors, relu }, i) => ({
-    tensors,
-    decider: tensors[tensors.length - 1],
-    nonNegative: relu,
-    role: i === 0 ? "input" : i === groups.length - 1 ? "result" : "hidden",
-  }));
+
+  const results = new Set(resultsOf(graph));
+  const leaves = new Set(results);
+  for (const layer of graph.layers) {
+    const { hasOwnScale } = floatOp(layer);
+    for (const input of inputsOf(layer))
+      if (hasOwnScale || groupOf.get(input) !== groupOf.get(layer.output)) leaves.add(input);
+  }
+  const [first] = resultsOf(graph);
+  return [...new Set(groupOf.values())].map((group): ScaleGroup => {
+    const tensors = [...group];
+    const deciders = tensors.filter((tensor) => leaves.has(tensor));
+    const isResult = deciders.length === 1 && deciders[0] === first;
+    const role = group.has(graph.input.name) ? "input" : isResult ? "result" : "hidden";
+    return { tensors, deciders, nonNegative: deciders.every((tensor) => nonNegative.has(tensor)), role };
+  });
 }
 
 function requireFinite(tensor: string, values: Float32Array): void {
@@ -166,38 +207,49 @@ export type ActivationSource = (visit: (tensor: string, values: Float32Array, n:
 
 /**
  * Scale and zero point of every tensor of the graph by name.
+ * @param classes of the first result where it is logits, of which only who wins matters; undefined where its values do
+ * @param input the scale of the net's input; undefined where it follows from the samples as well
  * @throws MoteError DIVERGED naming a tensor with a value that is not finite
  */
 export async function calibrate(
   graph: Graph,
-  classes: number,
+  classes: number | undefined,
   activations: ActivationSource,
   range: RangeChoice,
+  input: ActivationScale | undefined,
 ): Promise<Record<string, ActivationScale>> {
   const groups = scaleGroups(graph);
-  const histograms = new Map(groups.filter((g) => g.role === "hidden").map((g) => [g.decider, new Histogram()]));
-  const result = groups.find((g) => g.role === "result");
+  const isLogits = ({ role }: ScaleGroup): boolean => role === "result" && classes !== undefined;
+  const histograms = new Map<string, Histogram>();
+  for (const group of groups) {
+    if (isLogits(group) || (group.role === "input" && input !== undefined)) continue;
+    const histogram = new Histogram();
+    for (const tensor of group.deciders) histograms.set(tensor, histogram);
+  }
+  const result = groups.find(isLogits);
   const logits: Float32Array[] = [];
   await activations((tensor, values) => {
     requireFinite(tensor, values);
     histograms.get(tensor)?.bound(values);
-    if (tensor === result?.decider) logits.push(values.slice());
+    if (tensor === result?.deciders[0]) logits.push(values.slice());
   });
   await activations((tensor, values) => histograms.get(tensor)?.count(values));
 
-  const scales = groups.flatMap((group) => {
-    let scale = INPUT_SCALE;
-    if (group.role === "result") {
-      const { low, high } = logitRange(logits, classes);
-      scale = scaleForRange(low, high);
-    } else if (group.role === "hidden") {
-      const histogram = histograms.get(group.decider)!;
-      scale =
-        range === "full"
-          ? scaleForRange(group.nonNegative ? 0 : histogram.low, histogram.high)
-          : bestScale(histogram, group.nonNegative);
+  const scaleOf = (group: ScaleGroup): ActivationScale => {
+    if (group === result) {
+      const { low, high } = logitRange(logits, classes!);
+      return scaleForRange(low, high);
     }
-    return group.tensors.map((tensor) => [tensor, scale] as const);
-  });
-  return Object.fromEntries(scales);
+    if (group.role === "input" && input !== undefined) return input;
+    const histogram = histograms.get(group.deciders[0])!;
+    return range === "full" || group.role === "input"
+      ? scaleForRange(group.nonNegative ? 0 : histogram.low, histogram.high)
+      : bestScale(histogram, group.nonNegative);
+  };
+  return Object.fromEntries(
+    groups.flatMap((group) => {
+      const scale = scaleOf(group);
+      return group.tensors.map((tensor) => [tensor, scale] as const);
+    }),
+  );
 }

@@ -1,28 +1,54 @@
-/** A compressed float net becomes the integer model that the container holds: layers fused, weights int8, biases int32, scales as multipliers. */
-import { MAX_BORDER } from "../../assembly/format.js";
-import { inputsOf } from "../model/edges.js";
-import { chainShapes, tensorShapes } from "../model/shapes.js";
-import { checkAccumulators } from "./accumulators.js";
+/** A compressed float net becomes the integer model that the container holds: cuts fused, weights int8, biases int32, scales as multipliers. */
+import { integerModel } from "../import/integer-model.js";
+import {
+  mapOf,
+  NO_CLAMP,
+  NO_PADS,
+  type Clamp,
+  type ImportedNet,
+  type NetEnd,
+  type NetLayer,
+  type NetTensor,
+  type NetWeights,
+  type TensorScale,
+} from "../import/net.js";
 import { MoteError } from "../errors.js";
-import type { Compression, FloatTensor, Graph, Layer, Net, QLayer, QModel } from "../model/model.js";
-import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
-import { NO_POOL, type Part, type ScaledTensor } from "../ops/op.js";
+import { inputsOf, resultsOf } from "../model/edges.js";
+import type {
+  Compression,
+  FloatTensor,
+  Graph,
+  Layer,
+  MaxPoolLayer,
+  Net,
+  QModel,
+  WeightedLayer,
+} from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
+import { axesOf, sidesOf } from "../ops/attributes.js";
+import { limitsOf } from "../ops/clamp.js";
+import { floatWeights } from "../ops/index.js";
 import { own } from "../own.js";
-import { requantizeFactor } from "./requantize.js";
-
-/** Scale as the file keeps it. */
-interface Scale {
-  readonly scale: number;
-  readonly zeroPoint: number;
-}
 
 /**
- * @returns a model in which a relu is the clamp of the layer before it, and a max-pool behind a convolution is a part of it,
- *   unless its windows overlap
+ * @returns a model in which a relu or another cut is the clamp of the layer before it, and a max-pool behind a convolution is a part of it,
+ *   unless its windows overlap or something else reads what is between
  * @throws MoteError MISMATCH for a net without `compression`, or one whose parts do not fit each other: names layer, what was expected and
- *   found. UNSUPPORTED for padding above 15, or a graph that is no chain: of two layers that nothing reads, which is the result?
+ *   found. UNSUPPORTED for padding above 15
  */
 export function quantize(net: Net): QModel {
+  const { graph } = net;
+  const { names, preprocessing } = graph.ends ?? {};
+  const model = integerModel(quantizedNet(net));
+  return {
+    ...model,
+    ...(names === undefined ? {} : { names }),
+    ...(preprocessing === undefined ? {} : { preprocessing }),
+  };
+}
+
+/** The net as the importer has those that are int8 already. */
+function quantizedNet(net: Net): ImportedNet {
   const { graph, compression } = net;
   if (compression === undefined) {
     throw new MoteError(
@@ -30,84 +56,153 @@ export function quantize(net: Net): QModel {
       `${graph.name}: the net is not compressed, expected the result of \`mote compress\``,
     );
   }
-  chainShapes(graph);
-  const fused = fuse(graph);
   const shapes = tensorShapes(graph);
-  const index = new Map([[graph.input.name, 0]]);
-  for (const { outputs } of fused) index.set(outputs[outputs.length - 1], index.size);
-  const borders = inputBorders(fused);
-  const quantTensor = (names: readonly string[]): ScaledTensor => {
+  const tensors: NetTensor[] = [];
+  const index = new Map<string, number>();
+  const add = (names: readonly string[]): number => {
     const name = names[names.length - 1];
-    const shape = shapes.get(name)!;
-    const { scale, zeroPoint } = activation(compression, name);
     const nominal = names
       .map((n) => own(compression.nominalChannels, n))
       .findLast((channels) => channels !== undefined);
-    return { shape, nominalChannels: nominal ?? shape[0], border: borders.get(name) ?? 0, scale, zeroPoint };
+    const tensor: NetTensor = { name, shape: shapes.get(name)!, quantization: activation(compression, name) };
+    index.set(name, tensors.length);
+    return tensors.push(nominal === undefined ? tensor : { ...tensor, nominalChannels: nominal }) - 1;
   };
-  const tensors = [[graph.input.name], ...fused.map(({ outputs }) => outputs)].map(quantTensor);
-  const layers = fused.map((part): QLayer => {
+  add([graph.input.name]);
+  const layers = fuse(graph).map((part): NetLayer => {
     const inputs = inputsOf(part.layer).map((name) => index.get(name)!);
-    const output = index.get(part.outputs[part.outputs.length - 1])!;
-    return quantizeLayer(net, compression, part, tensors, inputs, output);
+    const output = add(part.outputs);
+    return quantizedLayer(net, compression, part, tensors, inputs, output);
   });
-  const output = tensors.length - 1;
-  const isEnd = (index: number): boolean => index === 0 || index === output;
-  const model: QModel = {
-    tensors: tensors.map(({ scale, ...tensor }, index) => (isEnd(index) ? { ...tensor, scale } : tensor)),
-    layers,
-    outputs: [output],
+  const end = (name: string): NetEnd => {
+    const tensor = index.get(name)!;
+    return { tensor, name, dims: [1, ...tensors[tensor].shape], order: "chw", bias: 0, isInteger: true };
   };
-  checkAccumulators(
-    model,
-    fused.map(({ layer }) => layer.name),
-  );
-  return model;
+  const outputs = resultsOf(graph).map(end);
+  return { tensors, layers, inputs: [end(graph.input.name)], outputs, isQuantized: true, notes: [] };
 }
 
 /** A layer with what runs as a part of it. */
-interface Fused extends Part {
+interface Fused {
+  readonly layer: Layer;
   /** The tensors it makes, the last of which is kept. */
   readonly outputs: readonly string[];
+  readonly clamp: Clamp;
+  readonly pool?: MaxPoolLayer;
 }
 
-/** Joins a layer of a chain with what can be a part of it: the relu and max-pool behind it. */
+/** What cuts off, with its limits. */
+function limits(layer: Layer): Clamp | undefined {
+  if (layer.op === "relu") return { ...NO_CLAMP, low: 0 };
+  return layer.op === "clamp" ? limitsOf(layer) : undefined;
+}
+
+/** Ops whose integer layers have a clamp. Cuts alone are such as well. */
+const CUTTING: ReadonlySet<Layer["op"]> = new Set([
+  "conv2d",
+  "dense",
+  "maxpool",
+  "avgpool",
+  "add",
+  "mul",
+  "relu",
+  "clamp",
+] as const);
+
+/** Joins a layer with what can be a part of it: the cuts and the max-pool behind it, where nothing else reads what they do. */
 function fuse(graph: Graph): Fused[] {
+  const readers = new Map<string, Layer[]>();
+  for (const layer of graph.layers)
+    for (const input of inputsOf(layer)) readers.set(input, [...(readers.get(input) ?? []), layer]);
+  const results = new Set(resultsOf(graph));
   const absorbed = new Set<Layer>();
   const parts: Fused[] = [];
   for (const layer of graph.layers) {
     if (absorbed.has(layer)) continue;
-    const outputs = [layer.output];
-    const { takesPool, isRectifier } = floatOp(layer);
-    let part: Part = { layer, takesPool, pool: null, relu: isRectifier };
+    let part: Fused = { layer, outputs: [layer.output], clamp: limits(layer) ?? NO_CLAMP };
     for (;;) {
-      const behind = graph.layers.find((other) => inputsOf(other).includes(outputs[outputs.length - 1]));
-      const joined = behind === undefined ? null : floatOp(behind).fuse(behind, part);
-      if (behind === undefined || joined === null) break;
-      part = joined;
+      const last = part.outputs[part.outputs.length - 1];
+      const [behind, other] = readers.get(last) ?? [];
+      const joined = behind === undefined || other !== undefined || results.has(last) ? null : join(part, behind);
+      if (joined === null) break;
+      part = { ...joined, outputs: [...part.outputs, behind.output] };
       absorbed.add(behind);
-      outputs.push(behind.output);
     }
-    parts.push({ ...part, outputs });
+    parts.push(part);
   }
   return parts;
 }
 
-/** The border of each tensor by name: the most padding that a convolution asks of it. */
-function inputBorders(fused: readonly Fused[]): Map<string, number> {
-  const borders = new Map<string, number>();
-  for (const { layer } of fused) {
-    if (!hasWeights(layer)) continue;
-    const pad = floatWeights(layer).pad(layer);
-    if (pad > MAX_BORDER) {
-      throw new MoteError("UNSUPPORTED", `${layer.name}: pad is ${pad}, expected 0 … ${MAX_BORDER}`);
-    }
-    for (const input of inputsOf(layer)) borders.set(input, Math.max(pad, borders.get(input) ?? 0));
+function join(part: Fused, behind: Layer): Fused | null {
+  const cut = limits(behind);
+  if (cut !== undefined) {
+    const { low, high } = part.clamp;
+    const clamp = { low: Math.max(low, cut.low), high: Math.min(high, cut.high) };
+    return CUTTING.has(part.layer.op) ? { ...part, clamp } : null;
   }
-  return borders;
+  if (behind.op !== "maxpool" || part.layer.op !== "conv2d" || part.pool !== undefined) return null;
+  const [kernel, stride] = [axesOf(behind.kernel), axesOf(behind.stride)];
+  // Where windows overlap, places would be computed more than once.
+  const isPart = sidesOf(behind.pad ?? 0).every((zeros) => zeros === 0) && kernel.every((size, i) => size <= stride[i]);
+  return isPart ? { ...part, pool: behind } : null;
 }
 
-function activation(compression: Compression, name: string): Scale {
+function quantizedLayer(
+  net: Net,
+  compression: Compression,
+  { layer, clamp, pool }: Fused,
+  tensors: readonly NetTensor[],
+  inputs: readonly number[],
+  output: number,
+): NetLayer {
+  const edges = { name: layer.name, inputs, output };
+  const [from, to] = [tensors[inputs[0]], tensors[output]];
+  switch (layer.op) {
+    case "conv2d":
+      return {
+        op: "conv2d",
+        ...edges,
+        kernel: layer.kernel,
+        stride: axesOf(layer.stride),
+        pads: sidesOf(layer.pad),
+        groups: layer.groups,
+        weights: quantizedWeights(net, compression, layer, from),
+        clamp,
+        ...(pool === undefined ? {} : { pool: { size: axesOf(pool.kernel), stride: axesOf(pool.stride) } }),
+      };
+    case "dense":
+      return { op: "dense", ...edges, weights: quantizedWeights(net, compression, layer, from), clamp };
+    case "maxpool":
+    case "avgpool": {
+      const { op, kernel, stride, pad = 0 } = layer;
+      return { op, ...edges, kernel: axesOf(kernel), stride: axesOf(stride), pads: sidesOf(pad), clamp };
+    }
+    // Nothing to be fused with: a pool over one element only cuts, and changes the scale where it has to.
+    case "relu":
+    case "clamp": {
+      const [a, b] = [from.quantization!, to.quantization!];
+      const op = a.scale === b.scale && a.zeroPoint === b.zeroPoint ? "maxpool" : "avgpool";
+      return { op, ...edges, kernel: [1, 1], stride: [1, 1], pads: NO_PADS, clamp };
+    }
+    case "add":
+      return { op: "add", ...edges, sign: layer.sign ?? 1, clamp };
+    case "mul":
+      return { op: "mul", ...edges, clamp };
+    case "concat":
+      return { op: "concat", ...edges };
+    case "resize":
+      return { op: "resize", ...edges, factor: layer.factor };
+    case "map":
+      return { ...mapOf(layer.function, layer.parameters), ...edges };
+    case "batchnorm":
+      throw new MoteError(
+        "MISMATCH",
+        `${layer.name}: a batch normalization, expected it folded into the weights before it`,
+      );
+  }
+}
+
+function activation(compression: Compression, name: string): TensorScale {
   const found = own(compression.activations, name);
   if (found === undefined)
     throw new MoteError("MISMATCH", `tensor ${name}: has no activation scale in the net's compression`);
@@ -120,48 +215,12 @@ function activation(compression: Compression, name: string): Scale {
   return { scale, zeroPoint: found.zeroPoint };
 }
 
-function quantizeLayer(
-  net: Net,
-  compression: Compression,
-  part: Fused,
-  tensors: readonly ScaledTensor[],
-  inputs: readonly number[],
-  output: number,
-): QLayer {
-  const { layer, pool, relu } = part;
-  const from = tensors[inputs[0]];
-  const to = tensors[output];
-  return floatOp(layer).quantize(layer, {
-    edges: { inputs, output },
-    inputs: inputs.map((input) => tensors[input]),
-    output: to,
-    clamp: [relu ? to.zeroPoint : -128, 127],
-    pool: pool ?? NO_POOL,
-    keepsScale: from.scale === to.scale && from.zeroPoint === to.zeroPoint,
-    weights: (rows, columns) => quantizeWeights(net, compression, layer.name, rows, columns, from, to),
-    requantize: (factor) => requantizeBy(factor, layer.name),
-    mismatch(problem) {
-      throw new MoteError("MISMATCH", `${layer.name}: ${problem}`);
-    },
-  });
-}
-
-function quantizeWeights(
-  net: Net,
-  compression: Compression,
-  name: string,
-  rows: number,
-  columns: number,
-  from: ScaledTensor,
-  to: ScaledTensor,
-): { weights: Int8Array; bias: Int32Array; multiplier: Int32Array; shift: Uint8Array } {
-  const weightScale = own(compression.weightScale, name);
-  if (typeof weightScale !== "number" || !(weightScale > 0 && Number.isFinite(weightScale))) {
-    throw new MoteError(
-      "MISMATCH",
-      `${name}: weight scale is ${String(weightScale)}, expected a positive number in the net's compression`,
-    );
-  }
+function quantizedWeights(net: Net, compression: Compression, layer: WeightedLayer, from: NetTensor): NetWeights {
+  const { name } = layer;
+  const { rows: rowsOf, columns: columnsOf } = floatWeights(layer);
+  const rows = rowsOf(layer);
+  const columns = columnsOf(layer, from.shape).reduce((product, size) => product * size, 1);
+  const scales = weightScales(compression, name, rows);
   const weights = parameter(net, `${name}.weight`, rows * columns).integers;
   if (weights === undefined) {
     throw new MoteError("MISMATCH", `${name}.weight: not on its integers, expected the result of \`mote compress\``);
@@ -169,43 +228,53 @@ function quantizeWeights(
   const beyond = weights.indexOf(-128);
   if (beyond >= 0) throw new MoteError("MISMATCH", `${name}.weight[${beyond}]: is -128, expected -127 … 127`);
   const floatBias = parameter(net, `${name}.bias`, rows).data;
-  const accScale = from.scale * weightScale;
-  const bias = quantizeBias(floatBias, accScale, own(compression.biasBits ?? {}, name) ?? 32, name);
-  const { multiplier, shift } = requantizeBy(accScale / to.scale, name);
-  return { weights, bias, multiplier: Int32Array.of(multiplier), shift: Uint8Array.of(shift) };
+  const units = scales.map((scale) => from.quantization!.scale * scale);
+  const bias = quantizeBias(floatBias, units, own(compression.biasBits ?? {}, name) ?? 32, name);
+  return { rows, columns, values: weights, scales, bias };
 }
 
-/** Rounds all biases of a layer to multiples of one power of two, the smallest with which each takes at most `bits` bits. */
-function quantizeBias(bias: Float32Array, accScale: number, bits: number, name: string): Int32Array {
+/** One, or one a row. */
+function weightScales({ weightScale }: Compression, name: string, rows: number): Float64Array {
+  const given = own(weightScale, name);
+  const scales = typeof given === "number" ? [given] : (given ?? []);
+  const wrong = scales.find((scale) => !(scale > 0 && Number.isFinite(scale)));
+  if (wrong !== undefined || given === undefined) {
+    throw new MoteError(
+      "MISMATCH",
+      `${name}: weight scale is ${wrong}, expected a positive number in the net's compression`,
+    );
+  }
+  if (scales.length === 1 || scales.length === rows) return Float64Array.from(scales);
+  throw new MoteError(
+    "MISMATCH",
+    `${name}: has ${scales.length} weight scales, expected one, or one for each of ${rows} rows`,
+  );
+}
+
+/**
+ * Rounds all biases of a layer to multiples of one power of two, the smallest with which each takes at most `bits` bits.
+ * @param units of the accumulator: one, or one a row
+ */
+function quantizeBias(bias: Float32Array, units: Float64Array, bits: number, name: string): Int32Array {
   if (!Number.isInteger(bits) || bits < 0 || bits > 32) {
     throw new MoteError("MISMATCH", `${name}: biasBits is ${bits}, expected 0 … 32`);
   }
+  const unitOf = (row: number): number => units[units.length > 1 ? row : 0];
   const least = -(2 ** (bits - 1));
   for (let shift = 0; shift < 32; shift++) {
-    const rounded = Array.from(bias, (b) => Math.round(b / (accScale * 2 ** shift)));
+    const rounded = Array.from(bias, (b, row) => Math.round(b / (unitOf(row) * 2 ** shift)));
     const fits = bits === 0 ? rounded.every((b) => b === 0) : rounded.every((b) => b >= least && b < -least);
     if (fits && rounded.every((b) => b * 2 ** shift >= -(2 ** 31) && b * 2 ** shift < 2 ** 31)) {
       return Int32Array.from(rounded, (b) => b * 2 ** shift);
     }
     if (bits === 0) break;
   }
-  const largest = bias.reduce((most, b) => (Math.abs(b) > Math.abs(most) ? b : most), 0);
+  const inUnits = Array.from(bias, (b, row) => b / unitOf(row));
+  const largest = inUnits.reduce((most, b, row) => (Math.abs(b) > Math.abs(inUnits[most]) ? row : most), 0);
   throw new MoteError(
     "MISMATCH",
-    `${name}.bias: ${largest} is ${largest / accScale} accumulator units, which do not fit ${bits} bits`,
+    `${name}.bias: ${bias[largest]} is ${inUnits[largest]} accumulator units, which do not fit ${bits} bits`,
   );
-}
-
-function requantizeBy(factor: number, name: string): { multiplier: number; shift: number } {
-  try {
-    return requantizeFactor(factor);
-  } catch (error) {
-    throw new MoteError(
-      "MISMATCH",
-      `${name}: ${(error as Error).message}; the scales of its weights and tensors do not fit each other`,
-      { cause: error },
-    );
-  }
 }
 
 function parameter(net: Net, name: string, length: number): FloatTensor {

@@ -4,6 +4,7 @@ import {
   calibrate,
   Histogram,
   INPUT_SCALE,
+  inputScale,
   logitRange,
   scaleForRange,
   scaleGroups,
@@ -73,6 +74,7 @@ describe("what is constant, or too large", () => {
         for (const [tensor, data] of Object.entries(values)) visit(tensor, data, 2);
       },
       "error",
+      INPUT_SCALE,
     );
 
   test("a constant tensor's scale holds the constant, and one of nothing but 0 covers 0 .. 1", async () => {
@@ -121,11 +123,11 @@ test("logits: up to a tenth above the highest, down to the lowest percent of run
 
 test("LeNet-5: pools and relu share the scale of what feeds them", () => {
   expect(scaleGroups(lenet5)).toEqual([
-    { tensors: ["image"], decider: "image", nonNegative: false, role: "input" },
-    { tensors: ["conv1", "pool1"], decider: "pool1", nonNegative: false, role: "hidden" },
-    { tensors: ["conv2", "pool2"], decider: "pool2", nonNegative: false, role: "hidden" },
-    { tensors: ["fc1", "relu1"], decider: "relu1", nonNegative: true, role: "hidden" },
-    { tensors: ["logits"], decider: "logits", nonNegative: false, role: "result" },
+    { tensors: ["image"], deciders: ["image"], nonNegative: false, role: "input" },
+    { tensors: ["conv1", "pool1"], deciders: ["pool1"], nonNegative: false, role: "hidden" },
+    { tensors: ["conv2", "pool2"], deciders: ["pool2"], nonNegative: false, role: "hidden" },
+    { tensors: ["fc1", "relu1"], deciders: ["relu1"], nonNegative: true, role: "hidden" },
+    { tensors: ["logits"], deciders: ["logits"], nonNegative: false, role: "result" },
   ]);
 });
 
@@ -145,6 +147,7 @@ test("calibrate gives every tensor a scale; the input's is fixed, relu's zero po
       for (const [tensor, data] of Object.entries(values)) visit(tensor, data, 2);
     },
     "full",
+    INPUT_SCALE,
   );
   expect(Object.keys(scales).sort()).toEqual(["conv1", "conv2", "fc1", "image", "logits", "pool1", "pool2", "relu1"]);
   expect(scales.image).toBe(INPUT_SCALE);
@@ -152,4 +155,41 @@ test("calibrate gives every tensor a scale; the input's is fixed, relu's zero po
   expect(scales.conv1).toEqual(scales.pool1);
   expect(scales.relu1.zeroPoint).toBe(-128);
   expect(scales.fc1).toEqual(scales.relu1);
+});
+
+describe("the input's scale", () => {
+  const bytes = new Uint8Array(0);
+  const reading = (scale: number[], offset: number[]) => ({ scale, offset });
+  test.each([
+    ["bytes", { images: bytes }, INPUT_SCALE],
+    ["bytes less 128", { images: bytes, reading: reading([0.5, 0.5], [-64, -64]) }, { scale: 0.5, zeroPoint: 0 }],
+    ["int8", { images: new Int8Array(0), reading: reading([0.25], [0]) }, { scale: 0.25, zeroPoint: 0 }],
+    ["a mean for each channel", { images: bytes, reading: reading([1, 1], [-1, -2]) }, undefined],
+    ["a mean between two bytes", { images: bytes, reading: reading([1], [-1.5]) }, undefined],
+    ["a zero point beyond int8", { images: bytes, reading: reading([1], [1]) }, undefined],
+    ["real numbers", { images: new Float32Array(0) }, undefined],
+  ])("of %s", (_, samples, expected) => {
+    expect(inputScale(samples)).toEqual(expected);
+  });
+
+  test("follows from the samples where it is not given, and so does a result's that are no logits", async () => {
+    const values: Record<string, Float32Array> = {
+      image: Float32Array.of(-1, 1.55),
+      pool1: Float32Array.of(-1, 2),
+      pool2: Float32Array.of(-3, 1),
+      relu1: Float32Array.of(0, 4),
+      logits: Float32Array.of(-50, 1),
+    };
+    const scales = await calibrate(
+      lenet5,
+      undefined,
+      async (visit) => {
+        for (const [tensor, data] of Object.entries(values)) visit(tensor, data, 2);
+      },
+      "full",
+      undefined,
+    );
+    expect(scales.image.scale).toBeCloseTo(0.01);
+    expect(scales.logits.scale).toBeCloseTo(0.2);
+  });
 });

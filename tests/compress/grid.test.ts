@@ -1,11 +1,19 @@
 import { expect, test } from "vitest";
-import { freeze, frozenAfter, gridStep, nextToFreeze, toGrid, type GridLayer } from "../../host/compress/grid.js";
+import {
+  freeze,
+  frozenAfter,
+  gridStep,
+  nextToFreeze,
+  rowSteps,
+  toGrid,
+  type GridLayer,
+} from "../../host/compress/grid.js";
 
 const layer = (weights: number[], secondMoment: number[], step = 0.5): GridLayer => ({
   weights: Float32Array.from(weights),
   frozen: new Uint8Array(weights.length),
   secondMoment: Float32Array.from(secondMoment),
-  step,
+  steps: Float32Array.of(step),
 });
 
 test("the step is a factor of the survivors' mean magnitude", () => {
@@ -32,6 +40,21 @@ test("those whose rounding may hurt most are frozen first; pruned and frozen one
   expect(nextToFreeze([a, b], 3)).toEqual([[2], [1, 0]]);
   freeze(b, [1], 8);
   expect(nextToFreeze([a, b], 2)).toEqual([[2], [0]]);
+});
+
+test("rows may have steps of their own, by their own survivors, and what a step costs is the row's", () => {
+  const weights = Float32Array.of(0.1, -0.3, 0, 20, 10, 0);
+  const steps = rowSteps(weights, 2, 0.5);
+  expect([...steps]).toEqual([Math.fround(0.1), 7.5]);
+  const rows: GridLayer = {
+    weights,
+    frozen: new Uint8Array(6),
+    secondMoment: Float32Array.of(9, 1, 1, 1, 2, 1),
+    steps,
+  };
+  expect(nextToFreeze([rows], 3)).toEqual([[4, 3, 0]]);
+  freeze(rows, [0, 1, 3, 4], 127);
+  expect([...weights]).toEqual([1, -3, 0].map((q) => Math.fround(q * steps[0])).concat([22.5, 7.5, 0]));
 });
 
 test("freezing moves weights to exact multiples and may prune", () => {

@@ -18,7 +18,7 @@ describe("recipes", () => {
       seed: 1,
       batch: 128,
       stages: [
-        { kind: "grid", epochs: 1, lr: 0.001, lrEnd: 0, step: { fc1: 0.5 }, parts: 40, limit: 127 },
+        { kind: "grid", epochs: 1, lr: 0.001, lrEnd: 0, step: { fc1: 0.5 }, parts: 40, limit: 127, scales: "layer" },
         { kind: "calibrate", samples: 2000, range: "error" },
       ],
       pack: { biasBits: {} },

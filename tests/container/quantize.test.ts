@@ -3,8 +3,8 @@ import { scaleForRange } from "../../host/quantize/calibrate.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { outputOf } from "../../host/model/edges.js";
-import type { FloatTensor, Compression, Graph, Layer, Net, QModel } from "../../host/model/model.js";
-import { NO_POOL, type ScaledTensor } from "../../host/ops/op.js";
+import type { FloatTensor, Compression, Graph, Layer, Net, QModel, QTensor } from "../../host/model/model.js";
+import { NO_POOL } from "../../host/ops/op.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import { runModel } from "../../host/engines/ops-i8.js";
@@ -39,7 +39,7 @@ const averaged = graph(
 );
 
 /** A model's output, which has a scale. */
-function scaledOutput(model: QModel): ScaledTensor {
+function scaledOutput(model: QModel): QTensor & { readonly scale: number } {
   const { scale, ...tensor } = model.tensors[outputOf(model)];
   if (scale === undefined) throw new Error("expected an output with a scale");
   return { ...tensor, scale };

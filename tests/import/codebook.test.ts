@@ -28,7 +28,9 @@ const net = (values: Float32Array): ImportedNet => ({
   notes: [],
 });
 
-function quantized(values: Float32Array): NetWeights & { readonly values: Int8Array; readonly scales: Float32Array } {
+function quantized(
+  values: Float32Array,
+): NetWeights & { readonly values: Int8Array; readonly scales: NonNullable<NetWeights["scales"]> } {
   const random = new Random(2);
   const samples = Array.from({ length: 3 }, () => [Float32Array.from({ length: COLUMNS }, () => random.normal())]);
   const [layer] = calibrate(net(values), samples, { range: "all" }).layers;

@@ -1,9 +1,9 @@
 /** Float nets made from a seed, compressed on paper: weights on a grid, activation scales from a few inputs. */
 import { channelsByTensor } from "../../host/compress/narrow.js";
-import { inputOf } from "../../host/model/edges.js";
 import { tensorShapes } from "../../host/model/shapes.js";
-import type { Compression, FloatTensor, Graph, Layer, Net, Shape } from "../../host/model/model.js";
+import type { Compression, FloatTensor, Graph, Net, Shape } from "../../host/model/model.js";
 import { runNet } from "../../host/engines/ops-f32.js";
+import { scaleGroups } from "../../host/quantize/calibrate.js";
 import { Random } from "../../host/rng.js";
 
 export function randomPixels(shape: Shape, seed: number): Float32Array {
@@ -14,13 +14,17 @@ export function randomPixels(shape: Shape, seed: number): Float32Array {
   );
 }
 
-/** @returns the net with `compression`, ready for `quantize` */
-export function compressedNet(graph: Graph, seed: number): Net & { readonly compression: Compression } {
+/**
+ * @param byRow whether each row has a scale of its own, from a quarter to four times the usual
+ * @returns the net with `compression`, ready for `quantize`
+ */
+export function compressedNet(graph: Graph, seed: number, byRow = false): Net & { readonly compression: Compression } {
   const random = new Random(seed);
   const shapes = tensorShapes(graph);
   const tensors = new Map<string, FloatTensor>();
-  const weightScale: Record<string, number> = {};
+  const weightScale: Record<string, number | number[]> = {};
   for (const layer of graph.layers) {
+    if (layer.op === "batchnorm") throw new Error(`${layer.name}: fold it`);
     if (layer.op !== "conv2d" && layer.op !== "dense") continue;
     const [channels, height, width] = shapes.get(layer.input)!;
     const shape =
@@ -29,9 +33,10 @@ export function compressedNet(graph: Graph, seed: number): Net & { readonly comp
         : [layer.outFeatures, channels * height * width];
     const columns = shape.slice(1).reduce((a, b) => a * b);
     const scale = 0.37 / Math.sqrt(columns);
-    weightScale[layer.name] = scale;
+    const scales = Array.from({ length: shape[0] }, (_, row) => scale * 4 ** ((row % 3) - 1));
+    weightScale[layer.name] = byRow ? scales : scale;
     const integers = Int8Array.from({ length: shape[0] * columns }, () => Math.round(random.normal() * 3));
-    const data = Float32Array.from(integers, (q) => q * scale);
+    const data = Float32Array.from(integers, (q, i) => q * (byRow ? scales[Math.floor(i / columns)] : scale));
     tensors.set(`${layer.name}.weight`, { shape, data, integers });
     tensors.set(`${layer.name}.bias`, {
       shape: [shape[0]],
@@ -42,7 +47,7 @@ export function compressedNet(graph: Graph, seed: number): Net & { readonly comp
   return { graph, tensors, compression: { nominalChannels: channelsByTensor(graph), weightScale, activations } };
 }
 
-/** Full range over ten inputs; what relu and max-pool make has the scale of what they take. */
+/** Full range over ten inputs. */
 function calibrated(net: Net, inputShape: Shape): Compression["activations"] {
   const low = new Map<string, number>();
   const high = new Map<string, number>();
@@ -61,14 +66,14 @@ function calibrated(net: Net, inputShape: Shape): Compression["activations"] {
   const activations: Record<string, { scale: number; zeroPoint: number }> = {
     [net.graph.input.name]: { scale: Math.fround(1 / 255), zeroPoint: -128 },
   };
-  const keepsScale = (layer: Layer): boolean => layer.op === "relu" || layer.op === "maxpool";
-  for (const layer of net.graph.layers) {
-    if (keepsScale(layer)) {
-      activations[layer.output] = activations[inputOf(layer)];
-      continue;
-    }
-    const scale = Math.fround((high.get(layer.output)! - low.get(layer.output)!) / 255);
-    activations[layer.output] = { scale, zeroPoint: Math.round(-128 - low.get(layer.output)! / scale) };
+  for (const { tensors, role } of scaleGroups(net.graph)) {
+    const [least, most] = [
+      Math.min(...tensors.map((name) => low.get(name)!)),
+      Math.max(...tensors.map((name) => high.get(name)!)),
+    ];
+    const scale = Math.fround((most - least) / 255);
+    const own = { scale, zeroPoint: Math.round(-128 - least / scale) };
+    for (const name of tensors) activations[name] = role === "input" ? activations[net.graph.input.name] : own;
   }
   return activations;
 }
