@@ -60,7 +60,11 @@ export interface GridStage extends Schedule {
   readonly parts: number;
   /** Largest integer magnitude, 1 .. 127. */
   readonly limit: number;
-  /** Whether a layer's rows have one step, or each its own by its own mean magnitude, which takes 5 bytes a row in the container. */
+  /**
+   * Whether a layer's rows have one step, the default, or each its own by its own mean magnitude, which takes 5 bytes a row in the container. It
+   * has to earn them: TinyMaix's mnist_dw without retraining, a step of 0.1 and depthwise rows of their own, errs on 40 of 400 digits with 1,376
+   * bytes, and on 36 with 1,238 by layers.
+   */
   readonly scales?: "layer" | "row";
 }
 

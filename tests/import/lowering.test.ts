@@ -183,3 +183,13 @@ test("what does not run is refused, all of it, by name", () => {
   expect(() => lowered("refused.onnx")).toThrow(/the net does not run: .+; .+/);
   expect(() => lowered("branch-float.tflite")).toThrow(/SUM #0: .+; GREATER #1: .+; IF #2: /);
 });
+
+test("names of a model's results stand in its order, whatever the file's", () => {
+  const net = lowered("torch-digits.onnx");
+  const samples = [new Float32Array(valuesOf(net.tensors[net.inputs[0].tensor].shape))];
+  const [first] = net.layers;
+  const early = { ...net.outputs[0], tensor: first.output, name: "early", order: "chw" as const };
+  const model = importedModel(calibrate({ ...net, outputs: [...net.outputs, early] }, [samples], { range: "all" }));
+  expect(model.names).toEqual(["image", "early", "scores"]);
+  expect(model.tensors[model.outputs[0]].shape).toEqual(net.tensors[first.output].shape);
+});
