@@ -360,7 +360,9 @@ export class Trainer {
     return this.graph.layers.some(
       (layer) =>
         inputsOf(layer).includes(tensor) &&
-        (floatOp(layer).isRectifier || (layer.op === "batchnorm" && this.isRectified(layer.output))),
+        (floatOp(layer).isRectifier ||
+          (layer.op === "clamp" && layer.low === 0) ||
+          (layer.op === "batchnorm" && this.isRectified(layer.output))),
     );
   }
 

@@ -101,6 +101,13 @@ test("a step's operations are two for each product of three passes, by group", a
   expect(trainer.stepFlops).toBe(2 * 64 * (2 * stem + 3 * others));
 });
 
+test("weights start as He before a normalization and relu6, as Glorot before a sum", async () => {
+  const trainer = await makeTrainer({ graph: tinyMobilenet });
+  const spread = (layer: string): number => Math.max(...trainer.weight(layer).map(Math.abs));
+  expect(spread("wide-conv")).toBeCloseTo(Math.sqrt(6 / 6), 1);
+  expect(spread("narrow-conv")).toBeCloseTo(Math.sqrt(6 / (18 + 6)), 1);
+});
+
 test("kept statistics move by a tenth to the mean of the shards' own", async () => {
   const trainer = await makeTrainer();
   const before = trainer.toNet();
@@ -162,6 +169,18 @@ describe("other tasks", () => {
       return row.indexOf(Math.max(...row));
     });
     expect(found).not.toContain(3);
+  });
+
+  test("what the loss does not depend on stays as it is, whatever was trained before", async () => {
+    const trainer = await makeTrainer({ graph: autoencoder });
+    const samples = { ...autoencoderSamples(64, 1), labels: new Uint8Array(64) };
+    await trainer.train(job({ data: samples, task: { loss: "mse" } }));
+    trainer.resetOptimizer();
+    const classes = Float32Array.from(trainer.weight("classes"));
+    const code = Float32Array.from(trainer.weight("code"));
+    await trainer.train(job({ data: samples, weightDecay: 0 }));
+    expect(trainer.weight("classes")).toEqual(classes);
+    expect(trainer.weight("code")).not.toEqual(code);
   });
 
   test("features draw a student to its teacher", async () => {
