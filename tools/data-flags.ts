@@ -4,13 +4,16 @@ import type { Reading } from "../host/data/data-set.js";
 import type { Engine } from "../host/engines/engine.js";
 import type { DataOptions } from "../host/node/data/load.js";
 
-export interface DataFlags {
-  readonly data?: string;
-  readonly labels?: string;
+export interface ReadingFlags {
   readonly layout?: "nchw" | "nhwc";
   readonly scale?: number;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
+}
+
+export interface DataFlags extends ReadingFlags {
+  readonly data?: string;
+  readonly labels?: string;
 }
 
 /** What `--data` and `--calibrate` name. */
@@ -49,7 +52,7 @@ export function dataOptions(flags: DataFlags, { input, output: { labels } }: Eng
 }
 
 /** Undefined where no flag says anything. */
-export function readingOf({ layout, scale, mean, std }: DataFlags): Reading | undefined {
+export function readingOf({ layout, scale, mean, std }: ReadingFlags): Reading | undefined {
   const reading: Reading = {
     ...(layout === undefined ? {} : { layout }),
     ...(scale === undefined ? {} : { scale }),

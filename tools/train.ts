@@ -1,21 +1,39 @@
-/** `mote train`: a dense float net from digits, with checkpoints to go on from. */
+/** `mote train`: a dense float net from samples, with checkpoints to go on from. */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { loadMnist } from "../host/node/data/mnist.js";
-import { MoteError } from "../host/errors.js";
+import { Command, InvalidArgumentError } from "commander";
+import { withEnds } from "../host/data/training-set.js";
+import { MoteError, printable } from "../host/errors.js";
+import type { Net } from "../host/model/model.js";
+import { loadTrainingData, type TrainingData } from "../host/node/data/training-data.js";
+import { readNet } from "../host/node/import/read-net.js";
+import { own } from "../host/own.js";
 import { Progress } from "../host/node/progress.js";
-import { augmentationText, parseAugmentation, type Augmentation } from "../host/train/augment.js";
-import { noBetterThanChance } from "../host/train/classes.js";
-import { namedNet } from "../host/train/nets.js";
+import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import { readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
 import { nodeRuntime } from "../host/node/train/runtime.js";
+import { augmentationText, parseAugmentation, type Augmentation } from "../host/train/augment.js";
+import { noBetterThanChance } from "../host/train/classes.js";
+import { taskText } from "../host/train/losses.js";
+import type { Evaluation } from "../host/train/metrics.js";
+import { netEnds } from "../host/train/net-ends.js";
+import { lenet300, lenet5 } from "../host/train/nets.js";
+import { seenBefore, withTrainedOn, type TrainedOn } from "../host/train/trained-on.js";
 import { Trainer } from "../host/train/trainer.js";
 import { interruptible } from "./interrupt.js";
 import { Output } from "./output.js";
+import {
+  addTaskFlags,
+  addTrainingDataFlags,
+  balanced,
+  dataSpecOf,
+  taskOf,
+  type TaskFlags,
+  type TrainingDataFlags,
+} from "./training-flags.js";
 
-interface Flags extends Partial<RunSettings> {
+interface Flags extends Partial<Omit<RunSettings, "task">>, TrainingDataFlags, TaskFlags {
   readonly net?: string;
-  readonly data: string;
   readonly out: string;
   readonly threads: number;
   readonly resume?: true;
@@ -23,26 +41,43 @@ interface Flags extends Partial<RunSettings> {
   readonly json?: true;
 }
 
+type Defaults = Omit<RunSettings, "task">;
+
 /** What gives a good net of each kind: validation errors of 0.50 % (lenet5) and 0.70 % (lenet300) with these. */
-const DEFAULTS: Readonly<Record<string, RunSettings>> = {
+const DEFAULTS: Readonly<Record<string, Defaults>> = {
   lenet5: { epochs: 18, lr: 1.3e-3, lrEnd: 1e-5, batch: 128, weightDecay: 0.02, augment: 0.75, seed: 1 },
   lenet300: { epochs: 40, lr: 1.5e-3, lrEnd: 1e-5, batch: 128, weightDecay: 0.02, augment: 0.6, seed: 1 },
 };
+const OURS = { lenet5, lenet300 };
 const SETTINGS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "augment", "seed"] as const;
+
+/** Of a net from a file: its weights, where it has any, are trained on by smaller steps; a small set by smaller batches. */
+const defaultsOf = ({ tensors }: Net, { train }: TrainingData): Defaults => ({
+  epochs: 20,
+  lr: tensors.size === 0 ? 1e-3 : 3e-4,
+  lrEnd: 1e-5,
+  batch: train.count < 4096 ? 32 : 128,
+  weightDecay: 0.02,
+  augment: 0,
+  seed: 1,
+});
 
 /** A batch is cut into four shards of whole blocks of eight samples. */
 const BATCH_UNIT = 32;
 
 export function trainCommand(): Command {
-  return new Command("train")
+  const command = new Command("train")
     .description("train a dense float net")
-    .addOption(new Option("--net <name>", "which net").choices(Object.keys(DEFAULTS)))
-    .addOption(new Option("--data <name>", "which digits").choices(["mnist"]).default("mnist"))
-    .requiredOption("-o, --out <file>", "the trained net (.safetensors); rewritten after each epoch")
-    .option("--epochs <n>", "passes over the training digits (default: 18 for lenet5, 40 for lenet300)", positive)
-    .option("--lr <rate>", "Adam's learning rate at the start", positive)
+    .option(
+      "--net <net>",
+      "lenet5, lenet300, or a file: .onnx, .tflite, .caffemodel, .safetensors, or a graph of layers in .json (docs/compress.md)",
+    )
+    .requiredOption("-o, --out <file>", "the trained net (.safetensors); rewritten after each epoch");
+  return addTaskFlags(addTrainingDataFlags(command))
+    .option("--epochs <n>", "passes over the training samples (default: 18 for lenet5, 40 for lenet300, 20)", positive)
+    .option("--lr <rate>", "Adam's learning rate at the start; default: 0.001, of a net with weights 0.0003", positive)
     .option("--lr-end <rate>", "learning rate at the end of the half cosine (default: 0.00001)", notNegative)
-    .option("--batch <n>", `digits a step, a multiple of ${BATCH_UNIT} (default: 128)`, batch)
+    .option("--batch <n>", `samples a step, a multiple of ${BATCH_UNIT} (default: 128, of a small set 32)`, batch)
     .option("--weight-decay <x>", "decoupled: weights shrink by rate × x a step (default: 0.02)", notNegative)
     .option(
       "--augment <how>",
@@ -56,27 +91,42 @@ export function trainCommand(): Command {
       wholeNumber(1),
       Math.min(4, availableParallelism()),
     )
-    .option("--resume", "go on from --out, with the settings it was started with")
-    .option("--test", "measure on the test digits at the end")
+    .option("--resume", "go on from --out, with the settings and the data it was started with")
+    .option("--test", "measure on the test samples at the end")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nExample:\n  mote train --net lenet5 --data mnist --out lenet5.safetensors\n  mote train --resume --out lenet5.safetensors    after Ctrl-C or a power cut",
+      "\nExamples:\n  mote train --net lenet5 --data mnist --out lenet5.safetensors\n" +
+        "  mote train --net model.onnx --data train.npz --test --out model.safetensors\n" +
+        "  mote train --net autoencoder.json --data series.npy --targets input --out autoencoder.safetensors\n" +
+        "  mote train --resume --out lenet5.safetensors    after Ctrl-C or a power cut",
     )
     .action(train);
+}
+
+/** What is to be done, from the start or from where it was stopped. */
+interface Run {
+  /** With what the data is, for the model. */
+  readonly net: Net;
+  readonly settings: RunSettings;
+  readonly data: TrainingData;
+  /** Of the checkpoint. */
+  readonly trainedOn: readonly TrainedOn[];
+  readonly resume?: ReturnType<typeof readRun>["checkpoint"];
 }
 
 async function train(flags: Flags): Promise<void> {
   const { out: file, threads } = flags;
   const output = new Output({ json: flags.json, files: [file] });
+  const warn = (text: string): void => void process.stderr.write(`mote: warning: ${printable(text)}\n`);
   const started = performance.now();
-  const earlier = flags.resume ? readRun(file) : undefined;
-  if (earlier !== undefined) checkSame(flags, earlier.checkpoint.net.graph.name, earlier.settings, file);
-  const name = earlier?.checkpoint.net.graph.name ?? flags.net;
-  if (name === undefined) throw new MoteError("ARGUMENT", "--net is missing: lenet5 or lenet300 (or --resume)");
-  const graph = earlier?.checkpoint.net.graph ?? namedNet(name);
-  const settings = earlier?.settings ?? withFlags(DEFAULTS[name], flags);
-  const { train: digits, validation, test } = loadMnist();
+  const { net, settings, data, trainedOn, resume } = flags.resume
+    ? resumed(flags, file)
+    : begun(flags, (note) => output.line(note), warn);
+  const { graph } = net;
+  const { validation, test } = data;
+  if (flags.test && test === undefined) throw new MoteError("ARGUMENT", "--test: there are no test samples");
+  if (resume === undefined) data.notes.forEach(warn);
 
   let progress: Progress | undefined;
   try {
@@ -84,42 +134,45 @@ async function train(flags: Flags): Promise<void> {
       trainRun({
         graph,
         settings,
-        train: digits,
+        train: data.train,
         validation,
         threads,
         file,
-        ...(earlier && { resume: earlier.checkpoint }),
+        data: trainedOn,
+        ...(net.tensors.size > 0 && { start: net }),
+        ...(resume && { resume }),
         signal,
         onProgress: (done, total, loss) => {
-          progress ??= new Progress(`train ${name}`, total);
+          progress ??= new Progress(`train ${graph.name}`, total);
           progress.update(done, `loss ${loss.toFixed(4)}`);
         },
-        onEpoch: ({ epoch, loss, validationErrors }) => {
-          const error = percent(validationErrors, validation.count);
-          output.line(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation error ${error}`);
+        onEpoch: ({ epoch, loss, validation: measured }) => {
+          output.line(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation ${words(measured, validation.count)}`);
         },
       }),
     );
     progress?.finish();
-    const { validationErrors, steps } = result;
+    const { validation: measured, steps } = result;
     const seconds = (performance.now() - started) / 1000;
-    output.line(`${file}: ${steps} steps, validation error ${percent(validationErrors, validation.count)}`);
-    if (noBetterThanChance(validationErrors, validation.labels)) {
-      process.stderr.write(`mote: warning: ${file} does no better than chance; try another --lr or more --epochs\n`);
-    }
-    const trainer = flags.test
-      ? await Trainer.create({ runtime: nodeRuntime, graph, seed: settings.seed, threads })
-      : undefined;
-    trainer?.load(result.net);
-    const testErrors = (await trainer?.evaluate(test))?.errors;
-    await trainer?.close();
-    if (testErrors !== undefined) output.line(`test error ${percent(testErrors, test.count)}`);
-    const measured = {
-      validationErrors,
-      validationErrorPercent: (100 * validationErrors) / validation.count,
-      ...(testErrors !== undefined && { testErrors, testErrorPercent: (100 * testErrors) / test.count }),
-    };
-    output.json(() => ({ net: name, out: file, ...settings, steps, threads, seconds, ...measured }));
+    output.line(`${file}: ${steps} steps, validation ${words(measured, validation.count)}`);
+    const isByChance =
+      measured.errors !== undefined && validation.labels && noBetterThanChance(measured.errors, validation.labels);
+    if (isByChance) warn(`${file} does no better than chance; try another --lr or more --epochs`);
+    const tested = flags.test ? await evaluated(result.net, settings, threads, test!) : undefined;
+    if (tested !== undefined) output.line(`test ${words(tested, test!.count)}`);
+    const { task, ...others } = settings;
+    output.json(() => ({
+      net: graph.name,
+      out: file,
+      data: data.source,
+      ...others,
+      ...(JSON.parse(taskText(task)) as object),
+      steps,
+      threads,
+      seconds,
+      ...figures("validation", measured, validation.count),
+      ...(tested === undefined ? {} : figures("test", tested, test!.count)),
+    }));
   } catch (error) {
     progress?.finish();
     if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
@@ -127,9 +180,109 @@ async function train(flags: Flags): Promise<void> {
   }
 }
 
-function withFlags(defaults: RunSettings, flags: Flags): RunSettings {
+function begun(flags: Flags, note: (line: string) => void, warn: (text: string) => void): Run {
+  const { net: name } = flags;
+  if (name === undefined) {
+    throw new MoteError("ARGUMENT", "--net is missing: lenet5, lenet300 or the file of a net (or --resume)");
+  }
+  const { net, before } = startOf(name, flags, note);
+  const given = taskOf(flags, flags);
+  const ends = netEnds(net.graph, given);
+  const data = loadTrainingData(dataSpecOf(flags, own(DEFAULTS, name) && "mnist"), ends);
+  const task = flags.classWeights === "balanced" ? balanced(given, data.train.labels, ends.outputs) : given;
+  seenBefore(name, before, data).forEach(warn);
+  return {
+    net: { ...net, graph: withEnds(net.graph, data) },
+    settings: { ...withFlags(own(DEFAULTS, name) ?? defaultsOf(net, data), flags), task },
+    data,
+    trainedOn: withTrainedOn(before, data),
+  };
+}
+
+/** One of ours, or of a file; and what that was trained on already, where it tells. */
+function startOf(
+  name: string,
+  { colours }: Flags,
+  note: (line: string) => void,
+): { readonly net: Net; readonly before: readonly TrainedOn[] } {
+  if (name === "lenet5" || name === "lenet300") return { net: { graph: OURS[name], tensors: new Map() }, before: [] };
+  if (!existsSync(name)) {
+    throw new MoteError("ARGUMENT", `--net ${name}: expected lenet5, lenet300 or the file of a net; there is none`);
+  }
+  const given = colours === undefined ? {} : { given: { colours } };
+  const net = readNet(name, { note: (line) => note(`${name}: ${line}`), ...given });
+  if (net.compression !== undefined) {
+    throw new MoteError("ARGUMENT", `--net ${name}: is compressed; training would undo that`);
+  }
+  return { net, before: name.endsWith(".safetensors") ? (readCheckpoint(name).data ?? []) : [] };
+}
+
+/** @throws MoteError ARGUMENT for flags that say otherwise than the run was started, MISMATCH for data that are no longer the same */
+function resumed(flags: Flags, file: string): Run {
+  const { checkpoint, settings } = readRun(file);
+  const { net, data: records = [] } = checkpoint;
+  const last = records.at(-1);
+  if (last === undefined) throw new MoteError("MISMATCH", `${file}: does not say what it was trained on`);
+  checkSame(flags, net.graph.name, settings, file);
+  const spec = isDataGiven(flags) ? dataSpecOf(flags, last.spec.train) : last.spec;
+  const data = loadTrainingData(spec, netEnds(net.graph, settings.task));
+  for (const part of ["train", "validation"] as const) {
+    if (data.digests[part] === last.digests[part]) continue;
+    const expected = `it was started with ${last.source}, ${last.count} samples for training (${last.digests[part]})`;
+    throw new MoteError("MISMATCH", `${file}: the ${part} samples are others, ${data.digests[part]}: ${expected}`);
+  }
+  return { net, settings, data, trainedOn: records, resume: checkpoint };
+}
+
+const DATA_FLAGS = [
+  "data",
+  "validation",
+  "testData",
+  "labels",
+  "targets",
+  "splitSeed",
+  "layout",
+  "scale",
+  "mean",
+  "std",
+  "colours",
+] as const;
+
+const isDataGiven = (flags: Flags): boolean => DATA_FLAGS.some((flag) => flags[flag] !== undefined);
+
+async function evaluated(
+  net: Net,
+  { seed, task }: RunSettings,
+  threads: number,
+  test: TrainingData["train"],
+): Promise<Evaluation> {
+  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: net.graph, seed, threads });
+  try {
+    trainer.load(net);
+    return await trainer.evaluate(test, task);
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** "error 1.20 % (6 of 500)", "auc 0.9312". */
+function words({ metric, value, errors }: Evaluation, count: number): string {
+  return metric === "accuracy" && errors !== undefined
+    ? `error ${percent(errors, count)}`
+    : `${metric} ${value.toPrecision(4)}`;
+}
+
+/** Of one part of the data, with its name in front. */
+function figures(part: "validation" | "test", { metric, value, errors }: Evaluation, count: number): object {
+  return {
+    [`${part}${metric === "mse" ? "MSE" : metric === "auc" ? "AUC" : metric === "f1" ? "F1" : "Accuracy"}`]: value,
+    ...(errors === undefined ? {} : { [`${part}Errors`]: errors, [`${part}ErrorPercent`]: (100 * errors) / count }),
+  };
+}
+
+function withFlags(defaults: Defaults, flags: Flags): Defaults {
   const given = SETTINGS.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]);
-  return { ...defaults, ...(Object.fromEntries(given) as Partial<RunSettings>) };
+  return { ...defaults, ...(Object.fromEntries(given) as Partial<Defaults>) };
 }
 
 /** A resumed run keeps its settings: another value on the command line is a mistake that must not pass in silence. */
@@ -145,6 +298,14 @@ function checkSame(flags: Flags, net: string, settings: RunSettings, file: strin
     if (given === started) continue;
     const flag = key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
     throw new MoteError("ARGUMENT", `--${flag} ${given}: ${file} was started with ${started}`);
+  }
+  const { task } = settings;
+  // Balanced is what the same data gives again.
+  const classWeights = Array.isArray(flags.classWeights) ? flags.classWeights : task.classWeights;
+  const { loss = task.loss, metric = flags.loss === undefined ? task.metric : undefined } = flags;
+  const given = taskOf({ loss, ...(metric && { metric }), ...(classWeights && { classWeights }) }, {});
+  if (taskText(given) !== taskText(task)) {
+    throw new MoteError("ARGUMENT", `${taskText(given)}: ${file} was started with ${taskText(task)}`);
   }
 }
 

@@ -1,10 +1,11 @@
 /** What training needs to know of its samples: what they are to give, what a model must know to be given the like, what is odd about them. */
 import { MoteError } from "../errors.js";
-import type { Preprocessing, Shape } from "../model/model.js";
+import type { Graph, Preprocessing, Shape } from "../model/model.js";
 import type { Labels, SampleSet } from "./data-set.js";
 import { INPUT_TARGETS, type OwnData } from "./data-spec.js";
 import { countShared } from "./fingerprint.js";
 import { isInterleaved } from "./order.js";
+import { isSilent } from "./reading.js";
 import { checkLabels, sharedFloats, type Samples } from "./samples.js";
 import { seenValues } from "./to-samples.js";
 
@@ -16,6 +17,8 @@ export interface NetEnds {
   readonly outputs: number;
   /** What the loss compares them with: a class, or a number for each. */
   readonly takes: "labels" | "targets";
+  /** How the net's input is made of bytes, as far as its file tells; absent: value / 255. */
+  readonly usual?: Preprocessing | undefined;
 }
 
 /** Labels by the training samples' numbers, where both have words for them. @throws MoteError MISMATCH for a class that these do not have */
@@ -66,26 +69,41 @@ export type DataKind = "image" | "series" | "vector";
 export const kindOf = ([, height, width]: Shape): DataKind =>
   height > 1 && width > 1 ? "image" : height * width > 1 ? "series" : "vector";
 
-/** Absent for what a model takes anyway: bytes / 255 or real numbers, in planes. @param set that the samples were made of */
+/**
+ * Absent where the net's own is right, or the usual: bytes / 255 or real numbers, in planes.
+ * @param set that the samples were made of
+ */
 export function preprocessingOf(
   set: SampleSet,
   { reading }: Samples,
-  { colours }: OwnData,
-  shape: Shape,
+  spec: OwnData,
+  { shape, usual = {} }: Pick<NetEnds, "shape"> & { readonly usual?: Partial<Preprocessing> | undefined },
 ): Preprocessing | undefined {
   const [channels] = shape;
-  const hasUsualValues = reading === undefined || !(set.images instanceof Uint8Array);
-  const layout = isInterleaved(set, shape) ? "interleaved" : "planar";
-  if (hasUsualValues && layout === "planar" && colours === undefined) return undefined;
-  const { scale, offset } = reading ?? { scale: [1 / 255], offset: [0] };
-  const each = (values: readonly number[]): number[] =>
-    Array.from({ length: channels }, (_, channel) => Math.fround(values[values.length === 1 ? 0 : channel]));
-  return {
-    layout,
-    colours: colours ?? "none",
-    mean: each(offset.map((value, c) => 0 - value / scale[c])),
-    std: each(scale.map((factor) => 1 / factor)),
+  const isBytes = set.images instanceof Uint8Array;
+  const { layout: usualLayout = "planar" } = usual;
+  // Files of pictures lie as they are decoded, whatever a user's values do.
+  const layout = set.colours === "rgb" ? usualLayout : isInterleaved(set, shape, usual) ? "interleaved" : "planar";
+  const { colours = usual.colours ?? "none" } = spec;
+  const isSame = layout === usualLayout && colours === (usual.colours ?? "none");
+  if (isSame && (!isBytes || isSilent(spec))) return undefined;
+  const each = (value: (channel: number) => number): number[] =>
+    Array.from({ length: channels }, (_, channel) => Math.fround(value(channel)));
+  if (!isBytes) return { layout, colours, mean: usual.mean ?? each(() => 0), std: usual.std ?? each(() => 255) };
+  const { scale, offset } = reading ?? {
+    scale: Array.from({ length: channels }, () => 1 / 255),
+    offset: each(() => 0),
   };
+  return { layout, colours, mean: each((c) => 0 - offset[c] / scale[c]), std: each((c) => 1 / scale[c]) };
+}
+
+/** The graph with what a model made of it is to tell its hosts of the data that it was trained on. */
+export function withEnds(
+  graph: Graph,
+  { preprocessing, classes }: { readonly preprocessing?: Preprocessing; readonly classes?: readonly string[] },
+): Graph {
+  const ends = { ...graph.ends, ...(preprocessing && { preprocessing }), ...(classes && { labels: classes }) };
+  return Object.keys(ends).length === 0 ? graph : { ...graph, ends };
 }
 
 /** A part of the data with the fingerprints of its samples. */

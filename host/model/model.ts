@@ -80,6 +80,8 @@ export interface Graph {
 export interface GraphEnds {
   /** What the file calls the input, then the outputs. */
   readonly names?: readonly string[];
+  /** A name for each value of the first output. */
+  readonly labels?: readonly string[];
   readonly preprocessing?: Preprocessing;
 }
 

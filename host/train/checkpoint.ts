@@ -1,6 +1,6 @@
 /**
- * Trained nets as a file: a safetensors file that PyTorch opens as it is, with the graph, the compression and the progress of the
- * run as JSON strings in its metadata. See the section "Format" of the safetensors README.
+ * Trained nets as a file: a safetensors file that PyTorch opens as it is, with the graph, the compression, the progress of the
+ * run and its data as JSON strings in its metadata. See the section "Format" of the safetensors README.
  *
  *   u64 header length | JSON header, padded with spaces | tensors, one after another
  *
@@ -16,6 +16,7 @@ import type { Compression, FloatTensor, Graph, Net } from "../model/model.js";
 import { own } from "../own.js";
 import { parseCompression, parseGraph } from "./metadata.js";
 import { parameterShapes } from "../model/shapes.js";
+import { parseTrainedOn, type TrainedOn } from "./trained-on.js";
 import type { OptimizerState } from "./trainer.js";
 
 /** What a run notes about itself, such as the step it has reached. */
@@ -25,6 +26,8 @@ export interface Checkpoint {
   readonly net: Net;
   readonly optimizer?: OptimizerState;
   readonly progress?: TrainProgress;
+  /** What it has been trained on, one run after the other. */
+  readonly data?: readonly TrainedOn[];
 }
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -33,7 +36,7 @@ const OPTIMIZER_PREFIX = "optimizer.";
 
 /** The bytes of the file. @param path for messages @throws MoteError DIVERGED for a number that is not finite, which no file may hold */
 export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Array {
-  const { net, optimizer, progress } = checkpoint;
+  const { net, optimizer, progress, data } = checkpoint;
   const metadata: Record<string, string> = { "mote.graph": JSON.stringify(net.graph) };
   if (net.compression !== undefined) {
     metadata["mote.compression"] = JSON.stringify(net.compression);
@@ -41,6 +44,7 @@ export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Uint8Arr
   }
   if (optimizer !== undefined) metadata["mote.optimizer"] = JSON.stringify({ updates: optimizer.updates });
   if (progress !== undefined) metadata["mote.progress"] = JSON.stringify(progress);
+  if (data !== undefined && data.length > 0) metadata["mote.data"] = JSON.stringify(data);
   const tensors: [string, FloatTensor][] = [];
   for (const [name, { shape, data, integers }] of net.tensors) {
     const hasScale = integers !== undefined && scaleOf(name, net.compression) !== undefined;
@@ -118,7 +122,13 @@ export function decodeCheckpoint(file: Uint8Array, path: string): Checkpoint {
   const net: Net = { graph, tensors: netTensors, ...(compression && { compression }) };
   const optimizer = parseOptimizer(metadata["mote.optimizer"], moments, path);
   const progress = parseProgress(metadata["mote.progress"], path);
-  return { net, ...(optimizer && { optimizer }), ...(progress && { progress }) };
+  const trainedOn = metadata["mote.data"];
+  return {
+    net,
+    ...(optimizer && { optimizer }),
+    ...(progress && { progress }),
+    ...(trainedOn !== undefined && { data: parseTrainedOn(trainedOn, path) }),
+  };
 }
 
 /** Of the layer whose weight has this name. */

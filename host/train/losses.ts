@@ -1,6 +1,7 @@
 /** What a net is trained for: which loss is made small, and by which metric the result is judged. */
 import { requireLabels, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
+import { isRecord, parseJson } from "../json.js";
 
 /**
  * "softmax": cross-entropy of one class a sample, from the first output. "sigmoid": cross-entropy of each value of all outputs with a
@@ -42,6 +43,26 @@ export function metricOf({ loss, metric = METRICS[loss][0] }: Task): MetricName 
  */
 export const lossValues = ({ loss }: Task, classes: number, outputValues: number): number =>
   loss === "softmax" ? classes : outputValues;
+
+/** As a checkpoint keeps it. */
+export const taskText = ({ loss, metric, classWeights }: Task): string =>
+  JSON.stringify({
+    loss,
+    metric: metricOf({ loss, ...(metric && { metric }) }),
+    ...(classWeights && { classWeights }),
+  });
+
+/** @param where for messages @throws MoteError FORMAT for text that is no task */
+export function parseTask(text: string, where: string): Task {
+  const task = parseJson(text, where, "a task");
+  const { loss, metric, classWeights = [] } = isRecord(task) ? task : {};
+  const isTask =
+    LOSS_KINDS.some((kind) => kind === loss && METRICS[kind].some((name) => name === metric)) &&
+    Array.isArray(classWeights) &&
+    classWeights.every((weight) => Number.isFinite(weight));
+  if (!isTask) throw new MoteError("FORMAT", `${where}: expected a loss and a metric, got ${text}`);
+  return task as unknown as Task;
+}
 
 /** @param values see lossValues @throws MoteError ARGUMENT, MISMATCH for class weights that do not fit */
 export function checkTask(task: Task, values: number): void {

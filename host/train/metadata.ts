@@ -117,7 +117,7 @@ const isScales: Check = (value) => Array.isArray(value) && value.every(isScale);
 function checkEnds(value: unknown, where: string): void {
   const { preprocessing } = checkFields(
     value,
-    { names: isOptional(isNames), preprocessing: isOptional(isObject) },
+    { names: isOptional(isNames), labels: isOptional(isNames), preprocessing: isOptional(isObject) },
     where,
   );
   if (preprocessing === undefined) return;

@@ -15,7 +15,10 @@ const settings = {
   weightDecay: 0.01,
   augment: 0.5,
   seed: 4,
+  task: { loss: "softmax", metric: "accuracy" },
 } satisfies RunSettings;
+/** As the checkpoint has them. */
+const kept = { ...settings, augment: "0.5", task: '{"loss":"softmax","metric":"accuracy"}' };
 const train = barSamples(320, 1);
 const validation = barSamples(200, 2);
 let folder: string;
@@ -36,11 +39,11 @@ describe("a training run", () => {
     const result = await run("whole", { onEpoch: ({ epoch }) => epochs.push(epoch) });
     expect(epochs).toEqual([1, 2, 3]);
     expect(result.steps).toBe(30);
-    expect(result.validationErrors).toBeLessThan(60);
+    expect(result.validation.errors).toBeLessThan(60);
     const { net, optimizer, progress } = readCheckpoint(join(folder, "whole"));
     expect(net.tensors.get("fc1.weight")!.data).toEqual(result.net.tensors.get("fc1.weight")!.data);
     expect(optimizer).toBeUndefined();
-    expect(progress).toEqual({ ...settings, step: 30, steps: 30 });
+    expect(progress).toEqual({ ...kept, step: 30, steps: 30 });
   });
 
   test("stopped anywhere and resumed, on other threads, it leaves the same bytes", async () => {
@@ -68,10 +71,10 @@ describe("a training run", () => {
   test("a finished run that is resumed changes nothing", async () => {
     await run("whole");
     const before = readFileSync(join(folder, "whole"));
-    const { checkpoint, settings: kept } = readRun(join(folder, "whole"));
-    expect(kept).toEqual(settings);
-    const { validationErrors } = await run("whole", { resume: checkpoint });
-    expect(validationErrors).toBeLessThan(60);
+    const { checkpoint, settings: found } = readRun(join(folder, "whole"));
+    expect(found).toEqual(settings);
+    const { validation: measured } = await run("whole", { resume: checkpoint });
+    expect(measured.errors).toBeLessThan(60);
     expect(readFileSync(join(folder, "whole")).equals(before)).toBe(true);
   });
 
@@ -82,8 +85,30 @@ describe("a training run", () => {
     expect(readRun(join(folder, "kinds")).settings).toEqual(kinds);
     const file = join(folder, "other");
     const { net } = readCheckpoint(join(folder, "kinds"));
-    writeCheckpoint(file, { net, progress: { ...settings, augment: "noize=3", step: 3 } });
+    writeCheckpoint(file, { net, progress: { ...kept, augment: "noize=3", step: 3 } });
     expect(() => readRun(file)).toThrow(/other: augment\.noize: unknown key/);
+    for (const task of ['{"loss":"l1","metric":"mse"}', '{"loss":"mse","metric":"auc"}', "[]", "mse"]) {
+      writeCheckpoint(file, { net, progress: { ...kept, task, step: 3 } });
+      expect(() => readRun(file), task).toThrow(/other: task: (expected a loss and a metric|a task: not JSON)/);
+    }
+  });
+
+  test("of another task is judged by its metric, and goes on from given weights", async () => {
+    const targets = (samples: typeof train): Float32Array =>
+      Float32Array.from({ length: 4 * samples.count }, (_, i) => Number(samples.labels[i >> 2] === i % 4));
+    const task = { loss: "sigmoid", metric: "f1" } as const;
+    const data = {
+      train: { ...train, targets: targets(train) },
+      validation: { ...validation, targets: targets(validation) },
+    };
+    const learning = { ...settings, epochs: 6, lr: 0.03, augment: 0, task };
+    const first = await run("sigmoid", { settings: learning, ...data });
+    expect(first.validation).toMatchObject({ metric: "f1" });
+    expect(first.validation.value).toBeGreaterThan(0.5);
+    expect(readRun(join(folder, "sigmoid")).settings.task).toEqual(task);
+    const none = { ...settings, task, epochs: 0 };
+    const same = await run("again", { settings: none, start: first.net, ...data });
+    expect(same.validation).toEqual(first.validation);
   });
 
   test("labels that are no classes are refused before anything is written", async () => {
@@ -136,10 +161,10 @@ describe("a training run", () => {
     const file = join(folder, "plain");
     writeCheckpoint(file, { net });
     expect(() => readRun(file)).toThrow(/plain: holds a net but not the "epochs" of a training run/);
-    writeCheckpoint(file, { net, progress: { ...settings, step: 3 } });
+    writeCheckpoint(file, { net, progress: { ...kept, step: 3 } });
     const { checkpoint } = readRun(file);
     await expect(run("plain", { resume: checkpoint })).rejects.toThrow(/optimizer's state is missing/);
-    writeCheckpoint(file, { net, progress: { ...settings, step: 31 } });
+    writeCheckpoint(file, { net, progress: { ...kept, step: 31 } });
     await expect(run("plain", { resume: readRun(file).checkpoint })).rejects.toThrow(/step 31, the whole run has 30/);
   });
 });

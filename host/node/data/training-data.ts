@@ -73,12 +73,16 @@ export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): 
         const [kind, expected] = [same, sets.train].map(({ images }) => images.constructor.name);
         throw new MoteError("MISMATCH", `values are a ${kind}, those for training a ${expected}: expected the same`);
       }
-      return withAnswers(toSamples(same, shape, spec.colours && { colours: spec.colours }), spec, options);
+      return withAnswers(
+        toSamples(same, shape, { ...options.usual, ...(spec.colours && { colours: spec.colours }) }),
+        spec,
+        options,
+      );
     });
     return { samples, prints: fingerprints(samples, shape[0]) };
   };
   const [train, validation, test] = [part("train")!, part("validation")!, part("test")];
-  const preprocessing = preprocessingOf(sets.train, train.samples, spec, shape);
+  const preprocessing = preprocessingOf(sets.train, train.samples, spec, options);
   const each = <T>(of: (part: PrintedPart) => T): ByPart<T> => ({
     train: of(train),
     validation: of(validation),

@@ -2,10 +2,13 @@
 import type { Samples } from "../../data/samples.js";
 import { MoteError } from "../../errors.js";
 import type { Graph, Net } from "../../model/model.js";
-import { encodeCheckpoint, type Checkpoint } from "../../train/checkpoint.js";
+import { encodeCheckpoint, type Checkpoint, type TrainProgress } from "../../train/checkpoint.js";
 import { checkTrainable } from "../../train/classes.js";
 import { augmentationText, parseAugmentation, type Augmentation } from "../../train/augment.js";
+import { parseTask, taskText, type Task } from "../../train/losses.js";
+import type { Evaluation } from "../../train/metrics.js";
 import { cosine } from "../../train/schedule.js";
+import type { TrainedOn } from "../../train/trained-on.js";
 import { Trainer } from "../../train/trainer.js";
 import { checkWritable } from "../check-writable.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
@@ -23,13 +26,14 @@ export interface RunSettings {
   readonly weightDecay: number;
   readonly augment: Augmentation;
   readonly seed: number;
+  readonly task: Task;
 }
 
 export interface EpochReport {
   readonly epoch: number;
   /** Mean over the epoch's steps. */
   readonly loss: number;
-  readonly validationErrors: number;
+  readonly validation: Evaluation;
 }
 
 export interface RunOptions {
@@ -42,6 +46,10 @@ export interface RunOptions {
   readonly file: string;
   /** What an earlier run left in `file`, to go on from. */
   readonly resume?: Checkpoint;
+  /** Weights to begin with, for a run that is not resumed; absent: noise from the seed. */
+  readonly start?: Net;
+  /** What the net is trained on, and has been before, for the checkpoint. */
+  readonly data?: readonly TrainedOn[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, loss: number) => void;
   readonly onEpoch?: (report: EpochReport) => void;
@@ -50,11 +58,11 @@ export interface RunOptions {
 export interface RunResult {
   readonly net: Net;
   readonly steps: number;
-  readonly validationErrors: number;
-  readonly validationLoss: number;
+  readonly validation: Evaluation;
 }
 
-const SETTING_KEYS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "augment", "seed"] as const;
+/** Numbers, of which a checkpoint's progress has each by its name. */
+const SETTING_KEYS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "seed"] as const;
 
 /**
  * The settings and the place at which a checkpoint of `trainRun` stopped.
@@ -63,19 +71,23 @@ const SETTING_KEYS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "augment"
 export function readRun(file: string): { readonly checkpoint: Checkpoint; readonly settings: RunSettings } {
   const checkpoint = readCheckpoint(file);
   const { progress = {} } = checkpoint;
-  const isThere = (key: string): boolean =>
-    typeof progress[key] === "number" || (key === "augment" && typeof progress[key] === "string");
-  const missing = [...SETTING_KEYS, "step"].find((key) => !isThere(key));
+  const missing =
+    [...SETTING_KEYS, "step"].find((key) => typeof progress[key] !== "number") ??
+    ["augment", "task"].find((key) => typeof progress[key] !== "string");
   if (missing !== undefined) {
     throw new MoteError("MISMATCH", `${file}: holds a net but not the "${missing}" of a training run to go on with`);
   }
   const settings = Object.fromEntries(SETTING_KEYS.map((key) => [key, progress[key]])) as unknown as RunSettings;
-  // A number, or what `augmentationText` made.
-  return {
-    checkpoint,
-    settings: { ...settings, augment: parseAugmentation(String(progress.augment), `${file}: augment`) },
-  };
+  const augment = parseAugmentation(String(progress.augment), `${file}: augment`);
+  return { checkpoint, settings: { ...settings, augment, task: parseTask(String(progress.task), `${file}: task`) } };
 }
+
+/** The settings as a checkpoint's progress has them. */
+const progressOf = ({ augment, task, ...settings }: RunSettings): TrainProgress => ({
+  ...settings,
+  augment: augmentationText(augment),
+  task: taskText(task),
+});
 
 /**
  * Trains from the start, or from `resume`, to the end. The file it leaves is the same to the byte either way, on any number of threads.
@@ -83,27 +95,23 @@ export function readRun(file: string): { readonly checkpoint: Checkpoint; readon
  *   then holds what it did before the epoch at hand. Before the first step MISMATCH, UNSUPPORTED and FILE: nothing is written
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
-  const { graph, settings, train, validation, threads, file, resume, signal } = options;
-  const { epochs, lr, lrEnd, batch, weightDecay, augment, seed } = settings;
-  checkTrainable(graph, options);
+  const { graph, settings, train, validation, threads, file, resume, start, data, signal } = options;
+  const { epochs, lr, lrEnd, batch, weightDecay, augment, seed, task } = settings;
+  checkTrainable(graph, options, task);
   const trainer = await Trainer.create({ runtime: nodeRuntime, graph, seed, threads, batch });
   try {
     const perEpoch = trainer.stepsPerEpoch(train.count);
     const total = Math.round(perEpoch * epochs);
     let step = Number(resume?.progress?.step ?? 0);
     if (step > total) throw new MoteError("MISMATCH", `${file}: stopped at step ${step}, the whole run has ${total}`);
-    if (resume !== undefined) trainer.load(resume.net);
+    const net = resume?.net ?? start;
+    if (net !== undefined) trainer.load(net);
     if (resume?.optimizer !== undefined) trainer.restoreOptimizer(resume.optimizer);
     else if (step > 0 && step < total) throw new MoteError("MISMATCH", `${file}: the optimizer's state is missing`);
     const state = (): Checkpoint => {
-      const progress = {
-        ...settings,
-        augment: typeof augment === "number" ? augment : augmentationText(augment),
-        step,
-        steps: total,
-      };
-      const net = trainer.toNet();
-      return step === total ? { net, progress } : { net, optimizer: trainer.optimizerState(), progress };
+      const progress = { ...progressOf(settings), step, steps: total };
+      const done = { net: trainer.toNet(), progress, ...(data && { data }) };
+      return step === total ? done : { ...done, optimizer: trainer.optimizerState() };
     };
     // A file that cannot be written to is to be found out now and not after an epoch.
     checkWritable(file, encodeCheckpoint(file, state()).length);
@@ -118,7 +126,7 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
       }
     };
     if (total === 0) writeCheckpoint(file, state());
-    let measured = await trainer.evaluate(validation);
+    let measured = await trainer.evaluate(validation, task);
     while (step < total) {
       const from = step;
       const end = Math.min(total, (Math.floor(step / perEpoch) + 1) * perEpoch);
@@ -130,6 +138,7 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
           lr: cosine({ lr, lrEnd }, total),
           weightDecay,
           augment,
+          task,
           ...(signal && { signal }),
           onProgress: (done, _, mean) => options.onProgress?.(from + done, total, mean),
         }),
@@ -140,15 +149,10 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
       if (step < end) {
         throw new MoteError("INTERRUPTED", `stopped after step ${step} of ${total}; ${file} holds what was done`);
       }
-      measured = await trainer.evaluate(validation);
-      options.onEpoch?.({ epoch: Math.ceil(step / perEpoch), loss, validationErrors: measured.errors });
+      measured = await trainer.evaluate(validation, task);
+      options.onEpoch?.({ epoch: Math.ceil(step / perEpoch), loss, validation: measured });
     }
-    return {
-      net: trainer.toNet(),
-      steps: total,
-      validationErrors: measured.errors,
-      validationLoss: measured.loss,
-    };
+    return { net: trainer.toNet(), steps: total, validation: measured };
   } finally {
     await trainer.close();
   }

@@ -1,0 +1,129 @@
+/** The flags for what a net is trained on and for, the same in every command that trains. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Labels } from "../host/data/data-set.js";
+import type { OwnData } from "../host/data/data-spec.js";
+import { MoteError } from "../host/errors.js";
+import { LOSS_KINDS, metricOf, type LossKind, type MetricName, type Task } from "../host/train/losses.js";
+import { addReadingFlags, readingOf, type ReadingFlags } from "./data-flags.js";
+
+export interface TrainingDataFlags extends ReadingFlags {
+  readonly data?: string;
+  readonly validation?: string;
+  readonly testData?: string;
+  readonly labels?: readonly string[];
+  readonly targets?: readonly string[];
+  readonly splitSeed?: number;
+  readonly colours?: "rgb" | "bgr";
+}
+
+const DATA =
+  "what to train on: mnist, fashion, a .npy, .npz, idx or CSV file, or a folder of pictures by class; " +
+  "without --validation a tenth of it is for that, and another to test";
+
+export function addTrainingDataFlags(command: Command): Command {
+  const several = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value];
+  return addReadingFlags(
+    command
+      .option("--data <spec>", DATA)
+      .option("--validation <spec>", "samples to choose by, as --data")
+      .option("--test-data <spec>", "samples to test by, as --data")
+      .option(
+        "--labels <file>",
+        "labels as .npy, .npz:ARRAY, idx or CSV, one for each of --data, --validation, --test-data; column:NAME of CSV files",
+        several,
+      )
+      .option(
+        "--targets <from>",
+        "numbers instead of classes: an array of the .npz, column:NAME,NAME of CSV files, files; or input, the samples themselves",
+        several,
+      )
+      .option("--split-seed <n>", "which samples are split off; default: 1", parseSeed),
+  ).addOption(
+    new Option("--colours <order>", "what the net's three channels are: pictures come as rgb").choices(["rgb", "bgr"]),
+  );
+}
+
+/** @param usual data where no flag names any @throws MoteError ARGUMENT for flags without data that they are for */
+export function dataSpecOf(flags: TrainingDataFlags, usual: string | undefined): OwnData {
+  const train = flags.data ?? usual;
+  if (train === undefined) throw new MoteError("ARGUMENT", "--data is missing: what the net is to be trained on");
+  const { validation, testData: test, splitSeed, colours } = flags;
+  const each = (values: readonly string[] | undefined): string | readonly string[] | undefined =>
+    values?.length === 1 ? values[0] : values;
+  const given = {
+    validation,
+    test,
+    labels: each(flags.labels),
+    targets: each(flags.targets),
+    split: splitSeed === undefined ? undefined : { seed: splitSeed },
+    colours,
+    ...readingOf(flags),
+  };
+  return { train, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+}
+
+export interface TaskFlags {
+  readonly loss?: LossKind;
+  readonly metric?: MetricName;
+  readonly classWeights?: "balanced" | readonly number[];
+}
+
+export function addTaskFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--loss <kind>",
+        "softmax: one class a sample; sigmoid: labels that each may be there; mse: numbers; default: softmax, with --targets mse",
+      ).choices(LOSS_KINDS),
+    )
+    .addOption(
+      new Option("--metric <name>", "what a net is judged by; default: what suits the loss").choices([
+        "accuracy",
+        "auc",
+        "f1",
+        "mse",
+      ]),
+    )
+    .option(
+      "--class-weights <list>",
+      "what each class counts in the loss, with commas between; balanced: rare ones as much as others",
+      parseWeights,
+    );
+}
+
+/** @throws MoteError ARGUMENT for a metric that does not suit the loss */
+export function taskOf(flags: TaskFlags, { targets }: Pick<TrainingDataFlags, "targets">): Task {
+  const { loss = targets === undefined ? "softmax" : "mse", metric, classWeights } = flags;
+  const task = { loss, ...(metric && { metric }) };
+  metricOf(task);
+  return { ...task, ...(Array.isArray(classWeights) && { classWeights: classWeights as readonly number[] }) };
+}
+
+/**
+ * @param labels of the training samples
+ * @param classes of the net
+ * @throws MoteError ARGUMENT where there are no classes to balance
+ */
+export function balanced(task: Task, labels: Labels | undefined, classes: number): Task {
+  if (labels === undefined || task.loss !== "softmax") {
+    throw new MoteError("ARGUMENT", "--class-weights balanced: for one class a sample; expected a list of numbers");
+  }
+  const counts = Array.from({ length: classes }, () => 0);
+  for (const label of labels) counts[label]++;
+  const present = counts.filter((count) => count > 0).length;
+  const classWeights = counts.map((count) => (count === 0 ? 0 : labels.length / (present * count)));
+  return { ...task, classWeights };
+}
+
+function parseSeed(text: string): number {
+  const seed = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(seed < 2 ** 32)) throw new InvalidArgumentError("expected a whole number, 0 .. 4294967295.");
+  return seed;
+}
+
+function parseWeights(text: string): "balanced" | number[] {
+  if (text === "balanced") return text;
+  const weights = text.split(",").map((part) => (part.trim() === "" ? NaN : Number(part)));
+  if (weights.every((weight) => Number.isFinite(weight) && weight >= 0)) return weights;
+  throw new InvalidArgumentError("expected balanced, or numbers of at least 0 with commas between.");
+}
