@@ -147,14 +147,11 @@ test("rows have multipliers of their own where they have scales, and one where n
 
 test("results have scales and the file's names, in their order", () => {
   const net = compressedNet(branches, 1);
-  const { names, outputs, tensors } = quantize({
-    ...net,
-    graph: {
-      ...branches,
-      ends: { ...branches.ends, preprocessing: { layout: "planar", colours: "none", mean: [0, 0], std: [255, 255] } },
-    },
-  });
-  expect(names).toEqual(["image", "boxes:0", "classes:0"]);
+  const preprocessing = { layout: "planar", colours: "none", mean: [0, 0], std: [255, 255] } as const;
+  const classes = Array.from({ length: 96 }, (_, i) => `class ${i}`);
+  const ends = { ...branches.ends, preprocessing, labels: classes };
+  const { names, outputs, tensors, labels, ...model } = quantize({ ...net, graph: { ...branches, ends } });
+  expect([names, labels, model.preprocessing]).toEqual([["image", "boxes:0", "classes:0"], classes, preprocessing]);
   expect(outputs.map((tensor) => tensors[tensor].shape)).toEqual([
     [3, 8, 4],
     [4, 1, 1],

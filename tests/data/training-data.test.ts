@@ -241,7 +241,20 @@ describe("readings", () => {
   test("of int8 must be said", () => {
     const train = file("int8.npz", npz({ x: npyOf(new Int8Array(12), 3, 2, 2), y: npyOf(classes(3), 3) }));
     expect(() => load({ train, validation: train })).toThrow(/int8 samples are a quantized input's integers/);
-    expect(load({ train, validation: train, scale: 0.5 }).train.reading).toEqual({ scale: [0.5], offset: [0] });
+    const said = load({ train, validation: train, scale: 0.5 });
+    expect(said.train.reading).toEqual({ scale: [0.5], offset: [0] });
+    expect(said.notes[0]).toMatch(/^a model keeps no reading of real numbers/);
+  });
+
+  test("that a net's file knows hold for bytes of which nothing is said", () => {
+    const train = file("a.npz", own(9));
+    const usual = { layout: "planar", colours: "none", mean: [128], std: [2] } as const;
+    const data = load({ train, validation: train }, { usual });
+    expect([data.train.reading, data.preprocessing]).toEqual([{ scale: [0.5], offset: [-64] }, undefined]);
+    const told = load({ train, validation: train, scale: 1 }, { usual });
+    expect(told.preprocessing).toEqual({ layout: "planar", colours: "none", mean: [0], std: [1] });
+    const same = load({ train, validation: train }, { usual: { ...usual, mean: [0], std: [255] } });
+    expect(same.train.reading).toBeUndefined();
   });
 });
 

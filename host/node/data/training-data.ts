@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { isAbsolute, join } from "node:path";
 import { pickSamples, type SampleSet } from "../../data/data-set.js";
 import { checkDataSpec, DATA_NAMES, INPUT_TARGETS, type DataSpec, type OwnData } from "../../data/data-spec.js";
+import { isSilent } from "../../data/reading.js";
 import { fingerprints } from "../../data/fingerprint.js";
 import type { Samples } from "../../data/samples.js";
 import { DEFAULT_SPLIT, PARTS, splitIndices, type Part } from "../../data/split.js";
@@ -55,6 +56,8 @@ export interface TrainingData extends ByPart<Samples> {
   readonly notes: readonly string[];
 }
 
+const UNKEPT = "a model keeps no reading of real numbers: it is to be given them with the same scale, mean and std";
+
 /**
  * @throws MoteError RECIPE for a spec that is none; ARGUMENT, FILE, FORMAT, UNSUPPORTED for what cannot be read, naming the file; MISMATCH for samples,
  *   labels or targets that do not fit the net or each other
@@ -98,6 +101,7 @@ export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): 
     digests: each(({ samples }) => digestOf(samples)),
     prints: each(({ prints }) => prints),
     notes: [
+      ...(train.samples.images instanceof Uint8Array || isSilent(spec) ? [] : [UNKEPT]),
       ...notesOn(train, "validation", validation, classes),
       ...(test === undefined ? [] : notesOn(train, "test", test, classes)),
     ],
