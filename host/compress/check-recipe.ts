@@ -1,29 +1,92 @@
-/** Whether a recipe fits the net that it is for: all of it, before anything is trained. */
+/** Whether a recipe fits the net that it is for: all of it, before anything is trained; and which layers its settings select. */
 import { MoteError } from "../errors.js";
-import type { Graph } from "../model/model.js";
-import { checkIntegerStages, weightedLayers } from "./integer-stages.js";
+import type { Graph, WeightedLayer } from "../model/model.js";
+import { floatWeights } from "../ops/index.js";
+import { bringsIntegers, checkComplete, weightedLayers } from "./integer-stages.js";
 import { narrowGraph } from "./narrow.js";
 import { checkKeep } from "./prune.js";
-import type { Recipe, Stage } from "./recipe.js";
+import type { PruneStage, Recipe, Stage } from "./recipe.js";
+import { byLayer, isName } from "./select.js";
 
-/** @throws MoteError RECIPE naming the place, such as `stages[2].keep.conv3: no such layer; there are …` */
-export function checkRecipe({ stages, pack }: Recipe, graph: Graph): void {
-  const names = weightedLayers(graph).map(({ name }) => name);
-  stages.forEach((stage, i) => {
-    try {
-      checkStage(stage, graph, names);
-    } catch (error) {
-      if (!(error instanceof MoteError)) throw error;
-      throw new MoteError(error.code, `stages[${i}].${error.message}`, { cause: error });
-    }
+/**
+ * @returns the recipe with layers' names in the place of patterns and ops
+ * @throws MoteError RECIPE naming the place, such as `stages[2].keep.conv3: no such layer; there are …`
+ */
+export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
+  const layers = weightedLayers(graph);
+  /** Those that no stage before has brought to their integers. */
+  let open = layers;
+  const stages = recipe.stages.map((stage, i): Stage => {
+    const place = `stages[${i}]`;
+    if (stage.kind === "narrow") return { ...stage, units: unitsOf(stage.units, layers, graph, `${place}.`) };
+    if (stage.kind === "prune") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
+    if (!bringsIntegers(stage)) return stage;
+    const settle = <T>(values: Readonly<Record<string, T>>, key: string): Record<string, T> => {
+      const settled = ofOpenLayers(values, layers, open, `${place}.${key}`);
+      open = open.filter(({ name }) => !Object.hasOwn(settled, name));
+      return settled;
+    };
+    return stage.kind === "share"
+      ? { ...stage, bits: settle(stage.bits, "bits") }
+      : { ...stage, step: settle(stage.step, "step") };
   });
-  checkIntegerStages(stages, graph);
-  const unknown = Object.keys(pack.biasBits).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new MoteError("RECIPE", `pack.biasBits.${unknown}: no such layer; there are ${names.join(", ")}`);
+  checkComplete(stages, open);
+  return { ...recipe, stages, pack: { biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") } };
 }
 
-function checkStage(stage: Stage, graph: Graph, names: readonly string[]): void {
-  if (stage.kind === "narrow") narrowGraph(graph, stage.units);
-  if (stage.kind === "prune") checkKeep(stage.keep, names);
+/** Counts, of which what is below 1 is a share of a layer's units. A pattern leaves the last layer's alone: they are the results. */
+function unitsOf(
+  units: Readonly<Record<string, number>>,
+  layers: readonly WeightedLayer[],
+  graph: Graph,
+  place: string,
+): Record<string, number> {
+  const last = layers[layers.length - 1];
+  try {
+    for (const key of Object.keys(units)) if (isName(key)) narrowGraph(graph, { [key]: Math.max(1, units[key]) });
+    const selected = byLayer(units, layers, "units");
+    const counts = layers.flatMap((layer): [string, number][] => {
+      if (!Object.hasOwn(selected, layer.name) || (layer === last && !Object.hasOwn(units, layer.name))) return [];
+      const value = selected[layer.name];
+      return [
+        [layer.name, value < 1 ? Math.max(1, Math.round(value * floatWeights(layer).rows(layer))) : Math.round(value)],
+      ];
+    });
+    const result = Object.fromEntries(counts);
+    narrowGraph(graph, result);
+    return result;
+  } catch (error) {
+    if (!(error instanceof MoteError)) throw error;
+    throw new MoteError(error.code, place + error.message, { cause: error });
+  }
+}
+
+function keepOf({ keep }: PruneStage, layers: readonly WeightedLayer[], place: string): Pick<PruneStage, "keep"> {
+  if (typeof keep !== "object") return {};
+  const selected = byLayer(keep, layers, place);
+  checkKeep(
+    selected,
+    layers.map(({ name }) => name),
+    place,
+  );
+  return { keep: selected };
+}
+
+/** A pattern is for those that are left, a name must be one of them. */
+function ofOpenLayers<T>(
+  values: Readonly<Record<string, T>>,
+  layers: readonly WeightedLayer[],
+  open: readonly WeightedLayer[],
+  place: string,
+): Record<string, T> {
+  const selected = byLayer(values, layers, place);
+  for (const { name } of layers) {
+    if (Object.hasOwn(values, name) && !open.some((layer) => layer.name === name))
+      throw new MoteError("RECIPE", `${place}.${name}: an earlier stage has brought this layer to its integers`);
+  }
+  const settled = Object.fromEntries(
+    open.flatMap(({ name }) => (Object.hasOwn(selected, name) ? [[name, selected[name]]] : [])),
+  );
+  if (Object.keys(settled).length > 0) return settled;
+  throw new MoteError("RECIPE", `${place}: earlier stages have brought all its layers to their integers`);
 }

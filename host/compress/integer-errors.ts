@@ -1,31 +1,46 @@
-/** The error that counts: of the integer model, on the reference engine. */
-import { checkLabels, requireBytes, requireLabels, type Samples } from "../data/samples.js";
-import { openReference } from "../engines/reference.js";
+/** The error that counts: of the integer model. */
+import type { Samples } from "../data/samples.js";
+import { checkLabels } from "../data/samples.js";
+import type { Engine, TensorInfo } from "../engines/engine.js";
+import { quantize } from "../engines/values.js";
 import { valuesOf } from "../model/geometry.js";
+import { CLASSES, type Task } from "../train/losses.js";
+import { evaluateOutputs, type Evaluation } from "../train/metrics.js";
 
 /**
- * Samples whose class, the first greatest output, is wrong.
- * @param container a whole `.mote` file
- * @throws MoteError MISMATCH for a label that is no class of the model
+ * How good a model's outputs are, taken as real numbers.
+ * @throws MoteError MISMATCH for samples without the labels or targets that the task needs, or with a label that is no class of the model
  */
-export function integerErrors(container: Uint8Array, samples: Samples): number {
-  const engine = openReference(container);
-  try {
-    requireBytes(samples);
-    const labels = requireLabels(samples, "samples");
-    checkLabels(labels, valuesOf(engine.output.shape), "samples");
-    const size = samples.images.length / samples.count;
-    const input = new Int8Array(size);
-    let errors = 0;
-    for (let i = 0; i < samples.count; i++) {
-      for (let j = 0; j < size; j++) input[j] = samples.images[i * size + j] - 128;
-      const output = engine.run(input);
-      let best = 0;
-      for (let c = 1; c < output.length; c++) if (output[c] > output[best]) best = c;
-      if (best !== labels[i]) errors++;
-    }
-    return errors;
-  } finally {
-    engine.close();
+export function integerEvaluation(engine: Engine, samples: Samples, task: Task = CLASSES): Evaluation {
+  const { count, images, labels } = samples;
+  const ends = task.loss === "softmax" ? [engine.output] : engine.outputs;
+  const values = ends.reduce((sum, { shape }) => sum + valuesOf(shape), 0);
+  if (task.loss === "softmax" && labels !== undefined) checkLabels(labels, values, "samples");
+  const size = valuesOf(engine.input.shape);
+  const outputs = new Float32Array(count * values);
+  const input = new Int8Array(size);
+  const toInteger = integerOf(samples, engine.input);
+  for (let n = 0; n < count; n++) {
+    for (let i = 0; i < size; i++) input[i] = toInteger(images[n * size + i], i);
+    engine.reset();
+    engine.run(input);
+    let at = n * values;
+    ends.forEach(({ scale, zeroPoint }, index) => {
+      for (const q of engine.result(index)) outputs[at++] = scale * (q - zeroPoint);
+    });
   }
+  return evaluateOutputs(task, outputs, values, samples);
+}
+
+/** What the input's element is for a value, as the net that was trained saw it. */
+function integerOf(
+  { reading }: Samples,
+  { shape, scale, zeroPoint }: TensorInfo,
+): (value: number, index: number) => number {
+  if (reading === undefined) return (value) => quantize(value / 255 / scale, zeroPoint);
+  const plane = shape[1] * shape[2];
+  return (value, index) => {
+    const channel = Math.floor(index / plane);
+    return quantize((value * reading.scale[channel] + reading.offset[channel]) / scale, zeroPoint);
+  };
 }

@@ -7,38 +7,23 @@ import type { GridStage, ShareStage, Stage } from "./recipe.js";
 export const weightedLayers = (graph: Graph): WeightedLayer[] => graph.layers.filter(hasWeights);
 
 /** Whether a stage brings weights to their integers. */
-const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage =>
+export const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage =>
   stage.kind === "share" || stage.kind === "grid";
 
-/** The setting by layer that says which layers a stage is for, and its key. */
-const settingOf = (stage: ShareStage | GridStage): { key: string; values: Readonly<Record<string, number>> } =>
-  stage.kind === "share" ? { key: "bits", values: stage.bits } : { key: "step", values: stage.step };
-
-/** Names of the layers whose weights are integers after these stages, in the stages' order. */
+/** Names of the layers whose weights are integers after these stages of a checked recipe, in the stages' order. */
 export const integerLayers = (stages: readonly Stage[]): string[] =>
-  stages.filter(bringsIntegers).flatMap((stage) => Object.keys(settingOf(stage).values));
+  stages.filter(bringsIntegers).flatMap((stage) => Object.keys(stage.kind === "share" ? stage.bits : stage.step));
 
 /**
- * @throws MoteError RECIPE naming the stage, the key and the layer: one that the net does not have, one that a stage before fixed, or one
- *   that not even the last of these stages is for
+ * @param left layers that none of the stages is for
+ * @throws MoteError RECIPE naming the last of these stages, its key and the layer
  */
-export function checkIntegerStages(stages: readonly Stage[], graph: Graph): void {
-  const names = weightedLayers(graph).map(({ name }) => name);
-  const missing = new Set(names);
-  let lastKey = "";
-  for (const [i, stage] of stages.entries()) {
-    if (!bringsIntegers(stage)) continue;
-    const { key: setting, values } = settingOf(stage);
-    const key = `stages[${i}].${setting}`;
-    for (const name of Object.keys(values)) {
-      if (missing.delete(name)) continue;
-      const problem = names.includes(name)
-        ? "an earlier stage has brought this layer to its integers"
-        : `no such layer; there are ${names.join(", ")}`;
-      throw new MoteError("RECIPE", `${key}.${name}: ${problem}`);
-    }
-    lastKey = key;
-  }
-  for (const name of missing)
-    throw new MoteError("RECIPE", `${lastKey}.${name}: missing; every layer with weights needs one, here or before`);
+export function checkComplete(stages: readonly Stage[], left: readonly WeightedLayer[]): void {
+  if (left.length === 0) return;
+  const at = stages.findLastIndex(bringsIntegers);
+  const key = stages[at].kind === "share" ? "bits" : "step";
+  throw new MoteError(
+    "RECIPE",
+    `stages[${at}].${key}.${left[0].name}: missing; every layer with weights needs one, here or before`,
+  );
 }

@@ -192,13 +192,14 @@ export function pruneMasks(
 }
 
 /** @throws MoteError RECIPE when `keep` names a layer that is none of `names`, or leaves one out */
-export function checkKeep(keep: Keep, names: readonly string[]): void {
+export function checkKeep(keep: Keep, names: readonly string[], place = "keep"): void {
   if (typeof keep === "number") return;
   const unknown = Object.keys(keep).find((name) => !names.includes(name));
   if (unknown !== undefined)
-    throw new MoteError("RECIPE", `keep.${unknown}: no such layer; there are ${names.join(", ")}`);
+    throw new MoteError("RECIPE", `${place}.${unknown}: no such layer; there are ${names.join(", ")}`);
   const missing = names.find((name) => !Object.hasOwn(keep, name));
-  if (missing !== undefined) throw new MoteError("RECIPE", `keep.${missing}: missing; give every layer or one number`);
+  if (missing !== undefined)
+    throw new MoteError("RECIPE", `${place}.${missing}: missing; give every layer or one number`);
 }
 
 /** Weights that are not exactly 0. */

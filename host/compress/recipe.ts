@@ -1,7 +1,23 @@
 /** A compression recipe: one JSON file that makes a model from its data, and the strict check of its schema. */
 import { MoteError, printable } from "../errors.js";
+import { checkDataSpec, type OwnData } from "../data/data-spec.js";
 import { checkAugmentation, type Augmentation } from "../train/augment.js";
+import { LOSS_KINDS, metricOf, type LossKind, type MetricName, type Task } from "../train/losses.js";
 import type { RangeChoice } from "../quantize/calibrate.js";
+import {
+  either,
+  fail,
+  integer,
+  layered,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  text,
+  type Check,
+  type Checked,
+} from "./check-value.js";
 import type { Keep, PruneScore } from "./prune.js";
 import type { CentroidInit } from "./share.js";
 
@@ -29,10 +45,18 @@ export interface TrainStage extends Schedule {
   readonly kind: "train";
 }
 
+/** What is measured on the net that the stage begins with: see sensitivity.ts. */
+export type Auto = "auto";
+
 /** Prunes to `keep`; at once before the retraining, or gradually in its course. */
 export interface PruneStage extends Schedule {
   readonly kind: "prune";
-  readonly keep: Keep;
+  /** Left out only with `sparsity`. */
+  readonly keep?: Keep;
+  /** How much of each layer is kept follows from what its pruning does to the loss; `keep`, one number, is then of all weights together. */
+  readonly sparsity?: Auto;
+  /** `sparsity` without `keep`: rise of the loss that pruning one layer alone may cause, as a share of what losing the worst one does. */
+  readonly tolerance: number;
   readonly score: PruneScore;
   readonly schedule: "one-shot" | "gradual";
   /** Gradual: how often to prune. */
@@ -44,18 +68,22 @@ export interface PruneStage extends Schedule {
   readonly multiplicationBits: number;
 }
 
-/** k-means codebooks of 2^bits centroids, fine-tuned by their gradient, then rounded to int8, in the layers that `bits` names. */
-export interface ShareStage extends Schedule {
+/** k-means codebooks of 2^bits centroids, fine-tuned by their gradient, then rounded to int8, in the layers that `bits` selects. */
+export interface ShareStage<Bits = number | Auto> extends Schedule {
   readonly kind: "share";
-  readonly bits: Readonly<Record<string, number>>;
+  readonly bits: Readonly<Record<string, Bits>>;
+  /** Of "auto": see PruneStage. */
+  readonly tolerance: number;
   readonly init: CentroidInit;
 }
 
-/** Progressive freezing to a uniform integer grid of step × mean |w|, of the layers that `step` names. The others train along. */
-export interface GridStage extends Schedule {
+/** Progressive freezing to a uniform integer grid of step × mean |w|, of the layers that `step` selects. The others train along. */
+export interface GridStage<Step = number | Auto> extends Schedule {
   readonly kind: "grid";
   /** By layer: grid step as a factor of the mean magnitude of the survivors. */
-  readonly step: Readonly<Record<string, number>>;
+  readonly step: Readonly<Record<string, Step>>;
+  /** Of "auto": see PruneStage. */
+  readonly tolerance: number;
   /** Shares in which the weights are frozen. */
   readonly parts: number;
   /** Largest integer magnitude, 1 .. 127. */
@@ -73,7 +101,7 @@ export interface DeadUnitsStage {
   readonly kind: "dead-units";
 }
 
-/** int8 scales of the activations from the first `samples` training digits. */
+/** int8 scales of the activations from the first `samples` training samples. */
 export interface CalibrateStage {
   readonly kind: "calibrate";
   readonly samples: number;
@@ -83,13 +111,19 @@ export interface CalibrateStage {
 export type Stage = NarrowStage | TrainStage | PruneStage | ShareStage | GridStage | DeadUnitsStage | CalibrateStage;
 
 export interface Recipe {
-  /** `lenet5` or `lenet300`; the trained net given by --from must be one of the same name. */
+  /** `lenet5` or `lenet300`, or a file: a graph, or a trained net, which is the teacher and what the stages begin with. */
   readonly net: string;
+  /** Paths are relative to the recipe. */
+  readonly data: OwnData;
+  /** Absent: one class a sample. */
+  readonly task?: Task;
+  /** Of the samples as they come, where there is no bank. */
+  readonly augment: Augmentation;
   readonly seed: number;
   readonly batch: number;
-  /** Left out only where the net to start from is given. */
+  /** Left out only where the net is a trained one. */
   readonly teacher?: TeacherSettings;
-  /** Augmented copies of the training digits, made once, with the teacher's logits: cheap epochs for a student. */
+  /** Augmented copies of the training samples, made once, with the teacher's logits: cheap epochs for a student. */
   readonly bank?: { readonly copies: number; readonly augment: Augmentation };
   /** Share and temperature of the teacher's soft targets; needs a bank. */
   readonly distill?: { readonly alpha: number; readonly temperature: number };
@@ -98,109 +132,66 @@ export interface Recipe {
   readonly pack: { readonly biasBits: Readonly<Record<string, number>> };
 }
 
+/** Of a stage's "auto". */
+export const DEFAULT_TOLERANCE = 0.02;
+
 /** With 8 instead of 32, lenet300-paper errs on as many of the 5,000 validation digits and lenet5-paper on one more. */
 export const DEFAULT_BIAS_BITS = 8;
 
-/** Checks one JSON value; `path` names it in errors. */
-type Check<T> = (value: unknown, path: string) => T;
+const absent = undefined as never;
 
-function fail(path: string, expected: string, value: unknown): never {
-  const found = value === undefined ? "nothing" : JSON.stringify(value);
-  throw new MoteError("RECIPE", `${path}: expected ${expected}, got ${found}`);
-}
+const schedule = (epochs: number, lr: number, lrEnd: number) => ({
+  epochs: optional(number(0, 1000), epochs),
+  lr: optional(number(0, 1), lr),
+  lrEnd: optional(number(0, 1), lrEnd),
+});
+const amount = number(Number.MIN_VALUE, 1e9);
+const isObject = (value: unknown): boolean => typeof value === "object";
+const keep: Check<Keep> = either(amount, record(amount), isObject);
+const auto = oneOf<Auto>("auto");
+const orAuto = (check: Check<number>): Check<number | Auto> =>
+  either(check, auto, (value) => typeof value === "string");
+const seed = integer(0, 2 ** 31 - 1);
+const augment: Check<Augmentation> = checkAugmentation;
+const tolerance = optional(number(0, 1), DEFAULT_TOLERANCE);
 
-const number =
-  (low: number, high: number): Check<number> =>
-  (value, path) =>
-    typeof value === "number" && value >= low && value <= high
-      ? value
-      : fail(path, `a number, ${low} .. ${high}`, value);
+const pruneFields = object({
+  kind: oneOf("prune"),
+  ...schedule(10, 0.001, 0.001),
+  keep: optional(keep, absent),
+  sparsity: optional(auto, absent),
+  tolerance,
+  score: optional(oneOf<PruneScore>("magnitude", "lamp", "rate"), absent),
+  schedule: optional(oneOf<"one-shot" | "gradual">("one-shot", "gradual"), "gradual"),
+  everyEpochs: optional(number(0.001, 1000), 0.25),
+  power: optional(number(0.1, 10), 1.5),
+  gamma: optional(number(0, 10), 1),
+  multiplicationBits: optional(number(0, 10), 0),
+});
 
-const integer =
-  (low: number, high: number): Check<number> =>
-  (value, path) =>
-    Number.isInteger(value) && (value as number) >= low && (value as number) <= high
-      ? (value as number)
-      : fail(path, `a whole number, ${low} .. ${high}`, value);
-
-const oneOf =
-  <T extends string>(...words: readonly T[]): Check<T> =>
-  (value, path) =>
-    words.includes(value as T) ? (value as T) : fail(path, `one of ${words.join(", ")}`, value);
-
-const record =
-  <T>(check: Check<T>): Check<Record<string, T>> =>
-  (value, path) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      fail(path, "an object by layer name", value);
-    return Object.fromEntries(Object.entries(value as object).map(([key, v]) => [key, check(v, `${path}.${key}`)]));
-  };
-
-/** A key that may be left out, with the value it then has. */
-class Optional<T> {
-  constructor(
-    readonly check: Check<T>,
-    readonly fallback: T,
-  ) {}
-}
-const optional = <T>(check: Check<T>, fallback: T): Optional<T> => new Optional(check, fallback);
-
-type Fields = Readonly<Record<string, Check<unknown> | Optional<unknown>>>;
-type Checked<F extends Fields> = {
-  -readonly [K in keyof F]: F[K] extends Check<infer T> ? T : F[K] extends Optional<infer T> ? T : never;
+/** The best score that the schedule allows is the default. */
+const prune: Check<PruneStage> = (value, path) => {
+  const stage = pruneFields(value, path) as PruneStage;
+  return { ...stage, score: stage.score ?? (stage.schedule === "gradual" ? "rate" : "magnitude") };
 };
 
-/** An object with just these keys. */
-const object =
-  <F extends Fields>(fields: F): Check<Checked<F>> =>
-  (value, path) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      fail(path === "" ? "recipe" : path, "an object", value);
-    const at = (key: string): string => (path === "" ? key : `${path}.${key}`);
-    for (const key of Object.keys(value as object)) {
-      if (!Object.hasOwn(fields, key))
-        throw new MoteError("RECIPE", `${at(key)}: unknown key; known are ${Object.keys(fields).join(", ")}`);
-    }
-    const result: Record<string, unknown> = {};
-    for (const [key, field] of Object.entries(fields)) {
-      const given = (value as Record<string, unknown>)[key];
-      if (field instanceof Optional) result[key] = given === undefined ? field.fallback : field.check(given, at(key));
-      else result[key] = field(given, at(key));
-    }
-    return result as Checked<F>;
-  };
-
-const absent = undefined;
-const schedule = { epochs: number(0, 1000), lr: number(0, 1), lrEnd: optional(number(0, 1), 0) };
-const keep: Check<Keep> = (value, path) =>
-  typeof value === "number"
-    ? number(Number.MIN_VALUE, 1e9)(value, path)
-    : record(number(Number.MIN_VALUE, 1e9))(value, path);
-
 const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind: K }>> } = {
-  narrow: object({ kind: oneOf("narrow"), units: record(integer(1, 65535)) }),
-  train: object({ kind: oneOf("train"), ...schedule }),
-  prune: object({
-    kind: oneOf("prune"),
-    ...schedule,
-    keep,
-    score: optional(oneOf<PruneScore>("magnitude", "lamp", "rate"), "magnitude"),
-    schedule: optional(oneOf<"one-shot" | "gradual">("one-shot", "gradual"), "one-shot"),
-    everyEpochs: optional(number(0.001, 1000), 0.25),
-    power: optional(number(0.1, 10), 1.5),
-    gamma: optional(number(0, 10), 1),
-    multiplicationBits: optional(number(0, 10), 0),
-  }),
+  // A share of the layer's units, or their count.
+  narrow: object({ kind: oneOf("narrow"), units: layered(number(Number.MIN_VALUE, 65535)) }),
+  train: object({ kind: oneOf("train"), ...schedule(5, 0.001, 0) }),
+  prune,
   share: object({
     kind: oneOf("share"),
-    ...schedule,
-    bits: record(integer(1, 8)),
+    ...schedule(4, 1e-4, 0),
+    bits: optional(layered(orAuto(integer(1, 8))), { "*": "auto" as const }),
+    tolerance,
     init: optional(oneOf<CentroidInit>("forgy", "density", "linear"), "linear"),
   }),
   grid: object({
     kind: oneOf("grid"),
-    ...schedule,
-    step: record(number(0.01, 10)),
+    ...schedule(10, 0.001, 5e-5),
+    step: optional(layered(orAuto(number(0.01, 10))), { "*": "auto" as const }),
+    tolerance,
     parts: optional(integer(1, 1000), 40),
     limit: optional(integer(1, 127), 127),
     scales: optional(oneOf<"layer" | "row">("layer", "row"), "layer"),
@@ -208,7 +199,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
   "dead-units": object({ kind: oneOf("dead-units") }),
   calibrate: object({
     kind: oneOf("calibrate"),
-    samples: optional(integer(1, 55_000), 2000),
+    samples: optional(integer(1, 10_000_000), 2000),
     range: optional(oneOf<RangeChoice>("error", "full"), "error"),
   }),
 };
@@ -225,24 +216,51 @@ const stages: Check<Stage[]> = (value, path) => {
   return (value as unknown[]).map((item, i) => stage(item, `${path}[${i}]`));
 };
 
+const weights: Check<number[]> = (value, path) =>
+  Array.isArray(value)
+    ? value.map((item, i) => number(0, 1e9)(item, `${path}[${i}]`))
+    : fail(path, "a list of numbers", value);
+
+const METRIC_NAMES: readonly MetricName[] = ["accuracy", "auc", "f1", "mse"];
+
+const taskFields = object({
+  loss: optional(oneOf<LossKind>(...LOSS_KINDS), "softmax"),
+  metric: optional(oneOf<MetricName>(...METRIC_NAMES), absent),
+  classWeights: optional(weights, absent),
+});
+
+const task: Check<Task> = (value, path) => {
+  const checked = known(taskFields(value, path)) as Task;
+  try {
+    metricOf(checked);
+  } catch (error) {
+    if (error instanceof MoteError) throw new MoteError("RECIPE", `${path}.metric: ${error.message}`, { cause: error });
+    throw error;
+  }
+  return checked;
+};
+
 const recipe = object({
-  net: oneOf("lenet5", "lenet300"),
-  seed: optional(integer(0, 2 ** 31 - 1), 1),
+  net: text,
+  data: optional(checkDataSpec, { train: "mnist" }),
+  task: optional(task, absent),
+  augment: optional(augment, absent),
+  seed: optional(seed, 1),
   batch: optional(integer(32, 1024), 128),
   teacher: optional(
     object({
-      ...schedule,
-      seed: optional(integer(0, 2 ** 31 - 1), 1),
-      augment: checkAugmentation,
-      weightDecay: optional(number(0, 1), 0),
+      ...schedule(10, 0.001, 1e-5),
+      seed: optional(seed, 1),
+      augment: optional(augment, absent),
+      weightDecay: optional(number(0, 1), 0.01),
     }),
-    absent as never,
+    absent,
   ),
-  bank: optional(object({ copies: integer(1, 100), augment: checkAugmentation }), absent as never),
-  distill: optional(object({ alpha: number(0, 1), temperature: number(0.1, 100) }), absent as never),
+  bank: optional(object({ copies: optional(integer(1, 100), 4), augment: optional(augment, absent) }), absent),
+  distill: optional(object({ alpha: optional(number(0, 1), 0.7), temperature: optional(number(0.1, 100), 2) }), absent),
   stages,
   // A signed number has two bits at least.
-  pack: optional(object({ biasBits: optional(record(integer(2, 32)), {}) }), { biasBits: {} }),
+  pack: optional(object({ biasBits: optional(layered(integer(2, 32)), {}) }), { biasBits: {} }),
 });
 
 /**
@@ -262,11 +280,25 @@ export function parseRecipe(text: string, name: string): Recipe {
     const checked = recipe(value, "");
     const problem = contradiction(checked);
     if (problem !== undefined) throw new MoteError("RECIPE", problem);
-    return Object.fromEntries(Object.entries(checked).filter(([, v]) => v !== undefined)) as unknown as Recipe;
+    return withAugmentation(checked as unknown as Recipe);
   } catch (error) {
     if (error instanceof MoteError) throw new MoteError(error.code, printable(`${name}: ${error.message}`));
     throw error;
   }
+}
+
+/** Without the keys that nobody set. */
+const known = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as T;
+
+/** The recipe's augmentation is the teacher's and the bank's where they have none of their own, and without a bank the students'. */
+function withAugmentation(checked: Recipe): Recipe {
+  const { teacher, bank } = checked;
+  const augment = checked.augment ?? teacher?.augment ?? 0;
+  const own = <T extends object>(settings: T | undefined): T | undefined =>
+    settings && { ...settings, augment: (settings as { augment?: Augmentation }).augment ?? augment };
+  const filled = { ...checked, augment, teacher: own(teacher), bank: own(bank) };
+  return known(filled) as Recipe;
 }
 
 /** What may follow a share or grid stage. Another of those is for the layers that the stages before left out. */
@@ -284,6 +316,12 @@ function contradiction(
   if (checked.batch % 32 !== 0) return `batch: expected a multiple of 32, got ${checked.batch}`;
   if (checked.distill !== undefined && checked.bank === undefined)
     return "distill: needs a bank, whose copies carry the teacher's logits";
+  for (const [i, s] of checked.stages.entries()) {
+    if (s.kind !== "prune") continue;
+    if (s.sparsity === undefined && s.keep === undefined) return `stages[${i}].keep: missing; or sparsity "auto"`;
+    if (s.sparsity !== undefined && typeof s.keep === "object")
+      return `stages[${i}].keep: expected one number beside sparsity "auto", got an object`;
+  }
   const early = checked.stages.findIndex((s) => s.kind === "prune" && s.score === "rate" && s.schedule === "one-shot");
   if (early >= 0) return `stages[${early}].score: rate needs the gradients of a gradual schedule`;
   const late = checked.stages.findIndex((s, i) => s.kind === "narrow" && i > 0);

@@ -5,6 +5,7 @@ import type { FloatTensor, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import type { Augmentation } from "../train/augment.js";
 import type { Checkpoint } from "../train/checkpoint.js";
+import type { Task } from "../train/losses.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type Sharing, type TrainingRuntime } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
@@ -24,6 +25,7 @@ export interface TrainingContext {
   /** The training split, not augmented. */
   readonly train: Samples;
   readonly augment: Augmentation;
+  readonly task?: Task;
   readonly distill?: NonNullable<Recipe["distill"]>;
   /** Layers whose weights an earlier stage has brought to their integers: no longer trained, but for their biases. */
   readonly fixed: readonly string[];
@@ -118,7 +120,7 @@ export class Retraining {
       this.restore(this.earlier);
       this.earlier = undefined;
     }
-    const { data, augment, distill, signal, onProgress } = this.context;
+    const { data, augment, task, distill, signal, onProgress } = this.context;
     const end = Math.min(step, this.total);
     const epoch = Math.max(1, this.stepsFor(1));
     for (;;) {
@@ -136,6 +138,7 @@ export class Retraining {
         lr: cosine(this.schedule, this.total),
         weightDecay: 0,
         augment,
+        ...(task && { task }),
         ...(distill && { distill }),
         ...(signal && { signal }),
         onProgress: (done, _, loss) => onProgress?.(before + done, this.total, loss),

@@ -3,98 +3,117 @@
  * everything it depends on, so that a run that was stopped, in the middle of a stage too, or a recipe changed near its end, goes
  * on from there.
  */
-import { concatBytes } from "../bytes.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { Graph, Net } from "../model/model.js";
+import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { own } from "../own.js";
 import { checkTrainable } from "../train/classes.js";
+import { CLASSES, type MetricName } from "../train/losses.js";
 import { namedNet } from "../train/nets.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import { checkRecipe } from "./check-recipe.js";
+import { dataDigest, digest, netDigest, type TrainingSamples } from "./digest.js";
 import { estimateBytes } from "./estimate.js";
+import { inputFactor, scaleInput, usualReading } from "./input-scale.js";
 import { integerLayers, weightedLayers } from "./integer-stages.js";
 import { survivors } from "./prune.js";
-import { DEFAULT_BIAS_BITS, type Recipe, type Stage } from "./recipe.js";
+import { DEFAULT_BIAS_BITS, type Recipe } from "./recipe.js";
+import { keptSensitivity, type Sensitivity } from "./sensitivity.js";
+import { settleStage, type SettledStage } from "./settle.js";
 import { runStage, type StageContext } from "./stages.js";
 import { makeBank, trainTeacher } from "./teacher.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
 
+export { WORK_VERSION } from "./digest.js";
+
 export interface StageReport {
   /** "teacher", or the stage's kind with its place, such as "3 prune". */
   readonly stage: string;
-  /** Of the validation split, by the float net. */
-  readonly validationErrors: number;
-  readonly validationErrorPercent: number;
+  /** Of the validation split, by the float net: a percentage, or with the metric "mse" what that is. */
+  readonly error: number;
+  readonly metric: MetricName;
+  /** Wrong classes, where each sample has one. */
+  readonly validationErrors?: number;
+  readonly validationErrorPercent?: number;
   readonly nonZeros: number;
   readonly weights: number;
   /** Of the container; before the weights are on their integers, as if they were rounded now. */
   readonly estimatedBytes: number;
   /** 0 when the stage's result was there already. */
   readonly seconds: number;
+  /** What was measured for its "auto". */
+  readonly sensitivity?: Sensitivity;
 }
 
 export interface RunOptions {
   readonly runtime: TrainingRuntime;
   readonly recipe: Recipe;
-  readonly data: { readonly train: Samples; readonly validation: Samples };
+  readonly data: TrainingSamples;
   /** Called once recipe and data are known to fit. @throws MoteError FILE where nothing can be written */
   readonly openWork: () => WorkFolder;
   readonly threads: number;
+  /** What the recipe's `net` names, unless one of ours: a graph, whose net has no tensors, or a trained net. */
+  readonly net?: Net;
   /** A trained net instead of the recipe's own teacher. */
   readonly from?: Net;
   /** Ends when so many of the results that `workNames` lists are made, at least one. Default: all. */
   readonly steps?: number;
+  /** Banks by their names, which several runs share: made by the first. */
+  readonly banks?: Map<string, Samples>;
   readonly signal?: AbortSignal;
   readonly onStage?: (report: StageReport) => void;
   readonly onProgress?: (label: string, done: number, total: number, loss: number) => void;
 }
 
-/** Raise it when a change of the training or of a stage makes old checkpoints wrong. */
-export const WORK_VERSION = 2;
-
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** SHA-256, of which 16 hexadecimal digits are enough. */
-async function shortHash(parts: readonly Uint8Array[]): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", concatBytes(parts)));
-  return [...hash.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-const digest = (...parts: unknown[]): Promise<string> => shortHash([utf8(JSON.stringify([WORK_VERSION, ...parts]))]);
-
-/** A digest of a net's graph and weights. */
-function netDigest(net: Net): Promise<string> {
-  const tensors = [...net.tensors].flatMap(([name, { data }]) => [
-    utf8(name),
-    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  ]);
-  return shortHash([utf8(JSON.stringify(net.graph)), ...tensors]);
+/** What results depend on beside the recipe. */
+export interface Origin {
+  /** As the run's. */
+  readonly net?: Net;
+  readonly from?: Net;
+  /** Digest of the data, see `dataDigest`. */
+  readonly data: string;
 }
 
 /**
  * What a run makes, in this order, by the names that its results have in the work folder: the teacher, the bank's logits, the stages.
  * Each is made from all that its name comes from, so that recipes that begin alike have the same first names.
- * @param from as the run's
  */
-export async function workNames(recipe: Recipe, from?: Net): Promise<string[]> {
-  const { teacher, bank, stages } = await namesOf(recipe, from);
+export async function workNames(recipe: Recipe, origin: Origin): Promise<string[]> {
+  const { graph } = netsOf(recipe, origin);
+  const { teacher, bank, stages } = await namesOf(checkRecipe(recipe, graph), origin);
   return [teacher, bank, ...stages].filter((name) => name !== undefined);
 }
 
+/** The net that the recipe is for, without tensors where it is not trained, and its graph. @throws MoteError MISMATCH for another one given */
+function netsOf(recipe: Recipe, { net, from }: Omit<Origin, "data">): { named: Net; graph: Graph; isTrained: boolean } {
+  const named = net ?? { graph: namedNet(recipe.net), tensors: new Map<string, FloatTensor>() };
+  const { graph } = from ?? named;
+  if (graph.name !== named.graph.name)
+    throw new MoteError("MISMATCH", `the recipe is for ${named.graph.name}, the net given is ${graph.name}`);
+  return { named, graph, isTrained: named.tensors.size > 0 };
+}
+
+/** @param recipe a checked one */
 async function namesOf(
   recipe: Recipe,
-  from: Net | undefined,
-): Promise<{ teacher?: string; bank?: string; stages: string[] }> {
-  const { net, seed, batch, bank, distill, stages } = recipe;
-  const origin = from === undefined ? await digest(net, batch, recipe.teacher) : await netDigest(from);
-  const biasBits = biasBitsOf(recipe, from?.graph ?? namedNet(net));
-  const stageNames = stages.map(async (_, i) => {
-    return `stage-${await digest(origin, seed, batch, bank, distill, { biasBits }, stages.slice(0, i + 1))}`;
-  });
+  origin: Origin,
+): Promise<{ teacher?: string; bank?: string; start: string; stages: string[] }> {
+  const { seed, batch, task, bank, augment, distill, stages } = recipe;
+  const { named, graph, isTrained } = netsOf(recipe, origin);
+  const { from } = origin;
+  const given = from ?? named;
+  const base = await digest(from || isTrained ? await netDigest(given) : graph, origin.data);
+  const hasTeacher = from === undefined && recipe.teacher !== undefined;
+  const start = hasTeacher ? await digest(base, batch, task, recipe.teacher) : base;
+  const biasBits = biasBitsOf(recipe, graph);
+  const stageNames = stages.map(
+    async (_, i) =>
+      `stage-${await digest(start, seed, batch, task, bank ?? augment, distill, { biasBits }, stages.slice(0, i + 1))}`,
+  );
   return {
-    ...(from === undefined && { teacher: `teacher-${origin}` }),
-    ...(bank && { bank: `bank-${await digest(origin, bank)}.f32` }),
+    ...(hasTeacher && { teacher: `teacher-${start}` }),
+    ...(bank && { bank: `bank-${await digest(start, bank)}.f32` }),
+    start,
     stages: await Promise.all(stageNames),
   };
 }
@@ -108,23 +127,30 @@ const biasBitsOf = ({ pack }: Recipe, graph: Graph): Record<string, number> =>
  *   is trained RECIPE, MISMATCH, UNSUPPORTED and FILE, for what does not fit
  */
 export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
-  const { runtime, recipe, data, threads, from, steps = Infinity, signal, onStage, onProgress } = options;
-  const graph = from?.graph ?? namedNet(recipe.net);
-  if (graph.name !== recipe.net)
-    throw new MoteError("MISMATCH", `the recipe is for ${recipe.net}, the net given is ${graph.name}`);
-  if (from === undefined && recipe.teacher === undefined) {
-    throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
-  }
-  checkRecipe(recipe, graph);
-  checkTrainable(graph, data);
+  const { runtime, threads, from, steps = Infinity, signal, onStage, onProgress } = options;
+  const { named, graph, isTrained } = netsOf(options.recipe, options);
+  if (from === undefined && !isTrained && options.recipe.teacher === undefined)
+    throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net");
+  const recipe = checkRecipe(options.recipe, graph);
+  checkTrainable(graph, options.data, recipe.task);
   const folder = options.openWork();
   const biasBits = biasBitsOf(recipe, graph);
-  const names = await namesOf(recipe, from);
+  const origin = { ...options, data: options.data.digest ?? (await dataDigest(options.data)) };
+  const names = await namesOf(recipe, origin);
+  const factor = inputFactor(graph, options.data.train);
+  const data = factor === 1 ? options.data : usualReading(options.data);
   const reports: StageReport[] = [];
-  const common = { runtime, batch: recipe.batch, threads, ...(signal && { signal }) };
-  const report = async (stage: string, net: Net, started: number | undefined): Promise<void> => {
+  const { task } = recipe;
+  const common = { runtime, batch: recipe.batch, threads, ...(task && { task }), ...(signal && { signal }) };
+  const report = async (
+    stage: string,
+    net: Net,
+    started: number | undefined,
+    sensitivity?: Sensitivity,
+  ): Promise<void> => {
     const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
-    const entry = { stage, ...(await measure(runtime, net, data.validation, recipe.batch, biasBits)), seconds };
+    const measured = await measure(runtime, net, data.validation, recipe, biasBits);
+    const entry = { stage, ...measured, seconds, ...(sensitivity && { sensitivity }) };
     reports.push(entry);
     onStage?.(entry);
   };
@@ -153,13 +179,14 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     }
   };
 
-  let teacher = from;
-  if (teacher === undefined) {
+  let teacher = scaleInput(from ?? named, factor);
+  if (names.teacher !== undefined) {
     const settings = recipe.teacher!;
-    const made = await kept("teacher", names.teacher!, (keeper) =>
+    const made = await kept("teacher", names.teacher, (keeper) =>
       trainTeacher({
         ...common,
         graph,
+        ...(isTrained && { start: teacher }),
         settings,
         train: data.train,
         keeper,
@@ -172,35 +199,47 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     await report("given net", teacher, undefined);
   }
 
-  let bank: Samples | undefined;
+  const { seed, distill, bank, augment, stages } = recipe;
+  const banks = options.banks ?? new Map<string, Samples>();
   const students = async (): Promise<Samples> => {
-    if (recipe.bank === undefined) return data.train;
-    bank ??= await makeBank({
-      ...recipe.bank,
-      ...common,
-      train: data.train,
-      seed: recipe.teacher?.seed ?? 0,
-      teacher,
-      work: folder,
-      logitsName: names.bank!,
-    });
-    return bank;
+    if (bank === undefined) return data.train;
+    const name = names.bank!;
+    const made =
+      banks.get(name) ??
+      (await makeBank({
+        ...bank,
+        ...common,
+        train: data.train,
+        seed: recipe.teacher?.seed ?? 0,
+        teacher,
+        work: folder,
+        logitsName: name,
+      }));
+    banks.set(name, made);
+    return made;
   };
 
   const before = [names.teacher, names.bank].filter((name) => name !== undefined).length;
-  if (names.bank !== undefined && steps === before) await students();
+  if (bank !== undefined && steps === before) await students();
   let net = teacher;
-  for (const [i, stage] of recipe.stages.slice(0, Math.max(0, steps - before)).entries()) {
-    const label = `${i + 1} ${stage.kind}`;
+  for (const [i, given] of stages.slice(0, Math.max(0, steps - before)).entries()) {
+    const label = `${i + 1} ${given.kind}`;
+    const start = net;
+    const { stage, sensitivity } = await settleStage(given, start, (knob, layers) =>
+      keptSensitivity(folder, i === 0 ? names.start : names.stages[i - 1], start, knob, layers, {
+        ...common,
+        samples: data.train,
+      }),
+    );
     const made = await kept(label, names.stages[i], async (keeper) => {
       const context: StageContext = {
         ...common,
-        seed: stageSeed(recipe.seed, i),
+        seed: stageSeed(seed, i),
         data: needsTraining(stage) ? await students() : data.train,
         train: data.train,
-        augment: recipe.bank === undefined ? (recipe.teacher?.augment ?? 0) : 0,
-        ...(recipe.distill && { distill: recipe.distill }),
-        fixed: integerLayers(recipe.stages.slice(0, i)),
+        augment: bank === undefined ? augment : 0,
+        ...(distill && { distill }),
+        fixed: integerLayers(stages.slice(0, i)),
         biasBits,
         keeper,
         onProgress: (done, total, loss) => onProgress?.(label, done, total, loss),
@@ -210,15 +249,15 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         0,
         stage.kind === "calibrate" ? Math.min(stage.samples, data.train.count) : 0,
       );
-      return runStage(net, stage, context, calibration);
+      return runStage(start, stage, context, calibration);
     });
     net = made.net;
-    await report(label, net, made.started);
+    await report(label, net, made.started, sensitivity);
   }
-  return { net, reports };
+  return { net: scaleInput(net, 1 / factor), reports };
 }
 
-const needsTraining = (stage: Stage): boolean => "epochs" in stage && stage.epochs > 0;
+const needsTraining = (stage: SettledStage): boolean => "epochs" in stage && stage.epochs > 0;
 
 /** Every stage draws its own order of samples. */
 export const stageSeed = (seed: number, index: number): number => (Math.imul(seed, 1_000_003) + index) >>> 0;
@@ -227,17 +266,21 @@ async function measure(
   runtime: TrainingRuntime,
   net: Net,
   validation: Samples,
-  batch: number,
+  { batch, task = CLASSES }: Recipe,
   biasBits: Readonly<Record<string, number>>,
 ): Promise<Omit<StageReport, "stage" | "seconds">> {
   const trainer = await Trainer.create({ runtime, graph: net.graph, seed: 0, threads: 1, batch });
   try {
     trainer.load(net);
-    const { errors } = await trainer.evaluate(validation);
+    const { error, errors, metric } = await trainer.evaluate(validation, task);
     const layers = weightedLayers(net.graph).map(({ name }) => trainer.weight(name));
     return {
-      validationErrors: errors,
-      validationErrorPercent: (100 * errors) / validation.count,
+      error: metric === "mse" ? error : 100 * error,
+      metric,
+      ...(errors !== undefined && {
+        validationErrors: errors,
+        validationErrorPercent: (100 * errors) / validation.count,
+      }),
       nonZeros: layers.reduce((sum, weight) => sum + survivors(weight), 0),
       weights: layers.reduce((sum, weight) => sum + weight.length, 0),
       estimatedBytes: estimateBytes(net, biasBits),

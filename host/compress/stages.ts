@@ -11,8 +11,9 @@ import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, 
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
-import type { CalibrateStage, GridStage, NarrowStage, PruneStage, ShareStage, Stage, TrainStage } from "./recipe.js";
+import type { CalibrateStage, GridStage, NarrowStage, ShareStage, TrainStage } from "./recipe.js";
 import { retrain, type TrainingContext } from "./retraining.js";
+import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
 
 export interface StageContext extends TrainingContext {
@@ -51,7 +52,7 @@ const train = (net: Net, stage: TrainStage, context: StageContext): Promise<Net>
     await run.until(run.total);
   });
 
-const prune = (net: Net, stage: PruneStage, context: StageContext): Promise<Net> =>
+const prune = (net: Net, stage: SettledPrune, context: StageContext): Promise<Net> =>
   retrain(net, stage, context, async (run) => {
     const start = run.prunable().map((layer) => survivors(layer.weights));
     const to = (u: number): void => {
@@ -99,7 +100,7 @@ function withIntegers(net: Net, layers: ReadonlyMap<string, Integers>): Net {
   return { ...net, tensors, compression: { ...compression, weightScale } };
 }
 
-async function share(net: Net, stage: ShareStage, context: StageContext): Promise<Net> {
+async function share(net: Net, stage: ShareStage<number>, context: StageContext): Promise<Net> {
   const integers = new Map<string, Integers>();
   const shared = await retrain(net, stage, context, async (run) => {
     const sharings = namesIn(net.graph, stage.bits).map((name) => {
@@ -120,7 +121,7 @@ async function share(net: Net, stage: ShareStage, context: StageContext): Promis
   return withIntegers(shared, integers);
 }
 
-async function grid(net: Net, stage: GridStage, context: StageContext): Promise<Net> {
+async function grid(net: Net, stage: GridStage<number>, context: StageContext): Promise<Net> {
   const integersOf = new Map<string, Integers>();
   const trained = await retrain(net, stage, context, async (run) => {
     const names = namesIn(net.graph, stage.step);
@@ -173,7 +174,7 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
 }
 
 /** Runs one stage. @throws MoteError INTERRUPTED when the context's signal stops it: its keeper has the state then. DIVERGED */
-export function runStage(net: Net, stage: Stage, context: StageContext, calibration: Samples): Promise<Net> {
+export function runStage(net: Net, stage: SettledStage, context: StageContext, calibration: Samples): Promise<Net> {
   const start = withCompression(net);
   switch (stage.kind) {
     case "narrow":

@@ -5,6 +5,7 @@ import type { Graph, Net } from "../model/model.js";
 import { chainShapes } from "../model/shapes.js";
 import { augmentBank } from "../train/augment-bank.js";
 import type { Augmentation } from "../train/augment.js";
+import type { Task } from "../train/losses.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import type { TeacherSettings } from "./recipe.js";
@@ -14,24 +15,28 @@ import { valuesOf } from "../model/geometry.js";
 export interface TeacherOptions {
   readonly runtime: TrainingRuntime;
   readonly graph: Graph;
+  /** What to begin with; absent: noise. */
+  readonly start?: Net;
   readonly settings: TeacherSettings;
   readonly batch: number;
   readonly threads: number;
   readonly train: Samples;
+  readonly task?: Task;
   /** Gets the state after each epoch, and when stopped. */
   readonly keeper: Keeper;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, loss: number) => void;
 }
 
-/** Trains a dense net; goes on from where an earlier run was stopped. @throws MoteError INTERRUPTED, DIVERGED */
+/** Trains a dense net, from the seed's noise or further; goes on from where an earlier run was stopped. @throws MoteError INTERRUPTED, DIVERGED */
 export async function trainTeacher(options: TeacherOptions): Promise<Net> {
-  const { runtime, graph, settings, batch, threads, train, keeper, signal, onProgress } = options;
+  const { runtime, graph, settings, batch, threads, train, task, keeper, signal, onProgress } = options;
   const trainer = await Trainer.create({ runtime, graph, seed: settings.seed, threads, batch });
   try {
     const perEpoch = trainer.stepsPerEpoch(train.count);
     const total = Math.round(settings.epochs * perEpoch);
     let done = 0;
+    if (options.start !== undefined) trainer.load(options.start);
     const earlier = keeper.load();
     if (earlier !== undefined) {
       trainer.load(earlier.net);
@@ -47,6 +52,7 @@ export async function trainTeacher(options: TeacherOptions): Promise<Net> {
         lr: cosine(settings, total),
         weightDecay: settings.weightDecay,
         augment: settings.augment,
+        ...(task && { task }),
         ...(signal && { signal }),
         onProgress: (steps, _, loss) => onProgress?.(before + steps, total, loss),
       });

@@ -50,9 +50,13 @@ export const lenet5: Graph = {
   ],
 };
 
+const NETS: readonly Graph[] = [lenet5, lenet300];
+
+export const isNamedNet = (name: string): boolean => NETS.some((net) => net.name === name);
+
 /** @throws MoteError ARGUMENT for a name that is not one of ours */
 export function namedNet(name: string): Graph {
-  if (name === lenet5.name) return lenet5;
-  if (name === lenet300.name) return lenet300;
+  const found = NETS.find((net) => net.name === name);
+  if (found !== undefined) return found;
   throw new MoteError("ARGUMENT", `no net named ${JSON.stringify(name)}; there are lenet5 and lenet300`);
 }

@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
-import { parseRecipe } from "../../host/compress/recipe.js";
+import { parseRecipe, type GridStage, type Recipe } from "../../host/compress/recipe.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { lenet300, namedNet } from "../../host/train/nets.js";
 
 const grid = { kind: "grid", step: { fc1: 0.5, fc2: 0.5, fc3: 0.5 }, epochs: 1, lr: 0.001 };
 const end = [grid, { kind: "calibrate" }];
 const prune = (keep: unknown) => ({ kind: "prune", keep, epochs: 1, lr: 0.001 });
-const check = (stages: unknown[], pack: unknown = {}): void =>
+const check = (stages: unknown[], pack: unknown = {}): Recipe =>
   checkRecipe(parseRecipe(JSON.stringify({ net: "lenet300", stages, pack }), "r.json"), lenet300);
 
 test("recipes that fit, the shipped ones among them", () => {
@@ -24,9 +24,30 @@ test("recipes that fit, the shipped ones among them", () => {
   }
 });
 
+test("names in the place of patterns and ops, shares of units as counts", () => {
+  const { stages, pack } = check(
+    [
+      { kind: "narrow", units: { "fc*": 0.5, fc2: 7 } },
+      prune({ "*": 0.1, fc3: 0.5 }),
+      { kind: "share", bits: { fc3: 5 } },
+      { kind: "grid", step: { "op:dense": 0.6, fc1: "auto" } },
+      end[1],
+    ],
+    { biasBits: 6 },
+  );
+  expect(stages[0]).toEqual({ kind: "narrow", units: { fc1: 150, fc2: 7 } });
+  expect(stages[1]).toMatchObject({ keep: { fc1: 0.1, fc2: 0.1, fc3: 0.5 } });
+  expect(stages[2]).toMatchObject({ bits: { fc3: 5 } });
+  expect((stages[3] as GridStage).step).toEqual({ fc1: "auto", fc2: 0.6 });
+  expect(pack.biasBits).toEqual({ fc1: 6, fc2: 6, fc3: 6 });
+});
+
 test.each<[string, unknown[], unknown, string]>([
   ["keep for no layer", [prune({ fc1: 1, fc2: 1, fc3: 1, fc4: 1 }), ...end], {}, "stages[0].keep.fc4: no such layer"],
   ["keep without a layer", [prune(1), prune({ fc1: 1, fc3: 1 }), ...end], {}, "stages[1].keep.fc2: missing"],
+  ["a pattern that selects none", [prune({ "*": 1, "conv*": 1 }), ...end], {}, "stages[0].keep.conv*: no such layer"],
+  ["an op that selects none", [prune({ "*": 1, "op:conv2d": 1 }), ...end], {}, "stages[0].keep.op:conv2d: no such"],
+  ["a pattern for layers that are through", [grid, { ...grid, step: 0.5 }, end[1]], {}, "stages[1].step: earlier"],
   ["keep for a relu", [prune({ fc1: 1, fc2: 1, fc3: 1, relu1: 1 }), ...end], {}, "stages[0].keep.relu1: no such"],
   ["units of no layer", [{ kind: "narrow", units: { fc9: 1 } }, ...end], {}, "stages[0].units.fc9: lenet300 has no"],
   [

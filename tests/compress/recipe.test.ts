@@ -15,13 +15,37 @@ describe("recipes", () => {
   test("defaults are filled in", () => {
     expect(parse(minimal)).toEqual({
       net: "lenet5",
+      data: { train: "mnist" },
+      augment: 0,
       seed: 1,
       batch: 128,
       stages: [
-        { kind: "grid", epochs: 1, lr: 0.001, lrEnd: 0, step: { fc1: 0.5 }, parts: 40, limit: 127, scales: "layer" },
+        {
+          kind: "grid",
+          epochs: 1,
+          lr: 0.001,
+          lrEnd: 5e-5,
+          step: { fc1: 0.5 },
+          tolerance: 0.02,
+          parts: 40,
+          limit: 127,
+          scales: "layer",
+        },
         { kind: "calibrate", samples: 2000, range: "error" },
       ],
       pack: { biasBits: {} },
+    });
+  });
+
+  test("a short one is a whole one", () => {
+    const stages = [{ kind: "prune", keep: 0.1 }, { kind: "grid" }, { kind: "calibrate" }];
+    const short = parse({ net: "model.onnx", augment: 0.3, bank: {}, distill: {}, stages, pack: { biasBits: 6 } });
+    expect(short).toMatchObject({
+      net: "model.onnx",
+      bank: { copies: 4, augment: 0.3 },
+      distill: { alpha: 0.7, temperature: 2 },
+      stages: [{ score: "rate", schedule: "gradual", epochs: 10, lr: 0.001, keep: 0.1 }, { step: { "*": "auto" } }, {}],
+      pack: { biasBits: { "*": 6 } },
     });
   });
 
@@ -87,7 +111,11 @@ describe("recipes", () => {
   test.each<[string, unknown, string]>([
     ["no JSON", undefined, "r.json: not JSON"],
     ["a list", [], "r.json: recipe: expected an object, got []"],
-    ["an unknown key", { ...minimal, sedd: 1 }, "r.json: sedd: unknown key; known are net, seed, batch,"],
+    [
+      "an unknown key",
+      { ...minimal, sedd: 1 },
+      "r.json: sedd: unknown key; known are net, data, task, augment, seed, batch,",
+    ],
     [
       "an unknown key deep down",
       { ...minimal, stages: [{ kind: "train", epoch: 1 }] },
@@ -95,8 +123,8 @@ describe("recipes", () => {
     ],
     [
       "a missing key",
-      { ...minimal, stages: [{ kind: "train", lr: 0.1 }] },
-      "r.json: stages[0].epochs: expected a number, 0 .. 1000, got nothing",
+      { ...minimal, stages: [{ kind: "prune", lr: 0.1 }, ...minimal.stages] },
+      "r.json: stages[0].keep: missing",
     ],
     ["a number out of range", { ...minimal, batch: 7 }, "r.json: batch: expected a whole number, 32 .. 1024, got 7"],
     [
@@ -129,7 +157,12 @@ describe("recipes", () => {
       { ...minimal, pack: { biasBits: { fc1: 33 } } },
       "r.json: pack.biasBits.fc1: expected a whole",
     ],
-    ["an unknown net", { ...minimal, net: "lenet6" }, "r.json: net: expected one of lenet5, lenet300"],
+    ["a net that is no text", { ...minimal, net: 5 }, "r.json: net: expected a text, got 5"],
+    [
+      "keep by layer where it is to be measured",
+      { ...minimal, stages: [{ kind: "prune", sparsity: "auto", keep: { fc1: 1 } }, ...minimal.stages] },
+      "r.json: stages[0].keep: expected one number",
+    ],
     ["no stages", { ...minimal, stages: [] }, "r.json: stages: expected a list of stages, got []"],
     [
       "nothing that makes integers",
@@ -154,7 +187,10 @@ describe("recipes", () => {
     ],
     [
       "rate without gradients",
-      { ...minimal, stages: [{ ...train, kind: "prune", keep: 0.1, score: "rate" }, ...minimal.stages] },
+      {
+        ...minimal,
+        stages: [{ ...train, kind: "prune", keep: 0.1, score: "rate", schedule: "one-shot" }, ...minimal.stages],
+      },
       "r.json: stages[0].score: rate needs",
     ],
   ])("%s", (_, value, message) => {

@@ -4,14 +4,16 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { compareInitialisations } from "../../host/compress/compare-init.js";
-import { integerErrors } from "../../host/compress/integer-errors.js";
+import { dataDigest } from "../../host/compress/digest.js";
+import { integerEvaluation } from "../../host/compress/integer-errors.js";
 import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
 import { workNames } from "../../host/compress/run-recipe.js";
 import { runRecipe, type RunOptions } from "../../host/node/compress/run-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
 import { writeContainer } from "../../host/container/write.js";
-import { sharedBytes, type LabelledPictures } from "../../host/data/samples.js";
+import { sharedBytes, type LabelledPictures, type Samples } from "../../host/data/samples.js";
 import type { Graph, Layer, Net } from "../../host/model/model.js";
+import { openReference } from "../../host/engines/reference.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
 import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
@@ -41,6 +43,9 @@ function squares(count: number, seed: number): LabelledPictures {
   return { count, images, labels };
 }
 
+const integerErrors = (container: Uint8Array, samples: Samples): number =>
+  integerEvaluation(openReference(container), samples).errors!;
+
 const data = { train: squares(512, 1), validation: squares(128, 2) };
 const rest = { net: "lenet300", batch: 32, teacher: { epochs: 2, lr: 0.002, augment: 0.1, weightDecay: 0.01 } };
 const small = {
@@ -60,7 +65,7 @@ const small = {
 const paper = {
   ...rest,
   stages: [
-    { kind: "prune", keep: { fc1: 0.08, fc2: 0.09, fc3: 0.26 }, epochs: 1, lr: 0.001 },
+    { kind: "prune", schedule: "one-shot", keep: { fc1: 0.08, fc2: 0.09, fc3: 0.26 }, epochs: 1, lr: 0.001, lrEnd: 0 },
     { kind: "share", bits: { fc1: 3, fc2: 3, fc3: 3 }, epochs: 1, lr: 0.0005 },
     { kind: "calibrate", samples: 64 },
   ],
@@ -99,7 +104,7 @@ describe("recipes from digits to integers", () => {
     for (const name of ["fc1", "fc2", "fc3"]) expect(largestInteger(net, name)).toBeLessThanOrEqual(8);
     const container = writeContainer(quantize(net));
     expect(Math.abs(reports.at(-1)!.estimatedBytes - container.length)).toBeLessThan(20);
-    const floatErrors = reports.at(-1)!.validationErrors;
+    const floatErrors = reports.at(-1)!.validationErrors!;
     expect(Math.abs(integerErrors(container, data.validation) - floatErrors)).toBeLessThanOrEqual(2);
   });
 
@@ -133,12 +138,13 @@ describe("recipes from digits to integers", () => {
       ...small,
       stages: [...small.stages.slice(0, 2), { ...small.stages[2], keep: 300 }, ...small.stages.slice(3)],
     };
-    const [names, others] = [await workNames(recipeOf(small)), await workNames(recipeOf(later))];
+    const origin = { data: await dataDigest(data) };
+    const [names, others] = [await workNames(recipeOf(small), origin), await workNames(recipeOf(later), origin)];
     expect(names.map((name) => name.split("-")[0])).toEqual(["teacher", "bank", ...small.stages.map(() => "stage")]);
     expect(names.map((name, i) => name === others[i])).toEqual([true, true, true, true, false, false, false, false]);
-    expect((await workNames(recipeOf({ ...small, seed: 2 }))).map((name, i) => name === names[i]).indexOf(false)).toBe(
-      2,
-    );
+    expect(
+      (await workNames(recipeOf({ ...small, seed: 2 }), origin)).map((name, i) => name === names[i]).indexOf(false),
+    ).toBe(2);
     const made = () => readdirSync(work).map((name) => name.replace(".safetensors", ""));
     for (const steps of [1, 2, 4]) {
       const { reports } = await run(small, { steps });
@@ -154,7 +160,7 @@ describe("recipes from digits to integers", () => {
       small.stages[0],
       { kind: "train", epochs: 3, lr: 0.003 },
       { kind: "prune", score: "rate", schedule: "gradual", keep: 900, epochs: 2, everyEpochs: 0.4, lr: 0.002 },
-      { kind: "prune", score: "magnitude", keep: 0.05, epochs: 1.3, lr: 0.002 },
+      { kind: "prune", schedule: "one-shot", keep: 0.05, epochs: 1.3, lr: 0.002 },
       { kind: "grid", epochs: 2, lr: 0.002, step: { fc1: 0.5, fc3: 0.5 }, parts: 5, limit: 8 },
       { kind: "share", epochs: 1.5, lr: 0.001, bits: { fc2: 3 } },
       { kind: "dead-units" },

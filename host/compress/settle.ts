@@ -1,0 +1,61 @@
+/** Puts what was measured in the place of "auto". */
+import type { Net } from "../model/model.js";
+import type { Auto, GridStage, PruneStage, ShareStage, Stage } from "./recipe.js";
+import { weightedLayers } from "./integer-stages.js";
+import { allowedRise, densitiesAt, densitiesFor, settingsAt, type Knob, type Sensitivity } from "./sensitivity.js";
+
+/** A stage in which nothing is left to be measured. */
+export type SettledStage =
+  Exclude<Stage, PruneStage | ShareStage | GridStage> | SettledPrune | ShareStage<number> | GridStage<number>;
+export type SettledPrune = PruneStage & Required<Pick<PruneStage, "keep">>;
+
+/** The table of a net's sensitivity, kept or made. */
+export type Measure = (knob: Knob, layers: readonly string[]) => Promise<Sensitivity>;
+
+export interface Settled {
+  readonly stage: SettledStage;
+  /** What was measured for it. */
+  readonly sensitivity?: Sensitivity;
+}
+
+/** @param stage of a checked recipe @param net that the stage begins with */
+export async function settleStage(stage: Stage, net: Net, measure: Measure): Promise<Settled> {
+  switch (stage.kind) {
+    case "prune": {
+      if (stage.sparsity === undefined) return { stage: stage as SettledPrune };
+      const sensitivity = await measure(
+        "density",
+        weightedLayers(net.graph).map(({ name }) => name),
+      );
+      const keep =
+        typeof stage.keep === "number"
+          ? densitiesFor(sensitivity, stage.keep)
+          : densitiesAt(sensitivity, allowedRise(sensitivity, stage.tolerance));
+      return { stage: { ...stage, keep }, sensitivity };
+    }
+    case "share": {
+      const { values, ...rest } = await settleValues(stage.bits, "bits", stage.tolerance, measure);
+      return { stage: { ...stage, bits: values }, ...rest };
+    }
+    case "grid": {
+      const { values, ...rest } = await settleValues(stage.step, "step", stage.tolerance, measure);
+      return { stage: { ...stage, step: values }, ...rest };
+    }
+    default:
+      return { stage };
+  }
+}
+
+async function settleValues(
+  values: Readonly<Record<string, number | Auto>>,
+  knob: Knob,
+  tolerance: number,
+  measure: Measure,
+): Promise<{ values: Record<string, number>; sensitivity?: Sensitivity }> {
+  const open = Object.keys(values).filter((name) => values[name] === "auto");
+  if (open.length === 0) return { values: values as Record<string, number> };
+  const sensitivity = await measure(knob, open);
+  const found = settingsAt(sensitivity, allowedRise(sensitivity, tolerance));
+  const settled = Object.entries(values).map(([name, value]) => [name, value === "auto" ? found[name] : value]);
+  return { values: Object.fromEntries(settled) as Record<string, number>, sensitivity };
+}

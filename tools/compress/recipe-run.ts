@@ -1,0 +1,93 @@
+/** `mote compress RECIPE`: a recipe → a net whose weights are integers on a scale, and the container packed from it. */
+import { folderOf, openRecipe, readRecipe } from "../../host/node/compress/recipe-files.js";
+import { runRecipe } from "../../host/node/compress/run-recipe.js";
+import type { StageReport } from "../../host/compress/run-recipe.js";
+import { MoteError, printable } from "../../host/errors.js";
+import type { Net } from "../../host/model/model.js";
+import { readCheckpoint } from "../../host/node/train/checkpoint.js";
+import { noBetterThanChance } from "../../host/train/classes.js";
+import { interruptible } from "../interrupt.js";
+import { Output } from "../output.js";
+import { checkResultFlags, finish, packed, type ResultFlags } from "./results.js";
+import { errorText, StageProgress, StageTable } from "./stage-table.js";
+
+export interface RecipeFlags extends ResultFlags {
+  readonly from?: string;
+  readonly seed?: number;
+  readonly threads: number;
+  readonly json?: true;
+}
+
+export async function compressByRecipe(path: string, flags: RecipeFlags): Promise<void> {
+  const given = readRecipe(path);
+  const recipe = flags.seed === undefined ? given : { ...given, seed: flags.seed };
+  const output = new Output({ json: flags.json, files: [flags.out, flags.checkpoint] });
+  checkResultFlags(flags);
+  const progress = new StageProgress();
+  const warn = (text: string): void => {
+    progress.finish();
+    process.stderr.write(`mote: warning: ${printable(text)}\n`);
+  };
+  const { net: named, data } = openRecipe(recipe, folderOf(path), {
+    note: (line) => output.line(`${recipe.net}: ${line}`),
+  });
+  for (const note of data.notes) warn(note);
+  const from = flags.from === undefined ? undefined : readCheckpoint(flags.from).net;
+  if (from !== undefined && from.graph.name !== named.graph.name)
+    throw new MoteError("MISMATCH", `${flags.from}: a ${from.graph.name}, ${path} is for ${named.graph.name}`);
+
+  const table = new StageTable(output);
+  let result: { net: Net; reports: StageReport[] };
+  try {
+    result = await interruptible((signal) =>
+      runRecipe({
+        recipe,
+        data,
+        net: named,
+        work: flags.work,
+        threads: flags.threads,
+        ...(from && { from }),
+        signal,
+        onStage: (report) => {
+          progress.finish();
+          table.add(report);
+          const { labels } = data.validation;
+          const isTeacher = report.stage === "teacher" && report.validationErrors !== undefined;
+          if (isTeacher && labels && noBetterThanChance(report.validationErrors!, labels))
+            warn("the teacher does no better than chance; another lr or more epochs may help it");
+        },
+        onProgress: (label, done, total, loss) => progress.update(label, done, total, loss),
+        onWorkProblem: (reason) => warn(`${reason}; the run goes on, with what it has done in memory`),
+      }),
+    );
+  } catch (error) {
+    if (error instanceof MoteError && error.code === "RECIPE")
+      throw new MoteError("RECIPE", printable(`${path}: ${error.message}`), { cause: error });
+    if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
+    throw new MoteError("INTERRUPTED", `${error.message}: run the same command to go on`, { cause: error });
+  } finally {
+    progress.finish();
+  }
+
+  const { net, reports } = result;
+  const container = packed(net, data);
+  const { measured, written } = finish(net, container, data, recipe.task, flags, warn);
+  const wrong = measured.errors === undefined ? "" : ` (${measured.errors} of ${data.validation.count})`;
+  output.lines([
+    `container ${container.length} bytes, validation error as integers ${errorText(measured.error, measured)}${wrong}`,
+  ]);
+  for (const file of written) output.line(`wrote ${file}`);
+  output.json(() => ({
+    recipe: path,
+    net: recipe.net,
+    seed: recipe.seed,
+    containerBytes: container.length,
+    validationError: measured.error,
+    ...(measured.errors !== undefined && {
+      validationErrors: measured.errors,
+      validationErrorPercent: (100 * measured.errors) / data.validation.count,
+    }),
+    stages: reports,
+    written,
+  }));
+}
