@@ -1,25 +1,68 @@
-/** `mote compress`: a recipe → a net whose weights are integers on a scale, and the container packed from it. */
+/** `mote compress`: a recipe, or a net and a goal that a recipe is searched for → a net of small integers, packed. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { MoteError } from "../host/errors.js";
+import { parseAugmentation, type Augmentation } from "../host/train/augment.js";
 import { packageRoot } from "../host/node/paths.js";
+import { budget, bytes, count, points } from "./compress/amounts.js";
 import { compareInit } from "./compress/compare-init.js";
 import { compressByRecipe, type RecipeFlags } from "./compress/recipe-run.js";
+import { compressToGoal, type SearchFlags } from "./compress/search-run.js";
+import { addReadingFlags, type DataFlags } from "./data-flags.js";
 import { wholeNumber } from "./whole-number.js";
 
-interface Flags extends RecipeFlags {
+interface Flags extends RecipeFlags, SearchFlags, DataFlags {
+  readonly net?: string;
+  readonly validation?: string;
   readonly compareInit?: string;
   readonly bits: number;
 }
 
+const EXAMPLES = `
+Examples:
+  mote compress models/lenet5.json -o lenet5.mote
+  mote compress model.onnx --data train.npz --target 20kB -o model.mote --recipe-out recipe.json
+  mote compress model.onnx --data pictures/ --max-drop 0.5 -o model.mote
+  mote compress --net lenet5 --data fashion --target 4500 --budget 60 -o fashion.mote
+  mote compress model.onnx --data train.npz --ram 32kB --instructions 5M --dry-run
+docs/compress.md describes recipes and how one is searched for.`;
+
 export function compressCommand(): Command {
-  return new Command("compress")
-    .description("prune, share weights, fine-tune and calibrate a net by a recipe")
-    .argument("[recipe]", "JSON file, such as models/lenet5.json; docs/compress.md describes its keys")
+  const command = new Command("compress")
+    .description("prune, fine-tune on small integers and pack a net: by a recipe, or to a size, a loss or a device")
+    .argument("[input]", "a recipe (.json); with a goal, a net: .onnx, .tflite, .safetensors, a graph (.json), lenet5")
     .option("-o, --out <file>", "where the result goes: a container (.mote) or the compressed net (.safetensors)")
     .option("--checkpoint <file>", "also write the compressed net (.safetensors), which `mote pack` takes")
     .option("--from <file>", "start from this trained net (.safetensors) instead of the recipe's teacher")
+    .option("--target <bytes>", "goal: a container of at most so many bytes (1800, 20kB), of the least error", bytes)
+    .option("--max-drop <points>", "goal: the smallest container that errs on at most so many points more", points)
+    .option("--ram <bytes>", "goal: memory of a run, as mote inspect has it", bytes)
+    .option("--instructions <n>", "goal: instructions of an inference on a Cortex-M4, as the packer counts them", count)
+    .option("--net <name>", "with a goal: the net, in the place of the argument")
+    .option("--data <spec>", "with a goal: what to train on: mnist, fashion, .npz, .npy, idx, CSV, a folder by class")
+    .option("--validation <spec>", "samples to choose by; default: a tenth of --data, split off")
+    .option("--labels <file>", "labels as .npy, .npz:ARRAY, idx or CSV; column:NAME of a CSV file");
+  return addReadingFlags(command)
+    .addOption(
+      new Option(
+        "--loss <kind>",
+        "what a net's outputs are: classes, labels of their own, numbers; default: classes",
+      ).choices(["softmax", "sigmoid", "mse"]),
+    )
+    .option(
+      "--augment <x>",
+      "0 none … 1 strong, or amounts: shift=2,noise=20; default: 0.3 for pictures, else none",
+      augmentation,
+    )
+    .option(
+      "--budget <amount>",
+      "training of a search: minutes of two cores, or epochs (60epochs). The result depends on it, not on the time",
+      budget,
+      { minutes: 15 },
+    )
+    .option("--recipe-out <file>", "with a goal: also write the recipe that was found")
+    .option("--dry-run", "with a goal: show what would be run first")
     .option("--seed <n>", "instead of the recipe's seed", wholeNumber(0, 2 ** 31 - 1))
     .option(
       "--threads <n>",
@@ -39,13 +82,56 @@ export function compressCommand(): Command {
     .option("--bits <n>", "codebook bits for --compare-init", wholeNumber(1, 8), 5)
     .option("--allow-chance", "write the result though it does no better than one that always answers the same class")
     .option("--json", "print one JSON object on stdout and nothing else there")
-    .addHelpText(
-      "after",
-      "\nExample:\n  mote compress models/lenet5.json --out lenet5.mote --checkpoint lenet5.safetensors",
-    )
-    .action(async (recipe: string | undefined, flags: Flags) => {
-      if (flags.compareInit !== undefined) await compareInit(flags.compareInit, flags);
-      else if (recipe === undefined) throw new MoteError("ARGUMENT", "compress: expected a recipe; models/ has some");
-      else await compressByRecipe(recipe, flags);
-    });
+    .addHelpText("after", EXAMPLES)
+    .action((input: string | undefined, flags: Flags) => compress(input, flags));
+}
+
+const GOALS = ["target", "maxDrop", "ram", "instructions"] as const;
+/** Of no use, and so a mistake, without a goal. */
+const OF_SEARCH = [
+  "net",
+  "data",
+  "validation",
+  "labels",
+  "layout",
+  "scale",
+  "mean",
+  "std",
+  "loss",
+  "augment",
+  "recipeOut",
+  "dryRun",
+] as const;
+
+async function compress(input: string | undefined, flags: Flags): Promise<void> {
+  if (flags.compareInit !== undefined) return compareInit(flags.compareInit, flags);
+  if (GOALS.some((goal) => flags[goal] !== undefined)) return search(input, flags);
+  const idle = OF_SEARCH.find((key) => flags[key] !== undefined);
+  if (idle !== undefined) {
+    const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new MoteError("ARGUMENT", `--${flag} needs a goal: --target, --max-drop, --ram or --instructions`);
+  }
+  if (input === undefined) throw new MoteError("ARGUMENT", "compress: expected a recipe; models/ has some");
+  return compressByRecipe(input, flags);
+}
+
+function search(input: string | undefined, flags: Flags): Promise<void> {
+  const net = input ?? flags.net;
+  if (net === undefined || (input !== undefined && flags.net !== undefined))
+    throw new MoteError("ARGUMENT", "compress: expected one net to compress, an argument or --net");
+  if (flags.from !== undefined) throw new MoteError("ARGUMENT", "--from: with a goal, the argument is the net");
+  const { data, validation, labels, layout, scale, mean, std } = flags;
+  if (data === undefined) throw new MoteError("ARGUMENT", "--data is missing: what the net is to be trained on");
+  const given = { validation, labels, layout, scale, mean, std };
+  const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return compressToGoal(net, { train: data, ...known }, flags);
+}
+
+function augmentation(text: string): Augmentation {
+  try {
+    return parseAugmentation(text, "--augment");
+  } catch (error) {
+    if (error instanceof MoteError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }

@@ -56,6 +56,29 @@ test.each<[string, string[], string, string]>([
     "FORMAT",
     "not-a-net.safetensors",
   ],
+  [
+    "--data without a goal",
+    ["no-teacher.json", "--data", "mnist"],
+    "ARGUMENT",
+    "--data needs a goal: --target, --max-drop",
+  ],
+  ["a dry run without a goal", ["no-teacher.json", "--dry-run"], "ARGUMENT", "--dry-run needs a goal"],
+  ["a goal without a net", ["--target", "2kB", "--data", "mnist"], "ARGUMENT", "expected one net to compress"],
+  ["two nets", ["lenet5", "--net", "lenet300", "--target", "2kB", "--data", "mnist"], "ARGUMENT", "expected one net"],
+  ["a goal without data", ["lenet5", "--target", "2kB"], "ARGUMENT", "--data is missing"],
+  ["a goal without a result", ["lenet5", "--target", "2kB", "--data", "mnist"], "ARGUMENT", "--out or --checkpoint"],
+  [
+    "--from beside a net",
+    ["lenet5", "--from", "x.safetensors", "--target", "1", "--data", "mnist"],
+    "ARGUMENT",
+    "--from: with",
+  ],
+  [
+    "a net that is not there",
+    ["none.onnx", "--target", "2kB", "--data", "mnist", "--out", "x.mote"],
+    "FILE",
+    "none.onnx",
+  ],
 ])("%s: one clear error, nothing written", async (_, args, code, message) => {
   const inFolder = args.map((arg) => (/\.(json|mote|onnx|safetensors)$/.test(arg) ? at(arg) : arg));
   const before = readdirSync(folder);
@@ -72,6 +95,16 @@ test.each([
   ["--bits", "9"],
   ["--seed", "-1"],
   ["--seed", "1.5"],
+  ["--target", "0"],
+  ["--target", "20 kilobytes"],
+  ["--ram", "-1"],
+  ["--instructions", "1.5X"],
+  ["--max-drop", "100"],
+  ["--max-drop", "a"],
+  ["--budget", "0"],
+  ["--budget", "5 hours"],
+  ["--augment", "2"],
+  ["--loss", "hinge"],
 ])("%s %s is refused", async (flag, value) => {
   const command = compressCommand()
     .exitOverride()
