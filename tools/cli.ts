@@ -35,6 +35,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./sweep.js")).sweepCommand(),
   },
   {
+    name: "worker",
+    summary: "run jobs of sweeps that come over a queue",
+    load: async () => (await import("./worker.js")).workerCommand(),
+  },
+  {
     name: "pack",
     summary: "write a compressed net as .mote, self-contained .wasm or C source",
     load: async () => (await import("./pack.js")).packCommand(),

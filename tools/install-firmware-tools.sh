@@ -1,14 +1,14 @@
 #!/bin/sh
-# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c, CMake; and the browsers of the packages' and the page's tests. Does
-# nothing where all is there; where it may not install, it says the command and leaves the tests to skip themselves.
+# Installs what the firmware needs from Debian or Ubuntu: cross compilers, emulators, wasm2c, CMake; the Redis of the sweeps' tests, and the browsers of the packages' and the page's
+# tests. Does nothing where all is there; where it may not install, it says the command and leaves the tests to skip themselves.
 # Example: sh tools/install-firmware-tools.sh
 set -eu
 
 packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
-  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user wabt cppcheck cmake"
+  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user wabt cppcheck cmake redis-server"
 browsers="chromium-headless-shell firefox-esr"
 tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa
-  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake $browsers"
+  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake redis-server $browsers"
 
 missing=""
 for tool in $tools; do

@@ -1,5 +1,4 @@
 /** `mote sweep`: a recipe in many variants, by processes of this machine or by workers on a queue, and their sizes against their errors. */
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { MoteError, printable } from "../host/errors.js";
@@ -10,15 +9,20 @@ import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
 import { LocalRunner } from "../host/node/sweep/local-runner.js";
 import { openStore } from "../host/node/sweep/open-store.js";
+import { QueueRunner } from "../host/node/sweep/queue-runner.js";
 import { Sweep } from "../host/node/sweep/run-sweep.js";
 import { readCheckpoint } from "../host/node/train/checkpoint.js";
-import type { JobRunner } from "../host/sweep/runner.js";
 import type { SweepRow } from "../host/sweep/summary.js";
 import { parseVariation, variantsOf, type Variant, type Variation } from "../host/sweep/vary.js";
 import { interruptible } from "./interrupt.js";
 import { Output } from "./output.js";
 import { SWEEP_FILES, showSweep, writeSweep } from "./sweep-results.js";
+import { threadsOf } from "./threads.js";
 import { wholeNumber } from "./whole-number.js";
+
+/** A Redis that is restarted comes back sooner. */
+const PATIENCE_MS = 15_000;
+const ANSWER_MS = 30_000;
 
 interface Flags {
   readonly vary?: readonly Variation[];
@@ -27,6 +31,8 @@ interface Flags {
   readonly workers: number;
   readonly threads?: number;
   readonly store?: string;
+  readonly queue?: string;
+  readonly cancel?: true;
   readonly dryRun?: true;
   readonly json?: true;
 }
@@ -45,9 +51,11 @@ export function sweepCommand(): Command {
     .option("--workers <n>", "processes at a time", wholeNumber(1, 256), 1)
     .option("--threads <n>", "of each process; default: the cores shared out", wholeNumber(1, 64))
     .option(
-      "--store <folder>",
-      "a folder for all that jobs make, which the same command goes on from; default: build/sweep",
+      "--store <place>",
+      "folder or s3://bucket/prefix for all that jobs make, which the same command goes on from; default: build/sweep",
     )
+    .option("--queue <url>", "redis://host:port of a queue: the workers that listen there run the jobs")
+    .option("--cancel", "take the jobs of this sweep off the queue, and stop those that run")
     .option("--dry-run", "check every variant, show the jobs, run none")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
@@ -56,15 +64,21 @@ export function sweepCommand(): Command {
         "\nExamples:",
         "  mote sweep models/lenet300.json --vary seed=1..8 -o build/seeds",
         '  mote sweep models/lenet5.json --vary seed=1..4 --vary "stages[2].keep=2000,3000" --workers 2 -o build/keep',
+        "",
+        "On several machines, with mote worker on each:",
+        "  mote sweep models/lenet5.json --vary seed=1..8 --queue redis://host:6379 --store s3://bucket/sweep -o build/seeds",
       ].join("\n"),
     )
     .action(sweep);
 }
 
 async function sweep(recipePath: string, flags: Flags): Promise<void> {
-  const { out, vary = [] } = flags;
+  const { out, vary = [], queue } = flags;
   const output = new Output(flags);
-  if (out === undefined && !flags.dryRun)
+  if (queue !== undefined && flags.store === undefined)
+    throw new MoteError("ARGUMENT", "--queue: --store says where workers and sweep have what they make");
+  if (flags.cancel && queue === undefined) throw new MoteError("ARGUMENT", "--cancel: --queue says whose jobs");
+  if (out === undefined && !flags.dryRun && !flags.cancel)
     throw new MoteError("ARGUMENT", "sweep: --out says where tables, picture and models go");
   const variants = variantsOf(Buffer.from(readFile(recipePath)).toString("utf8"), recipePath, vary);
   const from = flags.from === undefined ? undefined : readCheckpoint(flags.from).net;
@@ -75,13 +89,26 @@ async function sweep(recipePath: string, flags: Flags): Promise<void> {
   const plan = await inRecipe(recipePath, () => Sweep.plan(options));
   if (flags.dryRun) return showPlan(output, plan, variants);
 
-  const threads = flags.threads ?? Math.max(1, Math.floor(availableParallelism() / flags.workers));
   const note = (text: string): void => {
     Progress.clear();
     process.stderr.write(`mote: ${printable(text)}\n`);
   };
-  const runner: JobRunner = new LocalRunner({ store: where, workers: flags.workers, threads, onNote: note });
-  const rows = await runJobs(plan, runner);
+  if (flags.cancel) {
+    const runner = await QueueRunner.open({ url: queue!, patienceMs: PATIENCE_MS, onNote: note });
+    try {
+      const cancelled = await runner.cancel(plan.jobs.map((job) => plan.nameOf(job)));
+      output.line(cancelledLine(cancelled));
+      output.json(() => cancelled);
+    } finally {
+      await runner.close();
+    }
+    return;
+  }
+  const runner =
+    queue === undefined
+      ? new LocalRunner({ store: where, workers: flags.workers, threads: threadsOf(flags), onNote: note })
+      : await QueueRunner.open({ url: queue, patienceMs: PATIENCE_MS, onNote: note });
+  const rows = await runJobs(plan, runner, note);
   const written = await writeSweep(out!, recipePath, variants, rows, (row) => plan.model(row));
   showSweep(output, recipePath, rows, written);
   if (rows.every((row) => row.problem !== undefined))
@@ -97,7 +124,11 @@ async function inRecipe<T>(path: string, action: () => Promise<T>): Promise<T> {
   }
 }
 
-async function runJobs(plan: Sweep, runner: JobRunner): Promise<SweepRow[]> {
+async function runJobs(
+  plan: Sweep,
+  runner: LocalRunner | QueueRunner,
+  note: (text: string) => void,
+): Promise<SweepRow[]> {
   const jobs = plan.jobs.length;
   const progress = new Progress("sweep", jobs);
   try {
@@ -108,12 +139,35 @@ async function runJobs(plan: Sweep, runner: JobRunner): Promise<SweepRow[]> {
     );
   } catch (error) {
     if (!(error instanceof MoteError && error.code === "INTERRUPTED")) throw error;
-    throw new MoteError("INTERRUPTED", "stopped; the store holds all that was done: run the same command to go on", {
-      cause: error,
-    });
+    progress.finish();
+    let where = "the store holds all that was done";
+    if (runner instanceof QueueRunner) {
+      if (await isToBeCancelled()) note(cancelledLine(await runner.cancel(plan.jobs.map((job) => plan.nameOf(job)))));
+      else where = "workers go on with the jobs on the queue (--cancel takes them off)";
+    }
+    throw new MoteError("INTERRUPTED", `stopped; ${where}: run the same command to go on`, { cause: error });
   } finally {
     progress.finish();
     await runner.close();
+  }
+}
+
+const cancelledLine = ({ removed, stopping }: { removed: number; stopping: number }): string =>
+  `${removed} jobs taken off the queue, ${stopping} that run are to stop`;
+
+/** Asks who sits at the terminal. Where nobody does, the jobs stay. */
+async function isToBeCancelled(): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
+  const { createInterface } = await import("node:readline/promises");
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await terminal.question("\nWorkers have the jobs: cancel them? [y/N] ", { signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } catch {
+    return false; // No answer, or another Ctrl-C.
+  } finally {
+    terminal.close();
   }
 }
 

@@ -43,7 +43,7 @@ beforeAll(async () => {
   writeFileSync(at("sweep.json"), JSON.stringify({ net: "lenet300", seed: 1, teacher, stages: [narrow, ...stages] }));
 }, 60_000);
 
-/** Each command in each of its forms that prints something else. Those of firmware are in tests/firmware. */
+/** Each command in each of its forms that prints something else. Those of firmware are in tests/firmware, the worker's in tests/sweep. */
 const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   train: [
     ["--net", "lenet300", "--epochs", "0.02", "--threads", "1", "--test", "--out", "<trained.safetensors>"],
@@ -112,7 +112,9 @@ describe("--json", () => {
   it("is a flag of every command", async () => {
     const help = (await mote(["--help"])).stdout;
     const commands = [...help.slice(help.indexOf("Commands:")).matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
-    expect([...Object.keys(CALLS), "firmware"].sort()).toEqual(commands.filter((name) => name !== "help").sort());
+    expect([...Object.keys(CALLS), "firmware", "worker"].sort()).toEqual(
+      commands.filter((name) => name !== "help").sort(),
+    );
     for (const command of commands.filter((name) => name !== "help")) {
       expect((await mote([command, "--help"])).stdout, command).toMatch(/--json +print one JSON object on stdout/);
     }
