@@ -1,51 +1,15 @@
 /**
- * Units that no longer matter are taken out of a net, exactly: one whose outgoing weights are all 0 is dropped; one whose
- * incoming weights are all 0 is a constant, which moves into the next layer's bias. And a bias with no relu behind it moves on
- * as a whole: max-pooling and average pooling let a constant through, and the next layer adds weights × constant to its own.
- * None of it holds across a padded convolution (its border is 0, not the constant) or a grouped one: those are left alone.
+ * Units that no longer matter are taken out of a net, exactly: one that nothing reads is dropped; one that has the same value everywhere is
+ * a constant, which moves into the biases of what reads it. And a bias with nothing behind it that bends moves on as a whole: pools and
+ * sums let a constant through, and the next layer adds weights × constant to its own.
+ * A constant other than 0 does not move across a border of zeros, where it ends.
  */
-import type { FloatTensor, Graph, Net, WeightedLayer } from "../model/model.js";
-import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
+import { inputOf, inputsOf, resultsOf } from "../model/edges.js";
+import type { FloatTensor, Graph, Layer, Net, Shape, WeightedLayer } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
-import { narrowGraph } from "./narrow.js";
-
-/** A weighted layer, the next one down the chain, and what lies between. */
-interface Link {
-  readonly from: WeightedLayer;
-  readonly to: WeightedLayer;
-  /** What a unit of `from` that is a constant has become where it arrives in `to`. */
-  readonly arriving: (constant: number) => number;
-  /** It arrives as one: no border of zeros is around it. */
-  readonly carriesConstants: boolean;
-  /** A bias of `from` can do its work in `to`: outputs raised by it arrive raised by it. */
-  readonly carriesBias: boolean;
-  /** Units of `from` can be removed one by one. */
-  readonly removable: boolean;
-  /** Consecutive weights in a row of `to` that read one unit of `from`: taps, or a plane's elements. */
-  readonly span: number;
-}
-
-function links(graph: Graph): Link[] {
-  const shapes = tensorShapes(graph);
-  const weighted = graph.layers.filter(hasWeights);
-  return weighted.slice(0, -1).map((from, i): Link => {
-    const to = weighted[i + 1];
-    const between = graph.layers.slice(graph.layers.indexOf(from) + 1, graph.layers.indexOf(to));
-    const constants = between.map((layer) => floatOp(layer).constants);
-    const target = floatWeights(to);
-    const isPlain = target.groups(to) === 1 && target.pad(to) === 0;
-    const isChannelwise = constants.every((one) => one !== null);
-    return {
-      from,
-      to,
-      arriving: (constant) => constants.reduce((value, one) => one?.through(value) ?? value, constant),
-      carriesConstants: isPlain,
-      carriesBias: isPlain && isChannelwise && constants.every((one) => one.isShift),
-      removable: isChannelwise && target.groups(to) === 1 && floatWeights(from).groups(from) === 1,
-      span: target.span(to, shapes.get(to.input)!),
-    };
-  });
-}
+import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
+import type { Parameters } from "../ops/op.js";
+import { eachJoined, netWithout, readingOf, unitsOf } from "./units.js";
 
 const weightOf = (net: Net, layer: WeightedLayer): FloatTensor => net.tensors.get(`${layer.name}.weight`)!;
 const biasOf = (net: Net, layer: WeightedLayer): FloatTensor => net.tensors.get(`${layer.name}.bias`)!;
@@ -60,36 +24,19 @@ function copyOf(net: Net): Net {
   return { ...net, tensors };
 }
 
-/** Adds `constant` × the weights that read unit `unit` to the bias of the layer behind the link. */
-function moveConstant(net: Net, link: Link, unit: number, constant: number): void {
-  const { data } = weightOf(net, link.to);
-  const bias = biasOf(net, link.to).data;
-  const columns = data.length / bias.length;
-  for (let row = 0; row < bias.length; row++) {
-    let sum = 0;
-    const first = row * columns + unit * link.span;
-    for (let i = first; i < first + link.span; i++) sum += data[i];
-    bias[row] += constant * sum;
-  }
+/** Visits the weights that read one channel, row by row: `count` from `first` on. */
+function eachSpan(
+  { weight, layer, input }: { weight: FloatTensor; layer: WeightedLayer; input: Shape },
+  visit: (row: number, channel: number, first: number, count: number) => void,
+): void {
+  const { channels, span, first } = readingOf(layer, input);
+  for (let row = 0, at = 0; row < weight.shape[0]; row++)
+    for (let i = 0; i < channels; i++, at += span) visit(row, first(row) + i, at, span);
 }
 
-/** Layers whose bias may be 0 without loss, because the next layer's can do its work. */
-export function foldableBiases(graph: Graph): string[] {
-  return links(graph)
-    .filter((link) => link.carriesBias)
-    .map((link) => link.from.name);
-}
-
-/** Moves every bias that has no relu behind it into the next layer. The net computes the same, up to float rounding. */
-export function foldBiases(net: Net): Net {
-  const result = copyOf(net);
-  for (const link of links(net.graph)) {
-    if (!link.carriesBias) continue;
-    const bias = biasOf(result, link.from).data;
-    bias.forEach((constant, unit) => moveConstant(result, link, unit, constant));
-    bias.fill(0);
-  }
-  return result;
+function clear({ data, integers }: FloatTensor, first: number, count: number): void {
+  data.fill(0, first, first + count);
+  integers?.fill(0, first, first + count);
 }
 
 const isZero = (data: Float32Array, first: number, count: number): boolean => {
@@ -97,58 +44,133 @@ const isZero = (data: Float32Array, first: number, count: number): boolean => {
   return true;
 };
 
-/** Units of the link's first layer that nothing reads, after constants have been moved on. At least one unit is kept. */
-function liveUnits(net: Net, link: Link): number[] {
-  const weight = weightOf(net, link.from).data;
-  const bias = biasOf(net, link.from).data;
-  const next = weightOf(net, link.to);
-  const rows = next.shape[0];
-  const nextColumns = next.data.length / rows;
-  const columns = weight.length / bias.length;
-  const live: number[] = [];
-  for (let unit = 0; unit < bias.length; unit++) {
-    const constant = link.arriving(bias[unit]);
-    if (isZero(weight, unit * columns, columns) && (link.carriesConstants || constant === 0)) {
-      moveConstant(net, link, unit, constant);
-      for (let row = 0; row < rows; row++) {
-        const first = row * nextColumns + unit * link.span;
-        next.data.fill(0, first, first + link.span);
-        next.integers?.fill(0, first, first + link.span);
-      }
+/** Adds `constant` × the weights that read a channel to the row's bias. */
+function addTo(bias: Float32Array, row: number, weights: Float32Array, constant: number): void {
+  bias[row] += constant * weights.reduce((sum, w) => sum + w, 0);
+}
+
+/** Layers that read a tensor. */
+const readersOf = (graph: Graph, tensor: string): Layer[] =>
+  graph.layers.filter((layer) => inputsOf(layer).includes(tensor));
+
+/** Whether all that reads a tensor can make up for its channels being raised by constants. */
+function canBeRaised(graph: Graph, tensor: string): boolean {
+  if (resultsOf(graph).includes(tensor)) return false;
+  return readersOf(graph, tensor).every((layer) => {
+    if (hasWeights(layer)) return floatWeights(layer).pad(layer) === 0;
+    const isShift = layer.op === "concat" || floatOp(layer).constants?.isShift(layer) === true;
+    return isShift && canBeRaised(graph, layer.output);
+  });
+}
+
+/** Layers whose bias may be 0 without loss, because those behind can do its work. */
+export const foldableBiases = (graph: Graph): string[] =>
+  graph.layers.filter((layer) => hasWeights(layer) && canBeRaised(graph, layer.output)).map(({ name }) => name);
+
+/** Gives the channels of a tensor, raised by so much each, to the biases behind it. */
+function raise(net: Net, shapes: ReadonlyMap<string, Shape>, tensor: string, by: Float64Array): void {
+  for (const layer of readersOf(net.graph, tensor)) {
+    if (hasWeights(layer)) {
+      const weight = weightOf(net, layer);
+      const bias = biasOf(net, layer).data;
+      eachSpan({ weight, layer, input: shapes.get(tensor)! }, (row, channel, first, count) =>
+        addTo(bias, row, weight.data.subarray(first, first + count), by[channel]),
+      );
+    } else {
+      const given = inputsOf(layer).map((name) => (name === tensor ? by : new Float64Array(shapes.get(name)![0])));
+      raise(net, shapes, layer.output, throughLayer(net, layer, given, shapes));
     }
-    let read = false;
-    for (let row = 0; row < rows && !read; row++)
-      read = !isZero(next.data, row * nextColumns + unit * link.span, link.span);
-    if (read) live.push(unit);
   }
-  return live.length > 0 ? live : [0];
 }
 
-/** The elements of a tensor from each of `places` on, `count` each. */
-function keep(tensor: FloatTensor, shape: readonly number[], places: readonly number[], count: number): FloatTensor {
-  const { data, integers } = tensor;
-  const kept = new Float32Array(places.length * count);
-  places.forEach((place, i) => kept.set(data.subarray(place, place + count), i * count));
-  if (integers === undefined) return { shape, data: kept };
-  const keptIntegers = new Int8Array(kept.length);
-  places.forEach((place, i) => keptIntegers.set(integers.subarray(place, place + count), i * count));
-  return { shape, data: kept, integers: keptIntegers };
+/** Moves every bias that has nothing behind it that bends into the next layers. The net computes the same, up to float rounding. */
+export function foldBiases(net: Net): Net {
+  const result = copyOf(net);
+  const shapes = tensorShapes(net.graph);
+  const foldable = foldableBiases(net.graph);
+  for (const layer of net.graph.layers) {
+    if (!hasWeights(layer) || !foldable.includes(layer.name)) continue;
+    const bias = biasOf(result, layer).data;
+    raise(result, shapes, layer.output, Float64Array.from(bias));
+    bias.fill(0);
+  }
+  return result;
 }
 
-/** The rows `units` of a tensor whose first dimension counts units. */
-function keepRows(tensor: FloatTensor, units: readonly number[]): FloatTensor {
-  const size = tensor.data.length / tensor.shape[0];
-  const places = units.map((unit) => unit * size);
-  return keep(tensor, [units.length, ...tensor.shape.slice(1)], places, size);
+/** What becomes of channels with one value everywhere, NaN for others, in a layer without weights. */
+function throughLayer(
+  net: Net,
+  layer: Layer,
+  inputs: readonly Float64Array[],
+  shapes: ReadonlyMap<string, Shape>,
+): Float64Array {
+  const output = new Float64Array(shapes.get(layer.output)![0]).fill(NaN);
+  const { constants, perChannel } = floatOp(layer);
+  if (layer.op === "concat") {
+    let index = 0;
+    eachJoined(layer, shapes, (_input, _channels, at) => output.set(inputs[index++], at));
+  } else if (constants !== null) {
+    const entries = perChannel?.map((name) => [name, net.tensors.get(`${layer.name}.${name}`)!.data] as const);
+    const parameters = entries === undefined ? null : (Object.fromEntries(entries) as unknown as Parameters);
+    output.forEach((_, channel) => {
+      const values = inputs.map((input) => input[channel]);
+      output[channel] = constants.through(layer, values, channel, parameters);
+    });
+  }
+  return output;
 }
 
-/** The columns of a weight that read `units`, `span` consecutive weights each. */
-function keepColumns(tensor: FloatTensor, units: readonly number[], span: number): FloatTensor {
-  const [rows, , ...taps] = tensor.shape;
-  const columns = tensor.data.length / rows;
-  const places = Array.from({ length: rows }, (_, row) => units.map((unit) => row * columns + unit * span)).flat();
-  const shape = [rows, tensor.shape.length > 2 ? units.length : units.length * span, ...taps];
-  return keep(tensor, shape, places, span);
+/** Moves channels with one value everywhere into the biases of what reads them; no weight reads such a one then. */
+function moveConstants(net: Net, shapes: ReadonlyMap<string, Shape>): void {
+  const { input } = net.graph;
+  const constants = new Map<string, Float64Array>([[input.name, new Float64Array(input.shape[0]).fill(NaN)]]);
+  for (const layer of net.graph.layers) {
+    const inputs = inputsOf(layer).map((name) => constants.get(name)!);
+    if (!hasWeights(layer)) {
+      constants.set(layer.output, throughLayer(net, layer, inputs, shapes));
+      continue;
+    }
+    const weight = weightOf(net, layer);
+    const bias = biasOf(net, layer).data;
+    const hasBorder = floatWeights(layer).pad(layer) > 0;
+    const columns = weight.data.length / bias.length;
+    eachSpan({ weight, layer, input: shapes.get(inputOf(layer))! }, (row, channel, first, count) => {
+      const constant = inputs[0][channel];
+      if (Number.isNaN(constant) || (hasBorder && constant !== 0)) return;
+      addTo(bias, row, weight.data.subarray(first, first + count), constant);
+      clear(weight, first, count);
+    });
+    const isConstant = (row: number): boolean => isZero(weight.data, row * columns, columns);
+    constants.set(
+      layer.output,
+      Float64Array.from(bias, (value, row) => (isConstant(row) ? value : NaN)),
+    );
+  }
+}
+
+/** Marks the channels that a result depends on, by tensor, and makes all weights 0 that make others. */
+function clearUnread(net: Net, shapes: ReadonlyMap<string, Shape>): Map<string, Uint8Array> {
+  const read = new Map([...shapes].map(([name, [channels]]) => [name, new Uint8Array(channels)]));
+  for (const name of resultsOf(net.graph)) read.get(name)!.fill(1);
+  for (const layer of net.graph.layers.toReversed()) {
+    const after = read.get(layer.output)!;
+    if (hasWeights(layer)) {
+      const before = read.get(inputOf(layer))!;
+      const weight = weightOf(net, layer);
+      const bias = biasOf(net, layer).data;
+      eachSpan({ weight, layer, input: shapes.get(inputOf(layer))! }, (row, channel, first, count) => {
+        if (after[row] === 0) clear(weight, first, count);
+        else if (!isZero(weight.data, first, count)) before[channel] = 1;
+      });
+      after.forEach((isRead, row) => (bias[row] = isRead ? bias[row] : 0));
+    } else {
+      eachJoined(layer, shapes, (input, channels, at) => {
+        const before = read.get(input)!;
+        for (let channel = 0; channel < channels; channel++) before[channel] |= after[at + channel];
+      });
+    }
+  }
+  return read;
 }
 
 /**
@@ -156,20 +178,16 @@ function keepColumns(tensor: FloatTensor, units: readonly number[], span: number
  * they keep saying what the topology was. The net computes the same, up to float rounding.
  */
 export function removeDeadUnits(net: Net): Net {
-  let current = copyOf(net);
-  for (let again = true; again;) {
-    again = false;
-    for (const link of links(current.graph)) {
-      if (!link.removable) continue;
-      const units = liveUnits(current, link);
-      if (units.length === biasOf(current, link.from).data.length) continue;
-      const tensors = new Map(current.tensors);
-      tensors.set(`${link.from.name}.weight`, keepRows(weightOf(current, link.from), units));
-      tensors.set(`${link.from.name}.bias`, keepRows(biasOf(current, link.from), units));
-      tensors.set(`${link.to.name}.weight`, keepColumns(weightOf(current, link.to), units, link.span));
-      current = { ...current, graph: narrowGraph(current.graph, { [link.from.name]: units.length }), tensors };
-      again = true;
-    }
-  }
-  return current;
+  const live = copyOf(net);
+  const shapes = tensorShapes(net.graph);
+  moveConstants(live, shapes);
+  const read = clearUnread(live, shapes);
+  const units = unitsOf(net.graph);
+  const gone = new Uint8Array(units.count).fill(1);
+  for (const [name, channels] of units.of) channels.forEach((unit, i) => (gone[unit] &= 1 - read.get(name)![i]));
+  const result = netWithout(live, units, gone);
+  const isSame = result.graph.layers.every((layer, i) => outputChannels(layer) === outputChannels(net.graph.layers[i]));
+  return isSame ? result : removeDeadUnits(result);
 }
+
+const outputChannels = (layer: Layer): number => (hasWeights(layer) ? floatWeights(layer).rows(layer) : 0);

@@ -30,6 +30,7 @@ export const add = {
   attributes: { sign: optional(oneOf([1, -1])) },
   outputShape: (_layer, inputs, where) => sameShape(inputs, where),
   forward: ({ sign = 1 }, [a, b]) => a.data.map((value, index) => value + sign * b.data[index]),
+  constants: { through: ({ sign = 1 }, [a, b]) => a + sign * b, isShift: () => true },
 } as const satisfies FloatOp<AddLayer>;
 
 export const qadd = {

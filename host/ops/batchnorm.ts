@@ -30,4 +30,11 @@ export const batchnorm = {
       return factor * value + offset;
     });
   },
+  constants: {
+    through(layer, [value], channel, parameters) {
+      const { factor, offset } = affineOf(layer, parameters!, channel);
+      return factor * value + offset;
+    },
+    isShift: () => false,
+  },
 } as const satisfies FloatOp<BatchNormLayer>;

@@ -27,4 +27,5 @@ export const clamp = {
   },
   forward: (layer, [{ data }]) => data.map((value) => cut(layer, value)),
   hasOwnScale: false,
+  constants: { through: (layer, [value]) => cut(layer, value), isShift: () => false },
 } as const satisfies FloatOp<ClampLayer>;

@@ -91,7 +91,11 @@ export const conv2d = {
     span: ({ kernel }) => kernel[0] * kernel[1],
     groups: ({ groups }) => groups,
     pad: ({ pad }) => mostPadding(pad),
-    withRows: (layer, outChannels) => ({ ...layer, outChannels }),
+    withRows: (layer, outChannels) => ({
+      ...layer,
+      outChannels,
+      groups: layer.groups === 1 ? 1 : (layer.groups * outChannels) / layer.outChannels,
+    }),
   },
   hasOwnScale: true,
   isRectifier: false,

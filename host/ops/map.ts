@@ -18,4 +18,9 @@ export const map = {
     return input;
   },
   forward: (layer, [{ data }]) => data.map(elementFunction(layer.name, layer.function, layer.parameters)),
+  constants: {
+    through: (layer, [value]) =>
+      Number.isNaN(value) ? NaN : elementFunction(layer.name, layer.function, layer.parameters)(value),
+    isShift: () => false,
+  },
 } as const satisfies FloatOp<MapLayer>;

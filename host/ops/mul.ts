@@ -29,6 +29,7 @@ export const mul = {
     const elementsOfOne = a.data.length / b.data.length;
     return a.data.map((value, index) => value * b.data[Math.floor(index / elementsOfOne)]);
   },
+  constants: { through: (_layer, [a, b]) => (a === 0 || b === 0 ? 0 : a * b), isShift: () => false },
 } as const satisfies FloatOp<MulLayer>;
 
 export const qmul = {

@@ -46,8 +46,8 @@ export interface FloatOp<L extends Layer = Layer> {
   readonly hasOwnScale: boolean;
   /** Whether it cuts off what is below 0. */
   readonly isRectifier: boolean;
-  /** What becomes of a channel that has one value everywhere; null where a channel of the output is not made of the same channel of the input. */
-  readonly constants: Constants | null;
+  /** What becomes of a channel that has one value everywhere; null where a channel of the output is not made of the same channel of the inputs. */
+  readonly constants: Constants<L> | null;
 }
 
 export interface FloatWeights<L extends Layer> {
@@ -59,13 +59,19 @@ export interface FloatWeights<L extends Layer> {
   groups(layer: L): number;
   /** The most zeros that it reads on a side of its input. */
   pad(layer: L): number;
+  /** Where each filter has a channel of its own, with as many groups less. */
   withRows(layer: L, rows: number): L;
 }
 
-export interface Constants {
-  through(value: number): number;
-  /** Whether a channel raised by a constant comes out raised by as much. */
-  readonly isShift: boolean;
+export interface Constants<L extends Layer = Layer> {
+  /**
+   * @param values of the channel in each input, NaN where it has several
+   * @param parameters of an op that has some `perChannel`
+   * @returns its value in the output, NaN where that has several
+   */
+  through(layer: L, values: readonly number[], channel: number, parameters: Parameters | null): number;
+  /** Whether a channel raised by constants in the inputs comes out raised by what becomes of these. */
+  isShift(layer: L): boolean;
 }
 
 /** Indices of tensors. */

@@ -5,6 +5,7 @@ import { extentOf, offsetOf, plainLayout, windowsIn } from "../model/geometry.js
 import type { Axes, QTensor, Shape } from "../model/model.js";
 import {
   axesOf,
+  mostPadding,
   optional,
   padding,
   perAxis,
@@ -14,7 +15,7 @@ import {
   type PerAxis,
 } from "./attributes.js";
 import { FORM, pair, range, type Fail } from "./fields.js";
-import type { Constants, FloatValues, NamedLayer } from "./op.js";
+import type { FloatValues, NamedLayer } from "./op.js";
 
 export interface Pooling {
   readonly kernel: PerAxis;
@@ -69,7 +70,13 @@ export const pooling = ([kernelY, kernelX, strideY, strideX, top, left, clampMin
     clamp: [clampMin, clampMax],
   }) as const;
 
-export const poolConstants: Constants = { through: (value) => value, isShift: true };
+const hasBorder = ({ pad = 0 }: Pooling): boolean => mostPadding(pad) > 0;
+
+/** Zeros around are elements of windows: no other constant stays one. */
+export const poolConstants = {
+  through: (layer: Pooling, [value]: readonly number[]) => (hasBorder(layer) && value !== 0 ? NaN : value),
+  isShift: (layer: Pooling) => !hasBorder(layer),
+};
 
 /** Rows and columns of windows in a plane of `size`. @throws MoteError UNSUPPORTED where a window is larger */
 export function windowedSize(where: string, size: Axes, kernel: PerAxis, stride: PerAxis, pad: Padding): Axes {

@@ -12,5 +12,5 @@ export const relu = {
   weights: null,
   hasOwnScale: false,
   isRectifier: true,
-  constants: { through: (value) => Math.max(0, value), isShift: false },
+  constants: { through: (_layer, [value]) => Math.max(0, value), isShift: () => false },
 } as const satisfies FloatOp<ReluLayer>;

@@ -29,6 +29,7 @@ export const resize = {
     });
   },
   hasOwnScale: false,
+  constants: { through: (_layer, [value]) => value, isShift: () => true },
 } as const satisfies FloatOp<ResizeLayer>;
 
 export const qresize = {

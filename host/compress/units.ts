@@ -1,0 +1,187 @@
+/**
+ * Which channels of a net go or stay together. A filter makes one; what works on each channel by itself, such as a depthwise convolution or
+ * a pool, takes it along, and a sum makes its inputs' channels one: all of that is a unit.
+ */
+import { inputOf, inputsOf, resultsOf } from "../model/edges.js";
+import type { FloatTensor, Graph, Layer, Net, Shape, WeightedLayer } from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
+import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
+
+export interface Units {
+  readonly count: number;
+  /** The unit of each channel of a tensor, by the tensor's name. */
+  readonly of: ReadonlyMap<string, Int32Array>;
+  /** By unit: 1 where it has to stay, being the input's, a result's, or one that a convolution in groups of several channels reads or makes. */
+  readonly fixed: Uint8Array;
+}
+
+/** How a layer with weights reads its input. */
+export interface Reading {
+  /** Channels of the input that a row reads. */
+  readonly channels: number;
+  /** Weights of a row, next to each other, that read one of them. */
+  readonly span: number;
+  /** The first of them. */
+  readonly first: (row: number) => number;
+}
+
+export function readingOf(layer: WeightedLayer, input: Shape): Reading {
+  const weights = floatWeights(layer);
+  const groups = weights.groups(layer);
+  const channels = input[0] / groups;
+  const rowsOfOne = weights.rows(layer) / groups;
+  return { channels, span: weights.span(layer, input), first: (row) => Math.floor(row / rowsOfOne) * channels };
+}
+
+/** Whether each filter reads a channel of its own. */
+const isDepthwise = (layer: WeightedLayer, [channels]: Shape): boolean =>
+  channels > 1 && floatWeights(layer).groups(layer) === channels;
+
+/** Makes sets of numbers that are joined one by one. */
+export class Sets {
+  private readonly parent: Int32Array;
+  constructor(count: number) {
+    this.parent = Int32Array.from({ length: count }, (_, i) => i);
+  }
+  find(of: number): number {
+    let root = of;
+    while (this.parent[root] !== root) root = this.parent[root] = this.parent[this.parent[root]];
+    return root;
+  }
+  /** The set is called by its least number. */
+  join(a: number, b: number): void {
+    const [low, high] = [this.find(a), this.find(b)].toSorted((x, y) => x - y);
+    this.parent[high] = low;
+  }
+}
+
+export function unitsOf(graph: Graph): Units {
+  const shapes = tensorShapes(graph);
+  const firstOf = new Map<string, number>();
+  let places = 0;
+  for (const [name, [channels]] of shapes) {
+    firstOf.set(name, places);
+    places += channels;
+  }
+  const sets = new Sets(places);
+  const staying: string[] = [graph.input.name, ...resultsOf(graph)];
+  const tie = (from: string, to: string, channels: number, at = 0, each = 1): void => {
+    const [source, target] = [firstOf.get(from)!, firstOf.get(to)!];
+    for (let channel = 0; channel < channels * each; channel++)
+      sets.join(source + Math.floor(channel / each), target + at + channel);
+  };
+  for (const layer of graph.layers) {
+    const inputs = inputsOf(layer);
+    const [channels] = shapes.get(inputs[0])!;
+    if (hasWeights(layer)) {
+      if (isDepthwise(layer, shapes.get(inputs[0])!))
+        tie(inputs[0], layer.output, channels, 0, floatWeights(layer).rows(layer) / channels);
+      else if (floatWeights(layer).groups(layer) > 1) staying.push(inputs[0], layer.output);
+    } else eachJoined(layer, shapes, (input, count, at) => tie(input, layer.output, count, at));
+  }
+  const numbers = new Map<number, number>();
+  const of = new Map<string, Int32Array>();
+  for (const [name, [channels]] of shapes) {
+    const unit = (_: unknown, channel: number): number => {
+      const root = sets.find(firstOf.get(name)! + channel);
+      if (!numbers.has(root)) numbers.set(root, numbers.size);
+      return numbers.get(root)!;
+    };
+    of.set(name, Int32Array.from({ length: channels }, unit));
+  }
+  const fixed = new Uint8Array(numbers.size);
+  for (const name of staying) for (const unit of of.get(name)!) fixed[unit] = 1;
+  return { count: numbers.size, of, fixed };
+}
+
+/**
+ * Visits the inputs of a layer without weights, each of whose channels makes one of the output.
+ * @param visit gets an input with its channels, and which channel of the output its first one makes
+ */
+export function eachJoined(
+  layer: Layer,
+  shapes: ReadonlyMap<string, Shape>,
+  visit: (input: string, channels: number, at: number) => void,
+): void {
+  let at = 0;
+  for (const input of inputsOf(layer)) {
+    const [channels] = shapes.get(input)!;
+    visit(input, channels, at);
+    if (layer.op === "concat") at += channels;
+  }
+}
+
+/** The channels of a tensor that stay when units go: by the tensor's name, ascending. */
+type Kept = (tensor: string) => number[];
+
+/** Each tensor keeps a channel at least. */
+function keptChannels(units: Units, gone: Uint8Array): Kept {
+  const going = gone.map((flag, unit) => flag & ~units.fixed[unit]);
+  for (const channels of units.of.values()) if (channels.every((unit) => going[unit] === 1)) going[channels[0]] = 0;
+  return (tensor) => [...units.of.get(tensor)!.keys()].filter((channel) => going[units.of.get(tensor)![channel]] === 0);
+}
+
+function graphOf(graph: Graph, kept: Kept): Graph {
+  const layers = graph.layers.map((layer): Layer =>
+    hasWeights(layer) ? floatWeights(layer).withRows(layer, kept(layer.output).length) : layer,
+  );
+  return { ...graph, layers };
+}
+
+/** The graph without the units that are marked: fixed ones stay, and a channel of each tensor. */
+export const graphWithout = (graph: Graph, units: Units, gone: Uint8Array): Graph =>
+  graphOf(graph, keptChannels(units, gone));
+
+/** The net without the units that are marked, see `graphWithout`: what made them and what read them. */
+export function netWithout(net: Net, units: Units, gone: Uint8Array): Net {
+  const kept = keptChannels(units, gone);
+  const shapes = tensorShapes(net.graph);
+  const tensors = new Map(net.tensors);
+  const weightScale = { ...net.compression?.weightScale };
+  for (const layer of net.graph.layers) {
+    const input = inputOf(layer);
+    const rows = kept(layer.output);
+    const names = hasWeights(layer) ? ["weight", "bias"] : (floatOp(layer).perChannel ?? []);
+    for (const name of names) tensors.set(`${layer.name}.${name}`, rowsOf(tensors.get(`${layer.name}.${name}`)!, rows));
+    if (!hasWeights(layer)) continue;
+    const scales = weightScale[layer.name];
+    if (typeof scales === "object") weightScale[layer.name] = rows.map((row) => scales[row]);
+    if (floatWeights(layer).groups(layer) > 1) continue;
+    const { span } = readingOf(layer, shapes.get(input)!);
+    const weight = tensors.get(`${layer.name}.weight`)!;
+    tensors.set(`${layer.name}.weight`, columnsOf(weight, kept(input), span));
+  }
+  const compression = net.compression && { ...net.compression, weightScale };
+  return { ...net, graph: graphOf(net.graph, kept), tensors, ...(compression && { compression }) };
+}
+
+/** The elements of a tensor from each of `places` on, `count` each. */
+function keep(tensor: FloatTensor, shape: readonly number[], places: readonly number[], count: number): FloatTensor {
+  const { data, integers } = tensor;
+  const kept = new Float32Array(places.length * count);
+  places.forEach((place, i) => kept.set(data.subarray(place, place + count), i * count));
+  if (integers === undefined) return { shape, data: kept };
+  const keptIntegers = new Int8Array(kept.length);
+  places.forEach((place, i) => keptIntegers.set(integers.subarray(place, place + count), i * count));
+  return { shape, data: kept, integers: keptIntegers };
+}
+
+/** Rows of a tensor whose first dimension counts units. */
+function rowsOf(tensor: FloatTensor, rows: readonly number[]): FloatTensor {
+  const size = tensor.data.length / tensor.shape[0];
+  return keep(
+    tensor,
+    [rows.length, ...tensor.shape.slice(1)],
+    rows.map((row) => row * size),
+    size,
+  );
+}
+
+/** The columns of a weight that read `channels`, `span` consecutive weights each. */
+function columnsOf(tensor: FloatTensor, channels: readonly number[], span: number): FloatTensor {
+  const [rows, , ...taps] = tensor.shape;
+  const columns = tensor.data.length / rows;
+  const places = Array.from({ length: rows }, (_, row) => channels.map((c) => row * columns + c * span)).flat();
+  const shape = [rows, tensor.shape.length > 2 ? channels.length : channels.length * span, ...taps];
+  return keep(tensor, shape, places, span);
+}
