@@ -4,8 +4,9 @@ import type { Graph, WeightedLayer } from "../model/model.js";
 import { floatWeights } from "../ops/index.js";
 import { bringsIntegers, checkComplete, weightedLayers } from "./integer-stages.js";
 import { narrowGraph } from "./narrow.js";
-import { checkKeep } from "./prune.js";
-import type { PruneStage, Recipe, Stage } from "./recipe.js";
+import { Channels } from "./channels.js";
+import { checkKeep, type Keep } from "./prune.js";
+import type { ChannelsStage, PruneStage, Recipe, Stage } from "./recipe.js";
 import { byLayer, isName } from "./select.js";
 
 /**
@@ -19,6 +20,7 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
   const stages = recipe.stages.map((stage, i): Stage => {
     const place = `stages[${i}]`;
     if (stage.kind === "narrow") return { ...stage, units: unitsOf(stage.units, layers, graph, `${place}.`) };
+    if (stage.kind === "channels") return { ...stage, keep: channelsOf(stage, layers, graph, `${place}.`) };
     if (stage.kind === "prune") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
     if (!bringsIntegers(stage)) return stage;
     const settle = <T>(values: Readonly<Record<string, T>>, key: string): Record<string, T> => {
@@ -42,7 +44,7 @@ function unitsOf(
   place: string,
 ): Record<string, number> {
   const last = layers[layers.length - 1];
-  try {
+  return at(place, () => {
     for (const key of Object.keys(units)) if (isName(key)) narrowGraph(graph, { [key]: Math.max(1, units[key]) });
     const selected = byLayer(units, layers, "units");
     const counts = layers.flatMap((layer): [string, number][] => {
@@ -55,6 +57,13 @@ function unitsOf(
     const result = Object.fromEntries(counts);
     narrowGraph(graph, result);
     return result;
+  });
+}
+
+/** What `make` makes; its errors get their place. */
+function at<T>(place: string, make: () => T): T {
+  try {
+    return make();
   } catch (error) {
     if (!(error instanceof MoteError)) throw error;
     throw new MoteError(error.code, place + error.message, { cause: error });
@@ -70,6 +79,13 @@ function keepOf({ keep }: PruneStage, layers: readonly WeightedLayer[], place: s
     place,
   );
   return { keep: selected };
+}
+
+/** Layers may be left out: they keep their channels, but for those that are tied to others'. */
+function channelsOf({ keep }: ChannelsStage, layers: readonly WeightedLayer[], graph: Graph, place: string): Keep {
+  const selected = typeof keep === "object" ? byLayer(keep, layers, `${place}keep`) : keep;
+  at(place, () => new Channels(graph, selected));
+  return selected;
 }
 
 /** A pattern is for those that are left, a name must be one of them. */

@@ -149,7 +149,7 @@ export function keepBest(scores: readonly Float32Array[], keep: number): Uint8Ar
 export type Keep = number | Readonly<Record<string, number>>;
 
 /** A count stays a count; 0 < value <= 1 is a fraction of `total`. */
-function countOf(value: number, total: number): number {
+export function countOf(value: number, total: number): number {
   return value <= 1 ? Math.round(value * total) : Math.min(total, Math.round(value));
 }
 

@@ -18,6 +18,7 @@ import {
   type Check,
   type Checked,
 } from "./check-value.js";
+import type { ChannelScore } from "./channels.js";
 import type { Keep, PruneScore } from "./prune.js";
 import type { CentroidInit } from "./share.js";
 
@@ -68,6 +69,19 @@ export interface PruneStage extends Schedule {
   readonly multiplicationBits: number;
 }
 
+/** Removes whole channels of layers: `keep` is a share or count of each layer's, or by layer. At once before the retraining, or in its course. */
+export interface ChannelsStage extends Schedule {
+  readonly kind: "channels";
+  readonly keep: Keep;
+  readonly score: ChannelScore;
+  /** As in PruneStage, with what follows. */
+  readonly schedule: "one-shot" | "gradual";
+  readonly everyEpochs: number;
+  readonly power: number;
+  readonly gamma: number;
+  readonly multiplicationBits: number;
+}
+
 /** k-means codebooks of 2^bits centroids, fine-tuned by their gradient, then rounded to int8, in the layers that `bits` selects. */
 export interface ShareStage<Bits = number | Auto> extends Schedule {
   readonly kind: "share";
@@ -108,7 +122,8 @@ export interface CalibrateStage {
   readonly range: RangeChoice;
 }
 
-export type Stage = NarrowStage | TrainStage | PruneStage | ShareStage | GridStage | DeadUnitsStage | CalibrateStage;
+export type Stage =
+  NarrowStage | TrainStage | ChannelsStage | PruneStage | ShareStage | GridStage | DeadUnitsStage | CalibrateStage;
 
 export interface Recipe {
   /** `lenet5` or `lenet300`, or a file: a graph, or a trained net, which is the teacher and what the stages begin with. */
@@ -155,31 +170,47 @@ const seed = integer(0, 2 ** 31 - 1);
 const augment: Check<Augmentation> = checkAugmentation;
 const tolerance = optional(number(0, 1), DEFAULT_TOLERANCE);
 
-const pruneFields = object({
+const pruning = {
+  schedule: optional(oneOf<"one-shot" | "gradual">("one-shot", "gradual"), "gradual"),
+  everyEpochs: optional(number(0.001, 1000), 0.25),
+  power: optional(number(0.1, 10), 1.5),
+  gamma: optional(number(0, 10), 1),
+  multiplicationBits: optional(number(0, 10), 0),
+};
+
+/** The best score that the schedule allows is the default. */
+const withScore =
+  <S extends PruneStage | ChannelsStage>(fields: Check<S>): Check<S> =>
+  (value, path) => {
+    const stage = fields(value, path);
+    const best = stage.schedule === "gradual" ? "rate" : "magnitude";
+    return { ...stage, score: (stage.score as string | undefined) ?? best };
+  };
+
+const prune = object({
   kind: oneOf("prune"),
   ...schedule(10, 0.001, 0.001),
   keep: optional(keep, absent),
   sparsity: optional(auto, absent),
   tolerance,
   score: optional(oneOf<PruneScore>("magnitude", "lamp", "rate"), absent),
-  schedule: optional(oneOf<"one-shot" | "gradual">("one-shot", "gradual"), "gradual"),
-  everyEpochs: optional(number(0.001, 1000), 0.25),
-  power: optional(number(0.1, 10), 1.5),
-  gamma: optional(number(0, 10), 1),
-  multiplicationBits: optional(number(0, 10), 0),
+  ...pruning,
 });
 
-/** The best score that the schedule allows is the default. */
-const prune: Check<PruneStage> = (value, path) => {
-  const stage = pruneFields(value, path) as PruneStage;
-  return { ...stage, score: stage.score ?? (stage.schedule === "gradual" ? "rate" : "magnitude") };
-};
+const channels = object({
+  kind: oneOf("channels"),
+  ...schedule(10, 0.001, 0.001),
+  keep,
+  score: optional(oneOf<ChannelScore>("magnitude", "rate"), absent),
+  ...pruning,
+});
 
 const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind: K }>> } = {
   // A share of the layer's units, or their count.
   narrow: object({ kind: oneOf("narrow"), units: layered(number(Number.MIN_VALUE, 65535)) }),
   train: object({ kind: oneOf("train"), ...schedule(5, 0.001, 0) }),
-  prune,
+  prune: withScore<PruneStage>(prune),
+  channels: withScore<ChannelsStage>(channels),
   share: object({
     kind: oneOf("share"),
     ...schedule(4, 1e-4, 0),
@@ -322,7 +353,8 @@ function contradiction(
     if (s.sparsity !== undefined && typeof s.keep === "object")
       return `stages[${i}].keep: expected one number beside sparsity "auto", got an object`;
   }
-  const early = checked.stages.findIndex((s) => s.kind === "prune" && s.score === "rate" && s.schedule === "one-shot");
+  const prunes = (s: Stage) => s.kind === "prune" || s.kind === "channels";
+  const early = checked.stages.findIndex((s) => prunes(s) && s.score === "rate" && s.schedule === "one-shot");
   if (early >= 0) return `stages[${early}].score: rate needs the gradients of a gradual schedule`;
   const late = checked.stages.findIndex((s, i) => s.kind === "narrow" && i > 0);
   if (late > 0) return `stages[${late}]: narrow must come first`;

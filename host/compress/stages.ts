@@ -6,15 +6,17 @@ import type { Compression, Graph, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate, inputScale } from "../quantize/calibrate.js";
+import { Channels, prunableOf } from "./channels.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
-import type { CalibrateStage, GridStage, NarrowStage, ShareStage, TrainStage } from "./recipe.js";
-import { retrain, type TrainingContext } from "./retraining.js";
+import type { CalibrateStage, ChannelsStage, GridStage, NarrowStage, ShareStage, TrainStage } from "./recipe.js";
+import { retrain, type Retraining, type TrainingContext } from "./retraining.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
+import { netWithout } from "./units.js";
 
 export interface StageContext extends TrainingContext {
   readonly biasBits: Readonly<Record<string, number>>;
@@ -52,6 +54,19 @@ const train = (net: Net, stage: TrainStage, context: StageContext): Promise<Net>
     await run.until(run.total);
   });
 
+/** Trains, and goes on to progress u (0 .. 1) every now and then. */
+async function gradually(
+  run: Retraining,
+  stage: Pick<SettledPrune, "everyEpochs">,
+  to: (u: number) => void,
+): Promise<void> {
+  const every = Math.max(1, run.stepsFor(stage.everyEpochs));
+  for (let step = Math.min(every, run.total); ; step = Math.min(step + every, run.total)) {
+    if (await run.until(step)) to(run.total === 0 ? 1 : step / run.total);
+    if (step >= run.total) break;
+  }
+}
+
 const prune = (net: Net, stage: SettledPrune, context: StageContext): Promise<Net> =>
   retrain(net, stage, context, async (run) => {
     const start = run.prunable().map((layer) => survivors(layer.weights));
@@ -60,17 +75,25 @@ const prune = (net: Net, stage: SettledPrune, context: StageContext): Promise<Ne
       const masks = pruneMasks(layers, start, stage.keep, u, stage);
       layers.forEach(({ name }, i) => run.setMask(name, masks[i]));
     };
-    if (stage.schedule === "one-shot") {
-      to(1);
-      await run.until(run.total);
-      return;
-    }
-    const every = Math.max(1, run.stepsFor(stage.everyEpochs));
-    for (let step = Math.min(every, run.total); ; step = Math.min(step + every, run.total)) {
-      if (await run.until(step)) to(run.total === 0 ? 1 : step / run.total);
-      if (step >= run.total) break;
-    }
+    if (stage.schedule === "gradual") return gradually(run, stage, to);
+    to(1);
+    await run.until(run.total);
   });
+
+async function channels(net: Net, stage: ChannelsStage, context: StageContext): Promise<Net> {
+  const all = new Channels(net.graph, stage.keep);
+  if (stage.schedule === "one-shot") {
+    const gone = all.gone(prunableOf(net), 1, stage);
+    return train(netWithout(net, all.units, gone), { ...stage, kind: "train" }, context);
+  }
+  const masked = await retrain(net, stage, context, (run) =>
+    gradually(run, stage, (u) => {
+      const layers = run.prunable();
+      for (const [name, mask] of all.masks(layers, all.gone(layers, u, stage))) run.setMask(name, mask);
+    }),
+  );
+  return removeDeadUnits(masked);
+}
 
 /** The layers that a setting by layer names, in the net's order. */
 const namesIn = (graph: Graph, values: Readonly<Record<string, number>>): string[] =>
@@ -183,6 +206,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return train(start, stage, context);
     case "prune":
       return prune(start, stage, context);
+    case "channels":
+      return channels(start, stage, context);
     case "share":
       return share(start, stage, context);
     case "grid":

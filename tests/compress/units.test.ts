@@ -4,10 +4,10 @@ import { channelsByTensor, narrowGraph } from "../../host/compress/narrow.js";
 import { foldableBiases, foldBiases, removeDeadUnits } from "../../host/compress/dead-units.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import { inputOf, resultsOf } from "../../host/model/edges.js";
-import type { Conv2dLayer, Graph, Layer, Net } from "../../host/model/model.js";
+import type { Graph, Net } from "../../host/model/model.js";
 import { parameterShapes } from "../../host/model/shapes.js";
 import { Random } from "../../host/rng.js";
-import { randomGraph, randomSparseNet, WEIGHT_SCALE } from "../support/random-graphs.js";
+import { branched, randomGraph, randomSparseNet, WEIGHT_SCALE } from "../support/random-graphs.js";
 
 function expectSameResults(net: Net, other: Net, seed: number): void {
   const random = new Random(seed, 5);
@@ -35,43 +35,6 @@ function expectWellFormed(net: Net): void {
 
 const weights = (net: Net): number =>
   [...net.tensors.values()].reduce((sum, { data, integers }) => sum + (integers === undefined ? 0 : data.length), 0);
-
-const conv = (name: string, input: string, outChannels: number, more: Partial<Conv2dLayer> = {}): Layer => ({
-  op: "conv2d",
-  name,
-  input,
-  output: name,
-  outChannels,
-  kernel: [1, 1],
-  stride: 1,
-  pad: 0,
-  groups: 1,
-  ...more,
-});
-const wide = { kernel: [3, 3], pad: 1 } as const;
-
-/** A residual block, a separable one, a gate, and the classes. */
-const branched: Graph = {
-  name: "branched",
-  input: { name: "image", shape: [1, 8, 8] },
-  layers: [
-    conv("stem", "image", 6),
-    { op: "relu", name: "stem-relu", input: "stem", output: "stem-relu" },
-    conv("first", "stem-relu", 5, wide),
-    { op: "relu", name: "first-relu", input: "first", output: "first-relu" },
-    conv("second", "first-relu", 6, wide),
-    { op: "add", name: "sum", inputs: ["second", "stem-relu"], output: "sum" },
-    conv("filter", "sum", 6, { ...wide, groups: 6 }),
-    { op: "clamp", name: "relu6", input: "filter", output: "relu6", low: 0, high: 6 },
-    { op: "avgpool", name: "mean", input: "relu6", output: "mean", kernel: [8, 8], stride: 1 },
-    { op: "dense", name: "gate", input: "mean", output: "gate", outFeatures: 6 },
-    { op: "map", name: "sigmoid", input: "gate", output: "sigmoid", function: "sigmoid" },
-    { op: "mul", name: "gated", inputs: ["relu6", "sigmoid"], output: "gated" },
-    conv("mix", "gated", 4),
-    { op: "concat", name: "both", inputs: ["mix", "first-relu"], output: "both" },
-    { op: "dense", name: "classes", input: "both", output: "classes", outFeatures: 3 },
-  ],
-};
 
 /** All biases non-zero, so that a row of zeros is a constant other than 0. */
 function denseNet(graph: Graph): Net {

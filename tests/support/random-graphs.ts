@@ -1,7 +1,7 @@
-/** Nets with branches, made by chance: what shortens a net is tried on them. */
+/** Nets with branches, some made by chance: what shortens a net is tried on them. */
 import fc from "fast-check";
 import { Random } from "../../host/rng.js";
-import type { FloatTensor, Graph, Layer, Net, Shape } from "../../host/model/model.js";
+import type { Conv2dLayer, FloatTensor, Graph, Layer, Net, Shape } from "../../host/model/model.js";
 import { outputShape, parameterShapes } from "../../host/model/shapes.js";
 
 const OPS = [
@@ -164,6 +164,43 @@ function graphOf(steps: readonly Step[], second: boolean): Graph {
     );
   return { name: "random", input, layers, outputs: [sums, ...own] };
 }
+
+const conv = (name: string, input: string, outChannels: number, more: Partial<Conv2dLayer> = {}): Layer => ({
+  op: "conv2d",
+  name,
+  input,
+  output: name,
+  outChannels,
+  kernel: [1, 1],
+  stride: 1,
+  pad: 0,
+  groups: 1,
+  ...more,
+});
+const wide = { kernel: [3, 3], pad: 1 } as const;
+
+/** A residual block, a separable one, a gate, and the classes. */
+export const branched: Graph = {
+  name: "branched",
+  input: { name: "image", shape: [1, 8, 8] },
+  layers: [
+    conv("stem", "image", 6),
+    { op: "relu", name: "stem-relu", input: "stem", output: "stem-relu" },
+    conv("first", "stem-relu", 5, wide),
+    { op: "relu", name: "first-relu", input: "first", output: "first-relu" },
+    conv("second", "first-relu", 6, wide),
+    { op: "add", name: "sum", inputs: ["second", "stem-relu"], output: "sum" },
+    conv("filter", "sum", 6, { ...wide, groups: 6 }),
+    { op: "clamp", name: "relu6", input: "filter", output: "relu6", low: 0, high: 6 },
+    { op: "avgpool", name: "mean", input: "relu6", output: "mean", kernel: [8, 8], stride: 1 },
+    { op: "dense", name: "gate", input: "mean", output: "gate", outFeatures: 6 },
+    { op: "map", name: "sigmoid", input: "gate", output: "sigmoid", function: "sigmoid" },
+    { op: "mul", name: "gated", inputs: ["relu6", "sigmoid"], output: "gated" },
+    conv("mix", "gated", 4),
+    { op: "concat", name: "both", inputs: ["mix", "first-relu"], output: "both" },
+    { op: "dense", name: "classes", input: "both", output: "classes", outFeatures: 3 },
+  ],
+};
 
 /** Weights are integers times this. */
 export const WEIGHT_SCALE = 1 / 64;
