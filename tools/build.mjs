@@ -58,6 +58,8 @@ const targets = {
       "build/core-text.ts",
       "build/simd-text.ts",
       "tools",
+      "examples/autoencoder",
+      "examples/gesture",
       "tests/fuzz",
       "tests/support",
       "assembly/fast/layout.ts",
