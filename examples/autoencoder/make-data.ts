@@ -53,7 +53,7 @@ function spectrum(state: State, random: Random): Int8Array {
 }
 
 /** The bytes of an .npz with x, [count, 1, FRAMES, BANDS], and where there are some, y, [count]: 1 for a fault. @param share of faults, 0 .. 1 */
-export function spectra(count: number, share: number, seed: number): Uint8Array {
+function spectra(count: number, share: number, seed: number): Uint8Array {
   const random = new Random(seed);
   const x = new Int8Array(count * FRAMES * BANDS);
   const y = new Int8Array(count);
@@ -67,10 +67,14 @@ export function spectra(count: number, share: number, seed: number): Uint8Array 
   return writeNpz(arrays);
 }
 
-export function makeData(folder: string, count: number): void {
+/** The bytes of test.npz. */
+export const testData = (count = 2000): Uint8Array => spectra(count, 0.5, 2);
+
+/** @param count of samples to train with; there are a quarter of it to test by */
+export function makeData(folder: string, count = 8000): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "train.npz"), spectra(count, 0, 1));
-  writeFileSync(join(folder, "test.npz"), spectra(count / 4, 0.5, 2));
+  writeFileSync(join(folder, "test.npz"), testData(count / 4));
 }
 
-if (process.argv[1]?.endsWith("make-data.js")) makeData(process.argv[2] ?? "build/autoencoder", 8000);
+if (process.argv[1]?.endsWith("make-data.js")) makeData(process.argv[2] ?? "build/autoencoder");

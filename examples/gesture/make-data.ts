@@ -77,7 +77,7 @@ function recording(gesture: Gesture, random: Random): Int8Array {
 }
 
 /** The bytes of an .npz with x, [count, AXES, 1, SAMPLES], and y, [count]. */
-export function recordings(count: number, seed: number): Uint8Array {
+function recordings(count: number, seed: number): Uint8Array {
   const random = new Random(seed);
   const x = new Int8Array(count * AXES * SAMPLES);
   const y = new Int8Array(count);
@@ -93,10 +93,14 @@ export function recordings(count: number, seed: number): Uint8Array {
   );
 }
 
-export function makeData(folder: string, count: number): void {
+/** The bytes of test.npz. */
+export const testData = (count = 2000): Uint8Array => recordings(count, 2);
+
+/** @param count of samples to train with; there are a quarter of it to test by */
+export function makeData(folder: string, count = 8000): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "train.npz"), recordings(count, 1));
-  writeFileSync(join(folder, "test.npz"), recordings(count / 4, 2));
+  writeFileSync(join(folder, "test.npz"), testData(count / 4));
 }
 
-if (process.argv[1]?.endsWith("make-data.js")) makeData(process.argv[2] ?? "build/gesture", 8000);
+if (process.argv[1]?.endsWith("make-data.js")) makeData(process.argv[2] ?? "build/gesture");

@@ -1,9 +1,200 @@
-/** What it takes to train and compress nets other than our own. */
+/** Nets that `mote compress` has made of others' and of our own by one command: bytes and errors of what recipes/ and examples/ hold. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { DataSet } from "../../host/data/data-set.js";
+import { openNpz } from "../../host/data/npz.js";
+import { inputFiller } from "../../host/engines/fill-input.js";
+import { argmax } from "../../host/engines/values.js";
+import { MoteError } from "../../host/errors.js";
+import { valuesOf } from "../../host/model/geometry.js";
+import { loadData } from "../../host/node/data/load.js";
+import { openEngine } from "../../host/node/engines/open.js";
+import { builtFile } from "../../host/node/paths.js";
+import { readFile } from "../../host/node/read-file.js";
+import * as pump from "../../examples/autoencoder/make-data.js";
+import { auc, differences } from "../../examples/autoencoder/score.js";
+import * as gesture from "../../examples/gesture/make-data.js";
 import { measureTrainingSpeed } from "./compress-speed.js";
-import type { Group } from "./figure.js";
+import { atLeast, atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
+
+interface Result {
+  /** Of figures: `compress.NAME.bytes`. */
+  readonly name: string;
+  /** The recipe and the model, but for `.json` and `.mote`. */
+  readonly path: string;
+  /** What it has become of, for people. */
+  readonly what: string;
+  readonly measure: (model: Uint8Array, result: Result) => Figure[];
+  /** Makes its data, where a script does. */
+  readonly make?: () => void;
+}
+
+/** A share of the test samples, in %. */
+function testError(model: Uint8Array, set: DataSet): number {
+  const engine = openEngine("v8", model);
+  const fill = inputFiller(set, engine.input);
+  const input = new Int8Array(valuesOf(engine.input.shape));
+  let wrong = 0;
+  for (let index = 0; index < set.count; index++) {
+    fill(index, input);
+    if (argmax(engine.run(input)) !== set.labels![index]) wrong++;
+  }
+  engine.close();
+  return rounded((100 * wrong) / set.count, 4);
+}
+
+/** @param limits bytes and percent that are to be reached, if any */
+const classifier =
+  (test: () => DataSet, limits?: readonly [bytes: number, error: number | undefined]) =>
+  (model: Uint8Array, { name, what }: Result): Figure[] => {
+    const [bytes, error] = [model.length, testError(model, test())];
+    const figure = (part: string, text: string, value: number, unit: string, limit: number | undefined): Figure => {
+      const [id, described] = [`compress.${name}.${part}`, `${what}: ${text}`];
+      return limit === undefined ? { id, name: described, value, unit } : atMost(id, described, value, unit, limit);
+    };
+    return [figure("bytes", "bytes", bytes, "B", limits?.[0]), figure("error", "test error", error, "%", limits?.[1])];
+  };
+
+/** Beside what TensorFlow Lite's full integer quantization makes of the same net: recipes/nets/int8_tflite.py measured that. */
+function besideTflite(model: Uint8Array, { name, what }: Result): Figure[] {
+  const path = builtFile("recipes/nets/int8-tflite.json");
+  const all = JSON.parse(readFileSync(path, "utf8")) as Record<string, { bytes: number; floatError: number }>;
+  const { bytes, floatError } = all[name];
+  const error = testError(model, fashion());
+  const size = model.length.toLocaleString("en");
+  return [
+    atLeast(
+      `compress.${name}.factor`,
+      `${what}: ${size} bytes, times smaller than its int8 TFLite`,
+      rounded(bytes / model.length),
+      "",
+      10,
+    ),
+    atMost(
+      `compress.${name}.points`,
+      `${what}: test error ${error} %, points above the float net's`,
+      rounded(error - floatError),
+      "points",
+      1,
+    ),
+  ];
+}
+
+function ofPump(model: Uint8Array, { name, what }: Result): Figure[] {
+  const npz = openNpz(pump.testData(), "test.npz");
+  const faults = npz.array("y").values;
+  const scores = differences(model, npz.array("x").values as Int8Array);
+  const area = auc(scores, (index) => Number(faults[index]) === 1);
+  return [
+    { id: `compress.${name}.bytes`, name: `${what}: bytes`, value: model.length, unit: "B" },
+    { id: `compress.${name}.auc`, name: `${what}: AUC of faults`, value: rounded(area, 4), unit: "" },
+  ];
+}
+
+function gestures(): DataSet {
+  const npz = openNpz(gesture.testData(), "test.npz");
+  const { shape, values } = npz.array("x");
+  const labels = Uint8Array.from(npz.array("y").values as Int8Array);
+  return { count: shape[0], shape: shape.slice(1), images: values as Int8Array, labels };
+}
+
+const SHAPE = [1, 28, 28] as const;
+const fashion = (): DataSet => loadData("fashion:test", { shape: SHAPE });
+/** This net sees bytes as they are. */
+const digits = (): DataSet => ({ ...loadData("mnist:test", { shape: SHAPE }), reading: { scale: 1 } });
+
+const RESULTS: readonly Result[] = [
+  {
+    name: "fashion",
+    path: "recipes/fashion",
+    what: "LeNet-5 on Fashion-MNIST",
+    measure: classifier(fashion, [4500, 10]),
+  },
+  {
+    name: "fashion.small",
+    path: "recipes/fashion-small",
+    what: "the best below 2,500 bytes",
+    measure: classifier(fashion, [2500, undefined]),
+  },
+  {
+    name: "wonnx",
+    path: "recipes/wonnx",
+    what: "wonnx-opt-mnist.onnx, 25,905 bytes",
+    measure: classifier(digits, [1800, 1.3]),
+  },
+  { name: "resnet", path: "recipes/resnet", what: "like ResNet-8", measure: besideTflite },
+  { name: "dscnn", path: "recipes/dscnn", what: "like DS-CNN", measure: besideTflite },
+  { name: "inverted", path: "recipes/inverted", what: "like MobileNetV2", measure: besideTflite },
+  {
+    name: "autoencoder",
+    path: "examples/autoencoder/recipe",
+    what: "autoencoder of spectra",
+    measure: ofPump,
+    make: () => pump.makeData(builtFile("build/autoencoder")),
+  },
+  {
+    name: "gesture",
+    path: "examples/gesture/recipe",
+    what: "gestures, 1-D CNN",
+    measure: classifier(gestures),
+    make: () => gesture.makeData(builtFile("build/gesture")),
+  },
+];
 
 export const compressGroup: Group = {
   name: "compress",
-  summary: "GFLOP/s a core in training ResNet-8 and MobileNet",
-  measure: measureTrainingSpeed,
+  summary:
+    "nets of others, and our own on other data, made small by one command, and the speed of training; --full makes them anew and compares the bytes",
+  measure: async (options) => [...measure(options), ...(await measureTrainingSpeed(options))],
 };
+
+function measure({ full, threads, note }: BenchOptions): Figure[] {
+  return RESULTS.flatMap((result) => {
+    const path = builtFile(`${result.path}.mote`);
+    if (!existsSync(path)) {
+      note(`${result.name}: no figures, since ${result.path}.mote is not there`);
+      return [];
+    }
+    note(result.name);
+    const model = readFile(path);
+    const figures = result.measure(model, result);
+    return full ? [...figures, madeAnew(result, model, threads)] : figures;
+  });
+}
+
+/** Whether its recipe gives the same bytes. */
+function madeAnew({ name, path, what, make }: Result, model: Uint8Array, threads: number): Figure {
+  make?.();
+  const folder = mkdtempSync(join(tmpdir(), "mote-bench-"));
+  try {
+    const out = join(folder, "anew.mote");
+    const args = ["compress", recipeFile(path, folder), "--out", out, "--work", folder, "--threads", String(threads)];
+    const { status } = spawnSync(process.execPath, [builtFile("tools/mote.mjs"), ...args], { stdio: "inherit" });
+    if (status !== 0) throw new MoteError("FILE", `${path}.json: mote compress did not make a model of it`);
+    const met = Buffer.compare(readFile(out), model) === 0;
+    const value = met ? "same bytes" : "other bytes";
+    return {
+      id: `compress.${name}.anew`,
+      name: `${what}: made anew by its recipe`,
+      value,
+      unit: "",
+      target: "same bytes",
+      met,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The recipe; a copy of it where its net is one that is not in the repository but in the folder MOTE_ZOO. */
+function recipeFile(path: string, folder: string): string {
+  const file = builtFile(`${path}.json`);
+  const recipe = JSON.parse(readFileSync(file, "utf8")) as { readonly net: string };
+  const net = join(process.env.MOTE_ZOO ?? "", recipe.net);
+  if (existsSync(join(dirname(file), recipe.net)) || !existsSync(net)) return file;
+  const copy = join(folder, "recipe.json");
+  writeFileSync(copy, JSON.stringify({ ...recipe, net }));
+  return copy;
+}
