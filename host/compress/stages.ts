@@ -4,6 +4,7 @@ import { resultsOf } from "../model/edges.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Compression, Graph, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
+import { CLASSES } from "../train/losses.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate, inputScale } from "../quantize/calibrate.js";
 import { Channels, prunableOf } from "./channels.js";
@@ -182,7 +183,8 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
   const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads: 1, batch });
   try {
     trainer.load(net);
-    const classes = valuesOf(tensorShapes(net.graph).get(resultsOf(net.graph)[0])!);
+    const scores = tensorShapes(net.graph).get(resultsOf(net.graph)[0])!;
+    const classes = (context.task ?? CLASSES).loss === "softmax" ? valuesOf(scores) : undefined;
     const run = (visit: Parameters<typeof trainer.activations>[1]) => trainer.activations(digits, visit);
     const activations = await calibrate(net.graph, classes, run, stage.range, inputScale(digits));
     const biasBits = context.biasBits;
