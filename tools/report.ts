@@ -2,17 +2,23 @@
 import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import type { Samples } from "../host/data/samples.js";
+import { inputFactor } from "../host/compress/input-scale.js";
+import { parseRecipe } from "../host/compress/recipe.js";
+import { readContainer } from "../host/container/read.js";
 import { MoteError, printable } from "../host/errors.js";
 import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
+import { openRecipe } from "../host/node/compress/recipe-files.js";
+import { loadDataSpec } from "../host/node/data/inputs.js";
+import type { TrainingData } from "../host/node/data/training-data.js";
 import { loadData } from "../host/node/data/load.js";
 import { loadFashion, loadMnist } from "../host/node/data/mnist.js";
 import { openEngine } from "../host/node/engines/open.js";
 import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
-import { gatherReport, type GatherOptions } from "../host/node/report/gather.js";
+import { gatherReport, type GatherOptions, type ReportSamples } from "../host/node/report/gather.js";
 import { findRun, type RunFiles } from "../host/node/report/run-files.js";
 import { readSweep } from "../host/node/report/sweep-table.js";
 import { checkReportFiles, writeReport, type ReportFiles } from "../host/node/report/write-report.js";
@@ -28,6 +34,7 @@ import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { interruptible } from "./interrupt.js";
 import { containerOf, isContainer, namingFile } from "./model-file.js";
 import { Output } from "./output.js";
+import { wholeNumber } from "./whole-number.js";
 
 interface ReportFlags extends DataFlags {
   readonly out?: string;
@@ -46,6 +53,7 @@ interface ReportFlags extends DataFlags {
 
 /** Of layers on the SIMD engine. */
 const TIMED_MS = 2000;
+const STEPS = 6;
 /** Digits that int8 scales of the net that is not compressed are made from. */
 const CALIBRATED = 2000;
 const NAMED = /^(mnist|fashion)(?=:|$)/;
@@ -77,7 +85,7 @@ export function reportCommand(): Command {
     .option(
       "--threads <n>",
       "of the experiment; the result does not depend on it",
-      parseThreads,
+      wholeNumber(1, 64),
       Math.min(4, availableParallelism()),
     );
   return addDataFlags(command)
@@ -137,10 +145,12 @@ interface Sources {
 }
 
 async function pageOf({ name, run, modelPath, experiments, sweep }: Sources, flags: ReportFlags): Promise<Page> {
-  const spec =
-    flags.data ?? (run !== undefined && NAMED.test(run.record.data) ? `${run.record.data}:validation` : undefined);
-  const isAlone = flags.experiment !== undefined && run === undefined && modelPath === undefined;
-  const progress = new Progress("report", 6);
+  const { data } = flags;
+  const samples =
+    data !== undefined
+      ? (container: Uint8Array) => samplesFor(data, container, flags)
+      : run && (() => samplesOfRun(run));
+  const progress = new Progress("report", STEPS);
   try {
     return makeReport(
       await gatherReport({
@@ -148,11 +158,7 @@ async function pageOf({ name, run, modelPath, experiments, sweep }: Sources, fla
         ...(run && { run }),
         ...(modelPath !== undefined && { model: namingFile(modelPath, () => containerOf(readFile(modelPath))) }),
         ...(flags.from !== undefined && { from: readCheckpoint(flags.from).net }),
-        ...(spec !== undefined &&
-          !isAlone && {
-            samples: (container) => samplesFor(spec, container, flags),
-            calibration: () => trainingPart(spec),
-          }),
+        ...(samples && { samples }),
         ...(sweep && { sweep }),
         ...(experiments.length > 0 && { experiments }),
         duration: TIMED_MS,
@@ -164,21 +170,44 @@ async function pageOf({ name, run, modelPath, experiments, sweep }: Sources, fla
   }
 }
 
-function samplesFor(spec: string, container: Uint8Array, flags: ReportFlags): ReturnType<typeof loadData> {
+function samplesFor(spec: string, container: Uint8Array, flags: ReportFlags): ReportSamples {
   const engine = openEngine("v8", container);
   try {
-    return loadData(NAMED.test(spec) && !spec.includes(":") ? `${spec}:validation` : spec, dataOptions(flags, engine));
+    const set = loadData(
+      NAMED.test(spec) && !spec.includes(":") ? `${spec}:validation` : spec,
+      dataOptions(flags, engine),
+    );
+    const { images, labels, count } = set;
+    const isUsual = images instanceof Uint8Array && labels !== undefined && set.reading === undefined;
+    const name = NAMED.exec(spec)?.[1];
+    return {
+      set,
+      ...(isUsual && { samples: { count, images, labels } }),
+      ...(name !== undefined && { train: trainingPart(name) }),
+    };
   } finally {
     engine.close();
   }
 }
 
-/** Of a data set that has parts. */
-function trainingPart(spec: string): Samples | undefined {
-  const name = NAMED.exec(spec)?.[1];
-  if (name === undefined) return undefined;
-  const { count, images, labels } = loadData(`${name}:train:${CALIBRATED}`, { shape: [1, 28, 28] });
-  return { count, images, labels: labels! };
+/** Of MNIST or what has its form. */
+function trainingPart(name: string): Samples {
+  const { images, labels, count } = loadDataSpec(`${name}:train:${CALIBRATED}`);
+  return { images, labels, count };
+}
+
+/** The validation split of what the run was trained on. */
+function samplesOfRun({ record, folder }: RunFiles): ReportSamples {
+  const recipe = parseRecipe(JSON.stringify(record.recipe), "the record's recipe");
+  const { net, data } = openRecipe(recipe, folder);
+  const { train, validation, source } = data;
+  // Nets on the way see bytes in the usual way, see `inputFactor`.
+  const isUsual = inputFactor(net.graph, train) === 1;
+  const { images, labels, count } = validation;
+  return {
+    set: { images, ...(labels && { labels }), count, shape: net.graph.input.shape, source: `${source}:validation` },
+    ...(isUsual && { samples: validation, train }),
+  };
 }
 
 function printPage(page: Page, record: RunRecord | undefined, files: ReportFiles, output: Output): void {
@@ -269,24 +298,25 @@ async function experiment(name: ExperimentName, flags: ReportFlags, output: Outp
   }
 }
 
-function parseThreads(text: string): number {
-  const threads = /^\d+$/.test(text) ? Number(text) : 0;
-  if (threads < 1 || threads > 64) throw new InvalidArgumentError("expected a whole number, 1 .. 64");
-  return threads;
-}
-
-/** What `mote compress --report FILE` makes at its end: the report of a run whose record is in its work folder. */
-export async function reportRun(run: RunFiles, html: string, model: Uint8Array): Promise<void> {
-  const { record } = run;
-  const spec = `${record.data}:validation`;
+/**
+ * What `mote compress --report FILE` makes at its end, of a run whose record and checkpoints are in its work folder.
+ * @param data as the run had it
+ */
+export async function reportRun(
+  run: RunFiles,
+  html: string,
+  model: Uint8Array,
+  { train, validation, source }: Pick<TrainingData, "train" | "validation" | "source">,
+): Promise<void> {
+  const { images, labels, count } = validation;
+  const { shape } = readContainer(model, { outline: true }).model.tensors[0];
+  const set = { images, ...(labels && { labels }), count, shape, source: `${source}:validation` };
+  const isUsual = validation.reading === undefined;
   const data = await gatherReport({
-    name: record.net,
+    name: run.record.net,
     run,
     model,
-    ...(NAMED.test(record.data) && {
-      samples: (container: Uint8Array) => samplesFor(spec, container, {} as ReportFlags),
-      calibration: () => trainingPart(spec),
-    }),
+    samples: () => ({ set, ...(isUsual && { samples: validation, train }) }),
     duration: TIMED_MS,
   });
   writeReport(makeReport(data), { html });

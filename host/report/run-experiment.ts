@@ -1,6 +1,7 @@
 /** Runs an experiment trial by trial. What is done is kept in the work folder: the same call goes on from there. */
 import { fixedWidth } from "../codecs/fixed-width.js";
 import { runRecipe, workNames } from "../compress/run-recipe.js";
+import { dataDigest } from "../compress/digest.js";
 import type { WorkFolder } from "../compress/work-folder.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
@@ -42,6 +43,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
   const samples = Math.min(extentOf(isQuick).samples, data.train.count);
   const train = sliceSamples(data.train, 0, samples);
   const validation = sliceSamples(data.validation, 0, Math.min(extentOf(isQuick).samples, data.validation.count));
+  const digest = await dataDigest({ train, validation });
   const file = `experiment-${experiment}${isQuick ? "-quick" : ""}.json`;
   const kept = folder.readBytes(file);
   const earlier = kept === undefined ? [] : parseExperiment(new TextDecoder().decode(kept), file).trials;
@@ -52,7 +54,10 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
   };
   for (const [index, trial] of trials.entries()) {
     const { recipe, stages, ...settings } = trial;
-    const names = [...(from === undefined ? [] : [GIVEN]), ...(await workNames(recipe, from))];
+    const names = [
+      ...(from === undefined ? [] : [GIVEN]),
+      ...(await workNames(recipe, { ...(from && { from }), data: digest })),
+    ];
     const result = names[stages];
     const done = earlier.find((one) => one.result === result && one.method === settings.method);
     if (done !== undefined) {
@@ -62,7 +67,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
       const { net, reports } = await runRecipe({
         runtime,
         recipe,
-        data: { train, validation },
+        data: { train, validation, digest },
         openWork: () => folder,
         threads,
         steps: from === undefined ? stages + 1 : stages,
@@ -70,7 +75,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
         ...(signal && { signal }),
         ...(onProgress && { onProgress }),
       });
-      const { validationErrorPercent: error, estimatedBytes: codedBytes } = reports.at(-1)!;
+      const { error, estimatedBytes: codedBytes } = reports.at(-1)!;
       results.push({ ...settings, result, error, bytes: fixedBytes(net, settings), codedBytes });
     }
     folder.writeBytes(file, encodeExperiment(recordOf()));

@@ -7,6 +7,7 @@ import type { StageReport } from "../compress/run-recipe.js";
 import type { WorkFolder } from "../compress/work-folder.js";
 import { MoteError, printable } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
+import type { MetricName } from "../train/losses.js";
 
 export interface StageRecord {
   /** "teacher", "given net", or the stage's kind with its place, such as "3 prune". */
@@ -27,7 +28,7 @@ export interface StageRecord {
 
 export interface RunRecord {
   readonly net: string;
-  /** What it was trained on, as `--data` has it without the part: "mnist". */
+  /** What it was trained on, for people: "mnist", "train.npz". */
   readonly data: string;
   readonly metric: Metric;
   readonly recipe: Readonly<Record<string, unknown>>;
@@ -36,8 +37,8 @@ export interface RunRecord {
   readonly model: { readonly bytes: number; readonly error: number };
 }
 
-export const METRICS = ["accuracy", "auc", "f1", "mse"] as const;
-export type Metric = (typeof METRICS)[number];
+export const METRICS: readonly MetricName[] = ["accuracy", "auc", "f1", "mse"];
+export type Metric = MetricName;
 
 /** "1.23 %" of an error, which a mean square is not. */
 export const errorText = (error: number, metric: Metric): string =>
@@ -56,13 +57,13 @@ export interface RunSettings {
   readonly names: readonly string[];
   /** See `RunRecord.data`. */
   readonly data: string;
-  readonly metric?: Metric;
 }
 
 /** Writes the record of a run, stage by stage. */
 export class RunRecorder {
   private readonly stages: StageRecord[] = [];
   private readonly results: readonly string[];
+  private metric: Metric = "accuracy";
 
   /** @param folder of the run's checkpoints */
   constructor(
@@ -74,7 +75,7 @@ export class RunRecorder {
 
   /** To be called when a stage is done, in order. */
   stage(report: StageReport): void {
-    const { stage, validationErrorPercent: error, nonZeros, weights, estimatedBytes: bytes } = report;
+    const { stage, error, metric, nonZeros, weights, estimatedBytes: bytes } = report;
     const at = Number.parseInt(stage, 10);
     const { teacher, stages } = this.run.recipe;
     const settings = at >= 1 ? stages[at - 1] : stage === "teacher" ? teacher : undefined;
@@ -86,13 +87,14 @@ export class RunRecorder {
           : null;
     const epochs = settings !== undefined && "epochs" in settings ? settings.epochs : 0;
     const seconds = result === null ? null : this.cost(result, report.seconds);
+    this.metric = metric;
     this.stages.push({ stage, result, error, nonZeros, weights, bytes, seconds, epochs });
   }
 
   /** @returns the record, and its name in the work folder */
   finish(model: RunRecord["model"]): { record: RunRecord; name: string } {
-    const { recipe, data, metric = "accuracy" } = this.run;
-    const record = { net: recipe.net, data, metric, recipe: { ...recipe }, stages: this.stages, model };
+    const { recipe, data } = this.run;
+    const record = { net: recipe.net, data, metric: this.metric, recipe: { ...recipe }, stages: this.stages, model };
     const name = recordName(this.stages);
     this.folder.writeBytes(name, utf8({ kind: KIND, version: VERSION, ...record }));
     return { record, name };

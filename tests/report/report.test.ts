@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseRecipe } from "../../host/compress/recipe.js";
+import { dataDigest } from "../../host/compress/digest.js";
 import { workNames } from "../../host/compress/run-recipe.js";
 import { writeContainer } from "../../host/container/write.js";
 import { sharedBytes, type LabelledPictures } from "../../host/data/samples.js";
@@ -61,7 +62,7 @@ beforeAll(async () => {
   work = mkdtempSync(join(tmpdir(), "mote-report-"));
   const recorder = new RunRecorder(new DiskWorkFolder(work, () => undefined), {
     recipe,
-    names: await workNames(recipe),
+    names: await workNames(recipe, { data: await dataDigest({ train, validation }) }),
     data: "stripes",
   });
   const { net } = await runRecipe({
@@ -82,7 +83,13 @@ beforeAll(async () => {
   data = await gatherReport({
     name: "<script>alert(1)</script>",
     run,
-    samples: () => ({ images, labels, count, shape: [1, 28, 28], source: "stripes & more" }),
+    samples: () => {
+      return {
+        set: { images, labels, count, shape: [1, 28, 28], source: "stripes & more" },
+        samples: validation,
+        train,
+      };
+    },
     sweep: { jobs: readSweep(sweep), source: "sweep.csv" },
     duration: 50,
   });

@@ -21,6 +21,8 @@ const names = [`teacher-${digest(1)}`, "bank-2.f32", ...[3, 4, 5].map((n) => `st
 const reportOf = (stage: string, seconds: number): StageReport => {
   return {
     stage,
+    error: 2.5,
+    metric: "accuracy",
     validationErrors: 5,
     validationErrorPercent: 2.5,
     nonZeros: 7,

@@ -1,6 +1,7 @@
 /** Gathers what a report shows: reads what a run has left, runs the nets side by side, and says what could not be had. */
 import { compareInitialisations } from "../../compress/compare-init.js";
 import { integerLayers, weightedLayers } from "../../compress/integer-stages.js";
+import { checkRecipe } from "../../compress/check-recipe.js";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { stageSeed } from "../../compress/run-recipe.js";
 import { kMeans } from "../../compress/share.js";
@@ -39,14 +40,20 @@ export interface GatherOptions {
   /** The float net; without it that of the run's first stage. */
   readonly from?: Net;
   /** What the models are evaluated on, for the container's input. @throws MoteError */
-  readonly samples?: (container: Uint8Array) => SampleSet;
-  /** What int8 scales are made from; without it `samples`. */
-  readonly calibration?: () => Samples | undefined;
+  readonly samples?: (container: Uint8Array) => ReportSamples;
   readonly sweep?: { readonly jobs: readonly SweepJob[]; readonly source: string };
   readonly experiments?: readonly ExperimentRecord[];
   /** Milliseconds to time layers for. */
   readonly duration: number;
   readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface ReportSamples {
+  readonly set: SampleSet;
+  /** The same as the training engine takes them; without them float nets are not run. */
+  readonly samples?: Samples;
+  /** What int8 scales are made from; without it `samples`. */
+  readonly train?: Samples;
 }
 
 const MOST_WORST = 12;
@@ -82,23 +89,25 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
   const names = last === undefined ? undefined : weightedLayers(last.graph).map((layer) => layer.name);
   const layerNames =
     container !== undefined && names?.length === container.model.layers.filter(isWeighted).length ? names : undefined;
-  const recipe = run === undefined ? undefined : await attempt(["inits"], () => recipeOf(run));
+  const recipe =
+    run === undefined || nets === undefined ? undefined : await attempt(["inits"], () => recipeOf(run, nets[0]));
   const centroids =
     nets === undefined || recipe === undefined
       ? undefined
       : await attempt(["weights"], () => centroidsOf(nets, recipe));
   step();
 
-  const set =
+  const given =
     bytes === undefined
       ? undefined
-      : await attempt(["quality", "sensitivity", "inits"], () => options.samples?.(bytes));
-  const samples = set === undefined ? undefined : samplesOf(set);
+      : await attempt(["quality", "sensitivity", "inits", "speed"], () => options.samples?.(bytes));
+  const set = given?.set;
+  const samples = given?.samples?.labels === undefined ? undefined : given.samples;
   const dense =
     float === undefined || samples === undefined
       ? undefined
       : await attempt(["speed"], async () =>
-          writeContainer(quantize(await denseInt8(float, options.calibration?.() ?? samples, nodeRuntime))),
+          writeContainer(quantize(await denseInt8(float, given?.train ?? samples, nodeRuntime))),
         );
   step();
   const evaluation =
@@ -167,8 +176,9 @@ function netsOf(run: RunFiles): StageNets | undefined {
   );
 }
 
-function recipeOf({ record }: RunFiles): Recipe {
-  return parseRecipe(JSON.stringify(record.recipe), "the record's recipe");
+/** With its settings by layer. */
+function recipeOf({ record }: RunFiles, { graph }: Net): Recipe {
+  return checkRecipe(parseRecipe(JSON.stringify(record.recipe), "the record's recipe"), graph);
 }
 
 /** The net behind stage i stands at i + 1: the first is the teacher, or the net that was given. */
@@ -180,7 +190,9 @@ function centroidsOf(nets: StageNets, { stages, seed }: Recipe): Centroids[] {
       const [old, made] = [before, after].map((net) => net.tensors.get(`${layer}.weight`)?.data);
       if (old === undefined || made === undefined) return [];
       const values = [...new Set(made)].filter((value) => value !== 0).toSorted((a, b) => a - b);
-      const bits = stage.kind === "share" ? own(stage.bits, layer) : undefined;
+      const stated = stage.kind === "share" ? own(stage.bits, layer) : undefined;
+      // Of "auto" the values that came out.
+      const bits = stated === "auto" ? Math.ceil(Math.log2(Math.max(2, values.length))) : stated;
       const found =
         stage.kind === "share" && bits !== undefined
           ? kMeans(old, 2 ** bits, stage.init, stageSeed(seed, i)).centroids
@@ -195,14 +207,9 @@ function sharingOf(nets: StageNets, { stages }: Recipe): { bits: number; net: Ne
   const share = stages.findIndex(({ kind }) => kind === "share");
   const first = stages.findIndex(({ kind }) => kind === "share" || kind === "grid");
   const stage = stages[share];
-  const bits = stage?.kind === "share" ? Math.max(...Object.values(stage.bits)) : DEFAULT_BITS;
+  const stated = stage?.kind === "share" ? Object.values(stage.bits).filter((one) => one !== "auto") : [];
+  const bits = stated.length > 0 ? Math.max(...stated) : DEFAULT_BITS;
   return { bits, net: nets[first] };
-}
-
-/** What the training engine takes; undefined for others. */
-function samplesOf({ count, images, labels, reading }: SampleSet): Samples | undefined {
-  if (!(images instanceof Uint8Array) || labels === undefined || reading !== undefined) return undefined;
-  return { count, images, labels: Uint8Array.from(labels) };
 }
 
 const allNames = ({ model }: Container, weighted: readonly string[] | undefined): string[] => {

@@ -50,12 +50,14 @@ export function weightsPart(
     const stage = centroids.find((other) => other.layer === name);
     if (stage !== undefined) blocks.push(centroidPicture(id, name, stage));
     const integers = layer.weights.filter((weight) => weight !== 0);
-    const values = statistics.weightCounts.filter((count) => count > 0).length;
+    // A layer may have millions of weights, but not many values.
+    const values = [...statistics.weightCounts.keys()].filter((at) => statistics.weightCounts[at] > 0);
+    const [least, most] = [values[0] - 128, values.at(-1)! - 128];
     blocks.push(
       histogramChart({
         id: `${id}-integers`,
         title: `${name}: weights as integers`,
-        description: `${statistics.nonZeros.toLocaleString("en")} weights of ${values} values, ${Math.min(...integers)} .. ${Math.max(...integers)}. The less even, the fewer bits a code takes.`,
+        description: `${statistics.nonZeros.toLocaleString("en")} weights of ${values.length} values, ${least} .. ${most}. The less even, the fewer bits a code takes.`,
         x: { label: "integer weight", show: String },
         bins: binsOf(integers, WEIGHT_BINS, true),
       }),
