@@ -19,9 +19,13 @@ interface Manifest {
   readonly license: string;
   readonly engines: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
   /** What is imported from the runtime, and the files below dist/ that have it. */
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
 }
+
+/** What a sweep on several machines takes: who wants that installs them beside the command. */
+const OPTIONAL = ["bullmq", "ioredis", "aws4fetch"];
 
 /** What is copied as it is for the command, from the checkout. */
 const TOOL_FILES = [
@@ -99,6 +103,7 @@ async function stageTool(folder: string): Promise<void> {
     "dist/host/index.d.ts",
     "dist/tools/cli.js",
     "dist/host/node/train/worker.js",
+    "dist/host/node/sweep/local-worker.js",
   ]);
   copyModules(folder, ["dist/tools/bench/pack-synthetic.js"]);
   for (const path of TOOL_FILES) copy(path, join(folder, path));
@@ -106,7 +111,7 @@ async function stageTool(folder: string): Promise<void> {
   for (const name of readdirSync(wasm3).filter(isInterpreter)) cpSync(join(wasm3, name), join(folder, "wasm3", name));
   writeFileSync(join(folder, "wasm3", "LICENSE"), wasm3Licence());
   cpSync(join(packageRoot, "tools/README.md"), join(folder, "README.md"));
-  writeManifest(folder, ({ version, license, engines, dependencies }) => ({
+  writeManifest(folder, ({ version, license, engines, dependencies, devDependencies }) => ({
     name: TOOL_PACKAGE,
     version,
     description:
@@ -117,6 +122,8 @@ async function stageTool(folder: string): Promise<void> {
     bin: { mote: "tools/mote.mjs" },
     exports: { ".": { types: "./dist/host/index.d.ts", default: "./dist/host/index.js" } },
     dependencies,
+    peerDependencies: Object.fromEntries(OPTIONAL.map((name) => [name, devDependencies[name]])),
+    peerDependenciesMeta: Object.fromEntries(OPTIONAL.map((name) => [name, { optional: true }])),
   }));
 }
 
