@@ -1,18 +1,33 @@
 /** Batch normalizations leave a net before it is compressed: each is one line a channel, which the weights before it can have in them. */
 import { MoteError } from "../errors.js";
 import { inputsOf, resultsOf } from "../model/edges.js";
-import type { BatchNormLayer, Conv2dLayer, FloatTensor, Layer, Net, WeightedLayer } from "../model/model.js";
+import type { BatchNormLayer, FloatTensor, Graph, Layer, Net, WeightedLayer } from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
 import { affineOf } from "../ops/batchnorm.js";
 import { hasWeights } from "../ops/index.js";
 
 /**
  * The net computes the same, up to float rounding. A normalization behind a layer with weights that nothing else reads becomes a part of it;
- * another one a convolution of 1 × 1 for each channel.
+ * another one a convolution of 1 × 1 for each channel, of the same name.
  * @throws MoteError MISMATCH where weights that would have to change are on their integers already
  */
 export function foldBatchNorm(net: Net): Net {
-  const { graph } = net;
+  if (!net.graph.layers.some(({ op }) => op === "batchnorm")) return net;
   const tensors = new Map(net.tensors);
+  const graph = fold(net.graph, (layer, before) => {
+    const lines = linesOf(layer, tensors);
+    if (before === undefined) addConvolution(layer, lines, tensors);
+    else foldInto(before, lines, tensors);
+  });
+  return { ...net, graph, tensors };
+}
+
+/** The graph of a net that foldBatchNorm gives, for those who have no weights yet. */
+export const foldedGraph = (graph: Graph): Graph => fold(graph, () => {});
+
+/** @param take called with each normalization, and the layer that it becomes a part of, if it does */
+function fold(graph: Graph, take: (layer: BatchNormLayer, before: WeightedLayer | undefined) => void): Graph {
+  const shapes = tensorShapes(graph);
   const results = new Set(resultsOf(graph));
   const readers = (tensor: string): number =>
     graph.layers.filter((layer) => inputsOf(layer).includes(tensor)).length + (results.has(tensor) ? 1 : 0);
@@ -22,15 +37,20 @@ export function foldBatchNorm(net: Net): Net {
       layers.push(layer);
       continue;
     }
-    const lines = linesOf(layer, tensors);
     const at = layers.findIndex(({ output }) => output === layer.input);
     const before = layers[at];
-    if (before !== undefined && hasWeights(before) && readers(layer.input) === 1) {
-      fold(before, lines, tensors);
-      layers[at] = { ...before, output: layer.output };
-    } else layers.push(convolution(layer, lines, tensors));
+    const { name, input, output } = layer;
+    if (before !== undefined && hasWeights(before) && readers(input) === 1) {
+      take(layer, before);
+      layers[at] = { ...before, output };
+      continue;
+    }
+    take(layer, undefined);
+    const [channels] = shapes.get(input)!;
+    const one = { kernel: [1, 1], stride: 1, pad: 0 } as const;
+    layers.push({ op: "conv2d", name, input, output, outChannels: channels, ...one, groups: channels });
   }
-  return { ...net, graph: { ...graph, layers }, tensors };
+  return { ...graph, layers };
 }
 
 type Lines = readonly { readonly factor: number; readonly offset: number }[];
@@ -48,7 +68,7 @@ function linesOf(layer: BatchNormLayer, tensors: Map<string, FloatTensor>): Line
   return Array.from(parameters.weight, (_, channel) => affineOf(layer, parameters, channel));
 }
 
-function fold(before: WeightedLayer, lines: Lines, tensors: Map<string, FloatTensor>): void {
+function foldInto(before: WeightedLayer, lines: Lines, tensors: Map<string, FloatTensor>): void {
   const weight = tensors.get(`${before.name}.weight`)!;
   const bias = tensors.get(`${before.name}.bias`)!;
   if (weight.integers !== undefined) {
@@ -68,26 +88,11 @@ function fold(before: WeightedLayer, lines: Lines, tensors: Map<string, FloatTen
   });
 }
 
-function convolution(
-  { name, input, output }: BatchNormLayer,
-  lines: Lines,
-  tensors: Map<string, FloatTensor>,
-): Conv2dLayer {
+function addConvolution({ name }: BatchNormLayer, lines: Lines, tensors: Map<string, FloatTensor>): void {
   const channels = lines.length;
   tensors.set(`${name}.weight`, {
     shape: [channels, 1, 1, 1],
     data: Float32Array.from(lines, ({ factor }) => factor),
   });
   tensors.set(`${name}.bias`, { shape: [channels], data: Float32Array.from(lines, ({ offset }) => offset) });
-  return {
-    op: "conv2d",
-    name,
-    input,
-    output,
-    outChannels: channels,
-    kernel: [1, 1],
-    stride: 1,
-    pad: 0,
-    groups: channels,
-  };
 }

@@ -9,6 +9,7 @@ import { Trainer } from "../train/trainer.js";
 import { calibrate, inputScale } from "../quantize/calibrate.js";
 import { Channels, prunableOf } from "./channels.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
+import { foldBatchNorm } from "./fold-batchnorm.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
@@ -200,7 +201,8 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
 
 /** Runs one stage. @throws MoteError INTERRUPTED when the context's signal stops it: its keeper has the state then. DIVERGED */
 export function runStage(net: Net, stage: SettledStage, context: StageContext, calibration: Samples): Promise<Net> {
-  const start = withCompression(net);
+  // What a run starts from may have batch normalizations; what a stage works on has none.
+  const start = withCompression(foldBatchNorm(net));
   switch (stage.kind) {
     case "narrow":
       return narrow(start, stage, context);

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { foldBatchNorm } from "../../host/compress/fold-batchnorm.js";
+import { foldBatchNorm, foldedGraph } from "../../host/compress/fold-batchnorm.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import { runFloat } from "../../host/import/float-run.js";
 import { lowerGraph } from "../../host/import/import.js";
@@ -87,6 +87,7 @@ describe.each(FLOAT)("%s", (name) => {
     const input = sampleOf(net, 3);
     for (const other of [kept, folded]) expectClose(resultsOn(other, input), expected(input), 1e-4);
     expect(folded.graph.layers.some(({ op }) => op === "batchnorm")).toBe(false);
+    expect(foldedGraph(kept.graph)).toEqual(folded.graph);
     expect([...folded.tensors.keys()].some((parameter) => /\.(mean|variance)$/.test(parameter))).toBe(false);
   });
 
