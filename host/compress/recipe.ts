@@ -87,7 +87,7 @@ export interface ShareStage<Bits = number | Auto> extends Schedule {
   readonly kind: "share";
   readonly bits: Readonly<Record<string, Bits>>;
   /** Of "auto": see PruneStage. */
-  readonly tolerance: number;
+  readonly tolerance?: number;
   readonly init: CentroidInit;
 }
 
@@ -97,7 +97,7 @@ export interface GridStage<Step = number | Auto> extends Schedule {
   /** By layer: grid step as a factor of the mean magnitude of the survivors. */
   readonly step: Readonly<Record<string, Step>>;
   /** Of "auto": see PruneStage. */
-  readonly tolerance: number;
+  readonly tolerance?: number;
   /** Shares in which the weights are frozen. */
   readonly parts: number;
   /** Largest integer magnitude, 1 .. 127. */

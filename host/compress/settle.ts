@@ -1,6 +1,13 @@
 /** Puts what was measured in the place of "auto". */
 import type { Net } from "../model/model.js";
-import type { Auto, GridStage, PruneStage, ShareStage, Stage } from "./recipe.js";
+import {
+  DEFAULT_TOLERANCE,
+  type Auto,
+  type GridStage,
+  type PruneStage,
+  type ShareStage,
+  type Stage,
+} from "./recipe.js";
 import { weightedLayers } from "./integer-stages.js";
 import { allowedRise, densitiesAt, densitiesFor, settingsAt, type Knob, type Sensitivity } from "./sensitivity.js";
 
@@ -49,7 +56,7 @@ export async function settleStage(stage: Stage, net: Net, measure: Measure): Pro
 async function settleValues(
   values: Readonly<Record<string, number | Auto>>,
   knob: Knob,
-  tolerance: number,
+  tolerance = DEFAULT_TOLERANCE,
   measure: Measure,
 ): Promise<{ values: Record<string, number>; sensitivity?: Sensitivity }> {
   const open = Object.keys(values).filter((name) => values[name] === "auto");

@@ -31,8 +31,7 @@ test.each(["layer", "row"] as const)("by %s: integers, scales, bytes and what a 
   await trainer.close();
   const step = { conv: 0.5, fc1: 0.5, fc2: 0.5 };
   const schedule = { epochs: 3, lr: 0.002, lrEnd: 0 };
-  const stage = { kind: "grid", ...schedule, step, parts: 2, limit: 6, scales } as Parameters<typeof runStage>[1];
-  const grid = await runStage(start, stage, context, samples);
+  const grid = await runStage(start, { kind: "grid", ...schedule, step, parts: 2, limit: 6, scales }, context, samples);
   const net = await runStage(grid, { kind: "calibrate", samples: 96, range: "full" }, context, samples);
 
   const { weightScale } = net.compression!;
