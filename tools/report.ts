@@ -53,7 +53,7 @@ interface ReportFlags extends DataFlags {
 
 /** Of layers on the SIMD engine. */
 const TIMED_MS = 2000;
-const STEPS = 6;
+const STEPS = 7;
 /** Digits that int8 scales of the net that is not compressed are made from. */
 const CALIBRATED = 2000;
 const NAMED = /^(mnist|fashion)(?=:|$)/;

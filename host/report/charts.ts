@@ -30,7 +30,7 @@ const [LEFT, RIGHT, PLOT_HEIGHT] = [64, 24, 280];
 export function lineChart({ id, title, description, x, y, series }: LineChart): Picture {
   const called = series.map(({ name }) => name);
   const [names, top] = series.length > 1 ? legend(called, LEFT, 18, WIDTH - LEFT - RIGHT, false) : ["", 0];
-  const [high, low] = [top + 32, top + 32 + PLOT_HEIGHT];
+  const [high, low] = [top + 40, top + 40 + PLOT_HEIGHT];
   const all = series.flatMap(({ points }) => points);
   const bands = series.flatMap(({ band = [] }) => band);
   const across = scaleOf(
@@ -53,7 +53,7 @@ export function lineChart({ id, title, description, x, y, series }: LineChart): 
     line("axis", LEFT, low, WIDTH - RIGHT, low),
     line("axis", LEFT, high, LEFT, low),
     text((LEFT + WIDTH - RIGHT) / 2, low + 38, "muted middle", x.label),
-    text(4, high - 14, "muted", y.label),
+    text(4, high - 24, "muted", y.label),
   ];
   const drawn = series.flatMap(({ name, points, names: pointNames, band, isJoined, isNamed }, at) => {
     const place = ([px, py]: readonly [number, number]): string => `${round(across(px))} ${round(up(py))}`;

@@ -7,9 +7,10 @@ import { stageSeed } from "../../compress/run-recipe.js";
 import { kMeans } from "../../compress/share.js";
 import { readContainer, type Container } from "../../container/read.js";
 import { writeContainer } from "../../container/write.js";
-import type { Labels, SampleSet } from "../../data/data-set.js";
+import { pickSamples, type Labels, type SampleSet } from "../../data/data-set.js";
 import { sliceSamples, type Samples } from "../../data/samples.js";
 import { evaluate } from "../../engines/evaluate.js";
+import { robustness, type DistortionError } from "../../engines/robustness.js";
 import { fastestEngine } from "../../engines/open.js";
 import { instantiateV8 } from "../../engines/v8.js";
 import { argmax } from "../../engines/values.js";
@@ -58,10 +59,12 @@ export interface ReportSamples {
 
 const MOST_WORST = 12;
 const SENSITIVITY_SAMPLES = 1000;
+/** Of each distortion. */
+const DISTORTED_SAMPLES = 500;
 /** Where the recipe shares nothing. */
 const DEFAULT_BITS = 4;
 /** Steps of the progress. */
-const STEPS = 6;
+const STEPS = 7;
 
 export async function gatherReport(options: GatherOptions): Promise<ReportData> {
   const { name, run, sweep, experiments, duration, onProgress } = options;
@@ -147,6 +150,13 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
           }),
         );
   step();
+  const robust =
+    bytes === undefined || set?.labels === undefined
+      ? undefined
+      : await attempt(["robustness"], () =>
+          robustnessOf({ ...set, labels: set.labels! }, { ...(dense && { int8: dense }), compressed: bytes }),
+        );
+  step();
   return {
     name,
     ...(run && { record: run.record }),
@@ -157,6 +167,7 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
     ...(evaluation && { evaluation }),
     ...(speed && { speed }),
     ...(sensitivity && { sensitivity }),
+    ...(robust && { robustness: robust }),
     ...(sweep && { sweep }),
     ...(experiments && { experiments }),
     problems,
@@ -264,6 +275,35 @@ async function answersOf(name: string, container: Uint8Array, set: SampleSet & {
   } finally {
     engine.close();
   }
+}
+
+/** Of the first samples, as they are and distorted. @throws MoteError ARGUMENT for samples that are no pictures of bytes */
+async function robustnessOf(
+  set: SampleSet & { readonly labels: Labels },
+  models: Readonly<Record<string, Uint8Array>>,
+): Promise<NonNullable<ReportData["robustness"]>> {
+  const count = Math.min(DISTORTED_SAMPLES, set.count);
+  const some = pickSamples(
+    set,
+    Array.from({ length: count }, (_, at) => at),
+  );
+  const results: DistortionError[][] = [];
+  for (const container of Object.values(models)) {
+    const engine = openEngine(fastestEngine(), container);
+    try {
+      results.push(await robustness(engine, some));
+    } finally {
+      engine.close();
+    }
+  }
+  return {
+    models: Object.keys(models),
+    rows: results[0].map(({ name }, at) => ({
+      distortion: name,
+      errors: results.map((errors) => errors[at].errorPercent),
+    })),
+    source: `${count} samples of ${set.source}`,
+  };
 }
 
 async function floatAnswers(net: Net, samples: Samples): Promise<Answers> {
