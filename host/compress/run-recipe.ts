@@ -14,6 +14,7 @@ import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import { checkRecipe } from "./check-recipe.js";
 import { dataDigest, digest, netDigest, type TrainingSamples } from "./digest.js";
 import { estimateBytes } from "./estimate.js";
+import { foldedGraph } from "./fold-batchnorm.js";
 import { inputFactor, scaleInput, usualReading } from "./input-scale.js";
 import { integerLayers, weightedLayers } from "./integer-stages.js";
 import { survivors } from "./prune.js";
@@ -80,7 +81,7 @@ export interface Origin {
  */
 export async function workNames(recipe: Recipe, origin: Origin): Promise<string[]> {
   const { graph } = netsOf(recipe, origin);
-  const { teacher, bank, stages } = await namesOf(checkRecipe(recipe, graph), origin);
+  const { teacher, bank, stages } = await namesOf(checkRecipe(recipe, foldedGraph(graph)), origin);
   return [teacher, bank, ...stages].filter((name) => name !== undefined);
 }
 
@@ -105,7 +106,7 @@ async function namesOf(
   const base = await digest(from || isTrained ? await netDigest(given) : graph, origin.data);
   const hasTeacher = from === undefined && recipe.teacher !== undefined;
   const start = hasTeacher ? await digest(base, batch, task, recipe.teacher) : base;
-  const biasBits = biasBitsOf(recipe, graph);
+  const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const stageNames = stages.map(
     async (_, i) =>
       `stage-${await digest(start, seed, batch, task, bank ?? augment, distill, { biasBits }, stages.slice(0, i + 1))}`,
@@ -131,10 +132,11 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   const { named, graph, isTrained } = netsOf(options.recipe, options);
   if (from === undefined && !isTrained && options.recipe.teacher === undefined)
     throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net");
-  const recipe = checkRecipe(options.recipe, graph);
+  // Stages work on the net with its batch normalizations folded.
+  const recipe = checkRecipe(options.recipe, foldedGraph(graph));
   checkTrainable(graph, options.data, recipe.task);
   const folder = options.openWork();
-  const biasBits = biasBitsOf(recipe, graph);
+  const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const origin = { ...options, data: options.data.digest ?? (await dataDigest(options.data)) };
   const names = await namesOf(recipe, origin);
   const factor = inputFactor(graph, options.data.train);
