@@ -34,6 +34,7 @@ export function compressCommand(): Command {
     .argument("[input]", "a recipe (.json); with a goal, a net: .onnx, .tflite, .safetensors, a graph (.json), lenet5")
     .option("-o, --out <file>", "where the result goes: a container (.mote) or the compressed net (.safetensors)")
     .option("--checkpoint <file>", "also write the compressed net (.safetensors), which `mote pack` takes")
+    .option("--report <file>", "also write what the run has come to, as mote report does (.html)")
     .option("--from <file>", "start from this trained net (.safetensors) instead of the recipe's teacher")
     .option("--target <bytes>", "goal: a container of at most so many bytes (1800, 20kB), of the least error", bytes)
     .option("--max-drop <points>", "goal: the smallest container that errs on at most so many points more", points)
