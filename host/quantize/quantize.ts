@@ -38,10 +38,11 @@ import { own } from "../own.js";
  */
 export function quantize(net: Net): QModel {
   const { graph } = net;
-  const { names, preprocessing } = graph.ends ?? {};
+  const { names, labels, preprocessing } = graph.ends ?? {};
   const model = integerModel(quantizedNet(net));
   return {
     ...model,
+    ...(labels === undefined ? {} : { labels }),
     ...(names === undefined ? {} : { names }),
     ...(preprocessing === undefined ? {} : { preprocessing }),
   };
