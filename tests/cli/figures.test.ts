@@ -167,6 +167,24 @@ describe("mote bench --only kernels", () => {
   });
 });
 
+describe("mote bench --only compress", () => {
+  it("has the figures of what is there, and meets its targets", async () => {
+    const { code, stdout } = await mote(["bench", "--only", "compress", "--json"]);
+    expect(code).toBe(0);
+    const { figures } = JSON.parse(stdout) as { figures: Figure[] };
+    const ids = figures.map(({ id }) => id);
+    for (const id of ids) expect(id).toMatch(/^compress(\.[a-z0-9-]+)+$/);
+    expect(new Set(ids).size).toBe(ids.length);
+    const models = ["wonnx.error", "autoencoder.auc", "gesture.error"].map((id) => `compress.${id}`);
+    expect(ids).toEqual(expect.arrayContaining(models));
+    // Times are what the machine makes of them.
+    const missed = figures.filter(
+      ({ target, met, unit }) => target !== undefined && unit !== "GFLOP/s" && met !== true,
+    );
+    expect(missed.map(({ id }) => id)).toEqual([]);
+  }, 120_000);
+});
+
 describe("mote start", () => {
   it("draws digits, and ends with what it took", async () => {
     const { code, stdout } = await mote(["start", "--count", "50"]);
