@@ -21,6 +21,7 @@ interface Flags {
 
 /** A worker outlives a longer absence than a sweep: nobody sits before it. */
 const PATIENCE_MS = 60_000;
+const GRACE_MS = 2_000;
 
 export function workerCommand(): Command {
   return new Command("worker")
@@ -65,7 +66,10 @@ async function work(flags: Flags): Promise<void> {
       onNote: (text) => void process.stderr.write(`mote: ${printable(text)}\n`),
       onJob: (name, end, seconds) => output.line(`${name} ${end}, ${formatDuration(seconds)}`),
     }),
-  );
+  ).finally(() => {
+    // Where Redis is gone, loops of BullMQ's would try for ever.
+    setTimeout(() => process.exit(), GRACE_MS).unref();
+  });
   output.line(`${counts.done} jobs done, ${counts.failed} failed`);
   output.json(() => counts);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import type { Store } from "../../sweep/store.js";
@@ -14,7 +14,15 @@ export class FolderStore implements Store {
 
   async read(key: string): Promise<Uint8Array | undefined> {
     const path = join(this.name, key);
-    return this.trying(path, "read", () => (existsSync(path) ? readFileSync(path) : undefined));
+    return this.trying(path, "read", () => {
+      try {
+        return readFileSync(path);
+      } catch (error) {
+        // Or removed by another worker just now.
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw error;
+      }
+    });
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {

@@ -64,8 +64,17 @@ export class QueueRunner implements JobRunner {
     const events = new bullmq.QueueEvents(QUEUE_NAME, { connection: client as never });
     queue.on("error", () => {});
     events.on("error", () => {});
-    await Promise.race([Promise.all([queue.waitUntilReady(), events.waitUntilReady()]), connection.lost]);
-    return new QueueRunner(connection, queue, events, options);
+    const runner = new QueueRunner(connection, queue, events, options);
+    try {
+      await Promise.race([Promise.all([queue.waitUntilReady(), events.waitUntilReady()]), connection.lost]);
+    } catch (error) {
+      await runner.close();
+      if (error instanceof MoteError) throw error;
+      throw new MoteError("SERVER", `--queue: cannot be reached any more: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    return runner;
   }
 
   /** @throws MoteError INTERRUPTED when stopped, which leaves the job to the workers; SERVER; what the job threw */

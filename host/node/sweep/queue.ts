@@ -38,6 +38,15 @@ export async function connectQueue(url: string, patienceMs: number): Promise<Que
     maxRetriesPerRequest: null,
     retryStrategy: () => RETRY_MS,
   });
+  // BullMQ makes connections of its own from it, which would try for ever.
+  const all: Redis[] = [client];
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = (override) => {
+    const copy = duplicate(override);
+    copy.on("error", () => {});
+    all.push(copy);
+    return copy;
+  };
   let reason = "";
   client.on("error", (error: Error & { code?: string }) => (reason = error.message || error.code || reason));
   let timer: NodeJS.Timeout | undefined;
@@ -76,7 +85,7 @@ export async function connectQueue(url: string, patienceMs: number): Promise<Que
     close: () => {
       isClosed = true;
       clearTimeout(timer);
-      client.disconnect();
+      for (const one of all) one.disconnect();
     },
   };
 }
