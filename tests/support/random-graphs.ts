@@ -162,7 +162,7 @@ function graphOf(steps: readonly Step[], second: boolean): Graph {
       (sum, head, i) => add({ op: "add", name: `sum${i}`, inputs: [sum, head], output: `sum${i}` }, [sum, head]),
       heads[0],
     );
-  return { name: "random", input, layers, outputs: [sums, ...own] };
+  return { name: "random", input, layers, outputs: [...own, sums] };
 }
 
 const conv = (name: string, input: string, outChannels: number, more: Partial<Conv2dLayer> = {}): Layer => ({
