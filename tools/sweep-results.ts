@@ -22,8 +22,8 @@ const pointsOf = (rows: readonly SweepRow[]): (SweepPoint & { readonly row: Swee
     .map((row) => ({
       row,
       bytes: row.bytes!,
-      error: row.validationErrorPercent!,
-      name: `${row.variant}: ${saying(row.values)}; ${row.bytes} bytes, ${row.validationErrorPercent!.toFixed(2)} %`,
+      error: row.validationError!,
+      name: `${row.variant}: ${saying(row.values)}; ${row.bytes} bytes, ${row.validationError!.toFixed(2)} %`,
     }));
 
 /** What scripts read, in sweep.json and by --json. */
@@ -61,7 +61,7 @@ export async function writeSweep(
   if (points.length > 0) {
     const means = groupsOf(rows)
       .filter(({ count }) => count > 1)
-      .map(({ values, bytes, validationErrorPercent: error }) => ({
+      .map(({ values, bytes, validationError: error }) => ({
         name: `${saying(values)}: mean of its seeds`,
         bytes: bytes.mean,
         error: error.mean,
@@ -100,7 +100,7 @@ function rowTable(rows: readonly SweepRow[]): string[][] {
       String(row.variant),
       ...paths.map((path) => shown(row.values[path])),
       ...(row.problem === undefined
-        ? [String(row.bytes), `${row.validationErrorPercent!.toFixed(2)} %`, String(row.nonZeros)]
+        ? [String(row.bytes), `${row.validationError!.toFixed(2)} %`, String(row.nonZeros)]
         : ["none", "diverged", ""]),
     ]),
   ];
@@ -112,7 +112,7 @@ function groupTable(groups: readonly SweepGroup[]): string[][] {
     `${mean.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
   return [
     ["models", ...paths, "bytes", "validation %", "least", "most"],
-    ...groups.map(({ values, count, bytes, validationErrorPercent: error }) => [
+    ...groups.map(({ values, count, bytes, validationError: error }) => [
       String(count),
       ...paths.map((path) => shown(values[path])),
       spread(bytes, 0),

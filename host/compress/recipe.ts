@@ -2,7 +2,7 @@
 import { MoteError, printable } from "../errors.js";
 import { checkDataSpec, type OwnData } from "../data/data-spec.js";
 import { checkAugmentation, type Augmentation } from "../train/augment.js";
-import { LOSS_KINDS, metricOf, type LossKind, type MetricName, type Task } from "../train/losses.js";
+import { LOSS_KINDS, METRIC_NAMES, metricOf, type LossKind, type MetricName, type Task } from "../train/losses.js";
 import type { RangeChoice } from "../quantize/calibrate.js";
 import {
   either,
@@ -251,8 +251,6 @@ const weights: Check<number[]> = (value, path) =>
   Array.isArray(value)
     ? value.map((item, i) => number(0, 1e9)(item, `${path}[${i}]`))
     : fail(path, "a list of numbers", value);
-
-const METRIC_NAMES: readonly MetricName[] = ["accuracy", "auc", "f1", "mse"];
 
 const taskFields = object({
   loss: optional(oneOf<LossKind>(...LOSS_KINDS), "softmax"),

@@ -7,7 +7,7 @@ import type { StageReport } from "../compress/run-recipe.js";
 import type { WorkFolder } from "../compress/work-folder.js";
 import { MoteError, printable } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
-import type { MetricName } from "../train/losses.js";
+import { METRIC_NAMES, type MetricName } from "../train/losses.js";
 
 export interface StageRecord {
   /** "teacher", "given net", or the stage's kind with its place, such as "3 prune". */
@@ -37,7 +37,6 @@ export interface RunRecord {
   readonly model: { readonly bytes: number; readonly error: number };
 }
 
-export const METRICS: readonly MetricName[] = ["accuracy", "auc", "f1", "mse"];
 export type Metric = MetricName;
 
 /** "1.23 %" of an error, which a mean square is not. */
@@ -164,7 +163,7 @@ export function parseRunRecord(text: string, file: string): RunRecord {
     );
   const all = fields(value, "record", ["kind", "version", "net", "data", "metric", "recipe", "stages", "model"]);
   if (all.version !== VERSION) fail("version", String(VERSION), all.version);
-  if (!METRICS.includes(all.metric as Metric)) fail("metric", `one of ${METRICS.join(", ")}`, all.metric);
+  if (!METRIC_NAMES.includes(all.metric as Metric)) fail("metric", `one of ${METRIC_NAMES.join(", ")}`, all.metric);
   if (!isRecord(all.recipe)) fail("recipe", "an object", all.recipe);
   if (!Array.isArray(all.stages) || all.stages.length === 0 || all.stages.length > MOST_STAGES)
     fail("stages", `a list of 1 .. ${MOST_STAGES} stages`, Array.isArray(all.stages) ? all.stages.length : all.stages);

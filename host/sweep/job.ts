@@ -2,6 +2,7 @@
 import type { StageReport } from "../compress/run-recipe.js";
 import { MoteError } from "../errors.js";
 import { isRecord } from "../json.js";
+import { METRIC_NAMES, type MetricName } from "../train/losses.js";
 import { isHash } from "./store.js";
 
 export type DataSource = "mnist" | "fashion" | "store";
@@ -49,15 +50,18 @@ export function checkJob(value: unknown): SweepJob {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
 
-/** A stage's report without its time, which is another one on each machine. */
-export type JobStage = Omit<StageReport, "seconds">;
+/** A stage's report without its time, which is another one on each machine, and without what was measured for its settings. */
+export type JobStage = Omit<StageReport, "seconds" | "sensitivity">;
 
 export interface JobModel {
   /** SHA-256 of the `.mote` file in the store. */
   readonly container: string;
   readonly bytes: number;
-  readonly validationErrors: number;
-  readonly validationErrorPercent: number;
+  /** Of the integers on the validation samples, as a stage's report has it. */
+  readonly error: number;
+  readonly metric: MetricName;
+  /** Wrong classes, where each sample has one. */
+  readonly errors?: number;
 }
 
 export interface JobResult {
@@ -72,15 +76,18 @@ export function checkResult(value: unknown, path: string): JobResult {
   if (!isRecord(value) || !Array.isArray(value.stages)) throw wrong("stages: expected a list");
   for (const stage of value.stages as unknown[]) {
     if (!isRecord(stage) || typeof stage.stage !== "string") throw wrong("stages: expected reports of stages");
-    const { stage: _stage, ...numbers } = stage;
+    const { stage: _stage, metric, ...numbers } = stage;
+    if (!isMetric(metric)) throw wrong("stages: expected metrics");
     if (!Object.values(numbers).every(Number.isFinite)) throw wrong("stages: expected numbers");
   }
   const { model } = value;
   if (model === undefined) return value as unknown as JobResult;
   if (!isRecord(model) || !isHash(model.container)) throw wrong("model.container: expected a SHA-256");
-  const { container: _container, ...numbers } = model;
-  for (const name of ["bytes", "validationErrors", "validationErrorPercent"]) {
-    if (!Number.isFinite(numbers[name])) throw wrong(`model.${name}: expected a number`);
+  if (!isMetric(model.metric)) throw wrong(`model.metric: expected one of ${METRIC_NAMES.join(", ")}`);
+  for (const name of ["bytes", "error", ...(model.errors === undefined ? [] : ["errors"])]) {
+    if (!Number.isFinite(model[name])) throw wrong(`model.${name}: expected a number`);
   }
   return value as unknown as JobResult;
 }
+
+const isMetric = (value: unknown): boolean => METRIC_NAMES.some((name) => name === value);

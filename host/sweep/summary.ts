@@ -1,5 +1,6 @@
 /** What a sweep came to: a row for each variant, and for each setting the mean and the spread over its seeds. */
 import type { JobModel, JobStage } from "./job.js";
+import type { MetricName } from "../train/losses.js";
 import type { Variant } from "./vary.js";
 
 export interface SweepRow {
@@ -7,8 +8,11 @@ export interface SweepRow {
   readonly variant: number;
   readonly values: Readonly<Record<string, unknown>>;
   readonly bytes?: number;
+  /** Of the integers, in percent, or a mean square; see StageReport. */
+  readonly validationError?: number;
+  readonly metric?: MetricName;
+  /** Wrong classes, where each sample has one. */
   readonly validationErrors?: number;
-  readonly validationErrorPercent?: number;
   readonly nonZeros?: number;
   readonly weights?: number;
   /** SHA-256 of the model. */
@@ -31,7 +35,7 @@ export interface SweepGroup {
   /** Those that came to a model. */
   readonly count: number;
   readonly bytes: Spread;
-  readonly validationErrorPercent: Spread;
+  readonly validationError: Spread;
 }
 
 export function rowOf(
@@ -46,8 +50,9 @@ export function rowOf(
     variant,
     values,
     bytes: model.bytes,
-    validationErrors: model.validationErrors,
-    validationErrorPercent: model.validationErrorPercent,
+    validationError: model.error,
+    metric: model.metric,
+    ...(model.errors !== undefined && { validationErrors: model.errors }),
     nonZeros,
     weights,
     sha256: model.container,
@@ -68,7 +73,7 @@ export function groupsOf(rows: readonly SweepRow[]): SweepGroup[] {
     values: withoutSeeds(members[0].values),
     count: members.length,
     bytes: spreadOf(members.map((row) => row.bytes!)),
-    validationErrorPercent: spreadOf(members.map((row) => row.validationErrorPercent!)),
+    validationError: spreadOf(members.map((row) => row.validationError!)),
   }));
 }
 
@@ -90,8 +95,9 @@ export function csvOf(rows: readonly SweepRow[]): string {
   const paths = Object.keys(rows[0].values);
   const figures = [
     "bytes",
+    "validationError",
+    "metric",
     "validationErrors",
-    "validationErrorPercent",
     "nonZeros",
     "weights",
     "sha256",

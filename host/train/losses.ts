@@ -28,6 +28,8 @@ const METRICS: Readonly<Record<LossKind, readonly MetricName[]>> = {
   mse: ["mse"],
 };
 
+export const METRIC_NAMES: readonly MetricName[] = [...new Set(Object.values(METRICS).flat())];
+
 export const LOSS_KINDS = Object.keys(METRICS) as readonly LossKind[];
 
 /** @throws MoteError ARGUMENT for a metric that does not suit the loss */

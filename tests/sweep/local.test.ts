@@ -158,7 +158,7 @@ describe("mote sweep", () => {
       await sweep("--vary", "seed=1,x", ...out),
       /recipe\.json with seed="x": seed: expected a whole number/,
     );
-    expectOneLine(await sweep("--vary", "stages[1].step=1", ...out), /expected an object/);
+    expectOneLine(await sweep("--vary", "stages[1].step=true", ...out), /stages\[1\]\.step: expected/);
     expectOneLine(await sweep("--vary", "stages[0].units.fc1=4,400", ...out), /variant 2: stages\[0\].*400/);
     expectOneLine(await sweep("--vary", "seed=1"), /--out says where/, 2);
     writeFileSync(path("file"), "");

@@ -9,10 +9,8 @@ const variants = variantsOf(JSON.stringify(tinyRecipe), "tiny.json", [
   parseVariation('stages[0].units={"fc1":4},{"fc1":6}'),
 ]);
 const made = (bytes: number, error: number) => ({
-  stages: [
-    { stage: "calibrate", validationErrors: 0, validationErrorPercent: 0, nonZeros: 5, weights: 9, estimatedBytes: 1 },
-  ],
-  model: { container: "ab", bytes, validationErrors: error, validationErrorPercent: error },
+  stages: [{ stage: "calibrate", error: 0, metric: "accuracy" as const, nonZeros: 5, weights: 9, estimatedBytes: 1 }],
+  model: { container: "ab", bytes, error, metric: "accuracy" as const, errors: error },
 });
 const rows = variants.map((variant, i) =>
   rowOf(i + 1, variant, [made(100, 4), made(200, 2), made(110, 8), { problem: 'a "bad", one' }][i]),
@@ -26,24 +24,24 @@ describe("the results of a sweep", () => {
         values: { "stages[0].units": { fc1: 4 } },
         count: 2,
         bytes: { mean: 105, deviation: Math.sqrt(50), least: 100, most: 110 },
-        validationErrorPercent: { mean: 6, deviation: Math.sqrt(8), least: 4, most: 8 },
+        validationError: { mean: 6, deviation: Math.sqrt(8), least: 4, most: 8 },
       },
       {
         values: { "stages[0].units": { fc1: 6 } },
         count: 1,
         bytes: { mean: 200, ...flat, least: 200, most: 200 },
-        validationErrorPercent: { mean: 2, ...flat, least: 2, most: 2 },
+        validationError: { mean: 2, ...flat, least: 2, most: 2 },
       },
     ]);
   });
 
   test("as CSV", () => {
     expect(csvOf(rows).split("\r\n")).toEqual([
-      "variant,teacher.seed,stages[0].units,bytes,validationErrors,validationErrorPercent,nonZeros,weights,sha256,problem",
-      '1,1,"{""fc1"":4}",100,4,4,5,9,ab,',
-      '2,1,"{""fc1"":6}",200,2,2,5,9,ab,',
-      '3,2,"{""fc1"":4}",110,8,8,5,9,ab,',
-      '4,2,"{""fc1"":6}",,,,,,,"a ""bad"", one"',
+      "variant,teacher.seed,stages[0].units,bytes,validationError,metric,validationErrors,nonZeros,weights,sha256,problem",
+      '1,1,"{""fc1"":4}",100,4,accuracy,4,5,9,ab,',
+      '2,1,"{""fc1"":6}",200,2,accuracy,2,5,9,ab,',
+      '3,2,"{""fc1"":4}",110,8,accuracy,8,5,9,ab,',
+      '4,2,"{""fc1"":6}",,,,,,,,"a ""bad"", one"',
       "",
     ]);
   });

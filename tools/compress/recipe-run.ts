@@ -1,5 +1,6 @@
 /** `mote compress RECIPE`: a recipe → a net whose weights are integers on a scale, and the container packed from it. */
 import { folderOf, openRecipe, readRecipe } from "../../host/node/compress/recipe-files.js";
+import { packed } from "../../host/node/compress/integer-model.js";
 import { runRecipe } from "../../host/node/compress/run-recipe.js";
 import { DiskWorkFolder } from "../../host/node/compress/work-folder.js";
 import { workNames, type StageReport } from "../../host/compress/run-recipe.js";
@@ -11,7 +12,7 @@ import { RunRecorder } from "../../host/report/run-record.js";
 import { noBetterThanChance } from "../../host/train/classes.js";
 import { interruptible } from "../interrupt.js";
 import { Output } from "../output.js";
-import { checkResultFlags, finish, packed, type ResultFlags } from "./results.js";
+import { checkResultFlags, finish, type ResultFlags } from "./results.js";
 import { errorText, StageProgress, StageTable } from "./stage-table.js";
 
 export interface RecipeFlags extends ResultFlags {

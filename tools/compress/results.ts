@@ -1,20 +1,14 @@
 /** What both ways of compressing do with their result: pack it, measure it as integers, write it. */
 import { extname } from "node:path";
-import { integerEvaluation } from "../../host/compress/integer-errors.js";
-import { fastestEngine } from "../../host/engines/open.js";
-import { openEngine } from "../../host/node/engines/open.js";
-import type { Samples } from "../../host/data/samples.js";
-import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
-import type { Net, QModel } from "../../host/model/model.js";
+import type { Net } from "../../host/model/model.js";
 import type { TrainingData } from "../../host/node/data/training-data.js";
 import { checkWritable } from "../../host/node/check-writable.js";
+import { measureIntegers, type Measured } from "../../host/node/compress/integer-model.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { writeFileAtomic } from "../../host/node/write-file.js";
-import { quantize } from "../../host/quantize/quantize.js";
 import { noBetterThanChance } from "../../host/train/classes.js";
 import type { Task } from "../../host/train/losses.js";
-import type { MetricName } from "../../host/train/losses.js";
 
 export interface ResultFlags {
   readonly out?: string;
@@ -30,33 +24,6 @@ export function checkResultFlags({ out, checkpoint }: ResultFlags): void {
   if (out !== undefined && ![".mote", ".safetensors"].includes(extname(out)))
     throw new MoteError("ARGUMENT", `--out ${out}: expected a name ending in .mote or .safetensors`);
   for (const file of [out, checkpoint]) if (file !== undefined) checkWritable(file);
-}
-
-/** The model of a finished net, with what its data says of the classes and of how samples are read. */
-export function packed(net: Net, { classes, preprocessing }: TrainingData): Uint8Array {
-  const model: QModel = {
-    ...quantize(net),
-    ...(classes && { labels: classes }),
-    ...(preprocessing && { preprocessing }),
-  };
-  return writeContainer(model);
-}
-
-/** Of the integer model: as StageReport has it. */
-export interface Measured {
-  readonly error: number;
-  readonly metric: MetricName;
-  readonly errors?: number;
-}
-
-export function measureIntegers(container: Uint8Array, samples: Samples, task: Task | undefined): Measured {
-  const engine = openEngine(fastestEngine(), container);
-  try {
-    const { error, metric, errors } = integerEvaluation(engine, samples, task);
-    return { error: metric === "mse" ? error : 100 * error, metric, ...(errors !== undefined && { errors }) };
-  } finally {
-    engine.close();
-  }
 }
 
 /**

@@ -16,6 +16,7 @@ import type { OwnData } from "../../host/data/data-spec.js";
 import type { Samples } from "../../host/data/samples.js";
 import { MoteError, printable } from "../../host/errors.js";
 import { dataOf, netOf } from "../../host/node/compress/recipe-files.js";
+import { packed } from "../../host/node/compress/integer-model.js";
 import { runRecipe } from "../../host/node/compress/run-recipe.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { writeFileAtomic } from "../../host/node/write-file.js";
@@ -24,7 +25,7 @@ import type { Augmentation } from "../../host/train/augment.js";
 import type { LossKind, Task } from "../../host/train/losses.js";
 import { interruptible } from "../interrupt.js";
 import { Output } from "../output.js";
-import { checkResultFlags, finish, packed, type ResultFlags } from "./results.js";
+import { checkResultFlags, finish, type ResultFlags } from "./results.js";
 import { errorText, StageProgress } from "./stage-table.js";
 
 export interface SearchFlags extends ResultFlags, Omit<Goal, "bytes"> {

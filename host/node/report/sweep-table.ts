@@ -8,7 +8,7 @@ import { readFile } from "../read-file.js";
 
 /** What a column may be called. */
 const BYTES = ["bytes", "containerBytes", "estimatedBytes"];
-const ERROR = ["errorPercent", "validationErrorPercent", "error, %", "error"];
+const ERROR = ["errorPercent", "validationError", "validationErrorPercent", "error, %", "error"];
 const NAME = ["name", "job", "variant"];
 /** Where the list may be in an object. */
 const LISTS = ["jobs", "variants", "rows", "results"];

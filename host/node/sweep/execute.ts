@@ -1,10 +1,7 @@
 /** What a worker does with a job: fetches what it needs, runs the recipe as far as the job says, and puts all that it makes into the store. */
-import { integerErrors } from "../../compress/integer-errors.js";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { runRecipe, WORK_VERSION, workNames } from "../../compress/run-recipe.js";
-import { writeContainer } from "../../container/write.js";
 import { MoteError } from "../../errors.js";
-import { quantize } from "../../quantize/quantize.js";
 import {
   checkJob,
   checkResult,
@@ -18,6 +15,7 @@ import { decodeSamples, encodeSamples, type TrainingSamples } from "../../sweep/
 import { StoreWorkFolder } from "../../sweep/store-work-folder.js";
 import { getObject, getResult, putObject, putResult, sha256, type Store } from "../../sweep/store.js";
 import { decodeCheckpoint } from "../../train/checkpoint.js";
+import { measureIntegers, packed } from "../compress/integer-model.js";
 import { loadFashion, loadMnist } from "../data/mnist.js";
 import { nodeRuntime } from "../train/runtime.js";
 
@@ -49,7 +47,7 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
       ? undefined
       : decodeCheckpoint(await getObject(store, job.from, "the net"), `objects/${job.from}`).net;
   const samples = await samplesOf(store, data.source, data.hash);
-  const names = await workNames(recipe, from);
+  const names = await workNames(recipe, { ...(from && { from }), data: data.hash });
   const name = names[steps - 1];
   if (name === undefined) throw new MoteError("FORMAT", `job: ${steps} steps, its recipe has ${names.length}`);
   const nameOf = (result: string): string => nameWith(data.hash, result);
@@ -62,7 +60,7 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
     result = await runRecipe({
       runtime: nodeRuntime,
       recipe,
-      data: samples,
+      data: { ...samples, digest: data.hash },
       openWork: () => folder,
       threads,
       ...(from && { from }),
@@ -78,17 +76,12 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
   const { net, reports } = result;
   let model: JobModel | undefined;
   if (isLast) {
-    const container = writeContainer(quantize(net));
-    const errors = integerErrors(container, samples.validation);
-    model = {
-      container: await putObject(store, container),
-      bytes: container.length,
-      validationErrors: errors,
-      validationErrorPercent: (100 * errors) / samples.validation.count,
-    };
+    const container = packed(net, {});
+    const measured = measureIntegers(container, samples.validation, recipe.task);
+    model = { container: await putObject(store, container), bytes: container.length, ...measured };
   }
   await folder.settle();
-  const stages = reports.map(({ seconds: _seconds, ...stage }) => stage);
+  const stages = reports.map(({ seconds: _seconds, sensitivity: _sensitivity, ...stage }) => stage);
   const made: JobResult = { stages, ...(model && { model }) };
   await putResult(store, reportName(nameOf(name)), Buffer.from(JSON.stringify(made)));
 }

@@ -53,11 +53,13 @@ export class Sweep {
       checkTrainable(graph, data);
     }
     const dataFile = encodeSamples(data);
-    const names = await Promise.all(variants.map(({ recipe }) => workNames(recipe, from)));
+    const dataHash = await sha256(dataFile);
+    const origin = { ...(from && { from }), data: dataHash };
+    const names = await Promise.all(variants.map(({ recipe }) => workNames(recipe, origin)));
     return new Sweep(
       options,
       dataFile,
-      await sha256(dataFile),
+      dataHash,
       planJobs(names),
       names.map((results) => results.at(-1)!),
     );
