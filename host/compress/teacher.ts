@@ -2,7 +2,8 @@
 import { sharedFloats, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
-import { chainShapes } from "../model/shapes.js";
+import { resultsOf } from "../model/edges.js";
+import { tensorShapes } from "../model/shapes.js";
 import { augmentBank } from "../train/augment-bank.js";
 import type { Augmentation } from "../train/augment.js";
 import type { Task } from "../train/losses.js";
@@ -85,7 +86,8 @@ export async function makeBank(options: BankOptions): Promise<Samples> {
   const { runtime, train, teacher, copies, augment, seed, work, logitsName } = options;
   const bank = augmentBank(runtime.kernels(), train, teacher.graph.input.shape, copies, augment, seed);
   const bytes = work.readBytes(logitsName);
-  const kept = sharedFloats(bank.count * valuesOf(chainShapes(teacher.graph).at(-1)!));
+  const scores = tensorShapes(teacher.graph).get(resultsOf(teacher.graph)[0])!;
+  const kept = sharedFloats(bank.count * valuesOf(scores));
   if (bytes?.length === kept.byteLength) {
     new Uint8Array(kept.buffer).set(bytes);
     return { ...bank, logits: kept };

@@ -26,25 +26,6 @@ export function outputShape(graph: string, layer: Layer, inputs: readonly Shape[
 }
 
 /**
- * Shapes of the input and of every layer's output, in order.
- * @throws MoteError UNSUPPORTED for a graph that is not a chain or has attributes out of range
- */
-export function chainShapes(graph: Graph): Shape[] {
-  let last = graph.input.name;
-  for (const layer of graph.layers) {
-    const other = inputsOf(layer).find((input) => input !== last);
-    if (other !== undefined) {
-      throw new MoteError(
-        "UNSUPPORTED",
-        `${graph.name}/${layer.name}: reads "${other}" where "${last}" was expected, the output of the layer before it: expected a chain, whose last layer's output is the result`,
-      );
-    }
-    last = layer.output;
-  }
-  return [...tensorShapes(graph).values()];
-}
-
-/**
  * The shape of every tensor by name: of the input, then of the layers' outputs in their order.
  * @throws MoteError UNSUPPORTED for attributes out of range, a name that occurs twice, a layer whose input is not made before it, or whose
  *   output is neither read nor a result, or a result that no layer makes in this order
