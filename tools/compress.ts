@@ -1,7 +1,7 @@
 /** `mote compress`: a recipe, or a net and a goal that a recipe is searched for → a net of small integers, packed. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { MoteError } from "../host/errors.js";
 import { parseAugmentation, type Augmentation } from "../host/train/augment.js";
 import { packageRoot } from "../host/node/paths.js";
@@ -9,12 +9,11 @@ import { budget, bytes, count, points } from "./compress/amounts.js";
 import { compareInit } from "./compress/compare-init.js";
 import { compressByRecipe, type RecipeFlags } from "./compress/recipe-run.js";
 import { compressToGoal, type SearchFlags } from "./compress/search-run.js";
-import { addReadingFlags, type DataFlags } from "./data-flags.js";
+import { addTaskFlags, addTrainingDataFlags } from "./training-flags.js";
 import { wholeNumber } from "./whole-number.js";
 
-interface Flags extends RecipeFlags, SearchFlags, DataFlags {
+interface Flags extends RecipeFlags, SearchFlags {
   readonly net?: string;
-  readonly validation?: string;
   readonly compareInit?: string;
   readonly bits: number;
 }
@@ -26,7 +25,7 @@ Examples:
   mote compress model.onnx --data pictures/ --max-drop 0.5 -o model.mote
   mote compress --net lenet5 --data fashion --target 4500 --budget 60 -o fashion.mote
   mote compress model.onnx --data train.npz --ram 32kB --instructions 5M --dry-run
-docs/compress.md describes recipes and how one is searched for.`;
+A recipe has its own data, task and augmentation; --data and its like are for a search. docs/compress.md describes recipes and how one is searched for.`;
 
 export function compressCommand(): Command {
   const command = new Command("compress")
@@ -40,17 +39,8 @@ export function compressCommand(): Command {
     .option("--max-drop <points>", "goal: the smallest container that errs on at most so many points more", points)
     .option("--ram <bytes>", "goal: memory of a run, as mote inspect has it", bytes)
     .option("--instructions <n>", "goal: instructions of an inference on a Cortex-M4, as the packer counts them", count)
-    .option("--net <name>", "with a goal: the net, in the place of the argument")
-    .option("--data <spec>", "with a goal: what to train on: mnist, fashion, .npz, .npy, idx, CSV, a folder by class")
-    .option("--validation <spec>", "samples to choose by; default: a tenth of --data, split off")
-    .option("--labels <file>", "labels as .npy, .npz:ARRAY, idx or CSV; column:NAME of a CSV file");
-  return addReadingFlags(command)
-    .addOption(
-      new Option(
-        "--loss <kind>",
-        "what a net's outputs are: classes, labels of their own, numbers; default: classes",
-      ).choices(["softmax", "sigmoid", "mse"]),
-    )
+    .option("--net <name>", "with a goal: the net, in the place of the argument");
+  return addTaskFlags(addTrainingDataFlags(command))
     .option(
       "--augment <x>",
       "0 none … 1 strong, or amounts: shift=2,noise=20; default: 0.3 for pictures, else none",
@@ -93,12 +83,18 @@ const OF_SEARCH = [
   "net",
   "data",
   "validation",
+  "testData",
   "labels",
+  "targets",
+  "splitSeed",
+  "colours",
   "layout",
   "scale",
   "mean",
   "std",
   "loss",
+  "metric",
+  "classWeights",
   "augment",
   "recipeOut",
   "dryRun",
@@ -121,11 +117,7 @@ function search(input: string | undefined, flags: Flags): Promise<void> {
   if (net === undefined || (input !== undefined && flags.net !== undefined))
     throw new MoteError("ARGUMENT", "compress: expected one net to compress, an argument or --net");
   if (flags.from !== undefined) throw new MoteError("ARGUMENT", "--from: with a goal, the argument is the net");
-  const { data, validation, labels, layout, scale, mean, std } = flags;
-  if (data === undefined) throw new MoteError("ARGUMENT", "--data is missing: what the net is to be trained on");
-  const given = { validation, labels, layout, scale, mean, std };
-  const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return compressToGoal(net, { train: data, ...known }, flags);
+  return compressToGoal(net, flags);
 }
 
 function augmentation(text: string): Augmentation {

@@ -197,9 +197,9 @@ function trainingPart(name: string): Samples {
 }
 
 /** The validation split of what the run was trained on. */
-function samplesOfRun({ record, folder }: RunFiles): ReportSamples {
+function samplesOfRun({ record }: RunFiles): ReportSamples {
   const recipe = parseRecipe(JSON.stringify(record.recipe), "the record's recipe");
-  const { net, data } = openRecipe(recipe, folder);
+  const { net, data } = openRecipe(recipe, record.folder);
   const { train, validation, source } = data;
   // Nets on the way see bytes in the usual way, see `inputFactor`.
   const isUsual = inputFactor(net.graph, train) === 1;

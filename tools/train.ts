@@ -2,14 +2,12 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
-import { withEnds } from "../host/data/training-set.js";
 import { MoteError, printable } from "../host/errors.js";
 import type { Net } from "../host/model/model.js";
 import { loadTrainingData, type TrainingData } from "../host/node/data/training-data.js";
-import { readNet } from "../host/node/import/read-net.js";
 import { own } from "../host/own.js";
 import { Progress } from "../host/node/progress.js";
-import { readCheckpoint } from "../host/node/train/checkpoint.js";
+import { openNet, withData } from "../host/node/train/open-net.js";
 import { readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
 import { nodeRuntime } from "../host/node/train/runtime.js";
 import { augmentationText, parseAugmentation, type Augmentation } from "../host/train/augment.js";
@@ -17,15 +15,15 @@ import { noBetterThanChance } from "../host/train/classes.js";
 import { taskText } from "../host/train/losses.js";
 import type { Evaluation } from "../host/train/metrics.js";
 import { netEnds } from "../host/train/net-ends.js";
-import { lenet300, lenet5 } from "../host/train/nets.js";
-import { seenBefore, withTrainedOn, type TrainedOn } from "../host/train/trained-on.js";
+import { isNamedNet } from "../host/train/nets.js";
+import type { TrainedOn } from "../host/train/trained-on.js";
 import { Trainer } from "../host/train/trainer.js";
 import { interruptible } from "./interrupt.js";
 import { Output } from "./output.js";
 import {
   addTaskFlags,
   addTrainingDataFlags,
-  balanced,
+  balancedTask,
   dataSpecOf,
   taskOf,
   type TaskFlags,
@@ -48,7 +46,6 @@ const DEFAULTS: Readonly<Record<string, Defaults>> = {
   lenet5: { epochs: 18, lr: 1.3e-3, lrEnd: 1e-5, batch: 128, weightDecay: 0.02, augment: 0.75, seed: 1 },
   lenet300: { epochs: 40, lr: 1.5e-3, lrEnd: 1e-5, batch: 128, weightDecay: 0.02, augment: 0.6, seed: 1 },
 };
-const OURS = { lenet5, lenet300 };
 const SETTINGS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "augment", "seed"] as const;
 
 /** Of a net from a file: its weights, where it has any, are trained on by smaller steps; a small set by smaller batches. */
@@ -126,7 +123,6 @@ async function train(flags: Flags): Promise<void> {
   const { graph } = net;
   const { validation, test } = data;
   if (flags.test && test === undefined) throw new MoteError("ARGUMENT", "--test: there are no test samples");
-  if (resume === undefined) data.notes.forEach(warn);
 
   let progress: Progress | undefined;
   try {
@@ -181,40 +177,30 @@ async function train(flags: Flags): Promise<void> {
 }
 
 function begun(flags: Flags, note: (line: string) => void, warn: (text: string) => void): Run {
-  const { net: name } = flags;
+  const { net: name, colours } = flags;
   if (name === undefined) {
     throw new MoteError("ARGUMENT", "--net is missing: lenet5, lenet300 or the file of a net (or --resume)");
   }
-  const { net, before } = startOf(name, flags, note);
-  const given = taskOf(flags, flags);
-  const ends = netEnds(net.graph, given);
-  const data = loadTrainingData(dataSpecOf(flags, own(DEFAULTS, name) && "mnist"), ends);
-  const task = flags.classWeights === "balanced" ? balanced(given, data.train.labels, ends.outputs) : given;
-  seenBefore(name, before, data).forEach(warn);
-  return {
-    net: { ...net, graph: withEnds(net.graph, data) },
-    settings: { ...withFlags(own(DEFAULTS, name) ?? defaultsOf(net, data), flags), task },
-    data,
-    trainedOn: withTrainedOn(before, data),
-  };
-}
-
-/** One of ours, or of a file; and what that was trained on already, where it tells. */
-function startOf(
-  name: string,
-  { colours }: Flags,
-  note: (line: string) => void,
-): { readonly net: Net; readonly before: readonly TrainedOn[] } {
-  if (name === "lenet5" || name === "lenet300") return { net: { graph: OURS[name], tensors: new Map() }, before: [] };
-  if (!existsSync(name)) {
+  if (!isNamedNet(name) && !existsSync(name)) {
     throw new MoteError("ARGUMENT", `--net ${name}: expected lenet5, lenet300 or the file of a net; there is none`);
   }
-  const given = colours === undefined ? {} : { given: { colours } };
-  const net = readNet(name, { note: (line) => note(`${name}: ${line}`), ...given });
-  if (net.compression !== undefined) {
+  const opened = openNet(name, { colours, note: (line) => note(`${name}: ${line}`) });
+  if (opened.net.compression !== undefined) {
     throw new MoteError("ARGUMENT", `--net ${name}: is compressed; training would undo that`);
   }
-  return { net, before: name.endsWith(".safetensors") ? (readCheckpoint(name).data ?? []) : [] };
+  const usual = own(DEFAULTS, name);
+  const given = taskOf(flags, flags);
+  const { net, data, trainedOn, warnings } = withData(name, opened, dataSpecOf(flags, usual && "mnist"), given);
+  warnings.forEach(warn);
+  return {
+    net,
+    settings: {
+      ...withFlags(usual ?? defaultsOf(net, data), flags),
+      task: balancedTask(flags, given, net.graph, data),
+    },
+    data,
+    trainedOn,
+  };
 }
 
 /** @throws MoteError ARGUMENT for flags that say otherwise than the run was started, MISMATCH for data that are no longer the same */

@@ -1,9 +1,11 @@
 /** The flags for what a net is trained on and for, the same in every command that trains. */
 import { InvalidArgumentError, Option, type Command } from "commander";
-import type { Labels } from "../host/data/data-set.js";
 import type { OwnData } from "../host/data/data-spec.js";
 import { MoteError } from "../host/errors.js";
+import type { Graph } from "../host/model/model.js";
+import type { TrainingData } from "../host/node/data/training-data.js";
 import { LOSS_KINDS, metricOf, type LossKind, type MetricName, type Task } from "../host/train/losses.js";
+import { netEnds } from "../host/train/net-ends.js";
 import { addReadingFlags, readingOf, type ReadingFlags } from "./data-flags.js";
 
 export interface TrainingDataFlags extends ReadingFlags {
@@ -100,19 +102,23 @@ export function taskOf(flags: TaskFlags, { targets }: Pick<TrainingDataFlags, "t
 }
 
 /**
- * @param labels of the training samples
- * @param classes of the net
+ * The task with the class weights that the data has, where these are asked for.
  * @throws MoteError ARGUMENT where there are no classes to balance
  */
-export function balanced(task: Task, labels: Labels | undefined, classes: number): Task {
+export function balancedTask(
+  { classWeights }: TaskFlags,
+  task: Task,
+  graph: Graph,
+  { train: { labels } }: Pick<TrainingData, "train">,
+): Task {
+  if (classWeights !== "balanced") return task;
   if (labels === undefined || task.loss !== "softmax") {
     throw new MoteError("ARGUMENT", "--class-weights balanced: for one class a sample; expected a list of numbers");
   }
-  const counts = Array.from({ length: classes }, () => 0);
+  const counts = Array.from({ length: netEnds(graph, task).outputs }, () => 0);
   for (const label of labels) counts[label]++;
   const present = counts.filter((count) => count > 0).length;
-  const classWeights = counts.map((count) => (count === 0 ? 0 : labels.length / (present * count)));
-  return { ...task, classWeights };
+  return { ...task, classWeights: counts.map((count) => (count === 0 ? 0 : labels.length / (present * count))) };
 }
 
 function parseSeed(text: string): number {

@@ -76,6 +76,8 @@ export interface SearchStart {
 export interface SearchResult {
   readonly best: Trial;
   readonly net: Net;
+  /** Of the best run's stages. */
+  readonly reports: readonly StageReport[];
   readonly trials: readonly Trial[];
   readonly teacherError: number;
   readonly metric: MetricName;
@@ -134,10 +136,12 @@ async function begin({ run, head, data, runtime, threads }: SearchOptions): Prom
   return { teacher: net, error, metric, surrogate };
 }
 
-const readRecipe = (recipe: object): Recipe => parseRecipe(JSON.stringify(recipe), "the recipe of the search");
+/** A recipe of the search, as `run` takes it. */
+export const readRecipe = (recipe: object): Recipe => parseRecipe(JSON.stringify(recipe), "the recipe of the search");
 
 class Search {
-  private readonly trials: { readonly trial: Trial; readonly net: Net }[] = [];
+  private readonly trials: { readonly trial: Trial; readonly net: Net; readonly reports: readonly StageReport[] }[] =
+    [];
   private readonly limits: Limits;
   private readonly epochs: number;
 
@@ -175,6 +179,7 @@ class Search {
     return {
       best: best.trial,
       net: best.net,
+      reports: best.reports,
       trials: this.trials.map(({ trial }) => trial),
       teacherError: this.begun.error,
       metric: this.begun.metric,
@@ -304,7 +309,7 @@ class Search {
       instructions: factor(figures.instructions, predicted.instructions),
     };
     entry.last = trial;
-    this.trials.push({ trial, net });
+    this.trials.push({ trial, net, reports });
     options.onTrial?.(trial, { at: this.trials.length, of });
     return trial;
   }

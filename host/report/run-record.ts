@@ -32,6 +32,8 @@ export interface RunRecord {
   readonly data: string;
   readonly metric: Metric;
   readonly recipe: Readonly<Record<string, unknown>>;
+  /** That the recipe's paths are relative to. */
+  readonly folder: string;
   readonly stages: readonly StageRecord[];
   /** The container, and the error of its integers on the validation split. */
   readonly model: { readonly bytes: number; readonly error: number };
@@ -47,6 +49,7 @@ const KIND = "mote run";
 const VERSION = 1;
 const MOST_STAGES = 1000;
 const MOST_LETTERS = 300;
+const LONGEST_PATH = 4096;
 
 const utf8 = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 1)}\n`);
 
@@ -54,8 +57,9 @@ export interface RunSettings {
   readonly recipe: Recipe;
   /** What `workNames` lists for it. */
   readonly names: readonly string[];
-  /** See `RunRecord.data`. */
+  /** As `RunRecord` has them. */
   readonly data: string;
+  readonly folder: string;
 }
 
 /** Writes the record of a run, stage by stage. */
@@ -92,8 +96,9 @@ export class RunRecorder {
 
   /** @returns the record, and its name in the work folder */
   finish(model: RunRecord["model"]): { record: RunRecord; name: string } {
-    const { recipe, data } = this.run;
-    const record = { net: recipe.net, data, metric: this.metric, recipe: { ...recipe }, stages: this.stages, model };
+    const { recipe, data, folder } = this.run;
+    const { metric, stages } = this;
+    const record = { net: recipe.net, data, metric, recipe: { ...recipe }, folder, stages, model };
     const name = recordName(this.stages);
     this.folder.writeBytes(name, utf8({ kind: KIND, version: VERSION, ...record }));
     return { record, name };
@@ -143,10 +148,10 @@ export function parseRunRecord(text: string, file: string): RunRecord {
     }
     return found;
   };
-  const name = (found: unknown, key: string): string =>
-    typeof found === "string" && found.length > 0 && found.length <= MOST_LETTERS
+  const name = (found: unknown, key: string, most = MOST_LETTERS): string =>
+    typeof found === "string" && found.length > 0 && found.length <= most
       ? found
-      : fail(key, `a text of 1 .. ${MOST_LETTERS} letters`, found);
+      : fail(key, `a text of 1 .. ${most} letters`, found);
   const amount = (found: unknown, key: string): number =>
     isAmount(found) ? found : fail(key, "a number of 0 or more", found);
   const whole = (found: unknown, key: string): number =>
@@ -161,7 +166,17 @@ export function parseRunRecord(text: string, file: string): RunRecord {
       "FORMAT",
       printable(`${file}: no record of a run; mote compress leaves one in its work folder`),
     );
-  const all = fields(value, "record", ["kind", "version", "net", "data", "metric", "recipe", "stages", "model"]);
+  const all = fields(value, "record", [
+    "kind",
+    "version",
+    "net",
+    "data",
+    "metric",
+    "recipe",
+    "folder",
+    "stages",
+    "model",
+  ]);
   if (all.version !== VERSION) fail("version", String(VERSION), all.version);
   if (!METRIC_NAMES.includes(all.metric as Metric)) fail("metric", `one of ${METRIC_NAMES.join(", ")}`, all.metric);
   if (!isRecord(all.recipe)) fail("recipe", "an object", all.recipe);
@@ -188,6 +203,7 @@ export function parseRunRecord(text: string, file: string): RunRecord {
     data: name(all.data, "data"),
     metric: all.metric as Metric,
     recipe: all.recipe as Record<string, unknown>,
+    folder: name(all.folder, "folder", LONGEST_PATH),
     stages,
     model: { bytes: whole(model.bytes, "model.bytes"), error: amount(model.error, "model.error") },
   };

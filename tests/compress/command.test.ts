@@ -10,7 +10,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mote-compress-command-"));
   writeFileSync(at("unknown-key.json"), '{"net": "lenet5", "stages": [{"kind": "train", "epoch": 1}]}');
   writeFileSync(at("cut.json"), '{"net": "lenet5", "sta');
-  const stages = [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 4 } }, { kind: "calibrate" }];
+  const stages = [{ kind: "share", epochs: 0, lr: 0, bits: 4 }, { kind: "calibrate" }];
   writeFileSync(at("no-teacher.json"), JSON.stringify({ net: "lenet5", stages }));
   // Would train for hours.
   const teacher = { epochs: 1000, lr: 0.001, augment: 1, weightDecay: 0 };

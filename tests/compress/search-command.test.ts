@@ -3,6 +3,12 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readContainer } from "../../host/container/read.js";
+import { parseRecipe } from "../../host/compress/recipe.js";
+import type { Graph, Net } from "../../host/model/model.js";
+import { parameterShapes } from "../../host/model/shapes.js";
+import { openRecipe } from "../../host/node/compress/recipe-files.js";
+import { findRun } from "../../host/node/report/run-files.js";
+import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { Random } from "../../host/rng.js";
 import { budget, bytes, count, points } from "../../tools/compress/amounts.js";
 import { compressCommand } from "../../tools/compress.js";
@@ -11,12 +17,12 @@ let folder: string;
 const at = (name: string): string => join(folder, name);
 
 /** 8 numbers, of which one of four is greater than the others. */
-function table(samples: number): string {
-  const random = new Random(5);
+function table(samples: number, seed = 5, words?: readonly string[]): string {
+  const random = new Random(seed);
   const rows = Array.from({ length: samples }, () => {
     const label = random.integer(4);
     const values = Array.from({ length: 8 }, (_, i) => 0.5 * random.uniform() + (i === label ? 0.45 : 0));
-    return [...values.map((value) => value.toFixed(3)), label].join();
+    return [...values.map((value) => value.toFixed(3)), words?.[label] ?? label].join();
   });
   return ["a,b,c,d,e,f,g,h,class", ...rows].join("\n");
 }
@@ -31,20 +37,26 @@ const graph = {
   ],
 };
 
+const WORDS = ["ant", "bee", "cow", "dog"];
+
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mote-search-command-"));
   mkdirSync(at("recipes"));
   writeFileSync(at("data.csv"), table(400));
+  writeFileSync(at("words.csv"), table(300, 6, WORDS));
+  writeFileSync(at("more.csv"), table(100, 7, WORDS));
   writeFileSync(at("net.json"), JSON.stringify(graph));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+let said = "";
 async function compress(...args: string[]): Promise<Record<string, unknown>> {
   const write = process.stdout.write.bind(process.stdout);
   const error = process.stderr.write.bind(process.stderr);
   let printed = "";
+  said = "";
   process.stdout.write = (text: string | Uint8Array) => ((printed += String(text)), true);
-  process.stderr.write = () => true;
+  process.stderr.write = (text: string | Uint8Array) => ((said += String(text)), true);
   try {
     await compressCommand().parseAsync([...args, "--work", at("work"), "--threads", "1", "--json"], { from: "user" });
   } finally {
@@ -57,7 +69,7 @@ async function compress(...args: string[]): Promise<Record<string, unknown>> {
 const goal = ["--data", "data.csv", "--labels", "column:class", "--target", "170", "--budget", "40epochs"];
 /** Seen from the working folder, as a recipe elsewhere cannot have them. */
 const inFolder = (args: readonly string[]): string[] =>
-  args.map((arg) => (/\.(csv|json|mote)$/.test(arg) ? relative(".", at(arg)) : arg));
+  args.map((arg) => (/\.(csv|html|json|mote|safetensors)$/.test(arg) ? relative(".", at(arg)) : arg));
 
 test("a graph and a table by flags alone: a model of the size, and a recipe that gives it again", async () => {
   const out = ["-o", "model.mote", "--recipe-out", "recipes/best.json"];
@@ -77,6 +89,69 @@ test("a graph and a table by flags alone: a model of the size, and a recipe that
   // All of it was there.
   expect((again.stages as { seconds: number }[]).map(({ seconds }) => seconds)).toEqual(Array(6).fill(0));
 }, 60_000);
+
+test("classes go with the result, which keeps what it was trained on; the recipe has all of the data", async () => {
+  const data = [
+    "--data",
+    "words.csv",
+    "--validation",
+    "more.csv",
+    "--labels",
+    "column:class",
+    "--labels",
+    "column:class",
+  ];
+  const task = [
+    "--class-weights",
+    "balanced",
+    "--metric",
+    "f1",
+    "--target",
+    "190",
+    "--budget",
+    "6epochs",
+    "--allow-chance",
+  ];
+  const out = ["-o", "words.mote", "--checkpoint", "words.safetensors", "--recipe-out", "recipes/words.json"];
+  const report = ["--report", "words.html"];
+  const result = await compress(...inFolder(["net.json", ...data, ...task, ...out, ...report]));
+  expect(readContainer(readFileSync(at("words.mote"))).model.labels).toEqual(WORDS);
+  const { net, data: records } = readCheckpoint(at("words.safetensors"));
+  expect(net.graph.ends!.labels).toEqual(WORDS);
+  expect(records).toMatchObject([{ count: 300, spec: { train: relative(".", at("words.csv")) } }]);
+
+  const page = readFileSync(at("words.html"), "utf8");
+  for (const name of [...WORDS, "3 grid", "4 dead-units"]) expect(page).toContain(name);
+  const recipe = JSON.parse(readFileSync(at("recipes/words.json"), "utf8")) as Record<string, unknown>;
+  expect(recipe).toMatchObject({
+    net: "../net.json",
+    data: { train: "../words.csv", validation: "../more.csv", labels: ["column:class", "column:class"] },
+    task: { loss: "softmax", metric: "f1", classWeights: expect.any(Array) },
+  });
+  const { record } = findRun(at("recipes/words.json"), at("work"));
+  expect(record.model.bytes).toBe(result.containerBytes);
+  expect(record.stages.map(({ seconds }) => seconds !== null && seconds > 0)).toEqual(Array(6).fill(true));
+  // Its paths are the recipe's, wherever the command runs.
+  expect(openRecipe(parseRecipe(JSON.stringify(record.recipe), "r"), record.folder).data.train.count).toBe(300);
+
+  // By another part of the same samples.
+  const again = ["--data", "more.csv", "--validation", "words.csv", "--labels", "column:class"];
+  const start = { graph: net.graph, tensors: trainedTensors(net.graph) };
+  writeCheckpoint(at("start.safetensors"), { net: start, data: records! });
+  await compress(...inFolder(["start.safetensors", ...again, "--target", "300", "--budget", "1epochs", "--dry-run"]));
+  expect(said).toContain("start.safetensors has been trained on 300 of the 300 validation samples");
+}, 60_000);
+
+/** Any weights. */
+function trainedTensors(of: Graph): Net["tensors"] {
+  const random = new Random(1);
+  return new Map(
+    [...parameterShapes(of)].map(([name, shape]) => {
+      const count = shape.reduce((a, b) => a * b, 1);
+      return [name, { shape, data: Float32Array.from({ length: count }, () => random.uniform() - 0.5) }];
+    }),
+  );
+}
 
 test("a dry run shows what would come, and writes nothing", async () => {
   const result = await compress(...inFolder(["net.json", ...goal, "--dry-run"]));

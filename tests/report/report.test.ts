@@ -64,6 +64,7 @@ beforeAll(async () => {
     recipe,
     names: await workNames(recipe, { data: await dataDigest({ train, validation }) }),
     data: "stripes",
+    folder: work,
   });
   const { net } = await runRecipe({
     recipe,

@@ -46,7 +46,7 @@ class Memory {
 }
 
 function record(folder: Memory, stages: readonly StageReport[]): { record: RunRecord; name: string } {
-  const recorder = new RunRecorder(folder, { recipe, names, data: "mnist" });
+  const recorder = new RunRecorder(folder, { recipe, names, data: "mnist", folder: "/recipes" });
   for (const stage of stages) recorder.stage(stage);
   return recorder.finish({ bytes: 100, error: 3.25 });
 }
@@ -54,7 +54,7 @@ function record(folder: Memory, stages: readonly StageReport[]): { record: RunRe
 test("a record names each stage's result, and what it took though a later run finds it there", () => {
   const folder = new Memory();
   // The first run is stopped behind its second result.
-  const recorder = new RunRecorder(folder, { recipe, names, data: "mnist" });
+  const recorder = new RunRecorder(folder, { recipe, names, data: "mnist", folder: "/recipes" });
   recorder.stage(reportOf("teacher", 12.5));
   recorder.stage(reportOf("1 prune", 3));
   const later = [reportOf("teacher", 0), reportOf("1 prune", 0), reportOf("2 grid", 4), reportOf("3 calibrate", 1)];
@@ -72,7 +72,7 @@ test("a record names each stage's result, and what it took though a later run fi
 });
 
 test("a net that was given has no result, and a cost that nobody wrote down is not known", () => {
-  const recorder = new RunRecorder(new Memory(), { recipe, names: names.slice(1), data: "mnist" });
+  const recorder = new RunRecorder(new Memory(), { recipe, names: names.slice(1), data: "mnist", folder: "/recipes" });
   recorder.stage(reportOf("given net", 0));
   recorder.stage(reportOf("1 prune", 0));
   const { record: made } = recorder.finish({ bytes: 100, error: 3.25 });
@@ -99,6 +99,7 @@ const whole = {
   data: "mnist",
   metric: "accuracy",
   recipe: {},
+  folder: "/recipes",
   stages: [stage],
   model: { bytes: 1, error: 2 },
 };
@@ -110,6 +111,7 @@ test.each<[string, unknown, string]>([
   ["no name", { ...whole, net: "" }, "net: expected a text"],
   ["a long name", { ...whole, net: "x".repeat(301) }, "net: expected a text of 1 .. 300"],
   ["another metric", { ...whole, metric: "luck" }, "metric: expected one of accuracy"],
+  ["no folder", { ...whole, folder: 3 }, "folder: expected a text of 1 .. 4096 letters, got 3"],
   ["no stages", { ...whole, stages: [] }, "stages: expected a list"],
   [
     "too many stages",

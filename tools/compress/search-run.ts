@@ -1,11 +1,11 @@
 /** `mote compress NET --data … --target …`: a search for the recipe that reaches a goal; see host/compress/search.ts. */
-import { existsSync } from "node:fs";
-import { dirname, isAbsolute, relative, resolve } from "node:path";
+import { dirname } from "node:path";
 import { goalText, type Goal } from "../../host/compress/goal.js";
 import type { RecipeHead } from "../../host/compress/candidates.js";
 import { headFor } from "../../host/compress/recipe-head.js";
 import {
   planSearch,
+  readRecipe,
   searchRecipe,
   type Budget,
   type SearchOptions,
@@ -15,24 +15,27 @@ import {
 import type { OwnData } from "../../host/data/data-spec.js";
 import type { Samples } from "../../host/data/samples.js";
 import { MoteError, printable } from "../../host/errors.js";
-import { dataOf, netOf } from "../../host/node/compress/recipe-files.js";
 import { packed } from "../../host/node/compress/integer-model.js";
 import { runRecipe } from "../../host/node/compress/run-recipe.js";
+import { movedPath, movedSpec } from "../../host/node/data/moved-spec.js";
+import { openNet, withData } from "../../host/node/train/open-net.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { writeFileAtomic } from "../../host/node/write-file.js";
 import { checkWritable } from "../../host/node/check-writable.js";
 import type { Augmentation } from "../../host/train/augment.js";
-import type { LossKind, Task } from "../../host/train/losses.js";
+import { CLASSES, taskText } from "../../host/train/losses.js";
+import { isNamedNet } from "../../host/train/nets.js";
 import { interruptible } from "../interrupt.js";
 import { Output } from "../output.js";
+import { balancedTask, dataSpecOf, taskOf, type TaskFlags, type TrainingDataFlags } from "../training-flags.js";
+import { recorderFor } from "./record.js";
 import { checkResultFlags, finish, type ResultFlags } from "./results.js";
 import { errorText, StageProgress } from "./stage-table.js";
 
-export interface SearchFlags extends ResultFlags, Omit<Goal, "bytes"> {
+export interface SearchFlags extends ResultFlags, TrainingDataFlags, TaskFlags, Omit<Goal, "bytes"> {
   readonly target?: number;
   readonly budget: Budget;
   readonly seed?: number;
-  readonly loss?: LossKind;
   readonly augment?: Augmentation;
   readonly threads: number;
   readonly recipeOut?: string;
@@ -40,10 +43,11 @@ export interface SearchFlags extends ResultFlags, Omit<Goal, "bytes"> {
   readonly json?: true;
 }
 
-/** @param net a file or one of ours @param data as the recipe will have it, paths relative to the working folder */
-export async function compressToGoal(net: string, data: OwnData, flags: SearchFlags): Promise<void> {
-  const { recipeOut, dryRun } = flags;
-  const output = new Output({ json: flags.json, files: [flags.out, flags.checkpoint, recipeOut] });
+/** @param name a file or one of ours */
+export async function compressToGoal(name: string, flags: SearchFlags): Promise<void> {
+  const { recipeOut, dryRun, seed = 1, budget, augment } = flags;
+  const output = new Output({ json: flags.json, files: [flags.out, flags.checkpoint, flags.report, recipeOut] });
+  const spec = dataSpecOf(flags, undefined);
   if (!dryRun) {
     checkResultFlags(flags);
     if (recipeOut !== undefined) checkWritable(recipeOut);
@@ -54,35 +58,41 @@ export async function compressToGoal(net: string, data: OwnData, flags: SearchFl
     progress.finish();
     process.stderr.write(`mote: warning: ${printable(text)}\n`);
   };
-  const given = netOf(net, ".", { note: (line) => output.line(`${net}: ${line}`) });
-  const task = taskOf(flags);
-  const samples = dataOf({ data, ...(task && { task }) }, given, ".");
-  for (const note of samples.notes) warn(note);
-  const { seed = 1, budget } = flags;
-  const head = headFor({ net, given, data, train: samples.train, task, seed, budget, augment: flags.augment });
+  const asked = taskOf(flags, flags);
+  const opened = openNet(name, { colours: flags.colours, note: (line) => output.line(`${name}: ${line}`) });
+  const { net, data, trainedOn, warnings } = withData(name, opened, spec, asked);
+  warnings.forEach(warn);
+  const balanced = balancedTask(flags, asked, net.graph, data);
+  const task = taskText(balanced) === taskText(CLASSES) ? undefined : balanced;
+  const head = headFor({ net: name, given: net, data: data.spec, train: data.train, task, seed, budget, augment });
+  const origin = { net, data: data.digest!, source: data.source, folder: ".", work: flags.work, warn };
   const banks = new Map<string, Samples>();
   let trial = 0;
   const options = (signal: AbortSignal): SearchOptions => ({
     runtime: nodeRuntime,
     threads: flags.threads,
-    data: samples,
+    data,
     goal,
     head,
     budget,
-    pack: (result) => packed(result, samples),
-    run: (recipe, steps) =>
-      runRecipe({
+    pack: packed,
+    run: async (recipe, steps) => {
+      const recorder = await recorderFor(recipe, origin);
+      return runRecipe({
         recipe,
         ...(steps !== undefined && { steps }),
-        data: samples,
-        net: given,
+        data,
+        net,
         banks,
         work: flags.work,
         threads: flags.threads,
         signal,
+        // What each stage took, for the record of the run that is chosen.
+        onStage: (report) => recorder().stage(report),
         onProgress: (label, done, total, loss) => progress.update(`run ${trial} ${label}`, done, total, loss),
         onWorkProblem: (reason) => warn(`${reason}; the search goes on, with what it has done in memory`),
-      }),
+      });
+    },
     onStart: (start) => {
       progress.finish();
       showStart(start, goal, output);
@@ -99,19 +109,26 @@ export async function compressToGoal(net: string, data: OwnData, flags: SearchFl
   if (dryRun) {
     const start = await stoppable(() => interruptible((signal) => planSearch(options(signal))), progress);
     showStart(start, goal, output);
-    output.json(() => ({ net, goal, ...start }));
+    output.json(() => ({ net: name, goal, ...start }));
     return;
   }
   const {
     best,
     net: result,
+    reports,
     trials,
     teacherError,
   } = await stoppable(() => interruptible((signal) => searchRecipe(options(signal))), progress);
-  const container = packed(result, samples);
-  const { measured, written } = finish(result, container, samples, task, flags, warn);
+  const container = packed(result);
+  // As it is written, so that mote report finds its record.
+  const folder = recipeOut === undefined ? "." : dirname(recipeOut);
+  const recipe = seenFrom(folder, best.recipe);
+  const recorder = (await recorderFor(readRecipe(recipe), { ...origin, folder }))();
+  for (const report of reports) recorder.stage(report);
+  const finished = { net: result, container, task, data, trainedOn, recorder };
+  const { measured, written } = await finish(finished, flags, warn);
   if (recipeOut !== undefined) {
-    writeFileAtomic(recipeOut, Buffer.from(`${JSON.stringify(relativeTo(best.recipe, recipeOut), null, 2)}\n`));
+    writeFileAtomic(recipeOut, Buffer.from(`${JSON.stringify(recipe, null, 2)}\n`));
     written.push(recipeOut);
   }
   output.line("the recipe, which mote compress repeats:");
@@ -122,7 +139,7 @@ export async function compressToGoal(net: string, data: OwnData, flags: SearchFl
   ]);
   for (const file of written) output.line(`wrote ${file}`);
   output.json(() => ({
-    net,
+    net: name,
     goal,
     containerBytes: container.length,
     validationError: measured.error,
@@ -132,8 +149,6 @@ export async function compressToGoal(net: string, data: OwnData, flags: SearchFl
     written,
   }));
 }
-
-const taskOf = ({ loss }: SearchFlags): Task | undefined => (loss === undefined ? undefined : { loss });
 
 function goalOf({ target, ram, instructions, maxDrop }: SearchFlags): Goal {
   return {
@@ -176,18 +191,8 @@ function trialRow(trial: Trial, at: number): string {
   return `${String(at).padEnd(4)} ${candidate.padEnd(12)} ${String(epochs).padStart(6)} ${String(keep).padStart(7)} ${String(bytes).padStart(8)} ${String(ram).padStart(8)} ${work.padStart(12)} ${errorText(error, trial).padStart(10)}${isWithin ? "" : "  not within the goal"}`;
 }
 
-/** Keys of `data` that may be files. */
-const DATA_FILES = ["train", "validation", "test", "labels"] as const;
-
 /** The recipe with its files as seen from where it is written. */
-function relativeTo(recipe: RecipeHead, file: string): object {
-  const folder = dirname(resolve(file));
-  const moved = (path: string): string =>
-    isAbsolute(path) || !existsSync(path.replace(/:[^:/]*$/, "")) ? path : relative(folder, resolve(path));
-  const data = recipe.data as OwnData;
-  const files = DATA_FILES.flatMap((key) => {
-    const value = data[key];
-    return typeof value === "string" ? [[key, moved(value)]] : [];
-  });
-  return { ...recipe, net: moved(recipe.net), data: { ...data, ...Object.fromEntries(files) } };
+function seenFrom(folder: string, recipe: RecipeHead): RecipeHead {
+  const net = isNamedNet(recipe.net) ? recipe.net : movedPath(recipe.net, ".", folder);
+  return { ...recipe, net, data: movedSpec(recipe.data as OwnData, ".", folder) };
 }

@@ -1,26 +1,11 @@
 /** What a recipe names: its net and its data, from files relative to it. */
 import { readFileSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
-import type { TrainingSamples } from "../../compress/digest.js";
+import { dirname } from "node:path";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { MoteError } from "../../errors.js";
-import { valuesOf } from "../../model/geometry.js";
-import type { Net } from "../../model/model.js";
-import { resultsOf } from "../../model/edges.js";
-import { tensorShapes } from "../../model/shapes.js";
-import { CLASSES, lossValues } from "../../train/losses.js";
-import { isNamedNet, namedNet } from "../../train/nets.js";
-import { loadTrainingData, type TrainingData } from "../data/training-data.js";
-import { readNet, type ReadNetOptions } from "../import/read-net.js";
+import { CLASSES } from "../../train/losses.js";
+import { openNet, withData, type NetWithData, type OpenNetOptions } from "../train/open-net.js";
 import { describeSystemError } from "../write-file.js";
-
-/** A recipe with what it names. */
-export interface RecipeFiles {
-  readonly recipe: Recipe;
-  /** Without tensors where it is a graph alone. */
-  readonly net: Net;
-  readonly data: TrainingData & TrainingSamples;
-}
 
 /** @throws MoteError FILE, RECIPE */
 export function readRecipe(path: string): Recipe {
@@ -32,38 +17,26 @@ export function readRecipe(path: string): Recipe {
   }
 }
 
+export interface RecipeFilesOptions extends Pick<OpenNetOptions, "note"> {
+  /** Of a trained net in place of the one that the recipe names. */
+  readonly from?: string | undefined;
+}
+
 /**
  * @param folder that the recipe's paths are relative to
- * @throws MoteError as `readNet` and `loadTrainingData`; RECIPE for a net that is neither one of ours nor a file
+ * @returns the net that it names, or the one in its place
+ * @throws MoteError as `openNet` and `withData`; MISMATCH for a net of another name in its place
  */
-export function openRecipe(recipe: Recipe, folder: string, options: ReadNetOptions = {}): RecipeFiles {
-  const net = netOf(recipe.net, folder, options);
-  return { recipe, net, data: dataOf(recipe, net, folder) };
+export function openRecipe(recipe: Recipe, folder: string, { from, note }: RecipeFilesOptions = {}): NetWithData {
+  const { net: name, data, task = CLASSES } = recipe;
+  const { colours } = data;
+  const opened = openNet(name, { folder, colours, ...(note && { note }) });
+  if (from === undefined) return withData(name, opened, data, task, folder);
+  const given = openNet(from, { colours });
+  const [expected, found] = [opened, given].map(({ net }) => net.graph.name);
+  if (expected !== found) throw new MoteError("MISMATCH", `${from}: a ${found}, the recipe is for ${expected}`);
+  return withData(from, given, data, task, folder);
 }
 
 /** @param path of the recipe, whose folder is theirs */
 export const folderOf = (path: string): string => dirname(path);
-
-/** A net of ours by its name, or of a file. */
-export function netOf(name: string, folder: string, options: ReadNetOptions = {}): Net {
-  if (isNamedNet(name)) return { graph: namedNet(name), tensors: new Map() };
-  return readNet(isAbsolute(name) ? name : join(folder, name), options);
-}
-
-export function dataOf(
-  { data, task }: Pick<Recipe, "data" | "task">,
-  { graph }: Net,
-  folder: string,
-): RecipeFiles["data"] {
-  const shapes = tensorShapes(graph);
-  const results = resultsOf(graph).map((name) => valuesOf(shapes.get(name)!));
-  const { loss } = task ?? CLASSES;
-  const outputs = lossValues(
-    { loss },
-    results[0],
-    results.reduce((a, b) => a + b, 0),
-  );
-  const takes = loss === "softmax" ? "labels" : "targets";
-  const loaded = loadTrainingData(data, { shape: graph.input.shape, outputs, takes, folder });
-  return { ...loaded, digest: `${loaded.digests.train}${loaded.digests.validation}` };
-}
