@@ -7,6 +7,7 @@ import { parseJson } from "../json.js";
 import type { Net } from "../model/model.js";
 import { CLASSES, type Task } from "../train/losses.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
+import { fail, integer, number, object, oneOf, text, type Check } from "./check-value.js";
 import { digest } from "./digest.js";
 import { gridStep, toGrid } from "./grid.js";
 import { keepBest, magnitudeScore } from "./prune.js";
@@ -14,7 +15,8 @@ import { kMeans } from "./share.js";
 import type { WorkFolder } from "./work-folder.js";
 
 /** What is varied: share of the weights kept, grid step ÷ mean magnitude, bits of a codebook. */
-export type Knob = "density" | "step" | "bits";
+const KNOBS = ["density", "step", "bits"] as const;
+export type Knob = (typeof KNOBS)[number];
 
 /** Each from what leaves a layer as it is to what takes most of it. */
 export const SETTINGS: Readonly<Record<Knob, readonly number[]>> = {
@@ -40,6 +42,37 @@ export interface Sensitivity {
   readonly loss: number;
   readonly layers: readonly LayerSensitivity[];
 }
+
+const MOST_LAYERS = 10_000;
+const amount = number(0, 3e38);
+
+/** @param most items */
+const list =
+  <T>(check: Check<T>, most: number): Check<T[]> =>
+  (value, path) =>
+    Array.isArray(value) && value.length > 0 && value.length <= most
+      ? value.map((item, i) => check(item, `${path}[${i}]`))
+      : fail(path, `a list of 1 .. ${most}`, undefined);
+
+const shape = object({
+  knob: oneOf(...KNOBS),
+  settings: list(amount, 100),
+  samples: integer(1, 2 ** 31),
+  loss: amount,
+  layers: list(
+    object({ layer: text, weights: integer(1, 2 ** 31), rises: list(amount, 100), lost: amount }),
+    MOST_LAYERS,
+  ),
+});
+
+/** Of what a file has. @throws MoteError RECIPE naming the place */
+export const checkSensitivity: Check<Sensitivity> = (value, path) => {
+  const found = shape(value, path);
+  for (const [i, { rises }] of found.layers.entries())
+    if (rises.length !== found.settings.length)
+      fail(`${path}.layers[${i}].rises`, `${found.settings.length} numbers, one a setting`, rises.length);
+  return found;
+};
 
 export interface SensitivityOptions {
   readonly runtime: TrainingRuntime;
@@ -177,7 +210,7 @@ export async function keptSensitivity(
 ): Promise<Sensitivity> {
   const name = `sensitivity-${await digest(key, knob, SETTINGS[knob], names)}.json`;
   const bytes = folder.readBytes(name);
-  if (bytes !== undefined) return parseJson(new TextDecoder().decode(bytes), folder.path, name) as Sensitivity;
+  if (bytes !== undefined) return checkSensitivity(parseJson(new TextDecoder().decode(bytes), folder.path, name), name);
   const made = await measureSensitivity(net, knob, names, options);
   folder.writeBytes(name, new TextEncoder().encode(JSON.stringify(made)));
   return made;

@@ -12,7 +12,7 @@ import { layersPart } from "./parts/layers.js";
 import { energyPart, memoryPart } from "./parts/memory.js";
 import { paretoPart, type SweepJob } from "./parts/pareto.js";
 import { robustnessPart, type Robustness } from "./parts/robustness.js";
-import { sensitivityPart, type Sensitivity } from "./parts/sensitivity.js";
+import { sensitivityPart, type SensitivityTable } from "./parts/sensitivity.js";
 import { speedPart, type LayerSpeed } from "./parts/speed.js";
 import { stagesPart } from "./parts/stages.js";
 import { weightsPart, type Centroids } from "./parts/weights.js";
@@ -30,7 +30,8 @@ export interface ReportData {
   readonly inits?: { readonly results: readonly InitComparison[]; readonly bits: number; readonly source: string };
   readonly evaluation?: EvaluationData;
   readonly speed?: readonly LayerSpeed[];
-  readonly sensitivity?: { readonly layers: readonly Sensitivity[]; readonly source: string };
+  /** Of a run those that its stages were settled by, if any. */
+  readonly sensitivity?: readonly SensitivityTable[];
   readonly robustness?: {
     readonly models: readonly string[];
     readonly rows: readonly Robustness[];
@@ -71,7 +72,7 @@ const NEEDS: Readonly<Record<PartName, string>> = {
   layers: `Made of ${MODEL}.`,
   weights: `Made of ${MODEL}.`,
   inits: `Made of ${FLOAT}, and ${SAMPLES}.`,
-  sensitivity: `Made of ${FLOAT}, and ${SAMPLES}.`,
+  sensitivity: `Made of what a run with "auto" has measured, or of ${FLOAT}, and ${SAMPLES}.`,
   speed: `Made of a model, ${FLOAT}, and ${SAMPLES}.`,
   memory: `Made of ${MODEL}.`,
   energy: `Made of ${MODEL}.`,
@@ -90,7 +91,7 @@ export function makeReport(data: ReportData): Page {
     layers: report && [layersPart(report, layerNames)],
     weights: container && [weightsPart(container.model, layerNames, data.centroids ?? [])],
     inits: data.inits && [initsPart(data.inits.results, data.inits.bits, data.inits.source)],
-    sensitivity: data.sensitivity && [sensitivityPart(data.sensitivity.layers, data.sensitivity.source)],
+    sensitivity: data.sensitivity && [sensitivityPart(data.sensitivity)],
     speed: data.speed && [speedPart(data.speed)],
     memory: container && [memoryPart(container)],
     energy: report && [energyPart(report)],

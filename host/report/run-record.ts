@@ -4,6 +4,7 @@
  */
 import type { Recipe } from "../compress/recipe.js";
 import type { StageReport } from "../compress/run-recipe.js";
+import { checkSensitivity, type Sensitivity } from "../compress/sensitivity.js";
 import type { WorkFolder } from "../compress/work-folder.js";
 import { MoteError, printable } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
@@ -24,6 +25,8 @@ export interface StageRecord {
   readonly seconds: number | null;
   /** Of training; 0 for a stage without. */
   readonly epochs: number;
+  /** What was measured for its "auto". */
+  readonly sensitivity?: Sensitivity;
 }
 
 export interface RunRecord {
@@ -78,7 +81,7 @@ export class RunRecorder {
 
   /** To be called when a stage is done, in order. */
   stage(report: StageReport): void {
-    const { stage, error, metric, nonZeros, weights, estimatedBytes: bytes } = report;
+    const { stage, error, metric, nonZeros, weights, estimatedBytes: bytes, sensitivity } = report;
     const at = Number.parseInt(stage, 10);
     const { teacher, stages } = this.run.recipe;
     const settings = at >= 1 ? stages[at - 1] : stage === "teacher" ? teacher : undefined;
@@ -91,7 +94,8 @@ export class RunRecorder {
     const epochs = settings !== undefined && "epochs" in settings ? settings.epochs : 0;
     const seconds = result === null ? null : this.cost(result, report.seconds);
     this.metric = metric;
-    this.stages.push({ stage, result, error, nonZeros, weights, bytes, seconds, epochs });
+    const measured = sensitivity && { sensitivity };
+    this.stages.push({ stage, result, error, nonZeros, weights, bytes, seconds, epochs, ...measured });
   }
 
   /** @returns the record, and its name in the work folder */
@@ -156,6 +160,13 @@ export function parseRunRecord(text: string, file: string): RunRecord {
     isAmount(found) ? found : fail(key, "a number of 0 or more", found);
   const whole = (found: unknown, key: string): number =>
     Number.isSafeInteger(amount(found, key)) ? (found as number) : fail(key, "a whole number", found);
+  const table = (found: unknown, key: string): Sensitivity => {
+    try {
+      return checkSensitivity(found, key);
+    } catch (error) {
+      throw new MoteError("FORMAT", printable(`${file}: ${(error as Error).message}`), { cause: error });
+    }
+  };
   const result = (found: unknown, key: string): string | null =>
     found === null || (typeof found === "string" && /^[a-z]{1,20}-[0-9a-f]{16}$/.test(found))
       ? found
@@ -184,7 +195,7 @@ export function parseRunRecord(text: string, file: string): RunRecord {
     fail("stages", `a list of 1 .. ${MOST_STAGES} stages`, Array.isArray(all.stages) ? all.stages.length : all.stages);
   const stages = (all.stages as unknown[]).map((entry, at): StageRecord => {
     const key = `stages[${at}]`;
-    const known = ["stage", "result", "error", "nonZeros", "weights", "bytes", "seconds", "epochs"];
+    const known = ["stage", "result", "error", "nonZeros", "weights", "bytes", "seconds", "epochs", "sensitivity"];
     const stage = fields(entry, key, known);
     return {
       stage: name(stage.stage, `${key}.stage`),
@@ -195,6 +206,7 @@ export function parseRunRecord(text: string, file: string): RunRecord {
       bytes: whole(stage.bytes, `${key}.bytes`),
       seconds: stage.seconds === null ? null : amount(stage.seconds, `${key}.seconds`),
       epochs: amount(stage.epochs, `${key}.epochs`),
+      ...(stage.sensitivity !== undefined && { sensitivity: table(stage.sensitivity, `${key}.sensitivity`) }),
     };
   });
   const model = fields(all.model, "model", ["bytes", "error"]);

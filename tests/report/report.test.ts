@@ -44,7 +44,7 @@ const recipe = parseRecipe(
       { kind: "train", epochs: 12, lr: 0.003 },
       { kind: "prune", keep: 0.2, epochs: 4, lr: 0.002 },
       { kind: "share", bits: { fc1: 3, fc2: 3 }, epochs: 1, lr: 0.0003 },
-      { kind: "grid", step: { fc3: 0.5 }, epochs: 2, lr: 0.001, parts: 4 },
+      { kind: "grid", step: { fc3: "auto" }, epochs: 2, lr: 0.001, parts: 4 },
       { kind: "dead-units" },
       { kind: "calibrate", samples: 64 },
     ],
@@ -218,6 +218,10 @@ describe("the page", () => {
       "pareto",
     ]);
     expect(page.parts.filter(isMissing).map(({ id }) => id)).toEqual(["experiments"]);
+    // Of the stage's "auto", which is not measured again.
+    expect(data.sensitivity).toMatchObject([
+      { of: "what 5 grid begins with", knob: "step", layers: [{ layer: "fc3" }] },
+    ]);
     expect(data.layerNames).toEqual(["fc1", "fc2", "fc3"]);
     expect(data.evaluation!.models.map(({ name }) => name)).toEqual(["float32", "int8", "compressed"]);
     // Of a dense layer with a fifth of its weights a board has less to do; no test asserts a time.
@@ -255,6 +259,25 @@ describe("the page", () => {
     expect(gaps.reduce((sum, [, , count]) => sum + Number(count), 0)).toBe(nonZeros);
   });
 
+  test("measures what its layers bear where no stage has", async () => {
+    const stages = record.stages.map(({ sensitivity: _sensitivity, ...stage }) => stage);
+    const { images, labels, count } = validation;
+    const set = { images, labels, count, shape: [1, 28, 28], source: "stripes" } as const;
+    const run = { record: { ...record, stages }, folder: work };
+    const made = await gatherReport({
+      name: "r",
+      run,
+      samples: () => ({ set, samples: validation, train }),
+      duration: 1,
+    });
+    expect(made.sensitivity).toMatchObject([
+      { of: "the float net", source: "stripes", knob: "density", samples: count },
+    ]);
+    const { layers } = made.sensitivity![0];
+    expect(layers.map(({ layer }) => layer)).toEqual(["fc1", "fc2", "fc3"]);
+    for (const { rises, lost } of layers) expect(lost).toBeGreaterThan(rises[0]);
+  });
+
   test("of a run whose checkpoints are gone says so, and shows the rest", async () => {
     const name = `run-${record.stages.at(-1)!.result!.slice("stage-".length)}.json`;
     const elsewhere = mkdtempSync(join(tmpdir(), "mote-report-"));
@@ -263,7 +286,7 @@ describe("the page", () => {
       const bare = makeReport(
         await gatherReport({ name: "bare", run: findRun(join(elsewhere, name), "none"), duration: 1 }),
       );
-      expect(bare.parts.filter((part) => !isMissing(part)).map(({ id }) => id)).toEqual(["run"]);
+      expect(bare.parts.filter((part) => !isMissing(part)).map(({ id }) => id)).toEqual(["run", "sensitivity"]);
       const missing = bare.parts.filter(isMissing);
       expect(missing.find(({ id }) => id === "weights")!.missing).toContain(
         "8 of the run's 8 checkpoints are not there",
@@ -272,7 +295,9 @@ describe("the page", () => {
       expect(tagsOf(pageHtml(bare)).length).toBeGreaterThan(20);
       expect(() => findRun(join(work, "recipe.json"), elsewhere)).not.toThrow();
       expect(() => findRun(join(work, "recipe.json"), join(elsewhere, "none"))).toThrow("holds no record of it");
-      expect(writeReport(bare, { csv: join(elsewhere, "tables") })).toEqual([join(elsewhere, "tables/stages.csv")]);
+      expect(writeReport(bare, { csv: join(elsewhere, "tables") })).toEqual(
+        ["stages", "sensitivity"].map((table) => join(elsewhere, `tables/${table}.csv`)),
+      );
     } finally {
       rmSync(elsewhere, { recursive: true, force: true });
     }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { parseRecipe } from "../../host/compress/recipe.js";
+import type { Sensitivity } from "../../host/compress/sensitivity.js";
 import type { StageReport } from "../../host/compress/run-recipe.js";
 import { isRecordName, isRecordOf, parseRunRecord, RunRecorder, type RunRecord } from "../../host/report/run-record.js";
 
@@ -57,7 +58,8 @@ test("a record names each stage's result, and what it took though a later run fi
   const recorder = new RunRecorder(folder, { recipe, names, data: "mnist", folder: "/recipes" });
   recorder.stage(reportOf("teacher", 12.5));
   recorder.stage(reportOf("1 prune", 3));
-  const later = [reportOf("teacher", 0), reportOf("1 prune", 0), reportOf("2 grid", 4), reportOf("3 calibrate", 1)];
+  const grid = { ...reportOf("2 grid", 4), sensitivity };
+  const later = [reportOf("teacher", 0), reportOf("1 prune", 0), grid, reportOf("3 calibrate", 1)];
   const { record: made, name } = record(folder, later);
   expect(made.stages.map(({ stage, result, seconds, epochs }) => [stage, result, seconds, epochs])).toEqual([
     ["teacher", names[0], 12.5, 2],
@@ -66,6 +68,7 @@ test("a record names each stage's result, and what it took though a later run fi
     ["3 calibrate", names[4], 1, 0],
   ]);
   expect([name, isRecordName(name), isRecordName("../run-5.json")]).toEqual([`run-${digest(5)}.json`, true, false]);
+  expect(made.stages.map((one) => one.sensitivity)).toEqual([undefined, undefined, sensitivity, undefined]);
   expect(parseRunRecord(folder.text(name), name)).toEqual(made);
   expect(isRecordOf(made, recipe)).toBe(true);
   expect(isRecordOf(parseRunRecord(folder.text(name), name), { ...recipe, seed: 2 })).toBe(false);
@@ -91,6 +94,13 @@ const stage = {
   bytes: 3,
   seconds: 1,
   epochs: 1,
+};
+const sensitivity: Sensitivity = {
+  knob: "step",
+  settings: [0.1, 0.2],
+  samples: 20,
+  loss: 0.5,
+  layers: [{ layer: "fc1", weights: 9, rises: [0, 0.25], lost: 2 }],
 };
 const whole = {
   kind: "mote run",
@@ -130,6 +140,16 @@ test.each<[string, unknown, string]>([
     'stages[0].error: expected a number of 0 or more, got "1"',
   ],
   ["a negative number", { ...whole, stages: [{ ...stage, seconds: -1 }] }, "stages[0].seconds"],
+  [
+    "a table of another width",
+    { ...whole, stages: [{ ...stage, sensitivity: { ...sensitivity, settings: [1] } }] },
+    "stages[0].sensitivity.layers[0].rises: expected 1 numbers, one a setting, got 2",
+  ],
+  [
+    "a setting of another kind",
+    { ...whole, stages: [{ ...stage, sensitivity: { ...sensitivity, knob: "luck" } }] },
+    "stages[0].sensitivity.knob: expected one of density, step, bits",
+  ],
   ["a part of a byte", { ...whole, model: { bytes: 1.5, error: 0 } }, "model.bytes: expected a whole number"],
   ["what steers a terminal", { ...whole, stages: [{ ...stage, "\u001b[2J": 1 }] }, "stages[0].\\x1b[2J: unknown key"],
 ])("refuses %s", (_, value, message) => {

@@ -4,6 +4,7 @@ import { integerLayers, weightedLayers } from "../../compress/integer-stages.js"
 import { checkRecipe } from "../../compress/check-recipe.js";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { stageSeed } from "../../compress/run-recipe.js";
+import { measureSensitivity } from "../../compress/sensitivity.js";
 import { kMeans } from "../../compress/share.js";
 import { readContainer, type Container } from "../../container/read.js";
 import { writeContainer } from "../../container/write.js";
@@ -22,11 +23,12 @@ import { quantize } from "../../quantize/quantize.js";
 import { denseInt8 } from "../../report/dense-int8.js";
 import type { ExperimentRecord } from "../../report/experiment.js";
 import { layerSpeeds } from "../../report/layer-speed.js";
-import { measureSensitivity } from "../../report/measure-sensitivity.js";
 import type { Answers, EvaluationData } from "../../report/parts/evaluation.js";
 import type { SweepJob } from "../../report/parts/pareto.js";
+import type { SensitivityTable } from "../../report/parts/sensitivity.js";
 import type { Centroids } from "../../report/parts/weights.js";
 import type { PartName, ReportData } from "../../report/report.js";
+import type { Task } from "../../train/losses.js";
 import { Trainer } from "../../train/trainer.js";
 import { builtModule } from "../built.js";
 import { openEngine } from "../engines/open.js";
@@ -59,6 +61,7 @@ export interface ReportSamples {
 
 const MOST_WORST = 12;
 const SENSITIVITY_SAMPLES = 1000;
+const BATCH = 128;
 /** Of each distortion. */
 const DISTORTED_SAMPLES = 500;
 /** Where the recipe shares nothing. */
@@ -127,16 +130,13 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
           return { results, bits, source: set!.source };
         });
   step();
+  const measured = run === undefined ? [] : measuredIn(run);
   const sensitivity =
-    float === undefined || samples === undefined
-      ? undefined
-      : await attempt(["sensitivity"], async () => {
-          const some = sliceSamples(samples, 0, Math.min(SENSITIVITY_SAMPLES, samples.count));
-          return {
-            layers: await measureSensitivity(float, some, nodeRuntime),
-            source: `${some.count} samples of ${set!.source}`,
-          };
-        });
+    measured.length > 0
+      ? measured
+      : float === undefined || samples === undefined
+        ? undefined
+        : await attempt(["sensitivity"], () => sensitivityOf(float, samples, set!.source, recipe?.task));
   step();
   const speed =
     dense === undefined || container === undefined
@@ -172,6 +172,26 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
     ...(experiments && { experiments }),
     problems,
   };
+}
+
+/** What stages were settled by. */
+function measuredIn({ record: { stages, data } }: RunFiles): SensitivityTable[] {
+  return stages.flatMap(({ stage, sensitivity }) =>
+    sensitivity === undefined ? [] : [{ ...sensitivity, of: `what ${stage} begins with`, source: data }],
+  );
+}
+
+/** Of pruning. */
+async function sensitivityOf(
+  net: Net,
+  samples: Samples,
+  source: string,
+  task: Task | undefined,
+): Promise<SensitivityTable[]> {
+  const names = weightedLayers(net.graph).map(({ name }) => name);
+  const some = sliceSamples(samples, 0, Math.min(SENSITIVITY_SAMPLES, samples.count));
+  const options = { runtime: nodeRuntime, threads: 1, batch: BATCH, samples: some, ...(task && { task }) };
+  return [{ ...(await measureSensitivity(net, "density", names, options)), of: "the float net", source }];
 }
 
 /** Of each stage; those whose checkpoints are not there are left out. */
