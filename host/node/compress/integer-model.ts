@@ -3,24 +3,13 @@ import { integerEvaluation } from "../../compress/integer-errors.js";
 import { writeContainer } from "../../container/write.js";
 import type { Samples } from "../../data/samples.js";
 import { fastestEngine } from "../../engines/open.js";
-import type { Net, QModel } from "../../model/model.js";
+import type { Net } from "../../model/model.js";
 import { quantize } from "../../quantize/quantize.js";
 import type { MetricName, Task } from "../../train/losses.js";
-import type { TrainingData } from "../data/training-data.js";
 import { openEngine } from "../engines/open.js";
 
-/** The model of a finished net, with what its data says of the classes and of how samples are read. */
-export function packed(
-  net: Net,
-  { classes, preprocessing }: Pick<TrainingData, "classes" | "preprocessing">,
-): Uint8Array {
-  const model: QModel = {
-    ...quantize(net),
-    ...(classes && { labels: classes }),
-    ...(preprocessing && { preprocessing }),
-  };
-  return writeContainer(model);
-}
+/** The model of a finished net. */
+export const packed = (net: Net): Uint8Array => writeContainer(quantize(net));
 
 /** Of the integer model: as StageReport has it. */
 export interface Measured {

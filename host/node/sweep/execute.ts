@@ -76,7 +76,7 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
   const { net, reports } = result;
   let model: JobModel | undefined;
   if (isLast) {
-    const container = packed(net, {});
+    const container = packed(net);
     const measured = measureIntegers(container, samples.validation, recipe.task);
     model = { container: await putObject(store, container), bytes: container.length, ...measured };
   }
