@@ -1,11 +1,10 @@
 /** The kinds of recipe that a search tries, and each of them as JSON, written so that it can be read and repeated. */
-import { MoteError } from "../errors.js";
 import type { Graph } from "../model/model.js";
 import { valuesOf } from "../model/geometry.js";
 import { parameterShapes, tensorShapes } from "../model/shapes.js";
-import { floatWeights } from "../ops/index.js";
 import { weightedLayers } from "./integer-stages.js";
 import { narrowGraph } from "./narrow.js";
+import { unitsOf } from "./units.js";
 import type { Rounding } from "./surrogate.js";
 
 /** What a recipe has beside its stages, as JSON. */
@@ -17,8 +16,10 @@ export interface Candidate {
   /** Grid step by op, as a recipe has it. */
   readonly step: Readonly<Record<string, number>>;
   readonly multiplicationBits: number;
-  /** Live units by layer: it begins anew with so many. */
+  /** Live units by layer, of those that are tied of the first: it begins anew with so many. */
   readonly units?: Readonly<Record<string, number>>;
+  /** Shares of the channels by layer, in the place of `units`: the given net goes down to so many. */
+  readonly channels?: Readonly<Record<string, number>>;
   /** Cost of an epoch as a share of the given net's. */
   readonly cost: number;
 }
@@ -71,23 +72,41 @@ export function candidatesFor(
           narrowed(graph, keep / density, fits, grids[0], `narrow ${100 * density} %`),
         )
       : [];
+  const [widest] = narrow;
+  if (widest?.units !== undefined) narrow.push(withoutChannels(graph, widest, widest.units));
   const wide = mustNarrow && narrow.length > 0 ? [] : grids.slice(0, narrow.length > 0 ? 1 : 3);
   const frugal = savesWork ? [{ ...(mustNarrow ? (narrow[0] ?? grids[0]) : grids[0]), ...LESS_WORK }] : [];
   return [...narrow, ...wide, ...frugal];
 }
 
+/** Layers whose units may go, of those that share units the first, with how many they have. */
+function freeLayers(graph: Graph): [name: string, rows: number][] {
+  const { of, fixed } = unitsOf(graph);
+  const taken = Uint8Array.from(fixed);
+  return weightedLayers(graph).flatMap(({ name, output }): [string, number][] => {
+    const units = of.get(output)!;
+    if (units.some((unit) => taken[unit] === 1)) return [];
+    for (const unit of units) taken[unit] = 1;
+    return [[name, units.length]];
+  });
+}
+
 /** Wide layers lose more: of w units, factor × √w stay. */
 const unitsFor = (graph: Graph, factor: number): Record<string, number> =>
   Object.fromEntries(
-    weightedLayers(graph)
-      .slice(0, -1)
-      .map((layer) => {
-        const rows = floatWeights(layer).rows(layer);
-        return [layer.name, Math.max(1, Math.min(rows, Math.round(factor * Math.sqrt(rows))))];
-      }),
+    freeLayers(graph).map(([name, rows]) => [name, Math.max(1, Math.min(rows, Math.round(factor * Math.sqrt(rows))))]),
   );
 
-/** The narrow sub-network of about so many weights, unless the graph cannot be narrowed. */
+/** As many units as a narrow candidate has, those of the given net that matter most. */
+function withoutChannels(graph: Graph, like: Candidate, units: Readonly<Record<string, number>>): Candidate {
+  const { units: _units, ...others } = like;
+  const shares = freeLayers(graph).map(([name, rows]) => [name, round(units[name] / rows, 4)] as const);
+  // It costs less as channels go.
+  const cost = round((1 + like.cost) / 2, 3);
+  return { ...others, name: like.name.replace("narrow", "channels"), channels: Object.fromEntries(shares), cost };
+}
+
+/** The narrow sub-network of about so many weights, unless no layer can be narrowed. */
 function narrowed(
   graph: Graph,
   weights: number,
@@ -95,18 +114,14 @@ function narrowed(
   like: Candidate,
   name: string,
 ): Candidate[] {
+  if (freeLayers(graph).length === 0) return [];
   let best: Candidate | undefined;
-  try {
-    for (let factor = 0.5; factor < 64; factor *= 1.1) {
-      const units = unitsFor(graph, factor);
-      const narrow = narrowGraph(graph, units);
-      if (best !== undefined && (weightCount(narrow) > weights || !fits(narrow))) break;
-      const cost = FIXED_COST + (1 - FIXED_COST) * (workOf(narrow) / workOf(graph));
-      best = { ...like, name, units, cost: round(cost, 3) };
-    }
-  } catch (error) {
-    if (!(error instanceof MoteError)) throw error;
-    return [];
+  for (let factor = 0.5; factor < 64; factor *= 1.1) {
+    const units = unitsFor(graph, factor);
+    const narrow = narrowGraph(graph, units);
+    if (best !== undefined && (weightCount(narrow) > weights || !fits(narrow))) break;
+    const cost = FIXED_COST + (1 - FIXED_COST) * (workOf(narrow) / workOf(graph));
+    best = { ...like, name, units, cost: round(cost, 3) };
   }
   return best === undefined ? [] : [best];
 }
@@ -134,19 +149,26 @@ export function roundingOf({ step, multiplicationBits }: Candidate, graph: Graph
   return { step: Object.fromEntries(steps), multiplicationBits, biasBits: SEARCH_BIAS_BITS };
 }
 
-/** Shares of the epochs. */
-const SHARES = { begin: 0.1, prune: 0.45, train: 0.1, grid: 0.35 };
+/** Shares of the epochs; what begins is with few units, `narrow` and some training or `channels`. */
+const SHARES = { begin: 0.1, channels: 0.25, prune: 0.45, train: 0.1, grid: 0.35 };
 /** A gradual schedule prunes so often at least. */
 const LEAST_PRUNINGS = 10;
 
 /** @param keep weights that survive @param epochs of training in all */
 export function recipeFor(head: RecipeHead, candidate: Candidate, keep: number, epochs: number): RecipeHead {
-  const { step, units, multiplicationBits } = candidate;
+  const { step, units, channels, multiplicationBits } = candidate;
   const fresh = units !== undefined;
-  const total = SHARES.prune + SHARES.train + SHARES.grid + (fresh ? SHARES.begin : 0);
+  const first = fresh ? SHARES.begin : channels === undefined ? 0 : SHARES.channels;
+  const total = SHARES.prune + SHARES.train + SHARES.grid + first;
   const part = (share: number): number => round((epochs * share) / total, 3);
   const lr = fresh ? 0.002 : 0.001;
-  const pruning = part(SHARES.prune);
+  /** Of stages that take something away bit by bit. */
+  const gradually = (share: number): object => ({
+    epochs: part(share),
+    lr,
+    lrEnd: lr,
+    ...(part(share) < LEAST_PRUNINGS / 4 && { everyEpochs: round(Math.max(0.001, part(share) / LEAST_PRUNINGS), 2) }),
+  });
   return {
     ...head,
     stages: [
@@ -156,15 +178,8 @@ export function recipeFor(head: RecipeHead, candidate: Candidate, keep: number, 
             { kind: "train", epochs: part(SHARES.begin), lr, lrEnd: lr },
           ]
         : []),
-      {
-        kind: "prune",
-        keep,
-        epochs: pruning,
-        lr,
-        lrEnd: lr,
-        ...(multiplicationBits > 0 && { multiplicationBits }),
-        ...(pruning < LEAST_PRUNINGS / 4 && { everyEpochs: round(Math.max(0.001, pruning / LEAST_PRUNINGS), 2) }),
-      },
+      ...(channels === undefined ? [] : [{ kind: "channels", keep: channels, ...gradually(SHARES.channels) }]),
+      { kind: "prune", keep, ...gradually(SHARES.prune), ...(multiplicationBits > 0 && { multiplicationBits }) },
       { kind: "train", epochs: part(SHARES.train), lr: 0.001, lrEnd: 1e-5 },
       { kind: "grid", step, epochs: part(SHARES.grid), lr: 0.001, lrEnd: 5e-5 },
       { kind: "dead-units" },

@@ -87,7 +87,7 @@ export interface SearchResult {
 const MARGIN = 0.985;
 /** Epochs of the rounds, as multiples of the first's, and how many candidates each has at most. */
 const ROUNDS = [
-  { candidates: 4, epochs: 1 },
+  { candidates: 5, epochs: 1 },
   { candidates: 2, epochs: 2 },
   { candidates: 1, epochs: 6 },
 ];

@@ -38,10 +38,21 @@ beforeAll(async () => {
   writeFileSync(at("sweep.csv"), "name,bytes,error\na,100,2\nb,200,1\n");
   const stages = [{ kind: "share", epochs: 0, lr: 0, bits: { fc1: 2, fc2: 2, fc3: 4 } }, { kind: "calibrate" }];
   writeFileSync(at("recipe.json"), JSON.stringify({ net: "lenet300", stages }));
+  const fc = { op: "dense", name: "fc", input: "x", output: "fc", outFeatures: 2 };
+  writeFileSync(
+    at("tiny.json"),
+    JSON.stringify({ name: "tiny", input: { name: "x", shape: [2, 1, 1] }, layers: [fc] }),
+  );
+  const rows = Array.from({ length: 100 }, (_, i) => `${i % 7},${(3 * i) % 5},${Number(i % 7 > (3 * i) % 5)}`);
+  writeFileSync(at("tiny.csv"), ["a,b,class", ...rows].join("\n"));
   const narrow = { kind: "narrow", units: { fc1: 4, fc2: 4 } };
   const teacher = { epochs: 0.01, lr: 1e-3, augment: 0 };
   writeFileSync(at("sweep.json"), JSON.stringify({ net: "lenet300", seed: 1, teacher, stages: [narrow, ...stages] }));
 }, 60_000);
+
+const SEARCH = "--data <tiny.csv> --labels column:class --target 300 --budget 2epochs --work <work> --threads 1".split(
+  " ",
+);
 
 /** Each command in each of its forms that prints something else. Those of firmware are in tests/firmware, the worker's in tests/sweep. */
 const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
@@ -64,6 +75,8 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
       "<run.html>",
       "--allow-chance",
     ],
+    ["<tiny.json>", ...SEARCH, "--dry-run"],
+    ["<tiny.json>", ...SEARCH, "--out", "<tiny.mote>", "--recipe-out", "<tiny-recipe.json>", "--allow-chance"],
     ["--compare-init", "<lenet300.safetensors>", "--bits", "2"],
   ],
   sweep: [

@@ -2,11 +2,14 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { candidatesFor } from "../../host/compress/candidates.js";
+import { narrowGraph } from "../../host/compress/narrow.js";
 import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
 import { planSearch, searchRecipe, type SearchOptions, type Trial } from "../../host/compress/search.js";
 import { writeContainer } from "../../host/container/write.js";
 import { sharedBytes, type Samples } from "../../host/data/samples.js";
 import type { Graph, Net } from "../../host/model/model.js";
+import { tensorShapes } from "../../host/model/shapes.js";
 import { runRecipe } from "../../host/node/compress/run-recipe.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { quantize } from "../../host/quantize/quantize.js";
@@ -84,6 +87,39 @@ function options(goal: SearchOptions["goal"], work: string, rest: Partial<Search
     ...rest,
   };
 }
+
+/** Two layers whose sum a depthwise convolution reads, and one that makes the results. */
+const tied: Graph = {
+  name: "tied",
+  input: { name: "image", shape: [1, 6, 6] },
+  layers: [
+    conv("a", "image", 16),
+    conv("b", "a", 16),
+    { op: "add", name: "sum", inputs: ["a", "b"], output: "sum" },
+    { ...conv("c", "sum", 16), groups: 16 },
+    { op: "dense", name: "fc", input: "c", output: "fc", outFeatures: 4 },
+  ],
+};
+
+function conv(name: string, input: string, outChannels: number): Graph["layers"][number] & { readonly op: "conv2d" } {
+  return { op: "conv2d", name, input, output: name, outChannels, kernel: [3, 3], stride: 1, pad: 1, groups: 1 };
+}
+
+test("layers that are tied are narrowed by the first of them, once few weights are left", () => {
+  const names = (keep: number): string[] => candidatesFor(tied, keep, false, false, () => true).map(({ name }) => name);
+  // Of 4,896 weights.
+  expect(names(1000)).toEqual(["even", "finer", "coarser"]);
+  expect(names(200)).toEqual(["narrow 25 %", "narrow 15 %", "channels 25 %", "even"]);
+  const [narrow, , channels] = candidatesFor(tied, 200, false, false, () => true);
+  expect(Object.keys(narrow.units!)).toEqual(["a"]);
+  expect(channels).toMatchObject({ channels: { a: narrow.units!.a / 16 } });
+  const shapes = tensorShapes(narrowGraph(tied, narrow.units!));
+  expect(["a", "b", "sum", "c"].map((name) => shapes.get(name)![0])).toEqual(Array(4).fill(narrow.units!.a));
+  // The weights of the narrow net that it is for, and of the next wider one.
+  const weightsOf = (a: number): number => 9 * a + 9 * a * a + 9 * a + 4 * 36 * a;
+  expect(weightsOf(narrow.units!.a)).toBeLessThanOrEqual(200 / 0.25);
+  expect(weightsOf(narrow.units!.a + 1)).toBeGreaterThan(200 / 0.25);
+});
 
 describe("the search for a recipe", () => {
   test("a size: what comes out is no larger, the best of what was tried, and its recipe gives it again", async () => {
@@ -178,8 +214,15 @@ describe("the search for a recipe", () => {
   test("memory: units go where no pruning does", async () => {
     const { best, trials } = await searchRecipe(options({ ram: 800 }, "memory", { budget: { epochs: 6 } }));
     expect(best.figures.ram).toBeLessThanOrEqual(800);
-    for (const { recipe } of trials)
-      expect(recipe.stages).toContainEqual(expect.objectContaining({ kind: "narrow", units: expect.anything() }));
+    // Begun anew with few units, and the given net without most of its own.
+    const firsts = trials.slice(0, 3).map(({ candidate, recipe }) => [candidate, (recipe.stages as object[])[0]]);
+    const units = { conv: expect.any(Number), fc1: expect.any(Number) };
+    expect(firsts).toEqual([
+      ["narrow 25 %", { kind: "narrow", units }],
+      ["narrow 15 %", { kind: "narrow", units }],
+      ["channels 25 %", expect.objectContaining({ kind: "channels", keep: units })],
+    ]);
+    expect(trials[2].figures.ram).toBeLessThanOrEqual(800);
   }, 60_000);
 
   test("what would be run first, without running it", async () => {
