@@ -6,8 +6,8 @@ import { Command, Option } from "commander";
 import type { Samples } from "../host/data/samples.js";
 import { inputFactor } from "../host/compress/input-scale.js";
 import { parseRecipe } from "../host/compress/recipe.js";
-import { readContainer } from "../host/container/read.js";
 import { MoteError, printable } from "../host/errors.js";
+import type { Graph } from "../host/model/model.js";
 import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
 import { openRecipe } from "../host/node/compress/recipe-files.js";
 import { loadDataSpec } from "../host/node/data/inputs.js";
@@ -196,19 +196,33 @@ function trainingPart(name: string): Samples {
   return { images, labels, count };
 }
 
-/** The validation split of what the run was trained on. */
 function samplesOfRun({ record }: RunFiles): ReportSamples {
   const recipe = parseRecipe(JSON.stringify(record.recipe), "the record's recipe");
   const { net, data } = openRecipe(recipe, record.folder);
-  const { train, validation, source } = data;
+  return validationOf(net.graph, data);
+}
+
+/** The validation split of what a run was trained on. @param graph whose input the samples are for */
+function validationOf(
+  graph: Graph,
+  { train, validation, source }: Pick<TrainingData, "train" | "validation" | "source">,
+): ReportSamples {
+  const { images, labels, count, reading: seen } = validation;
+  // Of bytes a model tells itself how they are read.
+  const real = images instanceof Float32Array && seen && { scale: 1, mean: meansOf(seen), std: stdsOf(seen) };
+  const { shape } = graph.input;
+  const reading = { layout: "nchw", ...real } as const;
   // Nets on the way see bytes in the usual way, see `inputFactor`.
-  const isUsual = inputFactor(net.graph, train) === 1;
-  const { images, labels, count } = validation;
+  const isUsual = inputFactor(graph, train) === 1;
   return {
-    set: { images, ...(labels && { labels }), count, shape: net.graph.input.shape, source: `${source}:validation` },
+    set: { images, ...(labels && { labels }), count, shape, source: `${source}:validation`, reading },
     ...(isUsual && { samples: validation, train }),
   };
 }
+
+type Seen = NonNullable<Samples["reading"]>;
+const stdsOf = ({ scale }: Seen): number[] => scale.map((one) => 1 / one);
+const meansOf = ({ scale, offset }: Seen): number[] => offset.map((one, channel) => 0 - one / scale[channel]);
 
 function printPage(page: Page, record: RunRecord | undefined, files: ReportFiles, output: Output): void {
   const written = writeReport(page, files);
@@ -300,24 +314,17 @@ async function experiment(name: ExperimentName, flags: ReportFlags, output: Outp
 
 /**
  * What `mote compress --report FILE` makes at its end, of a run whose record and checkpoints are in its work folder.
+ * @param graph that the run began with
  * @param data as the run had it
  */
 export async function reportRun(
   run: RunFiles,
   html: string,
   model: Uint8Array,
-  { train, validation, source }: Pick<TrainingData, "train" | "validation" | "source">,
+  graph: Graph,
+  data: Pick<TrainingData, "train" | "validation" | "source">,
 ): Promise<void> {
-  const { images, labels, count } = validation;
-  const { shape } = readContainer(model, { outline: true }).model.tensors[0];
-  const set = { images, ...(labels && { labels }), count, shape, source: `${source}:validation` };
-  const isUsual = validation.reading === undefined;
-  const data = await gatherReport({
-    name: run.record.net,
-    run,
-    model,
-    samples: () => ({ set, ...(isUsual && { samples: validation, train }) }),
-    duration: TIMED_MS,
-  });
-  writeReport(makeReport(data), { html });
+  const { net: name } = run.record;
+  const samples = (): ReportSamples => validationOf(graph, data);
+  writeReport(makeReport(await gatherReport({ name, run, model, samples, duration: TIMED_MS })), { html });
 }

@@ -91,30 +91,12 @@ test("a graph and a table by flags alone: a model of the size, and a recipe that
 }, 60_000);
 
 test("classes go with the result, which keeps what it was trained on; the recipe has all of the data", async () => {
-  const data = [
-    "--data",
-    "words.csv",
-    "--validation",
-    "more.csv",
-    "--labels",
-    "column:class",
-    "--labels",
-    "column:class",
-  ];
-  const task = [
-    "--class-weights",
-    "balanced",
-    "--metric",
-    "f1",
-    "--target",
-    "190",
-    "--budget",
-    "6epochs",
-    "--allow-chance",
-  ];
+  const data =
+    "--data words.csv --validation more.csv --labels column:class --labels column:class --mean 0.4 --std 0.25";
+  const task = "--class-weights balanced --metric f1 --target 190 --budget 6epochs --allow-chance";
   const out = ["-o", "words.mote", "--checkpoint", "words.safetensors", "--recipe-out", "recipes/words.json"];
   const report = ["--report", "words.html"];
-  const result = await compress(...inFolder(["net.json", ...data, ...task, ...out, ...report]));
+  const result = await compress(...inFolder(["net.json", ...`${data} ${task}`.split(" "), ...out, ...report]));
   expect(readContainer(readFileSync(at("words.mote"))).model.labels).toEqual(WORDS);
   const { net, data: records } = readCheckpoint(at("words.safetensors"));
   expect(net.graph.ends!.labels).toEqual(WORDS);
@@ -122,10 +104,12 @@ test("classes go with the result, which keeps what it was trained on; the recipe
 
   const page = readFileSync(at("words.html"), "utf8");
   for (const name of [...WORDS, "3 grid", "4 dead-units"]) expect(page).toContain(name);
+  // Real numbers, as the net sees them.
+  for (const part of ["quality", "sensitivity", "speed"]) expect(page).toContain(`<h2 id="${part}">`);
   const recipe = JSON.parse(readFileSync(at("recipes/words.json"), "utf8")) as Record<string, unknown>;
   expect(recipe).toMatchObject({
     net: "../net.json",
-    data: { train: "../words.csv", validation: "../more.csv", labels: ["column:class", "column:class"] },
+    data: { train: "../words.csv", validation: "../more.csv", labels: ["column:class", "column:class"], mean: [0.4] },
     task: { loss: "softmax", metric: "f1", classWeights: expect.any(Array) },
   });
   const { record } = findRun(at("recipes/words.json"), at("work"));
@@ -135,7 +119,18 @@ test("classes go with the result, which keeps what it was trained on; the recipe
   expect(openRecipe(parseRecipe(JSON.stringify(record.recipe), "r"), record.folder).data.train.count).toBe(300);
 
   // By another part of the same samples.
-  const again = ["--data", "more.csv", "--validation", "words.csv", "--labels", "column:class"];
+  const again = [
+    "--data",
+    "more.csv",
+    "--validation",
+    "words.csv",
+    "--labels",
+    "column:class",
+    "--mean",
+    "0.4",
+    "--std",
+    "0.25",
+  ];
   const start = { graph: net.graph, tensors: trainedTensors(net.graph) };
   writeCheckpoint(at("start.safetensors"), { net: start, data: records! });
   await compress(...inFolder(["start.safetensors", ...again, "--target", "300", "--budget", "1epochs", "--dry-run"]));

@@ -64,7 +64,7 @@ export async function finish(
   if (report !== undefined) {
     // Only a report needs what it is made with.
     const { reportRun } = await import("../report.js");
-    await reportRun({ record, folder: work }, report, container, data);
+    await reportRun({ record, folder: work }, report, container, net.graph, data);
     written.push(report);
   }
   return { measured, written };
