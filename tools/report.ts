@@ -28,7 +28,8 @@ import { EXPERIMENTS, parseExperiment, type ExperimentName, type ExperimentRecor
 import { isMissing, type Page } from "../host/report/page.js";
 import { makeReport } from "../host/report/report.js";
 import { runExperiment } from "../host/report/run-experiment.js";
-import { errorText, type RunRecord } from "../host/report/run-record.js";
+import { errorText } from "../host/report/error-text.js";
+import type { RunRecord } from "../host/report/run-record.js";
 import { namedNet } from "../host/train/nets.js";
 import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
 import { interruptible } from "./interrupt.js";
@@ -109,7 +110,7 @@ async function report(source: string | undefined, flags: ReportFlags): Promise<v
   const isModel = source !== undefined && isContainer(source, readFile(source));
   const run = source === undefined || isModel ? undefined : findRun(source, flags.work);
   const modelPath = flags.model ?? (isModel ? source : undefined);
-  const sweep = flags.sweep === undefined ? undefined : { jobs: readSweep(flags.sweep), source: basename(flags.sweep) };
+  const sweep = flags.sweep === undefined ? undefined : readSweep(flags.sweep);
   if (run === undefined && modelPath === undefined && sweep === undefined && experiments.length === 0) {
     throw new MoteError(
       "ARGUMENT",

@@ -1,9 +1,14 @@
 /** The results of `mote sweep`: tables and a picture in a folder, the models beside them, and what the terminal shows of it. */
 import { join } from "node:path";
+import { folderOf, movedRecipe } from "../host/node/compress/recipe-files.js";
+import type { Recipe } from "../host/compress/recipe.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
-import { frontOf, plotLines, sweepPlot, type SweepPoint } from "../host/report/sweep-plot.js";
+import { errorName, errorText } from "../host/report/error-text.js";
+import { paretoFront, type SweepJob } from "../host/report/parts/pareto.js";
+import { plotLines, sweepPlot } from "../host/report/sweep-plot.js";
 import { csvOf, groupsOf, shown, type Spread, type SweepGroup, type SweepRow } from "../host/sweep/summary.js";
 import type { Variant } from "../host/sweep/vary.js";
+import type { MetricName } from "../host/train/losses.js";
 import type { Output } from "./output.js";
 
 export const SWEEP_FILES = ["sweep.csv", "sweep.json", "sweep.svg"] as const;
@@ -16,19 +21,25 @@ const saying = (values: Readonly<Record<string, unknown>>): string =>
     .map(([path, value]) => `${path}=${shown(value)}`)
     .join(" ");
 
-const pointsOf = (rows: readonly SweepRow[]): (SweepPoint & { readonly row: SweepRow })[] =>
+const errorOf = ({ validationError, metric }: SweepRow): string => errorText(validationError!, metric!);
+
+/** All of a sweep's are judged by the same; "accuracy" where none came to a model. */
+const metricOf = (rows: readonly SweepRow[]): MetricName =>
+  rows.find(({ metric }) => metric !== undefined)?.metric ?? "accuracy";
+
+const pointsOf = (rows: readonly SweepRow[]): (SweepJob & { readonly row: SweepRow })[] =>
   rows
     .filter((row) => row.bytes !== undefined)
     .map((row) => ({
       row,
       bytes: row.bytes!,
       error: row.validationError!,
-      name: `${row.variant}: ${saying(row.values)}; ${row.bytes} bytes, ${row.validationError!.toFixed(2)} %`,
+      name: `${row.variant}: ${saying(row.values)}; ${row.bytes} bytes, ${errorOf(row)}`,
     }));
 
 /** What scripts read, in sweep.json and by --json. */
 export function sweepObject(recipe: string, rows: readonly SweepRow[]): object {
-  const front = frontOf(pointsOf(rows)).map(({ row }) => row.variant);
+  const front = paretoFront(pointsOf(rows)).map(({ row }) => row.variant);
   return { recipe, variants: rows, groups: groupsOf(rows), front };
 }
 
@@ -49,11 +60,12 @@ export async function writeSweep(
     writeFileAtomic(join(folder, name), content);
     written.push(join(folder, name));
   };
+  const besideModel = (made: Recipe): Recipe => movedRecipe(made, folderOf(recipe), join(folder, "models"));
   const digits = String(rows.length).length;
   for (const row of rows) {
     const name = join("models", String(row.variant).padStart(digits, "0"));
     if (row.sha256 !== undefined) write(`${name}.mote`, await modelOf(row));
-    write(`${name}.json`, JSON.stringify(variants[row.variant - 1].recipe, undefined, 2) + "\n");
+    write(`${name}.json`, JSON.stringify(besideModel(variants[row.variant - 1].recipe), undefined, 2) + "\n");
   }
   const [csv, json, svg] = SWEEP_FILES;
   write(csv, csvOf(rows));
@@ -68,7 +80,7 @@ export async function writeSweep(
         bytesDeviation: bytes.deviation,
         errorDeviation: error.deviation,
       }));
-    write(svg, sweepPlot(`${recipe}: ${points.length} models`, points, means));
+    write(svg, sweepPlot(`${recipe}: ${points.length} models`, metricOf(rows), points, means));
   }
   write(json, JSON.stringify(sweepObject(recipe, rows), undefined, 2) + "\n");
   return written;
@@ -80,12 +92,12 @@ export function showSweep(output: Output, recipe: string, rows: readonly SweepRo
   const groups = groupsOf(rows);
   if (groups.some(({ count }) => count > 1)) {
     output.line();
-    output.table(groupTable(groups));
+    output.table(groupTable(groups, metricOf(rows)));
   }
   const points = pointsOf(rows);
   if (points.length > 1) {
     output.line();
-    for (const line of plotLines(points)) output.line(line);
+    for (const line of plotLines(metricOf(rows), points)) output.line(line);
   }
   output.line();
   output.lines([`wrote ${written.length} files: ${written.at(-1)} and what is beside it`]);
@@ -100,25 +112,27 @@ function rowTable(rows: readonly SweepRow[]): string[][] {
       String(row.variant),
       ...paths.map((path) => shown(row.values[path])),
       ...(row.problem === undefined
-        ? [String(row.bytes), `${row.validationError!.toFixed(2)} %`, String(row.nonZeros)]
+        ? [String(row.bytes), errorOf(row), String(row.nonZeros)]
         : ["none", "diverged", ""]),
     ]),
   ];
 }
 
-function groupTable(groups: readonly SweepGroup[]): string[][] {
+function groupTable(groups: readonly SweepGroup[], metric: MetricName): string[][] {
   const paths = Object.keys(groups[0].values);
-  const spread = ({ mean, deviation }: Spread, digits: number): string =>
-    `${mean.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
+  const ofBytes = (value: number): string => value.toFixed(0);
+  const ofErrors = (value: number): string => (metric === "mse" ? value.toPrecision(4) : value.toFixed(2));
+  const spread = ({ mean, deviation }: Spread, show: (value: number) => string): string =>
+    `${show(mean)} ± ${show(deviation)}`;
   return [
-    ["models", ...paths, "bytes", "validation %", "least", "most"],
+    ["models", ...paths, "bytes", errorName(metric), "least", "most"],
     ...groups.map(({ values, count, bytes, validationError: error }) => [
       String(count),
       ...paths.map((path) => shown(values[path])),
-      spread(bytes, 0),
-      spread(error, 2),
-      error.least.toFixed(2),
-      error.most.toFixed(2),
+      spread(bytes, ofBytes),
+      spread(error, ofErrors),
+      ofErrors(error.least),
+      ofErrors(error.most),
     ]),
   ];
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { MoteError, printable } from "../host/errors.js";
 import { checkWritable } from "../host/node/check-writable.js";
-import { loadMnist } from "../host/node/data/mnist.js";
+import { folderOf, openRecipe } from "../host/node/compress/recipe-files.js";
 import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
@@ -85,18 +85,29 @@ async function sweep(recipePath: string, flags: Flags): Promise<void> {
   if (out !== undefined) for (const name of SWEEP_FILES) checkWritable(join(out, name));
   const where = flags.store ?? join(packageRoot, "build", "sweep");
   const store = await openStore(where);
-  const options = { variants, data: loadMnist(), source: "mnist" as const, store, ...(from && { from }) };
-  const plan = await inRecipe(recipePath, () => Sweep.plan(options));
-  if (flags.dryRun) return showPlan(output, plan, variants);
-
   const note = (text: string): void => {
     Progress.clear();
     process.stderr.write(`mote: ${printable(text)}\n`);
   };
+  const plan = await inRecipe(recipePath, () =>
+    Sweep.plan({
+      variants,
+      open: (recipe) => {
+        const opened = openRecipe(recipe, folderOf(recipePath), {
+          note: (line) => output.line(`${recipe.net}: ${line}`),
+        });
+        opened.data.notes.forEach(note);
+        return opened;
+      },
+      ...(from && { from }),
+      store,
+    }),
+  );
+  if (flags.dryRun) return showPlan(output, plan, variants);
   if (flags.cancel) {
     const runner = await QueueRunner.open({ url: queue!, patienceMs: PATIENCE_MS, onNote: note });
     try {
-      const cancelled = await runner.cancel(plan.jobs.map((job) => plan.nameOf(job)));
+      const cancelled = await runner.cancel(plan.jobs.map(({ name }) => name));
       output.line(cancelledLine(cancelled));
       output.json(() => cancelled);
     } finally {
@@ -142,7 +153,7 @@ async function runJobs(
     progress.finish();
     let where = "the store holds all that was done";
     if (runner instanceof QueueRunner) {
-      if (await isToBeCancelled()) note(cancelledLine(await runner.cancel(plan.jobs.map((job) => plan.nameOf(job)))));
+      if (await isToBeCancelled()) note(cancelledLine(await runner.cancel(plan.jobs.map(({ name }) => name))));
       else where = "workers go on with the jobs on the queue (--cancel takes them off)";
     }
     throw new MoteError("INTERRUPTED", `stopped; ${where}: run the same command to go on`, { cause: error });
@@ -174,7 +185,7 @@ async function isToBeCancelled(): Promise<boolean> {
 async function showPlan(output: Output, plan: Sweep, variants: readonly Variant[]): Promise<void> {
   const jobs = await Promise.all(
     plan.jobs.map(async (job) => ({
-      name: plan.nameOf(job),
+      name: job.name,
       results: job.steps,
       variants: job.neededBy.map((variant) => variant + 1),
       after: plan.jobs.findIndex(({ name }) => name === job.after) + 1 || undefined,
@@ -188,7 +199,7 @@ async function showPlan(output: Output, plan: Sweep, variants: readonly Variant[
       ["job", "ends with", "after", "variants", "done"],
       ...jobs.map((job, i) => [
         String(i + 1),
-        job.name.replace(/^[0-9a-f]+-/, ""),
+        job.name,
         job.after === undefined ? "" : String(job.after),
         job.variants.length > 4 ? `${job.variants.length} of them` : job.variants.join(", "),
         job.done ? "yes" : "",

@@ -124,17 +124,32 @@ const biasBitsOf = ({ pack }: Recipe, graph: Graph): Record<string, number> =>
   Object.fromEntries(weightedLayers(graph).map(({ name }) => [name, own(pack.biasBits, name) ?? DEFAULT_BIAS_BITS]));
 
 /**
+ * What can be known before anything is trained.
+ * @returns the recipe with layers' names in the place of patterns
+ * @throws MoteError RECIPE, MISMATCH and UNSUPPORTED for what does not fit
+ */
+export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "from">): {
+  readonly recipe: Recipe;
+  readonly named: Net;
+  readonly graph: Graph;
+  readonly isTrained: boolean;
+} {
+  const { named, graph, isTrained } = netsOf(given.recipe, given);
+  if (given.from === undefined && !isTrained && given.recipe.teacher === undefined)
+    throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
+  // Stages work on the net with its batch normalizations folded.
+  const recipe = checkRecipe(given.recipe, foldedGraph(graph));
+  checkTrainable(graph, given.data, recipe.task);
+  return { recipe, named, graph, isTrained };
+}
+
+/**
  * @throws MoteError INTERRUPTED, after which the same call goes on from there. DIVERGED naming the stage and its step. Before anything
  *   is trained RECIPE, MISMATCH, UNSUPPORTED and FILE, for what does not fit
  */
 export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
   const { runtime, threads, from, steps = Infinity, signal, onStage, onProgress } = options;
-  const { named, graph, isTrained } = netsOf(options.recipe, options);
-  if (from === undefined && !isTrained && options.recipe.teacher === undefined)
-    throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net");
-  // Stages work on the net with its batch normalizations folded.
-  const recipe = checkRecipe(options.recipe, foldedGraph(graph));
-  checkTrainable(graph, options.data, recipe.task);
+  const { recipe, named, graph, isTrained } = checkRun(options);
   const folder = options.openWork();
   const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const origin = { ...options, data: options.data.digest ?? (await dataDigest(options.data)) };

@@ -24,6 +24,9 @@ export interface OwnData extends Reading {
   readonly colours?: Exclude<Preprocessing["colours"], "none">;
 }
 
+/** Whether every machine has it. */
+export const isNamedData = ({ train }: OwnData): boolean => DATA_NAMES.some((name) => name === train);
+
 /** A text is `train` alone. */
 export type DataSpec = string | OwnData;
 

@@ -10,13 +10,14 @@ import { experimentPart } from "./parts/experiment.js";
 import { initsPart } from "./parts/inits.js";
 import { layersPart } from "./parts/layers.js";
 import { energyPart, memoryPart } from "./parts/memory.js";
-import { paretoPart, type SweepJob } from "./parts/pareto.js";
+import { paretoPart, type SweepJobs } from "./parts/pareto.js";
 import { robustnessPart, type Robustness } from "./parts/robustness.js";
 import { sensitivityPart, type SensitivityTable } from "./parts/sensitivity.js";
 import { speedPart, type LayerSpeed } from "./parts/speed.js";
 import { stagesPart } from "./parts/stages.js";
 import { weightsPart, type Centroids } from "./parts/weights.js";
-import { errorText, type RunRecord } from "./run-record.js";
+import { errorText } from "./error-text.js";
+import type { RunRecord } from "./run-record.js";
 import { bytesText, grouped, tableCsv } from "./table.js";
 
 export interface ReportData {
@@ -37,7 +38,7 @@ export interface ReportData {
     readonly rows: readonly Robustness[];
     readonly source: string;
   };
-  readonly sweep?: { readonly jobs: readonly SweepJob[]; readonly source: string };
+  readonly sweep?: SweepJobs;
   readonly experiments?: readonly ExperimentRecord[];
   /** Of parts that could not be made: why. */
   readonly problems?: Readonly<Partial<Record<PartName, string>>>;
@@ -98,7 +99,7 @@ export function makeReport(data: ReportData): Page {
     robustness: data.robustness && [
       robustnessPart(data.robustness.models, data.robustness.rows, data.robustness.source),
     ],
-    pareto: data.sweep && [paretoPart(data.sweep.jobs, data.sweep.source)],
+    pareto: data.sweep && [paretoPart(data.sweep)],
     experiments: data.experiments?.map(experimentPart),
   };
   const names = Object.keys(TITLES) as PartName[];

@@ -44,10 +44,6 @@ export interface RunRecord {
 
 export type Metric = MetricName;
 
-/** "1.23 %" of an error, which a mean square is not. */
-export const errorText = (error: number, metric: Metric): string =>
-  metric === "mse" ? error.toPrecision(4) : `${error.toFixed(2)} %`;
-
 const KIND = "mote run";
 const VERSION = 1;
 const MOST_STAGES = 1000;

@@ -1,16 +1,11 @@
 /** Size against error of a sweep's models, as a picture and as characters: a point for each, and those that nothing else beats joined. */
 import { escaped } from "./error-plot.js";
-
-export interface SweepPoint {
-  readonly bytes: number;
-  /** Percent. */
-  readonly error: number;
-  /** Shown where the picture is pointed at. */
-  readonly name: string;
-}
+import { errorName } from "./error-text.js";
+import { paretoFront, type SweepJob } from "./parts/pareto.js";
+import type { MetricName } from "../train/losses.js";
 
 /** Mean of a setting over its seeds. */
-export interface SweepMean extends SweepPoint {
+export interface SweepMean extends SweepJob {
   readonly bytesDeviation: number;
   readonly errorDeviation: number;
 }
@@ -18,15 +13,6 @@ export interface SweepMean extends SweepPoint {
 const [WIDTH, HEIGHT] = [760, 460];
 const [LEFT, RIGHT, TOP, BOTTOM] = [72, 28, 84, 56];
 const [CELLS, ROWS] = [66, 14];
-
-/** Those for which no other one is both smaller and better, the smallest first. */
-export function frontOf<P extends SweepPoint>(points: readonly P[]): P[] {
-  const front: P[] = [];
-  for (const point of points.toSorted((a, b) => a.bytes - b.bytes || a.error - b.error)) {
-    if (front.length === 0 || point.error < front.at(-1)!.error) front.push(point);
-  }
-  return front;
-}
 
 interface Axis {
   readonly low: number;
@@ -50,7 +36,12 @@ const ticksOf = ({ low, high, step }: Axis): number[] =>
 const numberOf = (value: number): string => String(Number(value.toPrecision(6)));
 
 /** @returns an SVG file, which shows well on light and dark grounds */
-export function sweepPlot(title: string, points: readonly SweepPoint[], means: readonly SweepMean[]): string {
+export function sweepPlot(
+  title: string,
+  metric: MetricName,
+  points: readonly SweepJob[],
+  means: readonly SweepMean[],
+): string {
   const [across, up] = [axisOf(points.map(({ bytes }) => bytes)), axisOf(points.map(({ error }) => error))];
   const x = (bytes: number): number =>
     LEFT + ((bytes - across.low) / (across.high - across.low)) * (WIDTH - LEFT - RIGHT);
@@ -61,7 +52,7 @@ export function sweepPlot(title: string, points: readonly SweepPoint[], means: r
     `<line class="${kind}" x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}"/>`;
   const text = (at: number, below: number, classes: string, words: string): string =>
     `<text x="${n(at)}" y="${n(below)}" class="${classes}">${escaped(words)}</text>`;
-  const front = frontOf(points).map(({ bytes, error }) => `${n(x(bytes))},${n(y(error))}`);
+  const front = paretoFront(points).map(({ bytes, error }) => `${n(x(bytes))},${n(y(error))}`);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">`,
     `<title>${escaped(title)}</title>`,
@@ -72,7 +63,7 @@ export function sweepPlot(title: string, points: readonly SweepPoint[], means: r
       28,
       60,
       "muted",
-      "validation error against size; rings are means over seeds, the line joins what nothing else beats",
+      "validation error of the integers against size; rings are means over seeds, the line joins what nothing else beats",
     ),
     ...ticksOf(across).flatMap((bytes) => [
       line("grid", x(bytes), TOP, x(bytes), HEIGHT - BOTTOM),
@@ -83,7 +74,7 @@ export function sweepPlot(title: string, points: readonly SweepPoint[], means: r
       text(LEFT - 8, y(error) + 4, "muted end", numberOf(error)),
     ]),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, "muted middle", "bytes of the .mote file"),
-    text(LEFT - 8, TOP - 10, "muted end", "error %"),
+    text(28, TOP - 10, "muted", errorName(metric)),
     `<polyline class="front" points="${front.join(" ")}"/>`,
     ...points.map(
       ({ name, bytes, error }) =>
@@ -112,14 +103,14 @@ const STYLE = [
  * The same for a terminal of 80 columns: "o" is a model, "*" one of those that nothing else beats, a digit several in one place.
  * @returns lines
  */
-export function plotLines(points: readonly SweepPoint[]): string[] {
+export function plotLines(metric: MetricName, points: readonly SweepJob[]): string[] {
   const [across, up] = [axisOf(points.map(({ bytes }) => bytes)), axisOf(points.map(({ error }) => error))];
   const column = (bytes: number): number =>
     Math.round(((bytes - across.low) / (across.high - across.low)) * (CELLS - 1));
   const row = (error: number): number => Math.round(((up.high - error) / (up.high - up.low)) * (ROWS - 1));
   const cells = Array.from({ length: ROWS }, () => Array.from({ length: CELLS }, () => " "));
   const counts = new Map<string, number>();
-  const front = new Set<SweepPoint>(frontOf(points));
+  const front = new Set<SweepJob>(paretoFront(points));
   for (const point of points) {
     const [r, c] = [row(point.error), column(point.bytes)];
     const count = (counts.get(`${r},${c}`) ?? 0) + 1;
@@ -127,7 +118,7 @@ export function plotLines(points: readonly SweepPoint[]): string[] {
     cells[r][c] = front.has(point) || cells[r][c] === "*" ? "*" : count === 1 ? "o" : String(Math.min(count, 9));
   }
   const labels = new Map(ticksOf(up).map((error) => [row(error), numberOf(error)]));
-  const width = Math.max(...[...labels.values()].map((label) => label.length), "error %".length);
+  const width = Math.max(...[...labels.values()].map((label) => label.length));
   const ticks = Array.from({ length: CELLS }, () => "─");
   const below = Array.from({ length: CELLS + width + 2 }, () => " ");
   for (const bytes of ticksOf(across)) {
@@ -142,7 +133,7 @@ export function plotLines(points: readonly SweepPoint[]): string[] {
       below.splice(start, label.length, ...label);
   }
   return [
-    "error %".padStart(width),
+    errorName(metric).padStart(width),
     ...cells.map(
       (line, r) => `${(labels.get(r) ?? "").padStart(width)} ${labels.has(r) ? "┤" : "│"}${line.join("").trimEnd()}`,
     ),

@@ -1,48 +1,39 @@
-/** What a job is when it travels: a recipe, a net and data by what they are, not where; and what comes back of it. */
+/** What a job is when it travels: a recipe, nets and data by what they are, not where; and what comes back of it. */
 import type { StageReport } from "../compress/run-recipe.js";
 import { MoteError } from "../errors.js";
 import { isRecord } from "../json.js";
 import { METRIC_NAMES, type MetricName } from "../train/losses.js";
 import { isHash } from "./store.js";
 
-export type DataSource = "mnist" | "fashion" | "store";
-
 export interface SweepJob {
   /** WORK_VERSION of the sweep's program: another one's results would not be the same. */
   readonly version: number;
   /** SHA-256 of its JSON in the store. */
   readonly recipe: string;
-  /** SHA-256 of the trained net that it starts from, a checkpoint in the store. */
+  /** SHA-256 of the net that the recipe names, unless it is one of ours; see `encodeNet`. */
+  readonly net?: string;
+  /** SHA-256 of the trained net that it starts from. */
   readonly from?: string;
-  /** Samples by the SHA-256 of their file, see `encodeSamples`: in the store, or a data set that every machine has. */
-  readonly data: { readonly source: DataSource; readonly hash: string };
+  /** SHA-256 of the samples' file, see `encodeSamples`: in the store, unless the recipe names a data set that every machine has. */
+  readonly data: string;
   /** See RunOptions. */
   readonly steps: number;
   /** Whether a model is packed of it. */
   readonly isLast: boolean;
 }
 
-const HASH_DIGITS = 16;
-
-/** The name under which the store has a result, and the queue a job: what is made of other data is another thing. */
-export const nameWith = (dataHash: string, name: string): string => `${dataHash.slice(0, HASH_DIGITS)}-${name}`;
-
-const SOURCES: readonly unknown[] = ["mnist", "fashion", "store"] satisfies DataSource[];
-
 /** @param value what a queue holds, of which anything may be expected @throws MoteError FORMAT */
 export function checkJob(value: unknown): SweepJob {
   const wrong = (what: string): MoteError => new MoteError("FORMAT", `job: ${what}`);
   if (!isRecord(value)) throw wrong("expected an object");
-  const { version, recipe, from, data, steps, isLast, ...others } = value;
+  const { version, recipe, net, from, data, steps, isLast, ...others } = value;
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined) throw wrong(`${unknown}: unknown key`);
   if (!isCount(version)) throw wrong("version: expected a whole number");
   if (!isHash(recipe)) throw wrong("recipe: expected a SHA-256");
+  if (net !== undefined && !isHash(net)) throw wrong("net: expected a SHA-256");
   if (from !== undefined && !isHash(from)) throw wrong("from: expected a SHA-256");
-  if (!isRecord(data) || Object.keys(data).toSorted().join() !== "hash,source")
-    throw wrong("data: expected source and hash");
-  if (!SOURCES.includes(data.source)) throw wrong(`data.source: expected one of ${SOURCES.join(", ")}`);
-  if (!isHash(data.hash)) throw wrong("data.hash: expected a SHA-256");
+  if (!isHash(data)) throw wrong("data: expected a SHA-256");
   if (!isCount(steps)) throw wrong("steps: expected a whole number from 1 on");
   if (typeof isLast !== "boolean") throw wrong("isLast: expected true or false");
   return value as unknown as SweepJob;

@@ -17,7 +17,6 @@ export class StoreWorkFolder implements WorkFolder {
 
   private constructor(
     private readonly store: Store,
-    private readonly nameOf: (name: string) => string,
     private readonly onProblem: (reason: string) => void,
   ) {
     this.path = store.name;
@@ -25,24 +24,22 @@ export class StoreWorkFolder implements WorkFolder {
 
   /**
    * @param names of the results that the job makes or goes on from
-   * @param nameOf the name in the store of a result
    * @param onProblem called with the reason when something cannot be sent: `settle` tries again
    * @throws MoteError FILE, SERVER
    */
   static async open(
     store: Store,
     names: readonly string[],
-    nameOf: (name: string) => string,
     onProblem: (reason: string) => void,
   ): Promise<StoreWorkFolder> {
-    const folder = new StoreWorkFolder(store, nameOf, onProblem);
+    const folder = new StoreWorkFolder(store, onProblem);
     for (const name of names) {
-      const result = await getResult(store, nameOf(name));
+      const result = await getResult(store, name);
       if (result !== undefined) {
         folder.results.set(name, result);
         continue;
       }
-      const state = await store.read(`states/${nameOf(name)}`);
+      const state = await store.read(`states/${name}`);
       if (state !== undefined) folder.states.set(name, state);
     }
     return folder;
@@ -62,7 +59,7 @@ export class StoreWorkFolder implements WorkFolder {
     this.states.delete(name);
     this.pending.delete(`states/${name}`);
     this.writeBytes(name, bytes);
-    this.send(`states/${name}`, () => this.store.remove(`states/${this.nameOf(name)}`));
+    this.send(`states/${name}`, () => this.store.remove(`states/${name}`));
   }
 
   keeper(name: string): Keeper {
@@ -74,7 +71,7 @@ export class StoreWorkFolder implements WorkFolder {
       save: (state) => {
         const bytes = encodeCheckpoint(name, state);
         this.states.set(name, bytes);
-        this.send(`states/${name}`, () => this.store.write(`states/${this.nameOf(name)}`, bytes));
+        this.send(`states/${name}`, () => this.store.write(`states/${name}`, bytes));
       },
     };
   }
@@ -87,7 +84,7 @@ export class StoreWorkFolder implements WorkFolder {
     // Of memory that threads share no hash is made.
     const bytes = Uint8Array.from(shared);
     this.results.set(name, bytes);
-    this.send(`results/${name}`, () => putResult(this.store, this.nameOf(name), bytes));
+    this.send(`results/${name}`, () => putResult(this.store, name, bytes));
   }
 
   /** Until all is in the store. @throws MoteError FILE, SERVER when something cannot be */

@@ -1,6 +1,6 @@
 /** Graph and compression as JSON in a checkpoint's metadata: read strictly, since the file may come from anywhere. */
 import { MoteError } from "../errors.js";
-import { COLOURS, LAYOUTS, type Compression, type Graph } from "../model/model.js";
+import { COLOURS, LAYOUTS, type Compression, type Graph, type GraphEnds } from "../model/model.js";
 import { allFloatOps } from "../ops/index.js";
 
 type Check = (value: unknown) => boolean;
@@ -114,19 +114,21 @@ export function graphOf(value: unknown, where: string): Graph {
 const isReals: Check = (value) => Array.isArray(value) && value.every((one) => Number.isFinite(one));
 const isScales: Check = (value) => Array.isArray(value) && value.every(isScale);
 
-function checkEnds(value: unknown, where: string): void {
+/** What a model tells its hosts. @param where for messages @throws MoteError FORMAT */
+export function checkEnds(value: unknown, where: string): GraphEnds {
   const { preprocessing } = checkFields(
     value,
     { names: isOptional(isNames), labels: isOptional(isNames), preprocessing: isOptional(isObject) },
     where,
   );
-  if (preprocessing === undefined) return;
+  if (preprocessing === undefined) return value as GraphEnds;
   const isOneOf =
     (values: readonly string[]): Check =>
     (one) =>
       values.includes(one as string);
   const fields = { layout: isOneOf(LAYOUTS), colours: isOneOf(COLOURS), mean: isReals, std: isScales };
   checkFields(preprocessing, fields, `${where}.preprocessing`);
+  return value as GraphEnds;
 }
 
 /** @throws MoteError FORMAT */

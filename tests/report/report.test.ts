@@ -91,7 +91,7 @@ beforeAll(async () => {
         train,
       };
     },
-    sweep: { jobs: readSweep(sweep), source: "sweep.csv" },
+    sweep: readSweep(sweep),
     duration: 50,
   });
   page = makeReport(data);
@@ -309,6 +309,8 @@ test.each<[string, string, string]>([
   ["b.csv", "bytes,error\nx,y\n", "no job with bytes and an error"],
   ["c.json", "{}", "expected a list of jobs"],
   ["d.json", "[1]", "expected a list of jobs"],
+  ["f.csv", "bytes,error,metric\n1,2,auc\n2,1,mse\n", "metric auc, mse: expected one of accuracy, auc, f1, mse"],
+  ["g.csv", "bytes,error,metric\n1,2,<i>\n", "metric <i>: expected one of"],
   ["e.csv", 'bytes,"error\n1,2', "e.csv"],
 ])("a sweep's table that is none is refused: %s", (name, text, message) => {
   writeFileSync(join(work, name), text);

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { readContainer } from "../../host/container/read.js";
 import { LocalRunner } from "../../host/node/sweep/local-runner.js";
 import type { Sweep } from "../../host/node/sweep/run-sweep.js";
 import type { SweepRow } from "../../host/sweep/summary.js";
@@ -42,9 +43,7 @@ describe("a sweep in processes of this machine", () => {
     const models = await modelsOf(sweep, rows);
     expect(new Set(models).size).toBe(8);
     expect(rows.map(({ bytes }) => bytes)).toEqual(models.map((hex) => hex.length / 2));
-    const results = readdirSync(`${one}/results`).map((name) =>
-      name.replace(/^[0-9a-f]{16}-(\w+)-.*?(\.\w+)?$/, "$1$2"),
-    );
+    const results = readdirSync(`${one}/results`).map((name) => name.replace(/^(\w+)-.*?(\.\w+)?$/, "$1$2"));
     const count = (kind: string) => results.filter((name) => name === kind).length;
     expect([count("teacher"), count("bank.f32"), count("stage")]).toEqual([1, 1, 2 * 2 + 8 * 3]);
     expect(readdirSync(`${one}/states`)).toEqual([]);
@@ -124,6 +123,12 @@ describe("mote sweep", () => {
     expect([variants.length, groups.length]).toEqual([4, 2]);
     expect(readFileSync(path("out/sweep.csv"), "utf8").trim().split("\r\n")).toHaveLength(5);
 
+    const page = await mote(["report", "--sweep", path("out/sweep.csv"), "-o", path("sweep.html")]);
+    expect([page.code, readFileSync(path("sweep.html"), "utf8")], page.stderr).toEqual([
+      0,
+      expect.stringContaining("4 jobs of sweep.csv"),
+    ]);
+
     const second = await sweep(...vary, "-o", path("again"), "--json");
     expect(second.stderr).not.toMatch(/teacher|narrow|grid/);
     expect(lastJson(second)).toMatchObject({ variants, groups });
@@ -164,6 +169,63 @@ describe("mote sweep", () => {
     writeFileSync(path("file"), "");
     expectOneLine(await sweep("-o", path("file/x")), /cannot be written: .*not a folder/);
     rmSync(path("never"), { recursive: true, force: true });
+  });
+
+  test("has nets and data of any file: its models are those of mote compress, wherever their recipes are", async () => {
+    mkdirSync(path("own"));
+    const layer = (name: string, input: string, outFeatures: number) => ({
+      op: "dense",
+      name,
+      input,
+      output: name,
+      outFeatures,
+    });
+    const layers = [layer("fc1", "in", 8), { op: "relu", name: "relu", input: "fc1", output: "relu" }];
+    const net = {
+      name: "points",
+      input: { name: "in", shape: [4, 1, 1] },
+      layers: [...layers, layer("fc2", "relu", 3)],
+    };
+    writeFileSync(path("own/net.json"), JSON.stringify(net));
+    const kinds = ["left", "middle", "right"];
+    const rows = Array.from({ length: 150 }, (_, i) => [i % 3, (i % 7) / 7, (i % 5) / 5, 1, kinds[i % 3]].join());
+    writeFileSync(path("own/points.csv"), ["a,b,c,d,kind", ...rows, ""].join("\n"));
+    const data = { train: "points.csv", labels: "column:kind", mean: 1, std: 2 };
+    const grid = { kind: "grid", epochs: 0, lr: 0, step: 0.5, parts: 1 };
+    const stages = [{ kind: "prune", keep: 30, epochs: 2, lr: 0.01 }, grid, { kind: "calibrate", samples: 60 }];
+    const own = { net: "net.json", data, seed: 1, batch: 32, teacher: { epochs: 4, lr: 0.01, augment: 0 }, stages };
+    for (const [name, task] of [
+      ["classes", { loss: "softmax", metric: "f1" }],
+      ["numbers", { loss: "mse" }],
+    ] as const) {
+      writeFileSync(path(`own/${name}.json`), JSON.stringify({ ...own, task }));
+      const args = [
+        "sweep",
+        path(`own/${name}.json`),
+        "--vary",
+        "seed=1,2",
+        "--store",
+        path("store"),
+        "--threads",
+        "1",
+      ];
+      const made = await mote([...args, "-o", path(name), "--json"]);
+      expect(made.code, made.stderr).toBe(0);
+      const { variants } = lastJson(made) as { variants: { validationError: number; metric: string }[] };
+      for (const [i, { validationError, metric }] of variants.entries()) {
+        const recipePath = path(`${name}/models/${i + 1}.json`);
+        const alone = ["compress", recipePath, "-o", path("own.mote"), "--work", path("own-work"), "--threads", "1"];
+        const compressed = await mote([...alone, "--allow-chance", "--json"]);
+        expect(compressed.code, compressed.stderr).toBe(0);
+        expect([validationError, metric]).toEqual([
+          lastJson(compressed).validationError,
+          name === "numbers" ? "mse" : "f1",
+        ]);
+        expect(readFileSync(path("own.mote")).equals(readFileSync(path(`${name}/models/${i + 1}.mote`)))).toBe(true);
+      }
+      const { labels } = readContainer(readFileSync(path("own.mote"))).model;
+      expect(labels).toEqual(["left", "middle", "right"]);
+    }
   });
 
   test("Ctrl-C keeps what was done", async () => {

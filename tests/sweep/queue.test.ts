@@ -69,6 +69,15 @@ function startWorker(url: string, store: string): ChildProcess {
   return worker;
 }
 
+/** A worker takes seconds to start, in which the others would leave it no job. */
+async function workersListen(url: string, count: number): Promise<void> {
+  const { bullmq, client, close } = await connectQueue(url, 1_000);
+  const queue = new bullmq.Queue("mote-sweep", { connection: client as never });
+  await expect.poll(() => queue.getWorkersCount(), { timeout: 60_000, interval: 100 }).toBe(count);
+  await queue.close();
+  close();
+}
+
 async function swept(
   runner: JobRunner,
   store: string,
@@ -102,6 +111,7 @@ describe.skipIf(lacking.length > 0)(named("a sweep over a queue", lacking), () =
     // Names of jobs are the same in each store: what stands on the queue of the sweep before is not taken for done.
     const store = folder.path("three");
     const workers = [1, 2, 3].map(() => startWorker(url, store));
+    await workersListen(url, 3);
     let killed = 0;
     const onProgress = (_: number, running: readonly string[]): void => {
       // Three jobs run, so that each worker has one.
@@ -123,7 +133,7 @@ describe.skipIf(lacking.length > 0)(named("a sweep over a queue", lacking), () =
     const leave = new AbortController();
     const worker = serveQueue(workerOptions(url, store, leave.signal));
     const [runner, other] = [await QueueRunner.open({ url, ...quiet }), await QueueRunner.open({ url, ...quiet })];
-    const names = sweep.jobs.map((job) => sweep.nameOf(job));
+    const names = sweep.jobs.map(({ name }) => name);
     const cancelling = { done: undefined as Promise<unknown> | undefined };
     try {
       const run = sweep.run(runner, new AbortController().signal, (share) => {
@@ -149,13 +159,14 @@ describe.skipIf(lacking.length > 0)(named("a sweep over a queue", lacking), () =
 
   it("has jobs checked strictly, and those of another version go back to the queue", async () => {
     const hash = "a".repeat(64);
-    const good = { version: WORK_VERSION, recipe: hash, data: { source: "store", hash }, steps: 1, isLast: false };
+    const good = { version: WORK_VERSION, recipe: hash, data: hash, steps: 1, isLast: false };
     const wrong: [object | string, RegExp][] = [
       ["text", /^FORMAT: job: expected an object/],
       [{}, /^FORMAT: job: version: expected a whole number/],
       [{ ...good, recipe: "../../etc/passwd" }, /^FORMAT: job: recipe: expected a SHA-256/],
       [{ ...good, from: 1 }, /^FORMAT: job: from: expected a SHA-256/],
-      [{ ...good, data: { source: "/etc", hash } }, /^FORMAT: job: data.source: expected one of mnist, fashion, store/],
+      [{ ...good, net: "lenet5" }, /^FORMAT: job: net: expected a SHA-256/],
+      [{ ...good, data: "/etc/passwd" }, /^FORMAT: job: data: expected a SHA-256/],
       [{ ...good, steps: 0.5 }, /^FORMAT: job: steps: expected a whole number from 1 on/],
       [{ ...good, more: 1 }, /^FORMAT: job: more: unknown key/],
       // Well-formed, and nothing that the store has: another try may find it.
@@ -212,7 +223,7 @@ describe.skipIf(lacking.length > 0)(named("a sweep over a queue", lacking), () =
       { done: 0, failed: 0 },
       "0 jobs done, 0 failed\n",
     ]);
-    writeFileSync(folder.path("tiny.json"), JSON.stringify(tinyRecipe));
+    writeFileSync(folder.path("tiny.json"), JSON.stringify({ ...tinyRecipe, data: "mnist" }));
     const sweep = ["sweep", folder.path("tiny.json"), "--vary", "seed=1,2", "--store", folder.path("idle")];
     const cancelled = await mote([...sweep, "--queue", url, "--cancel", "--json"]);
     expect([cancelled.code, lastJson(cancelled)]).toEqual([0, { removed: 0, stopping: 0 }]);

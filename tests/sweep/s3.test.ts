@@ -6,6 +6,8 @@ import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalRunner } from "../../host/node/sweep/local-runner.js";
 import { openStore } from "../../host/node/sweep/open-store.js";
+import type { Graph } from "../../host/model/model.js";
+import { decodeNet, encodeNet } from "../../host/sweep/net-file.js";
 import { decodeSamples, encodeSamples } from "../../host/sweep/samples-file.js";
 import { getObject, getResult, putObject, putResult } from "../../host/sweep/store.js";
 import { data, eight, modelsOf, planIn, sweepFolder } from "./support.js";
@@ -117,10 +119,12 @@ describe("a store in an S3-compatible bucket", () => {
   });
 });
 
+const SHAPE = [1, 28, 28] as const;
+
 describe("samples that travel", () => {
   it("come out as they went in", () => {
     const file = encodeSamples(data);
-    const back = decodeSamples(file, "x");
+    const back = decodeSamples(file, "x", SHAPE);
     expect(back.train.images.buffer).toBeInstanceOf(SharedArrayBuffer);
     for (const part of ["train", "validation"] as const) {
       expect(Buffer.from(back[part].images).equals(Buffer.from(data[part].images))).toBe(true);
@@ -143,7 +147,22 @@ describe("samples that travel", () => {
       /reading/,
     ],
     ["an array more", (h) => rename(h, "train.labels", "train.label"), /train.label: not an array of samples/],
-    ["no images", (h) => rename(h, "train.images", "train.logits"), /train.images: missing/],
+    [
+      "targets of bytes",
+      (h) => rename(h, "train.labels", "train.targets"),
+      /train.targets: is uint8, expected float32/,
+    ],
+    ["labels of reals", (h) => (h["train.labels"] = { ...h["train.labels"], dtype: "F32", shape: [50] }), /is float32/],
+    [
+      "no images",
+      (h) => rename(h, "train.images", "train.targets", { dtype: "F32", shape: [39200] }),
+      /images: missing/,
+    ],
+    ["a reading of two channels", (h) => (h.__metadata__.train = READ_BY_TWO), /a number for each of 1 channels/],
+    ["something more", (h) => (h.__metadata__.train = '{"count":200,"path":"/etc"}'), /train.path: unknown key/],
+    ["labels of numbers", (h) => (h.__metadata__.model = '{"labels":[1]}'), /model.labels: .* is not a value for it/],
+    ["an order of no kind", (h) => (h.__metadata__.model = '{"preprocessing":{}}'), /preprocessing.layout: nothing/],
+    ["nothing of the model", (h) => delete h.__metadata__.model, /model/],
   ])("with %s are refused", (_, change, message) => {
     const file = encodeSamples(data);
     const length = Number(new DataView(file.buffer).getBigUint64(0, true));
@@ -152,11 +171,40 @@ describe("samples that travel", () => {
     const json = Buffer.from(JSON.stringify(header));
     const head = Buffer.alloc(8);
     head.writeBigUInt64LE(BigInt(json.length));
-    expect(() => decodeSamples(Buffer.concat([head, json, file.subarray(8 + length)]), "x")).toThrow(message);
+    expect(() => decodeSamples(file, "x", [3, 28, 28])).toThrow(/784 values a sample, expected 2352 .*\[3,28,28\]/);
+    expect(() => decodeSamples(Buffer.concat([head, json, file.subarray(8 + length)]), "x", SHAPE)).toThrow(message);
   });
 });
 
-function rename(header: Record<string, any>, from: string, to: string): void {
-  header[to] = header[from];
+describe("nets that travel", () => {
+  const graph = {
+    name: "points",
+    input: { name: "in", shape: [2, 1, 1] },
+    layers: [{ op: "dense", name: "fc", input: "in", output: "fc", outFeatures: 1 }],
+    ends: { labels: ["one"], preprocessing: { layout: "planar", colours: "none", mean: [1, 2], std: [3, 4] } },
+  } as unknown as Graph;
+  const tensors = new Map([
+    ["fc.weight", { shape: [1, 2], data: Float32Array.of(0.5, -1) }],
+    ["fc.bias", { shape: [1], data: Float32Array.of(3) }],
+  ]);
+
+  it.each([
+    ["a trained one", { graph, tensors }],
+    ["a graph alone", { graph, tensors: new Map() }],
+  ])("come out as they went in: %s", (_, net) => {
+    expect(decodeNet(encodeNet(net), "x")).toEqual(net);
+  });
+
+  it("are refused where they are none", () => {
+    expect(() => decodeNet(Buffer.from("{}"), "x")).toThrow(/^x.*name/);
+    expect(() => decodeNet(Buffer.from("no net"), "x")).toThrow(/^x/);
+    expect(() => decodeNet(encodeNet({ graph, tensors }).subarray(0, -1), "x")).toThrow(/^x: offset/);
+  });
+});
+
+const READ_BY_TWO = JSON.stringify({ count: 200, reading: { scale: [1, 1], offset: [0, 0] } });
+
+function rename(header: Record<string, any>, from: string, to: string, changes: object = {}): void {
+  header[to] = { ...header[from], ...changes };
   delete header[from];
 }

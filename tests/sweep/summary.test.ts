@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { frontOf, plotLines, sweepPlot } from "../../host/report/sweep-plot.js";
+import { plotLines, sweepPlot } from "../../host/report/sweep-plot.js";
 import { csvOf, groupsOf, rowOf } from "../../host/sweep/summary.js";
 import { parseVariation, variantsOf } from "../../host/sweep/vary.js";
 import { tinyRecipe } from "./support.js";
@@ -56,20 +56,15 @@ const points = [
 ].map(([bytes, error]) => ({ bytes, error, name: `<${bytes}>` }));
 
 describe("the plot of a sweep", () => {
-  test("joins what nothing else beats in size and error", () => {
-    expect(frontOf(points).map(({ bytes, error }) => [bytes, error])).toEqual([
-      [1500, 1.9],
-      [2000, 1.5],
-      [3000, 1.2],
-    ]);
-  });
-
   test("is a picture with a point for each model, whose names are no markup", () => {
-    const svg = sweepPlot("a & b", points, [{ ...points[0], bytesDeviation: 10, errorDeviation: 0.1 }]);
+    const svg = sweepPlot("a & b", "accuracy", points, [{ ...points[0], bytesDeviation: 10, errorDeviation: 0.1 }]);
     expect(svg.match(/class="point"/g)).toHaveLength(5);
     expect(svg.match(/class="mean"/g)).toHaveLength(1);
     expect(svg).toContain("<title>a &amp; b</title>");
     expect(svg).toContain("&lt;3000&gt;");
+    expect(svg).toContain(">error, %<");
+    expect(sweepPlot("", "mse", points, [])).toContain(">mean squared error<");
+    expect(plotLines("mse", points)[0].trim()).toBe("mean squared error");
     const [, line] = /class="front" points="([^"]*)"/.exec(svg)!;
     const places = line.split(" ").map((place) => place.split(",").map(Number));
     expect(places).toHaveLength(3);
@@ -90,7 +85,7 @@ describe("the plot of a sweep", () => {
       ],
     ],
   ])("in characters fits a terminal of 80 columns: %s", (_, some) => {
-    const lines = plotLines(some);
+    const lines = plotLines("accuracy", some);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     const shown = lines
       .slice(1, -3)
@@ -98,11 +93,11 @@ describe("the plot of a sweep", () => {
       .match(/[o*2-9](?=[^┤]*$|[ o*]*)/g)!;
     expect(shown.length).toBeGreaterThan(0);
     expect(lines.join("\n")).not.toMatch(/NaN|undefined|Infinity/);
-    expect(sweepPlot("", some, [])).not.toMatch(/NaN|undefined|Infinity/);
+    expect(sweepPlot("", "mse", some, [])).not.toMatch(/NaN|undefined|Infinity/);
   });
 
   test("in characters has marks where the numbers say", () => {
-    const cells = plotLines(points)
+    const cells = plotLines("accuracy", points)
       .slice(1, -3)
       .map((line) => line.slice(9));
     const marks = cells.flatMap((line, row) =>

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
+import { openNet } from "../../host/node/train/open-net.js";
 import { openStore } from "../../host/node/sweep/open-store.js";
 import { Sweep } from "../../host/node/sweep/run-sweep.js";
 import type { SweepRow } from "../../host/sweep/summary.js";
@@ -27,6 +28,8 @@ export const data = { train: bands(200, 1), validation: bands(60, 2) };
 
 export const tinyRecipe = {
   net: "lenet300",
+  // Of this name only: `planIn` has the samples.
+  data: "bands.npz",
   seed: 1,
   batch: 32,
   teacher: { epochs: 0.3, lr: 0.002, augment: 0, seed: 1 },
@@ -49,7 +52,11 @@ export const eight = variantsOf(JSON.stringify({ ...tinyRecipe }), "tiny.json", 
 
 /** @param storeName a folder or a bucket */
 export const planIn = async (storeName: string, variants = eight, env?: NodeJS.ProcessEnv): Promise<Sweep> =>
-  Sweep.plan({ variants, data, source: "store", store: await openStore(storeName, env) });
+  Sweep.plan({
+    variants,
+    open: ({ net }) => ({ net: openNet(net).net, data }),
+    store: await openStore(storeName, env),
+  });
 
 /** Of each variant's model. */
 export const modelsOf = (sweep: Sweep, rows: readonly SweepRow[]): Promise<string[]> =>

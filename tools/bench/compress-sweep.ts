@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sliceSamples } from "../../host/data/samples.js";
+import { openNet } from "../../host/node/train/open-net.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { packageRoot } from "../../host/node/paths.js";
@@ -19,6 +20,8 @@ import { atLeast, type BenchOptions, type Figure } from "./figure.js";
 
 const RECIPE = {
   net: "lenet300",
+  // Of this name only: `modelsBy` has the samples.
+  data: "digits.npz",
   seed: 1,
   batch: 32,
   teacher: { epochs: 1, lr: 0.002, augment: 0 },
@@ -98,7 +101,7 @@ async function modelsBy(
   const data = { train: sliceSamples(train, 0, 400), validation: sliceSamples(validation, 0, 200) };
   const store = await openStore(storeName);
   const variants = variantsOf(JSON.stringify(RECIPE), "recipe", VARY.map(parseVariation));
-  const sweep = await Sweep.plan({ variants, data, source: "store", store });
+  const sweep = await Sweep.plan({ variants, open: ({ net }) => ({ net: openNet(net).net, data }), store });
   try {
     const rows = await sweep.run(runner, new AbortController().signal, (_, running) => onRunning(running));
     return await Promise.all(rows.map(async (row) => Buffer.from(await sweep.model(row))));

@@ -5,13 +5,14 @@ import { runRecipe } from "../../host/node/compress/run-recipe.js";
 import type { StageReport } from "../../host/compress/run-recipe.js";
 import { MoteError, printable } from "../../host/errors.js";
 import type { Net } from "../../host/model/model.js";
+import { errorText } from "../../host/report/error-text.js";
 import type { RunRecorder } from "../../host/report/run-record.js";
 import { noBetterThanChance } from "../../host/train/classes.js";
 import { interruptible } from "../interrupt.js";
 import { Output } from "../output.js";
 import { recorderFor } from "./record.js";
 import { checkResultFlags, finish, type ResultFlags } from "./results.js";
-import { errorText, StageProgress, StageTable } from "./stage-table.js";
+import { StageProgress, StageTable } from "./stage-table.js";
 
 export interface RecipeFlags extends ResultFlags {
   readonly from?: string;
@@ -88,7 +89,7 @@ export async function compressByRecipe(path: string, flags: RecipeFlags): Promis
   const { measured, written } = await finish(finished, flags, warn);
   const wrong = measured.errors === undefined ? "" : ` (${measured.errors} of ${data.validation.count})`;
   output.lines([
-    `container ${container.length} bytes, validation error as integers ${errorText(measured.error, measured)}${wrong}`,
+    `container ${container.length} bytes, validation error as integers ${errorText(measured.error, measured.metric)}${wrong}`,
   ]);
   for (const file of written) output.line(`wrote ${file}`);
   output.json(() => ({

@@ -1,7 +1,6 @@
 /** `mote compress NET --data … --target …`: a search for the recipe that reaches a goal; see host/compress/search.ts. */
 import { dirname } from "node:path";
 import { goalText, type Goal } from "../../host/compress/goal.js";
-import type { RecipeHead } from "../../host/compress/candidates.js";
 import { headFor } from "../../host/compress/recipe-head.js";
 import {
   planSearch,
@@ -15,22 +14,22 @@ import {
 import type { OwnData } from "../../host/data/data-spec.js";
 import type { Samples } from "../../host/data/samples.js";
 import { MoteError, printable } from "../../host/errors.js";
+import { movedRecipe } from "../../host/node/compress/recipe-files.js";
 import { packed } from "../../host/node/compress/integer-model.js";
 import { runRecipe } from "../../host/node/compress/run-recipe.js";
-import { movedPath, movedSpec } from "../../host/node/data/moved-spec.js";
 import { openNet, withData } from "../../host/node/train/open-net.js";
+import { errorText } from "../../host/report/error-text.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { writeFileAtomic } from "../../host/node/write-file.js";
 import { checkWritable } from "../../host/node/check-writable.js";
 import type { Augmentation } from "../../host/train/augment.js";
 import { CLASSES, taskText } from "../../host/train/losses.js";
-import { isNamedNet } from "../../host/train/nets.js";
 import { interruptible } from "../interrupt.js";
 import { Output } from "../output.js";
 import { balancedTask, dataSpecOf, taskOf, type TaskFlags, type TrainingDataFlags } from "../training-flags.js";
 import { recorderFor } from "./record.js";
 import { checkResultFlags, finish, type ResultFlags } from "./results.js";
-import { errorText, StageProgress } from "./stage-table.js";
+import { StageProgress } from "./stage-table.js";
 
 export interface SearchFlags extends ResultFlags, TrainingDataFlags, TaskFlags, Omit<Goal, "bytes"> {
   readonly target?: number;
@@ -122,7 +121,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
   const container = packed(result);
   // As it is written, so that mote report finds its record.
   const folder = recipeOut === undefined ? "." : dirname(recipeOut);
-  const recipe = seenFrom(folder, best.recipe);
+  const recipe = movedRecipe({ ...best.recipe, data: best.recipe.data as OwnData }, ".", folder);
   const recorder = (await recorderFor(readRecipe(recipe), { ...origin, folder }))();
   for (const report of reports) recorder.stage(report);
   const finished = { net: result, container, task, data, trainedOn, recorder };
@@ -134,8 +133,8 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
   output.line("the recipe, which mote compress repeats:");
   output.line(JSON.stringify(best.recipe));
   output.lines([
-    `container ${container.length} bytes, validation error as integers ${errorText(measured.error, measured)}; ` +
-      `the net given: ${errorText(teacherError, measured)}`,
+    `container ${container.length} bytes, validation error as integers ${errorText(measured.error, measured.metric)}; ` +
+      `the net given: ${errorText(teacherError, measured.metric)}`,
   ]);
   for (const file of written) output.line(`wrote ${file}`);
   output.json(() => ({
@@ -173,7 +172,7 @@ async function stoppable<T>(work: () => Promise<T>, progress: StageProgress): Pr
 function showStart(start: SearchStart, goal: Goal, output: Output): void {
   const { error, epochs, first } = start;
   output.lines([
-    `goal: ${goalText(goal)}; the net's validation error is ${errorText(error, start)}; ${epochs} epochs of training with all weights`,
+    `goal: ${goalText(goal)}; the net's validation error is ${errorText(error, start.metric)}; ${epochs} epochs of training with all weights`,
   ]);
   output.line("first come:");
   output.table([
@@ -188,11 +187,5 @@ function trialRow(trial: Trial, at: number): string {
   const { candidate, epochs, keep, figures, error, isWithin } = trial;
   const { bytes, ram, instructions } = figures;
   const work = Number.isFinite(instructions) ? String(Math.round(instructions)) : "-";
-  return `${String(at).padEnd(4)} ${candidate.padEnd(12)} ${String(epochs).padStart(6)} ${String(keep).padStart(7)} ${String(bytes).padStart(8)} ${String(ram).padStart(8)} ${work.padStart(12)} ${errorText(error, trial).padStart(10)}${isWithin ? "" : "  not within the goal"}`;
-}
-
-/** The recipe with its files as seen from where it is written. */
-function seenFrom(folder: string, recipe: RecipeHead): RecipeHead {
-  const net = isNamedNet(recipe.net) ? recipe.net : movedPath(recipe.net, ".", folder);
-  return { ...recipe, net, data: movedSpec(recipe.data as OwnData, ".", folder) };
+  return `${String(at).padEnd(4)} ${candidate.padEnd(12)} ${String(epochs).padStart(6)} ${String(keep).padStart(7)} ${String(bytes).padStart(8)} ${String(ram).padStart(8)} ${work.padStart(12)} ${errorText(error, trial.metric).padStart(10)}${isWithin ? "" : "  not within the goal"}`;
 }

@@ -1,20 +1,17 @@
 /** What a run of a recipe shows as it goes: a row a stage, a line of progress in it, and the tables of what was measured. */
 import type { StageReport } from "../../host/compress/run-recipe.js";
 import type { Sensitivity } from "../../host/compress/sensitivity.js";
+import { errorText } from "../../host/report/error-text.js";
 import { Progress } from "../../host/node/progress.js";
 import type { Output } from "../output.js";
 
 /** Printed row by row as stages end, so its widths are fixed: 60 columns. */
 const HEAD = `${"stage".padEnd(14)} ${"validation".padStart(10)} ${"non-zeros".padStart(9)} ${"of".padStart(7)} ${"bytes".padStart(8)} ${"seconds".padStart(7)}`;
 
-function row({ stage, error, nonZeros, weights, estimatedBytes, seconds, ...report }: StageReport): string {
+function row({ stage, error, nonZeros, weights, estimatedBytes, seconds, metric }: StageReport): string {
   const time = seconds === 0 ? "kept" : seconds.toFixed(0);
-  return `${stage.padEnd(14)} ${errorText(error, report).padStart(10)} ${String(nonZeros).padStart(9)} ${String(weights).padStart(7)} ${`~${estimatedBytes}`.padStart(8)} ${time.padStart(7)}`;
+  return `${stage.padEnd(14)} ${errorText(error, metric).padStart(10)} ${String(nonZeros).padStart(9)} ${String(weights).padStart(7)} ${`~${estimatedBytes}`.padStart(8)} ${time.padStart(7)}`;
 }
-
-/** "1.23 %" of an error, which a mean square is not. */
-export const errorText = (error: number, { metric }: Pick<StageReport, "metric">): string =>
-  metric === "mse" ? error.toPrecision(4) : `${error.toFixed(2)} %`;
 
 const HEADS = { density: "keeping", step: "step", bits: "bits" } as const;
 

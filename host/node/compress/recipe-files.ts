@@ -4,6 +4,8 @@ import { dirname } from "node:path";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { MoteError } from "../../errors.js";
 import { CLASSES } from "../../train/losses.js";
+import { isNamedNet } from "../../train/nets.js";
+import { movedPath, movedSpec } from "../data/moved-spec.js";
 import { openNet, withData, type NetWithData, type OpenNetOptions } from "../train/open-net.js";
 import { describeSystemError } from "../write-file.js";
 
@@ -40,3 +42,13 @@ export function openRecipe(recipe: Recipe, folder: string, { from, note }: Recip
 
 /** @param path of the recipe, whose folder is theirs */
 export const folderOf = (path: string): string => dirname(path);
+
+/**
+ * The recipe with its files as seen from another folder.
+ * @param from the folder that they are relative to
+ * @param to the one that they are to be relative to
+ */
+export function movedRecipe<T extends Pick<Recipe, "net" | "data">>(recipe: T, from: string, to: string): T {
+  const { net, data } = recipe;
+  return { ...recipe, net: isNamedNet(net) ? net : movedPath(net, from, to), data: movedSpec(data, from, to) };
+}

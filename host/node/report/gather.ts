@@ -24,7 +24,7 @@ import { denseInt8 } from "../../report/dense-int8.js";
 import type { ExperimentRecord } from "../../report/experiment.js";
 import { layerSpeeds } from "../../report/layer-speed.js";
 import type { Answers, EvaluationData } from "../../report/parts/evaluation.js";
-import type { SweepJob } from "../../report/parts/pareto.js";
+import type { SweepJobs } from "../../report/parts/pareto.js";
 import type { SensitivityTable } from "../../report/parts/sensitivity.js";
 import type { Centroids } from "../../report/parts/weights.js";
 import type { PartName, ReportData } from "../../report/report.js";
@@ -44,7 +44,7 @@ export interface GatherOptions {
   readonly from?: Net;
   /** What the models are evaluated on, for the container's input. @throws MoteError */
   readonly samples?: (container: Uint8Array) => ReportSamples;
-  readonly sweep?: { readonly jobs: readonly SweepJob[]; readonly source: string };
+  readonly sweep?: SweepJobs;
   readonly experiments?: readonly ExperimentRecord[];
   /** Milliseconds to time layers for. */
   readonly duration: number;

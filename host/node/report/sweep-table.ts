@@ -1,20 +1,25 @@
 /** Jobs of a sweep from its table: CSV with a line of heads, or a JSON list of objects. */
-import { extname } from "node:path";
+import { basename, extname } from "node:path";
 import { parse } from "csv-parse/sync";
 import { MoteError, printable } from "../../errors.js";
 import { isRecord, parseJson } from "../../json.js";
-import type { SweepJob } from "../../report/parts/pareto.js";
+import type { SweepJob, SweepJobs } from "../../report/parts/pareto.js";
+import { METRIC_NAMES, type MetricName } from "../../train/losses.js";
 import { readFile } from "../read-file.js";
 
 /** What a column may be called. */
 const BYTES = ["bytes", "containerBytes", "estimatedBytes"];
-const ERROR = ["errorPercent", "validationError", "validationErrorPercent", "error, %", "error"];
+const ERROR = ["validationError", "errorPercent", "error, %", "error"];
 const NAME = ["name", "job", "variant"];
 /** Where the list may be in an object. */
 const LISTS = ["jobs", "variants", "rows", "results"];
 
-/** Rows without numbers, of jobs that failed or are not done, are left out. @throws MoteError FILE, FORMAT */
-export function readSweep(path: string): SweepJob[] {
+/**
+ * A column `metric` tells what errors are, else they are percentages. Rows without numbers, of jobs that failed or are not done, are
+ * left out.
+ * @throws MoteError FILE, FORMAT
+ */
+export function readSweep(path: string): SweepJobs {
   const text = new TextDecoder().decode(readFile(path));
   const rows = extname(path) === ".json" ? jsonRows(text, path) : csvRows(text, path);
   const heads = new Set(rows.flatMap((row) => Object.keys(row)));
@@ -37,7 +42,14 @@ export function readSweep(path: string): SweepJob[] {
     return Number.isFinite(job.bytes) && job.bytes > 0 && Number.isFinite(job.error) ? [job] : [];
   });
   if (jobs.length === 0) throw new MoteError("FORMAT", printable(`${path}: no job with bytes and an error`));
-  return jobs;
+  const metrics = new Set(rows.flatMap(({ metric }) => (metric === undefined || metric === "" ? [] : [metric])));
+  const [metric = "accuracy"] = metrics;
+  if (metrics.size > 1 || !METRIC_NAMES.some((known) => known === metric))
+    throw new MoteError(
+      "FORMAT",
+      printable(`${path}: metric ${[...metrics].join(", ")}: expected one of ${METRIC_NAMES.join(", ")}`),
+    );
+  return { jobs, metric: metric as MetricName, source: basename(path) };
 }
 
 const amount = (value: unknown): number =>

@@ -1,22 +1,19 @@
 /** What a worker does with a job: fetches what it needs, runs the recipe as far as the job says, and puts all that it makes into the store. */
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { runRecipe, WORK_VERSION, workNames } from "../../compress/run-recipe.js";
+import { isNamedData } from "../../data/data-spec.js";
+import { withEnds } from "../../data/training-set.js";
 import { MoteError } from "../../errors.js";
-import {
-  checkJob,
-  checkResult,
-  nameWith,
-  type DataSource,
-  type JobModel,
-  type JobResult,
-  type SweepJob,
-} from "../../sweep/job.js";
-import { decodeSamples, encodeSamples, type TrainingSamples } from "../../sweep/samples-file.js";
+import type { FloatTensor, Net } from "../../model/model.js";
+import { checkJob, checkResult, type JobModel, type JobResult, type SweepJob } from "../../sweep/job.js";
+import { decodeNet } from "../../sweep/net-file.js";
+import { decodeSamples, encodeSamples, type SweepData } from "../../sweep/samples-file.js";
 import { StoreWorkFolder } from "../../sweep/store-work-folder.js";
 import { getObject, getResult, putObject, putResult, sha256, type Store } from "../../sweep/store.js";
-import { decodeCheckpoint } from "../../train/checkpoint.js";
+import { CLASSES } from "../../train/losses.js";
+import { namedNet } from "../../train/nets.js";
 import { measureIntegers, packed } from "../compress/integer-model.js";
-import { loadFashion, loadMnist } from "../data/mnist.js";
+import { withData } from "../train/open-net.js";
 import { nodeRuntime } from "../train/runtime.js";
 
 export interface ExecuteOptions {
@@ -35,32 +32,37 @@ export interface ExecuteOptions {
  *   data that differ; FILE and SERVER where the store fails; all that runRecipe throws
  */
 export async function executeJob(job: SweepJob, options: ExecuteOptions): Promise<void> {
-  const { version, data, steps, isLast } = checkJob(job);
+  const { version, data: hash, steps, isLast } = checkJob(job);
   const { store, threads, signal, onProgress, onNote } = options;
   checkVersion(version);
   const recipe = parseRecipe(
     Buffer.from(await getObject(store, job.recipe, "the recipe")).toString("utf8"),
     "the job's recipe",
   );
-  const from =
-    job.from === undefined
-      ? undefined
-      : decodeCheckpoint(await getObject(store, job.from, "the net"), `objects/${job.from}`).net;
-  const samples = await samplesOf(store, data.source, data.hash);
-  const names = await workNames(recipe, { ...(from && { from }), data: data.hash });
+  const netOf = async (hash: string, what: string): Promise<Net> =>
+    decodeNet(await getObject(store, hash, what), `objects/${hash}`);
+  const named =
+    job.net === undefined
+      ? { graph: namedNet(recipe.net), tensors: new Map<string, FloatTensor>() }
+      : await netOf(job.net, "the recipe's net");
+  const trained = job.from === undefined ? undefined : await netOf(job.from, "the trained net");
+  const data = await dataFor(store, recipe, named, hash);
+  const net = netWithEnds(named, data);
+  const from = trained && netWithEnds(trained, data);
+  const names = await workNames(recipe, { net, ...(from && { from }), data: hash });
   const name = names[steps - 1];
   if (name === undefined) throw new MoteError("FORMAT", `job: ${steps} steps, its recipe has ${names.length}`);
-  const nameOf = (result: string): string => nameWith(data.hash, result);
-  const folder = await StoreWorkFolder.open(store, names.slice(0, steps), nameOf, (reason) =>
+  const folder = await StoreWorkFolder.open(store, names.slice(0, steps), (reason) =>
     onNote(`${reason}; it will be tried again`),
   );
-  const shares = new Shares(recipe, from === undefined, steps);
+  const shares = new Shares(recipe, from === undefined && recipe.teacher !== undefined, steps);
   let result: Awaited<ReturnType<typeof runRecipe>>;
   try {
     result = await runRecipe({
       runtime: nodeRuntime,
       recipe,
-      data: { ...samples, digest: data.hash },
+      data: { ...data, digest: hash },
+      net,
       openWork: () => folder,
       threads,
       ...(from && { from }),
@@ -73,18 +75,21 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
     if (error instanceof MoteError && error.code === "INTERRUPTED") await folder.settle();
     throw error;
   }
-  const { net, reports } = result;
+  const { reports } = result;
   let model: JobModel | undefined;
   if (isLast) {
-    const container = packed(net);
-    const measured = measureIntegers(container, samples.validation, recipe.task);
+    const container = packed(result.net);
+    const measured = measureIntegers(container, data.validation, recipe.task);
     model = { container: await putObject(store, container), bytes: container.length, ...measured };
   }
   await folder.settle();
   const stages = reports.map(({ seconds: _seconds, sensitivity: _sensitivity, ...stage }) => stage);
   const made: JobResult = { stages, ...(model && { model }) };
-  await putResult(store, reportName(nameOf(name)), Buffer.from(JSON.stringify(made)));
+  await putResult(store, reportName(name), Buffer.from(JSON.stringify(made)));
 }
+
+/** The net with what its model is to tell of the data. */
+export const netWithEnds = (net: Net, data: SweepData): Net => ({ ...net, graph: withEnds(net.graph, data) });
 
 /** @throws MoteError MISMATCH */
 export function checkVersion(version: number): void {
@@ -115,20 +120,22 @@ export async function readResult(store: Store, name: string, isLast: boolean): P
 }
 
 /** A worker has one job after another on the same data. */
-let latest: { readonly hash: string; readonly samples: TrainingSamples } | undefined;
+let latest: { readonly key: string; readonly data: SweepData } | undefined;
 
-async function samplesOf(store: Store, source: DataSource, hash: string): Promise<TrainingSamples> {
-  if (latest?.hash === hash) return latest.samples;
-  let samples: TrainingSamples;
-  if (source === "store") {
-    samples = decodeSamples(await getObject(store, hash, "the samples"), `objects/${hash}`);
+async function dataFor(store: Store, recipe: Recipe, net: Net, hash: string): Promise<SweepData> {
+  const { shape } = net.graph.input;
+  const key = `${hash} ${shape.join()}`;
+  if (latest?.key === key) return latest.data;
+  let data: SweepData;
+  if (isNamedData(recipe.data)) {
+    ({ data } = withData(recipe.net, { net, trainedOn: [] }, recipe.data, recipe.task ?? CLASSES));
+    if ((await sha256(encodeSamples(data))) !== hash)
+      throw new MoteError("MISMATCH", `${recipe.data.train}: this machine's files are not those of the sweep's`);
   } else {
-    samples = source === "mnist" ? loadMnist() : loadFashion();
-    if ((await sha256(encodeSamples(samples))) !== hash)
-      throw new MoteError("MISMATCH", `${source}: this machine's files are not those of the sweep's`);
+    data = decodeSamples(await getObject(store, hash, "the samples"), `objects/${hash}`, shape);
   }
-  latest = { hash, samples };
-  return samples;
+  latest = { key, data };
+  return data;
 }
 
 /** How far a job is, in epochs: what is not trained takes no time to speak of. */

@@ -1,78 +1,93 @@
 /** A sweep: its variants, the jobs that make them, and what they came to, whoever runs the jobs. */
-import { checkRecipe } from "../../compress/check-recipe.js";
-import { WORK_VERSION, workNames } from "../../compress/run-recipe.js";
+import type { Recipe } from "../../compress/recipe.js";
+import { checkRun, WORK_VERSION, workNames } from "../../compress/run-recipe.js";
+import { isNamedData } from "../../data/data-spec.js";
 import { MoteError } from "../../errors.js";
 import type { Net } from "../../model/model.js";
-import { nameWith, type DataSource, type JobResult, type SweepJob } from "../../sweep/job.js";
+import type { JobResult, SweepJob } from "../../sweep/job.js";
+import { decodeNet, encodeNet } from "../../sweep/net-file.js";
 import { planJobs, type PlannedJob } from "../../sweep/plan.js";
 import { runInOrder, type JobRunner } from "../../sweep/runner.js";
-import { encodeSamples, type TrainingSamples } from "../../sweep/samples-file.js";
+import { encodeSamples, type SweepData } from "../../sweep/samples-file.js";
 import { getObject, putObject, sha256, type Store } from "../../sweep/store.js";
 import { rowOf, type SweepRow } from "../../sweep/summary.js";
 import type { Variant } from "../../sweep/vary.js";
-import { encodeCheckpoint } from "../../train/checkpoint.js";
-import { checkTrainable } from "../../train/classes.js";
-import { namedNet } from "../../train/nets.js";
-import { readResult } from "./execute.js";
+import { CLASSES, metricOf } from "../../train/losses.js";
+import { isNamedNet } from "../../train/nets.js";
+import { netWithEnds, readResult } from "./execute.js";
 
 export interface SweepOptions {
   readonly variants: readonly Variant[];
+  /** What a recipe names; called once for those that name the same. */
+  readonly open: (recipe: Recipe) => { readonly net: Net; readonly data: SweepData };
   /** A trained net instead of the recipes' own teachers. */
   readonly from?: Net;
-  readonly data: TrainingSamples;
-  readonly source: DataSource;
   readonly store: Store;
 }
+
+/** What variants name, and the files by which it travels: none of what every machine has. */
+interface Named {
+  readonly net: Net;
+  readonly netFile?: Uint8Array;
+  readonly data: SweepData;
+  readonly dataFile?: Uint8Array;
+  readonly dataHash: string;
+}
+
+/** Hashes of what a variant's jobs are made of. */
+type Objects = Pick<SweepJob, "recipe" | "net" | "from" | "data">;
 
 /** What is to be done, before anything is. */
 export class Sweep {
   private constructor(
     private readonly options: SweepOptions,
-    private readonly dataFile: Uint8Array,
-    private readonly dataHash: string,
+    /** Of each variant. */
+    private readonly named: readonly Named[],
     readonly jobs: readonly PlannedJob[],
     /** The job that makes each variant's model. */
     private readonly lastOf: readonly string[],
   ) {}
 
-  /** @throws MoteError RECIPE, MISMATCH and UNSUPPORTED for what does not fit, naming the variant */
-  static async plan(options: SweepOptions): Promise<Sweep> {
-    const { variants, from, data } = options;
+  /** @throws MoteError RECIPE, MISMATCH and UNSUPPORTED for what does not fit, naming the variant; what `open` throws */
+  static async plan(given: SweepOptions): Promise<Sweep> {
+    const { variants } = given;
+    // As workers get it, whose names are made of it.
+    const trained = given.from && travelled(given.from);
+    const opened = new Map<string, Named>();
+    const named: Named[] = [];
+    const names: string[][] = [];
     for (const [i, { recipe }] of variants.entries()) {
-      const graph = from?.graph ?? namedNet(recipe.net);
-      if (graph.name !== recipe.net)
-        throw new MoteError("MISMATCH", `the recipe is for ${recipe.net}, the net given is ${graph.name}`);
-      if (from === undefined && recipe.teacher === undefined)
-        throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
+      const key = JSON.stringify([recipe.net, recipe.data, recipe.task?.loss]);
+      const one = opened.get(key) ?? (await namedBy(recipe, given.open));
+      opened.set(key, one);
+      const { net, data, dataHash } = one;
+      const from = trained && netWithEnds(trained, data);
       try {
-        checkRecipe(recipe, graph);
+        checkRun({ recipe, net, data, ...(from && { from }) });
+        names.push(await workNames(recipe, { net, ...(from && { from }), data: dataHash }));
       } catch (error) {
         if (!(error instanceof MoteError)) throw error;
         throw new MoteError(error.code, `variant ${i + 1}: ${error.message}`, { cause: error });
       }
-      checkTrainable(graph, data);
+      named.push(one);
     }
-    const dataFile = encodeSamples(data);
-    const dataHash = await sha256(dataFile);
-    const origin = { ...(from && { from }), data: dataHash };
-    const names = await Promise.all(variants.map(({ recipe }) => workNames(recipe, origin)));
+    const metrics = new Set(variants.map(({ recipe }) => metricOf(recipe.task ?? CLASSES)));
+    if (metrics.size > 1) {
+      const all = [...metrics].join(" and ");
+      throw new MoteError("ARGUMENT", `variants are judged by ${all}, expected one metric to compare them by`);
+    }
+    const options = { ...given, ...(trained && { from: trained }) };
     return new Sweep(
       options,
-      dataFile,
-      dataHash,
+      named,
       planJobs(names),
       names.map((results) => results.at(-1)!),
     );
   }
 
-  /** Of a job in the store and on the queue. */
-  nameOf(job: PlannedJob): string {
-    return nameWith(this.dataHash, job.name);
-  }
-
   /** What is there already of a job, of this sweep or of another one. */
-  resultOf(job: PlannedJob): Promise<JobResult | undefined> {
-    return readResult(this.options.store, this.nameOf(job), job.isLast);
+  resultOf({ name, isLast }: PlannedJob): Promise<JobResult | undefined> {
+    return readResult(this.options.store, name, isLast);
   }
 
   /**
@@ -87,7 +102,7 @@ export class Sweep {
     onProgress: (share: number, running: readonly string[]) => void,
   ): Promise<SweepRow[]> {
     const { variants, store } = this.options;
-    const recipes = await this.putObjects();
+    const objects = await this.putObjects();
     const results = new Map<string, JobResult>();
     const problems = new Map<string, string>();
     const shares = new Map<string, number>();
@@ -109,7 +124,7 @@ export class Sweep {
           const there = await this.resultOf(job);
           try {
             if (there === undefined) {
-              await runner.run(this.nameOf(job), this.jobFor(job, recipes), {
+              await runner.run(job.name, jobFor(job, objects), {
                 signal: stop,
                 onProgress: (share, label) => progress(job, share, label),
               });
@@ -140,29 +155,44 @@ export class Sweep {
     return getObject(this.options.store, row.sha256!, `the model of variant ${row.variant}`);
   }
 
-  /** All that jobs name by its hash. @returns the hash of each variant's recipe */
-  private async putObjects(): Promise<{ readonly variants: readonly string[]; readonly from?: string }> {
-    const { variants, from, source, store } = this.options;
-    if (source === "store") await putObject(store, this.dataFile);
-    const hashes: string[] = [];
-    for (const { recipe } of variants) hashes.push(await putObject(store, Buffer.from(JSON.stringify(recipe))));
-    return {
-      variants: hashes,
-      ...(from && { from: await putObject(store, encodeCheckpoint("the net", { net: from })) }),
-    };
-  }
-
-  private jobFor(
-    { variant, steps, isLast }: PlannedJob,
-    { variants, from }: { readonly variants: readonly string[]; readonly from?: string },
-  ): SweepJob {
-    return {
-      version: WORK_VERSION,
-      recipe: variants[variant],
-      ...(from !== undefined && { from }),
-      data: { source: this.options.source, hash: this.dataHash },
-      steps,
-      isLast,
-    };
+  /** All that jobs name by its hash. @returns for each variant */
+  private async putObjects(): Promise<Objects[]> {
+    const { variants, from, store } = this.options;
+    const nets = new Map<Named, string>();
+    for (const one of new Set(this.named)) {
+      if (one.dataFile !== undefined) await putObject(store, one.dataFile);
+      if (one.netFile !== undefined) nets.set(one, await putObject(store, one.netFile));
+    }
+    const fromHash = from && (await putObject(store, encodeNet(from)));
+    const objects: Objects[] = [];
+    for (const [i, { recipe }] of variants.entries()) {
+      const net = nets.get(this.named[i]);
+      objects.push({
+        recipe: await putObject(store, Buffer.from(JSON.stringify(recipe))),
+        ...(net !== undefined && { net }),
+        ...(fromHash !== undefined && { from: fromHash }),
+        data: this.named[i].dataHash,
+      });
+    }
+    return objects;
   }
 }
+
+const travelled = (net: Net): Net => decodeNet(encodeNet(net), "the net");
+
+async function namedBy(recipe: Recipe, open: SweepOptions["open"]): Promise<Named> {
+  const { net: opened, data } = open(recipe);
+  const net = netWithEnds(opened, data);
+  const dataFile = encodeSamples(data);
+  const dataHash = await sha256(dataFile);
+  return {
+    ...(isNamedNet(recipe.net) ? { net } : { net: travelled(net), netFile: encodeNet(net) }),
+    data,
+    ...(!isNamedData(recipe.data) && { dataFile }),
+    dataHash,
+  };
+}
+
+const jobFor = ({ variant, steps, isLast }: PlannedJob, objects: readonly Objects[]): SweepJob => {
+  return { version: WORK_VERSION, ...objects[variant], steps, isLast };
+};

@@ -1,16 +1,27 @@
 /** Jobs of a sweep by bytes and error, and those that no other beats in both. */
+import type { MetricName } from "../../train/losses.js";
 import { lineChart, type Series } from "../charts.js";
+import { errorName, errorText } from "../error-text.js";
 import type { Part } from "../page.js";
-import { bytesText, percent, type Table } from "../table.js";
+import { bytesText, type Table } from "../table.js";
 
 export interface SweepJob {
   readonly name: string;
   readonly bytes: number;
+  /** Percent, or with the metric "mse" what that is. */
   readonly error: number;
 }
 
+export interface SweepJobs {
+  readonly jobs: readonly SweepJob[];
+  /** That all are judged by. */
+  readonly metric: MetricName;
+  /** For people. */
+  readonly source: string;
+}
+
 /** Jobs that no other is at once as small and as good as, the smallest first. */
-export function paretoFront(jobs: readonly SweepJob[]): SweepJob[] {
+export function paretoFront<J extends Omit<SweepJob, "name">>(jobs: readonly J[]): J[] {
   let best = Infinity;
   return jobs
     .toSorted((a, b) => a.bytes - b.bytes || a.error - b.error)
@@ -21,7 +32,8 @@ export function paretoFront(jobs: readonly SweepJob[]): SweepJob[] {
     });
 }
 
-export function paretoPart(jobs: readonly SweepJob[], source: string): Part {
+export function paretoPart({ jobs, metric, source }: SweepJobs): Part {
+  const showError = (error: number): string => errorText(error, metric);
   const front = paretoFront(jobs);
   const series: Series[] = [
     {
@@ -42,7 +54,7 @@ export function paretoPart(jobs: readonly SweepJob[], source: string): Part {
     kind: "table",
     id: "pareto",
     caption: "Jobs that no other beats in both",
-    columns: [{ head: "job" }, { head: "bytes", show: bytesText }, { head: "error, %", show: percent }],
+    columns: [{ head: "job" }, { head: "bytes", show: bytesText }, { head: errorName(metric), show: showError }],
     rows: front.map(({ name, bytes, error }) => [name, bytes, error]),
   };
   return {
@@ -52,9 +64,9 @@ export function paretoPart(jobs: readonly SweepJob[], source: string): Part {
       lineChart({
         id: "pareto-plot",
         title: "Error against bytes",
-        description: `${jobs.length} jobs of ${source}, ${front.length} of which no other beats in both: from ${bytesText(least.bytes)} at ${percent(least.error)} to ${bytesText(best.bytes)} at ${percent(best.error)}.`,
+        description: `${jobs.length} jobs of ${source}, ${front.length} of which no other beats in both: from ${bytesText(least.bytes)} at ${showError(least.error)} to ${bytesText(best.bytes)} at ${showError(best.error)}.`,
         x: { label: "bytes of the container", isLog: true, show: (value) => value.toLocaleString("en") },
-        y: { label: "error, %", show: String },
+        y: { label: errorName(metric), show: String },
         series,
       }),
       table,

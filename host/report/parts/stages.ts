@@ -1,12 +1,13 @@
 /** Error and bytes after each stage of a run, and what each took. */
 import { barChart, lineChart } from "../charts.js";
 import type { Part } from "../page.js";
-import { errorText, type RunRecord } from "../run-record.js";
+import { errorName, errorText } from "../error-text.js";
+import type { RunRecord } from "../run-record.js";
 import { bytesText, percent, seconds, type Table } from "../table.js";
 
 export function stagesPart({ stages, metric, model }: RunRecord): Part {
   const showError = (error: number): string => errorText(error, metric);
-  const axis = metric === "mse" ? "mean squared error" : "validation error, %";
+  const axis = metric === "mse" ? errorName(metric) : `validation ${errorName(metric)}`;
   const table: Table = {
     kind: "table",
     id: "stages",
