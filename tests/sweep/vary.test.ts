@@ -55,7 +55,7 @@ describe("variants", () => {
   });
 
   test.each([
-    [["sede=1"], "tiny.json has no sede; there are net, seed, batch, teacher, bank, distill, stages"],
+    [["sede=1"], "tiny.json has no sede; there are net, data, seed, batch, teacher, bank, distill, stages"],
     [["stages[5].keep=1"], "stages has no [5]; there are [0] to [4]"],
     [["stages[2].kep=1"], "stages[2] has no kep; there are kind, keep, epochs, lr"],
     [["stages[2].keep.fc1=1"], "stages[2].keep has no fc1; it is a single value"],
