@@ -4,10 +4,11 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { Command, Option } from "commander";
 import type { Samples } from "../host/data/samples.js";
-import { inputFactor } from "../host/compress/input-scale.js";
+import { foldBatchNorm } from "../host/compress/fold-batchnorm.js";
+import { inputFactor, scaleInput } from "../host/compress/input-scale.js";
 import { parseRecipe } from "../host/compress/recipe.js";
 import { MoteError, printable } from "../host/errors.js";
-import type { Graph } from "../host/model/model.js";
+import type { Graph, Net } from "../host/model/model.js";
 import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
 import { openRecipe } from "../host/node/compress/recipe-files.js";
 import { loadDataSpec } from "../host/node/data/inputs.js";
@@ -159,6 +160,7 @@ async function pageOf({ name, run, modelPath, experiments, sweep }: Sources, fla
         ...(run && { run }),
         ...(modelPath !== undefined && { model: namingFile(modelPath, () => containerOf(readFile(modelPath))) }),
         ...(flags.from !== undefined && { from: readCheckpoint(flags.from).net }),
+        ...(run && { given: () => givenNet(run) }),
         ...(samples && { samples }),
         ...(sweep && { sweep }),
         ...(experiments.length > 0 && { experiments }),
@@ -195,6 +197,15 @@ function samplesFor(spec: string, container: Uint8Array, flags: ReportFlags): Re
 function trainingPart(name: string): Samples {
   const { images, labels, count } = loadDataSpec(`${name}:train:${CALIBRATED}`);
   return { images, labels, count };
+}
+
+/** The net that a run began with, as its first stage had it; undefined where it made a teacher of its own. */
+function givenNet({ record }: RunFiles): Net | undefined {
+  if (record.stages.every(({ result }) => result !== null)) return undefined;
+  const recipe = parseRecipe(JSON.stringify(record.recipe), "the record's recipe");
+  const { net, data } = openRecipe(recipe, record.folder);
+  if (net.tensors.size === 0) return undefined;
+  return foldBatchNorm(scaleInput(net, inputFactor(net.graph, data.train)));
 }
 
 function samplesOfRun({ record }: RunFiles): ReportSamples {
@@ -327,5 +338,8 @@ export async function reportRun(
 ): Promise<void> {
   const { net: name } = run.record;
   const samples = (): ReportSamples => validationOf(graph, data);
-  writeReport(makeReport(await gatherReport({ name, run, model, samples, duration: TIMED_MS })), { html });
+  writeReport(
+    makeReport(await gatherReport({ name, run, model, samples, given: () => givenNet(run), duration: TIMED_MS })),
+    { html },
+  );
 }

@@ -40,7 +40,7 @@ interface Flags {
 export function sweepCommand(): Command {
   return new Command("sweep")
     .description("compress a net by many variants of a recipe, and compare their sizes and errors")
-    .argument("<recipe>", "JSON file, such as models/lenet5.json; models/README.md describes its keys")
+    .argument("<recipe>", "JSON file, such as models/lenet5.json; docs/compress.md describes its keys")
     .option(
       "--vary <path=values>",
       "a place in the recipe and what stands there: 1..8, or values with commas between them; several make a grid",

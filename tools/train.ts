@@ -273,7 +273,7 @@ function withFlags(defaults: Defaults, flags: Flags): Defaults {
 
 /** A resumed run keeps its settings: another value on the command line is a mistake that must not pass in silence. */
 function checkSame(flags: Flags, net: string, settings: RunSettings, file: string): void {
-  if (flags.net !== undefined && flags.net !== net) {
+  if (flags.net !== undefined && openNet(flags.net).net.graph.name !== net) {
     throw new MoteError("ARGUMENT", `--net ${flags.net}: ${file} holds a ${net}`);
   }
   for (const key of SETTINGS) {

@@ -42,7 +42,9 @@ function fold(graph: Graph, take: (layer: BatchNormLayer, before: WeightedLayer 
     const { name, input, output } = layer;
     if (before !== undefined && hasWeights(before) && readers(input) === 1) {
       take(layer, before);
-      layers[at] = { ...before, output };
+      // At the normalization's place: results stand in the order in which they are made.
+      layers.splice(at, 1);
+      layers.push({ ...before, output });
       continue;
     }
     take(layer, undefined);

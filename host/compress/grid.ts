@@ -16,12 +16,17 @@ export function gridStep(weights: Float32Array, factor: number): number {
   return count === 0 ? 1 : Math.fround((factor * sum) / count);
 }
 
-/** A step for each of `rows` rows, from its own survivors. */
+/** Biases of all rows are multiples of one power of two of their units: no row's step is less than this part of the layer's. */
+const LEAST_PART = 1 / 8;
+
+/** A step for each of `rows` rows, from its own survivors; that of the layer where it has none. */
 export function rowSteps(weights: Float32Array, rows: number, factor: number): Float32Array {
   const columns = weights.length / rows;
-  return Float32Array.from({ length: rows }, (_, row) =>
-    gridStep(weights.subarray(row * columns, (row + 1) * columns), factor),
-  );
+  const all = gridStep(weights, factor);
+  return Float32Array.from({ length: rows }, (_, row) => {
+    const own = weights.subarray(row * columns, (row + 1) * columns);
+    return own.some((w) => w !== 0) ? Math.max(all * LEAST_PART, gridStep(own, factor)) : all;
+  });
 }
 
 /** The nearest grid point as an integer, -limit .. limit. */

@@ -14,7 +14,7 @@ import { Trainer, type TrainingRuntime } from "../train/trainer.js";
 import { checkRecipe } from "./check-recipe.js";
 import { dataDigest, digest, netDigest, type TrainingSamples } from "./digest.js";
 import { estimateBytes } from "./estimate.js";
-import { foldedGraph } from "./fold-batchnorm.js";
+import { foldBatchNorm, foldedGraph } from "./fold-batchnorm.js";
 import { inputFactor, scaleInput, usualReading } from "./input-scale.js";
 import { integerLayers, weightedLayers } from "./integer-stages.js";
 import { survivors } from "./prune.js";
@@ -119,6 +119,13 @@ async function namesOf(
   };
 }
 
+/** Weights that an earlier compression has brought to integers are trained anew: kept as integers, a checkpoint would lose that. */
+const asReals = (net: Net): Net => ({
+  ...net,
+  tensors: new Map([...net.tensors].map(([name, { shape, data }]) => [name, { shape, data }])),
+  ...(net.compression && { compression: { ...net.compression, weightScale: {} } }),
+});
+
 /** Of every layer. */
 const biasBitsOf = ({ pack }: Recipe, graph: Graph): Record<string, number> =>
   Object.fromEntries(weightedLayers(graph).map(({ name }) => [name, own(pack.biasBits, name) ?? DEFAULT_BIAS_BITS]));
@@ -196,7 +203,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     }
   };
 
-  let teacher = scaleInput(from ?? named, factor);
+  let teacher = asReals(scaleInput(from ?? named, factor));
   if (names.teacher !== undefined) {
     const settings = recipe.teacher!;
     const made = await kept("teacher", names.teacher, (keeper) =>
@@ -227,7 +234,8 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         ...bank,
         ...common,
         train: data.train,
-        seed: recipe.teacher?.seed ?? 0,
+        // The name of a bank knows of a teacher that is trained here alone.
+        seed: names.teacher === undefined ? 0 : recipe.teacher!.seed,
         teacher,
         work: folder,
         logitsName: name,
@@ -238,7 +246,8 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
 
   const before = [names.teacher, names.bank].filter((name) => name !== undefined).length;
   if (bank !== undefined && steps === before) await students();
-  let net = teacher;
+  // Stages, what they are measured on and what a search goes by have no batch normalizations.
+  let net = foldBatchNorm(teacher);
   for (const [i, given] of stages.slice(0, Math.max(0, steps - before)).entries()) {
     const label = `${i + 1} ${given.kind}`;
     const start = net;

@@ -139,6 +139,9 @@ async function begin({ run, head, data, runtime, threads }: SearchOptions): Prom
 /** A recipe of the search, as `run` takes it. */
 export const readRecipe = (recipe: object): Recipe => parseRecipe(JSON.stringify(recipe), "the recipe of the search");
 
+/** A recipe takes 1 for a share, which is all of them. */
+const LEAST_KEEP = 2;
+
 class Search {
   private readonly trials: { readonly trial: Trial; readonly net: Net; readonly reports: readonly StageReport[] }[] =
     [];
@@ -193,14 +196,18 @@ class Search {
     const total = rounds.reduce((sum, { candidates }) => sum + candidates, 0);
     for (const [i, { candidates, epochs }] of rounds.entries()) {
       entries = entries.slice(0, candidates);
-      for (const entry of entries) await this.try(entry, this.keepFor(entry, this.limits), epochs, total);
+      const trained: Entry[] = [];
+      for (const entry of entries) {
+        if (await this.try(entry, this.keepFor(entry, this.limits), epochs, total)) trained.push(entry);
+      }
+      entries = trained;
       if (i < rounds.length - 1) entries.sort((a, b) => this.rank(a.last!) - this.rank(b.last!));
     }
-    const [winner] = entries;
+    const winner = entries.at(0);
     const { epochs } = rounds[rounds.length - 1];
-    for (let repair = 0; repair < REPAIRS && !winner.last!.isWithin; repair++) {
+    for (let repair = 0; winner !== undefined && repair < REPAIRS && !winner.last!.isWithin; repair++) {
       const keep = Math.min(this.keepFor(winner, this.limits), Math.floor(winner.last!.keep * 0.97));
-      if (keep < 1) break;
+      if (keep < LEAST_KEEP) break;
       // Something that is within the limits is there already, or a short run is to find out what can be.
       const short = this.trials.some(({ trial }) => trial.isWithin) ? epochs : rounds[0].epochs;
       await this.try(winner, keep, short, total + repair + 1);
@@ -229,8 +236,8 @@ class Search {
     let keep = 0.4 * most;
     for (const { sizes, epochs } of rounds) {
       for (let i = 0; i < sizes; i++) {
-        const trial = await this.try(entry, Math.max(1, Math.round(keep)), unit * epochs, total);
-        if (trial.isWithin) good = Math.min(keep, good ?? Infinity);
+        const trial = await this.try(entry, Math.max(LEAST_KEEP, Math.round(keep)), unit * epochs, total);
+        if (trial?.isWithin) good = Math.min(keep, good ?? Infinity);
         else bad = Math.max(keep, bad ?? 0);
         if (bad !== undefined && good !== undefined && bad >= good) bad = undefined;
         if (good === undefined) keep = Math.min(most, keep * 1.8);
@@ -268,7 +275,7 @@ class Search {
     // Memory depends on the units first, of which a candidate has as many as there is room for.
     const { ram: _ram, ...others } = limits;
     const aimed = Object.fromEntries(Object.entries(others).map(([key, limit]) => [key, limit * MARGIN]));
-    return Math.max(1, surrogate.keepFor(aimed, roundingOf(candidate, teacher.graph), factors));
+    return Math.max(LEAST_KEEP, surrogate.keepFor(aimed, roundingOf(candidate, teacher.graph), factors));
   }
 
   /** Epochs of the first round's candidates, and so on: all of the work together. */
@@ -283,11 +290,17 @@ class Search {
     return round(Math.min(EPOCHS.most, Math.max(EPOCHS.least, epochs / cost)), 3);
   }
 
-  private async try(entry: Entry, keep: number, epochs: number, of: number): Promise<Trial> {
+  /** @returns undefined where its training diverges */
+  private async try(entry: Entry, keep: number, epochs: number, of: number): Promise<Trial | undefined> {
     const { options, begun } = this;
     const { candidate } = entry;
     const recipe = recipeFor(options.head, candidate, keep, this.epochsFor(candidate, epochs));
-    const { net, reports } = await options.run(readRecipe(recipe));
+    const made = await options.run(readRecipe(recipe)).catch((error: unknown) => {
+      if (error instanceof MoteError && error.code === "DIVERGED") return undefined;
+      throw error;
+    });
+    if (made === undefined) return undefined;
+    const { net, reports } = made;
     const figures = figuresOf(options.pack(net));
     const { error } = reports.at(-1)!;
     const { maxDrop = Infinity } = options.goal;
@@ -315,8 +328,10 @@ class Search {
   }
 
   private outOfReach(): MoteError {
+    if (this.trials.length === 0) return new MoteError("DIVERGED", "the training of every candidate diverges");
+    const over = ({ trial }: { readonly trial: Trial }): number => Math.max(1, excess(this.limits, trial.figures));
     const { trial } = this.trials.reduce((a, b) =>
-      excess(this.limits, b.trial.figures) < excess(this.limits, a.trial.figures) ? b : a,
+      over(b) < over(a) || (over(b) === over(a) && b.trial.error < a.trial.error) ? b : a,
     );
     const { bytes, ram, instructions } = trial.figures;
     const reached = `${bytes} bytes, ${ram} bytes of RAM, ${Math.round(instructions)} instructions, ${trial.error.toFixed(2)} % error`;

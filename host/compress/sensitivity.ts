@@ -208,7 +208,7 @@ export async function keptSensitivity(
   names: readonly string[],
   options: SensitivityOptions,
 ): Promise<Sensitivity> {
-  const name = `sensitivity-${await digest(key, knob, SETTINGS[knob], names)}.json`;
+  const name = `sensitivity-${await digest(key, options.task ?? null, options.batch, knob, SETTINGS[knob], names)}.json`;
   const bytes = folder.readBytes(name);
   if (bytes !== undefined) return checkSensitivity(parseJson(new TextDecoder().decode(bytes), folder.path, name), name);
   const made = await measureSensitivity(net, knob, names, options);

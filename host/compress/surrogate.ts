@@ -39,11 +39,6 @@ export class Surrogate {
     return this.layers.reduce((sum, { weights }) => sum + weights.length, 0);
   }
 
-  /** Multiplications of an inference with all weights. */
-  get multiplications(): number {
-    return this.layers.reduce((sum, { weights, positions }) => sum + weights.length * positions, 0);
-  }
-
   /** @param net a trained one @param data for the gradients that its weights are judged by */
   static async create(options: {
     readonly runtime: TrainingRuntime;

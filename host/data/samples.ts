@@ -53,19 +53,6 @@ export function checkLabels(labels: Labels, classes: number, what: string): void
   throw new MoteError("MISMATCH", `${what}: the label of sample ${wrong} is ${labels[wrong]}, expected ${range}`);
 }
 
-/**
- * What the training engine takes.
- * @throws MoteError UNSUPPORTED for values other than bytes, and for a reading of their own
- */
-export function requireBytes({ images, reading }: Samples): void {
-  if (images instanceof Uint8Array && reading === undefined) return;
-  const got = images instanceof Uint8Array ? "bytes that are read otherwise" : `values of ${elementName(images)}`;
-  throw new MoteError("UNSUPPORTED", `samples: training takes bytes that the net sees as value / 255, not ${got}`);
-}
-
-/** "float32" */
-const elementName = (values: Values): string => values.constructor.name.replace("Array", "").toLowerCase();
-
 /** A page that is not isolated from others has no memory that threads can share, nor threads that would share it. */
 const sharedBuffer = (bytes: number): ArrayBufferLike =>
   typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);

@@ -22,7 +22,7 @@ export interface NetEnds {
 }
 
 /** Labels by the training samples' numbers, where both have words for them. @throws MoteError MISMATCH for a class that these do not have */
-export function withClassesOf({ classes: wanted }: SampleSet, set: SampleSet): SampleSet {
+export function withClassesOf({ classes: wanted }: Pick<SampleSet, "classes">, set: SampleSet): SampleSet {
   const { labels, classes } = set;
   if (labels === undefined || classes === undefined || wanted === undefined) return set;
   const numbers = classes.map((name) => wanted.indexOf(name));

@@ -1,4 +1,5 @@
 /** Output files: a regular file is there whole or not at all, a link stays a link, a device or FIFO is written to as it is. */
+import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { MoteError } from "../errors.js";
@@ -84,7 +85,7 @@ function followLinks(path: string): string | number {
 function replaceFile(path: string, data: Uint8Array, old: fs.Stats | undefined): void {
   // A rename would replace a write-protected file: opening it asks for leave.
   if (old !== undefined) fs.closeSync(fs.openSync(path, "r+"));
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
   let file: number | undefined;
   let made = false;
   try {

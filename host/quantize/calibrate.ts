@@ -186,10 +186,11 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
       if (hasOwnScale || groupOf.get(input) !== groupOf.get(layer.output)) leaves.add(input);
   }
   const [first] = resultsOf(graph);
+  const isReadOn = graph.layers.some((layer) => floatOp(layer).hasOwnScale && inputsOf(layer).includes(first));
   return [...new Set(groupOf.values())].map((group): ScaleGroup => {
     const tensors = [...group];
     const deciders = tensors.filter((tensor) => leaves.has(tensor));
-    const isResult = deciders.length === 1 && deciders[0] === first;
+    const isResult = !isReadOn && deciders.length === 1 && deciders[0] === first;
     const role = group.has(graph.input.name) ? "input" : isResult ? "result" : "hidden";
     return { tensors, deciders, nonNegative: deciders.every((tensor) => nonNegative.has(tensor)), role };
   });

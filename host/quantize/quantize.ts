@@ -131,7 +131,10 @@ function fuse(graph: Graph): Fused[] {
     }
     parts.push(part);
   }
-  return parts;
+  // By the tensor that is kept: results stay in the graph's order.
+  const place = new Map(graph.layers.map(({ output }, index) => [output, index]));
+  const placeOf = ({ outputs }: Fused): number => place.get(outputs[outputs.length - 1])!;
+  return parts.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
 function join(part: Fused, behind: Layer): Fused | null {

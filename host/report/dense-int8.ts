@@ -1,17 +1,20 @@
 /** A float net as int8 and not compressed: each layer's largest weight is 127. What compression is compared with. */
+import { foldBatchNorm } from "../compress/fold-batchnorm.js";
 import { weightedLayers } from "../compress/integer-stages.js";
 import { channelsByTensor } from "../compress/narrow.js";
 import { runStage } from "../compress/stages.js";
 import { roundCodebook } from "../compress/share.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import type { FloatTensor, Net } from "../model/model.js";
+import type { Task } from "../train/losses.js";
 import type { TrainingRuntime } from "../train/pool.js";
 
 const CALIBRATED = 2000;
 const BATCH = 128;
 
 /** @param samples of which the first are calibrated with */
-export function denseInt8(net: Net, samples: Samples, runtime: TrainingRuntime): Promise<Net> {
+export function denseInt8(given: Net, samples: Samples, runtime: TrainingRuntime, task?: Task): Promise<Net> {
+  const net = foldBatchNorm(given);
   const tensors = new Map<string, FloatTensor>(net.tensors);
   const weightScale: Record<string, number> = {};
   for (const { name } of weightedLayers(net.graph)) {
@@ -27,6 +30,7 @@ export function denseInt8(net: Net, samples: Samples, runtime: TrainingRuntime):
     { kind: "calibrate", samples: count, range: "error" },
     {
       runtime,
+      ...(task && { task }),
       seed: 0,
       threads: 1,
       batch: BATCH,

@@ -59,7 +59,9 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
       ...(await workNames(recipe, { ...(from && { from }), data: digest })),
     ];
     const result = names[stages];
-    const done = earlier.find((one) => one.result === result && one.method === settings.method);
+    // Of a net that was given the name does not tell which.
+    const done =
+      result === GIVEN ? undefined : earlier.find((one) => one.result === result && one.method === settings.method);
     if (done !== undefined) {
       results.push(done);
     } else {

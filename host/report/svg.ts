@@ -49,7 +49,9 @@ export function scaleOf(
 }
 
 function linearScale(low: number, high: number, from: number, to: number, count: number, axis: AxisOptions): Scale {
-  const extent = high > low ? high - low : Math.abs(high) || 1;
+  // What differs by rounding alone is one value: ticks would be closer than numbers are.
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const extent = high - low > size * 1e-9 ? high - low : size || 1;
   const raw = Math.max(extent / count, axis.isWhole === true ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * LINEAR_STEPS.find((times) => times * power >= raw * 0.999)!;

@@ -69,10 +69,12 @@ export function checkResult(value: unknown, path: string): JobResult {
     if (!isRecord(stage) || typeof stage.stage !== "string") throw wrong("stages: expected reports of stages");
     const { stage: _stage, metric, ...numbers } = stage;
     if (!isMetric(metric)) throw wrong("stages: expected metrics");
-    if (!Object.values(numbers).every(Number.isFinite)) throw wrong("stages: expected numbers");
+    const needed = [numbers.error, numbers.nonZeros, numbers.weights, numbers.estimatedBytes];
+    if (![...needed, ...Object.values(numbers)].every(Number.isFinite)) throw wrong("stages: expected numbers");
   }
   const { model } = value;
   if (model === undefined) return value as unknown as JobResult;
+  if (value.stages.length === 0) throw wrong("stages: expected those that made the model");
   if (!isRecord(model) || !isHash(model.container)) throw wrong("model.container: expected a SHA-256");
   if (!isMetric(model.metric)) throw wrong(`model.metric: expected one of ${METRIC_NAMES.join(", ")}`);
   for (const name of ["bytes", "error", ...(model.errors === undefined ? [] : ["errors"])]) {

@@ -43,9 +43,12 @@ test("those whose rounding may hurt most are frozen first; pruned and frozen one
 });
 
 test("rows may have steps of their own, by their own survivors, and what a step costs is the row's", () => {
-  const weights = Float32Array.of(0.1, -0.3, 0, 20, 10, 0);
+  const weights = Float32Array.of(0.1, -0.3, 0, 2, 1, 0);
   const steps = rowSteps(weights, 2, 0.5);
-  expect([...steps]).toEqual([Math.fround(0.1), 7.5]);
+  expect([...steps]).toEqual([Math.fround(0.1), 0.75]);
+  // Not so small that the rows' biases have no common unit, and a row without weights has the layer's.
+  const far = rowSteps(Float32Array.of(0.1, -0.3, 20, 10, 0, 0), 3, 0.5);
+  expect([...far]).toEqual([3.8 / 8, 7.5, 3.8].map((step) => expect.closeTo(step, 5)));
   const rows: GridLayer = {
     weights,
     frozen: new Uint8Array(6),
@@ -54,7 +57,7 @@ test("rows may have steps of their own, by their own survivors, and what a step 
   };
   expect(nextToFreeze([rows], 3)).toEqual([[4, 3, 0]]);
   freeze(rows, [0, 1, 3, 4], 127);
-  expect([...weights]).toEqual([1, -3, 0].map((q) => Math.fround(q * steps[0])).concat([22.5, 7.5, 0]));
+  expect([...weights]).toEqual([1, -3, 0].map((q) => Math.fround(q * steps[0])).concat([2.25, 0.75, 0]));
 });
 
 test("freezing moves weights to exact multiples and may prune", () => {

@@ -176,7 +176,9 @@ function madeAnew({ name, path, what, make }: Result, model: Uint8Array, threads
   try {
     const out = join(folder, "anew.mote");
     const args = ["compress", recipeFile(path, folder), "--out", out, "--work", folder, "--threads", String(threads)];
-    const { status } = spawnSync(process.execPath, [builtFile("tools/mote.mjs"), ...args], { stdio: "inherit" });
+    const { status } = spawnSync(process.execPath, [builtFile("tools/mote.mjs"), ...args], {
+      stdio: ["ignore", 2, "inherit"],
+    });
     if (status !== 0) throw new MoteError("FILE", `${path}.json: mote compress did not make a model of it`);
     const met = Buffer.compare(readFile(out), model) === 0;
     const value = met ? "same bytes" : "other bytes";

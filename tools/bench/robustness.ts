@@ -11,7 +11,7 @@ import { shippedModel } from "./models.js";
 const QUICK_STRIDE = 10;
 const MODELS = ["lenet5", "lenet5-paper", "lenet300"];
 
-/** Of lenet5, whose recipe trains it for them; error in percent of the 10,000 test digits. */
+/** Of lenet5; error in percent of the 10,000 test digits. */
 const LIMITS: Readonly<Record<string, number>> = {
   clean: 0.65,
   shift2: 1.2,

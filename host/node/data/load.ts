@@ -6,6 +6,7 @@ import { pickSamples, toLabels, type Reading, type SampleSet } from "../../data/
 import { describeFile, isGzip, isJpeg, isNpy, isPng, isZip } from "../../data/file-kind.js";
 import { idxSize, readIdxImages } from "../../data/idx.js";
 import { readNpy } from "../../data/npy.js";
+import { withClassesOf } from "../../data/training-set.js";
 import { MoteError } from "../../errors.js";
 import type { Shape } from "../../model/model.js";
 import { readFile } from "../read-file.js";
@@ -158,7 +159,11 @@ function loadFile(place: Place, options: DataOptions): { set: SampleSet; isPart?
     targets: columnsOf(options.targets),
   });
   if (width === 0) throw new MoteError("FORMAT", `${path}: a column of labels alone, expected values beside it`);
-  return { set: { count, shape: [width], images: values, ...answers, source } };
+  const set = { count, shape: [width], images: values, ...answers, source };
+  const { classes: wanted } = options;
+  // Numbered as the net names its classes, where it has all of these names.
+  const isKnown = wanted !== undefined && set.classes?.every((name) => wanted.includes(name)) === true;
+  return { set: isKnown ? withClassesOf({ classes: wanted }, set) : set };
 }
 
 function loadArchive(npz: Npz, place: Place, options: DataOptions): { set: SampleSet; isPart: boolean } {

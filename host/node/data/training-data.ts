@@ -65,6 +65,8 @@ const UNKEPT = "a model keeps no reading of real numbers: it is to be given them
 export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): TrainingData {
   const { shape, outputs } = options;
   const spec = checkDataSpec(data, "data");
+  if (spec.colours !== undefined && shape[0] !== 3)
+    throw new MoteError("ARGUMENT", `colours ${spec.colours}: for nets of three channels, this one takes ${shape[0]}`);
   const sets = loadSets(spec, options);
   const classes = sets.train.classes;
   const part = (name: Part): PrintedPart | undefined => {
@@ -135,8 +137,10 @@ function loadSets(spec: OwnData, options: TrainingDataOptions): ByPart<SampleSet
     });
   };
   if (named !== undefined) {
-    if ((spec.labels ?? spec.split) !== undefined) {
-      throw new MoteError("ARGUMENT", `${path} has labels and a split of its own, expected neither with it`);
+    const other = spec.targets === INPUT_TARGETS ? undefined : spec.targets;
+    if ((spec.labels ?? spec.split ?? spec.validation ?? spec.test ?? other) !== undefined) {
+      const own = "has labels and a split of its own, validation and test samples too";
+      throw new MoteError("ARGUMENT", `${path} ${own}: expected none with it`);
     }
     const parts = named === "mnist" ? loadMnist() : loadFashion();
     const set = (part: Part): SampleSet => {

@@ -2,6 +2,7 @@
 import { compareInitialisations } from "../../compress/compare-init.js";
 import { integerLayers, weightedLayers } from "../../compress/integer-stages.js";
 import { checkRecipe } from "../../compress/check-recipe.js";
+import { foldedGraph } from "../../compress/fold-batchnorm.js";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { stageSeed } from "../../compress/run-recipe.js";
 import { measureSensitivity } from "../../compress/sensitivity.js";
@@ -42,6 +43,8 @@ export interface GatherOptions {
   readonly model?: Uint8Array;
   /** The float net; without it that of the run's first stage. */
   readonly from?: Net;
+  /** The net that a run began with, where it was given. @throws MoteError */
+  readonly given?: () => Net | undefined;
   /** What the models are evaluated on, for the container's input. @throws MoteError */
   readonly samples?: (container: Uint8Array) => ReportSamples;
   readonly sweep?: SweepJobs;
@@ -85,7 +88,8 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
   let done = 0;
   const step = (): void => onProgress?.(++done, STEPS);
 
-  const nets = run === undefined ? undefined : await attempt(["weights"], () => netsOf(run));
+  const nets =
+    run === undefined ? undefined : await attempt(["weights"], () => netsOf(run, options.from ?? options.given?.()));
   const last = nets?.at(-1);
   const bytes =
     options.model ??
@@ -113,7 +117,7 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
     float === undefined || samples === undefined
       ? undefined
       : await attempt(["speed"], async () =>
-          writeContainer(quantize(await denseInt8(float, given?.train ?? samples, nodeRuntime))),
+          writeContainer(quantize(await denseInt8(float, given?.train ?? samples, nodeRuntime, recipe?.task))),
         );
   step();
   const evaluation =
@@ -197,8 +201,8 @@ async function sensitivityOf(
 /** Of each stage; those whose checkpoints are not there are left out. */
 interface StageNets extends ReadonlyArray<Net> {}
 
-function netsOf(run: RunFiles): StageNets | undefined {
-  const nets = run.record.stages.map(({ result }) => netOf(run, result));
+function netsOf(run: RunFiles, given: Net | undefined): StageNets {
+  const nets = run.record.stages.map(({ result }) => (result === null ? given : netOf(run, result)));
   const there = nets.filter((net) => net !== undefined);
   if (there.length === nets.length) return there;
   throw new MoteError(
@@ -209,7 +213,7 @@ function netsOf(run: RunFiles): StageNets | undefined {
 
 /** With its settings by layer. */
 function recipeOf({ record }: RunFiles, { graph }: Net): Recipe {
-  return checkRecipe(parseRecipe(JSON.stringify(record.recipe), "the record's recipe"), graph);
+  return checkRecipe(parseRecipe(JSON.stringify(record.recipe), "the record's recipe"), foldedGraph(graph));
 }
 
 /** The net behind stage i stands at i + 1: the first is the teacher, or the net that was given. */

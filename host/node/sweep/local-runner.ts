@@ -57,7 +57,7 @@ export class LocalRunner implements JobRunner {
 
   async close(): Promise<void> {
     const ends = [...this.all].map((child) => new Promise<void>((resolve) => child.once("exit", () => resolve())));
-    for (const child of this.all) child.disconnect();
+    for (const child of this.all) if (child.connected) child.disconnect();
     await Promise.all(ends);
   }
 
