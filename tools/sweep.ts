@@ -11,6 +11,7 @@ import { LocalRunner } from "../host/node/sweep/local-runner.js";
 import { openStore } from "../host/node/sweep/open-store.js";
 import { QueueRunner } from "../host/node/sweep/queue-runner.js";
 import { Sweep } from "../host/node/sweep/run-sweep.js";
+import { openNet } from "../host/node/train/open-net.js";
 import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import type { SweepRow } from "../host/sweep/summary.js";
 import { parseVariation, variantsOf, type Variant, type Variation } from "../host/sweep/vary.js";
@@ -93,11 +94,12 @@ async function sweep(recipePath: string, flags: Flags): Promise<void> {
     Sweep.plan({
       variants,
       open: (recipe) => {
-        const opened = openRecipe(recipe, folderOf(recipePath), {
-          note: (line) => output.line(`${recipe.net}: ${line}`),
-        });
-        opened.data.notes.forEach(note);
-        return opened;
+        const folder = folderOf(recipePath);
+        const line = (text: string): void => output.line(`${recipe.net}: ${text}`);
+        // A net that is given sees the data as it was trained to.
+        const { net, data, warnings } = openRecipe(recipe, folder, { from: flags.from, note: line });
+        warnings.forEach(note);
+        return { net: flags.from === undefined ? net : openNet(recipe.net, { folder }).net, data };
       },
       ...(from && { from }),
       store,

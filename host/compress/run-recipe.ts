@@ -3,9 +3,11 @@
  * everything it depends on, so that a run that was stopped, in the middle of a stage too, or a recipe changed near its end, goes
  * on from there.
  */
+import { MAX_BORDER } from "../../assembly/format.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { FloatTensor, Graph, Net } from "../model/model.js";
+import { mostPadding } from "../ops/attributes.js";
 import { own } from "../own.js";
 import { checkTrainable } from "../train/classes.js";
 import { CLASSES, type MetricName } from "../train/losses.js";
@@ -147,6 +149,11 @@ export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "fr
   // Stages work on the net with its batch normalizations folded.
   const recipe = checkRecipe(given.recipe, foldedGraph(graph));
   checkTrainable(graph, given.data, recipe.task);
+  for (const layer of graph.layers) {
+    const pad = "pad" in layer && layer.pad !== undefined ? mostPadding(layer.pad) : 0;
+    if (pad > MAX_BORDER)
+      throw new MoteError("UNSUPPORTED", `${graph.name}/${layer.name}: pads by ${pad}, expected 0 … ${MAX_BORDER}`);
+  }
   return { recipe, named, graph, isTrained };
 }
 

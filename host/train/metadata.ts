@@ -107,7 +107,19 @@ export function graphOf(value: unknown, where: string): Graph {
   const absent = ((graph.outputs ?? []) as unknown[]).find((tensor) => tensor === input.name || !tensors.has(tensor));
   if (absent !== undefined)
     throw new MoteError("FORMAT", `${where}.outputs: ${JSON.stringify(absent)} is made by no layer`);
-  if (graph.ends !== undefined) checkEnds(graph.ends, `${where}.ends`);
+  if (graph.ends !== undefined) {
+    const { names, preprocessing } = checkEnds(graph.ends, `${where}.ends`);
+    const ends = 1 + ((graph.outputs as unknown[] | undefined)?.length ?? 1);
+    if (names !== undefined && names.length !== ends)
+      throw new MoteError("FORMAT", `${where}.ends.names: ${names.length} of them, expected ${ends}`);
+    const [channels] = input.shape as number[];
+    for (const key of ["mean", "std"] as const) {
+      const found = preprocessing?.[key].length ?? channels;
+      if (found === channels) continue;
+      const expected = `expected ${channels}, one a channel`;
+      throw new MoteError("FORMAT", `${where}.ends.preprocessing.${key}: ${found} numbers, ${expected}`);
+    }
+  }
   return graph as unknown as Graph;
 }
 

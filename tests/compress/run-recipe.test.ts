@@ -324,6 +324,22 @@ describe("recipes from digits to integers", () => {
     expect(readdirSync(work)).toEqual(before);
   });
 
+  test("padding that no container takes is found before anything is trained", async () => {
+    const conv = { op: "conv2d", outChannels: 1, kernel: [3, 3], stride: 1, pad: 16, groups: 1 } as const;
+    const graph: Graph = {
+      name: "lenet300",
+      input: { name: "image", shape: [1, 28, 28] },
+      layers: [
+        { ...conv, name: "wide", input: "image", output: "wide" },
+        { op: "dense", name: "fc1", input: "wide", output: "fc1", outFeatures: 10 },
+      ],
+    };
+    const recipe = { net: "lenet300", teacher: small.teacher, stages: [{ kind: "grid" }, { kind: "calibrate" }] };
+    await expect(run(recipe, { net: { graph, tensors: new Map() } })).rejects.toThrow(
+      "wide: pads by 16, expected 0 … 15",
+    );
+  });
+
   test("labels that are no classes, and a net of one class, are refused before anything is trained", async () => {
     const labels = data.validation.labels.slice();
     labels[3] = 10;

@@ -158,6 +158,23 @@ test("results have scales and the file's names, in their order", () => {
   ]);
 });
 
+test("results whose cuts stand behind other layers keep the graph's order", () => {
+  const graph: Graph = {
+    name: "heads",
+    input,
+    layers: [
+      { ...conv, name: "a", input: "in", output: "a", outChannels: 2 },
+      { ...conv, name: "b", input: "in", output: "b", outChannels: 3 },
+      { op: "relu", name: "cut", input: "a", output: "cut" },
+    ],
+    outputs: ["b", "cut"],
+    ends: { names: ["image", "three", "two"] },
+  };
+  const model = quantize(compressedNet(graph, 1));
+  expect(model.outputs.map((at) => model.tensors[at].shape[0])).toEqual([3, 2]);
+  expect(model.names).toEqual(["image", "three", "two"]);
+});
+
 describe("tensors that share a scale", () => {
   const groupsOf = (graph: Graph) =>
     scaleGroups(graph).map(({ tensors, deciders, nonNegative }) => [

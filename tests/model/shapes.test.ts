@@ -211,6 +211,12 @@ describe("refuses", () => {
       { ends: { preprocessing: { ...everyOp.ends!.preprocessing, layout: "nhwc" } } },
       /ends\.preprocessing\.layout: "nhwc"/,
     ],
+    ["a name too few", { ends: { names: ["in"] } }, /ends\.names: 1 of them, expected 3/],
+    [
+      "numbers for another count of channels",
+      { ends: { preprocessing: { ...everyOp.ends!.preprocessing, std: [1] } } },
+      /ends\.preprocessing\.std: 1 numbers, expected 2, one a channel/,
+    ],
     ["an output that no layer makes", { outputs: ["b"] }, /outputs: "b" is made by no layer/],
     [
       "one input where there are two",

@@ -46,7 +46,7 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
       ? { graph: namedNet(recipe.net), tensors: new Map<string, FloatTensor>() }
       : await netOf(job.net, "the recipe's net");
   const trained = job.from === undefined ? undefined : await netOf(job.from, "the trained net");
-  const data = await dataFor(store, recipe, named, hash);
+  const data = await dataFor(store, recipe, trained ?? named, hash);
   const net = netWithEnds(named, data);
   const from = trained && netWithEnds(trained, data);
   const names = await workNames(recipe, { net, ...(from && { from }), data: hash });
