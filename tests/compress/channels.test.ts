@@ -5,7 +5,7 @@ import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { removeDeadUnits } from "../../host/compress/dead-units.js";
 import { channelsByTensor } from "../../host/compress/narrow.js";
 import { parseRecipe, type ChannelsStage, type Recipe } from "../../host/compress/recipe.js";
-import { runStage, type StageContext } from "../../host/compress/stages.js";
+import { runStage } from "../../host/compress/stages.js";
 import { netWithout, unitsOf } from "../../host/compress/units.js";
 import { sharedBytes, type Samples } from "../../host/data/samples.js";
 import { runNet } from "../../host/engines/ops-f32.js";
@@ -15,6 +15,7 @@ import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Random } from "../../host/rng.js";
 import { Trainer } from "../../host/train/trainer.js";
 import { branched, randomGraph, randomSparseNet } from "../support/random-graphs.js";
+import { stageContext } from "../train/support.js";
 
 const price = { gamma: 1, multiplicationBits: 0, power: 1, score: "magnitude" } as const;
 
@@ -152,18 +153,7 @@ describe("the stage", () => {
     ["gradual", "rate"],
   ])("%s by %s: narrower layers that still tell the classes apart", async (schedule, score) => {
     const train = halves(256);
-    const context: StageContext = {
-      runtime: nodeRuntime,
-      seed: 1,
-      threads: 1,
-      batch: 32,
-      data: train,
-      train,
-      augment: 0,
-      fixed: [],
-      biasBits: {},
-      keeper: { load: () => undefined, save: () => {} },
-    };
+    const context = stageContext(train);
     const trainer = await Trainer.create({ runtime: nodeRuntime, graph: chain, seed: 1, threads: 1, batch: 32 });
     const start = trainer.toNet();
     await trainer.close();

@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
-import { runStage, type StageContext } from "../../host/compress/stages.js";
+import { runStage } from "../../host/compress/stages.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import type { FloatTensor, Graph, Net } from "../../host/model/model.js";
 import { parameterShapes } from "../../host/model/shapes.js";
-import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Random } from "../../host/rng.js";
-import { barSamples, smallNet } from "../train/support.js";
+import { barSamples, smallNet, stageContext } from "../train/support.js";
 
 /** The small net with a normalization behind its convolution. */
 const graph: Graph = {
@@ -32,18 +31,7 @@ function drawn(): Net {
 
 test("a stage works on the net with its batch normalizations folded, which gives the same", async () => {
   const samples = barSamples(32, 1);
-  const context: StageContext = {
-    runtime: nodeRuntime,
-    seed: 1,
-    threads: 1,
-    batch: 32,
-    data: samples,
-    train: samples,
-    augment: 0,
-    fixed: [],
-    biasBits: {},
-    keeper: { load: () => undefined, save: () => {} },
-  };
+  const context = stageContext(samples);
   const net = drawn();
   const stage = { kind: "calibrate", samples: 32, range: "full" } as const;
   const folded = await runStage(net, stage, context, samples);

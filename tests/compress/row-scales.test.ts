@@ -1,29 +1,18 @@
 /** A grid stage whose rows have steps of their own, from training to the container. */
 import { expect, test } from "vitest";
 import { estimateBytes } from "../../host/compress/estimate.js";
-import { runStage, type StageContext } from "../../host/compress/stages.js";
+import { runStage } from "../../host/compress/stages.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { decodeCheckpoint, encodeCheckpoint } from "../../host/train/checkpoint.js";
 import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, smallNet } from "../train/support.js";
+import { barSamples, smallNet, stageContext } from "../train/support.js";
 
 const samples = barSamples(96, 1);
 const biasBits = { conv: 8, fc1: 8, fc2: 8 };
-const context: StageContext = {
-  runtime: nodeRuntime,
-  seed: 1,
-  threads: 1,
-  batch: 32,
-  data: samples,
-  train: samples,
-  augment: 0,
-  fixed: [],
-  biasBits,
-  keeper: { load: () => undefined, save: () => {} },
-};
+const context = stageContext(samples, biasBits);
 
 test.each(["layer", "row"] as const)("by %s: integers, scales, bytes and what a checkpoint keeps", async (scales) => {
   const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });

@@ -15,6 +15,7 @@ import { writeContainer } from "../../host/container/write.js";
 import { openGraph } from "../../host/node/import/open-graph.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
+import { FLOAT_NETS } from "../support/onnx.js";
 
 interface Run {
   readonly input: readonly number[];
@@ -63,19 +64,7 @@ const softmax = (values: readonly number[]): number[] => {
   return powers.map((power) => power / sum);
 };
 
-const FLOAT = [
-  "conv-float.tflite",
-  "conv-float16.tflite",
-  "torch-digits.onnx",
-  "torch-blocks.onnx",
-  "torch-dynamo.onnx",
-  "caffe-blocks.caffemodel",
-  "caffe-v1.caffemodel",
-  "deep-compression.net",
-  "graph.safetensors",
-];
-
-describe.each(FLOAT)("%s", (name) => {
+describe.each(FLOAT_NETS)("%s", (name) => {
   const net = lowered(name);
   const [input, output] = [net.inputs[0], net.outputs[0]];
   const given = (run: Run): Float32Array => planar(net, input, run.input, new Float32Array(run.input.length));

@@ -21,7 +21,7 @@ import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { Random } from "../../host/rng.js";
 import { lenet5 } from "../../host/train/nets.js";
 import { scratchFolder } from "../cli/support.js";
-import { IMPORT_FOLDER } from "../support/onnx.js";
+import { FLOAT_NETS, IMPORT_FOLDER } from "../support/onnx.js";
 
 const scratch = scratchFolder();
 
@@ -57,19 +57,7 @@ function expectClose(values: readonly ArrayLike<number>[], expected: readonly Ar
   });
 }
 
-const FLOAT = [
-  "conv-float.tflite",
-  "conv-float16.tflite",
-  "torch-digits.onnx",
-  "torch-blocks.onnx",
-  "torch-dynamo.onnx",
-  "caffe-blocks.caffemodel",
-  "caffe-v1.caffemodel",
-  "deep-compression.net",
-  "graph.safetensors",
-];
-
-describe.each(FLOAT)("%s", (name) => {
+describe.each(FLOAT_NETS)("%s", (name) => {
   const imported = lowered(name);
   const net = trainableNet(imported, name);
   const expected = (input: Float32Array): Float32Array[] => runFloat(imported, [input]);
@@ -109,7 +97,7 @@ describe.each(FLOAT)("%s", (name) => {
 
 test("the corpus has batch normalizations to keep, folded into weights or on their own", () => {
   const ops = (net: Net): string[] => net.graph.layers.map(({ op }) => op);
-  const kept = FLOAT.map((name) => trainableNet(lowered(name, { keepsBatchNorm: true }), name));
+  const kept = FLOAT_NETS.map((name) => trainableNet(lowered(name, { keepsBatchNorm: true }), name));
   expect(kept.filter((net) => ops(net).includes("batchnorm")).length).toBeGreaterThan(2);
 });
 

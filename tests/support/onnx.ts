@@ -8,6 +8,19 @@ import { field, integer, modelHead, signed } from "../../tools/bench/onnx-file.j
 
 export const IMPORT_FOLDER = join(packageRoot, "tests/golden/import");
 
+/** Those there that are nets of real numbers. */
+export const FLOAT_NETS = [
+  "conv-float.tflite",
+  "conv-float16.tflite",
+  "torch-digits.onnx",
+  "torch-blocks.onnx",
+  "torch-dynamo.onnx",
+  "caffe-blocks.caffemodel",
+  "caffe-v1.caffemodel",
+  "deep-compression.net",
+  "graph.safetensors",
+];
+
 export { attribute, edge, field, integer, node } from "../../tools/bench/onnx-file.js";
 export { memorySource };
 

@@ -1,7 +1,9 @@
 /** Small nets and digits-like samples for the tests of the trainer. */
-import { sharedBytes, type LabelledPictures } from "../../host/data/samples.js";
+import type { StageContext } from "../../host/compress/stages.js";
+import { sharedBytes, type LabelledPictures, type Samples } from "../../host/data/samples.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
+import { nodeRuntime } from "../../host/node/train/runtime.js";
 
 /** Every kind of layer that LeNet has, on 8 × 8 images with four classes. */
 export const smallNet: Graph = {
@@ -50,3 +52,17 @@ export function netBytes(net: Net): Buffer {
     ),
   );
 }
+
+/** What a stage takes, on plain samples and one thread, with nothing kept. */
+export const stageContext = (samples: Samples, biasBits: StageContext["biasBits"] = {}): StageContext => ({
+  runtime: nodeRuntime,
+  seed: 1,
+  threads: 1,
+  batch: 32,
+  data: samples,
+  train: samples,
+  augment: 0,
+  fixed: [],
+  biasBits,
+  keeper: { load: () => undefined, save: () => {} },
+});
