@@ -38,7 +38,7 @@ const pointsOf = (rows: readonly SweepRow[]): (SweepJob & { readonly row: SweepR
     }));
 
 /** What scripts read, in sweep.json and by --json. */
-export function sweepObject(recipe: string, rows: readonly SweepRow[]): object {
+function sweepObject(recipe: string, rows: readonly SweepRow[]): object {
   const front = paretoFront(pointsOf(rows)).map(({ row }) => row.variant);
   return { recipe, variants: rows, groups: groupsOf(rows), front };
 }

@@ -1,5 +1,5 @@
 /** `mote synth`: a model of the shape, densities and bits that papers have for a net, its weights drawn. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { writeContainer } from "../host/container/write.js";
 import { MoteError } from "../host/errors.js";
 import { checkWritable } from "../host/node/check-writable.js";
@@ -10,6 +10,7 @@ import { SYNTH_NETS, synthNet } from "../host/synth/nets.js";
 import { synthesize } from "../host/synth/synthesize.js";
 import { grouped } from "./model-file.js";
 import { Output } from "./output.js";
+import { wholeNumber } from "./whole-number.js";
 
 interface SynthFlags {
   readonly out?: string;
@@ -23,7 +24,12 @@ export function synthCommand(): Command {
     .description("make a model of a paper's net: its shape, densities and bits, drawn weights")
     .argument("[net]", `${SYNTH_NETS.map(({ name }) => name).join(", ")}; none: list them`)
     .option("-o, --out <file>", "where it goes: .mote")
-    .option("--seed <n>", "what the weights are drawn from: the same gives the same file", parseSeed, 1)
+    .option(
+      "--seed <n>",
+      "what the weights are drawn from: the same gives the same file",
+      wholeNumber(0, 2 ** 32 - 1),
+      1,
+    )
     .addOption(
       new Option("--weights <distribution>", "of the weights before pruning")
         .choices(DISTRIBUTION_NAMES)
@@ -35,12 +41,6 @@ export function synthCommand(): Command {
       "\nWhat such a net takes in bytes, memory and time is that of a trained one; what it says of a picture means nothing.\n\nExamples:\n  mote synth\n  mote synth vgg16 --out vgg16.mote\n  mote inspect vgg16.mote --paper",
     )
     .action(synth);
-}
-
-function parseSeed(text: string): number {
-  const seed = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (!(seed < 2 ** 32)) throw new InvalidArgumentError("expected a whole number below 2^32.");
-  return seed;
 }
 
 function synth(name: string | undefined, { out, seed, weights, json }: SynthFlags): void {

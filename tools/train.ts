@@ -20,6 +20,7 @@ import type { TrainedOn } from "../host/train/trained-on.js";
 import { Trainer } from "../host/train/trainer.js";
 import { interruptible } from "./interrupt.js";
 import { Output } from "./output.js";
+import { wholeNumber } from "./whole-number.js";
 import {
   addTaskFlags,
   addTrainingDataFlags,
@@ -322,16 +323,6 @@ function notNegative(text: string): number {
   const value = number(text);
   if (value < 0) throw new InvalidArgumentError("expected a number of at least 0");
   return value;
-}
-
-function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const value = number(text);
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`expected a whole number of at least ${least}`);
-    }
-    return value;
-  };
 }
 
 function batch(text: string): number {

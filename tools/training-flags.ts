@@ -7,6 +7,7 @@ import type { TrainingData } from "../host/node/data/training-data.js";
 import { LOSS_KINDS, metricOf, type LossKind, type MetricName, type Task } from "../host/train/losses.js";
 import { netEnds } from "../host/train/net-ends.js";
 import { addReadingFlags, readingOf, type ReadingFlags } from "./data-flags.js";
+import { wholeNumber } from "./whole-number.js";
 
 export interface TrainingDataFlags extends ReadingFlags {
   readonly data?: string;
@@ -39,7 +40,7 @@ export function addTrainingDataFlags(command: Command): Command {
         "numbers instead of classes: an array of the .npz, column:NAME,NAME of CSV files, files; or input, the samples themselves",
         several,
       )
-      .option("--split-seed <n>", "which samples are split off; default: 1", parseSeed),
+      .option("--split-seed <n>", "which samples are split off; default: 1", wholeNumber(0, 2 ** 32 - 1)),
   ).addOption(
     new Option("--colours <order>", "what the net's three channels are: pictures come as rgb").choices(["rgb", "bgr"]),
   );
@@ -119,12 +120,6 @@ export function balancedTask(
   for (const label of labels) counts[label]++;
   const present = counts.filter((count) => count > 0).length;
   return { ...task, classWeights: counts.map((count) => (count === 0 ? 0 : labels.length / (present * count))) };
-}
-
-function parseSeed(text: string): number {
-  const seed = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (!(seed < 2 ** 32)) throw new InvalidArgumentError("expected a whole number, 0 .. 4294967295.");
-  return seed;
 }
 
 function parseWeights(text: string): "balanced" | number[] {

@@ -29,7 +29,7 @@ const STEP: Readonly<Record<string, number>> = { conv2d: 0.35, dense: 0.6 };
 const OTHER_STEP = 0.4;
 const SCALES = { even: 1, finer: 0.65, coarser: 1.45 } as const;
 /** Bits that biases take in recipes that a search writes: small files have many. */
-export const SEARCH_BIAS_BITS = 7;
+const SEARCH_BIAS_BITS = 7;
 
 function stepsOf(graph: Graph, scale: number): Record<string, number> {
   const ops = [...new Set(weightedLayers(graph).map(({ op }) => op))];

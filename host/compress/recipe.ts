@@ -103,9 +103,8 @@ export interface GridStage<Step = number | Auto> extends Schedule {
   /** Largest integer magnitude, 1 .. 127. */
   readonly limit: number;
   /**
-   * Whether a layer's rows have one step, the default, or each its own by its own mean magnitude, which takes 5 bytes a row in the container. It
-   * has to earn them: TinyMaix's mnist_dw without retraining, a step of 0.1 and depthwise rows of their own, errs on 40 of 400 digits with 1,376
-   * bytes, and on 36 with 1,238 by layers.
+   * Whether a layer's rows have one step, the default, or each its own by its own mean magnitude, which takes 5 bytes a row in the container that
+   * it has to earn.
    */
   readonly scales?: "layer" | "row";
 }

@@ -58,5 +58,5 @@ export function byLayer<T>(
   );
 }
 
-export const noSuchLayer = (place: string, layers: readonly Pick<Layer, "name">[]): MoteError =>
+const noSuchLayer = (place: string, layers: readonly Pick<Layer, "name">[]): MoteError =>
   new MoteError("RECIPE", `${place}: no such layer; there are ${layers.map(({ name }) => name).join(", ")}`);

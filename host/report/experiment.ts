@@ -8,6 +8,7 @@ import { MoteError, printable } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
 import type { Graph } from "../model/model.js";
 import { weightedLayers } from "../compress/integer-stages.js";
+import { isAmount } from "./run-record.js";
 
 export const EXPERIMENTS = ["rates", "bits", "inits"] as const;
 export type ExperimentName = (typeof EXPERIMENTS)[number];
@@ -188,7 +189,6 @@ export function parseExperiment(text: string, file: string): ExperimentRecord {
   const check = (isRight: boolean, key: string, expected: string, found: unknown): void => {
     if (!isRight) fail(key, expected, found);
   };
-  const isAmount = (found: unknown): boolean => typeof found === "number" && Number.isFinite(found) && found >= 0;
   const isName = (found: unknown): boolean => typeof found === "string" && found.length >= 1 && found.length <= 300;
   if (!isRecord(value) || value.kind !== KIND)
     throw new MoteError("FORMAT", printable(`${file}: no record of an experiment; mote report --experiment makes one`));

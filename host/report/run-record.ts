@@ -125,7 +125,8 @@ const recordName = (stages: readonly StageRecord[]): string =>
 /** Names that records have in a work folder. */
 export const isRecordName = (name: string): boolean => /^run-[0-9a-z]+\.json$/.test(name);
 
-const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
+/** A number of 0 or more. */
+export const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
 /**
  * @param file its name, for messages

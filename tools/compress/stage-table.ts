@@ -16,7 +16,7 @@ function row({ stage, error, nonZeros, weights, estimatedBytes, seconds, metric 
 const HEADS = { density: "keeping", step: "step", bits: "bits" } as const;
 
 /** Rise of the loss by layer and setting. */
-export function sensitivityTable({ knob, settings, layers, loss, samples }: Sensitivity): {
+function sensitivityTable({ knob, settings, layers, loss, samples }: Sensitivity): {
   readonly title: string;
   readonly rows: string[][];
 } {
