@@ -126,7 +126,8 @@ const recordName = (stages: readonly StageRecord[]): string =>
 export const isRecordName = (name: string): boolean => /^run-[0-9a-z]+\.json$/.test(name);
 
 /** A number of 0 or more. */
-export const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
+export const isAmount = (value: unknown): value is number =>
+  typeof value === "number" && Number.isFinite(value) && value >= 0;
 
 /**
  * @param file its name, for messages
