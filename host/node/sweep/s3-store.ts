@@ -7,8 +7,10 @@ import { MoteError } from "../../errors.js";
 import { sha256, type Store } from "../../sweep/store.js";
 import { optionalPackage } from "./optional-package.js";
 
-/** A request that takes longer is given up. */
+/** A request without an answer is given up after so long, and what it carries to and fro may take as long as at SLOWEST beside that. */
 const TIMEOUT_MS = 60_000;
+/** Bytes a millisecond. */
+const SLOWEST = 64;
 /** Of a request that the server answers with 5xx or 429; waits double from 50 ms on. */
 const RETRIES = 4;
 
@@ -81,13 +83,15 @@ export class S3Store implements Store {
   ): Promise<T> {
     const failed = (why: string, cause?: unknown): MoteError =>
       new MoteError("SERVER", `${this.name}: ${method} ${key}: ${why}`, { cause });
+    const patience = new Patience(bytes?.length ?? 0);
     try {
       const response = await this.client.fetch(this.base + key, {
         method,
         ...(bytes && { body: bytes as Uint8Array<ArrayBuffer> }),
         headers: { "x-amz-content-sha256": await sha256(bytes ?? new Uint8Array()) },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: patience.signal,
       });
+      patience.renew(Number(response.headers.get("content-length")));
       if (!response.ok && !(response.status === 404 && method !== "PUT"))
         throw failed(`the server answers ${response.status}${codeOf(await response.text())}`);
       const taken = await take(response);
@@ -96,7 +100,30 @@ export class S3Store implements Store {
     } catch (error) {
       if (error instanceof MoteError) throw error;
       throw failed(reasonOf(error), error);
+    } finally {
+      patience.end();
     }
+  }
+}
+
+/** Aborts what takes too long for its bytes. */
+class Patience {
+  private readonly controller = new AbortController();
+  readonly signal = this.controller.signal;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(bytes: number) {
+    this.renew(bytes);
+  }
+
+  renew(bytes: number): void {
+    clearTimeout(this.timer);
+    const late = new DOMException("no answer in time", "TimeoutError");
+    this.timer = setTimeout(() => this.controller.abort(late), TIMEOUT_MS + bytes / SLOWEST);
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
   }
 }
 
@@ -109,7 +136,7 @@ function codeOf(text: string): string {
 /** fetch says only that it failed, and has the reason as its cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (error.name === "TimeoutError") return error.message;
   const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
   return `cannot be reached: ${message || code}`;
 }
