@@ -35,6 +35,7 @@ interface Flags extends Partial<Omit<RunSettings, "task">>, TrainingDataFlags, T
   readonly net?: string;
   readonly out: string;
   readonly threads: number;
+  readonly keepBatchnorm?: true;
   readonly resume?: true;
   readonly test?: true;
   readonly json?: true;
@@ -81,6 +82,10 @@ export function trainCommand(): Command {
       "--augment <how>",
       "shifts, rotations and elastic distortions, 0 none .. 1 strong; or such as distort=0.5,noise=40,background=60",
       augmentation,
+    )
+    .option(
+      "--keep-batchnorm",
+      "batch normalizations of an .onnx stay layers that are trained; otherwise they are part of the weights before them",
     )
     .option("--seed <n>", "initial weights, order and distortions (default: 1)", wholeNumber(0))
     .option(
@@ -185,7 +190,11 @@ function begun(flags: Flags, note: (line: string) => void, warn: (text: string) 
   if (!isNamedNet(name) && !existsSync(name)) {
     throw new MoteError("ARGUMENT", `--net ${name}: expected lenet5, lenet300 or the file of a net; there is none`);
   }
-  const opened = openNet(name, { colours, note: (line) => note(`${name}: ${line}`) });
+  const opened = openNet(name, {
+    colours,
+    keepsBatchNorm: flags.keepBatchnorm === true,
+    note: (line) => note(`${name}: ${line}`),
+  });
   if (opened.net.compression !== undefined) {
     throw new MoteError("ARGUMENT", `--net ${name}: is compressed; training would undo that`);
   }

@@ -133,6 +133,31 @@ describe("mote train", () => {
       expect(report).not.toHaveProperty("validationErrors");
     });
 
+    test("keeps the batch normalizations of an ONNX file where it is told to", async () => {
+      const random = new Random(4);
+      const bytes = (count: number, below: number): Uint8Array =>
+        Uint8Array.from({ length: count }, () => random.integer(below));
+      const x = npyOf(bytes(40 * 28 * 28, 256), 40, 28, 28);
+      const data = archive("pictures.npz", { x, y: npyOf(Int32Array.from(bytes(40, 5)), 40) });
+      const ops = async (...flags: string[]): Promise<string[]> => {
+        const how = [
+          "--net",
+          "tests/golden/import/torch-digits.onnx",
+          "--data",
+          data,
+          "--epochs",
+          "1",
+          "--threads",
+          "1",
+        ];
+        await mote(...how, ...flags, "--out", join(folder, "digits.safetensors"));
+        return readCheckpoint(join(folder, "digits.safetensors")).net.graph.layers.map(({ op }) => op);
+      };
+      const folded = ["conv2d", "relu", "maxpool", "conv2d", "clamp", "dense"];
+      expect(await ops()).toEqual(folded);
+      expect(await ops("--keep-batchnorm")).toEqual(["conv2d", "batchnorm", ...folded.slice(1)]);
+    });
+
     test("says what does not fit", async () => {
       const net = put("tiny.json", graph(2));
       const data = archive("own.npz", halves(40, 1));

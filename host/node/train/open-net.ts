@@ -20,7 +20,7 @@ export interface OpenedNet {
   readonly trainedOn: readonly TrainedOn[];
 }
 
-export interface OpenNetOptions extends Pick<ReadNetOptions, "note"> {
+export interface OpenNetOptions extends Pick<ReadNetOptions, "note" | "keepsBatchNorm"> {
   /** That the net's path is relative to; by default the working folder. */
   readonly folder?: string;
   /** What the net's three channels are, in place of what its file tells. */
@@ -28,7 +28,7 @@ export interface OpenNetOptions extends Pick<ReadNetOptions, "note"> {
 }
 
 /** A net of ours by its name, or of a file. @throws MoteError as `readNet` */
-export function openNet(name: string, { folder = ".", colours, note }: OpenNetOptions = {}): OpenedNet {
+export function openNet(name: string, { folder = ".", colours, ...how }: OpenNetOptions = {}): OpenedNet {
   if (isNamedNet(name)) return { net: { graph: namedNet(name), tensors: new Map() }, trainedOn: [] };
   const path = isAbsolute(name) ? name : join(folder, name);
   if (extname(path) === ".safetensors") {
@@ -36,7 +36,7 @@ export function openNet(name: string, { folder = ".", colours, note }: OpenNetOp
     return { net, trainedOn: data };
   }
   const given = colours === undefined ? {} : { given: { colours } };
-  return { net: readNet(path, { ...given, ...(note && { note }) }), trainedOn: [] };
+  return { net: readNet(path, { ...given, ...how }), trainedOn: [] };
 }
 
 export interface NetWithData extends OpenedNet {
