@@ -9,6 +9,7 @@ import { inputFactor, scaleInput } from "../host/compress/input-scale.js";
 import { parseRecipe } from "../host/compress/recipe.js";
 import { MoteError, printable } from "../host/errors.js";
 import type { Graph, Net } from "../host/model/model.js";
+import { channelReading } from "../host/data/reading.js";
 import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
 import { openRecipe } from "../host/node/compress/recipe-files.js";
 import { loadDataSpec } from "../host/node/data/inputs.js";
@@ -181,7 +182,13 @@ function samplesFor(spec: string, container: Uint8Array, flags: ReportFlags): Re
       dataOptions(flags, engine),
     );
     const { images, labels, count } = set;
-    const isUsual = images instanceof Uint8Array && labels !== undefined && set.reading === undefined;
+    const { shape, preprocessing = {} } = engine.input;
+    // Nets on the way see bytes in the usual way, see `inputFactor`; of anything else their own first layer may know.
+    const isUsual =
+      labels !== undefined &&
+      images instanceof Uint8Array &&
+      set.reading === undefined &&
+      channelReading(images, {}, shape[0], preprocessing) === undefined;
     const name = NAMED.exec(spec)?.[1];
     return {
       set,

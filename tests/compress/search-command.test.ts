@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -114,6 +114,10 @@ test("classes go with the result, which keeps what it was trained on; the recipe
   });
   const { record } = findRun(at("recipes/words.json"), at("work"));
   expect(record.model.bytes).toBe(result.containerBytes);
+  // The same recipe elsewhere is of other files.
+  mkdirSync(at("others/recipes"), { recursive: true });
+  copyFileSync(at("recipes/words.json"), at("others/recipes/words.json"));
+  expect(() => findRun(at("others/recipes/words.json"), at("work"))).toThrow("holds no record of it");
   expect(record.stages.map(({ seconds }) => seconds !== null && seconds > 0)).toEqual(Array(6).fill(true));
   // Its paths are the recipe's, wherever the command runs.
   expect(openRecipe(parseRecipe(JSON.stringify(record.recipe), "r"), record.folder).data.train.count).toBe(300);

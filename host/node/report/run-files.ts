@@ -6,6 +6,7 @@ import { MoteError, printable } from "../../errors.js";
 import { isRecord, parseJson } from "../../json.js";
 import type { Net } from "../../model/model.js";
 import { isRecordName, isRecordOf, parseRunRecord, type RunRecord } from "../../report/run-record.js";
+import { folderOf, movedRecipe } from "../compress/recipe-files.js";
 import { readFile } from "../read-file.js";
 import { readCheckpoint } from "../train/checkpoint.js";
 
@@ -24,7 +25,7 @@ export function findRun(path: string, work: string): RunFiles {
   const value = parseJson(text.replace(/^\uFEFF/, ""), printable(path), "recipe or run record");
   if (isRecord(value) && "kind" in value) return { record: parseRunRecord(text, path), folder: dirname(path) };
   const recipe = parseRecipe(text, path);
-  const record = youngestOf(recipe, work);
+  const record = youngestOf(seenFromRoot(recipe, folderOf(path)), work);
   if (record !== undefined) return { record, folder: work };
   throw new MoteError(
     "FILE",
@@ -32,6 +33,10 @@ export function findRun(path: string, work: string): RunFiles {
   );
 }
 
+/** The same words in another folder may name other files. */
+const seenFromRoot = (recipe: Recipe, folder: string): Recipe => movedRecipe(recipe, folder, "/");
+
+/** @param recipe with its files as seen from the root */
 function youngestOf(recipe: Recipe, work: string): RunRecord | undefined {
   if (!existsSync(work)) return undefined;
   const files = readdirSync(work)
@@ -40,7 +45,8 @@ function youngestOf(recipe: Recipe, work: string): RunRecord | undefined {
     .toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
   for (const file of files) {
     const record = parseRunRecord(readText(file), file);
-    if (isRecordOf(record, recipe)) return record;
+    const own = parseRecipe(JSON.stringify(record.recipe), file);
+    if (isRecordOf({ ...record, recipe: { ...seenFromRoot(own, record.folder) } }, recipe)) return record;
   }
   return undefined;
 }
