@@ -115,7 +115,9 @@ describe("an experiment", () => {
     folder = memoryFolder();
     expect(await run()).toEqual(resumed);
 
-    const { blocks, data } = experimentPart(resumed);
+    const { id, blocks, data } = experimentPart(resumed);
+    // Both in one report do not write the same files.
+    expect(experimentPart({ ...resumed, isQuick: false }).id).not.toBe(id);
     const means = blocks.find((block) => block.kind === "table")!;
     const bytes = resumed.trials.filter(({ denseBits }) => denseBits === 2).map((trial) => trial.bytes);
     expect(means.rows.at(-1)![5]).toBe((bytes[0] + bytes[1]) / 2);

@@ -50,7 +50,9 @@ export function experimentPart(record: ExperimentRecord): Part {
   const groups = groupsOf(trials);
   const seeds = Math.max(0, ...groups.map((group) => group.seeds));
   const words = `${net} on ${data}${isQuick ? ", a quick look" : ""}; the mean of ${seeds} ${seeds === 1 ? "seed" : "seeds"}${seeds > 1 ? ", shaded from the best to the worst" : ""}`;
-  const id = `experiment-${experiment}-${net}-${data}`.toLowerCase().replaceAll(/[^a-z0-9-]/g, "-");
+  const id = `experiment-${experiment}-${net}-${data}${isQuick ? "-quick" : ""}`
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, "-");
   const pictures =
     experiment === "rates"
       ? [byRate(groups, denseBytes, words, id), ...byBits(groups, words, id)]
