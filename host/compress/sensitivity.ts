@@ -209,7 +209,7 @@ export async function keptSensitivity(
   options: SensitivityOptions,
 ): Promise<Sensitivity> {
   const name = `sensitivity-${await digest(key, options.task ?? null, options.batch, knob, SETTINGS[knob], names)}.json`;
-  const bytes = folder.readBytes(name);
+  const bytes = await folder.readBytes(name);
   if (bytes !== undefined) return checkSensitivity(parseJson(new TextDecoder().decode(bytes), folder.path, name), name);
   const made = await measureSensitivity(net, knob, names, options);
   folder.writeBytes(name, new TextEncoder().encode(JSON.stringify(made)));

@@ -85,7 +85,7 @@ export interface BankOptions {
 export async function makeBank(options: BankOptions): Promise<Samples> {
   const { runtime, train, teacher, copies, augment, seed, work, logitsName } = options;
   const bank = augmentBank(runtime.kernels(), train, teacher.graph.input.shape, copies, augment, seed);
-  const bytes = work.readBytes(logitsName);
+  const bytes = await work.readBytes(logitsName);
   const scores = tensorShapes(teacher.graph).get(resultsOf(teacher.graph)[0])!;
   const kept = sharedFloats(bank.count * valuesOf(scores));
   if (bytes?.length === kept.byteLength) {

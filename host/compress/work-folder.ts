@@ -21,8 +21,8 @@ export interface WorkFolder {
   /** Keeps a finished result; the state on the way to it is of no more use. */
   finish(name: string, result: Checkpoint): void;
   keeper(name: string): Keeper;
-  /** Bytes that can be made anew. */
-  readBytes(name: string): Uint8Array | undefined;
+  /** Bytes that can be made anew; from afar they take their time. */
+  readBytes(name: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** They are not tried again. */
   writeBytes(name: string, bytes: Uint8Array): void;
 }

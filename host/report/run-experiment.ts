@@ -45,7 +45,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
   const validation = sliceSamples(data.validation, 0, Math.min(extentOf(isQuick).samples, data.validation.count));
   const digest = await dataDigest({ train, validation });
   const file = `experiment-${experiment}${isQuick ? "-quick" : ""}.json`;
-  const kept = folder.readBytes(file);
+  const kept = await folder.readBytes(file);
   const earlier = kept === undefined ? [] : parseExperiment(new TextDecoder().decode(kept), file).trials;
   const results: TrialResult[] = [];
   // The first trial is the net as it was trained.

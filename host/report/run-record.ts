@@ -69,7 +69,7 @@ export class RunRecorder {
 
   /** @param folder of the run's checkpoints */
   constructor(
-    private readonly folder: Pick<WorkFolder, "readBytes" | "writeBytes">,
+    private readonly folder: Pick<WorkFolder, "writeBytes"> & { readBytes(name: string): Uint8Array | undefined },
     private readonly run: RunSettings,
   ) {
     this.results = run.names.filter((name) => !name.startsWith("bank-"));

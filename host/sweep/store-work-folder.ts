@@ -76,8 +76,11 @@ export class StoreWorkFolder implements WorkFolder {
     };
   }
 
-  readBytes(name: string): Uint8Array | undefined {
-    return this.results.get(name);
+  /** What another job may have made: not all of it has a name before a job runs. */
+  async readBytes(name: string): Promise<Uint8Array | undefined> {
+    const bytes = this.results.get(name) ?? (await getResult(this.store, name));
+    if (bytes !== undefined) this.results.set(name, bytes);
+    return bytes;
   }
 
   writeBytes(name: string, shared: Uint8Array): void {

@@ -2,12 +2,14 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readContainer } from "../../host/container/read.js";
+import { FolderStore } from "../../host/node/sweep/folder-store.js";
 import { LocalRunner } from "../../host/node/sweep/local-runner.js";
 import type { Sweep } from "../../host/node/sweep/run-sweep.js";
 import type { SweepRow } from "../../host/sweep/summary.js";
 import { MoteError } from "../../host/errors.js";
 import { openStore } from "../../host/node/sweep/open-store.js";
 import type { JobRunner } from "../../host/sweep/runner.js";
+import { StoreWorkFolder } from "../../host/sweep/store-work-folder.js";
 import { putResult } from "../../host/sweep/store.js";
 import { expectOneLine, mote, lastJson } from "../cli/support.js";
 import { eight, modelsOf, planIn, sweepFolder } from "./support.js";
@@ -64,6 +66,16 @@ describe("a sweep in processes of this machine", () => {
     expect(killed).toBe(1);
     expect(await modelsOf(again, resumed)).toEqual(models);
     expect(resumed).toEqual(rows);
+  });
+
+  test("has what another job has measured, of names that nobody knows before it runs", async () => {
+    const store = new FolderStore(folder.path("measured"));
+    const open = (): Promise<StoreWorkFolder> => StoreWorkFolder.open(store, [], expect.unreachable);
+    const first = await open();
+    expect(await first.readBytes("sensitivity-1.json")).toBeUndefined();
+    first.writeBytes("sensitivity-1.json", Uint8Array.of(1, 2));
+    await first.settle();
+    expect([...(await (await open()).readBytes("sensitivity-1.json"))!]).toEqual([1, 2]);
   });
 
   test("makes anew what is damaged in the store", async () => {
