@@ -8,6 +8,7 @@ import { tensorBytes } from "../host/model/geometry.js";
 import { drawLives } from "../host/report/lives.js";
 import { describeFastMemory, fastLives, reportFast } from "../host/report/fast.js";
 import { denseFloatEnergy, packedEnergy, PICOJOULE, type Energy } from "../host/report/energy.js";
+import { reportMatrixFormats } from "../host/report/matrix-formats.js";
 import { paperRows, rateText } from "../host/report/paper.js";
 import { describePlan, planTotal, tensorLives } from "../host/container/plan.js";
 import { readContainer, type Container } from "../host/container/read.js";
@@ -24,6 +25,7 @@ import { openEngine } from "../host/node/engines/open.js";
 import { isGraphName } from "../host/node/import/open-graph.js";
 import { isImportable } from "./import-model.js";
 import { inspectGraph, parseShape, type Shapes } from "./inspect-graph.js";
+import { printMatrixFormats } from "./inspect-matrix.js";
 import { inspectNet } from "./inspect-net.js";
 import { grouped, isContainer, isFloatNet, namingFile, notOneOf } from "./model-file.js";
 import { Output } from "./output.js";
@@ -31,6 +33,7 @@ import { Output } from "./output.js";
 interface InspectFlags {
   readonly paper?: boolean;
   readonly energy?: boolean;
+  readonly matrixFormats?: boolean;
   readonly shape?: Shapes;
   readonly json?: boolean;
 }
@@ -54,11 +57,15 @@ export function inspectCommand(): Command {
     )
     .option("--paper", "the columns of Tables 2 and 3 of Deep Compression (Han et al. 2016)")
     .option("--energy", "energy of one inference at 45 nm, dense float from DRAM beside this model from SRAM")
+    .option(
+      "--matrix-formats",
+      "entries and operations of each layer's matrix as dense, CSR, CER and CSER (Wiedemann et al. 2019)",
+    )
     .option("--shape <name=sizes>", "sizes of an input, those that the net leaves open; may be given again", parseShape)
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\n--paper and --energy are for containers, and packed modules, which have one inside.\n\nExamples:\n  mote inspect models/lenet5.mote --paper\n  mote inspect model.onnx --shape image=1,3,224,224",
+      "\n--paper, --energy and --matrix-formats are for containers, and packed modules, which have one inside.\n\nExamples:\n  mote inspect models/lenet5.mote --paper\n  mote inspect model.onnx --shape image=1,3,224,224",
     )
     .action(inspect);
 }
@@ -91,9 +98,9 @@ function inspect(path: string, flags: InspectFlags): void {
   }
 }
 
-function containersOnly(path: string, kind: string, { paper, energy }: InspectFlags): void {
-  if (paper !== true && energy !== true) return;
-  throw new MoteError("ARGUMENT", `${path} is ${kind}: --paper and --energy are for containers`);
+function containersOnly(path: string, kind: string, { paper, energy, matrixFormats }: InspectFlags): void {
+  if (paper !== true && energy !== true && matrixFormats !== true) return;
+  throw new MoteError("ARGUMENT", `${path} is ${kind}: --paper, --energy and --matrix-formats are for containers`);
 }
 
 function open(path: string, file: Uint8Array): Opened {
@@ -112,7 +119,10 @@ function inspectContainer(path: string, file: Uint8Array, flags: InspectFlags, o
   const opened = open(path, file);
   const { container, packed } = opened;
   const report = reportContainer(container);
-  if (flags.paper === true) {
+  const formats = flags.matrixFormats === true ? reportMatrixFormats(container, report.layers) : undefined;
+  if (formats !== undefined) {
+    printMatrixFormats(formats, output);
+  } else if (flags.paper === true) {
     output.table(paperTable(report));
   } else if (flags.energy === true) {
     printEnergy(report, output);
@@ -123,7 +133,9 @@ function inspectContainer(path: string, file: Uint8Array, flags: InspectFlags, o
     output.line();
     printMemory(container, packed !== undefined, output);
   }
-  output.json(() => asJson(path, opened, report));
+  output.json(() => {
+    return { ...asJson(path, opened, report), ...(formats === undefined ? {} : { matrixFormats: formats }) };
+  });
 }
 
 /** "at most 299,943 units" */

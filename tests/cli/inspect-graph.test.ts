@@ -90,7 +90,7 @@ describe("mote inspect of an ONNX net", () => {
     expect((await inspect(scratch.path("net.bin"))).stdout).toContain("ONNX net of 8,056 bytes");
     expectOneLine(
       await inspect(scratch.path("net.bin"), "--paper"),
-      /is a net of another format: --paper and --energy are for containers$/,
+      /is a net of another format: --paper, --energy and --matrix-formats are for containers$/,
       2,
     );
     writeFileSync(scratch.path("a.mote"), "MOTE");

@@ -46,7 +46,7 @@ describe("mote inspect of a float net", () => {
     expect(stdout).toMatch(/^training +epoch 3, loss 0\.25$/m);
     expectOneLine(
       await mote(["inspect", at("dense.safetensors"), "--paper"]),
-      /is a float net: --paper and --energy are for containers/,
+      /is a float net: --paper, --energy and --matrix-formats are for containers/,
       2,
     );
   });

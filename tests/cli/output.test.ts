@@ -94,6 +94,7 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["<model.mote>"],
     ["<model.mote>", "--paper"],
     ["<model.mote>", "--energy"],
+    ["<model.mote>", "--matrix-formats"],
     ["<packed.wasm>"],
     ["<fast.wasm>"],
     ["<net.safetensors>"],
@@ -139,7 +140,7 @@ describe("--json", () => {
     const { code, stdout, stderr } = await mote([...inScratch(args), "--json"]);
     expect([code, stdout.split("\n").length], stderr).toEqual([0, 2]); // one line and its end
     expect(Object.keys(JSON.parse(stdout) as object).length).toBeGreaterThan(0);
-    expect(stderr).toMatch(/\d B\b|\d bytes|\d %|every layer|not zero|arithmetic|\d jobs/); // What people read has gone there.
+    expect(stderr).toMatch(/\d B\b|\d bytes|\d %|every layer|not zero|arithmetic|one vector|\d jobs/); // What people read has gone there.
   });
 
   it("prints nothing when it fails before there is a result, and the result when that is the failure", async () => {
@@ -200,6 +201,7 @@ describe("the width of a terminal", () => {
     ["<net.safetensors>"],
     ["<model.mote>", "--paper"],
     ["<model.mote>", "--energy"],
+    ["<model.mote>", "--matrix-formats"],
   ];
   const calls = [
     ...inspect.map((args) => ["inspect", ...args]),

@@ -8,6 +8,7 @@ import { readContainer, type Container } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { outputOf } from "../../host/model/edges.js";
 import { quantize } from "../../host/quantize/quantize.js";
+import type { LayerFormats } from "../../host/report/matrix-formats.js";
 import { lenet5 } from "../../host/train/nets.js";
 import { openNpz } from "../../host/data/npz.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
@@ -222,6 +223,22 @@ describe("inspect", () => {
     );
     expect(stdout.trimEnd().split("\n").length).toBe(6);
     expect(stdout).toMatch(/^total +430,500/m);
+  });
+
+  it("--matrix-formats has four rows for each layer and for a run, then bytes beside the container's", async () => {
+    const args = ["inspect", scratch.path("model.mote"), "--matrix-formats"];
+    const { stdout } = await mote(args, { env: { COLUMNS: "80" } });
+    expect(stdout).toMatch(/^layer +format +entries +loads +multiplications +additions +writes$/m);
+    expect(stdout).toMatch(/^2 dense +dense +400,000 +800,000 +400,000 +399,500 +500$/m);
+    expect(stdout.match(/ CSER /g)).toHaveLength(6);
+    const { matrixFormats } = lastJson(await mote([...args, "--json"])) as { matrixFormats: LayerFormats[] };
+    const of = (format: "CER" | "CSR"): number =>
+      matrixFormats.reduce((sum, { formats, places }) => sum + formats[format].multiplications * places, 0);
+    expect(of("CER")).toBeLessThan(of("CSR"));
+    expect(stdout).toMatch(new RegExp(`^a run +CER .* ${of("CER").toLocaleString("en")} `, "m"));
+    const coded = matrixFormats.reduce((sum, { codedBytes }) => sum + codedBytes, 0);
+    expect(stdout).toMatch(new RegExp(`^total .* ${coded.toLocaleString("en")}$`, "m"));
+    expect(lastJson(await mote(["inspect", scratch.path("model.mote"), "--json"]))).not.toHaveProperty("matrixFormats");
   });
 
   it("--energy compares with dense float", async () => {

@@ -214,8 +214,11 @@ describe("mote inspect", () => {
     expect(json.layers).toHaveLength(4);
   });
 
-  it("has no tables of Deep Compression for it", async () => {
-    expectOneLine(await mote(["inspect", fastPath, "--paper"]), /is a fast module: --paper and --energy are for/, 2);
+  it("has no tables of papers for it", async () => {
+    for (const flag of ["--paper", "--matrix-formats"]) {
+      const refusal = /is a fast module: --paper, --energy and --matrix-formats are for containers$/;
+      expectOneLine(await mote(["inspect", fastPath, flag]), refusal, 2);
+    }
   });
 });
 
