@@ -32,6 +32,7 @@ export const LUT_ENTRIES = 256;
 
 export const CODEC_DENSE = 0;
 export const CODEC_HUFFMAN = 1;
+export const CODEC_CABAC = 3;
 /** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
 export const FORM_CODEC_MASK = 0x07;
 export const FORM_PER_CHANNEL = 0x10;
@@ -46,6 +47,11 @@ export const BIAS_SHIFT_WIDTH = 5;
 export const MAX_CODE_LENGTH = 12;
 export const MIN_GAP_SYMBOLS = 2;
 export const MAX_GAP_SYMBOLS = 1025;
+
+/** Longest prefix of codec 3's Exp-Golomb code: with no flags before it, the largest magnitude, 128, has so many. */
+export const CABAC_LONGEST_PREFIX = 7;
+/** Levels of its codebook, 0 among them. */
+export const MAX_CABAC_ENTRIES = 255;
 
 export const MAX_TENSORS = 1024;
 export const MAX_LAYERS = 1023;

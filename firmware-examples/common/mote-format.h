@@ -36,6 +36,7 @@
 
 #define MOTE_CODEC_DENSE 0u
 #define MOTE_CODEC_HUFFMAN 1u
+#define MOTE_CODEC_CABAC 3u
 /** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
 #define MOTE_FORM_CODEC_MASK 0x07u
 #define MOTE_FORM_PER_CHANNEL 0x10u
@@ -50,6 +51,11 @@
 #define MOTE_MAX_CODE_LENGTH 12u
 #define MOTE_MIN_GAP_SYMBOLS 2u
 #define MOTE_MAX_GAP_SYMBOLS 1025u
+
+/** Longest prefix of codec 3's Exp-Golomb code: with no flags before it, the largest magnitude, 128, has so many. */
+#define MOTE_CABAC_LONGEST_PREFIX 7u
+/** Levels of its codebook, 0 among them. */
+#define MOTE_MAX_CABAC_ENTRIES 255u
 
 #define MOTE_MAX_TENSORS 1024u
 #define MOTE_MAX_LAYERS 1023u
@@ -568,7 +574,8 @@
 /** Each codec with its name, likewise. */
 #define MOTE_CODEC_NAMES(X) \
   X(MOTE_CODEC_DENSE, "dense") \
-  X(MOTE_CODEC_HUFFMAN, "huffman")
+  X(MOTE_CODEC_HUFFMAN, "huffman") \
+  X(MOTE_CODEC_CABAC, "cabac")
 
 /** Each kind of layers of a fast module, likewise. */
 #define MOTE_KIND_NAMES(X) \

@@ -13,7 +13,7 @@ import {
   VERSION,
 } from "../../assembly/format.js";
 import { BitWriter } from "../codecs/bit-writer.js";
-import type { Coding } from "../codecs/codec.js";
+import type { Codec, Coding } from "../codecs/codec.js";
 import { codingsOf, smallestCoding } from "../codecs/index.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
@@ -33,6 +33,8 @@ export interface WriteOptions {
   readonly windowBytes?: number;
   /** Bytes the decoding tables may take. Default: the smallest that costs less than 0.3 % of the weights' bytes. */
   readonly tableBytes?: number;
+  /** Default: the usual ones, see host/codecs/index.ts. */
+  readonly codecs?: readonly Codec[];
 }
 
 /** Share of the weights' bits that smaller decoding tables may cost when their size is not given. */
@@ -44,7 +46,7 @@ const TABLE_TOLERANCE = 0.003;
  */
 export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8Array {
   checkModel(model);
-  const codings = chooseCodings(model, options.tableBytes);
+  const codings = chooseCodings(model, options);
   const plan = planFor(model, codings, options.windowBytes);
   if (planTotal(plan) >= MAX_BYTES) {
     throw new MoteError(
@@ -94,9 +96,9 @@ function assemble(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The coding of each layer; null without weights. Their tables stand in one region of memory, so their size is one choice. */
-function chooseCodings(model: QModel, largestTables: number | undefined): (Coding | null)[] {
+function chooseCodings(model: QModel, { tableBytes: largestTables, codecs }: WriteOptions): (Coding | null)[] {
   const options = model.layers.map((layer) =>
-    isWeighted(layer) ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer)) : null,
+    isWeighted(layer) ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer), codecs) : null,
   );
   const choose = (bytes: number): { codings: (Coding | null)[]; bits: number } => {
     const codings = options.map((of) => (of === null ? null : smallestCoding(of, bytes)));

@@ -87,10 +87,71 @@ class Code:
         return self.symbols[length, code]
 
 
+class Range:
+    def __init__(self, bits):
+        self.bits, self.range, self.code = bits, 1, 0
+
+    def bin(self, p):
+        while self.range < 1 << 24:
+            self.range <<= 8
+            left = len(self.bits.bits) - self.bits.at
+            self.code = self.code << 8 | (self.bits.unsigned(8) if left >= 8 else 0)
+        bound = (self.range >> 16) * p
+        if self.code < bound:
+            self.range = bound
+            return 1
+        self.code -= bound
+        self.range -= bound
+        return 0
+
+
+def read_cabac(bits, rows, columns):
+    flags = bits.unsigned(4)
+    shifts = [bits.unsigned(3) + 1]
+    shifts.append(shifts[0] + bits.unsigned(3))
+    values = {level: level for level in range(-128, 128)}
+    if bits.unsigned(1):
+        below, above = bits.unsigned(8), bits.unsigned(8)
+        assert below + above <= 254
+        values = {level: bits.signed(8) if level else 0 for level in range(-below, above + 1)}
+    coder = Range(bits)
+    contexts = [[32768, 32768] for _ in range(13 + 2 * flags)]
+
+    def bin_of(context):
+        estimates = contexts[context]
+        one = coder.bin(sum(estimates) >> 1)
+        contexts[context] = [e + (65536 - e >> s) if one else e - (e >> s) for e, s in zip(estimates, shifts)]
+        return one
+
+    def magnitude(sign):
+        for k in range(1, flags + 1):
+            if not bin_of(6 + 2 * (k - 1) + sign):
+                return k
+        e = 0
+        while e < 7 and bin_of(6 + 2 * flags + e):
+            e += 1
+        r = 1
+        for _ in range(e):
+            r = r << 1 | coder.bin(32768)
+        return flags + r
+
+    weights, before = [], 0
+    for _ in range(rows * columns):
+        state = (before > 0) + 2 * (before < 0)
+        before = 0
+        if bin_of(state):
+            sign = bin_of(3 + state)
+            before = magnitude(sign) * (-1 if sign else 1)
+        weights.append(values[before])
+    return [weights[row * columns : (row + 1) * columns] for row in range(rows)]
+
+
 def read_weights(bits, rows, columns, codec):
     weights = [[0] * columns for _ in range(rows)]
     if codec == 0:
         return [[bits.signed(8) for _ in range(columns)] for _ in range(rows)]
+    if codec == 3:
+        return read_cabac(bits, rows, columns)
     live = list(range(columns))
     if bits.unsigned(1):
         column_map = [bits.unsigned(1) for _ in range(columns)]

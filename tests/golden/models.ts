@@ -1,5 +1,7 @@
 /** The golden containers: which models they hold, under which file names. */
 import { join } from "node:path";
+import { cabac } from "../../host/codecs/cabac.js";
+import type { Codec } from "../../host/codecs/codec.js";
 import { writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { syntheticModels, type NamedModel } from "../support/models.js";
@@ -29,6 +31,12 @@ const GOLDEN = [
   "labels",
 ];
 
+/** Some of them once more, by a codec that has to be asked for. */
+const CODED: readonly (readonly [name: string, codec: Codec])[] = [
+  ["padded", cabac],
+  ["codebook", cabac],
+];
+
 export interface GoldenModel extends NamedModel {
   /** Without extension. */
   readonly path: string;
@@ -40,7 +48,11 @@ export function goldenModels(): GoldenModel[] {
   const written = synthetic.map(({ name, model }) => {
     return { name, model, bytes: writeContainer(model) };
   });
-  return [...written, ...handmadeModels()].map((golden) => {
+  const coded = CODED.map(([name, codec]) => {
+    const { model } = synthetic.find((one) => one.name === name)!;
+    return { name: `${name} ${codec.name}`, model, bytes: writeContainer(model, { codecs: [codec] }) };
+  });
+  return [...written, ...coded, ...handmadeModels()].map((golden) => {
     return { ...golden, path: join(packageRoot, "tests/golden", golden.name.replaceAll(" ", "-")) };
   });
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import { MAX_TENSORS } from "../../assembly/format.js";
 import { bake } from "../../host/node/module/bake.js";
-import { CODECS } from "../../host/codecs/index.js";
+import { codecOf } from "../../host/codecs/index.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
@@ -204,7 +204,7 @@ describe("the driver", () => {
     for (let number = 0; number < 32; number++) {
       const unknown = `number ${number}`;
       expect(missingName(abi.STATUS_OP, number)).toBe(ops[number] ?? unknown);
-      expect(missingName(abi.STATUS_CODEC, number)).toBe(CODECS[number]?.name ?? unknown);
+      expect(missingName(abi.STATUS_CODEC, number)).toBe(codecOf(number)?.name ?? unknown);
     }
     expect(missingName(abi.STATUS_RANGE, 0)).toBeUndefined();
   });

@@ -3,12 +3,13 @@
  * where that pays.
  */
 import { RECORD_BYTES, STATUS_PLAN } from "../../abi";
-import { MIN_GAP_SYMBOLS } from "../../format";
+import { CODEC_HUFFMAN, MIN_GAP_SYMBOLS } from "../../format";
 import { ahead, bitBuffer, bitCount, bitPosition, bits, cursor, limit, resume, seekBits } from "../bit-reader";
 import { columnMask, columnShift, live, readColumns } from "../columns";
 import { arenaPtr } from "../container";
 import { byte, signedByte } from "../fields";
 import { columnsPtr, recordsPtr, takeScratch } from "../scratch";
+import { codec } from "../section";
 import { expect, failure, expectRange } from "../status";
 import { BATCH, column, passTo, recordsEnd, room } from "../weights";
 import { beginTable, longest, stepTable } from "./huffman-table";
@@ -32,6 +33,10 @@ let weightsMask: u32 = 0;
 let filler: u32 = 0;
 /** Whether the weight at `column` comes next in the stream, its gap having been read. */
 let isWeightDue: bool = false;
+
+export function isAtHand(): bool {
+  return codec() == CODEC_HUFFMAN;
+}
 
 export function begin(): void {
   isWeightDue = false;
