@@ -1,14 +1,14 @@
-/** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one, a `share` or a `grid`. */
+/** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one, a `share`, a `grid` or an `rdoq`. */
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
 import { hasWeights } from "../ops/index.js";
-import type { GridStage, ShareStage, Stage } from "./recipe.js";
+import { INTEGER_STAGES, type GridStage, type RdoqStage, type ShareStage, type Stage } from "./recipe.js";
 
 export const weightedLayers = (graph: Graph): WeightedLayer[] => graph.layers.filter(hasWeights);
 
 /** Whether a stage brings weights to their integers. */
-export const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage =>
-  stage.kind === "share" || stage.kind === "grid";
+export const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage | RdoqStage =>
+  INTEGER_STAGES.includes(stage.kind);
 
 /** Names of the layers whose weights are integers after these stages of a checked recipe, in the stages' order. */
 export const integerLayers = (stages: readonly Stage[]): string[] =>

@@ -109,6 +109,17 @@ export interface GridStage<Step = number | Auto> extends Schedule {
   readonly scales?: "layer" | "row";
 }
 
+/** Rate-distortion quantization to a uniform grid, see rdoq.ts, of the layers that `step` selects. Biases then learn, and the other layers. */
+export interface RdoqStage<Step = number | Auto> extends Schedule {
+  readonly kind: "rdoq";
+  /** As of a grid. */
+  readonly step: Readonly<Record<string, Step>>;
+  readonly tolerance?: number;
+  /** What a bit is worth, of the mean cost of an error of one step; 0: every weight goes to its nearest point. */
+  readonly lambda: number;
+  readonly limit: number;
+}
+
 /** Folds biases that need no relu, drops dead and constant units. */
 export interface DeadUnitsStage {
   readonly kind: "dead-units";
@@ -122,7 +133,15 @@ export interface CalibrateStage {
 }
 
 export type Stage =
-  NarrowStage | TrainStage | ChannelsStage | PruneStage | ShareStage | GridStage | DeadUnitsStage | CalibrateStage;
+  | NarrowStage
+  | TrainStage
+  | ChannelsStage
+  | PruneStage
+  | ShareStage
+  | GridStage
+  | RdoqStage
+  | DeadUnitsStage
+  | CalibrateStage;
 
 export interface Recipe {
   /** `lenet5` or `lenet300`, or a file: a graph, or a trained net, which is the teacher and what the stages begin with. */
@@ -225,6 +244,14 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     parts: optional(integer(1, 1000), 40),
     limit: optional(integer(1, 127), 127),
     scales: optional(oneOf<"layer" | "row">("layer", "row"), "layer"),
+  }),
+  rdoq: object({
+    kind: oneOf("rdoq"),
+    ...schedule(1, 0.001, 0),
+    step: optional(layered(orAuto(number(0.01, 10))), { "*": "auto" as const }),
+    tolerance,
+    lambda: optional(number(0, 1e6), 0.05),
+    limit: optional(integer(1, 127), 127),
   }),
   "dead-units": object({ kind: oneOf("dead-units") }),
   calibrate: object({
@@ -329,8 +356,11 @@ function withAugmentation(checked: Recipe): Recipe {
   return known(filled) as Recipe;
 }
 
-/** What may follow a share or grid stage. Another of those is for the layers that the stages before left out. */
-const AFTER_INTEGERS: readonly Stage["kind"][] = ["share", "grid", "dead-units", "calibrate"];
+/** Kinds that bring weights to their integers. */
+export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq"];
+
+/** What may follow a share, grid or rdoq stage. Another of those is for the layers that the stages before left out. */
+const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "calibrate"];
 
 /** What is well-formed but makes no sense. */
 function contradiction(
@@ -355,9 +385,9 @@ function contradiction(
   if (early >= 0) return `stages[${early}].score: rate needs the gradients of a gradual schedule`;
   const late = checked.stages.findIndex((s, i) => s.kind === "narrow" && i > 0);
   if (late > 0) return `stages[${late}]: narrow must come first`;
-  const onGrid = checked.stages.findIndex((s) => s.kind === "share" || s.kind === "grid");
+  const onGrid = checked.stages.findIndex(({ kind }) => INTEGER_STAGES.includes(kind));
   const calibrated = checked.stages.findIndex((s) => s.kind === "calibrate");
-  if (onGrid < 0) return "stages: one share or grid stage must bring the weights to their integers";
+  if (onGrid < 0) return "stages: one share, grid or rdoq stage must bring the weights to their integers";
   if (calibrated < 0) return "stages: a calibrate stage must end the recipe";
   for (let i = 0; i < checked.stages.length; i++) {
     const { kind } = checked.stages[i];

@@ -5,6 +5,7 @@ import {
   type Auto,
   type GridStage,
   type PruneStage,
+  type RdoqStage,
   type ShareStage,
   type Stage,
 } from "./recipe.js";
@@ -13,7 +14,11 @@ import { allowedRise, densitiesAt, densitiesFor, settingsAt, type Knob, type Sen
 
 /** A stage in which nothing is left to be measured. */
 export type SettledStage =
-  Exclude<Stage, PruneStage | ShareStage | GridStage> | SettledPrune | ShareStage<number> | GridStage<number>;
+  | Exclude<Stage, PruneStage | ShareStage | GridStage | RdoqStage>
+  | SettledPrune
+  | ShareStage<number>
+  | GridStage<number>
+  | RdoqStage<number>;
 export type SettledPrune = PruneStage & Required<Pick<PruneStage, "keep">>;
 
 /** The table of a net's sensitivity, kept or made. */
@@ -44,7 +49,8 @@ export async function settleStage(stage: Stage, net: Net, measure: Measure): Pro
       const { values, ...rest } = await settleValues(stage.bits, "bits", stage.tolerance, measure);
       return { stage: { ...stage, bits: values }, ...rest };
     }
-    case "grid": {
+    case "grid":
+    case "rdoq": {
       const { values, ...rest } = await settleValues(stage.step, "step", stage.tolerance, measure);
       return { stage: { ...stage, step: values }, ...rest };
     }

@@ -14,7 +14,16 @@ import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, 
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
-import type { CalibrateStage, ChannelsStage, GridStage, NarrowStage, ShareStage, TrainStage } from "./recipe.js";
+import { fisherDiagonal, rdoq } from "./rdoq.js";
+import type {
+  CalibrateStage,
+  ChannelsStage,
+  GridStage,
+  NarrowStage,
+  RdoqStage,
+  ShareStage,
+  TrainStage,
+} from "./recipe.js";
 import { retrain, type Retraining, type TrainingContext } from "./retraining.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
@@ -179,6 +188,21 @@ async function grid(net: Net, stage: GridStage<number>, context: StageContext): 
   return withIntegers(trained, integersOf);
 }
 
+async function rateDistortion(net: Net, stage: RdoqStage<number>, context: StageContext): Promise<Net> {
+  const names = namesIn(net.graph, stage.step);
+  const fisher = await fisherDiagonal(net, names, { ...context, samples: context.train });
+  const layers = names.map((name) => {
+    const weights = net.tensors.get(`${name}.weight`)!.data;
+    return { weights, fisher: fisher.get(name)!, step: gridStep(weights, stage.step[name]) };
+  });
+  const integers = rdoq(layers, stage.lambda, stage.limit);
+  const quantized = withIntegers(
+    net,
+    new Map(names.map((name, i) => [name, { scales: Float32Array.of(layers[i].step), integers: integers[i] }])),
+  );
+  return train(quantized, { ...stage, kind: "train" }, { ...context, fixed: [...context.fixed, ...names] });
+}
+
 async function calibrated(net: Net, stage: CalibrateStage, context: StageContext, digits: Samples): Promise<Net> {
   const { runtime, seed, batch } = context;
   const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads: 1, batch });
@@ -216,6 +240,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return share(start, stage, context);
     case "grid":
       return grid(start, stage, context);
+    case "rdoq":
+      return rateDistortion(start, stage, context);
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
     case "calibrate":

@@ -167,7 +167,7 @@ describe("recipes", () => {
     [
       "nothing that makes integers",
       { ...minimal, stages: [train, { kind: "calibrate" }] },
-      "r.json: stages: one share or grid stage",
+      "r.json: stages: one share, grid or rdoq stage",
     ],
     ["no calibration", { ...minimal, stages: [minimal.stages[0]] }, "r.json: stages: a calibrate stage must end"],
     [

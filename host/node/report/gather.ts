@@ -1,6 +1,6 @@
 /** Gathers what a report shows: reads what a run has left, runs the nets side by side, and says what could not be had. */
 import { compareInitialisations } from "../../compress/compare-init.js";
-import { integerLayers, weightedLayers } from "../../compress/integer-stages.js";
+import { bringsIntegers, integerLayers, weightedLayers } from "../../compress/integer-stages.js";
 import { checkRecipe } from "../../compress/check-recipe.js";
 import { foldedGraph } from "../../compress/fold-batchnorm.js";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
@@ -219,7 +219,7 @@ function recipeOf({ record }: RunFiles, { graph }: Net): Recipe {
 /** The net behind stage i stands at i + 1: the first is the teacher, or the net that was given. */
 function centroidsOf(nets: StageNets, { stages, seed }: Recipe): Centroids[] {
   return stages.flatMap((stage, i): Centroids[] => {
-    if (stage.kind !== "share" && stage.kind !== "grid") return [];
+    if (!bringsIntegers(stage)) return [];
     const [before, after] = [nets[i], nets[i + 1]];
     return integerLayers([stage]).flatMap((layer): Centroids[] => {
       const [old, made] = [before, after].map((net) => net.tensors.get(`${layer}.weight`)?.data);
@@ -240,7 +240,7 @@ function centroidsOf(nets: StageNets, { stages, seed }: Recipe): Centroids[] {
 /** What the recipe shares, or without that the net that it puts on a grid. */
 function sharingOf(nets: StageNets, { stages }: Recipe): { bits: number; net: Net } {
   const share = stages.findIndex(({ kind }) => kind === "share");
-  const first = stages.findIndex(({ kind }) => kind === "share" || kind === "grid");
+  const first = stages.findIndex(bringsIntegers);
   const stage = stages[share];
   const stated = stage?.kind === "share" ? Object.values(stage.bits).filter((one) => one !== "auto") : [];
   const bits = stated.length > 0 ? Math.max(...stated) : DEFAULT_BITS;
