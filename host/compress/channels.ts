@@ -5,7 +5,16 @@ import type { Graph, Net, WeightedLayer } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import { hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
-import { countOf, gradualKeep, magnitudeScore, rateScore, type Keep, type Price, type PrunableLayer } from "./prune.js";
+import {
+  countOf,
+  gradualKeep,
+  magnitudeScore,
+  prunableShapes,
+  rateScore,
+  type Keep,
+  type Price,
+  type PrunableLayer,
+} from "./prune.js";
 import { readingOf, Sets, unitsOf, type Units } from "./units.js";
 
 /** Of a unit: the sum of its weights' |w|, in means of their layer's, or of what they are worth by the score "rate". */
@@ -132,11 +141,5 @@ function inMeans(scores: Float32Array): Float32Array {
 
 /** The weights of a net, as scores take them; without gradients, so not for "rate". */
 export function prunableOf({ graph, tensors }: Net): PrunableLayer[] {
-  const shapes = tensorShapes(graph);
-  return graph.layers.filter(hasWeights).map(({ name, output }) => ({
-    name,
-    weights: tensors.get(`${name}.weight`)!.data,
-    rows: shapes.get(output)![0],
-    positions: shapes.get(output)![1] * shapes.get(output)![2],
-  }));
+  return prunableShapes(graph).map((shape) => ({ ...shape, weights: tensors.get(`${shape.name}.weight`)!.data }));
 }

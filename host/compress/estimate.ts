@@ -3,10 +3,8 @@ import { codingsOf, smallestCoding } from "../codecs/index.js";
 import type { Net } from "../model/model.js";
 import { hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
-import { gridStep, toGrid } from "./grid.js";
+import { likelyIntegers } from "./grid.js";
 
-/** Grid step of a net that has none yet: about what recipes end with. */
-const LIKELY_STEP = 0.6;
 /** Bytes of a layer's fields and requantization, of a tensor's entry and of the head: about what they are in the shipped models. */
 const LAYER_BYTES = 12;
 const TENSOR_BYTES = 8;
@@ -24,8 +22,7 @@ export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number
     if (!hasWeights(layer)) continue;
     const weight = net.tensors.get(`${layer.name}.weight`)!;
     const { data, shape } = weight;
-    const step = gridStep(data, LIKELY_STEP);
-    const integers = weight.integers ?? Int8Array.from(data, (w) => toGrid(w, step, 127));
+    const integers = weight.integers ?? likelyIntegers(data, 0);
     const bias = net.tensors.get(`${layer.name}.bias`)!.data;
     const bitsEach = bias.every((b) => b === 0) ? 0 : (own(biasBits, layer.name) ?? 32);
     const coding = smallestCoding(codingsOf(integers, shape[0], data.length / shape[0]));

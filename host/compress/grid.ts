@@ -35,6 +35,15 @@ export function toGrid(w: number, step: number, limit: number): number {
   return w < 0 && q > 0 ? -q : q;
 }
 
+/** Grid step of a net that has none yet: about what recipes end with. */
+const LIKELY_STEP = 0.6;
+
+/** Weights as if rounded to a grid of 0.6 × mean |w|. @param least magnitude of what is not 0 */
+export function likelyIntegers(weights: Float32Array, least: 0 | 1 = 1): Int8Array {
+  const step = gridStep(weights, LIKELY_STEP);
+  return Int8Array.from(weights, (w) => (w === 0 ? 0 : Math.sign(w) * Math.max(least, Math.abs(toGrid(w, step, 127)))));
+}
+
 /** One layer on its way to the grid. */
 export interface GridLayer {
   readonly weights: Float32Array;

@@ -2,21 +2,39 @@
  * Which weights stay. A score says how much a weight is worth; the best `keep` of them survive. All scores are non-negative
  * and a weight that is exactly 0 scores 0: once pruned, always pruned.
  */
+import { weightPrices } from "../codecs/arithmetic-model.js";
 import { MoteError } from "../errors.js";
+import { inputOf } from "../model/edges.js";
+import type { Axes, Graph } from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
+import { floatWeights, hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
+import { likelyIntegers } from "./grid.js";
 
 /** One prunable layer: weights as a row-major matrix, [C_OUT, C_IN / groups × KH × KW] or [OUT, IN]. */
 export interface PrunableLayer {
   readonly name: string;
   readonly weights: Float32Array;
   readonly rows: number;
+  /** Of the weights in a row that read one channel, for the score "codec": a filter's, or that of the feature map before a dense layer. */
+  readonly kernel: Axes;
   /** Multiplications that one weight costs an inference: the positions its filter is laid on. */
   readonly positions: number;
-  /** Adam's running mean of the squared gradient, one per weight; asked for by the score "rate" only. */
+  /** Adam's running mean of the squared gradient, one per weight; asked for by the scores "rate" and "codec" only. */
   readonly secondMoment?: Float32Array;
 }
 
-export type PruneScore = "magnitude" | "lamp" | "rate";
+export type PruneScore = "magnitude" | "lamp" | "rate" | "codec";
+
+/** What is the same of prunable layers however far they are pruned, in the graph's order. */
+export function prunableShapes(graph: Graph): Omit<PrunableLayer, "weights">[] {
+  const shapes = tensorShapes(graph);
+  return graph.layers.filter(hasWeights).map((layer) => {
+    const [rows, height, width] = shapes.get(layer.output)!;
+    const kernel = floatWeights(layer).kernel(layer, shapes.get(inputOf(layer))!);
+    return { name: layer.name, rows, positions: height * width, kernel };
+  });
+}
 
 /** |w|. @see Han, Mao, Dally 2016, section 2 */
 export function magnitudeScore(weights: Float32Array): Float32Array {
@@ -77,7 +95,16 @@ export function positionBits(weights: Float32Array, rows: number): Float32Array 
   return bits;
 }
 
-/** What the score "rate" divides by. */
+/** What a weight is worth at least, which a zero in its place may be dearer than. */
+const LEAST_BITS = 1;
+
+/** Bits that arithmetic coding would save by each weight's going: see weightPrices. Weights that are on no grid yet are taken as on a likely one. */
+export function codecBits({ weights, rows, kernel }: PrunableLayer): Float32Array {
+  const prices = weightPrices(likelyIntegers(weights), rows, kernel);
+  return Float32Array.from(prices, (price) => Math.max(price, LEAST_BITS));
+}
+
+/** What the scores "rate" and "codec" divide by. */
 export interface Price {
   /** 0 ignores the price, 1 is loss per bit, above 1 favours structure. */
   readonly gamma: number;
@@ -88,11 +115,15 @@ export interface Price {
 /**
  * Expected rise of the loss when the weight goes, w²·E[g²] / 2, for what it costs: the bits it takes in the file, and its
  * multiplications in bits.
+ * @param bits of each weight
  */
-export function rateScore(layer: PrunableLayer, price: Price): Float32Array {
-  const { weights, rows, positions, secondMoment, name } = layer;
+export function rateScore(
+  layer: PrunableLayer,
+  price: Price,
+  bits: Float32Array = positionBits(layer.weights, layer.rows),
+): Float32Array {
+  const { weights, positions, secondMoment, name } = layer;
   if (secondMoment === undefined) throw new TypeError(`rateScore: ${name} comes without its second moments`);
-  const bits = positionBits(weights, rows);
   const work = price.multiplicationBits * positions;
   // Adam's moments of a well-trained net fall to 1e-12 and below; f32 scores hold them still (down to 1e-38).
   return weights.map((w, i) => (w === 0 ? 0 : (w * w * secondMoment[i] + 1e-30) / (bits[i] + work) ** price.gamma));
@@ -106,6 +137,8 @@ function scoreLayer(layer: PrunableLayer, score: PruneScore, price: Price): Floa
       return lampScore(layer.weights);
     case "rate":
       return rateScore(layer, price);
+    case "codec":
+      return rateScore(layer, price, codecBits(layer));
   }
 }
 

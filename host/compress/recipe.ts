@@ -64,7 +64,7 @@ export interface PruneStage extends Schedule {
   readonly everyEpochs: number;
   /** Gradual: see `gradualKeep`. */
   readonly power: number;
-  /** Score "rate": see `Price`. */
+  /** Scores "rate" and "codec": see `Price`. */
   readonly gamma: number;
   readonly multiplicationBits: number;
 }
@@ -211,7 +211,7 @@ const prune = object({
   keep: optional(keep, absent),
   sparsity: optional(auto, absent),
   tolerance,
-  score: optional(oneOf<PruneScore>("magnitude", "lamp", "rate"), absent),
+  score: optional(oneOf<PruneScore>("magnitude", "lamp", "rate", "codec"), absent),
   ...pruning,
 });
 
@@ -381,8 +381,13 @@ function contradiction(
       return `stages[${i}].keep: expected one number beside sparsity "auto", got an object`;
   }
   const prunes = (s: Stage) => s.kind === "prune" || s.kind === "channels";
-  const early = checked.stages.findIndex((s) => prunes(s) && s.score === "rate" && s.schedule === "one-shot");
-  if (early >= 0) return `stages[${early}].score: rate needs the gradients of a gradual schedule`;
+  const early = checked.stages.findIndex(
+    (s) => prunes(s) && (s.score === "rate" || s.score === "codec") && s.schedule === "one-shot",
+  );
+  if (early >= 0) {
+    const { score } = checked.stages[early] as PruneStage;
+    return `stages[${early}].score: ${score} needs the gradients of a gradual schedule`;
+  }
   const late = checked.stages.findIndex((s, i) => s.kind === "narrow" && i > 0);
   if (late > 0) return `stages[${late}]: narrow must come first`;
   const onGrid = checked.stages.findIndex(({ kind }) => INTEGER_STAGES.includes(kind));

@@ -2,7 +2,6 @@
 import type { Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { FloatTensor, Net } from "../model/model.js";
-import { tensorShapes } from "../model/shapes.js";
 import type { Augmentation } from "../train/augment.js";
 import type { Checkpoint } from "../train/checkpoint.js";
 import type { Task } from "../train/losses.js";
@@ -10,7 +9,7 @@ import { cosine } from "../train/schedule.js";
 import { Trainer, type Sharing, type TrainingRuntime } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
-import type { PrunableLayer } from "./prune.js";
+import { prunableShapes, type PrunableLayer } from "./prune.js";
 import type { Recipe, Schedule } from "./recipe.js";
 import type { Keeper } from "./work-folder.js";
 
@@ -203,14 +202,10 @@ export class Retraining {
   }
 
   prunable(): PrunableLayer[] {
-    const { graph } = this.trainer;
-    const shapes = tensorShapes(graph);
-    return weightedLayers(graph).map(({ name, output }) => ({
-      name,
-      positions: shapes.get(output)![1] * shapes.get(output)![2],
-      weights: this.trainer.weight(name),
-      rows: this.trainer.bias(name).length,
-      secondMoment: this.trainer.secondMoment(name),
+    return prunableShapes(this.trainer.graph).map((shape) => ({
+      ...shape,
+      weights: this.trainer.weight(shape.name),
+      secondMoment: this.trainer.secondMoment(shape.name),
     }));
   }
 }

@@ -4,15 +4,13 @@
  */
 import type { Samples } from "../data/samples.js";
 import type { FloatTensor, Net } from "../model/model.js";
-import { tensorShapes } from "../model/shapes.js";
-import { floatWeights } from "../ops/index.js";
 import type { Task } from "../train/losses.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
+import { prunableOf } from "./channels.js";
 import { estimateBytes } from "./estimate.js";
 import { draftContainer, figuresOf, type Figures } from "./figures.js";
 import { excess, type Limits } from "./goal.js";
 import { gridStep, toGrid } from "./grid.js";
-import { weightedLayers } from "./integer-stages.js";
 import { pruneMasks, type PrunableLayer } from "./prune.js";
 
 /** How the surrogate rounds and prunes. */
@@ -60,17 +58,10 @@ export class Surrogate {
         weightDecay: 0,
         ...(task && { task }),
       });
-      const shapes = tensorShapes(net.graph);
-      const layers = weightedLayers(net.graph).map((layer): PrunableLayer => {
-        const [, height, width] = shapes.get(layer.output)!;
-        return {
-          name: layer.name,
-          positions: height * width,
-          weights: net.tensors.get(`${layer.name}.weight`)!.data,
-          rows: floatWeights(layer).rows(layer),
-          secondMoment: trainer.secondMoment(layer.name).slice(),
-        };
-      });
+      const layers = prunableOf(net).map((layer): PrunableLayer => ({
+        ...layer,
+        secondMoment: trainer.secondMoment(layer.name).slice(),
+      }));
       return new Surrogate(net, layers);
     } finally {
       await trainer.close();

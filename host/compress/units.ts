@@ -30,7 +30,8 @@ export function readingOf(layer: WeightedLayer, input: Shape): Reading {
   const groups = weights.groups(layer);
   const channels = input[0] / groups;
   const rowsOfOne = weights.rows(layer) / groups;
-  return { channels, span: weights.span(layer, input), first: (row) => Math.floor(row / rowsOfOne) * channels };
+  const [height, width] = weights.kernel(layer, input);
+  return { channels, span: height * width, first: (row) => Math.floor(row / rowsOfOne) * channels };
 }
 
 /** Whether each filter reads a channel of its own. */

@@ -88,7 +88,7 @@ export const conv2d = {
   weights: {
     rows: ({ outChannels }) => outChannels,
     columns: ({ kernel, groups }, [channels]) => [channels / groups, ...kernel],
-    span: ({ kernel }) => kernel[0] * kernel[1],
+    kernel: ({ kernel }) => kernel,
     groups: ({ groups }) => groups,
     pad: ({ pad }) => mostPadding(pad),
     withRows: (layer, outChannels) => ({

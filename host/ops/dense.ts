@@ -25,7 +25,7 @@ export const dense = {
   weights: {
     rows: ({ outFeatures }) => outFeatures,
     columns: (_layer, input) => [valuesOf(input)],
-    span: (_layer, [, height, width]) => height * width,
+    kernel: (_layer, [, height, width]) => [height, width],
     groups: () => 1,
     pad: () => 0,
     withRows: (layer, outFeatures) => ({ ...layer, outFeatures }),

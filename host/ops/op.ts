@@ -54,8 +54,8 @@ export interface FloatWeights<L extends Layer> {
   rows(layer: L): number;
   /** Sizes of a row of weights. */
   columns(layer: L, input: Shape): readonly number[];
-  /** Weights in a row that stand together and read one channel of the input. */
-  span(layer: L, input: Shape): number;
+  /** Height and width of the weights in a row that stand together and read one channel of the input. */
+  kernel(layer: L, input: Shape): Axes;
   groups(layer: L): number;
   /** The most zeros that it reads on a side of its input. */
   pad(layer: L): number;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  codecBits,
   gradualKeep,
   keepBest,
   lampScore,
@@ -8,6 +9,7 @@ import {
   pruneMasks,
   rateScore,
   survivors,
+  type PrunableLayer,
 } from "../../host/compress/prune.js";
 import { MoteError } from "../../host/errors.js";
 
@@ -16,6 +18,7 @@ const layer = (name: string, values: number[], rows = 1) => ({
   weights: Float32Array.from(values),
   rows,
   positions: 1,
+  kernel: [1, 1] as const,
 });
 const bitsOnly = { gamma: 1, multiplicationBits: 0 };
 const magnitude = { ...bitsOnly, score: "magnitude", power: 1.5 } as const;
@@ -44,13 +47,20 @@ describe("scores", () => {
   test("rate prefers gradient over size and cheap positions over dear ones; a pruned weight scores 0", () => {
     const weights = Float32Array.of(1, 1, 1, 1, 1, 0, 1, 0, 0);
     const even = rateScore(
-      { name: "a", weights, rows: 3, positions: 1, secondMoment: new Float32Array(9).fill(1e-6) },
+      { name: "a", weights, rows: 3, positions: 1, kernel: [1, 1], secondMoment: new Float32Array(9).fill(1e-6) },
       bitsOnly,
     );
     expect(even[0]).toBeGreaterThan(even[4]);
     expect(even[8]).toBe(0);
     const steep = rateScore(
-      { name: "a", weights, rows: 3, positions: 1, secondMoment: Float32Array.of(1, 1, 1, 1, 9, 1, 1, 1, 1) },
+      {
+        name: "a",
+        weights,
+        rows: 3,
+        positions: 1,
+        kernel: [1, 1],
+        secondMoment: Float32Array.of(1, 1, 1, 1, 9, 1, 1, 1, 1),
+      },
       bitsOnly,
     );
     expect(steep[4]).toBeGreaterThan(steep[0]);
@@ -58,6 +68,31 @@ describe("scores", () => {
 
   test("rate without gradients is a programming mistake", () => {
     expect(() => rateScore(layer("a", [1]), bitsOnly)).toThrow(TypeError);
+  });
+
+  test("codec prefers what its neighbours make likely, where all else is equal", () => {
+    // Rows of two planes of 3 × 3: one is full, of the other one a weight is left, elsewhere in each row.
+    const rows = 9;
+    const values = Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: 18 }, (_, at) => (at < 9 || at - 9 === row ? 1 : 0)),
+    ).flat();
+    const planes: PrunableLayer = {
+      ...layer("planes", values, rows),
+      kernel: [3, 3],
+      secondMoment: new Float32Array(values.length).fill(1),
+    };
+    const bits = codecBits(planes);
+    const lone = Array.from({ length: rows }, (_, row) => row * 18 + 9 + row);
+    for (const [row, at] of lone.entries()) expect(bits[at]).toBeGreaterThan(1.5 * bits[row * 18 + 4]);
+    const [mask] = pruneMasks([planes], [90], 81, 1, { ...bitsOnly, score: "codec", power: 1 });
+    expect(lone.map((at) => mask[at])).toEqual(lone.map(() => 0));
+  });
+
+  test("codec does not let a weight that is dearer gone have no price", () => {
+    const weights = new Float32Array(49).fill(1);
+    const full: PrunableLayer = { ...layer("full", [...weights], 1), kernel: [7, 7] };
+    const least = codecBits(full).reduce((a, b) => Math.min(a, b));
+    expect(least).toBe(1);
   });
 
   test("rate counts the multiplications of a filter that is laid on many positions, when asked to", () => {
