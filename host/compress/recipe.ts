@@ -125,6 +125,13 @@ export interface DeadUnitsStage {
   readonly kind: "dead-units";
 }
 
+/** Puts units into the order that codes best: see `reorder`. */
+export interface ReorderStage {
+  readonly kind: "reorder";
+  /** Places tried for a unit of each layer. */
+  readonly tries: number;
+}
+
 /** int8 scales of the activations from the first `samples` training samples. */
 export interface CalibrateStage {
   readonly kind: "calibrate";
@@ -141,6 +148,7 @@ export type Stage =
   | GridStage
   | RdoqStage
   | DeadUnitsStage
+  | ReorderStage
   | CalibrateStage;
 
 export interface Recipe {
@@ -254,6 +262,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     limit: optional(integer(1, 127), 127),
   }),
   "dead-units": object({ kind: oneOf("dead-units") }),
+  reorder: object({ kind: oneOf("reorder"), tries: optional(integer(1, 1_000_000), 2000) }),
   calibrate: object({
     kind: oneOf("calibrate"),
     samples: optional(integer(1, 10_000_000), 2000),
@@ -360,7 +369,7 @@ function withAugmentation(checked: Recipe): Recipe {
 export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq"];
 
 /** What may follow a share, grid or rdoq stage. Another of those is for the layers that the stages before left out. */
-const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "calibrate"];
+const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "reorder", "calibrate"];
 
 /** What is well-formed but makes no sense. */
 function contradiction(
@@ -398,7 +407,7 @@ function contradiction(
     const { kind } = checked.stages[i];
     if (i > onGrid && !AFTER_INTEGERS.includes(kind))
       return `stages[${i}]: ${kind} cannot follow ${checked.stages[onGrid].kind}, which fixes the weights`;
-    if (i > calibrated) return `stages[${i}]: ${kind} cannot follow calibrate`;
+    if (i > calibrated && kind !== "reorder") return `stages[${i}]: ${kind} cannot follow calibrate`;
   }
   return undefined;
 }

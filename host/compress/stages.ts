@@ -24,6 +24,7 @@ import type {
   ShareStage,
   TrainStage,
 } from "./recipe.js";
+import { reorder } from "./reorder.js";
 import { retrain, type Retraining, type TrainingContext } from "./retraining.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
@@ -244,6 +245,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return rateDistortion(start, stage, context);
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
+    case "reorder":
+      return Promise.resolve(reorder(start, stage.tries, context.seed));
     case "calibrate":
       return calibrated(start, stage, context, calibration);
   }

@@ -112,8 +112,8 @@ export function eachJoined(
   }
 }
 
-/** The channels of a tensor that stay when units go: by the tensor's name, ascending. */
-type Kept = (tensor: string) => number[];
+/** The channels of a tensor that a net is to have, in their order, by the tensor's name. */
+type Kept = (tensor: string) => readonly number[];
 
 /** Each tensor keeps a channel at least. */
 function keptChannels(units: Units, gone: Uint8Array): Kept {
@@ -134,8 +134,10 @@ export const graphWithout = (graph: Graph, units: Units, gone: Uint8Array): Grap
   graphOf(graph, keptChannels(units, gone));
 
 /** The net without the units that are marked, see `graphWithout`: what made them and what read them. */
-export function netWithout(net: Net, units: Units, gone: Uint8Array): Net {
-  const kept = keptChannels(units, gone);
+export const netWithout = (net: Net, units: Units, gone: Uint8Array): Net => netOf(net, keptChannels(units, gone));
+
+/** The net with the channels of its tensors as given: what makes them and what reads them. Inputs and results have to keep theirs. */
+export function netOf(net: Net, kept: Kept): Net {
   const shapes = tensorShapes(net.graph);
   const tensors = new Map(net.tensors);
   const weightScale = { ...net.compression?.weightScale };

@@ -1,0 +1,90 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { modelBits } from "../../host/codecs/arithmetic-model.js";
+import { orderableGroups, reorder } from "../../host/compress/reorder.js";
+import { prunableShapes } from "../../host/compress/prune.js";
+import { writeContainer } from "../../host/container/write.js";
+import { openReference } from "../../host/engines/reference.js";
+import { namedNet } from "../../host/train/nets.js";
+import type { Graph, Net } from "../../host/model/model.js";
+import { quantize } from "../../host/quantize/quantize.js";
+import { Random } from "../../host/rng.js";
+import { compressedNet } from "../support/nets.js";
+import { randomGraph } from "../support/random-graphs.js";
+
+const depthwise = JSON.parse(readFileSync("recipes/nets/depthwise.json", "utf8")) as Graph;
+
+/** Rows are full or almost empty by chance. */
+function sparseNet(graph: Graph, seed: number): Net {
+  const net = compressedNet(graph, seed);
+  const random = new Random(seed, 1);
+  for (const { data, integers, shape } of net.tensors.values()) {
+    if (integers === undefined) continue;
+    const columns = data.length / shape[0];
+    for (let row = 0; row < shape[0]; row++) {
+      const share = [3, 30, 90][random.integer(3)];
+      for (let at = row * columns; at < (row + 1) * columns; at++)
+        if (random.integer(100) >= share) data[at] = integers[at] = 0;
+    }
+  }
+  return net;
+}
+
+const bitsOf = ({ graph, tensors }: Net): number =>
+  prunableShapes(graph).reduce(
+    (sum, { name, rows, kernel }) => sum + modelBits(tensors.get(`${name}.weight`)!.integers!, rows, kernel),
+    0,
+  );
+
+function outputsOf(net: Net, seed: number): Int8Array[] {
+  const engine = openReference(writeContainer(quantize(net)));
+  const random = new Random(seed, 2);
+  return [0, 1, 2].map(() => {
+    const [channels, height, width] = engine.input.shape;
+    engine.reset();
+    engine.run(Int8Array.from({ length: channels * height * width }, () => random.integer(256) - 128));
+    return Int8Array.from(engine.outputs.flatMap((_, index) => [...engine.result(index)]));
+  });
+}
+
+describe("reorder", () => {
+  it.each([
+    ["a net of depthwise convolutions", depthwise],
+    ["lenet300", namedNet("lenet300")],
+  ])("takes fewer bits, and gives the same outputs: %s", (_, graph) => {
+    const net = sparseNet(graph, 1);
+    const ordered = reorder(net, graph === depthwise ? 300 : 10, 1);
+    expect(bitsOf(ordered)).toBeLessThan((graph === depthwise ? 0.995 : 1) * bitsOf(net));
+    expect(outputsOf(ordered, 3)).toEqual(outputsOf(net, 3));
+  });
+
+  it("gives the same order for the same seed", () => {
+    const net = sparseNet(depthwise, 2);
+    const [once, again] = [reorder(net, 40, 7), reorder(net, 40, 7)];
+    expect([...again.tensors]).toEqual([...once.tensors]);
+  });
+
+  it("leaves the outputs of nets with sums, gates and joined channels alone", () => {
+    fc.assert(
+      fc.property(randomGraph, fc.nat(1000), (graph, seed) => {
+        fc.pre(graph.layers.every(({ op }) => op !== "batchnorm"));
+        const net = sparseNet(graph, seed);
+        // Where all is 0 there is no scale.
+        fc.pre(Object.values(net.compression!.activations).every(({ scale }) => scale > 0));
+        expect(outputsOf(reorder(net, 5, seed), seed)).toEqual(outputsOf(net, seed));
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+describe("orderableGroups", () => {
+  it("has what works on each channel in the group of what makes it, and neither input nor results", () => {
+    expect(orderableGroups(depthwise).map(({ tensors, count }) => [count, ...tensors])).toEqual([
+      [16, "conv", "relu1", "pool1", "depth1"],
+      [32, "point1", "relu2", "pool2", "depth2"],
+      [48, "point2", "relu3"],
+    ]);
+  });
+});
