@@ -11,7 +11,7 @@ const NODE_ENTRY = "host/index.ts";
 /** What a browser lacks. */
 const NODE_NAMES = ["Buffer", "process", "require", "__dirname", "__filename", "setImmediate", "NodeJS"];
 /** Packages that run in a browser. */
-const BROWSER_PACKAGES = ["binaryen", "fflate"];
+const BROWSER_PACKAGES = ["binaryen", "fflate", "qr", "qr/decode.js"];
 
 const pureFiles = ["host", "runtime"]
   .flatMap((room) =>

@@ -55,6 +55,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./run.js")).runCommand(),
   },
   {
+    name: "qr",
+    summary: "draw a model as a QR code",
+    load: async () => (await import("./qr.js")).qrCommand(),
+  },
+  {
     name: "verify",
     summary: "compare all engines byte for byte, or a model with the net it was made of",
     load: async () => (await import("./verify.js")).verifyCommand(),

@@ -1,10 +1,9 @@
 /** What the commands that run models share: the model file, its engine and the flags for both. */
 import { extname } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
-import { MAGIC } from "../assembly/format.js";
 import { bakedContainer } from "../host/module/baked.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";
-import { describeFile, isSafetensors } from "../host/data/file-kind.js";
+import { describeFile, isJpeg, isMote, isPng, isSafetensors } from "../host/data/file-kind.js";
 import { readFile } from "../host/node/read-file.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 import type { FastLayout, FastRam } from "../host/fast/memory.js";
@@ -34,8 +33,7 @@ function readModel(path: string): Uint8Array {
 
 /** By its first bytes; a damaged .mote file is still one, and gets the container's error rather than another. */
 export function isContainer(path: string, file: Uint8Array): boolean {
-  const magic = file.length >= 4 ? new DataView(file.buffer, file.byteOffset, 4).getUint32(0, true) : 0;
-  return (magic & 0xffffff) === MAGIC || extname(path) === ".mote";
+  return isMote(file) || extname(path) === ".mote";
 }
 
 /** By its first bytes or its name, as above. */
@@ -44,16 +42,26 @@ export function isFloatNet(path: string, file: Uint8Array): boolean {
 }
 
 export function notOneOf(path: string, file: Uint8Array, expected: string): MoteError {
-  const advice = isFloatNet(path, file) ? "; mote pack makes a model of a compressed net" : "";
+  const advice = isFloatNet(path, file)
+    ? "; mote pack makes a model of a compressed net"
+    : isPng(file) || isJpeg(file)
+      ? "; mote run --qr reads the model in a picture of its code"
+      : "";
   return new MoteError("FORMAT", `${path}: expected ${expected}; this is ${describeFile(file)}${advice}`);
 }
 
 /**
  * @param fast the file's model as `optimizedModel` made it, to open in place of the file
+ * @param file what stands in it, where that is not a model itself
  * @throws MoteError that names the file
  */
-export function openModel(path: string, engine: EngineName, options: EngineOptions, fast?: Uint8Array): OpenModel {
-  const file = readModel(path);
+export function openModel(
+  path: string,
+  engine: EngineName,
+  options: EngineOptions,
+  fast?: Uint8Array,
+  file = readModel(path),
+): OpenModel {
   return namingFile(path, () => {
     const module = fast ?? (isFastModule(file) ? file : undefined);
     return {
@@ -86,10 +94,18 @@ export function optimizeOption(speed: string): Option {
     .default("size");
 }
 
-/** @returns the file's model as a fast module; for size, undefined @throws MoteError that names the file */
-export async function optimizedModel(path: string, optimize: Optimization): Promise<Uint8Array | undefined> {
+/**
+ * @param contents as `file` of `openModel`
+ * @returns the file's model as a fast module; for size, undefined
+ * @throws MoteError that names the file
+ */
+export async function optimizedModel(
+  path: string,
+  optimize: Optimization,
+  contents?: Uint8Array,
+): Promise<Uint8Array | undefined> {
   if (optimize === "size") return undefined;
-  const file = readModel(path);
+  const file = contents ?? readModel(path);
   if (isFastModule(file)) return file;
   // Only this needs binaryen, which takes half a second to load.
   const { fastModule } = await import("../host/node/fast/fast-module.js");

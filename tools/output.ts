@@ -34,6 +34,10 @@ export class Output {
     return columnsOf(this.stream);
   }
 
+  get isTerminal(): boolean {
+    return this.stream.isTTY === true;
+  }
+
   /** One line, which the terminal itself breaks where it is too long. */
   line(text = ""): void {
     Progress.clear();

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { SampleSet } from "../host/data/data-set.js";
 import { loadData, loadFiles } from "../host/node/data/load.js";
+import { readPicture } from "../host/node/data/pictures.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
@@ -27,6 +28,7 @@ interface RunFlags extends DataFlags {
   readonly engine?: EngineName;
   readonly limit?: number;
   readonly resident?: boolean;
+  readonly qr?: boolean;
   readonly optimize: Optimization;
   readonly top?: number;
   readonly json?: boolean;
@@ -45,11 +47,12 @@ export function runCommand(): Command {
     .option("--limit <bytes>", "linear memory the engine may use; default: what the model's plan needs", parseBytes)
     .option("--resident", "keep the model in linear memory instead of behind the window")
     .addOption(optimizeOption("run it as the fast module that pack makes of it"))
+    .option("--qr", "the model is a picture, PNG or JPEG, of the QR code that mote qr made of it")
     .option("--top <n>", "how many classes to list; default: up to 3 that are likely", parseTop)
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nExamples:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8\n  mote run model.mote photo.png --top 5",
+      "\nExamples:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8\n  mote run model.mote photo.png --top 5\n  mote run --qr code.jpg digit.png",
     )
     .action(run);
 }
@@ -70,7 +73,8 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
   };
   const engine = engineOrDefault(flags.engine);
-  const model = openModel(path, engine, engineOptions, await optimizedModel(path, flags.optimize));
+  const file = flags.qr === true ? await readQr(path) : undefined;
+  const model = openModel(path, engine, engineOptions, await optimizedModel(path, flags.optimize, file), file);
   try {
     const options = dataOptions(flags, model.engine);
     const inputs = flags.data === undefined ? loadFiles(files, options) : loadData(flags.data, options);
@@ -93,6 +97,14 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
   } finally {
     model.engine.close();
   }
+}
+
+/** The model that `mote qr` drew, from a picture of it. @throws MoteError FILE, FORMAT */
+async function readQr(path: string): Promise<Uint8Array> {
+  const picture = readPicture(path);
+  // Only this needs the decoder.
+  const { modelInPicture } = await import("../host/qr/decode.js");
+  return modelInPicture(picture, path);
 }
 
 function printSummary(

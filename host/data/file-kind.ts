@@ -7,6 +7,9 @@ function at(offset: number, ...magics: string[]): Test {
   return (file) => magics.some((magic) => [...magic].every((byte, i) => file[offset + i] === byte.charCodeAt(0)));
 }
 
+/** A container of any version. */
+export const isMote: Test = at(0, "MOT");
+
 /** ModelProto: ir_version, then producer's name and version, domain, version, text, graph or opset. */
 export const isOnnx: Test = (file) =>
   file[0] === 8 && file[1] < 32 && [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(file[2]);
@@ -33,7 +36,7 @@ const KINDS: readonly (readonly [words: string, test: Test])[] = [
   ["a PNM picture", at(0, "P2", "P3", "P5", "P6")],
   ["an idx file of images", at(0, "\0\0\x08\x03")],
   ["an idx file of labels", at(0, "\0\0\x08\x01")],
-  ["a Mote container", at(0, "MOTE")],
+  ["a Mote container", isMote],
   ["a WebAssembly module", at(0, "\0asm")],
   ["a safetensors file", isSafetensors],
   ["a TFLite model", isTflite],

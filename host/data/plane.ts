@@ -97,3 +97,28 @@ export function smooth({ width, height, values }: Plane): Plane {
   });
   return { width, height, values: both };
 }
+
+/** Twice as large, by linear interpolation. */
+export function enlarge(plane: Plane): Plane {
+  const [width, height] = [2 * plane.width, 2 * plane.height];
+  const values = new Float32Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const [above, below, down] = between(y, plane.height);
+    for (let x = 0; x < width; x++) {
+      const [left, right, across] = between(x, plane.width);
+      const at = (row: number): number => {
+        const line = row * plane.width;
+        return plane.values[line + left] * (1 - across) + plane.values[line + right] * across;
+      };
+      values[y * width + x] = at(above) * (1 - down) + at(below) * down;
+    }
+  }
+  return { width, height, values };
+}
+
+/** The two of `size` points that a point of twice as many lies between, and how far it is from the first. */
+function between(i: number, size: number): [first: number, second: number, share: number] {
+  const place = Math.min(size - 1, Math.max(0, (i + 0.5) / 2 - 0.5));
+  const first = Math.floor(place);
+  return [first, Math.min(size - 1, first + 1), place - first];
+}

@@ -9,6 +9,7 @@ import { packageRoot } from "../../host/node/paths.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
+import { syntheticModels } from "../support/models.js";
 import { compressedNet } from "../support/nets.js";
 import { expectOneLine, mote, run, scratchFolder } from "./support.js";
 
@@ -23,6 +24,7 @@ const inScratch = (args: readonly string[]): string[] =>
 
 beforeAll(async () => {
   writeFileSync(at("model.mote"), container);
+  writeFileSync(at("small.mote"), writeContainer(syntheticModels()[0].model));
   writeCheckpoint(at("net.safetensors"), { net });
   writeCheckpoint(at("lenet300.safetensors"), { net: compressedNet(lenet300, 1) });
   await mote(inScratch(["pack", "<model.mote>", "-o", "<packed.wasm>"]));
@@ -108,6 +110,7 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["<model.mote>", "<digit.png>", "<digit.png>"],
     ["<model.mote>", "<images.idx>", "--labels", "<labels.idx>"],
   ],
+  qr: [["<small.mote>"], ["<small.mote>", "-o", "<code.png>"]],
   verify: [
     ["<model.mote>", "--random", "2"],
     ["<model.mote>", "--data", "mnist:test:2", "--optimize", "speed"],

@@ -1,0 +1,67 @@
+/** The bytes of a QR code in a picture: a photo, a screen, a scan. */
+import { decodeQR } from "qr/decode.js";
+import { describeFile, isMote } from "../data/file-kind.js";
+import { enlarge, greyOf, shrink, smooth, type Picture, type Plane } from "../data/plane.js";
+import { MoteError } from "../errors.js";
+
+/** Larger pictures are averaged down: the largest code has 177 modules a side, and a field of false corners takes seconds as it is. */
+const MAX_SIDE = 2048;
+/** A module of the smallest code is a pixel at least. */
+const MIN_SIDE = 21;
+/** Arrangements of three corners that are tried. Time is no limit: the same picture gives the same on any machine. */
+const EFFORT = 8;
+/** Of a text in a message. */
+const SHOWN_CHARACTERS = 60;
+
+/**
+ * The picture is looked through as it is, then smoothed, against noise, then enlarged, for modules of two or three pixels.
+ * @returns what is in the first code that is found, a character of text as a byte; undefined where there is none
+ */
+export function decodeQr(picture: Picture): Uint8Array | undefined {
+  const { width, height } = picture;
+  if (Math.min(width, height) < MIN_SIDE) return undefined;
+  const plane = shrink(greyOf(picture), MAX_SIDE);
+  const largest = Math.max(plane.width, plane.height);
+  return findCode(plane) ?? findCode(smooth(plane)) ?? (2 * largest > MAX_SIDE ? undefined : findCode(enlarge(plane)));
+}
+
+/**
+ * The model in a picture of its code.
+ * @param name of the picture, for messages
+ * @throws MoteError FORMAT where there is no code, or something else in it; that the model is whole, the opening of it finds out
+ */
+export function modelInPicture(picture: Picture, name: string): Uint8Array {
+  const bytes = decodeQr(picture);
+  if (bytes === undefined) {
+    throw new MoteError(
+      "FORMAT",
+      `${name}: no QR code found in its ${picture.width} × ${picture.height} pixels; expected a sharp picture that a code of mote qr fills for the most part`,
+    );
+  }
+  if (isMote(bytes)) return bytes;
+  const kind = describeFile(bytes);
+  const text = kind === "text" ? `, "${String.fromCharCode(...bytes.subarray(0, SHOWN_CHARACTERS))}"` : "";
+  throw new MoteError("FORMAT", `${name}: its QR code holds ${kind}${text}; expected a model`);
+}
+
+function findCode({ width, height, values }: Plane): Uint8Array | undefined {
+  if (Math.min(width, height) < MIN_SIDE) return undefined;
+  let text: string;
+  try {
+    text = decodeQR(
+      // What the library calls planar begins with a plane of brightness, and it reads no other.
+      { width, height, data: Uint8ClampedArray.from(values) },
+      { format: "I420", effort: EFFORT, timeLimit: Infinity, textDecoder: latin1 },
+    );
+  } catch {
+    return undefined; // It throws where it finds none.
+  }
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** A character a byte, whatever encoding the code names. TextDecoder's latin1 is another. */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
