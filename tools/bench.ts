@@ -18,6 +18,7 @@ import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
 import { trainingGroup } from "./bench/training.js";
 import { robustnessGroup } from "./bench/robustness.js";
+import { qrGroup } from "./bench/qr.js";
 import { readResults, runsOf, withEarlier, type Run } from "./bench/results.js";
 import { webGroup } from "./bench/web.js";
 import { workGroup } from "./bench/work.js";
@@ -29,6 +30,7 @@ const GROUPS: readonly Group[] = [
   modelsGroup,
   parityGroup,
   workGroup,
+  qrGroup,
   packingGroup,
   trainingGroup,
   compressGroup,

@@ -81,6 +81,16 @@ describe("mote bench --only robustness", () => {
   });
 });
 
+describe("mote bench --only qr", () => {
+  it("runs lenet5 from every picture of its code", async () => {
+    const outcome = await mote(["bench", "--only", "qr", "--json"]);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    const { figures } = lastJson(outcome) as { figures: Figure[] };
+    expect(figures.map(({ id }) => id)).toEqual(["codec.qr.version", "codec.qr.pictures", "codec.qr.runs"]);
+    expect(figures[2]).toMatchObject({ value: 1, target: "≥ 1", met: true });
+  });
+});
+
 describe.skipIf(process.env.MOTE_ZOO === undefined)("mote bench --only zoo, of the nets in MOTE_ZOO", () => {
   it("meets its targets", async () => {
     const { code, stdout } = await mote(["bench", "--only", "zoo", "--json"]);
