@@ -1,6 +1,7 @@
 /**
  * Experiments of Deep Compression (Han et al. 2016) as lists of recipes: accuracy against rate for pruning, quantization and both (its
- * Figures 6 and 7), bits of convolutions and dense layers (Table 6), initialisations of k-means (Figure 8).
+ * Figures 6 and 7), bits of convolutions and dense layers (Table 6), initialisations of k-means (Figure 8). And DeepCABAC's: rate-distortion
+ * quantization against k-means (Wiedemann et al. 2020).
  */
 import { parseRecipe, type Recipe } from "../compress/recipe.js";
 import { CENTROID_INITS, type CentroidInit } from "../compress/share.js";
@@ -10,11 +11,11 @@ import type { Graph } from "../model/model.js";
 import { weightedLayers } from "../compress/integer-stages.js";
 import { isAmount } from "./run-record.js";
 
-export const EXPERIMENTS = ["rates", "bits", "inits"] as const;
+export const EXPERIMENTS = ["rates", "bits", "inits", "rdoq"] as const;
 export type ExperimentName = (typeof EXPERIMENTS)[number];
 
 /** How a net is made smaller; the curve of "svd" is drawn where trials of it are there. */
-export const METHODS = ["none", "pruning", "quantization", "both", "svd"] as const;
+export const METHODS = ["none", "pruning", "quantization", "both", "svd", "rdoq"] as const;
 export type Method = (typeof METHODS)[number];
 
 /** What a trial varies. Null: nothing is pruned, or weights stay float32. */
@@ -26,6 +27,8 @@ export interface Settings {
   readonly convBits: number | null;
   readonly denseBits: number | null;
   readonly init: CentroidInit | null;
+  /** Of "rdoq" alone. */
+  readonly lambda?: number;
 }
 
 export interface Trial extends Settings {
@@ -41,7 +44,7 @@ export interface TrialResult extends Settings {
   readonly error: number;
   /** Bytes at fixed widths: weights, indices, codebooks, float32 biases. */
   readonly bytes: number;
-  /** Of the container that it would be, with entropy codes. */
+  /** Of the container that it would be, with entropy codes: Huffman's, in "rdoq" those of codec 3. */
   readonly codedBytes: number;
 }
 
@@ -63,6 +66,7 @@ interface Extent {
   readonly shareEpochs: number;
   readonly keeps: readonly number[];
   readonly bits: readonly number[];
+  readonly lambdas: readonly number[];
   /** Samples it is trained on. */
   readonly samples: number;
 }
@@ -74,6 +78,7 @@ const FULL: Extent = {
   shareEpochs: 2,
   keeps: [0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01],
   bits: [1, 2, 3, 4, 5, 6, 8],
+  lambdas: [0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4],
   samples: Infinity,
 };
 const QUICK: Extent = {
@@ -83,6 +88,7 @@ const QUICK: Extent = {
   shareEpochs: 0.5,
   keeps: [0.3, 0.1, 0.03],
   bits: [2, 4],
+  lambdas: [0, 0.5],
   samples: 2000,
 };
 export const extentOf = (isQuick: boolean): Extent => (isQuick ? QUICK : FULL);
@@ -91,6 +97,8 @@ export const extentOf = (isQuick: boolean): Extent => (isQuick ? QUICK : FULL);
 const KEPT = 0.08;
 /** Bits where what is kept is varied. */
 const SHARED_BITS = 5;
+/** Step of the grid, by the mean magnitude of what is left, where λ is varied: finer than recipes have it, since λ coarsens it. */
+const RDOQ_STEP = 0.3;
 /** Of convolutions and dense layers. */
 const BIT_PAIRS = [
   [8, 5],
@@ -132,6 +140,13 @@ export function trialsOf(experiment: ExperimentName, graph: Graph, isQuick: bool
           CENTROID_INITS.flatMap((init) => make({ method: "both", keep: KEPT, ...shared(bits, bits), init })),
         ),
       ];
+    case "rdoq":
+      return [
+        dense,
+        ...pruned(KEPT),
+        ...extent.bits.flatMap((bits) => make({ method: "both", keep: KEPT, ...shared(bits, bits) })),
+        ...extent.lambdas.flatMap((lambda) => make({ ...none, method: "rdoq", keep: KEPT, lambda })),
+      ];
   }
 }
 
@@ -139,7 +154,7 @@ export function trialsOf(experiment: ExperimentName, graph: Graph, isQuick: bool
 type Ends = "teacher" | "prune";
 
 function trial(graph: Graph, extent: Extent, settings: Settings, ends?: Ends): Trial {
-  const { seed, keep, convBits, denseBits, init } = settings;
+  const { seed, keep, convBits, denseBits, init, lambda } = settings;
   const { teacherEpochs, pruneEpochs, shareEpochs } = extent;
   const prune = {
     kind: "prune",
@@ -159,11 +174,12 @@ function trial(graph: Graph, extent: Extent, settings: Settings, ends?: Ends): T
     bits: Object.fromEntries(bits),
     init: init ?? "linear",
   };
+  const rdoq = { kind: "rdoq", epochs: shareEpochs, lr: 0.0003, lrEnd: 1e-5, step: RDOQ_STEP, lambda };
   const recipe = {
     net: graph.name,
     seed,
     teacher: { epochs: teacherEpochs, lr: 0.0013, lrEnd: 1e-5, augment: 0.4, weightDecay: 0.02, seed: 1 },
-    stages: [...(keep === null ? [] : [prune]), share, { kind: "calibrate" }],
+    stages: [...(keep === null ? [] : [prune]), lambda === undefined ? share : rdoq, { kind: "calibrate" }],
   };
   return {
     ...settings,
@@ -223,6 +239,8 @@ export function parseExperiment(text: string, file: string): ExperimentRecord {
       `null or one of ${CENTROID_INITS.join(", ")}`,
       entry.init,
     );
+    if (entry.lambda !== undefined)
+      check(isAmount(entry.lambda), `${key}.lambda`, "a number of 0 or more", entry.lambda);
     check(isName(entry.result), `${key}.result`, "a name", entry.result);
     for (const name of ["keep", "convBits", "denseBits"]) orNull(name);
     for (const name of ["seed", "error", "bytes", "codedBytes"])

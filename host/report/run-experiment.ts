@@ -1,5 +1,8 @@
 /** Runs an experiment trial by trial. What is done is kept in the work folder: the same call goes on from there. */
+import { cabac } from "../codecs/cabac.js";
+import { codingsOf, smallestCoding } from "../codecs/index.js";
 import { fixedWidth } from "../codecs/fixed-width.js";
+import { DEFAULT_BIAS_BITS } from "../compress/recipe.js";
 import { runRecipe, workNames } from "../compress/run-recipe.js";
 import { dataDigest } from "../compress/digest.js";
 import type { WorkFolder } from "../compress/work-folder.js";
@@ -77,7 +80,8 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
         ...(signal && { signal }),
         ...(onProgress && { onProgress }),
       });
-      const { error, estimatedBytes: codedBytes } = reports.at(-1)!;
+      const { error, estimatedBytes } = reports.at(-1)!;
+      const codedBytes = experiment === "rdoq" ? cabacBytes(net) : estimatedBytes;
       results.push({ ...settings, result, error, bytes: fixedBytes(net, settings), codedBytes });
     }
     folder.writeBytes(file, encodeExperiment(recordOf()));
@@ -92,17 +96,33 @@ const FLOAT_BITS = 32;
 /** Of a centroid, as the container has it. */
 const VALUE_BITS = 8;
 
+/** Of the weights by codec 3, and biases of 8 bits. Weights that are no integers are float32. */
+export function cabacBytes(net: Net): number {
+  let bits = 0;
+  for (const { name } of weightedLayers(net.graph)) {
+    const { data, integers, shape } = net.tensors.get(`${name}.weight`)!;
+    const [rows, columns] = [shape[0], data.length / shape[0]];
+    const coded = integers && smallestCoding(codingsOf(Int8Array.from(integers), rows, columns, [cabac])).bits;
+    bits += (coded ?? FLOAT_BITS * data.length) + DEFAULT_BIAS_BITS * rows;
+  }
+  return Math.ceil(bits / 8);
+}
+
+/** Of a layer's weights that are their own codes, as two's complement. */
+const widthOf = (integers: ArrayLike<number>): number =>
+  1 + Math.ceil(Math.log2(1 + Array.from(integers).reduce((most, q) => Math.max(most, Math.abs(q)), 0)));
+
 /**
  * Of the net without entropy codes: in each layer the smaller of all weights without indices, and those left behind indices of fixed
- * width. Biases are float32.
+ * width. Weights without a codebook are float32, or integers as wide as the largest; biases are float32.
  */
 export function fixedBytes(net: Net, { convBits, denseBits }: Pick<TrialResult, "convBits" | "denseBits">): number {
   let bits = 0;
   for (const { op, name } of weightedLayers(net.graph)) {
-    const { data, shape } = net.tensors.get(`${name}.weight`)!;
+    const { data, shape, integers } = net.tensors.get(`${name}.weight`)!;
     const [rows, columns] = [shape[0], data.length / shape[0]];
     const codes = op === "conv2d" ? convBits : denseBits;
-    const each = codes ?? FLOAT_BITS;
+    const each = codes ?? (integers === undefined ? FLOAT_BITS : widthOf(integers));
     const { entries, indexBits } = fixedWidth(Int8Array.from(data, Math.sign), rows, columns);
     const codebook = codes === null ? 0 : VALUE_BITS * 2 ** codes;
     bits += Math.min(data.length * each, entries * (each + indexBits)) + codebook + FLOAT_BITS * rows;

@@ -5,6 +5,7 @@ import { nodeRuntime } from "../../host/node/train/runtime.js";
 import {
   encodeExperiment,
   EXPERIMENTS,
+  extentOf,
   parseExperiment,
   trialsOf,
   type ExperimentRecord,
@@ -86,12 +87,14 @@ describe("an experiment", () => {
         const keys = trials.map(({ recipe: _recipe, stages: _stages, ...settings }) => JSON.stringify(settings));
         expect(new Set(keys).size).toBe(trials.length);
         expect(trials[0]).toMatchObject({ method: "none", stages: 0 });
-        for (const { recipe, stages, keep, convBits, denseBits } of trials.slice(1)) {
+        for (const { recipe, stages, keep, convBits, denseBits, lambda } of trials.slice(1)) {
           expect(recipe.stages.slice(0, stages).map(({ kind }) => kind)).toEqual([
             ...(keep === null ? [] : ["prune"]),
             ...(convBits === null ? [] : ["share"]),
+            ...(lambda === undefined ? [] : ["rdoq"]),
           ]);
           const share = recipe.stages[stages - 1];
+          if (share.kind === "rdoq") expect(share.lambda).toBe(lambda);
           if (share.kind !== "share") continue;
           expect(share.bits).toEqual({ conv1: convBits, conv2: convBits, fc1: denseBits, fc2: denseBits });
         }
@@ -125,6 +128,23 @@ describe("an experiment", () => {
     expect(data![0]).toMatchObject({
       rows: resumed.trials.map(({ seed, error }) => expect.arrayContaining([seed, error])),
     });
+  });
+
+  test("rdoq: bytes by codec 3 shrink with λ, and k-means is drawn beside", async () => {
+    const record = await run({ experiment: "rdoq" });
+    const of = (lambda: number): number[] =>
+      record.trials.filter((one) => one.lambda === lambda).map(({ codedBytes }) => codedBytes);
+    const [{ lambdas, seeds }] = [extentOf(true)];
+    expect(lambdas.length).toBe(2);
+    for (const [at] of seeds.entries()) expect(of(lambdas[1])[at]).toBeLessThan(of(lambdas[0])[at]);
+    expect(parseExperiment(new TextDecoder().decode(encodeExperiment(record)), "x")).toEqual(record);
+    const { blocks } = experimentPart(record);
+    const means = blocks.find((block) => block.kind === "table")!;
+    expect(means.rows.filter((row) => row.at(-1) === lambdas[1]).map((row) => row.at(-2))).toEqual([
+      (of(lambdas[1])[0] + of(lambdas[1])[1]) / 2,
+    ]);
+    const picture = JSON.stringify(blocks[0]);
+    for (const name of ["k-means", "rate-distortion"]) expect(picture).toContain(name);
   });
 
   test("bytes at fixed widths: all weights, or those that are left behind indices", () => {
@@ -178,7 +198,7 @@ const whole = {
 };
 test.each<[unknown, string]>([
   [{ kind: "mote run" }, "no record of an experiment"],
-  [{ ...whole, experiment: "luck" }, "experiment: expected one of rates, bits, inits"],
+  [{ ...whole, experiment: "luck" }, "experiment: expected one of rates, bits, inits, rdoq"],
   [{ ...whole, denseBytes: 0 }, "denseBytes: expected a number above 0"],
   [{ ...whole, trials: {} }, "trials: expected a list"],
   [{ ...whole, trials: [null] }, "trials[0]: expected an object"],
@@ -186,6 +206,7 @@ test.each<[unknown, string]>([
   [{ ...whole, trials: [{ ...trial, error: null }] }, "trials[0].error: expected a number"],
   [{ ...whole, trials: [{ ...trial, keep: "all" }] }, "trials[0].keep"],
   [{ ...whole, trials: [{ ...trial, init: "<svg>" }] }, "trials[0].init"],
+  [{ ...whole, trials: [{ ...trial, lambda: -1 }] }, "trials[0].lambda: expected a number of 0 or more"],
 ])("a hostile record is refused: %#", (value, message) => {
   expect(() => parseExperiment(JSON.stringify(value), "e.json")).toThrow(message);
   expect(parseExperiment(JSON.stringify(whole), "e.json").trials).toEqual([trial]);

@@ -11,6 +11,7 @@ const NAMES: Readonly<Record<Method, string>> = {
   quantization: "quantization",
   both: "pruning and quantization",
   svd: "SVD",
+  rdoq: "pruning and rate-distortion quantization",
 };
 
 /** Trials of one setting, by seed. */
@@ -21,14 +22,15 @@ interface Group {
   readonly most: number;
   /** Mean bytes at fixed widths. */
   readonly bytes: number;
+  readonly codedBytes: number;
   readonly seeds: number;
 }
 
 function groupsOf(trials: readonly TrialResult[]): Group[] {
   const by = new Map<string, TrialResult[]>();
   for (const trial of trials) {
-    const { method, keep, convBits, denseBits, init } = trial;
-    const key = JSON.stringify([method, keep, convBits, denseBits, init]);
+    const { method, keep, convBits, denseBits, init, lambda } = trial;
+    const key = JSON.stringify([method, keep, convBits, denseBits, init, lambda]);
     by.set(key, [...(by.get(key) ?? []), trial]);
   }
   return [...by.values()].map((group) => {
@@ -40,6 +42,7 @@ function groupsOf(trials: readonly TrialResult[]): Group[] {
       least: Math.min(...errors),
       most: Math.max(...errors),
       bytes: mean(group.map(({ bytes }) => bytes)),
+      codedBytes: mean(group.map(({ codedBytes }) => codedBytes)),
       seeds: group.length,
     };
   });
@@ -58,7 +61,9 @@ export function experimentPart(record: ExperimentRecord): Part {
       ? [byRate(groups, denseBytes, words, id), ...byBits(groups, words, id)]
       : experiment === "inits"
         ? [byInit(groups, words, id)]
-        : [];
+        : experiment === "rdoq"
+          ? [byCodedBytes(groups, words, id)]
+          : [];
   const columns: Table["columns"] = [
     { head: "method" },
     { head: "kept, %", show: (value) => String(Number(value.toPrecision(3))) },
@@ -91,8 +96,10 @@ export function experimentPart(record: ExperimentRecord): Part {
           { head: "best, %", show: percent },
           { head: "worst, %", show: percent },
           { head: "more than float32, points", show: (value) => value.toFixed(2) },
+          { head: "coded bytes", show: bytesText },
+          { head: "λ" },
         ],
-        rows: groups.map(({ first, bytes, mean, least, most }) => [
+        rows: groups.map(({ first, bytes, codedBytes, mean, least, most }) => [
           ...settings(first),
           bytes,
           (100 * bytes) / denseBytes,
@@ -100,6 +107,8 @@ export function experimentPart(record: ExperimentRecord): Part {
           least,
           most,
           dense === undefined ? null : mean - dense.mean,
+          codedBytes,
+          first.lambda ?? null,
         ]),
       },
     ],
@@ -108,8 +117,22 @@ export function experimentPart(record: ExperimentRecord): Part {
         kind: "table",
         id,
         caption: "All trials",
-        columns: [...columns, { head: "seed" }, { head: "bytes" }, { head: "coded bytes" }, { head: "error" }],
-        rows: trials.map((trial) => [...settings(trial), trial.seed, trial.bytes, trial.codedBytes, trial.error]),
+        columns: [
+          ...columns,
+          { head: "seed" },
+          { head: "bytes" },
+          { head: "coded bytes" },
+          { head: "error" },
+          { head: "λ" },
+        ],
+        rows: trials.map((trial) => [
+          ...settings(trial),
+          trial.seed,
+          trial.bytes,
+          trial.codedBytes,
+          trial.error,
+          trial.lambda ?? null,
+        ]),
       },
     ],
   };
@@ -119,6 +142,7 @@ const TITLES: Readonly<Record<ExperimentRecord["experiment"], string>> = {
   rates: "Accuracy against rate",
   bits: "Bits of convolutions and dense layers",
   inits: "Initialisations of k-means, fine-tuned",
+  rdoq: "Rate-distortion quantization against k-means",
 };
 
 /** A curve through groups, by what stands on the x axis. */
@@ -191,5 +215,22 @@ function byInit(groups: readonly Group[], words: string, id: string): Picture {
         ({ first }) => first.denseBits ?? 32,
       ),
     ),
+  });
+}
+
+/** What bytes of codec 3 buy: λ of rate-distortion quantization varied against bits of k-means, on the same pruned nets. */
+function byCodedBytes(groups: readonly Group[], words: string, id: string): Picture {
+  const of = (method: Method): Group[] => groups.filter(({ first }) => first.method === method);
+  const dense = of("none")[0];
+  return lineChart({
+    id: `${id}-bytes`,
+    title: "Error against bytes",
+    description: `${words}.${dense === undefined ? "" : ` The net as it was trained errs on ${percent(dense.mean)}.`} Bytes are those of codec 3, and of biases of 8 bits.`,
+    x: { label: "bytes, logarithmic", isLog: true, show: String },
+    y: errorAxis,
+    series: [
+      seriesOf("k-means, 1 … 8 bits", of("both"), ({ codedBytes }) => codedBytes),
+      seriesOf("rate-distortion quantization, λ varied", of("rdoq"), ({ codedBytes }) => codedBytes),
+    ],
   });
 }
