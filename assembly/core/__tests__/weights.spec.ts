@@ -1,5 +1,5 @@
 import { STATUS_BUSY, STATUS_DONE, STATUS_STREAM } from "../../abi";
-import { CODEC_DENSE, CODEC_HUFFMAN, FLAG_END, FLAG_SIZE, OP_DENSE } from "../../format";
+import { CODEC_CABAC, CODEC_DENSE, CODEC_HUFFMAN, FLAG_END, FLAG_SIZE, OP_DENSE } from "../../format";
 import { open, start, step } from "../graph";
 import { channel } from "../output-cursor";
 import { recordsPtr } from "../scratch";
@@ -16,6 +16,8 @@ import {
   putVarint,
   putVarints,
 } from "./file-builder";
+
+const STREAM: StaticArray<u8> = [0x63, 0xf8, 0x87, 0x6d, 0xc0];
 
 /** Where the section's length was put. */
 let sectionAt: u32 = 0;
@@ -141,6 +143,27 @@ describe("weights", () => {
     expect(decodeRow(0, 2)).toBe(STATUS_BUSY);
     expectRecords([(5 << 8) | 0x80, (37 << 8) | 5]);
     expect(weightSum).toBe(-123);
+  });
+
+  it("come as records from bins of contexts", () => {
+    beginLayer(CODEC_CABAC, 8 + 4); // 15 contexts of 4 bytes
+    putBits(1, 4); // a flag
+    putBits(3, 3); // shifts of 4 and 7
+    putBits(3, 3);
+    putBits(0, 1); // no codebook
+    // 1, -2 and, in column 8, -1; in the second row 1 in the last column, as host/codecs/cabac.ts codes them.
+    for (let i = 0; i < STREAM.length; i++) putBits(STREAM[i], 8);
+    endLayer();
+    expect(loaded()).toBe(STATUS_DONE);
+    start();
+    expect(decodeRow(0, 3)).toBe(STATUS_BUSY);
+    expectRecords([1, (1 << 8) | 0xfe, (12 << 8) | 0xff]);
+    expect(weightSum).toBe(-2);
+    expect(decodeRow(1, 1)).toBe(STATUS_BUSY);
+    expectRecords([(37 << 8) | 1]);
+    let status: i32 = STATUS_BUSY;
+    while (status == STATUS_BUSY) status = step(1);
+    expect(status).toBe(STATUS_DONE);
   });
 
   it("may be more than there is room for at once, in a dense layer", () => {
