@@ -28,7 +28,8 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
       open = open.filter(({ name }) => !Object.hasOwn(settled, name));
       return settled;
     };
-    return stage.kind === "share"
+    if (stage.kind === "share") return { ...stage, bits: settle(stage.bits, "bits") };
+    return stage.kind === "inq"
       ? { ...stage, bits: settle(stage.bits, "bits") }
       : { ...stage, step: settle(stage.step, "step") };
   });

@@ -1,18 +1,25 @@
-/** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one, a `share`, a `grid` or an `rdoq`. */
+/** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one, a `share`, a `grid`, an `rdoq` or an `inq`. */
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
 import { hasWeights } from "../ops/index.js";
-import { INTEGER_STAGES, type GridStage, type RdoqStage, type ShareStage, type Stage } from "./recipe.js";
+import {
+  INTEGER_STAGES,
+  type GridStage,
+  type InqStage,
+  type RdoqStage,
+  type ShareStage,
+  type Stage,
+} from "./recipe.js";
 
 export const weightedLayers = (graph: Graph): WeightedLayer[] => graph.layers.filter(hasWeights);
 
 /** Whether a stage brings weights to their integers. */
-export const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage | RdoqStage =>
+export const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage | RdoqStage | InqStage =>
   INTEGER_STAGES.includes(stage.kind);
 
 /** Names of the layers whose weights are integers after these stages of a checked recipe, in the stages' order. */
 export const integerLayers = (stages: readonly Stage[]): string[] =>
-  stages.filter(bringsIntegers).flatMap((stage) => Object.keys(stage.kind === "share" ? stage.bits : stage.step));
+  stages.filter(bringsIntegers).flatMap((stage) => Object.keys("bits" in stage ? stage.bits : stage.step));
 
 /**
  * @param left layers that none of the stages is for
@@ -21,7 +28,7 @@ export const integerLayers = (stages: readonly Stage[]): string[] =>
 export function checkComplete(stages: readonly Stage[], left: readonly WeightedLayer[]): void {
   if (left.length === 0) return;
   const at = stages.findLastIndex(bringsIntegers);
-  const key = stages[at].kind === "share" ? "bits" : "step";
+  const key = "bits" in stages[at] ? "bits" : "step";
   throw new MoteError(
     "RECIPE",
     `stages[${at}].${key}.${left[0].name}: missing; every layer with weights needs one, here or before`,

@@ -120,6 +120,12 @@ export interface RdoqStage<Step = number | Auto> extends Schedule {
   readonly limit: number;
 }
 
+/** Incremental network quantization to powers of two of `bits` bits, see inq.ts, of the layers that `bits` selects. The others train along. */
+export interface InqStage extends Schedule {
+  readonly kind: "inq";
+  readonly bits: Readonly<Record<string, number>>;
+}
+
 /** Folds biases that need no relu, drops dead and constant units. */
 export interface DeadUnitsStage {
   readonly kind: "dead-units";
@@ -147,6 +153,7 @@ export type Stage =
   | ShareStage
   | GridStage
   | RdoqStage
+  | InqStage
   | DeadUnitsStage
   | ReorderStage
   | CalibrateStage;
@@ -261,6 +268,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     lambda: optional(number(0, 1e6), 0.05),
     limit: optional(integer(1, 127), 127),
   }),
+  inq: object({ kind: oneOf("inq"), ...schedule(6, 0.001, 0), bits: optional(layered(integer(2, 5)), { "*": 5 }) }),
   "dead-units": object({ kind: oneOf("dead-units") }),
   reorder: object({ kind: oneOf("reorder"), tries: optional(integer(1, 1_000_000), 2000) }),
   calibrate: object({
@@ -366,9 +374,9 @@ function withAugmentation(checked: Recipe): Recipe {
 }
 
 /** Kinds that bring weights to their integers. */
-export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq"];
+export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq", "inq"];
 
-/** What may follow a share, grid or rdoq stage. Another of those is for the layers that the stages before left out. */
+/** What may follow a share, grid, rdoq or inq stage. Another of those is for the layers that the stages before left out. */
 const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "reorder", "calibrate"];
 
 /** What is well-formed but makes no sense. */
@@ -401,7 +409,7 @@ function contradiction(
   if (late > 0) return `stages[${late}]: narrow must come first`;
   const onGrid = checked.stages.findIndex(({ kind }) => INTEGER_STAGES.includes(kind));
   const calibrated = checked.stages.findIndex((s) => s.kind === "calibrate");
-  if (onGrid < 0) return "stages: one share, grid or rdoq stage must bring the weights to their integers";
+  if (onGrid < 0) return "stages: one share, grid, rdoq or inq stage must bring the weights to their integers";
   if (calibrated < 0) return "stages: a calibrate stage must end the recipe";
   for (let i = 0; i < checked.stages.length; i++) {
     const { kind } = checked.stages[i];

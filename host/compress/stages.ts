@@ -11,6 +11,7 @@ import { Channels, prunableOf } from "./channels.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { foldBatchNorm } from "./fold-batchnorm.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
+import { INQ_SHARES, largestFree, leastPower, powersOf, toPower } from "./inq.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
@@ -19,6 +20,7 @@ import type {
   CalibrateStage,
   ChannelsStage,
   GridStage,
+  InqStage,
   NarrowStage,
   RdoqStage,
   ShareStage,
@@ -189,6 +191,37 @@ async function grid(net: Net, stage: GridStage<number>, context: StageContext): 
   return withIntegers(trained, integersOf);
 }
 
+async function incremental(net: Net, stage: InqStage, context: StageContext): Promise<Net> {
+  const integersOf = new Map<string, Integers>();
+  const trained = await retrain(net, stage, context, async (run) => {
+    const layers = namesIn(net.graph, stage.bits).map((name) => {
+      const weights = run.trainer.weight(name);
+      const powers = powersOf(stage.bits[name]);
+      const frozen = new Uint8Array(weights.length);
+      run.setFrozen(name, frozen);
+      return { name, weights, powers, frozen, step: leastPower(weights, powers), total: survivors(weights) };
+    });
+    for (const [part, share] of INQ_SHARES.entries()) {
+      if (!(await run.until(Math.round((run.total * part) / (INQ_SHARES.length - 1))))) continue;
+      for (const { name, weights, powers, frozen, step, total } of layers) {
+        const before = part === 0 ? 0 : Math.floor(total * INQ_SHARES[part - 1]);
+        for (const i of largestFree(weights, frozen, Math.floor(total * share) - before)) {
+          weights[i] = toPower(weights[i], step, powers) * step;
+          frozen[i] = 1;
+        }
+        run.setFrozen(name, frozen);
+      }
+      run.maskZeros();
+    }
+    await run.until(run.total);
+    for (const { name, weights, powers, step } of layers) {
+      const integers = Int8Array.from(weights, (w) => toPower(w, step, powers));
+      integersOf.set(name, { scales: Float32Array.of(step), integers });
+    }
+  });
+  return withIntegers(trained, integersOf);
+}
+
 async function rateDistortion(net: Net, stage: RdoqStage<number>, context: StageContext): Promise<Net> {
   const names = namesIn(net.graph, stage.step);
   const fisher = await fisherDiagonal(net, names, { ...context, samples: context.train });
@@ -243,6 +276,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return grid(start, stage, context);
     case "rdoq":
       return rateDistortion(start, stage, context);
+    case "inq":
+      return incremental(start, stage, context);
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
     case "reorder":
