@@ -1,7 +1,7 @@
 /**
  * Experiments of Deep Compression (Han et al. 2016) as lists of recipes: accuracy against rate for pruning, quantization and both (its
  * Figures 6 and 7), bits of convolutions and dense layers (Table 6), initialisations of k-means (Figure 8). And DeepCABAC's: rate-distortion
- * quantization against k-means (Wiedemann et al. 2020).
+ * quantization against k-means and powers of two (Wiedemann et al. 2020, Zhou et al. 2017).
  */
 import { parseRecipe, type Recipe } from "../compress/recipe.js";
 import { CENTROID_INITS, type CentroidInit } from "../compress/share.js";
@@ -15,7 +15,7 @@ export const EXPERIMENTS = ["rates", "bits", "inits", "rdoq"] as const;
 export type ExperimentName = (typeof EXPERIMENTS)[number];
 
 /** How a net is made smaller; the curve of "svd" is drawn where trials of it are there. */
-export const METHODS = ["none", "pruning", "quantization", "both", "svd", "rdoq"] as const;
+export const METHODS = ["none", "pruning", "quantization", "both", "svd", "rdoq", "inq"] as const;
 export type Method = (typeof METHODS)[number];
 
 /** What a trial varies. Null: nothing is pruned, or weights stay float32. */
@@ -99,6 +99,8 @@ const KEPT = 0.08;
 const SHARED_BITS = 5;
 /** Step of the grid, by the mean magnitude of what is left, where λ is varied: finer than recipes have it, since λ coarsens it. */
 const RDOQ_STEP = 0.3;
+/** Widths that powers of two have. */
+const INQ_BITS = [2, 3, 4, 5] as const;
 /** Of convolutions and dense layers. */
 const BIT_PAIRS = [
   [8, 5],
@@ -145,6 +147,7 @@ export function trialsOf(experiment: ExperimentName, graph: Graph, isQuick: bool
         dense,
         ...pruned(KEPT),
         ...extent.bits.flatMap((bits) => make({ method: "both", keep: KEPT, ...shared(bits, bits) })),
+        ...INQ_BITS.flatMap((bits) => make({ ...none, method: "inq", keep: KEPT, convBits: bits, denseBits: bits })),
         ...extent.lambdas.flatMap((lambda) => make({ ...none, method: "rdoq", keep: KEPT, lambda })),
       ];
   }
@@ -175,11 +178,13 @@ function trial(graph: Graph, extent: Extent, settings: Settings, ends?: Ends): T
     init: init ?? "linear",
   };
   const rdoq = { kind: "rdoq", epochs: shareEpochs, lr: 0.0003, lrEnd: 1e-5, step: RDOQ_STEP, lambda };
+  const inq = { kind: "inq", epochs: shareEpochs, lr: 0.0003, lrEnd: 1e-5, bits: Object.fromEntries(bits) };
+  const quantizing = settings.method === "rdoq" ? rdoq : settings.method === "inq" ? inq : share;
   const recipe = {
     net: graph.name,
     seed,
     teacher: { epochs: teacherEpochs, lr: 0.0013, lrEnd: 1e-5, augment: 0.4, weightDecay: 0.02, seed: 1 },
-    stages: [...(keep === null ? [] : [prune]), lambda === undefined ? share : rdoq, { kind: "calibrate" }],
+    stages: [...(keep === null ? [] : [prune]), quantizing, { kind: "calibrate" }],
   };
   return {
     ...settings,

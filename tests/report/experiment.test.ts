@@ -87,15 +87,15 @@ describe("an experiment", () => {
         const keys = trials.map(({ recipe: _recipe, stages: _stages, ...settings }) => JSON.stringify(settings));
         expect(new Set(keys).size).toBe(trials.length);
         expect(trials[0]).toMatchObject({ method: "none", stages: 0 });
-        for (const { recipe, stages, keep, convBits, denseBits, lambda } of trials.slice(1)) {
+        for (const { recipe, stages, method, keep, convBits, denseBits, lambda } of trials.slice(1)) {
           expect(recipe.stages.slice(0, stages).map(({ kind }) => kind)).toEqual([
             ...(keep === null ? [] : ["prune"]),
-            ...(convBits === null ? [] : ["share"]),
+            ...(convBits === null ? [] : [method === "inq" ? "inq" : "share"]),
             ...(lambda === undefined ? [] : ["rdoq"]),
           ]);
           const share = recipe.stages[stages - 1];
           if (share.kind === "rdoq") expect(share.lambda).toBe(lambda);
-          if (share.kind !== "share") continue;
+          if (share.kind !== "share" && share.kind !== "inq") continue;
           expect(share.bits).toEqual({ conv1: convBits, conv2: convBits, fc1: denseBits, fc2: denseBits });
         }
       }
@@ -144,7 +144,7 @@ describe("an experiment", () => {
       (of(lambdas[1])[0] + of(lambdas[1])[1]) / 2,
     ]);
     const picture = JSON.stringify(blocks[0]);
-    for (const name of ["k-means", "rate-distortion"]) expect(picture).toContain(name);
+    for (const name of ["k-means", "INQ", "rate-distortion"]) expect(picture).toContain(name);
   });
 
   test("bytes at fixed widths: all weights, or those that are left behind indices", () => {

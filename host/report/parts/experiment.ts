@@ -12,6 +12,7 @@ const NAMES: Readonly<Record<Method, string>> = {
   both: "pruning and quantization",
   svd: "SVD",
   rdoq: "pruning and rate-distortion quantization",
+  inq: "pruning and powers of two (INQ)",
 };
 
 /** Trials of one setting, by seed. */
@@ -142,7 +143,7 @@ const TITLES: Readonly<Record<ExperimentRecord["experiment"], string>> = {
   rates: "Accuracy against rate",
   bits: "Bits of convolutions and dense layers",
   inits: "Initialisations of k-means, fine-tuned",
-  rdoq: "Rate-distortion quantization against k-means",
+  rdoq: "Rate-distortion quantization against k-means and INQ",
 };
 
 /** A curve through groups, by what stands on the x axis. */
@@ -218,7 +219,7 @@ function byInit(groups: readonly Group[], words: string, id: string): Picture {
   });
 }
 
-/** What bytes of codec 3 buy: λ of rate-distortion quantization varied against bits of k-means, on the same pruned nets. */
+/** What bytes of codec 3 buy: λ of rate-distortion quantization varied against bits of k-means and of powers of two, on the same pruned nets. */
 function byCodedBytes(groups: readonly Group[], words: string, id: string): Picture {
   const of = (method: Method): Group[] => groups.filter(({ first }) => first.method === method);
   const dense = of("none")[0];
@@ -230,6 +231,7 @@ function byCodedBytes(groups: readonly Group[], words: string, id: string): Pict
     y: errorAxis,
     series: [
       seriesOf("k-means, 1 … 8 bits", of("both"), ({ codedBytes }) => codedBytes),
+      seriesOf("powers of two (INQ), 2 … 5 bits", of("inq"), ({ codedBytes }) => codedBytes),
       seriesOf("rate-distortion quantization, λ varied", of("rdoq"), ({ codedBytes }) => codedBytes),
     ],
   });
