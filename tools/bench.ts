@@ -6,6 +6,7 @@ import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import { bigGroup } from "./bench/big.js";
+import { cabacGroup } from "./bench/cabac.js";
 import { compressGroup } from "./bench/compress.js";
 import { fillFigures } from "./bench/fill.js";
 import { describeMachine, figureCells, type Figure, type Group } from "./bench/figure.js";
@@ -32,6 +33,7 @@ const GROUPS: readonly Group[] = [
   workGroup,
   qrGroup,
   packingGroup,
+  cabacGroup,
   trainingGroup,
   compressGroup,
   robustnessGroup,
