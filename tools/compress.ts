@@ -87,6 +87,8 @@ const OF_SEARCH = [
   "labels",
   "targets",
   "splitSeed",
+  "validationCount",
+  "validationCopies",
   "colours",
   "layout",
   "scale",

@@ -1,6 +1,6 @@
 /** The flags for what a net is trained on and for, the same in every command that trains. */
 import { InvalidArgumentError, Option, type Command } from "commander";
-import type { OwnData } from "../host/data/data-spec.js";
+import { VALIDATION_AUGMENT, type OwnData } from "../host/data/data-spec.js";
 import { MoteError } from "../host/errors.js";
 import type { Graph } from "../host/model/model.js";
 import type { TrainingData } from "../host/node/data/training-data.js";
@@ -16,6 +16,8 @@ export interface TrainingDataFlags extends ReadingFlags {
   readonly labels?: readonly string[];
   readonly targets?: readonly string[];
   readonly splitSeed?: number;
+  readonly validationCount?: number;
+  readonly validationCopies?: number;
   readonly colours?: "rgb" | "bgr";
 }
 
@@ -40,7 +42,17 @@ export function addTrainingDataFlags(command: Command): Command {
         "numbers instead of classes: an array of the .npz, column:NAME,NAME of CSV files, files; or input, the samples themselves",
         several,
       )
-      .option("--split-seed <n>", "which samples are split off; default: 1", wholeNumber(0, 2 ** 32 - 1)),
+      .option("--split-seed <n>", "which samples are split off; default: 1", wholeNumber(0, 2 ** 32 - 1))
+      .option(
+        "--validation-count <n>",
+        "how many of them are to choose by; of mnist and fashion usually 5000",
+        wholeNumber(1, 1e9),
+      )
+      .option(
+        "--validation-copies <n>",
+        "choose by so many changed copies of each picture as well",
+        wholeNumber(1, 100),
+      ),
   ).addOption(
     new Option("--colours <order>", "what the net's three channels are: pictures come as rgb").choices(["rgb", "bgr"]),
   );
@@ -50,7 +62,7 @@ export function addTrainingDataFlags(command: Command): Command {
 export function dataSpecOf(flags: TrainingDataFlags, usual: string | undefined): OwnData {
   const train = flags.data ?? usual;
   if (train === undefined) throw new MoteError("ARGUMENT", "--data is missing: what the net is to be trained on");
-  const { validation, testData: test, splitSeed, colours } = flags;
+  const { validation, testData: test, splitSeed: seed, validationCount, validationCopies: copies, colours } = flags;
   const each = (values: readonly string[] | undefined): string | readonly string[] | undefined =>
     values?.length === 1 ? values[0] : values;
   const given = {
@@ -58,12 +70,18 @@ export function dataSpecOf(flags: TrainingDataFlags, usual: string | undefined):
     test,
     labels: each(flags.labels),
     targets: each(flags.targets),
-    split: splitSeed === undefined ? undefined : { seed: splitSeed },
+    split:
+      seed === undefined && validationCount === undefined ? undefined : known({ seed, validation: validationCount }),
+    validationCopies: copies === undefined ? undefined : { copies, augment: VALIDATION_AUGMENT },
     colours,
     ...readingOf(flags),
   };
-  return { train, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+  return { train, ...known(given) };
 }
+
+/** Without what no flag says. */
+const known = (values: object): object =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 export interface TaskFlags {
   readonly loss?: LossKind;

@@ -1,5 +1,6 @@
 /** What a net is trained on: the key `data` of a recipe, and what the flags of `mote train` come to. */
-import { fail, integer, number, object, oneOf, optional, text, type Check } from "../compress/check-value.js";
+import { checkAugmentation, type Augmentation } from "../train/augment.js";
+import { either, fail, integer, number, object, oneOf, optional, text, type Check } from "../compress/check-value.js";
 import type { Preprocessing } from "../model/model.js";
 import type { Reading } from "./data-set.js";
 import { DEFAULT_SPLIT, type Split } from "./split.js";
@@ -16,13 +17,25 @@ export interface OwnData extends Reading {
   readonly labels?: string | readonly string[];
   /** Numbers instead of classes: an array of the .npz, columns of the CSV file, or files as of labels; or `input`: what the net sees itself. */
   readonly targets?: string | readonly string[];
+  /** Shares, or of `validation` a count as well; of data with parts of its own that alone. */
   readonly split?: Partial<Split> & {
     /** Each class has its share in each part; by default where there are labels. */
     readonly stratified?: boolean;
   };
+  /** Changed copies of the validation samples that are chosen by beside them: few plain ones choose badly between good nets. */
+  readonly validationCopies?: ValidationCopies;
   /** What the net's three channels are; pictures come as rgb. */
   readonly colours?: Exclude<Preprocessing["colours"], "none">;
 }
+
+export interface ValidationCopies {
+  /** Of each sample. */
+  readonly copies: number;
+  readonly augment: Augmentation;
+}
+
+/** Of pictures; about what students are trained with. */
+export const VALIDATION_AUGMENT = 0.4;
 
 /** Whether every machine has it. */
 export const isNamedData = ({ train }: OwnData): boolean => DATA_NAMES.some((name) => name === train);
@@ -54,6 +67,8 @@ const LEAST_FACTOR = 1e-38;
 const isYes: Check<boolean> = (value, path) =>
   typeof value === "boolean" ? value : fail(path, "true or false", value);
 
+const shareOrCount: Check<number> = either(number(0, 0.99), integer(1, 1e9), (value) => Number(value) >= 1);
+
 const ownData = object({
   train: text,
   validation: optional(text, absent),
@@ -64,9 +79,13 @@ const ownData = object({
     object({
       seed: optional(integer(0, 2 ** 32 - 1), absent),
       stratified: optional(isYes, absent),
-      validation: optional(number(0, 0.99), absent),
+      validation: optional(shareOrCount, absent),
       test: optional(number(0, 0.99), absent),
     }),
+    absent,
+  ),
+  validationCopies: optional(
+    object({ copies: integer(1, 100), augment: optional(checkAugmentation, VALIDATION_AUGMENT) }),
     absent,
   ),
   layout: optional(oneOf("nchw", "nhwc"), absent),
@@ -89,7 +108,7 @@ export function checkDataSpec(value: unknown, path: string): OwnData {
   const data = ownData(value, path);
   const split = data.split as OwnData["split"] | undefined;
   const { validation, test } = { ...DEFAULT_SPLIT, ...known(split ?? {}) };
-  if (validation + test >= 1) {
+  if ((validation < 1 ? validation : 0) + test >= 1) {
     fail(`${path}.split`, "shares for validation and test that leave some to train", split);
   }
   return known({ ...data, ...(split && { split: known(split) }) }) as OwnData;

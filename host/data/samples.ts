@@ -74,10 +74,14 @@ type Elements = Values | Labels;
 const ARRAYS = ["images", "labels", "targets", "logits", "features"] as const;
 
 /** The same samples with each of their arrays replaced. */
-function mapArrays<T extends Samples>(samples: T, count: number, replace: (array: Elements) => Elements): T {
+function mapArrays<T extends Samples>(
+  samples: T,
+  count: number,
+  replace: (array: Elements, key: (typeof ARRAYS)[number]) => Elements,
+): T {
   const arrays = ARRAYS.flatMap((key) => {
     const array = samples[key];
-    return array === undefined ? [] : [[key, replace(array)] as const];
+    return array === undefined ? [] : [[key, replace(array, key)] as const];
   });
   return { ...samples, ...(Object.fromEntries(arrays) as Partial<Samples>), count };
 }
@@ -93,6 +97,18 @@ export function sliceSamples<T extends Samples>(samples: T, from: number, to: nu
   return mapArrays(samples, to - from, (array) => {
     const each = samples.count === 0 ? 0 : array.length / samples.count;
     return array.subarray(from * each, to * each);
+  });
+}
+
+/** Both, one behind the other, with what both have; in memory that threads can share. @param b with the same kinds of arrays */
+export function joinSamples<T extends Samples>(a: T, b: Samples): T {
+  return mapArrays(a, a.count + b.count, (array, key) => {
+    const other = b[key]!;
+    const Kind = array.constructor as new (buffer: ArrayBufferLike) => Elements;
+    const joined = new Kind(sharedBuffer(array.byteLength + other.byteLength));
+    joined.set(array);
+    joined.set(other, array.length);
+    return joined;
   });
 }
 

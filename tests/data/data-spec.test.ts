@@ -11,6 +11,7 @@ describe("the key data of a recipe", () => {
       labels: ["x", "y", "z"],
       targets: "input",
       split: { seed: 3, stratified: false, validation: 0.2, test: 0 },
+      validationCopies: { copies: 2, augment: { distort: 0.3 } },
       layout: "nhwc",
       colours: "bgr",
       scale: 0.5,
@@ -18,6 +19,8 @@ describe("the key data of a recipe", () => {
       std: [1],
     };
     expect(checkDataSpec(whole, "data")).toEqual(whole);
+    const copies = { train: "mnist", split: { validation: 10_000 }, validationCopies: { copies: 1 } };
+    expect(checkDataSpec(copies, "data")).toEqual({ ...copies, validationCopies: { copies: 1, augment: 0.4 } });
     expect(checkDataSpec({ train: "a", mean: 0.5, std: 2 }, "data")).toEqual({ train: "a", mean: [0.5], std: [2] });
   });
 
@@ -26,6 +29,8 @@ describe("the key data of a recipe", () => {
     ["", "data: expected a text"],
     [{}, "data.train: expected a text, got nothing"],
     [{ train: "a", trian: "b" }, "data.trian: unknown key; known are train, validation"],
+    [{ train: "a", validationCopies: { copies: 0 } }, "data.validationCopies.copies: expected a whole number"],
+    [{ train: "a", split: { validation: 1.5 } }, "data.split.validation: expected a whole number"],
     [{ train: "a", labels: [1] }, "data.labels[0]: expected a text, got 1"],
     [{ train: "a", split: { seed: -1 } }, "data.split.seed: expected a whole number"],
     [{ train: "a", split: { stratified: 1 } }, "data.split.stratified: expected true or false"],

@@ -54,6 +54,41 @@ describe("a set that is split", () => {
     expect(indices(load({ train: name, validation: `${name}:test` }).validation)).toEqual(indices(test!));
   });
 
+  test("takes how many are to choose by, and puts changed copies of these behind them, which no name depends on", () => {
+    const name = file("sixty.npz", own(60));
+    const plain = load({ train: name, split: { validation: 9 } });
+    expect([plain.train.count, plain.validation.count, plain.test!.count]).toEqual([45, 9, 6]);
+    const data: DataSpec = { train: name, split: { validation: 9 } };
+    const wide = load({ ...data, validationCopies: { copies: 2, augment: { shift: 1 } } });
+    const { count, images, labels } = wide.validation;
+    expect(count).toBe(27);
+    expect(images.subarray(0, 36)).toEqual(plain.validation.images);
+    expect(images.subarray(36, 72)).not.toEqual(plain.validation.images);
+    const once = [...plain.validation.labels!];
+    expect([...labels!]).toEqual([...once, ...once, ...once]);
+    expect(wide.digests).toEqual(plain.digests);
+    expect(wide.train).toEqual(plain.train);
+    const same = load({ ...data, validationCopies: { copies: 2, augment: { shift: 1 } } });
+    expect(same.validation).toEqual(wide.validation);
+  });
+
+  test("of MNIST takes more of the last training digits to choose by, and nothing else", () => {
+    const shape = [1, 28, 28] as const;
+    const usual = load("mnist", { shape, outputs: 10 });
+    const wide = load({ train: "mnist", split: { validation: 10_000 } }, { shape, outputs: 10 });
+    expect([wide.train.count, wide.validation.count]).toEqual([50_000, 10_000]);
+    expect(wide.validation.labels!.subarray(5000)).toEqual(usual.validation.labels);
+    const seeded = { train: "mnist", split: { validation: 10_000, seed: 2 } };
+    expect(() => load(seeded, { shape, outputs: 10 })).toThrow(
+      /expected none with it, but for how many are for validation/,
+    );
+  });
+
+  test("says where nothing is left to train on", () => {
+    const name = file("sixty.npz", own(60));
+    expect(() => load({ train: name, split: { validation: 57 } })).toThrow(/of 60 samples none is left for train/);
+  });
+
   test("takes other shares, and test samples of their own", () => {
     const name = file("sixty.npz", own(60));
     const halves = load({ train: name, split: { validation: 0.5, test: 0 } });

@@ -10,7 +10,7 @@ import { idxSize, readIdxImages, readIdxLabels } from "../../data/idx.js";
 import { sliceSamples, type LabelledPictures } from "../../data/samples.js";
 import { gunzip } from "./gunzip.js";
 
-/** Validation digits, split off from the end of the training file. */
+/** Validation digits, split off from the end of the training file, where no other number is asked for. */
 const MNIST_VALIDATION = 5_000;
 const SIDE = 28;
 
@@ -46,9 +46,9 @@ function readPair(folder: string, prefix: string): LabelledPictures {
 }
 
 export interface Mnist {
-  /** 55,000 digits */
+  /** 55,000 digits, less where more are for validation */
   readonly train: LabelledPictures;
-  /** The last 5,000 of the training file: every choice is made on them. */
+  /** The last of the training file, usually 5,000: every choice is made on them. */
   readonly validation: LabelledPictures;
   /** 10,000 digits, read once at the end */
   readonly test: LabelledPictures;
@@ -56,16 +56,15 @@ export interface Mnist {
 
 /**
  * @param folder where the four idx files lie; the package's own by default
+ * @param validation how many digits are split off, or their share if it is below 1
  * @throws MoteError FILE when one is missing, FORMAT when one is not what it should be
  */
-export function loadMnist(folder: string = MNIST_FOLDER): Mnist {
+export function loadMnist(folder: string = MNIST_FOLDER, validation = MNIST_VALIDATION): Mnist {
   const all = readPair(folder, "train");
-  const split = all.count - MNIST_VALIDATION;
+  const count = validation < 1 ? Math.round(validation * all.count) : validation;
+  const split = all.count - count;
   if (split <= 0) {
-    throw new MoteError(
-      "FORMAT",
-      `train-images-idx3-ubyte: expected more than ${MNIST_VALIDATION} images, got ${all.count}`,
-    );
+    throw new MoteError("FORMAT", `train-images-idx3-ubyte: expected more than ${count} images, got ${all.count}`);
   }
   return {
     train: sliceSamples(all, 0, split),
@@ -75,6 +74,6 @@ export function loadMnist(folder: string = MNIST_FOLDER): Mnist {
 }
 
 /** The same parts of 28 × 28 pictures of clothes. @throws MoteError FILE when it is not installed, FORMAT when it is not what it should be */
-export function loadFashion(): Mnist {
-  return loadMnist(FASHION_FOLDER);
+export function loadFashion(validation = MNIST_VALIDATION): Mnist {
+  return loadMnist(FASHION_FOLDER, validation);
 }

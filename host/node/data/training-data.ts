@@ -2,10 +2,17 @@
 import { createHash } from "node:crypto";
 import { isAbsolute, join } from "node:path";
 import { pickSamples, type SampleSet } from "../../data/data-set.js";
-import { checkDataSpec, DATA_NAMES, INPUT_TARGETS, type DataSpec, type OwnData } from "../../data/data-spec.js";
+import {
+  checkDataSpec,
+  DATA_NAMES,
+  INPUT_TARGETS,
+  type DataSpec,
+  type OwnData,
+  type ValidationCopies,
+} from "../../data/data-spec.js";
 import { isSilent } from "../../data/reading.js";
 import { fingerprints } from "../../data/fingerprint.js";
-import type { Samples } from "../../data/samples.js";
+import { joinSamples, type Samples } from "../../data/samples.js";
 import { DEFAULT_SPLIT, PARTS, splitIndices, type Part } from "../../data/split.js";
 import { toSamples } from "../../data/to-samples.js";
 import {
@@ -19,12 +26,17 @@ import {
   type NetEnds,
 } from "../../data/training-set.js";
 import { MoteError } from "../../errors.js";
-import type { Preprocessing } from "../../model/model.js";
+import { augmentBank } from "../../train/augment-bank.js";
+import { nodeRuntime } from "../train/runtime.js";
+import type { Preprocessing, Shape } from "../../model/model.js";
 import { columnsOf, isArrayName } from "./answers.js";
 import { DIGIT_SHAPE } from "./inputs.js";
 import { loadData, NAMED } from "./load.js";
 import { loadFashion, loadMnist } from "./mnist.js";
 import { existingPath } from "./place.js";
+
+/** Keeps these copies apart from those that are learnt from. */
+const VALIDATION_SEED = 0x76616c69;
 
 export interface TrainingDataOptions extends NetEnds {
   /** That paths are relative to; by default the working folder. */
@@ -95,6 +107,7 @@ export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): 
   });
   return {
     ...each(({ samples }) => samples),
+    ...(spec.validationCopies && { validation: withCopies(validation.samples, shape, spec.validationCopies) }),
     spec,
     source: sets.train.source,
     kind: kindOf(shape),
@@ -108,6 +121,12 @@ export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): 
       ...(test === undefined ? [] : notesOn(train, "test", test, classes)),
     ],
   };
+}
+
+/** Samples, and changed copies behind them. */
+function withCopies(samples: Samples, shape: Shape, { copies, augment }: ValidationCopies): Samples {
+  const changed = augmentBank(nodeRuntime.kernels(), samples, shape, copies, augment, VALIDATION_SEED);
+  return joinSamples(samples, changed);
 }
 
 /** Errors begin with what they are about. */
@@ -138,11 +157,12 @@ function loadSets(spec: OwnData, options: TrainingDataOptions): ByPart<SampleSet
   };
   if (named !== undefined) {
     const other = spec.targets === INPUT_TARGETS ? undefined : spec.targets;
-    if ((spec.labels ?? spec.split ?? spec.validation ?? spec.test ?? other) !== undefined) {
+    const { validation: count, ...split } = spec.split ?? {};
+    if ((spec.labels ?? Object.values(split)[0] ?? spec.validation ?? spec.test ?? other) !== undefined) {
       const own = "has labels and a split of its own, validation and test samples too";
-      throw new MoteError("ARGUMENT", `${path} ${own}: expected none with it`);
+      throw new MoteError("ARGUMENT", `${path} ${own}: expected none with it, but for how many are for validation`);
     }
-    const parts = named === "mnist" ? loadMnist() : loadFashion();
+    const parts = named === "mnist" ? loadMnist(undefined, count) : loadFashion(count);
     const set = (part: Part): SampleSet => {
       const { count, images, labels } = parts[part];
       return { count, images, labels, shape: DIGIT_SHAPE, source: `${named}:${part}`, ...(reading && { reading }) };
@@ -163,7 +183,11 @@ function splitSet(set: SampleSet, { split = {} }: OwnData, testShare?: number): 
   if (stratified === true && set.labels === undefined) {
     throw new MoteError("ARGUMENT", `${set.source}: a stratified split needs labels, there are none`);
   }
-  const whole = { ...DEFAULT_SPLIT, ...shares, ...(testShare === undefined ? {} : { test: testShare }) };
+  const given = { ...DEFAULT_SPLIT, ...shares, ...(testShare === undefined ? {} : { test: testShare }) };
+  const whole = { ...given, validation: given.validation < 1 ? given.validation : given.validation / set.count };
+  if (whole.validation + whole.test >= 1) {
+    throw new MoteError("ARGUMENT", `${set.source}: of ${set.count} samples none is left for train`);
+  }
   const labels = stratified === false ? undefined : set.labels;
   const pick = (part: Part): SampleSet => {
     const indices = splitIndices(set.count, part, whole, labels);
