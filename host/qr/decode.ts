@@ -32,12 +32,15 @@ export function decodeQr(picture: Picture): Uint8Array | undefined {
  */
 export function modelInPicture(picture: Picture, name: string): Uint8Array {
   const bytes = decodeQr(picture);
-  if (bytes === undefined) {
-    throw new MoteError(
-      "FORMAT",
-      `${name}: no QR code found in its ${picture.width} × ${picture.height} pixels; expected a sharp picture that a code of mote qr fills for the most part`,
-    );
-  }
+  if (bytes !== undefined) return expectModel(bytes, name);
+  throw new MoteError(
+    "FORMAT",
+    `${name}: no QR code found in its ${picture.width} × ${picture.height} pixels; expected a sharp picture that a code of mote qr fills for the most part`,
+  );
+}
+
+/** @returns what was in a code @throws MoteError FORMAT that says what it is in place of a model */
+export function expectModel(bytes: Uint8Array, name: string): Uint8Array {
   if (isMote(bytes)) return bytes;
   const kind = describeFile(bytes);
   const text = kind === "text" ? `, "${String.fromCharCode(...bytes.subarray(0, SHOWN_CHARACTERS))}"` : "";

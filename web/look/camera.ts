@@ -5,13 +5,18 @@ export interface Camera {
   readonly stop: () => void;
 }
 
-/** @throws Error that says in plain words why there is none */
-export async function openCamera(): Promise<Camera> {
+/**
+ * @param width pixels of a line that are wished for; what the browser thinks best where none are
+ * @throws Error that says in plain words why there is none
+ */
+export async function openCamera(width?: number): Promise<Camera> {
   const { mediaDevices } = navigator as { readonly mediaDevices?: MediaDevices };
   if (mediaDevices === undefined) throw new Error("A camera needs a page that is served by https.");
   let stream: MediaStream;
   try {
-    stream = await mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    stream = await mediaDevices.getUserMedia({
+      video: { facingMode: "environment", ...(width === undefined ? {} : { width: { ideal: width } }) },
+    });
   } catch (error) {
     const { name, message } = error as DOMException;
     if (name === "NotAllowedError") throw new Error("The camera was not allowed.");

@@ -3,6 +3,8 @@
 export type Question =
   /** Opens a net: a file, or what the host may serve at an address. The one before is closed. */
   | { readonly kind: "open"; readonly source: File | string }
+  /** Opens the net whose QR code is in the picture, the worker's from then on. @property name of the net, if there is one */
+  | { readonly kind: "scan"; readonly picture: ImageBitmap; readonly name: string }
   /** The picture is the worker's from then on. @property times to run it at most, for the time that it takes; the answer is the same */
   | { readonly kind: "look"; readonly picture: ImageBitmap; readonly times: number };
 
@@ -10,6 +12,8 @@ export type Answer =
   | { readonly kind: "opened"; readonly net: Net }
   /** The host serves no such file. */
   | { readonly kind: "absent" }
+  /** There is no code in the picture, or none that can be read. */
+  | { readonly kind: "unread"; readonly name: string }
   | { readonly kind: "looked"; readonly sight: Sight }
   | { readonly kind: "failed"; readonly message: string };
 

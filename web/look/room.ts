@@ -15,6 +15,11 @@ const TIMES = 5;
 const COUNTED = 15;
 /** After which a worker that does not answer is given up. */
 const PATIENCE_MS = 30_000;
+/** Pixels of a line of the camera while it looks for a code, which has up to 185 modules with its quiet zone. */
+const SCAN_WIDTH = 1920;
+const NO_NET = "No net is open.";
+/** What a net is called that the camera has read. */
+const SCANNED = "The scanned net";
 /** A screen reader is told what the camera has seen for so long. */
 const STEADY_MS = 1200;
 
@@ -24,10 +29,15 @@ export function mount(root: HTMLElement): () => void {
   let patience = 0;
   let steady = 0;
   let net: Net | undefined;
+  /** What is said of it. */
+  let told = NO_NET;
   let picture: ImageBitmap | undefined;
+  let pictureName = "";
   let camera: Camera | undefined;
   let isOpen = true;
   let isBusy = false;
+  /** Whether the camera looks for a net's code. */
+  let isScanning = false;
   let times: number[] = [];
 
   const problem = html("p", { class: "notice bad", role: "alert", hidden: "" });
@@ -56,9 +66,12 @@ export function mount(root: HTMLElement): () => void {
   const choosePicture = button("Choose a photo", "first");
   const useCamera = button("Use the camera");
   const chooseNet = button("Choose a net");
+  const scanCode = button("Scan a net's code");
+  const chooseCode = button("Choose a picture of a code");
   const tryDigits = button("Try the net that reads digits");
   const pictureFile = html("input", { type: "file", accept: "image/*", hidden: "", "aria-label": "Photo" });
   const netFile = html("input", { type: "file", accept: ".mote,.wasm", hidden: "", "aria-label": "Net" });
+  const codeFile = html("input", { type: "file", accept: "image/*", hidden: "", "aria-label": "Picture of a code" });
   const values = ["Time a picture", "Memory of the net", "The net's file", "It is given"].map((name) =>
     fact(name, "–"),
   );
@@ -101,7 +114,7 @@ export function mount(root: HTMLElement): () => void {
           { class: "panel nets", "aria-labelledby": "nets" },
           html("h2", { id: "nets" }, "The net"),
           netLine,
-          html("div", { class: "row" }, chooseNet, tryDigits, netFile),
+          html("div", { class: "row" }, chooseNet, scanCode, chooseCode, tryDigits, netFile, codeFile),
           factList,
         ),
       ),
@@ -116,23 +129,29 @@ export function mount(root: HTMLElement): () => void {
     camera?.stop();
     camera = undefined;
     useCamera.textContent = "Use the camera";
+    scanCode.textContent = "Scan a net's code";
+    if (!isScanning) return;
+    isScanning = false;
+    netLine.textContent = told;
+    showPicture();
   };
   const ask = (question: Question): void => {
     worker ??= startWorker();
     clearTimeout(patience);
-    worker.postMessage(question, question.kind === "look" ? [question.picture] : []);
+    worker.postMessage(question, question.kind === "open" ? [] : [question.picture]);
     // How long a network takes is nobody's fault.
     if (question.kind === "open" && typeof question.source === "string") return;
     patience = window.setTimeout(() => {
       endWorker();
       fail(`The net did not answer for ${PATIENCE_MS / 1000} seconds, and was closed.`);
-      netLine.textContent = "No net is open.";
+      netLine.textContent = told;
     }, PATIENCE_MS);
   };
   const endWorker = (): void => {
     clearTimeout(patience);
     worker?.terminate();
     worker = net = undefined;
+    told = NO_NET;
     isBusy = false;
   };
   const startWorker = (): Worker => {
@@ -152,21 +171,35 @@ export function mount(root: HTMLElement): () => void {
         "This host serves no net for photos. Choose one that you have, a .mote file that classifies pictures; or see how it works with the one that reads digits.";
       return;
     }
+    if (reply.kind === "unread") {
+      isBusy = false;
+      if (camera !== undefined) requestAnimationFrame(() => void look());
+      else if (reply.name !== SCANNED) {
+        fail(`No QR code can be read in ${reply.name}. Choose a sharp picture that shows little else.`);
+        netLine.textContent = told;
+      }
+      return;
+    }
     if (reply.kind === "failed") {
       isBusy = false;
       endCamera();
       fail(`That does not work: ${reply.message}.`);
-      if (net === undefined) netLine.textContent = "No net is open.";
+      netLine.textContent = told;
       return;
     }
     problem.hidden = true;
     if (reply.kind === "opened") {
+      isBusy = false;
+      const isScanned = isScanning;
+      if (isScanned) endCamera();
       net = reply.net;
       times = [];
       const [channels, height, width] = net.shape;
       const advice =
         net.isNamed || net.classes <= 10 ? "" : " It has no names for them, which mote pack --labels gives it.";
-      netLine.textContent = `${net.name} tells ${countText(net.classes)} classes apart.${advice}`;
+      told = `${net.name} tells ${countText(net.classes)} classes apart.${advice}`;
+      netLine.textContent = told;
+      if (isScanned) spoken.textContent = told;
       factList.hidden = false;
       seen.hidden = true;
       const facts = [
@@ -208,7 +241,7 @@ export function mount(root: HTMLElement): () => void {
   async function look(): Promise<void> {
     if (camera !== undefined && camera.video.videoWidth > 0) {
       paint(camera.video, camera.video.videoWidth, camera.video.videoHeight);
-      if (net === undefined || isBusy) return;
+      if (isBusy || (net === undefined && !isScanning)) return;
       isBusy = true;
       await askOf(camera.video, 1);
     } else if (picture !== undefined && net !== undefined && !isBusy) {
@@ -220,7 +253,8 @@ export function mount(root: HTMLElement): () => void {
   async function askOf(image: ImageBitmapSource, count: number): Promise<void> {
     const copy = await createImageBitmap(image);
     // The room may have been left, or the net changed.
-    if (isOpen && net !== undefined) ask({ kind: "look", picture: copy, times: count });
+    if (isOpen && isScanning) ask({ kind: "scan", picture: copy, name: SCANNED });
+    else if (isOpen && net !== undefined) ask({ kind: "look", picture: copy, times: count });
     else isBusy = false;
   }
 
@@ -247,10 +281,32 @@ export function mount(root: HTMLElement): () => void {
     }
     picture?.close();
     picture = bitmap;
+    pictureName = name;
     problem.hidden = true;
-    paint(bitmap, bitmap.width, bitmap.height);
-    view.setAttribute("aria-label", `The picture ${name}`);
+    showPicture();
     await look();
+  }
+
+  /** Of the camera nothing stays. */
+  function showPicture(): void {
+    if (picture !== undefined) paint(picture, picture.width, picture.height);
+    else view.getContext("2d")!.clearRect(0, 0, view.width, view.height);
+    hint.hidden = picture !== undefined;
+    view.setAttribute("aria-label", picture === undefined ? "No picture yet" : `The picture ${pictureName}`);
+  }
+
+  async function takeCode(file: File): Promise<void> {
+    let bitmap: ImageBitmap;
+    try {
+      bitmap = await createImageBitmap(file);
+    } catch {
+      fail(`${file.name} is no picture that this browser can read.`);
+      return;
+    }
+    endCamera();
+    endWorker();
+    netLine.textContent = `Reading the code in ${file.name} …`;
+    ask({ kind: "scan", picture: bitmap, name: file.name });
   }
 
   function takeNet(file: File): void {
@@ -273,10 +329,15 @@ export function mount(root: HTMLElement): () => void {
   };
   choosePicture.addEventListener("click", () => pictureFile.click());
   chooseNet.addEventListener("click", () => netFile.click());
+  chooseCode.addEventListener("click", () => codeFile.click());
   pictureFile.addEventListener("change", () => chosen(pictureFile));
   netFile.addEventListener("change", () => {
     for (const file of netFile.files ?? []) takeNet(file);
     netFile.value = "";
+  });
+  codeFile.addEventListener("change", () => {
+    for (const file of codeFile.files ?? []) void takeCode(file);
+    codeFile.value = "";
   });
   tryDigits.addEventListener("click", () => {
     const load = async (): Promise<void> => {
@@ -286,20 +347,32 @@ export function mount(root: HTMLElement): () => void {
     };
     load().catch((error: Error) => fail(`The net could not be loaded: ${error.message}.`));
   });
-  useCamera.addEventListener("click", () => {
-    if (camera !== undefined) return endCamera();
-    const start = async (): Promise<void> => {
-      const opened = await openCamera();
-      if (!isOpen) return opened.stop();
-      camera = opened;
-      useCamera.textContent = "Stop the camera";
-      view.setAttribute("aria-label", "What the camera sees");
-      problem.hidden = true;
-      times = [];
-      await look();
-    };
-    start().catch((error: Error) => fail(error.message));
-  });
+  /** @param toScan whether it looks for a net's code, not for what the net tells apart */
+  const film = async (toScan: boolean): Promise<void> => {
+    endCamera();
+    const opened = await openCamera(toScan ? SCAN_WIDTH : undefined);
+    if (!isOpen || camera !== undefined) return opened.stop();
+    camera = opened;
+    isScanning = toScan;
+    if (toScan) scanCode.textContent = "Stop scanning";
+    else useCamera.textContent = "Stop the camera";
+    view.setAttribute("aria-label", "What the camera sees");
+    problem.hidden = true;
+    if (toScan) {
+      netLine.textContent = spoken.textContent = "Hold the code still before the camera, so that it fills the picture.";
+    }
+    times = [];
+    await look();
+  };
+  for (const [control, toScan] of [
+    [useCamera, false],
+    [scanCode, true],
+  ] as const) {
+    control.addEventListener("click", () => {
+      if (camera !== undefined && isScanning === toScan) endCamera();
+      else film(toScan).catch((error: Error) => fail(error.message));
+    });
+  }
   const onDrop = (event: DragEvent): void => {
     event.preventDefault();
     root.classList.toggle("over", event.type === "dragover");

@@ -1,4 +1,5 @@
 /** Opens nets and runs them on pictures, apart from the page, which stays quick whatever a net takes. */
+import type { Picture } from "../../host/data/plane.js";
 import { openModel, type Model, type Prediction } from "../../runtime/simd.js";
 import type { Answer, Question } from "./protocol.js";
 import { expectClassifier, fit } from "./see.js";
@@ -16,8 +17,11 @@ const answer = (message: Answer): void => postMessage(message);
 let model: Model | undefined;
 
 addEventListener("message", ({ data }: MessageEvent<Question>) => {
-  const done = data.kind === "open" ? open(data.source) : look(data.picture, data.times);
-  done.catch((error: Error) => answer({ kind: "failed", message: error.message }));
+  const work = (): Promise<void> => {
+    if (data.kind === "open") return open(data.source);
+    return data.kind === "scan" ? scan(data.picture, data.name) : look(data.picture, data.times);
+  };
+  work().catch((error: Error) => answer({ kind: "failed", message: error.message }));
 });
 
 async function open(source: File | string): Promise<void> {
@@ -53,8 +57,16 @@ async function served(address: string): Promise<Blob | undefined> {
   }
 }
 
-async function look(picture: ImageBitmap, times: number): Promise<void> {
-  if (model === undefined) throw new Error("no net is open");
+async function scan(picture: ImageBitmap, name: string): Promise<void> {
+  // The decoder is as large as the rest of the room: it comes when it is first asked for.
+  const { decodeQr, expectModel } = await import("../../host/qr/decode.js");
+  const bytes = decodeQr(pixelsOf(picture));
+  if (bytes === undefined) return answer({ kind: "unread", name });
+  await open(new File([Uint8Array.from(expectModel(bytes, name))], name));
+}
+
+/** Closes the picture. */
+function pixelsOf(picture: ImageBitmap): Picture {
   const scale = Math.min(1, MAX_SIDE / Math.max(picture.width, picture.height));
   const width = Math.max(1, Math.round(picture.width * scale));
   const height = Math.max(1, Math.round(picture.height * scale));
@@ -62,8 +74,12 @@ async function look(picture: ImageBitmap, times: number): Promise<void> {
   canvas.imageSmoothingQuality = "high";
   canvas.drawImage(picture, 0, 0, width, height);
   picture.close();
-  const rgba = new Uint8Array(canvas.getImageData(0, 0, width, height).data.buffer);
-  const { pixels, doubts } = fit({ width, height, rgba }, model.inputs[0]);
+  return { width, height, rgba: new Uint8Array(canvas.getImageData(0, 0, width, height).data.buffer) };
+}
+
+async function look(picture: ImageBitmap, times: number): Promise<void> {
+  if (model === undefined) throw new Error("no net is open");
+  const { pixels, doubts } = fit(pixelsOf(picture), model.inputs[0]);
   const runs: number[] = [];
   let predictions: Prediction[];
   const first = performance.now();
