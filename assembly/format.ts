@@ -32,6 +32,7 @@ export const LUT_ENTRIES = 256;
 
 export const CODEC_DENSE = 0;
 export const CODEC_HUFFMAN = 1;
+export const CODEC_ARITHMETIC = 2;
 export const CODEC_CABAC = 3;
 /** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
 export const FORM_CODEC_MASK = 0x07;

@@ -1,7 +1,7 @@
 /** The table of live columns: how far from the input element of a row's first weight the element of each lies. Codecs say which are live. */
 import { STATUS_PLAN, TENSOR_PLANE } from "../abi";
 import { NARROW_TENSOR_BYTES } from "../format";
-import { bits } from "./bit-reader";
+import { isColumnLive } from "./codecs";
 import { arenaPtr } from "./container";
 import { input, inputPitch } from "./layer";
 import { kernelHeight, kernelWidth } from "./ops/window";
@@ -11,7 +11,7 @@ import { expect, failure } from "./status";
 import { tensorBytes } from "./tensor";
 
 /** Columns of one piece of work. */
-const COLUMNS: u32 = 24;
+const COLUMNS: u32 = 16;
 
 /** Live columns. */
 export let live: u32 = 0;
@@ -33,15 +33,12 @@ export function columnMask(shift: u32): u32 {
   return 0xffffffff >>> (shift << 4); // by 16, or by 32, which is none
 }
 
-/**
- * Enters up to COLUMNS columns into the table: all, or with a map of `mapBits` = 1 bit a column those whose bit is set.
- * @returns whether those were the last
- */
-export function readColumns(mapBits: u32): bool {
+/** Enters those of up to COLUMNS columns into the table that are live. @returns whether those were the last */
+export function readColumns(): bool {
   let end = min(done + COLUMNS, columns);
   let shift = columnShift();
   do {
-    if (mapBits && !bits(mapBits)) continue;
+    if (!isColumnLive(done)) continue;
     let entry = columnsPtr + (live++ << shift);
     // Records follow, so that a narrow entry can be written with 2 bytes more.
     expect(columnsPtr + (live << shift) < arenaPtr, STATUS_PLAN);

@@ -1,5 +1,5 @@
 /**
- * The plan's scratch region, laid out anew for each layer with weights: its channels, its live columns, its codec's tables and, in all that
+ * The plan's scratch region, laid out anew for each layer with weights: its channels, its live columns and its codec's tables (in either order) and, in all that
  * is left, records. Each begins at a multiple of PLAN_UNIT.
  */
 import { STATUS_PLAN } from "../abi";
@@ -15,6 +15,11 @@ export let recordsPtr: usize = 0;
 export function beginScratch(bytes: u32): void {
   recordsPtr = scratchPtr;
   takeScratch(bytes);
+  beginColumnOffsets();
+}
+
+/** Lays out the live columns next, for a codec that has to have its tables before it knows how many those are. */
+export function beginColumnOffsets(): void {
   columnsPtr = recordsPtr;
 }
 

@@ -36,6 +36,7 @@
 
 #define MOTE_CODEC_DENSE 0u
 #define MOTE_CODEC_HUFFMAN 1u
+#define MOTE_CODEC_ARITHMETIC 2u
 #define MOTE_CODEC_CABAC 3u
 /** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
 #define MOTE_FORM_CODEC_MASK 0x07u
@@ -575,6 +576,7 @@
 #define MOTE_CODEC_NAMES(X) \
   X(MOTE_CODEC_DENSE, "dense") \
   X(MOTE_CODEC_HUFFMAN, "huffman") \
+  X(MOTE_CODEC_ARITHMETIC, "arithmetic") \
   X(MOTE_CODEC_CABAC, "cabac")
 
 /** Each kind of layers of a fast module, likewise. */

@@ -62,6 +62,15 @@ export class BitReader {
     this.#position += bits;
   }
 
+  /** The whole bytes that are left, from the bit on where the next read begins, without taking them. */
+  ahead(): Uint8Array {
+    const at = this.#position >>> 3;
+    const shift = this.#position & 7;
+    const byte = (_: unknown, index: number): number =>
+      (this.bytes[at + index] | (this.bytes[at + index + 1] << 8)) >>> shift;
+    return Uint8Array.from({ length: this.remaining >>> 3 }, byte);
+  }
+
   /** Checks the zero bits up to the end, fewer than 8. */
   finish(): void {
     if (this.remaining >= 8) this.fail(`runs over: ${this.remaining} bits are left, fewer than 8 are allowed`);

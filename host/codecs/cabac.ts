@@ -25,6 +25,9 @@ export const cabac: Codec = { number: CODEC_CABAC, name: "cabac", candidates, re
 const SETTING_BITS = 4 + 3 + 3 + 1;
 const COUNT_BITS = 8 + 8;
 
+/** Core instructions of a regular bin: about. */
+const BIN_INSTRUCTIONS = 75;
+
 /** Weights that settings are chosen by: they are alike in all of a layer. */
 const TRIED_WEIGHTS = 2 ** 17;
 
@@ -39,12 +42,13 @@ function candidates(weights: Int8Array, { columns, fullestRow }: WeightStatistic
   const [direct, coded] = [ownLevels(weights), codebookLevels(weights)];
   const tried = (coded === null ? [direct] : [direct, coded]).map((levels) => ({ levels, ...bestSettings(levels) }));
   const { levels, settings } = tried.reduce((best, other) => (other.bits < best.bits ? other : best));
-  const stream = encode(levels.levels, settings);
+  const { stream, bins } = encode(levels.levels, settings);
   const entries = entriesOf(levels);
   return [
     {
       codec: CODEC_CABAC,
       bits: SETTING_BITS + sideBits(levels) + 8 * stream.length,
+      instructions: bins * BIN_INSTRUCTIONS,
       tableBytes: tableBytes(settings.flags, entries),
       liveColumns: columns,
       fullestRow,
@@ -126,17 +130,19 @@ export function streamBits(levels: ArrayLike<number>, settings: CabacSettings): 
   return bits;
 }
 
-function encode(levels: Int16Array, settings: CabacSettings): Uint8Array {
+function encode(levels: Int16Array, settings: CabacSettings): { readonly stream: Uint8Array; readonly bins: number } {
   const contexts = new Contexts(settings);
   const coder = new RangeEncoder();
+  let bins = 0;
   eachBin(levels, settings, {
     regular: (context, bin) => {
+      bins++;
       coder.encode(bin, contexts.probability(context));
       contexts.adapt(context, bin);
     },
     bypass: (bin) => coder.encode(bin, BYPASS),
   });
-  return coder.finish();
+  return { stream: coder.finish(), bins };
 }
 
 /** Of a bypass bin: one half. */

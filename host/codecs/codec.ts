@@ -3,6 +3,9 @@ import type { BitReader } from "./bit-reader.js";
 import type { BitWriter } from "./bit-writer.js";
 import type { WeightStatistics } from "./statistics.js";
 
+/** Height and width of the part of a row that reads one channel: a filter's kernel, or of a dense layer its input's size. */
+export type Kernel = readonly [height: number, width: number];
+
 export interface Codec {
   /** In the form byte of a layer. */
   readonly number: number;
@@ -18,7 +21,7 @@ export interface Codec {
    * Reads part 3 back: strict, with every bit accounted for.
    * @throws MoteError FORMAT with the byte where the section breaks a rule of SPEC.md
    */
-  read(reader: BitReader, rows: number, columns: number): DecodedWeights;
+  read(reader: BitReader, rows: number, columns: number, kernel: Kernel): DecodedWeights;
   /** The layer with this codec's entries at a fixed width. */
   fixedWidth(weights: Int8Array, rows: number, columns: number): FixedWidth;
 }
@@ -39,10 +42,15 @@ export interface Coding extends CodedSize {
   readonly codec: number;
   /** Exactly what `write` will write. */
   readonly bits: number;
+  /** Of the core, to decode the layer once: about. */
+  readonly instructions: number;
   write(writer: BitWriter): void;
 }
 
-/** What bits of coded weights are for: `map` of live columns, values of the `alphabet`, code `lengths`, where weights are (`gaps`), `weights`. */
+/**
+ * What bits of coded weights are for: `map` of live columns, values of the `alphabet`, code `lengths` or what else probabilities begin with, where
+ * weights are (`gaps`), `weights`.
+ */
 export const PURPOSES = ["map", "alphabet", "lengths", "gaps", "weights"] as const;
 export type WeightBits = Readonly<Record<(typeof PURPOSES)[number], number>>;
 
@@ -56,13 +64,13 @@ export interface DecodedWeights extends CodedSize {
 
 /** How a layer was coded, for people. What a codec does not have is 0. */
 export interface Description {
-  readonly alphabet: "int8" | "grid" | "codebook";
+  readonly alphabet: "int8" | "grid" | "codebook" | "values";
   readonly gapSymbols: number;
   /** How often the filler of long gaps occurs. */
   readonly fillers: number;
   /** Bits of the longest codes. */
   readonly longestCodes: readonly [weight: number, gap: number];
-  /** Symbols that are looked up in a table when the layer is decoded. */
+  /** Symbols that are looked up in a table, or bits that are range decoded, when the layer is decoded. */
   readonly lookUps: number;
 }
 

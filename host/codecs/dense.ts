@@ -6,6 +6,8 @@ import type { Codec, Coding, DecodedWeights, FixedWidth } from "./codec.js";
 import type { WeightStatistics } from "./statistics.js";
 
 const WEIGHT_BITS = 8;
+/** Core instructions to decode a weight, zeros included: about. */
+const WEIGHT_INSTRUCTIONS = 50;
 
 export const dense: Codec = { number: CODEC_DENSE, name: "dense", candidates, read, fixedWidth };
 
@@ -14,7 +16,8 @@ function candidates(weights: Int8Array, { columns, fullestRow }: WeightStatistic
     for (const w of weights) writer.write(w, WEIGHT_BITS);
   };
   const bits = weights.length * WEIGHT_BITS;
-  return [{ codec: CODEC_DENSE, bits, tableBytes: 0, liveColumns: columns, fullestRow, write }];
+  const instructions = weights.length * WEIGHT_INSTRUCTIONS;
+  return [{ codec: CODEC_DENSE, bits, instructions, tableBytes: 0, liveColumns: columns, fullestRow, write }];
 }
 
 function read(reader: BitReader, rows: number, columns: number): DecodedWeights {

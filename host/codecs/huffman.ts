@@ -11,13 +11,19 @@ import { huffmanChoices, LENGTH_BITS, type HuffmanChoice } from "./huffman-candi
 import { HuffmanDecoder, longestCode, writtenCodes } from "./huffman-codes.js";
 import { columnRanks, type WeightStatistics } from "./statistics.js";
 
+/** Core instructions to decode a weight with the gap in front of it, and to enter a symbol into a decoding table, which each run does anew: about. */
+const [WEIGHT_INSTRUCTIONS, SYMBOL_INSTRUCTIONS] = [50, 250];
+
 export const huffman: Codec = { number: CODEC_HUFFMAN, name: "huffman", candidates, read, fixedWidth };
 
 function candidates(weights: Int8Array, statistics: WeightStatistics): (Coding & HuffmanChoice)[] {
-  const { columns, liveCount, fullestRow } = statistics;
+  const { rows, columns, liveCount, nonZeros, fullestRow } = statistics;
   return huffmanChoices(weights, statistics).map((choice) => ({
     ...choice,
     codec: CODEC_HUFFMAN,
+    instructions:
+      (choice.isFull ? rows * (choice.hasColumnMap ? liveCount : columns) : nonZeros) * WEIGHT_INSTRUCTIONS +
+      (choice.weightCodes.lengths.length + choice.gapCodes.lengths.length) * SYMBOL_INSTRUCTIONS,
     tableBytes: tableBytes(choice.weightCodes.lengths, choice.gapCodes.lengths),
     liveColumns: choice.hasColumnMap ? liveCount : columns,
     fullestRow: choice.isFull ? (choice.hasColumnMap ? liveCount : columns) : fullestRow,

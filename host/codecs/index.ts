@@ -1,42 +1,64 @@
 /** The codecs: one line each. */
+import { arithmetic } from "./arithmetic.js";
 import { cabac } from "./cabac.js";
-import type { Codec, Coding } from "./codec.js";
+import type { Codec, Coding, Kernel } from "./codec.js";
 import { dense } from "./dense.js";
 import { huffman } from "./huffman.js";
 import { weightStatistics } from "./statistics.js";
 
-/** In the order of their numbers; where two code a layer in as many bits, the first is taken. */
-export const CODECS: readonly Codec[] = [dense, huffman, cabac];
-
-/** Those that are tried unless others are asked for. Codec 3 is there to compare with. */
-const USUAL_CODECS: readonly Codec[] = CODECS.filter((codec) => codec !== cabac);
+/** Each at the index that is its number; where two code a layer in as many bits, the first is taken. */
+export const CODECS: readonly Codec[] = [dense, huffman, arithmetic, cabac];
 
 /** For people: "codecs 0 … 1". */
 export const CODEC_NUMBERS = `codecs 0 … ${CODECS.length - 1}`;
 
 /** The codec of a form byte, if there is one. */
 export function codecOf(number: number): Codec | undefined {
-  return CODECS.find((codec) => codec.number === number);
+  return CODECS[number];
 }
+
+/**
+ * What may code a layer, by the name of the choice: a codec, or dense where that takes fewer bits or smaller tables; auto: whichever of these. Huffman is what
+ * goes without saying: a run decodes each layer anew, and arithmetic codes take twice the instructions for a tenth of the bytes.
+ * Codec 3 is there to compare with.
+ */
+export const CODEC_CHOICES = {
+  dense: [dense],
+  huffman: [dense, huffman],
+  arithmetic: [dense, arithmetic],
+  auto: [dense, huffman, arithmetic],
+  cabac: [dense, cabac],
+} satisfies Record<string, readonly Codec[]>;
+export type CodecChoice = keyof typeof CODEC_CHOICES;
+export const DEFAULT_CODEC: CodecChoice = "huffman";
 
 /**
  * All ways to code a layer.
  * @param weights row-major [rows, columns], 0 = pruned
- * @param codecs that are tried
  * @throws RangeError for another number of weights
  */
-export function codingsOf(weights: Int8Array, rows: number, columns: number, codecs = USUAL_CODECS): Coding[] {
-  const statistics = weightStatistics(weights, rows, columns);
-  return codecs.flatMap((codec) => codec.candidates(weights, statistics));
+export function codingsOf(
+  weights: Int8Array,
+  rows: number,
+  columns: number,
+  { kernel, codec = DEFAULT_CODEC }: { readonly kernel?: Kernel; readonly codec?: CodecChoice } = {},
+): Coding[] {
+  const statistics = weightStatistics(weights, rows, columns, kernel);
+  return CODEC_CHOICES[codec].flatMap((one) => one.candidates(weights, statistics));
 }
 
 /**
- * The coding of fewest bits.
+ * The coding of fewest bits, or of the lowest price where decoding has one.
  * @param codings of a layer, from `codingsOf`
- * @param largestTables bytes its decoding tables may take, unless no coding takes as few
+ * @param largestTables bytes its decoding tables may take; one that needs none is always among the codings
+ * @param decodeCost bytes that 1,000 instructions of decoding the layer once count as
  */
-export function smallestCoding(codings: readonly Coding[], largestTables = Infinity): Coding {
-  const room = Math.max(largestTables, Math.min(...codings.map(({ tableBytes }) => tableBytes)));
-  const fitting = codings.filter(({ tableBytes }) => tableBytes <= room);
-  return fitting.reduce((best, coding) => (coding.bits < best.bits ? coding : best));
+export function smallestCoding(codings: readonly Coding[], largestTables = Infinity, decodeCost = 0): Coding {
+  const fitting = codings.filter(({ tableBytes }) => tableBytes <= largestTables);
+  return fitting.reduce((best, coding) => (price(coding, decodeCost) < price(best, decodeCost) ? coding : best));
+}
+
+/** Bits of a coding, and what its decoding counts as. */
+export function price({ bits, instructions }: Coding, decodeCost: number): number {
+  return bits + (8 * decodeCost * instructions) / 1000;
 }

@@ -1,5 +1,6 @@
 /** What has to be known about a layer's weights before its codes are chosen: one pass over the matrix, linear in its size. */
 import { MIN_GAP_SYMBOLS } from "../../assembly/format.js";
+import type { Kernel } from "./codec.js";
 
 /** Gaps from this length on are counted in a map: there are few of them, at most positions / CAP. */
 const CAP = 2048;
@@ -17,6 +18,7 @@ export interface GapStatistics {
 export interface WeightStatistics {
   readonly rows: number;
   readonly columns: number;
+  readonly kernel: Kernel;
   readonly nonZeros: number;
   /** Non-zero weights of the fullest row. */
   readonly fullestRow: number;
@@ -28,7 +30,12 @@ export interface WeightStatistics {
 }
 
 /** @param weights row-major [rows, columns] */
-export function weightStatistics(weights: Int8Array, rows: number, columns: number): WeightStatistics {
+export function weightStatistics(
+  weights: Int8Array,
+  rows: number,
+  columns: number,
+  kernel: Kernel = [1, 1],
+): WeightStatistics {
   if (rows < 1 || columns < 1 || weights.length !== rows * columns) {
     throw new RangeError(`weightStatistics: expected ${rows} × ${columns} weights, got ${weights.length}`);
   }
@@ -51,7 +58,7 @@ export function weightStatistics(weights: Int8Array, rows: number, columns: numb
     }
   }
   weightCounts[128] = 0;
-  return { rows, columns, nonZeros, fullestRow, weightCounts, liveColumns, liveCount };
+  return { rows, columns, kernel, nonZeros, fullestRow, weightCounts, liveColumns, liveCount };
 }
 
 /** Different weights that occur, zero aside. */

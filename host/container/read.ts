@@ -29,6 +29,7 @@ import {
   columnCount,
   integerOp,
   isWeighted,
+  kernelOf,
   OP_NUMBERS,
   opOfNumber,
   rowCount,
@@ -310,7 +311,7 @@ function readWeighted(
   const { multiplier, shift } = readRequantize(reader, perChannel ? rows : 1);
   const requantizeBits = reader.position - before;
   const bias = readBias(reader, rows, biasBits, biasShift);
-  const { weights, ...decoded } = codec.read(reader, rows, columnCount(model, bare));
+  const { weights, ...decoded } = codec.read(reader, rows, columnCount(model, bare), kernelOf(model, bare));
   const paddingBits = reader.remaining;
   reader.finish();
 

@@ -13,8 +13,8 @@ import {
   VERSION,
 } from "../../assembly/format.js";
 import { BitWriter } from "../codecs/bit-writer.js";
-import type { Codec, Coding } from "../codecs/codec.js";
-import { codingsOf, smallestCoding } from "../codecs/index.js";
+import type { Coding } from "../codecs/codec.js";
+import { codingsOf, price, smallestCoding, type CodecChoice } from "../codecs/index.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import { inputOf, inputsOf } from "../model/edges.js";
@@ -24,7 +24,7 @@ import { crc32 } from "./crc32.js";
 import { FieldWriter } from "./field-writer.js";
 import { NO_WEIGHT_FORM, writeForm } from "./form.js";
 import { writeMetadata } from "./metadata.js";
-import { columnCount, integerOp, isWeighted, rowCount } from "../ops/index.js";
+import { columnCount, integerOp, isWeighted, kernelOf, rowCount } from "../ops/index.js";
 import { planMemory, planTotal, REGIONS, requirement, type Plan } from "./plan.js";
 import type { Container } from "./read.js";
 
@@ -33,8 +33,10 @@ export interface WriteOptions {
   readonly windowBytes?: number;
   /** Bytes the decoding tables may take. Default: the smallest that costs less than 0.3 % of the weights' bytes. */
   readonly tableBytes?: number;
-  /** Default: the usual ones, see host/codecs/index.ts. */
-  readonly codecs?: readonly Codec[];
+  /** What may code the weights, with dense where that is smaller; default huffman. */
+  readonly codec?: CodecChoice;
+  /** Bytes that 1,000 instructions of the core count as, which decoding a layer in a run takes: of the codecs that may be the cheapest is chosen. Default 0. */
+  readonly decodeCost?: number;
 }
 
 /** Share of the weights' bits that smaller decoding tables may cost when their size is not given. */
@@ -96,13 +98,24 @@ function assemble(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The coding of each layer; null without weights. Their tables stand in one region of memory, so their size is one choice. */
-function chooseCodings(model: QModel, { tableBytes: largestTables, codecs }: WriteOptions): (Coding | null)[] {
+function chooseCodings(
+  model: QModel,
+  { tableBytes: largestTables, codec, decodeCost = 0 }: WriteOptions,
+): (Coding | null)[] {
   const options = model.layers.map((layer) =>
-    isWeighted(layer) ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer), codecs) : null,
+    isWeighted(layer)
+      ? codingsOf(layer.weights, rowCount(model, layer), columnCount(model, layer), {
+          kernel: kernelOf(model, layer),
+          ...(codec === undefined ? {} : { codec }),
+        })
+      : null,
   );
   const choose = (bytes: number): { codings: (Coding | null)[]; bits: number } => {
-    const codings = options.map((of) => (of === null ? null : smallestCoding(of, bytes)));
-    return { codings, bits: codings.reduce((sum, coding) => sum + (coding?.bits ?? 0), 0) };
+    const codings = options.map((of) => (of === null ? null : smallestCoding(of, bytes, decodeCost)));
+    return {
+      codings,
+      bits: codings.reduce((sum, coding) => sum + (coding === null ? 0 : price(coding, decodeCost)), 0),
+    };
   };
   const best = choose(largestTables ?? Infinity);
   if (largestTables !== undefined) return best.codings;

@@ -200,6 +200,7 @@ export const qconv2d = {
   range: ({ clamp }) => clamp,
   weights: {
     columns: ({ kernel, groups }, [channels]) => (channels / groups) * kernel[0] * kernel[1],
+    kernel: ({ kernel }) => kernel,
     // Under a pool, every convolved place that the pool reads.
     places: ({ pool: { size, stride } }, [, height, width]) =>
       extentOf(height, size[0], stride[0]) * extentOf(width, size[1], stride[1]),

@@ -60,7 +60,12 @@ export const qdense = {
     return output;
   },
   range: ({ clamp }) => clamp,
-  weights: { columns: (_layer, input) => valuesOf(input), places: () => 1, needsWholeRow: false },
+  weights: {
+    columns: (_layer, input) => valuesOf(input),
+    kernel: (_layer, [, height, width]) => [height, width],
+    places: () => 1,
+    needsWholeRow: false,
+  },
   isInPlace: false,
   device: { room: "ops/dense" },
 } as const satisfies IntegerOp<QDense>;

@@ -1,7 +1,7 @@
 /** The ops, a line each. Whoever looks one up finds that op or fails: none is taken for another. */
 import { MoteError } from "../errors.js";
 import { inputOf } from "../model/edges.js";
-import type { Layer, QLayer, QModel } from "../model/model.js";
+import type { Axes, Layer, QLayer, QModel } from "../model/model.js";
 import { own } from "../own.js";
 import { add, qadd } from "./add.js";
 import { avgpool, qavgpool } from "./avgpool.js";
@@ -108,3 +108,7 @@ export const rowCount = (model: QModel, layer: QWeightedLayer): number => model.
 /** Columns of a weighted layer: weights of a filter, or inputs. */
 export const columnCount = (model: QModel, layer: QWeightedLayer): number =>
   integerWeights(layer).columns(layer, model.tensors[inputOf(layer)].shape);
+
+/** Height and width of the part of a weighted layer's row that reads one channel. */
+export const kernelOf = (model: QModel, layer: QWeightedLayer): Axes =>
+  integerWeights(layer).kernel(layer, model.tensors[inputOf(layer)].shape);

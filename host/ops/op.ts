@@ -107,6 +107,8 @@ export interface IntegerOp<Q extends QLayer = QLayer> {
 export interface IntegerWeights<Q extends QLayer> {
   /** Weights of a row. Rows are the output's channels. */
   columns(layer: Q, input: Shape): number;
+  /** Height and width of the part of a row that reads one channel. */
+  kernel(layer: Q, input: Shape): Axes;
   /** Places that a weight is used at: multiplications an inference does with it. */
   places(layer: Q, output: Shape): number;
   /** Whether the core needs a row's records all at once. Else it takes them piece by piece. */

@@ -1,8 +1,7 @@
 /** Codec 3 in the core: every synthetic model coded by it, in V8 and wasm3 and packed, and what its bins may take. */
 import { describe, expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
-import { MAX_CABAC_ENTRIES } from "../../assembly/format.js";
-import { cabac } from "../../host/codecs/cabac.js";
+import { CODEC_CABAC, MAX_CABAC_ENTRIES } from "../../assembly/format.js";
 import { contextCount } from "../../host/codecs/cabac-contexts.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -19,7 +18,7 @@ import { MeteredCore } from "../support/metered-core.js";
 import { buildModel, leNets, randomInputs, syntheticModels } from "../support/models.js";
 
 const models = syntheticModels().filter(({ model }) => model.layers.some(isWeighted));
-const coded = (model: QModel): Uint8Array => writeContainer(model, { codecs: [cabac], windowBytes: 128 });
+const coded = (model: QModel): Uint8Array => writeContainer(model, { codec: "cabac", windowBytes: 128 });
 
 describe.each(models)("$name", ({ model }) => {
   const container = coded(model);
@@ -80,6 +79,7 @@ function withStream(
   fill: (at: number) => number,
 ) {
   const file = container.slice();
+  expect(readContainer(container).layers[0].section!.codec).toBe(CODEC_CABAC);
   const { offset, bytes, requantizeBits, biasBitsTotal } = readContainer(container).layers[0].section!;
   let bit = 8 * offset + requantizeBits + biasBitsTotal;
   const put = (value: number, bits: number): void => {
@@ -95,7 +95,7 @@ function withStream(
 }
 
 describe("a hostile stream", () => {
-  const model = buildModel(3, [60, 1, 1], [{ op: "dense", out: 40, density: 1, weights: "any" }]);
+  const model = buildModel(3, [60, 1, 1], [{ op: "dense", out: 40, density: 1, weights: "grid" }]);
   const roomy = makeRoomy(makeSeed("any", coded(model)))!.bytes;
   const random = new Random(1);
 
@@ -144,7 +144,7 @@ describe("a hostile stream", () => {
 
   test("needs its tables in the plan", () => {
     // One weight a row, whose records are 8 bytes: no room to spare.
-    const narrow = coded(buildModel(3, [1, 1, 1], [{ op: "dense", out: 40, density: 1, weights: "any" }]));
+    const narrow = coded(buildModel(3, [1, 1, 1], [{ op: "dense", out: 40, density: 1, weights: "grid" }]));
     expect(readContainer(narrow).layers[0].section!.tableBytes).toBeLessThan(4 * contextCount(15) - 8);
     const settings = [
       [15, 4],

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BitReader } from "../../host/codecs/bit-reader.js";
@@ -7,6 +9,9 @@ import { binarize, Contexts, contextCount, debinarize } from "../../host/codecs/
 import type { Coding, DecodedWeights } from "../../host/codecs/codec.js";
 import { RangeEncoder } from "../../host/codecs/range-coder.js";
 import { weightStatistics } from "../../host/codecs/statistics.js";
+import { readContainer } from "../../host/container/read.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { columnCount, isWeighted, rowCount } from "../../host/ops/index.js";
 import { Random } from "../../host/rng.js";
 import { randomWeights } from "../support/models.js";
 
@@ -105,7 +110,7 @@ function bytesOf(coding: Coding): Uint8Array {
 
 function read(bytes: Uint8Array, rows: number, columns: number): DecodedWeights {
   const reader = new BitReader(bytes, 0, bytes.length, "the section");
-  const decoded = cabac.read(reader, rows, columns);
+  const decoded = cabac.read(reader, rows, columns, [1, 1]);
   reader.finish();
   return decoded;
 }
@@ -163,6 +168,18 @@ describe("weights", () => {
   test("that are all zero take next to nothing", () => {
     expect(codingOf(new Int8Array(10_000), 100, 100).bits).toBeLessThan(200);
   });
+});
+
+/** The standard's reference software (NNCodec) takes 2,671 and 3,555 at its best settings. */
+test.each([
+  ["lenet5", 2670],
+  ["lenet300", 3520],
+])("the weights of %s take at most %i bytes", (name, most) => {
+  const { model } = readContainer(new Uint8Array(readFileSync(join(packageRoot, `models/${name}.mote`))));
+  const bits = model.layers.map((layer) =>
+    isWeighted(layer) ? codingOf(layer.weights, rowCount(model, layer), columnCount(model, layer)).bits : 0,
+  );
+  expect(bits.reduce((sum, one) => sum + one, 0) / 8).toBeLessThanOrEqual(most);
 });
 
 /** Levels as they would be coded, and what stands before them. */

@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { CODEC_ARITHMETIC } from "../../assembly/format.js";
 import { BitReader } from "../../host/codecs/bit-reader.js";
 import { BitWriter } from "../../host/codecs/bit-writer.js";
-import type { Coding } from "../../host/codecs/codec.js";
+import type { Coding, Kernel } from "../../host/codecs/codec.js";
 import type { HuffmanChoice } from "../../host/codecs/huffman-candidates.js";
 import { codeLengths } from "../../host/codecs/huffman-codes.js";
 import { codecOf, CODECS, codingsOf, smallestCoding } from "../../host/codecs/index.js";
 import { columnRanks, countGapSymbols, gapStatistics, weightStatistics } from "../../host/codecs/statistics.js";
+import { MoteError } from "../../host/errors.js";
 import { Random } from "../../host/rng.js";
 import { randomWeights, type WeightKind } from "../support/models.js";
 
@@ -14,13 +16,13 @@ const choose = (weights: Int8Array, rows: number, columns: number, largestTables
   smallestCoding(codingsOf(weights, rows, columns), largestTables);
 
 /** decode(encode(x)) = x, and what the coding promises is what the decoder finds. */
-function checkCoding(weights: Int8Array, rows: number, columns: number, coding: Coding): void {
+function checkCoding(weights: Int8Array, rows: number, columns: number, coding: Coding, kernel: Kernel = [1, 1]): void {
   const writer = new BitWriter();
   coding.write(writer);
   expect(writer.bitLength).toBe(coding.bits);
   const bytes = writer.finish();
   const reader = new BitReader(bytes, 0, bytes.length, "test");
-  const decoded = codecOf(coding.codec)!.read(reader, rows, columns);
+  const decoded = codecOf(coding.codec)!.read(reader, rows, columns, kernel);
   reader.finish();
   expect(decoded.weights.every((w, i) => w === weights[i])).toBe(true);
   const { fullestRow, liveColumns, tableBytes } = coding;
@@ -80,11 +82,44 @@ describe("any weights", () => {
   test("come back from every candidate of every codec", () => {
     fc.assert(
       fc.property(matrix, ({ rows, columns, values }) => {
-        const codings = codingsOf(values, rows, columns, CODECS);
+        const codings = (["auto", "cabac"] as const).flatMap((codec) => codingsOf(values, rows, columns, { codec }));
         expect(new Set(codings.map(({ codec }) => codec))).toEqual(new Set(CODECS.map(({ number }) => number)));
         for (const coding of codings) checkCoding(values, rows, columns, coding);
       }),
       { numRuns: 20 },
+    );
+  });
+
+  test("come back with any kernel from codec 2, and no bytes make it do more than refuse", () => {
+    const shapes = fc.record({
+      height: fc.integer({ min: 1, max: 5 }),
+      width: fc.integer({ min: 1, max: 5 }),
+      channels: fc.integer({ min: 1, max: 4 }),
+      rows: fc.integer({ min: 1, max: 9 }),
+      seed: fc.integer({ min: 0, max: 1000 }),
+      limit: fc.constantFrom(1, 2, 7, 128),
+      rarity: fc.constantFrom(1, 2, 8, 100),
+    });
+    fc.assert(
+      fc.property(shapes, ({ height, width, channels, rows, seed, limit, rarity }) => {
+        const random = new Random(seed);
+        const columns = channels * height * width;
+        const weights = Int8Array.from({ length: rows * columns }, () =>
+          random.integer(rarity) === 0 ? Math.min(127, random.integer(2 * limit + 1) - limit) : 0,
+        );
+        const kernel: Kernel = [height, width];
+        for (const coding of codingsOf(weights, rows, columns, { kernel, codec: "arithmetic" }))
+          checkCoding(weights, rows, columns, coding, kernel);
+        const hostile = Uint8Array.from({ length: random.integer(60) }, () => random.integer(256));
+        const reader = new BitReader(hostile, 0, hostile.length, "hostile");
+        try {
+          const decoded = CODECS[CODEC_ARITHMETIC].read(reader, rows, columns, kernel);
+          expect(Object.values(decoded.bits).reduce((sum, bits) => sum + bits, 0)).toBe(reader.position);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MoteError);
+        }
+      }),
+      { numRuns: 300 },
     );
   });
 

@@ -87,22 +87,77 @@ class Code:
         return self.symbols[length, code]
 
 
-class Range:
+class Ranges:
+    """Range coded bits, with the contexts that they may have."""
+
     def __init__(self, bits):
         self.bits, self.range, self.code = bits, 1, 0
 
-    def bin(self, p):
+    def decode(self, p):
         while self.range < 1 << 24:
-            self.range <<= 8
-            left = len(self.bits.bits) - self.bits.at
-            self.code = self.code << 8 | (self.bits.unsigned(8) if left >= 8 else 0)
+            more = len(self.bits.bits) - self.bits.at >= 8
+            self.range, self.code = self.range << 8, self.code << 8 | (self.bits.unsigned(8) if more else 0)
         bound = (self.range >> 16) * p
         if self.code < bound:
             self.range = bound
             return 1
-        self.code -= bound
-        self.range -= bound
+        self.range, self.code = self.range - bound, self.code - bound
         return 0
+
+    def adapt(self, context):
+        p, n = context
+        bit = self.decode(p)
+        context[:] = p + int(((65488 if bit else 48) - p) / (n + 2)), min(n + 1, 255)
+        return bit
+
+
+def tilted():
+    return [[32768 + 5000 * (i - 6), 0] for i in range(13)]
+
+
+def read_arithmetic(bits, rows, columns, kernel):
+    largest, rarity, has_map = bits.unsigned(7) + 1, bits.unsigned(5), bits.unsigned(1)
+    coder, side, signs = Ranges(bits), tilted(), tilted()
+    before, alphabet = 1, []
+    for value in (v for v in range(-largest, largest + 1) if v):
+        before = coder.adapt(side[8 if before else 4])
+        alphabet += [value] * before
+    assert 128 not in alphabet
+    by_sign = {1: [v for v in alphabet if v > 0], -1: [v for v in reversed(alphabet) if v < 0]}
+    height, width = kernel
+    live = [1] * columns
+    for c in range(columns if has_map else 0):
+        left, above = c > 0 and live[c - 1], c >= width and live[c - width]
+        live[c] = coder.adapt(side[3 + 2 * left + 4 * above])
+    assert any(live)
+    contexts, by_column, by_neighbours = {}, [0] * columns, [k << 14 for k in range(7)]
+    weights = [[0] * columns for _ in range(rows)]
+    for row in weights:
+        logit, ranks = -rarity << 14, {}
+        for c in (c for c in range(columns) if live[c]):
+            y, x = c // width % height, c % width
+            places = [(2, c - 1, x), (2, c - width, y), (1, c - width - 1, x and y), (1, c - width + 1, y and x + 1 < width)]
+            around = [(times, ranks[at]) for times, at, inside in places if inside and at in ranks]
+            k = sum(times for times, _ in around)
+            t = logit + 32 * by_column[c] + by_neighbours[k]
+            a = min(t if t >= 0 else -1 - t, 589824)
+            q = (32768 - a % 65536 // 4) >> a // 65536
+            u = q if t >= 0 else 65535 - q
+            none = coder.decode(u)
+            e = u - 65536 * none
+            logit += e // 16
+            by_neighbours[k] += e // 16
+            by_column[c] += int(e / 256)
+            if none:
+                continue
+            sign = 1 if coder.adapt(signs[6 + sum(times * (1 if r > 0 else -1) for times, r in around)]) else -1
+            large = any(16 * abs(r) > 3 * len(alphabet) for _, r in around)
+            rank, values = 1, by_sign[sign]
+            while rank < len(values) and coder.adapt(contexts.setdefault((large, sign, rank), [43690, 1])):
+                rank += 1
+            row[c] = values[rank - 1] if values else 0
+            ranks[c] = sign * rank
+    return weights
 
 
 def read_cabac(bits, rows, columns):
@@ -114,12 +169,12 @@ def read_cabac(bits, rows, columns):
         below, above = bits.unsigned(8), bits.unsigned(8)
         assert below + above <= 254
         values = {level: bits.signed(8) if level else 0 for level in range(-below, above + 1)}
-    coder = Range(bits)
+    coder = Ranges(bits)
     contexts = [[32768, 32768] for _ in range(13 + 2 * flags)]
 
     def bin_of(context):
         estimates = contexts[context]
-        one = coder.bin(sum(estimates) >> 1)
+        one = coder.decode(sum(estimates) >> 1)
         contexts[context] = [e + (65536 - e >> s) if one else e - (e >> s) for e, s in zip(estimates, shifts)]
         return one
 
@@ -132,7 +187,7 @@ def read_cabac(bits, rows, columns):
             e += 1
         r = 1
         for _ in range(e):
-            r = r << 1 | coder.bin(32768)
+            r = r << 1 | coder.decode(32768)
         return flags + r
 
     weights, before = [], 0
@@ -146,10 +201,12 @@ def read_cabac(bits, rows, columns):
     return [weights[row * columns : (row + 1) * columns] for row in range(rows)]
 
 
-def read_weights(bits, rows, columns, codec):
+def read_weights(bits, rows, columns, codec, kernel):
     weights = [[0] * columns for _ in range(rows)]
     if codec == 0:
         return [[bits.signed(8) for _ in range(columns)] for _ in range(rows)]
+    if codec == 2:
+        return read_arithmetic(bits, rows, columns, kernel)
     if codec == 3:
         return read_cabac(bits, rows, columns)
     live = list(range(columns))
@@ -231,13 +288,14 @@ def read_container(data):
         used_ops |= 1 << op
         input_ = tensors[layer["inputs"][0]]
         c, h, w = input_["shape"]
-        columns = c * h * w
+        columns, kernel = c * h * w, (h, w)
         if op in (0, 2, 3):
             layer.update(kernel=read_pair(f), stride=read_pair(f), pad=read_pair(f))
             assert max(layer["pad"]) <= input_["border"]
         if layer["op"] == 0:
             layer.update(groups=f.varint(), pool=read_pair(f), pool_stride=read_pair(f))
-            columns = c // layer["groups"] * layer["kernel"][0] * layer["kernel"][1]
+            kernel = layer["kernel"]
+            columns = c // layer["groups"] * kernel[0] * kernel[1]
         if op < 6:
             form, layer["clamp"] = read_form(f, tensors[output]["zero"])
         if op == 4:
@@ -265,7 +323,7 @@ def read_container(data):
             scales = [(bits.unsigned(31), bits.unsigned(6)) for _ in range(rows if form & 16 else 1)]
             layer["scales"] = scales if form & 16 else scales * rows
             layer["bias"] = [bits.signed(bias_bits) << bias_shift for _ in range(rows)]
-            layer["weights"] = read_weights(bits, rows, columns, form & 7)
+            layer["weights"] = read_weights(bits, rows, columns, form & 7, kernel)
             rest = bits.bits[bits.at :]
             assert len(rest) < 8 and not any(rest)
         layers.append(layer)

@@ -243,8 +243,8 @@ describe("loading", () => {
     expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(10);
     expect(convWith(0, 0x7ffffe01)).toBe(STATUS_OP);
     expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(9);
-    expect(convWith(1, 0x46)).toBe(STATUS_CODEC);
-    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(2);
+    expect(convWith(1, 0x52)).toBe(STATUS_CODEC);
+    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(4);
   });
 
   it("takes no op and no codec that the head does not name", () => {

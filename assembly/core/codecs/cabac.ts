@@ -64,7 +64,7 @@ export function begin(): void {
 
 export function step(): bool {
   if (!contextsPtr) {
-    if (readColumns(0)) beginContexts();
+    if (readColumns()) beginContexts();
     return false;
   }
   for (let left = VALUES; (unread != 0) & (left != 0); left--) {
@@ -73,6 +73,10 @@ export function step(): bool {
   }
   if (!unread) beginRange();
   return !unread;
+}
+
+export function isLive(): bool {
+  return true;
 }
 
 function beginContexts(): void {

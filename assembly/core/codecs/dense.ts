@@ -17,7 +17,11 @@ export function isAtHand(): bool {
 export function begin(): void {}
 
 export function step(): bool {
-  return readColumns(0);
+  return readColumns();
+}
+
+export function isLive(): bool {
+  return true;
 }
 
 /** @returns the work of its turns */

@@ -45,7 +45,7 @@ export function begin(): void {
 
 export function step(): bool {
   if (stage < WEIGHTS) {
-    if (readColumns(stage)) beginWeights();
+    if (readColumns()) beginWeights();
     return false;
   }
   if (!stepTable()) return false;
@@ -61,6 +61,11 @@ export function step(): bool {
   filler = bits(10) + MIN_GAP_SYMBOLS - 1;
   beginTable(gapsPtr, arenaPtr, filler + 1, 0);
   return false;
+}
+
+/** Reads of a column whether it is live. */
+export function isLive(): bool {
+  return stage == ALL_COLUMNS || bits(1) != 0;
 }
 
 /** Reads the weights' alphabet. Their code lengths come next. */

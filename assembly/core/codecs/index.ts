@@ -1,18 +1,20 @@
 /** The codecs of weights, one line each in every function: the only place that tells them apart. */
-import { CODEC_CABAC, CODEC_DENSE, CODEC_HUFFMAN } from "../../format";
+import { CODEC_ARITHMETIC, CODEC_CABAC, CODEC_DENSE, CODEC_HUFFMAN } from "../../format";
+import * as arithmetic from "./arithmetic";
 import * as cabac from "./cabac";
 import * as dense from "./dense";
 import * as huffman from "./huffman";
 
 /** Bit i: there is codec i. The layers of a model that needs no others have no others, so that the last one need not be asked. */
 export function knownCodecs(): u32 {
-  return (1 << CODEC_DENSE) | (1 << CODEC_HUFFMAN) | (1 << CODEC_CABAC);
+  return (1 << CODEC_DENSE) | (1 << CODEC_HUFFMAN) | (1 << CODEC_ARITHMETIC) | (1 << CODEC_CABAC);
 }
 
 /** Begins what the codec has between the biases and the weights. */
 export function beginCodec(): void {
   if (dense.isAtHand()) dense.begin();
   else if (huffman.isAtHand()) huffman.begin();
+  else if (arithmetic.isAtHand()) arithmetic.begin();
   else cabac.begin();
 }
 
@@ -20,7 +22,16 @@ export function beginCodec(): void {
 export function stepCodec(): bool {
   if (dense.isAtHand()) return dense.step();
   if (huffman.isAtHand()) return huffman.step();
+  if (arithmetic.isAtHand()) return arithmetic.step();
   return cabac.step();
+}
+
+/** Reads of the next column whether it is live, from where `stepCodec` asks for columns. */
+export function isColumnLive(column: u32): bool {
+  if (dense.isAtHand()) return dense.isLive();
+  if (huffman.isAtHand()) return huffman.isLive();
+  if (arithmetic.isAtHand()) return arithmetic.isLive(column);
+  return cabac.isLive();
 }
 
 /**
@@ -30,12 +41,14 @@ export function stepCodec(): bool {
 export function decodeBatch(): u32 {
   if (dense.isAtHand()) return dense.decode();
   if (huffman.isAtHand()) return huffman.decode();
+  if (arithmetic.isAtHand()) return arithmetic.decode();
   return cabac.decode();
 }
 
-/** The most turns that `weights` weights of the layer take, zeros included, at most 2^28: should each be a batch of its own. */
+/** The most turns that `weights` weights of the layer take, zeros included, at most 2^28, should each be a batch of its own. Adds the work that is not of turns. */
 export function mostTurns(weights: u32): u32 {
   if (dense.isAtHand()) return weights;
   if (huffman.isAtHand()) return huffman.mostTurns(weights);
+  if (arithmetic.isAtHand()) return arithmetic.mostTurns(weights);
   return cabac.mostTurns(weights);
 }

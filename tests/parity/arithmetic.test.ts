@@ -1,0 +1,125 @@
+/** Codec 2 on every engine: filters with groups and pads, negative weights mostly, dead columns, all of int8, and a shipped model; and the bounds on its work. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
+import { CODEC_ARITHMETIC, MIN_WINDOW_BYTES } from "../../assembly/format.js";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import { describeDifference, firstDifference } from "../../host/engines/compare.js";
+import type { QModel } from "../../host/model/model.js";
+import { openEngine } from "../../host/node/engines/open.js";
+import { fastModule } from "../../host/node/fast/fast-module.js";
+import { bake, specialize } from "../../host/node/module/bake.js";
+import { packageRoot } from "../../host/node/paths.js";
+import { Random } from "../../host/rng.js";
+import { MeteredCore } from "../support/metered-core.js";
+import { buildModel, randomInputs } from "../support/models.js";
+
+/** A model whose weights become what `value` makes of them, zeros aside. */
+function withWeights(model: QModel, value: (weight: number, random: Random) => number): QModel {
+  const random = new Random(5);
+  for (const layer of model.layers) {
+    if ("weights" in layer) layer.weights.set(layer.weights.map((w) => (w === 0 ? 0 : value(w, random))));
+  }
+  return model;
+}
+
+const normal = (random: Random, spread: number): number =>
+  Math.max(-128, Math.min(127, Math.round(random.normal() * spread))) || 1;
+const conv = { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.3 } as const;
+const dense = { op: "dense", weights: "grid", density: 0.2 } as const;
+
+const models: readonly (readonly [name: string, model: QModel])[] = [
+  [
+    "groups and pads, weights mostly negative",
+    withWeights(
+      buildModel(
+        1,
+        [4, 11, 9],
+        [
+          { ...conv, out: 16, groups: 2, pad: 1, pool: { size: 2, stride: 2 } },
+          { ...conv, out: 16, groups: 16, kernel: [2, 3], density: 0.7, pad: 1, perChannel: true },
+          { ...dense, out: 9 },
+        ],
+      ),
+      (_weight, random) => -Math.abs(normal(random, 4)) + (random.integer(9) === 0 ? 12 : 0) || -1,
+    ),
+  ],
+  ["dead columns", buildModel(2, [3, 12, 10], [{ ...dense, out: 30, deadColumns: 0.6 }])],
+  [
+    "all of int8",
+    withWeights(
+      buildModel(
+        3,
+        [2, 9, 9],
+        [
+          { ...conv, out: 24, density: 1 },
+          { ...dense, out: 20, density: 1 },
+        ],
+      ),
+      (_weight, random) => normal(random, 25),
+    ),
+  ],
+  ["one sign alone", buildModel(4, [1, 20, 20], [{ ...dense, weights: "single", out: 12 }])],
+  ["lenet5", readContainer(new Uint8Array(readFileSync(join(packageRoot, "models/lenet5.mote")))).model],
+];
+
+describe.each(models)("%s", (_name, model) => {
+  const container = writeContainer(model, { codec: "arithmetic", windowBytes: MIN_WINDOW_BYTES });
+  const read = readContainer(container);
+  const inputs = [0, 1].map((seed) => randomInputs(model, seed));
+
+  test("is coded so, and read back as it was", () => {
+    for (const { section } of read.layers) if (section !== undefined) expect(section.codec).toBe(CODEC_ARITHMETIC);
+    expect(read.model.layers).toEqual(model.layers);
+  });
+
+  test("runs alike on all engines", () => {
+    const plain = writeContainer(model);
+    const engines = [
+      openEngine("reference", plain),
+      openEngine("v8", container),
+      openEngine("v8", container, { resident: true }),
+      openEngine("v8", container, { budget: 1 }),
+      openEngine("wasm3", container),
+      openEngine("wasm3", bake(container)),
+      openEngine("simd", container),
+      openEngine("v8", fastModule(container)),
+    ];
+    inputs.forEach((input, index) => {
+      const difference = firstDifference(engines, input);
+      expect(difference && describeDifference(difference, index)).toBeUndefined();
+    });
+    for (const engine of engines) engine.close();
+  });
+
+  test("keeps to the bounds on work and memory", () => {
+    for (const budget of [0, 3000]) {
+      const core = new MeteredCore(container);
+      let work = 0;
+      for (const begin of [() => core.open(), () => core.start()]) {
+        let slice = begin();
+        for (work = 0; slice.status === abi.STATUS_BUSY; work += slice.work) {
+          slice = core.step(budget);
+          if (slice.work > budget + 600 || slice.instructions > 32 * slice.work)
+            expect.fail(`a slice of ${slice.work} units and ${slice.instructions} instructions`);
+        }
+        expect(slice.status).toBe(abi.STATUS_DONE);
+      }
+      expect(work).toBeLessThanOrEqual(core.word(abi.CONTROL_WORK));
+    }
+  });
+});
+
+test("lenet5 takes 2,767 bytes", () => {
+  expect(writeContainer(models.at(-1)![1], { codec: "auto" }).length).toBe(2767);
+});
+
+test("a core for a model of this codec has no other, and one for another model has not this", () => {
+  const [, model] = models[1];
+  const sizes = (["huffman", "arithmetic"] as const).map(
+    (codec) => specialize(writeContainer(model, { codec })).length,
+  );
+  expect(Math.abs(sizes[0] - sizes[1])).toBeLessThan(300);
+});
