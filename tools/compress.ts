@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { MoteError } from "../host/errors.js";
 import { parseAugmentation, type Augmentation } from "../host/train/augment.js";
 import { packageRoot } from "../host/node/paths.js";
+import { addCodecFlags } from "./codec-flags.js";
 import { budget, bytes, count, points } from "./compress/amounts.js";
 import { compareInit } from "./compress/compare-init.js";
 import { compressByRecipe, type RecipeFlags } from "./compress/recipe-run.js";
@@ -40,7 +41,7 @@ export function compressCommand(): Command {
     .option("--ram <bytes>", "goal: memory of a run, as mote inspect has it", bytes)
     .option("--instructions <n>", "goal: instructions of an inference on a Cortex-M4, as the packer counts them", count)
     .option("--net <name>", "with a goal: the net, in the place of the argument");
-  return addTaskFlags(addTrainingDataFlags(command))
+  return addTaskFlags(addTrainingDataFlags(addCodecFlags(command)))
     .option(
       "--augment <x>",
       "0 none … 1 strong, or amounts: shift=2,noise=20; default: 0.3 for pictures, else none",

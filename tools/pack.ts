@@ -8,7 +8,7 @@ import type { LayerStream } from "../host/fast/rows.js";
 import { kernelName } from "../host/report/fast.js";
 import { writeMetadata } from "../host/container/metadata.js";
 import { readContainer } from "../host/container/read.js";
-import { withMetadata, writeContainer } from "../host/container/write.js";
+import { withMetadata, writeContainer, type WriteOptions } from "../host/container/write.js";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { modelInputs } from "../host/model/edges.js";
@@ -32,6 +32,7 @@ import {
   parseRam,
   withFileName,
 } from "./model-file.js";
+import { addCodecFlags, codecOptions, type CodecFlags } from "./codec-flags.js";
 import { addReadingFlags, SAMPLES } from "./data-flags.js";
 import { isGraphName } from "../host/node/import/open-graph.js";
 import { comparisonJson, decibels, printCalibration } from "./error-table.js";
@@ -43,7 +44,7 @@ import { FORMATS, warnOfPoorTrade, writeAs, type FileFlags, type Format } from "
 import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
 
-interface PackFlags extends FileFlags, ImportFlags, VectorFlags {
+interface PackFlags extends FileFlags, ImportFlags, VectorFlags, CodecFlags {
   readonly format?: Format;
   readonly sram?: FastRam;
   readonly inputRows?: true;
@@ -125,12 +126,12 @@ export function packCommand(): Command {
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack model_int8.tflite -o model.mote --vectors 10\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n" +
+      "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack model_int8.tflite -o model.mote --vectors 10\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n  mote pack models/lenet5.mote -o small.mote --codec auto\n" +
         "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n  mote pack model_int8.tflite -o model.wasm --optimize speed --sram least\n" +
         "  mote pack models/lenet5.mote -o core.wasm --format core --ops conv2d,dense,maxpool",
     )
     .action(pack);
-  return addReadingFlags(addVectorFlags(command));
+  return addReadingFlags(addVectorFlags(addCodecFlags(command)));
 }
 
 async function pack(input: string, flags: PackFlags): Promise<void> {
@@ -281,6 +282,7 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
   const options = {
     ...(window === undefined ? {} : { windowBytes: window }),
     ...(tables === undefined ? {} : { tableBytes: tables }),
+    ...codecOptions(flags),
   };
   // Nets of other formats may be larger than what one buffer holds.
   const file = isGraphName(path) ? undefined : readFile(path);
@@ -296,7 +298,9 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
     }
-    return { bytes: namingFile(path, () => containerOf(file)) };
+    const bytes = namingFile(path, () => containerOf(file));
+    if ((flags.codec ?? flags.decodeCost) === undefined) return { bytes };
+    return { bytes: namingFile(path, () => recoded(bytes, options)) };
   }
   if (!isFloatNet(path, file)) {
     throw notOneOf(
@@ -306,6 +310,12 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
     );
   }
   return { bytes: namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options)) };
+}
+
+/** A container with its weights coded anew. */
+function recoded(bytes: Uint8Array, options: WriteOptions): Uint8Array {
+  const { model, plan } = readContainer(bytes);
+  return writeContainer(model, { windowBytes: plan.window, ...options });
 }
 
 /** Nothing where the file does not have the weights. */

@@ -11,10 +11,11 @@ import { noBetterThanChance } from "../../host/train/classes.js";
 import { interruptible } from "../interrupt.js";
 import { Output } from "../output.js";
 import { recorderFor } from "./record.js";
+import { codecOptions, type CodecFlags } from "../codec-flags.js";
 import { checkResultFlags, finish, type ResultFlags } from "./results.js";
 import { StageProgress, StageTable } from "./stage-table.js";
 
-export interface RecipeFlags extends ResultFlags {
+export interface RecipeFlags extends ResultFlags, CodecFlags {
   readonly from?: string;
   readonly seed?: number;
   readonly threads: number;
@@ -84,7 +85,7 @@ export async function compressByRecipe(path: string, flags: RecipeFlags): Promis
   }
 
   const { net, reports } = result;
-  const container = packed(net);
+  const container = packed(net, codecOptions(flags));
   const finished = { net, container, task: recipe.task, data, trainedOn, recorder: recorder() };
   const { measured, written } = await finish(finished, flags, warn);
   const wrong = measured.errors === undefined ? "" : ` (${measured.errors} of ${data.validation.count})`;

@@ -28,10 +28,11 @@ import { interruptible } from "../interrupt.js";
 import { Output } from "../output.js";
 import { balancedTask, dataSpecOf, taskOf, type TaskFlags, type TrainingDataFlags } from "../training-flags.js";
 import { recorderFor } from "./record.js";
+import { codecOptions, type CodecFlags } from "../codec-flags.js";
 import { checkResultFlags, finish, type ResultFlags } from "./results.js";
 import { StageProgress } from "./stage-table.js";
 
-export interface SearchFlags extends ResultFlags, TrainingDataFlags, TaskFlags, Omit<Goal, "bytes"> {
+export interface SearchFlags extends ResultFlags, CodecFlags, TrainingDataFlags, TaskFlags, Omit<Goal, "bytes"> {
   readonly target?: number;
   readonly budget: Budget;
   readonly seed?: number;
@@ -74,7 +75,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
     goal,
     head,
     budget,
-    pack: packed,
+    pack: (one) => packed(one, codecOptions(flags)),
     run: async (recipe, steps) => {
       const recorder = await recorderFor(recipe, origin);
       return runRecipe({
@@ -118,7 +119,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
     trials,
     teacherError,
   } = await stoppable(() => interruptible((signal) => searchRecipe(options(signal))), progress);
-  const container = packed(result);
+  const container = packed(result, codecOptions(flags));
   // As it is written, so that mote report finds its record.
   const folder = recipeOut === undefined ? "." : dirname(recipeOut);
   const recipe = movedRecipe({ ...best.recipe, data: best.recipe.data as OwnData }, ".", folder);

@@ -1,6 +1,6 @@
 /** What a compressed net is on a device: the packed model, and how good its integers are. */
 import { integerEvaluation } from "../../compress/integer-errors.js";
-import { writeContainer } from "../../container/write.js";
+import { writeContainer, type WriteOptions } from "../../container/write.js";
 import type { Samples } from "../../data/samples.js";
 import { fastestEngine } from "../../engines/open.js";
 import type { Net } from "../../model/model.js";
@@ -9,7 +9,7 @@ import type { MetricName, Task } from "../../train/losses.js";
 import { openEngine } from "../engines/open.js";
 
 /** The model of a finished net. */
-export const packed = (net: Net): Uint8Array => writeContainer(quantize(net));
+export const packed = (net: Net, options?: WriteOptions): Uint8Array => writeContainer(quantize(net), options);
 
 /** Of the integer model: as StageReport has it. */
 export interface Measured {

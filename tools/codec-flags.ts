@@ -1,0 +1,35 @@
+/** How weights are coded: the same flags for every command that writes containers. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { CODEC_CHOICES, type CodecChoice } from "../host/codecs/index.js";
+import type { WriteOptions } from "../host/container/write.js";
+
+export interface CodecFlags {
+  readonly codec?: CodecChoice;
+  readonly decodeCost?: number;
+}
+
+export function addCodecFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--codec <name>",
+        "what codes the weights, or dense where that is smaller; auto: the smallest for each layer; default: huffman, which decodes in half the time of arithmetic",
+      ).choices(Object.keys(CODEC_CHOICES)),
+    )
+    .option(
+      "--decode-cost <bytes>",
+      "what 1,000 instructions of decoding a layer in a run count as when its codec is chosen, such as 0.05; default: 0",
+      parseCost,
+    );
+}
+
+function parseCost(text: string): number {
+  const cost = text.trim() === "" ? NaN : Number(text);
+  if (!(cost >= 0 && Number.isFinite(cost))) throw new InvalidArgumentError("expected bytes, 0 or more.");
+  return cost;
+}
+
+/** What the flags say to who writes a container. */
+export function codecOptions({ codec, decodeCost }: CodecFlags): WriteOptions {
+  return { ...(codec === undefined ? {} : { codec }), ...(decodeCost === undefined ? {} : { decodeCost }) };
+}
