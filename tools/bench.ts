@@ -13,6 +13,7 @@ import { describeMachine, figureCells, type Figure, type Group } from "./bench/f
 import { imagesGroup } from "./bench/images.js";
 import { kernelsGroup } from "./bench/kernels.js";
 import { modelsGroup } from "./bench/models.js";
+import { codecGroup } from "./bench/codec.js";
 import { packageGroup } from "./bench/package.js";
 import { packingGroup } from "./bench/packing.js";
 import { parityGroup } from "./bench/parity.js";
@@ -28,6 +29,7 @@ import { Output } from "./output.js";
 
 const GROUPS: readonly Group[] = [
   sizesGroup,
+  codecGroup,
   modelsGroup,
   parityGroup,
   workGroup,
