@@ -153,7 +153,7 @@ describe("a recipe", () => {
       kind: "rdoq",
       step: { fc1: 0.4 },
       tolerance: 0.02,
-      lambda: 0.05,
+      lambda: 0.02,
       limit: 127,
       epochs: 1,
       lr: 0.001,

@@ -1,5 +1,4 @@
-/** Codec 3, DeepCABAC as published, on the shipped nets' integers, beside codec 1 and the standard's reference software. */
-import { cabac } from "../../host/codecs/cabac.js";
+/** Codec 3, DeepCABAC as published, on the shipped nets' integers, beside the other codecs and the standard's reference software. */
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { opsOfOneRun } from "../../host/engines/counted.js";
@@ -26,22 +25,24 @@ const NNCODEC: Readonly<Record<string, number>> = {
 async function measureCabac(): Promise<Figure[]> {
   const core = builtModule("build/core.wasm");
   const figures = SHIPPED_MODELS.flatMap(({ name }): Figure[] => {
-    const before = shippedModel(name);
-    const file = writeContainer(readContainer(before).model, { codecs: [cabac] });
+    const { model } = readContainer(shippedModel(name));
+    const [huffman, arithmetic, file] = (["huffman", "arithmetic", "cabac"] as const).map((codec) =>
+      writeContainer(model, { codec }),
+    );
     return [
       {
         id: `cabac.${name}.bytes`,
         name: `weights of ${name} by codec 3`,
         value: weightBytes(file),
         unit: "B",
-        beside: { huffman: weightBytes(before), NNCodec: NNCODEC[name] },
+        beside: { huffman: weightBytes(huffman), arithmetic: weightBytes(arithmetic), NNCodec: NNCODEC[name] },
       },
       {
         id: `cabac.${name}.instructions`,
         name: `${name} by codec 3, instructions of a run`,
         value: opsOfOneRun(file, core),
         unit: "",
-        beside: { huffman: opsOfOneRun(before, core) },
+        beside: { huffman: opsOfOneRun(huffman, core), arithmetic: opsOfOneRun(arithmetic, core) },
       },
     ];
   });
@@ -50,7 +51,7 @@ async function measureCabac(): Promise<Figure[]> {
   const alone = {
     id: "cabac.core.bytes",
     name: "core specialised for lenet5 by codec 3, without the model",
-    value: codeBytes(writeContainer(readContainer(lenet5).model, { codecs: [cabac] })),
+    value: codeBytes(writeContainer(readContainer(lenet5).model, { codec: "cabac" })),
     unit: "B",
     beside: { huffman: codeBytes(lenet5) },
   };

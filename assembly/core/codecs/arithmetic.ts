@@ -3,6 +3,7 @@
  * a weight's sign and the place of its value in the alphabet follow. All of it is range coded, in front of it the alphabet and the map.
  */
 import { RECORD_BYTES, STATUS_PLAN } from "../../abi";
+import { CODEC_ARITHMETIC } from "../../format";
 import { bits } from "../bit-reader";
 import { columnMask, columnShift, readColumns } from "../columns";
 import { arenaPtr } from "../container";
@@ -10,7 +11,7 @@ import { rows } from "../layer";
 import { kernelHeight, kernelWidth } from "../ops/window";
 import { beginRange, decodeBit } from "../range-decoder";
 import { beginColumnOffsets, columnsPtr, recordsPtr, takeScratch } from "../scratch";
-import { columns } from "../section";
+import { codec, columns } from "../section";
 import { expect, failure } from "../status";
 import { column, passTo, recordsEnd } from "../weights";
 import { addWork } from "../work";
@@ -64,6 +65,10 @@ let nextPlace: usize = 0;
 let lineEnd: usize = 0;
 let toBelow: i32 = 0;
 let linesLeft: u32 = 0;
+
+export function isAtHand(): bool {
+  return codec() == CODEC_ARITHMETIC;
+}
 
 export function begin(): void {
   lastValue = bits(7) + 1;
