@@ -78,7 +78,7 @@ const FULL: Extent = {
   shareEpochs: 2,
   keeps: [0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01],
   bits: [1, 2, 3, 4, 5, 6, 8],
-  lambdas: [0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4],
+  lambdas: [0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
   samples: Infinity,
 };
 const QUICK: Extent = {

@@ -1,5 +1,4 @@
 /** Runs an experiment trial by trial. What is done is kept in the work folder: the same call goes on from there. */
-import { cabac } from "../codecs/cabac.js";
 import { codingsOf, smallestCoding } from "../codecs/index.js";
 import { fixedWidth } from "../codecs/fixed-width.js";
 import { DEFAULT_BIAS_BITS } from "../compress/recipe.js";
@@ -102,7 +101,8 @@ export function cabacBytes(net: Net): number {
   for (const { name } of weightedLayers(net.graph)) {
     const { data, integers, shape } = net.tensors.get(`${name}.weight`)!;
     const [rows, columns] = [shape[0], data.length / shape[0]];
-    const coded = integers && smallestCoding(codingsOf(Int8Array.from(integers), rows, columns, [cabac])).bits;
+    const coded =
+      integers && smallestCoding(codingsOf(Int8Array.from(integers), rows, columns, { codec: "cabac" })).bits;
     bits += (coded ?? FLOAT_BITS * data.length) + DEFAULT_BIAS_BITS * rows;
   }
   return Math.ceil(bits / 8);
