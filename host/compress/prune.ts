@@ -2,7 +2,7 @@
  * Which weights stay. A score says how much a weight is worth; the best `keep` of them survive. All scores are non-negative
  * and a weight that is exactly 0 scores 0: once pruned, always pruned.
  */
-import { weightPrices } from "../codecs/arithmetic-model.js";
+import { weightPrices } from "../codecs/weight-prices.js";
 import { MoteError } from "../errors.js";
 import { inputOf } from "../model/edges.js";
 import type { Axes, Graph } from "../model/model.js";

@@ -3,7 +3,7 @@
  * as it goes: rows that are alike next to each other, full ones before empty ones, are cheaper. Outputs stay what they are to the bit, integers being
  * summed in any order.
  */
-import { modelBits } from "../codecs/arithmetic-model.js";
+import { modelBits } from "../codecs/weight-prices.js";
 import { inputOf } from "../model/edges.js";
 import type { Axes, Graph, Net, Shape, WeightedLayer } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
