@@ -129,6 +129,26 @@ describe("pack", () => {
     expect(model.layers).toEqual(readContainer(container).model.layers);
   });
 
+  it("codes weights by the codec that is asked for, also of a container, and weighs bytes against decoding", async () => {
+    const codecs = async (...flags: string[]): Promise<(number | undefined)[]> => {
+      const { code } = await mote(["pack", scratch.path("model.mote"), "-o", scratch.path("coded.mote"), ...flags]);
+      expect(code).toBe(0);
+      const read = readContainer(bytesOf("coded.mote"));
+      expect(read.model).toEqual(readContainer(container).model);
+      return read.layers.flatMap(({ section }) => section?.codec ?? []);
+    };
+    expect(await codecs("--codec", "huffman")).toEqual([1, 1, 1, 1]);
+    expect(bytesOf("coded.mote")).toEqual(container);
+    expect(await codecs("--codec", "auto")).toContain(2);
+    expect(bytesOf("coded.mote").length).toBeLessThan(container.length);
+    expect(await codecs("--codec", "auto", "--decode-cost", "1")).not.toContain(2);
+    expectOneLine(
+      await mote(["pack", scratch.path("model.mote"), "-o", scratch.path("x.mote"), "--decode-cost", "-1"]),
+      /--decode-cost/,
+      2,
+    );
+  });
+
   it("wraps a container as .wasm, and a .wasm as the same container", async () => {
     const wasm = scratch.path("model.wasm");
     expect((await mote(["pack", scratch.path("model.mote"), "-o", wasm])).code).toBe(0);

@@ -1,5 +1,5 @@
-import { STATUS_BUSY, STATUS_DONE, STATUS_STREAM } from "../../abi";
-import { CODEC_CABAC, CODEC_DENSE, CODEC_HUFFMAN, FLAG_END, FLAG_SIZE, OP_DENSE } from "../../format";
+import { STATUS_BUSY, STATUS_DONE, STATUS_PLAN, STATUS_RANGE, STATUS_STREAM } from "../../abi";
+import { CODEC_ARITHMETIC, CODEC_CABAC, CODEC_DENSE, CODEC_HUFFMAN, FLAG_END, FLAG_SIZE, OP_DENSE } from "../../format";
 import { open, start, step } from "../graph";
 import { channel } from "../output-cursor";
 import { recordsPtr } from "../scratch";
@@ -29,8 +29,8 @@ let sectionAt: u32 = 0;
 function beginLayer(codec: u32, records: u32): void {
   beginFile();
   putVarints([1 << OP_DENSE, 1 << codec, 2, 1]); // ops, codecs, tensors, layers
-  // Window; scratch: 8 bytes of channels, 34 or 36 of columns, of tables 24 or none; arena.
-  putVarints([16, 1 + 5 + (codec == CODEC_HUFFMAN ? 3 : 0) + records, 8]);
+  // Window; scratch: 8 bytes of channels, 34 or 36 of columns, of tables 24, 248 or none; arena.
+  putVarints([16, 1 + 5 + (codec == CODEC_HUFFMAN ? 3 : codec == CODEC_ARITHMETIC ? 31 : 0) + records, 8]);
   putVarint(2);
   putBits(FLAG_END | FLAG_SIZE | 1, 8);
   putVarints([3, 3]);
@@ -90,6 +90,20 @@ function putSymbols(): void {
   for (let i = 0; i < 8; i++) putCode("111");
   putCode("10");
   putCode("11");
+}
+
+/** The same weights by codec 2, as host/codecs/arithmetic.ts writes them: without a map, and with one of the columns that have a weight. */
+function putArithmetic(hasMap: bool): void {
+  let bytes: StaticArray<u8> = hasMap
+    ? [0x01, 0x12, 0x6e, 0x0f, 0xf0, 0xd1, 0x1c]
+    : [0x81, 0x26, 0x4f, 0x94, 0x55, 0x1b];
+  for (let i = 0; i < bytes.length; i++) putBits(bytes[i], i < bytes.length - 1 ? 8 : 5);
+}
+
+function run(): i32 {
+  let status = start();
+  while (status == STATUS_BUSY) status = step(1000);
+  return status;
 }
 
 function loaded(): i32 {
@@ -164,6 +178,51 @@ describe("weights", () => {
     let status: i32 = STATUS_BUSY;
     while (status == STATUS_BUSY) status = step(1);
     expect(status).toBe(STATUS_DONE);
+  });
+
+  it("come as records from arithmetic codes", () => {
+    for (let hasMap = 0; hasMap < 2; hasMap++) {
+      beginLayer(CODEC_ARITHMETIC, 4);
+      putArithmetic(<bool>hasMap);
+      endLayer();
+      expect(loaded()).toBe(STATUS_DONE);
+      expect(start()).toBe(STATUS_BUSY);
+      expect(decodeRow(0, 3)).toBe(STATUS_BUSY);
+      expectRecords([1, (1 << 8) | 0xfe, (12 << 8) | 0xff]);
+      expect(weightSum).toBe(-2);
+      expect(decodeRow(1, 1)).toBe(STATUS_BUSY);
+      expectRecords([(37 << 8) | 1]);
+      expect(run()).toBe(STATUS_DONE);
+      // Again, from where nothing is as it was.
+      expect(run()).toBe(STATUS_DONE);
+    }
+  });
+
+  it("by arithmetic codes must have the tables that they take, and end with the section", () => {
+    beginLayer(CODEC_ARITHMETIC, -1);
+    putArithmetic(false);
+    endLayer();
+    expect(loaded()).toBe(STATUS_PLAN);
+    beginLayer(CODEC_ARITHMETIC, 4);
+    putArithmetic(false);
+    // Some zeros may follow, which are no more than those behind the end; but not more than are read.
+    putBits(0, 32);
+    putBits(0, 32);
+    endLayer();
+    expect(loaded()).toBe(STATUS_DONE);
+    expect(run()).toBe(STATUS_STREAM);
+  });
+
+  it("may be any bits for arithmetic codes", () => {
+    for (let fill: u32 = 0; fill < 256; fill += 5) {
+      beginLayer(CODEC_ARITHMETIC, 4);
+      for (let i: u32 = 0; i < 40; i++) putBits(fill * (i | 1), 8);
+      endLayer();
+      let status = loaded();
+      if (status == STATUS_DONE) status = run();
+      let isRefused = status == STATUS_STREAM || status == STATUS_PLAN || status == STATUS_RANGE;
+      expect(isRefused || status == STATUS_DONE).toBeTruthy(status.toString());
+    }
   });
 
   it("may be more than there is room for at once, in a dense layer", () => {
