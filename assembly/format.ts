@@ -9,6 +9,17 @@ export const VERSION = 2;
 /** The CRC covers the file from this offset to its end. */
 export const CRC_START = 8;
 
+/** The first byte of a small container, version 3: the lower half of a CRC follows, of what is behind it. */
+export const SMALL_TAG = 0xb3;
+export const SMALL_CRC_START = 3;
+/** Of the numbers of a small container: most ones in front of one. */
+export const MAX_NUMBER_LENGTH = 30;
+/** Weights of all layers of a small container, zeros included, since loading decodes them. */
+export const MAX_SMALL_WEIGHTS = 0x100000;
+/** What a small container need not state: the bits of 1/255 as f32, and a window of 256 bytes, in units of 8. */
+export const SMALL_SCALE_BITS = 0x3b808081;
+export const SMALL_WINDOW_UNITS = 32;
+
 /** Bits of a tensor's flags: its border's width, whether it has height and width, a nominal number of channels, and what it is. */
 export const FLAGS_BORDER_MASK = 0x0f;
 export const FLAG_SIZE = 0x10;

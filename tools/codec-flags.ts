@@ -1,11 +1,12 @@
 /** How weights are coded: the same flags for every command that writes containers. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { CODEC_CHOICES, type CodecChoice } from "../host/codecs/index.js";
-import type { WriteOptions } from "../host/container/write.js";
+import { CONTAINER_KINDS, type ContainerKind, type WriteOptions } from "../host/container/write.js";
 
 export interface CodecFlags {
   readonly codec?: CodecChoice;
   readonly decodeCost?: number;
+  readonly container?: ContainerKind;
 }
 
 export function addCodecFlags(command: Command): Command {
@@ -20,6 +21,12 @@ export function addCodecFlags(command: Command): Command {
       "--decode-cost <bytes>",
       "what 1,000 instructions of decoding a layer in a run count as when its codec is chosen, such as 0.05; default: 0",
       parseCost,
+    )
+    .addOption(
+      new Option(
+        "--container <kind>",
+        "small: all of it in one arithmetic-coded stream, some 40 bytes less, for files of a few kilobytes and cores that many of them share; default: plain",
+      ).choices(CONTAINER_KINDS),
     );
 }
 
@@ -30,6 +37,10 @@ function parseCost(text: string): number {
 }
 
 /** What the flags say to who writes a container. */
-export function codecOptions({ codec, decodeCost }: CodecFlags): WriteOptions {
-  return { ...(codec === undefined ? {} : { codec }), ...(decodeCost === undefined ? {} : { decodeCost }) };
+export function codecOptions({ codec, decodeCost, container }: CodecFlags): WriteOptions {
+  return {
+    ...(codec === undefined ? {} : { codec }),
+    ...(decodeCost === undefined ? {} : { decodeCost }),
+    ...(container === undefined ? {} : { container }),
+  };
 }

@@ -299,7 +299,7 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
     }
     const bytes = namingFile(path, () => containerOf(file));
-    if ((flags.codec ?? flags.decodeCost) === undefined) return { bytes };
+    if ((flags.codec ?? flags.decodeCost ?? flags.container) === undefined) return { bytes };
     return { bytes: namingFile(path, () => recoded(bytes, options)) };
   }
   if (!isFloatNet(path, file)) {

@@ -4,6 +4,7 @@
  */
 import { STATUS_READ, STATUS_TRUNCATED } from "../abi";
 import { read } from "../mote";
+import { isSmall, rangedBits } from "./range-decoder";
 import { expect, fail, failure } from "./status";
 
 /** Bytes of the file. */
@@ -78,8 +79,13 @@ function refill(): void {
   else windowEnd += length;
 }
 
-/** The next 0 … 32 bits, as an unsigned number. */
+/** The next 0 … 32 bits, as an unsigned number: in a small container they come through the range decoder. */
 export function bits(count: u32): u32 {
+  return isSmall() ? rangedBits(count) : plainBits(count);
+}
+
+/** The same of the bytes as they stand. */
+export function plainBits(count: u32): u32 {
   while (bitCount < count) {
     if (position >= limit) {
       expect(false, limitStatus);

@@ -16,12 +16,27 @@ import {
   STATUS_VERSION,
   TENSOR_ENTRY_BYTES,
 } from "../abi";
-import { CRC_START, MAGIC, MAX_BYTES, MAX_TENSORS, MIN_WINDOW_BYTES, VERSION } from "../format";
-import { ahead, bits, cursor, limit, moveWindow, openWindow, position, seek } from "./bit-reader";
+import {
+  CODEC_CABAC,
+  CODEC_HUFFMAN,
+  CRC_START,
+  MAGIC,
+  MAX_BYTES,
+  MAX_TENSORS,
+  MIN_WINDOW_BYTES,
+  OP_LUT,
+  PLAN_UNIT,
+  SMALL_CRC_START,
+  SMALL_TAG,
+  SMALL_WINDOW_UNITS,
+  VERSION,
+} from "../format";
+import { ahead, cursor, limit, moveWindow, openWindow, plainBits, position, seek } from "./bit-reader";
 import { knownCodecs } from "./codecs";
 import { CRC_INITIAL, updateCrc } from "./crc32";
-import { byte, planBytes, varint, varintIn } from "./fields";
+import { planBytes, varint, varintIn } from "./fields";
 import { knownOps } from "./ops";
+import { enterStream, isSmall, setSmall } from "./range-decoder";
 import { expect, expectRange, fail, failure } from "./status";
 
 /** Bytes of the file that one slice of work sums up. */
@@ -64,9 +79,16 @@ export function openContainer(memoryBytes: u32): void {
   if (<u64>ptr + length + MODEL_SLACK_BYTES > memoryBytes) fail(STATUS_MEMORY);
   openWindow(ptr, length, bytes, isResident());
   if (failure) return;
-  expect(bits(24) == MAGIC, STATUS_MAGIC);
-  expect(byte() == VERSION, STATUS_VERSION);
-  statedCrc = bits(32);
+  let first = plainBits(8);
+  setSmall(first == SMALL_TAG);
+  if (isSmall()) {
+    expect(first == SMALL_TAG, STATUS_MAGIC);
+    statedCrc = plainBits(16);
+  } else {
+    expect((first | (plainBits(16) << 8)) == MAGIC, STATUS_MAGIC);
+    expect(plainBits(8) == VERSION, STATUS_VERSION);
+    statedCrc = plainBits(32);
+  }
   crc = CRC_INITIAL;
 }
 
@@ -76,25 +98,28 @@ export function readCrc(): bool {
   crc = updateCrc(crc, cursor(), length);
   seek(position + length);
   if (position < limit) return false;
-  if (~crc != statedCrc) fail(STATUS_CRC);
+  // Of a small container the lower half.
+  if ((~crc ^ statedCrc) << (isSmall() ? 16 : 0)) fail(STATUS_CRC);
   else readHead();
   return true;
 }
 
 /** Reads what stands between the CRC and the tensors. A packed module knows it all. */
 function readHead(): void {
-  seek(CRC_START);
+  enterStream(isSmall() ? SMALL_CRC_START : CRC_START, 1, 0);
   ops = varint();
   codecs = varint();
-  refuse(ops & ~knownOps(), STATUS_OP);
-  refuse(codecs & ~knownCodecs(), STATUS_CODEC);
+  // What goes back to bytes of the file has no place in a stream; nor has codec 3, which is there to compare with.
+  let isBack = u32(isSmall());
+  refuse(ops & ~(knownOps() & ~(isBack << OP_LUT)), STATUS_OP);
+  refuse(codecs & ~(knownCodecs() & ~((isBack << CODEC_HUFFMAN) | (isBack << CODEC_CABAC))), STATUS_CODEC);
   if (failure) return;
   tensorCount = varintIn(2, MAX_TENSORS);
   let layerCount = varintIn(1, tensorCount - 1);
   firstOutput = tensorCount - layerCount;
   planEnd = PLAN_BASE + tensorCount * TENSOR_ENTRY_BYTES;
   let windowPtr = planEnd;
-  let windowBytes = planBytes();
+  let windowBytes = isSmall() ? (varintIn(0, MAX_BYTES / PLAN_UNIT) ^ SMALL_WINDOW_UNITS) * PLAN_UNIT : planBytes();
   if (!isResident()) planEnd += windowBytes;
   scratchPtr = readRegion();
   arenaPtr = readRegion();

@@ -1,21 +1,31 @@
 /** Numbers of the file's tables: each with its range, and STATUS_RANGE outside it. */
-import { MAX_BYTES, MAX_DIMENSION, PLAN_UNIT } from "../format";
+import { MAX_BYTES, MAX_DIMENSION, MAX_NUMBER_LENGTH, PLAN_UNIT } from "../format";
 import { bits } from "./bit-reader";
+import { isSmall } from "./range-decoder";
 import { expectRange, failure } from "./status";
 
-/** An unsigned LEB128 number below 2^31, in the fewest bytes that hold it. */
+/** An unsigned number below 2^31: LEB128, in the fewest bytes that hold it, or in a small container as `smallNumber` reads it. */
 export function varint(): u32 {
+  if (isSmall()) return smallNumber();
   let value: u32 = 0;
   let shift: u32 = 0;
   let group: u32;
   do {
-    group = byte();
+    group = bits(8);
     value |= (group & 127) << shift;
     shift += 7;
   } while ((group > 127) & (shift < 35) & !failure); // behind an error a byte each, so that it ends soon
   // The last byte may be 0 only as the first; a fifth byte that goes on or is above 7 makes more than 31 bits.
   expectRange(((group != 0) | (shift == 7)) & (group < <u32>(shift < 35 ? 128 : 8)));
   return value;
+}
+
+/** So many ones as the number plus one has bits behind its first one, a zero where there could be more, and those bits. */
+function smallNumber(): u32 {
+  let length: u32 = 0;
+  // Behind an error a bit each, so that it ends soon.
+  while ((length < <u32>MAX_NUMBER_LENGTH) & !failure && bits(1)) length++;
+  return (1 << length) - 1 + bits(length);
 }
 
 /** A varint from `low` to `high`. */
@@ -48,11 +58,12 @@ export function planBytes(): u32 {
   return varintIn(0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
 }
 
+/** A byte: in a small container a number. */
 export function byte(): u32 {
-  return bits(8);
+  return isSmall() ? varintIn(0, 255) : bits(8);
 }
 
-/** A byte, as i8. */
+/** An i8: in a small container a number that is 0 for -128. */
 export function signedByte(): i32 {
-  return <i32>(<i8>byte());
+  return <i32>(<i8>(byte() + (isSmall() ? 128 : 0)));
 }

@@ -22,8 +22,9 @@ import { beginColumns } from "./columns";
 import { output, readLayer, rows } from "./layer";
 import { hasWeights, stepOp } from "./ops";
 import { beginOutput, channel } from "./output-cursor";
+import { code, enterStream, isSmall, range } from "./range-decoder";
 import { addLayer } from "./run-work";
-import { readChannels } from "./section";
+import { beginSections, readChannels } from "./section";
 import { clearFailure, expect, expectRange, failure } from "./status";
 import {
   beginTensors,
@@ -37,8 +38,8 @@ import {
   sourceOf,
   tensorAt,
 } from "./tensor";
-import { beginRows } from "./weights";
-import { addWork, beginWork, PIECE_WORK } from "./work";
+import { beginRows, passRecords } from "./weights";
+import { addWork, beginWork, pieceWork } from "./work";
 
 /** What the next piece of work is. */
 const IDLE = 0;
@@ -53,6 +54,8 @@ const CRC = 8;
 const TENSORS = 9;
 const STATES = 10;
 const COPIES = 11;
+/** Loading passes a layer's weights in a stream, where their end is not known. This is none of a run's work, and a slice of its own. */
+const PASS = 12;
 
 let phase: i32 = 0;
 /** Whether `start` may be called. Until then the layers are only checked. */
@@ -63,6 +66,9 @@ let tensor: u32 = 0;
 let filled: u32 = 0;
 /** File offset of the first layer. */
 let layersOffset: u32 = 0;
+/** The range decoder there. */
+let layersRange: u32 = 0;
+let layersCode: u32 = 0;
 
 /** Begins loading the model that the control block names, in `memoryBytes` of linear memory. `step` goes on. */
 export function open(memoryBytes: u32): i32 {
@@ -109,7 +115,7 @@ export function step(budget: u32): i32 {
   let left: i64 = budget;
   do {
     left -= advance();
-  } while ((left > 0) & !failure & (phase > LAYER));
+  } while ((left > 0) & !failure & (phase > LAYER) & (phase < PASS));
   if (isOfRun) addWork(budget - left);
   return finishSlice();
 }
@@ -152,7 +158,10 @@ function advance(): u32 {
       break;
     case OUTPUT_BORDER:
       phase = LAYER_END;
-      if (!isRun()) break;
+      if (!isRun()) {
+        if (isSmall() & hasWeights()) phase = PASS;
+        break;
+      }
       filled = fillBorder(output, filled);
       phase = filled ? OUTPUT_BORDER : COMPUTE;
       break;
@@ -170,10 +179,14 @@ function advance(): u32 {
       readTensor(tensor);
       if (++tensor == tensorCount) endTensors();
       break;
+    case PASS:
+      if (channel < rows) return passRecords();
+      phase = LAYER_END;
+      break;
     default: // STATES, COPIES
       stepStates();
   }
-  return PIECE_WORK;
+  return pieceWork();
 }
 
 /** Fills a piece of a state, or copies one to it. */
@@ -187,6 +200,8 @@ function stepStates(): void {
 
 function endTensors(): void {
   layersOffset = position;
+  layersRange = range;
+  layersCode = code;
   expectRange(firstState * modelOutput != 0);
   beginStates(STATES);
 }
@@ -206,7 +221,8 @@ function endStates(): void {
 }
 
 function beginLayers(): void {
-  seek(layersOffset);
+  enterStream(layersOffset, layersRange, layersCode);
+  beginSections();
   tensor = firstOutput;
   phase = LAYER;
 }
@@ -218,7 +234,7 @@ function endLayer(): void {
     store<u32>(CONTROL_OUTPUT_TENSOR, tensor);
     store<u32>(CONTROL_LAYERS_DONE, tensor - firstOutput + 1);
   } else addLayer(); // Before its weights, which it counts by their bits, are passed.
-  if (hasWeights()) seek(limit);
+  if (hasWeights() & !isSmall()) seek(limit);
   phase = LAYER;
   if (++tensor == tensorCount) {
     if (isRun()) beginStates(COPIES);

@@ -1,23 +1,35 @@
 /** What a weighted layer has in front of its codec's part: the fields of its weights, then in the section scales and biases. */
 import { STATUS_STREAM, STATUS_TRUNCATED } from "../abi";
-import { FORM_CLAMP, FORM_CODEC_MASK, FORM_PER_CHANNEL, FORM_RELU, MAX_LAYER_WEIGHTS } from "../format";
+import {
+  FORM_CLAMP,
+  FORM_CODEC_MASK,
+  FORM_PER_CHANNEL,
+  FORM_RELU,
+  MAX_LAYER_WEIGHTS,
+  MAX_SMALL_WEIGHTS,
+} from "../format";
 import { bits, fileBytes, limitReads, position } from "./bit-reader";
 import { needsCodec, scratchPtr } from "./container";
-import { varint } from "./fields";
+import { varint, varintIn } from "./fields";
 import { readForm, readScale, rows } from "./layer";
+import { isSmall } from "./range-decoder";
 import { setScale } from "./requantize";
 import { beginScratch } from "./scratch";
 import { expect, expectRange } from "./status";
 
-/** Scales and biases of one piece of work. */
+/** Scales and biases of one piece of work; of a small container half as many. */
 const CHANNELS: u32 = 10;
 
 /** Weights of a row, zeros included. */
 export let columns: u32 = 0;
 
 let form: u32 = 0;
+/** Weights of a small container's layers up to the one at hand. */
+let smallWeights: u32 = 0;
 let biasBits: u32 = 0;
 let biasShift: u32 = 0;
+/** Of the multipliers of a small container: so many bits behind the first. */
+let multiplierBits: u32 = 0;
 /** How many scales and biases have been read. */
 let done: u32 = 0;
 
@@ -35,15 +47,26 @@ export function hasRowScales(): bool {
   return (form & FORM_PER_CHANNEL) != 0;
 }
 
-/** Reads the fields of the layer's weights, `count` a row, up to its scales. From there on its section limits the reader. */
+/** Before the first layer. */
+export function beginSections(): void {
+  smallWeights = 0;
+}
+
+/** Reads the fields of the layer's weights, `count` a row, up to its scales. From there on its section limits the reader, if it has one. */
 export function readWeights(count: u32): void {
   columns = count;
   form = readForm();
   expectRange(!(form & ~knownForm()) & needsCodec(codec()));
   expectRange(count <= <u32>MAX_LAYER_WEIGHTS / rows);
-  let bytes = varint();
-  expect(bytes <= fileBytes - position, STATUS_TRUNCATED);
-  limitReads(position + bytes, STATUS_STREAM);
+  // Whichever is more has failed before the sum could wrap.
+  smallWeights += rows * count;
+  expectRange(!isSmall() | (smallWeights <= <u32>MAX_SMALL_WEIGHTS));
+  if (isSmall()) multiplierBits = varintIn(0, 30);
+  else {
+    let bytes = varint();
+    expect(bytes <= fileBytes - position, STATUS_TRUNCATED);
+    limitReads(position + bytes, STATUS_STREAM);
+  }
   biasBits = bits(6);
   biasShift = bits(5);
   expectRange(biasBits <= 32);
@@ -61,10 +84,10 @@ function channelBytes(): u32 {
 @inline
 export function readChannels(): bool {
   let scales: u32 = hasRowScales() ? rows : 1;
-  let end = min(done + CHANNELS, scales + rows);
+  let end = min(done + (CHANNELS >> u32(isSmall())), scales + rows);
   do {
     if (done < scales) {
-      let multiplier = bits(31);
+      let multiplier = isSmall() ? (1 << 30) | (bits(multiplierBits) << (30 - multiplierBits)) : bits(31);
       let shift = bits(6);
       readScale(multiplier, shift);
       if (hasRowScales()) {

@@ -22,10 +22,12 @@ import {
   FLAGS_BORDER_MASK,
   MAX_BYTES,
   MAX_TENSOR_BYTES,
+  SMALL_SCALE_BITS,
 } from "../format";
 import { bits } from "./bit-reader";
 import { arenaPtr, firstOutput, planEnd, tensorCount } from "./container";
 import { byte, dimension, signedByte, varint, varintIn } from "./fields";
+import { isSmall } from "./range-decoder";
 import { addFilling } from "./run-work";
 import { expectRange } from "./status";
 
@@ -68,6 +70,8 @@ export function readTensor(index: u32): void {
   let channels = dimension();
   store<u32>(entry, channels, TENSOR_CHANNELS);
   let flags = byte();
+  // The border, mostly 0, is in the upper half of the number.
+  if (isSmall()) flags = ((flags << 4) | (flags >>> 4)) & 255;
   let border = flags & knownFlags() & FLAGS_BORDER_MASK;
   let kind: u32 = flags & (FLAG_END | FLAG_STATE);
   let height: u32 = 1;
@@ -80,21 +84,33 @@ export function readTensor(index: u32): void {
   store<u32>(entry, width, TENSOR_WIDTH);
   if (flags & FLAG_NOMINAL) varint();
   // The scale: a positive finite float's bits are those of an integer between those of 0 and infinity.
-  if (flags & FLAG_END) expectRange(bits(32) - 1 < 0x7f7fffff);
+  if (flags & FLAG_END) expectRange(scaleBits() - 1 < 0x7f7fffff);
   store<i32>(entry, signedByte(), TENSOR_ZERO_POINT);
-  let offset = varintIn(0, MAX_BYTES);
+  let place: u64 = varintIn(0, MAX_BYTES);
   // Bits 9 and 10 of the state word are the flags' upper two.
   store<u32>(entry, border | (kind << 3), TENSOR_STATE);
   if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);
   let pitch = width + 2 * border;
   store<u32>(entry, pitch, TENSOR_PITCH);
-  store<u32>(entry, arenaPtr + offset + border * (pitch + 1), TENSOR_PTR);
   let plane = <u64>pitch * (height + 2 * border);
   store<u32>(entry, <u32>plane, TENSOR_PLANE);
   let bytes = plane * channels;
-  expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (arenaPtr + offset + bytes <= planEnd));
+  if (isSmall()) {
+    // 0: where the arena begins, 1: so that it ends where the arena does, or begins there if it is longer, which is refused.
+    let room: u64 = <u32>(planEnd - arenaPtr);
+    place = place == 1 ? room - min(room, bytes) : max(place, 2) - 2;
+  }
+  store<u32>(entry, arenaPtr + <u32>place + border * (pitch + 1), TENSOR_PTR);
+  expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (arenaPtr + place + bytes <= planEnd));
   addFilling(entry);
   countEnd(index, kind);
+}
+
+/** The bits of a scale: all of them, or in a small container so many of the upper ones, none for the scale that goes without saying. */
+function scaleBits(): u32 {
+  if (!isSmall()) return bits(32);
+  let length = varintIn(0, 31);
+  return length ? bits(length) << (31 - length) : SMALL_SCALE_BITS;
 }
 
 /** Counts the inputs, and finds the first output. A packed module knows both. */

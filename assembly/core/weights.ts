@@ -5,7 +5,8 @@ import { decodeBatch } from "./codecs";
 import { live } from "./columns";
 import { arenaPtr } from "./container";
 import { rows } from "./layer";
-import { channel } from "./output-cursor";
+import { channel, passPlane } from "./output-cursor";
+import { isSmall } from "./range-decoder";
 import { recordsPtr } from "./scratch";
 import { loadChannel } from "./section";
 import { expect, expectRange } from "./status";
@@ -36,12 +37,23 @@ export function beginRows(): void {
 export function nextRow(): void {
   column -= live;
   if (channel < rows) beginRow();
-  else expect(!bitBuffer & (position == limit), STATUS_STREAM);
+  else if (!isSmall()) expect(!bitBuffer & (position == limit), STATUS_STREAM);
 }
 
 function beginRow(): void {
   carryOver(loadChannel(channel));
   weightSum = 0;
+}
+
+/** Passes a batch of weights, or the end of a row, on the way to what follows the layer in a stream. @returns the work it was */
+export function passRecords(): u32 {
+  if (isRowComplete()) {
+    passPlane();
+    nextRow();
+    return BATCH_WORK;
+  }
+  carryOver(0);
+  return decodeRecords();
 }
 
 /** Makes room for more records of the row, those that were there being summed up in `acc`, which its bias went into. */

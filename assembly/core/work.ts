@@ -1,9 +1,12 @@
 /** What work counts as. A unit is about a multiplication of a convolution, and at most 32 instructions: SPEC.md, "The core's interface". */
 
 import { CONTROL_WORK } from "../abi";
+import { isSmall } from "./range-decoder";
 
 /** A piece of reading tables, or of filling borders. */
 export const PIECE_WORK: u32 = 96;
+/** Of a small container it takes 2^2 times as much, since each bit of its fields goes through the range decoder. */
+const SMALL_SHIFT: u32 = 2;
 /** What a batch of decoding takes, and each of its turns. */
 export const BATCH_WORK: u32 = 12;
 export const TURN_WORK: u32 = 4;
@@ -22,6 +25,11 @@ export const MOST_ELEMENTS: u32 = 256;
 /** Begins to add up the work of a run. A packed model's is known. */
 export function beginWork(): void {
   store<u32>(CONTROL_WORK, 0);
+}
+
+/** What a piece of reading tables takes, or of filling borders. */
+export function pieceWork(): u32 {
+  return PIECE_WORK << (isSmall() ? SMALL_SHIFT : 0);
 }
 
 /** Adds to the work of a run. */

@@ -22,18 +22,19 @@ import { beginCodec, stepCodec } from "../core/codecs";
 import { beginColumns } from "../core/columns";
 import { firstOutput, openContainer, planEnd, readCrc, tensorCount } from "../core/container";
 import { readLayer } from "../core/layer";
+import { isSmall } from "../core/range-decoder";
 import { hasWeights } from "../core/ops";
 import { beginOutput } from "../core/output-cursor";
 import { addLayer } from "../core/run-work";
-import { readChannels } from "../core/section";
+import { beginSections, readChannels } from "../core/section";
 import { clearFailure, expect, expectRange, failure } from "../core/status";
 import { beginTensors, firstState, isAlike, modelOutput, readTensor, sourceOf, tensorAt } from "../core/tensor";
 import { beginRows } from "../core/weights";
-import { addWork, beginWork, PIECE_WORK } from "../core/work";
+import { addWork, beginWork, pieceWork } from "../core/work";
 import { beginDecoding, stepDecoding } from "./decode";
 import { copyTensor, fillBorders, fillTensor } from "./lines";
 import { beginMemory, take } from "./memory";
-import { beginLayers, keepLayer, layerAt, runLayer } from "./layers";
+import { beginLayers, keepLayer, keepPlace, layerAt, runLayer } from "./layers";
 import { placeRoom } from "./room";
 
 /** What the next piece of work is. */
@@ -107,8 +108,8 @@ export function step(budget: u32): i32 {
     do {
       let isOfRun = (phase != CRC) & (phase != TENSORS) & (phase != WEIGHTS);
       advance();
-      if (isOfRun) addWork(PIECE_WORK);
-      left -= PIECE_WORK;
+      if (isOfRun) addWork(pieceWork());
+      left -= pieceWork();
     } while ((left > 0) & !failure & (phase != IDLE));
   }
   return finishSlice();
@@ -133,7 +134,7 @@ function advance(): void {
       if (++tensor == tensorCount) endTensors();
       break;
     case LAYER:
-      layerAt(tensor - firstOutput).offset = position;
+      keepPlace(layerAt(tensor - firstOutput));
       readLayer(tensor);
       beginOutput();
       phase = hasWeights() ? CHANNELS : LAYER_END;
@@ -176,6 +177,7 @@ function endTensors(): void {
   if (failure) return;
   resetStates();
   beginLayers(tensorCount - firstOutput);
+  beginSections();
   tensor = firstOutput;
   phase = LAYER;
 }
@@ -192,7 +194,7 @@ function endLayer(): void {
 
 function nextLayer(): void {
   if (failure) return;
-  if (hasWeights()) seek(limit);
+  if (hasWeights() && !isSmall()) seek(limit);
   phase = LAYER;
   if (++tensor < tensorCount) return;
   store<u32>(CONTROL_METADATA, position);

@@ -1,9 +1,10 @@
 /** The layers of a loaded model: what is kept of each, and who runs it. */
 import { OP_ADD, OP_AVGPOOL, OP_CONCAT, OP_CONV2D, OP_DENSE, OP_LUT, OP_MAXPOOL, OP_MUL, OP_RESIZE } from "../format";
-import { seek } from "../core/bit-reader";
+import { position } from "../core/bit-reader";
 import { input, op, output, readLayer, rows } from "../core/layer";
 import { stepOp } from "../core/ops";
 import { beginOutput, channel } from "../core/output-cursor";
+import { code, enterStream, range } from "../core/range-decoder";
 import { clampMax, clampMin, multiplier, shift, zeroPoint } from "../core/requantize";
 import { failure } from "../core/status";
 import { keepConv, runConv } from "./conv";
@@ -24,6 +25,13 @@ export function beginLayers(count: u32): void {
 
 export function layerAt(index: u32): Layer {
   return changetype<Layer>(layersPtr + index * offsetof<Layer>());
+}
+
+/** Keeps where a layer begins. */
+export function keepPlace(kept: Layer): void {
+  kept.offset = position;
+  kept.range = range;
+  kept.code = code;
 }
 
 /** Keeps what has been read of a layer. */
@@ -69,7 +77,7 @@ export function runLayer(index: u32, tensor: u32): void {
       return;
   }
   // What is rare the core does, from the file.
-  seek(kept.offset);
+  enterStream(kept.offset, kept.range, kept.code);
   readLayer(tensor);
   beginOutput();
   while (channel < rows && !failure) stepOp();

@@ -43,6 +43,9 @@ export class Layer {
   kind: u32;
   /** Where the file has it. */
   offset: u32;
+  /** The range decoder there. */
+  range: u32;
+  code: u32;
   input: usize;
   /** Of a sum or a product: the second input, and the steps from its element to the next: 0 or 1. */
   other: usize;

@@ -14,6 +14,9 @@ typedef struct reader {
   /** Offset in the container of what comes behind `end`. */
   uint32_t offset;
   mote_status status;
+  /** Of a small container: its fields are bits of a stream, of which this is the interval that has been chosen, and the place in it; 0 otherwise. */
+  uint32_t range;
+  uint32_t code;
   uint8_t piece[PIECE_BYTES];
 } reader;
 
@@ -22,7 +25,11 @@ static void begin(reader *r, const mote_source *source, uint32_t offset) {
   r->next = r->end = r->piece;
   r->offset = offset;
   r->status = MOTE_DONE;
+  r->range = r->code = 0;
 }
+
+/** Bytes that have not been read. */
+static uint32_t bytes_left(const reader *r) { return (uint32_t)(r->end - r->next) + r->source->container_bytes - r->offset; }
 
 static mote_status refill(reader *r) {
   const mote_source *source = r->source;
@@ -40,10 +47,43 @@ static mote_status refill(reader *r) {
   return MOTE_DONE;
 }
 
-static uint32_t read_u8(reader *r) {
+/** A byte as it stands. */
+static uint32_t read_plain(reader *r) {
   if (r->next == r->end && r->status == MOTE_DONE) r->status = refill(r);
   return r->status == MOTE_DONE ? *r->next++ : 0;
 }
+
+/** A bit of a stream, which is as likely a 0 as a 1. Behind the stream's end there are zeros. */
+static uint32_t read_bit(reader *r) {
+  while (r->range < 1u << 24) {
+    r->range <<= 8;
+    r->code = r->code << 8 | (bytes_left(r) > 0 ? read_plain(r) : 0);
+  }
+  uint32_t bound = r->range >> 16 << 15;
+  if (r->code < bound) {
+    r->range = bound;
+    return 1;
+  }
+  r->code -= bound;
+  r->range -= bound;
+  return 0;
+}
+
+/** @param count at most 32 */
+static uint32_t read_bits(reader *r, uint32_t count) {
+  uint32_t value = 0;
+  for (uint32_t place = 0; place < count; place++) value |= read_bit(r) << place;
+  return value;
+}
+
+/** A number of a stream, below 2^31. */
+static uint32_t read_number(reader *r) {
+  uint32_t length = 0;
+  while (length < MOTE_MAX_NUMBER_LENGTH && read_bit(r) != 0) length++;
+  return (1u << length) - 1 + read_bits(r, length);
+}
+
+static uint32_t read_u8(reader *r) { return r->range != 0 ? read_number(r) : read_plain(r); }
 
 static uint32_t read_u32(reader *r) {
   uint32_t value = 0;
@@ -51,8 +91,9 @@ static uint32_t read_u32(reader *r) {
   return value;
 }
 
-/** LEB128 below 2^31. */
+/** LEB128 below 2^31, or a number. */
 static uint32_t read_varint(reader *r) {
+  if (r->range != 0) return read_number(r);
   uint32_t value = 0;
   for (unsigned shift = 0; shift < 35; shift += 7) {
     uint32_t byte = read_u8(r);
@@ -74,13 +115,21 @@ static uint32_t read_varints(reader *r, uint32_t count) {
 
 /** Up to the first tensor. */
 static mote_status read_head(reader *r, mote_head *head) {
-  uint32_t magic = read_u32(r);
+  uint32_t magic = read_plain(r);
+  bool is_small = magic == MOTE_SMALL_TAG;
+  for (unsigned shift = 8; shift < (is_small ? 24 : 32); shift += 8) magic |= read_plain(r) << shift; /* of a small one, the crc */
   if (r->status != MOTE_DONE) return r->status;
-  if ((magic & 0xffffff) != MOTE_MAGIC) return MOTE_STATUS_MAGIC;
-  if (magic >> 24 != MOTE_VERSION) return MOTE_STATUS_VERSION;
-  (void)read_u32(r);                                               /* crc */
-  head->tensor_count = read_varints(r, 3);                         /* behind ops and codecs */
-  uint64_t window = (uint64_t)read_varints(r, 2) * MOTE_PLAN_UNIT; /* behind layerCount */
+  if (is_small) {
+    r->range = 1;
+  } else {
+    if ((magic & 0xffffff) != MOTE_MAGIC) return MOTE_STATUS_MAGIC;
+    if (magic >> 24 != MOTE_VERSION) return MOTE_STATUS_VERSION;
+    (void)read_u32(r); /* crc */
+  }
+  head->tensor_count = read_varints(r, 3);    /* behind ops and codecs */
+  uint64_t window = read_varints(r, 2);       /* behind layerCount */
+  if (is_small) window ^= MOTE_SMALL_WINDOW_UNITS;
+  window *= MOTE_PLAN_UNIT;
   uint64_t rest = read_varint(r);                                  /* scratch */
   rest = (rest + read_varint(r)) * MOTE_PLAN_UNIT;                 /* arena */
   if (r->status != MOTE_DONE) return r->status;
@@ -92,13 +141,23 @@ static mote_status read_head(reader *r, mote_head *head) {
   return MOTE_DONE;
 }
 
+/** All bits of a scale, or so many of the upper ones; none for the one that goes without saying. */
+static uint32_t read_scale(reader *r) {
+  if (r->range == 0) return read_u32(r);
+  uint32_t length = read_number(r);
+  if (length == 0) return MOTE_SMALL_SCALE_BITS;
+  if (length > 31) return 0; /* which is no scale */
+  return read_bits(r, length) << (31 - length);
+}
+
 /** Reads a tensor. @returns whether it is an end: then `scale_bits` is its scale's */
 static bool read_tensor(reader *r, uint32_t *scale_bits) {
   (void)read_varint(r); /* channels */
   uint32_t flags = read_u8(r);
+  if (r->range != 0) flags = flags << 4 | flags >> 4;
   if ((flags & MOTE_FLAG_SIZE) != 0) (void)read_varints(r, 2); /* height, width */
   if ((flags & MOTE_FLAG_NOMINAL) != 0) (void)read_varint(r);
-  if ((flags & MOTE_FLAG_END) != 0) *scale_bits = read_u32(r);
+  if ((flags & MOTE_FLAG_END) != 0) *scale_bits = read_scale(r);
   (void)read_u8(r);                                             /* zeroPoint */
   (void)read_varints(r, (flags & MOTE_FLAG_STATE) != 0 ? 2 : 1); /* offset, source */
   return (flags & MOTE_FLAG_END) != 0;
@@ -123,9 +182,6 @@ mote_status mote_container_head(mote *model, mote_head *head) {
   if (model->ends == NULL) model->end_count = (uint16_t)ends;
   return status == MOTE_DONE && ends != model->end_count ? MOTE_STATUS_RANGE : status;
 }
-
-/** Bytes that have not been read. */
-static uint32_t bytes_left(const reader *r) { return (uint32_t)(r->end - r->next) + r->source->container_bytes - r->offset; }
 
 /** Where the metadata of a model is, and the reader of it up to an entry's content. */
 typedef struct entry {

@@ -13,6 +13,17 @@
 /** The CRC covers the file from this offset to its end. */
 #define MOTE_CRC_START 8u
 
+/** The first byte of a small container, version 3: the lower half of a CRC follows, of what is behind it. */
+#define MOTE_SMALL_TAG 0xb3u
+#define MOTE_SMALL_CRC_START 3u
+/** Of the numbers of a small container: most ones in front of one. */
+#define MOTE_MAX_NUMBER_LENGTH 30u
+/** Weights of all layers of a small container, zeros included, since loading decodes them. */
+#define MOTE_MAX_SMALL_WEIGHTS 0x100000u
+/** What a small container need not state: the bits of 1/255 as f32, and a window of 256 bytes, in units of 8. */
+#define MOTE_SMALL_SCALE_BITS 0x3b808081u
+#define MOTE_SMALL_WINDOW_UNITS 32u
+
 /** Bits of a tensor's flags: its border's width, whether it has height and width, a nominal number of channels, and what it is. */
 #define MOTE_FLAGS_BORDER_MASK 0x0fu
 #define MOTE_FLAG_SIZE 0x10u

@@ -6,12 +6,19 @@ import { CODEC_ARITHMETIC } from "../../assembly/format.js";
 import { ArithmeticModel, type ArithmeticHead, type CodeBit, type MatrixShape } from "./arithmetic-model.js";
 import type { BitReader } from "./bit-reader.js";
 import type { BitWriter } from "./bit-writer.js";
-import type { Codec, Coding, DecodedWeights, Kernel } from "./codec.js";
+import type { Codec, Coding, DecodedWeights, Kernel, StreamSink, StreamSource } from "./codec.js";
 import { fixedWidth } from "./fixed-width.js";
 import { RangeDecoder, RangeEncoder } from "./range-coder.js";
 import type { WeightStatistics } from "./statistics.js";
 
-export const arithmetic: Codec = { number: CODEC_ARITHMETIC, name: "arithmetic", candidates, read, fixedWidth };
+export const arithmetic: Codec = {
+  number: CODEC_ARITHMETIC,
+  name: "arithmetic",
+  candidates,
+  read,
+  readStream,
+  fixedWidth,
+};
 
 const [LARGEST_BITS, RARITY_BITS, MAP_BITS] = [7, 5, 1];
 const HEAD_BITS = LARGEST_BITS + RARITY_BITS + MAP_BITS;
@@ -44,10 +51,50 @@ function encode(weights: Int8Array, statistics: WeightStatistics, hasColumnMap: 
   const head = { largest, rarity: Math.min(MOST_RARITY, quarters), hasColumnMap };
 
   const encoder = new RangeEncoder();
-  const code: CodeBit = (bit, probability) => {
+  const coded = codeMatrix(head, shape, isUsed, liveColumns, weights, (bit, probability) => {
     encoder.encode(bit, probability);
     return bit;
+  });
+  if (coded === null) return null;
+  const { values, steps } = coded;
+  const stream = encoder.finish();
+  const writeHead = (writer: Pick<BitWriter, "write">): void => {
+    writer.write(largest - 1, LARGEST_BITS);
+    writer.write(head.rarity, RARITY_BITS);
+    writer.write(hasColumnMap ? 1 : 0, MAP_BITS);
   };
+  const write = (writer: BitWriter): void => {
+    writeHead(writer);
+    for (const byte of stream) writer.write(byte, 8);
+  };
+  const writeStream = (sink: StreamSink): void => {
+    writeHead(sink);
+    codeMatrix(head, shape, isUsed, liveColumns, weights, (bit, probability) => {
+      sink.encode(bit, probability);
+      return bit;
+    });
+  };
+  return {
+    codec: CODEC_ARITHMETIC,
+    bits: HEAD_BITS + 8 * stream.length,
+    instructions: positions * POSITION_INSTRUCTIONS + steps * BIT_INSTRUCTIONS,
+    tableBytes: tableBytes(values, shape),
+    liveColumns: hasColumnMap ? liveCount : columns,
+    fullestRow,
+    write,
+    writeStream,
+  };
+}
+
+/** Codes all of it. @returns how many values the alphabet has, and how many bits tell signs and magnitudes; null where the model's numbers do not bear the weights */
+function codeMatrix(
+  head: ArithmeticHead,
+  shape: MatrixShape,
+  isUsed: (value: number) => boolean,
+  liveColumns: Uint8Array,
+  weights: Int8Array,
+  code: CodeBit,
+): { readonly values: number; readonly steps: number } | null {
   const model = new ArithmeticModel(head, shape, code);
   const values = model.codeAlphabet(isUsed).length;
   const live = liveColumns.slice();
@@ -59,49 +106,68 @@ function encode(weights: Int8Array, statistics: WeightStatistics, hasColumnMap: 
     (_row, distance) => (steps += 1 + distance),
     () => {},
   );
-  if (!isValid) return null;
-  const stream = encoder.finish();
-  const write = (writer: BitWriter): void => {
-    writer.write(largest - 1, LARGEST_BITS);
-    writer.write(head.rarity, RARITY_BITS);
-    writer.write(hasColumnMap ? 1 : 0, MAP_BITS);
-    for (const byte of stream) writer.write(byte, 8);
-  };
-  return {
-    codec: CODEC_ARITHMETIC,
-    bits: HEAD_BITS + 8 * stream.length,
-    instructions: positions * POSITION_INSTRUCTIONS + steps * BIT_INSTRUCTIONS,
-    tableBytes: tableBytes(values, shape),
-    liveColumns: hasColumnMap ? liveCount : columns,
-    fullestRow,
-    write,
-  };
+  return isValid ? { values, steps } : null;
 }
 
-function read(reader: BitReader, rows: number, columns: number, kernel: Kernel): DecodedWeights {
-  const shape: MatrixShape = { rows, columns, kernel };
-  const head: ArithmeticHead = {
+function readHead(reader: Pick<StreamSource, "read">): ArithmeticHead {
+  return {
     largest: reader.read(LARGEST_BITS, "largest") + 1,
     rarity: reader.read(RARITY_BITS, "rarity"),
     hasColumnMap: reader.read(MAP_BITS, "hasColumnMap") === 1,
   };
+}
+
+function read(reader: BitReader, rows: number, columns: number, kernel: Kernel): DecodedWeights {
+  const head = readHead(reader);
   const start = reader.position;
   const stream = reader.ahead();
   const decoder = new RangeDecoder(stream);
+  const fail = (problem: string): never => reader.fail(problem);
+  const total = (): number => {
+    if (decoder.consumed < stream.length) {
+      fail(`has ${stream.length} bytes of weights, expected no more than the ${decoder.consumed} that they take`);
+    }
+    reader.skip(8 * stream.length, "weights");
+    return reader.position - start;
+  };
+  return readMatrix(head, { rows, columns, kernel }, (probability) => decoder.decode(probability), fail, total);
+}
+
+function readStream(source: StreamSource, rows: number, columns: number, kernel: Kernel): DecodedWeights {
+  const head = readHead(source);
+  const start = source.position;
+  return readMatrix(
+    head,
+    { rows, columns, kernel },
+    (probability) => source.decode(probability),
+    (problem) => source.fail("the weights' stream", `one that ${problem}`),
+    () => source.position - start,
+  );
+}
+
+/** @param end is called behind the last bit. @returns how many bits were read, which the purposes add up to */
+function readMatrix(
+  head: ArithmeticHead,
+  shape: MatrixShape,
+  decode: (probabilityOf1: number) => 0 | 1,
+  fail: (problem: string) => never,
+  end: () => number,
+): DecodedWeights {
+  const { rows, columns } = shape;
   let spent = 0;
   const model = new ArithmeticModel(head, shape, (_bit, probability) => {
-    const bit = decoder.decode(probability);
+    const bit = decode(probability);
     spent += COST[(bit === 1 ? probability : 65536 - probability) >>> 4];
     return bit;
   });
 
   const values = model.codeAlphabet(() => false);
-  if (values.at(-1) === 128) reader.fail("has the value 128 in its alphabet, expected at most 127");
+  if (values.at(-1) === 128) fail("has the value 128 in its alphabet, expected at most 127");
   const alphabetBits = spent;
   const live = new Uint8Array(columns);
   model.codeColumns(live);
   const liveCount = live.reduce((sum, isLive) => sum + isLive, 0);
-  if (liveCount === 0) reader.fail("has a column map without a live column, expected at least one");
+  if (liveCount === 0) fail("has a column map without a live column, expected at least one");
   const mapBits = spent - alphabetBits;
 
   const weights = new Int8Array(rows * columns);
@@ -116,14 +182,10 @@ function read(reader: BitReader, rows: number, columns: number, kernel: Kernel):
     },
     (isWeight) => (weightBits += isWeight ? -spent : spent),
   );
-  if (!isValid) reader.fail("has a live column whose logit becomes -32768, that of a dead one");
-  if (decoder.consumed < stream.length) {
-    reader.fail(`has ${stream.length} bytes of weights, expected no more than the ${decoder.consumed} that they take`);
-  }
-  reader.skip(8 * stream.length, "weights");
+  if (!isValid) fail("has a live column whose logit becomes -32768, that of a dead one");
 
   // What the bits tell is no whole number of them; the purposes add up to those that there are.
-  const total = reader.position - start;
+  const total = end();
   const scale = spent === 0 ? 0 : total / spent;
   const map = Math.round(mapBits * scale);
   const alphabet = Math.round(alphabetBits * scale);

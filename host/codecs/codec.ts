@@ -22,8 +22,26 @@ export interface Codec {
    * @throws MoteError FORMAT with the byte where the section breaks a rule of SPEC.md
    */
   read(reader: BitReader, rows: number, columns: number, kernel: Kernel): DecodedWeights;
+  /** The same from the stream of a small container. A codec that lacks this has no place there. */
+  readStream?(source: StreamSource, rows: number, columns: number, kernel: Kernel): DecodedWeights;
   /** The layer with this codec's entries at a fixed width. */
   fixedWidth(weights: Int8Array, rows: number, columns: number): FixedWidth;
+}
+
+/** A stream that a layer's weights are a part of: fields of bits as a section has them, and bits with a probability. */
+export interface StreamSink {
+  write(value: number, bits: number): void;
+  /** @param probabilityOf1 in 1/65,536: 1 … 65,535 */
+  encode(bit: 0 | 1, probabilityOf1: number): void;
+}
+
+/** The same to read from. */
+export interface StreamSource {
+  read(bits: number, field: string): number;
+  decode(probabilityOf1: number): 0 | 1;
+  /** Bits that have been taken, about. */
+  readonly position: number;
+  fail(field: string, found: string): never;
 }
 
 /** What the core needs of a layer's weights: the memory plan follows from it. */
@@ -45,6 +63,8 @@ export interface Coding extends CodedSize {
   /** Of the core, to decode the layer once: about. */
   readonly instructions: number;
   write(writer: BitWriter): void;
+  /** The same to the stream of a small container. */
+  writeStream?(sink: StreamSink): void;
 }
 
 /**

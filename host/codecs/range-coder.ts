@@ -27,14 +27,18 @@ export class RangeEncoder {
     }
   }
 
-  /** Ends on the number of the interval with the most zeros behind it. @returns the stream, without the zero bytes at its end */
-  finish(): Uint8Array {
+  /**
+   * Ends on the number of the interval with the most zeros behind it.
+   * @param isFollowed keeps the zero bytes at the end, up to the last one that a decoder reads: what follows is not taken for a part of the stream
+   * @returns the stream, otherwise without the zero bytes at its end
+   */
+  finish(isFollowed = false): Uint8Array {
     let unit = TOP;
     while (Math.ceil(this.#low / unit) * unit >= this.#low + this.#range) unit /= 2;
     this.#low = Math.ceil(this.#low / unit) * unit;
     for (let i = 0; i < 4; i++) this.#shift();
     let end = this.#bytes.length;
-    while (end > 1 && this.#bytes[end - 1] === 0) end--;
+    while (!isFollowed && end > 1 && this.#bytes[end - 1] === 0) end--;
     return Uint8Array.from(this.#bytes.slice(1, end));
   }
 
@@ -51,9 +55,17 @@ export class RangeEncoder {
   }
 }
 
+/** Both are u32. */
+export interface RangeState {
+  readonly range: number;
+  readonly code: number;
+}
+
 export class RangeDecoder {
   /** Bytes that have been read, those behind the end not counted. */
   consumed = 0;
+  /** Zeros behind the end that have been read as well. */
+  zeros = 0;
   readonly #bytes: Uint8Array;
   #code = 0;
   /** The first bit makes it FIRST_RANGE. */
@@ -64,11 +76,18 @@ export class RangeDecoder {
     this.#bytes = bytes;
   }
 
+  /** The interval, and where in it the stream is: with `consumed`, where a decoder could go on. */
+  get state(): RangeState {
+    return { range: this.#range, code: this.#code };
+  }
+
   /** @param probabilityOf1 in 1/65,536: 1 … 65,535 */
   decode(probabilityOf1: number): 0 | 1 {
     while (this.#range < LEAST_RANGE) {
       this.#range *= 256;
-      const byte = this.consumed < this.#bytes.length ? this.#bytes[this.consumed++] : 0;
+      let byte = 0;
+      if (this.consumed < this.#bytes.length) byte = this.#bytes[this.consumed++];
+      else this.zeros++;
       this.#code = this.#code * 256 + byte;
     }
     const bound = (this.#range >>> 16) * probabilityOf1;

@@ -9,11 +9,14 @@ export class FieldReader {
   /** Where the field read last begins. */
   #fieldStart = 0;
 
-  /** @param title of the bytes, for errors */
+  /** @param title of the bytes, for errors @param offset to begin at */
   constructor(
     readonly bytes: Uint8Array,
     private readonly title = "container",
-  ) {}
+    offset = 0,
+  ) {
+    this.#offset = offset;
+  }
 
   get offset(): number {
     return this.#offset;
@@ -45,6 +48,27 @@ export class FieldReader {
     return this.#view(field).getFloat32(0, true);
   }
 
+  /** Of a tensor. */
+  flags(field: string): number {
+    return this.u8(field);
+  }
+
+  /** Of an end of the graph. */
+  scale(field: string): number {
+    return this.f32(field);
+  }
+
+  /** Of the memory plan, in its units. */
+  window(field: string, most: number): number {
+    return this.ranged(field, 0, most);
+  }
+
+  /** @returns the place of a tensor's first byte in the arena, by the bytes of both */
+  place(field: string, most: number): (bytes: number, arena: number) => number {
+    const place = this.ranged(field, 0, most);
+    return () => place;
+  }
+
   /** LEB128 in the fewest bytes, below 2^31. */
   varint(field: string): number {
     const start = this.#offset;
@@ -64,7 +88,7 @@ export class FieldReader {
 
   /** A number for each axis: one varint for both, v / 2, where it is even, else one, (v - 1) / 2, for y and one for x. */
   pair(field: string, least: number, most: number): Axes {
-    const start = this.#offset;
+    const start = this.offset;
     const value = this.varint(field);
     const y = value >> 1;
     const x = value & 1 ? this.varint(field) : y;
@@ -102,6 +126,11 @@ export class FieldReader {
   /** @throws MoteError FORMAT: "container: <field> is <found> (byte n)" */
   fail(field: string, found: string, code: "FORMAT" | "UNSUPPORTED" = "FORMAT"): never {
     throw new MoteError(code, `${this.title}: ${field} is ${found} (byte ${this.#fieldStart})`);
+  }
+
+  /** Where the field begins, for errors. */
+  protected begin(): void {
+    this.#fieldStart = this.offset;
   }
 
   #begin(field: string, bytes: number): void {

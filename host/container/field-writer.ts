@@ -5,10 +5,13 @@ import type { Field } from "../ops/fields.js";
 /** Byte-aligned fields, collected until `take`. */
 export class FieldWriter {
   #bytes: number[] = [];
-  readonly #scratch = new DataView(new ArrayBuffer(4));
 
   u8(value: number): void {
     this.#bytes.push(value & 255);
+  }
+
+  i8(value: number): void {
+    this.u8(value);
   }
 
   u32(value: number): void {
@@ -16,8 +19,27 @@ export class FieldWriter {
   }
 
   f32(value: number): void {
-    this.#scratch.setFloat32(0, value, true);
-    this.u32(this.#scratch.getUint32(0, true));
+    this.u32(scaleBits(value));
+  }
+
+  /** Of a tensor. */
+  flags(flags: number): void {
+    this.u8(flags);
+  }
+
+  /** Of an end of the graph. */
+  scale(scale: number): void {
+    this.f32(scale);
+  }
+
+  /** Of the memory plan, in its units. */
+  window(units: number): void {
+    this.varint(units);
+  }
+
+  /** @param offset in the arena of a tensor's first byte @param _bytes of the tensor @param _arena bytes of the arena */
+  place(offset: number, _bytes: number, _arena: number): void {
+    this.varint(offset);
   }
 
   varint(value: number): void {
@@ -67,4 +89,9 @@ export class FieldWriter {
     this.#bytes = [];
     return bytes;
   }
+}
+
+/** The bits of the nearest f32. */
+export function scaleBits(scale: number): number {
+  return new Uint32Array(Float32Array.of(scale).buffer)[0];
 }

@@ -25,8 +25,8 @@ export function writeForm(
   const hasClamp = !isFull && !(isRelu && high === 127);
   fields.u8(codec | (perChannel ? FORM_PER_CHANNEL : 0) | (isRelu ? FORM_RELU : 0) | (hasClamp ? FORM_CLAMP : 0));
   if (!hasClamp) return;
-  if (!isRelu) fields.u8(low);
-  fields.u8(high);
+  if (!isRelu) fields.i8(low);
+  fields.i8(high);
 }
 
 /** @param where before names in errors: "layer 2" @param hasWeights whether the layer may have a codec and scales for each row */

@@ -249,6 +249,33 @@ function placeInOrder(
   return { offsets, bytes };
 }
 
+/**
+ * Offsets that a small container states in few bits, in the same arena: tensors begin where it begins, or end where it ends, where they can.
+ * Those that are parts of others, or have parts, stay where they are.
+ */
+export function toArenaEnds(model: QModel, { arena, offsets }: Plan): number[] {
+  const lives = tensorLives(model);
+  const parts = partsOf(model);
+  const fixed = new Set([...parts].flatMap(([part, { whole }]) => [part, whole]));
+  const sizes = model.tensors.map(tensorBytes);
+  const places = [...offsets];
+  const isFree = (tensor: number, from: number): boolean =>
+    sizes.every(
+      (size, other) =>
+        other === tensor ||
+        lives[other].first > lives[tensor].last ||
+        lives[tensor].first > lives[other].last ||
+        places[other] >= from + sizes[tensor] ||
+        from >= places[other] + size,
+    );
+  sizes.forEach((size, tensor) => {
+    if (fixed.has(tensor)) return;
+    const place = [0, arena - size].find((from) => isFree(tensor, from));
+    if (place !== undefined) places[tensor] = place;
+  });
+  return places;
+}
+
 /** The most bytes that a layer needs for itself while a tensor is in use. */
 const reservedIn = ({ first, last }: Life, reserved: readonly number[]): number =>
   Math.max(0, ...reserved.slice(Math.max(0, first), last + 1));

@@ -12,9 +12,13 @@ import {
   MAX_BYTES,
   MAX_DIMENSION,
   MAX_LAYERS,
+  MAX_SMALL_WEIGHTS,
   MAX_TENSORS,
   MIN_WINDOW_BYTES,
+  OP_LUT,
   PLAN_UNIT,
+  SMALL_CRC_START,
+  SMALL_TAG,
   VERSION,
 } from "../../assembly/format.js";
 import { BitReader } from "../codecs/bit-reader.js";
@@ -40,6 +44,7 @@ import { crc32 } from "./crc32.js";
 import { FieldReader } from "./field-reader.js";
 import { NO_WEIGHT_FORM, readForm, type WeightForm } from "./form.js";
 import { endShapes, readMetadata } from "./metadata.js";
+import { StreamReader, type StreamPlace } from "./stream-reader.js";
 import { planTotal, REGIONS, requirement, scratchBytes, tensorLives, type Plan } from "./plan.js";
 
 /** What the file says of a layer beside what the model needs. Offsets and sizes in bytes unless they say bits. */
@@ -74,6 +79,13 @@ export interface Container {
   readonly headBytes: number;
   /** Offset of what follows the last layer. */
   readonly metadataOffset: number;
+  /** Of a small container. */
+  readonly stream?: {
+    /** Where it could be entered for its tensors. */
+    readonly tensors: StreamPlace;
+    /** Where it ends, if nothing follows: it can be beyond the file's end, where there are zeros. */
+    readonly end: number;
+  };
 }
 
 export interface ReadOptions {
@@ -81,7 +93,7 @@ export interface ReadOptions {
   readonly maxWeights?: number;
   /**
    * Pass over the sections: all else is read and checked, and layers are without weights, biases and scales. For who leaves the sections to a core,
-   * which checks them itself.
+   * which checks them itself. A small container has none to pass over.
    */
   readonly outline?: boolean;
 }
@@ -90,10 +102,11 @@ export interface ReadOptions {
  * @throws MoteError FORMAT or UNSUPPORTED naming the field, what was found and expected, and the byte; MEMORY above `maxWeights`
  */
 export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Container {
-  const fields = new FieldReader(bytes);
+  const fields = openFields(bytes);
   const head = readHead(fields);
   const { tensorCount, layerCount } = head;
   const tensorsOffset = fields.offset;
+  const tensorsPlace = fields instanceof StreamReader ? fields.here : undefined;
   const given = tensorCount - layerCount;
   const tensors: QTensor[] = [];
   const offsets: number[] = [];
@@ -110,6 +123,7 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
   const outputs = tensors.flatMap(({ scale }, index) => (index >= given && scale !== undefined ? [index] : []));
   const used = { ops: 0, codecs: 0 };
   let weightsLeft = options.maxWeights ?? 2 ** 28;
+  let smallWeightsLeft = fields instanceof StreamReader ? MAX_SMALL_WEIGHTS : Infinity;
   for (let index = 0; index < layerCount; index++) {
     const where = `layer ${index}`;
     const offset = fields.offset;
@@ -130,8 +144,11 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
         );
       }
       weightsLeft -= weights;
+      smallWeightsLeft -= weights;
+      if (smallWeightsLeft < 0)
+        fail(where, `makes more than ${MAX_SMALL_WEIGHTS} weights, zeros included, in a small container`);
       used.codecs |= 1 << form.codec;
-      if (options.outline === true) {
+      if (options.outline === true && !(fields instanceof StreamReader)) {
         layers.push(passWeights(fields, bare, where));
         infos.push({ offset, bytes: fields.offset - offset });
         continue;
@@ -154,8 +171,11 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
     throw new MoteError("FORMAT", `container: ${where}: ${problem}`);
   });
   checkLives(bare, plan);
-  const model: QModel = { ...bare, ...readMetadata(fields, endShapes(bare)) };
-  return { model, plan, layers: infos, fileBytes: bytes.length, tensorsOffset, headBytes, metadataOffset };
+  const behind = fields instanceof StreamReader ? new FieldReader(bytes, undefined, metadataOffset) : fields;
+  const model: QModel = { ...bare, ...readMetadata(behind, endShapes(bare)) };
+  const container = { model, plan, layers: infos, fileBytes: bytes.length, tensorsOffset, headBytes, metadataOffset };
+  if (!(fields instanceof StreamReader) || tensorsPlace === undefined) return container;
+  return { ...container, stream: { tensors: tensorsPlace, end: fields.end } };
 }
 
 /** What is read before the tensors. Bit n of a mask stands for the op or codec of number n. */
@@ -167,25 +187,56 @@ interface Head {
   readonly regions: Omit<Plan, "offsets">;
 }
 
-function readHead(fields: FieldReader): Head {
-  const { bytes } = fields;
+/** Reads what tells the two kinds of containers apart, and the CRC. @returns the fields behind it */
+function openFields(bytes: Uint8Array): FieldReader {
+  const fields = new FieldReader(bytes);
   if (bytes.length === 0) throw new MoteError("FORMAT", "container: is empty");
+  if (bytes[0] === SMALL_TAG) {
+    fields.u8("tag");
+    const [low, high] = fields.take("crc", 2);
+    checkLength(fields);
+    checkCrc(bytes, SMALL_CRC_START, low | (high << 8), 0xffff, 1);
+    return new StreamReader(bytes);
+  }
   const [low, middle, high] = fields.take("magic", 3);
   const magic = low | (middle << 8) | (high << 16);
   if (magic !== MAGIC) fields.fail("magic", `${hex(magic)}, expected ${hex(MAGIC)}: not a .mote file`);
   const version = fields.u8("version");
   if (version !== VERSION) fields.fail("version", `${version}; this build reads version ${VERSION}`, "UNSUPPORTED");
-  if (bytes.length > MAX_BYTES) fields.fail("the file", `${bytes.length} bytes long, expected at most ${MAX_BYTES}`);
-  const crc = fields.u32("crc");
-  const computed = crc32(bytes.subarray(CRC_START));
-  if (computed !== crc) {
-    throw new MoteError(
-      "FORMAT",
-      `container: crc is ${hex(crc)}, the bytes give ${hex(computed)}: the file is damaged (byte ${CRC_START - 4})`,
-    );
-  }
-  const ops = readMask(fields, "op", OP_NUMBERS, (number) => opOfNumber(number) !== undefined);
-  const codecs = readMask(fields, "codec", CODEC_NUMBERS, (number) => codecOf(number) !== undefined);
+  checkLength(fields);
+  checkCrc(bytes, CRC_START, fields.u32("crc"), 0xffffffff, CRC_START - 4);
+  return fields;
+}
+
+function checkLength(fields: FieldReader): void {
+  const { length } = fields.bytes;
+  if (length > MAX_BYTES) fields.fail("the file", `${length} bytes long, expected at most ${MAX_BYTES}`);
+}
+
+/** @param start of the bytes that the CRC covers @param mask of its bits that are stated @param at its offset */
+function checkCrc(bytes: Uint8Array, start: number, crc: number, mask: number, at: number): void {
+  const computed = (crc32(bytes.subarray(start)) & mask) >>> 0;
+  if (computed === crc) return;
+  throw new MoteError(
+    "FORMAT",
+    `container: crc is ${hex(crc)}, the bytes give ${hex(computed)}: the file is damaged (byte ${at})`,
+  );
+}
+
+function readHead(fields: FieldReader): Head {
+  const isSmall = fields instanceof StreamReader;
+  const ops = readMask(
+    fields,
+    "op",
+    OP_NUMBERS,
+    (number) => opOfNumber(number) !== undefined && !(isSmall && number === OP_LUT),
+  );
+  const codecs = readMask(
+    fields,
+    "codec",
+    CODEC_NUMBERS,
+    (number) => codecOf(number) !== undefined && !(isSmall && codecOf(number)!.readStream === undefined),
+  );
   const tensorCount = fields.ranged("tensorCount", 2, MAX_TENSORS);
   const layerCount = fields.ranged("layerCount", 1, Math.min(MAX_LAYERS, tensorCount - 1));
   return { ops, codecs, tensorCount, layerCount, regions: readRegions(fields, tensorCount) };
@@ -211,7 +262,10 @@ function checkMasks(head: Head, used: { readonly ops: number; readonly codecs: n
 
 function readRegions(fields: FieldReader, tensorCount: number): Omit<Plan, "offsets"> {
   const regions = { window: 0, scratch: 0, arena: 0 };
-  for (const name of REGIONS) regions[name] = fields.ranged(name, 0, MAX_BYTES / PLAN_UNIT) * PLAN_UNIT;
+  const most = MAX_BYTES / PLAN_UNIT;
+  for (const name of REGIONS) {
+    regions[name] = (name === "window" ? fields.window(name, most) : fields.ranged(name, 0, most)) * PLAN_UNIT;
+  }
   const total = planTotal({ ...regions, offsets: Array.from({ length: tensorCount }, () => 0) });
   if (total >= MAX_BYTES) fields.fail("the memory plan's total", `${total} bytes, expected fewer than ${MAX_BYTES}`);
   if (regions.window < MIN_WINDOW_BYTES)
@@ -226,7 +280,7 @@ function readTensor(fields: FieldReader, index: number, arena: number): { tensor
     throw new MoteError("FORMAT", `container: ${at}: ${problem} (byte ${start})`);
   };
   const channels = fields.ranged(`${where} channels`, 1, MAX_DIMENSION);
-  const flags = fields.u8(`${where} flags`);
+  const flags = fields.flags(`${where} flags`);
   const has = (flag: number): boolean => (flags & flag) !== 0;
   const height = has(FLAG_SIZE) ? fields.ranged(`${where} height`, 1, MAX_DIMENSION) : 1;
   const width = has(FLAG_SIZE) ? fields.ranged(`${where} width`, 1, MAX_DIMENSION) : 1;
@@ -234,14 +288,15 @@ function readTensor(fields: FieldReader, index: number, arena: number): { tensor
   const nominalChannels = has(FLAG_NOMINAL)
     ? fields.ranged(`${where} nominalChannels`, channels + 1, MAX_DIMENSION)
     : channels;
-  const scale = has(FLAG_END) ? { scale: fields.f32(`${where} scale`) } : {};
+  const scale = has(FLAG_END) ? { scale: fields.scale(`${where} scale`) } : {};
   const zeroPoint = fields.i8(`${where} zeroPoint`);
-  const place = fields.ranged(`${where} offset`, 0, MAX_BYTES);
+  const placeOf = fields.place(`${where} offset`, MAX_BYTES);
   const source = has(FLAG_STATE) ? { source: fields.varint(`${where} source`) } : {};
   const shape: Shape = [channels, height, width];
   const border = flags & FLAGS_BORDER_MASK;
   const tensor: QTensor = { shape, nominalChannels, border, ...scale, zeroPoint, ...source };
   checkTensor(tensor, where, fail);
+  const place = placeOf(tensorBytes(tensor), arena);
   if (place + tensorBytes(tensor) > arena) {
     fail(where, `offset is ${place}: its ${tensorBytes(tensor)} bytes end beyond the arena's ${arena}`);
   }
@@ -291,12 +346,18 @@ function readWeighted(
   bare: QWeightedLayer,
   plan: Plan,
   where: string,
-  { codec: number, perChannel }: WeightForm,
+  form: WeightForm,
   codecs: number,
 ): { layer: QWeightedLayer; section: SectionInfo } {
+  const { codec: number, perChannel } = form;
   const codec = codecOf(number);
   if (codec === undefined || (codecs & (1 << number)) === 0) {
     return fields.fail(`${where} codec`, `${number}, expected one of those that codecs names, ${hex(codecs)}`);
+  }
+  if (fields instanceof StreamReader) {
+    const read = readStream(fields, model, bare, form, where);
+    checkGrant(plan, model, read.layer, read.section, where);
+    return read;
   }
   const sectionBytes = fields.ranged(`${where} sectionBytes`, 0, MAX_BYTES);
   const offset = fields.offset;
@@ -310,7 +371,8 @@ function readWeighted(
   const before = reader.position;
   const { multiplier, shift } = readRequantize(reader, perChannel ? rows : 1);
   const requantizeBits = reader.position - before;
-  const bias = readBias(reader, rows, biasBits, biasShift);
+  const readSigned = (): number => reader.readSigned(biasBits, "bias");
+  const bias = readBias(readSigned, rows, biasShift, (problem) => reader.fail(problem));
   const { weights, ...decoded } = codec.read(reader, rows, columnCount(model, bare), kernelOf(model, bare));
   const paddingBits = reader.remaining;
   reader.finish();
@@ -332,6 +394,55 @@ function readWeighted(
   return { layer, section };
 }
 
+/** What stands in a section, as a part of the stream. */
+function readStream(
+  fields: StreamReader,
+  model: QModel,
+  bare: QWeightedLayer,
+  { codec: number, perChannel }: WeightForm,
+  where: string,
+): { layer: QWeightedLayer; section: SectionInfo } {
+  const { offset } = fields;
+  const rows = rowCount(model, bare);
+  const begin = fields.position;
+  const multiplierBits = fields.ranged(`${where} multiplierBits`, 0, 30);
+  const biasBits = fields.read(BIAS_BITS_WIDTH, "biasBits");
+  if (biasBits > 32) fields.fail(`${where} biasBits`, `${biasBits}, expected 0 … 32`);
+  const biasShift = fields.read(BIAS_SHIFT_WIDTH, "biasShift");
+  const multiplier = new Int32Array(perChannel ? rows : 1);
+  const shift = new Uint8Array(multiplier.length);
+  for (let i = 0; i < multiplier.length; i++) {
+    multiplier[i] = 2 ** 30 + fields.read(multiplierBits, "multiplier") * 2 ** (30 - multiplierBits);
+    shift[i] = fields.read(6, "shift");
+    checkRequantize(multiplier[i], shift[i], where, (at, problem) => fields.fail(at, problem));
+  }
+  const biasesAt = fields.position;
+  const readSigned = (): number => fields.readSigned(biasBits, "bias");
+  const bias = readBias(readSigned, rows, biasShift, (problem) => fields.fail(where, `one that ${problem}`));
+  const biasesEnd = fields.position;
+  const { weights, ...decoded } = codecOf(number)!.readStream!(
+    fields,
+    rows,
+    columnCount(model, bare),
+    kernelOf(model, bare),
+  );
+  return {
+    layer: { ...bare, weights, bias, multiplier, shift },
+    section: {
+      offset,
+      bytes: fields.offset - offset,
+      codec: number,
+      perChannel,
+      biasBits,
+      biasShift,
+      requantizeBits: biasesAt - begin - BIAS_BITS_WIDTH - BIAS_SHIFT_WIDTH,
+      biasBitsTotal: biasesEnd - biasesAt + BIAS_BITS_WIDTH + BIAS_SHIFT_WIDTH,
+      paddingBits: 0,
+      ...decoded,
+    },
+  };
+}
+
 function readRequantize(reader: BitReader, count: number): { multiplier: Int32Array; shift: Uint8Array } {
   if (count * 37 > reader.remaining)
     reader.fail(`ends within multipliers: ${count * 37} bits wanted, ${reader.remaining} are left`);
@@ -345,11 +456,16 @@ function readRequantize(reader: BitReader, count: number): { multiplier: Int32Ar
   return { multiplier, shift };
 }
 
-function readBias(reader: BitReader, rows: number, biasBits: number, biasShift: number): Int32Array {
+function readBias(
+  readSigned: () => number,
+  rows: number,
+  biasShift: number,
+  fail: (problem: string) => never,
+): Int32Array {
   const bias = new Int32Array(rows);
   for (let row = 0; row < rows; row++) {
-    const value = reader.readSigned(biasBits, "bias") * 2 ** biasShift;
-    if (value < -(2 ** 31) || value >= 2 ** 31) reader.fail(`has bias ${value} in row ${row}, expected an int32`);
+    const value = readSigned() * 2 ** biasShift;
+    if (value < -(2 ** 31) || value >= 2 ** 31) fail(`has bias ${value} in row ${row}, expected an int32`);
     bias[row] = value;
   }
   return bias;

@@ -9,15 +9,19 @@ import {
   FLAG_STATE,
   MAGIC,
   MAX_BYTES,
+  MAX_SMALL_WEIGHTS,
   PLAN_UNIT,
+  SMALL_CRC_START,
+  SMALL_TAG,
   VERSION,
 } from "../../assembly/format.js";
 import { BitWriter } from "../codecs/bit-writer.js";
 import type { Coding } from "../codecs/codec.js";
-import { codingsOf, price, smallestCoding, type CodecChoice } from "../codecs/index.js";
+import { CODEC_CHOICES, codingsOf, price, smallestCoding, type CodecChoice } from "../codecs/index.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import { inputOf, inputsOf } from "../model/edges.js";
+import { tensorBytes } from "../model/geometry.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
@@ -25,19 +29,25 @@ import { FieldWriter } from "./field-writer.js";
 import { NO_WEIGHT_FORM, writeForm } from "./form.js";
 import { writeMetadata } from "./metadata.js";
 import { columnCount, integerOp, isWeighted, kernelOf, rowCount } from "../ops/index.js";
-import { planMemory, planTotal, REGIONS, requirement, type Plan } from "./plan.js";
+import { planMemory, planTotal, REGIONS, requirement, toArenaEnds, type Plan } from "./plan.js";
 import type { Container } from "./read.js";
+import { StreamWriter } from "./stream-writer.js";
 
 export interface WriteOptions {
   /** Bytes of the window, at least 128; default 256. */
   readonly windowBytes?: number;
   /** Bytes the decoding tables may take. Default: the smallest that costs less than 0.3 % of the weights' bytes. */
   readonly tableBytes?: number;
+  /** small: version 3, all of it one range-coded stream, which is smaller and takes longer to load and to run. Default plain. */
+  readonly container?: ContainerKind;
   /** What may code the weights, with dense where that is smaller; default huffman. */
   readonly codec?: CodecChoice;
   /** Bytes that 1,000 instructions of the core count as, which decoding a layer in a run takes: of the codecs that may be the cheapest is chosen. Default 0. */
   readonly decodeCost?: number;
 }
+
+export const CONTAINER_KINDS = ["plain", "small"] as const;
+export type ContainerKind = (typeof CONTAINER_KINDS)[number];
 
 /** Share of the weights' bits that smaller decoding tables may cost when their size is not given. */
 const TABLE_TOLERANCE = 0.003;
@@ -48,6 +58,7 @@ const TABLE_TOLERANCE = 0.003;
  */
 export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8Array {
   checkModel(model);
+  if (options.container === "small") checkSmall(model, options);
   const codings = chooseCodings(model, options);
   const plan = planFor(model, codings, options.windowBytes);
   if (planTotal(plan) >= MAX_BYTES) {
@@ -57,13 +68,9 @@ export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8
     );
   }
 
+  if (options.container === "small") return writeSmall(model, codings, plan);
   const fields = new FieldWriter();
-  fields.varint(maskOf(model.layers.map((layer) => integerOp(layer).number)));
-  fields.varint(maskOf(codings.flatMap((coding) => coding?.codec ?? [])));
-  fields.varint(model.tensors.length);
-  fields.varint(model.layers.length);
-  for (const region of REGIONS) fields.varint(plan[region] / PLAN_UNIT);
-  model.tensors.forEach((tensor, index) => writeTensor(fields, tensor, plan.offsets[index]));
+  writeHead(fields, model, codings, plan);
   const parts: Uint8Array[] = [];
   model.layers.forEach((layer, index) => {
     const coding = codings[index];
@@ -77,13 +84,83 @@ export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8
   return assemble(parts);
 }
 
+/** A stream is read once, forwards: nothing in it goes back to a byte of the file. */
+function checkSmall(model: QModel, { codec }: WriteOptions): void {
+  const lut = model.layers.findIndex(({ op }) => op === "lut");
+  if (lut >= 0) throw new MoteError("UNSUPPORTED", `layer ${lut} (lut): a small container has no tables`);
+  const weights = model.layers.reduce((sum, layer) => sum + (isWeighted(layer) ? layer.weights.length : 0), 0);
+  if (weights > MAX_SMALL_WEIGHTS) {
+    const problem = `${weights} weights, zeros included, expected at most ${MAX_SMALL_WEIGHTS} in a small container`;
+    throw new MoteError("MEMORY", `the model has ${problem}`);
+  }
+  if (codec === undefined || CODEC_CHOICES[codec].every(({ readStream }) => readStream !== undefined)) return;
+  throw new MoteError("MISMATCH", `a small container has no codec ${codec}, expected arithmetic or dense`);
+}
+
+/** The same fields in one stream. */
+function writeSmall(model: QModel, codings: readonly (Coding | null)[], plan: Plan): Uint8Array {
+  const fields = new StreamWriter();
+  writeHead(fields, model, codings, { ...plan, offsets: toArenaEnds(model, plan) });
+  model.layers.forEach((layer, index) => {
+    const coding = codings[index];
+    writeLayer(fields, model, layer, coding);
+    if (coding === null) return;
+    const { bias, multiplier, shift } = layer as QLayer & QWeights;
+    const { biasBits, biasShift } = biasForm(bias);
+    const bits = fields.multiplierBits(multiplier);
+    fields.write(biasBits, BIAS_BITS_WIDTH);
+    fields.write(biasShift, BIAS_SHIFT_WIDTH);
+    multiplier.forEach((factor, i) => {
+      fields.write(factor >>> (30 - bits), bits);
+      fields.write(shift[i], 6);
+    });
+    for (const value of bias) fields.write(value >> biasShift, biasBits);
+    coding.writeStream!(fields);
+  });
+  const metadata = writeMetadata(model);
+  return assembleSmall(fields.finish(metadata.length > 0), metadata);
+}
+
+/** Up to the first layer. */
+function writeHead(fields: FieldWriter, model: QModel, codings: readonly (Coding | null)[], plan: Plan): void {
+  fields.varint(maskOf(model.layers.map((layer) => integerOp(layer).number)));
+  fields.varint(maskOf(codings.flatMap((coding) => coding?.codec ?? [])));
+  fields.varint(model.tensors.length);
+  fields.varint(model.layers.length);
+  for (const region of REGIONS) {
+    const units = plan[region] / PLAN_UNIT;
+    if (region === "window") fields.window(units);
+    else fields.varint(units);
+  }
+  model.tensors.forEach((tensor, index) => writeTensor(fields, tensor, plan.offsets[index], plan.arena));
+}
+
 /** A container that has been read, with other metadata. @param metadata as `writeMetadata` gives it */
-export function withMetadata(bytes: Uint8Array, { metadataOffset }: Container, metadata: Uint8Array): Uint8Array {
+export function withMetadata(
+  bytes: Uint8Array,
+  { metadataOffset, stream }: Container,
+  metadata: Uint8Array,
+): Uint8Array {
+  if (stream !== undefined) {
+    const whole = new Uint8Array(stream.end - SMALL_CRC_START);
+    whole.set(bytes.subarray(SMALL_CRC_START, metadataOffset));
+    const end = metadata.length > 0 ? whole.length : whole.findLastIndex((byte) => byte !== 0) + 1;
+    return assembleSmall(whole.subarray(0, end), metadata);
+  }
   return assemble([bytes.subarray(CRC_START, metadataOffset), metadata]);
 }
 
 /** Bit n for each number n. */
 const maskOf = (numbers: readonly number[]): number => numbers.reduce((mask, number) => mask | (1 << number), 0);
+
+/** Puts the tag and half of a checksum before a stream. */
+function assembleSmall(stream: Uint8Array, metadata: Uint8Array): Uint8Array {
+  const file = concatBytes([new Uint8Array(SMALL_CRC_START), stream, metadata]);
+  const view = new DataView(file.buffer);
+  view.setUint8(0, SMALL_TAG);
+  view.setUint16(1, crc32(file.subarray(SMALL_CRC_START)) & 0xffff, true);
+  return file;
+}
 
 /** Puts magic, version and checksum before the parts. */
 function assemble(parts: readonly Uint8Array[]): Uint8Array {
@@ -100,7 +177,12 @@ function assemble(parts: readonly Uint8Array[]): Uint8Array {
 /** The coding of each layer; null without weights. Their tables stand in one region of memory, so their size is one choice. */
 function chooseCodings(
   model: QModel,
-  { tableBytes: largestTables, codec, decodeCost = 0 }: WriteOptions,
+  {
+    tableBytes: largestTables,
+    container,
+    codec = container === "small" ? "arithmetic" : undefined,
+    decodeCost = 0,
+  }: WriteOptions,
 ): (Coding | null)[] {
   const options = model.layers.map((layer) =>
     isWeighted(layer)
@@ -138,13 +220,14 @@ function planFor(model: QModel, codings: readonly (Coding | null)[], windowBytes
   return planMemory(model, requirements, useful, windowBytes);
 }
 
-function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number): void {
+/** @param offset of it in the arena @param arena its bytes */
+function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number, arena: number): void {
   const { shape, border, nominalChannels, scale, zeroPoint, source } = tensor;
   const [channels, height, width] = shape;
   const hasSize = height !== 1 || width !== 1;
   const hasNominal = nominalChannels !== channels;
   fields.varint(channels);
-  fields.u8(
+  fields.flags(
     border |
       (hasSize ? FLAG_SIZE : 0) |
       (hasNominal ? FLAG_NOMINAL : 0) |
@@ -156,9 +239,9 @@ function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number): void
     fields.varint(width);
   }
   if (hasNominal) fields.varint(nominalChannels);
-  if (scale !== undefined) fields.f32(scale);
-  fields.u8(zeroPoint);
-  fields.varint(offset);
+  if (scale !== undefined) fields.scale(scale);
+  fields.i8(zeroPoint);
+  fields.place(offset, tensorBytes(tensor), arena);
   if (source !== undefined) fields.varint(source);
 }
 

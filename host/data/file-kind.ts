@@ -7,8 +7,8 @@ function at(offset: number, ...magics: string[]): Test {
   return (file) => magics.some((magic) => [...magic].every((byte, i) => file[offset + i] === byte.charCodeAt(0)));
 }
 
-/** A container of any version. */
-export const isMote: Test = at(0, "MOT");
+/** A container of any version, plain or small. */
+export const isMote: Test = at(0, "MOT", "\xB3");
 
 /** ModelProto: ir_version, then producer's name and version, domain, version, text, graph or opset. */
 export const isOnnx: Test = (file) =>

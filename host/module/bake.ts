@@ -59,7 +59,7 @@ import { tensorBytes } from "../model/geometry.js";
 export function bake(container: Uint8Array, core: Uint8Array): Uint8Array {
   const parsed = readContainer(container);
   const bodies = new Map([...RESIDENT_BODIES, ...knownBodies(parsed)]);
-  bodies.set("container/readHead", { calls: "bit-reader/seek", with: [parsed.tensorsOffset] });
+  bodies.set("container/readHead", entry(parsed));
   const address = planTotal(parsed.plan, true);
   const resident = withMetadata(container, parsed, new Uint8Array(0));
   const wasm = remake(named(core), bodies, knownGlobals(parsed), (module) => {
@@ -115,6 +115,13 @@ function contentsBodies(contents: CoreContents): Bodies {
   return bodies;
 }
 
+/** Going to the tensors, where the head has not been read. */
+function entry({ tensorsOffset, stream }: Container): Body {
+  if (stream === undefined) return { calls: "bit-reader/seek", with: [tensorsOffset] };
+  const { offset, range, code } = stream.tensors;
+  return { calls: "range-decoder/enterStream", with: [offset, range | 0, code | 0] };
+}
+
 function named(core: Uint8Array): NamedModule {
   return { title: "the core", target: "core", folder: "assembly/core/", bytes: core };
 }
@@ -140,6 +147,7 @@ function knownGlobals({ model, plan }: Container): Globals {
   return {
     "container/scratchPtr": arenaPtr - plan.scratch,
     "container/arenaPtr": arenaPtr,
+    "container/planEnd": planEnd,
     "container/tensorCount": model.tensors.length,
     "container/firstOutput": givenTensors(model),
     "tensor/firstState": modelInputs(model).length,
@@ -161,6 +169,7 @@ function knownBodies(container: Container): Bodies {
   const unless = (used: boolean, unused: Record<string, Body>): void => {
     if (!used) for (const [name, body] of Object.entries(unused)) bodies.set(name, body);
   };
+  bodies.set("range-decoder/isSmall", { returns: container.stream === undefined ? 0 : 1 });
   for (const [op, { device }] of allIntegerOps()) {
     const settled = device.settle?.(model.layers.filter((layer) => layer.op === op)) ?? {};
     for (const [name, body] of Object.entries(settled)) bodies.set(name, body);

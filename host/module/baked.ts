@@ -1,9 +1,8 @@
 /** A packed .wasm seen from outside: where the model stands in it. Needs no WebAssembly tools. */
 import { CONTROL_MODEL_BYTES, CONTROL_MODEL_PTR } from "../../assembly/abi.js";
-import { MAGIC } from "../../assembly/format.js";
 import { METADATA_SECTION } from "../../assembly/module.js";
 import { expectExports, foreignModule, initialWord, outlineModule } from "./module-outline.js";
-import { readContainer } from "../container/read.js";
+import { hasMagic, readContainer } from "../container/read.js";
 import { isSealed } from "./seal.js";
 import { withMetadata } from "../container/write.js";
 
@@ -30,7 +29,7 @@ export function bakedContainer(wasm: Uint8Array): Baked {
   const address = initialWord(segments, CONTROL_MODEL_PTR);
   const length = initialWord(segments, CONTROL_MODEL_BYTES);
   const home = segments.find((segment) => segment.address === address && segment.bytes.length === length);
-  if (address === 0 || home === undefined || (initialWord([home], address) & 0xffffff) !== MAGIC) {
+  if (address === 0 || home === undefined || !hasMagic(home.bytes)) {
     throw foreignModule(`no model of ${length} bytes at address ${address}`);
   }
   if (!isSealed(wasm)) throw foreignModule("its checksum is missing or wrong");

@@ -4,7 +4,7 @@
  * reader and the reference do.
  */
 import * as abi from "../../assembly/abi.js";
-import { MAX_LAYERS } from "../../assembly/format.js";
+import { MAX_LAYERS, MAX_SMALL_WEIGHTS, SMALL_TAG } from "../../assembly/format.js";
 import { readContainer, type Container } from "../../host/container/read.js";
 import { MoteError } from "../../host/errors.js";
 import { statesOf } from "../../host/model/edges.js";
@@ -158,7 +158,8 @@ class Session {
   private loadAndRun(budget: number): Outcome {
     const { bytes, memoryBytes } = this.fuzzCase;
     const opened = this.machine.open(memoryBytes);
-    const loadSteps = bytes.length * LOAD_STEPS_PER_BYTE + LOAD_STEPS_PER_LAYER * (layerBound(bytes) + 1);
+    const decoded = bytes[0] === SMALL_TAG ? MAX_SMALL_WEIGHTS : 0;
+    const loadSteps = decoded + bytes.length * LOAD_STEPS_PER_BYTE + LOAD_STEPS_PER_LAYER * (layerBound(bytes) + 1);
     const load = this.finish(opened, budget, loadSteps);
     if (load === abi.STATUS_BUSY) throw new Finding(`loading did not end within ${loadSteps} steps`);
     if (load !== abi.STATUS_DONE) {
@@ -347,7 +348,7 @@ function inputFor(elements: number, index: number): Int8Array {
 
 /** Layers that a file can hold at most: each takes four bytes at the least. */
 function layerBound(bytes: Uint8Array): number {
-  return Math.min(MAX_LAYERS, Math.floor(bytes.length / 4));
+  return Math.min(MAX_LAYERS, bytes[0] === SMALL_TAG ? bytes.length : Math.floor(bytes.length / 4));
 }
 
 function expectSame(first: Outcome, second: Outcome): void {

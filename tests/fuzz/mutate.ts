@@ -1,10 +1,13 @@
 /** From a seed to a hostile container, and to the circumstances it is loaded in. */
 import { MODEL_SLACK_BYTES, PLAN_BASE, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
-import { CRC_START, PLAN_UNIT } from "../../assembly/format.js";
+import { CRC_START, PLAN_UNIT, SMALL_CRC_START, SMALL_TAG, SMALL_WINDOW_UNITS } from "../../assembly/format.js";
 import { REGIONS } from "../../host/container/plan.js";
+import { StreamReader } from "../../host/container/stream-reader.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { leb128 } from "../../host/module/leb128.js";
+import type { QModel } from "../../host/model/model.js";
 import type { Random } from "../../host/rng.js";
+import { editBits, smallContainer, type CodedBit } from "./streams.js";
 import { mapFields, readVarint, type Field, type FieldMap } from "./fields.js";
 
 /** What the core is given. */
@@ -28,7 +31,10 @@ export interface FuzzCase {
 export interface Seed {
   readonly name: string;
   readonly bytes: Uint8Array;
-  readonly map: FieldMap;
+  /** Of a small container there is none: its fields are no bytes. */
+  readonly map: FieldMap | undefined;
+  /** What there is instead. */
+  readonly bits?: readonly CodedBit[];
 }
 
 const PAGE_BYTES = 65536;
@@ -42,7 +48,12 @@ const INTERESTING = [
 ];
 
 export function makeSeed(name: string, bytes: Uint8Array): Seed {
-  return { name, bytes, map: mapFields(bytes) };
+  return { name, bytes, map: isSmall(bytes) ? undefined : mapFields(bytes) };
+}
+
+/** The same of a small container. */
+export function makeSmallSeed(name: string, model: QModel): Seed {
+  return { name: `small ${name}`, map: undefined, ...smallContainer(model) };
 }
 
 /**
@@ -50,6 +61,7 @@ export function makeSeed(name: string, bytes: Uint8Array): Seed {
  * the plan first. Undefined where that does not fit into a page.
  */
 export function makeRoomy({ name, bytes, map }: Seed): Seed | undefined {
+  if (map === undefined) return undefined;
   const { offset, length } = fieldNamed(map, "plan scratch");
   const units = readVarint(bytes, offset).value + ROOMY_SCRATCH;
   const roomy = concat(bytes.subarray(0, offset), Uint8Array.from(leb128(units)), bytes.subarray(offset + length));
@@ -66,7 +78,9 @@ export function makeCase(seed: Seed, others: readonly Seed[], random: Random): F
 /** Bytes of linear memory that a container asks for, as far as its head can be read; NaN when it makes no sense. */
 export function statedPlan(bytes: Uint8Array, resident: boolean): number {
   let offset = CRC_START;
+  const stream = isSmall(bytes) ? new StreamReader(bytes) : undefined;
   const next = (): number => {
+    if (stream !== undefined) return stream.varint("");
     const { value, bytes: length } = readVarint(bytes, offset);
     offset += length;
     return value;
@@ -76,6 +90,7 @@ export function statedPlan(bytes: Uint8Array, resident: boolean): number {
   const tensors = next();
   next(); // layers
   const regions = REGIONS.map(next);
+  if (stream !== undefined) regions[REGIONS.indexOf("window")] ^= SMALL_WINDOW_UNITS;
   if (resident) regions[REGIONS.indexOf("window")] = 0;
   return PLAN_BASE + TENSOR_ENTRY_BYTES * tensors + PLAN_UNIT * regions.reduce((sum, units) => sum + units, 0);
 }
@@ -114,7 +129,12 @@ function mutate(seed: Seed, others: readonly Seed[], random: Random): { bytes: U
   let bytes = seed.bytes;
   const how: string[] = [];
   const rounds = random.integer(20) === 0 ? 0 : 1 + Math.floor(random.uniform() ** 3 * 4);
-  for (let round = 0; round < rounds; round++) {
+  let round = 0;
+  if (rounds > 0 && seed.bits !== undefined && random.integer(4) !== 0) {
+    bytes = editBits(seed.bits, random, how);
+    round = 1 + random.integer(8); // mostly nothing else
+  }
+  for (; round < rounds; round++) {
     const mutation = pick(MUTATIONS, random);
     bytes = mutation(bytes, random, round === 0 ? seed.map : undefined, others, how);
   }
@@ -295,8 +315,14 @@ function tellingValue(old: number, random: Random): number {
   return pick(INTERESTING, random);
 }
 
+const isSmall = (bytes: Uint8Array): boolean => bytes[0] === SMALL_TAG;
+
 /** Rewrites the checksum in place. */
 export function fixCrc(bytes: Uint8Array): void {
+  if (isSmall(bytes) && bytes.length >= SMALL_CRC_START) {
+    new DataView(bytes.buffer, bytes.byteOffset).setUint16(1, crc32(bytes.subarray(SMALL_CRC_START)), true);
+    return;
+  }
   if (bytes.length < CRC_START) return;
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(CRC_START - 4, crc32(bytes.subarray(CRC_START)), true);
 }

@@ -111,13 +111,54 @@ class Ranges:
         return bit
 
 
+class Stream(Ranges):
+    """The fields of a small container: bits of one stream, as likely 0 as 1."""
+
+    def __init__(self, data):
+        super().__init__(Bits(data[3:]))
+
+    def unsigned(self, count):
+        return sum(self.decode(32768) << i for i in range(count))
+
+    def signed(self, count):
+        value = self.unsigned(count)
+        return value - (1 << count) if count and value >> (count - 1) else value
+
+    def varint(self):
+        length = 0
+        while length < 30 and self.unsigned(1):
+            length += 1
+        return (1 << length) - 1 + self.unsigned(length)
+
+    u8 = varint
+
+    def i8(self):
+        return self.varint() - 128
+
+    def u32(self):
+        return self.unsigned(32)
+
+    def i32(self):
+        return self.signed(32)
+
+    def scale(self):
+        length = self.varint()
+        bits = self.unsigned(length) << (31 - length) if length else 0x3B808081
+        return struct.unpack("<f", struct.pack("<I", bits))[0]
+
+    def behind(self, data):
+        """What follows the stream."""
+        return Bytes(data, 3 + self.bits.at // 8)
+
+
 def tilted():
     return [[32768 + 5000 * (i - 6), 0] for i in range(13)]
 
 
 def read_arithmetic(bits, rows, columns, kernel):
     largest, rarity, has_map = bits.unsigned(7) + 1, bits.unsigned(5), bits.unsigned(1)
-    coder, side, signs = Ranges(bits), tilted(), tilted()
+    coder = bits if isinstance(bits, Stream) else Ranges(bits)
+    side, signs = tilted(), tilted()
     before, alphabet = 1, []
     for value in (v for v in range(-largest, largest + 1) if v):
         before = coder.adapt(side[8 if before else 4])
@@ -258,24 +299,35 @@ def read_form(f, zero):
 
 def read_container(data):
     f = Bytes(data)
-    assert f.take(3) == b"MOT" and f.u8() == 2
-    assert f.u32() == zlib.crc32(data[8:])
+    small = data[0] == 0xB3
+    if small:
+        assert data[1] | data[2] << 8 == zlib.crc32(data[3:]) & 0xFFFF
+        f = Stream(data)
+    else:
+        assert f.take(3) == b"MOT" and f.u8() == 2
+        assert f.u32() == zlib.crc32(data[8:])
     ops, codecs = f.varint(), f.varint()
     tensor_count, layer_count = f.varint(), f.varint()
     given = tensor_count - layer_count
     assert given >= 1 <= layer_count
-    for _ in range(3):
-        f.varint()
+    _, _, arena = [8 * f.varint() for _ in range(3)]
     tensors = []
     for index in range(tensor_count):
         channels, flags = f.varint(), f.u8()
+        if small:
+            flags = flags >> 4 | (flags & 15) << 4
         size = (f.varint(), f.varint()) if flags & 0x10 else (1, 1)
         if flags & 0x20:
             assert f.varint() > channels
         if flags & 0x40:
-            assert f.f32() > 0
+            assert (f.scale() if small else f.f32()) > 0
         tensor = {"shape": (channels, *size), "zero": f.i8(), "end": bool(flags & 0x40), "border": flags & 15}
         tensor["place"] = f.varint()
+        if small:
+            height, width = (s + 2 * tensor["border"] for s in size)
+            ends = arena - channels * height * width
+            tensor["place"] = (0, ends)[tensor["place"]] if tensor["place"] < 2 else tensor["place"] - 2
+            assert 0 <= tensor["place"] <= ends
         tensor["source"] = f.varint() if flags & 0x80 else None
         assert tensor["source"] is None or 0 < index < given and not tensor["end"]
         tensors.append(tensor)
@@ -318,18 +370,24 @@ def read_container(data):
         if layer["op"] < 2:
             used_codecs |= 1 << (form & 7)
             rows = tensors[output]["shape"][0]
-            bits = Bits(f.take(f.varint()))
+            bits = f if small else Bits(f.take(f.varint()))
+            stated = f.varint() if small else 0
             bias_bits, bias_shift = bits.unsigned(6), bits.unsigned(5)
-            scales = [(bits.unsigned(31), bits.unsigned(6)) for _ in range(rows if form & 16 else 1)]
+
+            def multiplier():
+                return 1 << 30 | bits.unsigned(stated) << (30 - stated) if small else bits.unsigned(31)
+
+            scales = [(multiplier(), bits.unsigned(6)) for _ in range(rows if form & 16 else 1)]
             layer["scales"] = scales if form & 16 else scales * rows
             layer["bias"] = [bits.signed(bias_bits) << bias_shift for _ in range(rows)]
             layer["weights"] = read_weights(bits, rows, columns, form & 7, kernel)
-            rest = bits.bits[bits.at :]
+            rest = [] if small else bits.bits[bits.at :]
             assert len(rest) < 8 and not any(rest)
         layers.append(layer)
     assert (ops, codecs) == (used_ops, used_codecs)
     inputs = [i for i in range(given) if tensors[i]["source"] is None]
     outputs = [i for i in range(given, tensor_count) if tensors[i]["end"]]
+    f = f.behind(data) if small else f
     assert outputs and len(data) - f.at <= 65535
     while f.at < len(data):
         kind, content = f.varint(), f.take(f.varint())

@@ -34,6 +34,9 @@ const ARITHMETIC = ["padded", "groups", "codebook", "dead columns", "no weights"
 /** Those that are written by codec 3 as well. */
 const CABAC = ["padded", "codebook"];
 
+/** Those that are written as a small container as well. */
+const SMALL = ["tiny", "per channel", "average pool", "residual", "streaming", "concatenations", "dense codec", "labels"];
+
 export interface GoldenModel extends NamedModel {
   /** Without extension. */
   readonly path: string;
@@ -55,7 +58,12 @@ export function goldenModels(): GoldenModel[] {
     .map(({ name, model }) => {
       return { name: `cabac ${name}`, model, bytes: writeContainer(model, { codec: "cabac" }) };
     });
-  return [...written, ...arithmetic, ...cabac, ...handmadeModels()].map((golden) => {
+  const small = synthetic
+    .filter(({ name }) => SMALL.includes(name))
+    .map(({ name, model }) => {
+      return { name: `small ${name}`, model, bytes: writeContainer(model, { container: "small" }) };
+    });
+  return [...written, ...arithmetic, ...cabac, ...small, ...handmadeModels()].map((golden) => {
     return { ...golden, path: join(packageRoot, "tests/golden", golden.name.replaceAll(" ", "-")) };
   });
 }
