@@ -2,7 +2,8 @@
 import { CONTROL_MODEL_BYTES, CONTROL_MODEL_PTR } from "../../assembly/abi.js";
 import { METADATA_SECTION } from "../../assembly/module.js";
 import { expectExports, foreignModule, initialWord, outlineModule } from "./module-outline.js";
-import { hasMagic, readContainer } from "../container/read.js";
+import { readContainer } from "../container/read.js";
+import { isMote } from "../data/file-kind.js";
 import { isSealed } from "./seal.js";
 import { withMetadata } from "../container/write.js";
 
@@ -29,7 +30,7 @@ export function bakedContainer(wasm: Uint8Array): Baked {
   const address = initialWord(segments, CONTROL_MODEL_PTR);
   const length = initialWord(segments, CONTROL_MODEL_BYTES);
   const home = segments.find((segment) => segment.address === address && segment.bytes.length === length);
-  if (address === 0 || home === undefined || !hasMagic(home.bytes)) {
+  if (address === 0 || home === undefined || !isMote(home.bytes)) {
     throw foreignModule(`no model of ${length} bytes at address ${address}`);
   }
   if (!isSealed(wasm)) throw foreignModule("its checksum is missing or wrong");
