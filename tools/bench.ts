@@ -12,6 +12,7 @@ import { fillFigures } from "./bench/fill.js";
 import { describeMachine, figureCells, type Figure, type Group } from "./bench/figure.js";
 import { imagesGroup } from "./bench/images.js";
 import { kernelsGroup } from "./bench/kernels.js";
+import { matrixGroup } from "./bench/matrix.js";
 import { modelsGroup } from "./bench/models.js";
 import { codecGroup } from "./bench/codec.js";
 import { packageGroup } from "./bench/package.js";
@@ -42,6 +43,7 @@ const GROUPS: readonly Group[] = [
   imagesGroup,
   zooGroup,
   kernelsGroup,
+  matrixGroup,
   packageGroup,
   bigGroup,
   webGroup,

@@ -28,13 +28,21 @@ import {
 } from "../host/node/firmware/measure.js";
 import { MODEL_NAMES } from "../host/node/firmware/models.js";
 import { INSTALL_SCRIPT, missingTools, runTool } from "../host/node/firmware/tools.js";
-import type { FastRam } from "../host/fast/memory.js";
 import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
 import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
 import { addDataFlags, readingOf, type DataFlags } from "./data-flags.js";
-import { containerOf, INPUT_ROWS_HELP, layoutOf, namingFile, parseRam } from "./model-file.js";
+import {
+  BYTE_PRICE_HELP,
+  containerOf,
+  INPUT_ROWS_HELP,
+  layoutOf,
+  namingFile,
+  parsePrice,
+  parseRam,
+  type LayoutFlags,
+} from "./model-file.js";
 import { Output } from "./output.js";
 
 const INPUTS = 20;
@@ -43,12 +51,10 @@ const SEED = 1;
 /** Of an export's self-test. */
 const VECTORS = 4;
 
-interface FirmwareFlags extends DataFlags {
+interface FirmwareFlags extends DataFlags, LayoutFlags {
   readonly board?: string;
   readonly engine?: FirmwareEngine;
   readonly optimize?: Optimization;
-  readonly sram?: FastRam;
-  readonly inputRows?: true;
   readonly model?: string;
   readonly inputs?: number;
   readonly check?: boolean;
@@ -84,6 +90,7 @@ export function firmwareCommand(): Command {
     .option("--update", "write the figures to bench/device.json")
     .option("--export <folder>", "write the C library with the model to this folder instead, for a project")
     .option("--input-rows", INPUT_ROWS_HELP)
+    .option("--byte-price <n>", BYTE_PRICE_HELP, parsePrice)
     .option("--generic", "with --export: a container and the core for any model, not only this one")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
@@ -109,9 +116,10 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
   for (const [flag, value] of [
     ["--sram", flags.sram],
     ["--input-rows", flags.inputRows],
+    ["--byte-price", flags.bytePrice],
   ]) {
     if (value === undefined || (flags.generic !== true && flags.optimize !== "size")) continue;
-    throw new MoteError("ARGUMENT", `${flag}: only fast modules go by lines, expected --optimize speed or sram`);
+    throw new MoteError("ARGUMENT", `${flag}: for fast modules, expected --optimize speed or sram`);
   }
   refuseForm(flags.engine, flags.generic === true ? "generic" : flags.optimize);
   if (flags.export !== undefined) return exportFolder(flags.export, flags);
@@ -172,7 +180,7 @@ function refuseIdle(flags: FirmwareFlags): void {
   }
   if (flags.check === true || flags.update === true) {
     const samples = ["data", "labels", "layout", "scale", "mean", "std", "inputs"] as const;
-    refuse(["sram", "inputRows"], "not with --check or --update: bench/device.json has figures without");
+    refuse(["sram", "inputRows", "bytePrice"], "not with --check or --update: bench/device.json has figures without");
     refuse(samples, "not with --check or --update: bench/device.json has figures of its own inputs");
     if (flags.model !== undefined && !MODEL_NAMES.includes(flags.model)) {
       throw new MoteError("ARGUMENT", `--model ${flags.model}: bench/device.json has ${MODEL_NAMES.join(", ")} only`);
@@ -251,7 +259,8 @@ function casesOf(models: readonly FirmwareModel[], flags: FirmwareFlags): Firmwa
   );
 }
 
-const isLaidOut = ({ sram, inputRows }: FirmwareFlags): boolean => sram !== undefined || inputRows === true;
+const isLaidOut = ({ sram, inputRows, bytePrice }: FirmwareFlags): boolean =>
+  sram !== undefined || inputRows === true || bytePrice !== undefined;
 
 /** @param asked a shipped model's name, or a file */
 function readModel(asked: string): FirmwareModel {

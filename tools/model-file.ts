@@ -143,9 +143,26 @@ export function parseRam(text: string): FastRam {
 export const INPUT_ROWS_HELP =
   "the input of a fast module comes by rows, during a run: it is never there as a whole; in the least linear memory, or the cheapest that --sram grants";
 
-/** How these two flags have a fast module laid out. */
-export function layoutOf({ sram: ram, inputRows }: { readonly sram?: FastRam; readonly inputRows?: true }): FastLayout {
-  return { ram, inputRows };
+/** Flags that say how a fast module is laid out. */
+export interface LayoutFlags {
+  readonly sram?: FastRam;
+  readonly inputRows?: true | undefined;
+  readonly bytePrice?: number;
+}
+
+/** Of `--byte-price`. */
+export const BYTE_PRICE_HELP =
+  "instructions of a run that a byte of a fast module's stream is worth, for choosing kernels; default 0: the fastest ones";
+
+/** Parses `--byte-price`. */
+export function parsePrice(text: string): number {
+  const price = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (!(price <= 1e6)) throw new InvalidArgumentError("expected 0 .. 1000000.");
+  return price;
+}
+
+export function layoutOf({ sram: ram, inputRows, bytePrice }: LayoutFlags): FastLayout {
+  return { ram, inputRows, bytePrice };
 }
 
 /** `--engine`, the same in every command that has it. */

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { MIN_WINDOW_BYTES } from "../assembly/format.js";
-import { fastProgram, type FastProgram, type FastRam, type LayerChoice } from "../host/fast/memory.js";
+import { fastProgram, type FastProgram, type LayerChoice } from "../host/fast/memory.js";
 import type { LayerStream } from "../host/fast/rows.js";
 import { kernelName } from "../host/report/fast.js";
 import { writeMetadata } from "../host/container/metadata.js";
@@ -21,14 +21,17 @@ import { writeFileAtomic } from "../host/node/write-file.js";
 import {
   containerOf,
   grouped,
+  BYTE_PRICE_HELP,
   INPUT_ROWS_HELP,
   isContainer,
   isFloatNet,
   layoutOf,
+  type LayoutFlags,
   namingFile,
   notOneOf,
   optimizeOption,
   parseBytes,
+  parsePrice,
   parseRam,
   withFileName,
 } from "./model-file.js";
@@ -44,10 +47,8 @@ import { FORMATS, warnOfPoorTrade, writeAs, type FileFlags, type Format } from "
 import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
 
-interface PackFlags extends FileFlags, ImportFlags, VectorFlags, CodecFlags {
+interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, CodecFlags {
   readonly format?: Format;
-  readonly sram?: FastRam;
-  readonly inputRows?: true;
   readonly plot?: string;
   readonly window?: number;
   readonly tables?: number;
@@ -80,6 +81,7 @@ export function packCommand(): Command {
       parseRam,
     )
     .option("--input-rows", INPUT_ROWS_HELP)
+    .option("--byte-price <n>", BYTE_PRICE_HELP, parsePrice)
     .option(
       "--window <bytes>",
       "piece of the model that is read at a time, at least 128; default 256 (not for a packed input)",
@@ -149,6 +151,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.inputRows === true && flags.optimize === "size") {
     throw new MoteError("ARGUMENT", "--input-rows: for fast modules, expected --optimize speed or sram");
   }
+  if (flags.bytePrice !== undefined && flags.optimize === "size") {
+    throw new MoteError("ARGUMENT", "--byte-price: for fast modules, expected --optimize speed or sram");
+  }
   if (format !== "core" && (flags.ops ?? flags.codecs) !== undefined) {
     throw new MoteError(
       "ARGUMENT",
@@ -182,7 +187,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   // What the same would take with the input as a whole.
   const wholeInputBytes =
     flags.inputRows === true
-      ? fastProgram(container, layoutOf({ sram: flags.sram ?? "least" })).memory.bytes
+      ? fastProgram(container, layoutOf({ ...flags, sram: flags.sram ?? "least", inputRows: undefined })).memory.bytes
       : undefined;
   const vectors = namingFile(input, () => vectorsFile(bytes, flags));
   const { written, module } = await writeAs(format, flags, input, { bytes, container, fast, vectors });

@@ -22,6 +22,7 @@ import { stepConvGaps, stepConvQuads } from "./kernels/conv-quads";
 import { stepCopy } from "./kernels/copy";
 import { stepDense } from "./kernels/dense";
 import { stepDenseRows } from "./kernels/dense-rows";
+import { stepDenseValues } from "./kernels/dense-values";
 import { stepDepthwise } from "./kernels/depthwise";
 import { stepElements } from "./kernels/elementwise";
 import { beginTurns, behindTurn, isIdle, stepInput, stepLines, stepTurn, tellTurn } from "./kernels/lines";
@@ -39,6 +40,7 @@ import {
   KIND_COPY,
   KIND_DENSE,
   KIND_DENSE_ROWS,
+  KIND_DENSE_VALUES,
   KIND_DEPTHWISE,
   KIND_END,
   KIND_INPUT,
@@ -135,6 +137,7 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isConvGaps(kind)) return stepConvGaps(layer, progressPtr(), budget);
   if (isDepthwise(kind)) return stepDepthwise(layer, progressPtr(), budget);
   if (isDenseRows(kind)) return stepDenseRows(layer, progressPtr(), budget);
+  if (isDenseValues(kind)) return stepDenseValues(layer, progressPtr(), budget);
   if (isConvPlaces(kind)) return stepConvPlaces();
   if (isCopy(kind)) return stepCopy();
   if (isBorder(kind)) return stepBorder();
@@ -193,6 +196,10 @@ function isConvGaps(kind: u32): bool {
 
 function isDenseRows(kind: u32): bool {
   return kind == KIND_DENSE_ROWS;
+}
+
+function isDenseValues(kind: u32): bool {
+  return kind == KIND_DENSE_VALUES;
 }
 
 function isDepthwise(kind: u32): bool {

@@ -7,6 +7,7 @@ export { stepConvGaps as gaps1, stepConvQuads as quads1 } from "./kernels/conv-q
 export { stepDense as dense1 } from "./kernels/dense";
 export { stepDepthwise as depth1 } from "./kernels/depthwise";
 export { stepDenseRows as rows1 } from "./kernels/dense-rows";
+export { stepDenseValues as values1 } from "./kernels/dense-values";
 export { stepElements as sums1 } from "./kernels/elementwise";
 export { stepLines as lines1 } from "./kernels/lines";
 export { stepPool as pool1 } from "./kernels/pool";

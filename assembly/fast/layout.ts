@@ -9,7 +9,7 @@
  */
 
 /** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** Kinds of layers. */
 export const KIND_CONV_POOLED = 0; // by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2
@@ -22,26 +22,27 @@ export const KIND_ADD = 6;
 export const KIND_MUL = 7;
 export const KIND_DEPTHWISE = 8; // a convolution without a pool of as many groups as channels, of the input and the output
 export const KIND_CONV_GAPS = 9; // a convolution without a pool, by groups of places and a filter's weights: some of them are left
+export const KIND_DENSE_VALUES = 10; // a dense layer by the values that weights of a row share
 /** The kinds from here on have no rows in the stream that say how long they are. */
-export const KIND_CONV_QUADS = 10; // the same by groups of places and two filters: most of its weights are left
-export const KIND_DENSE_ROWS = 11; // a dense layer by six rows: most of its weights are left
+export const KIND_CONV_QUADS = 11; // the same by groups of places and two filters: most of its weights are left
+export const KIND_DENSE_ROWS = 12; // a dense layer by six rows: most of its weights are left
 /** The kinds from here on have no rows in the stream. */
-export const KIND_LUT = 12;
-export const KIND_RESIZE = 13;
-export const KIND_CONCAT = 14; // does nothing: its inputs lie within its output
+export const KIND_LUT = 13;
+export const KIND_RESIZE = 14;
+export const KIND_CONCAT = 15; // does nothing: its inputs lie within its output
 /** The kinds from here on are not counted as layers. */
-export const KIND_BORDER = 15; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
-export const KIND_COPY = 16; // takes a state over from its source
+export const KIND_BORDER = 16; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
+export const KIND_COPY = 17; // takes a state over from its source
 /**
  * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
  * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
  */
-export const KIND_LINES = 17;
-export const KIND_TURN = 18;
+export const KIND_LINES = 18;
+export const KIND_TURN = 19;
 /** Behind the first KIND_LINES of all, where the model's input comes by lines as well: the host writes those of the turn. */
-export const KIND_INPUT = 19;
+export const KIND_INPUT = 20;
 /** Behind the last, with no more than its kind. */
-export const KIND_END = 20;
+export const KIND_END = 21;
 
 /** What is stored of an int8 element is raised by so much. */
 export const ELEMENT_BIAS = 128;
@@ -144,6 +145,8 @@ export const TURN_COUNT = 52;
 export const TURN_BACK = 16;
 /** KIND_DENSE_ROWS: inputs. */
 export const LAYER_DENSE_INPUTS = 40;
+/** KIND_DENSE_VALUES: how many bits of a group's head are its number of gaps. */
+export const LAYER_GROUP_BITS = 40;
 export const LAYER_ENTRY_BYTES = 68;
 
 /**
@@ -154,6 +157,10 @@ export const LAYER_ENTRY_BYTES = 68;
  *
  * KIND_DENSE: the count is of pairs (u8 gap, i8 weight). The gap leads from the last weight's element, or from the input's first,
  * to the next; weight 0 for gaps above 255, and to make the count a multiple of PAIRS_AT_ONCE.
+ * KIND_DENSE_VALUES: the count is of bytes: the row's groups, at least one, of each a value and the elements that it multiplies the sum of. A group is i8 value, u16
+ * offset << LAYER_GROUP_BITS | gaps, then the gaps, a byte each. The first element is at the offset from the input's first, and a gap leads from an
+ * element to the next. A value that has more elements than a group takes, or elements farther apart, has another group. A row without weights has a
+ * group of value 0.
  * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
  * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
  * latter's with a bias of 0. Records are those of RECORD_BYTES that the core makes.
@@ -177,6 +184,11 @@ export const CHUNK_HEAD_BYTES = 4;
 export const PAIR_BYTES = 2;
 /** The kernel takes so many in one turn: a row's count is a multiple of it, and at least that. */
 export const PAIRS_AT_ONCE = 4;
+export const GROUP_HEAD_BYTES = 3;
+/** So that any window holds a group at once. */
+export const GROUP_GAPS = 125;
+/** KIND_DENSE_VALUES needs elements at offsets of so many bits or fewer, so that there are bits for a number of gaps. */
+export const GROUP_OFFSET_BITS = 12;
 export const FACTOR_BYTES = 8;
 export const LUT_BYTES = 256;
 
@@ -241,7 +253,7 @@ export const BLOCK_HEIGHT = 4;
 
 /**
  * What work counts as, in multiplications of a block: about 2 instructions each, at most 3. A chunk and an output of its block; a tile; a row of a
- * dense layer and a pair; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
+ * dense layer, a pair, and a byte of a group; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
  * pool an output, a line of its window, or a piece of one, and an element; a piece of a border, a stretch between two lines, and a byte. Of
  * what goes line by line, each line or a piece of one, and an element: a byte that is copied, a sum of KIND_ADD and KIND_MUL, or another.
  */
@@ -250,6 +262,7 @@ export const BLOCK_OUTPUT_WORK = 40;
 export const TILE_WORK = 320;
 export const ROW_WORK = 80;
 export const PAIR_WORK = 8;
+export const GROUP_BYTE_WORK = 7;
 export const PLACES_OUTPUT_WORK = 120;
 export const PLACE_WORK = 40;
 export const RECORD_WORK = 9;
@@ -290,10 +303,11 @@ export const DENSE_TURN_WORK = 60;
 export const DENSE_FINISH_WORK = 220;
 
 /**
- * With so much a piece of work ends, complete or not: bytes of pairs, or of a dense layer by rows, records at a place, elements of a pool, bytes
+ * With so much a piece of work ends, complete or not: bytes of pairs, or of groups, or of a dense layer by rows, records at a place, elements of a pool, bytes
  * of a border, elements of a line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 export const PIECE_PAIR_BYTES = 512;
+export const PIECE_GROUP_BYTES = 512;
 export const DENSE_PIECE_BYTES = 768;
 export const PIECE_RECORDS = 256;
 export const PIECE_ELEMENTS = 256;

@@ -206,6 +206,7 @@
 #define MOTE_QUADS_KERNEL "quads1"
 #define MOTE_GAPS_KERNEL "gaps1"
 #define MOTE_ROWS_KERNEL "rows1"
+#define MOTE_VALUES_KERNEL "values1"
 #define MOTE_DEPTH_KERNEL "depth1"
 #define MOTE_POOL_KERNEL "pool1"
 #define MOTE_SUMS_KERNEL "sums1"
@@ -241,7 +242,7 @@
  */
 
 /** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
-#define MOTE_LAYOUT_VERSION 1u
+#define MOTE_LAYOUT_VERSION 2u
 
 /** Kinds of layers. */
 #define MOTE_KIND_CONV_POOLED 0u /* by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2 */
@@ -254,26 +255,27 @@
 #define MOTE_KIND_MUL 7u
 #define MOTE_KIND_DEPTHWISE 8u /* a convolution without a pool of as many groups as channels, of the input and the output */
 #define MOTE_KIND_CONV_GAPS 9u /* a convolution without a pool, by groups of places and a filter's weights: some of them are left */
+#define MOTE_KIND_DENSE_VALUES 10u /* a dense layer by the values that weights of a row share */
 /** The kinds from here on have no rows in the stream that say how long they are. */
-#define MOTE_KIND_CONV_QUADS 10u /* the same by groups of places and two filters: most of its weights are left */
-#define MOTE_KIND_DENSE_ROWS 11u /* a dense layer by six rows: most of its weights are left */
+#define MOTE_KIND_CONV_QUADS 11u /* the same by groups of places and two filters: most of its weights are left */
+#define MOTE_KIND_DENSE_ROWS 12u /* a dense layer by six rows: most of its weights are left */
 /** The kinds from here on have no rows in the stream. */
-#define MOTE_KIND_LUT 12u
-#define MOTE_KIND_RESIZE 13u
-#define MOTE_KIND_CONCAT 14u /* does nothing: its inputs lie within its output */
+#define MOTE_KIND_LUT 13u
+#define MOTE_KIND_RESIZE 14u
+#define MOTE_KIND_CONCAT 15u /* does nothing: its inputs lie within its output */
 /** The kinds from here on are not counted as layers. */
-#define MOTE_KIND_BORDER 15u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
-#define MOTE_KIND_COPY 16u /* takes a state over from its source */
+#define MOTE_KIND_BORDER 16u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
+#define MOTE_KIND_COPY 17u /* takes a state over from its source */
 /**
  * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
  * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
  */
-#define MOTE_KIND_LINES 17u
-#define MOTE_KIND_TURN 18u
+#define MOTE_KIND_LINES 18u
+#define MOTE_KIND_TURN 19u
 /** Behind the first KIND_LINES of all, where the model's input comes by lines as well: the host writes those of the turn. */
-#define MOTE_KIND_INPUT 19u
+#define MOTE_KIND_INPUT 20u
 /** Behind the last, with no more than its kind. */
-#define MOTE_KIND_END 20u
+#define MOTE_KIND_END 21u
 
 /** What is stored of an int8 element is raised by so much. */
 #define MOTE_ELEMENT_BIAS 128u
@@ -376,6 +378,8 @@
 #define MOTE_TURN_BACK 16u
 /** KIND_DENSE_ROWS: inputs. */
 #define MOTE_LAYER_DENSE_INPUTS 40u
+/** KIND_DENSE_VALUES: how many bits of a group's head are its number of gaps. */
+#define MOTE_LAYER_GROUP_BITS 40u
 #define MOTE_LAYER_ENTRY_BYTES 68u
 
 /**
@@ -386,6 +390,10 @@
  *
  * KIND_DENSE: the count is of pairs (u8 gap, i8 weight). The gap leads from the last weight's element, or from the input's first,
  * to the next; weight 0 for gaps above 255, and to make the count a multiple of PAIRS_AT_ONCE.
+ * KIND_DENSE_VALUES: the count is of bytes: the row's groups, at least one, of each a value and the elements that it multiplies the sum of. A group is i8 value, u16
+ * offset << LAYER_GROUP_BITS | gaps, then the gaps, a byte each. The first element is at the offset from the input's first, and a gap leads from an
+ * element to the next. A value that has more elements than a group takes, or elements farther apart, has another group. A row without weights has a
+ * group of value 0.
  * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
  * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
  * latter's with a bias of 0. Records are those of RECORD_BYTES that the core makes.
@@ -409,6 +417,11 @@
 #define MOTE_PAIR_BYTES 2u
 /** The kernel takes so many in one turn: a row's count is a multiple of it, and at least that. */
 #define MOTE_PAIRS_AT_ONCE 4u
+#define MOTE_GROUP_HEAD_BYTES 3u
+/** So that any window holds a group at once. */
+#define MOTE_GROUP_GAPS 125u
+/** KIND_DENSE_VALUES needs elements at offsets of so many bits or fewer, so that there are bits for a number of gaps. */
+#define MOTE_GROUP_OFFSET_BITS 12u
 #define MOTE_FACTOR_BYTES 8u
 #define MOTE_LUT_BYTES 256u
 
@@ -473,7 +486,7 @@
 
 /**
  * What work counts as, in multiplications of a block: about 2 instructions each, at most 3. A chunk and an output of its block; a tile; a row of a
- * dense layer and a pair; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
+ * dense layer, a pair, and a byte of a group; of a convolution place by place an output, each further place of its pool, and a record at a place; of a standalone
  * pool an output, a line of its window, or a piece of one, and an element; a piece of a border, a stretch between two lines, and a byte. Of
  * what goes line by line, each line or a piece of one, and an element: a byte that is copied, a sum of KIND_ADD and KIND_MUL, or another.
  */
@@ -482,6 +495,7 @@
 #define MOTE_TILE_WORK 320u
 #define MOTE_ROW_WORK 80u
 #define MOTE_PAIR_WORK 8u
+#define MOTE_GROUP_BYTE_WORK 7u
 #define MOTE_PLACES_OUTPUT_WORK 120u
 #define MOTE_PLACE_WORK 40u
 #define MOTE_RECORD_WORK 9u
@@ -522,10 +536,11 @@
 #define MOTE_DENSE_FINISH_WORK 220u
 
 /**
- * With so much a piece of work ends, complete or not: bytes of pairs, or of a dense layer by rows, records at a place, elements of a pool, bytes
+ * With so much a piece of work ends, complete or not: bytes of pairs, or of groups, or of a dense layer by rows, records at a place, elements of a pool, bytes
  * of a border, elements of a line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 #define MOTE_PIECE_PAIR_BYTES 512u
+#define MOTE_PIECE_GROUP_BYTES 512u
 #define MOTE_DENSE_PIECE_BYTES 768u
 #define MOTE_PIECE_RECORDS 256u
 #define MOTE_PIECE_ELEMENTS 256u
@@ -602,6 +617,7 @@
   X(MOTE_KIND_MUL, "mul") \
   X(MOTE_KIND_DEPTHWISE, "depthwise") \
   X(MOTE_KIND_CONV_GAPS, "conv_gaps") \
+  X(MOTE_KIND_DENSE_VALUES, "dense_values") \
   X(MOTE_KIND_CONV_QUADS, "conv_quads") \
   X(MOTE_KIND_DENSE_ROWS, "dense_rows") \
   X(MOTE_KIND_LUT, "lut") \

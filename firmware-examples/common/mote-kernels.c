@@ -131,6 +131,7 @@ const mote_kernel mote_kernels[] = {
     {MOTE_QUADS_KERNEL, mote_kernel_quads},
     {MOTE_GAPS_KERNEL, mote_kernel_gaps},
     {MOTE_ROWS_KERNEL, mote_kernel_rows},
+    {MOTE_VALUES_KERNEL, mote_kernel_values},
     {MOTE_DEPTH_KERNEL, mote_kernel_depth},
     {MOTE_POOL_KERNEL, mote_kernel_pool},
     {MOTE_SUMS_KERNEL, mote_kernel_sums},

@@ -45,6 +45,9 @@ export function depthInstructions(
 /** A dense row of so many pairs, by the native kernel. */
 export const pairInstructions = (pairs: number): number => 100 + 7 * pairs;
 
+/** A dense row of so many groups of equal weights, which have so many gaps in all, by the native kernel. */
+export const valueInstructions = (groups: number, gaps: number): number => 100 + 50 * groups + 5.5 * gaps;
+
 /** Six dense rows of so many inputs each, by the native kernel. */
 export const denseRowsInstructions = (inputs: number): number => 400 + 11.3 * inputs;
 

@@ -15,6 +15,7 @@ import {
   KIND_COPY,
   KIND_DENSE,
   KIND_DENSE_ROWS,
+  KIND_DENSE_VALUES,
   KIND_DEPTHWISE,
   KIND_INPUT,
   KIND_LINES,
@@ -46,6 +47,7 @@ import {
   STREAM_SECTION,
   SUMS_KERNEL,
   TILES_KERNEL,
+  VALUES_KERNEL,
 } from "../../assembly/module.js";
 import { withAlignedSection, withMetadataSection, withSection } from "../module/custom-section.js";
 import type { Optimization } from "./optimization.js";
@@ -141,13 +143,16 @@ const EXPORTED_KERNELS: readonly (readonly [name: string, kinds: readonly number
   [QUADS_KERNEL, [KIND_CONV_QUADS]],
   [GAPS_KERNEL, [KIND_CONV_GAPS]],
   [ROWS_KERNEL, [KIND_DENSE_ROWS]],
+  [VALUES_KERNEL, [KIND_DENSE_VALUES]],
   [DEPTH_KERNEL, [KIND_DEPTHWISE]],
   [POOL_KERNEL, POOLS],
   [SUMS_KERNEL, SUMS],
   [LINES_KERNEL, [KIND_LINES]],
 ];
 
-const CLAMPED = [...CONVOLUTIONS, ...QUADS, KIND_DEPTHWISE, KIND_DENSE, KIND_DENSE_ROWS, ...POOLS, ...SUMS];
+const DENSE = [KIND_DENSE, KIND_DENSE_VALUES, KIND_DENSE_ROWS];
+
+const CLAMPED = [...CONVOLUTIONS, ...QUADS, KIND_DEPTHWISE, ...DENSE, ...POOLS, ...SUMS];
 
 /** Functions that say whether an entry is of some kinds. */
 const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = [
@@ -157,6 +162,7 @@ const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = 
   ["graph/isConvQuads", [KIND_CONV_QUADS]],
   ["graph/isConvGaps", [KIND_CONV_GAPS]],
   ["graph/isDenseRows", [KIND_DENSE_ROWS]],
+  ["graph/isDenseValues", [KIND_DENSE_VALUES]],
   ["graph/isDepthwise", [KIND_DEPTHWISE]],
   ["graph/isDense", [KIND_DENSE]],
   ["graph/isPool", POOLS],

@@ -8,6 +8,7 @@ import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { storedZero } from "./fold.js";
 import { denseRowsWords } from "./dense-rows.js";
+import { denseValuesWords } from "./dense-values.js";
 import { depthWords } from "./depthwise.js";
 import { layerWindow, type FastWindow } from "./ops.js";
 import { inputLineEntry, lineEntry, turnEntry } from "./line-entries.js";
@@ -79,6 +80,8 @@ export interface FastLayout {
   readonly ram?: FastRam | undefined;
   /** The model's input comes by lines, and the first layers go so: the host gives rows of it during a run. */
   readonly inputRows?: boolean | undefined;
+  /** Instructions of a run that a byte of the stream is worth: with more of them layers take kernels of shorter streams. Default: 0. */
+  readonly bytePrice?: number | undefined;
 }
 
 /**
@@ -88,10 +91,10 @@ export interface FastLayout {
  */
 export function fastProgram(
   { model, plan: { window } }: Container,
-  { inputRows = false, ram = inputRows ? "least" : undefined }: FastLayout = {},
+  { inputRows = false, ram = inputRows ? "least" : undefined, bytePrice = 0 }: FastLayout = {},
 ): FastProgram {
   let least: FastProgram | undefined;
-  for (const plan of plansFast(model, inputRows)) {
+  for (const plan of plansFast(model, inputRows, bytePrice)) {
     const program = programOf(plan, window);
     if (least === undefined || program.memory.bytes < least.memory.bytes) least = program;
     if (ram === undefined || (ram !== "least" && least.memory.bytes <= ram)) return least;
@@ -383,6 +386,7 @@ function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean
     case layout.KIND_CONV_QUADS:
     case layout.KIND_CONV_GAPS:
     case layout.KIND_DENSE_ROWS:
+    case layout.KIND_DENSE_VALUES:
     case layout.KIND_DEPTHWISE:
     case layout.KIND_ADD:
     case layout.KIND_MUL:
@@ -426,9 +430,12 @@ function opWords(model: QModel, layer: QLayer, firstElement: readonly number[]):
   }
 }
 
-/** The same of kernels for layers with most of their weights. */
+/** The same of kernels that do not take a weight at a time. */
 function weightWords(model: QModel, layer: QLayer, kind: number): Word[] {
-  if (layer.op === "dense") return kind === layout.KIND_DENSE_ROWS ? denseRowsWords(model, layer) : [];
+  if (layer.op === "dense") {
+    if (kind === layout.KIND_DENSE_VALUES) return denseValuesWords(model, layer);
+    return kind === layout.KIND_DENSE_ROWS ? denseRowsWords(model, layer) : [];
+  }
   if (layer.op !== "conv2d") return [];
   if (kind === layout.KIND_DEPTHWISE) return depthWords(model, layer);
   return kind === layout.KIND_CONV_QUADS || kind === layout.KIND_CONV_GAPS ? quadWords(model, layer, kind) : [];

@@ -15,6 +15,7 @@ import {
   STREAM_SECTION,
   SUMS_KERNEL,
   TILES_KERNEL,
+  VALUES_KERNEL,
 } from "../../assembly/module.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
@@ -55,6 +56,8 @@ export interface FastLayer {
   /** KIND_CONV_QUADS and KIND_DENSE_ROWS, whose rows do not say it: weights of a row, and with those that fill them up in the stream; else 0. */
   readonly weights: number;
   readonly filledWeights: number;
+  /** KIND_DENSE_VALUES: bits of a group's head that are its number of gaps; else 0. */
+  readonly groupBits: number;
   /** Addresses in the tensors that it reads; none of a concat's. */
   readonly reads: readonly number[];
 }
@@ -92,6 +95,7 @@ export const KERNEL_EXPORTS: readonly string[] = [
   QUADS_KERNEL,
   GAPS_KERNEL,
   ROWS_KERNEL,
+  VALUES_KERNEL,
   DEPTH_KERNEL,
   POOL_KERNEL,
   SUMS_KERNEL,
@@ -163,7 +167,7 @@ export function fastParts(wasm: Uint8Array): FastParts {
     codeBytes: wasm.length - stream.length,
     dataBytes: outline.segments.reduce((sum, { bytes }) => sum + bytes.length, 0),
     tensors,
-    layers: readLayers(outline, layersPtr, tensors, layerCount),
+    layers: readLayers(outline, layersPtr, tensors, layerCount, within),
     inputs,
     outputs,
     work: word(abi.CONTROL_WORK),
@@ -244,6 +248,7 @@ function readLayers(
   layersPtr: number,
   tensors: readonly FastTensor[],
   count: number,
+  within: Within,
 ): FastLayer[] {
   const layers: FastLayer[] = [];
   for (let entry = layersPtr; layers.length < count; entry += layout.LAYER_ENTRY_BYTES) {
@@ -265,7 +270,9 @@ function readLayers(
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
     }
     const reads = READS.flatMap(([offset, has]) => (has(kind) ? word(offset) : []));
-    layers.push({ kind, output, reads, ...weightsOf(kind, word) });
+    const groupBits =
+      kind === layout.KIND_DENSE_VALUES ? within("the bits of its groups", word(layout.LAYER_GROUP_BITS), 1, 16) : 0;
+    layers.push({ kind, output, reads, groupBits, ...weightsOf(kind, word) });
   }
   return layers;
 }

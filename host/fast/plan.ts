@@ -35,10 +35,11 @@ export interface FastPlan {
 /**
  * Plans of less and less memory, the first with no layers by lines; each of the others costs more than the one before it.
  * @param comesByLines whether the model's input does: then all plans have layers by lines, and there may be none
+ * @param price as chooseStreams has it
  */
-export function* plansFast(model: QModel, comesByLines = false): Generator<FastPlan> {
+export function* plansFast(model: QModel, comesByLines = false, price = 0): Generator<FastPlan> {
   const candidates = model.layers.map((layer, index) => layerStreams(model, layer, index));
-  const chosen = chooseStreams(candidates);
+  const chosen = chooseStreams(candidates, price);
   const streamBy = streamsBy(chosen.map(({ kind }) => kind));
   const bare = withoutBorders(model, streamBy);
   const others = candidates.map(([stream]) => stream);

@@ -1,7 +1,8 @@
 /** What streams of layers with weights are made of: rows, each with what takes its sum to an output byte. */
 import { PAIR_BYTES, PAIRS_AT_ONCE } from "../../assembly/fast/layout.js";
 import { inputOf } from "../model/edges.js";
-import type { QConv2d, QDense, QModel } from "../model/model.js";
+import { offsetOf, pitchAndPlane, type Layout } from "../model/geometry.js";
+import type { QConv2d, QDense, QModel, QTensor, Shape } from "../model/model.js";
 import { fold, foldHigh, MOST_ELEMENT, rowHead, storedZero, type Fold, type Folded } from "./fold.js";
 
 /** The stream of one layer. */
@@ -26,6 +27,23 @@ export type LayerStreams = readonly [LayerStream, ...(LayerStream | undefined)[]
 export interface Taps {
   readonly offsets: Uint32Array;
   readonly weights: Int8Array;
+}
+
+/** Of each element, [C, H, W], from the first. */
+export function elementOffsets(tensor: QTensor): Uint32Array {
+  return offsetsOf(tensor.shape, pitchAndPlane(tensor));
+}
+
+export function offsetsOf([channels, height, width]: Shape, layout: Layout): Uint32Array {
+  const offsets = new Uint32Array(channels * height * width);
+  let at = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    for (let y = 0; y < height; y++) {
+      const line = offsetOf(layout, channel, y, 0);
+      for (let x = 0; x < width; x++) offsets[at++] = line + x;
+    }
+  }
+  return offsets;
 }
 
 /** @param offsets of the elements that a row's weights multiply, from the first */

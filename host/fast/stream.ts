@@ -23,15 +23,18 @@ import {
 } from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { channelsOf } from "../ops/conv2d.js";
-import { offsetOf, pitchAndPlane, valuesOf, type Layout } from "../model/geometry.js";
+import { offsetOf, pitchAndPlane, valuesOf } from "../model/geometry.js";
 import { inputOf } from "../model/edges.js";
 import { pairInstructions, poolInstructions, sparseInstructions } from "./cost.js";
 import { denseRowsStream } from "./dense-rows.js";
+import { denseValuesStream } from "./dense-values.js";
 import { fold, MOST_ELEMENT, rowHead, storedZero, UNCHANGED, unsupported, type Fold } from "./fold.js";
 import {
   eachRow,
+  elementOffsets,
   foldRow,
   magnitudes,
+  offsetsOf,
   pairsOf,
   tapsOf,
   type LayerStream,
@@ -41,7 +44,7 @@ import {
 import type { PlannedModel } from "./planned.js";
 import { depthStream, fitsDepthwise } from "./depthwise.js";
 import { fitsQuads, gapStream, quadStream } from "./quads.js";
-import type { QAvgPool, QConv2d, QDense, QMaxPool, QModel, QTensor, Shape } from "../model/model.js";
+import type { QAvgPool, QConv2d, QDense, QMaxPool, QModel } from "../model/model.js";
 
 /** A chunk has 16 bits for its records. */
 const MAX_RECORDS = 0xffff;
@@ -101,7 +104,7 @@ export function channelStream(
 /** By each of the kernels that can run it. */
 export function denseStreams(model: QModel, layer: QDense, where: string): LayerStreams {
   const pairs = pairStream(model, layer, where);
-  return [pairs, denseRowsStream(model, layer, pairs.instructions, where)];
+  return [pairs, denseValuesStream(model, layer, where), denseRowsStream(model, layer, pairs.instructions, where)];
 }
 
 function pairStream(model: QModel, layer: QDense, where: string): LayerStream {
@@ -169,27 +172,10 @@ function sparseStream(model: PlannedModel, layer: QConv2d, where: string): Layer
   return { kind, bytes: concatBytes(pieces), isWide, windowBytes, scratchBytes: 0, instructions };
 }
 
-/** Of each element, [C, H, W], from the first. */
-function elementOffsets(tensor: QTensor): Uint32Array {
-  return offsetsOf(tensor.shape, pitchAndPlane(tensor));
-}
-
 /** Of what a filter looks at, from its first tap in its first channel. */
 function filterOffsets(model: QModel, layer: QConv2d): Uint32Array {
   const input = model.tensors[inputOf(layer)];
   return offsetsOf([input.shape[0] / layer.groups, ...layer.kernel], pitchAndPlane(input));
-}
-
-function offsetsOf([channels, height, width]: Shape, layout: Layout): Uint32Array {
-  const offsets = new Uint32Array(channels * height * width);
-  let at = 0;
-  for (let channel = 0; channel < channels; channel++) {
-    for (let y = 0; y < height; y++) {
-      const line = offsetOf(layout, channel, y, 0);
-      for (let x = 0; x < width; x++) offsets[at++] = line + x;
-    }
-  }
-  return offsets;
 }
 
 /** Of the first channel that a filter looks at. */

@@ -159,6 +159,7 @@ const WORK_OF_ELEMENT: ReadonlyMap<number, number> = new Map([
 /** Of a row whose pairs or chunks begin at `at` of the stream. */
 function rowWork(kind: number, entry: Entry, view: DataView, at: number, count: number): number {
   if (kind === layout.KIND_DENSE) return layout.ROW_WORK + layout.PAIR_WORK * count;
+  if (kind === layout.KIND_DENSE_VALUES) return layout.ROW_WORK + layout.GROUP_BYTE_WORK * count;
   const [height, width, pool] = [layout.LAYER_OUTPUT_HEIGHT, layout.LAYER_OUTPUT_WIDTH, layout.LAYER_POOL_WIDTH].map(
     (offset) => entry.get(offset)!,
   );

@@ -1,6 +1,7 @@
 /** What a fast module holds, as numbers and lines: the figures behind `mote inspect`, layer by layer. */
 import {
   CHUNK_HEAD_BYTES,
+  GROUP_HEAD_BYTES,
   DENSE_ROWS,
   KIND_ADD,
   KIND_AVGPOOL,
@@ -12,6 +13,7 @@ import {
   KIND_CONV_QUADS,
   KIND_DENSE,
   KIND_DENSE_ROWS,
+  KIND_DENSE_VALUES,
   KIND_DEPTHWISE,
   KIND_LUT,
   KIND_MAXPOOL,
@@ -35,7 +37,7 @@ export interface FastLayerReport {
   readonly kernel: string;
   readonly output: Shape;
   readonly rows: number;
-  /** Records or pairs, those of weight zero among them: fillers of long gaps, and what a filter without weights has. */
+  /** Records, pairs or weights of groups, those of weight zero among them: fillers of long gaps, and what a filter without weights has. */
   readonly records: number;
   readonly zeros: number;
   /** Of a convolution. */
@@ -50,6 +52,7 @@ const KERNELS: ReadonlyMap<number, string> = new Map([
   [KIND_CONV_QUADS, "conv2d by two filters"],
   [KIND_CONV_GAPS, "conv2d by gaps"],
   [KIND_DENSE_ROWS, "dense by six rows"],
+  [KIND_DENSE_VALUES, "dense by values"],
   [KIND_DEPTHWISE, "conv2d by channels"],
   [KIND_DENSE, "dense"],
   [KIND_MAXPOOL, "maxpool"],
@@ -73,7 +76,7 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
     at += bytes;
     return at - bytes;
   };
-  const report = layers.map(({ kind, output, weights, filledWeights }, index) => {
+  const report = layers.map(({ kind, output, weights, filledWeights, groupBits }, index) => {
     const begin = at;
     const { shape } = tensors[output];
     let [records, zeros, chunks] = [0, 0, 0];
@@ -99,6 +102,14 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
       } else if (kind === KIND_DENSE || kind === KIND_CONV_GAPS) {
         for (let left = count; left > 0; left--) if (view.getUint8(take(PAIR_BYTES) + 1) === 0) zeros++;
         records += count;
+      } else if (kind === KIND_DENSE_VALUES) {
+        for (const end = at + count; at < end;) {
+          const head = take(GROUP_HEAD_BYTES);
+          const gaps = view.getUint16(head + 1, true) % 2 ** groupBits;
+          take(gaps);
+          records += 1 + gaps;
+          if (view.getInt8(head) === 0) zeros += 1 + gaps;
+        }
       } else if (kind > KIND_AVGPOOL) {
         take(count);
       } else {

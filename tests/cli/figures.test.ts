@@ -5,6 +5,7 @@ import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
 import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";
+import { matrixFigures } from "../../tools/bench/matrix.js";
 import { robustnessGroup } from "../../tools/bench/robustness.js";
 import { readRivals } from "../../tools/bench/rivals.js";
 import { webIds } from "../../tools/bench/web.js";
@@ -174,6 +175,21 @@ describe("mote bench --only kernels", () => {
         expect(Math.abs(layers.reduce((sum, count) => sum + count, 0) - figures[id])).toBeLessThan(layers.length);
       }
     }
+  });
+});
+
+describe("mote bench --only matrix", () => {
+  it("has CER beside the container's codes, and a fast module by values beside one by pairs", () => {
+    const figures = matrixFigures("lenet5");
+    expect(figures.map(({ id }) => id)).toEqual(
+      ["cer", "stream", "module", "instructions"].map((what) => `matrix.lenet5.${what}`),
+    );
+    const [cer, stream, module, instructions] = figures;
+    expect(cer.value).toBeGreaterThan(1.5 * cer.beside!["as coded"]);
+    expect(stream.value).toBeLessThan(0.8 * stream.beside!["at none"]);
+    expect(module.value).toBeLessThan(0.86 * module.beside!["at none"]);
+    expect(instructions.value).toBeGreaterThan(1);
+    expect(instructions.value).toBeLessThan(1.07);
   });
 });
 

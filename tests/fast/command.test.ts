@@ -77,6 +77,28 @@ describe("mote pack --optimize speed", () => {
     expectOneLine(await mote([...args, "--sram", "1000"]), /needs \d+ bytes of linear memory, --sram grants 1000/);
   });
 
+  it("takes shorter streams at a price for bytes, and refuses one for a container", async () => {
+    const shared = scratch.path("shared.mote");
+    writeFileSync(
+      shared,
+      writeContainer(buildModel(5, [300, 1, 1], [{ op: "dense", weights: "grid", density: 0.4, out: 40 }])),
+    );
+    const pack = (...flags: string[]): string[] => ["pack", shared, "-o", scratch.path("priced.wasm"), ...flags];
+    const kernels: unknown[] = [];
+    for (const price of ["0", "1000"]) {
+      const { layers } = lastJson(await mote(pack("--optimize", "speed", "--byte-price", price, "--json")));
+      kernels.push((layers as { kernel: string }[])[0].kernel);
+    }
+    expect(kernels).toEqual(["dense", "dense by values"]);
+    expect((await mote(["inspect", scratch.path("priced.wasm")])).stdout).toMatch(/^0 +dense by values /m);
+    expectOneLine(
+      await mote(pack("--byte-price", "1")),
+      /^mote: --byte-price: for fast modules, expected --optimize/,
+      2,
+    );
+    expectOneLine(await mote(pack("--optimize", "speed", "--byte-price", "x")), /expected 0 \.\. 1000000\.$/, 2);
+  });
+
   it("refuses --input-rows where the input cannot come so, and for a container", async () => {
     const out = scratch.path("no-rows.wasm");
     const args = ["pack", path, "-o", out, "--input-rows"];

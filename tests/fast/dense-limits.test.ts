@@ -2,8 +2,11 @@
 import { describe, expect, it } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
+import { fastProgram, type FastLayout } from "../../host/fast/memory.js";
+import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { runModel } from "../../host/engines/ops-i8.js";
+import type { QModel } from "../../host/model/model.js";
 import { reportFast } from "../../host/report/fast.js";
 import { buildModel, randomInput } from "../support/models.js";
 import { TestHost } from "./test-host.js";
@@ -30,17 +33,29 @@ const dense = buildModel(
   ],
 );
 
-describe.each([
+/** Groups of all lengths: some that take a window, some of one element. */
+const shared = buildModel(
+  13,
+  [5, 5, 21],
+  [
+    { op: "dense", out: 40, weights: "single", density: 0.6 },
+    { op: "dense", out: 70, weights: "grid", density: 0.4 },
+    { op: "dense", out: 10, weights: "codebook", density: 0.9 },
+  ],
+);
+
+describe.each<[name: string, model: QModel, kernels: string[], layout?: FastLayout]>([
   [
     "convolutions",
     convolutions,
     ["conv2d by two filters", "conv2d by channels", "conv2d by two filters", "conv2d by gaps", "avgpool"],
   ],
   ["dense layers", dense, Array<string>(3).fill("dense by six rows")],
-])("%s", (_name, model, kernels) => {
+  ["dense layers by values", shared, Array<string>(3).fill("dense by values"), { bytePrice: 1e6 }],
+])("%s", (_name, model, kernels, layout) => {
   const input = randomInput(model, 1);
   const expected = runModel(model, input).at(-1)!;
-  const wasm = fastModule(writeContainer(model));
+  const wasm = fastModule(fastProgram(readContainer(writeContainer(model)), layout));
 
   it("are by these kernels", () => {
     expect(reportFast(new TestHost(wasm).parts).map(({ kernel }) => kernel)).toEqual(kernels);

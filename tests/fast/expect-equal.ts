@@ -1,7 +1,7 @@
 /** Kernels, plain loops over what the packer lays out, and reference, on the same inputs. */
 import { expect } from "vitest";
 import { fastModule } from "../../host/node/fast/fast-module.js";
-import { fastProgram } from "../../host/fast/memory.js";
+import { fastProgram, type FastLayout } from "../../host/fast/memory.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { reportFast, type FastLayerReport } from "../../host/report/fast.js";
 import { readContainer } from "../../host/container/read.js";
@@ -12,15 +12,20 @@ import type { QModel } from "../../host/model/model.js";
 import { interpretRuns } from "./interpret.js";
 
 /** @param runs of each the inputs of a model without states */
-export function expectEqualRuns(model: QModel, runs: readonly (readonly Int8Array[])[]): FastLayerReport[] {
+export function expectEqualRuns(
+  model: QModel,
+  runs: readonly (readonly Int8Array[])[],
+  layout: FastLayout = {},
+): FastLayerReport[] {
   const container = writeContainer(model);
-  const wasm = fastModule(container);
+  const program = fastProgram(readContainer(container), layout);
+  const wasm = fastModule(program);
   const expected = runs.map((inputs) => {
     const outputs: Int8Array[] = [];
     runLayers(model, inputs, new Map(), (_, output) => outputs.push(output));
     return outputs;
   });
-  expect(interpretRuns(fastProgram(readContainer(container)), runs)).toEqual(expected);
+  expect(interpretRuns(program, runs)).toEqual(expected);
   for (const engine of [openEngine("v8", wasm), openEngine("wasm3", wasm)]) {
     const outputs = runs.map((inputs) => {
       const seen: Int8Array[] = [];
@@ -34,8 +39,9 @@ export function expectEqualRuns(model: QModel, runs: readonly (readonly Int8Arra
 }
 
 /** Of a model with one input. */
-export const expectEqual = (model: QModel, inputs: readonly Int8Array[]): FastLayerReport[] =>
+export const expectEqual = (model: QModel, inputs: readonly Int8Array[], layout: FastLayout = {}): FastLayerReport[] =>
   expectEqualRuns(
     model,
     inputs.map((input) => [input]),
+    layout,
   );

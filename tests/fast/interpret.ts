@@ -411,8 +411,8 @@ class Interpreter {
     if (kind === layout.KIND_DEPTHWISE) return this.depthRow(index, row);
     if (kind === layout.KIND_CONV_GAPS) return this.gapRow(index, row);
     if (kind === layout.KIND_ADD || kind === layout.KIND_MUL) return this.combineRow(index, row);
-    if (kind === layout.KIND_DENSE) {
-      const sum = this.densePairs(row.count);
+    if (kind === layout.KIND_DENSE || kind === layout.KIND_DENSE_VALUES) {
+      const sum = kind === layout.KIND_DENSE ? this.densePairs(row.count) : this.denseGroups(row.count);
       this.eachOutput(index, (address) => this.store(address, sum, row));
       return;
     }
@@ -457,6 +457,28 @@ class Interpreter {
       address += this.stream.getUint8(pair);
       sum += this.stream.getInt8(pair + 1) * this.element(address);
     }
+    return sum;
+  }
+
+  private denseGroups(bytes: number): number {
+    let sum = 0;
+    expect(bytes).toBeGreaterThan(0);
+    const end = this.position + bytes;
+    while (this.position < end) {
+      const head = this.take(layout.GROUP_HEAD_BYTES);
+      const word = this.stream.getUint16(head + 1, true);
+      const bits = this.word(layout.LAYER_GROUP_BITS);
+      const gaps = this.take(word % 2 ** bits);
+      expect(this.position - gaps).toBeLessThanOrEqual(layout.GROUP_GAPS);
+      let address = this.word(layout.LAYER_INPUT) + (word >>> bits);
+      let elements = this.element(address);
+      for (let gap = gaps; gap < this.position; gap++) {
+        address += this.stream.getUint8(gap);
+        elements += this.element(address);
+      }
+      sum += this.stream.getInt8(head) * elements;
+    }
+    expect(this.position).toBe(end);
     return sum;
   }
 

@@ -57,6 +57,18 @@ const most = buildModel(
   ],
 );
 
+/** Groups as long as they may be, and as short; rows of one. */
+const values = buildModel(
+  8,
+  [4, 8, 110],
+  [
+    { op: "dense", out: 20, weights: "single", density: 1 },
+    { op: "dense", out: 3000, weights: "any", density: 0.1 },
+    { op: "dense", out: 50, weights: "grid", density: 0.03 },
+    { op: "dense", out: 12, weights: "codebook", density: 1 },
+  ],
+);
+
 /** Lines of blocks far longer than a piece, across and down. */
 const depthwise = { op: "conv2d", out: 2, groups: 2, ...full } as const;
 const longLines = buildModel(
@@ -69,6 +81,12 @@ const longLines = buildModel(
     { ...depthwise, kernel: [7, 3], pad: [3, 1], stride: [1, 3] },
   ],
 );
+
+test("dense layers of shared values are by their kernel", () => {
+  const program = fastProgram(readContainer(writeContainer(values)), { bytePrice: 1e6 });
+  const kernels = reportFast(fastParts(fastModule(program))).map(({ kernel }) => kernel);
+  expect(kernels).toEqual(Array(4).fill("dense by values"));
+});
 
 test("long lines of depthwise convolutions are by their kernel", () => {
   const kernels = reportFast(fastParts(fastModule(writeContainer(longLines)))).map(({ kernel }) => kernel);
@@ -104,6 +122,7 @@ const models: readonly Case[] = [
   { ...byLines, name: "layers and the input by lines", layout: { inputRows: true } },
   { name: "long lines of depthwise convolutions", model: longLines },
   { name: "most weights", model: most },
+  { name: "dense layers by values", model: values, layout: { bytePrice: 1e6 } },
   { name: "a state of long lines", model: stateOf([2, 3, 3000]) },
   { name: "a state of many lines", model: stateOf([700, 1, 1]) },
   { name: "lines", model: lines },

@@ -167,6 +167,15 @@ describe.skipIf(missing.length > 0)(named("native kernels", missing), () => {
   );
 
   it(
+    "of dense layers by values do so too",
+    async () => {
+      const { stdout } = await runNative(await buildNative("values-test", {}, "values"), []);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
+
+  it(
     "with a row for each channel do so too",
     async () => {
       const { stdout } = await runNative(await buildNative("channels-test", {}, "channels"), []);
