@@ -81,7 +81,7 @@ describe("mote pack --optimize speed", () => {
     const shared = scratch.path("shared.mote");
     writeFileSync(
       shared,
-      writeContainer(buildModel(5, [300, 1, 1], [{ op: "dense", weights: "grid", density: 0.4, out: 40 }])),
+      writeContainer(buildModel(5, [300, 1, 1], [{ op: "dense", weights: "grid", density: 0.15, out: 40 }])),
     );
     const pack = (...flags: string[]): string[] => ["pack", shared, "-o", scratch.path("priced.wasm"), ...flags];
     const kernels: unknown[] = [];
