@@ -20,6 +20,7 @@ import { packingGroup } from "./bench/packing.js";
 import { parityGroup } from "./bench/parity.js";
 import { sizesGroup } from "./bench/sizes.js";
 import { trainingGroup } from "./bench/training.js";
+import { recordsGroup } from "./bench/records.js";
 import { robustnessGroup } from "./bench/robustness.js";
 import { qrGroup } from "./bench/qr.js";
 import { readResults, runsOf, withEarlier, type Run } from "./bench/results.js";
@@ -39,6 +40,7 @@ const GROUPS: readonly Group[] = [
   cabacGroup,
   trainingGroup,
   compressGroup,
+  recordsGroup,
   robustnessGroup,
   imagesGroup,
   zooGroup,

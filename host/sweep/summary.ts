@@ -80,7 +80,7 @@ export function groupsOf(rows: readonly SweepRow[]): SweepGroup[] {
 const withoutSeeds = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([path]) => !isSeed(path)));
 
-function spreadOf(values: readonly number[]): Spread {
+export function spreadOf(values: readonly number[]): Spread {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const deviation = values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1));

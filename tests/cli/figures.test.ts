@@ -1,11 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { ENGINES } from "../../host/firmware/engines.js";
+import { loadData } from "../../host/node/data/load.js";
 import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
 import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";
 import { matrixFigures } from "../../tools/bench/matrix.js";
+import { testError } from "../../tools/bench/test-error.js";
+import { measureRecords, recordsGroup } from "../../tools/bench/records.js";
 import { robustnessGroup } from "../../tools/bench/robustness.js";
 import { readRivals } from "../../tools/bench/rivals.js";
 import { webIds } from "../../tools/bench/web.js";
@@ -209,6 +212,33 @@ describe("mote bench --only compress", () => {
     );
     expect(missed.map(({ id }) => id)).toEqual([]);
   }, 120_000);
+});
+
+describe("mote bench --only records", () => {
+  it("has bytes and error of the records that are there, and says which are not", async () => {
+    const notes: string[] = [];
+    const figures = await recordsGroup.measure({ full: false, threads: 1, note: (text) => notes.push(text) });
+    const ids = figures.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const id of ids) expect(id).toMatch(/^records\.(lenet5|lenet300|mnist)\.\d+(\.bytes)?$/);
+    expect(notes).toHaveLength(7);
+    expect(notes.filter((note) => note.includes("is not there"))).toHaveLength(7 - ids.length / 2);
+  });
+
+  it("takes the mean over the seeds that are there, beside what is published", () => {
+    const digits = loadData("mnist:test:600", { shape: [1, 28, 28] });
+    const seeds = { "": "lenet300", "-2": "lenet300", "-4": "lenet300-paper" };
+    for (const [seed, model] of Object.entries(seeds))
+      writeFileSync(scratch.path(`lenet300-1900${seed}.mote`), readFileSync(`models/${model}.mote`));
+    const [bytes, error, ...others] = measureRecords(scratch.path(""), digits, () => {});
+    expect(others).toEqual([]);
+    expect(bytes).toMatchObject({ id: "records.lenet300.1900.bytes", value: 26465, target: "≤ 1,900", met: false });
+    const errors = ["lenet300", "lenet300-paper"].map((name) => testError(readFileSync(`models/${name}.mote`), digits));
+    expect(errors[0]).not.toBe(errors[1]);
+    const mean = Number(((2 * errors[0] + errors[1]) / 3).toPrecision(4));
+    expect(error).toMatchObject({ id: "records.lenet300.1900", value: mean, target: "≤ 1.58", met: mean <= 1.58 });
+    expect(figureCells(error)[0]).toMatch(/mean of 3 seeds, ± 0\.\d+ \(EPR, 8,560 B 1\.9\)$/);
+  });
 });
 
 describe("mote start", () => {

@@ -5,12 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { DataSet } from "../../host/data/data-set.js";
 import { openNpz } from "../../host/data/npz.js";
-import { inputFiller } from "../../host/engines/fill-input.js";
-import { argmax } from "../../host/engines/values.js";
 import { MoteError } from "../../host/errors.js";
-import { valuesOf } from "../../host/model/geometry.js";
 import { loadData } from "../../host/node/data/load.js";
-import { openEngine } from "../../host/node/engines/open.js";
 import { builtFile } from "../../host/node/paths.js";
 import { readFile } from "../../host/node/read-file.js";
 import * as pump from "../../examples/autoencoder/make-data.js";
@@ -19,6 +15,7 @@ import * as gesture from "../../examples/gesture/make-data.js";
 import { measureTrainingSpeed } from "./compress-speed.js";
 import { sweepFigures } from "./compress-sweep.js";
 import { atLeast, atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
+import { testError } from "./test-error.js";
 
 interface Result {
   /** Of figures: `compress.NAME.bytes`. */
@@ -30,20 +27,6 @@ interface Result {
   readonly measure: (model: Uint8Array, result: Result) => Figure[];
   /** Makes its data, where a script does. */
   readonly make?: () => void;
-}
-
-/** A share of the test samples, in %. */
-function testError(model: Uint8Array, set: DataSet): number {
-  const engine = openEngine("v8", model);
-  const fill = inputFiller(set, engine.input);
-  const input = new Int8Array(valuesOf(engine.input.shape));
-  let wrong = 0;
-  for (let index = 0; index < set.count; index++) {
-    fill(index, input);
-    if (argmax(engine.run(input)) !== set.labels![index]) wrong++;
-  }
-  engine.close();
-  return rounded((100 * wrong) / set.count, 4);
 }
 
 /** @param limits bytes and percent that are to be reached, if any */
