@@ -142,6 +142,8 @@ export interface ReorderStage {
 export interface CalibrateStage {
   readonly kind: "calibrate";
   readonly samples: number;
+  /** Of each multiplier behind its first bit, where a small container has fewer than 30 of them. */
+  readonly multiplierBits?: number;
   readonly range: RangeChoice;
 }
 
@@ -275,6 +277,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     kind: oneOf("calibrate"),
     samples: optional(integer(1, 10_000_000), 2000),
     range: optional(oneOf<RangeChoice>("error", "full"), "error"),
+    multiplierBits: optional(integer(0, 30), absent),
   }),
 };
 

@@ -7,6 +7,7 @@ import { tensorShapes } from "../model/shapes.js";
 import { CLASSES } from "../train/losses.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate, inputScale } from "../quantize/calibrate.js";
+import { coarseScales } from "../quantize/coarse-multipliers.js";
 import { Channels, prunableOf } from "./channels.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { foldBatchNorm } from "./fold-batchnorm.js";
@@ -245,12 +246,20 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
     const scores = tensorShapes(net.graph).get(resultsOf(net.graph)[0])!;
     const classes = (context.task ?? CLASSES).loss === "softmax" ? valuesOf(scores) : undefined;
     const run = (visit: Parameters<typeof trainer.activations>[1]) => trainer.activations(digits, visit);
-    const activations = await calibrate(net.graph, classes, run, stage.range, inputScale(digits));
-    const biasBits = context.biasBits;
+    const scales = await calibrate(net.graph, classes, run, stage.range, inputScale(digits));
+    const { biasBits } = context;
+    const { multiplierBits } = stage;
     const { compression } = withCompression(net);
+    const activations =
+      multiplierBits === undefined ? scales : coarseScales(net.graph, compression.weightScale, scales, multiplierBits);
     return {
       ...net,
-      compression: { ...compression, activations, ...(Object.keys(biasBits).length > 0 && { biasBits }) },
+      compression: {
+        ...compression,
+        activations,
+        ...(Object.keys(biasBits).length > 0 && { biasBits }),
+        ...(multiplierBits !== undefined && { multiplierBits }),
+      },
     };
   } finally {
     await trainer.close();

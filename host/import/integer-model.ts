@@ -142,7 +142,7 @@ export function integerClamp({ low, high }: Clamp, { scale, zeroPoint }: TensorS
 }
 
 function integerWeights(
-  { rows, columns, values, scales, bias }: NetWeights,
+  { rows, columns, values, scales, bias, multiplierBits }: NetWeights,
   from: TensorScale,
   to: TensorScale,
 ): Omit<QWeights, "clamp"> {
@@ -153,7 +153,7 @@ function integerWeights(
   const isOne = factors.every((factor) => factor === factors[0]) && factors[0] >= LEAST_FACTOR;
   const pairs = (
     isOne ? [factors[0]] : Array.from({ length: rows }, (_, row) => factors[factors.length > 1 ? row : 0])
-  ).map((factor) => (factor < LEAST_FACTOR ? null : requantizeFactor(factor)));
+  ).map((factor) => (factor < LEAST_FACTOR ? null : requantizeFactor(factor, multiplierBits)));
   // Shared where no row is constant: large nets have no room for a copy.
   const hasConstants = pairs.includes(null);
   const [weights, biases] = hasConstants ? [values.slice(), bias.slice()] : [values, bias];

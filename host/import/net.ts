@@ -46,6 +46,8 @@ export interface NetWeights {
   readonly scales?: Float32Array | Float64Array;
   /** Real numbers, or with int8 weights of a quantized net in units of input scale × weight scale. */
   readonly bias: Float32Array | Int32Array;
+  /** Of a quantized net: see Compression. */
+  readonly multiplierBits?: number;
 }
 
 /** Zeros around the input. */

@@ -113,6 +113,8 @@ export interface Compression {
   readonly activations: Readonly<Record<string, { readonly scale: number; readonly zeroPoint: number }>>;
   /** By layer name: bits a bias may take in the container, 0 .. 32. Absent: 32. */
   readonly biasBits?: Readonly<Record<string, number>>;
+  /** Of each multiplier behind its first bit, 0 .. 30. Absent: 30. */
+  readonly multiplierBits?: number;
 }
 
 /** An int8 tensor of the integer model. Real value = scale × (q - zeroPoint). */

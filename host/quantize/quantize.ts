@@ -234,7 +234,8 @@ function quantizedWeights(net: Net, compression: Compression, layer: WeightedLay
   const floatBias = parameter(net, `${name}.bias`, rows).data;
   const units = scales.map((scale) => from.quantization!.scale * scale);
   const bias = quantizeBias(floatBias, units, own(compression.biasBits ?? {}, name) ?? 32, name);
-  return { rows, columns, values: weights, scales, bias };
+  const { multiplierBits } = compression;
+  return { rows, columns, values: weights, scales, bias, ...(multiplierBits !== undefined && { multiplierBits }) };
 }
 
 /** One, or one a row. */

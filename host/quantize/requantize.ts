@@ -44,9 +44,10 @@ export function requantizeAway(
 /**
  * The multiplier and shift that come nearest to a real factor: factor ≈ multiplier / 2^shift.
  * @param factor 2^-32 … below 2^29
+ * @param bits of the multiplier behind its first, 0 … 30; the others are 0
  * @throws RangeError outside these bounds, where no multiplier and shift exist
  */
-export function requantizeFactor(factor: number): { multiplier: number; shift: number } {
+export function requantizeFactor(factor: number, bits = 30): { multiplier: number; shift: number } {
   if (!(factor >= 2 ** -32 && factor < 2 ** 29)) {
     throw new RangeError(`requantization factor is ${factor}, expected 2^-32 … 2^29`);
   }
@@ -54,7 +55,7 @@ export function requantizeFactor(factor: number): { multiplier: number; shift: n
   // log2 may round across a power of two.
   if (factor >= 2 ** exponent) exponent++;
   if (factor < 2 ** (exponent - 1)) exponent--;
-  let multiplier = Math.round(factor * 2 ** (31 - exponent));
+  let multiplier = Math.round(factor * 2 ** (bits + 1 - exponent)) * 2 ** (30 - bits);
   if (multiplier === 2 ** 31) {
     multiplier /= 2;
     exponent++;

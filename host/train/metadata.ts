@@ -149,7 +149,13 @@ export function parseCompression(text: string, path: string): Compression {
   const value = parse(text, where);
   const compression = checkFields(
     value,
-    { nominalChannels: isObject, weightScale: isObject, activations: isObject, biasBits: isOptional(isObject) },
+    {
+      nominalChannels: isObject,
+      weightScale: isObject,
+      activations: isObject,
+      biasBits: isOptional(isObject),
+      multiplierBits: isOptional((bits) => isWhole(bits) && (bits as number) <= 30),
+    },
     where,
   ) as unknown as Compression;
   const each = (key: keyof Compression, check: Check): void => {
