@@ -3,6 +3,7 @@ import { decodeQR } from "qr/decode.js";
 import { describeFile, isMote } from "../data/file-kind.js";
 import { enlarge, greyOf, shrink, smooth, type Picture, type Plane } from "../data/plane.js";
 import { MoteError } from "../errors.js";
+import { warp } from "./warp.js";
 
 /** Larger pictures are averaged down: the largest code has 177 modules a side, and a field of false corners takes seconds as it is. */
 const MAX_SIDE = 2048;
@@ -10,19 +11,40 @@ const MAX_SIDE = 2048;
 const MIN_SIDE = 21;
 /** Arrangements of three corners that are tried. Time is no limit: the same picture gives the same on any machine. */
 const EFFORT = 8;
+/** What is seen from elsewhere is enough by so many pixels a side: there are many views. */
+const MAX_WARPED_SIDE = 1400;
+/**
+ * In this order: as it is; smoothed, against noise; turned, since corners are found by rows and columns; tilted each way, since corners give the
+ * fourth only where it is nearly a parallelogram's; enlarged, for modules of two pixels.
+ */
+const WAYS: readonly ((plane: Plane) => Plane)[] = [
+  (plane) => plane,
+  smooth,
+  ...[0.2, 0.6, 0.4].map((turn) => seen(turn, [0, 0])),
+  ...([0.25, -0.25] as const).flatMap((tilt) => [seen(0.6, [0, tilt]), seen(0.6, [tilt, 0])]),
+  (plane) => enlarge(shrink(plane, MAX_SIDE / 2)),
+];
 /** Of a text in a message. */
 const SHOWN_CHARACTERS = 60;
 
 /**
- * The picture is looked through as it is, then smoothed, against noise, then enlarged, for modules of two or three pixels.
+ * The picture is looked through in all ways, one after another, until there is a code.
+ * @param way one of them alone, for a film, whose next picture is another chance: any whole number
  * @returns what is in the first code that is found, a character of text as a byte; undefined where there is none
  */
-export function decodeQr(picture: Picture): Uint8Array | undefined {
+export function decodeQr(picture: Picture, way?: number): Uint8Array | undefined {
   const { width, height } = picture;
   if (Math.min(width, height) < MIN_SIDE) return undefined;
   const plane = shrink(greyOf(picture), MAX_SIDE);
-  const largest = Math.max(plane.width, plane.height);
-  return findCode(plane) ?? findCode(smooth(plane)) ?? (2 * largest > MAX_SIDE ? undefined : findCode(enlarge(plane)));
+  for (const seenAs of way === undefined ? WAYS : [WAYS[way % WAYS.length]]) {
+    const bytes = findCode(seenAs(plane));
+    if (bytes !== undefined) return bytes;
+  }
+  return undefined;
+}
+
+function seen(turn: number, tilt: readonly [right: number, down: number]): (plane: Plane) => Plane {
+  return (plane) => warp(shrink(plane, MAX_WARPED_SIDE), { turn, tilt });
 }
 
 /**

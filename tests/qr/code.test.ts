@@ -8,6 +8,7 @@ import { packageRoot } from "../../host/node/paths.js";
 import { decodeQr, modelInPicture } from "../../host/qr/decode.js";
 import { pictureSide, qrLines, qrPixels, qrSvg, QUIET_ZONE } from "../../host/qr/draw.js";
 import { encodeQr, MAX_QR_BYTES, type QrCode } from "../../host/qr/encode.js";
+import { warp } from "../../host/qr/warp.js";
 import { Random } from "../../host/rng.js";
 import { photographed } from "../../tools/bench/qr-photo.js";
 
@@ -115,6 +116,8 @@ describe("a picture of lenet5's code", () => {
     ["turned", { scale: 3, turn: 0.1 }],
     ["turned upside down and noisy", { scale: 4, turn: 2.9, noise: 20 }],
     ["smaller than three pixels a module, blurred", { scale: 2.2, turn: 0.4, blur: 1 }],
+    ["turned by an eighth", { scale: 4, turn: 0.8, blur: 0.6, noise: 5 }],
+    ["turned by an eighth and tilted by a fifth", { scale: 4, turn: 2.3, tilt: 0.2, blur: 0.6, noise: 5 }],
     ["very noisy", { scale: 4, noise: 40 }],
     ["in uneven light", { scale: 4, shade: 0.6, noise: 8 }],
     [
@@ -141,7 +144,7 @@ describe("a picture of lenet5's code", () => {
   it("gives nothing, or all of them, where more is damaged", () => {
     const random = new Random(1);
     const picture = drawn(code);
-    for (const share of [0.02, 0.1, 0.3]) {
+    for (const share of [0.02, 0.3]) {
       const rgba = picture.rgba.slice();
       for (let i = 0; i < share * code.side ** 2; i++) {
         const [x, y] = [random.integer(code.side), random.integer(code.side)].map((n) => 3 * (n + QUIET_ZONE) + 1);
@@ -164,10 +167,9 @@ describe("a picture without a model", () => {
 
   it("is refused in words", () => {
     const noise = blank(300, 200);
-    new Random(3).nextU32();
     const random = new Random(3);
     noise.rgba.forEach((_, i) => (noise.rgba[i] = random.integer(256)));
-    for (const picture of [blank(1, 1), blank(1 << 20, 1), blank(20, 3000), blank(64, 64), blank(3000, 2100), noise]) {
+    for (const picture of [blank(1, 1), blank(1 << 20, 1), blank(20, 3000), blank(64, 64), blank(1500, 2100), noise]) {
       expect(() => modelInPicture(picture, "p.png")).toThrow(
         `p.png: no QR code found in its ${picture.width} × ${picture.height} pixels; expected a sharp picture`,
       );
@@ -182,7 +184,7 @@ describe("a picture without a model", () => {
   });
 
   it("of many false corners ends", () => {
-    const side = 800;
+    const side = 400;
     const corners = blank(side, side);
     for (let y = 0; y < side; y++) {
       for (let x = 0; x < side; x++) {
@@ -191,6 +193,37 @@ describe("a picture without a model", () => {
       }
     }
     expect(decodeQr(corners)).toBeUndefined();
+  });
+});
+
+describe("a film of lenet5's code", () => {
+  it("gives its bytes by one way or another, each of which gives them or nothing", () => {
+    const picture = photographed(encodeQr(model("lenet5.mote")), { scale: 3, turn: 0.8, noise: 5 });
+    const found = Array.from({ length: 10 }, (_, way) => decodeQr(picture, way));
+    expect(found).toContainEqual(undefined);
+    expect(found.filter((bytes) => bytes !== undefined)).toContainEqual(model("lenet5.mote"));
+  });
+});
+
+describe("warp", () => {
+  const plane = { width: 3, height: 2, values: Float32Array.of(0, 10, 20, 30, 40, 50) };
+
+  it("turns by a right angle, with paper where a pixel has no neighbours", () => {
+    const { width, height, values } = warp(enlarge(plane), { turn: Math.PI / 2, tilt: [0, 0] });
+    expect([width, height].map((side) => Math.round(side))).toEqual([4, 6]);
+    expect(values[0]).toBe(255);
+    const middle = warp({ ...plane, height: 2 }, { turn: 0, tilt: [0, 0] });
+    expect([...middle.values]).toEqual([0, 10, 255, 255, 255, 255]);
+  });
+
+  it("shows what is farther away smaller", () => {
+    const bar = { width: 100, height: 100, values: new Float32Array(1e4).fill(0) };
+    const { values } = warp(bar, { turn: 0, tilt: [0, -0.5] });
+    const dark = (row: number): number =>
+      values.subarray(100 * row, 100 * row + 100).filter((value) => value < 9).length;
+    expect(dark(10)).toBe(100);
+    expect(dark(60)).toBeLessThan(100);
+    expect(dark(90)).toBeLessThan(dark(60));
   });
 });
 

@@ -3,10 +3,19 @@
 export type Question =
   /** Opens a net: a file, or what the host may serve at an address. The one before is closed. */
   | { readonly kind: "open"; readonly source: File | string }
-  /** Opens the net whose QR code is in the picture, the worker's from then on. @property name of the net, if there is one */
-  | { readonly kind: "scan"; readonly picture: ImageBitmap; readonly name: string }
+  | Scan
   /** The picture is the worker's from then on. @property times to run it at most, for the time that it takes; the answer is the same */
   | { readonly kind: "look"; readonly picture: ImageBitmap; readonly times: number };
+
+/** Opens the net whose QR code is in the picture, which is the worker's from then on. */
+export interface Scan {
+  readonly kind: "scan";
+  readonly picture: ImageBitmap;
+  /** Of the net, if there is one. */
+  readonly name: string;
+  /** Whether there are more pictures to come of the same. */
+  readonly isFilm: boolean;
+}
 
 export type Answer =
   | { readonly kind: "opened"; readonly net: Net }

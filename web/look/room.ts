@@ -253,7 +253,7 @@ export function mount(root: HTMLElement): () => void {
   async function askOf(image: ImageBitmapSource, count: number): Promise<void> {
     const copy = await createImageBitmap(image);
     // The room may have been left, or the net changed.
-    if (isOpen && isScanning) ask({ kind: "scan", picture: copy, name: SCANNED });
+    if (isOpen && isScanning) ask({ kind: "scan", picture: copy, name: SCANNED, isFilm: true });
     else if (isOpen && net !== undefined) ask({ kind: "look", picture: copy, times: count });
     else isBusy = false;
   }
@@ -306,7 +306,7 @@ export function mount(root: HTMLElement): () => void {
     endCamera();
     endWorker();
     netLine.textContent = `Reading the code in ${file.name} …`;
-    ask({ kind: "scan", picture: bitmap, name: file.name });
+    ask({ kind: "scan", picture: bitmap, name: file.name, isFilm: false });
   }
 
   function takeNet(file: File): void {

@@ -1,7 +1,7 @@
 /** Opens nets and runs them on pictures, apart from the page, which stays quick whatever a net takes. */
 import type { Picture } from "../../host/data/plane.js";
 import { openModel, type Model, type Prediction } from "../../runtime/simd.js";
-import type { Answer, Question } from "./protocol.js";
+import type { Answer, Question, Scan } from "./protocol.js";
 import { expectClassifier, fit } from "./see.js";
 
 /** Bytes of a file that is read at all; nets for photos have a few hundred thousand to some millions. */
@@ -15,11 +15,13 @@ const SHOWN = 5;
 
 const answer = (message: Answer): void => postMessage(message);
 let model: Model | undefined;
+/** Pictures of a film that were looked through for a code, each in another way. */
+let scans = 0;
 
 addEventListener("message", ({ data }: MessageEvent<Question>) => {
   const work = (): Promise<void> => {
     if (data.kind === "open") return open(data.source);
-    return data.kind === "scan" ? scan(data.picture, data.name) : look(data.picture, data.times);
+    return data.kind === "scan" ? scan(data) : look(data.picture, data.times);
   };
   work().catch((error: Error) => answer({ kind: "failed", message: error.message }));
 });
@@ -57,10 +59,10 @@ async function served(address: string): Promise<Blob | undefined> {
   }
 }
 
-async function scan(picture: ImageBitmap, name: string): Promise<void> {
+async function scan({ picture, name, isFilm }: Scan): Promise<void> {
   // The decoder is as large as the rest of the room: it comes when it is first asked for.
   const { decodeQr, expectModel } = await import("../../host/qr/decode.js");
-  const bytes = decodeQr(pixelsOf(picture));
+  const bytes = decodeQr(pixelsOf(picture), isFilm ? scans++ : undefined);
   if (bytes === undefined) return answer({ kind: "unread", name });
   await open(new File([Uint8Array.from(expectModel(bytes, name))], name));
 }
