@@ -97,7 +97,7 @@ export function readTensor(index: u32): void {
   let bytes = plane * channels;
   if (isSmall()) {
     // 0: where the arena begins, 1: so that it ends where the arena does, or begins there if it is longer, which is refused.
-    let room: u64 = <u32>(planEnd - arenaPtr);
+    let room: u64 = planEnd - <u32>arenaPtr;
     place = place == 1 ? room - min(room, bytes) : max(place, 2) - 2;
   }
   store<u32>(entry, arenaPtr + <u32>place + border * (pitch + 1), TENSOR_PTR);

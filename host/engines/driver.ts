@@ -174,6 +174,7 @@ const NAMES: Readonly<Record<number, Readonly<Record<number, string>>>> = {
   [abi.STATUS_CODEC]: {
     [format.CODEC_DENSE]: "dense",
     [format.CODEC_HUFFMAN]: "huffman",
+    [format.CODEC_ARITHMETIC]: "arithmetic",
     [format.CODEC_CABAC]: "cabac",
   },
 };
