@@ -267,7 +267,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     ...schedule(1, 0.001, 0),
     step: optional(layered(orAuto(number(0.01, 10))), { "*": "auto" as const }),
     tolerance,
-    lambda: optional(number(0, 1e6), 0.05),
+    lambda: optional(number(0, 1e6), 0.02),
     limit: optional(integer(1, 127), 127),
   }),
   inq: object({ kind: oneOf("inq"), ...schedule(6, 0.001, 0), bits: optional(layered(integer(2, 5)), { "*": 5 }) }),
