@@ -37,7 +37,7 @@ export const SEAL_SECTION = "mote.crc";
 /** What a module for wasm3 may hold at most: SPEC.md, "Modules". Function types. */
 export const MODULE_MAX_TYPES = 32;
 /** Functions, imported ones among them; globals; entries of any other section. */
-export const MODULE_MAX_ITEMS = 128;
+export const MODULE_MAX_ITEMS = 144;
 /** Parameters of a function. */
 export const MODULE_MAX_PARAMETERS = 8;
 /** Blocks, loops and ifs around an instruction, the function's own block among them. */

@@ -221,7 +221,7 @@
 /** What a module for wasm3 may hold at most: SPEC.md, "Modules". Function types. */
 #define MOTE_MODULE_MAX_TYPES 32u
 /** Functions, imported ones among them; globals; entries of any other section. */
-#define MOTE_MODULE_MAX_ITEMS 128u
+#define MOTE_MODULE_MAX_ITEMS 144u
 /** Parameters of a function. */
 #define MOTE_MODULE_MAX_PARAMETERS 8u
 /** Blocks, loops and ifs around an instruction, the function's own block among them. */
