@@ -24,6 +24,7 @@ export function beginRange(): void {
 /** Continues at a byte of the file, where the decoder of a small container's stream had come to this interval and place: at its begin 1 and 0. */
 export function enterStream(offset: u32, interval: u32, place: u32): void {
   seek(offset);
+  if (!isSmall()) return;
   range = interval;
   code = place;
 }

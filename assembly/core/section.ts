@@ -49,7 +49,7 @@ export function hasRowScales(): bool {
 
 /** Before the first layer. */
 export function beginSections(): void {
-  smallWeights = 0;
+  if (isSmall()) smallWeights = 0;
 }
 
 /** Reads the fields of the layer's weights, `count` a row, up to its scales. From there on its section limits the reader, if it has one. */
@@ -58,11 +58,12 @@ export function readWeights(count: u32): void {
   form = readForm();
   expectRange(!(form & ~knownForm()) & needsCodec(codec()));
   expectRange(count <= <u32>MAX_LAYER_WEIGHTS / rows);
-  // Whichever is more has failed before the sum could wrap.
-  smallWeights += rows * count;
-  expectRange(!isSmall() | (smallWeights <= <u32>MAX_SMALL_WEIGHTS));
-  if (isSmall()) multiplierBits = varintIn(0, 30);
-  else {
+  if (isSmall()) {
+    // Whichever is more has failed before the sum could wrap.
+    smallWeights += rows * count;
+    expectRange(smallWeights <= <u32>MAX_SMALL_WEIGHTS);
+    multiplierBits = varintIn(0, 30);
+  } else {
     let bytes = varint();
     expect(bytes <= fileBytes - position, STATUS_TRUNCATED);
     limitReads(position + bytes, STATUS_STREAM);

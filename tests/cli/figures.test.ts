@@ -70,17 +70,17 @@ describe("mote bench", () => {
 describe("mote bench --only robustness", () => {
   it("has every distortion of each model, and targets for all the digits alone", async () => {
     const figures = await robustnessGroup.measure({ full: false, threads: 1, note: () => {} });
-    expect(figures).toHaveLength(3 * 8 + 1);
+    expect(figures).toHaveLength(4 * 8 + 2);
     const ids = figures.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
-    const wanted = ["clean", "shift2", "noise25", "noise50", "background40", "bytes"].map(
-      (id) => `robust.lenet5.${id}`,
+    const wanted = ["lenet5", "lenet5-robust"].flatMap((model) =>
+      ["clean", "shift2", "noise25", "noise50", "background40", "bytes"].map((id) => `robust.${model}.${id}`),
     );
     expect(ids).toEqual(expect.arrayContaining(wanted));
     for (const { id, value, target } of figures) {
       expect(id).toMatch(/^robust(\.[a-z0-9-]+){2}$/);
       expect(value).toBeGreaterThan(0);
-      expect(target === undefined).toBe(id !== "robust.lenet5.bytes");
+      expect(target === undefined).toBe(!id.endsWith(".bytes"));
     }
   });
 });

@@ -150,7 +150,7 @@ describe.skipIf(missingBrowser.length > 0)(named("Draw", missingBrowser), () => 
       .toEqual([
         expect.stringMatching(/^[\d.]+ ms$/),
         "4,336 bytes",
-        "2,926 bytes",
+        "2,922 bytes",
         expect.stringMatching(/^[3-9]\d\.\d KB$/),
       ]);
   });

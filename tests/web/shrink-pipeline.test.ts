@@ -182,7 +182,7 @@ describe("a model", () => {
   it("is opened, from a container and from a packed module", async () => {
     const lenet = inRepo("models/lenet5.mote");
     const { shrunk, container } = await made([lenet]);
-    expect(container.length).toBe(2926);
+    expect(container.length).toBe(2922);
     expect(shrunk).toMatchObject({ name: "lenet5", kind: "Mote container", netBytes: undefined });
     expect(shrunk.energy.dense.total / shrunk.energy.packed.total).toBeGreaterThan(100);
     expect(shrunk.memory.lives.at(-1)!.last).toBe(shrunk.memory.steps);

@@ -179,7 +179,7 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
     expect(await page.locator("img").count()).toBe(0);
     await drop(page, [inRepo("models/lenet5.mote")]);
     await page.waitForSelector(".headline");
-    expect(await headline(page)).toBe("589 times smaller");
+    expect(await headline(page)).toBe("590 times smaller");
   });
 
   it("can be cancelled, and is left without a trace", async () => {

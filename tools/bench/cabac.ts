@@ -7,19 +7,12 @@ import { builtModule } from "../../host/node/built.js";
 import { bake } from "../../host/node/module/bake.js";
 import type { Figure, Group } from "./figure.js";
 import { shippedModel, SHIPPED_MODELS } from "./models.js";
+import { NNCODEC } from "./nncodec.js";
 
 export const cabacGroup: Group = {
   name: "cabac",
   summary: "codec 3 on the shipped nets: bytes of weights, instructions, the core specialised for it",
   measure: measureCabac,
-};
-
-/** NNCodec 2 (ISO/IEC 15938-17) at its best settings, the two paper nets without their codebooks. */
-const NNCODEC: Readonly<Record<string, number>> = {
-  lenet5: 2671,
-  lenet300: 3555,
-  "lenet5-paper": 38830,
-  "lenet300-paper": 24346,
 };
 
 async function measureCabac(): Promise<Figure[]> {
