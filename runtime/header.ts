@@ -8,14 +8,9 @@ import {
   FLAG_NOMINAL,
   FLAG_SIZE,
   FLAG_STATE,
-  MAX_NUMBER_LENGTH,
-  MAX_TENSORS,
   METADATA_LABELS,
   METADATA_NAMES,
   METADATA_PREPROCESSING,
-  SMALL_CRC_START,
-  SMALL_SCALE_BITS,
-  SMALL_TAG,
 } from "../assembly/format.js";
 import { MoteError } from "../host/errors.js";
 import { COLOURS, LAYOUTS } from "../host/model/model.js";
@@ -23,18 +18,32 @@ import type { ModelTensor } from "./types.js";
 
 /** Varints in front of the tensors: ops, codecs, tensors, layers, and the regions of the memory plan. */
 const HEAD_FIELDS = 7;
-const TENSOR_COUNT_FIELD = 2;
 
-/** @returns the scales of the first `count` inputs and outputs; fewer where the container ends before them */
-export function scalesIn(container: Uint8Array, count: number): number[] {
-  const isSmall = container[0] === SMALL_TAG;
-  const { byte, varint, float } = isSmall ? streamOf(container) : fieldsOf(container, CRC_START);
-  const head = Array.from({ length: HEAD_FIELDS }, varint);
+/** Fields of a container, in order. */
+export interface Fields {
+  /** More than 0 where there may be another tensor. */
+  left(): number;
+  /** @param areFlags of a tensor */
+  byte(areFlags?: boolean): number;
+  varint(): number;
+  /** A scale. */
+  float(): number;
+}
+
+/** The fields of a small container, undefined for a plain one: see small-header.ts. */
+export type SmallFields = (container: Uint8Array) => Fields | undefined;
+
+/**
+ * @param small absent where there are no small ones
+ * @returns the scales of the first `count` inputs and outputs; fewer where the container ends before them
+ */
+export function scalesIn(container: Uint8Array, count: number, small?: SmallFields): number[] {
+  const { left, byte, varint, float } = (small?.(container) ?? fieldsOf(container, CRC_START)) as Fields;
+  for (let i = 0; i < HEAD_FIELDS; i++) varint();
   const scales: number[] = [];
-  for (let left = Math.min(head[TENSOR_COUNT_FIELD], MAX_TENSORS); left > 0 && scales.length < count; left--) {
+  while (scales.length < count && left() > 0) {
     varint(); // channels
-    const number = byte();
-    const flags = isSmall ? (number << 4) | (number >> 4) : number;
+    const flags = byte(true);
     if (flags & FLAG_SIZE) {
       varint(); // height
       varint(); // width
@@ -111,7 +120,7 @@ function preprocessingIn(entry: Uint8Array | undefined, channels: number): Model
 const malformed = (expected: string): MoteError => new MoteError("FORMAT", `metadata: expected ${expected}`);
 
 /** Reads bytes from front to back. */
-function fieldsOf(bytes: Uint8Array, start = 0) {
+export function fieldsOf(bytes: Uint8Array, start = 0) {
   let at = start;
   const byte = (): number => bytes[at++] ?? 0;
   return {
@@ -129,34 +138,4 @@ function fieldsOf(bytes: Uint8Array, start = 0) {
     /** The next bytes, or fewer. */
     take: (length: number) => bytes.subarray(at, (at += length)),
   };
-}
-
-/** The same of a small container's fields, which are bits of one stream; `float` reads a scale. */
-function streamOf(container: Uint8Array) {
-  const bytes = fieldsOf(container, SMALL_CRC_START);
-  let range = 1;
-  let code = 0;
-  const bits = (count: number): number => {
-    let value = 0;
-    for (let place = 0; place < count; place++) {
-      for (; range < 2 ** 24; range *= 256) code = code * 256 + bytes.byte();
-      const bound = Math.floor(range / 65536) * 32768;
-      const bit = code < bound;
-      if (!bit) code -= bound;
-      range = bit ? bound : range - bound;
-      if (bit) value += 2 ** place;
-    }
-    return value;
-  };
-  const varint = (): number => {
-    let length = 0;
-    while (length < MAX_NUMBER_LENGTH && bits(1)) length++;
-    return 2 ** length - 1 + bits(length);
-  };
-  const float = (): number => {
-    const length = varint();
-    const scale = length === 0 ? SMALL_SCALE_BITS : bits(length) * 2 ** (31 - length);
-    return new Float32Array(Uint32Array.of(scale).buffer)[0];
-  };
-  return { byte: varint, varint, float };
 }

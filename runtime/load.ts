@@ -9,7 +9,7 @@ import { readWord, type TensorEntry } from "../host/engines/linear-tensor.js";
 import { MoteError } from "../host/errors.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { isWasm } from "../host/module/sections.js";
-import { floatsIn, readMetadata, scalesIn } from "./header.js";
+import { floatsIn, readMetadata, scalesIn, type SmallFields } from "./header.js";
 import { modelOf } from "./model.js";
 import type { Model, ModelSource, ModelTensor, OpenOptions } from "./types.js";
 
@@ -21,6 +21,7 @@ const SEAL_BYTES = 15;
  * Opens a model as `openModel` does.
  * @param engine runs what is no module, for errors
  * @param core makes the engine's WebAssembly, or throws
+ * @param small reads small containers; absent where only modules come
  * @param grows whether it makes itself the room that it takes
  */
 export async function openWith(
@@ -28,6 +29,7 @@ export async function openWith(
   { memoryLimit = MAX_BYTES }: Pick<OpenOptions, "memoryLimit">,
   engine: string,
   core: () => Uint8Array<ArrayBuffer>,
+  small?: SmallFields,
   grows = false,
 ): Promise<Model> {
   if (!(memoryLimit > 0)) throw new RangeError(`memoryLimit: expected a number of bytes above 0, got ${memoryLimit}`);
@@ -35,7 +37,7 @@ export async function openWith(
   const isModule = isWasm(file);
   const name = isModule ? "module" : engine;
   try {
-    return await load(name, isModule ? file : core(), file, memoryLimit, grows);
+    return await load(name, isModule ? file : core(), file, memoryLimit, small, grows);
   } catch (error) {
     throw asMoteError(name, error);
   }
@@ -47,6 +49,7 @@ async function load(
   program: Uint8Array<ArrayBuffer>,
   file: Uint8Array<ArrayBuffer>,
   memoryLimit: number,
+  small: SmallFields | undefined,
   grows: boolean,
 ): Promise<Model> {
   const isModule = program === file;
@@ -97,7 +100,7 @@ async function load(
   const count = entries.length;
   const container = isModule ? address && instance.read(address, driver.control(abi.CONTROL_MODEL_BYTES)) : file;
   const scales = container
-    ? scalesIn(container, count)
+    ? scalesIn(container, count, small)
     : floatsIn(instance.read(driver.control(abi.CONTROL_SCALES), 4 * count), count);
   // A module's table has been checked by nobody else.
   const isSound = ({ shape }: TensorEntry, i: number): boolean =>

@@ -1,5 +1,6 @@
 import { CORE_TEXT } from "../build/core-text.js";
 import { openWith } from "./load.js";
+import { smallFields } from "./small-header.js";
 import { moduleOf } from "./text.js";
 import type { Model, ModelSource, OpenOptions, RuntimeEngine } from "./types.js";
 
@@ -18,5 +19,5 @@ export async function openModel(source: ModelSource | Promise<ModelSource>, opti
   const { engine = "core" } = options;
   const text = ENGINES[engine];
   if (text === undefined) throw new RangeError(`engine: expected ${Object.keys(ENGINES).join()}, got ${engine}`);
-  return openWith(source, options, engine, () => moduleOf(text));
+  return openWith(source, options, engine, () => moduleOf(text), smallFields);
 }

@@ -4,6 +4,7 @@ import { SIMD_TEXT } from "../build/simd-text.js";
 import { hasSimd } from "../host/engines/has-simd.js";
 import { MoteError } from "../host/errors.js";
 import { bytesOf, openWith } from "./load.js";
+import { smallFields } from "./small-header.js";
 import { moduleOf } from "./text.js";
 import type { Model, ModelSource, OpenOptions } from "./types.js";
 
@@ -42,10 +43,10 @@ export async function openModel(source: ModelSource | Promise<ModelSource>, opti
   const file = await bytesOf(await source);
   if (engine === "simd" || (engine === undefined && hasSimd())) {
     try {
-      return await openWith(file, options, "simd", () => moduleOf(SIMD_TEXT), true);
+      return await openWith(file, options, "simd", () => moduleOf(SIMD_TEXT), smallFields, true);
     } catch (error) {
       if (engine === "simd" || (error as MoteError).code !== "MEMORY") throw error;
     }
   }
-  return openWith(file, options, "core", () => moduleOf(CORE_TEXT));
+  return openWith(file, options, "core", () => moduleOf(CORE_TEXT), smallFields);
 }

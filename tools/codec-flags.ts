@@ -14,7 +14,7 @@ export function addCodecFlags(command: Command): Command {
     .addOption(
       new Option(
         "--codec <name>",
-        "what codes the weights, or dense where that is smaller; auto: the smallest for each layer; default: huffman, which decodes in half the time of arithmetic",
+        "what codes the weights, or dense where that is smaller; auto: the smallest for each layer; default: huffman, which decodes in two fifths of the time of arithmetic",
       ).choices(Object.keys(CODEC_CHOICES)),
     )
     .option(

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { MIN_WINDOW_BYTES } from "../assembly/format.js";
+import { MIN_WINDOW_BYTES, SMALL_TAG } from "../assembly/format.js";
 import { fastProgram, type FastProgram, type LayerChoice } from "../host/fast/memory.js";
 import type { LayerStream } from "../host/fast/rows.js";
 import { kernelName } from "../host/report/fast.js";
@@ -154,6 +154,13 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.bytePrice !== undefined && flags.optimize === "size") {
     throw new MoteError("ARGUMENT", "--byte-price: for fast modules, expected --optimize speed or sram");
   }
+  if (flags.container === "small" && format === "wasm") {
+    throw new MoteError("ARGUMENT", "--container small: a packed module is larger by it, expected --format mote");
+  }
+  const coding = CODING.find(([key]) => flags[key] !== undefined);
+  if (coding !== undefined && flags.optimize !== "size") {
+    throw new MoteError("ARGUMENT", `--${coding[1]}: for containers; a fast module has its weights decoded`);
+  }
   if (format !== "core" && (flags.ops ?? flags.codecs) !== undefined) {
     throw new MoteError(
       "ARGUMENT",
@@ -304,8 +311,13 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
     }
     const bytes = namingFile(path, () => containerOf(file));
-    if ((flags.codec ?? flags.decodeCost ?? flags.container) === undefined) return { bytes };
-    return { bytes: namingFile(path, () => recoded(bytes, options)) };
+    const isAsked = (flags.codec ?? flags.decodeCost ?? flags.container) !== undefined;
+    const isSmall = bytes[0] === SMALL_TAG;
+    // A packed module is larger by a small container, and mote-nn/module does not read it.
+    const isModule = (flags.format ?? formatOf(flags.out)) === "wasm";
+    if (!isAsked && !(isSmall && isModule)) return { bytes };
+    const same: WriteOptions = isSmall ? { codec: "arithmetic", container: isModule ? "plain" : "small" } : {};
+    return { bytes: namingFile(path, () => recoded(bytes, { ...same, ...options })) };
   }
   if (!isFloatNet(path, file)) {
     throw notOneOf(
@@ -318,6 +330,13 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
 }
 
 /** A container with its weights coded anew. */
+/** Flags that say how a container codes its weights. */
+const CODING = [
+  ["codec", "codec"],
+  ["decodeCost", "decode-cost"],
+  ["container", "container"],
+] as const;
+
 function recoded(bytes: Uint8Array, options: WriteOptions): Uint8Array {
   const { model, plan } = readContainer(bytes);
   return writeContainer(model, { windowBytes: plan.window, ...options });

@@ -73,6 +73,8 @@ async function stageRuntime(folder: string): Promise<void> {
         outDir: folder,
         emptyOutDir: false,
         minify: false,
+        // What the docstrings say stands in the types beside it.
+        rolldownOptions: { output: { comments: { jsdoc: false } } },
         target: "es2022",
         lib: { entry: builtFile(path), formats: ["es"], fileName: basename(path, ".js") },
       },

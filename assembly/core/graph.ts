@@ -233,7 +233,7 @@ function endLayer(): void {
   if (isRun()) {
     store<u32>(CONTROL_OUTPUT_TENSOR, tensor);
     store<u32>(CONTROL_LAYERS_DONE, tensor - firstOutput + 1);
-  } else addLayer(); // Before its weights, which it counts by their bits, are passed.
+  } else addLayer(); // Its weights, which it counts by their bits, are still to be passed, or of a small container have been, and left no records.
   if (hasWeights() & !isSmall()) seek(limit);
   phase = LAYER;
   if (++tensor == tensorCount) {

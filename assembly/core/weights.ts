@@ -47,12 +47,12 @@ function beginRow(): void {
 
 /** Passes a batch of weights, or the end of a row, on the way to what follows the layer in a stream. @returns the work it was */
 export function passRecords(): u32 {
+  carryOver(0);
   if (isRowComplete()) {
     passPlane();
     nextRow();
     return BATCH_WORK;
   }
-  carryOver(0);
   return decodeRecords();
 }
 

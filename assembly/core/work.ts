@@ -32,6 +32,11 @@ export function pieceWork(): u32 {
   return PIECE_WORK << (isSmall() ? SMALL_SHIFT : 0);
 }
 
+/** What a turn takes that reads a weight bit by bit: in a small container each goes through the range decoder. */
+export function bitsTurnWork(): u32 {
+  return TURN_WORK << (isSmall() ? SMALL_SHIFT : 0);
+}
+
 /** Adds to the work of a run. */
 export function addWork(units: u64): void {
   store<u32>(CONTROL_WORK, <u32>min(load<u32>(CONTROL_WORK) + units, <u64>u32.MAX_VALUE));

@@ -25,7 +25,7 @@ export interface RdoqLayer {
 const SETTINGS: CabacSettings = { flags: 8, fastShift: 4, slowShift: 7 };
 
 /**
- * Mean squared gradients of a layer's weights over all batches of the samples: the diagonal of the empirical Fisher information but for a
+ * Mean squared gradients of a layer's weights over all batches of the samples: what stands for the diagonal of the empirical Fisher information, where mean gradients are small but for a
  * factor that is the same for all weights.
  * @throws MoteError INTERRUPTED
  */

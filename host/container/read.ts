@@ -247,7 +247,8 @@ function readMask(fields: FieldReader, what: string, known: string, isKnown: (nu
   const mask = fields.varint(`${what}s`);
   for (let number = 0; number < 31; number++) {
     if ((mask & (1 << number)) === 0 || isKnown(number)) continue;
-    fields.fail(`${what}s`, `${hex(mask)}: the model needs ${what} ${number}; this build has ${known}`, "UNSUPPORTED");
+    const why = fields instanceof StreamReader ? "which a small container cannot have" : `this build has ${known}`;
+    fields.fail(`${what}s`, `${hex(mask)}: the model needs ${what} ${number}; ${why}`, "UNSUPPORTED");
   }
   return mask;
 }

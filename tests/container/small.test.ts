@@ -81,6 +81,22 @@ describe.each(models)("$name", ({ name, model }) => {
   });
 });
 
+describe("loading", () => {
+  // Of "no zeros" all rows are full, so that the last one leaves no room for records. Layers with weights take as much on both engines.
+  const names = ["no zeros", "tiny", "per channel", "dense codec", "dead columns", "no weights"];
+  test.each(["dense", "arithmetic"] as const)("passes the rows of codec %s, and counts the work of a run", (codec) => {
+    for (const { name, model } of syntheticModels().filter((one) => names.includes(one.name))) {
+      const bytes = writeContainer(model, { ...SMALL, codec });
+      const [core, vectors] = (["v8", "simd"] as const).map((engine) => {
+        const open = openEngine(engine, bytes);
+        open.close();
+        return open.work;
+      });
+      expect(core, name).toBe(vectors);
+    }
+  });
+});
+
 describe("the file", () => {
   test("is smaller than a plain one of the same codec", () => {
     for (const { name, model } of leNets().slice(0, 2)) {

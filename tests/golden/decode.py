@@ -188,7 +188,8 @@ def read_arithmetic(bits, rows, columns, kernel):
             e = u - 65536 * none
             logit += e // 16
             by_neighbours[k] += e // 16
-            by_column[c] += int(e / 256)
+            by_column[c] = (by_column[c] + int(e / 256) + 32768) % 65536 - 32768
+            assert by_column[c] != -32768
             if none:
                 continue
             sign = 1 if coder.adapt(signs[6 + sum(times * (1 if r > 0 else -1) for times, r in around)]) else -1

@@ -4,7 +4,7 @@ import { matrixFormats, sharedRows, sparseRows, type SharedRows } from "../../ho
 import { Random } from "../../host/rng.js";
 
 /**
- * 5 × 12 as in the paper: 32 zeros, 21 fours, 4 threes and 3 twos; of its rows the second is the one that it counts operations of, and ten groups of
+ * 5 × 12 with the counts that the paper gives, its fourth and fifth row ours: 32 zeros, 21 fours, 4 threes and 3 twos; of its rows the second is the one that it counts operations of, and ten groups of
  * equal weights in all.
  */
 const EXAMPLE = [

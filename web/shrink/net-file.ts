@@ -1,6 +1,5 @@
 /** Which of the files that were dropped is the net, and which ones it may find beside it. */
-import { MAGIC } from "../../assembly/format.js";
-import { describeFile, isOnnx, isSafetensors, isTflite } from "../../host/data/file-kind.js";
+import { describeFile, isMote, isOnnx, isSafetensors, isTflite } from "../../host/data/file-kind.js";
 import { extensionOf } from "../../host/data/file-name.js";
 import { MoteError } from "../../host/errors.js";
 import { isGraphJson } from "../../host/import/graph-json.js";
@@ -68,8 +67,7 @@ function kindOf(file: Dropped, files: readonly Dropped[]): NetKind | undefined {
   const { name, source } = file;
   const extension = extensionOf(name).toLowerCase();
   const head = headOf(file);
-  const word = head.length >= 4 ? new DataView(head.buffer, head.byteOffset).getUint32(0, true) : 0;
-  if ((word & 0xffffff) === MAGIC || extension === ".mote") return "container";
+  if (isMote(head) || extension === ".mote") return "container";
   if (isWasm(head)) return "packed";
   if (extension === ".json") return isGraphJson(source) ? "graph" : undefined;
   if (isSafetensors(head) || extension === ".safetensors") {

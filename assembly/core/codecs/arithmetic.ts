@@ -12,7 +12,7 @@ import { kernelHeight, kernelWidth } from "../ops/window";
 import { beginRange, decodeBit } from "../range-decoder";
 import { beginColumnOffsets, columnsPtr, recordsPtr, takeScratch } from "../scratch";
 import { codec, columns } from "../section";
-import { expect, failure } from "../status";
+import { expect, expectRange, failure } from "../status";
 import { column, passTo, recordsEnd } from "../weights";
 import { addWork } from "../work";
 import { decodeAdaptive } from "./arithmetic-context";
@@ -171,6 +171,7 @@ export function decode(): u32 {
       row += error >> 4;
       store<i32>(neighbourLogit, byNeighbours + (error >> 4));
       store<i16>(columnLogit, logit + error / 256);
+      expectRange(load<i16>(columnLogit) != DEAD);
       if (error > 0) {
         expect(target < arenaPtr, STATUS_PLAN);
         if (failure) break;

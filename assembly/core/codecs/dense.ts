@@ -7,7 +7,7 @@ import { arenaPtr } from "../container";
 import { columnsPtr } from "../scratch";
 import { codec } from "../section";
 import { expect, failure } from "../status";
-import { TURN_WORK } from "../work";
+import { addWork, bitsTurnWork, TURN_WORK } from "../work";
 import { BATCH, column, passTo, recordsEnd } from "../weights";
 
 export function isAtHand(): bool {
@@ -46,5 +46,11 @@ export function decode(): u32 {
   } while ((++at < end) & (target < arenaPtr));
   let turns = at - column;
   passTo(at, target, sum);
-  return turns * TURN_WORK;
+  return turns * bitsTurnWork();
+}
+
+/** @returns `weights`; adds what their turns take besides */
+export function mostTurns(weights: u32): u32 {
+  addWork(<u64>weights * (bitsTurnWork() - TURN_WORK));
+  return weights;
 }

@@ -47,7 +47,7 @@ export function decodeBatch(): u32 {
 
 /** The most turns that `weights` weights of the layer take, zeros included, at most 2^28, should each be a batch of its own. Adds the work that is not of turns. */
 export function mostTurns(weights: u32): u32 {
-  if (dense.isAtHand()) return weights;
+  if (dense.isAtHand()) return dense.mostTurns(weights);
   if (huffman.isAtHand()) return huffman.mostTurns(weights);
   if (arithmetic.isAtHand()) return arithmetic.mostTurns(weights);
   return cabac.mostTurns(weights);

@@ -57,14 +57,15 @@ export interface Mnist {
 /**
  * @param folder where the four idx files lie; the package's own by default
  * @param validation how many digits are split off, or their share if it is below 1
- * @throws MoteError FILE when one is missing, FORMAT when one is not what it should be
+ * @throws MoteError FILE when one is missing, FORMAT when one is not what it should be, ARGUMENT where a part would be empty
  */
 export function loadMnist(folder: string = MNIST_FOLDER, validation = MNIST_VALIDATION): Mnist {
   const all = readPair(folder, "train");
   const count = validation < 1 ? Math.round(validation * all.count) : validation;
   const split = all.count - count;
-  if (split <= 0) {
-    throw new MoteError("FORMAT", `train-images-idx3-ubyte: expected more than ${count} images, got ${all.count}`);
+  if (count < 1 || split <= 0) {
+    const expected = `expected 1 … ${all.count - 1} of ${all.count}, or their share`;
+    throw new MoteError("ARGUMENT", `validation: ${count} of the training samples are left for it, ${expected}`);
   }
   return {
     train: sliceSamples(all, 0, split),

@@ -105,15 +105,22 @@ export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): 
     validation: of(validation),
     ...(test && { test: of(test) }),
   });
-  return {
+  const parts = {
     ...each(({ samples }) => samples),
     ...(spec.validationCopies && { validation: withCopies(validation.samples, shape, spec.validationCopies) }),
+  };
+  return {
+    ...parts,
     spec,
     source: sets.train.source,
     kind: kindOf(shape),
     ...(classes?.length === outputs && classes.some((name, i) => name !== String(i)) ? { classes } : {}),
     ...(preprocessing && { preprocessing }),
-    digests: each(({ samples }) => digestOf(samples)),
+    digests: {
+      train: digestOf(parts.train),
+      validation: digestOf(parts.validation),
+      ...(parts.test && { test: digestOf(parts.test) }),
+    },
     prints: each(({ prints }) => prints),
     notes: [
       ...(train.samples.images instanceof Uint8Array || isSilent(spec) ? [] : [UNKEPT]),
