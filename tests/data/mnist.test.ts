@@ -105,7 +105,10 @@ describe("a folder with other files", () => {
     writeFileSync(join(folder, "train-labels-idx1-ubyte"), idx(0x0801, [2], [1, 10]));
     expect(errorOf(() => loadMnist(folder)).message).toMatch(/offset 9: 10 is not a digit/);
     writeFileSync(join(folder, "train-labels-idx1-ubyte"), idx(0x0801, [2], [1, 9]));
-    expect(errorOf(() => loadMnist(folder)).message).toMatch(/more than 5000 images, got 2/);
+    expect(errorOf(() => loadMnist(folder)).message).toMatch(
+      /validation: 5000 of the training samples .*, expected 1 … 1 of 2/,
+    );
+    expect(() => loadMnist(folder, 0)).toThrow(/validation: 0 of/);
   });
 });
 

@@ -54,7 +54,7 @@ describe("a set that is split", () => {
     expect(indices(load({ train: name, validation: `${name}:test` }).validation)).toEqual(indices(test!));
   });
 
-  test("takes how many are to choose by, and puts changed copies of these behind them, which no name depends on", () => {
+  test("takes how many are to choose by, and puts changed copies of these behind them", () => {
     const name = file("sixty.npz", own(60));
     const plain = load({ train: name, split: { validation: 9 } });
     expect([plain.train.count, plain.validation.count, plain.test!.count]).toEqual([45, 9, 6]);
@@ -66,7 +66,8 @@ describe("a set that is split", () => {
     expect(images.subarray(36, 72)).not.toEqual(plain.validation.images);
     const once = [...plain.validation.labels!];
     expect([...labels!]).toEqual([...once, ...once, ...once]);
-    expect(wide.digests).toEqual(plain.digests);
+    // What is chosen by other samples is another run.
+    expect(wide.digests).toEqual({ ...plain.digests, validation: expect.not.stringMatching(plain.digests.validation) });
     expect(wide.train).toEqual(plain.train);
     const same = load({ ...data, validationCopies: { copies: 2, augment: { shift: 1 } } });
     expect(same.validation).toEqual(wide.validation);
