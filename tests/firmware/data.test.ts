@@ -104,7 +104,13 @@ it("there is a kernel for each kind of layers that takes one, in the list of all
   );
   expect(runs.sort()).toEqual(kinds.sort());
   expect([...list.matchAll(/MOTE_RUNS_(\w+)/g)].map(([, kind]) => kind).sort()).toEqual([...runs, "NO_MORE"].sort());
-  const modules = [...small.map(({ model }) => fastModule(writeContainer(model))), ...byLines.map(leastModule)];
+  const { model: lenet5 } = shipped("lenet5");
+  const byValues = fastModule(fastProgram(readContainer(writeContainer(lenet5)), { bytePrice: 30 }));
+  const modules = [
+    ...small.map(({ model }) => fastModule(writeContainer(model))),
+    ...byLines.map(leastModule),
+    byValues,
+  ];
   expect(new Set(modules.flatMap(kindsOf))).toEqual(new Set(runs));
 });
 

@@ -69,7 +69,14 @@ describe("the examples run", () => {
   const arm = ["arm-none-eabi-gcc", "qemu-system-arm"];
   const cortexM = ["-C", join(EXAMPLES, "cortex-m")];
   emulated("lm3s6965evb by wasm3, a core and a container", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", "size");
-  emulated("lm3s6965evb by wasm3 with the generic core", arm, [...cortexM, "BOARD=lm3s6965evb"], "wasm3", "generic");
+  // What wasm3 makes of all codecs and both containers is more than the 64 KB of the other board.
+  emulated(
+    "netduinoplus2 by wasm3 with the generic core",
+    arm,
+    [...cortexM, "BOARD=netduinoplus2"],
+    "wasm3",
+    "generic",
+  );
   emulated("netduinoplus2 ahead of time", arm, [...cortexM, "BOARD=netduinoplus2"], "aot");
   emulated("microbit ahead of time", arm, [...cortexM, "BOARD=microbit"], "aot");
   emulated("microbit ahead of time, a core and a container", arm, [...cortexM, "BOARD=microbit"], "aot", "size");
