@@ -102,7 +102,11 @@ export function step(): bool {
     } else middle = recordsPtr;
     addEntry(value);
   } while (++value < end);
-  if (value > lastValue) beginLogits();
+  if (value > lastValue) {
+    // 128 is no weight.
+    expectRange(value + previous < 130);
+    beginLogits();
+  }
   return false;
 }
 
