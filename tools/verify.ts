@@ -1,18 +1,17 @@
 /** `mote verify`: every engine on the same inputs, equal byte for byte and layer by layer; or a model beside the net that it was made of. */
 import { Command, InvalidArgumentError } from "commander";
-import { loadData } from "../host/node/data/load.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
-import { Random } from "../host/rng.js";
 import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
-import { inputFiller } from "../host/engines/fill-input.js";
 import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
 import { hasSimd } from "../host/engines/has-simd.js";
 import { valuesOf } from "../host/model/geometry.js";
-import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
+import { addDataFlags } from "./data-flags.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
+import { verifyHost } from "./verify-host.js";
+import { inputSet, type InputSet } from "./verify-inputs.js";
 import { verifyNet, type VerifyNetFlags } from "./verify-net.js";
 import { parseShape } from "./inspect-graph.js";
 
@@ -20,16 +19,8 @@ interface VerifyFlags extends VerifyNetFlags {
   readonly resident?: boolean;
   readonly budget?: number;
   readonly limit?: number;
+  readonly host?: string;
   readonly json?: boolean;
-}
-
-const DEFAULT_RANDOM = 100;
-
-/** What to run on: `fill` writes the elements of each of the model's inputs for run `index`. */
-interface InputSet {
-  readonly count: number;
-  readonly source: string;
-  readonly fill: (index: number, inputs: readonly Int8Array[]) => void;
 }
 
 export function verifyCommand(): Command {
@@ -50,10 +41,15 @@ export function verifyCommand(): Command {
     .option("--expected <file>", "outputs of another runtime for --data, .npy or .npz, beside the model's")
     .option("--tolerance <steps>", "of a quantized net: the most that int8 may differ by", parseSteps, 1)
     .option("--snr <dB>", "of a net of real numbers: the least signal-to-noise ratio of outputs", parseDecibels, 10)
+    .option(
+      "--host <command>",
+      "run the model's module on a WebAssembly host of yours, which is called with three files, module, inputs and outputs (docs/plugin.md), and compare all outputs",
+    )
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
       "\nExamples:\n  mote verify models/lenet5.mote --data mnist:test:100\n" +
+        '  mote verify models/lenet5.mote --host "node examples/plugin/host.mjs"\n' +
         "  mote verify model.tflite model.mote --data samples.npz --expected outputs.npz",
     )
     .action(verify);
@@ -66,6 +62,15 @@ async function verify(first: string, packed: string | undefined, flags: VerifyFl
     ...(flags.budget === undefined ? {} : { budget: flags.budget }),
   };
   const output = new Output(flags);
+  if (flags.host !== undefined) {
+    const [other] = [
+      ...Object.keys(options).map((name) => `--${name === "memoryLimit" ? "limit" : name}`),
+      ...(packed === undefined ? [] : [packed]),
+    ];
+    if (other !== undefined)
+      throw new MoteError("ARGUMENT", `${other}: not with --host, expected a model and its inputs`);
+    return verifyHost(first, flags.host, flags, output);
+  }
   if (packed !== undefined) return verifyNet(first, packed, flags, options, output);
   await verifyEngines(first, flags, options, output);
 }
@@ -82,10 +87,7 @@ async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOp
       const isDevice = MODULE_ENGINES.includes(name);
       engines.push(openModel(path, name, name === "simd" ? unlimited : options, isDevice ? fast : undefined).engine);
     }
-    const inputs =
-      flags.data === undefined
-        ? randomInputs(flags.random ?? DEFAULT_RANDOM, flags.seed)
-        : dataInputs(flags.data, flags, engines[0]);
+    const inputs = inputSet(flags, engines[0]);
     const found = await compareAll(engines, inputs);
     const names = engines.map(({ name }) => name);
     if (found === undefined) {
@@ -129,26 +131,6 @@ async function compareAll(
   }
   progress.finish();
   return undefined;
-}
-
-function randomInputs(count: number, seed: number): InputSet {
-  const fill = (index: number, inputs: readonly Int8Array[]): void => {
-    const random = new Random(seed, index);
-    for (const input of inputs) for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
-  };
-  return { count, source: `random, seed ${seed}`, fill };
-}
-
-function dataInputs(spec: string, flags: DataFlags, engine: Engine): InputSet {
-  const set = loadData(spec, dataOptions(flags, engine));
-  if (engine.inputs.length > 1) {
-    throw new MoteError(
-      "MISMATCH",
-      `the model takes ${engine.inputs.length} inputs, ${set.source} has one; expected --random`,
-    );
-  }
-  const fill = inputFiller(set, engine.input);
-  return { count: set.count, source: set.source, fill: (index, [input]) => fill(index, input) };
 }
 
 function parseSteps(text: string): number {

@@ -1,5 +1,6 @@
 import binaryen from "binaryen";
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   CONTROL_MODEL_BYTES,
@@ -16,6 +17,7 @@ import {
   TENSOR_IS_END,
 } from "../../assembly/abi.js";
 import { bake } from "../../host/node/module/bake.js";
+import { packageRoot } from "../../host/node/paths.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { sealModule } from "../../host/module/seal.js";
@@ -143,5 +145,49 @@ describe("mote verify", () => {
       /^mote: .*lenet\.mote: wasm3: the memory plan takes \d+ bytes, the limit is 1000\n$/,
     );
     expect((await mote(["verify", path, "--random", "none"])).code).toBe(2);
+  });
+});
+
+describe("mote verify --host", () => {
+  const host = (text: string): string => {
+    const file = scratch.path("host.mjs");
+    writeFileSync(
+      file,
+      `import { copyFileSync, readFileSync, writeFileSync } from "node:fs";\nconst [module, inputs, outputs] = process.argv.slice(2);\n${text}\n`,
+    );
+    return `${process.execPath} ${file}`;
+  };
+  const verify = (command: string, ...flags: string[]) =>
+    mote(["verify", path, "--host", command, "--random", "3", ...flags]);
+
+  it("says that a host answers as ours do", async () => {
+    const command = `${process.execPath} ${join(packageRoot, "examples/plugin/host.mjs")}`;
+    const outcome = await verify(command, "--json");
+    expect(outcome.code).toBe(0);
+    expect(lastJson(outcome)).toMatchObject({ host: command, inputs: 3, equal: true });
+    expect(outcome.stderr).toContain("3 inputs (random, seed 1)");
+    expect((await verify(command, "--optimize", "speed")).code).toBe(0);
+  });
+
+  it("says where it answers otherwise", async () => {
+    const outcome = await verify(host("writeFileSync(outputs, new Uint8Array(30).fill(1));"));
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(/run \d, output 0, element \d is 1, expected -?\d+/);
+    const short = await verify(host("writeFileSync(outputs, new Uint8Array(29));"));
+    expect(short.stderr).toContain("29 bytes of outputs, expected 30: 10 for each of 3 runs");
+  });
+
+  it.each([
+    ["fails", () => host("process.exit(3);"), "ended with exit code 3"],
+    ["writes nothing", () => host(""), "wrote no outputs"],
+    ["is not there", () => "no-such-command-here", "ENOENT"],
+  ])("names a host that %s", async (_, command, why) => {
+    const outcome = await verify(command());
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(why);
+  });
+
+  it("takes no flags of our engines", async () => {
+    expect((await verify("true", "--budget", "5")).stderr).toContain("--budget: not with --host");
   });
 });

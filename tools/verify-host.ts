@@ -1,0 +1,137 @@
+/** `mote verify MODEL --host COMMAND`: a model's module on another WebAssembly host, by files, beside the outputs of our own. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MoteError } from "../host/errors.js";
+import type { Engine, EngineName } from "../host/engines/engine.js";
+import type { Optimization } from "../host/fast/optimization.js";
+import { isWasm } from "../host/module/sections.js";
+import { valuesOf } from "../host/model/geometry.js";
+import { bake } from "../host/node/module/bake.js";
+import { Progress } from "../host/node/progress.js";
+import { readFile } from "../host/node/read-file.js";
+import { nextTurn } from "../host/turn.js";
+import { fastestFor, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
+import type { Output } from "./output.js";
+import { inputSet, type InputFlags } from "./verify-inputs.js";
+
+export interface VerifyHostFlags extends InputFlags {
+  readonly optimize: Optimization;
+}
+
+/** @throws MoteError ENGINE where the host fails, MISMATCH where it answers something else */
+export async function verifyHost(path: string, host: string, flags: VerifyHostFlags, output: Output): Promise<void> {
+  const { engine, inputs, source, difference } = await compareWithHost(path, host, flags);
+  if (difference === undefined) {
+    output.line(`${path}: ${grouped(inputs)} inputs (${source}): ${host} = ${engine}, every output`);
+  }
+  output.json(() => ({ model: path, host, engine, inputs, source, equal: difference === undefined }));
+  if (difference !== undefined) throw new MoteError("MISMATCH", `${path}: ${host}: ${difference}`);
+}
+
+export interface HostComparison {
+  /** Of ours. */
+  readonly engine: EngineName;
+  readonly inputs: number;
+  /** Of the inputs. */
+  readonly source: string;
+  /** Where outputs differ first, in words. */
+  readonly difference: string | undefined;
+}
+
+/**
+ * Runs a model on an engine of ours and its module on the host.
+ * @param host words of a command, which gets three files behind them: docs/plugin.md
+ * @throws MoteError ENGINE where the host fails
+ */
+export async function compareWithHost(path: string, host: string, flags: VerifyHostFlags): Promise<HostComparison> {
+  const fast = await optimizedModel(path, flags.optimize);
+  const { engine } = openModel(path, fast === undefined ? fastestFor(path) : "v8", {}, fast);
+  const folder = mkdtempSync(join(tmpdir(), "mote-host-"));
+  try {
+    const file = readFile(path);
+    const module = fast ?? (isWasm(file) ? file : namingFile(path, () => bake(file)));
+    const inputs = inputSet(flags, engine);
+    const { given, expected } = await outputsOf(engine, inputs.count, inputs.fill);
+    const files = ["model.wasm", "inputs.bin", "outputs.bin"].map((name) => join(folder, name));
+    writeFileSync(files[0], module);
+    writeFileSync(files[1], given);
+    await call(host, files);
+    const difference = differenceOf(engine, inputs.count, expected, readOutputs(host, files[2]));
+    return { engine: engine.name, inputs: inputs.count, source: inputs.source, difference };
+  } finally {
+    engine.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** All runs on our engine, one after another as the host does them: states go on from run to run. */
+async function outputsOf(
+  engine: Engine,
+  count: number,
+  fill: (index: number, inputs: readonly Int8Array[]) => void,
+): Promise<{ given: Int8Array; expected: Int8Array }> {
+  const [inputBytes, outputBytes] = [bytesOf(engine.inputs), bytesOf(engine.outputs)];
+  const [given, expected] = [new Int8Array(count * inputBytes), new Int8Array(count * outputBytes)];
+  const progress = new Progress("verify", count);
+  for (let index = 0; index < count; index++) {
+    let at = index * inputBytes;
+    const elements = engine.inputs.map(({ shape }) => given.subarray(at, (at += valuesOf(shape))));
+    fill(index, elements);
+    engine.run(elements);
+    at = index * outputBytes;
+    engine.outputs.forEach((_, one) => {
+      const result = engine.result(one);
+      expected.set(result, at);
+      at += result.length;
+    });
+    progress.update(index + 1);
+    if (index % 16 === 0) await nextTurn();
+  }
+  progress.finish();
+  return { given, expected };
+}
+
+function bytesOf(ends: Engine["inputs"]): number {
+  return ends.reduce((sum, { shape }) => sum + valuesOf(shape), 0);
+}
+
+/** Runs the host's command, the files behind its own words. What it prints goes to stderr. @throws MoteError ENGINE where it fails */
+async function call(host: string, files: readonly string[]): Promise<void> {
+  const [command = "", ...words] = host.trim().split(/\s+/);
+  const failure = await new Promise<string | undefined>((resolve) => {
+    const child = spawn(command, [...words, ...files], { stdio: ["ignore", process.stderr, process.stderr] });
+    child.once("error", ({ message }) => resolve(message));
+    child.once("exit", (code, signal) =>
+      resolve(code === 0 ? undefined : `ended with ${signal ?? `exit code ${code}`}`),
+    );
+  });
+  if (failure !== undefined) throw new MoteError("ENGINE", `--host ${host}: ${failure}`);
+}
+
+function readOutputs(host: string, path: string): Int8Array {
+  try {
+    return new Int8Array(readFileSync(path));
+  } catch {
+    throw new MoteError("ENGINE", `--host ${host}: wrote no outputs, expected them in the third file of its arguments`);
+  }
+}
+
+/** Where outputs differ first, in words. */
+function differenceOf(engine: Engine, count: number, expected: Int8Array, got: Int8Array): string | undefined {
+  if (got.length !== expected.length) {
+    const each = grouped(bytesOf(engine.outputs));
+    return `${grouped(got.length)} bytes of outputs, expected ${grouped(expected.length)}: ${each} for each of ${grouped(count)} runs`;
+  }
+  const at = expected.findIndex((value, index) => value !== got[index]);
+  if (at < 0) return undefined;
+  const outputBytes = expected.length / count;
+  let [output, element] = [0, at % outputBytes];
+  for (const { shape } of engine.outputs) {
+    if (element < valuesOf(shape)) break;
+    element -= valuesOf(shape);
+    output++;
+  }
+  return `run ${Math.floor(at / outputBytes)}, output ${output}, element ${element} is ${got[at]}, expected ${expected[at]}`;
+}
