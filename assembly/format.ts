@@ -87,6 +87,9 @@ export const MIN_WINDOW_BYTES = 128;
 export const METADATA_LABELS = 1;
 export const METADATA_NAMES = 2;
 export const METADATA_PREPROCESSING = 3;
+export const METADATA_CERTIFICATE = 4;
+/** Runs of a certificate's self-test. */
+export const MAX_VECTORS = 1000;
 export const MAX_METADATA_BYTES = 65535;
 export const MAX_LABEL_BYTES = 255;
 /** Of preprocessing: in which order the user's elements stand, [C, H, W] or [H, W, C]; what the channels are. */

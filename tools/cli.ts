@@ -60,6 +60,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./qr.js")).qrCommand(),
   },
   {
+    name: "certify",
+    summary: "write into a model what holds of it, and a self-test",
+    load: async () => (await import("./certify.js")).certifyCommand(),
+  },
+  {
     name: "verify",
     summary: "compare all engines byte for byte, or a model with the net it was made of",
     load: async () => (await import("./verify.js")).verifyCommand(),

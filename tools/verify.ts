@@ -10,6 +10,7 @@ import { valuesOf } from "../host/model/geometry.js";
 import { addDataFlags } from "./data-flags.js";
 import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
+import { verifyCertificate } from "./verify-certificate.js";
 import { verifyHost } from "./verify-host.js";
 import { inputSet, type InputSet } from "./verify-inputs.js";
 import { verifyNet, type VerifyNetFlags } from "./verify-net.js";
@@ -20,6 +21,7 @@ interface VerifyFlags extends VerifyNetFlags {
   readonly budget?: number;
   readonly limit?: number;
   readonly host?: string;
+  readonly certificate?: true;
   readonly json?: boolean;
 }
 
@@ -45,6 +47,7 @@ export function verifyCommand(): Command {
       "--host <command>",
       "run the model's module on a WebAssembly host of yours, which is called with three files, module, inputs and outputs (docs/plugin.md), and compare all outputs",
     )
+    .option("--certificate", "hold the model to what its certificate says (mote certify), on all engines")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
@@ -62,13 +65,13 @@ async function verify(first: string, packed: string | undefined, flags: VerifyFl
     ...(flags.budget === undefined ? {} : { budget: flags.budget }),
   };
   const output = new Output(flags);
-  if (flags.host !== undefined) {
-    const [other] = [
-      ...Object.keys(options).map((name) => `--${name === "memoryLimit" ? "limit" : name}`),
-      ...(packed === undefined ? [] : [packed]),
-    ];
-    if (other !== undefined)
-      throw new MoteError("ARGUMENT", `${other}: not with --host, expected a model and its inputs`);
+  if (flags.host !== undefined || flags.certificate === true) {
+    const which = flags.certificate === true ? "--certificate" : "--host";
+    const given = Object.keys(options).map((name) => `--${name === "memoryLimit" ? "limit" : name}`);
+    const [other] = packed === undefined ? given : [packed];
+    if (other !== undefined) throw new MoteError("ARGUMENT", `${other}: not with ${which}, expected a model`);
+    if (flags.host === undefined) return verifyCertificate(first, flags.optimize, output);
+    if (flags.certificate === true) throw new MoteError("ARGUMENT", "--host: not with --certificate");
     return verifyHost(first, flags.host, flags, output);
   }
   if (packed !== undefined) return verifyNet(first, packed, flags, options, output);

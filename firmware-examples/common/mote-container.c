@@ -283,6 +283,18 @@ mote_status mote_get_preprocessing(const mote *model, uint32_t channel, mote_pre
   return is_known && is_finite ? MOTE_DONE : MOTE_STATUS_RANGE;
 }
 
+mote_status mote_certificate(const mote *model, uint32_t *vectors, uint32_t *outputs_crc) {
+  entry e;
+  mote_status status = find_entry(model, MOTE_METADATA_CERTIFICATE, &e);
+  if (status != MOTE_DONE) return status;
+  *vectors = read_varint(&e.reader);
+  *outputs_crc = read_u32(&e.reader);
+  /* Behind the runs are four words. */
+  bool is_whole = e.length == (*vectors < 128 ? 17u : 18u);
+  if (e.reader.status != MOTE_DONE) return e.reader.status;
+  return is_whole && *vectors >= 1 && *vectors <= MOTE_MAX_VECTORS ? MOTE_DONE : MOTE_STATUS_RANGE;
+}
+
 mote_status mote_measure_container(mote *model) {
   mote_head head;
   mote_status status = mote_container_head(model, &head);
@@ -325,12 +337,12 @@ void mote_put_u32(uint8_t *bytes, uint32_t word) {
   for (unsigned i = 0; i < 4; i++) bytes[i] = (uint8_t)(word >> (8 * i));
 }
 
-uint32_t mote_crc32(const uint8_t *bytes, size_t length) {
+uint32_t mote_crc32_on(uint32_t crc, const uint8_t *bytes, size_t length) {
   /* A nibble at a time: 64 bytes of table. */
   static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
                                      0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
                                      0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-  uint32_t crc = 0xffffffff;
+  crc = ~crc;
   for (size_t i = 0; i < length; i++) {
     crc ^= bytes[i];
     crc = table[crc & 15] ^ (crc >> 4);
@@ -338,3 +350,5 @@ uint32_t mote_crc32(const uint8_t *bytes, size_t length) {
   }
   return ~crc;
 }
+
+uint32_t mote_crc32(const uint8_t *bytes, size_t length) { return mote_crc32_on(0, bytes, length); }

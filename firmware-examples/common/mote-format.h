@@ -91,6 +91,9 @@
 #define MOTE_METADATA_LABELS 1u
 #define MOTE_METADATA_NAMES 2u
 #define MOTE_METADATA_PREPROCESSING 3u
+#define MOTE_METADATA_CERTIFICATE 4u
+/** Runs of a certificate's self-test. */
+#define MOTE_MAX_VECTORS 1000u
 #define MOTE_MAX_METADATA_BYTES 65535u
 #define MOTE_MAX_LABEL_BYTES 255u
 /** Of preprocessing: in which order the user's elements stand, [C, H, W] or [H, W, C]; what the channels are. */

@@ -202,4 +202,18 @@ uint32_t mote_linear_u32(const mote *model, uint32_t address);
 /** CRC-32 as of the container: polynomial EDB88320 reflected. */
 uint32_t mote_crc32(const uint8_t *bytes, size_t length);
 
+/** The same in parts. @param crc of the bytes before; of the first ones 0 */
+uint32_t mote_crc32_on(uint32_t crc, const uint8_t *bytes, size_t length);
+
+/** What a model's certificate says of its self-test: how many runs, and the checksum of their outputs. @returns as mote_get_preprocessing */
+mote_status mote_certificate(const mote *model, uint32_t *vectors, uint32_t *outputs_crc);
+
+/** The caller has written all elements of an input. */
+void mote_input_is_set(mote *model, uint32_t input);
+
+/** The first element of a row of an end's channel; the others follow it. */
+static inline uint8_t *mote_row_at(const mote *model, const mote_end *end, uint32_t c, uint32_t y) {
+  return model->linear + end->ptr + c * end->plane + y * ((uint32_t)end->width + end->margin);
+}
+
 #endif

@@ -96,7 +96,7 @@ static mote_status check_input(const mote *model, uint32_t input, const void *va
   return count == count_of(&model->ends[input]) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
 }
 
-static void input_is_set(mote *model, uint32_t input) {
+void mote_input_is_set(mote *model, uint32_t input) {
   if (input == 0) model->rows = NULL;
   model->has_output = false;
   model->inputs_set = (uint16_t)(input + 1);
@@ -148,7 +148,7 @@ mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image,
   if (status != MOTE_DONE) return status;
   mote_end end = model->ends[input];
   fill_pixels(plane_of(model, &end, 0), &end, image, model->element_bias);
-  input_is_set(model, input);
+  mote_input_is_set(model, input);
   return MOTE_DONE;
 }
 
@@ -157,7 +157,7 @@ mote_status mote_set_input_i8(mote *model, uint32_t input, const int8_t *values,
   if (status != MOTE_DONE) return status;
   const mote_end *end = &model->ends[input];
   fill(plane_of(model, end, 0), end, (const uint8_t *)values, model->element_bias);
-  input_is_set(model, input);
+  mote_input_is_set(model, input);
   return MOTE_DONE;
 }
 
@@ -188,7 +188,7 @@ mote_status mote_set_input_f32(mote *model, uint32_t input, const float *values,
   if (status != MOTE_DONE) return status;
   const mote_end *end = &model->ends[input];
   fill_reals(plane_of(model, end, 0), end, values, model->element_bias);
-  input_is_set(model, input);
+  mote_input_is_set(model, input);
   return MOTE_DONE;
 }
 
@@ -249,7 +249,7 @@ static mote_status give_rows(mote *model, bool is_asked) {
 mote_status mote_input_rows(mote *model, mote_row give, void *context) {
   if (model == NULL || give == NULL) return MOTE_ERROR_ARGUMENT;
   if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
-  input_is_set(model, 0);
+  mote_input_is_set(model, 0);
   model->rows = give_rows;
   model->give_row = give;
   model->rows_context = context;

@@ -213,6 +213,8 @@ const char *mote_status_text(mote_status status) {
       return "a kind of layers this engine has no kernel for";
     case MOTE_ERROR_ROWS:
       return "the model takes its input by rows: mote_input_rows";
+    case MOTE_ERROR_SELF_TEST:
+      return "the outputs are not those of the model's certificate";
     default:
       return "unknown status";
   }

@@ -54,6 +54,8 @@ typedef int32_t mote_status;
 #define MOTE_ERROR_KERNEL (-106)
 /** The model takes its input by rows, during an inference: mote_input_rows. */
 #define MOTE_ERROR_ROWS (-107)
+/** mote_self_test: the outputs are not those that the model's certificate states. */
+#define MOTE_ERROR_SELF_TEST (-108)
 
 /** An opened model. It stands at the head of the caller's memory. */
 typedef struct mote mote;
@@ -290,6 +292,14 @@ mote_status mote_run(mote *model);
  * @returns MOTE_DONE; MOTE_ERROR_ORDER while loading or running; the engine's error otherwise
  */
 mote_status mote_reset(mote *model);
+
+/**
+ * Runs the model on inputs of its certificate's, `mote certify`, from its states' start on, and compares the outputs' checksum: a proof that flash, memory,
+ * compiler and engine give what the model's maker had. Takes as long as so many inferences; resets the states, and leaves no output and no input set.
+ * @returns MOTE_DONE; MOTE_ERROR_SELF_TEST; MOTE_ERROR_ARGUMENT where the model has no certificate; MOTE_ERROR_ORDER while loading or running;
+ *   MOTE_STATUS_RANGE for a certificate that is damaged; an error of a run as mote_step
+ */
+mote_status mote_self_test(mote *model);
 
 /** Layers of the model. 0 before it is open. */
 uint32_t mote_layer_count(const mote *model);

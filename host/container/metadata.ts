@@ -2,6 +2,7 @@
 import {
   MAX_LABEL_BYTES,
   MAX_METADATA_BYTES,
+  METADATA_CERTIFICATE,
   METADATA_LABELS,
   METADATA_NAMES,
   METADATA_PREPROCESSING,
@@ -14,7 +15,7 @@ import { FieldReader } from "./field-reader.js";
 import { FieldWriter } from "./field-writer.js";
 import { valuesOf } from "../model/geometry.js";
 
-export type Metadata = Pick<QModel, "labels" | "names" | "preprocessing">;
+export type Metadata = Pick<QModel, "labels" | "names" | "preprocessing" | "certificate">;
 
 /** What metadata must agree with: shapes of a model's inputs and outputs, in order. */
 export interface Ends {
@@ -42,7 +43,7 @@ export function writeMetadata(model: QModel): Uint8Array {
   const fail: Fail = (what, found) => {
     throw new MoteError("MISMATCH", `${what} is ${found}`);
   };
-  const { labels, names, preprocessing } = model;
+  const { labels, names, preprocessing, certificate } = model;
   const ends = endShapes(model);
   const fields = new FieldWriter();
   const entry = (kind: number, content: Uint8Array): void => {
@@ -62,6 +63,7 @@ export function writeMetadata(model: QModel): Uint8Array {
     checkPreprocessing(preprocessing, ends, fail);
     entry(METADATA_PREPROCESSING, encodePreprocessing(preprocessing));
   }
+  if (certificate !== undefined) entry(METADATA_CERTIFICATE, certificate);
   const bytes = fields.take();
   if (bytes.length > MAX_METADATA_BYTES) {
     throw new MoteError("MISMATCH", `metadata takes ${bytes.length} bytes, at most ${MAX_METADATA_BYTES} are allowed`);
@@ -99,12 +101,14 @@ export function readMetadata(fields: FieldReader, ends: Ends): Metadata {
       const preprocessing = decodePreprocessing(fields, content);
       checkPreprocessing(preprocessing, ends, fail);
       metadata = { ...metadata, preprocessing };
+    } else if (kind === METADATA_CERTIFICATE) {
+      metadata = { ...metadata, certificate: content.slice() };
     }
   }
   return metadata;
 }
 
-const KNOWN_KINDS = new Set([METADATA_LABELS, METADATA_NAMES, METADATA_PREPROCESSING]);
+const KNOWN_KINDS = new Set([METADATA_LABELS, METADATA_NAMES, METADATA_PREPROCESSING, METADATA_CERTIFICATE]);
 
 const encodeTexts = (texts: readonly string[]): Uint8Array => new TextEncoder().encode(texts.join("\n"));
 

@@ -159,6 +159,8 @@ export interface QModel {
   /** Of the inputs, then of the outputs. */
   readonly names?: readonly string[];
   readonly preprocessing?: Preprocessing;
+  /** What the model's maker vouches for, as the file has it: host/container/certificate.ts. */
+  readonly certificate?: Uint8Array;
 }
 
 /** By the numbers that the file has for them. */

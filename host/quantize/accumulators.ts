@@ -4,14 +4,23 @@ import { inputOf, inputsOf } from "../model/edges.js";
 import type { QModel } from "../model/model.js";
 import { columnCount, integerOp, isWeighted, rowCount } from "../ops/index.js";
 
+/** What an accumulator may reach. */
+export interface AccumulatorReach {
+  readonly layer: number;
+  /** A row, or a window. */
+  readonly what: string;
+  readonly down: number;
+  readonly up: number;
+}
+
 /**
- * Bounds every accumulator by the int8 range of the layer's input: the clamp of the layer that wrote it; any int8 of an input or a state.
- * @param names one a layer, for errors
- * @throws MoteError MISMATCH naming layer, row or window, and the accumulator that it may reach
+ * Bounds every accumulator by the int8 range of the layer's input: the clamp of the layer that wrote it; any int8 of an input or a state. That of weighted
+ * layers row by row, bias included, and of an average a window's.
  */
-export function checkAccumulators(model: QModel, names: readonly string[]): void {
+export function accumulatorReaches(model: QModel): AccumulatorReach[] {
   const any = [-128, 127] as const;
   const ranges: (readonly [number, number])[] = model.tensors.map(() => any);
+  const reaches: AccumulatorReach[] = [];
   model.layers.forEach((layer, index) => {
     const { zeroPoint } = model.tensors[inputOf(layer)];
     const [least, most] = ranges[inputOf(layer)];
@@ -28,23 +37,33 @@ export function checkAccumulators(model: QModel, names: readonly string[]): void
         }
         const [positive, negative] = [(magnitudes + sum) / 2, (magnitudes - sum) / 2];
         const bias = layer.bias[row];
-        expectInt32(
-          names[index],
-          `row ${row}`,
-          bias + positive * low - negative * high,
-          bias + positive * high - negative * low,
-        );
+        reaches.push({
+          layer: index,
+          what: `row ${row}`,
+          down: bias + positive * low - negative * high,
+          up: bias + positive * high - negative * low,
+        });
       }
     } else if (layer.op === "avgpool") {
       const elements = layer.kernel[0] * layer.kernel[1];
-      expectInt32(names[index], "a window", elements * low, elements * high);
+      reaches.push({ layer: index, what: "a window", down: elements * low, up: elements * high });
     }
     const inputs = inputsOf(layer).map((tensor) => ranges[tensor]);
     ranges[layer.output] = integerOp(layer).range(layer, inputs);
   });
+  return reaches;
 }
 
-function expectInt32(layer: string, what: string, down: number, up: number): void {
-  if (down >= -(2 ** 31) && up < 2 ** 31) return;
-  throw new MoteError("MISMATCH", `${layer}: the accumulator of ${what} may reach ${down} … ${up}, expected an int32`);
+/**
+ * @param names one a layer, for errors
+ * @throws MoteError MISMATCH naming layer, row or window, and the accumulator that it may reach
+ */
+export function checkAccumulators(model: QModel, names: readonly string[]): void {
+  for (const { layer, what, down, up } of accumulatorReaches(model)) {
+    if (down >= -(2 ** 31) && up < 2 ** 31) continue;
+    throw new MoteError(
+      "MISMATCH",
+      `${names[layer]}: the accumulator of ${what} may reach ${down} … ${up}, expected an int32`,
+    );
+  }
 }

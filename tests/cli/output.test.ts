@@ -111,6 +111,7 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["<model.mote>", "<images.idx>", "--labels", "<labels.idx>"],
   ],
   qr: [["<small.mote>"], ["<small.mote>", "-o", "<code.png>"]],
+  certify: [["<model.mote>", "-o", "<certified.mote>"]],
   verify: [
     ["<model.mote>", "--random", "2"],
     ["<model.mote>", "--data", "mnist:test:2", "--optimize", "speed"],
