@@ -4,7 +4,19 @@ import { join } from "node:path";
 import { packageRoot } from "../../host/node/paths.js";
 import { mote, run } from "./support.js";
 
-const COMMANDS = ["train", "compress", "pack", "inspect", "run", "certify", "verify", "bench", "synth", "firmware", "start"];
+const COMMANDS = [
+  "train",
+  "compress",
+  "pack",
+  "inspect",
+  "run",
+  "certify",
+  "verify",
+  "bench",
+  "synth",
+  "firmware",
+  "start",
+];
 
 describe("mote", () => {
   it("lists its commands", async () => {
