@@ -11,7 +11,7 @@ export interface IdxImages {
 }
 
 const LABELS_MAGIC = 0x0801;
-const IMAGES_MAGIC = 0x0803;
+export const IMAGES_MAGIC = 0x0803;
 
 /** Bytes of the whole file by its header; of what has none, as many as there are. @param head its first bytes */
 export function idxSize(head: Uint8Array): number {

@@ -25,7 +25,7 @@ const VERSION = 1;
 const MAX_BYTES = 1 << 22;
 const DEFAULT_OPSET = 13;
 
-const DTYPES: ReadonlyMap<string, ElementType> = new Map([
+export const DTYPES: ReadonlyMap<string, ElementType> = new Map([
   ["F64", "float64"],
   ["F32", "float32"],
   ["F16", "float16"],

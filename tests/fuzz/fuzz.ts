@@ -1,21 +1,29 @@
 /**
- * `npm run fuzz`: hostile containers against core.wasm, the strict reader and the reference.
+ * `npm run fuzz`: hostile containers against core.wasm, the strict reader and the reference; or files of another kind against their reader.
  * Example: npm run fuzz -- --minutes 60 --seed 7
+ *          npm run fuzz -- --target onnx --minutes 60
  *          node dist/tests/fuzz/fuzz.js --count 200000
- * What goes wrong is saved as a file in tests/fuzz/cases, where every test run replays it.
+ * A container with which something goes wrong is saved as a file in tests/fuzz/cases, where every test run replays it; a file of another kind in build/fuzz.
  */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { builtFile } from "../../host/node/paths.js";
 import { Progress } from "../../host/node/progress.js";
 import { CASES_FOLDER, caseAt, saveCase } from "./cases.js";
 import { makeCorpus } from "./corpus.js";
+import { FILE_TARGETS, fileAt } from "./files.js";
 import type { WorkerMessage, WorkerTask } from "./worker.js";
 
 /** No case takes a tenth of this. */
 const HANG_SECONDS = 20;
 const MAX_FINDINGS = 20;
 
+const TARGETS = ["container", ...Object.keys(FILE_TARGETS)];
+
 interface Flags {
+  readonly target: string;
   readonly campaign: number;
   readonly count: number;
   readonly minutes: number;
@@ -25,16 +33,18 @@ interface Flags {
 function parseFlags(): Flags {
   const { values } = parseArgs({
     options: {
+      target: { type: "string", default: "container" },
       seed: { type: "string" },
       count: { type: "string" },
       minutes: { type: "string" },
-      save: { type: "string", default: CASES_FOLDER },
+      save: { type: "string" },
       help: { type: "boolean" },
     },
   });
   if (values.help === true) {
     console.log(
-      "usage: npm run fuzz -- [--minutes N | --count N] [--seed N] [--save FOLDER]   default: 10 minutes, a new seed",
+      "usage: npm run fuzz -- [--target NAME] [--minutes N | --count N] [--seed N] [--save FOLDER]   default: containers, 10 minutes, a new seed\n" +
+        `targets: ${TARGETS.join(", ")}`,
     );
     process.exit(0);
   }
@@ -48,20 +58,26 @@ function parseFlags(): Flags {
     return value;
   };
   const count = number("count", Infinity);
+  const { target } = values;
+  if (!TARGETS.includes(target)) {
+    console.error(`fuzz: --target ${target}: expected ${TARGETS.join(", ")}`);
+    process.exit(2);
+  }
   return {
+    target,
     campaign: number("seed", Date.now() % 2 ** 31),
     count,
     minutes: number("minutes", count === Infinity ? 10 : Infinity),
-    save: values.save,
+    save: values.save ?? (target === "container" ? CASES_FOLDER : builtFile("build/fuzz")),
   };
 }
 
 /** @returns how many findings there were */
-function campaign({ campaign, count, minutes, save }: Flags): Promise<number> {
+function campaign({ target, campaign, count, minutes, save }: Flags): Promise<number> {
   const current = new Int32Array(new SharedArrayBuffer(4));
   const started = Date.now();
   const deadline = started + minutes * 60_000;
-  const task: WorkerTask = { campaign, count, deadline, current };
+  const task: WorkerTask = { target, campaign, count, deadline, current };
   const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: task });
   const seconds = (): number => (Date.now() - started) / 1000;
   const progress = new Progress("fuzz", minutes === Infinity ? count : minutes * 60);
@@ -70,10 +86,18 @@ function campaign({ campaign, count, minutes, save }: Flags): Promise<number> {
   let lastMoved = Date.now();
   let finished = false;
 
+  const saveFile = (index: number): string => {
+    const path = join(save, `${target}-${campaign}-${index}`);
+    mkdirSync(save, { recursive: true });
+    writeFileSync(path, fileAt(FILE_TARGETS[target], FILE_TARGETS[target].seeds(), campaign, index));
+    return path;
+  };
+
   return new Promise((resolve, reject) => {
     const found = (index: number, message: string): void => {
       if (finished) return;
-      const path = saveCase(caseAt(makeCorpus(), campaign, index), message, save);
+      const path =
+        target === "container" ? saveCase(caseAt(makeCorpus(), campaign, index), message, save) : saveFile(index);
       findings.add(path);
       console.error(`fuzz: seed ${campaign}, case ${index}: ${message}\n  saved as ${path}`);
       if (findings.size >= MAX_FINDINGS) finish(`stopped at ${MAX_FINDINGS} findings`);

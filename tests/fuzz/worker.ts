@@ -4,10 +4,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { builtFile } from "../../host/node/paths.js";
 import { caseAt } from "./cases.js";
 import { checkCase, Finding, type Reached } from "./check.js";
+import { FILE_TARGETS, fileAt, fileOutcome } from "./files.js";
 import { makeCorpus } from "./corpus.js";
 import { v8Machines } from "./machine.js";
 
 export interface WorkerTask {
+  /** `container`, or one of FILE_TARGETS. */
+  readonly target: string;
   readonly campaign: number;
   readonly count: number;
   /** Milliseconds since 1970 after which to stop. */
@@ -18,18 +21,36 @@ export interface WorkerTask {
 
 export type WorkerMessage =
   | { readonly kind: "finding"; readonly index: number; readonly message: string }
-  | { readonly kind: "done"; readonly cases: number; readonly tally: Readonly<Record<Reached, number>> };
+  | { readonly kind: "done"; readonly cases: number; readonly tally: Readonly<Record<string, number>> };
 
-function fuzz({ campaign, count, deadline, current }: WorkerTask): void {
+/** What runs case `index` of a campaign. @returns how far it came @throws a finding */
+type RunCase = (campaign: number, index: number) => string;
+
+function containerCases(): { run: RunCase; tally: Record<Reached, number> } {
   const seeds = makeCorpus();
   const machines = v8Machines(readFileSync(builtFile("build/core.wasm")));
-  const tally: Record<Reached, number> = { refused: 0, "ran into an error": 0, ran: 0, "cut off": 0 };
+  return {
+    run: (campaign, index) => checkCase(machines, caseAt(seeds, campaign, index)).reached,
+    tally: { refused: 0, "ran into an error": 0, ran: 0, "cut off": 0 },
+  };
+}
+
+function fileCases(name: string): { run: RunCase; tally: Record<string, number> } {
+  const target = FILE_TARGETS[name];
+  const seeds = target.seeds();
+  return { run: (campaign, index) => fileOutcome(target, fileAt(target, seeds, campaign, index)), tally: {} };
+}
+
+function fuzz({ target, campaign, count, deadline, current }: WorkerTask): void {
+  const { run, tally }: { run: RunCase; tally: Record<string, number> } =
+    target === "container" ? containerCases() : fileCases(target);
   const post = (message: WorkerMessage): void => parentPort?.postMessage(message);
   let index = 0;
   for (; index < count && Date.now() < deadline; index++) {
     Atomics.store(current, 0, index);
     try {
-      tally[checkCase(machines, caseAt(seeds, campaign, index)).reached]++;
+      const reached = run(campaign, index);
+      tally[reached] = (tally[reached] ?? 0) + 1;
     } catch (error) {
       // What is not a Finding is a trap in the core or a crash of the host's reader: found all the same.
       const message =
