@@ -180,7 +180,7 @@ uint32_t mote_error_offset(const mote *model) { return model == NULL ? 0 : mote_
 
 const char *mote_lacking(mote_status status, uint32_t number) {
 #define MOTE_TEXT(name, text) \
-  if (number == name) return text;
+  if (number == (name)) return text;
   if (status == MOTE_STATUS_OP) {
     MOTE_OP_NAMES(MOTE_TEXT)
   } else if (status == MOTE_STATUS_CODEC) {

@@ -237,6 +237,23 @@ describe.skipIf(missingTools(["gcc"]).length > 0)(named("the library's sources",
     }
   });
 
+  // wasm3's headers and wasm2c's module are not ours.
+  it("are clean under GCC's analyzer", async () => {
+    for (const { path } of own.filter(({ path }) => !/mote-(wasm3|aot)\.c$/.test(path))) {
+      const { stderr } = await runTool("gcc", [
+        "-std=c99",
+        "-O1",
+        "-fanalyzer",
+        "-Werror",
+        "-c",
+        path,
+        "-o",
+        "/dev/null",
+      ]);
+      expect(stderr).toBe("");
+    }
+  });
+
   const noCppcheck = missingTools(["cppcheck"]);
   it.skipIf(noCppcheck.length > 0)(named("are clean under cppcheck", noCppcheck), async () => {
     const checks = ["--enable=warning,style,performance,portability", "--std=c99", "--inline-suppr"];
