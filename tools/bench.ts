@@ -8,6 +8,7 @@ import { writeFileAtomic } from "../host/node/write-file.js";
 import { bigGroup } from "./bench/big.js";
 import { cabacGroup } from "./bench/cabac.js";
 import { compressGroup } from "./bench/compress.js";
+import { sweepGroup } from "./bench/compress-sweep.js";
 import { fillFigures } from "./bench/fill.js";
 import { describeMachine, figureCells, type Figure, type Group } from "./bench/figure.js";
 import { imagesGroup } from "./bench/images.js";
@@ -40,6 +41,7 @@ const GROUPS: readonly Group[] = [
   cabacGroup,
   trainingGroup,
   compressGroup,
+  sweepGroup,
   recordsGroup,
   robustnessGroup,
   imagesGroup,

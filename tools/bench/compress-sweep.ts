@@ -1,4 +1,4 @@
-/** Whether a sweep comes to the same bytes whoever runs its jobs. Of the group `compress`. */
+/** Whether a sweep comes to the same bytes whoever runs its jobs. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -16,7 +16,7 @@ import { QueueRunner } from "../../host/node/sweep/queue-runner.js";
 import { Sweep } from "../../host/node/sweep/run-sweep.js";
 import type { JobRunner } from "../../host/sweep/runner.js";
 import { parseVariation, variantsOf } from "../../host/sweep/vary.js";
-import { atLeast, type BenchOptions, type Figure } from "./figure.js";
+import { atLeast, type BenchOptions, type Figure, type Group } from "./figure.js";
 
 const RECIPE = {
   net: "lenet300",
@@ -38,8 +38,14 @@ const RECIPE = {
 const VARY = ["seed=1,2", "stages[2].keep=200,300,400,500"];
 const PATIENCE_MS = 10_000;
 
+export const sweepGroup: Group = {
+  name: "sweep",
+  summary: "a sweep on one machine and over a queue, with a worker killed: whether the bytes are equal",
+  measure: sweepFigures,
+};
+
 /** Eight models by processes of this machine, by one worker, and by three of which one is killed. None where Redis is missing. */
-export async function sweepFigures({ note }: Pick<BenchOptions, "note">): Promise<Figure[]> {
+async function sweepFigures({ note }: Pick<BenchOptions, "note">): Promise<Figure[]> {
   if (missingTools(["redis-server"]).length > 0) {
     note("compress.sweep.equal is left out: redis-server is not installed");
     return [];

@@ -13,7 +13,6 @@ import * as pump from "../../examples/autoencoder/make-data.js";
 import { auc, differences } from "../../examples/autoencoder/score.js";
 import * as gesture from "../../examples/gesture/make-data.js";
 import { measureTrainingSpeed } from "./compress-speed.js";
-import { sweepFigures } from "./compress-sweep.js";
 import { atLeast, atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { testError } from "./test-error.js";
 
@@ -130,12 +129,8 @@ const RESULTS: readonly Result[] = [
 export const compressGroup: Group = {
   name: "compress",
   summary:
-    "nets of others, and our own on other data, made small by one command, and the speed of training; --full makes them anew, and a sweep on one machine and on several, and compares the bytes",
-  measure: async (options) => [
-    ...measure(options),
-    ...(await measureTrainingSpeed(options)),
-    ...(options.full ? await sweepFigures(options) : []),
-  ],
+    "nets of others, and our own on other data, made small by one command, and the speed of training; --full makes them anew and compares the bytes",
+  measure: async (options) => [...measure(options), ...(await measureTrainingSpeed(options))],
 };
 
 function measure({ full, threads, note }: BenchOptions): Figure[] {
