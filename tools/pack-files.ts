@@ -3,6 +3,8 @@ import { basename, dirname, extname, join } from "node:path";
 import type { Container } from "../host/container/read.js";
 import { cSource } from "../host/c/c-source.js";
 import { MoteError } from "../host/errors.js";
+import type { ChipSource } from "../host/chip/chip-source.js";
+import type { ChipGoal } from "../host/chip/goal.js";
 import type { FastProgram } from "../host/fast/memory.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import type { QLayer } from "../host/model/model.js";
@@ -11,13 +13,14 @@ import { builtModule } from "../host/node/built.js";
 import type { AotSource } from "../host/node/firmware/aot.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import { grouped } from "./model-file.js";
+import { chipPath } from "./pack-chip.js";
 
 export const FORMATS = ["mote", "wasm", "c", "aot", "core"] as const;
 export type Format = (typeof FORMATS)[number];
 
 export interface FileFlags {
   readonly out: string;
-  readonly optimize: Optimization;
+  readonly optimize: Optimization | ChipGoal;
   readonly ops?: readonly QLayer["op"][];
   readonly codecs?: readonly string[];
 }
@@ -37,6 +40,8 @@ interface Packed {
   readonly container: Container;
   /** Where it becomes a fast module. */
   readonly fast: Fast | undefined;
+  /** Where it becomes C of its own. */
+  readonly chip: ChipSource | undefined;
   readonly vectors: Uint8Array | undefined;
 }
 
@@ -44,7 +49,7 @@ export async function writeAs(
   format: Format,
   flags: FileFlags,
   input: string,
-  { bytes, container, fast, vectors }: Packed,
+  { bytes, container, fast, chip, vectors }: Packed,
 ): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
   const { out } = flags;
   const files: [path: string, content: Uint8Array | string][] = [];
@@ -56,6 +61,9 @@ export async function writeAs(
     files.push([out, module]);
   } else if (format === "core") {
     files.push([out, await coreFor(container, flags, input)]);
+  } else if (chip !== undefined) {
+    const path = chipPath(out, input);
+    files.push([`${path}.h`, chip.header], [`${path}.c`, chip.source]);
   } else {
     const name = basename(out, extname(out));
     const made: AotSource & { readonly module?: Uint8Array } =

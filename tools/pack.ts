@@ -29,7 +29,6 @@ import {
   type LayoutFlags,
   namingFile,
   notOneOf,
-  optimizeOption,
   parseBytes,
   parsePrice,
   parseRam,
@@ -44,6 +43,7 @@ import type { ImportedContainer } from "../host/import/imported-container.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
 import { FORMATS, warnOfPoorTrade, writeAs, type FileFlags, type Format } from "./pack-files.js";
+import { chipName, chipSource, checkOptimize, isChipGoal, packOptimizeOption } from "./pack-chip.js";
 import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
 
@@ -72,9 +72,7 @@ export function packCommand(): Command {
         "default: by the name of the output; aot: a .c, its code compiled ahead of time; core: the core alone, without what the model does not need",
       ).choices(FORMATS),
     )
-    .addOption(
-      optimizeOption("a fast module, larger, whose weights are records that kernels take as they stand (.wasm, aot)"),
-    )
+    .addOption(packOptimizeOption())
     .option(
       "--sram <bytes>",
       "refuse a model that needs more linear memory than this; with --optimize speed or sram layers go by lines where it would, or, with least, where that saves any",
@@ -129,7 +127,7 @@ export function packCommand(): Command {
     .addHelpText(
       "after",
       "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack model_int8.tflite -o model.mote --vectors 10\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n  mote pack models/lenet5.mote -o small.mote --codec auto\n" +
-        "  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n  mote pack model_int8.tflite -o model.wasm --optimize speed --sram least\n" +
+        "  mote pack models/lenet5.mote -o lenet5.c --optimize flash\n  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n  mote pack model_int8.tflite -o model.wasm --optimize speed --sram least\n" +
         "  mote pack models/lenet5.mote -o core.wasm --format core --ops conv2d,dense,maxpool",
     )
     .action(pack);
@@ -142,16 +140,15 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.window !== undefined && flags.window < MIN_WINDOW_BYTES) {
     throw new MoteError("ARGUMENT", `--window ${flags.window}: expected at least ${MIN_WINDOW_BYTES} bytes`);
   }
-  if (flags.optimize !== "size" && format !== "wasm" && format !== "aot") {
-    throw new MoteError("ARGUMENT", `--optimize ${flags.optimize}: not for --format ${format}, expected wasm or aot`);
-  }
-  if (flags.sram === "least" && flags.optimize === "size") {
+  checkOptimize(flags.optimize, format);
+  const isChip = isChipGoal(flags.optimize) && format === "c";
+  if (flags.sram === "least" && (flags.optimize === "size" || isChip)) {
     throw new MoteError("ARGUMENT", "--sram least: for --optimize speed or sram; expected a number of bytes");
   }
-  if (flags.inputRows === true && flags.optimize === "size") {
+  if (flags.inputRows === true && (flags.optimize === "size" || isChip)) {
     throw new MoteError("ARGUMENT", "--input-rows: for fast modules, expected --optimize speed or sram");
   }
-  if (flags.bytePrice !== undefined && flags.optimize === "size") {
+  if (flags.bytePrice !== undefined && (flags.optimize === "size" || isChip)) {
     throw new MoteError("ARGUMENT", "--byte-price: for fast modules, expected --optimize speed or sram");
   }
   if (flags.container === "small" && format === "wasm") {
@@ -159,7 +156,10 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   }
   const coding = CODING.find(([key]) => flags[key] !== undefined);
   if (coding !== undefined && flags.optimize !== "size") {
-    throw new MoteError("ARGUMENT", `--${coding[1]}: for containers; a fast module has its weights decoded`);
+    throw new MoteError(
+      "ARGUMENT",
+      `--${coding[1]}: for containers; --optimize ${flags.optimize} codes weights its own way`,
+    );
   }
   if (format !== "core" && (flags.ops ?? flags.codecs) !== undefined) {
     throw new MoteError(
@@ -180,10 +180,19 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   const container = namingFile(input, () => readContainer(bytes));
   const { optimize } = flags;
   const fast =
-    optimize === "size"
-      ? undefined
-      : { optimize, program: namingFile(input, () => fastProgram(container, layoutOf(flags))) };
-  const parts = fast === undefined ? memoryParts(bytes, container, format === "wasm") : fastMemoryParts(fast.program);
+    (optimize === "speed" && !isChip) || optimize === "sram"
+      ? { optimize, program: namingFile(input, () => fastProgram(container, layoutOf(flags))) }
+      : undefined;
+  const chip =
+    isChipGoal(optimize) && isChip
+      ? namingFile(input, () => chipSource(container.model, optimize, chipName(flags.out, input)))
+      : undefined;
+  const parts =
+    chip !== undefined
+      ? [{ name: "tensors and taps", bytes: chip.ramBytes }]
+      : fast === undefined
+        ? memoryParts(bytes, container, format === "wasm")
+        : fastMemoryParts(fast.program);
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
   if (typeof flags.sram === "number" && memory > flags.sram) {
     throw new MoteError(
@@ -197,13 +206,13 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       ? fastProgram(container, layoutOf({ ...flags, sram: flags.sram ?? "least", inputRows: undefined })).memory.bytes
       : undefined;
   const vectors = namingFile(input, () => vectorsFile(bytes, flags));
-  const { written, module } = await writeAs(format, flags, input, { bytes, container, fast, vectors });
-  if (flags.optimize !== "size") await warnOfPoorTrade(input, bytes, module!);
+  const { written, module } = await writeAs(format, flags, input, { bytes, container, fast, chip, vectors });
+  if (module !== undefined && fast !== undefined) await warnOfPoorTrade(input, bytes, module);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes${shareOf(netBytes, bytes.length)}`],
     [
-      "linear memory",
+      chip === undefined ? "linear memory" : "static RAM",
       `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
     ],
     ...(wholeInputBytes === undefined ? [] : [inputRowsPair(fast!.program, wholeInputBytes - memory)]),
@@ -222,9 +231,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       optimize: flags.optimize,
       ...(netBytes === undefined ? {} : { netBytes }),
       containerBytes: bytes.length,
-      linearMemoryBytes: memory,
+      ...(chip === undefined ? { linearMemoryBytes: memory } : { ramBytes: memory }),
       ...(wholeInputBytes === undefined ? {} : { wholeInputBytes }),
-      plan: fast === undefined ? plan : fast.program.memory,
+      ...(chip === undefined ? { plan: fast === undefined ? plan : fast.program.memory } : {}),
       ...(choices.length > 0 ? { layers: choices } : {}),
       files: written,
       ...(calibration === undefined

@@ -18,8 +18,8 @@ reset_handler:
   la t1, data_low
   la t2, data_high
 1:bgeu t1, t2, 2f
-  lw t3, 0(t0)
-  sw t3, 0(t1)
+  lw a0, 0(t0)
+  sw a0, 0(t1)
   addi t0, t0, 4
   addi t1, t1, 4
   j 1b
