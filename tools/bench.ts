@@ -15,6 +15,7 @@ import { imagesGroup } from "./bench/images.js";
 import { kernelsGroup } from "./bench/kernels.js";
 import { matrixGroup } from "./bench/matrix.js";
 import { modelsGroup } from "./bench/models.js";
+import { chipsGroup } from "./bench/chips.js";
 import { codecGroup } from "./bench/codec.js";
 import { packageGroup } from "./bench/package.js";
 import { packingGroup } from "./bench/packing.js";
@@ -47,6 +48,7 @@ const GROUPS: readonly Group[] = [
   imagesGroup,
   zooGroup,
   kernelsGroup,
+  chipsGroup,
   matrixGroup,
   packageGroup,
   bigGroup,

@@ -19,6 +19,8 @@ export interface LayerCode {
   readonly tables: string;
   /** Taps that it keeps of a filter; absent: none. */
   readonly taps?: number;
+  /** Digits that those have without a multiplier; absent: none. */
+  readonly digits?: number;
   /** Functions that it calls. */
   readonly uses: readonly string[];
 }
@@ -35,6 +37,8 @@ export const textOf = (argument: Argument): string =>
     : "table" in argument
       ? argument.table
       : argument.expression;
+
+const isExpression = (argument: Argument): boolean => typeof argument !== "number" && "expression" in argument;
 
 /** A function for each layer, its numbers in it. */
 export function functionsOfTheirOwn(layers: readonly LayerCode[]): Functions {
@@ -58,11 +62,13 @@ export function sharedFunctions(layers: readonly LayerCode[]): Functions {
     const fields = Object.keys(first.arguments).filter((field) =>
       members.some((index) => textOf(layers[index].arguments[field]) !== textOf(first.arguments[field])),
     );
-    const isField = new Set(fields);
+    // What is known only as it runs is handed over.
+    const given = fields.filter((field) => members.some((index) => isExpression(layers[index].arguments[field])));
+    const kept = fields.filter((field) => !given.includes(field));
     const names = Object.fromEntries(
       Object.entries(first.arguments).map(([field, argument]) => [
         field,
-        isField.has(field) ? `l->${field}` : textOf(argument),
+        given.includes(field) ? `at_${field}` : kept.includes(field) ? `l->${field}` : textOf(argument),
       ]),
     );
     const what = members.map((index) => layers[index].what).join("; ");
@@ -73,7 +79,7 @@ export function sharedFunctions(layers: readonly LayerCode[]): Functions {
       continue;
     }
     // Larger fields first, so that none has a hole before it.
-    const typed = fields
+    const typed = kept
       .map((field) => ({ field, ...fieldType(members.map((index) => layers[index].arguments[field])) }))
       .sort((a, b) => b.bytes - a.bytes);
     const rows = members.map(
@@ -82,22 +88,26 @@ export function sharedFunctions(layers: readonly LayerCode[]): Functions {
     texts.push(
       `struct ${name} {\n${typed.map(({ field, type }) => `  ${type}${field};\n`).join("")}};\n` +
         `static const struct ${name} ${name}_of[${members.length}] = {\n${rows.join("")}};\n\n` +
-        `/* ${what} */\nstatic void ${name}(const struct ${name} *l) {\n${body}}\n`,
+        `/* ${what} */\nstatic void ${name}(const struct ${name} *l${given.map((field) => `, uint32_t at_${field}`).join("")}) {\n${body}}\n`,
     );
-    members.forEach((index, at) => (calls[index] = `${name}(${name}_of + ${at});`));
+    members.forEach((index, at) => {
+      const more = given.map((field) => `, ${textOf(layers[index].arguments[field])}`);
+      calls[index] = `${name}(${name}_of + ${at}${more.join("")});`;
+    });
   }
   return { text: texts.join("\n"), calls };
 }
 
 function fieldType(values: readonly Argument[]): { readonly type: string; readonly bytes: number } {
   const [first] = values;
-  if (typeof first !== "number") return { type: "table" in first ? `const ${first.type} *` : "uint32_t ", bytes: 5 };
+  if (typeof first !== "number") return { type: `const ${(first as { readonly type: string }).type} *`, bytes: 5 };
   return integerType(values.map(Number));
 }
 
 /** The smallest type that has all values, with a space behind. */
 export function integerType(values: readonly number[]): { readonly type: string; readonly bytes: number } {
-  const [least, most] = [Math.min(0, ...values), Math.max(0, ...values)];
+  const least = values.reduce((a, b) => Math.min(a, b), 0);
+  const most = values.reduce((a, b) => Math.max(a, b), 0);
   const bytes = [1, 2, 4].find((size) =>
     least < 0 ? least >= -(2 ** (8 * size - 1)) && most < 2 ** (8 * size - 1) : most < 2 ** (8 * size),
   );

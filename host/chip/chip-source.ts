@@ -8,6 +8,8 @@ import type { QModel } from "../model/model.js";
 import { functionsOfTheirOwn, indented, sharedFunctions, type LayerCode } from "./c-code.js";
 import { BITS_TEXT } from "./coding.js";
 import type { ChipGoal } from "./goal.js";
+import { noMultiplierText } from "./digits.js";
+import { LANES_TEXT } from "./kernels.js";
 import { layerCode } from "./layers.js";
 import { chipMemory, takesRows, type ChipMemory } from "./memory.js";
 import { rowsText } from "./rows.js";
@@ -20,7 +22,7 @@ export interface ChipSource extends CSource {
 }
 
 /** Functions that layers call, by the names in `uses`. */
-const HELPERS: Readonly<Record<string, string>> = { bits: BITS_TEXT, ...SCALING_TEXTS };
+const HELPERS: Readonly<Record<string, string>> = { bits: BITS_TEXT, lanes: LANES_TEXT, ...SCALING_TEXTS };
 
 /**
  * @param name of the files without extension; identifiers are made from it
@@ -48,7 +50,7 @@ export function chipSource(model: QModel, goal: ChipGoal, name: string): ChipSou
   );
   const layers = layersIn(memory);
   const there = layers.filter((layer) => layer !== undefined);
-  const functions = goal === "flash" ? sharedFunctions(there) : functionsOfTheirOwn(there);
+  const functions = goal === "speed" ? functionsOfTheirOwn(there) : sharedFunctions(there);
   const calls = layers.map((layer) => (layer === undefined ? "" : functions.calls[there.indexOf(layer)]));
   const run = layers
     .flatMap((_, layer) => [...bordersOf(model, memory, layer), calls[layer]])
@@ -89,6 +91,7 @@ ${taps === 0 ? "" : `tap taps[${taps}];\n`}uint8_t bytes[${memory.bytes}];
 } memory;
 #define BYTES memory.bytes
 ${taps === 0 ? "" : "#define TAPS memory.taps\n"}
+${there.some(({ taps }) => taps !== undefined) ? noMultiplierText(Math.max(0, ...there.map(({ digits = 0 }) => digits))) : ""}
 ${helpers.join("\n")}
 ${there.map(({ tables }) => tables).join("")}
 ${rows === undefined ? "" : `${rows.counters}\n`}${functions.text}

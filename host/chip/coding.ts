@@ -43,7 +43,10 @@ export function codeWeights(weights: Int8Array, columns: number, goal: ChipGoal)
     const row = Math.floor(at / columns);
     perRow.set(row, (perRow.get(row) ?? 0) + 1);
   }
-  const common = { start: places[0] ?? weights.length, fullest: Math.max(0, ...perRow.values()) };
+  const common = {
+    start: places[0] ?? weights.length,
+    fullest: [...perRow.values()].reduce((a, b) => Math.max(a, b), 0),
+  };
   const none = { values: [], counts: [], rice: 0 };
   const full: Coded = { form: "full", ...none, ...common, bytes: Uint8Array.from(weights) };
   const ways: Coded[] = [full];

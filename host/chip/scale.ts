@@ -43,7 +43,8 @@ export function findScale(output: (sum: number) => number, low: number, high: nu
     const about = Math.round(rate * unit);
     for (let multiplier = Math.max(1, about - 3); multiplier <= about + 3; multiplier++) {
       // The offset with which each step is taken where it is to be taken, and not a sum before.
-      let [from, below] = [0, unit];
+      // Nor may the last one go beyond the largest output, where a step is of several.
+      let [from, below] = [0, Math.min(unit, (steps.length + 1) * unit - most * multiplier)];
       steps.forEach((sum, step) => {
         const wanted = (step + 1) * unit;
         from = Math.max(from, wanted - (sum - first) * multiplier);

@@ -5,8 +5,9 @@ import type { QWeightedLayer } from "../ops/index.js";
 import { NO_POOL, type Window } from "../ops/op.js";
 import { integerType, table, type Arguments, type LayerCode, type Names } from "./c-code.js";
 import { codeWeights, type Coded } from "./coding.js";
+import { digitsText, mostDigits, planesOf, valuesTable } from "./digits.js";
 import type { ChipGoal } from "./goal.js";
-import { kernelLoops, kernelTiles, tileOf } from "./kernels.js";
+import { kernelLoops, kernelTiles, laneTileOf, tileOf } from "./kernels.js";
 import { windowsAt, type Places } from "./place.js";
 import { scalingOf } from "./scaling.js";
 
@@ -18,6 +19,9 @@ interface Geometry {
   readonly groups: number;
   readonly pool: Window;
 }
+
+/** Of a sum in 16 bits. */
+const MOST_LANE = 32767;
 
 /** A dense layer is a filter as large as its input. */
 function geometryOf(layer: QWeightedLayer, [, height, width]: Shape): Geometry {
@@ -40,15 +44,16 @@ export function weightedCode(
   const columns = layer.weights.length / count;
   const { kernel, stride, pad, groups, pool } = geometryOf(layer, from.shape);
   const coded = codeWeights(layer.weights, columns, goal);
-  const { sums, offsets } = sumsOf(layer, columns, from.zero, where);
+  const { sums, offsets, products } = sumsOf(layer, columns, from.zero, where);
   const name = `layer_${index}`;
   const scaling = scalingOf(layer, output.zero, sums, [`${name}_multipliers`, `${name}_shifts`]);
   const biases = offsets.map((bias) => bias - scaling.first);
   if (biases.some((bias) => Math.abs(bias) >= 2 ** 31)) refuseSums(where);
   // Functions are shared by layers whose tables are of one type.
   const narrowest = biases.every((bias) => Math.abs(bias) < 2 ** 15) ? "int16_t" : "int32_t";
-  const biasType = goal === "flash" ? narrowest : integerType([-1, ...biases]).type.trim();
-  const isOneBias = goal !== "flash" && new Set(biases).size === 1;
+  const isShared = goal !== "speed";
+  const biasType = isShared ? narrowest : integerType([-1, ...biases]).type.trim();
+  const isOneBias = !isShared && new Set(biases).size === 1;
   const isFull = coded.form === "full";
   const isStraight =
     layer.op === "dense" && from.pitch === from.shape[2] && from.plane === from.shape[1] * from.shape[2];
@@ -56,11 +61,19 @@ export function weightedCode(
   // A row of all elements where they stand one behind the other: nothing is to be divided.
   const [kernelHeight, kernelWidth] = isStraight ? [1, columns] : kernel;
   const isDirect = goal !== "flash" && !isFull && isOnePlace && isStraight;
-  const tile = goal === "flash" || isDirect ? undefined : tileOf(pool, stride, from.pitch, width);
+  const tile = goal === "flash" || isDirect ? undefined : tileOf(pool, stride, width);
+  const lanes =
+    goal === "speed" && tile !== undefined && products <= MOST_LANE ? laneTileOf(pool, stride, width) : undefined;
+  const planes = Math.max(1, ...[...new Set(layer.weights)].map(planesOf));
+  const digits = tile === undefined || isFull ? 0 : mostDigits(layer.weights, columns);
   const weightType = isFull ? "int8_t" : "uint8_t";
   const tables = [
     table(`${name}_weights`, isFull ? Int8Array.from(coded.bytes) : coded.bytes, weightType),
-    ...(coded.values.length > 0 ? [table(`${name}_values`, coded.values, "int8_t")] : []),
+    ...(coded.values.length === 0
+      ? []
+      : digits > 0
+        ? [valuesTable(`${name}_values`, coded.values)]
+        : [table(`${name}_values`, coded.values, "int8_t")]),
     ...(coded.counts.length > 0 ? [table(`${name}_counts`, coded.counts, "uint8_t")] : []),
     ...(isOneBias ? [] : [table(`${name}_bias`, biases, biasType)]),
     ...(scaling.kind === "rows"
@@ -70,7 +83,9 @@ export function weightedCode(
   const values: Arguments = {
     data: { table: `${name}_weights`, type: weightType },
     start: coded.start,
-    ...(coded.values.length > 0 ? { values: { table: `${name}_values`, type: "int8_t" } } : {}),
+    ...(coded.values.length > 0
+      ? { values: { table: `${name}_values`, type: digits > 0 ? "tap_value" : "int8_t" } }
+      : {}),
     ...(coded.counts.length > 0 ? { counts: { table: `${name}_counts`, type: "uint8_t" }, rice: coded.rice } : {}),
     rows: count,
     columns,
@@ -95,6 +110,7 @@ export function weightedCode(
     rowsOfGroup: count / groups,
     groupBytes: (from.shape[0] / groups) * from.plane,
     bias: isOneBias ? biases[0] : { table: `${name}_bias`, type: biasType },
+    ...(digits > 0 ? { planes } : {}),
     ...scaling.arguments,
   };
   const body = (n: Names): string => {
@@ -105,12 +121,11 @@ export function weightedCode(
     };
     const loop = isDirect
       ? directRow(n, coded, kind.scaled)
-      : (isFull
-          ? ""
-          : `tap *end = TAPS;\n${eachWeight(n, coded, (w) => tapText(n, w, goal !== "flash" && isStraight, goal !== "flash" && columns === kernelHeight * kernelWidth))}`) +
+      : (isFull ? "" : listText(n, coded, digits > 0)) +
+        (digits > 0 ? digitsText(n.planes) : "") +
         `const uint8_t *line = BYTES + ${n.from}${groups > 1 ? ` + row / ${n.rowsOfGroup} * ${n.groupBytes}` : ""};\n` +
         `uint8_t *to = BYTES + ${n.to} + row * ${n.plane};\n` +
-        (tile === undefined ? kernelLoops(n, kind) : kernelTiles(n, kind, tile)) +
+        (tile === undefined ? kernelLoops(n, kind) : kernelTiles(n, kind, tile, lanes)) +
         (isFull ? `data += ${n.columns};\n` : "");
     return (
       (coded.form === "bits" ? `read_bits(${n.data});\n` : `const ${weightType} *data = ${n.data};\n`) +
@@ -120,24 +135,25 @@ export function weightedCode(
     );
   };
   return {
-    key: JSON.stringify([coded.form, groups > 1, scaling.kind, biasType, ...(goal === "flash" ? [] : [index])]),
+    key: JSON.stringify([coded.form, groups > 1, scaling.kind, biasType, isDirect, tile]),
     what: where,
     arguments: values,
     body,
     tables: tables.join(""),
-    uses: [scaling.uses, ...(coded.form === "bits" ? (["bits"] as const) : [])],
+    uses: [scaling.uses, ...(coded.form === "bits" ? ["bits"] : []), ...(lanes === undefined ? [] : ["lanes"])],
     taps: isFull || isDirect ? 0 : Math.max(1, coded.fullest),
+    digits,
   };
 }
 
-/** Sums over bytes instead of differences to the zero point: what each row begins with, and the least and largest that there are of all rows. */
+/** Sums over bytes instead of differences to the zero point: what each row begins with, the least and largest that there are of all rows, and how far these may be from where they begin. */
 function sumsOf(
   { weights, bias }: QWeightedLayer,
   columns: number,
   zero: number,
   where: string,
-): { readonly sums: readonly [number, number]; readonly offsets: readonly number[] } {
-  let [least, largest] = [Infinity, -Infinity];
+): { readonly sums: readonly [number, number]; readonly offsets: readonly number[]; readonly products: number } {
+  let [least, largest, products] = [Infinity, -Infinity, 0];
   const offsets = Array.from(bias, (first, row) => {
     let [positive, negative] = [0, 0];
     for (let at = row * columns; at < (row + 1) * columns; at++) {
@@ -147,41 +163,75 @@ function sumsOf(
     const offset = first - zero * (positive + negative);
     least = Math.min(least, offset + 255 * negative);
     largest = Math.max(largest, offset + 255 * positive);
+    products = Math.max(products, 255 * positive, -255 * negative);
     return offset;
   });
   if (Math.max(-least, largest) >= 2 ** 30) refuseSums(where);
-  return { sums: [least, largest], offsets };
+  return { sums: [least, largest], offsets, products };
 }
 
 function refuseSums(where: string): never {
   throw new MoteError("UNSUPPORTED", `${where}: its sums may go beyond 2^30, expected less for C of its own`);
 }
 
-/** The row's weights in turn. @param take what becomes of one, whose value is the expression and whose place is `column` */
-function eachWeight(n: Names, { form }: Coded, take: (weight: string) => string): string {
+/**
+ * The row's weights in turn.
+ * @param take what becomes of one, whose value is the expression
+ * @param step what becomes of the columns to the next one
+ */
+function eachWeight(
+  n: Names,
+  { form }: Coded,
+  take: (weight: string) => string,
+  step: (columns: string) => string,
+): string {
   const more = (most: number): string =>
     `if (gap == ${most}) {\nunsigned more;\ndo {\nmore = *data++;\ngap += more;\n} while (more == 255);\n}\n`;
   const texts = {
-    bits: `${take(`next_value(${n.counts}, ${n.values})`)}column += next_gap(${n.rice}) + 1;\n`,
+    bits: take(`next_value(${n.counts}, ${n.values})`) + step(`next_gap(${n.rice}) + 1`),
     nibbles:
       `const unsigned record = *data++;\n${take(`${n.values}[record & 15]`)}unsigned gap = record >> 4;\n` +
-      `${more(15)}column += gap + 1;\n`,
-    bytes: `${take("(int8_t)*data++")}unsigned gap = *data++;\n${more(255)}column += gap + 1;\n`,
+      more(15) +
+      step("gap + 1"),
+    bytes: `${take("(int8_t)*data++")}unsigned gap = *data++;\n${more(255)}${step("gap + 1")}`,
     full: "",
   };
-  return `while (column < ${n.columns}) {\n${texts[form]}}\ncolumn -= ${n.columns};\n`;
+  return texts[form];
 }
 
-/** @param isPlane whether a row reads one channel */
-function tapText(n: Names, weight: string, isStraight: boolean, isPlane: boolean): string {
-  const lines = isStraight ? "" : ` + column / ${n.kernelWidth} * ${n.lineGap}`;
-  const planes = isStraight || isPlane ? "" : ` + column / ${n.kernelPlaces} * ${n.planeGap}`;
-  return `CHECK(end < TAPS + sizeof TAPS / sizeof *TAPS);\nend->at = (tap_at)(column${lines}${planes});\nend->weight = ${weight};\nend++;\n`;
+/** The row's taps, from TAPS to `end`. Columns become places: rows of the kernel and channels stand apart. */
+const listText = (n: Names, coded: Coded, hasDigits: boolean): string =>
+  `tap *end = TAPS;
+uint32_t at = column, kx = column, ky = 0;
+while (column < ${n.columns}) {
+while (kx >= ${n.kernelWidth}) {
+kx -= ${n.kernelWidth};
+at += ${n.lineGap};
+if (++ky == ${n.kernelHeight}) {
+ky = 0;
+at += ${n.planeGap};
 }
+}
+CHECK(end < TAPS + sizeof TAPS / sizeof *TAPS);
+end->at = (tap_at)at;
+${eachWeight(
+  n,
+  coded,
+  (weight) => `end->weight = ${hasDigits && coded.form === "bytes" ? `TAP_WEIGHT(${weight})` : weight};\nend++;\n`,
+  (columns) => `const uint32_t step = ${columns};\ncolumn += step;\nkx += step;\nat += step;\n`,
+)}}
+column -= ${n.columns};
+`;
 
-function directRow(n: Names, coded: Coded, scaled: (sum: string) => string): string {
-  return (
-    `int32_t sum = bias;\n${eachWeight(n, coded, (w) => `sum += ${w} * (BYTES + ${n.from})[column];\n`)}` +
-    `(BYTES + ${n.to})[row * ${n.plane}] = ${scaled("sum")};\n`
-  );
-}
+const directRow = (n: Names, coded: Coded, scaled: (sum: string) => string): string =>
+  `int32_t sum = bias;
+while (column < ${n.columns}) {
+${eachWeight(
+  n,
+  coded,
+  (weight) => `sum += TIMES(${weight}, (BYTES + ${n.from})[column]);\n`,
+  (columns) => `column += ${columns};\n`,
+)}}
+column -= ${n.columns};
+(BYTES + ${n.to})[row * ${n.plane}] = ${scaled("sum")};
+`;

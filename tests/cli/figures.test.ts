@@ -5,6 +5,8 @@ import { loadData } from "../../host/node/data/load.js";
 import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
+import { CHIP_BOARDS } from "../../host/node/firmware/chip-boards.js";
+import { chipIds, chipsGroup } from "../../tools/bench/chips.js";
 import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";
 import { matrixFigures } from "../../tools/bench/matrix.js";
 import { testError } from "../../tools/bench/test-error.js";
@@ -160,6 +162,7 @@ describe("mote bench --only kernels", () => {
   it("has rivals with all that tells what was counted, of figures that it has", () => {
     const names = [
       ...kernelIds(),
+      ...chipIds(),
       "kernels.half.dense",
       ...webIds(),
       "web.draw.engine.brotli",
@@ -179,6 +182,19 @@ describe("mote bench --only kernels", () => {
       }
     }
   });
+});
+
+describe("mote bench --only chips", () => {
+  const missing = missingTools(toolsOf(CHIP_BOARDS, []));
+  it.skipIf(missing.length > 0)(
+    `has all targets met, and BitNetMCU beside them${missing.length > 0 ? ` (skipped: no ${missing.join(", ")})` : ""}`,
+    async () => {
+      const figures = await chipsGroup.measure({ full: false, threads: 1, note: () => {} });
+      expect(figures.map(({ id }) => id)).toEqual(chipIds());
+      expect(figures.filter(({ met }) => met !== true)).toEqual([]);
+      expect(figureCells(figures[0])[0]).toMatch(/ \(BitNetMCU 11,000\)$/);
+    },
+  );
 });
 
 describe("mote bench --only matrix", () => {

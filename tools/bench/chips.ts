@@ -1,0 +1,112 @@
+/** lenet5 as C of its own on the cheapest parts: flash, RAM and instructions in all, emulated. */
+import type { ChipGoal } from "../../host/chip/goal.js";
+import { CHIP_BOARDS } from "../../host/node/firmware/chip-boards.js";
+import { measureChip, type ChipFigures } from "../../host/node/firmware/chip-measure.js";
+import { toolsOf } from "../../host/node/firmware/boards.js";
+import { missingTools } from "../../host/node/firmware/tools.js";
+import { loadData } from "../../host/node/data/load.js";
+import { atLeast, atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
+import { shippedModel } from "./models.js";
+import { besides } from "./rivals.js";
+
+const MODEL = "lenet5";
+/** Digits of the test set that are run; instructions are their mean. */
+const DIGITS = 20;
+
+type What = "flash" | "ram" | "instructions";
+
+const VALUES: Readonly<Record<What, { readonly of: (figures: ChipFigures) => number; readonly unit: string }>> = {
+  flash: { of: ({ flashBytes }) => flashBytes, unit: "B" },
+  ram: { of: ({ ramBytes }) => ramBytes.total, unit: "B" },
+  instructions: { of: ({ instructions }) => instructions, unit: "instructions" },
+};
+
+/** Figures of a goal on a part, with their ids behind `chips.GOAL.` and the most that they may be. */
+interface Part {
+  readonly goal: ChipGoal;
+  readonly board: string;
+  readonly rows: readonly (readonly [id: string, what: What, limit: number])[];
+}
+
+const PARTS: readonly Part[] = [
+  {
+    goal: "flash",
+    board: "ch32v203",
+    rows: [
+      ["bytes", "flash", 4400],
+      ["ram", "ram", 2900],
+      ["instructions", "instructions", 1_400_000],
+    ],
+  },
+  {
+    goal: "speed",
+    board: "ch32v203",
+    rows: [
+      ["rv32", "instructions", 430_000],
+      ["bytes", "flash", 5500],
+      ["ram", "ram", 2400],
+    ],
+  },
+  { goal: "speed", board: "netduinoplus2", rows: [["m4", "instructions", 330_000]] },
+  { goal: "speed", board: "microbit", rows: [["m0", "instructions", 750_000]] },
+  {
+    goal: "ram",
+    board: "ch32v203",
+    rows: [
+      ["bytes", "ram", 1500],
+      ["rv32", "instructions", 700_000],
+      ["flash", "flash", 5800],
+    ],
+  },
+  {
+    goal: "ram",
+    board: "ch32v003",
+    rows: [
+      ["rv32ec.bytes", "ram", 1500],
+      ["rv32ec", "instructions", 1_200_000],
+      ["rv32ec.flash", "flash", 5800],
+    ],
+  },
+];
+
+async function measureChips({ note }: BenchOptions): Promise<Figure[]> {
+  const boards = CHIP_BOARDS.filter(({ name }) => PARTS.some(({ board }) => board === name));
+  const missing = missingTools(toolsOf(boards, []));
+  if (missing.length > 0) {
+    note(`skipped: ${missing.join(", ")} not installed`);
+    return [];
+  }
+  const images = loadData(`mnist:test:${DIGITS}`, { shape: [1, 28, 28] }).images as Uint8Array;
+  const container = shippedModel(MODEL);
+  const figures: Figure[] = [];
+  let right = 0;
+  for (const { goal, board: name, rows } of PARTS) {
+    const board = boards.find((known) => known.name === name)!;
+    note(`${MODEL} for ${goal} on ${name}, ${board.cpu}`);
+    const measured = await measureChip({ board, goal, name: MODEL, container, pixels: images });
+    if (measured.isEqual && measured.selfTest === "net: self-test passed") right++;
+    for (const [id, what, limit] of rows) {
+      const { of, unit } = VALUES[what];
+      const whole = `chips.${goal}.${id}`;
+      const title = `${MODEL} as C for ${goal}, ${board.cpu}: ${what === "ram" ? "RAM in all" : what === "flash" ? "flash in all" : what}`;
+      const beside = besides(whole);
+      figures.push({
+        ...atMost(whole, title, of(measured), unit, limit),
+        ...(Object.keys(beside).length > 0 ? { beside } : {}),
+      });
+    }
+  }
+  const title = `parts and goals whose outputs are the reference's on ${DIGITS} digits and whose self-test passes, of ${PARTS.length}`;
+  return [...figures, atLeast("chips.parity", title, right, "", PARTS.length)];
+}
+
+export const chipsGroup: Group = {
+  name: "chips",
+  summary: "lenet5 as C of its own: flash, RAM and instructions on emulated RV32, Cortex-M0 and M4",
+  measure: measureChips,
+};
+
+export const chipIds = (): string[] => [
+  ...PARTS.flatMap(({ goal, rows }) => rows.map(([id]) => `chips.${goal}.${id}`)),
+  "chips.parity",
+];
