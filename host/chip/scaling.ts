@@ -79,6 +79,7 @@ export const SCALING_TEXTS = {
 static inline uint8_t scaled(int32_t sum, uint32_t most, uint32_t multiplier, uint32_t offset, unsigned shift) {
   uint32_t x = sum < 0 ? 0u : (uint32_t)sum;
   if (x > most) x = most;
+  CHECK((uint64_t)x * multiplier + offset <= UINT32_MAX);
   return (uint8_t)((x * multiplier + offset) >> shift);
 }
 `,

@@ -125,6 +125,7 @@ export function weightedCode(
         (digits > 0 ? digitsText(n.planes) : "") +
         `const uint8_t *line = BYTES + ${n.from}${groups > 1 ? ` + row / ${n.rowsOfGroup} * ${n.groupBytes}` : ""};\n` +
         `uint8_t *to = BYTES + ${n.to} + row * ${n.plane};\n` +
+        `CHECK(to + (${n.height} - 1) * ${n.pitch} + ${n.width} <= BYTES + sizeof BYTES);\n` +
         (tile === undefined ? kernelLoops(n, kind) : kernelTiles(n, kind, tile, lanes)) +
         (isFull ? `data += ${n.columns};\n` : "");
     return (
@@ -213,6 +214,7 @@ at += ${n.planeGap};
 }
 }
 CHECK(end < TAPS + sizeof TAPS / sizeof *TAPS);
+CHECK(${n.from} + at < sizeof BYTES);
 end->at = (tap_at)at;
 ${eachWeight(
   n,

@@ -20,8 +20,7 @@ describe("requantization in 32 bits", () => {
   const scaled = (scale: NonNullable<ReturnType<typeof findScale>>, sum: number): number => {
     const x = Math.min(scale.most, Math.max(0, sum - scale.first));
     const product = x * scale.multiplier + scale.offset;
-    expect(product).toBeLessThan(2 ** 32);
-    return Math.floor(product / 2 ** scale.shift);
+    return product >= 2 ** 32 ? NaN : Math.floor(product / 2 ** scale.shift);
   };
 
   it("is that of 64 bits for every sum", () => {

@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chipSource } from "../../host/chip/chip-source.js";
+import { readContainer } from "../../host/container/read.js";
 import { exportProject } from "../../host/node/firmware/export.js";
 import type { FirmwareImage } from "../../host/firmware/image.js";
 import { firmwareImage, genericImage } from "../../host/node/firmware/image.js";
@@ -9,6 +11,7 @@ import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
 import { randomRuns } from "../../host/node/data/runs.js";
 import { makeVectors } from "../../host/node/data/vectors.js";
 import { missingTools, runTool } from "../../host/node/firmware/tools.js";
+import { writeFileAtomic } from "../../host/node/write-file.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { named } from "./support/native.js";
 
@@ -30,6 +33,15 @@ const images = {
 async function exported(engine: "wasm3" | "aot", form: keyof typeof images = "speed"): Promise<string> {
   const folder = join(work, `${engine}-${form}`);
   await exportProject(folder, "lenet5", images[form](), engine, makeVectors(container, randomRuns(2, 1), 2));
+  return folder;
+}
+
+/** lenet5 as `mote pack --optimize ram` writes it. */
+function chipNet(): string {
+  const folder = join(work, "chip");
+  const { header, source } = chipSource(readContainer(container).model, "ram", "lenet5");
+  writeFileAtomic(join(folder, "lenet5.h"), header);
+  writeFileAtomic(join(folder, "lenet5.c"), source);
   return folder;
 }
 
@@ -83,6 +95,14 @@ describe("the examples run", () => {
   const riscv = ["riscv64-unknown-elf-gcc", "qemu-system-riscv32"];
   emulated("riscv32 by wasm3", riscv, ["-C", join(EXAMPLES, "riscv")], "wasm3");
 
+  const lacking = missingTools([...riscv, "make"]);
+  it.skipIf(lacking.length > 0)(named("CH32V003 with lenet5 as C of its own", lacking), async () => {
+    const folder = chipNet();
+    const make = ["-s", "-C", join(EXAMPLES, "ch32v003"), `NET=${folder}`, `BUILD=${folder}`, "run"];
+    const { stdout, stderr } = await runTool("make", make, { timeoutMs: 100_000 });
+    expect(stdout + stderr).toBe("lenet5: self-test passed\ndigit 7\n");
+  });
+
   // Without tail calls wasm3 would overrun the board's 3 KB of stack. DEBUG as projects define it in debug builds.
   for (const level of ["-O0 -DDEBUG", "-Og -DDEBUG", "-O1", "-Os", "-O3"]) {
     emulated(`lm3s6965evb by wasm3 with ${level}`, arm, [...cortexM, "BOARD=lm3s6965evb", `OPT=${level}`], "wasm3");
@@ -105,6 +125,18 @@ describe("other build systems", () => {
     const flags = ["-std=gnu++14", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", `-I${folder}`];
     const include = ["-include", join(STUBS, "arduino", "Arduino.h")];
     await runTool("arm-none-eabi-g++", [...cpu, ...flags, ...include, "-x", "c++", "-c", sketch, "-o", "/dev/null"]);
+  });
+
+  const noRiscv = missingTools(["riscv64-unknown-elf-gcc"]);
+  it.skipIf(noRiscv.length > 0)(named("CH32V003: program and net compile for ch32fun", noRiscv), async () => {
+    const net = chipNet();
+    const example = join(EXAMPLES, "ch32v003");
+    const cpu = ["-march=rv32ec", "-mabi=ilp32e", "--specs=picolibc.specs", "-Os", "-Wall", "-Wextra", "-Werror"];
+    const includes = [net, example, LIBRARY_FOLDER, join(STUBS, "ch32fun")].map((folder) => `-I${folder}`);
+    for (const source of [join(example, "main.c"), join(net, "lenet5.c")]) {
+      const flags = [...cpu, ...includes, "-DMOTE_SELFTEST", "-DCH32V003=1", "-c", source, "-o", "/dev/null"];
+      await runTool("riscv64-unknown-elf-gcc", flags);
+    }
   });
 
   const noXtensa = missingTools(["xtensa-lx106-elf-gcc"]);
