@@ -38,6 +38,20 @@ export const textOf = (argument: Argument): string =>
       ? argument.table
       : argument.expression;
 
+/** Those that a body asks for. */
+function namesIn(body: LayerCode["body"], names: Names): Set<string> {
+  const used = new Set<string>();
+  body(
+    new Proxy(names, {
+      get(target, name: string) {
+        used.add(name);
+        return target[name];
+      },
+    }),
+  );
+  return used;
+}
+
 const isExpression = (argument: Argument): boolean => typeof argument !== "number" && "expression" in argument;
 
 /** A function for each layer, its numbers in it. */
@@ -59,18 +73,21 @@ export function sharedFunctions(layers: readonly LayerCode[]): Functions {
   for (const members of groups.values()) {
     const [first] = members.map((index) => layers[index]);
     const name = `layers_${number++}`;
-    const fields = Object.keys(first.arguments).filter((field) =>
+    const differing = Object.keys(first.arguments).filter((field) =>
       members.some((index) => textOf(layers[index].arguments[field]) !== textOf(first.arguments[field])),
     );
     // What is known only as it runs is handed over.
-    const given = fields.filter((field) => members.some((index) => isExpression(layers[index].arguments[field])));
-    const kept = fields.filter((field) => !given.includes(field));
+    const isGiven = (field: string): boolean => members.some((index) => isExpression(layers[index].arguments[field]));
     const names = Object.fromEntries(
       Object.entries(first.arguments).map(([field, argument]) => [
         field,
-        given.includes(field) ? `at_${field}` : kept.includes(field) ? `l->${field}` : textOf(argument),
+        !differing.includes(field) ? textOf(argument) : isGiven(field) ? `at_${field}` : `l->${field}`,
       ]),
     );
+    const used = namesIn(first.body, names);
+    const fields = differing.filter((field) => used.has(field));
+    const given = fields.filter(isGiven);
+    const kept = fields.filter((field) => !isGiven(field));
     const what = members.map((index) => layers[index].what).join("; ");
     const body = first.body(names);
     if (fields.length === 0) {

@@ -92,7 +92,6 @@ export function weightedCode(
     channels: isStraight ? 1 : from.shape[0] / groups,
     kernelHeight,
     kernelWidth,
-    kernelPlaces: kernelHeight * kernelWidth,
     lineGap: isStraight ? 0 : from.pitch - kernelWidth,
     planeGap: isStraight ? 0 : from.plane - kernelHeight * from.pitch,
     from: windowsAt(from, pad),
