@@ -1,40 +1,30 @@
-/** A test that a chip runs on itself: made-up inputs, and what the reference makes of them. */
-import { modelInputs, outputsOf } from "../model/edges.js";
-import { offsetOf, plainLayout } from "../model/geometry.js";
-import type { QModel } from "../model/model.js";
+/** A test that a part runs on itself: the first runs of a certificate's self-test (SPEC.md, "Certificate"), and what the reference makes of them. */
+import { concatBytes } from "../bytes.js";
+import { fillSelfTest } from "../container/certificate.js";
+import { crc32 } from "../container/crc32.js";
 import { freshStates, runLayers } from "../engines/ops-i8.js";
-import type { ChipMemory } from "./memory.js";
+import { modelInputs, outputsOf } from "../model/edges.js";
+import { valuesOf } from "../model/geometry.js";
+import type { QModel, Shape } from "../model/model.js";
+import type { ChipMemory, Placed } from "./memory.js";
 
 const RUNS = 2;
-/** Numerical Recipes' generator; FNV-1a's digest. */
-const [FACTOR, STEP] = [1664525, 1013904223];
-const [BASIS, PRIME] = [2166136261, 16777619];
 
-/** FNV-1a of the outputs' bytes of all runs. */
-function expectedDigest(model: QModel): number {
+/** CRC-32 of the outputs of all runs. */
+function expectedCrc(model: QModel): number {
   const states = freshStates(model);
-  let seed = 1;
-  let digest = BASIS;
+  const inputs = modelInputs(model).map((tensor) => new Int8Array(valuesOf(model.tensors[tensor].shape)));
+  const results: Uint8Array[] = [];
   for (let run = 0; run < RUNS; run++) {
-    const inputs = modelInputs(model).map((tensor) => {
-      const { shape } = model.tensors[tensor];
-      const elements = new Int8Array(shape[0] * shape[1] * shape[2]);
-      for (let y = 0; y < shape[1]; y++) {
-        for (let channel = 0; channel < shape[0]; channel++) {
-          for (let x = 0; x < shape[2]; x++) {
-            seed = (Math.imul(seed, FACTOR) + STEP) >>> 0;
-            elements[offsetOf(plainLayout(shape), channel, y, x)] = (seed >>> 24) - 128;
-          }
-        }
-      }
-      return elements;
-    });
-    const tensors = runLayers(model, inputs, states);
-    for (const output of outputsOf(model)) {
-      for (const element of tensors.get(output)!) digest = Math.imul(digest ^ (element + 128), PRIME) >>> 0;
-    }
+    fillSelfTest(run, inputs);
+    const tensors = runLayers(
+      model,
+      inputs.map((elements) => elements.slice()),
+      states,
+    );
+    for (const output of outputsOf(model)) results.push(Uint8Array.from(tensors.get(output)!));
   }
-  return digest;
+  return crc32(concatBytes(results));
 }
 
 /** C of the test, for the end of the source. @param byRows whether the input comes by rows @param reset a statement, or nothing */
@@ -45,48 +35,65 @@ export function selfTestText(
   byRows: boolean,
   reset: string,
 ): string {
-  const element = "seed = seed * 1664525u + 1013904223u;\n";
-  const inputs = modelInputs(model).map((tensor) => {
-    const [channels, height, width] = model.tensors[tensor].shape;
-    const { begin, inside, plane, pitch } = tensors[tensor];
+  const sizes = modelInputs(model).map((tensor) => valuesOf(model.tensors[tensor].shape));
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  /** The number of an input's element among those of all runs. */
+  const number = (index: number, [, height, width]: Shape): string =>
+    `run * ${all} + ${sizes.slice(0, index).reduce((sum, size) => sum + size, 0)} + (c * ${height} + y) * ${width} + x`;
+  const inputs = modelInputs(model).map((tensor, index) => {
+    const { shape } = model.tensors[tensor];
+    const [channels, height, width] = shape;
+    const element = `self_test_element(${number(index, shape)})`;
     if (byRows) {
-      return `uint8_t row[${channels * width}];
-for (unsigned y = 0; y < ${height}; y++) {
-for (unsigned x = 0; x < ${channels * width}; x++) {
-${element}row[x] = (uint8_t)(seed >> 24);
+      return `for (unsigned y = 0; y < ${height}; y++) {
+for (unsigned c = 0; c < ${channels}; c++) {
+for (unsigned x = 0; x < ${width}; x++) {
+row[c * ${width} + x] = ${element};
+}
 }
 ${lower}_push_row(row);
 }
 `;
     }
-    return `for (unsigned y = 0; y < ${height}; y++) {
-for (unsigned c = 0; c < ${channels}; c++) {
-for (unsigned x = 0; x < ${width}; x++) {
-${element}BYTES[${begin + inside} + c * ${plane}u + y * ${pitch}u + x] = (uint8_t)(seed >> 24);
-}
-}
-}
-`;
+    return eachElement(shape, `BYTES[${placeIn(tensors[tensor])}] = ${element};\n`);
   });
-  const outputs = outputsOf(model).map((tensor) => {
-    const [channels, height, width] = model.tensors[tensor].shape;
-    const { begin, inside, plane, pitch } = tensors[tensor];
-    return `for (unsigned c = 0; c < ${channels}; c++) {
-for (unsigned y = 0; y < ${height}; y++) {
-for (unsigned x = 0; x < ${width}; x++) {
-digest = (digest ^ BYTES[${begin + inside} + c * ${plane}u + y * ${pitch}u + x]) * ${PRIME}u;
+  const outputs = outputsOf(model).map((tensor) =>
+    eachElement(
+      model.tensors[tensor].shape,
+      `crc ^= BYTES[${placeIn(tensors[tensor])}] ^ 128u;
+for (unsigned bit = 0; bit < 8; bit++) {
+crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0u);
 }
-}
-}
-`;
-  });
+`,
+    ),
+  );
+  const [channels, , width] = model.tensors[modelInputs(model)[0]].shape;
   return `#ifdef MOTE_SELFTEST
+/* A hash of the element's number. */
+static uint8_t self_test_element(uint32_t number) {
+const uint32_t x = number * 0x9e3779b1u;
+return (uint8_t)((x ^ x >> 15) * 0x85ebca77u >> 24);
+}
+
 const char *${lower}_selftest(void) {
-uint32_t seed = 1, digest = ${BASIS}u;
-${reset}for (unsigned run = 0; run < ${RUNS}; run++) {
+uint32_t crc = 0xffffffffu;
+${byRows ? `uint8_t row[${channels * width}];\n` : ""}${reset}for (unsigned run = 0; run < ${RUNS}; run++) {
 ${byRows ? `${lower}_begin();\n` : ""}${inputs.join("")}${byRows ? "" : `${lower}_run();\n`}${outputs.join("")}}
-return digest == ${expectedDigest(model)}u ? "${lower}: self-test passed" : "${lower}: self-test FAILED";
+return ~crc == ${expectedCrc(model)}u ? "${lower}: self-test passed" : "${lower}: self-test FAILED";
 }
 #endif
 `;
 }
+
+/** The element of channel c, row y and column x. */
+const placeIn = ({ begin, inside, plane, pitch }: Placed): string =>
+  `${begin + inside} + c * ${plane}u + y * ${pitch}u + x`;
+
+const eachElement = ([channels, height, width]: Shape, text: string): string =>
+  `for (unsigned c = 0; c < ${channels}; c++) {
+for (unsigned y = 0; y < ${height}; y++) {
+for (unsigned x = 0; x < ${width}; x++) {
+${text}}
+}
+}
+`;
