@@ -1,0 +1,93 @@
+/** Ed25519 keys (RFC 8032) of updates, as PEM files that other tools read as well, and signatures of models by them. */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify,
+  type KeyObject,
+} from "node:crypto";
+import { MoteError } from "../../errors.js";
+import { identityOf, modelOf, signedMessage, writeUpdate, type Update } from "../../update/update.js";
+
+const PUBLIC_KEY_BYTES = 32;
+
+export interface KeyPair {
+  /** PKCS #8 and SPKI, as PEM. */
+  readonly privatePem: string;
+  readonly publicPem: string;
+  /** The public key's 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+export function makeKeys(): KeyPair {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  return {
+    privatePem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    publicPem: publicKey.export({ type: "spki", format: "pem" }).toString(),
+    publicKey: rawKey(publicKey),
+  };
+}
+
+/** SPKI ends with the key. */
+function rawKey(key: KeyObject): Uint8Array {
+  return Uint8Array.from(key.export({ type: "spki", format: "der" }).subarray(-PUBLIC_KEY_BYTES));
+}
+
+/** @param pem PKCS #8 @throws MoteError FORMAT for what is not a private Ed25519 key */
+export function privateKey(pem: Uint8Array): KeyObject {
+  return ed25519(() => createPrivateKey(Buffer.from(pem)), "a private Ed25519 key in PEM, which mote keygen writes");
+}
+
+/** @param pem SPKI @throws MoteError FORMAT for what is not a public Ed25519 key */
+export function publicKey(pem: Uint8Array): KeyObject {
+  if (Buffer.from(pem).includes("PRIVATE KEY")) {
+    throw new MoteError("FORMAT", "expected the public key, .pub.pem; this is the private one");
+  }
+  return ed25519(() => createPublicKey(Buffer.from(pem)), "a public Ed25519 key in PEM, which mote keygen writes");
+}
+
+function ed25519(read: () => KeyObject, expected: string): KeyObject {
+  let key: KeyObject;
+  try {
+    key = read();
+  } catch (error) {
+    throw new MoteError("FORMAT", `expected ${expected}`, { cause: error });
+  }
+  if (key.asymmetricKeyType === "ed25519") return key;
+  throw new MoteError("FORMAT", `expected ${expected}; this is one of ${key.asymmetricKeyType}`);
+}
+
+function messageOf(model: Uint8Array, sequence: number): Uint8Array {
+  return signedMessage(identityOf(model, sequence), createHash("sha512").update(model).digest());
+}
+
+/** @returns the update, signed @param base makes it a patch, where that is smaller */
+export function signUpdate(model: Uint8Array, sequence: number, key: KeyObject, base?: Uint8Array): Uint8Array {
+  const signature = sign(null, messageOf(model, sequence), key);
+  return writeUpdate(model, sequence, { signature, ...(base === undefined ? {} : { base }) });
+}
+
+/**
+ * The model that an update brings, once its signature has been found right.
+ * @param old the model that a patch is for
+ * @param key null: unsigned updates are taken, and no signature is looked at
+ * @throws MoteError MISMATCH for one that is unsigned or signed by another key; as modelOf
+ */
+export function trustedModel(update: Update, key: KeyObject | null, old?: Uint8Array): Uint8Array {
+  if (key !== null && update.signature === undefined) throw new MoteError("MISMATCH", "the update is not signed");
+  const model = modelOf(update, old);
+  if (key === null) return model;
+  // What the head says of the kind is signed, whatever the bytes look like.
+  const message = signedMessage(update, createHash("sha512").update(model).digest());
+  if (verify(null, message, key, update.signature!)) return model;
+  throw new MoteError("MISMATCH", "the update's signature is not by this key, or not of this model and sequence");
+}
+
+/** A C header with the public key, for firmware. */
+export function keyHeader(key: Uint8Array): string {
+  const bytes = [...key].map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
+  const lines = [0, 8, 16, 24].map((at) => `   ${bytes.slice(at, at + 8).join(", ")}`);
+  return `/* A public key, by which updates are signed: mote-slots.h. Made by mote keygen. */\n#ifndef MOTE_KEY\n#define MOTE_KEY \\\n  {\\\n${lines.join(", \\\n")} \\\n  }\n#endif\n`;
+}
