@@ -137,7 +137,7 @@ describe.skipIf(missing.length > 0)(named("fast modules as data, under the sanit
   it(
     `${MUTATIONS} that are sealed but wrong do no harm, and leave their tables alone`,
     async () => {
-      const mutate = await buildNative("data-mutate", {}, "data-mutate", undefined, "guarded-heap.c");
+      const mutate = await buildNative("data-mutate", {}, "data-mutate", undefined, { heap: "guarded-heap.c" });
       expect(byLines.map(({ name }) => name).sort()).toEqual(BY_LINES.toSorted());
       expect(BY_LINES).toEqual(expect.arrayContaining(BY_ROWS));
       const seeds = [

@@ -25,7 +25,7 @@ describe.skipIf(missing.length > 0).each([
   let program: string;
   const variant = heap === undefined ? "modules" : "modules-guarded";
   beforeAll(async () => {
-    program = await buildNative("modules-test", await aotCore(), variant, undefined, heap);
+    program = await buildNative("modules-test", await aotCore(), variant, undefined, { heap });
   }, BUILD_MS);
 
   /** What the program says of each, a letter: see modules-test.c. */

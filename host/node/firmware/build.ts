@@ -19,6 +19,8 @@ const FLAGS = {
   board: ["-std=gnu99", "-Os", ...COMMON_FLAGS, ...WARNINGS],
   wasm3: ["-std=gnu11", "-Os", ...COMMON_FLAGS, "-w", "-DNDEBUG"],
   aot: ["-std=c99", "-O2", ...COMMON_FLAGS, ...WARNINGS],
+  // Other libraries of a program: their warnings are not ours to mend.
+  foreign: ["-std=c99", "-Os", ...COMMON_FLAGS, "-w"],
 } as const;
 export type SourceKind = keyof typeof FLAGS;
 

@@ -1,6 +1,7 @@
 /** The C library built for this machine, under AddressSanitizer and UBSan. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ed25519Sources } from "../../../host/node/firmware/ed25519.js";
 import { bake } from "../../../host/node/module/bake.js";
 import { sealModule } from "../../../host/module/seal.js";
 import { writeContainer } from "../../../host/container/write.js";
@@ -23,6 +24,7 @@ import type { QModel } from "../../../host/model/model.js";
 import { randomInput, type NamedModel } from "../../support/models.js";
 
 const C_FOLDER = join(packageRoot, "tests", "firmware", "c");
+const BENCH_FOLDER = join(packageRoot, "firmware-examples", "bench");
 const FOLDER = join(FIRMWARE_BUILD, "native");
 const SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
 
@@ -73,13 +75,22 @@ export const POWERPC: Target = {
   run: ["qemu-ppc"],
 };
 
+/** What a program has beside the library and its own file. */
+export interface More {
+  /** What stands in for the library's mote-heap.c, of tests/firmware/c. */
+  readonly heap?: string | undefined;
+  /** Headers that are made for it, by name. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The folder of an Ed25519, and with it the flash whose power is cut. */
+  readonly ed25519?: string;
+}
+
 /** Modules ahead of time, each by the name that its header has. */
 export type AotModules = Readonly<Record<string, AotSource>>;
 
 /**
  * Builds tests/firmware/c/`name`.c with the library, both engines and modules ahead of time.
  * @param variant a folder of its own, for a program that is built with several modules
- * @param heap what stands in for the library's mote-heap.c, of tests/firmware/c
  * @returns the program's path
  */
 export async function buildNative(
@@ -87,7 +98,7 @@ export async function buildNative(
   modules: AotModules,
   variant = "core",
   target: Target = NATIVE,
-  heap?: string,
+  { heap, headers = {}, ed25519 }: More = {},
 ): Promise<string> {
   const place = join(target.toolchain === "" ? "here" : target.toolchain, variant);
   const folder = join(FOLDER, place);
@@ -99,13 +110,18 @@ export async function buildNative(
     put(join(place, `${module}.h`), header);
     tests.push({ path: put(join(place, `${module}.c`), source), kind: "aot" });
   }
+  for (const [header, text] of Object.entries(headers)) put(join(place, header), text);
+  if (ed25519 !== undefined) tests.push({ path: join(BENCH_FOLDER, "cuts.c"), kind: "own" });
   const sources = librarySources(["wasm3", "aot"]).map((source) =>
     heap !== undefined && source.path.endsWith("mote-heap.c") ? { ...source, path: join(C_FOLDER, heap) } : source,
   );
   // The library does not include the modules, so that it is compiled once for all of them.
+  const beside = ed25519 === undefined ? [] : [BENCH_FOLDER, ed25519];
   const objects = [
     ...(await compile(target, sources, [library])),
-    ...(await compile(target, tests, [library, C_FOLDER, folder])),
+    ...(await compile(target, tests, [library, C_FOLDER, folder, ...beside])),
+    // It shifts negative numbers to the left, of which UBSan would complain.
+    ...(ed25519 === undefined ? [] : await compile({ ...target, cpuFlags: [] }, ed25519Sources(ed25519), [ed25519])),
   ];
   const program = join(folder, name);
   await runTool(`${target.toolchain}gcc`, [...target.linkFlags, ...objects, "-lm", "-o", program]);
