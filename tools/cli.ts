@@ -85,6 +85,26 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench.js")).benchCommand(),
   },
   {
+    name: "keygen",
+    summary: "make an Ed25519 key pair, by which updates are signed and devices check them",
+    load: async () => (await import("./keygen.js")).keygenCommand(),
+  },
+  {
+    name: "sign",
+    summary: "sign a model, and write it as an update that devices with the public key take",
+    load: async () => (await import("./sign.js")).signCommand(),
+  },
+  {
+    name: "diff",
+    summary: "code a model against the one that a device has, as an update of a few packets",
+    load: async () => (await import("./diff.js")).diffCommand(),
+  },
+  {
+    name: "apply",
+    summary: "check an update, and write the model that it brings",
+    load: async () => (await import("./apply.js")).applyCommand(),
+  },
+  {
     name: "synth",
     summary: "make a model of a paper's net: its shape, densities and bits, drawn weights",
     load: async () => (await import("./synth.js")).synthCommand(),

@@ -45,6 +45,7 @@ import { Output } from "./output.js";
 import { FORMATS, warnOfPoorTrade, writeAs, type FileFlags, type Format } from "./pack-files.js";
 import { chipName, chipSource, checkOptimize, isChipGoal, packOptimizeOption } from "./pack-chip.js";
 import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
+import { readPrivateKey, SEQUENCE_HELP, sequenceNumber, writeUpdateFile } from "./update-files.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
 
 interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, CodecFlags {
@@ -52,6 +53,8 @@ interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, Co
   readonly plot?: string;
   readonly window?: number;
   readonly tables?: number;
+  readonly sign?: string;
+  readonly sequence?: number;
   readonly json?: boolean;
 }
 
@@ -123,6 +126,8 @@ export function packCommand(): Command {
       `codecs of the core, with commas between; default: the model's; of ${ALL_CONTENTS.codecs.join(", ")}`,
       parseNames(ALL_CONTENTS.codecs),
     )
+    .option("--sign <key>", "write OUT.update as well, signed with this private key, .pem (.mote, .wasm)")
+    .option("--sequence <n>", `${SEQUENCE_HELP} (with --sign)`, sequenceNumber)
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
@@ -168,6 +173,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     );
   }
   refuseIdleVectors(flags);
+  const signing = signingOf(flags, format);
   const {
     bytes: unlabelled,
     calibration,
@@ -208,6 +214,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   const vectors = namingFile(input, () => vectorsFile(bytes, flags));
   const { written, module } = await writeAs(format, flags, input, { bytes, container, fast, chip, vectors });
   if (module !== undefined && fast !== undefined) await warnOfPoorTrade(input, bytes, module);
+  const signed = signing?.(format === "mote" ? bytes : module!);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes${shareOf(netBytes, bytes.length)}`],
@@ -216,6 +223,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
     ],
     ...(wholeInputBytes === undefined ? [] : [inputRowsPair(fast!.program, wholeInputBytes - memory)]),
+    ...(signed?.pairs.slice(0, 1) ?? []),
   ];
   output.pairs(pairs);
   const choices = fast === undefined ? [] : fast.program.choices.map(choiceOf);
@@ -236,11 +244,25 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       ...(chip === undefined ? { plan: fast === undefined ? plan : fast.program.memory } : {}),
       ...(choices.length > 0 ? { layers: choices } : {}),
       files: written,
+      ...(signed === undefined ? {} : { update: signed.json }),
       ...(calibration === undefined
         ? {}
         : { calibration: { samples: calibration.samples, ...comparisonJson(calibration) } }),
     };
   });
+}
+
+/** What writes the update; the key is read before anything is written. */
+function signingOf({ sign, sequence, out }: PackFlags, format: Format) {
+  if (sign === undefined && sequence === undefined) return undefined;
+  if (sign === undefined || sequence === undefined) {
+    throw new MoteError("ARGUMENT", "expected --sign and --sequence together");
+  }
+  if (format !== "mote" && format !== "wasm") {
+    throw new MoteError("ARGUMENT", `--sign: for what devices take, not for --format ${format}, expected mote or wasm`);
+  }
+  const key = readPrivateKey(sign);
+  return (model: Uint8Array) => writeUpdateFile({ out: `${out}.update`, model, sequence, key });
 }
 
 /** @param saved bytes of linear memory */

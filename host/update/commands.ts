@@ -25,6 +25,8 @@ const NEAR = 40;
 const LEAST_COPY = 10;
 /** Bits that a piece is found by that is anywhere. */
 const SEED_BITS = 32;
+/** Between two calls that say how far it is. */
+const PROGRESS_BITS = 1 << 14;
 /** Cost of a new bit, in bits: its own, with what its number takes. */
 const LITERAL_COST = 1.02;
 
@@ -91,7 +93,7 @@ function copyCost(bits: number, move: number): number {
 }
 
 /** The cheapest way through the new file. */
-function findCopies(old: Bits, made: Bits): Copy[] {
+function findCopies(old: Bits, made: Bits, onProgress?: (share: number) => void): Copy[] {
   const seeds = new Seeds(old);
   const { length } = made;
   const cost = new Float64Array(length + 1).fill(Infinity);
@@ -118,6 +120,7 @@ function findCopies(old: Bits, made: Bits): Copy[] {
     if (end > farthest) farthest = end;
   };
   for (let to = 0; to < length; to++) {
+    if (to % PROGRESS_BITS === 0) onProgress?.(to / length);
     const isDominated = farthest > to && cost[farthest] <= cost[to];
     if (!isDominated) {
       const last = ahead[to];
@@ -141,8 +144,11 @@ function findCopies(old: Bits, made: Bits): Copy[] {
   return copies.reverse();
 }
 
-/** @returns commands that make `made` of `old`; each but the first copies something */
-export function commandsOf(old: Uint8Array, made: Uint8Array): Command[] {
+/**
+ * @param onProgress is told what share of the new file has been looked at
+ * @returns commands that make `made` of `old`; each but the first copies something
+ */
+export function commandsOf(old: Uint8Array, made: Uint8Array, onProgress?: (share: number) => void): Command[] {
   const length = 8 * made.length;
   const commands: Command[] = [];
   let [at, cursor] = [0, 0];
@@ -152,7 +158,7 @@ export function commandsOf(old: Uint8Array, made: Uint8Array): Command[] {
     at += inserted;
     cursor = from;
   };
-  for (const { from, to, bits } of findCopies(new Bits(old), new Bits(made))) {
+  for (const { from, to, bits } of findCopies(new Bits(old), new Bits(made), onProgress)) {
     if (to > 0 || from > 0) command(to - at, from);
     copied = bits;
     at += bits;

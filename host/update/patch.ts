@@ -65,11 +65,11 @@ function broken(problem: string): MoteError {
 }
 
 /** @returns what makes `made` of `old`, without a head: the same for the same files */
-export function writePatch(old: Uint8Array, made: Uint8Array): Uint8Array {
+export function writePatch(old: Uint8Array, made: Uint8Array, onProgress?: (share: number) => void): Uint8Array {
   const encoder = new RangeEncoder();
   const { copied, inserted, move } = contexts();
   let at = 0;
-  for (const command of commandsOf(old, made)) {
+  for (const command of commandsOf(old, made, onProgress)) {
     copied.encode(encoder, command.copied);
     at += command.copied;
     if (at === 8 * made.length) break;

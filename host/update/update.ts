@@ -58,17 +58,22 @@ export function signedMessage({ kind, sequence, length }: ModelIdentity, digest:
   return concatBytes([new TextEncoder().encode("mote model 1"), new Uint8Array(numbers.buffer), digest]);
 }
 
-/**
- * @param base makes it a patch, where that is smaller than the model
- * @param signature of `signedMessage`
- */
+export interface UpdateOptions {
+  /** Makes it a patch of this model, where that is smaller than the new one. */
+  readonly base?: Uint8Array;
+  /** Of `signedMessage`. */
+  readonly signature?: Uint8Array;
+  /** Told what share of a patch has been worked out. */
+  readonly onProgress?: (share: number) => void;
+}
+
 export function writeUpdate(
   model: Uint8Array,
   sequence: number,
-  { base, signature }: { readonly base?: Uint8Array; readonly signature?: Uint8Array } = {},
+  { base, signature, onProgress }: UpdateOptions = {},
 ): Uint8Array {
   const { kind, length, crc } = identityOf(model, sequence);
-  const patch = base === undefined ? undefined : writePatch(base, model);
+  const patch = base === undefined ? undefined : writePatch(base, model, onProgress);
   const isPatch = patch !== undefined && patch.length + BASE_BYTES < length;
   const head = new DataView(new ArrayBuffer(HEAD_BYTES + (isPatch ? BASE_BYTES : 0)));
   MAGIC.forEach((byte, i) => head.setUint8(i, byte));

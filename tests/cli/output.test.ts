@@ -32,6 +32,8 @@ beforeAll(async () => {
   const { images, labels } = loadMnist().validation;
   const idx = (magic: number, sizes: number[], data: Uint8Array): Buffer =>
     Buffer.concat([Buffer.from(Uint32Array.from([magic, ...sizes]).buffer).swap32(), data]);
+  await mote(inScratch(["keygen", "-o", "<trusted>"]));
+  await mote(inScratch(["sign", "<model.mote>", "--key", "<trusted.pem>", "--sequence", "1", "-o", "<signed.update>"]));
   writeFileSync(at("images.idx"), idx(0x803, [3, 28, 28], images.subarray(0, 3 * 784)));
   writeFileSync(at("labels.idx"), idx(0x801, [3], labels.subarray(0, 3)));
   const png = new PNG({ width: 28, height: 28 });
@@ -122,6 +124,10 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["--sweep", "<sweep.csv>", "--csv", "<tables>"],
   ],
   bench: [["--only", "sizes", "--save", "<bench>", "--fill", "<filled.md>"]],
+  keygen: [["-o", "<other>"]],
+  sign: [["<packed.wasm>", "--key", "<trusted.pem>", "--sequence", "2", "-o", "<packed.update>"]],
+  diff: [["<model.mote>", "<small.mote>", "--sequence", "2", "-o", "<small.update>"]],
+  apply: [["<signed.update>", "--key", "<trusted.pub.pem>", "-o", "<trusted.mote>"]],
   synth: [[], ["lenet300", "--out", "<drawn.mote>"]],
   start: [["--count", "6"]],
 };

@@ -71,7 +71,7 @@ describe("an update", () => {
 describe("a signature", () => {
   it("is the model's and the sequence's, whole or as a patch", () => {
     const whole = readUpdate(signUpdate(made, 3, key));
-    const patch = readUpdate(signUpdate(made, 3, key, old));
+    const patch = readUpdate(signUpdate(made, 3, key, { base: old }));
     expect(patch.signature).toEqual(whole.signature);
     expect(trustedModel(whole, trusted)).toEqual(made);
     expect(trustedModel(patch, trusted, old)).toEqual(made);

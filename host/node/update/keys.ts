@@ -8,8 +8,18 @@ import {
   verify,
   type KeyObject,
 } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { MoteError } from "../../errors.js";
-import { identityOf, modelOf, signedMessage, writeUpdate, type Update } from "../../update/update.js";
+import {
+  identityOf,
+  modelOf,
+  signedMessage,
+  writeUpdate,
+  type Update,
+  type UpdateOptions,
+} from "../../update/update.js";
+import { describeSystemError } from "../write-file.js";
 
 const PUBLIC_KEY_BYTES = 32;
 
@@ -19,6 +29,19 @@ export interface KeyPair {
   readonly publicPem: string;
   /** The public key's 32 bytes. */
   readonly publicKey: Uint8Array;
+}
+
+/** Writes a private key where there is none yet, for its owner alone. @throws MoteError FILE */
+export function writePrivateKey(path: string, pem: string): void {
+  if (existsSync(path)) {
+    throw new MoteError("FILE", `${path}: is there already, and a key that is lost cannot be made again`);
+  }
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, pem, { flag: "wx", mode: 0o600, flush: true });
+  } catch (error) {
+    throw new MoteError("FILE", `${path}: cannot be written: ${describeSystemError(error)}`, { cause: error });
+  }
 }
 
 export function makeKeys(): KeyPair {
@@ -63,10 +86,14 @@ function messageOf(model: Uint8Array, sequence: number): Uint8Array {
   return signedMessage(identityOf(model, sequence), createHash("sha512").update(model).digest());
 }
 
-/** @returns the update, signed @param base makes it a patch, where that is smaller */
-export function signUpdate(model: Uint8Array, sequence: number, key: KeyObject, base?: Uint8Array): Uint8Array {
-  const signature = sign(null, messageOf(model, sequence), key);
-  return writeUpdate(model, sequence, { signature, ...(base === undefined ? {} : { base }) });
+/** @returns the update, signed */
+export function signUpdate(
+  model: Uint8Array,
+  sequence: number,
+  key: KeyObject,
+  options: Omit<UpdateOptions, "signature"> = {},
+): Uint8Array {
+  return writeUpdate(model, sequence, { ...options, signature: sign(null, messageOf(model, sequence), key) });
 }
 
 /**

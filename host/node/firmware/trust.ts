@@ -1,0 +1,116 @@
+/** What slots and signatures take on a Cortex-M3, and how they stand a power that fails there. */
+import { join } from "node:path";
+import { MoteError } from "../../errors.js";
+import { keyHeader, makeKeys, privateKey, signUpdate } from "../update/keys.js";
+import { writeUpdate } from "../../update/update.js";
+import { writeFileAtomic } from "../write-file.js";
+import { BOARDS, BOARDS_FOLDER } from "./boards.js";
+import { binarySections, compile, FIRMWARE_BUILD, libraryFolder, librarySources, link, type Source } from "./build.js";
+import { ed25519Folder, ed25519Sources } from "./ed25519.js";
+import { packageRoot } from "../paths.js";
+import { runTool } from "./tools.js";
+
+const BENCH_FOLDER = join(packageRoot, "firmware-examples", "bench");
+const RUN_TIMEOUT_MS = 300_000;
+
+export interface TrustReport {
+  /** Bytes of flash that slots, updates and patches take, and what signatures add. */
+  readonly slotsBytes: number;
+  readonly signatureBytes: number;
+  /** Instructions of a start, and of an update by a patch, without and with signatures. */
+  readonly bootInstructions: number;
+  readonly signedBootInstructions: number;
+  readonly patchInstructions: number;
+  readonly signedPatchInstructions: number;
+  /** Native stack. */
+  readonly stackBytes: number;
+  readonly signedStackBytes: number;
+  /** Cuts of the power on the board, in flash that is RAM. */
+  readonly cuts: CutCount;
+}
+
+export interface CutCount {
+  readonly places: number;
+  readonly tried: number;
+  readonly survived: number;
+}
+
+/** A model, and the one that takes its place. */
+export interface ModelPair {
+  readonly old: Uint8Array;
+  readonly made: Uint8Array;
+}
+
+/**
+ * @param step places of which one is cut
+ * @throws MoteError ENGINE where it cannot be built, or goes wrong on the board
+ */
+export async function measureTrust({ old, made }: ModelPair, step: number): Promise<TrustReport> {
+  const ed25519 = ed25519Folder();
+  if (ed25519 === undefined) throw new MoteError("ENGINE", "ed25519-supercop is missing; mend with: npm ci");
+  const board = { ...BOARDS.find(({ name }) => name === "lm3s6965evb")!, linkerScript: "lm3s6965evb-signed.ld" };
+  const folder = join(FIRMWARE_BUILD, "trust");
+  const keys = makeKeys();
+  writeFileAtomic(join(folder, "trust-key.h"), keyHeader(keys.publicKey));
+  const key = privateKey(Buffer.from(keys.privatePem));
+  const blobs = writeBlobs(folder, {
+    trust_old: old,
+    trust_new: made,
+    trust_old_update: writeUpdate(old, 1),
+    trust_patch_update: writeUpdate(made, 2, { base: old }),
+    trust_old_signed: signUpdate(old, 1, key),
+    trust_patch_signed: signUpdate(made, 2, key, { base: old }),
+  });
+  const shared: Source[] = [
+    ...librarySources([]),
+    ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
+    ...ed25519Sources(ed25519),
+  ];
+  const includes = [libraryFolder().folder, BOARDS_FOLDER, BENCH_FOLDER, ed25519, folder];
+  const objects = await compile(board, shared, includes.slice(0, -1));
+  const program = async (part: number, more: readonly Source[] = []) => {
+    const own: Source[] = [{ path: join(BENCH_FOLDER, "trust.c"), kind: "own" }, ...more];
+    const parts = await compile(board, own, includes, [`-DTRUST_PART=${part}`, `-DTRUST_STEP=${step}`]);
+    const path = join(folder, `trust-${part}.elf`);
+    return { path, ...(await link(board, [...objects, ...parts], path)) };
+  };
+  const [none, slots, signed] = [await program(0), await program(1), await program(2)];
+  const whole = await program(3, [{ path: join(BENCH_FOLDER, "cuts.c"), kind: "own" }, blobs]);
+  const [emulator, ...args] = board.qemu;
+  // Under -icount QEMU sends semihosting's text to stderr.
+  const { stdout, stderr } = await runTool(emulator, [...args, whole.path], { timeoutMs: RUN_TIMEOUT_MS });
+  const value = (name: string): number => {
+    const found = new RegExp(`^${name} (\\d+)$`, "m").exec(stdout + stderr);
+    if (found === null) throw new MoteError("ENGINE", `trust: no ${name} in what the board says: ${stdout}${stderr}`);
+    return Number(found[1]);
+  };
+  const instructions = (name: string): number => Math.round(value(name) * board.instructionsPerTick);
+  if (/^failed$/m.test(stdout + stderr) || value("mistakes") > 0) {
+    throw new MoteError("MISMATCH", `trust: an update failed on the board: ${stdout}${stderr}`);
+  }
+  return {
+    slotsBytes: slots.code - none.code,
+    signatureBytes: signed.code - slots.code,
+    bootInstructions: instructions("boot"),
+    signedBootInstructions: instructions("signed-boot"),
+    patchInstructions: instructions("patch"),
+    signedPatchInstructions: instructions("signed-patch"),
+    stackBytes: value("stack"),
+    signedStackBytes: value("signed-stack"),
+    cuts: { places: value("places"), tried: value("tried"), survived: value("survived") },
+  };
+}
+
+/** Files in the program's flash, and a header that declares them. */
+function writeBlobs(folder: string, files: Readonly<Record<string, Uint8Array>>): Source {
+  const lines = Object.entries(files).map(([symbol, { length }]) => {
+    return `extern const uint8_t ${symbol}[];\nenum { ${symbol}_bytes = ${length} };\n`;
+  });
+  writeFileAtomic(join(folder, "trust-files.h"), `#include <stdint.h>\n\n${lines.join("")}`);
+  const blobs = Object.entries(files).map(([symbol, bytes]) => {
+    const file = join(folder, `${symbol}.bin`);
+    writeFileAtomic(file, bytes);
+    return { symbol, section: ".model", file };
+  });
+  return binarySections(join(folder, "trust-blobs.S"), blobs);
+}

@@ -1,0 +1,92 @@
+/** What the commands that make updates share: models, keys, and what an update comes to. */
+import type { KeyObject } from "node:crypto";
+import { readContainer } from "../host/container/read.js";
+import { Progress } from "../host/node/progress.js";
+import { readFile } from "../host/node/read-file.js";
+import { privateKey, signUpdate } from "../host/node/update/keys.js";
+import { writeFileAtomic } from "../host/node/write-file.js";
+import { MAX_SEQUENCE, readUpdate, writeUpdate, type Update } from "../host/update/update.js";
+import { isWasm } from "../host/module/sections.js";
+import { grouped, isContainer, namingFile, notOneOf } from "./model-file.js";
+import type { Output } from "./output.js";
+import { wholeNumber } from "./whole-number.js";
+
+/** Bytes of a LoRaWAN packet that a fragment has at the lowest data rates: 51 without its number. */
+export const FRAGMENT_BYTES = 48;
+
+export const sequenceNumber = wholeNumber(0, MAX_SEQUENCE);
+export const SEQUENCE_HELP = "of the model: a device takes what is newer than what it has";
+
+/** A model whose container is whole. @throws MoteError that names the file */
+export function updatableModel(path: string): Uint8Array {
+  const file = readFile(path);
+  if (!isContainer(path, file) && !isWasm(file))
+    throw notOneOf(path, file, "a model: .mote, or .wasm made by mote pack");
+  if (isContainer(path, file)) namingFile(path, () => readContainer(file));
+  return file;
+}
+
+export function readPrivateKey(path: string): KeyObject {
+  return namingFile(path, () => privateKey(readFile(path)));
+}
+
+export interface UpdateRequest {
+  readonly out: string;
+  readonly model: Uint8Array;
+  readonly sequence: number;
+  readonly key?: KeyObject | undefined;
+  readonly base?: Uint8Array;
+}
+
+/** Writes an update. @returns what it is, for people and scripts */
+export function writeUpdateFile({ out, model, sequence, key, base }: UpdateRequest): {
+  readonly pairs: [string, string][];
+  readonly json: object;
+} {
+  const progress = new Progress("diff", 100);
+  const options =
+    base === undefined ? {} : { base, onProgress: (share: number) => progress.update(Math.floor(100 * share)) };
+  const bytes = key === undefined ? writeUpdate(model, sequence, options) : signUpdate(model, sequence, key, options);
+  progress.finish();
+  writeFileAtomic(out, bytes);
+  const update = readUpdate(bytes);
+  const fragments = Math.ceil(bytes.length / FRAGMENT_BYTES);
+  return {
+    pairs: [
+      [out, `${grouped(bytes.length)} bytes, ${fragments} fragments of ${FRAGMENT_BYTES}`],
+      ...describeUpdate(update),
+    ],
+    json: { file: out, bytes: bytes.length, fragments, ...updateJson(update) },
+  };
+}
+
+export function describeUpdate(update: Update): [string, string][] {
+  const { kind, sequence, length, base, signature, payload } = update;
+  return [
+    ["brings", `a ${kind} of ${grouped(length)} bytes, sequence ${sequence}`],
+    [
+      "as",
+      base === undefined
+        ? "it is"
+        : `a patch of ${grouped(payload.length)} bytes of a model of ${grouped(base.length)}`,
+    ],
+    ["signed", signature === undefined ? "no" : "by Ed25519"],
+  ];
+}
+
+export function updateJson({ kind, sequence, length, crc, base, signature, payload }: Update): object {
+  return {
+    kind,
+    sequence,
+    modelBytes: length,
+    modelCrc: crc,
+    payloadBytes: payload.length,
+    isPatch: base !== undefined,
+    isSigned: signature !== undefined,
+  };
+}
+
+export function print(output: Output, { pairs, json }: ReturnType<typeof writeUpdateFile>): void {
+  output.pairs(pairs);
+  output.json(() => json);
+}
