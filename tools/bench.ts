@@ -25,6 +25,7 @@ import { trainingGroup } from "./bench/training.js";
 import { recordsGroup } from "./bench/records.js";
 import { robustnessGroup } from "./bench/robustness.js";
 import { qrGroup } from "./bench/qr.js";
+import { trustGroup } from "./bench/trust.js";
 import { readResults, runsOf, withEarlier, type Run } from "./bench/results.js";
 import { webGroup } from "./bench/web.js";
 import { workGroup } from "./bench/work.js";
@@ -38,6 +39,7 @@ const GROUPS: readonly Group[] = [
   parityGroup,
   workGroup,
   qrGroup,
+  trustGroup,
   packingGroup,
   cabacGroup,
   trainingGroup,

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { ENGINES } from "../../host/firmware/engines.js";
 import { loadData } from "../../host/node/data/load.js";
 import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
+import { ed25519Folder } from "../../host/node/firmware/ed25519.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
 import { CHIP_BOARDS } from "../../host/node/firmware/chip-boards.js";
@@ -13,6 +14,7 @@ import { testError } from "../../tools/bench/test-error.js";
 import { measureRecords, recordsGroup } from "../../tools/bench/records.js";
 import { robustnessGroup } from "../../tools/bench/robustness.js";
 import { readRivals } from "../../tools/bench/rivals.js";
+import { trustGroup } from "../../tools/bench/trust.js";
 import { webIds } from "../../tools/bench/web.js";
 import { scratchFolder, lastJson, mote } from "./support.js";
 
@@ -95,6 +97,24 @@ describe("mote bench --only qr", () => {
     expect(figures.map(({ id }) => id)).toEqual(["codec.qr.version", "codec.qr.pictures", "codec.qr.runs"]);
     expect(figures[2]).toMatchObject({ value: 1, target: "≥ 1", met: true });
   });
+});
+
+describe.skipIf(
+  missingTools(["gcc", "arm-none-eabi-gcc", "qemu-system-arm"]).length > 0 || ed25519Folder() === undefined,
+)("mote bench --only trust (skipped without gcc, arm-none-eabi-gcc, qemu-system-arm or ed25519-supercop)", () => {
+  it("survives all cuts, and has a last layer in few bytes", async () => {
+    const figures = await trustGroup.measure({ full: false, threads: 1, note: () => {} });
+    const patches = ["", ".weights", ".net"].flatMap((id) => [`trust.patch.bytes${id}`, `trust.patch.packets${id}`]);
+    const board = ["bytes", "bytes.signature", "boot", "boot.signed", "apply", "apply.signed", "stack", "stack.signed"];
+    expect(figures.map(({ id }) => id)).toEqual([
+      "trust.cuts",
+      "trust.cuts.m3",
+      ...board.map((id) => `trust.${id}`),
+      ...patches,
+    ]);
+    expect(figures.filter(({ target, met }) => target !== undefined && met !== true)).toEqual([]);
+    expect(figures.filter(({ target }) => target !== undefined)).toHaveLength(3);
+  }, 120_000);
 });
 
 describe.skipIf(process.env.MOTE_ZOO === undefined)("mote bench --only zoo, of the nets in MOTE_ZOO", () => {

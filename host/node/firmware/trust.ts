@@ -4,7 +4,7 @@ import { MoteError } from "../../errors.js";
 import { keyHeader, makeKeys, privateKey, signUpdate } from "../update/keys.js";
 import { writeUpdate } from "../../update/update.js";
 import { writeFileAtomic } from "../write-file.js";
-import { BOARDS, BOARDS_FOLDER } from "./boards.js";
+import { BOARDS, BOARDS_FOLDER, type Board } from "./boards.js";
 import { binarySections, compile, FIRMWARE_BUILD, libraryFolder, librarySources, link, type Source } from "./build.js";
 import { ed25519Folder, ed25519Sources } from "./ed25519.js";
 import { packageRoot } from "../paths.js";
@@ -54,10 +54,7 @@ export async function measureTrust({ old, made }: ModelPair, step: number): Prom
   writeFileAtomic(join(folder, "trust-key.h"), keyHeader(keys.publicKey));
   const key = privateKey(Buffer.from(keys.privatePem));
   const blobs = writeBlobs(folder, {
-    trust_old: old,
-    trust_new: made,
-    trust_old_update: writeUpdate(old, 1),
-    trust_patch_update: writeUpdate(made, 2, { base: old }),
+    ...cutFiles({ old, made }),
     trust_old_signed: signUpdate(old, 1, key),
     trust_patch_signed: signUpdate(made, 2, key, { base: old }),
   });
@@ -76,18 +73,9 @@ export async function measureTrust({ old, made }: ModelPair, step: number): Prom
   };
   const [none, slots, signed] = [await program(0), await program(1), await program(2)];
   const whole = await program(3, [{ path: join(BENCH_FOLDER, "cuts.c"), kind: "own" }, blobs]);
-  const [emulator, ...args] = board.qemu;
-  // Under -icount QEMU sends semihosting's text to stderr.
-  const { stdout, stderr } = await runTool(emulator, [...args, whole.path], { timeoutMs: RUN_TIMEOUT_MS });
-  const value = (name: string): number => {
-    const found = new RegExp(`^${name} (\\d+)$`, "m").exec(stdout + stderr);
-    if (found === null) throw new MoteError("ENGINE", `trust: no ${name} in what the board says: ${stdout}${stderr}`);
-    return Number(found[1]);
-  };
+  const value = await runBoard(board, whole.path);
   const instructions = (name: string): number => Math.round(value(name) * board.instructionsPerTick);
-  if (/^failed$/m.test(stdout + stderr) || value("mistakes") > 0) {
-    throw new MoteError("MISMATCH", `trust: an update failed on the board: ${stdout}${stderr}`);
-  }
+  if (value("mistakes") > 0) throw new MoteError("MISMATCH", "trust: flash was written where it may not be");
   return {
     slotsBytes: slots.code - none.code,
     signatureBytes: signed.code - slots.code,
@@ -99,6 +87,68 @@ export async function measureTrust({ old, made }: ModelPair, step: number): Prom
     signedStackBytes: value("signed-stack"),
     cuts: { places: value("places"), tried: value("tried"), survived: value("survived") },
   };
+}
+
+/** @returns what answers with a number that the program has printed behind a name */
+async function runBoard(board: Board, program: string): Promise<(name: string) => number> {
+  const [emulator, ...args] = board.qemu;
+  // Under -icount QEMU sends semihosting's text to stderr.
+  const { stdout, stderr } = await runTool(emulator, [...args, program], { timeoutMs: RUN_TIMEOUT_MS });
+  const said = stdout + stderr;
+  if (/^failed$/m.test(said)) throw new MoteError("MISMATCH", `trust: an update failed on ${board.name}: ${said}`);
+  return (name) => {
+    const found = new RegExp(`^${name} (\\d+)$`, "m").exec(said);
+    if (found === null) throw new MoteError("ENGINE", `trust: no ${name} in what ${board.name} says: ${said}`);
+    return Number(found[1]);
+  };
+}
+
+function cutFiles({ old, made }: ModelPair): Record<string, Uint8Array> {
+  return {
+    trust_old: old,
+    trust_new: made,
+    trust_old_update: writeUpdate(old, 1),
+    trust_patch_update: writeUpdate(made, 2, { base: old }),
+  };
+}
+
+/** The same cuts on this machine, at every place. @throws MoteError ENGINE, as measureTrust */
+export async function cutEverywhere({ old, made }: ModelPair): Promise<CutCount> {
+  const folder = join(FIRMWARE_BUILD, "cuts");
+  const blobs = writeBlobs(folder, cutFiles({ old, made }));
+  const sources: Source[] = [
+    ...librarySources([]),
+    ...["cuts.c", "cuts-host.c"].map((name): Source => ({ path: join(BENCH_FOLDER, name), kind: "own" })),
+    blobs,
+  ];
+  const native = { toolchain: "", cpuFlags: [] };
+  const objects = await compile(native, sources, [libraryFolder().folder, BENCH_FOLDER, folder]);
+  const program = join(folder, "cuts");
+  await runTool("gcc", [...objects, "-Wl,--gc-sections", "-z", "noexecstack", "-o", program]);
+  const { stdout } = await runTool(program, []);
+  const [places, tried, survived] = stdout.trim().split(" ").map(Number);
+  return { places, tried, survived };
+}
+
+/** Times that the micro:bit is reset, at places all over an update. */
+const RESETS = 60;
+
+/** The same in a micro:bit's own flash, whose controller QEMU models, by resets. @throws MoteError ENGINE, as measureTrust */
+export async function resetInFlash({ old, made }: ModelPair): Promise<Omit<CutCount, "places">> {
+  const board = BOARDS.find(({ name }) => name === "microbit")!;
+  const folder = join(FIRMWARE_BUILD, "nvmc");
+  const blobs = writeBlobs(folder, cutFiles({ old, made }));
+  const sources: Source[] = [
+    ...librarySources([]),
+    ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
+    { path: join(BENCH_FOLDER, "nvmc.c"), kind: "own" },
+    blobs,
+  ];
+  const includes = [libraryFolder().folder, BOARDS_FOLDER, BENCH_FOLDER, folder];
+  const program = join(folder, "nvmc.elf");
+  await link(board, await compile(board, sources, includes, [`-DTRUST_TRIALS=${RESETS}`]), program);
+  const value = await runBoard(board, program);
+  return { tried: value("tried"), survived: value("survived") };
 }
 
 /** Files in the program's flash, and a header that declares them. */

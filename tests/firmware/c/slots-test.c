@@ -9,6 +9,26 @@
 #include "mote-ed25519.h"
 #include "mote-internal.h"
 
+/* The same code as of a library that requires signatures. */
+#define MOTE_REQUIRE_SIGNATURE
+#define mote_slots_boot strict_slots_boot
+#define mote_slots_room strict_slots_room
+#define mote_slots_read strict_slots_read
+#define mote_slots_confirm strict_slots_confirm
+#define mote_slot_check strict_slot_check
+#define mote_slot_clear strict_slot_clear
+#define mote_slot_model_offset strict_slot_model_offset
+#define mote_slot_write_header strict_slot_write_header
+#include "mote-slots.c"
+#undef mote_slots_boot
+#undef mote_slots_room
+#undef mote_slots_read
+#undef mote_slots_confirm
+#undef mote_slot_check
+#undef mote_slot_clear
+#undef mote_slot_model_offset
+#undef mote_slot_write_header
+
 static const char *folder;
 static sha512_context hash;
 static const uint8_t keys[][MOTE_KEY_BYTES] = {OTHER_KEY, MOTE_KEY};
@@ -214,10 +234,11 @@ static void check_refusals(void) {
   const mote_signatures no_keys = {signatures.hash_begin, signatures.hash_add, signatures.hash_end, signatures.verify, &hash, NULL, 0};
   flash.config.signatures = &no_keys;
   CHECK(mote_slots_boot(&next, &flash.config) == MOTE_ERROR_SIGNATURE, "no keys");
-#ifdef MOTE_REQUIRE_SIGNATURE
+  flash.config.signatures = &signatures;
+  CHECK(strict_slots_boot(&next, &flash.config) == MOTE_DONE && next.sequence == 8, "signed");
   flash.config.signatures = NULL;
-  CHECK(mote_slots_boot(&next, &flash.config) == MOTE_ERROR_SIGNATURE, "no signatures");
-#endif
+  CHECK(mote_slots_boot(&next, &flash.config) == MOTE_DONE && next.sequence == 8, "without keys");
+  CHECK(strict_slots_boot(&next, &flash.config) == MOTE_ERROR_SIGNATURE, "signatures are required");
 }
 
 static void check_configs(void) {
