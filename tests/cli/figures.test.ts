@@ -108,12 +108,13 @@ describe.skipIf(
     const board = ["bytes", "bytes.signature", "boot", "boot.signed", "apply", "apply.signed", "stack", "stack.signed"];
     expect(figures.map(({ id }) => id)).toEqual([
       "trust.cuts",
+      "trust.cuts.flash",
       "trust.cuts.m3",
       ...board.map((id) => `trust.${id}`),
       ...patches,
     ]);
     expect(figures.filter(({ target, met }) => target !== undefined && met !== true)).toEqual([]);
-    expect(figures.filter(({ target }) => target !== undefined)).toHaveLength(3);
+    expect(figures.filter(({ target }) => target !== undefined)).toHaveLength(4);
   }, 120_000);
 });
 
