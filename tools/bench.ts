@@ -14,6 +14,7 @@ import { describeMachine, figureCells, type Figure, type Group } from "./bench/f
 import { imagesGroup } from "./bench/images.js";
 import { kernelsGroup } from "./bench/kernels.js";
 import { matrixGroup } from "./bench/matrix.js";
+import { methodsGroup } from "./bench/methods.js";
 import { modelsGroup } from "./bench/models.js";
 import { chipsGroup } from "./bench/chips.js";
 import { codecGroup } from "./bench/codec.js";
@@ -45,6 +46,7 @@ const GROUPS: readonly Group[] = [
   trainingGroup,
   compressGroup,
   sweepGroup,
+  methodsGroup,
   recordsGroup,
   robustnessGroup,
   imagesGroup,

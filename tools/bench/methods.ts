@@ -1,0 +1,21 @@
+/**
+ * Methods of the field, each as a recipe on MNIST beside what its paper claims. A family of methods is a file in tools/bench/methods and a
+ * line here.
+ */
+import type { Group } from "./figure.js";
+import type { MethodFamily } from "./methods/family.js";
+import { pruningMethods } from "./methods/pruning.js";
+
+const FAMILIES: readonly MethodFamily[] = [pruningMethods];
+
+export const methodsGroup: Group = {
+  name: "methods",
+  summary:
+    "methods of the field beside what their papers claim: short trainings of LeNet-300-100, kept in build/work/methods",
+  measure: async (options) => {
+    const figures = [];
+    for (const { name, measure } of FAMILIES)
+      figures.push(...(await measure({ ...options, note: (text) => options.note(`${name}, ${text}`) })));
+    return figures;
+  },
+};

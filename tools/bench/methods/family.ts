@@ -1,0 +1,71 @@
+/** What families of the group `methods` share: figures that a work folder keeps, and recipes run to their ends. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { digest } from "../../../host/compress/digest.js";
+import { parseRecipe, type Recipe } from "../../../host/compress/recipe.js";
+import { loadData } from "../../../host/node/data/load.js";
+import { loadMnist } from "../../../host/node/data/mnist.js";
+import { packed } from "../../../host/node/compress/integer-model.js";
+import { runRecipe } from "../../../host/node/compress/run-recipe.js";
+import { builtFile } from "../../../host/node/paths.js";
+import { writeFileAtomic } from "../../../host/node/write-file.js";
+import type { BenchOptions, Figure } from "../figure.js";
+import { testError } from "../test-error.js";
+
+/** Methods of one kind, such as pruning. Ids of its figures are `methods.METHOD.…`. */
+export interface MethodFamily {
+  readonly name: string;
+  readonly measure: (options: BenchOptions) => Promise<Figure[]>;
+}
+
+/** Checkpoints of the trainings and finished results; a command that was stopped goes on from there. */
+export const WORK = builtFile("build/work/methods");
+
+/**
+ * What `make` makes, or has made before.
+ * @param name of the result, for its file
+ * @param parts all that it depends on
+ */
+export async function kept<T>(name: string, parts: unknown, make: () => Promise<T>): Promise<T> {
+  const path = join(WORK, `${name}-${await digest(parts)}.json`);
+  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as T;
+  const made = await make();
+  writeFileAtomic(path, JSON.stringify(made));
+  return made;
+}
+
+/** A recipe of recipes/methods. @param name but for `.json` */
+export function methodRecipe(name: string): Recipe {
+  const path = builtFile(`recipes/methods/${name}.json`);
+  return parseRecipe(readFileSync(path, "utf8"), path);
+}
+
+/** What has become of a recipe on MNIST. */
+export interface RecipeResult {
+  /** After each stage, by the float net: percent of the validation digits. The teacher comes first. */
+  readonly errors: readonly number[];
+  /** Weights that are left, and that there were. */
+  readonly nonZeros: number;
+  readonly weights: number;
+  /** Of the container. */
+  readonly bytes: number;
+  /** Of the packed integers, percent of the 10,000 test digits. */
+  readonly testError: number;
+}
+
+/** Runs a recipe on MNIST to its packed model. Recipes that begin alike share their first stages. */
+export const runMethod = (name: string, recipe: Recipe, { threads, note }: BenchOptions): Promise<RecipeResult> =>
+  kept(name, recipe, async () => {
+    note(name);
+    const { train, validation } = loadMnist();
+    const { net, reports } = await runRecipe({ recipe, data: { train, validation }, work: WORK, threads });
+    const { nonZeros, weights } = reports.at(-1)!;
+    const model = packed(net);
+    return {
+      errors: reports.map(({ error }) => error),
+      nonZeros,
+      weights,
+      bytes: model.length,
+      testError: testError(model, loadData("mnist:test", { shape: [1, 28, 28] })),
+    };
+  });
