@@ -22,9 +22,12 @@ export interface PrunableLayer {
   readonly positions: number;
   /** Adam's running mean of the squared gradient, one per weight; asked for by the scores "rate" and "codec" only. */
   readonly secondMoment?: Float32Array;
+  /** Second derivative of the loss by each weight; asked for by the score "obd" only. */
+  readonly curvature?: Float32Array;
 }
 
-export type PruneScore = "magnitude" | "lamp" | "rate" | "codec";
+export const PRUNE_SCORES = ["magnitude", "lamp", "rate", "codec", "obd"] as const;
+export type PruneScore = (typeof PRUNE_SCORES)[number];
 
 /** What is the same of prunable layers however far they are pruned, in the graph's order. */
 export function prunableShapes(graph: Graph): Omit<PrunableLayer, "weights">[] {
@@ -58,6 +61,16 @@ export function lampScore(weights: Float32Array): Float32Array {
     score[i] = square === 0 ? 0 : square / largerSquares;
   }
   return score;
+}
+
+/**
+ * h w² / 2: the rise of the loss when the weight goes and the others stay, by the diagonal of the Hessian.
+ * @see LeCun, Denker, Solla 1990, "Optimal Brain Damage", eq. 5
+ */
+export function obdScore({ weights, curvature, name }: PrunableLayer): Float32Array {
+  if (curvature === undefined) throw new TypeError(`obdScore: ${name} comes without its curvature`);
+  // As with rateScore: what the loss does not depend on goes first, by no more than its place.
+  return weights.map((w, i) => (w === 0 ? 0 : (curvature[i] * w * w) / 2 + 1e-30));
 }
 
 /** Bits of a survivor's sign and magnitude, 2.6 to 3.5 in the layers of lenet5.mote; its position is what differs more. */
@@ -135,6 +148,8 @@ function scoreLayer(layer: PrunableLayer, score: PruneScore, price: Price): Floa
       return magnitudeScore(layer.weights);
     case "lamp":
       return lampScore(layer.weights);
+    case "obd":
+      return obdScore(layer);
     case "rate":
       return rateScore(layer, price);
     case "codec":

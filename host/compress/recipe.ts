@@ -19,7 +19,7 @@ import {
   type Checked,
 } from "./check-value.js";
 import type { ChannelScore } from "./channels.js";
-import type { Keep, PruneScore } from "./prune.js";
+import { PRUNE_SCORES, type Keep, type PruneScore } from "./prune.js";
 import type { CentroidInit } from "./share.js";
 
 /** Cosine from `lr` to `lrEnd` over `epochs` (of the training split's size, also on a bank of augmented copies). */
@@ -228,7 +228,7 @@ const prune = object({
   keep: optional(keep, absent),
   sparsity: optional(auto, absent),
   tolerance,
-  score: optional(oneOf<PruneScore>("magnitude", "lamp", "rate", "codec"), absent),
+  score: optional(oneOf<PruneScore>(...PRUNE_SCORES), absent),
   ...pruning,
 });
 

@@ -9,13 +9,14 @@ import { Trainer } from "../train/trainer.js";
 import { calibrate, inputScale } from "../quantize/calibrate.js";
 import { coarseScales } from "../quantize/coarse-multipliers.js";
 import { Channels, prunableOf } from "./channels.js";
+import { affordableSamples, gaussNewton, passesOf } from "./curvature.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { foldBatchNorm } from "./fold-batchnorm.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
 import { INQ_SHARES, largestFree, leastPower, powersOf, toPower } from "./inq.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
-import { pruneMasks, survivors } from "./prune.js";
+import { pruneMasks, survivors, type PrunableLayer } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
 import type {
   CalibrateStage,
@@ -73,11 +74,11 @@ const train = (net: Net, stage: TrainStage, context: StageContext): Promise<Net>
 async function gradually(
   run: Retraining,
   stage: Pick<SettledPrune, "everyEpochs">,
-  to: (u: number) => void,
+  to: (u: number) => void | Promise<void>,
 ): Promise<void> {
   const every = Math.max(1, run.stepsFor(stage.everyEpochs));
   for (let step = Math.min(every, run.total); ; step = Math.min(step + every, run.total)) {
-    if (await run.until(step)) to(run.total === 0 ? 1 : step / run.total);
+    if (await run.until(step)) await to(run.total === 0 ? 1 : step / run.total);
     if (step >= run.total) break;
   }
 }
@@ -85,15 +86,23 @@ async function gradually(
 const prune = (net: Net, stage: SettledPrune, context: StageContext): Promise<Net> =>
   retrain(net, stage, context, async (run) => {
     const start = run.prunable().map((layer) => survivors(layer.weights));
-    const to = (u: number): void => {
-      const layers = run.prunable();
+    const to = async (u: number): Promise<void> => {
+      const layers = stage.score === "obd" ? await withCurvature(run, context) : run.prunable();
       const masks = pruneMasks(layers, start, stage.keep, u, stage);
       layers.forEach(({ name }, i) => run.setMask(name, masks[i]));
     };
     if (stage.schedule === "gradual") return gradually(run, stage, to);
-    to(1);
+    await to(1);
     await run.until(run.total);
   });
+
+/** The layers as they are now, with what their weights' going does to the loss. */
+async function withCurvature(run: Retraining, { train, task = CLASSES }: StageContext): Promise<PrunableLayer[]> {
+  const { trainer } = run;
+  const samples = affordableSamples(trainer, train, passesOf(trainer, task));
+  const curvature = await gaussNewton(trainer, samples, task);
+  return run.prunable().map((layer) => ({ ...layer, curvature: curvature.get(layer.name)!.diagonal }));
+}
 
 async function channels(net: Net, stage: ChannelsStage, context: StageContext): Promise<Net> {
   const all = new Channels(net.graph, stage.keep);

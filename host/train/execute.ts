@@ -23,6 +23,21 @@ export interface StepSettings extends LossSettings {
   readonly augment: Augmentation;
 }
 
+/** Gradients that are sent back through a net, and who looks at what reaches its layers. */
+export interface Backpropagation {
+  /** Times that each sample's are. */
+  readonly passes: number;
+  /** Writes those of a sample's outputs for a pass. @param outputs of the net @param to as many */
+  readonly gradients: (sample: number, outputs: Float32Array, pass: number, to: Float32Array) => void;
+  /** Sees, of each layer with weights, copies of its input and of the gradients of its output: [values, n], sample innermost. */
+  readonly visit: (
+    layer: string,
+    pass: number,
+    shown: { readonly x: () => Float32Array; readonly dy: () => Float32Array },
+    n: number,
+  ) => void;
+}
+
 export class Executor {
   private readonly arena: number;
   private readonly bytes: Uint8Array;
@@ -103,14 +118,82 @@ export class Executor {
     this.loadSamples(data, from, to);
     const n = to - from;
     this.forward(Math.ceil(n / BLOCK_SAMPLES), null);
-    this.plan.tensors.forEach((tensor, index) => {
-      const values = new Float32Array(tensor.values * n);
+    this.plan.tensors.forEach(({ name }, index) => visit(name, this.copyOf(index, n), n));
+  }
+
+  /**
+   * Runs samples from .. to - 1, at most a shard, and sends gradients of the outputs back through the net, several times.
+   * @param outputs that get gradients, indices of tensors
+   */
+  backpropagate(
+    data: Samples,
+    from: number,
+    to: number,
+    outputs: readonly number[],
+    { passes, gradients, visit }: Backpropagation,
+  ): void {
+    const { plan } = this;
+    this.loadSamples(data, from, to);
+    this.forward(plan.blocks, null);
+    const n = to - from;
+    const values = outputs.map((tensor) => plan.tensors[tensor].values);
+    const row = new Float32Array(values.reduce((sum, count) => sum + count, 0));
+    const gradient = new Float32Array(row.length);
+    for (let pass = 0; pass < passes; pass++) {
+      for (const tensor of outputs) this.gradientOf(tensor).fill(0);
       for (let s = 0; s < n; s++) {
-        const lane = this.laneOf(index, s);
-        for (let i = 0; i < tensor.values; i++) values[i * n + s] = this.floats[lane + i * BLOCK_SAMPLES];
+        this.eachValue(outputs, s, (at, i) => (row[i] = this.floats[at]));
+        gradients(from + s, row, pass, gradient);
+        this.eachValue(outputs, s, (at, i, tensor) => {
+          const { activation, gradient: place } = plan.tensors[tensor];
+          this.floats[at + (place - activation) / 4] = gradient[i];
+        });
       }
-      visit(tensor.name, values, n);
-    });
+      const begun = plan.tensors.map((_, tensor) => outputs.includes(tensor));
+      for (const layer of plan.layers.toReversed()) {
+        if (!begun[layer.output] || plan.tensors[layer.output].gradient < 0) continue;
+        if (isPlannedWeighted(layer)) {
+          const { activation, gradient: place } = plan.tensors[layer.output];
+          const shown = {
+            x: () => this.copyOf(layer.inputs[0], n),
+            dy: () => this.copyOf(layer.output, n, place - activation),
+          };
+          visit(layer.name, pass, shown, n);
+        }
+        this.layerBackward(layer, 0, begun);
+      }
+    }
+  }
+
+  /** Calls back with the number of each float of a sample's values of tensors, one tensor behind the other. */
+  private eachValue(
+    tensors: readonly number[],
+    sample: number,
+    visit: (at: number, i: number, tensor: number) => void,
+  ): void {
+    let i = 0;
+    for (const tensor of tensors) {
+      const lane = this.laneOf(tensor, sample);
+      for (let v = 0; v < this.plan.tensors[tensor].values; v++) visit(lane + v * BLOCK_SAMPLES, i++, tensor);
+    }
+  }
+
+  /** Live view of a tensor's gradients, of all samples of the shard. */
+  private gradientOf(tensor: number): Float32Array {
+    const { gradient, values } = this.plan.tensors[tensor];
+    const first = (this.arena + gradient) / 4;
+    return this.floats.subarray(first, first + values * this.plan.shardSamples);
+  }
+
+  /** A tensor's values, [values, n]. @param offset in bytes from them to what is copied in their place */
+  private copyOf(tensor: number, n: number, offset = 0): Float32Array {
+    const { values } = this.plan.tensors[tensor];
+    const copy = new Float32Array(values * n);
+    for (let s = 0; s < n; s++) {
+      const lane = this.laneOf(tensor, s) + offset / 4;
+      for (let i = 0; i < values; i++) copy[i * n + s] = this.floats[lane + i * BLOCK_SAMPLES];
+    }
+    return copy;
   }
 
   /** What changes a sample, where anything does. */

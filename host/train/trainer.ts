@@ -7,7 +7,7 @@ import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { Random } from "../rng.js";
 import type { Augmentation } from "./augment.js";
 import { checkDistillation, checkSamples, checkTaught, tensorIndex } from "./check-samples.js";
-import { Executor, type Distillation } from "./execute.js";
+import { Executor, type Backpropagation, type Distillation } from "./execute.js";
 import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
 import { CLASSES, lossValues, type Task } from "./losses.js";
@@ -127,6 +127,15 @@ export class Trainer {
       multiplications += weightCount * planned.positions * (planned.inputGradient.length > 0 ? 3 : 2);
     }
     return 2 * multiplications * this.plan.batch;
+  }
+
+  get batch(): number {
+    return this.plan.batch;
+  }
+
+  /** Values of the outputs that a loss looks at. */
+  outputValues(loss: Task["loss"]): number {
+    return loss === "softmax" ? this.plan.classes : this.plan.outputValues;
   }
 
   /** Threads at work: no more than asked for, no more than shards, 1 where none can be started. */
@@ -326,6 +335,18 @@ export class Trainer {
     const chunk = this.plan.shardSamples;
     for (let from = 0; from < data.count; from += chunk) {
       executor.activations(data, from, Math.min(from + chunk, data.count), visit);
+      await nextTurn();
+    }
+  }
+
+  /** Sends gradients of the outputs that the task looks at back through the net, chunk by chunk. Nothing is trained. */
+  async backpropagate(data: Samples, { loss }: Task, job: Backpropagation): Promise<void> {
+    checkSamples(this.plan, data);
+    const executor = new Executor(this.pool.kernels, this.heap.memory, this.plan, 0, 1);
+    const outputs = loss === "softmax" ? this.plan.outputs.slice(0, 1) : this.plan.outputs;
+    const chunk = this.plan.shardSamples;
+    for (let from = 0; from < data.count; from += chunk) {
+      executor.backpropagate(data, from, Math.min(from + chunk, data.count), outputs, job);
       await nextTurn();
     }
   }

@@ -5,6 +5,7 @@ import {
   keepBest,
   lampScore,
   magnitudeScore,
+  obdScore,
   positionBits,
   pruneMasks,
   rateScore,
@@ -64,6 +65,15 @@ describe("scores", () => {
       bitsOnly,
     );
     expect(steep[4]).toBeGreaterThan(steep[0]);
+  });
+
+  test("OBD is what the loss rises by: h w² / 2; what it does not depend on goes before the rest, what is gone stays", () => {
+    const weights = Float32Array.of(1, -2, 3, 0, 4);
+    const scores = obdScore({ ...layer("a", [...weights]), curvature: Float32Array.of(8, 1, 0, 5, 0.5) });
+    expect([...scores].map((score) => Math.round(score * 1e6) / 1e6)).toEqual([4, 2, 0, 0, 4]);
+    expect(scores[2]).toBeGreaterThan(0);
+    expect(scores[3]).toBe(0);
+    expect(() => obdScore(layer("a", [1]))).toThrow(TypeError);
   });
 
   test("rate without gradients is a programming mistake", () => {
