@@ -76,6 +76,14 @@ export async function gaussNewton(
   );
 }
 
+/**
+ * h w² / 2: the rise of the loss when the weight goes and the others stay, by the diagonal of the Hessian.
+ * @see LeCun, Denker, Solla 1990, "Optimal Brain Damage", eq. 5
+ */
+export const obdScores = (weights: Float32Array, diagonal: Float32Array): Float32Array =>
+  // As with rateScore: what the loss does not depend on goes first, but keeps its place before what is gone.
+  weights.map((w, i) => (w === 0 ? 0 : (diagonal[i] * w * w) / 2 + 1e-30));
+
 /** Backward passes that `gaussNewton` takes of each sample. */
 export const passesOf = (trainer: Trainer, { loss }: Task): number => Math.min(MOST_PASSES, trainer.outputValues(loss));
 

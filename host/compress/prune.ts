@@ -22,11 +22,11 @@ export interface PrunableLayer {
   readonly positions: number;
   /** Adam's running mean of the squared gradient, one per weight; asked for by the scores "rate" and "codec" only. */
   readonly secondMoment?: Float32Array;
-  /** Second derivative of the loss by each weight; asked for by the score "obd" only. */
-  readonly curvature?: Float32Array;
+  /** What the loss rises by when a weight goes; asked for by the scores "obd" and "obs" only. */
+  readonly saliency?: Float32Array;
 }
 
-export const PRUNE_SCORES = ["magnitude", "lamp", "rate", "codec", "obd"] as const;
+export const PRUNE_SCORES = ["magnitude", "lamp", "rate", "codec", "obd", "obs"] as const;
 export type PruneScore = (typeof PRUNE_SCORES)[number];
 
 /** What is the same of prunable layers however far they are pruned, in the graph's order. */
@@ -61,16 +61,6 @@ export function lampScore(weights: Float32Array): Float32Array {
     score[i] = square === 0 ? 0 : square / largerSquares;
   }
   return score;
-}
-
-/**
- * h w² / 2: the rise of the loss when the weight goes and the others stay, by the diagonal of the Hessian.
- * @see LeCun, Denker, Solla 1990, "Optimal Brain Damage", eq. 5
- */
-export function obdScore({ weights, curvature, name }: PrunableLayer): Float32Array {
-  if (curvature === undefined) throw new TypeError(`obdScore: ${name} comes without its curvature`);
-  // As with rateScore: what the loss does not depend on goes first, by no more than its place.
-  return weights.map((w, i) => (w === 0 ? 0 : (curvature[i] * w * w) / 2 + 1e-30));
 }
 
 /** Bits of a survivor's sign and magnitude, 2.6 to 3.5 in the layers of lenet5.mote; its position is what differs more. */
@@ -142,6 +132,11 @@ export function rateScore(
   return weights.map((w, i) => (w === 0 ? 0 : (w * w * secondMoment[i] + 1e-30) / (bits[i] + work) ** price.gamma));
 }
 
+function requireSaliency({ saliency, name }: PrunableLayer): Float32Array {
+  if (saliency === undefined) throw new TypeError(`pruneMasks: ${name} comes without its saliency`);
+  return saliency;
+}
+
 function scoreLayer(layer: PrunableLayer, score: PruneScore, price: Price): Float32Array {
   switch (score) {
     case "magnitude":
@@ -149,7 +144,8 @@ function scoreLayer(layer: PrunableLayer, score: PruneScore, price: Price): Floa
     case "lamp":
       return lampScore(layer.weights);
     case "obd":
-      return obdScore(layer);
+    case "obs":
+      return requireSaliency(layer);
     case "rate":
       return rateScore(layer, price);
     case "codec":

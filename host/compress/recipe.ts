@@ -67,6 +67,8 @@ export interface PruneStage extends Schedule {
   /** Scores "rate" and "codec": see `Price`. */
   readonly gamma: number;
   readonly multiplicationBits: number;
+  /** Score "obs": what is added to the Hessian's diagonal, as a share of its mean. */
+  readonly damping: number;
 }
 
 /** Removes whole channels of layers: `keep` is a share or count of each layer's, or by layer. At once before the retraining, or in its course. */
@@ -229,6 +231,7 @@ const prune = object({
   sparsity: optional(auto, absent),
   tolerance,
   score: optional(oneOf<PruneScore>(...PRUNE_SCORES), absent),
+  damping: optional(number(1e-6, 10), 0.01),
   ...pruning,
 });
 

@@ -9,14 +9,13 @@ import { Trainer } from "../train/trainer.js";
 import { calibrate, inputScale } from "../quantize/calibrate.js";
 import { coarseScales } from "../quantize/coarse-multipliers.js";
 import { Channels, prunableOf } from "./channels.js";
-import { affordableSamples, gaussNewton, passesOf } from "./curvature.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { foldBatchNorm } from "./fold-batchnorm.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
 import { INQ_SHARES, largestFree, leastPower, powersOf, toPower } from "./inq.js";
 import { weightedLayers } from "./integer-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
-import { pruneMasks, survivors, type PrunableLayer } from "./prune.js";
+import { pruneMasks, survivors } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
 import type {
   CalibrateStage,
@@ -30,6 +29,7 @@ import type {
 } from "./recipe.js";
 import { reorder } from "./reorder.js";
 import { retrain, type Retraining, type TrainingContext } from "./retraining.js";
+import { pruneByCurvature } from "./saliency.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
 import { netWithout } from "./units.js";
@@ -87,7 +87,8 @@ const prune = (net: Net, stage: SettledPrune, context: StageContext): Promise<Ne
   retrain(net, stage, context, async (run) => {
     const start = run.prunable().map((layer) => survivors(layer.weights));
     const to = async (u: number): Promise<void> => {
-      const layers = stage.score === "obd" ? await withCurvature(run, context) : run.prunable();
+      if (stage.score === "obd" || stage.score === "obs") return pruneByCurvature(run, start, u, stage, context);
+      const layers = run.prunable();
       const masks = pruneMasks(layers, start, stage.keep, u, stage);
       layers.forEach(({ name }, i) => run.setMask(name, masks[i]));
     };
@@ -95,14 +96,6 @@ const prune = (net: Net, stage: SettledPrune, context: StageContext): Promise<Ne
     await to(1);
     await run.until(run.total);
   });
-
-/** The layers as they are now, with what their weights' going does to the loss. */
-async function withCurvature(run: Retraining, { train, task = CLASSES }: StageContext): Promise<PrunableLayer[]> {
-  const { trainer } = run;
-  const samples = affordableSamples(trainer, train, passesOf(trainer, task));
-  const curvature = await gaussNewton(trainer, samples, task);
-  return run.prunable().map((layer) => ({ ...layer, curvature: curvature.get(layer.name)!.diagonal }));
-}
 
 async function channels(net: Net, stage: ChannelsStage, context: StageContext): Promise<Net> {
   const all = new Channels(net.graph, stage.keep);

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { obdScores } from "../../host/compress/curvature.js";
 import {
   codecBits,
   gradualKeep,
   keepBest,
   lampScore,
   magnitudeScore,
-  obdScore,
   positionBits,
   pruneMasks,
   rateScore,
@@ -68,12 +68,11 @@ describe("scores", () => {
   });
 
   test("OBD is what the loss rises by: h w² / 2; what it does not depend on goes before the rest, what is gone stays", () => {
-    const weights = Float32Array.of(1, -2, 3, 0, 4);
-    const scores = obdScore({ ...layer("a", [...weights]), curvature: Float32Array.of(8, 1, 0, 5, 0.5) });
+    const scores = obdScores(Float32Array.of(1, -2, 3, 0, 4), Float32Array.of(8, 1, 0, 5, 0.5));
     expect([...scores].map((score) => Math.round(score * 1e6) / 1e6)).toEqual([4, 2, 0, 0, 4]);
     expect(scores[2]).toBeGreaterThan(0);
     expect(scores[3]).toBe(0);
-    expect(() => obdScore(layer("a", [1]))).toThrow(TypeError);
+    expect(() => pruneMasks([layer("a", [1])], [1], 1, 1, { ...magnitude, score: "obd" })).toThrow(TypeError);
   });
 
   test("rate without gradients is a programming mistake", () => {
