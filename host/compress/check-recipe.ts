@@ -22,6 +22,7 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
     if (stage.kind === "narrow") return { ...stage, units: unitsOf(stage.units, layers, graph, `${place}.`) };
     if (stage.kind === "channels") return { ...stage, keep: channelsOf(stage, layers, graph, `${place}.`) };
     if (stage.kind === "prune") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
+    if (stage.kind === "surgery") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
     if (!bringsIntegers(stage)) return stage;
     const settle = <T>(values: Readonly<Record<string, T>>, key: string): Record<string, T> => {
       const settled = ofOpenLayers(values, layers, open, `${place}.${key}`);
@@ -71,7 +72,11 @@ function at<T>(place: string, make: () => T): T {
   }
 }
 
-function keepOf({ keep }: PruneStage, layers: readonly WeightedLayer[], place: string): Pick<PruneStage, "keep"> {
+function keepOf(
+  { keep }: Pick<PruneStage, "keep">,
+  layers: readonly WeightedLayer[],
+  place: string,
+): { readonly keep?: Record<string, number> } {
   if (typeof keep !== "object") return {};
   const selected = byLayer(keep, layers, place);
   checkKeep(

@@ -21,6 +21,7 @@ import {
 import type { ChannelScore } from "./channels.js";
 import { PRUNE_SCORES, type Keep, type PruneScore } from "./prune.js";
 import type { CentroidInit } from "./share.js";
+import { SURGERY_SCORES, type SurgeryScore } from "./surgery.js";
 
 /** Cosine from `lr` to `lrEnd` over `epochs` (of the training split's size, also on a bank of augmented copies). */
 export interface Schedule {
@@ -69,6 +70,24 @@ export interface PruneStage extends Schedule {
   readonly multiplicationBits: number;
   /** Score "obs": what is added to the Hessian's diagonal, as a share of its mean. */
   readonly damping: number;
+}
+
+/** Dynamic network surgery, see surgery.ts: weights that are cut go on learning, and come back when they matter. */
+export interface SurgeryStage extends Schedule {
+  readonly kind: "surgery";
+  readonly keep: Keep;
+  readonly score: SurgeryScore;
+  /** At "one-shot" thresholds are those of `keep` from the first step on, as in the paper. */
+  readonly schedule: "one-shot" | "gradual";
+  /** How often thresholds follow the weights. */
+  readonly everyEpochs: number;
+  readonly power: number;
+  /** Around a threshold, as a share of it: no weight within goes or comes. */
+  readonly margin: number;
+  /** The probability that masks change in a step falls to 1 / (1 + decay). */
+  readonly decay: number;
+  /** Share of the stage after which the masks stay. */
+  readonly until: number;
 }
 
 /** Removes whole channels of layers: `keep` is a share or count of each layer's, or by layer. At once before the retraining, or in its course. */
@@ -154,6 +173,7 @@ export type Stage =
   | TrainStage
   | ChannelsStage
   | PruneStage
+  | SurgeryStage
   | ShareStage
   | GridStage
   | RdoqStage
@@ -243,12 +263,26 @@ const channels = object({
   ...pruning,
 });
 
+const surgery = object({
+  kind: oneOf("surgery"),
+  ...schedule(10, 0.001, 0.0001),
+  keep,
+  score: optional(oneOf<SurgeryScore>(...SURGERY_SCORES), "lamp"),
+  schedule: optional(oneOf<"one-shot" | "gradual">("one-shot", "gradual"), "gradual"),
+  everyEpochs: optional(number(0.001, 1000), 0.1),
+  power: optional(number(0.1, 10), 1.5),
+  margin: optional(number(0, 0.9), 0.1),
+  decay: optional(number(0, 1000), 3),
+  until: optional(number(0.01, 1), 0.75),
+});
+
 const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind: K }>> } = {
   // A share of the layer's units, or their count.
   narrow: object({ kind: oneOf("narrow"), units: layered(number(Number.MIN_VALUE, 65535)) }),
   train: object({ kind: oneOf("train"), ...schedule(5, 0.001, 0) }),
   prune: withScore<PruneStage>(prune),
   channels: withScore<ChannelsStage>(channels),
+  surgery,
   share: object({
     kind: oneOf("share"),
     ...schedule(4, 1e-4, 0),

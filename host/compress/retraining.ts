@@ -1,5 +1,5 @@
 /** The training within a stage: piece by piece, with what is pruned, frozen or shared, and able to go on from where it was stopped. */
-import type { Samples } from "../data/samples.js";
+import { shareSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { FloatTensor, Net } from "../model/model.js";
 import type { Augmentation } from "../train/augment.js";
@@ -48,6 +48,8 @@ export class Retraining {
   private readonly masks = new Map<string, Uint8Array>();
   private readonly frozen = new Map<string, Uint8Array>();
   private readonly sharings = new Map<string, Sharing>();
+  /** What else the stage goes by. */
+  private readonly kept = new Map<string, Float32Array | Uint8Array>();
 
   private constructor(
     readonly trainer: Trainer,
@@ -63,7 +65,9 @@ export class Retraining {
     const { runtime, seed, threads, batch } = context;
     const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads, batch });
     trainer.load(net);
-    const run = new Retraining(trainer, schedule, context, context.keeper.load());
+    // Pieces may be as short as a step: samples are not to be copied for each.
+    const shared = { ...context, data: shareSamples(context.data) };
+    const run = new Retraining(trainer, schedule, shared, context.keeper.load());
     run.maskZeros();
     for (const name of context.fixed) run.setFrozen(name, new Uint8Array(trainer.weight(name).length).fill(1));
     // The next layer's bias does the work of these.
@@ -102,6 +106,11 @@ export class Retraining {
   setSharing(layer: string, sharing: Sharing): void {
     this.sharings.set(layer, sharing);
     this.trainer.setSharing(layer, sharing);
+  }
+
+  /** Has an array of the stage's own kept with the state; one that was kept is put into it. */
+  keep(name: string, values: Float32Array | Uint8Array): void {
+    this.kept.set(name, values);
   }
 
   /**
@@ -159,6 +168,7 @@ export class Retraining {
     for (const [layer, mask] of this.masks) add(`${layer}.mask`, mask);
     for (const [layer, frozen] of this.frozen) add(`${layer}.frozen`, frozen);
     for (const [layer, { centroids }] of this.sharings) add(`${layer}.centroids`, centroids);
+    for (const [name, values] of this.kept) add(name, values);
     this.context.keeper.save({
       net: trainer.toNet(),
       optimizer: { updates, tensors: all },
@@ -192,6 +202,7 @@ export class Retraining {
       put(`${name}.centroids`, moments.get(`${name}.centroids`), sharing.centroids);
       trainer.setSharing(name, sharing);
     }
+    for (const [name, values] of this.kept) put(name, moments.get(name), values);
     if (optimizer !== undefined) trainer.restoreOptimizer(optimizer);
     this.done = step;
   }

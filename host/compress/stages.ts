@@ -25,6 +25,7 @@ import type {
   NarrowStage,
   RdoqStage,
   ShareStage,
+  SurgeryStage,
   TrainStage,
 } from "./recipe.js";
 import { reorder } from "./reorder.js";
@@ -32,6 +33,7 @@ import { retrain, type Retraining, type TrainingContext } from "./retraining.js"
 import { pruneByCurvature } from "./saliency.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
+import { close, cutAndSplice, isOperating, patientOf, setAside, setThresholds } from "./surgery.js";
 import { netWithout } from "./units.js";
 
 export interface StageContext extends TrainingContext {
@@ -94,6 +96,32 @@ const prune = (net: Net, stage: SettledPrune, context: StageContext): Promise<Ne
     };
     if (stage.schedule === "gradual") return gradually(run, stage, to);
     await to(1);
+    await run.until(run.total);
+  });
+
+const surgery = (net: Net, stage: SurgeryStage, context: StageContext): Promise<Net> =>
+  retrain(net, stage, context, async (run) => {
+    const { keep, score, margin, decay, power } = stage;
+    const patients = run.prunable().map(({ name }) => patientOf(run.trainer, name));
+    for (const { name, hidden, mask, threshold } of patients) {
+      run.keep(`${name}.hidden`, hidden);
+      run.keep(`${name}.cut`, mask);
+      run.keep(`${name}.threshold`, threshold);
+    }
+    const last = Math.max(1, Math.round(run.total * stage.until));
+    const every = Math.max(1, run.stepsFor(stage.everyEpochs));
+    for (let step = 0; step < last; step++) {
+      if (!(await run.until(step))) continue;
+      patients.forEach(setAside);
+      const u = step / last;
+      if (step % every === 0) setThresholds(patients, keep, score, stage.schedule === "gradual" ? u : 1, power);
+      if (isOperating(context.seed, step, u, decay)) patients.forEach((patient) => cutAndSplice(patient, margin));
+    }
+    if (await run.until(Math.min(last, run.total))) {
+      patients.forEach(setAside);
+      close(patients, keep, score);
+      for (const { name, mask } of patients) run.setMask(name, mask);
+    }
     await run.until(run.total);
   });
 
@@ -279,6 +307,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return train(start, stage, context);
     case "prune":
       return prune(start, stage, context);
+    case "surgery":
+      return surgery(start, stage, context);
     case "channels":
       return channels(start, stage, context);
     case "share":
