@@ -4,7 +4,8 @@
  * byte is FREE; frozen and pruned ones stay as they are, shared ones are moved by their centroid.
  *
  * Weight decay is decoupled (Loshchilov and Hutter 2019): w is multiplied by `keep` = 1 - lr × weightDecay, and the
- * moments see the gradient of the loss alone, which makes Adam's second moment a Fisher estimate for pruning.
+ * moments see the gradient of the loss alone, which makes Adam's second moment a Fisher estimate for pruning. So is L1: the magnitude is made smaller by
+ * `shrink` = lr × l1, down to 0, before the step.
  */
 import { Segment } from "./descriptors";
 
@@ -51,7 +52,7 @@ function gradient1(g: usize, shardBytes: usize, shards: i32): f32 {
  * @param rate lr / (1 - beta1^t)
  * @param rootBias sqrt(1 - beta2^t)
  */
-export function adam(segment: Segment, from: i32, to: i32, rate: f32, rootBias: f32, keep: f32): void {
+export function adam(segment: Segment, from: i32, to: i32, rate: f32, rootBias: f32, keep: f32, shrink: f32): void {
   const w = segment.values;
   const m = segment.first;
   const v = segment.second;
@@ -73,7 +74,9 @@ export function adam(segment: Segment, from: i32, to: i32, rate: f32, rootBias: 
     const newV = f32x4.add(f32x4.mul(oldV, f32x4.splat(BETA2)), f32x4.mul(square, f32x4.splat(1 - BETA2)));
     const root = f32x4.add(f32x4.mul(f32x4.sqrt(newV), unbias), f32x4.splat(EPSILON));
     const move = f32x4.div(f32x4.mul(newM, f32x4.splat(rate)), root);
-    const newW = f32x4.sub(f32x4.mul(oldW, f32x4.splat(keep)), move);
+    const decayed = f32x4.mul(oldW, f32x4.splat(keep));
+    const size = f32x4.max(f32x4.sub(f32x4.abs(decayed), f32x4.splat(shrink)), f32x4.splat(0));
+    const newW = f32x4.sub(v128.bitselect(decayed, size, i32x4.splat(i32.MIN_VALUE)), move);
     v128.store(m + at, v128.bitselect(newM, oldM, free));
     v128.store(v + at, v128.bitselect(newV, oldV, free));
     v128.store(w + at, v128.bitselect(newW, oldW, free));
@@ -89,6 +92,7 @@ export function sparseAdam(
   rate: f32,
   rootBias: f32,
   keep: f32,
+  shrink: f32,
 ): void {
   const w = segment.values;
   const m = segment.first;
@@ -107,7 +111,9 @@ export function sparseAdam(
     store<f32>(m + at, newM);
     store<f32>(v + at, newV);
     const root = sqrt<f32>(newV) * unbias + EPSILON;
-    store<f32>(w + at, load<f32>(w + at) * keep - (newM * rate) / root);
+    const decayed = load<f32>(w + at) * keep;
+    const size = max<f32>(abs<f32>(decayed) - shrink, 0);
+    store<f32>(w + at, copysign<f32>(size, decayed) - (newM * rate) / root);
   }
 }
 

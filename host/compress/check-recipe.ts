@@ -21,7 +21,8 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
     const place = `stages[${i}]`;
     if (stage.kind === "narrow") return { ...stage, units: unitsOf(stage.units, layers, graph, `${place}.`) };
     if (stage.kind === "channels") return { ...stage, keep: channelsOf(stage, layers, graph, `${place}.`) };
-    if (stage.kind === "prune") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
+    if (stage.kind === "prune")
+      return { ...stage, ...keepOf(stage, layers, `${place}.keep`), ...qualityOf(stage, layers, `${place}.quality`) };
     if (stage.kind === "surgery") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
     if (!bringsIntegers(stage)) return stage;
     const settle = <T>(values: Readonly<Record<string, T>>, key: string): Record<string, T> => {
@@ -86,6 +87,13 @@ function keepOf(
   );
   return { keep: selected };
 }
+
+/** Layers may be left out: nothing of them goes. */
+const qualityOf = (
+  { quality }: PruneStage,
+  layers: readonly WeightedLayer[],
+  place: string,
+): Pick<PruneStage, "quality"> => (quality === undefined ? {} : { quality: byLayer(quality, layers, place) });
 
 /** Layers may be left out: they keep their channels, but for those that are tied to others'. */
 function channelsOf({ keep }: ChannelsStage, layers: readonly WeightedLayer[], graph: Graph, place: string): Keep {

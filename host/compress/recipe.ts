@@ -43,7 +43,13 @@ export interface NarrowStage {
   readonly units: Readonly<Record<string, number>>;
 }
 
-export interface TrainStage extends Schedule {
+/** Decoupled, as the teacher's: each step multiplies weights by 1 - lr × weightDecay, and takes lr × l1 off their magnitudes. */
+export interface Regularization {
+  readonly weightDecay?: number;
+  readonly l1?: number;
+}
+
+export interface TrainStage extends Schedule, Regularization {
   readonly kind: "train";
 }
 
@@ -51,10 +57,12 @@ export interface TrainStage extends Schedule {
 export type Auto = "auto";
 
 /** Prunes to `keep`; at once before the retraining, or gradually in its course. */
-export interface PruneStage extends Schedule {
+export interface PruneStage extends Schedule, Regularization {
   readonly kind: "prune";
-  /** Left out only with `sparsity`. */
+  /** Left out only with `sparsity` or `quality`. */
   readonly keep?: Keep;
+  /** In its place: weights below so many standard deviations of their layer's go, one number for all layers or by layer. */
+  readonly quality?: Readonly<Record<string, number>>;
   /** How much of each layer is kept follows from what its pruning does to the loss; `keep`, one number, is then of all weights together. */
   readonly sparsity?: Auto;
   /** `sparsity` without `keep`: rise of the loss that pruning one layer alone may cause, as a share of what losing the worst one does. */
@@ -217,6 +225,10 @@ const schedule = (epochs: number, lr: number, lrEnd: number) => ({
   lr: optional(number(0, 1), lr),
   lrEnd: optional(number(0, 1), lrEnd),
 });
+const regularization = {
+  weightDecay: optional(number(0, 100), absent),
+  l1: optional(number(0, 100), absent),
+};
 const amount = number(Number.MIN_VALUE, 1e9);
 const isObject = (value: unknown): boolean => typeof value === "object";
 const keep: Check<Keep> = either(amount, record(amount), isObject);
@@ -240,14 +252,17 @@ const withScore =
   <S extends PruneStage | ChannelsStage>(fields: Check<S>): Check<S> =>
   (value, path) => {
     const stage = fields(value, path);
-    const best = stage.schedule === "gradual" ? "rate" : "magnitude";
+    const best =
+      stage.schedule === "gradual" && !("quality" in stage && stage.quality !== undefined) ? "rate" : "magnitude";
     return { ...stage, score: (stage.score as string | undefined) ?? best };
   };
 
 const prune = object({
   kind: oneOf("prune"),
   ...schedule(10, 0.001, 0.001),
+  ...regularization,
   keep: optional(keep, absent),
+  quality: optional(layered(number(0, 100)), absent),
   sparsity: optional(auto, absent),
   tolerance,
   score: optional(oneOf<PruneScore>(...PRUNE_SCORES), absent),
@@ -267,19 +282,19 @@ const surgery = object({
   kind: oneOf("surgery"),
   ...schedule(10, 0.001, 0.0001),
   keep,
-  score: optional(oneOf<SurgeryScore>(...SURGERY_SCORES), "lamp"),
-  schedule: optional(oneOf<"one-shot" | "gradual">("one-shot", "gradual"), "gradual"),
+  score: optional(oneOf<SurgeryScore>(...SURGERY_SCORES), "magnitude"),
+  schedule: optional(oneOf<"one-shot" | "gradual">("one-shot", "gradual"), "one-shot"),
   everyEpochs: optional(number(0.001, 1000), 0.1),
   power: optional(number(0.1, 10), 1.5),
   margin: optional(number(0, 0.9), 0.1),
-  decay: optional(number(0, 1000), 3),
-  until: optional(number(0.01, 1), 0.75),
+  decay: optional(number(0, 1000), 20),
+  until: optional(number(0.01, 1), 0.5),
 });
 
 const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind: K }>> } = {
   // A share of the layer's units, or their count.
   narrow: object({ kind: oneOf("narrow"), units: layered(number(Number.MIN_VALUE, 65535)) }),
-  train: object({ kind: oneOf("train"), ...schedule(5, 0.001, 0) }),
+  train: object({ kind: oneOf("train"), ...schedule(5, 0.001, 0), ...regularization }),
   prune: withScore<PruneStage>(prune),
   channels: withScore<ChannelsStage>(channels),
   surgery,
@@ -433,7 +448,12 @@ function contradiction(
     return "distill: needs a bank, whose copies carry the teacher's logits";
   for (const [i, s] of checked.stages.entries()) {
     if (s.kind !== "prune") continue;
-    if (s.sparsity === undefined && s.keep === undefined) return `stages[${i}].keep: missing; or sparsity "auto"`;
+    if (s.quality !== undefined && (s.keep ?? s.sparsity) !== undefined)
+      return `stages[${i}].quality: stands in the place of keep and sparsity, not beside them`;
+    if (s.quality !== undefined && s.score !== "magnitude")
+      return `stages[${i}].quality: its thresholds are of magnitudes, not of the score ${s.score}`;
+    if ((s.sparsity ?? s.quality ?? s.keep) === undefined)
+      return `stages[${i}].keep: missing; or sparsity "auto", or quality`;
     if (s.sparsity !== undefined && typeof s.keep === "object")
       return `stages[${i}].keep: expected one number beside sparsity "auto", got an object`;
   }

@@ -10,7 +10,7 @@ import { Trainer, type Sharing, type TrainingRuntime } from "../train/trainer.js
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
 import { prunableShapes, type PrunableLayer } from "./prune.js";
-import type { Recipe, Schedule } from "./recipe.js";
+import type { Recipe, Regularization, Schedule } from "./recipe.js";
 import type { Keeper } from "./work-folder.js";
 
 /** What a stage's training takes from the recipe and from the stages before. */
@@ -53,7 +53,7 @@ export class Retraining {
 
   private constructor(
     readonly trainer: Trainer,
-    private readonly schedule: Schedule,
+    private readonly schedule: Schedule & Regularization,
     private readonly context: TrainingContext,
     /** Of an earlier run, until its piece is reached. */
     private earlier: Checkpoint | undefined,
@@ -61,7 +61,7 @@ export class Retraining {
     this.total = this.stepsFor(schedule.epochs);
   }
 
-  static async start(net: Net, schedule: Schedule, context: TrainingContext): Promise<Retraining> {
+  static async start(net: Net, schedule: Schedule & Regularization, context: TrainingContext): Promise<Retraining> {
     const { runtime, seed, threads, batch } = context;
     const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads, batch });
     trainer.load(net);
@@ -144,7 +144,8 @@ export class Retraining {
         steps: Math.min(end, before - (before % epoch) + epoch) - before,
         firstStep: before,
         lr: cosine(this.schedule, this.total),
-        weightDecay: 0,
+        weightDecay: this.schedule.weightDecay ?? 0,
+        l1: this.schedule.l1 ?? 0,
         augment,
         ...(task && { task }),
         ...(distill && { distill }),
@@ -227,7 +228,7 @@ const foreignState = (what: string): MoteError =>
 /** Runs `body` on a trainer and ends its threads whatever happens. */
 export async function retrain(
   net: Net,
-  schedule: Schedule,
+  schedule: Schedule & Regularization,
   context: TrainingContext,
   body: (run: Retraining) => Promise<void>,
 ): Promise<Net> {

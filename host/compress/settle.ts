@@ -1,5 +1,6 @@
 /** Puts what was measured in the place of "auto". */
 import type { Net } from "../model/model.js";
+import { own } from "../own.js";
 import {
   DEFAULT_TOLERANCE,
   type Auto,
@@ -34,6 +35,7 @@ export interface Settled {
 export async function settleStage(stage: Stage, net: Net, measure: Measure): Promise<Settled> {
   switch (stage.kind) {
     case "prune": {
+      if (stage.quality !== undefined) return { stage: { ...stage, keep: aboveThresholds(net, stage.quality) } };
       if (stage.sparsity === undefined) return { stage: stage as SettledPrune };
       const sensitivity = await measure(
         "density",
@@ -57,6 +59,26 @@ export async function settleStage(stage: Stage, net: Net, measure: Measure): Pro
     default:
       return { stage };
   }
+}
+
+/**
+ * Of each layer, the share of its weights that are not below quality × the standard deviation of those that are left.
+ * @see Han, Pool, Tran, Dally 2015, "Learning both weights and connections for efficient neural networks", section 3
+ */
+function aboveThresholds(net: Net, quality: Readonly<Record<string, number>>): Record<string, number> {
+  const shares = weightedLayers(net.graph).map(({ name }): [string, number] => {
+    const weights = net.tensors.get(`${name}.weight`)!.data;
+    const live = weights.filter((w) => w !== 0);
+    const threshold = (own(quality, name) ?? 0) * Math.sqrt(varianceOf(live));
+    return [name, live.reduce((count, w) => count + Number(Math.abs(w) >= threshold), 0) / weights.length];
+  });
+  return Object.fromEntries(shares);
+}
+
+function varianceOf(values: Float32Array): number {
+  const { length } = values;
+  const mean = values.reduce((sum, value) => sum + value, 0) / length;
+  return length === 0 ? 0 : values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / length;
 }
 
 async function settleValues(

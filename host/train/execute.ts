@@ -20,6 +20,7 @@ export type { Distillation } from "./loss-head.js";
 export interface StepSettings extends LossSettings {
   readonly seed: number;
   readonly weightDecay: number;
+  readonly l1: number;
   readonly augment: Augmentation;
 }
 

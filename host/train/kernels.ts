@@ -149,7 +149,15 @@ export interface Kernels {
     scale: number,
     adds: boolean,
   ): number;
-  adam(segment: Descriptor<"Segment">, from: number, to: number, rate: number, rootBias: number, keep: number): void;
+  adam(
+    segment: Descriptor<"Segment">,
+    from: number,
+    to: number,
+    rate: number,
+    rootBias: number,
+    keep: number,
+    shrink: number,
+  ): void;
   sparseAdam(
     segment: Descriptor<"Segment">,
     entries: number,
@@ -158,6 +166,7 @@ export interface Kernels {
     rate: number,
     rootBias: number,
     keep: number,
+    shrink: number,
   ): void;
   centroidGradient(
     segment: Descriptor<"Segment">,

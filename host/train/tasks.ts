@@ -64,7 +64,8 @@ export function* runTask(
       }
       control.barrier();
       if (thread === 0) control.finishStep(task.plan.batch);
-      updater.update({ lr: task.rates[i], weightDecay: task.settings.weightDecay, count: task.updates + i + 1 });
+      const { weightDecay, l1 } = task.settings;
+      updater.update({ lr: task.rates[i], weightDecay, l1, count: task.updates + i + 1 });
       control.barrier();
       yield;
     }

@@ -45,6 +45,8 @@ export interface TrainJob {
   readonly lr: (step: number) => number;
   /** Decoupled: every step multiplies the weights, not the biases, by 1 - lr × weightDecay. */
   readonly weightDecay: number;
+  /** Decoupled, too: every step takes lr × l1 off the magnitudes of the weights, down to 0. Default: 0. */
+  readonly l1?: number;
   /** Default: none. */
   readonly augment?: Augmentation;
   /** What is made small, and what the samples need for it. Default: softmax cross-entropy of the labels. */
@@ -277,6 +279,7 @@ export class Trainer {
           data: shareSamples(job.data),
           seed: this.options.seed,
           weightDecay: job.weightDecay,
+          l1: job.l1 ?? 0,
           augment: job.augment ?? 0,
           task,
           distill: distill ?? null,

@@ -19,6 +19,8 @@ export interface Update {
   readonly lr: number;
   /** Decoupled from the gradient; spares biases. */
   readonly weightDecay: number;
+  /** As weightDecay: every step takes lr × l1 off a weight's magnitude. */
+  readonly l1: number;
   /** Updates since the optimizer was reset, this one included. */
   readonly count: number;
 }
@@ -39,10 +41,9 @@ export class Updater {
    * weights at a time, shared ones among them as they were, which must not happen while their centroids move them.
    */
   update(update: Update): void {
-    const { weightDecay } = update;
     this.plan.layers.filter(isPlannedNorm).forEach((layer, i) => {
-      this.updateSegment(update, layer.gamma, this.slice(layer.channels), null, 0);
-      this.updateSegment(update, layer.beta, this.slice(layer.channels), null, 0);
+      this.updateSegment(update, layer.gamma, this.slice(layer.channels), null, false);
+      this.updateSegment(update, layer.beta, this.slice(layer.channels), null, false);
       if (i % this.threads === this.thread) this.keepStatistics(layer);
     });
     const owners = this.plan.layers.filter(isPlannedWeighted);
@@ -50,11 +51,11 @@ export class Updater {
       const rows = layer.groups * layer.groupRows;
       const count = rows * layer.columns;
       const items = layer.survivors?.count ?? count;
-      this.updateSegment(update, layer.biases, this.slice(rows), null, 0);
+      this.updateSegment(update, layer.biases, this.slice(rows), null, false);
       if (layer.shared === null) {
-        this.updateSegment(update, layer.weights, this.slice(items), layer.survivors, weightDecay);
+        this.updateSegment(update, layer.weights, this.slice(items), layer.survivors, true);
       } else if (i % this.threads === this.thread) {
-        this.updateSegment(update, layer.weights, [0, items], layer.survivors, weightDecay);
+        this.updateSegment(update, layer.weights, [0, items], layer.survivors, true);
         this.updateShared(update, layer, items);
       }
     });
@@ -72,14 +73,15 @@ export class Updater {
     segment: Descriptor<"Segment">,
     [from, to]: Range,
     survivors: Survivors | null,
-    weightDecay: number,
+    decays: boolean,
   ): void {
     const { kernels } = this;
     if (from >= to) return;
-    const keep = 1 - update.lr * weightDecay;
+    const keep = decays ? 1 - update.lr * update.weightDecay : 1;
+    const shrink = decays ? update.lr * update.l1 : 0;
     const [rate, rootBias] = adamRates(update);
-    if (survivors === null) kernels.adam(segment, from, to, rate, rootBias, keep);
-    else kernels.sparseAdam(segment, survivors.entries, from, to, rate, rootBias, keep);
+    if (survivors === null) kernels.adam(segment, from, to, rate, rootBias, keep, shrink);
+    else kernels.sparseAdam(segment, survivors.entries, from, to, rate, rootBias, keep, shrink);
   }
 
   /** Statistics of a shard are those of few samples: the variance is what it would be of all there are. */
@@ -105,7 +107,7 @@ export class Updater {
     const { sums, centroids, assignment, count, segment } = shared;
     const entries = survivors?.entries ?? 0;
     kernels.centroidGradient(weights, sums, count, assignment, entries, items);
-    this.updateSegment(update, segment, [0, count], null, update.weightDecay);
+    this.updateSegment(update, segment, [0, count], null, true);
     kernels.spreadCentroids(weights, centroids, assignment, entries, items);
   }
 }

@@ -1,11 +1,13 @@
 /** Pruning by second derivatives, as stages do it. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { survivors } from "../../host/compress/prune.js";
 import { parseRecipe } from "../../host/compress/recipe.js";
 import { runStage } from "../../host/compress/stages.js";
-import type { SettledPrune } from "../../host/compress/settle.js";
+import { settleStage, type SettledPrune } from "../../host/compress/settle.js";
 import type { Net } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
+import { lenet300 } from "../../host/train/nets.js";
 import { Trainer } from "../../host/train/trainer.js";
 import { barSamples, netBytes, smallNet, stageContext } from "../train/support.js";
 
@@ -109,4 +111,59 @@ describe("the score obs", () => {
     for (const wrong of [0, -1, 11, "1", null])
       expect(() => parse(wrong)).toThrow(/stages\[0\]\.damping: expected a number/);
   });
+});
+
+describe("thresholds by standard deviations", () => {
+  const parse = (keys: object) => {
+    const stages = [{ kind: "prune", ...keys }, { kind: "grid" }, { kind: "calibrate" }];
+    return checkRecipe(parseRecipe(JSON.stringify({ net: "lenet300", teacher: {}, stages }), "x"), lenet300).stages[0];
+  };
+  const settled = async (quality: Record<string, number>) =>
+    (await settleStage({ ...stage, quality }, start, () => Promise.reject(new Error("nothing is to be measured"))))
+      .stage as SettledPrune;
+
+  test("keep what is not below quality × σ of what is left of a layer", async () => {
+    const weights = start.tensors.get("fc1.weight")!.data;
+    const mean = weights.reduce((sum, w) => sum + w, 0) / weights.length;
+    const sigma = Math.sqrt(weights.reduce((sum, w) => sum + (w - mean) ** 2, 0) / weights.length);
+    const wanted = weights.filter((w) => Math.abs(w) >= 1.2 * sigma).length;
+    const { quality: _quality, ...once } = await settled({ fc1: 1.2, fc2: 0 });
+    const net = await run(once);
+    expect(survivors(net.tensors.get("fc1.weight")!.data)).toBe(wanted);
+    expect(survivors(net.tensors.get("fc2.weight")!.data)).toBe(4 * 24);
+    const least = net.tensors
+      .get("fc1.weight")!
+      .data.reduce((min, w) => (w === 0 ? min : Math.min(min, Math.abs(w))), 9);
+    expect(least).toBeGreaterThanOrEqual(1.2 * sigma);
+    // Again, as by hand: σ is now that of the survivors.
+    const again = (await settleStage({ ...stage, quality: { fc1: 1 } }, net, () => Promise.reject(new Error())))
+      .stage as SettledPrune;
+    expect((again.keep as Record<string, number>).fc1 * weights.length).toBeLessThan(wanted);
+    expect((again.keep as Record<string, number>).fc1).toBeGreaterThan(0);
+  });
+
+  test("can take all of a layer", async () => {
+    expect(await settled({ fc2: 100 })).toMatchObject({ keep: { conv: 1, fc1: 1, fc2: 0 } });
+  });
+
+  test("stand in the place of keep, by patterns too, with magnitude for their score", () => {
+    expect(parse({ quality: 1 })).toMatchObject({ quality: { fc1: 1, fc2: 1, fc3: 1 }, score: "magnitude" });
+    expect(parse({ quality: { fc1: 2 } })).toMatchObject({ quality: { fc1: 2 } });
+    expect(() => parse({ quality: 1, keep: 0.1 })).toThrow(/stages\[0\]\.quality: stands in the place of keep/);
+    expect(() => parse({ quality: 1, score: "lamp" })).toThrow(
+      /quality: its thresholds are of magnitudes, not of the score lamp/,
+    );
+    expect(() => parse({ quality: -1 })).toThrow(
+      /stages\[0\]\.quality\.\*: expected a number|stages\[0\]\.quality: expected a number/,
+    );
+    expect(() => parse({ quality: { fc9: 1 } })).toThrow(/stages\[0\]\.quality\.fc9: no such layer/);
+    expect(() => parse({})).toThrow(/stages\[0\]\.keep: missing; or sparsity "auto", or quality/);
+  });
+});
+
+test("a stage's regularization shrinks its weights", async () => {
+  const size = ({ tensors }: Net): number => tensors.get("fc1.weight")!.data.reduce((sum, w) => sum + Math.abs(w), 0);
+  const plain = await run({ keep: 0.5, epochs: 2 });
+  expect(size(await run({ keep: 0.5, epochs: 2, l1: 0.5 }))).toBeLessThan(0.99 * size(plain));
+  expect(size(await run({ keep: 0.5, epochs: 2, weightDecay: 5 }))).toBeLessThan(0.99 * size(plain));
 });

@@ -378,6 +378,20 @@ describe("the optimizer", () => {
       trainer.weight("fc1").forEach((w, i) => expect(w).toBeCloseTo(before[i] * 0.98 ** 3, 6));
       expect(trainer.bias("fc1").every((b) => b === 0.5)).toBe(true);
     });
+
+    test(`L1 takes as much off every magnitude, down to 0, and spares biases${sparse ? " (sparse kernels)" : ""}`, async () => {
+      const trainer = await makeTrainer();
+      if (sparse) trainer.setMask("fc1", everyNth(trainer.weight("fc1").length, 4));
+      trainer.weight("fc2").fill(0);
+      trainer.setFrozen("fc2", new Uint8Array(96).fill(1));
+      trainer.bias("fc1").fill(-0.5);
+      const before = Float32Array.from(trainer.weight("fc1"));
+      await trainer.train(job({ steps: 3, lr: () => 0.1, weightDecay: 0, l1: 0.2 }));
+      const shrunk = (w: number): number => Math.sign(w) * Math.max(0, Math.abs(w) - 0.06);
+      trainer.weight("fc1").forEach((w, i) => expect(w).toBeCloseTo(shrunk(before[i]), 6));
+      expect(trainer.weight("fc1").filter((w) => w === 0).length).toBeGreaterThan(before.filter((w) => w === 0).length);
+      expect(trainer.bias("fc1").every((b) => b === -0.5)).toBe(true);
+    });
   }
 });
 
