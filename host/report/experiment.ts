@@ -1,7 +1,7 @@
 /**
  * Experiments of Deep Compression (Han et al. 2016) as lists of recipes: accuracy against rate for pruning, quantization and both (its
  * Figures 6 and 7), bits of convolutions and dense layers (Table 6), initialisations of k-means (Figure 8). And DeepCABAC's: rate-distortion
- * quantization against k-means and powers of two (Wiedemann et al. 2020, Zhou et al. 2017).
+ * quantization against k-means and powers of two (Wiedemann et al. 2020, Zhou et al. 2017). Those on pruning alone are in pruning-trials.ts.
  */
 import { parseRecipe, type Recipe } from "../compress/recipe.js";
 import { CENTROID_INITS, type CentroidInit } from "../compress/share.js";
@@ -9,13 +9,31 @@ import { MoteError, printable } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
 import type { Graph } from "../model/model.js";
 import { weightedLayers } from "../compress/integer-stages.js";
+import { pruningTrials } from "./pruning-trials.js";
 import { isAmount } from "./run-record.js";
 
-export const EXPERIMENTS = ["rates", "bits", "inits", "rdoq"] as const;
+export const EXPERIMENTS = ["rates", "bits", "inits", "rdoq", "scores", "retraining"] as const;
 export type ExperimentName = (typeof EXPERIMENTS)[number];
 
 /** How a net is made smaller; the curve of "svd" is drawn where trials of it are there. */
-export const METHODS = ["none", "pruning", "quantization", "both", "svd", "rdoq", "inq"] as const;
+export const METHODS = [
+  "none",
+  "pruning",
+  "quantization",
+  "both",
+  "svd",
+  "rdoq",
+  "inq",
+  "magnitude",
+  "lamp",
+  "obd",
+  "obs",
+  "l2",
+  "l1",
+  "l1-retrained",
+  "l2-retrained",
+  "l2-iterative",
+] as const;
 export type Method = (typeof METHODS)[number];
 
 /** What a trial varies. Null: nothing is pruned, or weights stay float32. */
@@ -109,6 +127,7 @@ const BIT_PAIRS = [
 ] as const;
 
 export function trialsOf(experiment: ExperimentName, graph: Graph, isQuick: boolean): Trial[] {
+  if (experiment === "scores" || experiment === "retraining") return pruningTrials(experiment, graph, isQuick);
   const extent = extentOf(isQuick);
   const make = (settings: Omit<Settings, "seed">, ends?: Ends): Trial[] =>
     extent.seeds.map((seed) => trial(graph, extent, { ...settings, seed }, ends));

@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { PruneStage } from "../../host/compress/recipe.js";
 import { sharedBytes, type LabelledPictures } from "../../host/data/samples.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
@@ -79,7 +80,7 @@ const run = (more: Partial<ExperimentOptions> = {}): Promise<ExperimentRecord> =
   });
 
 describe("an experiment", () => {
-  test.each(EXPERIMENTS)(
+  test.each(EXPERIMENTS.filter((name) => name !== "scores" && name !== "retraining"))(
     "%s: trials differ in what they vary, and those of a seed share their first stages",
     (name) => {
       for (const isQuick of [false, true]) {
@@ -99,6 +100,39 @@ describe("an experiment", () => {
           expect(share.bits).toEqual({ conv1: convBits, conv2: convBits, fc1: denseBits, fc2: denseBits });
         }
       }
+    },
+  );
+
+  test.each([
+    ["scores", ["magnitude", "lamp", "obd", "obs"]],
+    ["retraining", ["l2", "l1", "l1-retrained", "l2-retrained", "l2-iterative"]],
+  ] as const)("%s: prunes as far by each method, and no share is part of it", (name, methods) => {
+    const [dense, ...trials] = trialsOf(name, lenet5, false);
+    expect(dense).toMatchObject({ method: "none", stages: 0, keep: null });
+    const keeps = [0.5, 0.3, 0.2, 0.1, 0.05];
+    expect(trials.map(({ method, keep }) => [method, keep])).toEqual(
+      methods.flatMap((method) => keeps.map((keep) => [method, keep])),
+    );
+    for (const { recipe, stages, method, keep } of trials) {
+      const done = recipe.stages.slice(0, stages);
+      const last = done.at(-1) as PruneStage;
+      expect(last).toMatchObject({ kind: "prune", schedule: "one-shot", keep });
+      expect(last.score).toBe(name === "scores" ? method : "magnitude");
+      expect(last.epochs > 0).toBe(/retrained|iterative/.test(method));
+      expect(last.l1 !== undefined).toBe(method === "l1-retrained");
+      expect(done.length).toBe(method.startsWith("l1") ? 2 : method === "l2-iterative" ? keeps.indexOf(keep!) + 1 : 1);
+    }
+  });
+
+  test.each(["scores", "retraining"] as const)(
+    "%s runs, and is drawn with a curve for each method",
+    async (experiment) => {
+      const record = await run({ experiment });
+      const { blocks } = experimentPart(record);
+      const [picture] = blocks.filter(({ kind }) => kind === "picture");
+      const methods = new Set(record.trials.map(({ method }) => method)).size - 1;
+      expect(JSON.stringify(picture).match(/class=.{1,2}curve /g)).toHaveLength(methods);
+      expect(parseExperiment(new TextDecoder().decode(encodeExperiment(record)), "x")).toEqual(record);
     },
   );
 

@@ -13,6 +13,15 @@ const NAMES: Readonly<Record<Method, string>> = {
   svd: "SVD",
   rdoq: "pruning and rate-distortion quantization",
   inq: "pruning and powers of two (INQ)",
+  magnitude: "magnitude",
+  lamp: "LAMP",
+  obd: "Optimal Brain Damage",
+  obs: "Optimal Brain Surgeon",
+  l2: "L2, no retraining",
+  l1: "L1, no retraining",
+  "l1-retrained": "L1, retrained",
+  "l2-retrained": "L2, retrained",
+  "l2-iterative": "L2, pruned and retrained in turns",
 };
 
 /** Trials of one setting, by seed. */
@@ -64,7 +73,9 @@ export function experimentPart(record: ExperimentRecord): Part {
         ? [byInit(groups, words, id)]
         : experiment === "rdoq"
           ? [byCodedBytes(groups, words, id)]
-          : [];
+          : experiment === "scores" || experiment === "retraining"
+            ? [byKeep(groups, words, id)]
+            : [];
   const columns: Table["columns"] = [
     { head: "method" },
     { head: "kept, %", show: (value) => String(Number(value.toPrecision(3))) },
@@ -140,6 +151,8 @@ export function experimentPart(record: ExperimentRecord): Part {
 }
 
 const TITLES: Readonly<Record<ExperimentRecord["experiment"], string>> = {
+  scores: "Scores of pruning, without retraining",
+  retraining: "Pruning with and without retraining",
   rates: "Accuracy against rate",
   bits: "Bits of convolutions and dense layers",
   inits: "Initialisations of k-means, fine-tuned",
@@ -214,6 +227,26 @@ function byInit(groups: readonly Group[], words: string, id: string): Picture {
         init,
         groups.filter(({ first }) => first.init === init),
         ({ first }) => first.denseBits ?? 32,
+      ),
+    ),
+  });
+}
+
+/** Figure 5 of Han et al. 2015, and as much of scores. */
+function byKeep(groups: readonly Group[], words: string, id: string): Picture {
+  const dense = groups.find(({ first }) => first.method === "none");
+  const methods = [...new Set(groups.map(({ first }) => first.method))].filter((method) => method !== "none");
+  return lineChart({
+    id: `${id}-keep`,
+    title: "Error against weights left",
+    description: `${words}.${dense === undefined ? "" : ` The net as it was trained errs on ${percent(dense.mean)}.`}`,
+    x: { label: "weights left, %, logarithmic", isLog: true, show: String },
+    y: errorAxis,
+    series: methods.map((method) =>
+      seriesOf(
+        NAMES[method],
+        groups.filter(({ first }) => first.method === method),
+        ({ first }) => 100 * first.keep!,
       ),
     ),
   });

@@ -1,19 +1,118 @@
 /** Which weights go: magnitude by thresholds (Han et al. 2015), Optimal Brain Damage and Surgeon, Dynamic Network Surgery. */
-import { rounded } from "../figure.js";
-import { methodRecipe, runMethod, type MethodFamily } from "./family.js";
+import { DiskWorkFolder } from "../../../host/node/compress/work-folder.js";
+import { loadMnist } from "../../../host/node/data/mnist.js";
+import { builtFile } from "../../../host/node/paths.js";
+import { nodeRuntime } from "../../../host/node/train/runtime.js";
+import type { ExperimentRecord, Method } from "../../../host/report/experiment.js";
+import { runExperiment } from "../../../host/report/run-experiment.js";
+import { lenet300 } from "../../../host/train/nets.js";
+import { atMost, rounded, type BenchOptions, type Figure } from "../figure.js";
+import { methodRecipe, runMethod, type MethodFamily, type RecipeResult } from "./family.js";
 
 export const pruningMethods: MethodFamily = {
   name: "pruning",
-  measure: async (options) => {
-    const { testError, nonZeros, weights } = await runMethod("magnitude", methodRecipe("magnitude"), options);
-    const left = rounded((100 * nonZeros) / weights);
-    return [
-      {
-        id: "methods.magnitude.error",
-        name: `LeNet-300-100, gradual magnitude pruning to ${left} % of its weights: test error`,
-        value: testError,
-        unit: "%",
-      },
-    ];
-  },
+  measure: async (options) => [
+    ...(await surgeryFigures(options)),
+    ...scoreFigures(await experiment("scores", options)),
+    ...(await modelFigures(options)),
+    ...retrainingFigures(await experiment("retraining", options)),
+  ],
 };
+
+const run = (name: string, options: BenchOptions): Promise<RecipeResult> =>
+  runMethod(name, methodRecipe(name), options);
+
+const share = ({ nonZeros, weights }: RecipeResult): string =>
+  `${rounded((100 * nonZeros) / weights)} % of its weights`;
+
+/** Of as many weights and epochs, by gradual magnitude pruning and by surgery. */
+async function surgeryFigures(options: BenchOptions): Promise<Figure[]> {
+  const [plain, operated] = [await run("magnitude", options), await run("surgery", options)];
+  const error = {
+    id: "methods.magnitude.error",
+    name: `LeNet-300-100 pruned by magnitude to ${share(plain)}: test error`,
+    unit: "%",
+  };
+  return [
+    { ...error, value: plain.testError },
+    {
+      ...atMost(
+        "methods.surgery.error",
+        `by dynamic network surgery to ${share(operated)}: test error`,
+        operated.testError,
+        "%",
+        plain.testError,
+      ),
+      beside: { "Guo et al. 2016, 1.8 % of the weights": 1.99 },
+    },
+  ];
+}
+
+/** Packed models of recipes whose pruning is by curvature or by thresholds. */
+async function modelFigures(options: BenchOptions): Promise<Figure[]> {
+  const figure = async (name: string, what: string, beside?: Figure["beside"]): Promise<Figure> => {
+    const result = await run(name, options);
+    const text = `${what} to ${share(result)}, ${result.bytes.toLocaleString("en")} bytes: test error`;
+    return { id: `methods.${name}.error`, name: text, value: result.testError, unit: "%", ...(beside && { beside }) };
+  };
+  return [
+    await figure("obd", "Optimal Brain Damage in the course of a training"),
+    await figure("obs", "Optimal Brain Surgeon and shared weights, nothing trained"),
+    await figure("han", "thresholds by σ, four times pruned and retrained", {
+      "Han et al. 2015, 8 % of the weights": 1.59,
+    }),
+  ];
+}
+
+/** An experiment, where `mote report --experiment NAME --net lenet300 --data mnist` looks for it to draw it. */
+async function experiment(name: "scores" | "retraining", { threads, note }: BenchOptions): Promise<ExperimentRecord> {
+  const { train, validation } = loadMnist();
+  return runExperiment({
+    runtime: nodeRuntime,
+    experiment: name,
+    graph: lenet300,
+    data: { name: "mnist", train, validation },
+    isQuick: false,
+    folder: new DiskWorkFolder(builtFile("build/work/experiment-lenet300-mnist"), note),
+    threads,
+    onTrial: ({ method, keep }, index, count) =>
+      note(`${name} ${index + 1} of ${count}: ${method}${keep === null ? "" : `, ${100 * keep} %`}`),
+  });
+}
+
+function errorOf({ trials }: ExperimentRecord, method: Method, keep: number | null): number {
+  return rounded(trials.find((trial) => trial.method === method && trial.keep === keep)!.error);
+}
+
+/** Keeps that figures are given of. */
+const SCORE_KEEPS = [0.5, 0.3, 0.1];
+
+function scoreFigures(record: ExperimentRecord): Figure[] {
+  return (["obd", "obs"] as const).flatMap((method) =>
+    SCORE_KEEPS.map((keep) => {
+      const magnitude = errorOf(record, "magnitude", keep);
+      const name = `${method === "obd" ? "Optimal Brain Damage" : "Optimal Brain Surgeon"}, ${100 * keep} % left, not retrained: validation error`;
+      const figure = atMost(`methods.${method}.${100 * keep}`, name, errorOf(record, method, keep), "%", magnitude);
+      return { ...figure, beside: { magnitude, dense: errorOf(record, "none", null) } };
+    }),
+  );
+}
+
+/** Of Han's five curves: who is to be no worse than whom. */
+const CLAIMS: readonly (readonly [Method, Method, string])[] = [
+  ["l1", "l2", "L1 beside L2, not retrained"],
+  ["l2-retrained", "l1-retrained", "L2 beside L1, retrained"],
+  ["l2-retrained", "l2", "L2 retrained, beside not"],
+  ["l2-iterative", "l2-retrained", "L2 in turns, beside once"],
+];
+const HAN_KEEPS = [0.2, 0.1, 0.05];
+
+function retrainingFigures(record: ExperimentRecord): Figure[] {
+  return CLAIMS.flatMap(([method, than, what]) =>
+    HAN_KEEPS.map((keep) => {
+      const name = `Han et al. 2015, Figure 5: ${what}, ${100 * keep} % left: validation error`;
+      const id = `methods.han.${method}.${than}.${100 * keep}`;
+      return atMost(id, name, errorOf(record, method, keep), "%", errorOf(record, than, keep));
+    }),
+  );
+}
