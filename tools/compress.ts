@@ -26,6 +26,8 @@ Examples:
   mote compress model.onnx --data pictures/ --max-drop 0.5 -o model.mote
   mote compress --net lenet5 --data fashion --target 4500 --budget 60 -o fashion.mote
   mote compress model.onnx --data train.npz --ram 32kB --instructions 5M --dry-run
+Stages of a recipe: narrow, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate. Scores of prune: rate, codec, lamp,
+magnitude, obd (Optimal Brain Damage), obs (Surgeon: the others make up for what goes); or "quality", thresholds by σ.
 A recipe has its own data, task and augmentation; --data and its like are for a search. docs/compress.md describes recipes and how one is searched for.`;
 
 export function compressCommand(): Command {

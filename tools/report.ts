@@ -80,7 +80,7 @@ export function reportCommand(): Command {
     .addOption(
       new Option(
         "--experiment <name>",
-        "train what it takes, then show it: accuracy against rate, bits of convolutions and dense layers, initialisations",
+        "train what it takes, then show it: accuracy against rate, bits of convolutions and dense layers, initialisations, scores of pruning, retraining",
       ).choices(EXPERIMENTS),
     )
     .option("--net <name>", "of the experiment: lenet5 or lenet300", "lenet5")

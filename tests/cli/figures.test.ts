@@ -1,5 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
+import { checkRecipe } from "../../host/compress/check-recipe.js";
+import { trialsOf, type ExperimentRecord } from "../../host/report/experiment.js";
+import { lenet300 } from "../../host/train/nets.js";
+import { methodRecipe } from "../../tools/bench/methods/family.js";
+import { retrainingFigures, scoreFigures } from "../../tools/bench/methods/pruning.js";
 import { ENGINES } from "../../host/firmware/engines.js";
 import { loadData } from "../../host/node/data/load.js";
 import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
@@ -86,6 +91,33 @@ describe("mote bench --only robustness", () => {
       expect(value).toBeGreaterThan(0);
       expect(target === undefined).toBe(!id.endsWith(".bytes"));
     }
+  });
+});
+
+describe("mote bench --only methods", () => {
+  // Its trainings take minutes: here are its recipes, and what becomes of results.
+  it("has recipes that fit LeNet-300-100", () => {
+    for (const name of ["magnitude", "surgery", "obd", "obs", "han"]) checkRecipe(methodRecipe(name), lenet300);
+  });
+
+  it("sets methods beside those that they are to be better than", () => {
+    const record = (experiment: "scores" | "retraining"): ExperimentRecord => {
+      const trials = trialsOf(experiment, lenet300, false).map(
+        ({ recipe: _recipe, stages: _stages, ...settings }, i) => {
+          return { ...settings, result: `stage-${i}`, error: 1 + i, bytes: 1, codedBytes: 1 };
+        },
+      );
+      return { experiment, net: "lenet300", data: "mnist", isQuick: false, denseBytes: 1, trials };
+    };
+    const scores = scoreFigures(record("scores"));
+    expect(scores.map(({ id }) => id)).toEqual(
+      ["obd", "obs"].flatMap((name) => [50, 30, 10].map((keep) => `methods.${name}.${keep}`)),
+    );
+    // Each trial errs on one more than the one before: magnitude comes first, at 50 % with 2.
+    expect(scores[0]).toMatchObject({ value: 12, target: "≤ 2", met: false, beside: { magnitude: 2, dense: 1 } });
+    const turns = retrainingFigures(record("retraining"));
+    expect(turns.map(({ id }) => id)).toContain("methods.han.l2-iterative.l2-retrained.10");
+    expect(turns).toHaveLength(8);
   });
 });
 
