@@ -56,7 +56,7 @@ async function modelFigures(options: BenchOptions): Promise<Figure[]> {
     return { id: `methods.${name}.error`, name: text, value: result.testError, unit: "%", ...(beside && { beside }) };
   };
   return [
-    await figure("obd", "Optimal Brain Damage in the course of a training"),
+    await figure("obd", "Optimal Brain Damage, one epoch of retraining,"),
     await figure("obs", "Optimal Brain Surgeon and shared weights, nothing trained"),
     await figure("han", "thresholds by σ, four times pruned and retrained", {
       "Han et al. 2015, 8 % of the weights": 1.59,
