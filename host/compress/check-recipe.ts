@@ -8,19 +8,32 @@ import { Channels } from "./channels.js";
 import { checkKeep, type Keep } from "./prune.js";
 import type { ChannelsStage, PruneStage, Recipe, Stage } from "./recipe.js";
 import { byLayer, isName } from "./select.js";
+import { checkSplit, splitGraph, splitsLayers } from "./split-stages.js";
 
 /**
  * @returns the recipe with layers' names in the place of patterns and ops
  * @throws MoteError RECIPE naming the place, such as `stages[2].keep.conv3: no such layer; there are …`
  */
 export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
-  const layers = weightedLayers(graph);
+  /** As the stages before leave it, as far as that is known before they run. */
+  let reached = graph;
+  let layers = weightedLayers(graph);
   /** Those that no stage before has brought to their integers. */
   let open = layers;
   const stages = recipe.stages.map((stage, i): Stage => {
     const place = `stages[${i}]`;
-    if (stage.kind === "narrow") return { ...stage, units: unitsOf(stage.units, layers, graph, `${place}.`) };
-    if (stage.kind === "channels") return { ...stage, keep: channelsOf(stage, layers, graph, `${place}.`) };
+    if (stage.kind === "narrow") {
+      const units = unitsOf(stage.units, layers, graph, `${place}.`);
+      reached = narrowGraph(graph, units);
+      return { ...stage, units };
+    }
+    if (stage.kind === "channels") return { ...stage, keep: channelsOf(stage, layers, reached, `${place}.`) };
+    if (splitsLayers(stage)) {
+      const checked = checkSplit(stage, reached, place);
+      reached = splitGraph(checked, reached);
+      open = layers = weightedLayers(reached);
+      return checked;
+    }
     if (stage.kind === "prune")
       return { ...stage, ...keepOf(stage, layers, `${place}.keep`), ...qualityOf(stage, layers, `${place}.quality`) };
     if (stage.kind === "surgery") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };

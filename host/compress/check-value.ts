@@ -83,3 +83,18 @@ export const object =
     }
     return result as Checked<F>;
   };
+
+/** Cosine from `lr` to `lrEnd` over `epochs` (of the training split's size, also on a bank of augmented copies). */
+export interface Schedule {
+  readonly epochs: number;
+  readonly lr: number;
+  /** Default: 0. */
+  readonly lrEnd: number;
+}
+
+/** Keys of a schedule, with its defaults. */
+export const schedule = (epochs: number, lr: number, lrEnd: number) => ({
+  epochs: optional(number(0, 1000), epochs),
+  lr: optional(number(0, 1), lr),
+  lrEnd: optional(number(0, 1), lrEnd),
+});

@@ -14,28 +14,25 @@ import {
   oneOf,
   optional,
   record,
+  schedule,
   text,
   type Check,
   type Checked,
+  type Schedule,
 } from "./check-value.js";
 import type { ChannelScore } from "./channels.js";
+import { METHOD_CHECKS, type MethodStage } from "./method-stages.js";
 import { PRUNE_SCORES, type Keep, type PruneScore } from "./prune.js";
 import type { CentroidInit } from "./share.js";
 import { SURGERY_SCORES, type SurgeryScore } from "./surgery.js";
-
-/** Cosine from `lr` to `lrEnd` over `epochs` (of the training split's size, also on a bank of augmented copies). */
-export interface Schedule {
-  readonly epochs: number;
-  readonly lr: number;
-  /** Default: 0. */
-  readonly lrEnd: number;
-}
 
 export interface TeacherSettings extends Schedule {
   readonly seed: number;
   readonly augment: Augmentation;
   readonly weightDecay: number;
 }
+
+export type { Schedule } from "./check-value.js";
 
 /** Only the given layers' live units exist; the net is trained from scratch. Must come first. */
 export interface NarrowStage {
@@ -188,7 +185,8 @@ export type Stage =
   | InqStage
   | DeadUnitsStage
   | ReorderStage
-  | CalibrateStage;
+  | CalibrateStage
+  | MethodStage;
 
 export interface Recipe {
   /** `lenet5` or `lenet300`, or a file: a graph, or a trained net, which is the teacher and what the stages begin with. */
@@ -220,11 +218,6 @@ export const DEFAULT_BIAS_BITS = 8;
 
 const absent = undefined as never;
 
-const schedule = (epochs: number, lr: number, lrEnd: number) => ({
-  epochs: optional(number(0, 1000), epochs),
-  lr: optional(number(0, 1), lr),
-  lrEnd: optional(number(0, 1), lrEnd),
-});
 const regularization = {
   weightDecay: optional(number(0, 100), absent),
   l1: optional(number(0, 100), absent),
@@ -331,6 +324,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     range: optional(oneOf<RangeChoice>("error", "full"), "error"),
     multiplierBits: optional(integer(0, 30), absent),
   }),
+  ...METHOD_CHECKS,
 };
 
 const stage: Check<Stage> = (value, path) => {

@@ -23,6 +23,7 @@ import { survivors } from "./prune.js";
 import { DEFAULT_BIAS_BITS, type Recipe } from "./recipe.js";
 import { keptSensitivity, type Sensitivity } from "./sensitivity.js";
 import { settleStage, type SettledStage } from "./settle.js";
+import { lastGraph } from "./split-stages.js";
 import { runStage, type StageContext } from "./stages.js";
 import { makeBank, trainTeacher } from "./teacher.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
@@ -108,7 +109,7 @@ async function namesOf(
   const base = await digest(from || isTrained ? await netDigest(given) : graph, origin.data);
   const hasTeacher = from === undefined && recipe.teacher !== undefined;
   const start = hasTeacher ? await digest(base, batch, task, recipe.teacher) : base;
-  const biasBits = biasBitsOf(recipe, foldedGraph(graph));
+  const biasBits = biasBitsOf(recipe, lastGraph(recipe, foldedGraph(graph)));
   const stageNames = stages.map(
     async (_, i) =>
       `stage-${await digest(start, seed, batch, task, bank ?? augment, distill, { biasBits }, stages.slice(0, i + 1))}`,
@@ -165,7 +166,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   const { runtime, threads, from, steps = Infinity, signal, onStage, onProgress } = options;
   const { recipe, named, graph, isTrained } = checkRun(options);
   const folder = options.openWork();
-  const biasBits = biasBitsOf(recipe, foldedGraph(graph));
+  const biasBits = biasBitsOf(recipe, lastGraph(recipe, foldedGraph(graph)));
   const origin = { ...options, data: options.data.digest ?? (await dataDigest(options.data)) };
   const names = await namesOf(recipe, origin);
   const factor = inputFactor(graph, options.data.train);

@@ -33,6 +33,7 @@ import { retrain, type Retraining, type TrainingContext } from "./retraining.js"
 import { pruneByCurvature } from "./saliency.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
+import { splitNet } from "./split-stages.js";
 import { close, cutAndSplice, isOperating, patientOf, setAside, setThresholds } from "./surgery.js";
 import { netWithout } from "./units.js";
 
@@ -319,6 +320,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return rateDistortion(start, stage, context);
     case "inq":
       return incremental(start, stage, context);
+    case "low-rank":
+      return train(splitNet(stage, start, context.biasBits), { ...stage, kind: "train" }, context);
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
     case "reorder":

@@ -7,7 +7,9 @@ import { parseRecipe, type Recipe } from "../compress/recipe.js";
 import { CENTROID_INITS, type CentroidInit } from "../compress/share.js";
 import { MoteError, printable } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
+import { resultsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
+import { parameterShapes } from "../model/shapes.js";
 import { weightedLayers } from "../compress/integer-stages.js";
 import { pruningTrials } from "./pruning-trials.js";
 import { isAmount } from "./run-record.js";
@@ -15,7 +17,7 @@ import { isAmount } from "./run-record.js";
 export const EXPERIMENTS = ["rates", "bits", "inits", "rdoq", "scores", "retraining"] as const;
 export type ExperimentName = (typeof EXPERIMENTS)[number];
 
-/** How a net is made smaller; the curve of "svd" is drawn where trials of it are there. */
+/** How a net is made smaller. */
 export const METHODS = [
   "none",
   "pruning",
@@ -40,7 +42,7 @@ export type Method = (typeof METHODS)[number];
 export interface Settings {
   readonly method: Method;
   readonly seed: number;
-  /** Share of the weights that is kept. */
+  /** Share of the weights that is kept; of "svd", of those of the layers that are split. */
   readonly keep: number | null;
   readonly convBits: number | null;
   readonly denseBits: number | null;
@@ -142,6 +144,9 @@ export function trialsOf(experiment: ExperimentName, graph: Graph, isQuick: bool
       return [
         dense,
         ...extent.keeps.flatMap(pruned),
+        ...(Object.keys(ranksFor(graph, 1)).length === 0 ? [] : extent.keeps).flatMap((keep) =>
+          make({ ...none, method: "svd", keep }, "prune"),
+        ),
         ...extent.bits.flatMap((bits) => make({ method: "quantization", keep: null, ...shared(bits, bits) })),
         ...extent.keeps.flatMap((keep) => make({ method: "both", keep, ...shared(SHARED_BITS, SHARED_BITS) })),
         ...extent.bits
@@ -187,13 +192,15 @@ function trial(graph: Graph, extent: Extent, settings: Settings, ends?: Ends): T
     lr: 0.001,
     lrEnd: 1e-5,
   };
+  const svd = { kind: "low-rank", rank: ranksFor(graph, keep ?? 1), epochs: pruneEpochs, lr: 0.001, lrEnd: 1e-5 };
+  const isSvd = settings.method === "svd";
   const bits = weightedLayers(graph).map(({ op, name }) => [name, (op === "conv2d" ? convBits : denseBits) ?? 8]);
   const share = {
     kind: "share",
     epochs: shareEpochs,
     lr: 0.0003,
     lrEnd: 1e-5,
-    bits: Object.fromEntries(bits),
+    bits: isSvd ? 8 : Object.fromEntries(bits),
     init: init ?? "linear",
   };
   const rdoq = { kind: "rdoq", epochs: shareEpochs, lr: 0.0003, lrEnd: 1e-5, step: RDOQ_STEP, lambda };
@@ -203,13 +210,26 @@ function trial(graph: Graph, extent: Extent, settings: Settings, ends?: Ends): T
     net: graph.name,
     seed,
     teacher: { epochs: teacherEpochs, lr: 0.0013, lrEnd: 1e-5, augment: 0.4, weightDecay: 0.02, seed: 1 },
-    stages: [...(keep === null ? [] : [prune]), quantizing, { kind: "calibrate" }],
+    stages: [...(keep === null ? [] : [isSvd ? svd : prune]), quantizing, { kind: "calibrate" }],
   };
   return {
     ...settings,
     recipe: parseRecipe(JSON.stringify(recipe), "experiment"),
     stages: ends === "teacher" ? 0 : ends === "prune" ? 1 : recipe.stages.length - 1,
   };
+}
+
+/** Ranks of the dense layers, but for the one of the results, at which so large a share of their weights is left. */
+function ranksFor(graph: Graph, keep: number): Record<string, number> {
+  const shapes = parameterShapes(graph);
+  const results = resultsOf(graph);
+  const layers = weightedLayers(graph).filter(({ op, output }) => op === "dense" && !results.includes(output));
+  return Object.fromEntries(
+    layers.map(({ name }) => {
+      const [rows, columns] = shapes.get(`${name}.weight`)!;
+      return [name, Math.max(1, Math.round((keep * rows * columns) / (rows + columns)))];
+    }),
+  );
 }
 
 const KIND = "mote experiment";

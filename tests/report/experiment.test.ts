@@ -90,7 +90,7 @@ describe("an experiment", () => {
         expect(trials[0]).toMatchObject({ method: "none", stages: 0 });
         for (const { recipe, stages, method, keep, convBits, denseBits, lambda } of trials.slice(1)) {
           expect(recipe.stages.slice(0, stages).map(({ kind }) => kind)).toEqual([
-            ...(keep === null ? [] : ["prune"]),
+            ...(keep === null ? [] : [method === "svd" ? "low-rank" : "prune"]),
             ...(convBits === null ? [] : [method === "inq" ? "inq" : "share"]),
             ...(lambda === undefined ? [] : ["rdoq"]),
           ]);

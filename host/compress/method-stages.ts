@@ -1,0 +1,47 @@
+/** Stages that put other layers in the place of a layer, or other numbers in the place of its weights: what they are told, and its check. */
+import {
+  integer,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  schedule,
+  type Check,
+  type Schedule,
+} from "./check-value.js";
+
+/** Splits layers into two of low rank, see low-rank.ts, and trains what comes of them. */
+export interface LowRankStage extends Schedule {
+  readonly kind: "low-rank";
+  /** By layer: ranks, or below 1 shares of the full rank. In its place `energy`. */
+  readonly rank?: Readonly<Record<string, number>>;
+  /** By layer: share of the sum of squared singular values that the least rank keeps; no rank is so large that nothing is saved. */
+  readonly energy?: Readonly<Record<string, number>>;
+  /** Of the container as it is estimated: the ranks that keep the most energy within it. */
+  readonly bytes?: number;
+}
+
+export type MethodStage = LowRankStage;
+
+/** One value for all layers of an op, or an object by name, pattern or op, see `byLayer`. */
+const ofOp =
+  <T>(op: "dense" | "conv2d", check: Check<T>): Check<Record<string, T>> =>
+  (value, path) =>
+    typeof value === "object" && value !== null ? record(check)(value, path) : { [`op:${op}`]: check(value, path) };
+
+const absent = undefined as never;
+
+/** A count, or a share below 1. */
+const rank: Check<number> = (value, path) =>
+  typeof value === "number" && value < 1 ? number(Number.MIN_VALUE, 1)(value, path) : integer(1, 65535)(value, path);
+
+export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract<MethodStage, { kind: K }>> } = {
+  "low-rank": object({
+    kind: oneOf("low-rank"),
+    ...schedule(5, 0.001, 0),
+    rank: optional(ofOp("dense", rank), absent),
+    energy: optional(ofOp("dense", number(Number.MIN_VALUE, 1)), absent),
+    bytes: optional(integer(1, 2 ** 31 - 1), absent),
+  }),
+};
