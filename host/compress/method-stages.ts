@@ -1,5 +1,6 @@
 /** Stages that put other layers in the place of a layer, or other numbers in the place of its weights: what they are told, and its check. */
 import {
+  either,
   integer,
   number,
   object,
@@ -22,13 +23,28 @@ export interface LowRankStage extends Schedule {
   readonly bytes?: number;
 }
 
-export type MethodStage = LowRankStage;
+/** Splits convolutions into ones of one dimension, see flatten.ts, and trains what comes of them. */
+export interface FlattenStage extends Schedule {
+  readonly kind: "flatten";
+  /** By layer: each filter is a product by itself, or all are sums over so many. */
+  readonly rank: Readonly<Record<string, number | "filters">>;
+  /** Products near to the filters, or all weights of the net drawn anew from the seed. */
+  readonly init: "trained" | "scratch";
+}
+
+export type MethodStage = LowRankStage | FlattenStage;
 
 /** One value for all layers of an op, or an object by name, pattern or op, see `byLayer`. */
 const ofOp =
   <T>(op: "dense" | "conv2d", check: Check<T>): Check<Record<string, T>> =>
   (value, path) =>
     typeof value === "object" && value !== null ? record(check)(value, path) : { [`op:${op}`]: check(value, path) };
+
+const orFilters: Check<number | "filters"> = either(
+  integer(1, 65535),
+  oneOf<"filters">("filters"),
+  (value) => typeof value === "string",
+);
 
 const absent = undefined as never;
 
@@ -43,5 +59,11 @@ export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract
     rank: optional(ofOp("dense", rank), absent),
     energy: optional(ofOp("dense", number(Number.MIN_VALUE, 1)), absent),
     bytes: optional(integer(1, 2 ** 31 - 1), absent),
+  }),
+  flatten: object({
+    kind: oneOf("flatten"),
+    ...schedule(5, 0.001, 0),
+    rank: optional(ofOp("conv2d", orFilters), { "op:conv2d": "filters" as const }),
+    init: optional(oneOf<"trained" | "scratch">("trained", "scratch"), "trained"),
   }),
 };

@@ -14,6 +14,9 @@ import { foldBatchNorm } from "./fold-batchnorm.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
 import { INQ_SHARES, largestFree, leastPower, powersOf, toPower } from "./inq.js";
 import { weightedLayers } from "./integer-stages.js";
+import { flatGraph, flatNet } from "./flatten.js";
+import { lowRankNet } from "./low-rank.js";
+import type { FlattenStage } from "./method-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
@@ -33,7 +36,6 @@ import { retrain, type Retraining, type TrainingContext } from "./retraining.js"
 import { pruneByCurvature } from "./saliency.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
-import { splitNet } from "./split-stages.js";
 import { close, cutAndSplice, isOperating, patientOf, setAside, setThresholds } from "./surgery.js";
 import { netWithout } from "./units.js";
 
@@ -53,19 +55,24 @@ const withCompression = (net: Net): Net & { readonly compression: Compression } 
   compression: net.compression ?? emptyCompression(net.graph),
 });
 
-async function narrow(net: Net, stage: NarrowStage, context: StageContext): Promise<Net> {
-  const trainer = await Trainer.create({
-    runtime: context.runtime,
-    graph: narrowGraph(net.graph, stage.units),
-    seed: context.seed,
-    threads: 1,
-    batch: context.batch,
-  });
+const narrow = (net: Net, stage: NarrowStage, context: StageContext): Promise<Net> =>
+  drawn(narrowGraph(net.graph, stage.units), net.graph, context);
+
+/** A net with weights drawn from the seed. @param nominal the graph as it was designed */
+async function drawn(graph: Graph, nominal: Graph, context: StageContext): Promise<Net> {
+  const { runtime, seed, batch } = context;
+  const trainer = await Trainer.create({ runtime, graph, seed, threads: 1, batch });
   try {
-    return { ...trainer.toNet(), compression: emptyCompression(net.graph) };
+    return { ...trainer.toNet(), compression: emptyCompression(nominal) };
   } finally {
     await trainer.close();
   }
+}
+
+async function flatten(net: Net, stage: FlattenStage, context: StageContext): Promise<Net> {
+  const graph = flatGraph(stage, net.graph);
+  const flat = stage.init === "scratch" ? await drawn(graph, graph, context) : flatNet(net, stage, context.seed);
+  return train(flat, { ...stage, kind: "train" }, context);
 }
 
 const train = (net: Net, stage: TrainStage, context: StageContext): Promise<Net> =>
@@ -321,7 +328,9 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
     case "inq":
       return incremental(start, stage, context);
     case "low-rank":
-      return train(splitNet(stage, start, context.biasBits), { ...stage, kind: "train" }, context);
+      return train(lowRankNet(start, stage, context.biasBits), { ...stage, kind: "train" }, context);
+    case "flatten":
+      return flatten(start, stage, context);
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
     case "reorder":

@@ -100,7 +100,14 @@ describe("a layer of low rank", () => {
   test("at full rank computes the same", async () => {
     const full = await runStage(start, stageOf({ rank: { conv: 6, fc1: 24, fc2: 4 } }), context, samples);
     expect(full.graph.layers.map(({ name }) => name)).toEqual([
-      ...["conv.in", "conv.out", "pool", "fc1.in", "fc1.out", "relu", "fc2.in", "fc2.out"],
+      "conv.in",
+      "conv.out",
+      "pool",
+      "fc1.in",
+      "fc1.out",
+      "relu",
+      "fc2.in",
+      "fc2.out",
     ]);
     const [a, b] = [await logitsOf(start), await logitsOf(full)];
     a.forEach((value, i) => expect(b[i]).toBeCloseTo(value, 4));
