@@ -2,7 +2,7 @@
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
 import { floatWeights } from "../ops/index.js";
-import { bringsIntegers, checkComplete, weightedLayers } from "./integer-stages.js";
+import { bringsIntegers, checkComplete, layersKey, weightedLayers } from "./integer-stages.js";
 import { narrowGraph } from "./narrow.js";
 import { Channels } from "./channels.js";
 import { checkKeep, type Keep } from "./prune.js";
@@ -43,10 +43,9 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
       open = open.filter(({ name }) => !Object.hasOwn(settled, name));
       return settled;
     };
-    if (stage.kind === "share") return { ...stage, bits: settle(stage.bits, "bits") };
-    return stage.kind === "inq"
-      ? { ...stage, bits: settle(stage.bits, "bits") }
-      : { ...stage, step: settle(stage.step, "step") };
+    const key = layersKey(stage);
+    const values = (stage as unknown as Record<string, Readonly<Record<string, never>>>)[key];
+    return { ...stage, [key]: settle(values, key) };
   });
   checkComplete(stages, open);
   return { ...recipe, stages, pack: { biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") } };

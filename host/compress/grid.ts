@@ -17,7 +17,7 @@ export function gridStep(weights: Float32Array, factor: number): number {
 }
 
 /** Biases of all rows are multiples of one power of two of their units: no row's step is less than this part of the layer's. */
-const LEAST_PART = 1 / 8;
+export const LEAST_PART = 1 / 8;
 
 /** A step for each of `rows` rows, from its own survivors; that of the layer where it has none. */
 export function rowSteps(weights: Float32Array, rows: number, factor: number): Float32Array {

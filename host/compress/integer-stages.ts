@@ -1,4 +1,4 @@
-/** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one, a `share`, a `grid`, an `rdoq` or an `inq`. */
+/** Which stage of a recipe brings which layers' weights to their integers: each layer exactly one. */
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
 import { hasWeights } from "../ops/index.js";
@@ -10,16 +10,24 @@ import {
   type ShareStage,
   type Stage,
 } from "./recipe.js";
+import type { BinaryConnectStage, LevelsStage } from "./method-stages.js";
 
 export const weightedLayers = (graph: Graph): WeightedLayer[] => graph.layers.filter(hasWeights);
 
+type IntegerStage = ShareStage | GridStage | RdoqStage | InqStage | BinaryConnectStage | LevelsStage;
+
+/** The key whose values by layer say which layers a stage is for. */
+export const layersKey = (stage: IntegerStage): "bits" | "step" | "rounding" | "levels" =>
+  "bits" in stage ? "bits" : "step" in stage ? "step" : "rounding" in stage ? "rounding" : "levels";
+
+const layersOf = (stage: IntegerStage): string[] =>
+  Object.keys((stage as unknown as Record<string, object>)[layersKey(stage)]);
+
 /** Whether a stage brings weights to their integers. */
-export const bringsIntegers = (stage: Stage): stage is ShareStage | GridStage | RdoqStage | InqStage =>
-  INTEGER_STAGES.includes(stage.kind);
+export const bringsIntegers = (stage: Stage): stage is IntegerStage => INTEGER_STAGES.includes(stage.kind);
 
 /** Names of the layers whose weights are integers after these stages of a checked recipe, in the stages' order. */
-export const integerLayers = (stages: readonly Stage[]): string[] =>
-  stages.filter(bringsIntegers).flatMap((stage) => Object.keys("bits" in stage ? stage.bits : stage.step));
+export const integerLayers = (stages: readonly Stage[]): string[] => stages.filter(bringsIntegers).flatMap(layersOf);
 
 /**
  * @param left layers that none of the stages is for
@@ -28,7 +36,7 @@ export const integerLayers = (stages: readonly Stage[]): string[] =>
 export function checkComplete(stages: readonly Stage[], left: readonly WeightedLayer[]): void {
   if (left.length === 0) return;
   const at = stages.findLastIndex(bringsIntegers);
-  const key = "bits" in stages[at] ? "bits" : "step";
+  const key = layersKey(stages[at] as IntegerStage);
   throw new MoteError(
     "RECIPE",
     `stages[${at}].${key}.${left[0].name}: missing; every layer with weights needs one, here or before`,

@@ -1,7 +1,9 @@
 /** Stages that put other layers in the place of a layer, or other numbers in the place of its weights: what they are told, and its check. */
 import {
   either,
+  fail,
   integer,
+  layered,
   number,
   object,
   oneOf,
@@ -11,6 +13,7 @@ import {
   type Check,
   type Schedule,
 } from "./check-value.js";
+import { LEVELS, type BinaryRounding, type LevelScale, type Levels } from "./latent.js";
 
 /** Splits layers into two of low rank, see low-rank.ts, and trains what comes of them. */
 export interface LowRankStage extends Schedule {
@@ -32,7 +35,22 @@ export interface FlattenStage extends Schedule {
   readonly init: "trained" | "scratch";
 }
 
-export type MethodStage = LowRankStage | FlattenStage;
+/** Trains weights of two values, see latent.ts, of the layers that `rounding` selects. Biases learn as ever, and the other layers. */
+export interface BinaryConnectStage extends Schedule {
+  readonly kind: "binary-connect";
+  readonly rounding: Readonly<Record<string, BinaryRounding>>;
+}
+
+/** Trains weights of few values, see latent.ts, of the layers that `levels` selects. The others train along. */
+export interface LevelsStage extends Schedule {
+  readonly kind: "levels";
+  readonly levels: Readonly<Record<string, Levels>>;
+  readonly scale: LevelScale;
+  /** As of a grid. */
+  readonly scales: "layer" | "row";
+}
+
+export type MethodStage = LowRankStage | FlattenStage | BinaryConnectStage | LevelsStage;
 
 /** One value for all layers of an op, or an object by name, pattern or op, see `byLayer`. */
 const ofOp =
@@ -46,11 +64,22 @@ const orFilters: Check<number | "filters"> = either(
   (value) => typeof value === "string",
 );
 
+const levels: Check<Levels> = (value, path) =>
+  LEVELS.includes(value as Levels) ? (value as Levels) : fail(path, `one of ${LEVELS.join(", ")}`, value);
+
 const absent = undefined as never;
 
 /** A count, or a share below 1. */
 const rank: Check<number> = (value, path) =>
   typeof value === "number" && value < 1 ? number(Number.MIN_VALUE, 1)(value, path) : integer(1, 65535)(value, path);
+
+const levelFields = object({
+  kind: oneOf("levels"),
+  ...schedule(10, 0.001, 0),
+  levels: optional(layered(levels), { "*": 3 as const }),
+  scale: optional(oneOf<LevelScale>("fit", "mean"), "fit"),
+  scales: optional(oneOf<"layer" | "row">("layer", "row"), "layer"),
+});
 
 export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract<MethodStage, { kind: K }>> } = {
   "low-rank": object({
@@ -66,4 +95,18 @@ export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract
     rank: optional(ofOp("conv2d", orFilters), { "op:conv2d": "filters" as const }),
     init: optional(oneOf<"trained" | "scratch">("trained", "scratch"), "trained"),
   }),
+  "binary-connect": object({
+    kind: oneOf("binary-connect"),
+    ...schedule(10, 0.001, 0),
+    rounding: optional(layered(oneOf<BinaryRounding>("deterministic", "stochastic")), {
+      "*": "deterministic" as const,
+    }),
+  }),
+  levels: (value, path) => {
+    const stage = levelFields(value, path);
+    const many = Object.values(stage.levels).find((count) => count > 3);
+    // Units of more values are parts of the mean magnitude.
+    if (stage.scale === "mean" && many !== undefined) fail(`${path}.scale`, `"fit" beside ${many} levels`, stage.scale);
+    return stage;
+  },
 };

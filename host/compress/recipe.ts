@@ -423,9 +423,9 @@ function withAugmentation(checked: Recipe): Recipe {
 }
 
 /** Kinds that bring weights to their integers. */
-export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq", "inq"];
+export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq", "inq", "binary-connect", "levels"];
 
-/** What may follow a share, grid, rdoq or inq stage. Another of those is for the layers that the stages before left out. */
+/** What may follow a stage that brings weights to their integers. Another of those is for the layers that the stages before left out. */
 const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "reorder", "calibrate"];
 
 /** What is well-formed but makes no sense. */
@@ -463,7 +463,7 @@ function contradiction(
   if (late > 0) return `stages[${late}]: narrow must come first`;
   const onGrid = checked.stages.findIndex(({ kind }) => INTEGER_STAGES.includes(kind));
   const calibrated = checked.stages.findIndex((s) => s.kind === "calibrate");
-  if (onGrid < 0) return "stages: one share, grid, rdoq or inq stage must bring the weights to their integers";
+  if (onGrid < 0) return `stages: one ${INTEGER_STAGES.join(", ")} stage must bring the weights to their integers`;
   if (calibrated < 0) return "stages: a calibrate stage must end the recipe";
   for (let i = 0; i < checked.stages.length; i++) {
     const { kind } = checked.stages[i];

@@ -6,9 +6,10 @@ import type { Augmentation } from "../train/augment.js";
 import type { Checkpoint } from "../train/checkpoint.js";
 import type { Task } from "../train/losses.js";
 import { cosine } from "../train/schedule.js";
-import { Trainer, type Sharing, type TrainingRuntime } from "../train/trainer.js";
+import { Trainer, type Sharing, type TrainingRuntime, type TrainJob, type TrainResult } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
+import type { Latent } from "./latent.js";
 import { prunableShapes, type PrunableLayer } from "./prune.js";
 import type { Recipe, Regularization, Schedule } from "./recipe.js";
 import type { Keeper } from "./work-folder.js";
@@ -50,6 +51,8 @@ export class Retraining {
   private readonly sharings = new Map<string, Sharing>();
   /** What else the stage goes by. */
   private readonly kept = new Map<string, Float32Array | Uint8Array>();
+  /** Real weights behind those that are trained with, by layer. */
+  private readonly latents = new Map<string, Latent>();
 
   private constructor(
     readonly trainer: Trainer,
@@ -113,6 +116,29 @@ export class Retraining {
     this.kept.set(name, values);
   }
 
+  /** From now on what a layer's weights learn goes to the real ones behind them. */
+  setLatent(layer: string, latent: Latent): void {
+    this.latents.set(layer, latent);
+    this.keep(`${layer}.latent`, latent.values);
+  }
+
+  /** The same for a step, or for as many as there are without real weights behind. */
+  private async learn(job: TrainJob): Promise<TrainResult> {
+    if (this.latents.size === 0) return this.trainer.train(job);
+    const before = [...this.latents].map(([name, latent]) => {
+      const weights = this.trainer.weight(name);
+      latent.show(weights, job.firstStep);
+      return { latent, weights, shown: weights.slice() };
+    });
+    const result = await this.trainer.train({ ...job, steps: 1 });
+    for (const { latent, weights, shown } of before) {
+      const { values } = latent;
+      for (let i = 0; i < values.length; i++) values[i] += weights[i] - shown[i];
+      latent.limit?.();
+    }
+    return result;
+  }
+
   /**
    * Trains up to step `step` of the schedule.
    * @returns whether what follows the piece is still to be done: not where an earlier run got further
@@ -139,7 +165,7 @@ export class Retraining {
       const before = this.done;
       if (before >= end) break;
       if (before > 0 && before % epoch === 0) this.save();
-      const result = await this.trainer.train({
+      const result = await this.learn({
         data,
         steps: Math.min(end, before - (before % epoch) + epoch) - before,
         firstStep: before,

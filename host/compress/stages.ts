@@ -2,7 +2,7 @@
 import type { Samples } from "../data/samples.js";
 import { resultsOf } from "../model/edges.js";
 import { valuesOf } from "../model/geometry.js";
-import type { Compression, Graph, Net } from "../model/model.js";
+import type { Graph, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import { CLASSES } from "../train/losses.js";
 import { Trainer } from "../train/trainer.js";
@@ -13,11 +13,12 @@ import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { foldBatchNorm } from "./fold-batchnorm.js";
 import { freeze, frozenAfter, gridStep, nextToFreeze, rowSteps, stepOf, toGrid, type GridLayer } from "./grid.js";
 import { INQ_SHARES, largestFree, leastPower, powersOf, toPower } from "./inq.js";
-import { weightedLayers } from "./integer-stages.js";
+import { emptyCompression, namesIn, withCompression, withIntegers, type Integers } from "./integers.js";
+import { binaryConnect, fewLevels } from "./latent-stages.js";
 import { flatGraph, flatNet } from "./flatten.js";
 import { lowRankNet } from "./low-rank.js";
 import type { FlattenStage } from "./method-stages.js";
-import { channelsByTensor, narrowGraph } from "./narrow.js";
+import { narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
 import type {
@@ -42,18 +43,6 @@ import { netWithout } from "./units.js";
 export interface StageContext extends TrainingContext {
   readonly biasBits: Readonly<Record<string, number>>;
 }
-
-const emptyCompression = (graph: Graph): Compression => ({
-  nominalChannels: channelsByTensor(graph),
-  weightScale: {},
-  activations: {},
-});
-
-/** The net with a compression record, from its own graph if it has none yet. */
-const withCompression = (net: Net): Net & { readonly compression: Compression } => ({
-  ...net,
-  compression: net.compression ?? emptyCompression(net.graph),
-});
 
 const narrow = (net: Net, stage: NarrowStage, context: StageContext): Promise<Net> =>
   drawn(narrowGraph(net.graph, stage.units), net.graph, context);
@@ -146,34 +135,6 @@ async function channels(net: Net, stage: ChannelsStage, context: StageContext): 
     }),
   );
   return removeDeadUnits(masked);
-}
-
-/** The layers that a setting by layer names, in the net's order. */
-const namesIn = (graph: Graph, values: Readonly<Record<string, number>>): string[] =>
-  weightedLayers(graph)
-    .map(({ name }) => name)
-    .filter((name) => Object.hasOwn(values, name));
-
-/** Weights of a layer that a stage has brought to their integers. */
-interface Integers {
-  /** One, or one a row. */
-  readonly scales: Float32Array;
-  readonly integers: Int8Array;
-}
-
-/** The net with the integers and scales of these layers, beside those of earlier stages. */
-function withIntegers(net: Net, layers: ReadonlyMap<string, Integers>): Net {
-  const { compression } = withCompression(net);
-  const tensors = new Map(net.tensors);
-  const weightScale = { ...compression.weightScale };
-  for (const [name, { scales, integers }] of layers) {
-    const { shape } = tensors.get(`${name}.weight`)!;
-    const columns = integers.length / shape[0];
-    const scaleOf = (index: number): number => scales[scales.length > 1 ? Math.floor(index / columns) : 0];
-    tensors.set(`${name}.weight`, { shape, data: Float32Array.from(integers, (q, i) => q * scaleOf(i)), integers });
-    weightScale[name] = scales.length > 1 ? [...scales] : scales[0];
-  }
-  return { ...net, tensors, compression: { ...compression, weightScale } };
 }
 
 async function share(net: Net, stage: ShareStage<number>, context: StageContext): Promise<Net> {
@@ -331,6 +292,10 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return train(lowRankNet(start, stage, context.biasBits), { ...stage, kind: "train" }, context);
     case "flatten":
       return flatten(start, stage, context);
+    case "binary-connect":
+      return binaryConnect(start, stage, context);
+    case "levels":
+      return fewLevels(start, stage, context);
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
     case "reorder":
