@@ -4,9 +4,11 @@
  */
 import type { Group } from "./figure.js";
 import type { MethodFamily } from "./methods/family.js";
+import { fewValues } from "./methods/few-values.js";
 import { pruningMethods } from "./methods/pruning.js";
+import { rankMethods } from "./methods/rank.js";
 
-const FAMILIES: readonly MethodFamily[] = [pruningMethods];
+const FAMILIES: readonly MethodFamily[] = [pruningMethods, rankMethods, fewValues];
 
 export const methodsGroup: Group = {
   name: "methods",

@@ -1,7 +1,9 @@
 /** What families of the group `methods` share: figures that a work folder keeps, and recipes run to their ends. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { workOf } from "../../../host/compress/candidates.js";
 import { digest } from "../../../host/compress/digest.js";
+import { figuresOf } from "../../../host/compress/figures.js";
 import { parseRecipe, type Recipe } from "../../../host/compress/recipe.js";
 import { loadData } from "../../../host/node/data/load.js";
 import { loadMnist } from "../../../host/node/data/mnist.js";
@@ -51,6 +53,10 @@ export interface RecipeResult {
   readonly bytes: number;
   /** Of the packed integers, percent of the 10,000 test digits. */
   readonly testError: number;
+  /** Of an inference: of the float net with all weights, and instructions and memory as a search counts them. */
+  readonly multiplications: number;
+  readonly instructions: number;
+  readonly ram: number;
 }
 
 /** Runs a recipe on MNIST to its packed model. Recipes that begin alike share their first stages. */
@@ -61,7 +67,11 @@ export const runMethod = (name: string, recipe: Recipe, { threads, note }: Bench
     const { net, reports } = await runRecipe({ recipe, data: { train, validation }, work: WORK, threads });
     const { nonZeros, weights } = reports.at(-1)!;
     const model = packed(net);
+    const { instructions, ram } = figuresOf(model);
     return {
+      multiplications: workOf(net.graph),
+      instructions,
+      ram,
       errors: reports.map(({ error }) => error),
       nonZeros,
       weights,
