@@ -49,8 +49,12 @@ export function binaryLatent(
 
 /** Mean magnitude of the weights that are left; 1 where there are none. */
 export function meanMagnitude(weights: Float32Array): number {
-  const left = weights.filter((w) => w !== 0);
-  return left.length === 0 ? 1 : Math.fround(left.reduce((sum, w) => sum + Math.abs(w), 0) / left.length);
+  let [sum, count] = [0, 0];
+  for (const w of weights) {
+    sum += Math.abs(w);
+    count += Number(w !== 0);
+  }
+  return count === 0 ? 1 : Math.fround(sum / count);
 }
 
 /** How many values a weight may have: two ± 1, three with 0, an even number ± 1, ± 3, ± 5 … */
@@ -75,20 +79,15 @@ export function toLevel(w: number, unit: number, levels: Levels): number {
 export function levelUnit(weights: Float32Array, levels: Levels, scale: LevelScale): number {
   const mean = meanMagnitude(weights);
   if (scale === "mean") return mean;
-  let unit = mean * UNIT_OF_MEAN[levels];
-  for (let round = 0; round < FIT_ROUNDS; round++) {
-    let [product, square] = [0, 0];
-    for (const w of weights) {
-      const q = toLevel(w, unit, levels);
-      product += w * q;
-      square += q * q;
-    }
-    if (square === 0 || product === 0) break;
-    unit = product / square;
+  const unit = mean * UNIT_OF_MEAN[levels];
+  let [product, square] = [0, 0];
+  for (const w of weights) {
+    const q = toLevel(w, unit, levels);
+    product += w * q;
+    square += q * q;
   }
-  return Math.fround(unit);
+  return Math.fround(square === 0 ? unit : product / square);
 }
-const FIT_ROUNDS = 2;
 
 /**
  * Each weight the nearest of so many values, whose unit follows the weights.
@@ -103,6 +102,7 @@ export function levelLatent(
   const columns = values.length / rows;
   const units = (): Float32Array => {
     const all = levelUnit(values, levels, scale);
+    if (rows === 1) return Float32Array.of(all);
     return Float32Array.from({ length: rows }, (_, row) => {
       const own = values.subarray(row * columns, (row + 1) * columns);
       return own.some((w) => w !== 0) ? Math.max(all * LEAST_PART, levelUnit(own, levels, scale)) : all;

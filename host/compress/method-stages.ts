@@ -13,6 +13,7 @@ import {
   type Check,
   type Schedule,
 } from "./check-value.js";
+import type { FixedPoint, FixedRounding } from "../train/fixed-point.js";
 import { LEVELS, type BinaryRounding, type LevelScale, type Levels } from "./latent.js";
 
 /** Splits layers into two of low rank, see low-rank.ts, and trains what comes of them. */
@@ -50,7 +51,14 @@ export interface LevelsStage extends Schedule {
   readonly scales: "layer" | "row";
 }
 
-export type MethodStage = LowRankStage | FlattenStage | BinaryConnectStage | LevelsStage;
+/** Trains in fixed point, see fixed-point.ts: weights, biases, activations, gradients and so what updates leave. */
+export interface FixedPointStage extends Schedule, FixedPoint {
+  readonly kind: "fixed-point";
+  /** Whether it goes on with the weights that there are, or with ones drawn anew. */
+  readonly init: "trained" | "scratch";
+}
+
+export type MethodStage = LowRankStage | FlattenStage | BinaryConnectStage | LevelsStage | FixedPointStage;
 
 /** One value for all layers of an op, or an object by name, pattern or op, see `byLayer`. */
 const ofOp =
@@ -109,4 +117,12 @@ export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract
     if (stage.scale === "mean" && many !== undefined) fail(`${path}.scale`, `"fit" beside ${many} levels`, stage.scale);
     return stage;
   },
+  "fixed-point": object({
+    kind: oneOf("fixed-point"),
+    ...schedule(5, 0.001, 0),
+    integerBits: optional(integer(1, 16), 4),
+    fractionBits: optional(integer(1, 23), 12),
+    rounding: optional(oneOf<FixedRounding>("nearest", "stochastic"), "stochastic"),
+    init: optional(oneOf<"trained" | "scratch">("trained", "scratch"), "trained"),
+  }),
 };

@@ -327,10 +327,11 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
   ...METHOD_CHECKS,
 };
 
+export const STAGE_KINDS = Object.keys(stageChecks) as readonly Stage["kind"][];
+
 const stage: Check<Stage> = (value, path) => {
-  const kinds = Object.keys(stageChecks) as Stage["kind"][];
   if (typeof value !== "object" || value === null) fail(path, "an object", value);
-  const kind = oneOf(...kinds)((value as { kind?: unknown }).kind, `${path}.kind`);
+  const kind = oneOf(...STAGE_KINDS)((value as { kind?: unknown }).kind, `${path}.kind`);
   return stageChecks[kind](value, path);
 };
 

@@ -5,6 +5,7 @@ import type { FloatTensor, Net } from "../model/model.js";
 import type { Augmentation } from "../train/augment.js";
 import type { Checkpoint } from "../train/checkpoint.js";
 import type { Task } from "../train/losses.js";
+import { roundToFixedPoint, type FixedPoint } from "../train/fixed-point.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type Sharing, type TrainingRuntime, type TrainJob, type TrainResult } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
@@ -49,10 +50,11 @@ export class Retraining {
   private readonly masks = new Map<string, Uint8Array>();
   private readonly frozen = new Map<string, Uint8Array>();
   private readonly sharings = new Map<string, Sharing>();
-  /** What else the stage goes by. */
-  private readonly kept = new Map<string, Float32Array | Uint8Array>();
   /** Real weights behind those that are trained with, by layer. */
   private readonly latents = new Map<string, Latent>();
+  private fixedPoint: FixedPoint | undefined;
+  /** What else the stage goes by. */
+  private readonly kept = new Map<string, Float32Array | Uint8Array>();
 
   private constructor(
     readonly trainer: Trainer,
@@ -111,20 +113,33 @@ export class Retraining {
     this.trainer.setSharing(layer, sharing);
   }
 
-  /** Has an array of the stage's own kept with the state; one that was kept is put into it. */
-  keep(name: string, values: Float32Array | Uint8Array): void {
-    this.kept.set(name, values);
-  }
-
   /** From now on what a layer's weights learn goes to the real ones behind them. */
   setLatent(layer: string, latent: Latent): void {
     this.latents.set(layer, latent);
-    this.keep(`${layer}.latent`, latent.values);
   }
 
-  /** The same for a step, or for as many as there are without real weights behind. */
-  private async learn(job: TrainJob): Promise<TrainResult> {
-    if (this.latents.size === 0) return this.trainer.train(job);
+  /** From now on all numbers of the training are rounded. */
+  setFixedPoint(format: FixedPoint): void {
+    this.fixedPoint = format;
+  }
+
+  /** Brings weights and biases, which step `step` has changed, to the numbers of fixed point that there are. */
+  private roundWeights(step: number): void {
+    const { trainer, fixedPoint, context } = this;
+    if (fixedPoint === undefined) return;
+    weightedLayers(trainer.graph).forEach(({ name }, i) => {
+      if (context.fixed.includes(name)) return;
+      roundToFixedPoint(trainer.weight(name), fixedPoint, context.seed, step, i, 0);
+      roundToFixedPoint(trainer.bias(name), fixedPoint, context.seed, step, i, 1);
+    });
+  }
+
+  /** The same for a step, or for as many as there are where nothing is done after each. */
+  private async learn(given: TrainJob): Promise<TrainResult> {
+    const { fixedPoint } = this;
+    const job = { ...given, ...(fixedPoint && { fixedPoint }) };
+    if (this.latents.size === 0 && fixedPoint === undefined) return this.trainer.train(job);
+    if (job.firstStep === 0) this.roundWeights(0);
     const before = [...this.latents].map(([name, latent]) => {
       const weights = this.trainer.weight(name);
       latent.show(weights, job.firstStep);
@@ -136,7 +151,13 @@ export class Retraining {
       for (let i = 0; i < values.length; i++) values[i] += weights[i] - shown[i];
       latent.limit?.();
     }
+    this.roundWeights(job.firstStep + 1);
     return result;
+  }
+
+  /** Has an array of the stage's own kept with the state; one that was kept is put into it. */
+  keep(name: string, values: Float32Array | Uint8Array): void {
+    this.kept.set(name, values);
   }
 
   /**
@@ -195,6 +216,7 @@ export class Retraining {
     for (const [layer, mask] of this.masks) add(`${layer}.mask`, mask);
     for (const [layer, frozen] of this.frozen) add(`${layer}.frozen`, frozen);
     for (const [layer, { centroids }] of this.sharings) add(`${layer}.centroids`, centroids);
+    for (const [layer, { values }] of this.latents) add(`${layer}.latent`, values);
     for (const [name, values] of this.kept) add(name, values);
     this.context.keeper.save({
       net: trainer.toNet(),
@@ -229,6 +251,7 @@ export class Retraining {
       put(`${name}.centroids`, moments.get(`${name}.centroids`), sharing.centroids);
       trainer.setSharing(name, sharing);
     }
+    for (const [name, { values }] of this.latents) put(`${name}.latent`, moments.get(`${name}.latent`), values);
     for (const [name, values] of this.kept) put(name, moments.get(name), values);
     if (optimizer !== undefined) trainer.restoreOptimizer(optimizer);
     this.done = step;

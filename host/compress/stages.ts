@@ -17,7 +17,7 @@ import { emptyCompression, namesIn, withCompression, withIntegers, type Integers
 import { binaryConnect, fewLevels } from "./latent-stages.js";
 import { flatGraph, flatNet } from "./flatten.js";
 import { lowRankNet } from "./low-rank.js";
-import type { FlattenStage } from "./method-stages.js";
+import type { FixedPointStage, FlattenStage } from "./method-stages.js";
 import { narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
@@ -56,6 +56,14 @@ async function drawn(graph: Graph, nominal: Graph, context: StageContext): Promi
   } finally {
     await trainer.close();
   }
+}
+
+async function fixedPoint(net: Net, stage: FixedPointStage, context: StageContext): Promise<Net> {
+  const start = stage.init === "scratch" ? await drawn(net.graph, net.graph, context) : net;
+  return retrain(start, stage, context, async (run) => {
+    run.setFixedPoint(stage);
+    await run.until(run.total);
+  });
 }
 
 async function flatten(net: Net, stage: FlattenStage, context: StageContext): Promise<Net> {
@@ -296,6 +304,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return binaryConnect(start, stage, context);
     case "levels":
       return fewLevels(start, stage, context);
+    case "fixed-point":
+      return fixedPoint(start, stage, context);
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
     case "reorder":

@@ -9,6 +9,7 @@ import type { Augmentation } from "./augment.js";
 import { augmenter, isNone, type Augment } from "./augmenter.js";
 import type { Kernels } from "./kernels.js";
 import { BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
+import { roundToFixedPoint, type FixedPoint } from "./fixed-point.js";
 import { LossHead, type LossSettings } from "./loss-head.js";
 import { makePasses, type Passes } from "./passes.js";
 import type { Plan } from "./plan.js";
@@ -22,6 +23,8 @@ export interface StepSettings extends LossSettings {
   readonly weightDecay: number;
   readonly l1: number;
   readonly augment: Augmentation;
+  /** What activations and gradients are rounded to, each layer's as it is made; null: they are float32. */
+  readonly fixedPoint: FixedPoint | null;
 }
 
 /** Gradients that are sent back through a net, and who looks at what reaches its layers. */
@@ -45,6 +48,8 @@ export class Executor {
   private readonly floats: Float32Array;
   private readonly passes: FloatOpTable<Passes<PlannedLayer>>;
   private readonly head: LossHead;
+  /** Of the shard in training. */
+  private rounded: { readonly format: FixedPoint; readonly seed: number } | null = null;
 
   /** @param thread which of the plan's arenas is this executor's own, and which of the shards: one in `threads` */
   constructor(
@@ -89,8 +94,22 @@ export class Executor {
       this.loadSample(data, n, image);
       this.head.load(settings, index, n);
     }
-    this.forward(plan.blocks, shard);
-    return this.backward(settings, shard);
+    this.rounded = settings.fixedPoint && { format: settings.fixedPoint, seed: mixWords(seed, step, shard) };
+    try {
+      this.forward(plan.blocks, shard);
+      return this.backward(settings, shard);
+    } finally {
+      this.rounded = null;
+    }
+  }
+
+  /** Rounds values of a tensor in training at fixed point. @param address of the activations, or of the gradients */
+  private round(tensor: number, address: number): void {
+    if (this.rounded === null) return;
+    const { format, seed } = this.rounded;
+    const count = this.plan.tensors[tensor].values * this.plan.blocks * BLOCK_SAMPLES;
+    const at = (this.arena + address) / 4;
+    roundToFixedPoint(this.floats.subarray(at, at + count), format, seed, address);
   }
 
   /** Values of tensors for samples from .. to - 1, at most a shard, one tensor behind the other in rows of `out` ([count, values]). */
@@ -253,6 +272,7 @@ export class Executor {
     const addressOf = (tensor: number): number => arena + plan.tensors[tensor].activation;
     for (const layer of plan.layers) {
       this.passes[layer.op].forward(layer, layer.inputs.map(addressOf), addressOf(layer.output), blocks, shard);
+      this.round(layer.output, plan.tensors[layer.output].activation);
     }
   }
 
@@ -270,6 +290,8 @@ export class Executor {
         loss += this.head.featureGradients(settings, layer.output, begun[layer.output]);
         begun[layer.output] = true;
       }
+      // All that reads the tensor has added to its gradient.
+      this.round(layer.output, gradient);
       if (begun[layer.output]) this.layerBackward(layer, shard, begun);
       else this.clearGradients(layer, shard);
     }

@@ -8,6 +8,7 @@ import { Random } from "../rng.js";
 import type { Augmentation } from "./augment.js";
 import { checkDistillation, checkSamples, checkTaught, tensorIndex } from "./check-samples.js";
 import { Executor, type Backpropagation, type Distillation } from "./execute.js";
+import type { FixedPoint } from "./fixed-point.js";
 import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
 import { CLASSES, lossValues, type Task } from "./losses.js";
@@ -56,6 +57,8 @@ export interface TrainJob {
    * other tasks their loss to the teacher's first output takes the place of KL. `features` need `data.features`.
    */
   readonly distill?: Distillation;
+  /** What activations and gradients are rounded to. Default: they are float32. Weights are the caller's to round. */
+  readonly fixedPoint?: FixedPoint;
   /** About twice a second, and at the end; `loss` is the mean since the last call. */
   readonly onProgress?: (done: number, total: number, loss: number) => void;
   /** Stops after the step at hand; train() then returns with fewer steps. */
@@ -283,6 +286,7 @@ export class Trainer {
           augment: job.augment ?? 0,
           task,
           distill: distill ?? null,
+          fixedPoint: job.fixedPoint ?? null,
         },
         firstStep: job.firstStep,
         rates,

@@ -89,7 +89,7 @@ export function engineGradients(
     heap.f32(plan.parameters.values + at * 4, values.length).set(values);
   }
   const executor = new Executor(instantiateKernels(module, heap.memory), heap.memory, plan, 0, 1);
-  const settings = { data, seed: SEED, weightDecay: 0, l1: 0, augment: 0, task, distill } as const;
+  const settings = { data, seed: SEED, weightDecay: 0, l1: 0, augment: 0, fixedPoint: null, task, distill } as const;
   let total = 0;
   // Twice, since gradients must not pile up from one step to the next.
   for (let turn = 0; turn < 2; turn++) {

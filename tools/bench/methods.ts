@@ -5,10 +5,11 @@
 import type { Group } from "./figure.js";
 import type { MethodFamily } from "./methods/family.js";
 import { fewValues } from "./methods/few-values.js";
+import { fixedPointMethods } from "./methods/fixed-point.js";
 import { pruningMethods } from "./methods/pruning.js";
 import { rankMethods } from "./methods/rank.js";
 
-const FAMILIES: readonly MethodFamily[] = [pruningMethods, rankMethods, fewValues];
+const FAMILIES: readonly MethodFamily[] = [pruningMethods, rankMethods, fewValues, fixedPointMethods];
 
 export const methodsGroup: Group = {
   name: "methods",
