@@ -1,4 +1,5 @@
 /** `mote compress`: a recipe, or a net and a goal that a recipe is searched for → a net of small integers, packed. */
+import { STAGE_KINDS } from "../host/compress/recipe.js";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
@@ -26,7 +27,7 @@ Examples:
   mote compress model.onnx --data pictures/ --max-drop 0.5 -o model.mote
   mote compress --net lenet5 --data fashion --target 4500 --budget 60 -o fashion.mote
   mote compress model.onnx --data train.npz --ram 32kB --instructions 5M --dry-run
-Stages of a recipe: narrow, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate. Scores of prune: rate, codec, lamp,
+Stages of a recipe: ${STAGE_KINDS.join(", ")}. Scores of prune: rate, codec, lamp,
 magnitude, obd (Optimal Brain Damage), obs (Surgeon: the others make up for what goes); or "quality", thresholds by σ.
 A recipe has its own data, task and augmentation; --data and its like are for a search. docs/compress.md describes recipes and how one is searched for.`;
 

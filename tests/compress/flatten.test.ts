@@ -7,9 +7,9 @@ import type { FlattenStage } from "../../host/compress/method-stages.js";
 import { parseRecipe } from "../../host/compress/recipe.js";
 import { runStage } from "../../host/compress/stages.js";
 import { writeContainer } from "../../host/container/write.js";
-import { openReference } from "../../host/engines/reference.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { tensorShapes } from "../../host/model/shapes.js";
+import { openEngine } from "../../host/node/engines/open.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
@@ -159,8 +159,17 @@ describe("a flattened convolution", () => {
     const share = { kind: "share", bits, init: "linear", epochs: 2, lr: 0.001, lrEnd: 0 } as const;
     const shared = await runStage(flat, share, context, samples);
     const net = await runStage(shared, { kind: "calibrate", samples: 96, range: "error" }, context, samples);
-    const engine = openReference(writeContainer(quantize(net)));
-    expect(integerEvaluation(engine, samples).errors).toBeLessThan(0.15 * samples.count);
+    const container = writeContainer(quantize(net));
+    const reference = openEngine("reference", container);
+    expect(integerEvaluation(reference, samples).errors).toBeLessThan(0.15 * samples.count);
+    const input = Int8Array.from(samples.images.subarray(0, 64), (pixel) => pixel - 128);
+    const [expected, tensors] = [reference.run(input), new Map<number, Int8Array>()];
+    reference.run(input, (layer, output) => tensors.set(layer, output));
+    for (const name of ["v8", "simd"] as const) {
+      const engine = openEngine(name, container);
+      expect(engine.run(input, (layer, output) => expect(output).toEqual(tensors.get(layer)))).toEqual(expected);
+      engine.close();
+    }
   });
 
   test("drawn anew does not depend on the weights before", async () => {
