@@ -5,8 +5,6 @@ import { CHIP_GOALS, type ChipGoal } from "../host/chip/goal.js";
 import { MoteError } from "../host/errors.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 
-export { chipSource } from "../host/chip/chip-source.js";
-
 type PackGoal = Optimization | ChipGoal;
 
 export const isChipGoal = (goal: PackGoal): goal is ChipGoal => CHIP_GOALS.some((name) => name === goal);
