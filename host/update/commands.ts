@@ -158,7 +158,10 @@ export function commandsOf(old: Uint8Array, made: Uint8Array, onProgress?: (shar
     at += inserted;
     cursor = from;
   };
-  for (const { from, to, bits } of findCopies(new Bits(old), new Bits(made), onProgress)) {
+  for (const copy of findCopies(new Bits(old), new Bits(made), onProgress)) {
+    // A command that only moves the cursor is not allowed: the first bit is inserted.
+    const skipped = copy.to === 0 && copy.from > 0 ? 1 : 0;
+    const [from, to, bits] = [copy.from + skipped, copy.to + skipped, copy.bits - skipped];
     if (to > 0 || from > 0) command(to - at, from);
     copied = bits;
     at += bits;

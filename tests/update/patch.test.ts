@@ -47,6 +47,11 @@ describe("a patch", () => {
     expect(writePatch(lenet5, lenet300).length).toBeLessThan(1.02 * lenet300.length);
   });
 
+  it("may begin with a piece from the middle of the old file", () => {
+    const made = edited(lenet5, [[0, 4000, ""]]);
+    expect(applyPatch(lenet5, writePatch(lenet5, made), made.length)).toEqual(made);
+  });
+
   it("is the same for the same files", () => {
     const [one, other] = [writePatch(lenet5, lenet300), writePatch(lenet5, lenet300)];
     expect(one).toEqual(other);
