@@ -1,7 +1,7 @@
 /** A container as C source, for firmware that links the model into flash: a header and a constant array, C99 and C++. */
 import type { Plan } from "../container/plan.js";
 import { planTotal } from "../container/plan.js";
-import { byteArray, identifier } from "./c-bytes.js";
+import { byteArray, expectIncludable, identifier } from "./c-bytes.js";
 
 export interface CSource {
   readonly header: string;
@@ -11,8 +11,10 @@ export interface CSource {
 /**
  * @param name of the files without extension; identifiers are made from it
  * @returns the two files' texts
+ * @throws MoteError ARGUMENT for a name that C cannot include
  */
 export function cSource(container: Uint8Array, plan: Plan, name: string): CSource {
+  expectIncludable(name);
   const lower = identifier(name);
   const upper = lower.toUpperCase();
   const header = `/* ${name}: a .mote model, written by \`mote pack\`. */

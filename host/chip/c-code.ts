@@ -1,4 +1,5 @@
 /** Pieces of C: functions with parameters that are numbers of one layer, or fields of several. */
+import { MoteError } from "../errors.js";
 
 /** A number, or an expression that has no number before it runs. A name is that of a table, of `type`s. */
 export type Argument = number | { readonly expression: string } | { readonly table: string; readonly type: string };
@@ -128,7 +129,13 @@ export function integerType(values: readonly number[]): { readonly type: string;
   const bytes = [1, 2, 4].find((size) =>
     least < 0 ? least >= -(2 ** (8 * size - 1)) && most < 2 ** (8 * size - 1) : most < 2 ** (8 * size),
   );
-  return { type: `${least < 0 ? "" : "u"}int${8 * bytes!}_t `, bytes: bytes! };
+  if (bytes === undefined) {
+    throw new MoteError(
+      "UNSUPPORTED",
+      `C of its own: a step of ${most > -least ? most : least} elements, expected 32 bits`,
+    );
+  }
+  return { type: `${least < 0 ? "" : "u"}int${8 * bytes}_t `, bytes };
 }
 
 /** A constant table, with the smallest type or the one given. */

@@ -1,5 +1,5 @@
 /** A whole net as C of its own, C99: its kernels, its tables and its memory, without interpreter or library. */
-import { identifier } from "../c/c-bytes.js";
+import { expectIncludable, identifier } from "../c/c-bytes.js";
 import type { CSource } from "../c/c-source.js";
 import { MoteError } from "../errors.js";
 import { modelInputs, outputsOf, statesOf } from "../model/edges.js";
@@ -17,18 +17,23 @@ import { SCALING_TEXTS } from "./scaling.js";
 import { selfTestText } from "./self-test.js";
 
 export interface ChipSource extends CSource {
-  /** Of static RAM; some hundred bytes of stack come to it. */
+  /** Of static RAM on a part without a multiplier, which takes the most; some hundred bytes of stack come to it. */
   readonly ramBytes: number;
 }
+
+/** Static variables beside the memory: a counter of rows; what reads bits, where pointers have 4 bytes. */
+const ROW_COUNTER_BYTES = 2;
+const BIT_READER_BYTES = 8;
 
 /** Functions that layers call, by the names in `uses`. */
 const HELPERS: Readonly<Record<string, string>> = { bits: BITS_TEXT, lanes: LANES_TEXT, ...SCALING_TEXTS };
 
 /**
  * @param name of the files without extension; identifiers are made from it
- * @throws MoteError UNSUPPORTED for a layer that has no kernel, sums beyond 2^30, or, for RAM, several inputs or a state
+ * @throws MoteError ARGUMENT for a name that C cannot include, UNSUPPORTED for a layer that has no kernel, sums beyond 2^30, or, for RAM, several inputs or a state
  */
 export function chipSource(model: QModel, goal: ChipGoal, name: string): ChipSource {
+  expectIncludable(name);
   const byRows = goal === "ram";
   if (byRows && !takesRows(model)) {
     throw new MoteError(
@@ -63,6 +68,12 @@ export function chipSource(model: QModel, goal: ChipGoal, name: string): ChipSou
   const taps = Math.max(0, ...there.map(tapsOf));
   const uses = new Set(there.flatMap((layer) => layer.uses));
   const helpers = Object.entries(HELPERS).flatMap(([helper, text]) => (uses.has(helper) ? [text] : []));
+  const digits = Math.max(0, ...there.map((layer) => layer.digits ?? 0));
+  const ramBytes =
+    memory.bytes +
+    digits * (tapBytes / 2) +
+    (byRows ? ROW_COUNTER_BYTES * (3 * memory.chain.length + 1) : 0) +
+    (uses.has("bits") ? BIT_READER_BYTES : 0);
   const needsFrame = modelInputs(model).some((tensor) => model.tensors[tensor].border > 0);
   const source = `/* ${name}: a net as C of its own, written by \`mote pack --optimize ${goal}\`. Do not edit. */
 #include "${name}.h"
@@ -91,7 +102,7 @@ ${taps === 0 ? "" : `tap taps[${taps}];\n`}uint8_t bytes[${memory.bytes}];
 } memory;
 #define BYTES memory.bytes
 ${taps === 0 ? "" : "#define TAPS memory.taps\n"}
-${there.some(({ taps }) => taps !== undefined) ? noMultiplierText(Math.max(0, ...there.map(({ digits = 0 }) => digits))) : ""}
+${there.some(({ taps }) => taps !== undefined) ? noMultiplierText(digits) : ""}
 ${helpers.join("\n")}
 ${there.map(({ tables }) => tables).join("")}
 ${rows === undefined ? "" : `${rows.counters}\n`}${functions.text}
@@ -99,9 +110,9 @@ ${rows === undefined ? `${needsFrame ? FRAME_TEXT : ""}${states.functions}void $
 ${endsText(model, memory, lower, byRows)}
 ${selfTestText(model, memory, lower, byRows, states.functions === "" ? "" : `${lower}_reset();\n`)}`;
   return {
-    header: header(model, memory, name, goal),
+    header: header(model, memory, name, goal, ramBytes),
     source: indented(source).replace(/\n{3,}/g, "\n\n"),
-    ramBytes: memory.bytes + 6 * memory.chain.length,
+    ramBytes,
   };
 }
 
@@ -179,7 +190,7 @@ function endsText(model: QModel, memory: ChipMemory, lower: string, byRows: bool
   return inputs.join("") + outputs.join("");
 }
 
-function header(model: QModel, memory: ChipMemory, name: string, goal: ChipGoal): string {
+function header(model: QModel, memory: ChipMemory, name: string, goal: ChipGoal, ramBytes: number): string {
   const lower = identifier(name);
   const upper = lower.toUpperCase();
   const byRows = goal === "ram";
@@ -216,7 +227,7 @@ void ${lower}_push_row(const uint8_t *row);
     : `${statesOf(model).length > 0 ? `/* Before the first run, and to forget what was run before. */\nvoid ${lower}_reset(void);\n` : ""}/* Makes the outputs of the inputs, whose memory it uses: each is to be written before each run. */
 void ${lower}_run(void);
 `;
-  return `/* ${name}: a net as C of its own, written by \`mote pack --optimize ${goal}\`: ${memory.bytes} bytes of memory, and a stack. */
+  return `/* ${name}: a net as C of its own, written by \`mote pack --optimize ${goal}\`: at most ${ramBytes} bytes of memory, and a stack. */
 #ifndef ${upper}_NET_H
 #define ${upper}_NET_H
 

@@ -8,6 +8,7 @@ import type { QResize } from "../ops/resize.js";
 import { table, type Arguments, type LayerCode, type Names } from "./c-code.js";
 import { windowsAt, type Place, type Places } from "./place.js";
 import { scalingOf } from "./scaling.js";
+import { refuseSums } from "./weighted.js";
 
 export function poolCode(
   layer: QMaxPool | QAvgPool,
@@ -59,6 +60,7 @@ to[x] = ${after};
   }
   const elements = kernel[0] * kernel[1];
   const zeros = elements * from.zero;
+  if (255 * elements >= 2 ** 30) refuseSums(what);
   const scaling = scalingOf(
     { multiplier: [layer.multiplier], shift: [layer.shift], clamp },
     output.zero,

@@ -106,7 +106,8 @@ void ${lower}_begin(void) {
 ${begin.join("")}}
 
 void ${lower}_push_row(const uint8_t *row) {
-${last === 0 ? "" : `if (${isOver}) return;\n`}for (unsigned c = 0; c < ${channels}; c++) {
+if (${last === 0 ? `row_came == ${height}` : isOver}) return;
+for (unsigned c = 0; c < ${channels}; c++) {
 memcpy(BYTES + ${first.begin + first.inside} + c * ${first.plane}u + ${row} * ${first.pitch}u, row + c * ${width}u, ${width});
 }
 ${push}}

@@ -22,6 +22,8 @@ interface Geometry {
 
 /** Of a sum in 16 bits. */
 const MOST_LANE = 32767;
+/** Without a multiplier sums grow power by power, with up to 4/3 of what they come to on the way. */
+const MOST_PRODUCTS = 1.5 * 2 ** 30;
 
 /** A dense layer is a filter as large as its input. */
 function geometryOf(layer: QWeightedLayer, [, height, width]: Shape): Geometry {
@@ -166,11 +168,11 @@ function sumsOf(
     products = Math.max(products, 255 * positive, -255 * negative);
     return offset;
   });
-  if (Math.max(-least, largest) >= 2 ** 30) refuseSums(where);
+  if (Math.max(-least, largest) >= 2 ** 30 || products >= MOST_PRODUCTS) refuseSums(where);
   return { sums: [least, largest], offsets, products };
 }
 
-function refuseSums(where: string): never {
+export function refuseSums(where: string): never {
   throw new MoteError("UNSUPPORTED", `${where}: its sums may go beyond 2^30, expected less for C of its own`);
 }
 

@@ -102,6 +102,25 @@ describe("a net as C of its own", () => {
     const refuse = (): unknown => chipSource({ ...model, layers: [layer] }, "flash", "net");
     expect(refuse).toThrow(MoteError);
     expect(refuse).toThrow("layer 0 (dense): its sums may go beyond 2^30");
+    const wide = buildModel(1, [1, 2100, 2100], [{ op: "avgpool", kernel: 2100, stride: 1 }]);
+    expect(() => chipSource(wide, "flash", "net")).toThrow("layer 0 (avgpool): its sums may go beyond 2^30");
+  });
+
+  it("counts all static memory, where there is no multiplier too", () => {
+    const { ramBytes, source } = chipSource(lenet5, "ram", "net");
+    const digits = Number(/tap_at digits\[(\d+)\]/.exec(source)![1]);
+    const memory = Number(/uint8_t bytes\[(\d+)\]/.exec(source)![1]);
+    const counters = [...source.matchAll(/^static uint16_t (.*);$/gm)].flatMap(([, names]) => names.split(","));
+    // What counts rows of a border is not always there.
+    expect(ramBytes - memory - 2 * digits - 2 * counters.length).toBeGreaterThanOrEqual(0);
+    expect(ramBytes - memory - 2 * digits - 2 * counters.length).toBeLessThanOrEqual(2);
+  });
+
+  it("takes no name that C cannot include", () => {
+    for (const name of ['a"b', "a\nb", "a\\b", ""]) {
+      expect(() => chipSource(lenet5, "flash", name), name).toThrow(/expected a name that C can include/);
+    }
+    expect(chipSource(lenet5, "flash", "mein netz-1").header).toContain("void mein_netz_1_run(void);");
   });
 });
 

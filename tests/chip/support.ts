@@ -31,7 +31,7 @@ function mainText(model: QModel, goal: ChipGoal): string {
       each(tensor, "{ int byte = getchar(); if (byte < 0) return 0; image[c][y][x] = (uint8_t)byte; }") +
       `  net_begin();\n  for (int y = 0; y < ${height}; y++) {\n` +
       `    for (int c = 0; c < ${channels}; c++) for (int x = 0; x < ${width}; x++) row[c * ${width} + x] = image[c][y][x];\n` +
-      "    net_push_row(row);\n  }\n"
+      "    net_push_row(row);\n  }\n  net_push_row(row); /* one too many */\n"
     );
   });
   const outputs = outputsOf(model).map((tensor, index) => {
