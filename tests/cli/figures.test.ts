@@ -280,7 +280,7 @@ describe("mote bench --only compress", () => {
       ({ target, met, unit }) => target !== undefined && unit !== "GFLOP/s" && met !== true,
     );
     expect(missed.map(({ id }) => id)).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe("mote bench --only records", () => {
