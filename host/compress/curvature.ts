@@ -54,11 +54,11 @@ export async function gaussNewton(
       const dy = shown.dy();
       const isLast = pass === passes - 1;
       addRows(dy, n, layer.rows, layer.positions, sum.rows);
-      if (layer.positions > 1) {
+      if (!layer.isDense) {
         addPatches(layer, shown.x(), dy, n, sum.diagonal);
         return;
       }
-      // With one position the gradient is dy x, and its squares can be added up over the passes before x comes in.
+      // Where a row reads all of the input its gradient is dy x, and its squares can be added up over the passes before x comes in.
       if (pass === 0) sum.squares = new Float32Array(dy.length);
       for (let i = 0; i < dy.length; i++) sum.squares[i] += dy[i] * dy[i];
       if (isLast) addOuter(layer, shown.x(), sum.squares, n, sum.diagonal);

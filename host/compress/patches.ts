@@ -1,8 +1,9 @@
 /** What each weight of a row reads, as columns of a matrix (im2col): a dense layer reads all of its input at once, a filter a patch at each position. */
-import type { Graph, Shape, WeightedLayer } from "../model/model.js";
+import type { Graph, Shape } from "../model/model.js";
 import { inputOf } from "../model/edges.js";
 import { tensorShapes } from "../model/shapes.js";
-import { axesOf, sidesOf } from "../ops/attributes.js";
+import { convolutionOf, type Convolution } from "../train/plan-convolution.js";
+import { weightedLayers } from "./integer-stages.js";
 
 export interface Patches {
   readonly rows: number;
@@ -11,6 +12,8 @@ export interface Patches {
   readonly positions: number;
   /** Parts of the input, each of which an equal share of the rows reads. */
   readonly groups: number;
+  /** Whether each row reads all of the input at once, in its order. */
+  readonly isDense: boolean;
   /**
    * @param x a layer's input, [C_IN × H × W, n], sample innermost
    * @param to [columns, positions]
@@ -21,24 +24,19 @@ export interface Patches {
 /** Of each layer with weights, by its name. */
 export function patchesOf(graph: Graph): Map<string, Patches> {
   const shapes = tensorShapes(graph);
-  const layers = graph.layers.filter((layer): layer is WeightedLayer => layer.op === "conv2d" || layer.op === "dense");
   return new Map(
-    layers.map((layer) => [layer.name, of(layer, shapes.get(inputOf(layer))!, shapes.get(layer.output)!)]),
+    weightedLayers(graph).map((layer) => [
+      layer.name,
+      of(convolutionOf(layer, shapes.get(inputOf(layer))!), shapes.get(layer.output)!),
+    ]),
   );
 }
 
-function of(layer: WeightedLayer, [channels, height, width]: Shape, [rows, outHeight, outWidth]: Shape): Patches {
-  if (layer.op === "dense") {
-    const columns = channels * height * width;
-    const unfold: Patches["unfold"] = (x, n, sample, _, to) => {
-      for (let i = 0; i < columns; i++) to[i] = x[i * n + sample];
-    };
-    return { rows, columns, positions: 1, groups: 1, unfold };
-  }
-  const { groups, kernel } = layer;
+function of({ isDense, input, kernel, stride, pad, groups }: Convolution, [rows, outHeight, outWidth]: Shape): Patches {
+  const [channels, height, width] = input;
   const [kernelHeight, kernelWidth] = kernel;
-  const [strideY, strideX] = axesOf(layer.stride);
-  const [top, left] = sidesOf(layer.pad);
+  const [strideY, strideX] = stride;
+  const [top, left] = pad;
   const each = channels / groups;
   const unfold: Patches["unfold"] = (x, n, sample, group, to) => {
     let at = 0;
@@ -57,5 +55,5 @@ function of(layer: WeightedLayer, [channels, height, width]: Shape, [rows, outHe
       }
     }
   };
-  return { rows, columns: each * kernelHeight * kernelWidth, positions: outHeight * outWidth, groups, unfold };
+  return { rows, columns: each * kernelHeight * kernelWidth, positions: outHeight * outWidth, groups, isDense, unfold };
 }

@@ -63,6 +63,16 @@ const NETS: readonly (readonly [string, Graph])[] = [
     "convolutions with borders, strides and groups, a pool",
     chain([conv("a", 4, 1, 1, 1), { op: "maxpool", kernel: 2, stride: 2 }, relu, conv("b", 6, 2, 1, 2), dense("c", 4)]),
   ],
+  [
+    "a convolution of one position in groups, and one on a map of one value with zeros around it",
+    chain([
+      { op: "conv2d", name: "a", outChannels: 6, kernel: [5, 4], stride: 2, pad: 0, groups: 2 },
+      relu,
+      { op: "conv2d", name: "b", outChannels: 8, kernel: [3, 3], stride: 1, pad: 1, groups: 1 },
+      relu,
+      dense("c", 4),
+    ]),
+  ],
 ];
 const TASKS: readonly Task[] = [
   CLASSES,
