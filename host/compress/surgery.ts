@@ -56,6 +56,9 @@ const whole = ({ weights, hidden }: Patient): Float32Array => weights.map((w, i)
 const scored = (patient: Patient, score: SurgeryScore): Float32Array =>
   (score === "lamp" ? lampScore : magnitudeScore)(whole(patient));
 
+/** A threshold that no weight reaches. It is kept in a file, where numbers are finite. */
+const CUT_ALL = 3e38;
+
 /** Sets each layer's threshold between the last weight that `keep` has room for at progress u and the next. */
 export function setThresholds(
   patients: readonly Patient[],
@@ -68,7 +71,7 @@ export function setThresholds(
   for (const [i, patient] of patients.entries()) {
     const sizes = magnitudeScore(whole(patient)).sort();
     const count = counts[i];
-    patient.threshold[0] = count >= sizes.length ? 0 : count === 0 ? Infinity : sizes[sizes.length - count];
+    patient.threshold[0] = count >= sizes.length ? 0 : count === 0 ? CUT_ALL : sizes[sizes.length - count];
   }
 }
 

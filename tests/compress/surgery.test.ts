@@ -14,7 +14,7 @@ import {
 import { MoteError } from "../../host/errors.js";
 import type { Net } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
-import type { Checkpoint } from "../../host/train/checkpoint.js";
+import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "../../host/train/checkpoint.js";
 import { lenet300 } from "../../host/train/nets.js";
 import { Trainer } from "../../host/train/trainer.js";
 import { barSamples, netBytes, smallNet, stageContext } from "../train/support.js";
@@ -55,7 +55,7 @@ describe("surgery of a layer", () => {
     setThresholds(layers, { a: 0.5, b: 1 }, "magnitude", 1, 1);
     expect(layers.map(({ threshold }) => threshold[0])).toEqual([3, 0]);
     setThresholds(layers, 2, "magnitude", 1, 1);
-    expect(layers.map(({ threshold }) => threshold[0])).toEqual([Infinity, 0]);
+    expect(layers.map(({ threshold }) => threshold[0])).toEqual([Math.fround(3e38), 0]);
     setThresholds(layers, 3, "magnitude", 0, 1);
     expect(layers.map(({ threshold }) => threshold[0])).toEqual([0, 0]);
   });
@@ -149,8 +149,11 @@ describe("the stage", () => {
     const short = { ...stage, keep: 0.05, epochs: 3 };
     const whole = await runStage(start, short, context, samples);
     for (const stopAt of [3, 8, 13, 14]) {
-      let state: Checkpoint | undefined;
-      const keeper = { load: () => state, save: (saved: Checkpoint) => void (state = saved) };
+      let state: Uint8Array | undefined;
+      const keeper = {
+        load: () => state && decodeCheckpoint(state, "state"),
+        save: (saved: Checkpoint) => void (state = encodeCheckpoint("state", saved)),
+      };
       const controller = new AbortController();
       const onProgress = (done: number): void => void (done === stopAt && controller.abort());
       const run = runStage(start, short, { ...context, keeper, signal: controller.signal, onProgress }, samples);
@@ -160,6 +163,20 @@ describe("the stage", () => {
         netBytes(whole),
       );
     }
+  });
+
+  test("keeps its state as a file where it cuts a layer whole", async () => {
+    const start = await untrained(60);
+    let saves = 0;
+    const save = (saved: Checkpoint): void => void (saves += Math.sign(encodeCheckpoint("state", saved).length));
+    const keep = { conv: 1e-9, fc1: 400, fc2: 0.5 };
+    await runStage(
+      start,
+      { ...stage, keep, epochs: 3 },
+      { ...context, keeper: { load: () => undefined, save } },
+      samples,
+    );
+    expect(saves).toBeGreaterThan(0);
   });
 });
 
