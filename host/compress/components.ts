@@ -16,6 +16,13 @@ const LEAST_GAIN = 1e-7;
 /** Of the mean diagonal, added to it: components may come to lie on each other. */
 const RIDGE = 1e-10;
 
+/** Multiplications, of which each of up to 200 sweeps takes some twenty times as many: minutes. */
+export const MOST_DECOMPOSE_WORK = 2e8;
+
+/** What a sweep grows with: every weight meets every component, and a system of all components is solved. */
+export const decomposeWork = (shape: Shape4, count: number): number =>
+  Math.round(shape.reduce((a, b) => a * b, 1) * count + count ** 3 / 6);
+
 /**
  * @param data in C order
  * @param count of components, at least 1

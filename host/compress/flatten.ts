@@ -10,7 +10,8 @@ import type { Conv2dLayer, FloatTensor, Graph, Net, WeightedLayer } from "../mod
 import { parameterShapes } from "../model/shapes.js";
 import { axesOf, sidesOf } from "../ops/attributes.js";
 import { floatWeights } from "../ops/index.js";
-import { decompose, type Shape4 } from "./components.js";
+import { own } from "../own.js";
+import { decompose, decomposeWork, MOST_DECOMPOSE_WORK, type Shape4 } from "./components.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { FlattenStage } from "./method-stages.js";
 import { chain, replaceInNet, replaceLayers, splitValues, type Replacements } from "./split.js";
@@ -39,6 +40,14 @@ export function checkFlatten(stage: FlattenStage, graph: Graph, place: string): 
     );
     if (components !== "filters" && components > most)
       throw new MoteError("RECIPE", `${place}.rank.${name}: expected at most ${most}, got ${components}`);
+    const count = components === "filters" ? 1 : components;
+    const work = decomposeWork([rows, channels, height, width], count);
+    if (work > MOST_DECOMPOSE_WORK)
+      throw new MoteError(
+        "RECIPE",
+        `${place}.rank.${name}: ${count} of ${rows} × ${channels} × ${height} × ${width} weights take too long to find: ` +
+          `expected weights × components + components³ / 6 of at most ${MOST_DECOMPOSE_WORK}, got ${work}`,
+      );
   }
   const checked = { ...stage, rank };
   flatGraph(checked, graph);
@@ -52,7 +61,7 @@ export const flatGraph = (stage: FlattenStage, graph: Graph): Graph =>
 function flatLayers({ rank }: FlattenStage, graph: Graph): Replacements {
   return new Map(
     graph.layers.flatMap((layer): [string, Conv2dLayer[]][] => {
-      const components = rank[layer.name];
+      const components = own(rank, layer.name);
       return layer.op === "conv2d" && components !== undefined ? [[layer.name, partsOf(layer, components)]] : [];
     }),
   );

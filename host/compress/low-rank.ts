@@ -12,11 +12,7 @@ import { estimateBytes } from "./estimate.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { LowRankStage } from "./method-stages.js";
 import { chain, replaceInNet, replaceLayers, splitValues, type Replacements } from "./split.js";
-import { energies, svd, type Svd } from "./svd.js";
-
-/** Why a layer cannot be split; null where it can. */
-export const rankProblem = (layer: WeightedLayer): string | null =>
-  floatWeights(layer).groups(layer) > 1 ? "a convolution in groups has a matrix for each, expected groups 1" : null;
+import { energies, MOST_SVD_WORK, svd, svdWork, type Svd } from "./svd.js";
 
 /** Sides of the layer's weights as a matrix. */
 function sidesOf(graph: Graph): (name: string) => readonly [rows: number, columns: number] {
@@ -24,6 +20,17 @@ function sidesOf(graph: Graph): (name: string) => readonly [rows: number, column
   return (name) => {
     const [rows, ...sizes] = shapes.get(`${name}.weight`)!;
     return [rows, sizes.reduce((a, b) => a * b, 1)];
+  };
+}
+
+/** Why a layer cannot be split; null where it can. */
+function rankProblem(graph: Graph): (layer: WeightedLayer) => string | null {
+  const sides = sidesOf(graph);
+  return (layer) => {
+    if (floatWeights(layer).groups(layer) > 1)
+      return "a convolution in groups has a matrix for each, expected groups 1";
+    const [rows, columns] = sides(layer.name);
+    return rows * columns <= rows + columns ? `no rank makes ${rows} × ${columns} weights fewer` : null;
   };
 }
 
@@ -39,11 +46,21 @@ export function checkLowRank(stage: LowRankStage, graph: Graph, place: string): 
   if (stage.rank !== undefined && stage.bytes !== undefined)
     throw new MoteError("RECIPE", `${place}.bytes: expected none beside rank`);
   const values = stage[key] ?? { "op:dense": stage.bytes === undefined ? DEFAULT_ENERGY : 1 };
-  const settled = splitValues(values, weightedLayers(graph), `${place}.${key}`, rankProblem);
+  const settled = splitValues(values, weightedLayers(graph), `${place}.${key}`, rankProblem(graph));
   const sides = sidesOf(graph);
   for (const [name, rank] of Object.entries(stage.rank === undefined ? {} : settled)) {
     const most = Math.min(...sides(name));
     if (rank > most) throw new MoteError("RECIPE", `${place}.rank.${name}: expected at most ${most}, got ${rank}`);
+  }
+  for (const name of Object.keys(settled)) {
+    const [rows, columns] = sides(name);
+    const work = svdWork(rows, columns);
+    if (work > MOST_SVD_WORK)
+      throw new MoteError(
+        "RECIPE",
+        `${place}.${key}.${name}: ${rows} × ${columns} weights take too long to split: ` +
+          `expected rows × columns × the smaller of them of at most ${MOST_SVD_WORK}, got ${work}`,
+      );
   }
   const checked = { ...stage, [key]: settled };
   replaceLayers(graph, lowRankLayers(graph, mostRanks(checked, graph)));
@@ -71,27 +88,27 @@ function mostRanks({ rank, energy }: LowRankStage, graph: Graph): Map<string, nu
 const countOf = (rank: number, rows: number, columns: number): number =>
   rank < 1 ? Math.max(1, Math.round(rank * Math.min(rows, columns))) : Math.min(rank, rows, columns);
 
+const POINTS: {
+  readonly [Op in WeightedLayer["op"]]: (layer: Extract<WeightedLayer, { op: Op }>) => WeightedLayer;
+} = {
+  conv2d: (layer) => ({ ...layer, kernel: [1, 1], stride: 1, pad: 0 }),
+  dense: (layer) => layer,
+};
+
+/** A layer of as many outputs that reads each position by itself. */
+function pointOf(layer: WeightedLayer): WeightedLayer {
+  const point: (layer: never) => WeightedLayer = POINTS[layer.op];
+  return point(layer as never);
+}
+
 function lowRankLayers(graph: Graph, ranks: ReadonlyMap<string, number>): Replacements {
   return new Map(
     weightedLayers(graph).flatMap((layer): [string, WeightedLayer[]][] => {
       const rank = ranks.get(layer.name);
       if (rank === undefined) return [];
       const [first, second] = chain(layer, ["in", "out"]);
-      const plain = { kernel: [1, 1], stride: 1, pad: 0, groups: 1 } as const;
-      return [
-        [
-          layer.name,
-          layer.op === "dense"
-            ? [
-                { ...layer, ...first, outFeatures: rank },
-                { ...layer, ...second },
-              ]
-            : [
-                { ...layer, ...first, outChannels: rank },
-                { op: "conv2d", ...second, outChannels: layer.outChannels, ...plain },
-              ],
-        ],
-      ];
+      const rows = { ...floatWeights(layer).withRows(layer, rank), ...first } as WeightedLayer;
+      return [[layer.name, [rows, { ...pointOf(layer), ...second }]]];
     }),
   );
 }
@@ -124,10 +141,7 @@ export function lowRankNet(net: Net, stage: LowRankStage, biasBits: Readonly<Rec
   let [fits, exceeds] = [0, order.length + 1];
   const least = estimateBytes(withFirst(0), biasBits);
   if (least > bytes)
-    throw new MoteError(
-      "RECIPE",
-      `low-rank: expected bytes of ${least} or more, at which every rank is 1, got ${bytes}`,
-    );
+    throw new MoteError("RECIPE", `bytes: expected ${least} or more, at which every rank is 1, got ${bytes}`);
   while (exceeds - fits > 1) {
     const middle = (fits + exceeds) >> 1;
     if (estimateBytes(withFirst(middle), biasBits) <= bytes) fits = middle;

@@ -182,6 +182,29 @@ describe("a flattened convolution", () => {
   });
 });
 
+test("a layer named as what every object has stays as it is", () => {
+  const layers = convNet.layers.map((layer) => (layer.name === "conv1" ? { ...layer, name: "constructor" } : layer));
+  const graph: Graph = { ...convNet, layers };
+  expect(flatGraph(stageOf({ rank: { conv2: "filters" } }, graph), graph).layers.map(({ name }) => name)).toEqual([
+    "constructor",
+    "relu1",
+    "conv2.lateral",
+    "conv2.vertical",
+    "conv2.horizontal",
+    "relu2",
+    "fc",
+  ]);
+});
+
+test("more components than can be found in minutes are refused by the layer's name", () => {
+  const large = { ...convNet.layers[0], outChannels: 512, kernel: [3, 3], pad: 1, stride: 1 } as const;
+  const graph = { ...convNet, input: { name: "image", shape: [512, 8, 8] }, layers: [large] } as unknown as Graph;
+  expect(() => stageOf({ rank: { conv1: 200 } }, graph)).toThrow(
+    /^stages\[0\].rank.conv1: 200 of 512 × 512 × 3 × 3 weights take too long/,
+  );
+  expect(stageOf({}, graph)).toMatchObject({ rank: { conv1: "filters" } });
+});
+
 test.each<[unknown, string]>([
   [{ rank: { fc1: "filters" } }, "stages[0].rank.fc1: is a dense layer, expected a convolution"],
   [{ rank: { "op:dense": 4 } }, "stages[0].rank: selects no layer that can be split"],

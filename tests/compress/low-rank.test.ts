@@ -11,7 +11,7 @@ import { runStage } from "../../host/compress/stages.js";
 import { energies, svd } from "../../host/compress/svd.js";
 import { writeContainer } from "../../host/container/write.js";
 import { openReference } from "../../host/engines/reference.js";
-import type { Net } from "../../host/model/model.js";
+import type { Graph, Net } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
@@ -163,7 +163,7 @@ describe("a layer of low rank", () => {
       return estimated;
     });
     expect(sizes[1]).toBeGreaterThan(sizes[0]);
-    expect(() => lowRankNet(start, stageOf({ bytes: 100 }), {})).toThrow(/low-rank: expected bytes of \d+ or more/);
+    expect(() => lowRankNet(start, stageOf({ bytes: 100 }), {})).toThrow(/bytes: expected \d+ or more/);
   });
 
   test("trains, is pruned and shared by the names of its parts, and runs as integers", async () => {
@@ -186,6 +186,34 @@ describe("a layer of low rank", () => {
     const engine = openReference(writeContainer(quantize(net)));
     expect(integerEvaluation(engine, samples).errors).toBeLessThan(0.1 * samples.count);
   });
+});
+
+test("what no rank makes smaller stays whole under a pattern, and is refused by its name", () => {
+  const thin: Graph = {
+    name: "thin",
+    input: { name: "x", shape: [2, 1, 1] },
+    layers: [
+      { op: "dense", name: "a", input: "x", output: "a", outFeatures: 2 },
+      { op: "dense", name: "b", input: "a", output: "b", outFeatures: 9 },
+      { op: "dense", name: "c", input: "b", output: "c", outFeatures: 1 },
+    ],
+  };
+  const check = (rank: unknown) => {
+    const stages = [{ kind: "low-rank", rank }, { kind: "share", bits: 4 }, { kind: "calibrate" }];
+    return checkRecipe(parseRecipe(JSON.stringify({ net: "lenet300", stages }), "r.json"), thin).stages[0];
+  };
+  expect(check({ "*": 1 })).toMatchObject({ rank: { b: 1 } });
+  expect(Object.keys((check({ "*": 1 }) as LowRankStage).rank!)).toEqual(["b"]);
+  expect(() => check({ a: 1 })).toThrow("stages[0].rank.a: no rank makes 2 × 2 weights fewer");
+  expect(() => check({ c: 1 })).toThrow("stages[0].rank.c: no rank makes 1 × 9 weights fewer");
+});
+
+test("a layer that would take too long is refused by its name", () => {
+  const wide = { op: "dense", name: "wide", input: "x", output: "y", outFeatures: 4096 } as const;
+  const graph: Graph = { name: "wide", input: { name: "x", shape: [512, 7, 7] }, layers: [wide] };
+  const stages = [{ kind: "low-rank" }, { kind: "share", bits: 4 }, { kind: "calibrate" }];
+  const recipe = parseRecipe(JSON.stringify({ net: "lenet300", stages }), "r.json");
+  expect(() => checkRecipe(recipe, graph)).toThrow(/^stages\[0\].energy.wide: 4096 × 25088 weights take too long/);
 });
 
 const recipeOf = (stages: unknown[]) =>
