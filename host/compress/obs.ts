@@ -13,6 +13,8 @@ import { keepBest, survivors } from "./prune.js";
 
 /** One group of a layer's rows, and what they read. */
 export interface Surgery {
+  /** The layer's name, for errors. */
+  readonly layer: string;
   /** [rows, columns], changed in place; exact zeros stay. */
   readonly weights: Float32Array;
   /** [rows], changed in place. */
@@ -112,10 +114,11 @@ function damped(moments: Float64Array, size: number, damping: number): Float64Ar
 }
 
 /** @throws MoteError RECIPE where the damping does not make it positive */
-function factorOf(moments: Float64Array, size: number, damping: number): Float64Array {
+function factorOf({ layer, moments, bias, weights }: Surgery, damping: number): Float64Array {
+  const size = weights.length / bias.length + 1;
   const factor = damped(moments, size, damping);
   if (inverseFactor(factor, size)) return factor;
-  throw new MoteError("RECIPE", `damping: ${damping} is too little for what the layer reads; a greater one helps`);
+  throw new MoteError("RECIPE", `damping: expected more for what ${layer} reads, got ${damping}`);
 }
 
 /** The diagonal of the inverse that the rows of a factor from `first` on leave: that of the columns behind. */
@@ -129,11 +132,12 @@ function inverseDiagonal(factor: Float64Array, size: number, first: number): Flo
  * What the going of each weight does to the error when all others of its row may make up for it: importance × w² / (2 [A⁻¹]jj).
  * @returns [rows, columns]
  */
-export function obsScores({ weights, bias, moments, importance }: Surgery, damping: number): Float32Array {
+export function obsScores(surgery: Surgery, damping: number): Float32Array {
+  const { weights, bias, moments, importance } = surgery;
   const rows = bias.length;
   const columns = weights.length / rows;
   const size = columns + 1;
-  const inverse = inverseDiagonal(factorOf(moments, size, damping), size, 0);
+  const inverse = inverseDiagonal(factorOf(surgery, damping), size, 0);
   return weights.map((w, i) => {
     const column = i % columns;
     if (w === 0) return 0;
@@ -152,7 +156,7 @@ export function operate(surgery: Surgery, keep: number, damping: number): void {
   const rows = bias.length;
   const columns = weights.length / rows;
   const size = columns + 1;
-  const factor = factorOf(moments, size, damping);
+  const factor = factorOf(surgery, damping);
   const before = Float64Array.from({ length: rows * size }, (_, i) => {
     const row = Math.floor(i / size);
     return i % size === columns ? bias[row] : weights[row * columns + (i % size)];
@@ -313,6 +317,7 @@ export class Surgeon {
         (_, at) => (first + Math.floor(at / width)) * patches.columns + from + (at % width),
       );
       const surgery = {
+        layer,
         weights: Float32Array.from(places, (at) => weights[at]),
         bias: bias.subarray(first, first + groupRows),
         moments: moments[i],

@@ -283,7 +283,11 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         0,
         stage.kind === "calibrate" ? Math.min(stage.samples, data.train.count) : 0,
       );
-      return runStage(start, stage, context, calibration);
+      return runStage(start, stage, context, calibration).catch((error: unknown) => {
+        throw error instanceof MoteError && error.code === "RECIPE"
+          ? new MoteError("RECIPE", `stages[${i}].${error.message}`)
+          : error;
+      });
     });
     net = made.net;
     await report(label, net, made.started, sensitivity);

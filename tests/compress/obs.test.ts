@@ -28,7 +28,7 @@ function surgeryOf(rows: number, columns: number, seed: number): Surgery {
   const random = new Random(seed, 1);
   const draw = (length: number): Float32Array => Float32Array.from({ length }, () => random.normal());
   const importance = Float64Array.from({ length: rows }, (_, row) => 1 + row);
-  return { weights: draw(rows * columns), bias: draw(rows), moments: momentsOf(columns, seed), importance };
+  return { layer: "a", weights: draw(rows * columns), bias: draw(rows), moments: momentsOf(columns, seed), importance };
 }
 
 const rowOf = ({ weights, bias }: Surgery, row: number): number[] => {
@@ -81,6 +81,12 @@ describe("Cholesky's factors", () => {
     expect(solvePositive(Float64Array.of(1, 2, 2, 1), 2, x)).toBe(false);
     expect(inverseFactor(Float64Array.of(1, 2, 2, 1), 2)).toBe(false);
   });
+});
+
+test("too little damping is refused by the layer's name", () => {
+  const surgery = surgeryOf(2, 3, 1);
+  surgery.moments.fill(1);
+  expect(() => obsScores(surgery, 0)).toThrow("damping: expected more for what a reads, got 0");
 });
 
 describe("a layer of exactly quadratic error", () => {
