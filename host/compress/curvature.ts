@@ -5,6 +5,7 @@
  * @see LeCun, Denker, Solla 1990, "Optimal Brain Damage", section 2.2
  */
 import { sliceSamples, type Samples } from "../data/samples.js";
+import { MoteError } from "../errors.js";
 import { Random } from "../rng.js";
 import { CLASSES, type Task } from "../train/losses.js";
 import type { Trainer } from "../train/trainer.js";
@@ -12,7 +13,7 @@ import { patchesOf, type Patches } from "./patches.js";
 
 /** Of a layer, means over the samples. */
 export interface Curvature {
-  /** Of each weight. */
+  /** Of each weight; empty where rows alone were asked for. */
   readonly diagonal: Float32Array;
   /** Of each row's outputs: the sum over the positions, divided by them. */
   readonly rows: Float64Array;
@@ -22,25 +23,32 @@ export interface Curvature {
 const MOST_PASSES = 16;
 /** As many samples as this work allows, which is a few seconds. */
 const WORK_FLOPS = 2e10;
-const SAMPLES = { least: 100, most: 1000 };
+const MOST_SAMPLES = 1000;
 
-/** The first of the samples. */
-export function affordableSamples(trainer: Trainer, samples: Samples, passes = 1): Samples {
-  const affordable = Math.floor((WORK_FLOPS * trainer.batch) / (trainer.stepFlops * passes));
-  return sliceSamples(samples, 0, Math.min(samples.count, Math.max(SAMPLES.least, Math.min(affordable, SAMPLES.most))));
-}
+/** The first of the samples, as many as the work allows, at least one. @param flops that each takes */
+export const affordableSamples = (samples: Samples, flops: number): Samples =>
+  sliceSamples(samples, 0, Math.min(samples.count, MOST_SAMPLES, Math.max(1, Math.floor(WORK_FLOPS / flops))));
 
-/** By layer. @param samples all of which are used */
+/** Floating-point operations that `gaussNewton` takes of each sample. */
+export const curvatureFlops = (trainer: Trainer, task: Task): number =>
+  (trainer.stepFlops / trainer.batch) * passesOf(trainer, task);
+
+/** By layer. @param samples all of which are used @throws MoteError INTERRUPTED */
 export async function gaussNewton(
   trainer: Trainer,
   samples: Samples,
   task: Task = CLASSES,
+  { rowsOnly = false, signal }: { readonly rowsOnly?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<Map<string, Curvature>> {
   const patches = patchesOf(trainer.graph);
   const sums = new Map(
     [...patches].map(([name, { rows, columns }]) => [
       name,
-      { diagonal: new Float64Array(rows * columns), rows: new Float64Array(rows), squares: new Float32Array(0) },
+      {
+        diagonal: new Float64Array(rowsOnly ? 0 : rows * columns),
+        rows: new Float64Array(rows),
+        squares: new Float32Array(0),
+      },
     ]),
   );
   const passes = passesOf(trainer, task);
@@ -49,11 +57,13 @@ export async function gaussNewton(
     passes,
     gradients: roots,
     visit: (name, pass, shown, n) => {
+      expectToGoOn(signal);
       const layer = patches.get(name)!;
       const sum = sums.get(name)!;
       const dy = shown.dy();
       const isLast = pass === passes - 1;
       addRows(dy, n, layer.rows, layer.positions, sum.rows);
+      if (rowsOnly) return;
       if (!layer.isDense) {
         addPatches(layer, shown.x(), dy, n, sum.diagonal);
         return;
@@ -74,6 +84,11 @@ export async function gaussNewton(
       ];
     }),
   );
+}
+
+/** @throws MoteError INTERRUPTED */
+export function expectToGoOn(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
 }
 
 /**

@@ -8,6 +8,7 @@ import { MoteError } from "../errors.js";
 import { inputOf } from "../model/edges.js";
 import type { Trainer } from "../train/trainer.js";
 import { inverseFactor, solvePositive } from "./cholesky.js";
+import { expectToGoOn } from "./curvature.js";
 import { patchesOf, type Patches } from "./patches.js";
 import { keepBest, survivors } from "./prune.js";
 
@@ -60,12 +61,14 @@ async function momentsOf(
   layer: string,
   patches: Patches,
   pieces: readonly Piece[],
+  signal: AbortSignal | undefined,
 ): Promise<Float64Array[]> {
   const { columns, positions, unfold, groups } = patches;
   const input = inputOf(trainer.graph.layers.find(({ name }) => name === layer)!);
   const sums = pieces.map(({ from, to }) => new Float64Array((to - from + 1) ** 2));
   const patch = new Float32Array(columns * positions);
   for (let first = 0; first < samples.count; first += CHUNK) {
+    expectToGoOn(signal);
     const some = sliceSamples(samples, first, Math.min(first + CHUNK, samples.count));
     const rows = await trainer.features(some, input);
     const values = rows.length / some.count;
@@ -85,6 +88,16 @@ async function momentsOf(
       for (let column = 0; column <= row; column++) sum[column * size + row] = sum[row * size + column] *= each;
   }
   return sums;
+}
+
+/** Floating-point operations that a Surgeon takes of each sample: every layer is looked at twice, once for its scores. */
+export function surgeryFlops(trainer: Trainer): number {
+  const layers = [...patchesOf(trainer.graph).values()];
+  const forward = layers.reduce((sum, { rows, columns, positions }) => sum + 2 * rows * columns * positions, 0);
+  const moments = layers.flatMap((layer) =>
+    piecesOf(layer).map(({ from, to }) => (to - from + 1) ** 2 * layer.positions),
+  );
+  return 2 * (layers.length * forward + moments.reduce((sum, flops) => sum + flops, 0));
 }
 
 /** The lower triangle. */
@@ -277,11 +290,12 @@ export class Surgeon {
     private readonly samples: Samples,
     private readonly importance: (layer: string) => Float64Array,
     private readonly damping: number,
+    private readonly signal?: AbortSignal,
   ) {
     this.patches = patchesOf(trainer.graph);
   }
 
-  /** Of each weight of a layer. */
+  /** Of each weight of a layer. @throws MoteError RECIPE for too little damping, INTERRUPTED */
   async scores(layer: string): Promise<Float32Array> {
     const scores = new Float32Array(this.trainer.weight(layer).length);
     for (const { surgery, places } of await this.pieces(layer))
@@ -307,7 +321,7 @@ export class Surgeon {
   private async pieces(layer: string): Promise<{ readonly surgery: Surgery; readonly places: Uint32Array }[]> {
     const patches = this.patches.get(layer)!;
     const pieces = piecesOf(patches);
-    const moments = await momentsOf(this.trainer, this.samples, layer, patches, pieces);
+    const moments = await momentsOf(this.trainer, this.samples, layer, patches, pieces, this.signal);
     const [weights, bias] = [this.trainer.weight(layer), this.trainer.bias(layer)];
     const groupRows = patches.rows / patches.groups;
     return pieces.map(({ group, from, to }, i) => {

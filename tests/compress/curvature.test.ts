@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { gaussNewton, passesOf } from "../../host/compress/curvature.js";
+import { affordableSamples, gaussNewton, passesOf } from "../../host/compress/curvature.js";
+import { Surgeon } from "../../host/compress/obs.js";
 import type { Samples } from "../../host/data/samples.js";
 import type { Graph, Layer } from "../../host/model/model.js";
 import { parameterShapes } from "../../host/model/shapes.js";
@@ -141,5 +142,30 @@ test("many outputs come to the same in the mean by random mixtures of them", asy
   const mixed = found.get("a")!.diagonal.reduce((sum, h) => sum + h, 0);
   expect(mixed / trace).toBeGreaterThan(0.85);
   expect(mixed / trace).toBeLessThan(1.15);
+  await trainer.close();
+});
+
+test("samples are as many as the work allows, one at least", () => {
+  const data = { ...samplesFor(4), count: 5_000, images: new Float32Array(5_000 * 60) };
+  expect([1e3, 2e8, 7e9, 1e12].map((flops) => affordableSamples(data, flops).count)).toEqual([1_000, 100, 2, 1]);
+  expect(affordableSamples(samplesFor(4), 1).count).toBe(SAMPLES);
+});
+
+test("rows alone are the same without the diagonal; a signal stops it", async () => {
+  const [, graph] = NETS[1];
+  const trainer = await trainerOf(graph);
+  const data = samplesFor(4);
+  const [whole, rows] = [
+    await gaussNewton(trainer, data),
+    await gaussNewton(trainer, data, CLASSES, { rowsOnly: true }),
+  ];
+  for (const [name, { rows: wanted }] of whole) {
+    expect(rows.get(name)!.rows).toEqual(wanted);
+    expect(rows.get(name)!.diagonal).toHaveLength(0);
+  }
+  const signal = AbortSignal.abort();
+  await expect(gaussNewton(trainer, data, CLASSES, { signal })).rejects.toMatchObject({ code: "INTERRUPTED" });
+  const surgeon = new Surgeon(trainer, data, (name) => whole.get(name)!.rows, 0.01, signal);
+  await expect(surgeon.scores("a")).rejects.toMatchObject({ code: "INTERRUPTED" });
   await trainer.close();
 });
