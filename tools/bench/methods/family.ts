@@ -1,8 +1,6 @@
-/** What families of the group `methods` share: figures that a work folder keeps, and recipes run to their ends. */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+/** What families of the group `methods` share: recipes run to their ends. */
+import { readFileSync } from "node:fs";
 import { workOf } from "../../../host/compress/candidates.js";
-import { digest } from "../../../host/compress/digest.js";
 import { figuresOf } from "../../../host/compress/figures.js";
 import { parseRecipe, type Recipe } from "../../../host/compress/recipe.js";
 import { loadData } from "../../../host/node/data/load.js";
@@ -10,7 +8,6 @@ import { loadMnist } from "../../../host/node/data/mnist.js";
 import { packed } from "../../../host/node/compress/integer-model.js";
 import { runRecipe } from "../../../host/node/compress/run-recipe.js";
 import { builtFile } from "../../../host/node/paths.js";
-import { writeFileAtomic } from "../../../host/node/write-file.js";
 import type { BenchOptions, Figure } from "../figure.js";
 import { testError } from "../test-error.js";
 
@@ -20,21 +17,8 @@ export interface MethodFamily {
   readonly measure: (options: BenchOptions) => Promise<Figure[]>;
 }
 
-/** Checkpoints of the trainings and finished results; a command that was stopped goes on from there. */
+/** Checkpoints of the trainings; a command that was stopped goes on from there. */
 export const WORK = builtFile("build/work/methods");
-
-/**
- * What `make` makes, or has made before.
- * @param name of the result, for its file
- * @param parts all that it depends on
- */
-export async function kept<T>(name: string, parts: unknown, make: () => Promise<T>): Promise<T> {
-  const path = join(WORK, `${name}-${await digest(parts)}.json`);
-  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as T;
-  const made = await make();
-  writeFileAtomic(path, JSON.stringify(made));
-  return made;
-}
 
 /** A recipe of recipes/methods. @param name but for `.json` */
 export function methodRecipe(name: string): Recipe {
@@ -59,23 +43,22 @@ export interface RecipeResult {
   readonly ram: number;
 }
 
-/** Runs a recipe on MNIST to its packed model. Recipes that begin alike share their first stages. */
-export const runMethod = (name: string, recipe: Recipe, { threads, note }: BenchOptions): Promise<RecipeResult> =>
-  kept(name, recipe, async () => {
-    note(name);
-    const { train, validation } = loadMnist();
-    const { net, reports } = await runRecipe({ recipe, data: { train, validation }, work: WORK, threads });
-    const { nonZeros, weights } = reports.at(-1)!;
-    const model = packed(net);
-    const { instructions, ram } = figuresOf(model);
-    return {
-      multiplications: workOf(net.graph),
-      instructions,
-      ram,
-      errors: reports.map(({ error }) => error),
-      nonZeros,
-      weights,
-      bytes: model.length,
-      testError: testError(model, loadData("mnist:test", { shape: [1, 28, 28] })),
-    };
-  });
+/** Runs a recipe on MNIST to its packed model. The work folder keeps its stages, which recipes that begin alike share; what they are packed to is made anew. */
+export async function runMethod(name: string, recipe: Recipe, { threads, note }: BenchOptions): Promise<RecipeResult> {
+  note(name);
+  const { train, validation } = loadMnist();
+  const { net, reports } = await runRecipe({ recipe, data: { train, validation }, work: WORK, threads });
+  const { nonZeros, weights } = reports.at(-1)!;
+  const model = packed(net);
+  const { instructions, ram } = figuresOf(model);
+  return {
+    multiplications: workOf(net.graph),
+    instructions,
+    ram,
+    errors: reports.map(({ error }) => error),
+    nonZeros,
+    weights,
+    bytes: model.length,
+    testError: testError(model, loadData("mnist:test", { shape: [1, 28, 28] })),
+  };
+}
