@@ -17,15 +17,20 @@ export function gridStep(weights: Float32Array, factor: number): number {
 }
 
 /** Biases of all rows are multiples of one power of two of their units: no row's step is less than this part of the layer's. */
-export const LEAST_PART = 1 / 8;
+const LEAST_PART = 1 / 8;
 
 /** A step for each of `rows` rows, from its own survivors; that of the layer where it has none. */
-export function rowSteps(weights: Float32Array, rows: number, factor: number): Float32Array {
+export const rowSteps = (weights: Float32Array, rows: number, factor: number): Float32Array =>
+  eachRow(weights, rows, (some) => gridStep(some, factor));
+
+/** By `stepFor`, the step of a layer, or where it has several rows of each. */
+export function eachRow(weights: Float32Array, rows: number, stepFor: (weights: Float32Array) => number): Float32Array {
   const columns = weights.length / rows;
-  const all = gridStep(weights, factor);
+  const all = stepFor(weights);
+  if (rows === 1) return Float32Array.of(all);
   return Float32Array.from({ length: rows }, (_, row) => {
     const own = weights.subarray(row * columns, (row + 1) * columns);
-    return own.some((w) => w !== 0) ? Math.max(all * LEAST_PART, gridStep(own, factor)) : all;
+    return own.some((w) => w !== 0) ? Math.max(all * LEAST_PART, stepFor(own)) : all;
   });
 }
 

@@ -1,7 +1,8 @@
 /** Stages that train weights of few values by real ones behind them, see latent.ts, and leave the few as integers. */
 import type { Net } from "../model/model.js";
+import { gridStep, stepOf } from "./grid.js";
 import { namesIn, withIntegers, type Integers } from "./integers.js";
-import { binaryLatent, levelLatent, meanMagnitude, toLevel } from "./latent.js";
+import { binaryLatent, levelLatent, toLevel } from "./latent.js";
 import type { BinaryConnectStage, LevelsStage } from "./method-stages.js";
 import { retrain, type TrainingContext } from "./retraining.js";
 
@@ -11,7 +12,7 @@ export async function binaryConnect(net: Net, stage: BinaryConnectStage, context
   const trained = await retrain(net, stage, context, async (run) => {
     const layers = namesIn(net.graph, stage.rounding).map((name, index) => {
       const values = run.trainer.weight(name).slice();
-      const scale = meanMagnitude(values);
+      const scale = gridStep(values, 1);
       run.setLatent(name, binaryLatent(values, scale, stage.rounding[name], context.seed, index));
       return { name, values, scale };
     });
@@ -35,11 +36,10 @@ export async function fewLevels(net: Net, stage: LevelsStage, context: TrainingC
     });
     await run.until(run.total);
     for (const { name, latent } of layers) {
-      const [units, { values }] = [latent.units(), latent];
-      const unitOf = (i: number): number => units[Math.floor((i * units.length) / values.length)];
+      const [steps, { values: weights }] = [latent.units(), latent];
       integers.set(name, {
-        scales: units,
-        integers: Int8Array.from(values, (w, i) => toLevel(w, unitOf(i), stage.levels[name])),
+        scales: steps,
+        integers: Int8Array.from(weights, (w, i) => toLevel(w, stepOf({ weights, steps }, i), stage.levels[name])),
       });
     }
   });

@@ -4,7 +4,7 @@
  * Ma et al. 2024), BitNetMCU's four or sixteen.
  */
 import { Random } from "../rng.js";
-import { LEAST_PART } from "./grid.js";
+import { eachRow, gridStep, stepOf } from "./grid.js";
 
 /** Weights of one layer in training. */
 export interface Latent {
@@ -47,16 +47,6 @@ export function binaryLatent(
   };
 }
 
-/** Mean magnitude of the weights that are left; 1 where there are none. */
-export function meanMagnitude(weights: Float32Array): number {
-  let [sum, count] = [0, 0];
-  for (const w of weights) {
-    sum += Math.abs(w);
-    count += Number(w !== 0);
-  }
-  return count === 0 ? 1 : Math.fround(sum / count);
-}
-
 /** How many values a weight may have: two ± 1, three with 0, an even number ± 1, ± 3, ± 5 … */
 export const LEVELS = [2, 3, 4, 8, 16] as const;
 export type Levels = (typeof LEVELS)[number];
@@ -77,7 +67,7 @@ export function toLevel(w: number, unit: number, levels: Levels): number {
 
 /** The unit of weights: one round of least squares, begun from the mean magnitude's; above 0 without weights too. */
 export function levelUnit(weights: Float32Array, levels: Levels, scale: LevelScale): number {
-  const mean = meanMagnitude(weights);
+  const mean = gridStep(weights, 1);
   if (scale === "mean") return mean;
   const unit = mean * UNIT_OF_MEAN[levels];
   let [product, square] = [0, 0];
@@ -99,22 +89,14 @@ export function levelLatent(
   scale: LevelScale,
   rows: number,
 ): Latent & { units(): Float32Array } {
-  const columns = values.length / rows;
-  const units = (): Float32Array => {
-    const all = levelUnit(values, levels, scale);
-    if (rows === 1) return Float32Array.of(all);
-    return Float32Array.from({ length: rows }, (_, row) => {
-      const own = values.subarray(row * columns, (row + 1) * columns);
-      return own.some((w) => w !== 0) ? Math.max(all * LEAST_PART, levelUnit(own, levels, scale)) : all;
-    });
-  };
+  const units = (): Float32Array => eachRow(values, rows, (weights) => levelUnit(weights, levels, scale));
   return {
     values,
     units,
     show(into) {
-      const found = units();
+      const steps = units();
       for (let i = 0; i < values.length; i++) {
-        const unit = found[Math.floor(i / columns)];
+        const unit = stepOf({ weights: values, steps }, i);
         into[i] = toLevel(values[i], unit, levels) * unit;
       }
     },

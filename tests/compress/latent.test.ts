@@ -1,15 +1,8 @@
+import { gridStep } from "../../host/compress/grid.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { integerEvaluation } from "../../host/compress/integer-errors.js";
-import {
-  binaryLatent,
-  LEVELS,
-  levelLatent,
-  levelUnit,
-  meanMagnitude,
-  toLevel,
-  type Levels,
-} from "../../host/compress/latent.js";
+import { binaryLatent, LEVELS, levelLatent, levelUnit, toLevel, type Levels } from "../../host/compress/latent.js";
 import { parseRecipe } from "../../host/compress/recipe.js";
 import { runStage, type StageContext } from "../../host/compress/stages.js";
 import type { SettledStage } from "../../host/compress/settle.js";
@@ -98,7 +91,7 @@ describe("few values", () => {
       weights.reduce((sum, w) => sum + (w - unit * toLevel(w, unit, levels)) ** 2, 0);
     const unit = levelUnit(weights, levels, "fit");
     for (const factor of [0.8, 0.9, 1.1, 1.25]) expect(errorAt(unit)).toBeLessThan(errorAt(unit * factor));
-    expect(levelUnit(weights, levels, "mean")).toBe(meanMagnitude(weights));
+    expect(levelUnit(weights, levels, "mean")).toBe(gridStep(weights, 1));
   });
 
   test("a row's unit is its own, the layer's where it has no weights", () => {
