@@ -1,5 +1,6 @@
 /** Strict checks of JSON values, put together to the schema of a recipe: an unknown key is an error, and each error names its place. */
 import { MoteError } from "../errors.js";
+import type { Layer } from "../model/model.js";
 
 /** Checks one JSON value; `path` names it in errors. */
 export type Check<T> = (value: unknown, path: string) => T;
@@ -31,11 +32,11 @@ export const oneOf =
   (value, path) =>
     words.includes(value as T) ? (value as T) : fail(path, `one of ${words.join(", ")}`, value);
 
-/** One value for all layers, or an object by name, pattern or op, see `byLayer`. */
+/** One value for all layers, or for those of the key `all`; or an object by name, pattern or op, see `byLayer`. */
 export const layered =
-  <T>(check: Check<T>): Check<Record<string, T>> =>
+  <T>(check: Check<T>, all: "*" | `op:${Layer["op"]}` = "*"): Check<Record<string, T>> =>
   (value, path) =>
-    typeof value === "object" && value !== null ? record(check)(value, path) : { "*": check(value, path) };
+    typeof value === "object" && value !== null ? record(check)(value, path) : { [all]: check(value, path) };
 
 export const either =
   <A, B>(first: Check<A>, second: Check<B>, isSecond: (value: unknown) => boolean): Check<A | B> =>
@@ -57,6 +58,8 @@ class Optional<T> {
     readonly fallback: T,
   ) {}
 }
+/** The fallback of a key that is then not there. */
+export const absent = undefined as never;
 export const optional = <T>(check: Check<T>, fallback: T): Optional<T> => new Optional(check, fallback);
 
 type Fields = Readonly<Record<string, Check<unknown> | Optional<unknown>>>;

@@ -1,5 +1,6 @@
 /** Stages that put other layers in the place of a layer, or other numbers in the place of its weights: what they are told, and its check. */
 import {
+  absent,
   either,
   fail,
   integer,
@@ -8,7 +9,6 @@ import {
   object,
   oneOf,
   optional,
-  record,
   schedule,
   type Check,
   type Schedule,
@@ -60,12 +60,6 @@ export interface FixedPointStage extends Schedule, FixedPoint {
 
 export type MethodStage = LowRankStage | FlattenStage | BinaryConnectStage | LevelsStage | FixedPointStage;
 
-/** One value for all layers of an op, or an object by name, pattern or op, see `byLayer`. */
-const ofOp =
-  <T>(op: "dense" | "conv2d", check: Check<T>): Check<Record<string, T>> =>
-  (value, path) =>
-    typeof value === "object" && value !== null ? record(check)(value, path) : { [`op:${op}`]: check(value, path) };
-
 const orFilters: Check<number | "filters"> = either(
   integer(1, 65535),
   oneOf<"filters">("filters"),
@@ -74,8 +68,6 @@ const orFilters: Check<number | "filters"> = either(
 
 const levels: Check<Levels> = (value, path) =>
   LEVELS.includes(value as Levels) ? (value as Levels) : fail(path, `one of ${LEVELS.join(", ")}`, value);
-
-const absent = undefined as never;
 
 /** A count, or a share below 1. */
 const rank: Check<number> = (value, path) =>
@@ -89,18 +81,27 @@ const levelFields = object({
   scales: optional(oneOf<"layer" | "row">("layer", "row"), "layer"),
 });
 
+const fixedPointFields = object({
+  kind: oneOf("fixed-point"),
+  ...schedule(5, 0.001, 0),
+  integerBits: optional(integer(1, 16), 4),
+  fractionBits: optional(integer(1, 23), 12),
+  rounding: optional(oneOf<FixedRounding>("nearest", "stochastic"), "stochastic"),
+  init: optional(oneOf<"trained" | "scratch">("trained", "scratch"), "trained"),
+});
+
 export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract<MethodStage, { kind: K }>> } = {
   "low-rank": object({
     kind: oneOf("low-rank"),
     ...schedule(5, 0.001, 0),
-    rank: optional(ofOp("dense", rank), absent),
-    energy: optional(ofOp("dense", number(Number.MIN_VALUE, 1)), absent),
+    rank: optional(layered(rank, "op:dense"), absent),
+    energy: optional(layered(number(Number.MIN_VALUE, 1), "op:dense"), absent),
     bytes: optional(integer(1, 2 ** 31 - 1), absent),
   }),
   flatten: object({
     kind: oneOf("flatten"),
     ...schedule(5, 0.001, 0),
-    rank: optional(ofOp("conv2d", orFilters), { "op:conv2d": "filters" as const }),
+    rank: optional(layered(orFilters, "op:conv2d"), { "op:conv2d": "filters" as const }),
     init: optional(oneOf<"trained" | "scratch">("trained", "scratch"), "trained"),
   }),
   "binary-connect": object({
@@ -117,12 +118,12 @@ export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract
     if (stage.scale === "mean" && many !== undefined) fail(`${path}.scale`, `"fit" beside ${many} levels`, stage.scale);
     return stage;
   },
-  "fixed-point": object({
-    kind: oneOf("fixed-point"),
-    ...schedule(5, 0.001, 0),
-    integerBits: optional(integer(1, 16), 4),
-    fractionBits: optional(integer(1, 23), 12),
-    rounding: optional(oneOf<FixedRounding>("nearest", "stochastic"), "stochastic"),
-    init: optional(oneOf<"trained" | "scratch">("trained", "scratch"), "trained"),
-  }),
+  "fixed-point": (value, path) => {
+    const stage = fixedPointFields(value, path);
+    const { integerBits, fractionBits } = stage;
+    // What a float32 holds exactly.
+    if (integerBits + fractionBits > 24)
+      fail(`${path}.fractionBits`, `at most ${24 - integerBits} beside ${integerBits} integerBits`, fractionBits);
+    return stage;
+  },
 };

@@ -5,6 +5,7 @@ import { checkAugmentation, type Augmentation } from "../train/augment.js";
 import { LOSS_KINDS, METRIC_NAMES, metricOf, type LossKind, type MetricName, type Task } from "../train/losses.js";
 import type { RangeChoice } from "../quantize/calibrate.js";
 import {
+  absent,
   either,
   fail,
   integer,
@@ -216,10 +217,8 @@ export const DEFAULT_TOLERANCE = 0.02;
 /** With 8 instead of 32, lenet300-paper errs on as many of the 5,000 validation digits and lenet5-paper on one more. */
 export const DEFAULT_BIAS_BITS = 8;
 
-const absent = undefined as never;
-
 const regularization = {
-  weightDecay: optional(number(0, 100), absent),
+  weightDecay: optional(number(0, 1), absent),
   l1: optional(number(0, 100), absent),
 };
 const amount = number(Number.MIN_VALUE, 1e9);

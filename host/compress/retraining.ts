@@ -118,9 +118,10 @@ export class Retraining {
     this.latents.set(layer, latent);
   }
 
-  /** From now on all numbers of the training are rounded. */
+  /** From now on all numbers of the training are rounded; those that there are at once. */
   setFixedPoint(format: FixedPoint): void {
     this.fixedPoint = format;
+    this.roundWeights(0);
   }
 
   /** Brings weights and biases, which step `step` has changed, to the numbers of fixed point that there are. */
@@ -128,7 +129,6 @@ export class Retraining {
     const { trainer, fixedPoint, context } = this;
     if (fixedPoint === undefined) return;
     weightedLayers(trainer.graph).forEach(({ name }, i) => {
-      if (context.fixed.includes(name)) return;
       roundToFixedPoint(trainer.weight(name), fixedPoint, context.seed, step, i, 0);
       roundToFixedPoint(trainer.bias(name), fixedPoint, context.seed, step, i, 1);
     });
@@ -139,7 +139,6 @@ export class Retraining {
     const { fixedPoint } = this;
     const job = { ...given, ...(fixedPoint && { fixedPoint }) };
     if (this.latents.size === 0 && fixedPoint === undefined) return this.trainer.train(job);
-    if (job.firstStep === 0) this.roundWeights(0);
     const before = [...this.latents].map(([name, latent]) => {
       const weights = this.trainer.weight(name);
       latent.show(weights, job.firstStep);

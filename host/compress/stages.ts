@@ -18,7 +18,7 @@ import { binaryConnect, fewLevels } from "./latent-stages.js";
 import { flatGraph, flatNet } from "./flatten.js";
 import { lowRankNet } from "./low-rank.js";
 import type { FixedPointStage, FlattenStage } from "./method-stages.js";
-import { narrowGraph } from "./narrow.js";
+import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { pruneMasks, survivors } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
 import type {
@@ -45,21 +45,23 @@ export interface StageContext extends TrainingContext {
 }
 
 const narrow = (net: Net, stage: NarrowStage, context: StageContext): Promise<Net> =>
-  drawn(narrowGraph(net.graph, stage.units), net.graph, context);
+  drawn(narrowGraph(net.graph, stage.units), net, context);
 
-/** A net with weights drawn from the seed. @param nominal the graph as it was designed */
-async function drawn(graph: Graph, nominal: Graph, context: StageContext): Promise<Net> {
+/** A net with weights drawn from the seed. @param from what it comes of: its tensors have the channels that they were designed with */
+async function drawn(graph: Graph, from: Net, context: StageContext): Promise<Net> {
   const { runtime, seed, batch } = context;
   const trainer = await Trainer.create({ runtime, graph, seed, threads: 1, batch });
   try {
-    return { ...trainer.toNet(), compression: emptyCompression(nominal) };
+    const { nominalChannels } = withCompression(from).compression;
+    const all = { ...channelsByTensor(graph), ...nominalChannels };
+    return { ...trainer.toNet(), compression: { ...emptyCompression(graph), nominalChannels: all } };
   } finally {
     await trainer.close();
   }
 }
 
 async function fixedPoint(net: Net, stage: FixedPointStage, context: StageContext): Promise<Net> {
-  const start = stage.init === "scratch" ? await drawn(net.graph, net.graph, context) : net;
+  const start = stage.init === "scratch" ? await drawn(net.graph, net, context) : net;
   return retrain(start, stage, context, async (run) => {
     run.setFixedPoint(stage);
     await run.until(run.total);
@@ -68,7 +70,7 @@ async function fixedPoint(net: Net, stage: FixedPointStage, context: StageContex
 
 async function flatten(net: Net, stage: FlattenStage, context: StageContext): Promise<Net> {
   const graph = flatGraph(stage, net.graph);
-  const flat = stage.init === "scratch" ? await drawn(graph, graph, context) : flatNet(net, stage, context.seed);
+  const flat = stage.init === "scratch" ? await drawn(graph, net, context) : flatNet(net, stage, context.seed);
   return train(flat, { ...stage, kind: "train" }, context);
 }
 

@@ -1,6 +1,17 @@
 /** What a net is trained on: the key `data` of a recipe, and what the flags of `mote train` come to. */
 import { checkAugmentation, type Augmentation } from "../train/augment.js";
-import { either, fail, integer, number, object, oneOf, optional, text, type Check } from "../compress/check-value.js";
+import {
+  absent,
+  either,
+  fail,
+  integer,
+  number,
+  object,
+  oneOf,
+  optional,
+  text,
+  type Check,
+} from "../compress/check-value.js";
 import type { Preprocessing } from "../model/model.js";
 import type { Reading } from "./data-set.js";
 import { DEFAULT_SPLIT, type Split } from "./split.js";
@@ -45,8 +56,6 @@ export type DataSpec = string | OwnData;
 
 /** Targets that are the net's own input, for autoencoders. */
 export const INPUT_TARGETS = "input";
-
-const absent = undefined as never;
 
 /** One text, or a text for each file. */
 const texts: Check<string | string[]> = (value, path) =>

@@ -73,10 +73,9 @@ test("all weights and biases are numbers of fixed point; where the nearest loses
     await runStage(start, stage(6, "nearest"), context, samples),
     await runStage(start, stage(6, "stochastic"), context, samples),
   ];
-  for (const { tensors } of [nearest, drawn])
-    for (const { data } of tensors.values()) for (const value of data) expect(value * 64).toBe(Math.round(value * 64));
   const still = await runStage(start, stage(6, "nearest", 0), context, samples);
-  expect(still.tensors.get("fc1.weight")!.data).toHaveLength(24 * 96);
+  for (const { tensors } of [nearest, drawn, still])
+    for (const { data } of tensors.values()) for (const value of data) expect(value * 64).toBe(Math.round(value * 64));
   expect(await errorOf(nearest)).toBeGreaterThan(0.3);
   expect(await errorOf(drawn)).toBeLessThan(0.1);
 });
@@ -126,7 +125,16 @@ test("stopped and gone on with: the same bytes", async () => {
   expect(netBytes(resumed).equals(netBytes(whole))).toBe(true);
 });
 
+test("drawn anew, a net keeps the channels that it was designed with", async () => {
+  const units = await runStage(await fresh(), { kind: "narrow", units: { fc1: 10 } }, context, samples);
+  const anew = await runStage(units, stage(6, "nearest", 0), context, samples);
+  expect(anew.graph.layers.find(({ name }) => name === "fc1")).toMatchObject({ outFeatures: 10 });
+  expect(anew.compression!.nominalChannels).toEqual(units.compression!.nominalChannels);
+  expect(anew.compression!.nominalChannels).toMatchObject({ fc1: 24 });
+});
+
 test.each<[unknown, string]>([
+  [{ integerBits: 4, fractionBits: 21 }, "stages[0].fractionBits: expected at most 20 beside 4 integerBits, got 21"],
   [{ fractionBits: 24 }, "stages[0].fractionBits: expected a whole number, 1 .. 23, got 24"],
   [{ fractionBits: 2.5 }, "stages[0].fractionBits: expected a whole number"],
   [{ integerBits: 0 }, "stages[0].integerBits: expected a whole number, 1 .. 16, got 0"],
