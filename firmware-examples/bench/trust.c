@@ -18,7 +18,7 @@ int main(void) { return 0; }
 #include "trust-key.h"
 
 static sha512_context hash;
-static const uint8_t keys[][MOTE_KEY_BYTES] = {MOTE_KEY};
+static const uint8_t keys[][MOTE_KEY_BYTES] = {TRUST_KEY};
 static const mote_signatures signatures = MOTE_ED25519(&hash, keys);
 #endif
 

@@ -3,7 +3,7 @@
  * its verify.c, ge.c, fe.c, sc.c and sha512.c belong to the program, beside this header's includer. Another library takes functions of the same kind.
  *
  *   static sha512_context hash;
- *   static const uint8_t keys[][MOTE_KEY_BYTES] = {MOTE_KEY};   from the header that `mote keygen` wrote
+ *   static const uint8_t keys[][MOTE_KEY_BYTES] = {FIELD_KEY};   from field.h, which `mote keygen -o field` wrote
  *   static const mote_signatures signatures = MOTE_ED25519(&hash, keys);
  */
 #ifndef MOTE_ED25519_H

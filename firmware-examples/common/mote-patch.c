@@ -94,6 +94,17 @@ static mote_status copy(mote_update *update, uint32_t count) {
   return MOTE_BUSY;
 }
 
+/** Moves the cursor. Even numbers move on, odd ones back. */
+static mote_status move(mote_update *update, uint32_t value) {
+  mote_patch *patch = &update->patch;
+  int64_t by = value / 2;
+  int64_t from = (int64_t)patch->from + patch->insert + (value % 2 == 0 ? by : -by - 1);
+  if (from < 0 || from > (int64_t)update->slots->length * 8) return MOTE_ERROR_UPDATE;
+  patch->from = (uint32_t)from;
+  patch->number = patch->insert > 0 ? NO_NUMBER : COPY;
+  return MOTE_BUSY;
+}
+
 /** Does what a command's next number says. */
 static mote_status obey(mote_update *update) {
   mote_patch *patch = &update->patch;
@@ -112,10 +123,7 @@ static mote_status obey(mote_update *update) {
       patch->number = value == left ? NO_NUMBER : MOVE;
       return MOTE_BUSY;
     default:
-      /* Even numbers move on, odd ones back. What is out of the old model then, copying refuses. */
-      patch->from += patch->insert + (value & 1 ? ~(value >> 1) : value >> 1);
-      patch->number = patch->insert > 0 ? NO_NUMBER : COPY;
-      return MOTE_BUSY;
+      return move(update, value);
   }
 }
 

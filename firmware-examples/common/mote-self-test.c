@@ -70,16 +70,18 @@ mote_status mote_self_test(mote *model) {
   uint32_t outputs_crc = 0;
   if (model == NULL) return MOTE_ERROR_ARGUMENT;
   mote_status status = mote_certificate(model, &vectors, &outputs_crc);
-  if (status == MOTE_DONE) status = mote_reset(model);
+  if (status != MOTE_DONE) return status;
+  status = mote_reset(model);
   uint32_t crc = 0;
   uint32_t number = 0;
   for (; status == MOTE_DONE && vectors > 0; vectors--) {
     status = run_on(model, &number);
     if (status == MOTE_DONE) crc = outputs_crc_on(model, crc);
   }
-  if (status != MOTE_DONE) return status;
   model->has_output = false;
-  status = mote_reset(model);
+  /* Also of a run that has failed, whose error is the one to report. */
+  mote_status reset = mote_reset(model);
+  if (status == MOTE_DONE) status = reset;
   if (status != MOTE_DONE) return status;
   return crc == outputs_crc ? MOTE_DONE : MOTE_ERROR_SELF_TEST;
 }

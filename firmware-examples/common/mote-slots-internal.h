@@ -29,13 +29,18 @@ static inline bool mote_is_newer(uint32_t sequence, uint32_t than) {
   return sequence != than && sequence - than < 1u << 31;
 }
 
+static inline bool mote_is_kind(uint8_t kind) { return kind == MOTE_KIND_CONTAINER || kind == MOTE_KIND_MODULE; }
+
+/** Programs a slot's `confirmed`, once more where it has been, and reads it back. */
+mote_status mote_slot_confirm(const mote_slots_config *config, int32_t slot);
+
 /** Makes sure that no model is in a slot, whatever happens from now on, and erases it. */
 mote_status mote_slot_clear(const mote_slots_config *config, int32_t slot);
 
 /** Whether a slot's model is the one that the header says: its bytes by the CRC, and by the signature where there are keys. */
 mote_status mote_slot_check(const mote_slots_config *config, int32_t slot, const mote_slot_header *header);
 
-/** Writes the header, which makes it a model. */
+/** Writes the header, which makes it a model, in front of a state that is erased. */
 mote_status mote_slot_write_header(const mote_slots_config *config, int32_t slot, const mote_slot_header *header);
 
 /** Adds a bit to the new model. */

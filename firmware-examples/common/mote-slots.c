@@ -26,7 +26,8 @@ uint32_t mote_slot_model_offset(const mote_slots_config *config) {
 }
 
 uint32_t mote_slots_room(const mote_slots_config *config) {
-  uint32_t room = config->slot_bytes - mote_slot_model_offset(config);
+  uint32_t offset = mote_slot_model_offset(config);
+  uint32_t room = config->slot_bytes > offset ? config->slot_bytes - offset : 0;
   return room < MOTE_SLOT_MAX_MODEL ? room : MOTE_SLOT_MAX_MODEL;
 }
 
@@ -48,10 +49,18 @@ static mote_status word_is(const mote_slots_config *config, int32_t slot, uint32
   return MOTE_DONE;
 }
 
-/** Programs one of the state's words. */
+/** Programs a word with zeros: the state's, or what becomes no header. */
 static mote_status set_word(const mote_slots_config *config, int32_t slot, uint32_t offset) {
-  static const uint8_t zeros[MOTE_MAX_UNIT_BYTES];
+  /* Not constant: a controller does not read the flash that it programs. */
+  uint64_t zeros[MOTE_MAX_UNIT_BYTES / 8] = {0};
   return program_slot(config, slot, offset, zeros, word_bytes(config)) ? MOTE_DONE : MOTE_ERROR_FLASH;
+}
+
+mote_status mote_slot_confirm(const mote_slots_config *config, int32_t slot) {
+  bool is_confirmed;
+  mote_status status = set_word(config, slot, confirmed_offset(config));
+  if (status == MOTE_DONE) status = word_is(config, slot, confirmed_offset(config), 0, &is_confirmed);
+  return status == MOTE_DONE && !is_confirmed ? MOTE_ERROR_FLASH : status;
 }
 
 static void write_header(const mote_slot_header *header, uint8_t *bytes) {
@@ -76,7 +85,7 @@ static mote_status read_header(const mote_slots_config *config, int32_t slot, mo
   header->is_signed = bytes[17] == 1;
   memcpy(header->signature, bytes + 18, MOTE_SIGNATURE_BYTES);
   *is_there = memcmp(bytes, magic, sizeof magic) == 0 && mote_get_u32(bytes + 82) == mote_crc32(bytes, 82) &&
-              bytes[17] <= 1 && header->length <= mote_slots_room(config);
+              mote_is_kind(header->kind) && bytes[17] <= 1 && header->length > 0 && header->length <= mote_slots_room(config);
   return MOTE_DONE;
 }
 
@@ -117,11 +126,9 @@ mote_status mote_slot_check(const mote_slots_config *config, int32_t slot, const
 }
 
 mote_status mote_slot_clear(const mote_slots_config *config, int32_t slot) {
-  static const uint8_t zeros[MOTE_MAX_UNIT_BYTES];
-  uint32_t word = word_bytes(config);
   /* An erase that is cut short may set any bits. Were the header still there, those of the state would make a model that has failed a new one. */
-  for (uint32_t at = 0; at < tried_offset(config); at += word) {
-    if (!program_slot(config, slot, at, zeros, word)) return MOTE_ERROR_FLASH;
+  for (uint32_t at = 0; at < tried_offset(config); at += word_bytes(config)) {
+    if (set_word(config, slot, at) != MOTE_DONE) return MOTE_ERROR_FLASH;
   }
   for (uint32_t at = config->slot_bytes; at > 0;) {
     at -= config->sector_bytes;
@@ -131,13 +138,16 @@ mote_status mote_slot_clear(const mote_slots_config *config, int32_t slot) {
 }
 
 mote_status mote_slot_write_header(const mote_slots_config *config, int32_t slot, const mote_slot_header *header) {
-  uint8_t bytes[MOTE_SLOT_HEADER_BYTES + MOTE_MAX_UNIT_BYTES];
+  uint64_t bytes[MOTE_MAX_UNIT_BYTES / 4];
   mote_slot_header found;
-  bool is_there;
+  bool is_there, is_untried, is_unconfirmed;
+  mote_status status = word_is(config, slot, tried_offset(config), 0xff, &is_untried);
+  if (status == MOTE_DONE) status = word_is(config, slot, confirmed_offset(config), 0xff, &is_unconfirmed);
+  if (status != MOTE_DONE || !is_untried || !is_unconfirmed) return MOTE_ERROR_FLASH;
   memset(bytes, 0xff, sizeof bytes);
-  write_header(header, bytes);
+  write_header(header, (uint8_t *)bytes);
   if (!program_slot(config, slot, 0, bytes, tried_offset(config))) return MOTE_ERROR_FLASH;
-  mote_status status = read_header(config, slot, &found, &is_there);
+  status = read_header(config, slot, &found, &is_there);
   return status == MOTE_DONE && !is_there ? MOTE_ERROR_FLASH : status;
 }
 
@@ -160,6 +170,8 @@ static mote_status take(mote_slots *slots, int32_t slot, const mote_slot_header 
     if (status != MOTE_DONE) return status;
   }
   slots->active = slot;
+  slots->spare = (uint8_t)(1 - slot);
+  slots->has_sequence = true;
   slots->offset = config->slots[slot] + mote_slot_model_offset(config);
   slots->length = header->length;
   slots->sequence = header->sequence;
@@ -178,16 +190,32 @@ static bool is_config_right(const mote_slots_config *config) {
   if (config->slot_bytes <= mote_slot_model_offset(config)) return false;
   uint32_t low = config->slots[0] < config->slots[1] ? config->slots[0] : config->slots[1];
   uint32_t high = config->slots[0] ^ config->slots[1] ^ low;
-  return high - low >= config->slot_bytes && high + (config->slot_bytes - 1) >= high && low % unit == 0 && high % unit == 0;
+  return high - low >= config->slot_bytes && high + (config->slot_bytes - 1) >= high && low % sector == 0 && high % sector == 0;
 }
 
-static bool is_signature_missing(const mote_slots_config *config) {
-  const mote_signatures *signatures = config->signatures;
+static bool has_functions(const mote_signatures *signatures) {
+  return signatures->hash_begin != NULL && signatures->hash_add != NULL && signatures->hash_end != NULL && signatures->verify != NULL;
+}
+
+/** Whether a key is missing. One of zeros is an array's that was not filled in: as a point it is of order 4, and anyone can sign by it. */
+static bool is_key_missing(const mote_signatures *signatures) {
+  if (signatures->key_count == 0 || signatures->keys == NULL) return true;
+  for (uint32_t i = 0; i < signatures->key_count; i++) {
+    uint8_t any = 0;
+    for (uint32_t k = 0; k < MOTE_KEY_BYTES; k++) any |= signatures->keys[i][k];
+    if (any == 0) return true;
+  }
+  return false;
+}
+
+static mote_status check_signatures(const mote_signatures *signatures) {
 #ifdef MOTE_REQUIRE_SIGNATURE
-  return signatures == NULL || signatures->key_count == 0;
+  if (signatures == NULL) return MOTE_ERROR_SIGNATURE;
 #else
-  return signatures != NULL && signatures->key_count == 0;
+  if (signatures == NULL) return MOTE_DONE;
 #endif
+  if (is_key_missing(signatures)) return MOTE_ERROR_SIGNATURE;
+  return has_functions(signatures) ? MOTE_DONE : MOTE_ERROR_ARGUMENT;
 }
 
 mote_status mote_slots_boot(mote_slots *slots, const mote_slots_config *config) {
@@ -195,11 +223,12 @@ mote_status mote_slots_boot(mote_slots *slots, const mote_slots_config *config) 
   memset(slots, 0, sizeof *slots);
   slots->active = -1;
   if (!is_config_right(config)) return MOTE_ERROR_ARGUMENT;
-  if (is_signature_missing(config)) return MOTE_ERROR_SIGNATURE;
-  slots->config = config;
   mote_slot_header headers[2];
   bool is_there[2];
   mote_status status[2];
+  status[0] = check_signatures(config->signatures);
+  if (status[0] != MOTE_DONE) return status[0];
+  slots->config = config;
   for (int32_t slot = 0; slot < 2; slot++) {
     status[slot] = read_header(config, slot, &headers[slot], &is_there[slot]);
     if (status[slot] != MOTE_DONE) is_there[slot] = false;
@@ -210,7 +239,20 @@ mote_status mote_slots_boot(mote_slots *slots, const mote_slots_config *config) 
     if (is_there[slot]) status[slot] = take(slots, slot, &headers[slot]);
     if (slots->active >= 0) return MOTE_DONE;
   }
-  return status[0] == MOTE_ERROR_FLASH || status[1] == MOTE_ERROR_FLASH ? MOTE_ERROR_FLASH : MOTE_ERROR_NO_MODEL;
+  if (status[0] == MOTE_ERROR_FLASH || status[1] == MOTE_ERROR_FLASH) {
+    /* A model that could not be read may be whole: an update must not take its place. */
+    slots->config = NULL;
+    return MOTE_ERROR_FLASH;
+  }
+  /* What may not run says all the same what is old, and stays: the other slot takes the next update. */
+  int32_t newest = is_second_first ? 1 : 0;
+  if (is_there[newest]) slots->spare = (uint8_t)(1 - newest);
+  for (int32_t turn = 0; turn < 2 && !slots->has_sequence; turn++) {
+    int32_t slot = turn == 0 ? newest : 1 - newest;
+    slots->has_sequence = is_there[slot] && status[slot] != MOTE_ERROR_SIGNATURE && (config->signatures == NULL || headers[slot].is_signed);
+    if (slots->has_sequence) slots->sequence = headers[slot].sequence;
+  }
+  return MOTE_ERROR_NO_MODEL;
 }
 
 int32_t mote_slots_read(void *slots, uint32_t offset, void *bytes, uint32_t count) {
@@ -223,9 +265,7 @@ mote_status mote_slots_confirm(mote_slots *slots) {
   if (slots == NULL) return MOTE_ERROR_ARGUMENT;
   if (slots->active < 0) return MOTE_ERROR_NO_MODEL;
   if (slots->is_confirmed) return MOTE_DONE;
-  const mote_slots_config *config = slots->config;
-  uint32_t word = confirmed_offset(config);
-  mote_status status = set_word(config, slots->active, word);
-  if (status == MOTE_DONE) status = word_is(config, slots->active, word, 0, &slots->is_confirmed);
-  return status == MOTE_DONE && !slots->is_confirmed ? MOTE_ERROR_FLASH : status;
+  mote_status status = mote_slot_confirm(slots->config, slots->active);
+  slots->is_confirmed = status == MOTE_DONE;
+  return status;
 }

@@ -13,7 +13,7 @@
  *   mote_update update;
  *   mote_update_begin(&update, &slots);
  *   while (... a piece has come) mote_update_write(&update, piece, bytes);
- *   if (mote_update_end(&update) == MOTE_DONE) ...  restart, or mote_slots_boot again
+ *   if (mote_update_end(&update) == MOTE_DONE) ...  restart, or close the open model, then mote_slots_boot again
  *
  * A new model that is not confirmed before the next mote_slots_boot has failed: the old one is back. Nothing is allocated; a call that writes takes as
  * long as the flash does. One call at a time for both slots.
@@ -80,6 +80,7 @@ typedef struct mote_slots_config {
   /**
    * Programs whole units: each was erased before, or becomes all zeros. Flash that allows no second time (some with error correction) may leave a unit as
    * it is that holds something already: then a model that has failed may be tried again, once, where the power fails while its slot is erased.
+   * The bytes lie in RAM, at an address that is a multiple of 8 (on a machine that aligns numbers of 64 bits so).
    */
   int32_t (*program)(void *context, uint32_t offset, const void *bytes, uint32_t count);
   /** Makes every byte of the sector that begins at the offset FF. */
@@ -95,22 +96,26 @@ typedef struct mote_slots_config {
   uint32_t slot_bytes;
   /** What models must be signed by. Null: anything goes; with MOTE_REQUIRE_SIGNATURE defined when the library is compiled, nothing does. */
   const mote_signatures *signatures;
-  /** The sequence of a model that the firmware brings along, below which a slot's is not taken. Null: none. */
+  /** The sequence of a model that the firmware brings along, than which what is not newer is not taken. Null: none. */
   const uint32_t *built_in;
 } mote_slots_config;
 
 /** Both slots, and the model in use. */
 typedef struct mote_slots {
   const mote_slots_config *config;
-  /** 0 or 1; -1: there is none. */
+  /** The slot of the model in use, 0 or 1; -1: there is none. */
   int32_t active;
   /** Where the model's bytes begin in flash. */
   uint32_t offset;
   uint32_t length;
+  /** Without a model in use: the newest that a slot's header names, where `has_sequence`. */
   uint32_t sequence;
   uint32_t crc;
   uint8_t kind;
   bool is_confirmed;
+  bool has_sequence;
+  /** The slot that the next update is written to. */
+  uint8_t spare;
 } mote_slots;
 
 /** Bytes that a model may have. */
@@ -118,8 +123,9 @@ uint32_t mote_slots_room(const mote_slots_config *config);
 
 /**
  * Takes the newest model that is whole, signed, and confirmed or not yet tried; if it is not yet tried, that is noted in flash first.
- * @returns MOTE_DONE; MOTE_ERROR_NO_MODEL, with which updates may be written all the same; MOTE_ERROR_FLASH where the flash cannot be read;
- *   MOTE_ERROR_ARGUMENT for a config that breaks a rule; MOTE_ERROR_SIGNATURE where one is required and the config has no keys
+ * @returns MOTE_DONE; MOTE_ERROR_NO_MODEL, with which updates may be written all the same; MOTE_ERROR_FLASH where the flash cannot be read,
+ *   with which updates are refused until a start has read it; MOTE_ERROR_ARGUMENT for a config that breaks a rule; MOTE_ERROR_SIGNATURE where one is
+ *   required and the config has no keys, or one of zeros
  */
 mote_status mote_slots_boot(mote_slots *slots, const mote_slots_config *config);
 
@@ -173,15 +179,15 @@ typedef struct mote_update {
   uint32_t length;
   /** Bits of the new model that are there. */
   uint32_t done_bits;
-  /** The unit that is being filled. */
-  uint8_t unit[MOTE_MAX_UNIT_BYTES];
+  /** The bytes of the unit that is being filled, aligned for `program`. */
+  uint64_t unit[MOTE_MAX_UNIT_BYTES / 8];
   mote_patch patch;
 } mote_update;
 
 /**
  * Begins an update. Nothing is written before its head has come and been checked.
  * @param slots as mote_slots_boot left them, the model in use may go on running
- * @returns MOTE_BUSY; MOTE_ERROR_UNCONFIRMED; MOTE_ERROR_ARGUMENT for a null pointer
+ * @returns MOTE_BUSY; MOTE_ERROR_UNCONFIRMED; MOTE_ERROR_ARGUMENT for a null pointer, or slots whose start ended in another error than MOTE_ERROR_NO_MODEL
  */
 mote_status mote_update_begin(mote_update *update, mote_slots *slots);
 

@@ -46,9 +46,11 @@ static mote_status check_head(const mote_update *update) {
   const mote_slots_config *config = slots->config;
   mote_slot_header header;
   read_head(update, &header);
-  if ((header.kind != MOTE_KIND_CONTAINER && header.kind != MOTE_KIND_MODULE) || header.length == 0) return MOTE_ERROR_UPDATE;
+  if (!mote_is_kind(header.kind) || header.length == 0) return MOTE_ERROR_UPDATE;
   if (config->signatures != NULL && !header.is_signed) return MOTE_ERROR_SIGNATURE;
-  if (slots->active >= 0 && !mote_is_newer(header.sequence, slots->sequence)) return MOTE_ERROR_OLD;
+  /* What has failed, or was cut short, with no other model beside it may be sent again. */
+  bool is_again = slots->active < 0 && header.sequence == slots->sequence;
+  if (slots->has_sequence && !is_again && !mote_is_newer(header.sequence, slots->sequence)) return MOTE_ERROR_OLD;
   if (config->built_in != NULL && !mote_is_newer(header.sequence, *config->built_in)) return MOTE_ERROR_OLD;
   if (header.length > mote_slots_room(config)) return MOTE_ERROR_ROOM;
   if (!is_patch(update)) return MOTE_DONE;
@@ -63,11 +65,12 @@ static mote_status begin_model(mote_update *update) {
   if (status != MOTE_DONE) return status;
   read_head(update, &header);
   update->length = header.length;
-  /* The first slot where there is no model, or a second one. */
-  int32_t slot = update->slots->active == 0 ? 1 : 0;
-  status = mote_slot_clear(update->slots->config, slot);
+  const mote_slots *slots = update->slots;
+  /* A cut may have left it half programmed, read as zeros now and not the next time: then it would be the only model. */
+  if (slots->active >= 0) status = mote_slot_confirm(slots->config, slots->active);
+  if (status == MOTE_DONE) status = mote_slot_clear(slots->config, slots->spare);
   if (status != MOTE_DONE) return status;
-  update->slot = slot;
+  update->slot = slots->spare;
   memset(update->unit, 0xff, sizeof update->unit);
   mote_patch_begin(&update->patch);
   return MOTE_BUSY;
@@ -78,6 +81,11 @@ static mote_status take_head(mote_update *update, uint8_t byte) {
   if (update->head_bytes <= sizeof magic) return byte == magic[update->head_bytes - 1] ? MOTE_BUSY : MOTE_ERROR_UPDATE;
   if (update->head[4] > (IS_PATCH | IS_SIGNED)) return MOTE_ERROR_UPDATE;
   return update->head_bytes < head_bytes(update) ? MOTE_BUSY : begin_model(update);
+}
+
+/** Where the model's byte at an offset stands in the unit that is being filled. */
+static uint8_t *unit_byte(mote_update *update, uint32_t offset) {
+  return (uint8_t *)update->unit + offset % update->slots->config->unit_bytes;
 }
 
 /** Writes the unit that has been filled, the last `count` bytes of the model so far. */
@@ -98,7 +106,7 @@ static mote_status end_byte(mote_update *update) {
 
 mote_status mote_update_bit(mote_update *update, uint32_t bit) {
   uint32_t at = update->done_bits++;
-  uint8_t *byte = &update->unit[at / 8 % update->slots->config->unit_bytes];
+  uint8_t *byte = unit_byte(update, at / 8);
   if (bit == 0) *byte = (uint8_t)(*byte & ~(1u << at % 8));
   return at % 8 == 7 ? end_byte(update) : MOTE_BUSY;
 }
@@ -107,7 +115,7 @@ static mote_status take_byte(mote_update *update, uint8_t byte) {
   if (update->slot < 0) return take_head(update, byte);
   if (update->done_bits == update->length * 8) return MOTE_ERROR_UPDATE;
   if (is_patch(update)) return mote_patch_byte(update, byte);
-  update->unit[update->done_bits / 8 % update->slots->config->unit_bytes] = byte;
+  *unit_byte(update, update->done_bits / 8) = byte;
   update->done_bits += 8;
   return end_byte(update);
 }

@@ -1,7 +1,7 @@
 /** Patches: a file as what it has of another one, range-coded (spec/update.md, "Patch"). */
 import { RangeDecoder, RangeEncoder } from "../codecs/range-coder.js";
 import { MoteError } from "../errors.js";
-import { commandsOf } from "./commands.js";
+import { commandsOf, type Command } from "./commands.js";
 
 /** Probabilities are of 65,536. */
 const HALF = 0x8000;
@@ -64,12 +64,27 @@ function broken(problem: string): MoteError {
   return new MoteError("FORMAT", `patch: ${problem}`);
 }
 
-/** @returns what makes `made` of `old`, without a head: the same for the same files */
+/** Of either file of a patch: finding it takes some 200 times as much memory. */
+export const MAX_PATCH_FILE = 2 ** 23;
+
+/**
+ * @returns what makes `made` of `old`, without a head: the same for the same files
+ * @throws MoteError MEMORY for a file of more than MAX_PATCH_FILE bytes
+ */
 export function writePatch(old: Uint8Array, made: Uint8Array, onProgress?: (share: number) => void): Uint8Array {
+  for (const { length } of [old, made]) {
+    if (length <= MAX_PATCH_FILE) continue;
+    throw new MoteError("MEMORY", `patch: of a file of ${length} bytes, expected at most ${MAX_PATCH_FILE}`);
+  }
+  return encodePatch(commandsOf(old, made, onProgress), made);
+}
+
+/** @param commands that make `made` of another file */
+export function encodePatch(commands: readonly Command[], made: Uint8Array): Uint8Array {
   const encoder = new RangeEncoder();
   const { copied, inserted, move } = contexts();
   let at = 0;
-  for (const command of commandsOf(old, made, onProgress)) {
+  for (const command of commands) {
     copied.encode(encoder, command.copied);
     at += command.copied;
     if (at === 8 * made.length) break;
@@ -100,7 +115,7 @@ export function applyPatch(old: Uint8Array, patch: Uint8Array, length: number): 
   while (made.bits < total) {
     const copyBits = copied.decode(get);
     if (copyBits > total - made.bits) throw broken(`copies beyond the new file's ${length} bytes`);
-    if (copyBits > 0 && (cursor < 0 || copyBits > 8 * old.length - cursor)) {
+    if (copyBits > 8 * old.length - cursor) {
       throw broken(`copies bits ${cursor} … ${cursor + copyBits - 1} of ${8 * old.length}`);
     }
     for (let i = 0; i < copyBits; i++) made.push(bitOf(old, cursor++));
@@ -111,6 +126,7 @@ export function applyPatch(old: Uint8Array, patch: Uint8Array, length: number): 
     if (insertBits < total - made.bits) {
       const moved = move.decode(get);
       cursor += insertBits + (moved % 2 === 1 ? -(moved + 1) / 2 : moved / 2);
+      if (cursor < 0 || cursor > 8 * old.length) throw broken(`moves to bit ${cursor} of ${8 * old.length}`);
     }
     for (let i = 0; i < insertBits; i++) made.push(get(HALF));
   }

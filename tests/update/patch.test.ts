@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RangeEncoder } from "../../host/codecs/range-coder.js";
 import { MoteError } from "../../host/errors.js";
-import { applyPatch, writePatch } from "../../host/update/patch.js";
+import { applyPatch, encodePatch, MAX_PATCH_FILE, writePatch } from "../../host/update/patch.js";
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
 const lenet5 = Uint8Array.from(readFileSync("models/lenet5.mote"));
@@ -76,6 +76,29 @@ describe("a patch", () => {
     refused(lenet5, many.finish(true), 100, "more than 31 bits");
     refused(lenet5, number(2 ** 20), 100, "copies beyond the new file's 100 bytes");
     refused(lenet5.subarray(0, 10), number(100), 100, "copies bits 0 … 99 of 80");
+  });
+
+  it("keeps its cursor inside the old file", () => {
+    const bits = 8 * lenet5.length;
+    const moved = (away: number, back: number): Uint8Array =>
+      encodePatch(
+        [
+          { copied: 0, inserted: 1, move: away },
+          { copied: 0, inserted: 1, move: back },
+          { copied: bits - 2, inserted: 0, move: 0 },
+        ],
+        lenet5,
+      );
+    expect(applyPatch(lenet5, moved(bits - 1, -bits + 1), lenet5.length)).toEqual(lenet5);
+    refused(lenet5, moved(bits, -bits), lenet5.length, `moves to bit ${bits + 1} of ${bits}`);
+    refused(lenet5, moved(-2, 2), lenet5.length, `moves to bit -1 of ${bits}`);
+  });
+
+  it("of files that are too large is refused before anything is allocated", () => {
+    const large = new Uint8Array(MAX_PATCH_FILE + 1);
+    for (const [old, made] of [[large, lenet5] as const, [lenet5, large] as const]) {
+      expect(() => writePatch(old, made)).toThrow(expect.objectContaining({ code: "MEMORY" }));
+    }
   });
 
   it("answers to any bytes at all", () => {

@@ -2,7 +2,15 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { MoteError } from "../../host/errors.js";
-import { keyHeader, makeKeys, privateKey, publicKey, signUpdate, trustedModel } from "../../host/node/update/keys.js";
+import {
+  keyHeader,
+  keyMacro,
+  makeKeys,
+  privateKey,
+  publicKey,
+  signUpdate,
+  trustedModel,
+} from "../../host/node/update/keys.js";
 import { identityOf, isUpdate, modelOf, readUpdate, writeUpdate } from "../../host/update/update.js";
 
 const old = Uint8Array.from(readFileSync("models/lenet5.mote"));
@@ -93,9 +101,10 @@ describe("a signature", () => {
   });
 
   it("has a key for firmware, as a header", () => {
-    const bytes = [...keyHeader(keys.publicKey).matchAll(/0x([0-9a-f]{2})/g)].map(([, byte]) =>
-      Number.parseInt(byte, 16),
-    );
+    const header = keyHeader(keys.publicKey, "keys/field-2");
+    expect(header).toContain("\n#define FIELD_2_KEY \\\n");
+    expect(["2024", "ä", "a.b"].map(keyMacro)).toEqual(["KEY_2024_KEY", "KEY___KEY", "A_B_KEY"]);
+    const bytes = [...header.matchAll(/0x([0-9a-f]{2})/g)].map(([, byte]) => Number.parseInt(byte, 16));
     expect(bytes).toEqual([...keys.publicKey]);
   });
 });

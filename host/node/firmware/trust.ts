@@ -51,7 +51,7 @@ export async function measureTrust({ old, made }: ModelPair, step: number): Prom
   const board = { ...BOARDS.find(({ name }) => name === "lm3s6965evb")!, linkerScript: "lm3s6965evb-signed.ld" };
   const folder = join(FIRMWARE_BUILD, "trust");
   const keys = makeKeys();
-  writeFileAtomic(join(folder, "trust-key.h"), keyHeader(keys.publicKey));
+  writeFileAtomic(join(folder, "trust-key.h"), keyHeader(keys.publicKey, "trust"));
   const key = privateKey(Buffer.from(keys.privatePem));
   const blobs = writeBlobs(folder, {
     ...cutFiles({ old, made }),

@@ -8,8 +8,8 @@ import {
   verify,
   type KeyObject,
 } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { MoteError } from "../../errors.js";
 import {
   identityOf,
@@ -31,17 +31,50 @@ export interface KeyPair {
   readonly publicKey: Uint8Array;
 }
 
-/** Writes a private key where there is none yet, for its owner alone. @throws MoteError FILE */
-export function writePrivateKey(path: string, pem: string): void {
-  if (existsSync(path)) {
-    throw new MoteError("FILE", `${path}: is there already, and a key that is lost cannot be made again`);
+/** NAME.pem, NAME.pub.pem and NAME.h. */
+export interface KeyFiles {
+  readonly private: string;
+  readonly public: string;
+  readonly header: string;
+}
+
+/**
+ * Writes a pair's files, all or none, where none of them is yet; the private key for its owner alone.
+ * @param name their path, without an ending
+ * @throws MoteError ARGUMENT for a folder in place of a name; FILE where one of them is there, or cannot be written
+ */
+export function writeKeyFiles(name: string, { privatePem, publicPem, publicKey }: KeyPair): KeyFiles {
+  if (name === "" || /[/\\]$|^\.{1,2}$|[/\\]\.{1,2}$/.test(name)) {
+    throw new MoteError("ARGUMENT", `${name}: expected a name for the keys, such as keys/field`);
   }
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, pem, { flag: "wx", mode: 0o600, flush: true });
-  } catch (error) {
-    throw new MoteError("FILE", `${path}: cannot be written: ${describeSystemError(error)}`, { cause: error });
+  const files = { private: `${name}.pem`, public: `${name}.pub.pem`, header: `${name}.h` };
+  const contents = [
+    [files.private, privatePem, 0o600],
+    [files.public, publicPem, 0o666],
+    [files.header, keyHeader(publicKey, name), 0o666],
+  ] as const;
+  const there = Object.values(files).find((path) => existsSync(path));
+  if (there !== undefined) {
+    throw new MoteError("FILE", `${there}: is there already, and a key that is lost cannot be made again`);
   }
+  const made: string[] = [];
+  for (const [path, text, mode] of contents) {
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      const file = openSync(path, "wx", mode);
+      made.push(path);
+      try {
+        writeFileSync(file, text);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    } catch (error) {
+      for (const half of made) unlinkSync(half);
+      throw new MoteError("FILE", `${path}: cannot be written: ${describeSystemError(error)}`, { cause: error });
+    }
+  }
+  return files;
 }
 
 export function makeKeys(): KeyPair {
@@ -112,9 +145,17 @@ export function trustedModel(update: Update, key: KeyObject | null, old?: Uint8A
   throw new MoteError("MISMATCH", "the update's signature is not by this key, or not of this model and sequence");
 }
 
-/** A C header with the public key, for firmware. */
-export function keyHeader(key: Uint8Array): string {
+/** The macro that a key's header defines, by the header's name: FIELD_KEY of keys/field. */
+export function keyMacro(name: string): string {
+  const word = basename(name)
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9]+/g, "_");
+  return `${/^[A-Z]/.test(word) ? "" : "KEY_"}${word}_KEY`;
+}
+
+/** A C header with the public key, for firmware. @param name as of keyMacro */
+export function keyHeader(key: Uint8Array, name: string): string {
   const bytes = [...key].map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
   const lines = [0, 8, 16, 24].map((at) => `   ${bytes.slice(at, at + 8).join(", ")}`);
-  return `/* A public key, by which updates are signed: mote-slots.h. Made by mote keygen. */\n#ifndef MOTE_KEY\n#define MOTE_KEY \\\n  {\\\n${lines.join(", \\\n")} \\\n  }\n#endif\n`;
+  return `/* A public key, by which updates are signed: mote-slots.h. Made by mote keygen. */\n#define ${keyMacro(name)} \\\n  {\\\n${lines.join(", \\\n")} \\\n  }\n`;
 }

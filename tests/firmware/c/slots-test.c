@@ -16,6 +16,7 @@
 #define mote_slots_read strict_slots_read
 #define mote_slots_confirm strict_slots_confirm
 #define mote_slot_check strict_slot_check
+#define mote_slot_confirm strict_slot_confirm
 #define mote_slot_clear strict_slot_clear
 #define mote_slot_model_offset strict_slot_model_offset
 #define mote_slot_write_header strict_slot_write_header
@@ -25,13 +26,14 @@
 #undef mote_slots_read
 #undef mote_slots_confirm
 #undef mote_slot_check
+#undef mote_slot_confirm
 #undef mote_slot_clear
 #undef mote_slot_model_offset
 #undef mote_slot_write_header
 
 static const char *folder;
 static sha512_context hash;
-static const uint8_t keys[][MOTE_KEY_BYTES] = {OTHER_KEY, MOTE_KEY};
+static const uint8_t keys[][MOTE_KEY_BYTES] = {OTHER_KEY, FIELD_KEY};
 static const mote_signatures signatures = MOTE_ED25519(&hash, keys);
 
 /** Read once, and kept to the end. */
@@ -200,6 +202,7 @@ static void check_refusals(void) {
   bytes patch = file("patch.signed");
   bytes cut = {patch.data, patch.length - 1};
   check_refused(&slots, cut, MOTE_ERROR_UPDATE, "a byte too few");
+  check_refused(&slots, file("moves-out.signed"), MOTE_ERROR_UPDATE, "a cursor outside the old model");
   bytes more = copy_of(patch, patch.length + 1);
   check_refused(&slots, more, MOTE_ERROR_UPDATE, "a byte too many");
   free(more.data);
@@ -234,6 +237,15 @@ static void check_refusals(void) {
   const mote_signatures no_keys = {signatures.hash_begin, signatures.hash_add, signatures.hash_end, signatures.verify, &hash, NULL, 0};
   flash.config.signatures = &no_keys;
   CHECK(mote_slots_boot(&next, &flash.config) == MOTE_ERROR_SIGNATURE, "no keys");
+  /* An array that is longer than its keys: anyone can sign by a key of zeros. */
+  static const uint8_t short_of[2][MOTE_KEY_BYTES] = {FIELD_KEY};
+  const mote_signatures zero_key = MOTE_ED25519(&hash, short_of);
+  flash.config.signatures = &zero_key;
+  CHECK(mote_slots_boot(&next, &flash.config) == MOTE_ERROR_SIGNATURE && next.active == -1, "a key of zeros");
+  mote_signatures incomplete = signatures;
+  incomplete.verify = NULL;
+  flash.config.signatures = &incomplete;
+  CHECK(mote_slots_boot(&next, &flash.config) == MOTE_ERROR_ARGUMENT, "no verify");
   flash.config.signatures = &signatures;
   CHECK(strict_slots_boot(&next, &flash.config) == MOTE_DONE && next.sequence == 8, "signed");
   flash.config.signatures = NULL;
@@ -263,8 +275,12 @@ static void check_configs(void) {
   REFUSED(slot_bytes, 0);
   REFUSED(slots[1], 4095);
   REFUSED(slots[1], 0);
+  REFUSED(slots[1], 4096 + 4);
   REFUSED(slots[1], 0xfffffffcu);
 #undef REFUSED
+  mote_slots_config small = right;
+  small.slot_bytes = 64;
+  CHECK(mote_slots_room(&right) == 4096 - 96 && mote_slots_room(&small) == 0, "room");
   CHECK(mote_slots_boot(&slots, NULL) == MOTE_ERROR_ARGUMENT && mote_slots_boot(NULL, &right) == MOTE_ERROR_ARGUMENT, "null");
   mote_update update;
   CHECK(mote_update_begin(NULL, &slots) == MOTE_ERROR_ARGUMENT && mote_update_begin(&update, NULL) == MOTE_ERROR_ARGUMENT, "null");
@@ -294,6 +310,65 @@ static int32_t failing_program(void *context, uint32_t offset, const void *data,
 static int32_t failing_erase(void *context, uint32_t offset) {
   (void)context, (void)offset;
   return -1;
+}
+
+/** Erases, but for a byte of the second slot. */
+static uint32_t kept_at;
+static int32_t keeping_erase(void *context, uint32_t offset) {
+  int32_t status = flash.config.erase(context, offset);
+  memory[kept_at] = 0;
+  return status;
+}
+
+/** The state that a start finds, without a model that runs. */
+static void check_no_model(void) {
+  bytes old = file("old.update"), third = file("tiny-third.update");
+  mote_slots slots;
+  /* The only model, tried and not confirmed: what is older stays out, and its header stays until there is another model. */
+  cuts_flash_init(&flash, memory, 4, 1024, 4);
+  CHECK(mote_slots_boot(&slots, &flash.config) == MOTE_ERROR_NO_MODEL && !slots.has_sequence, "empty");
+  CHECK(write_update(&slots, old, 48) == MOTE_DONE && mote_slots_boot(&slots, &flash.config) == MOTE_DONE, "old");
+  CHECK(mote_slots_boot(&slots, &flash.config) == MOTE_ERROR_NO_MODEL && slots.has_sequence && slots.sequence == 7, "tried");
+  CHECK(write_update(&slots, third, 48) == MOTE_ERROR_OLD, "3 after 7");
+  CHECK(write_update(&slots, old, 48) == MOTE_DONE, "the same again");
+  CHECK(mote_slots_boot(&slots, &flash.config) == MOTE_DONE && slots.active == 1 && slots.sequence == 7, "the slot beside it");
+  /* What no key has signed counts for nothing where there are keys. */
+  flash.config.signatures = &signatures;
+  CHECK(mote_slots_boot(&slots, &flash.config) == MOTE_ERROR_NO_MODEL && !slots.has_sequence, "unsigned");
+
+  /* A start that could not read: nothing may be written. */
+  cuts_flash_init(&flash, memory, 4, 1024, 4);
+  CHECK(cuts_install(&flash, old.data, old.length) == MOTE_DONE, "old");
+  mote_slots_config unread = flash.config;
+  unread.read = failing;
+  CHECK(mote_slots_boot(&slots, &unread) == MOTE_ERROR_FLASH, "read");
+  unread.read = flash.config.read;
+  CHECK(write_update(&slots, file("new.update"), 48) == MOTE_ERROR_ARGUMENT, "an update after an error of the flash");
+  CHECK(mote_slots_boot(&slots, &flash.config) == MOTE_DONE && slots.sequence == 7, "read again");
+
+  /* The model in use is confirmed once more before the other slot is erased: a cut may have left it half done. */
+  memory[92] = 1;
+  CHECK(write_update(&slots, file("new.update"), 48) == MOTE_DONE && memory[92] == 0, "confirmed by half");
+  /* A state that is not erased. */
+  for (kept_at = 4096 + 88; kept_at < 4096 + 96; kept_at++) {
+    cuts_flash_init(&flash, memory, 4, 1024, 4);
+    CHECK(cuts_install(&flash, old.data, old.length) == MOTE_DONE, "old");
+    mote_slots_config keeping = flash.config;
+    keeping.erase = keeping_erase;
+    CHECK(mote_slots_boot(&slots, &keeping) == MOTE_DONE, "old");
+    CHECK(write_update(&slots, file("new.update"), 48) == MOTE_ERROR_FLASH, "byte %u is not erased", kept_at);
+  }
+
+  /* Headers with a right checksum that break a rule. */
+  for (uint32_t at = 8; at <= 16; at += 8) {
+    cuts_flash_init(&flash, memory, 4, 1024, 4);
+    CHECK(cuts_install(&flash, old.data, old.length) == MOTE_DONE, "old");
+    if (at == 16) memory[at] = 3;
+    else mote_put_u32(memory + at, 0), mote_put_u32(memory + 12, 0);
+    mote_put_u32(memory + 82, mote_crc32(memory, 82));
+    CHECK(mote_slots_boot(&slots, &flash.config) == MOTE_ERROR_NO_MODEL && !slots.has_sequence, "header, byte %u", at);
+  }
+  CHECK(flash.mistakes == 0, "%u", flash.mistakes);
 }
 
 static void check_bad_flash(void) {
@@ -407,6 +482,7 @@ int main(int argc, char **argv) {
   check_all_cuts();
   check_refusals();
   check_configs();
+  check_no_model();
   check_bad_flash();
   check_hostile_updates();
   check_hostile_flash();

@@ -1,11 +1,13 @@
 /** An old and a new model, and updates of all kinds that c/slots-test.c takes. */
 import { createHash, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { concatBytes } from "../../../host/bytes.js";
 import { readContainer } from "../../../host/container/read.js";
 import { writeContainer } from "../../../host/container/write.js";
 import { isWeighted } from "../../../host/ops/index.js";
 import { keyHeader, makeKeys, privateKey, signUpdate } from "../../../host/node/update/keys.js";
 import { identityOf, signedMessage, writeUpdate } from "../../../host/update/update.js";
+import { encodePatch } from "../../../host/update/patch.js";
 import { put } from "./native.js";
 
 /** LeNet-5, and the same with other weights in its last layer. */
@@ -54,6 +56,18 @@ export function slotsFiles(): { folder: string; header: string } {
       key,
     ),
     "base.signed": signUpdate(made, 8, key, { base: changed }),
+    // All of the old model, by a cursor that has been a bit in front of it.
+    "moves-out.signed": concatBytes([
+      signUpdate(old, 8, key, { base: old }).subarray(0, 90),
+      encodePatch(
+        [
+          { copied: 0, inserted: 1, move: -2 },
+          { copied: 0, inserted: 1, move: 1 },
+          { copied: 8 * old.length - 2, inserted: 0, move: 0 },
+        ],
+        old,
+      ),
+    ]),
     "tiny-old.mote": tinyOld,
     "tiny-new.mote": tinyNew,
     "tiny-third.mote": tinyThird,
@@ -64,6 +78,6 @@ export function slotsFiles(): { folder: string; header: string } {
     "tiny-first.update": writeUpdate(tinyNew, 0),
   };
   for (const [name, bytes] of Object.entries(files)) put(`slots-data/${name}`, bytes);
-  const other = keyHeader(others.publicKey).replaceAll("MOTE_KEY", "OTHER_KEY");
-  return { folder: put("slots-data/end", "").replace(/\/end$/, ""), header: keyHeader(keys.publicKey) + other };
+  const header = keyHeader(keys.publicKey, "field") + keyHeader(others.publicKey, "other");
+  return { folder: put("slots-data/end", "").replace(/\/end$/, ""), header };
 }
