@@ -44,7 +44,7 @@ function apply(path: string, { base, key, unsigned, out, json }: ApplyFlags): vo
   writeFileAtomic(out, model);
   output.pairs([
     [out, `${grouped(model.length)} bytes${key === undefined ? "" : ", signed by this key"}`],
-    ...describeUpdate(update),
+    ...describeUpdate(update, trusted !== null),
   ]);
-  output.json(() => ({ file: out, bytes: model.length, ...updateJson(update) }));
+  output.json(() => ({ file: out, bytes: model.length, ...updateJson(update), isSignatureChecked: trusted !== null }));
 }

@@ -36,7 +36,13 @@ export function diffCommand(): Command {
       const model = updatableModel(made);
       print(
         output,
-        writeUpdateFile({ out, model, sequence, base, key: key === undefined ? undefined : readPrivateKey(key) }),
+        writeUpdateFile({
+          out,
+          model,
+          sequence,
+          base,
+          key: key === undefined ? undefined : readPrivateKey(key, [out]),
+        }),
       );
     });
 }

@@ -262,8 +262,9 @@ function signingOf({ sign, sequence, out }: PackFlags, format: Format) {
   if (format !== "mote" && format !== "wasm") {
     throw new MoteError("ARGUMENT", `--sign: for what devices take, not for --format ${format}, expected mote or wasm`);
   }
-  const key = readPrivateKey(sign);
-  return (model: Uint8Array) => writeUpdateFile({ out: `${out}.update`, model, sequence, key });
+  const update = `${out}.update`;
+  const key = readPrivateKey(sign, [out, update]);
+  return (model: Uint8Array) => writeUpdateFile({ out: update, model, sequence, key });
 }
 
 /** @param saved bytes of linear memory */
@@ -361,7 +362,6 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
   return { bytes: namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options)) };
 }
 
-/** A container with its weights coded anew. */
 /** Flags that say how a container codes its weights. */
 const CODING = [
   ["codec", "codec"],
@@ -369,6 +369,7 @@ const CODING = [
   ["container", "container"],
 ] as const;
 
+/** A container with its weights coded anew. */
 function recoded(bytes: Uint8Array, options: WriteOptions): Uint8Array {
   const { model, plan } = readContainer(bytes);
   return writeContainer(model, { windowBytes: plan.window, ...options });

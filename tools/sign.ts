@@ -29,6 +29,6 @@ export function signCommand(): Command {
     .action((path: string, { key, sequence, out, json }: SignFlags) => {
       const output = new Output({ json, files: [out] });
       const model = updatableModel(path);
-      print(output, writeUpdateFile({ out, model, sequence, key: readPrivateKey(key) }));
+      print(output, writeUpdateFile({ out, model, sequence, key: readPrivateKey(key, [out]) }));
     });
 }

@@ -1,11 +1,13 @@
 /** What the commands that make updates share: models, keys, and what an update comes to. */
 import type { KeyObject } from "node:crypto";
+import { realpathSync } from "node:fs";
 import { readContainer } from "../host/container/read.js";
+import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
 import { privateKey, signUpdate } from "../host/node/update/keys.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
-import { MAX_SEQUENCE, readUpdate, writeUpdate, type Update } from "../host/update/update.js";
+import { MAX_SEQUENCE, modelOf, readUpdate, writeUpdate, type Update } from "../host/update/update.js";
 import { isWasm } from "../host/module/sections.js";
 import { grouped, isContainer, namingFile, notOneOf } from "./model-file.js";
 import type { Output } from "./output.js";
@@ -26,8 +28,20 @@ export function updatableModel(path: string): Uint8Array {
   return file;
 }
 
-export function readPrivateKey(path: string): KeyObject {
+/** @param outs files that the command writes: none may be the key's. @throws MoteError ARGUMENT for one that is */
+export function readPrivateKey(path: string, outs: readonly string[]): KeyObject {
+  const taken = outs.find((out) => realPath(out) !== undefined && realPath(out) === realPath(path));
+  if (taken !== undefined) throw new MoteError("ARGUMENT", `${taken}: is the private key, which would be written over`);
   return namingFile(path, () => privateKey(readFile(path)));
+}
+
+/** Nothing of what is not there. */
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 export interface UpdateRequest {
@@ -38,7 +52,7 @@ export interface UpdateRequest {
   readonly base?: Uint8Array;
 }
 
-/** Writes an update. @returns what it is, for people and scripts */
+/** Writes an update, once it has been found to bring the model. @returns what it is, for people and scripts */
 export function writeUpdateFile({ out, model, sequence, key, base }: UpdateRequest): {
   readonly pairs: [string, string][];
   readonly json: object;
@@ -48,19 +62,21 @@ export function writeUpdateFile({ out, model, sequence, key, base }: UpdateReque
     base === undefined ? {} : { base, onProgress: (share: number) => progress.update(Math.floor(100 * share)) };
   const bytes = key === undefined ? writeUpdate(model, sequence, options) : signUpdate(model, sequence, key, options);
   progress.finish();
-  writeFileAtomic(out, bytes);
   const update = readUpdate(bytes);
+  modelOf(update, base);
+  writeFileAtomic(out, bytes);
   const fragments = Math.ceil(bytes.length / FRAGMENT_BYTES);
   return {
     pairs: [
       [out, `${grouped(bytes.length)} bytes, ${fragments} fragments of ${FRAGMENT_BYTES}`],
-      ...describeUpdate(update),
+      ...describeUpdate(update, true),
     ],
     json: { file: out, bytes: bytes.length, fragments, ...updateJson(update) },
   };
 }
 
-export function describeUpdate(update: Update): [string, string][] {
+/** @param isChecked whether its signature is known to be right */
+export function describeUpdate(update: Update, isChecked: boolean): [string, string][] {
   const { kind, sequence, length, base, signature, payload } = update;
   return [
     ["brings", `a ${kind} of ${grouped(length)} bytes, sequence ${sequence}`],
@@ -70,7 +86,7 @@ export function describeUpdate(update: Update): [string, string][] {
         ? "it is"
         : `a patch of ${grouped(payload.length)} bytes of a model of ${grouped(base.length)}`,
     ],
-    ["signed", signature === undefined ? "no" : "by Ed25519"],
+    ["signed", signature === undefined ? "no" : isChecked ? "by Ed25519" : "has a signature, not checked"],
   ];
 }
 

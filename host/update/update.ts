@@ -13,8 +13,6 @@ const IS_SIGNED = 2;
 const HEAD_BYTES = 18;
 const BASE_BYTES = 8;
 export const SIGNATURE_BYTES = 64;
-/** Of SHA-512. */
-export const DIGEST_BYTES = 64;
 export const MAX_SEQUENCE = 2 ** 32 - 1;
 
 /** What a model is, and its number in heads. */
@@ -36,7 +34,6 @@ export interface Update extends ModelIdentity {
   readonly signature?: Uint8Array;
   /** The model, or what makes it of the base. */
   readonly payload: Uint8Array;
-  readonly headBytes: number;
 }
 
 /** @throws MoteError FORMAT for what is neither a container nor a module, or is empty or too long */
@@ -111,7 +108,6 @@ export function readUpdate(bytes: Uint8Array): Update {
     ...(isPatch ? { base: { length: view.getUint32(18, true), crc: view.getUint32(22, true) } } : {}),
     ...(isSigned ? { signature: bytes.slice(headBytes - SIGNATURE_BYTES, headBytes) } : {}),
     payload: bytes.subarray(headBytes),
-    headBytes,
   };
 }
 

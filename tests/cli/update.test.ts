@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -25,12 +25,20 @@ describe("mote keygen", () => {
   it("writes keys that other tools read, the private one for its owner alone and never over another", async () => {
     expect(readFileSync(at("field.pem"), "utf8")).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
     expect(readFileSync(at("field.pub.pem"), "utf8")).toMatch(/^-----BEGIN PUBLIC KEY-----\n/);
-    expect(readFileSync(at("field.h"), "utf8")).toContain("#define MOTE_KEY");
+    expect(readFileSync(at("field.h"), "utf8")).toContain("#define FIELD_KEY");
     expect(statSync(at("field.pem")).mode & 0o777).toBe(0o600);
     const before = readFileSync(at("field.pem"));
     expectOneLine(await mote(["keygen", "-o", at("field")]), /field\.pem: is there already/);
     expect(readFileSync(at("field.pem"))).toEqual(before);
     expectOneLine(await mote(["keygen", "-o", at("field.pem/key")]), /cannot be written/);
+    for (const there of [at("taken.h"), at("kept.pub.pem")]) {
+      writeFileSync(there, "mine");
+      expectOneLine(await mote(["keygen", "-o", there.replace(/(\.pub\.pem|\.h)$/, "")]), /is there already/);
+      expect(readFileSync(there, "utf8")).toBe("mine");
+    }
+    expect(existsSync(at("taken.pem")) || existsSync(at("kept.pem"))).toBe(false);
+    expectOneLine(await mote(["keygen", "-o", at("folder/")]), /expected a name for the keys/, 2);
+    expect(existsSync(at("folder"))).toBe(false);
   });
 });
 
@@ -57,6 +65,34 @@ describe("mote sign, diff and apply", () => {
       expect(Buffer.compare(readFileSync(at("applied.mote")), readFileSync(at("new.mote")))).toBe(0);
       for (const line of outcome.stdout.replaceAll(at(""), "").split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
+  });
+
+  it("never write over the private key", async () => {
+    const before = readFileSync(at("field.pem"));
+    symlinkSync(at("field.pem"), at("link.update"));
+    const out = (name: string) => [...key, "--sequence", "2", "-o", at(name)];
+    for (const name of ["field.pem", "link.update"]) {
+      expectOneLine(await mote(["sign", OLD, ...out(name)]), /is the private key/, 2);
+      expectOneLine(await mote(["diff", OLD, at("new.mote"), ...out(name)]), /is the private key/, 2);
+    }
+    const pack = ["pack", OLD, "-o", at("link"), "--format", "mote", "--sign", at("field.pem"), "--sequence", "2"];
+    expectOneLine(await mote(pack), /is the private key/, 2);
+    expect(readFileSync(at("field.pem"))).toEqual(before);
+  });
+
+  it("say of a signature whether it has been checked", async () => {
+    const update = readFileSync(at("new.update"));
+    update.fill(0, 18, 18 + 64);
+    writeFileSync(at("forged.update"), update);
+    const forged = await mote(["apply", at("forged.update"), "--unsigned", "-o", at("forged.mote")]);
+    expect(forged.stdout).toMatch(/signed +has a signature, not checked/);
+    const apply = ["apply", at("new.update"), "-o", at("applied.mote")];
+    expect((await mote([...apply, ...trust])).stdout).toMatch(/signed +by Ed25519/);
+    expect(lastJson(await mote([...apply, ...trust, "--json"]))).toMatchObject({ isSignatureChecked: true });
+    expect(lastJson(await mote([...apply, "--unsigned", "--json"]))).toMatchObject({
+      isSigned: true,
+      isSignatureChecked: false,
+    });
   });
 
   it("refuse what is not to be trusted, and write nothing", async () => {
