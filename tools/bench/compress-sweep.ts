@@ -29,8 +29,8 @@ const RECIPE = {
   distill: { alpha: 0.5, temperature: 2 },
   stages: [
     { kind: "narrow", units: { fc1: 8, fc2: 8 } },
-    { kind: "train", epochs: 4, lr: 0.003 },
-    { kind: "prune", keep: 300, epochs: 2, lr: 0.002 },
+    { kind: "train", epochs: 60, lr: 0.003 },
+    { kind: "prune", keep: 300, epochs: 60, lr: 0.002 },
     { kind: "grid", epochs: 1, lr: 0.002, step: { fc1: 0.5, fc2: 0.5, fc3: 0.5 }, parts: 3 },
     { kind: "calibrate", samples: 100 },
   ],
