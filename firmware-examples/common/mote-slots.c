@@ -57,7 +57,7 @@ static mote_status set_word(const mote_slots_config *config, int32_t slot, uint3
 }
 
 mote_status mote_slot_confirm(const mote_slots_config *config, int32_t slot) {
-  bool is_confirmed;
+  bool is_confirmed = false;
   mote_status status = set_word(config, slot, confirmed_offset(config));
   if (status == MOTE_DONE) status = word_is(config, slot, confirmed_offset(config), 0, &is_confirmed);
   return status == MOTE_DONE && !is_confirmed ? MOTE_ERROR_FLASH : status;
