@@ -94,7 +94,7 @@ describe.skipIf(missingBrowser.length > 0)(named("Draw", missingBrowser), () => 
     await reads(page, "0");
     await page.keyboard.press("Delete");
     await page.waitForSelector("main:not([data-digit])");
-    expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
+    await expect.poll(() => page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
     await draw(page, "desktop", DRAWN[1][1]);
     await reads(page, "1");
     await draw(page, "desktop", ["10,50 90,50"]);
@@ -105,7 +105,7 @@ describe.skipIf(missingBrowser.length > 0)(named("Draw", missingBrowser), () => 
     await page.waitForSelector("main:not([data-digit])");
     await page.getByRole("button", { name: "Write a 5" }).click();
     await reads(page, "5");
-    expect(await page.locator(".digit").textContent()).toBe("5");
+    await expect.poll(() => page.locator(".digit").textContent()).toBe("5");
   });
 
   it("shows each layer, and nothing of an empty pad", async () => {
