@@ -37,12 +37,12 @@ export function inverseFactor(matrix: Float64Array, n: number): boolean {
 }
 
 /**
- * x of A x = b by Cholesky's factor.
+ * X of A X = B by Cholesky's factor.
  * @param matrix [n, n] with its lower triangle, overwritten
- * @param b [n], overwritten by x
- * @returns whether the matrix was positive definite
+ * @param b [n, columns], overwritten by X where the matrix was positive definite
+ * @returns whether it was
  */
-export function solvePositive(matrix: Float64Array, n: number, b: Float64Array): boolean {
+export function solvePositive(matrix: Float64Array, n: number, b: Float64Array, columns = 1): boolean {
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = matrix[i * n + j];
@@ -52,15 +52,17 @@ export function solvePositive(matrix: Float64Array, n: number, b: Float64Array):
       else return false;
     }
   }
-  for (let i = 0; i < n; i++) {
-    let sum = b[i];
-    for (let k = 0; k < i; k++) sum -= matrix[i * n + k] * b[k];
-    b[i] = sum / matrix[i * n + i];
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    let sum = b[i];
-    for (let k = i + 1; k < n; k++) sum -= matrix[k * n + i] * b[k];
-    b[i] = sum / matrix[i * n + i];
+  for (let column = 0; column < columns; column++) {
+    for (let i = 0; i < n; i++) {
+      let sum = b[i * columns + column];
+      for (let k = 0; k < i; k++) sum -= matrix[i * n + k] * b[k * columns + column];
+      b[i * columns + column] = sum / matrix[i * n + i];
+    }
+    for (let i = n - 1; i >= 0; i--) {
+      let sum = b[i * columns + column];
+      for (let k = i + 1; k < n; k++) sum -= matrix[k * n + i] * b[k * columns + column];
+      b[i * columns + column] = sum / matrix[i * n + i];
+    }
   }
   return true;
 }

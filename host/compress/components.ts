@@ -4,6 +4,7 @@
  * @see Kolda, Bader 2009, "Tensor decompositions and applications", section 3.4
  */
 import { Random } from "../rng.js";
+import { solvePositive } from "./cholesky.js";
 
 export type Shape4 = readonly [number, number, number, number];
 
@@ -13,7 +14,7 @@ export type Components = readonly Float64Array[];
 const MOST_SWEEPS = 200;
 /** It ends where a sweep brings the sum nearer by less than this part of the tensor's norm. */
 const LEAST_GAIN = 1e-7;
-/** Of the mean diagonal, added to it: components may come to lie on each other. */
+/** Of the mean diagonal, added to it, or as much more as it takes: components may come to lie on each other. */
 const RIDGE = 1e-10;
 
 /** Multiplications, of which each of up to 200 sweeps takes some twenty times as many: minutes. */
@@ -88,9 +89,12 @@ function leastSquares(
   });
   let trace = 0;
   for (let r = 0; r < count; r++) trace += gram[r * count + r];
-  for (let r = 0; r < count; r++) gram[r * count + r] += (RIDGE * trace) / count || Number.MIN_VALUE;
   const right = contracted(shape, data, factors, mode, count);
-  solve(gram, right, count, shape[mode]);
+  for (let ridge = (RIDGE * trace) / count || 1; Number.isFinite(ridge); ridge *= 1e3) {
+    const matrix = gram.slice();
+    for (let r = 0; r < count; r++) matrix[r * count + r] += ridge;
+    if (solvePositive(matrix, count, right, shape[mode])) break;
+  }
   return right;
 }
 
@@ -124,27 +128,4 @@ function contracted(
             result[r * shape[mode] + to] += value * fx[r * shape[x] + i] * fy[r * shape[y] + j] * fz[r * shape[z] + k];
         }
   return result;
-}
-
-/** Solves matrix × X = right in place, by Cholesky's factors. @param matrix [n, n], positive definite; overwritten @param right [n, columns] */
-function solve(matrix: Float64Array, right: Float64Array, n: number, columns: number): void {
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = matrix[i * n + j];
-      for (let k = 0; k < j; k++) sum -= matrix[i * n + k] * matrix[j * n + k];
-      matrix[i * n + j] = i === j ? Math.sqrt(Math.max(sum, Number.MIN_VALUE)) : sum / matrix[j * n + j];
-    }
-  }
-  for (let column = 0; column < columns; column++) {
-    for (let i = 0; i < n; i++) {
-      let sum = right[i * columns + column];
-      for (let k = 0; k < i; k++) sum -= matrix[i * n + k] * right[k * columns + column];
-      right[i * columns + column] = sum / matrix[i * n + i];
-    }
-    for (let i = n - 1; i >= 0; i--) {
-      let sum = right[i * columns + column];
-      for (let k = i + 1; k < n; k++) sum -= matrix[k * n + i] * right[k * columns + column];
-      right[i * columns + column] = sum / matrix[i * n + i];
-    }
-  }
 }
