@@ -306,15 +306,18 @@ export class Surgeon {
   /** Leaves a layer so many weights, none of those that are exactly 0, and changes the others and the biases to make up for the rest. */
   async operate(layer: string, keep: number): Promise<void> {
     const pieces = await this.pieces(layer);
-    const kept = keepBest(
-      pieces.map(({ surgery }) => obsScores(surgery, this.damping)),
-      keep,
-    );
+    const kept = pieces.length === 1 ? [keep] : this.divided(pieces, keep);
     const weights = this.trainer.weight(layer);
     for (const [i, { surgery, places }] of pieces.entries()) {
-      operate(surgery, survivors(kept[i]), this.damping);
+      operate(surgery, kept[i], this.damping);
       surgery.weights.forEach((w, at) => (weights[places[at]] = w));
     }
+  }
+
+  /** How many weights each piece keeps. */
+  private divided(pieces: readonly { readonly surgery: Surgery }[], keep: number): number[] {
+    const scores = pieces.map(({ surgery }) => obsScores(surgery, this.damping));
+    return keepBest(scores, keep).map(survivors);
   }
 
   /** A layer's weights by who reads what together. Biases are the trainer's own. */
