@@ -84,11 +84,7 @@ export function addCode(layer: QAdd, { inputs: [a, b], output, rows }: Places, w
     key: layer.op,
     what,
     arguments: {
-      ...from("a", a),
-      ...from("b", b),
-      ...sizesOf(output, rows),
-      zeroA: a.zero,
-      zeroB: b.zero,
+      ...pairOf(a, b, output, rows),
       factorA: multipliers[0],
       factorB: multipliers[1],
       half: 2 ** (shift - 1),
@@ -123,11 +119,7 @@ export function mulCode(layer: QMul, { inputs: [a, b], output, rows }: Places, w
     key: `${layer.op} ${scaling.kind} ${isGate}`,
     what,
     arguments: {
-      ...from("a", a),
-      ...from("b", b),
-      ...sizesOf(output, rows),
-      zeroA: a.zero,
-      zeroB: b.zero,
+      ...pairOf(a, b, output, rows),
       bias: -scaling.first,
       ...scaling.arguments,
     },
@@ -201,6 +193,15 @@ const sizesOf = ({ shape, at, pitch, plane }: Place, rows: number): Arguments =>
   channels: shape[0],
   height: rows,
   width: shape[2],
+});
+
+/** Two inputs, and the output. */
+const pairOf = (a: Place, b: Place, output: Place, rows: number): Arguments => ({
+  ...from("a", a),
+  ...from("b", b),
+  ...sizesOf(output, rows),
+  zeroA: a.zero,
+  zeroB: b.zero,
 });
 
 /** @param isGate whether the last input has an element a channel */
