@@ -6,11 +6,6 @@
 /** Elements of a tensor. */
 static size_t count_of(const mote_end *end) { return (size_t)end->channels * end->height * end->width; }
 
-/** First element of a channel. */
-static uint8_t *plane_of(const mote *model, const mote_end *end, uint32_t c) {
-  return model->linear + end->ptr + c * end->plane;
-}
-
 /** From a row to the next. */
 static uint32_t pitch_of(const mote_end *end) { return (uint32_t)end->width + end->margin; }
 
@@ -147,7 +142,7 @@ mote_status mote_set_input_u8(mote *model, uint32_t input, const uint8_t *image,
   mote_status status = check_input(model, input, image, count);
   if (status != MOTE_DONE) return status;
   mote_end end = model->ends[input];
-  fill_pixels(plane_of(model, &end, 0), &end, image, model->element_bias);
+  fill_pixels(mote_row_at(model, &end, 0, 0), &end, image, model->element_bias);
   mote_input_is_set(model, input);
   return MOTE_DONE;
 }
@@ -156,7 +151,7 @@ mote_status mote_set_input_i8(mote *model, uint32_t input, const int8_t *values,
   mote_status status = check_input(model, input, values, count);
   if (status != MOTE_DONE) return status;
   const mote_end *end = &model->ends[input];
-  fill(plane_of(model, end, 0), end, (const uint8_t *)values, model->element_bias);
+  fill(mote_row_at(model, end, 0, 0), end, (const uint8_t *)values, model->element_bias);
   mote_input_is_set(model, input);
   return MOTE_DONE;
 }
@@ -187,7 +182,7 @@ mote_status mote_set_input_f32(mote *model, uint32_t input, const float *values,
   mote_status status = check_input(model, input, values, count);
   if (status != MOTE_DONE) return status;
   const mote_end *end = &model->ends[input];
-  fill_reals(plane_of(model, end, 0), end, values, model->element_bias);
+  fill_reals(mote_row_at(model, end, 0, 0), end, values, model->element_bias);
   mote_input_is_set(model, input);
   return MOTE_DONE;
 }
@@ -232,7 +227,7 @@ static mote_status give_rows(mote *model, bool is_asked) {
   if (!model->awaits_rows) return MOTE_DONE;
   uint32_t most = mote_rows_at_once(model);
   while (model->place < most && model->row < end->height) {
-    uint8_t *values = plane_of(model, end, model->channel) + model->place * pitch_of(end);
+    uint8_t *values = mote_row_at(model, end, model->channel, model->place);
     mote_status status = model->give_row(model->rows_context, model->channel, model->row, (int8_t *)values);
     if (status != MOTE_DONE) return status > MOTE_BUSY ? MOTE_ERROR_ARGUMENT : status;
     for (uint32_t x = 0; x < end->width; x++) values[x] = (uint8_t)(values[x] + model->element_bias);
@@ -275,7 +270,7 @@ mote_status mote_get_output_i8(const mote *model, uint32_t output, int8_t *value
   uint32_t width = end->width;
   uint8_t bias = model->element_bias;
   for (uint32_t c = 0; c < end->channels; c++) {
-    const uint8_t *row = plane_of(model, end, c);
+    const uint8_t *row = mote_row_at(model, end, c, 0);
     for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
       for (uint32_t x = 0; x < width; x++) *values++ = element_of(row[x], bias);
     }
@@ -292,7 +287,7 @@ mote_status mote_get_output_f32(const mote *model, uint32_t output, float *value
   uint8_t bias = model->element_bias;
   float scale = scale_of(end);
   for (uint32_t c = 0; c < end->channels; c++) {
-    const uint8_t *row = plane_of(model, end, c);
+    const uint8_t *row = mote_row_at(model, end, c, 0);
     for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
       for (uint32_t x = 0; x < width; x++) *values++ = scale * (float)(element_of(row[x], bias) - zero_point);
     }
@@ -310,7 +305,7 @@ int32_t mote_top(const mote *model) {
   int32_t top = 0;
   int32_t index = 0;
   for (uint32_t c = 0; c < end->channels; c++) {
-    const uint8_t *row = plane_of(model, end, c);
+    const uint8_t *row = mote_row_at(model, end, c, 0);
     for (uint32_t y = 0; y < end->height; y++, row += pitch_of(end)) {
       for (uint32_t x = 0; x < width; x++, index++) {
         int32_t value = element_of(row[x], bias);
