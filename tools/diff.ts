@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { Output } from "./output.js";
 import {
-  print,
+  printUpdate,
   readPrivateKey,
   SEQUENCE_HELP,
   sequenceNumber,
@@ -34,7 +34,7 @@ export function diffCommand(): Command {
       const output = new Output({ json, files: [out] });
       const base = updatableModel(old);
       const model = updatableModel(made);
-      print(
+      printUpdate(
         output,
         writeUpdateFile({
           out,

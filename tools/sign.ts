@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { Output } from "./output.js";
 import {
-  print,
+  printUpdate,
   readPrivateKey,
   SEQUENCE_HELP,
   sequenceNumber,
@@ -29,6 +29,6 @@ export function signCommand(): Command {
     .action((path: string, { key, sequence, out, json }: SignFlags) => {
       const output = new Output({ json, files: [out] });
       const model = updatableModel(path);
-      print(output, writeUpdateFile({ out, model, sequence, key: readPrivateKey(key, [out]) }));
+      printUpdate(output, writeUpdateFile({ out, model, sequence, key: readPrivateKey(key, [out]) }));
     });
 }

@@ -102,7 +102,7 @@ export function updateJson({ kind, sequence, length, crc, base, signature, paylo
   };
 }
 
-export function print(output: Output, { pairs, json }: ReturnType<typeof writeUpdateFile>): void {
+export function printUpdate(output: Output, { pairs, json }: ReturnType<typeof writeUpdateFile>): void {
   output.pairs(pairs);
   output.json(() => json);
 }

@@ -65,15 +65,19 @@ async function verify(first: string, packed: string | undefined, flags: VerifyFl
     ...(flags.budget === undefined ? {} : { budget: flags.budget }),
   };
   const output = new Output(flags);
-  if (flags.host !== undefined || flags.certificate === true) {
-    const which = flags.certificate === true ? "--certificate" : "--host";
-    const given = Object.keys(options).map((name) => `--${name === "memoryLimit" ? "limit" : name}`);
-    const [other] = packed === undefined ? given : [packed];
-    if (other !== undefined) throw new MoteError("ARGUMENT", `${other}: not with ${which}, expected a model`);
-    if (flags.host === undefined) return verifyCertificate(first, flags.optimize, output);
-    if (flags.certificate === true) throw new MoteError("ARGUMENT", "--host: not with --certificate");
-    return verifyHost(first, flags.host, flags, output);
+  const alone = flags.certificate === true ? "--certificate" : flags.host === undefined ? undefined : "--host";
+  if (alone !== undefined) {
+    const [other] = [
+      ...(packed === undefined ? [] : [packed]),
+      ...(["resident", "budget", "limit"] as const)
+        .filter((name) => flags[name] !== undefined)
+        .map((name) => `--${name}`),
+      ...(alone === "--certificate" && flags.host !== undefined ? ["--host"] : []),
+    ];
+    if (other !== undefined) throw new MoteError("ARGUMENT", `${other}: not with ${alone}, expected a model`);
   }
+  if (flags.certificate === true) return verifyCertificate(first, flags.optimize, output);
+  if (flags.host !== undefined) return verifyHost(first, flags.host, flags, output);
   if (packed !== undefined) return verifyNet(first, packed, flags, options, output);
   await verifyEngines(first, flags, options, output);
 }
