@@ -10,12 +10,10 @@ import { writeContainer } from "../../host/container/write.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { tensorShapes } from "../../host/model/shapes.js";
 import { openEngine } from "../../host/node/engines/open.js";
-import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
 import { lenet5 } from "../../host/train/nets.js";
-import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, stageContext } from "../train/support.js";
+import { asked, barSamples, stageContext, startedNet } from "../train/support.js";
 
 const samples = barSamples(96, 1);
 const context = stageContext(samples, {});
@@ -55,20 +53,10 @@ const convNet: Graph = {
 
 let start: Net;
 beforeAll(async () => {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: convNet, seed: 1, threads: 1, batch: 32 });
-  start = trainer.toNet();
-  await trainer.close();
+  start = await startedNet(convNet, samples);
 });
 
-async function logitsOf(net: Net): Promise<Float32Array> {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: net.graph, seed: 1, threads: 1, batch: 32 });
-  try {
-    trainer.load(net);
-    return await trainer.logits(samples);
-  } finally {
-    await trainer.close();
-  }
-}
+const logitsOf = (net: Net): Promise<Float32Array> => asked(net, (trainer) => trainer.logits(samples));
 
 const stageOf = (stage: Partial<FlattenStage>, graph: Graph = convNet): FlattenStage => {
   const stages = [{ kind: "flatten", epochs: 0, ...stage }, { kind: "share", bits: 4 }, { kind: "calibrate" }];

@@ -15,16 +15,13 @@ import { Random } from "../../host/rng.js";
 import type { Checkpoint } from "../../host/train/checkpoint.js";
 import { lenet300 } from "../../host/train/nets.js";
 import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, netBytes, smallNet, stageContext } from "../train/support.js";
+import { barSamples, netBytes, smallNet, stageContext, startedNet } from "../train/support.js";
 
 const samples = barSamples(96, 1);
 const context = stageContext(samples, {});
 let start: Net;
 beforeAll(async () => {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
-  await trainer.train({ data: samples, steps: 60, firstStep: 0, lr: () => 0.005, weightDecay: 0 });
-  start = trainer.toNet();
-  await trainer.close();
+  start = await startedNet(smallNet, samples, 60, 0.005);
 });
 
 const normals = (count: number, seed: number): Float32Array => {

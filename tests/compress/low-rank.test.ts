@@ -12,32 +12,19 @@ import { energies, svd } from "../../host/compress/svd.js";
 import { writeContainer } from "../../host/container/write.js";
 import { openReference } from "../../host/engines/reference.js";
 import type { Graph, Net } from "../../host/model/model.js";
-import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
 import { lenet300 } from "../../host/train/nets.js";
-import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, smallNet, stageContext } from "../train/support.js";
+import { asked, barSamples, smallNet, stageContext, startedNet } from "../train/support.js";
 
 const samples = barSamples(96, 1);
 const context = stageContext(samples, {});
 let start: Net;
 beforeAll(async () => {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
-  start = trainer.toNet();
-  await trainer.close();
+  start = await startedNet(smallNet, samples);
 });
 
-/** Of all samples. */
-async function logitsOf(net: Net): Promise<Float32Array> {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: net.graph, seed: 1, threads: 1, batch: 32 });
-  try {
-    trainer.load(net);
-    return await trainer.logits(samples);
-  } finally {
-    await trainer.close();
-  }
-}
+const logitsOf = (net: Net): Promise<Float32Array> => asked(net, (trainer) => trainer.logits(samples));
 
 const stageOf = (stage: Partial<LowRankStage>): LowRankStage => {
   const text = JSON.stringify({

@@ -6,10 +6,8 @@ import { parseRecipe } from "../../host/compress/recipe.js";
 import { runStage } from "../../host/compress/stages.js";
 import { settleStage, type SettledPrune } from "../../host/compress/settle.js";
 import type { Net } from "../../host/model/model.js";
-import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { lenet300 } from "../../host/train/nets.js";
-import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, netBytes, smallNet, stageContext } from "../train/support.js";
+import { asked, barSamples, left, netBytes, smallNet, stageContext, startedNet } from "../train/support.js";
 
 const samples = barSamples(192, 1);
 const others = barSamples(400, 2);
@@ -33,24 +31,12 @@ const WEIGHTS = 6 * 9 + 24 * 96 + 4 * 24;
 
 let start: Net;
 beforeAll(async () => {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
-  await trainer.train({ data: samples, steps: 150, firstStep: 0, lr: () => 0.003, weightDecay: 0 });
-  start = trainer.toNet();
-  await trainer.close();
+  start = await startedNet(smallNet, samples, 150);
 });
 
 const run = (more: Partial<SettledPrune>): Promise<Net> => runStage(start, { ...stage, ...more }, context, samples);
 
-async function lossOf(net: Net): Promise<number> {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
-  trainer.load(net);
-  const { loss } = await trainer.evaluate(others);
-  await trainer.close();
-  return loss;
-}
-
-const left = ({ tensors }: Net): number =>
-  ["conv", "fc1", "fc2"].reduce((sum, name) => sum + survivors(tensors.get(`${name}.weight`)!.data), 0);
+const lossOf = async (net: Net): Promise<number> => (await asked(net, (trainer) => trainer.evaluate(others))).loss;
 
 describe("the score obd", () => {
   test("keeps as many as asked for, and a smaller loss than magnitude does", async () => {

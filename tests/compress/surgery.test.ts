@@ -13,11 +13,9 @@ import {
 } from "../../host/compress/surgery.js";
 import { MoteError } from "../../host/errors.js";
 import type { Net } from "../../host/model/model.js";
-import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "../../host/train/checkpoint.js";
 import { lenet300 } from "../../host/train/nets.js";
-import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, netBytes, smallNet, stageContext } from "../train/support.js";
+import { asked, barSamples, left, netBytes, smallNet, stageContext, startedNet } from "../train/support.js";
 
 const patient = (values: readonly number[], threshold = 0): Patient => ({
   name: "a",
@@ -98,26 +96,11 @@ describe("the stage", () => {
     lr: 0.005,
     lrEnd: 0,
   };
-  const untrained = async (steps: number): Promise<Net> => {
-    const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
-    await trainer.train({ data: samples, steps, firstStep: 0, lr: () => 0.003, weightDecay: 0 });
-    const net = trainer.toNet();
-    await trainer.close();
-    return net;
-  };
-  const errorOf = async (net: Net): Promise<number> => {
-    const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
-    trainer.load(net);
-    const { loss } = await trainer.evaluate(others);
-    await trainer.close();
-    return loss;
-  };
-  const left = ({ tensors }: Net): number =>
-    ["conv", "fc1", "fc2"].reduce((sum, name) => sum + survivors(tensors.get(`${name}.weight`)!.data), 0);
+  const errorOf = async (net: Net): Promise<number> => (await asked(net, (trainer) => trainer.evaluate(others))).loss;
 
   test("restores what was wrongly cut: after a bad start it does better than pruning, with as many weights", async () => {
     // Weights say nothing yet when the masks are first made.
-    const start = await untrained(2);
+    const start = await startedNet(smallNet, samples, 2);
     const operated = await runStage(start, stage, context, samples);
     const pruned = await runStage(
       start,
@@ -130,7 +113,7 @@ describe("the stage", () => {
   });
 
   test("does not bring back what an earlier stage has pruned", async () => {
-    const start = await untrained(60);
+    const start = await startedNet(smallNet, samples, 60);
     const weight = start.tensors.get("fc1.weight")!;
     weight.data.fill(0, 0, 1000);
     const net = await runStage(
@@ -145,7 +128,7 @@ describe("the stage", () => {
   });
 
   test("goes on from where it was stopped to the same bytes", async () => {
-    const start = await untrained(60);
+    const start = await startedNet(smallNet, samples, 60);
     const short = { ...stage, keep: 0.05, epochs: 3 };
     const whole = await runStage(start, short, context, samples);
     for (const stopAt of [3, 8, 13, 14]) {
@@ -166,7 +149,7 @@ describe("the stage", () => {
   });
 
   test("keeps its state as a file where it cuts a layer whole", async () => {
-    const start = await untrained(60);
+    const start = await startedNet(smallNet, samples, 60);
     let saves = 0;
     const save = (saved: Checkpoint): void => void (saves += Math.sign(encodeCheckpoint("state", saved).length));
     const keep = { conv: 1e-9, fc1: 400, fc2: 0.5 };

@@ -1,9 +1,11 @@
 /** Small nets and digits-like samples for the tests of the trainer. */
+import { survivors } from "../../host/compress/prune.js";
 import type { StageContext } from "../../host/compress/stages.js";
 import { sharedBytes, type LabelledPictures, type Samples } from "../../host/data/samples.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
+import { Trainer } from "../../host/train/trainer.js";
 
 /** Every kind of layer that LeNet has, on 8 × 8 images with four classes. */
 export const smallNet: Graph = {
@@ -66,3 +68,29 @@ export const stageContext = (samples: Samples, biasBits: StageContext["biasBits"
   biasBits,
   keeper: { load: () => undefined, save: () => {} },
 });
+
+/** Trains a net of a graph from the seed 1 on, or not at all. */
+export async function startedNet(graph: Graph, data: Samples, steps = 0, rate = 0.003): Promise<Net> {
+  const trainer = await Trainer.create({ runtime: nodeRuntime, graph, seed: 1, threads: 1, batch: 32 });
+  try {
+    if (steps > 0) await trainer.train({ data, steps, firstStep: 0, lr: () => rate, weightDecay: 0 });
+    return trainer.toNet();
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** What `ask` finds out of a net. */
+export async function asked<T>(net: Net, ask: (trainer: Trainer) => Promise<T>): Promise<T> {
+  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: net.graph, seed: 1, threads: 1, batch: 32 });
+  try {
+    trainer.load(net);
+    return await ask(trainer);
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** Weights of a net that are left. */
+export const left = ({ tensors }: Net): number =>
+  [...tensors].reduce((sum, [name, { data }]) => sum + (name.endsWith(".weight") ? survivors(data) : 0), 0);
