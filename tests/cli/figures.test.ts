@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { trialsOf, type ExperimentRecord } from "../../host/report/experiment.js";
-import { lenet300 } from "../../host/train/nets.js";
+import { lenet300, namedNet } from "../../host/train/nets.js";
 import { methodRecipe } from "../../tools/bench/methods/family.js";
 import { retrainingFigures, scoreFigures } from "../../tools/bench/methods/pruning.js";
 import { ENGINES } from "../../host/firmware/engines.js";
@@ -96,8 +96,13 @@ describe("mote bench --only robustness", () => {
 
 describe("mote bench --only methods", () => {
   // Its trainings take minutes: here are its recipes, and what becomes of results.
-  it("has recipes that fit LeNet-300-100", () => {
-    for (const name of ["magnitude", "surgery", "obd", "obs", "han"]) checkRecipe(methodRecipe(name), lenet300);
+  it("has recipes that fit their nets", () => {
+    const names = readdirSync("recipes/methods").map((file) => file.replace(/\.json$/, ""));
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) {
+      const recipe = methodRecipe(name);
+      checkRecipe(recipe, namedNet(recipe.net));
+    }
   });
 
   it("sets methods beside those that they are to be better than", () => {
