@@ -97,7 +97,7 @@ export class ArithmeticModel {
    * @param weights row-major: taken by a coder, filled in by a decoder, for which they are 0
    * @param onWeight is told of each weight coded, 0 included, its row and how many bits have told its magnitude
    * @param onPart is told of the bits to come whether they are a weight's sign and magnitude
-   * @returns whether the section is one: no live column's logit may become that of a dead one
+   * @returns whether the section is one: where a row begins, no live column's logit may be that of dead ones
    */
   codeWeights(
     live: Uint8Array,
@@ -116,7 +116,7 @@ export class ArithmeticModel {
     const signs = new Contexts(13, tilted);
     const magnitudes = [0, 1].map(() => new Contexts(alphabet.length, () => FIRST_PROBABILITY, 1));
     const neighbourLogits = Int32Array.from({ length: 8 }, (_, count) => count << 14);
-    const columnLogits = Int16Array.from(live, (isLive) => (isLive === 1 ? 0 : DEAD));
+    const columnLogits = new Int16Array(columns);
     const above = new Int8Array(width + 1);
     const baseLogit = -this.head.rarity << 14;
     for (let row = 0, at = 0; row < rows; row++) {
@@ -129,7 +129,8 @@ export class ArithmeticModel {
         const up = above[x];
         const columnLogit = columnLogits[column];
         let cell = 0;
-        if (columnLogit !== DEAD) {
+        if (live[column] === 1) {
+          if (columnLogit === DEAD) return false;
           const neighbours = (left + up) * 2 + aboveLeft + above[x + 1];
           const byNeighbours = neighbourLogits[neighbours & 7];
           const none = absence(rowLogit + (columnLogit << 5) + byNeighbours);
@@ -138,7 +139,6 @@ export class ArithmeticModel {
           rowLogit += error >> 4;
           neighbourLogits[neighbours & 7] = byNeighbours + (error >> 4);
           columnLogits[column] = columnLogit + Math.trunc(error / 256);
-          if (columnLogits[column] === DEAD) return false;
           if (error > 0) {
             onPart(true);
             const stride = signs.code(6 + (neighbours >> 6), weights[at] > 0, code) ? 1 : -1;

@@ -182,7 +182,7 @@ function readMatrix(
     },
     (isWeight) => (weightBits += isWeight ? -spent : spent),
   );
-  if (!isValid) fail("has a live column whose logit becomes -32768, that of a dead one");
+  if (!isValid) fail("has a live column whose logit is -32768 where a row begins");
 
   // What the bits tell is no whole number of them; the purposes add up to those that there are.
   const total = end();

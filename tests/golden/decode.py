@@ -175,6 +175,7 @@ def read_arithmetic(bits, rows, columns, kernel):
     weights = [[0] * columns for _ in range(rows)]
     for row in weights:
         logit, ranks = -rarity << 14, {}
+        assert -32768 not in by_column
         for c in (c for c in range(columns) if live[c]):
             y, x = c // width % height, c % width
             places = [(2, c - 1, x), (2, c - width, y), (1, c - width - 1, x and y), (1, c - width + 1, y and x + 1 < width)]
@@ -189,7 +190,6 @@ def read_arithmetic(bits, rows, columns, kernel):
             logit += e // 16
             by_neighbours[k] += e // 16
             by_column[c] = (by_column[c] + int(e / 256) + 32768) % 65536 - 32768
-            assert by_column[c] != -32768
             if none:
                 continue
             sign = 1 if coder.adapt(signs[6 + sum(times * (1 if r > 0 else -1) for times, r in around)]) else -1

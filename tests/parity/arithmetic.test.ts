@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
-import { CODEC_ARITHMETIC, MIN_WINDOW_BYTES } from "../../assembly/format.js";
+import { CODEC_ARITHMETIC, CRC_START, MIN_WINDOW_BYTES } from "../../assembly/format.js";
+import { crc32 } from "../../host/container/crc32.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { describeDifference, firstDifference } from "../../host/engines/compare.js";
@@ -122,4 +123,49 @@ test("a core for a model of this codec has no other, and one for another model h
     (codec) => specialize(writeContainer(model, { codec })).length,
   );
   expect(Math.abs(sizes[0] - sizes[1])).toBeLessThan(300);
+});
+
+describe("a live column's logit that becomes -32768, that of dead ones", () => {
+  // Many positions without a weight make one improbable, so that the last column's logit climbs with each row's, until it wraps: these numbers let it meet -32768.
+  const [columns, rows] = [2024, 131];
+  const modelOf = (out: number): QModel => {
+    const model = buildModel(6, [columns, 1, 1], [{ ...dense, out }]);
+    const [layer] = model.layers;
+    if (!("weights" in layer)) throw new Error("a dense layer has weights");
+    layer.bias.fill(0);
+    layer.weights.forEach((_, i) => (layer.weights[i] = i < columns || i % columns === columns - 1 ? 1 : 0));
+    return model;
+  };
+
+  /** The first status that the core ends opening and running with that is no success. */
+  function statusOf(file: Uint8Array): number {
+    const core = new MeteredCore(file);
+    let status = core.open().status;
+    while (status === abi.STATUS_BUSY) status = core.step(0).status;
+    if (status === abi.STATUS_DONE) status = core.start().status;
+    while (status === abi.STATUS_BUSY) status = core.step(0).status;
+    return status;
+  }
+
+  test("is none that is asked for again, behind the last row", () => {
+    const file = writeContainer(modelOf(rows), { codec: "arithmetic" });
+    const { layers, model } = readContainer(file);
+    expect(layers[0].section!.codec).toBe(CODEC_ARITHMETIC);
+    expect(model.layers).toEqual(modelOf(rows).layers);
+    expect(statusOf(file)).toBe(abi.STATUS_DONE);
+  });
+
+  test("is not written with a further row", () => {
+    const { layers } = readContainer(writeContainer(modelOf(rows + 1), { codec: "arithmetic" }));
+    expect(layers[0].section!.codec).not.toBe(CODEC_ARITHMETIC);
+  });
+
+  test("is refused with one", () => {
+    const file = Buffer.from(writeContainer(modelOf(rows), { codec: "arithmetic" }));
+    const channels = file.indexOf(Uint8Array.of(0x83, 1), readContainer(file).tensorsOffset);
+    file[channels]++;
+    file.writeUInt32LE(crc32(file.subarray(CRC_START)), CRC_START - 4);
+    expect(() => readContainer(file)).toThrow("has a live column whose logit is -32768 where a row begins");
+    expect(statusOf(file)).toBe(abi.STATUS_RANGE);
+  });
 });

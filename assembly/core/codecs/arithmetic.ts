@@ -5,7 +5,7 @@
 import { RECORD_BYTES, STATUS_PLAN } from "../../abi";
 import { CODEC_ARITHMETIC } from "../../format";
 import { bits } from "../bit-reader";
-import { columnMask, columnShift, readColumns } from "../columns";
+import { columnMask, columnShift, live, readColumns } from "../columns";
 import { arenaPtr } from "../container";
 import { rows } from "../layer";
 import { kernelHeight, kernelWidth } from "../ops/window";
@@ -13,7 +13,7 @@ import { beginRange, decodeBit } from "../range-decoder";
 import { beginColumnOffsets, columnsPtr, recordsPtr, takeScratch } from "../scratch";
 import { codec, columns } from "../section";
 import { expect, expectRange, failure } from "../status";
-import { column, passTo, recordsEnd } from "../weights";
+import { passTo, recordsEnd } from "../weights";
 import { addWork } from "../work";
 import { decodeAdaptive } from "./arithmetic-context";
 
@@ -31,10 +31,15 @@ const SIGNS: u32 = 32;
 const SIDE: u32 = SIGNS + 13 * 4;
 const ENTRIES: u32 = SIDE + 13 * 4;
 /** Of an entry: the context of going on to a larger magnitude, its last byte being the value; the same next to large weights. */
-const ENTRY_BYTES: i32 = 8;
+const ENTRY_SHIFT: i32 = 3;
+const ENTRY_BYTES: i32 = 1 << ENTRY_SHIFT;
 const FIRST_CONTEXT: u32 = 43690 | (1 << 16);
 /** The logit of a column without weights. */
 const DEAD: i32 = -32768;
+
+/** Of a place in both lines. */
+const PLACE_SHIFT: i32 = 2;
+const PLACE_BYTES: i32 = 1 << PLACE_SHIFT;
 
 /** What a position knows of its neighbours, i16: in 4ths how many are weights, in 32nds how many of these are large, in 256ths the sum of their signs. */
 const COUNTED: i32 = 4;
@@ -52,17 +57,21 @@ let value: i32 = 0;
 let lastValue: i32 = 0;
 let previous: u32 = 0;
 let hasMap: u32 = 0;
-/** Of each column its logit, i16, in 1/2,048; behind them two lines of what positions know of their neighbours, each between two that nobody reads. */
+/**
+ * Of each column its logit, i16, in 1/2,048; behind them what positions of two lines in turn know of their neighbours, both of a place side by side,
+ * between two places that nobody reads.
+ */
 let logits: usize = 0;
 let logitsEnd: usize = 0;
+let linesEnd: usize = 0;
 
 /** The logit that a row begins with, and that of the row at hand, in 1/65,536. */
 let baseLogit: i32 = 0;
 let rowLogit: i32 = 0;
-/** The next position: its column's logit, its place in the line at hand and that line's end, how far it is to the other one, and lines left in the filter. */
+/** The next position: its column's logit, its live column's number, its place in the line at hand, how far it is to the other one, and lines left in the filter. */
 let nextLogit: usize = 0;
+let nextColumn: u32 = 0;
 let nextPlace: usize = 0;
-let lineEnd: usize = 0;
 let toBelow: i32 = 0;
 let linesLeft: u32 = 0;
 
@@ -125,19 +134,18 @@ function beginLogits(): void {
   addEntry(0);
   nextLogit = logits = recordsPtr;
   logitsEnd = logits + (columns << 1);
-  nextPlace = logitsEnd + 2;
-  lineEnd = nextPlace + (kernelWidth << 1);
-  toBelow = (kernelWidth + 2) << 1;
+  nextPlace = logitsEnd + PLACE_BYTES;
+  linesEnd = nextPlace + (kernelWidth << PLACE_SHIFT);
+  toBelow = PLACE_BYTES / 2;
   linesLeft = kernelHeight;
-  takeScratch((columns + 2 * (kernelWidth + 2)) << 1);
+  nextColumn = 0;
+  takeScratch(<u32>(linesEnd + PLACE_BYTES - logits));
   beginColumnOffsets();
 }
 
 /** Reads of a column whether it is live, and begins its logit. The one before it and the one above it say how likely that is. */
 export function isLive(column: u32): bool {
-  let place = nextPlace + ((column % kernelWidth) << 1);
-  store<u16>(place, 0);
-  store<u16>(place + toBelow, 0);
+  store<u32>(nextPlace + ((column % kernelWidth) << PLACE_SHIFT), 0);
   let logit = logits + (column << 1);
   let isLive = true;
   if (hasMap) {
@@ -156,13 +164,13 @@ export function decode(): u32 {
   let target = recordsEnd;
   let sum = 0;
   let work: u32 = 0;
-  let at = column;
+  let at = nextColumn;
   let shift = columnShift();
   let mask = columnMask(shift);
   let columnLogit = nextLogit;
   let stop = min(logitsEnd, columnLogit + BATCH_BYTES - largeBytes);
   let place = nextPlace;
-  let end = lineEnd;
+  let end = linesEnd;
   let row = rowLogit;
   do {
     let neighbours: i32 = load<i16>(place);
@@ -175,7 +183,6 @@ export function decode(): u32 {
       row += error >> 4;
       store<i32>(neighbourLogit, byNeighbours + (error >> 4));
       store<i16>(columnLogit, logit + error / 256);
-      expectRange(load<i16>(columnLogit) != DEAD);
       if (error > 0) {
         expect(target < arenaPtr, STATUS_PLAN);
         if (failure) break;
@@ -191,42 +198,45 @@ export function decode(): u32 {
         store<u32>(target, (offset << 8) | (weight & 0xff));
         target += RECORD_BYTES;
         sum += weight;
-        let distance = <i32>(entry - middle);
-        if (stride < 0) distance = -distance;
+        let distance = <i32>(entry - middle) * (stride >> ENTRY_SHIFT);
         stop = target < arenaPtr ? stop - (distance >> 2) : 0;
         let cell = COUNTED + (stride << 5) + (i32(distance > largeBytes) << LARGE_SHIFT);
-        add(place + 2, cell << 1);
+        add(place + PLACE_BYTES, cell << 1);
         // The last line of a filter is above none.
         if (linesLeft > 1) {
           let below = place + toBelow;
-          add(below - 2, cell);
+          add(below - PLACE_BYTES, cell);
           add(below, cell << 1);
-          add(below + 2, cell);
+          add(below + PLACE_BYTES, cell);
         }
         work += WEIGHT_WORK;
       }
       at++;
     }
     columnLogit += 2;
-    place += 2;
-    if (place == end) {
+    place += PLACE_BYTES;
+    if (place >= end) {
       // The other line, whose positions know of the weights above them.
-      end += toBelow;
-      place = end - (kernelWidth << 1);
+      place += toBelow - (kernelWidth << PLACE_SHIFT);
       toBelow = -toBelow;
       if (!--linesLeft) linesLeft = kernelHeight;
     }
   } while (columnLogit < stop);
   work += ((<u32>(columnLogit - nextLogit)) >>> 1) * POSITION_WORK;
+  let passed: u32 = 0;
   if (columnLogit == logitsEnd) {
+    // A live one whose logit has become that of dead ones has been passed by.
+    expectRange(at == live);
+    passed = at;
+    at = 0;
     columnLogit = logits;
     row = baseLogit;
   }
   nextLogit = columnLogit;
   nextPlace = place;
-  lineEnd = end;
+  nextColumn = at;
   rowLogit = row;
-  passTo(at, target, sum);
+  passTo(passed, target, sum);
   return work;
 }
 
