@@ -109,10 +109,10 @@ async function namesOf(
   const base = await digest(from || isTrained ? await netDigest(given) : graph, origin.data);
   const hasTeacher = from === undefined && recipe.teacher !== undefined;
   const start = hasTeacher ? await digest(base, batch, task, recipe.teacher) : base;
-  const biasBits = biasBitsOf(recipe, lastGraph(recipe, foldedGraph(graph)));
+  const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const stageNames = stages.map(
     async (_, i) =>
-      `stage-${await digest(start, seed, batch, task, bank ?? augment, distill, { biasBits }, stages.slice(0, i + 1))}`,
+      `stage-${await digest(start, seed, batch, task, bank ?? augment, distill, { biasBits: biasBits[i + 1] }, stages.slice(0, i + 1))}`,
   );
   return {
     ...(hasTeacher && { teacher: `teacher-${start}` }),
@@ -129,9 +129,12 @@ const asReals = (net: Net): Net => ({
   ...(net.compression && { compression: { ...net.compression, weightScale: {} } }),
 });
 
-/** Of every layer. */
-const biasBitsOf = ({ pack }: Recipe, graph: Graph): Record<string, number> =>
-  Object.fromEntries(weightedLayers(graph).map(({ name }) => [name, own(pack.biasBits, name) ?? DEFAULT_BIAS_BITS]));
+/** Of every layer that there is before the first stage, behind that, behind the second and so on: stages may split layers. */
+const biasBitsOf = ({ pack, stages }: Recipe, graph: Graph): Record<string, number>[] =>
+  Array.from({ length: stages.length + 1 }, (_, count) => {
+    const layers = weightedLayers(lastGraph({ stages: stages.slice(0, count) }, graph));
+    return Object.fromEntries(layers.map(({ name }) => [name, own(pack.biasBits, name) ?? DEFAULT_BIAS_BITS]));
+  });
 
 /**
  * What can be known before anything is trained.
@@ -166,7 +169,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   const { runtime, threads, from, steps = Infinity, signal, onStage, onProgress } = options;
   const { recipe, named, graph, isTrained } = checkRun(options);
   const folder = options.openWork();
-  const biasBits = biasBitsOf(recipe, lastGraph(recipe, foldedGraph(graph)));
+  const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const origin = { ...options, data: options.data.digest ?? (await dataDigest(options.data)) };
   const names = await namesOf(recipe, origin);
   const factor = inputFactor(graph, options.data.train);
@@ -176,12 +179,13 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   const common = { runtime, batch: recipe.batch, threads, ...(task && { task }), ...(signal && { signal }) };
   const report = async (
     stage: string,
+    place: number,
     net: Net,
     started: number | undefined,
     sensitivity?: Sensitivity,
   ): Promise<void> => {
     const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
-    const measured = await measure(runtime, net, data.validation, recipe, biasBits);
+    const measured = await measure(runtime, net, data.validation, recipe, biasBits[place]);
     const entry = { stage, ...measured, seconds, ...(sensitivity && { sensitivity }) };
     reports.push(entry);
     onStage?.(entry);
@@ -226,9 +230,9 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
       }),
     );
     teacher = made.net;
-    await report("teacher", teacher, made.started);
+    await report("teacher", 0, teacher, made.started);
   } else {
-    await report("given net", teacher, undefined);
+    await report("given net", 0, teacher, undefined);
   }
 
   const { seed, distill, bank, augment, stages } = recipe;
@@ -274,7 +278,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         augment: bank === undefined ? augment : 0,
         ...(distill && { distill }),
         fixed: integerLayers(stages.slice(0, i)),
-        biasBits,
+        biasBits: biasBits[i + 1],
         keeper,
         onProgress: (done, total, loss) => onProgress?.(label, done, total, loss),
       };
@@ -290,7 +294,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
       });
     });
     net = made.net;
-    await report(label, net, made.started, sensitivity);
+    await report(label, i + 1, net, made.started, sensitivity);
   }
   return { net: scaleInput(net, 1 / factor), reports };
 }

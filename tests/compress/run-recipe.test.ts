@@ -145,6 +145,17 @@ describe("recipes from digits to integers", () => {
     expect(
       (await workNames(recipeOf({ ...small, seed: 2 }), origin)).map((name, i) => name === names[i]).indexOf(false),
     ).toBe(2);
+    // Nor do those change that come before a layer is split.
+    const before = small.stages.slice(0, 2);
+    const split = [
+      ...before,
+      { kind: "low-rank", rank: { fc1: 5 } },
+      { kind: "share", bits: 3 },
+      { kind: "calibrate" },
+    ];
+    expect((await workNames(recipeOf({ ...small, stages: split, pack: {} }), origin)).slice(0, 4)).toEqual(
+      names.slice(0, 4),
+    );
     const made = () => readdirSync(work).map((name) => name.replace(".safetensors", ""));
     for (const steps of [1, 2, 4]) {
       const { reports } = await run(small, { steps });
