@@ -184,6 +184,7 @@ export function recipeFor(head: RecipeHead, candidate: Candidate, keep: number, 
       { kind: "grid", step, epochs: part(SHARES.grid), lr: 0.001, lrEnd: 5e-5 },
       { kind: "dead-units" },
       { kind: "calibrate" },
+      { kind: "biases" },
     ],
     pack: { biasBits: SEARCH_BIAS_BITS },
   };

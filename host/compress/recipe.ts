@@ -174,6 +174,13 @@ export interface CalibrateStage {
   readonly range: RangeChoice;
 }
 
+/** Takes bits off the biases: see `coarseBiases`. */
+export interface BiasesStage {
+  readonly kind: "biases";
+  /** What the validation error may rise by: points, or of the metric "mse" percent. */
+  readonly tolerance: number;
+}
+
 export type Stage =
   | NarrowStage
   | TrainStage
@@ -187,6 +194,7 @@ export type Stage =
   | DeadUnitsStage
   | ReorderStage
   | CalibrateStage
+  | BiasesStage
   | MethodStage;
 
 export interface Recipe {
@@ -323,6 +331,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     range: optional(oneOf<RangeChoice>("error", "full"), "error"),
     multiplierBits: optional(integer(0, 30), absent),
   }),
+  biases: object({ kind: oneOf("biases"), tolerance: optional(number(0, 100), 0) }),
   ...METHOD_CHECKS,
 };
 
@@ -426,7 +435,7 @@ function withAugmentation(checked: Recipe): Recipe {
 export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq", "inq", "binary-connect", "levels"];
 
 /** What may follow a stage that brings weights to their integers. Another of those is for the layers that the stages before left out. */
-const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "reorder", "calibrate"];
+const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "reorder", "calibrate", "biases"];
 
 /** What is well-formed but makes no sense. */
 function contradiction(
@@ -469,7 +478,9 @@ function contradiction(
     const { kind } = checked.stages[i];
     if (i > onGrid && !AFTER_INTEGERS.includes(kind))
       return `stages[${i}]: ${kind} cannot follow ${checked.stages[onGrid].kind}, which fixes the weights`;
-    if (i > calibrated && kind !== "reorder") return `stages[${i}]: ${kind} cannot follow calibrate`;
+    const isBehind = kind === "reorder" || kind === "biases";
+    if (i > calibrated && !isBehind) return `stages[${i}]: ${kind} cannot follow calibrate`;
+    if (kind === "biases" && i < calibrated) return `stages[${i}]: biases must follow calibrate`;
   }
   return undefined;
 }

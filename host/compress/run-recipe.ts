@@ -279,6 +279,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
         ...(distill && { distill }),
         fixed: integerLayers(stages.slice(0, i)),
         biasBits: biasBits[i + 1],
+        validation: data.validation,
         keeper,
         onProgress: (done, total, loss) => onProgress?.(label, done, total, loss),
       };
@@ -325,7 +326,7 @@ async function measure(
       }),
       nonZeros: layers.reduce((sum, weight) => sum + survivors(weight), 0),
       weights: layers.reduce((sum, weight) => sum + weight.length, 0),
-      estimatedBytes: estimateBytes(net, biasBits),
+      estimatedBytes: estimateBytes(net, { ...biasBits, ...net.compression?.biasBits }),
     };
   } finally {
     await trainer.close();

@@ -32,6 +32,7 @@ import type {
   SurgeryStage,
   TrainStage,
 } from "./recipe.js";
+import { coarseBiases } from "./biases.js";
 import { reorder } from "./reorder.js";
 import { retrain, type Retraining, type TrainingContext } from "./retraining.js";
 import { pruneByCurvature } from "./saliency.js";
@@ -42,6 +43,7 @@ import { netWithout } from "./units.js";
 
 export interface StageContext extends TrainingContext {
   readonly biasBits: Readonly<Record<string, number>>;
+  readonly validation: Samples;
 }
 
 const narrow = (net: Net, stage: NarrowStage, context: StageContext): Promise<Net> =>
@@ -314,5 +316,7 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return Promise.resolve(reorder(start, stage.tries, context.seed));
     case "calibrate":
       return calibrated(start, stage, context, calibration);
+    case "biases":
+      return coarseBiases(start, stage, context);
   }
 }

@@ -13,7 +13,7 @@ import {
   type TensorScale,
 } from "../import/net.js";
 import { MoteError } from "../errors.js";
-import { inputsOf, resultsOf } from "../model/edges.js";
+import { inputOf, inputsOf, resultsOf } from "../model/edges.js";
 import type {
   Compression,
   FloatTensor,
@@ -231,11 +231,29 @@ function quantizedWeights(net: Net, compression: Compression, layer: WeightedLay
   }
   const beyond = weights.indexOf(-128);
   if (beyond >= 0) throw new MoteError("MISMATCH", `${name}.weight[${beyond}]: is -128, expected -127 … 127`);
-  const floatBias = parameter(net, `${name}.bias`, rows).data;
-  const units = scales.map((scale) => from.quantization!.scale * scale);
-  const bias = quantizeBias(floatBias, units, own(compression.biasBits ?? {}, name) ?? 32, name);
+  const { integers: bias } = quantizedBias(net, compression, layer, own(compression.biasBits ?? {}, name) ?? 32);
   const { multiplierBits } = compression;
   return { rows, columns, values: weights, scales, bias, ...(multiplierBits !== undefined && { multiplierBits }) };
+}
+
+/** Of a calibrated net: a layer's biases as its integer model has them when each takes at most `bits` bits, 0 … 32. @throws MoteError MISMATCH */
+export function roundedBias(net: Net, layer: WeightedLayer, bits: number): Float32Array {
+  const { integers, units } = quantizedBias(net, net.compression!, layer, bits);
+  return Float32Array.from(integers, (bias, row) => bias * units[units.length > 1 ? row : 0]);
+}
+
+/** @returns with them the units of the accumulator: one, or one a row */
+function quantizedBias(
+  net: Net,
+  compression: Compression,
+  layer: WeightedLayer,
+  bits: number,
+): { readonly integers: Int32Array; readonly units: Float64Array } {
+  const { name } = layer;
+  const rows = floatWeights(layer).rows(layer);
+  const { scale } = activation(compression, inputOf(layer));
+  const units = weightScales(compression, name, rows).map((weightScale) => scale * weightScale);
+  return { integers: quantizeBias(parameter(net, `${name}.bias`, rows).data, units, bits, name), units };
 }
 
 /** One, or one a row. */

@@ -36,6 +36,7 @@ export function denseInt8(given: Net, samples: Samples, runtime: TrainingRuntime
       batch: BATCH,
       data: samples,
       train: samples,
+      validation: samples,
       augment: 0,
       fixed: [],
       biasBits: {},

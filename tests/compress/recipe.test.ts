@@ -140,7 +140,7 @@ describe("recipes", () => {
     [
       "an unknown kind",
       { ...minimal, stages: [{ kind: "prun" }] },
-      'r.json: stages[0].kind: expected one of narrow, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate, low-rank, flatten, binary-connect, levels, fixed-point, got "prun"',
+      'r.json: stages[0].kind: expected one of narrow, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate, biases, low-rank, flatten, binary-connect, levels, fixed-point, got "prun"',
     ],
     [
       "a layer's bits",
@@ -174,6 +174,16 @@ describe("recipes", () => {
       "training after the grid",
       { ...minimal, stages: [minimal.stages[0], train, minimal.stages[1]] },
       "r.json: stages[1]: train cannot follow grid",
+    ],
+    [
+      "biases before there are scales",
+      { ...minimal, stages: [minimal.stages[0], { kind: "biases" }, minimal.stages[1]] },
+      "r.json: stages[1]: biases must follow calibrate",
+    ],
+    [
+      "more points than there are",
+      { ...minimal, stages: [...minimal.stages, { kind: "biases", tolerance: 101 }] },
+      "r.json: stages[2].tolerance: expected a number, 0 .. 100, got 101",
     ],
     [
       "narrow in the middle",

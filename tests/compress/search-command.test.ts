@@ -87,7 +87,7 @@ test("a graph and a table by flags alone: a model of the size, and a recipe that
   const again = await compress(at("recipes/best.json"), "-o", at("again.mote"));
   expect(readFileSync(at("again.mote")).equals(model)).toBe(true);
   // All of it was there.
-  expect((again.stages as { seconds: number }[]).map(({ seconds }) => seconds)).toEqual(Array(6).fill(0));
+  expect((again.stages as { seconds: number }[]).map(({ seconds }) => seconds)).toEqual(Array(7).fill(0));
 }, 60_000);
 
 test("classes go with the result, which keeps what it was trained on; the recipe has all of the data", async () => {
@@ -118,7 +118,7 @@ test("classes go with the result, which keeps what it was trained on; the recipe
   mkdirSync(at("others/recipes"), { recursive: true });
   copyFileSync(at("recipes/words.json"), at("others/recipes/words.json"));
   expect(() => findRun(at("others/recipes/words.json"), at("work"))).toThrow("holds no record of it");
-  expect(record.stages.map(({ seconds }) => seconds !== null && seconds > 0)).toEqual(Array(6).fill(true));
+  expect(record.stages.map(({ seconds }) => seconds !== null && seconds > 0)).toEqual(Array(7).fill(true));
   // Its paths are the recipe's, wherever the command runs.
   expect(openRecipe(parseRecipe(JSON.stringify(record.recipe), "r"), record.folder).data.train.count).toBe(300);
 

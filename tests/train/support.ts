@@ -63,6 +63,7 @@ export const stageContext = (samples: Samples, biasBits: StageContext["biasBits"
   batch: 32,
   data: samples,
   train: samples,
+  validation: samples,
   augment: 0,
   fixed: [],
   biasBits,

@@ -1,0 +1,60 @@
+/** Biases on coarse grids: in files of a kilobyte they take a twentieth of the bytes, and few of their bits decide anything. */
+import type { Samples } from "../data/samples.js";
+import type { Net, WeightedLayer } from "../model/model.js";
+import { roundedBias } from "../quantize/quantize.js";
+import { CLASSES, type Task } from "../train/losses.js";
+import type { Evaluation } from "../train/metrics.js";
+import { Trainer, type TrainingRuntime } from "../train/trainer.js";
+import { expectToGoOn } from "./curvature.js";
+import { weightedLayers } from "./integer-stages.js";
+import type { BiasesStage } from "./recipe.js";
+
+export interface Judging {
+  readonly runtime: TrainingRuntime;
+  readonly threads: number;
+  readonly batch: number;
+  readonly task?: Task;
+  readonly validation: Samples;
+  readonly signal?: AbortSignal;
+}
+
+/** Bits of a bias, none of which is 0: a sign and a magnitude. */
+const LEAST_BITS = 2;
+
+/**
+ * Takes bits off the biases of a layer as long as the net errs on no more validation samples than at the start, the layer with the most biases first, each
+ * layer behind what those before it have come to. Biases are rounded as the integer model has them, to multiples of one power of two.
+ *
+ * @param net a calibrated one @returns it with other `compression.biasBits`, its tensors as they were
+ * @throws MoteError INTERRUPTED
+ */
+export async function coarseBiases(net: Net, { tolerance }: BiasesStage, judging: Judging): Promise<Net> {
+  const { runtime, threads, batch, task = CLASSES, validation, signal } = judging;
+  const compression = net.compression!;
+  const bits = { ...compression.biasBits };
+  const sizeOf = ({ name }: WeightedLayer): number => net.tensors.get(`${name}.bias`)!.data.length;
+  const layers = weightedLayers(net.graph)
+    .filter(({ name }) => net.tensors.get(`${name}.bias`)!.data.some((bias) => bias !== 0))
+    .toSorted((a, b) => sizeOf(b) - sizeOf(a));
+  const trainer = await Trainer.create({ runtime, graph: net.graph, seed: 0, threads, batch });
+  try {
+    const judge = async (tried: Readonly<Record<string, number>>): Promise<Evaluation> => {
+      expectToGoOn(signal);
+      const tensors = new Map(net.tensors);
+      for (const layer of layers) {
+        const name = `${layer.name}.bias`;
+        tensors.set(name, { ...tensors.get(name)!, data: roundedBias(net, layer, tried[layer.name]) });
+      }
+      trainer.load({ ...net, tensors });
+      return trainer.evaluate(validation, task);
+    };
+    const { error, metric } = await judge(bits);
+    const most = error + (metric === "mse" ? error : 1) * (tolerance / 100);
+    for (const { name } of layers) {
+      while (bits[name] > LEAST_BITS && (await judge({ ...bits, [name]: bits[name] - 1 })).error <= most) bits[name]--;
+    }
+  } finally {
+    await trainer.close();
+  }
+  return { ...net, compression: { ...compression, biasBits: bits } };
+}

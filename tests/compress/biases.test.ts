@@ -1,0 +1,97 @@
+/** Biases that lose the bits that no validation sample needs. */
+import { expect, test } from "vitest";
+import { coarseBiases } from "../../host/compress/biases.js";
+import { runStage } from "../../host/compress/stages.js";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
+import type { Net } from "../../host/model/model.js";
+import { isWeighted } from "../../host/ops/index.js";
+import { quantize, roundedBias } from "../../host/quantize/quantize.js";
+import { weightedLayers } from "../../host/compress/integer-stages.js";
+import { nodeRuntime } from "../../host/node/train/runtime.js";
+import { Trainer } from "../../host/train/trainer.js";
+import { barSamples, smallNet, startedNet, stageContext } from "../train/support.js";
+
+const samples = barSamples(160, 1);
+const validation = barSamples(200, 2);
+const context = { ...stageContext(samples, { conv: 8, fc1: 8, fc2: 8 }), validation };
+
+const calibrate = (trained: Net): Promise<Net> =>
+  runStage(trained, { kind: "calibrate", samples: 96, range: "full" }, context, samples);
+
+async function trainedNet(): Promise<Net> {
+  const start = await startedNet(smallNet, samples, 30);
+  const step = { conv: 0.3, fc1: 0.3, fc2: 0.3 };
+  const grid = { kind: "grid", epochs: 4, lr: 0.002, lrEnd: 0, step, parts: 2, limit: 20, scales: "layer" } as const;
+  return runStage(start, grid, context, samples);
+}
+
+const trained = await trainedNet();
+const net = await calibrate(trained);
+
+/** Share of the validation samples that are wrong when biases have so many bits. */
+async function errorWith(biasBits: Readonly<Record<string, number>>): Promise<number> {
+  const tensors = new Map(net.tensors);
+  for (const layer of weightedLayers(net.graph)) {
+    const name = `${layer.name}.bias`;
+    tensors.set(name, { ...tensors.get(name)!, data: roundedBias(net, layer, biasBits[layer.name]) });
+  }
+  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: smallNet, seed: 1, threads: 1, batch: 32 });
+  try {
+    trainer.load({ ...net, tensors });
+    return (await trainer.evaluate(validation)).error;
+  } finally {
+    await trainer.close();
+  }
+}
+
+test("rounds as the integer model does", () => {
+  for (const bits of [2, 5, 8]) {
+    const biasBits = { conv: bits, fc1: bits, fc2: bits };
+    const compression = { ...net.compression!, biasBits };
+    const layers = quantize({ ...net, compression }).layers.filter(isWeighted);
+    weightedLayers(net.graph).forEach((layer, i) => {
+      const unit =
+        net.compression!.activations[layer.input].scale * (net.compression!.weightScale[layer.name] as number);
+      const rounded = roundedBias(net, layer, bits);
+      expect([...rounded].map((bias) => Math.round(bias / unit))).toEqual([...layers[i].bias]);
+    });
+  }
+});
+
+test("has no bit that could go, and errs no more", async () => {
+  const coarse = await runStage(net, { kind: "biases", tolerance: 0 }, context, samples);
+  expect(coarse.tensors).toEqual(net.tensors);
+  const bits = coarse.compression!.biasBits!;
+  const before = await errorWith(net.compression!.biasBits!);
+  expect(await errorWith(bits)).toBeLessThanOrEqual(before);
+  const bytes = (one: Net): number => writeContainer(quantize(one), { codec: "arithmetic" }).length;
+  expect(bytes(coarse)).toBeLessThan(bytes(net));
+  const sections = readContainer(writeContainer(quantize(coarse))).layers.map(({ section }) => section);
+  expect(sections.flatMap((section) => (section ? [section.biasBits] : []))).toEqual(
+    weightedLayers(smallNet).map(({ name }) => expect.toSatisfy((found: number) => found <= bits[name])),
+  );
+});
+
+test("keeps the bits that decide, unless errors are allowed", async () => {
+  // Nothing but the last layer's biases tells classes apart: the second is the largest, by a 50th.
+  const weight = trained.tensors.get("fc2.weight")!;
+  const bias = trained.tensors.get("fc2.bias")!;
+  const tensors = new Map(trained.tensors)
+    .set("fc2.weight", { ...weight, data: weight.data.map(() => 0), integers: weight.integers!.map(() => 0) })
+    .set("fc2.bias", { ...bias, data: Float32Array.of(0.98, 1, 0, 0) });
+  const decided = await calibrate({ ...trained, tensors });
+  const judging = { ...context, validation: { ...validation, labels: validation.labels.map(() => 1) } };
+  const bitsAt = async (tolerance: number): Promise<unknown> =>
+    (await coarseBiases(decided, { kind: "biases", tolerance }, judging)).compression!.biasBits;
+  // Of multiples of a power of two below 1/50, 50 to 100 make a 1.
+  expect(await bitsAt(0)).toEqual({ conv: 2, fc1: 2, fc2: expect.toSatisfy((bits) => bits === 7 || bits === 8) });
+  expect(await bitsAt(100)).toEqual({ conv: 2, fc1: 2, fc2: 2 });
+});
+
+test("stops when told to", async () => {
+  const judging = { ...context, signal: AbortSignal.abort() };
+  await expect(coarseBiases(net, { kind: "biases", tolerance: 0 }, judging)).rejects.toMatchObject({
+    code: "INTERRUPTED",
+  });
+});
