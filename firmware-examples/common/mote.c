@@ -149,14 +149,28 @@ mote_status mote_run(mote *model) {
   return status;
 }
 
+static mote_status call_reset(mote *model) {
+  mote_status status = model->source.engine->call(model, MOTE_EXPORT_RESET, 0);
+  while (status == MOTE_BUSY) status = call_step(model, MOTE_DEFAULT_BUDGET);
+  return status;
+}
+
+/** Resets the states. A run that ended without the module's knowing, by a mote_row that failed, has to come to its end first, whatever comes of it. */
+static mote_status reset(mote *model) {
+  mote_status status = call_reset(model);
+  if (status != MOTE_STATUS_STATE) return status;
+  do status = call_step(model, MOTE_DEFAULT_BUDGET);
+  while (status == MOTE_BUSY || status == MOTE_STATUS_LINES);
+  return call_reset(model);
+}
+
 mote_status mote_reset(mote *model) {
   if (model == NULL) return MOTE_ERROR_ARGUMENT;
   if (!mote_is_open(model) || model->state == MOTE_STATE_RUNNING) return MOTE_ERROR_ORDER;
   uint8_t state = model->state;
   model->state = MOTE_STATE_RUNNING;
   enter(model);
-  mote_status status = model->source.engine->call(model, MOTE_EXPORT_RESET, 0);
-  while (status == MOTE_BUSY) status = call_step(model, MOTE_DEFAULT_BUDGET);
+  mote_status status = reset(model);
   leave(model);
   if (model->state == MOTE_STATE_DEAD) return MOTE_ERROR_ORDER; /* Closed by its own `read`. */
   model->state = state;

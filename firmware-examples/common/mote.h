@@ -288,7 +288,8 @@ mote_status mote_run(mote *model);
 
 /**
  * Sets what the model keeps from one inference to the next, its states, to what it was when the model was opened: zero points. A model
- * without states is as before. Inputs that were set stay set. Not in slices: it takes about as long as copying the states.
+ * without states is as before. Inputs that were set stay set. Not in slices: it takes about as long as copying the states, after an inference that
+ * ended with an error up to as long as that would have taken.
  * @returns MOTE_DONE; MOTE_ERROR_ORDER while loading or running; the engine's error otherwise
  */
 mote_status mote_reset(mote *model);

@@ -1,7 +1,8 @@
 /**
  * In place of mote-heap.c: each block is one of malloc's, whose ends AddressSanitizer guards, so that wasm3 does not get away with writing from
- * one of its blocks into another. One model at a time; its blocks are freed when the next heap begins.
+ * one of its blocks into another. One model at a time; its blocks are freed when the next heap begins. A block may be refused: see fault.h.
  */
+#include "fault.h"
 #include "mote-heap.h"
 
 #include <stdlib.h>
@@ -15,6 +16,8 @@ typedef struct guarded_block {
 } guarded_block;
 
 static guarded_block blocks[MOST_BLOCKS];
+
+fault allocations;
 
 static guarded_block *find(const void *data) {
   for (int i = 0; i < MOST_BLOCKS; i++) {
@@ -34,6 +37,7 @@ void mote_heap_init(mote_heap *heap, void *memory, size_t bytes) {
 
 void *mote_heap_calloc(mote_heap *heap, size_t bytes) {
   guarded_block *block = find(NULL);
+  if (fails(&allocations)) return NULL;
   if (block == NULL || bytes > heap->limit || heap->top > heap->limit - bytes) return NULL;
   heap->top += bytes;
   if (heap->top > heap->peak) heap->peak = heap->top;
