@@ -5,10 +5,11 @@
 set -eu
 
 packages="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
-  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user wabt cppcheck cmake redis-server"
+  qemu-system-misc gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user wabt cppcheck cmake redis-server
+  clang clang-tidy libclang-rt-dev"
 browsers="chromium-headless-shell firefox-esr"
 tools="arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc qemu-system-xtensa
-  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake redis-server $browsers"
+  powerpc-linux-gnu-gcc qemu-ppc wasm2c cppcheck cmake redis-server clang clang-tidy $browsers"
 
 missing=""
 for tool in $tools; do

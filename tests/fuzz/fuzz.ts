@@ -4,6 +4,7 @@
  *          npm run fuzz -- --target onnx --minutes 60
  *          node dist/tests/fuzz/fuzz.js --count 200000
  * A container with which something goes wrong is saved as a file in tests/fuzz/cases, where every test run replays it; a file of another kind in build/fuzz.
+ * The targets core, module, slots and update are libFuzzer's, by clang: their corpus stays in build/fuzz.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,13 +15,14 @@ import { Progress } from "../../host/node/progress.js";
 import { CASES_FOLDER, caseAt, saveCase } from "./cases.js";
 import { makeCorpus } from "./corpus.js";
 import { FILE_TARGETS, fileAt } from "./files.js";
+import { NATIVE_TARGETS, runTarget } from "./native.js";
 import type { WorkerMessage, WorkerTask } from "./worker.js";
 
 /** No case takes a tenth of this. */
 const HANG_SECONDS = 20;
 const MAX_FINDINGS = 20;
 
-const TARGETS = ["container", ...Object.keys(FILE_TARGETS)];
+const TARGETS = ["container", ...Object.keys(FILE_TARGETS), ...Object.keys(NATIVE_TARGETS)];
 
 interface Flags {
   readonly target: string;
@@ -131,4 +133,16 @@ function campaign({ target, campaign, count, minutes, save }: Flags): Promise<nu
   });
 }
 
-process.exitCode = (await campaign(parseFlags())) === 0 ? 0 : 1;
+/** The same by libFuzzer, which stops at the first finding. */
+async function nativeCampaign({ campaign: seed, ...run }: Flags): Promise<number> {
+  const started = Date.now();
+  const { mutations, finding } = await runTarget({ seed, ...run });
+  const findings = finding === undefined ? 0 : 1;
+  if (finding !== undefined) console.error(`${finding}\n  saved in ${run.save}`);
+  const seconds = ((Date.now() - started) / 1000).toFixed(0);
+  console.log(`fuzz: seed ${seed}: ${mutations} mutations in ${seconds} s, ${findings} findings`);
+  return findings;
+}
+
+const flags = parseFlags();
+process.exitCode = (await (flags.target in NATIVE_TARGETS ? nativeCampaign(flags) : campaign(flags))) === 0 ? 0 : 1;

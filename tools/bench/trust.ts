@@ -1,4 +1,4 @@
-/** Updates: power cuts survived, what slots and signatures take on a Cortex-M3, bytes and radio packets of patches. */
+/** Updates and hostile inputs: power cuts survived, what slots and signatures take on a Cortex-M3, bytes and radio packets of patches. */
 import { distortedSets, DISTORTIONS } from "../../host/data/distortions.js";
 import { loadDataSpec } from "../../host/node/data/inputs.js";
 import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
@@ -16,6 +16,7 @@ import { FRAGMENT_BYTES } from "../update-files.js";
 import { changeWeights, fineTuneLast } from "./changed-nets.js";
 import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { shippedModel } from "./models.js";
+import { mutationFigures } from "./mutations.js";
 import { testError } from "./test-error.js";
 
 /** Digits that the last layer is fine-tuned for: noise of σ 50. */
@@ -29,7 +30,8 @@ const MOST_PATCH_BYTES = 300;
 
 export const trustGroup: Group = {
   name: "trust",
-  summary: "updates: power cuts survived, slots and signatures on a Cortex-M3, bytes and packets of patches",
+  summary:
+    "updates: power cuts survived, slots and signatures on a Cortex-M3, bytes and packets of patches; --full: hostile inputs",
   measure: measure,
 };
 
@@ -45,6 +47,7 @@ async function measure({ full, note }: BenchOptions): Promise<Figure[]> {
     ...(await cutFigures(pair, note)),
     ...(await boardFigures(pair, full ? FULL_STEP : QUICK_STEP, note)),
     ...patches,
+    ...(full ? await mutationFigures(note) : []),
   ];
 }
 

@@ -32,6 +32,8 @@ export interface Source {
 export interface Toolchain {
   /** Prefix of the tools' names, as arm-none-eabi-. */
   readonly toolchain: string;
+  /** Default: gcc. */
+  readonly compiler?: "clang";
   readonly cpuFlags: readonly string[];
 }
 
@@ -66,12 +68,12 @@ export function librarySources(engines: readonly FirmwareEngine[]): Source[] {
  * @returns the objects' paths, in order
  */
 export async function compile(
-  { toolchain, cpuFlags }: Toolchain,
+  { toolchain, compiler, cpuFlags }: Toolchain,
   sources: readonly Source[],
   includes: readonly string[],
   defines: readonly string[] = [],
 ): Promise<string[]> {
-  const gcc = `${toolchain}gcc`;
+  const cc = `${toolchain}${compiler ?? "gcc"}`;
   const headers = createHash("sha256");
   for (const folder of includes)
     for (const file of headersBelow(folder)) headers.update(file).update(readFileSync(file));
@@ -81,13 +83,13 @@ export async function compile(
   return inParallel(sources, 2, async ({ path, kind }) => {
     const flags = [...cpuFlags, ...FLAGS[kind], ...defines, ...includes.map((include) => `-I${include}`)];
     const digest = createHash("sha256")
-      .update([gcc, ...flags, path, headerDigest].join("\0"))
+      .update([cc, ...flags, path, headerDigest].join("\0"))
       .update(readFileSync(path))
       .digest("hex");
     const object = join(folder, `${basename(path)}-${digest.slice(0, 24)}.o`);
     if (existsSync(object)) return object;
     const partial = `${object}.${process.pid}.tmp`;
-    await runTool(gcc, [...flags, "-c", path, "-o", partial]);
+    await runTool(cc, [...flags, "-c", path, "-o", partial]);
     renameSync(partial, object);
     return object;
   });
