@@ -77,8 +77,9 @@ static mote_status begin_model(mote_update *update) {
 }
 
 static mote_status take_head(mote_update *update, uint8_t byte) {
-  update->head[update->head_bytes++] = byte;
-  if (update->head_bytes <= sizeof magic) return byte == magic[update->head_bytes - 1] ? MOTE_BUSY : MOTE_ERROR_UPDATE;
+  uint32_t at = update->head_bytes++;
+  update->head[at] = byte;
+  if (at < sizeof magic) return byte == magic[at] ? MOTE_BUSY : MOTE_ERROR_UPDATE;
   if (update->head[4] > (IS_PATCH | IS_SIGNED)) return MOTE_ERROR_UPDATE;
   return update->head_bytes < head_bytes(update) ? MOTE_BUSY : begin_model(update);
 }

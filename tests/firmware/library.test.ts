@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { aotSource } from "../../host/node/firmware/aot.js";
 import { LIBRARY_FOLDER } from "../../host/node/firmware/library.js";
-import { librarySources } from "../../host/node/firmware/build.js";
+import { libraryFolder, librarySources } from "../../host/node/firmware/build.js";
 import { missingTools, runTool } from "../../host/node/firmware/tools.js";
 import { planTotal } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
@@ -45,6 +45,8 @@ function described(streaming: QModel): QModel {
 
 /** wasm3 and the core ahead of time, with sanitizers, where nothing was built before. */
 const BUILD_MS = 240_000;
+/** All of the library's files, one after another. */
+const TIDY_MS = 300_000;
 
 describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer and UBSan", missing), () => {
   let program: string;
@@ -267,4 +269,22 @@ describe.skipIf(missingTools(["gcc"]).length > 0)(named("the library's sources",
     ]);
     expect(stderr).toBe("");
   });
+
+  // Which checks, and why not others: firmware-examples/.clang-tidy.
+  const noTidy = missingTools(["clang-tidy"]);
+  it.skipIf(noTidy.length > 0)(
+    named("are clean under clang-tidy", noTidy),
+    async () => {
+      const sources = own.map(({ path }) => join(LIBRARY_FOLDER, path.slice(path.lastIndexOf("/") + 1)));
+      const { stdout } = await runTool("clang-tidy", [
+        "--quiet",
+        ...sources,
+        "--",
+        "-std=c99",
+        `-I${libraryFolder().folder}`,
+      ]);
+      expect(stdout).toBe("");
+    },
+    TIDY_MS,
+  );
 });
