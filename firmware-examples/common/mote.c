@@ -88,10 +88,14 @@ size_t mote_memory_used(const mote *model) { return model == NULL ? 0 : model->s
 
 size_t mote_linear_bytes(const mote *model) { return model == NULL ? 0 : model->linear_bytes; }
 
-static mote_status call_step(mote *model, uint32_t budget) {
+static uint32_t default_budget(const mote *model) {
   const mote_engine *engine = model->source.engine;
-  if (budget == MOTE_DEFAULT_BUDGET) budget = model->form == MOTE_FORM_FAST ? engine->fast_budget : engine->budget;
-  return engine->call(model, MOTE_EXPORT_STEP, budget);
+  return model->form == MOTE_FORM_FAST ? engine->fast_budget : engine->budget;
+}
+
+static mote_status call_step(mote *model, uint32_t budget) {
+  if (budget == MOTE_DEFAULT_BUDGET) budget = default_budget(model);
+  return model->source.engine->call(model, MOTE_EXPORT_STEP, budget);
 }
 
 /** What there is to do of a run before its next slice. */
@@ -149,13 +153,25 @@ mote_status mote_run(mote *model) {
   return status;
 }
 
+mote_status mote_run_within(mote *model, uint32_t work) {
+  if (model == NULL || work == 0) return MOTE_ERROR_ARGUMENT;
+  mote_status status = MOTE_BUSY;
+  uint32_t budget = default_budget(model);
+  while (status == MOTE_BUSY && work > 0) {
+    if (budget > work) budget = work;
+    work -= budget;
+    status = mote_step(model, budget);
+  }
+  return status == MOTE_BUSY ? settle(model, MOTE_ERROR_WORK) : status;
+}
+
 static mote_status call_reset(mote *model) {
   mote_status status = model->source.engine->call(model, MOTE_EXPORT_RESET, 0);
   while (status == MOTE_BUSY) status = call_step(model, MOTE_DEFAULT_BUDGET);
   return status;
 }
 
-/** Resets the states. A run that ended without the module's knowing, by a mote_row that failed, has to come to its end first, whatever comes of it. */
+/** Resets the states. A run that ended without the module's knowing, by a mote_row that failed or for want of work, has to come to its end first, whatever comes of it. */
 static mote_status reset(mote *model) {
   mote_status status = call_reset(model);
   if (status != MOTE_STATUS_STATE) return status;
@@ -227,6 +243,8 @@ const char *mote_status_text(mote_status status) {
       return "a kind of layers this engine has no kernel for";
     case MOTE_ERROR_ROWS:
       return "the model takes its input by rows: mote_input_rows";
+    case MOTE_ERROR_WORK:
+      return "the work that was allowed did not suffice";
     case MOTE_ERROR_SELF_TEST:
       return "the outputs are not those of the model's certificate";
     default:

@@ -56,6 +56,8 @@ typedef int32_t mote_status;
 #define MOTE_ERROR_ROWS (-107)
 /** mote_self_test: the outputs are not those that the model's certificate states. */
 #define MOTE_ERROR_SELF_TEST (-108)
+/** mote_run_within: the model is not done with the work that it was allowed. */
+#define MOTE_ERROR_WORK (-109)
 
 /** An opened model. It stands at the head of the caller's memory. */
 typedef struct mote mote;
@@ -285,6 +287,15 @@ mote_status mote_step(mote *model, uint32_t budget);
 
 /** Calls mote_step until it is no longer busy. */
 mote_status mote_run(mote *model);
+
+/**
+ * The same with a limit, for models from elsewhere, of loading after mote_begin or of an inference: gives out budgets that come to no more than
+ * `work`, whatever the model says of itself. A slice that ends early, with a layer or a part of one, counts whole: an inference may take some times what
+ * mote_work says, which a model of yours tells. Ends between two slices: code that `mote pack` did not make may stay in one, for which there is the watchdog.
+ * @param work 1 or more, in mote_step's units
+ * @returns as mote_run; MOTE_ERROR_WORK where it does not suffice: then the inference has ended, as by any other error, or loading has
+ */
+mote_status mote_run_within(mote *model, uint32_t work);
 
 /**
  * Sets what the model keeps from one inference to the next, its states, to what it was when the model was opened: zero points. A model

@@ -3,7 +3,7 @@
  * Usage: data-test FAST.wasm CASES SHORT.wasm [BAD.wasm STATUS]...
  * CASES: see cases.h. SHORT: a module whose stream ends too early. BAD: modules, sealed like the others, whose opening gives STATUS.
  */
-#include "cases.h"
+#include "work-limit.h"
 #include "mote-native.h"
 
 static mote_source source_of(bytes module) {
@@ -122,6 +122,7 @@ int main(int argc, char **argv) {
   read_cases(argv[2]);
   mote_source source = source_of(module);
   check_source("data", &source);
+  check_work_limit("data", &source);
   check_alignment(&source);
   check_order(&source);
   check_pixels(&source);

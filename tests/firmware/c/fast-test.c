@@ -4,7 +4,7 @@
  * CASES: see cases.h. SHORT: a module whose stream ends too early. BAD: modules, sealed like the others, whose opening gives STATUS.
  * The same module compiled ahead of time is linked in as `fast_source`.
  */
-#include "cases.h"
+#include "work-limit.h"
 #include "fast.h"
 #include "mote-module.h"
 
@@ -105,6 +105,9 @@ int main(int argc, char **argv) {
   check_source("wasm3", &interpreted);
   check_source("native", &native);
   check_source("aot", &fast_source);
+  check_work_limit("wasm3", &interpreted);
+  check_work_limit("native", &native);
+  check_work_limit("aot", &fast_source);
   check_alignment(&interpreted);
   check_alignment(&native);
   check_alignment(&fast_source);

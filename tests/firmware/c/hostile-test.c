@@ -356,6 +356,24 @@ static void check_reset(mote_source source) {
   CHECK(mote_reset(NULL) == MOTE_ERROR_ARGUMENT, "null");
 }
 
+/** A module that is never done, while loading and in a run. */
+static void check_endless(mote_source source) {
+  static const int8_t values[CHANNELS * HEIGHT * WIDTH] = {1};
+  stage *s = set_stage(source);
+  play(s, STEP, ANSWER, MOTE_BUSY);
+  CHECK(mote_begin(&s->model, &s->source, s->memory, MEMORY_BYTES) == MOTE_BUSY, "begin");
+  CHECK(mote_run_within(s->model, 1000000) == MOTE_ERROR_WORK && mote_step(s->model, 1) == MOTE_ERROR_ORDER, "loading");
+  strike(s);
+  s = set_stage(source);
+  CHECK(open_stage(s) == MOTE_DONE && mote_input_i8(s->model, values, sizeof values) == MOTE_DONE, "open");
+  play(s, STEP, ANSWER, MOTE_BUSY);
+  /* Where it has read the script to. */
+  memcpy(s->model->linear + SCRIPT_BYTES, s->container + sizeof s->container - SCRIPT_BYTES, SCRIPT_BYTES);
+  CHECK(mote_run_within(s->model, 1000000) == MOTE_ERROR_WORK && mote_top(s->model) == MOTE_ERROR_ORDER, "a run");
+  CHECK(mote_input_i8(s->model, values, sizeof values) == MOTE_DONE, "the next input");
+  strike(s);
+}
+
 static void check_early(mote_source source, bool may_be_refused) {
   stage *s = set_stage(source);
   play(s, STEP, OUTPUT, 9u << 16);
@@ -453,6 +471,7 @@ int main(int argc, char **argv) {
     check_container(pokers[engine]);
     check_reset(pokers[engine]);
     check_answers(pokers[engine]);
+    check_endless(pokers[engine]);
     /* A module that wasm3 is not to see at all is as good. */
     check_grower(growers[engine], engine == 0);
     check_early(earlies[engine], engine == 0);

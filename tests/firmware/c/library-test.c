@@ -3,8 +3,8 @@
  * Usage: library-test CORE.wasm MODEL.mote PACKED.wasm CASES
  * CASES: see cases.h. PACKED may be "-". The same core compiled ahead of time is linked in as `core_module`.
  */
-#include "cases.h"
 #include "core.h"
+#include "work-limit.h"
 
 static bytes core;
 static bytes model_file;
@@ -276,6 +276,8 @@ int main(int argc, char **argv) {
   check_heap();
   check_source("wasm3", &interpreted);
   check_source("aot", &compiled);
+  check_work_limit("wasm3", &interpreted);
+  check_work_limit("aot", &compiled);
   check_alignment(&interpreted);
   check_alignment(&compiled);
   check_failing_reads(interpreted);
@@ -298,6 +300,7 @@ int main(int argc, char **argv) {
     bytes packed = read_bytes(argv[3]);
     mote_source inside = {&mote_wasm3, packed.data, packed.length, NULL, 0, NULL, NULL};
     check_source("packed", &inside);
+    check_work_limit("packed", &inside);
     CHECK(work_of(&inside) == work_of(&interpreted), "work inside");
     check_damaged_module(packed, inside);
     free(packed.data);
