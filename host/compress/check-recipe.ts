@@ -37,6 +37,7 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
     if (stage.kind === "prune")
       return { ...stage, ...keepOf(stage, layers, `${place}.keep`), ...qualityOf(stage, layers, `${place}.quality`) };
     if (stage.kind === "surgery") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
+    if (stage.kind === "near") open = [];
     if (!bringsIntegers(stage)) return stage;
     const settle = <T>(values: Readonly<Record<string, T>>, key: string): Record<string, T> => {
       const settled = ofOpenLayers(values, layers, open, `${place}.${key}`);

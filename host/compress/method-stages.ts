@@ -1,4 +1,4 @@
-/** Stages that put other layers in the place of a layer, or other numbers in the place of its weights: what they are told, and its check. */
+/** Stages that put other layers in the place of a layer, or other numbers in the place of weights: what they are told, and its check. */
 import {
   absent,
   either,
@@ -58,7 +58,14 @@ export interface FixedPointStage extends Schedule, FixedPoint {
   readonly init: "trained" | "scratch";
 }
 
-export type MethodStage = LowRankStage | FlattenStage | BinaryConnectStage | LevelsStage | FixedPointStage;
+/** Lets few weights leave the integers that they have in the net that the recipe begins with, see near.ts. */
+export interface NearStage extends Schedule {
+  readonly kind: "near";
+  /** How many may, of all layers together. */
+  readonly weights: number;
+}
+
+export type MethodStage = LowRankStage | FlattenStage | BinaryConnectStage | LevelsStage | FixedPointStage | NearStage;
 
 const orFilters: Check<number | "filters"> = either(
   integer(1, 65535),
@@ -126,4 +133,5 @@ export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract
       fail(`${path}.fractionBits`, `at most ${24 - integerBits} beside ${integerBits} integerBits`, fractionBits);
     return stage;
   },
+  near: object({ kind: oneOf("near"), ...schedule(4, 0.001, 0), weights: integer(1, 2 ** 31 - 1) }),
 };

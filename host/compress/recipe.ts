@@ -442,6 +442,7 @@ function contradiction(
   checked: Checked<Record<string, never>> & {
     stages: readonly Stage[];
     batch: number;
+    teacher?: unknown;
     bank?: unknown;
     distill?: unknown;
   },
@@ -470,6 +471,12 @@ function contradiction(
   }
   const late = checked.stages.findIndex((s, i) => s.kind === "narrow" && i > 0);
   if (late > 0) return `stages[${late}]: narrow must come first`;
+  const near = checked.stages.findIndex(({ kind }) => kind === "near");
+  if (near >= 0 && checked.stages.length > 1)
+    return `stages[${near}]: near stands alone, since scales and structure are those of the net it begins with`;
+  if (near >= 0 && checked.teacher !== undefined)
+    return "teacher: not beside near, which begins with the integers of the net given";
+  if (near >= 0) return undefined;
   const onGrid = checked.stages.findIndex(({ kind }) => INTEGER_STAGES.includes(kind));
   const calibrated = checked.stages.findIndex((s) => s.kind === "calibrate");
   if (onGrid < 0) return `stages: one ${INTEGER_STAGES.join(", ")} stage must bring the weights to their integers`;

@@ -215,7 +215,8 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     }
   };
 
-  let teacher = asReals(scaleInput(from ?? named, factor));
+  const given = scaleInput(from ?? named, factor);
+  let teacher = recipe.stages[0].kind === "near" ? given : asReals(given);
   if (names.teacher !== undefined) {
     const settings = recipe.teacher!;
     const made = await kept("teacher", names.teacher, (keeper) =>

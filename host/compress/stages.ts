@@ -19,6 +19,7 @@ import { flatGraph, flatNet } from "./flatten.js";
 import { lowRankNet } from "./low-rank.js";
 import type { FixedPointStage, FlattenStage } from "./method-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
+import { near } from "./near.js";
 import { pruneMasks, survivors } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
 import type {
@@ -308,6 +309,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return binaryConnect(start, stage, context);
     case "levels":
       return fewLevels(start, stage, context);
+    case "near":
+      return near(start, stage, context);
     case "fixed-point":
       return fixedPoint(start, stage, context);
     case "dead-units":

@@ -244,7 +244,7 @@ function sharingOf(nets: StageNets, { stages }: Recipe): { bits: number; net: Ne
   const stage = stages[share];
   const stated = stage?.kind === "share" ? Object.values(stage.bits).filter((one) => one !== "auto") : [];
   const bits = stated.length > 0 ? Math.max(...stated) : DEFAULT_BITS;
-  return { bits, net: nets[first] };
+  return { bits, net: nets[Math.max(0, first)] };
 }
 
 const allNames = ({ model }: Container, weighted: readonly string[] | undefined): string[] => {
