@@ -2,7 +2,7 @@
 export { gather } from "./gather";
 export { biasGradient, weightGradient } from "./gradient";
 export { sparseForward, sparseInputGradient, sparseWeightGradient } from "./sparse";
-export { add, clamp, clampGradient, multiply, multiplySum, relu, reluGradient, sumInto } from "./pointwise";
+export { add, clamp, clampGradient, multiply, multiplySum, relu, reluGradient, step, sumInto } from "./pointwise";
 export { interpolate, interpolateGradient } from "./interpolate";
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from "./pool";
 export { batchStatistics, keepStatistics, normalize, normalizeGradient } from "./batchnorm";

@@ -66,6 +66,16 @@ export function clampGradient(dx: usize, dy: usize, x: usize, bytes: usize, low:
   else putClamp(dx, dy, x, bytes, least, most, false);
 }
 
+/** y = x > 0 ? 1 : 0. */
+export function step(y: usize, x: usize, bytes: usize): void {
+  const zero = f32x4.splat(0);
+  const one = f32x4.splat(1);
+  for (let i: usize = 0; i < bytes; i += VALUE_BYTES) {
+    v128.store(y + i, v128.and(f32x4.gt(v128.load(x + i), zero), one));
+    v128.store(y + i, v128.and(f32x4.gt(v128.load(x + i, 16), zero), one), 16);
+  }
+}
+
 /** y = a + b × sign. */
 export function add(y: usize, a: usize, b: usize, bytes: usize, sign: f32): void {
   const factor = f32x4.splat(sign);

@@ -2,6 +2,8 @@
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
 import { floatWeights } from "../ops/index.js";
+import { binarizedGraph } from "./binarize.js";
+import { foldedGraph } from "./fold-batchnorm.js";
 import { bringsIntegers, checkComplete, layersKey, weightedLayers } from "./integer-stages.js";
 import { narrowGraph } from "./narrow.js";
 import { Channels } from "./channels.js";
@@ -45,8 +47,10 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
       return settled;
     };
     const key = layersKey(stage);
-    const values = (stage as unknown as Record<string, Readonly<Record<string, never>>>)[key];
-    return { ...stage, [key]: settle(values, key) };
+    const values = settle((stage as unknown as Record<string, Readonly<Record<string, never>>>)[key], key);
+    if (stage.kind === "binarize")
+      reached = at(`${place}: `, () => foldedGraph(binarizedGraph(reached, Object.keys(values))));
+    return { ...stage, [key]: values };
   });
   checkComplete(stages, open);
   return { ...recipe, stages, pack: { biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") } };

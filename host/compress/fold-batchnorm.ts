@@ -55,10 +55,11 @@ function fold(graph: Graph, take: (layer: BatchNormLayer, before: WeightedLayer 
   return { ...graph, layers };
 }
 
-type Lines = readonly { readonly factor: number; readonly offset: number }[];
+/** By channel. */
+export type Lines = readonly { readonly factor: number; readonly offset: number }[];
 
 /** Takes the normalization's parameters away. */
-function linesOf(layer: BatchNormLayer, tensors: Map<string, FloatTensor>): Lines {
+export function linesOf(layer: BatchNormLayer, tensors: Map<string, FloatTensor>): Lines {
   const take = (kind: string): Float32Array => {
     const name = `${layer.name}.${kind}`;
     const tensor = tensors.get(name);

@@ -10,11 +10,11 @@ import {
   type ShareStage,
   type Stage,
 } from "./recipe.js";
-import type { BinaryConnectStage, LevelsStage } from "./method-stages.js";
+import type { BinarizeStage, BinaryConnectStage, LevelsStage } from "./method-stages.js";
 
 export const weightedLayers = (graph: Graph): WeightedLayer[] => graph.layers.filter(hasWeights);
 
-type IntegerStage = ShareStage | GridStage | RdoqStage | InqStage | BinaryConnectStage | LevelsStage;
+type IntegerStage = ShareStage | GridStage | RdoqStage | InqStage | BinaryConnectStage | BinarizeStage | LevelsStage;
 
 /** The key whose values by layer say which layers a stage is for. */
 export const layersKey = (stage: IntegerStage): "bits" | "step" | "rounding" | "levels" =>

@@ -42,6 +42,12 @@ export interface BinaryConnectStage extends Schedule {
   readonly rounding: Readonly<Record<string, BinaryRounding>>;
 }
 
+/** Trains layers whose weights and outputs have two values, see binarize.ts: those that `rounding` selects. The others train along. */
+export interface BinarizeStage extends Schedule {
+  readonly kind: "binarize";
+  readonly rounding: Readonly<Record<string, BinaryRounding>>;
+}
+
 /** Trains weights of few values, see latent.ts, of the layers that `levels` selects. The others train along. */
 export interface LevelsStage extends Schedule {
   readonly kind: "levels";
@@ -65,7 +71,8 @@ export interface NearStage extends Schedule {
   readonly weights: number;
 }
 
-export type MethodStage = LowRankStage | FlattenStage | BinaryConnectStage | LevelsStage | FixedPointStage | NearStage;
+export type MethodStage =
+  LowRankStage | FlattenStage | BinaryConnectStage | BinarizeStage | LevelsStage | FixedPointStage | NearStage;
 
 const orFilters: Check<number | "filters"> = either(
   integer(1, 65535),
@@ -86,6 +93,10 @@ const levelFields = object({
   levels: optional(layered(levels), { "*": 3 as const }),
   scale: optional(oneOf<LevelScale>("fit", "mean"), "fit"),
   scales: optional(oneOf<"layer" | "row">("layer", "row"), "layer"),
+});
+
+const rounding = optional(layered(oneOf<BinaryRounding>("deterministic", "stochastic")), {
+  "*": "deterministic" as const,
 });
 
 const fixedPointFields = object({
@@ -114,10 +125,9 @@ export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract
   "binary-connect": object({
     kind: oneOf("binary-connect"),
     ...schedule(10, 0.001, 0),
-    rounding: optional(layered(oneOf<BinaryRounding>("deterministic", "stochastic")), {
-      "*": "deterministic" as const,
-    }),
+    rounding,
   }),
+  binarize: object({ kind: oneOf("binarize"), ...schedule(10, 0.001, 0), rounding }),
   levels: (value, path) => {
     const stage = levelFields(value, path);
     const many = Object.values(stage.levels).find((count) => count > 3);

@@ -432,7 +432,15 @@ function withAugmentation(checked: Recipe): Recipe {
 }
 
 /** Kinds that bring weights to their integers. */
-export const INTEGER_STAGES: readonly Stage["kind"][] = ["share", "grid", "rdoq", "inq", "binary-connect", "levels"];
+export const INTEGER_STAGES: readonly Stage["kind"][] = [
+  "share",
+  "grid",
+  "rdoq",
+  "inq",
+  "binary-connect",
+  "binarize",
+  "levels",
+];
 
 /** What may follow a stage that brings weights to their integers. Another of those is for the layers that the stages before left out. */
 const AFTER_INTEGERS: readonly Stage["kind"][] = [...INTEGER_STAGES, "dead-units", "reorder", "calibrate", "biases"];

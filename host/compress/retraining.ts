@@ -234,10 +234,9 @@ export class Retraining {
     };
     const step = Number(progress?.step);
     if (!(step >= 0 && step <= this.total)) throw foreignState("its step");
+    for (const [name, { data }] of trainer.parameters()) put(name, net.tensors.get(name), data);
     for (const { name } of weightedLayers(trainer.graph)) {
-      const [weight, mask] = [trainer.weight(name), new Uint8Array(trainer.weight(name).length)];
-      put(`${name}.weight`, net.tensors.get(`${name}.weight`), weight);
-      put(`${name}.bias`, net.tensors.get(`${name}.bias`), trainer.bias(name));
+      const mask = new Uint8Array(trainer.weight(name).length);
       const kept = moments.get(`${name}.mask`);
       if (kept !== undefined) put(`${name}.mask`, kept, mask);
       this.setMask(name, kept === undefined ? null : mask);

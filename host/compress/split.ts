@@ -5,7 +5,7 @@ import { channelsByTensor } from "./narrow.js";
 import { byLayer, isName } from "./select.js";
 
 /** Layers by the name of the one that they replace; the last one makes its output. */
-export type Replacements = ReadonlyMap<string, readonly WeightedLayer[]>;
+export type Replacements = ReadonlyMap<string, readonly Layer[]>;
 
 /** @throws MoteError RECIPE where a part's name or output is another layer's already */
 export function replaceLayers(graph: Graph, replacements: Replacements): Graph {

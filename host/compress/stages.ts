@@ -8,6 +8,7 @@ import { CLASSES } from "../train/losses.js";
 import { Trainer } from "../train/trainer.js";
 import { calibrate, inputScale } from "../quantize/calibrate.js";
 import { coarseScales } from "../quantize/coarse-multipliers.js";
+import { binarize } from "./binarize.js";
 import { Channels, prunableOf } from "./channels.js";
 import { foldBiases, removeDeadUnits } from "./dead-units.js";
 import { foldBatchNorm } from "./fold-batchnorm.js";
@@ -307,6 +308,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return flatten(start, stage, context);
     case "binary-connect":
       return binaryConnect(start, stage, context);
+    case "binarize":
+      return binarize(start, stage, context);
     case "levels":
       return fewLevels(start, stage, context);
     case "near":

@@ -17,6 +17,8 @@ export const FUNCTIONS = {
   /** Of a layer that only changes the scale. */
   identity: plain((x) => x),
   square: plain((x) => x * x),
+  /** Of a binarized layer: 1 above 0, else 0. Training takes its gradient for that of a cut to ± 1. */
+  step: plain((x) => Number(x > 0)),
   /** Of a cut that changes the scale as well; a float graph has a layer for it, clamp.ts. */
   clamp: { parameters: ["low", "high"], value: (x, [low, high]) => Math.min(high, Math.max(low, x)) },
   sigmoid: plain((x) => 1 / (1 + Math.exp(-x))),

@@ -19,6 +19,9 @@ export type RangeChoice = "error" | "full";
 /** Pixels are u8 0 .. 255 and the net's input is pixel / 255, so q = pixel - 128 exactly. */
 export const INPUT_SCALE: ActivationScale = { scale: Math.fround(1 / 255), zeroPoint: -128 };
 
+/** Outputs of a step are 0 and 1, in real numbers and as integers. */
+const BINARY_SCALE: ActivationScale = { scale: 1, zeroPoint: 0 };
+
 /** What a net was trained on: see Samples. */
 interface Reading {
   readonly images: Uint8Array | Int8Array | Float32Array;
@@ -149,7 +152,8 @@ export interface ScaleGroup {
   readonly deciders: readonly string[];
   /** Whether no decider is ever below 0. */
   readonly nonNegative: boolean;
-  readonly role: "input" | "hidden" | "result";
+  /** binary: steps alone make their values. */
+  readonly role: "input" | "hidden" | "result" | "binary";
 }
 
 /**
@@ -159,12 +163,15 @@ export interface ScaleGroup {
 export function scaleGroups(graph: Graph): ScaleGroup[] {
   const groupOf = new Map<string, Set<string>>([[graph.input.name, new Set([graph.input.name])]]);
   const nonNegative = new Set<string>();
+  const binary = new Set<string>();
   for (const layer of graph.layers) {
     const own = new Set([layer.output]);
     groupOf.set(layer.output, own);
     const inputs = inputsOf(layer);
     const isCut = layer.op === "relu" || (layer.op === "clamp" && (layer.low ?? -1) >= 0);
     const { hasOwnScale } = floatOp(layer);
+    const isStep = layer.op === "map" && layer.function === "step";
+    if (isStep || (!hasOwnScale && inputs.every((input) => binary.has(input)))) binary.add(layer.output);
     if (isCut || (!hasOwnScale && inputs.every((input) => nonNegative.has(input)))) nonNegative.add(layer.output);
     if (hasOwnScale) continue;
     for (const input of inputs) {
@@ -191,7 +198,8 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
     const tensors = [...group];
     const deciders = tensors.filter((tensor) => leaves.has(tensor));
     const isResult = !isReadOn && deciders.length === 1 && deciders[0] === first;
-    const role = group.has(graph.input.name) ? "input" : isResult ? "result" : "hidden";
+    const isBinary = tensors.every((tensor) => binary.has(tensor));
+    const role = isBinary ? "binary" : group.has(graph.input.name) ? "input" : isResult ? "result" : "hidden";
     return { tensors, deciders, nonNegative: deciders.every((tensor) => nonNegative.has(tensor)), role };
   });
 }
@@ -242,6 +250,7 @@ export async function calibrate(
       return scaleForRange(low, high);
     }
     if (group.role === "input" && input !== undefined) return input;
+    if (group.role === "binary") return BINARY_SCALE;
     const histogram = histograms.get(group.deciders[0])!;
     return range === "full" || group.role === "input"
       ? scaleForRange(group.nonNegative ? 0 : histogram.low, histogram.high)

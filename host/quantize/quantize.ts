@@ -27,7 +27,7 @@ import type {
 import { tensorShapes } from "../model/shapes.js";
 import { axesOf, sidesOf } from "../ops/attributes.js";
 import { limitsOf } from "../ops/clamp.js";
-import { floatWeights } from "../ops/index.js";
+import { floatWeights, hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
 
 /**
@@ -89,6 +89,8 @@ interface Fused {
   /** The tensors it makes, the last of which is kept. */
   readonly outputs: readonly string[];
   readonly clamp: Clamp;
+  /** Whether its output is 1 where its sum is above 0, else 0. */
+  readonly isStep: boolean;
   readonly pool?: MaxPoolLayer;
 }
 
@@ -120,7 +122,7 @@ function fuse(graph: Graph): Fused[] {
   const parts: Fused[] = [];
   for (const layer of graph.layers) {
     if (absorbed.has(layer)) continue;
-    let part: Fused = { layer, outputs: [layer.output], clamp: limits(layer) ?? NO_CLAMP };
+    let part: Fused = { layer, outputs: [layer.output], clamp: limits(layer) ?? NO_CLAMP, isStep: false };
     for (;;) {
       const last = part.outputs[part.outputs.length - 1];
       const [behind, other] = readers.get(last) ?? [];
@@ -138,6 +140,9 @@ function fuse(graph: Graph): Fused[] {
 }
 
 function join(part: Fused, behind: Layer): Fused | null {
+  const isStep = behind.op === "map" && behind.function === "step";
+  if (isStep && hasWeights(part.layer) && !part.isStep && part.clamp === NO_CLAMP)
+    return { ...part, isStep, clamp: { low: 0, high: 1 } };
   const cut = limits(behind);
   if (cut !== undefined) {
     const { low, high } = part.clamp;
@@ -154,7 +159,7 @@ function join(part: Fused, behind: Layer): Fused | null {
 function quantizedLayer(
   net: Net,
   compression: Compression,
-  { layer, clamp, pool }: Fused,
+  { layer, clamp, pool, isStep }: Fused,
   tensors: readonly NetTensor[],
   inputs: readonly number[],
   output: number,
@@ -170,12 +175,12 @@ function quantizedLayer(
         stride: axesOf(layer.stride),
         pads: sidesOf(layer.pad),
         groups: layer.groups,
-        weights: quantizedWeights(net, compression, layer, from),
+        weights: quantizedWeights(net, compression, layer, from, isStep),
         clamp,
         ...(pool === undefined ? {} : { pool: { size: axesOf(pool.kernel), stride: axesOf(pool.stride) } }),
       };
     case "dense":
-      return { op: "dense", ...edges, weights: quantizedWeights(net, compression, layer, from), clamp };
+      return { op: "dense", ...edges, weights: quantizedWeights(net, compression, layer, from, isStep), clamp };
     case "maxpool":
     case "avgpool": {
       const { op, kernel, stride, pad = 0 } = layer;
@@ -219,7 +224,13 @@ function activation(compression: Compression, name: string): TensorScale {
   return { scale, zeroPoint: found.zeroPoint };
 }
 
-function quantizedWeights(net: Net, compression: Compression, layer: WeightedLayer, from: NetTensor): NetWeights {
+function quantizedWeights(
+  net: Net,
+  compression: Compression,
+  layer: WeightedLayer,
+  from: NetTensor,
+  isStep: boolean,
+): NetWeights {
   const { name } = layer;
   const { rows: rowsOf, columns: columnsOf } = floatWeights(layer);
   const rows = rowsOf(layer);
@@ -231,9 +242,26 @@ function quantizedWeights(net: Net, compression: Compression, layer: WeightedLay
   }
   const beyond = weights.indexOf(-128);
   if (beyond >= 0) throw new MoteError("MISMATCH", `${name}.weight[${beyond}]: is -128, expected -127 … 127`);
-  const { integers: bias } = quantizedBias(net, compression, layer, own(compression.biasBits ?? {}, name) ?? 32);
   const { multiplierBits } = compression;
-  return { rows, columns, values: weights, scales, bias, ...(multiplierBits !== undefined && { multiplierBits }) };
+  const rest = { rows, columns, values: weights, ...(multiplierBits !== undefined && { multiplierBits }) };
+  // Sums are whole: that of 1 is the least above 0, and comes out as 1.
+  if (isStep) {
+    const bias = thresholds(parameter(net, `${name}.bias`, rows).data, unitsOf(compression, layer), name);
+    return { ...rest, scales: Float64Array.of(1 / from.quantization!.scale), bias };
+  }
+  const { integers: bias } = quantizedBias(net, compression, layer, own(compression.biasBits ?? {}, name) ?? 32);
+  return { ...rest, scales, bias };
+}
+
+/** Biases with which whole sums are above 0 where the real ones are. A bit less would move some. */
+function thresholds(bias: Float32Array, units: Float64Array, name: string): Int32Array {
+  const whole = Array.from(bias, (b, row) => Math.ceil(b / units[units.length > 1 ? row : 0]));
+  const beyond = whole.findIndex((b) => !(b >= -(2 ** 31) && b < 2 ** 31));
+  if (beyond < 0) return Int32Array.from(whole);
+  throw new MoteError(
+    "MISMATCH",
+    `${name}.bias: ${bias[beyond]} is ${whole[beyond]} accumulator units, expected an int32`,
+  );
 }
 
 /** Of a calibrated net: a layer's biases as its integer model has them when each takes at most `bits` bits, 0 … 32. @throws MoteError MISMATCH */
@@ -250,10 +278,16 @@ function quantizedBias(
   bits: number,
 ): { readonly integers: Int32Array; readonly units: Float64Array } {
   const { name } = layer;
-  const rows = floatWeights(layer).rows(layer);
+  const units = unitsOf(compression, layer);
+  const { data } = parameter(net, `${name}.bias`, floatWeights(layer).rows(layer));
+  return { integers: quantizeBias(data, units, bits, name), units };
+}
+
+/** Of a layer's accumulator: one, or one a row. */
+function unitsOf(compression: Compression, layer: WeightedLayer): Float64Array {
   const { scale } = activation(compression, inputOf(layer));
-  const units = weightScales(compression, name, rows).map((weightScale) => scale * weightScale);
-  return { integers: quantizeBias(parameter(net, `${name}.bias`, rows).data, units, bits, name), units };
+  const rows = floatWeights(layer).rows(layer);
+  return weightScales(compression, layer.name, rows).map((weightScale) => scale * weightScale);
 }
 
 /** One, or one a row. */

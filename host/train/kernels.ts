@@ -19,6 +19,7 @@ export interface Kernels {
   reluGradient(dx: number, dy: number, y: number, bytes: number, adds: boolean): void;
   clamp(y: number, x: number, bytes: number, low: number, high: number): void;
   clampGradient(dx: number, dy: number, x: number, bytes: number, low: number, high: number, adds: boolean): void;
+  step(y: number, x: number, bytes: number): void;
   add(y: number, a: number, b: number, bytes: number, sign: number): void;
   sumInto(to: number, from: number, bytes: number, factor: number, adds: boolean): void;
   sumBlocks(

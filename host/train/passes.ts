@@ -142,9 +142,15 @@ export function makePasses(kernels: Kernels, plan: Plan, arena: number): FloatOp
     },
   };
   const map: Passes<PlannedMap> = {
-    forward: ({ table, output }, [x], y, blocks) => kernels.interpolate(table, y, x, bytesOf(output, blocks)),
+    forward: ({ table, output }, [x], y, blocks) => {
+      if (table === null) kernels.step(y, x, bytesOf(output, blocks));
+      else kernels.interpolate(table, y, x, bytesOf(output, blocks));
+    },
     backward: ({ table, output }, { x: [x], dx: [dx], dy, adds: [adds] }) => {
-      if (dx !== null) kernels.interpolateGradient(table, dx, dy, x, bytesOf(output), adds);
+      if (dx === null) return;
+      // The straight-through estimator of Hubara et al. 2016, equation 4.
+      if (table === null) kernels.clampGradient(dx, dy, x, bytesOf(output), -1, 1, adds);
+      else kernels.interpolateGradient(table, dx, dy, x, bytesOf(output), adds);
     },
   };
 

@@ -102,8 +102,8 @@ export interface PlannedResize extends PlannedEdges {
 
 export interface PlannedMap extends PlannedEdges {
   readonly op: MapLayer["op"];
-  /** Address of its cubics. */
-  readonly table: number;
+  /** Address of its cubics; null for a step, which has no gradient of its own. */
+  readonly table: number | null;
 }
 
 export interface PlannedNorm extends PlannedEdges {
@@ -199,6 +199,7 @@ const map: Planner<MapLayer> = (layer, edges, planning) => {
   const f = elementFunction(`${planning.graph}/${name}`, called, parameters);
   // Its bends may be anywhere, a table's are at the ends of cubics.
   if (called === "clamp") return { op: "clamp", ...edges, low: f(-Infinity), high: f(Infinity) };
+  if (called === "step") return { op: "map", ...edges, table: null };
   return { op: "map", ...edges, table: writeInterpolation(planning.heap, f) };
 };
 

@@ -159,7 +159,7 @@ export class Trainer {
    */
   load(net: Net): void {
     const where = `${net.graph.name}: `;
-    const wanted = this.tensorViews();
+    const wanted = this.parameters();
     for (const [name, { shape }] of wanted) {
       const tensor = net.tensors.get(name);
       if (tensor === undefined) throw new MoteError("MISMATCH", `${where}tensor ${name} is missing`);
@@ -178,9 +178,13 @@ export class Trainer {
   /** A copy of the weights as they are now. */
   toNet(): Net {
     const tensors = new Map<string, FloatTensor>();
-    for (const [name, { shape, data }] of this.tensorViews())
-      tensors.set(name, { shape, data: new Float32Array(data) });
+    for (const [name, { shape, data }] of this.parameters()) tensors.set(name, { shape, data: new Float32Array(data) });
     return { graph: this.graph, tensors };
+  }
+
+  /** Live views of all parameters, by their names in Net. */
+  parameters(): ReadonlyMap<string, FloatTensor> {
+    return new Map([...this.layers.values(), ...this.norms].flatMap((layer) => layer.tensors()));
   }
 
   /** Live view, [rows, columns] row-major. */
@@ -398,10 +402,6 @@ export class Trainer {
   private isFinite(): boolean {
     const { values, first, second, count } = this.plan.parameters;
     return [values, first, second].every((at) => firstNotFinite(this.heap.f32(at, count)) < 0);
-  }
-
-  private tensorViews(): Map<string, FloatTensor> {
-    return new Map([...this.layers.values(), ...this.norms].flatMap((layer) => layer.tensors()));
   }
 
   private momentViews(): Map<string, FloatTensor> {

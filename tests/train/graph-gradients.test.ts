@@ -87,6 +87,15 @@ const OPS: Readonly<Record<string, Graph>> = {
   enlargement: between({ op: "resize", name: "y", input: "c", output: "y", factor: [2, 3] }),
   "batch normalization": between(norm("c", "y")),
   "batch normalization of features": between(dense("c", "d", 5), norm("d", "y")),
+  "a step": between(norm("c", "n"), { op: "map", name: "y", input: "n", output: "y", function: "step" }),
+  "steps behind each other": between(
+    norm("c", "n"),
+    { op: "map", name: "s", input: "n", output: "s", function: "step" },
+    conv("s", "d", 4),
+    norm("d", "m"),
+    { op: "map", name: "t", input: "m", output: "t", function: "step" },
+    join("add", ["s", "t"], "y"),
+  ),
   "batch normalization of the input": between(norm("x", "n"), conv("n", "d", 4), join("add", ["c", "d"], "y")),
 };
 

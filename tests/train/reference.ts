@@ -44,6 +44,8 @@ function statistics(samples: readonly Float64Array[], channels: number): Pick<La
   return { mean, variance } as never;
 }
 
+const cut = (x: number): number => Math.max(-1, Math.min(1, x));
+
 type Tensors = ReadonlyMap<string, readonly Float64Array[]>;
 
 /**
@@ -70,7 +72,11 @@ function forwardBatch(
       if (layer.op === "batchnorm" && shard !== undefined && n % shard === 0) {
         batchOwn = statistics(tensors.get(read[0])!.slice(n, n + shard), to[0]);
       }
-      return floatOp(layer).forward(layer, values, to, { ...own, ...batchOwn });
+      const output = floatOp(layer).forward(layer, values, to, { ...own, ...batchOwn });
+      if (layer.op !== "map" || layer.function !== "step" || known === undefined) return output;
+      // What a step passes on is the gradient of a cut to ± 1 where it was.
+      const was = known.get(layer.input)![n];
+      return known.get(layer.output)![n].map((y, i) => y + cut(values[0].data[i]) - cut(was[i]));
     });
     tensors.set(layer.output, outputs);
   }
