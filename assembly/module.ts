@@ -23,6 +23,7 @@ export const QUADS_KERNEL = "quads1";
 export const GAPS_KERNEL = "gaps1";
 export const ROWS_KERNEL = "rows1";
 export const VALUES_KERNEL = "values1";
+export const BITS_KERNEL = "bits1";
 export const DEPTH_KERNEL = "depth1";
 export const POOL_KERNEL = "pool1";
 export const SUMS_KERNEL = "sums1";

@@ -14,6 +14,7 @@ import {
   STATUS_STATE,
   TENSOR_ENTRY_BYTES,
 } from "../abi";
+import { stepBits } from "./kernels/bits";
 import { stepBorder } from "./kernels/border";
 import { stepConvBlocks } from "./kernels/conv-blocks";
 import { stepConvPlaces } from "./kernels/conv-places";
@@ -40,6 +41,7 @@ import {
   KIND_COPY,
   KIND_DENSE,
   KIND_DENSE_ROWS,
+  KIND_BITS,
   KIND_DENSE_VALUES,
   KIND_DEPTHWISE,
   KIND_END,
@@ -138,6 +140,7 @@ function stepKind(kind: u32, budget: i32): u32 {
   if (isDepthwise(kind)) return stepDepthwise(layer, progressPtr(), budget);
   if (isDenseRows(kind)) return stepDenseRows(layer, progressPtr(), budget);
   if (isDenseValues(kind)) return stepDenseValues(layer, progressPtr(), budget);
+  if (isBits(kind)) return stepBits(layer, progressPtr(), budget);
   if (isConvPlaces(kind)) return stepConvPlaces();
   if (isCopy(kind)) return stepCopy();
   if (isBorder(kind)) return stepBorder();
@@ -200,6 +203,10 @@ function isDenseRows(kind: u32): bool {
 
 function isDenseValues(kind: u32): bool {
   return kind == KIND_DENSE_VALUES;
+}
+
+function isBits(kind: u32): bool {
+  return kind == KIND_BITS;
 }
 
 function isDepthwise(kind: u32): bool {

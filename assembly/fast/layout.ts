@@ -9,7 +9,7 @@
  */
 
 /** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** Kinds of layers. */
 export const KIND_CONV_POOLED = 0; // by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2
@@ -23,26 +23,27 @@ export const KIND_MUL = 7;
 export const KIND_DEPTHWISE = 8; // a convolution without a pool of as many groups as channels, of the input and the output
 export const KIND_CONV_GAPS = 9; // a convolution without a pool, by groups of places and a filter's weights: some of them are left
 export const KIND_DENSE_VALUES = 10; // a dense layer by the values that weights of a row share
+export const KIND_BITS = 11; // a dense layer, or a convolution with a square pool or none, of weights ± 1 over elements 0 and 1
 /** The kinds from here on have no rows in the stream that say how long they are. */
-export const KIND_CONV_QUADS = 11; // the same by groups of places and two filters: most of its weights are left
-export const KIND_DENSE_ROWS = 12; // a dense layer by six rows: most of its weights are left
+export const KIND_CONV_QUADS = 12; // the same by groups of places and two filters: most of its weights are left
+export const KIND_DENSE_ROWS = 13; // a dense layer by six rows: most of its weights are left
 /** The kinds from here on have no rows in the stream. */
-export const KIND_LUT = 13;
-export const KIND_RESIZE = 14;
-export const KIND_CONCAT = 15; // does nothing: its inputs lie within its output
+export const KIND_LUT = 14;
+export const KIND_RESIZE = 15;
+export const KIND_CONCAT = 16; // does nothing: its inputs lie within its output
 /** The kinds from here on are not counted as layers. */
-export const KIND_BORDER = 16; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
-export const KIND_COPY = 17; // takes a state over from its source
+export const KIND_BORDER = 17; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
+export const KIND_COPY = 18; // takes a state over from its source
 /**
  * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
  * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
  */
-export const KIND_LINES = 18;
-export const KIND_TURN = 19;
+export const KIND_LINES = 19;
+export const KIND_TURN = 20;
 /** Behind the first KIND_LINES of all, where the model's input comes by lines as well: the host writes those of the turn. */
-export const KIND_INPUT = 20;
+export const KIND_INPUT = 21;
 /** Behind the last, with no more than its kind. */
-export const KIND_END = 21;
+export const KIND_END = 22;
 
 /** What is stored of an int8 element is raised by so much. */
 export const ELEMENT_BIAS = 128;
@@ -143,6 +144,18 @@ export const LINES_STREAM = 60;
 /** KIND_TURN: turns in all; address of the first KIND_LINES. */
 export const TURN_COUNT = 52;
 export const TURN_BACK = 16;
+/**
+ * KIND_BITS: what a place looks at, u16: elements of a line, lines of a channel, channels; and, in words, bytes from a line to the next, and from a channel. u8:
+ * places under the pool across, and down, which are neighbours; outputs whose places are laid out at once. LAYER_DOWN and LAYER_ACROSS lead from an output to
+ * the next.
+ */
+export const LAYER_BITS_WIDTH = 44;
+export const LAYER_BITS_HEIGHT = 46;
+export const LAYER_BITS_CHANNELS = 60;
+export const LAYER_BITS_PITCH = 64;
+export const LAYER_BITS_PLANE = 8;
+export const LAYER_BITS_POOL = 62;
+export const LAYER_BITS_LOT = 63;
 /** KIND_DENSE_ROWS: inputs. */
 export const LAYER_DENSE_INPUTS = 40;
 /** KIND_DENSE_VALUES: how many bits of a group's head are its number of gaps. */
@@ -161,7 +174,9 @@ export const LAYER_ENTRY_BYTES = 68;
  * offset << LAYER_GROUP_BITS | gaps, then the gaps, a byte each. The first element is at the offset from the input's first, and a gap leads from an
  * element to the next. A value that has more elements than a group takes, or elements farther apart, has another group. A row without weights has a
  * group of value 0.
- * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
+ * KIND_BITS: the count is of bytes: words of 64 weights, 1 for weight 1, 0 for -1 and behind the last. Elements 0 and 1 are laid out alike; the sum is how many bits of
+ * both differ, with a minus, of all places under the pool the largest.
+ * Other convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
  * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
  * latter's with a bias of 0. Records are those of RECORD_BYTES that the core makes.
  * Pools: a row is a channel, with a count of 0. An average whose byte would be ELEMENT_BIAS or less is `sum × multiplier + constant - 1 >> shift`,
@@ -233,6 +248,11 @@ export const WEIGHT_BIAS = 128;
 export const DENSE_SUMS = 64;
 export const DENSE_ELEMENTS_SUM = 88;
 
+/** KIND_BITS: bytes of a word, the most that a place has of them, and the most elements of a line, so that a slice stays short. */
+export const BITS_WORD_BYTES = 8;
+export const BITS_PLACE_BYTES = 512;
+export const BITS_LINE = 2048;
+
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 export const CHUNK_MAGNITUDE = 257;
 /** And so many records, so that a slice stays short. */
@@ -301,9 +321,17 @@ export const GAP_FINISH_WORK = 50;
 export const DENSE_ELEMENT_WORK = 4;
 export const DENSE_TURN_WORK = 60;
 export const DENSE_FINISH_WORK = 220;
+/** Of KIND_BITS a place that is laid out, a line of it, and up to eight elements; of a row at a lot its head, an output, a place and a word. */
+export const BITS_PLACE_WORK = 50;
+export const BITS_LINE_WORK = 14;
+export const BITS_EIGHT_WORK = 14;
+export const BITS_ROW_WORK = 60;
+export const BITS_OUTPUT_WORK = 40;
+export const BITS_POOLED_WORK = 14;
+export const BITS_WORD_WORK = 9;
 
 /**
- * With so much a piece of work ends, complete or not: bytes of pairs, or of groups, or of a dense layer by rows, records at a place, elements of a pool, bytes
+ * With so much a piece of work ends, complete or not: bytes of pairs, or of groups, or of a dense layer by rows, work of bits that are laid out, records at a place, elements of a pool, bytes
  * of a border, elements of a line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 export const PIECE_PAIR_BYTES = 512;
@@ -313,6 +341,7 @@ export const PIECE_RECORDS = 256;
 export const PIECE_ELEMENTS = 256;
 export const PIECE_BORDER_BYTES = 256;
 export const PIECE_LINE = 128;
+export const PIECE_BITS_WORK = 1024;
 export const PIECE_BLOCKS_WORK = 4096;
 export const PIECE_WORK = 2048;
 export const PIECE_INPUTS = 256;

@@ -210,6 +210,7 @@
 #define MOTE_GAPS_KERNEL "gaps1"
 #define MOTE_ROWS_KERNEL "rows1"
 #define MOTE_VALUES_KERNEL "values1"
+#define MOTE_BITS_KERNEL "bits1"
 #define MOTE_DEPTH_KERNEL "depth1"
 #define MOTE_POOL_KERNEL "pool1"
 #define MOTE_SUMS_KERNEL "sums1"
@@ -245,7 +246,7 @@
  */
 
 /** Of all that this file describes: rises with whatever changes what a table or a stream means. A section of the module has it, a byte. */
-#define MOTE_LAYOUT_VERSION 2u
+#define MOTE_LAYOUT_VERSION 3u
 
 /** Kinds of layers. */
 #define MOTE_KIND_CONV_POOLED 0u /* by tiles of 8 × 8 places, so many or more: stride 1, a pool of 2 with a stride of 2 */
@@ -259,26 +260,27 @@
 #define MOTE_KIND_DEPTHWISE 8u /* a convolution without a pool of as many groups as channels, of the input and the output */
 #define MOTE_KIND_CONV_GAPS 9u /* a convolution without a pool, by groups of places and a filter's weights: some of them are left */
 #define MOTE_KIND_DENSE_VALUES 10u /* a dense layer by the values that weights of a row share */
+#define MOTE_KIND_BITS 11u /* a dense layer, or a convolution with a square pool or none, of weights ± 1 over elements 0 and 1 */
 /** The kinds from here on have no rows in the stream that say how long they are. */
-#define MOTE_KIND_CONV_QUADS 11u /* the same by groups of places and two filters: most of its weights are left */
-#define MOTE_KIND_DENSE_ROWS 12u /* a dense layer by six rows: most of its weights are left */
+#define MOTE_KIND_CONV_QUADS 12u /* the same by groups of places and two filters: most of its weights are left */
+#define MOTE_KIND_DENSE_ROWS 13u /* a dense layer by six rows: most of its weights are left */
 /** The kinds from here on have no rows in the stream. */
-#define MOTE_KIND_LUT 13u
-#define MOTE_KIND_RESIZE 14u
-#define MOTE_KIND_CONCAT 15u /* does nothing: its inputs lie within its output */
+#define MOTE_KIND_LUT 14u
+#define MOTE_KIND_RESIZE 15u
+#define MOTE_KIND_CONCAT 16u /* does nothing: its inputs lie within its output */
 /** The kinds from here on are not counted as layers. */
-#define MOTE_KIND_BORDER 16u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
-#define MOTE_KIND_COPY 17u /* takes a state over from its source */
+#define MOTE_KIND_BORDER 17u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
+#define MOTE_KIND_COPY 18u /* takes a state over from its source */
 /**
  * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
  * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
  */
-#define MOTE_KIND_LINES 18u
-#define MOTE_KIND_TURN 19u
+#define MOTE_KIND_LINES 19u
+#define MOTE_KIND_TURN 20u
 /** Behind the first KIND_LINES of all, where the model's input comes by lines as well: the host writes those of the turn. */
-#define MOTE_KIND_INPUT 20u
+#define MOTE_KIND_INPUT 21u
 /** Behind the last, with no more than its kind. */
-#define MOTE_KIND_END 21u
+#define MOTE_KIND_END 22u
 
 /** What is stored of an int8 element is raised by so much. */
 #define MOTE_ELEMENT_BIAS 128u
@@ -379,6 +381,18 @@
 /** KIND_TURN: turns in all; address of the first KIND_LINES. */
 #define MOTE_TURN_COUNT 52u
 #define MOTE_TURN_BACK 16u
+/**
+ * KIND_BITS: what a place looks at, u16: elements of a line, lines of a channel, channels; and, in words, bytes from a line to the next, and from a channel. u8:
+ * places under the pool across, and down, which are neighbours; outputs whose places are laid out at once. LAYER_DOWN and LAYER_ACROSS lead from an output to
+ * the next.
+ */
+#define MOTE_LAYER_BITS_WIDTH 44u
+#define MOTE_LAYER_BITS_HEIGHT 46u
+#define MOTE_LAYER_BITS_CHANNELS 60u
+#define MOTE_LAYER_BITS_PITCH 64u
+#define MOTE_LAYER_BITS_PLANE 8u
+#define MOTE_LAYER_BITS_POOL 62u
+#define MOTE_LAYER_BITS_LOT 63u
 /** KIND_DENSE_ROWS: inputs. */
 #define MOTE_LAYER_DENSE_INPUTS 40u
 /** KIND_DENSE_VALUES: how many bits of a group's head are its number of gaps. */
@@ -397,7 +411,9 @@
  * offset << LAYER_GROUP_BITS | gaps, then the gaps, a byte each. The first element is at the offset from the input's first, and a gap leads from an
  * element to the next. A value that has more elements than a group takes, or elements farther apart, has another group. A row without weights has a
  * group of value 0.
- * Convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
+ * KIND_BITS: the count is of bytes: words of 64 weights, 1 for weight 1, 0 for -1 and behind the last. Elements 0 and 1 are laid out alike; the sum is how many bits of
+ * both differ, with a minus, of all places under the pool the largest.
+ * Other convolutions: the count is of bytes: the row's chunks, which the window holds all at once. A chunk is u16 records, at least 1, u16 bias,
  * then records: u32, offset << 8 | weight & 255. There is at least one; for KIND_CONV_POOLED and KIND_CONV_PLACES exactly one, the
  * latter's with a bias of 0. Records are those of RECORD_BYTES that the core makes.
  * Pools: a row is a channel, with a count of 0. An average whose byte would be ELEMENT_BIAS or less is `sum × multiplier + constant - 1 >> shift`,
@@ -469,6 +485,11 @@
 #define MOTE_DENSE_SUMS 64u
 #define MOTE_DENSE_ELEMENTS_SUM 88u
 
+/** KIND_BITS: bytes of a word, the most that a place has of them, and the most elements of a line, so that a slice stays short. */
+#define MOTE_BITS_WORD_BYTES 8u
+#define MOTE_BITS_PLACE_BYTES 512u
+#define MOTE_BITS_LINE 2048u
+
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 #define MOTE_CHUNK_MAGNITUDE 257u
 /** And so many records, so that a slice stays short. */
@@ -537,9 +558,17 @@
 #define MOTE_DENSE_ELEMENT_WORK 4u
 #define MOTE_DENSE_TURN_WORK 60u
 #define MOTE_DENSE_FINISH_WORK 220u
+/** Of KIND_BITS a place that is laid out, a line of it, and up to eight elements; of a row at a lot its head, an output, a place and a word. */
+#define MOTE_BITS_PLACE_WORK 50u
+#define MOTE_BITS_LINE_WORK 14u
+#define MOTE_BITS_EIGHT_WORK 14u
+#define MOTE_BITS_ROW_WORK 60u
+#define MOTE_BITS_OUTPUT_WORK 40u
+#define MOTE_BITS_POOLED_WORK 14u
+#define MOTE_BITS_WORD_WORK 9u
 
 /**
- * With so much a piece of work ends, complete or not: bytes of pairs, or of groups, or of a dense layer by rows, records at a place, elements of a pool, bytes
+ * With so much a piece of work ends, complete or not: bytes of pairs, or of groups, or of a dense layer by rows, work of bits that are laid out, records at a place, elements of a pool, bytes
  * of a border, elements of a line, work of blocks of KIND_DEPTHWISE, or other work.
  */
 #define MOTE_PIECE_PAIR_BYTES 512u
@@ -549,6 +578,7 @@
 #define MOTE_PIECE_ELEMENTS 256u
 #define MOTE_PIECE_BORDER_BYTES 256u
 #define MOTE_PIECE_LINE 128u
+#define MOTE_PIECE_BITS_WORK 1024u
 #define MOTE_PIECE_BLOCKS_WORK 4096u
 #define MOTE_PIECE_WORK 2048u
 #define MOTE_PIECE_INPUTS 256u
@@ -621,6 +651,7 @@
   X(MOTE_KIND_DEPTHWISE, "depthwise") \
   X(MOTE_KIND_CONV_GAPS, "conv_gaps") \
   X(MOTE_KIND_DENSE_VALUES, "dense_values") \
+  X(MOTE_KIND_BITS, "bits") \
   X(MOTE_KIND_CONV_QUADS, "conv_quads") \
   X(MOTE_KIND_DENSE_ROWS, "dense_rows") \
   X(MOTE_KIND_LUT, "lut") \

@@ -132,6 +132,7 @@ const mote_kernel mote_kernels[] = {
     {MOTE_GAPS_KERNEL, mote_kernel_gaps},
     {MOTE_ROWS_KERNEL, mote_kernel_rows},
     {MOTE_VALUES_KERNEL, mote_kernel_values},
+    {MOTE_BITS_KERNEL, mote_kernel_bits},
     {MOTE_DEPTH_KERNEL, mote_kernel_depth},
     {MOTE_POOL_KERNEL, mote_kernel_pool},
     {MOTE_SUMS_KERNEL, mote_kernel_sums},

@@ -23,6 +23,7 @@ int32_t mote_kernel_quads(const mote *model, uint32_t layer, uint32_t progress, 
 int32_t mote_kernel_gaps(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_rows(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_values(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
+int32_t mote_kernel_bits(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_depth(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_pool(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);
 int32_t mote_kernel_sums(const mote *model, uint32_t layer, uint32_t progress, int32_t budget);

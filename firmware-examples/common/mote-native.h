@@ -39,6 +39,7 @@ int32_t mote_kernel_copy(const mote *model, uint32_t layer, uint32_t progress, i
 #define MOTE_RUNS_CONV_QUADS {MOTE_KIND_CONV_QUADS, mote_kernel_quads}
 #define MOTE_RUNS_DENSE_ROWS {MOTE_KIND_DENSE_ROWS, mote_kernel_rows}
 #define MOTE_RUNS_DENSE_VALUES {MOTE_KIND_DENSE_VALUES, mote_kernel_values}
+#define MOTE_RUNS_BITS {MOTE_KIND_BITS, mote_kernel_bits}
 #define MOTE_RUNS_LUT {MOTE_KIND_LUT, mote_kernel_lut}
 #define MOTE_RUNS_RESIZE {MOTE_KIND_RESIZE, mote_kernel_resize}
 #define MOTE_RUNS_BORDER {MOTE_KIND_BORDER, mote_kernel_border}

@@ -3,6 +3,7 @@
  * their code in this model.
  */
 import {
+  KIND_BITS,
   KIND_CONV_GAPS,
   KIND_CONV_QUADS,
   KIND_DENSE_ROWS,
@@ -18,6 +19,7 @@ const KERNEL_BYTES: ReadonlyMap<number, number> = new Map([
   [KIND_CONV_QUADS, 1700],
   [KIND_DENSE_ROWS, 600],
   [KIND_DENSE_VALUES, 550],
+  [KIND_BITS, 700],
 ]);
 /** A kernel pays when a run without it takes so many times the instructions, or the stream as many more bytes as the kernel has. */
 const WORTH = 1.25;

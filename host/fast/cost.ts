@@ -51,6 +51,14 @@ export const valueInstructions = (groups: number, gaps: number): number => 100 +
 /** Six dense rows of so many inputs each, by the native kernel. */
 export const denseRowsInstructions = (inputs: number): number => 400 + 11.3 * inputs;
 
+/** A place of so many lines of so many elements, laid out as bits. */
+export const bitPlaceInstructions = (lines: number, elements: number): number =>
+  60 + lines * (15 + 12 * Math.ceil(elements / 4));
+
+/** A row at an output of so many places under its pool and words, of which so many outputs are laid out at once. */
+export const bitRowInstructions = (lot: number, places: number, words: number): number =>
+  60 / lot + 40 + places * (25 + 27 * words);
+
 /** An element of a sum or product of two tensors, of a table, of a resize. */
 export const SUM_INSTRUCTIONS = 37;
 export const ELEMENT_INSTRUCTIONS = 19;

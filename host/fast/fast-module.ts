@@ -6,6 +6,7 @@
 import {
   KIND_ADD,
   KIND_AVGPOOL,
+  KIND_BITS,
   KIND_BORDER,
   KIND_CONV_BLOCKS,
   KIND_CONV_GAPS,
@@ -35,6 +36,7 @@ import {
   PIECE_ELEMENTS,
 } from "../../assembly/fast/layout.js";
 import {
+  BITS_KERNEL,
   BLOCKS_KERNEL,
   DENSE_KERNEL,
   DEPTH_KERNEL,
@@ -144,6 +146,7 @@ const EXPORTED_KERNELS: readonly (readonly [name: string, kinds: readonly number
   [GAPS_KERNEL, [KIND_CONV_GAPS]],
   [ROWS_KERNEL, [KIND_DENSE_ROWS]],
   [VALUES_KERNEL, [KIND_DENSE_VALUES]],
+  [BITS_KERNEL, [KIND_BITS]],
   [DEPTH_KERNEL, [KIND_DEPTHWISE]],
   [POOL_KERNEL, POOLS],
   [SUMS_KERNEL, SUMS],
@@ -152,7 +155,7 @@ const EXPORTED_KERNELS: readonly (readonly [name: string, kinds: readonly number
 
 const DENSE = [KIND_DENSE, KIND_DENSE_VALUES, KIND_DENSE_ROWS];
 
-const CLAMPED = [...CONVOLUTIONS, ...QUADS, KIND_DEPTHWISE, ...DENSE, ...POOLS, ...SUMS];
+const CLAMPED = [...CONVOLUTIONS, ...QUADS, KIND_BITS, KIND_DEPTHWISE, ...DENSE, ...POOLS, ...SUMS];
 
 /** Functions that say whether an entry is of some kinds. */
 const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = [
@@ -163,6 +166,7 @@ const IS_KIND: readonly (readonly [name: string, kinds: readonly number[]])[] = 
   ["graph/isConvGaps", [KIND_CONV_GAPS]],
   ["graph/isDenseRows", [KIND_DENSE_ROWS]],
   ["graph/isDenseValues", [KIND_DENSE_VALUES]],
+  ["graph/isBits", [KIND_BITS]],
   ["graph/isDepthwise", [KIND_DEPTHWISE]],
   ["graph/isDense", [KIND_DENSE]],
   ["graph/isPool", POOLS],

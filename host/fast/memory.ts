@@ -8,6 +8,7 @@ import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { storedZero } from "./fold.js";
 import { denseRowsWords } from "./dense-rows.js";
+import { bitWords } from "./bits.js";
 import { denseValuesWords } from "./dense-values.js";
 import { depthWords } from "./depthwise.js";
 import { layerWindow, type FastWindow } from "./ops.js";
@@ -387,6 +388,7 @@ function kernelWords(kind: number, { stride, pool }: FastWindow, isWide: boolean
     case layout.KIND_CONV_GAPS:
     case layout.KIND_DENSE_ROWS:
     case layout.KIND_DENSE_VALUES:
+    case layout.KIND_BITS:
     case layout.KIND_DEPTHWISE:
     case layout.KIND_ADD:
     case layout.KIND_MUL:
@@ -432,6 +434,7 @@ function opWords(model: QModel, layer: QLayer, firstElement: readonly number[]):
 
 /** The same of kernels that do not take a weight at a time. */
 function weightWords(model: QModel, layer: QLayer, kind: number): Word[] {
+  if (kind === layout.KIND_BITS && (layer.op === "dense" || layer.op === "conv2d")) return bitWords(model, layer);
   if (layer.op === "dense") {
     if (kind === layout.KIND_DENSE_VALUES) return denseValuesWords(model, layer);
     return kind === layout.KIND_DENSE_ROWS ? denseRowsWords(model, layer) : [];

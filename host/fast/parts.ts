@@ -3,6 +3,7 @@ import * as layout from "../../assembly/fast/layout.js";
 import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
 import {
+  BITS_KERNEL,
   BLOCKS_KERNEL,
   DENSE_KERNEL,
   DEPTH_KERNEL,
@@ -53,7 +54,7 @@ export interface FastLayer {
   readonly kind: number;
   /** Index of the tensor that it writes. */
   readonly output: number;
-  /** KIND_CONV_QUADS and KIND_DENSE_ROWS, whose rows do not say it: weights of a row, and with those that fill them up in the stream; else 0. */
+  /** KIND_BITS, KIND_CONV_QUADS and KIND_DENSE_ROWS, whose rows do not say it: weights of a row; of the latter two also with those that fill them up. Else 0. */
   readonly weights: number;
   readonly filledWeights: number;
   /** KIND_DENSE_VALUES: bits of a group's head that are its number of gaps; else 0. */
@@ -96,6 +97,7 @@ export const KERNEL_EXPORTS: readonly string[] = [
   GAPS_KERNEL,
   ROWS_KERNEL,
   VALUES_KERNEL,
+  BITS_KERNEL,
   DEPTH_KERNEL,
   POOL_KERNEL,
   SUMS_KERNEL,
@@ -283,6 +285,10 @@ function weightsOf(kind: number, word: (offset: number) => number): Pick<FastLay
     filledWeights: Math.ceil(weights / turn) * turn,
   });
   if (kind === layout.KIND_DENSE_ROWS) return filled(word(layout.LAYER_DENSE_INPUTS), layout.DENSE_TURN);
+  if (kind === layout.KIND_BITS) {
+    const [lines, channels] = [word(layout.LAYER_BITS_WIDTH), word(layout.LAYER_BITS_CHANNELS) % 2 ** 16];
+    return { weights: (lines % 2 ** 16) * Math.floor(lines / 2 ** 16) * channels, filledWeights: 0 };
+  }
   if (kind !== layout.KIND_CONV_QUADS) return { weights: 0, filledWeights: 0 };
   const counts = word(layout.LAYER_QUAD_COUNT_0);
   const inputs = (counts % 2 ** 16) * Math.floor(counts / 2 ** 16) * (word(layout.LAYER_QUAD_COUNT_2) % 2 ** 16);

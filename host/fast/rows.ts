@@ -110,7 +110,8 @@ export function highHead(
   return high && rowHead(high, count, where);
 }
 
-function foldedRow(
+/** What foldRow folds. */
+export function foldedRow(
   model: QModel,
   layer: QConv2d | QDense,
   row: number,

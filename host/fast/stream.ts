@@ -25,6 +25,7 @@ import { concatBytes } from "../bytes.js";
 import { channelsOf } from "../ops/conv2d.js";
 import { offsetOf, pitchAndPlane, valuesOf } from "../model/geometry.js";
 import { inputOf } from "../model/edges.js";
+import { bitStream } from "./bits.js";
 import { pairInstructions, poolInstructions, sparseInstructions } from "./cost.js";
 import { denseRowsStream } from "./dense-rows.js";
 import { denseValuesStream } from "./dense-values.js";
@@ -104,7 +105,12 @@ export function channelStream(
 /** By each of the kernels that can run it. */
 export function denseStreams(model: QModel, layer: QDense, where: string): LayerStreams {
   const pairs = pairStream(model, layer, where);
-  return [pairs, denseValuesStream(model, layer, where), denseRowsStream(model, layer, pairs.instructions, where)];
+  return [
+    pairs,
+    denseValuesStream(model, layer, where),
+    denseRowsStream(model, layer, pairs.instructions, where),
+    bitStream(model, layer, where),
+  ];
 }
 
 function pairStream(model: QModel, layer: QDense, where: string): LayerStream {
@@ -132,9 +138,10 @@ function pairStream(model: QModel, layer: QDense, where: string): LayerStream {
 export function convStreams(model: PlannedModel, layer: QConv2d, where: string): LayerStreams {
   const sparse = sparseStream(model, layer, where);
   if (fitsDepthwise(model, layer)) return [sparse, depthStream(model, layer, where)];
-  if (!fitsQuads(model, layer)) return [sparse];
+  const bits = bitStream(model, layer, where);
+  if (!fitsQuads(model, layer)) return [sparse, bits];
   const most = sparse.instructions;
-  return [sparse, quadStream(model, layer, most, where), gapStream(model, layer, where)];
+  return [sparse, quadStream(model, layer, most, where), gapStream(model, layer, where), bits];
 }
 
 function sparseStream(model: PlannedModel, layer: QConv2d, where: string): LayerStream {

@@ -42,6 +42,7 @@ function entryWork(entry: Entry, view: DataView, begin: number): RowsWork {
   const kind = entry.get(layout.LAYER_KIND)!;
   if (kind === layout.KIND_CONV_QUADS) return quadWork(entry, view, begin);
   if (kind === layout.KIND_DENSE_ROWS) return denseRowsWork(entry);
+  if (kind === layout.KIND_BITS) return bitsWork(entry);
   if (kind === layout.KIND_INPUT) return { work: layout.LINES_WORK, streamBytes: 0 };
   let at = begin + (kind === layout.KIND_LUT ? layout.LUT_BYTES : 0);
   let work = kind === layout.KIND_CONV_GAPS ? groupsOf(entry) * lotWork(entry) : 0;
@@ -127,6 +128,28 @@ function denseRowsWork(entry: Entry): RowsWork {
   return {
     work: layout.DENSE_ELEMENT_WORK * inputs + sixes * (layout.DENSE_TURN_WORK * turns + layout.DENSE_FINISH_WORK),
     streamBytes: sixes * layout.DENSE_ROWS * (layout.DENSE_TURN * turns + layout.ROW_BYTES),
+  };
+}
+
+/** Of all of a layer by bits. */
+function bitsWork(entry: Entry): RowsWork {
+  const word = (offset: number): number => entry.get(offset)!;
+  const [width, height] = [
+    word(layout.LAYER_BITS_WIDTH) % 2 ** 16,
+    Math.floor(word(layout.LAYER_BITS_WIDTH) / 2 ** 16),
+  ];
+  const [channels, pool, lot] = [0, 16, 24].map((shift) => Math.floor(word(layout.LAYER_BITS_CHANNELS) / 2 ** shift));
+  const lines = height * (channels % 2 ** 16);
+  const words = Math.ceil((width * lines) / 64);
+  const places = (pool % 256) ** 2;
+  const rows = word(layout.LAYER_ROWS);
+  const outputs = word(layout.LAYER_OUTPUT_HEIGHT) * word(layout.LAYER_OUTPUT_WIDTH);
+  const place =
+    layout.BITS_PLACE_WORK + lines * (layout.BITS_LINE_WORK + layout.BITS_EIGHT_WORK * Math.ceil(width / 8));
+  const output = layout.BITS_OUTPUT_WORK + places * (layout.BITS_POOLED_WORK + layout.BITS_WORD_WORK * words);
+  return {
+    work: outputs * (places * place + rows * output) + Math.ceil(outputs / lot) * rows * layout.BITS_ROW_WORK,
+    streamBytes: rows * (layout.ROW_BYTES + layout.BITS_WORD_BYTES * words),
   };
 }
 

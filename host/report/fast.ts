@@ -5,6 +5,7 @@ import {
   DENSE_ROWS,
   KIND_ADD,
   KIND_AVGPOOL,
+  KIND_BITS,
   KIND_CONCAT,
   KIND_CONV_BLOCKS,
   KIND_CONV_GAPS,
@@ -53,6 +54,7 @@ const KERNELS: ReadonlyMap<number, string> = new Map([
   [KIND_CONV_GAPS, "conv2d by gaps"],
   [KIND_DENSE_ROWS, "dense by six rows"],
   [KIND_DENSE_VALUES, "dense by values"],
+  [KIND_BITS, "by bits"],
   [KIND_DEPTHWISE, "conv2d by channels"],
   [KIND_DENSE, "dense"],
   [KIND_MAXPOOL, "maxpool"],
@@ -110,6 +112,10 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
           records += 1 + gaps;
           if (view.getInt8(head) === 0) zeros += 1 + gaps;
         }
+      } else if (kind === KIND_BITS) {
+        take(count);
+        records += 8 * count;
+        zeros += 8 * count - weights;
       } else if (kind > KIND_AVGPOOL) {
         take(count);
       } else {

@@ -44,6 +44,20 @@ const shared = buildModel(
   ],
 );
 
+/** Lots of several outputs, and of one; rows that take the window. */
+const signs = { weights: "signs", density: 1, step: true } as const;
+const bits = buildModel(
+  14,
+  [1, 12, 12],
+  [
+    { op: "conv2d", kernel: [3, 3], out: 20, ...signs },
+    { op: "conv2d", kernel: [3, 3], out: 30, pool: { size: 2, stride: 2 }, ...signs },
+    { op: "conv2d", kernel: [3, 3], out: 80, ...signs },
+    { op: "dense", out: 70, ...signs },
+    { op: "dense", out: 20, weights: "signs", density: 1 },
+  ],
+);
+
 describe.each<[name: string, model: QModel, kernels: string[], layout?: FastLayout]>([
   [
     "convolutions",
@@ -51,6 +65,7 @@ describe.each<[name: string, model: QModel, kernels: string[], layout?: FastLayo
     ["conv2d by two filters", "conv2d by channels", "conv2d by two filters", "conv2d by gaps", "avgpool"],
   ],
   ["dense layers", dense, Array<string>(3).fill("dense by six rows")],
+  ["layers by bits", bits, ["conv2d by blocks", ...Array<string>(4).fill("by bits")]],
   ["dense layers by values", shared, Array<string>(3).fill("dense by values"), { bytePrice: 1e6 }],
 ])("%s", (_name, model, kernels, layout) => {
   const input = randomInput(model, 1);

@@ -361,6 +361,43 @@ class Interpreter {
     });
   }
 
+  private bitRow(index: number, row: Row): void {
+    const half = (at: number): number => this.words.getUint16(this.layer + at, true);
+    const [width, height, channels] = [
+      layout.LAYER_BITS_WIDTH,
+      layout.LAYER_BITS_HEIGHT,
+      layout.LAYER_BITS_CHANNELS,
+    ].map(half);
+    const pool = this.words.getUint8(this.layer + layout.LAYER_BITS_POOL);
+    const weights = width * height * channels;
+    expect(row.count).toBe(Math.ceil(weights / 64) * layout.BITS_WORD_BYTES);
+    expect(row.count).toBeLessThanOrEqual(layout.BITS_PLACE_BYTES);
+    const bits = this.take(row.count);
+    const [pitch, plane] = [this.word(layout.LAYER_BITS_PITCH), this.word(layout.LAYER_BITS_PLANE)];
+    const differ = (first: number): number => {
+      let count = 0;
+      for (let at = 0; at < 8 * row.count; at++) {
+        const weight = (this.stream.getUint8(bits + (at >> 3)) >> (at & 7)) & 1;
+        if (at >= weights) {
+          expect(weight).toBe(0);
+          continue;
+        }
+        const line = Math.floor(at / width);
+        const offset = (at % width) + (line % height) * pitch + Math.floor(line / height) * plane;
+        const element = this.element(first + offset) - layout.ELEMENT_BIAS;
+        if (element !== 0 && element !== 1) throw new Error(`an element of ${element}, expected 0 or 1`);
+        count += weight ^ element;
+      }
+      return count;
+    };
+    this.eachOutput(index, (address, x, y) => {
+      const first =
+        this.word(layout.LAYER_INPUT) + y * this.word(layout.LAYER_DOWN) + x * this.word(layout.LAYER_ACROSS);
+      const places = Array.from({ length: pool ** 2 }, (_, at) => first + Math.floor(at / pool) * pitch + (at % pool));
+      this.store(address, -Math.min(...places.map(differ)), row);
+    });
+  }
+
   private depthRow(index: number, row: Row): void {
     const byte = (at: number): number => this.words.getUint8(this.layer + at);
     const half = (at: number): number => this.words.getUint16(this.layer + at, true);
@@ -409,6 +446,7 @@ class Interpreter {
     const row = this.rowAt(this.take(layout.ROW_BYTES));
     const kind = this.word(layout.LAYER_KIND);
     if (kind === layout.KIND_DEPTHWISE) return this.depthRow(index, row);
+    if (kind === layout.KIND_BITS) return this.bitRow(index, row);
     if (kind === layout.KIND_CONV_GAPS) return this.gapRow(index, row);
     if (kind === layout.KIND_ADD || kind === layout.KIND_MUL) return this.combineRow(index, row);
     if (kind === layout.KIND_DENSE || kind === layout.KIND_DENSE_VALUES) {

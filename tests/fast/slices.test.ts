@@ -69,6 +69,21 @@ const values = buildModel(
   ],
 );
 
+/** Bits, at the most that a place has, in one line and in many; a lot of many outputs, and places of few words under a pool. */
+const signs = { weights: "signs", density: 1, step: true } as const;
+const bits = buildModel(
+  7,
+  [2, 16, 128],
+  [
+    { op: "conv2d", kernel: [1, 1], out: 2, ...signs },
+    { op: "dense", out: 90, ...signs },
+    { op: "dense", out: 80, ...signs },
+    { op: "conv2d", kernel: [1, 4], out: 40, pool: { size: 4, stride: 4 }, from: 1, ...signs },
+    { op: "conv2d", kernel: [1, 1], out: 70, from: 4, ...signs },
+    { op: "conv2d", kernel: [4, 8], out: 9, from: 5, ...signs },
+  ],
+);
+
 /** Lines of blocks far longer than a piece, across and down. */
 const depthwise = { op: "conv2d", out: 2, groups: 2, ...full } as const;
 const longLines = buildModel(
@@ -86,6 +101,11 @@ test("dense layers of shared values are by their kernel", () => {
   const program = fastProgram(readContainer(writeContainer(values)), { bytePrice: 1e6 });
   const kernels = reportFast(fastParts(fastModule(program))).map(({ kernel }) => kernel);
   expect(kernels).toEqual(Array(4).fill("dense by values"));
+});
+
+test("layers of two values are by their kernel", () => {
+  const kernels = reportFast(fastParts(fastModule(writeContainer(bits)))).map(({ kernel }) => kernel);
+  expect(kernels.slice(1)).toEqual(Array(5).fill("by bits"));
 });
 
 test("long lines of depthwise convolutions are by their kernel", () => {
@@ -123,6 +143,7 @@ const models: readonly Case[] = [
   { name: "long lines of depthwise convolutions", model: longLines },
   { name: "most weights", model: most },
   { name: "dense layers by values", model: values, layout: { bytePrice: 1e6 } },
+  { name: "layers of two values", model: bits },
   { name: "a state of long lines", model: stateOf([2, 3, 3000]) },
   { name: "a state of many lines", model: stateOf([700, 1, 1]) },
   { name: "lines", model: lines },

@@ -178,6 +178,15 @@ describe.skipIf(missing.length > 0)(named("native kernels", missing), () => {
   );
 
   it(
+    "of layers by bits do so too",
+    async () => {
+      const { stdout } = await runNative(await buildNative("bits-test", {}, "bits"), []);
+      expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+    },
+    BUILD_MS,
+  );
+
+  it(
     "with a row for each channel do so too",
     async () => {
       const { stdout } = await runNative(await buildNative("channels-test", {}, "channels"), []);

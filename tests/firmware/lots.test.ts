@@ -1,4 +1,4 @@
-/** Convolutions by lots of places on each kind of board: native kernels, by lanes or an element at a time, give the host's outputs. */
+/** Convolutions by lots of places, and layers by bits, on each kind of board: native kernels, by lanes, words or an element at a time, give the host's outputs. */
 import { describe, expect, it } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
 import { fastParts } from "../../host/fast/parts.js";
@@ -10,7 +10,7 @@ import { firmwareInputs, inputSizes } from "../../host/node/firmware/inputs.js";
 import { measure } from "../../host/node/firmware/measure.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { reportFast } from "../../host/report/fast.js";
-import { buildModel } from "../support/models.js";
+import { buildModel, type LayerSpec } from "../support/models.js";
 import { named } from "./support/native.js";
 
 const conv = { op: "conv2d", kernel: [1, 1], weights: "any", density: 1 } as const;
@@ -29,7 +29,18 @@ const container = writeContainer(
     ],
   ),
 );
-const [quads, gaps] = ["conv2d by two filters", "conv2d by gaps"];
+const signs = { weights: "signs", density: 1, step: true } as const;
+/** Lines of any length, a pool, several words, several outputs a lot; the last gives any byte. */
+const ofTwoValues = writeContainer(
+  buildModel(4, [2, 12, 11], [
+    { ...conv, ...signs, kernel: [3, 3], out: 6, pad: [1, 1] },
+    { ...conv, ...signs, kernel: [5, 5], out: 21, pad: [2, 2], pool: { size: 2, stride: 2 } },
+    { ...conv, ...signs, kernel: [2, 3], out: 90, stride: 2 },
+    { ...conv, ...signs, op: "dense", out: 70 },
+    { ...conv, ...signs, op: "dense", out: 10, step: false },
+  ] as LayerSpec[]),
+);
+const [quads, gaps, bits] = ["conv2d by two filters", "conv2d by gaps", "by bits"];
 
 const engines: readonly FirmwareEngine[] = ["native", "aot"];
 /** wasm3 does not fit the smallest one. */
@@ -39,19 +50,24 @@ const cases = BOARDS.flatMap((board) =>
 const lacking = missingTools(toolsOf(BOARDS, engines));
 
 describe.skipIf(lacking.length > 0)(named("convolutions by lots", lacking), () => {
-  it("are what the model is made of", () => {
-    const kernels = reportFast(fastParts(fastModule(container))).map(({ kernel }) => kernel);
-    expect(kernels).toEqual([quads, gaps, quads, quads, gaps]);
+  it("are what the models are made of", () => {
+    const kernels = [container, ofTwoValues].map((one) =>
+      reportFast(fastParts(fastModule(one))).map(({ kernel }) => kernel),
+    );
+    expect(kernels[0]).toEqual([quads, gaps, quads, quads, gaps]);
+    expect(kernels[1].slice(1)).toEqual(Array(4).fill(bits));
   });
 
   it.each(cases)(
     "run on $board.name by $engine as on the host",
     async ({ board, engine }) => {
-      const inputs = firmwareInputs(inputSizes(container), randomRuns(3, 1), 3);
-      const got = await measure({ board, engine, optimize: "speed", model: { name: "lots", container } }, inputs);
-      expect(got.logitsEqual).toBe(true);
-      expect(got.survivedDamage).toBe(true);
+      for (const [name, one] of Object.entries({ lots: container, bits: ofTwoValues })) {
+        const inputs = firmwareInputs(inputSizes(one), randomRuns(3, 1), 3);
+        const got = await measure({ board, engine, optimize: "speed", model: { name, container: one } }, inputs);
+        expect(got.logitsEqual).toBe(true);
+        expect(got.survivedDamage).toBe(true);
+      }
     },
-    120_000,
+    240_000,
   );
 });

@@ -13,13 +13,17 @@ export type WeightKind =
   /** Any int8: too many symbols for codes to pay where the layer is full. */
   | "any"
   /** One value. */
-  | "single";
+  | "single"
+  /** 1 and -1. */
+  | "signs";
 
 interface WeightSpec {
   readonly density: number;
   readonly weights: WeightKind;
   readonly perChannel?: boolean;
   readonly relu?: boolean;
+  /** Whether its outputs are 0 and 1: 1 where the sum is above 0. */
+  readonly step?: boolean;
   /** Share of columns with no weight at all. */
   readonly deadColumns?: number;
 }
@@ -110,6 +114,10 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
     scale: index === 0 ? Math.fround(1 / 255) : Math.fround(0.01 + random.uniform()),
     zeroPoint: index === 0 ? -128 : random.integer(64) - 32,
   }));
+  // So that 0 and 1 are what they stand for.
+  const steps = new Set(specs.flatMap((spec, index) => ("step" in spec && spec.step ? [given + index] : [])));
+  for (const [whole, parts] of joined) if (parts.some((part) => steps.has(part))) steps.add(whole);
+  for (const step of steps) tensors[step] = { ...tensors[step], zeroPoint: 0 };
   const keepScale = (tensor: number, like: number): void => {
     const { scale, zeroPoint } = tensors[like];
     tensors[tensor] = { ...tensors[tensor], scale, zeroPoint };
@@ -168,7 +176,8 @@ function buildLayer(
   if (spec.op === "lut") {
     return { op: "lut", inputs, output, table: Int8Array.from({ length: 256 }, () => random.integer(256) - 128) };
   }
-  const clamp = [spec.relu ? tensors[output].zeroPoint : -128, 127] as const;
+  const isStep = "step" in spec && spec.step === true;
+  const clamp = isStep ? ([0, 1] as const) : ([spec.relu ? tensors[output].zeroPoint : -128, 127] as const);
   if (spec.op === "add") {
     const multipliers = [random.integer(2 ** 20) + 2 ** 20, random.integer(2 ** 21) - 2 ** 20] as const;
     return { op: "add", inputs, output, multipliers, shift: 20, clamp };
@@ -187,8 +196,10 @@ function buildLayer(
   const squares = weights.reduce((sum, w) => sum + w * w, 0) / spec.out;
   const spread = Math.max(1, Math.sqrt(squares) * 74);
   const bias = Int32Array.from({ length: spec.out }, () => Math.round(random.normal() * spread * 0.3));
-  const scales = Array.from({ length: spec.perChannel ? spec.out : 1 }, () =>
-    requantizeFactor(((0.7 + random.uniform()) * 45) / spread),
+  const one = spec.step ? requantizeFactor(1) : undefined;
+  const scales = Array.from(
+    { length: spec.perChannel ? spec.out : 1 },
+    () => one ?? requantizeFactor(((0.7 + random.uniform()) * 45) / spread),
   );
   const quantized = {
     inputs,
@@ -219,6 +230,7 @@ export function randomWeights(random: Random, rows: number, columns: number, spe
     codebook: () => codebook[Math.min(codebook.length - 1, Math.floor(Math.abs(random.normal()) * 10))],
     any: () => random.integer(127) * (random.integer(2) * 2 - 1) || 127,
     single: () => -3,
+    signs: () => random.integer(2) * 2 - 1,
   };
   const codebook = Int8Array.from({ length: 30 }, () => (1 + random.integer(127)) * (random.integer(2) * 2 - 1));
   const live = Uint8Array.from({ length: columns }, () => (random.uniform() < (spec.deadColumns ?? 0) ? 0 : 1));
@@ -249,6 +261,7 @@ export interface NamedModel {
 
 const conv = { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.4 } as const;
 const full = { op: "dense", weights: "grid", density: 0.3, out: 2 } as const;
+const signs = { op: "conv2d", kernel: [3, 3], weights: "signs", density: 1 } as const;
 const half = { size: 2, stride: 2 } as const;
 
 /** Small models, each named for the corner it stands in. All together run in well under a second on the reference. */
@@ -430,6 +443,24 @@ export function syntheticModels(): NamedModel[] {
       { ...conv, out: 3, pad: 1, stride: 2 },
       { op: "resize", factor: [3, 1] },
       { ...full, out: 3 },
+    ),
+    named(
+      "two values",
+      [2, 11, 13],
+      { ...signs, out: 5, pad: 1, step: true },
+      { ...signs, out: 6, pad: 1, pool: half, step: true },
+      { ...signs, out: 9, kernel: [2, 3], step: true },
+      { ...signs, op: "dense", out: 70, step: true },
+      { ...signs, op: "dense", out: 3, perChannel: true },
+    ),
+    named(
+      "two values, strides and pools of their own",
+      [1, 14, 9],
+      { ...signs, out: 67, step: true, kernel: [1, 1] },
+      { ...signs, out: 20, step: true, kernel: [1, 1] },
+      { op: "maxpool", kernel: [2, 3], stride: 1 },
+      { ...signs, out: 21, stride: [2, 1], pad: [0, 2], step: true },
+      { ...signs, out: 4, pool: { size: 2, stride: 1 }, pad: 1 },
     ),
     labelled(named("labels", [1, 5, 5], { ...full, out: 3 }), ["one", "zwei ½", "三"]),
     ...leNets(),
