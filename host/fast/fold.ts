@@ -74,9 +74,21 @@ export function foldHigh(row: Folded): Fold | undefined {
   const folded = foldOrProblem(row);
   if (typeof folded === "string") return undefined;
   const { constant, multiplier, shift } = folded;
+  if (row.clamp[1] - row.clamp[0] === 1 && multiplier > 0) return foldStep(row, folded);
   const more = Math.max(0, 32 - shift);
   const raised = { constant: constant << BigInt(more), multiplier: multiplier * 2 ** more, shift: shift + more - 32 };
   return raised.multiplier < 2 ** 31 && isInt(raised.constant, 64) ? raised : undefined;
+}
+
+/** Of two outputs: the least sum that gives the greater one is all that there is to know, whatever the scale. */
+function foldStep({ lowest, highest, clamp }: Folded, { constant, multiplier, shift }: Fold): Fold {
+  const greater = BigInt(clamp[1] + ELEMENT_BIAS);
+  const [dividend, divisor] = [(greater << BigInt(shift)) - constant, BigInt(multiplier)];
+  const rounded = dividend / divisor;
+  const least = Number(rounded * divisor < dividend ? rounded + 1n : rounded);
+  const within = Math.max(lowest, Math.min(highest + 1, least));
+  // A quarter a unit, so that sums of an int32 fit.
+  return { constant: (greater << 32n) - (BigInt(within) << 30n), multiplier: 2 ** 30, shift: 0 };
 }
 
 /** As kernels/pool has it. */

@@ -95,3 +95,12 @@ describe("elements", () => {
   it("beside a border of something else have another kernel", () =>
     expect(of({ zeroPoint: -1 }, {})).not.toBe("by bits"));
 });
+
+describe("outputs of two values", () => {
+  it.each<[string, LayerSpec, string]>([
+    ["dense layers", { op: "dense", out: 90, ...signs, step: true }, "dense by six rows"],
+    ["convolutions", { op: "conv2d", kernel: [5, 5], out: 90, ...signs, step: true }, "conv2d by two filters"],
+  ])("of %s that read int8 need no scale that the kernel for most weights lacks", (_, spec, kernel) => {
+    expect(reportOf(buildModel(3, [2, 9, 9], [spec]))[0].kernel).toBe(kernel);
+  });
+});

@@ -65,7 +65,7 @@ describe.each<[name: string, model: QModel, kernels: string[], layout?: FastLayo
     ["conv2d by two filters", "conv2d by channels", "conv2d by two filters", "conv2d by gaps", "avgpool"],
   ],
   ["dense layers", dense, Array<string>(3).fill("dense by six rows")],
-  ["layers by bits", bits, ["conv2d by blocks", ...Array<string>(4).fill("by bits")]],
+  ["layers by bits", bits, ["conv2d by two filters", ...Array<string>(4).fill("by bits")]],
   ["dense layers by values", shared, Array<string>(3).fill("dense by values"), { bytePrice: 1e6 }],
 ])("%s", (_name, model, kernels, layout) => {
   const input = randomInput(model, 1);
