@@ -8,8 +8,9 @@ import { fewValues } from "./methods/few-values.js";
 import { fixedPointMethods } from "./methods/fixed-point.js";
 import { pruningMethods } from "./methods/pruning.js";
 import { rankMethods } from "./methods/rank.js";
+import { xnorMethods } from "./methods/xnor.js";
 
-const FAMILIES: readonly MethodFamily[] = [pruningMethods, rankMethods, fewValues, fixedPointMethods];
+const FAMILIES: readonly MethodFamily[] = [pruningMethods, rankMethods, fewValues, xnorMethods, fixedPointMethods];
 
 export const methodsGroup: Group = {
   name: "methods",

@@ -33,6 +33,7 @@ export interface RecipeResult {
   /** Weights that are left, and that there were. */
   readonly nonZeros: number;
   readonly weights: number;
+  readonly container: Uint8Array;
   /** Of the container. */
   readonly bytes: number;
   /** Of the packed integers, percent of the 10,000 test digits. */
@@ -58,6 +59,7 @@ export async function runMethod(name: string, recipe: Recipe, { threads, note }:
     errors: reports.map(({ error }) => error),
     nonZeros,
     weights,
+    container: model,
     bytes: model.length,
     testError: testError(model, loadData("mnist:test", { shape: [1, 28, 28] })),
   };
