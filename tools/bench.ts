@@ -1,12 +1,13 @@
 /** `mote bench`: the project's figures beside their targets. */
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import { bigGroup } from "./bench/big.js";
 import { cabacGroup } from "./bench/cabac.js";
+import { costsGroup } from "./bench/costs.js";
 import { compressGroup } from "./bench/compress.js";
 import { sweepGroup } from "./bench/compress-sweep.js";
 import { fillFigures } from "./bench/fill.js";
@@ -47,6 +48,7 @@ const GROUPS: readonly Group[] = [
   compressGroup,
   sweepGroup,
   methodsGroup,
+  costsGroup,
   recordsGroup,
   robustnessGroup,
   imagesGroup,
@@ -74,7 +76,10 @@ export function benchCommand(): Command {
     .option("--only <group...>", `${GROUPS.map((group) => group.name).join(", ")}; default: all`)
     .option("--full", "everything at full length: parity on 10,000 digits, a whole epoch")
     .option("--threads <n>", "training threads", parseThreads, Math.min(4, availableParallelism()))
-    .option("--save <folder>", "write results.json there; with --only what others measured before stays")
+    .option(
+      "--save <folder>",
+      "write results.json there, and groups' own files; with --only what others measured before stays",
+    )
     .option("--fill <file...>", "put the figures between documents' <!--name--> and <!--/-->, as in README.md")
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
@@ -113,7 +118,12 @@ async function bench(flags: BenchFlags): Promise<void> {
   output.lines([asLine(described)]);
   const json = { machine, figures };
   const results = withEarlier(json, saved);
-  if (path !== undefined) writeFileAtomic(path, JSON.stringify(results, null, 2) + "\n");
+  if (path !== undefined) {
+    writeFileAtomic(path, JSON.stringify(results, null, 2) + "\n");
+    const by = { command: machine.command, commit: String(described.commit) };
+    for (const [name, text] of asked.flatMap(({ files }) => files?.(figures, by) ?? []))
+      writeFileAtomic(join(dirname(path), name), text);
+  }
   const runs = runsOf(results);
   const standing = runs.flatMap((run) => run.figures);
   const measured = runs.map((run) => measuredBy(run)).join("; and ");

@@ -9,12 +9,14 @@ import { packageRoot } from "../host/node/paths.js";
 import { addCodecFlags } from "./codec-flags.js";
 import { budget, bytes, count, points } from "./compress/amounts.js";
 import { compareInit } from "./compress/compare-init.js";
+import { explainNet, type ExplainFlags } from "./compress/explain-run.js";
 import { compressByRecipe, type RecipeFlags } from "./compress/recipe-run.js";
 import { compressToGoal, type SearchFlags } from "./compress/search-run.js";
 import { addTaskFlags, addTrainingDataFlags } from "./training-flags.js";
 import { wholeNumber } from "./whole-number.js";
 
-interface Flags extends RecipeFlags, SearchFlags {
+interface Flags extends RecipeFlags, SearchFlags, ExplainFlags {
+  readonly explain?: true;
   readonly net?: string;
   readonly compareInit?: string;
   readonly bits: number;
@@ -27,6 +29,7 @@ Examples:
   mote compress model.onnx --data pictures/ --max-drop 0.5 -o model.mote
   mote compress --net lenet5 --data fashion --target 4500 --budget 60 -o fashion.mote
   mote compress model.onnx --data train.npz --ram 32kB --instructions 5M --dry-run
+  mote compress model.onnx --explain --target 20kB --data train.npz --recipe-out recipe.json
 Stages of a recipe: ${STAGE_KINDS.join(", ")}. Scores of prune: rate, codec, lamp,
 magnitude, obd (Optimal Brain Damage), obs (Surgeon: the others make up for what goes); or "quality", thresholds by σ.
 A recipe has its own data, task and augmentation; --data and its like are for a search. docs/compress.md describes recipes and how one is searched for.`;
@@ -43,7 +46,7 @@ export function compressCommand(): Command {
     .option("--max-drop <points>", "goal: the smallest container that errs on at most so many points more", points)
     .option("--ram <bytes>", "goal: memory of a run, as mote inspect has it", bytes)
     .option("--instructions <n>", "goal: instructions of an inference on a Cortex-M4, as the packer counts them", count)
-    .option("--net <name>", "with a goal: the net, in the place of the argument");
+    .option("--net <name>", "with a goal or --explain: the net, in the place of the argument");
   return addTaskFlags(addTrainingDataFlags(addCodecFlags(command)))
     .option(
       "--augment <x>",
@@ -56,8 +59,12 @@ export function compressCommand(): Command {
       budget,
       { minutes: 15 },
     )
-    .option("--recipe-out <file>", "with a goal: also write the recipe that was found")
+    .option("--recipe-out <file>", "with a goal or --explain: also write the recipe that was found")
     .option("--dry-run", "with a goal: show what would be run first")
+    .option(
+      "--explain",
+      "train nothing: what methods would make of the net, what they have cost elsewhere, and a recipe; goal and --data may be given",
+    )
     .option("--seed <n>", "instead of the recipe's seed", wholeNumber(0, 2 ** 31 - 1))
     .option(
       "--threads <n>",
@@ -82,10 +89,8 @@ export function compressCommand(): Command {
 }
 
 const GOALS = ["target", "maxDrop", "ram", "instructions"] as const;
-/** Of no use, and so a mistake, without a goal. */
-const OF_SEARCH = [
-  "net",
-  "data",
+/** What samples are, and what is learnt of them. */
+const OF_DATA = [
   "validation",
   "testData",
   "labels",
@@ -102,26 +107,55 @@ const OF_SEARCH = [
   "metric",
   "classWeights",
   "augment",
-  "recipeOut",
+] as const;
+/** Of no use, and so a mistake, without a goal. */
+const OF_SEARCH = ["net", "data", ...OF_DATA, "recipeOut", "dryRun"] as const;
+
+/** What a run begins with or leaves. */
+const OF_RUN = [
+  "out",
+  "checkpoint",
+  "report",
+  "from",
+  "codec",
+  "decodeCost",
+  "container",
   "dryRun",
+  "allowChance",
+  "compareInit",
 ] as const;
 
 async function compress(input: string | undefined, flags: Flags): Promise<void> {
+  if (flags.explain) {
+    const other = OF_RUN.find((key) => flags[key] !== undefined);
+    if (other !== undefined)
+      throw new MoteError("ARGUMENT", `${flagOf(other)}: --explain runs nothing; --recipe-out writes its recipe`);
+    const idle = flags.data === undefined ? OF_DATA.find((key) => flags[key] !== undefined) : undefined;
+    if (idle !== undefined) throw new MoteError("ARGUMENT", `${flagOf(idle)} needs --data, beside --explain`);
+    explainNet(netOf(input, flags), flags);
+    return;
+  }
   if (flags.compareInit !== undefined) return compareInit(flags.compareInit, flags);
   if (GOALS.some((goal) => flags[goal] !== undefined)) return search(input, flags);
   const idle = OF_SEARCH.find((key) => flags[key] !== undefined);
-  if (idle !== undefined) {
-    const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new MoteError("ARGUMENT", `--${flag} needs a goal: --target, --max-drop, --ram or --instructions`);
-  }
+  if (idle !== undefined)
+    throw new MoteError("ARGUMENT", `${flagOf(idle)} needs a goal: --target, --max-drop, --ram or --instructions`);
   if (input === undefined) throw new MoteError("ARGUMENT", "compress: expected a recipe; models/ has some");
   return compressByRecipe(input, flags);
 }
 
-function search(input: string | undefined, flags: Flags): Promise<void> {
-  const net = input ?? flags.net;
-  if (net === undefined || (input !== undefined && flags.net !== undefined))
+const flagOf = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** @throws MoteError ARGUMENT unless there is one */
+function netOf(input: string | undefined, { net: named }: Flags): string {
+  const net = input ?? named;
+  if (net === undefined || (input !== undefined && named !== undefined))
     throw new MoteError("ARGUMENT", "compress: expected one net to compress, an argument or --net");
+  return net;
+}
+
+function search(input: string | undefined, flags: Flags): Promise<void> {
+  const net = netOf(input, flags);
   if (flags.from !== undefined) throw new MoteError("ARGUMENT", "--from: with a goal, the argument is the net");
   return compressToGoal(net, flags);
 }

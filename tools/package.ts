@@ -39,6 +39,7 @@ const TOOL_FILES = [
   "host/node/wasm3/interpreter.c",
   "host/node/wasm3/interpreter.h",
   "host/node/wasm3/build.mjs",
+  "bench/costs.json",
   "bench/device.json",
   "bench/rivals.json",
   ...["common", "boards", "bench"].flatMap((folder) => filesBelow(`firmware-examples/${folder}`)),

@@ -29,9 +29,9 @@ const STEP: Readonly<Record<string, number>> = { conv2d: 0.35, dense: 0.6 };
 const OTHER_STEP = 0.4;
 const SCALES = { even: 1, finer: 0.65, coarser: 1.45 } as const;
 /** Bits that biases take in recipes that a search writes: small files have many. */
-const SEARCH_BIAS_BITS = 7;
+export const SEARCH_BIAS_BITS = 7;
 
-function stepsOf(graph: Graph, scale: number): Record<string, number> {
+export function stepsOf(graph: Graph, scale: number): Record<string, number> {
   const ops = [...new Set(weightedLayers(graph).map(({ op }) => op))];
   return Object.fromEntries(ops.map((op) => [`op:${op}`, round((STEP[op] ?? OTHER_STEP) * scale, 3)]));
 }
@@ -80,7 +80,7 @@ export function candidatesFor(
 }
 
 /** Layers whose units may go, of those that share units the first, with how many they have. */
-function freeLayers(graph: Graph): [name: string, rows: number][] {
+export function freeLayers(graph: Graph): [name: string, rows: number][] {
   const { of, fixed } = unitsOf(graph);
   const taken = Uint8Array.from(fixed);
   return weightedLayers(graph).flatMap(({ name, output }): [string, number][] => {
@@ -133,15 +133,20 @@ const product = (values: readonly number[]): number => values.reduce((a, b) => a
 
 const weightCount = (graph: Graph): number => weightShapes(graph).reduce((sum, [, shape]) => sum + product(shape), 0);
 
-/** Multiplications of an inference. */
-export function workOf(graph: Graph): number {
+/** Multiplications of an inference, all weights counted, by layer. */
+export function workByLayer(graph: Graph): Map<string, number> {
   const shapes = tensorShapes(graph);
   const parameters = parameterShapes(graph);
-  return weightedLayers(graph).reduce((sum, { name, output }) => {
-    const [, ...sizes] = parameters.get(`${name}.weight`)!;
-    return sum + valuesOf(shapes.get(output)!) * product(sizes);
-  }, 0);
+  return new Map(
+    weightedLayers(graph).map(({ name, output }) => {
+      const [, ...sizes] = parameters.get(`${name}.weight`)!;
+      return [name, valuesOf(shapes.get(output)!) * product(sizes)];
+    }),
+  );
 }
+
+/** Of all layers. */
+export const workOf = (graph: Graph): number => [...workByLayer(graph).values()].reduce((a, b) => a + b, 0);
 
 /** By layer, for the surrogate. */
 export function roundingOf({ step, multiplicationBits }: Candidate, graph: Graph): Rounding {

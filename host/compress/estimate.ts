@@ -17,19 +17,20 @@ const ROW_SCALE_BYTES = 5;
  * by rule of thumb. Weights that are not on their integers yet are counted as if rounded to a grid of 0.6 × mean |w|.
  */
 export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number>> = {}): number {
-  let bytes = HEAD_BYTES + TENSOR_BYTES;
-  for (const layer of net.graph.layers) {
-    if (!hasWeights(layer)) continue;
-    const weight = net.tensors.get(`${layer.name}.weight`)!;
-    const { data, shape } = weight;
-    const integers = weight.integers ?? likelyIntegers(data, 0);
-    const bias = net.tensors.get(`${layer.name}.bias`)!.data;
-    const bitsEach = bias.every((b) => b === 0) ? 0 : (own(biasBits, layer.name) ?? 32);
-    const coding = smallestCoding(codingsOf(integers, shape[0], data.length / shape[0]));
-    const bits = coding.bits + bitsEach * shape[0];
-    const scales = own(net.compression?.weightScale ?? {}, layer.name);
-    const scaleBytes = Array.isArray(scales) ? ROW_SCALE_BYTES * (scales.length - 1) : 0;
-    bytes += Math.ceil(bits / 8) + scaleBytes + LAYER_BYTES + TENSOR_BYTES;
-  }
-  return bytes;
+  return net.graph.layers.reduce(
+    (sum, layer) => (hasWeights(layer) ? sum + layerBytes(net, layer.name, biasBits) : sum),
+    HEAD_BYTES + TENSOR_BYTES,
+  );
+}
+
+/** What one layer takes of `estimateBytes`. */
+export function layerBytes(net: Net, name: string, biasBits: Readonly<Record<string, number>> = {}): number {
+  const { data, shape, integers = likelyIntegers(data, 0) } = net.tensors.get(`${name}.weight`)!;
+  const bias = net.tensors.get(`${name}.bias`)!.data;
+  const bitsEach = bias.every((b) => b === 0) ? 0 : (own(biasBits, name) ?? 32);
+  const coding = smallestCoding(codingsOf(integers, shape[0], data.length / shape[0]));
+  const bits = coding.bits + bitsEach * shape[0];
+  const scales = own(net.compression?.weightScale ?? {}, name);
+  const scaleBytes = Array.isArray(scales) ? ROW_SCALE_BYTES * (scales.length - 1) : 0;
+  return Math.ceil(bits / 8) + scaleBytes + LAYER_BYTES + TENSOR_BYTES;
 }

@@ -5,6 +5,7 @@
  *   "Compressing deep convolutional networks using vector quantization", section 2.1
  */
 import { MoteError } from "../errors.js";
+import { resultsOf } from "../model/edges.js";
 import type { FloatTensor, Graph, Net, WeightedLayer } from "../model/model.js";
 import { parameterShapes } from "../model/shapes.js";
 import { floatWeights } from "../ops/index.js";
@@ -24,7 +25,7 @@ function sidesOf(graph: Graph): (name: string) => readonly [rows: number, column
 }
 
 /** Why a layer cannot be split; null where it can. */
-function rankProblem(graph: Graph): (layer: WeightedLayer) => string | null {
+export function rankProblem(graph: Graph): (layer: WeightedLayer) => string | null {
   const sides = sidesOf(graph);
   return (layer) => {
     if (floatWeights(layer).groups(layer) > 1)
@@ -37,6 +38,19 @@ function rankProblem(graph: Graph): (layer: WeightedLayer) => string | null {
 /** The largest rank at which two layers have fewer weights than the one; at least 1. */
 export const mostUsefulRank = (rows: number, columns: number): number =>
   Math.max(1, Math.ceil((rows * columns) / (rows + columns)) - 1);
+
+/** Ranks of the dense layers, but for the one of the results, at which so large a share of their weights is left. */
+export function ranksFor(graph: Graph, keep: number): Record<string, number> {
+  const shapes = parameterShapes(graph);
+  const results = resultsOf(graph);
+  const layers = weightedLayers(graph).filter(({ op, output }) => op === "dense" && !results.includes(output));
+  return Object.fromEntries(
+    layers.map(({ name }) => {
+      const [rows, columns] = shapes.get(`${name}.weight`)!;
+      return [name, Math.max(1, Math.round((keep * rows * columns) / (rows + columns)))];
+    }),
+  );
+}
 
 /** The settings of a stage by the names of the layers that it splits. @throws MoteError RECIPE */
 export function checkLowRank(stage: LowRankStage, graph: Graph, place: string): LowRankStage {

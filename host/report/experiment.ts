@@ -3,13 +3,12 @@
  * Figures 6 and 7), bits of convolutions and dense layers (Table 6), initialisations of k-means (Figure 8). And DeepCABAC's: rate-distortion
  * quantization against k-means and powers of two (Wiedemann et al. 2020, Zhou et al. 2017). Those on pruning alone are in pruning-trials.ts.
  */
+import { ranksFor } from "../compress/low-rank.js";
 import { parseRecipe, type Recipe } from "../compress/recipe.js";
 import { CENTROID_INITS, type CentroidInit } from "../compress/share.js";
 import { MoteError, printable } from "../errors.js";
 import { isRecord, parseJson } from "../json.js";
-import { resultsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
-import { parameterShapes } from "../model/shapes.js";
 import { weightedLayers } from "../compress/integer-stages.js";
 import { pruningTrials } from "./pruning-trials.js";
 import { isAmount } from "./run-record.js";
@@ -217,19 +216,6 @@ function trial(graph: Graph, extent: Extent, settings: Settings, ends?: Ends): T
     recipe: parseRecipe(JSON.stringify(recipe), "experiment"),
     stages: ends === "teacher" ? 0 : ends === "prune" ? 1 : recipe.stages.length - 1,
   };
-}
-
-/** Ranks of the dense layers, but for the one of the results, at which so large a share of their weights is left. */
-function ranksFor(graph: Graph, keep: number): Record<string, number> {
-  const shapes = parameterShapes(graph);
-  const results = resultsOf(graph);
-  const layers = weightedLayers(graph).filter(({ op, output }) => op === "dense" && !results.includes(output));
-  return Object.fromEntries(
-    layers.map(({ name }) => {
-      const [rows, columns] = shapes.get(`${name}.weight`)!;
-      return [name, Math.max(1, Math.round((keep * rows * columns) / (rows + columns)))];
-    }),
-  );
 }
 
 const KIND = "mote experiment";

@@ -11,6 +11,7 @@ import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { lenet300, lenet5 } from "../../host/train/nets.js";
 import { syntheticModels } from "../support/models.js";
 import { compressedNet } from "../support/nets.js";
+import { barSamples, smallNet, startedNet } from "../train/support.js";
 import { expectOneLine, mote, run, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
@@ -27,6 +28,7 @@ beforeAll(async () => {
   writeFileSync(at("small.mote"), writeContainer(syntheticModels()[0].model));
   writeCheckpoint(at("net.safetensors"), { net });
   writeCheckpoint(at("lenet300.safetensors"), { net: compressedNet(lenet300, 1) });
+  writeCheckpoint(at("float.safetensors"), { net: await startedNet(smallNet, barSamples(32, 1)) });
   await mote(inScratch(["pack", "<model.mote>", "-o", "<packed.wasm>"]));
   await mote(inScratch(["pack", "<model.mote>", "-o", "<fast.wasm>", "--optimize", "speed"]));
   const { images, labels } = loadMnist().validation;
@@ -81,6 +83,7 @@ const CALLS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ],
     ["<tiny.json>", ...SEARCH, "--dry-run"],
     ["<tiny.json>", ...SEARCH, "--out", "<tiny.mote>", "--recipe-out", "<tiny-recipe.json>", "--allow-chance"],
+    ["<float.safetensors>", "--explain", "--target", "500", "--ram", "20kB"],
     ["--compare-init", "<lenet300.safetensors>", "--bits", "2"],
   ],
   sweep: [
@@ -219,6 +222,7 @@ describe("the width of a terminal", () => {
     ["evaluate", "<model.mote>", "--data", "mnist:test:200"],
     ["start", "--count", "6"],
     ["compress", "--compare-init", "<lenet300.safetensors>", "--bits", "2"],
+    ["compress", "<float.safetensors>", "--explain", "--instructions", "1M", "--ram", "20kB"],
   ];
   it.each(calls.map((args) => [args.join(" "), args] as const))(
     "%s keeps to 60, 80 and 120 columns",

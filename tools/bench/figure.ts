@@ -34,6 +34,11 @@ export interface Group {
   readonly name: string;
   readonly summary: string;
   readonly measure: (options: BenchOptions) => Promise<Figure[]>;
+  /** What `--save` writes beside results.json. @param figures of the run, those of other groups among them @returns names and texts */
+  readonly files?: (
+    figures: readonly Figure[],
+    by: { readonly command: string; readonly commit: string },
+  ) => readonly (readonly [name: string, text: string])[];
 }
 
 /** A figure that is to be at most `limit`. */

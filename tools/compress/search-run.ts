@@ -32,8 +32,11 @@ import { codecOptions, type CodecFlags } from "../codec-flags.js";
 import { checkResultFlags, finish, type ResultFlags } from "./results.js";
 import { StageProgress } from "./stage-table.js";
 
-export interface SearchFlags extends ResultFlags, CodecFlags, TrainingDataFlags, TaskFlags, Omit<Goal, "bytes"> {
+export interface GoalFlags extends Omit<Goal, "bytes"> {
   readonly target?: number;
+}
+
+export interface SearchFlags extends ResultFlags, CodecFlags, TrainingDataFlags, TaskFlags, GoalFlags {
   readonly budget: Budget;
   readonly seed?: number;
   readonly augment?: Augmentation;
@@ -150,7 +153,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
   }));
 }
 
-function goalOf({ target, ram, instructions, maxDrop }: SearchFlags): Goal {
+export function goalOf({ target, ram, instructions, maxDrop }: GoalFlags): Goal {
   return {
     ...(target !== undefined && { bytes: target }),
     ...(ram !== undefined && { ram }),
