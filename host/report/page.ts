@@ -2,7 +2,7 @@
 import { escaped } from "./error-plot.js";
 import type { Matrix } from "./matrix.js";
 import { matrixHtml } from "./matrix.js";
-import { pictureHtml, type Picture } from "./svg.js";
+import { DARK, LIGHT, PICTURE_STYLE, pictureHtml, type Picture } from "./svg.js";
 import { tableHtml, type Table } from "./table.js";
 
 /** Small pictures side by side, each with its own words. */
@@ -121,14 +121,6 @@ function galleryHtml({ caption, pictures }: Gallery): string {
   return `<p class="caption">${escaped(caption)}</p>\n<ul class="gallery">${entries.join("\n")}</ul>`;
 }
 
-/** Colours as the web page has them; those of series have 4.5 : 1 or more on their ground. */
-const LIGHT =
-  "--paper:#faf7f1;--panel:#fff;--ink:#1e1c19;--muted:#625c52;--line:#e3ddd2;--axis:#8f877b;--accent:#a3420c;--wash:246 226 208;--heat:163 66 12;" +
-  "--c0:#a3420c;--c1:#1f6473;--c2:#25683a;--c3:#6a3fa0;--c4:#7a5c00;--c5:#a31c5a;";
-const DARK =
-  "--paper:#14161c;--panel:#1c1f27;--ink:#efeae0;--muted:#a9a598;--line:#2d313c;--axis:#7a8090;--accent:#ffb454;--wash:51 41 27;--heat:255 180 84;" +
-  "--c0:#ffb454;--c1:#74c6d6;--c2:#82d69b;--c3:#c6abff;--c4:#e3d26f;--c5:#ff9bc0;";
-
 const STYLE = [
   `:root{color-scheme:light;${LIGHT}}`,
   `@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;${DARK}}}`,
@@ -153,14 +145,7 @@ const STYLE = [
   "th:first-child,td:first-child{padding-left:0}",
   "figure{margin:0 0 1.5rem}figcaption{color:var(--muted);font-size:.875rem;max-width:46rem}figcaption b{color:var(--ink);font-weight:600}",
   "svg{display:block;max-width:100%;min-width:32rem;height:auto}figure .wide{margin:0 0 .5rem}",
-  "svg text{font:12px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:var(--ink)}",
-  "svg .muted{fill:var(--muted)}svg .value{fill:var(--ink);stroke:var(--panel);stroke-width:3px;paint-order:stroke}",
-  "svg .middle{text-anchor:middle}svg .end{text-anchor:end}",
-  ".grid{stroke:var(--line)}.axis{stroke:var(--axis)}.mark{stroke:var(--panel);stroke-width:1}.curve{fill:none;stroke-width:2}",
-  ".band{opacity:.18}.tick{stroke-width:2}.life{stroke:var(--panel);stroke-width:1}.life-text{fill:var(--panel)}",
-  ...[0, 1, 2, 3, 4, 5].map((at) => `.f${at}{fill:var(--c${at})}.c${at}{stroke:var(--c${at})}`),
-  // In grey print lines are told apart by their dashes.
-  ".c1.curve{stroke-dasharray:7 3}.c2.curve{stroke-dasharray:2 3}.c3.curve{stroke-dasharray:9 3 2 3}.c4.curve{stroke-dasharray:4 2}.c5.curve{stroke-dasharray:12 4}",
+  ...PICTURE_STYLE,
   ".matrix td,.matrix thead th{text-align:center;padding:.25rem .45rem;min-width:2.4rem}.matrix td{background:rgb(var(--heat) / calc(var(--share) * .55))}",
   ".matrix .right{box-shadow:inset 0 0 0 1px var(--axis)}.matrix .zero{color:var(--muted)}",
   ".gallery{list-style:none;display:grid;grid-template-columns:repeat(auto-fill,minmax(8rem,1fr));gap:1rem;padding:0;margin:.5rem 0 1.25rem}",

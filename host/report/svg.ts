@@ -149,3 +149,37 @@ export function pictureHtml({ id, title, description, width, height, body }: Pic
     "</figure>",
   ].join("\n");
 }
+
+/** Colours as the web page has them; those of series have 4.5 : 1 or more on their ground. */
+export const LIGHT =
+  "--paper:#faf7f1;--panel:#fff;--ink:#1e1c19;--muted:#625c52;--line:#e3ddd2;--axis:#8f877b;--accent:#a3420c;--wash:246 226 208;--heat:163 66 12;" +
+  "--c0:#a3420c;--c1:#1f6473;--c2:#25683a;--c3:#6a3fa0;--c4:#7a5c00;--c5:#a31c5a;";
+export const DARK =
+  "--paper:#14161c;--panel:#1c1f27;--ink:#efeae0;--muted:#a9a598;--line:#2d313c;--axis:#7a8090;--accent:#ffb454;--wash:51 41 27;--heat:255 180 84;" +
+  "--c0:#ffb454;--c1:#74c6d6;--c2:#82d69b;--c3:#c6abff;--c4:#e3d26f;--c5:#ff9bc0;";
+
+/** Of what pictures are made of, in a page and in files. */
+export const PICTURE_STYLE: readonly string[] = [
+  "svg text{font:12px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:var(--ink)}",
+  "svg .muted{fill:var(--muted)}svg .value{fill:var(--ink);stroke:var(--panel);stroke-width:3px;paint-order:stroke}",
+  "svg .middle{text-anchor:middle}svg .end{text-anchor:end}",
+  ".grid{stroke:var(--line)}.axis{stroke:var(--axis)}.mark{stroke:var(--panel);stroke-width:1}.curve{fill:none;stroke-width:2}",
+  ".band{opacity:.18}.tick{stroke-width:2}.life{stroke:var(--panel);stroke-width:1}.life-text{fill:var(--panel)}",
+  ...[0, 1, 2, 3, 4, 5].map((at) => `.f${at}{fill:var(--c${at})}.c${at}{stroke:var(--c${at})}`),
+  // In grey print lines are told apart by their dashes.
+  ".c1.curve{stroke-dasharray:7 3}.c2.curve{stroke-dasharray:2 3}.c3.curve{stroke-dasharray:9 3 2 3}.c4.curve{stroke-dasharray:4 2}.c5.curve{stroke-dasharray:12 4}",
+];
+
+/** A picture as a file of its own, on light and dark grounds. */
+export function svgFile({ title, description, width, height, body }: Picture): string {
+  const size = `width="${width}" height="${round(height)}"`;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${round(height)}" ${size} role="img">`,
+    `<title>${escaped(title)}</title><desc>${escaped(description)}</desc>`,
+    `<style>:root{${LIGHT}}@media(prefers-color-scheme:dark){:root{${DARK}}}${PICTURE_STYLE.join("")}</style>`,
+    `<rect fill="var(--panel)" ${size}/>`,
+    body,
+    "</svg>",
+    "",
+  ].join("\n");
+}

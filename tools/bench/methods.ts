@@ -6,6 +6,7 @@ import type { Group } from "./figure.js";
 import type { MethodFamily } from "./methods/family.js";
 import { fewValues } from "./methods/few-values.js";
 import { fixedPointMethods } from "./methods/fixed-point.js";
+import { methodPlots } from "./methods/plots.js";
 import { pruningMethods } from "./methods/pruning.js";
 import { rankMethods } from "./methods/rank.js";
 import { xnorMethods } from "./methods/xnor.js";
@@ -22,4 +23,5 @@ export const methodsGroup: Group = {
       figures.push(...(await measure({ ...options, note: (text) => options.note(`${name}, ${text}`) })));
     return figures;
   },
+  files: methodPlots,
 };

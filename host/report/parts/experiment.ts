@@ -5,7 +5,7 @@ import type { Part } from "../page.js";
 import type { Picture } from "../svg.js";
 import { bytesText, percent, type Table } from "../table.js";
 
-const NAMES: Readonly<Record<Method, string>> = {
+export const METHOD_NAMES: Readonly<Record<Method, string>> = {
   none: "float32",
   pruning: "pruning",
   quantization: "quantization",
@@ -84,7 +84,7 @@ export function experimentPart(record: ExperimentRecord): Part {
     { head: "initialisation" },
   ];
   const settings = ({ method, keep, convBits, denseBits, init }: TrialResult): (string | number | null)[] => [
-    NAMES[method],
+    METHOD_NAMES[method],
     keep === null ? null : 100 * keep,
     convBits,
     denseBits,
@@ -188,7 +188,9 @@ function byRate(groups: readonly Group[], denseBytes: number, words: string, id:
     description: `${words}.${dense === undefined ? "" : ` The net as it was trained errs on ${percent(dense.mean)}.`} Rate is of float32 at fixed widths, before entropy codes; of both methods together the best of each size.`,
     x: { label: "rate, % of float32, logarithmic", isLog: true, show: String },
     y: errorAxis,
-    series: methods.map((method) => seriesOf(NAMES[method], method === "both" ? front(of(method)) : of(method), rate)),
+    series: methods.map((method) =>
+      seriesOf(METHOD_NAMES[method], method === "both" ? front(of(method)) : of(method), rate),
+    ),
   });
 }
 
@@ -244,7 +246,7 @@ function byKeep(groups: readonly Group[], words: string, id: string): Picture {
     y: errorAxis,
     series: methods.map((method) =>
       seriesOf(
-        NAMES[method],
+        METHOD_NAMES[method],
         groups.filter(({ first }) => first.method === method),
         ({ first }) => 100 * first.keep!,
       ),

@@ -4,6 +4,7 @@ import { loadMnist } from "../../../host/node/data/mnist.js";
 import { builtFile } from "../../../host/node/paths.js";
 import { nodeRuntime } from "../../../host/node/train/runtime.js";
 import type { ExperimentRecord, Method } from "../../../host/report/experiment.js";
+import { METHOD_NAMES } from "../../../host/report/parts/experiment.js";
 import { runExperiment } from "../../../host/report/run-experiment.js";
 import { lenet300 } from "../../../host/train/nets.js";
 import { atMost, rounded, type BenchOptions, type Figure } from "../figure.js";
@@ -11,12 +12,19 @@ import { methodRecipe, runMethod, type MethodFamily, type RecipeResult } from ".
 
 export const pruningMethods: MethodFamily = {
   name: "pruning",
-  measure: async (options) => [
-    ...(await surgeryFigures(options)),
-    ...scoreFigures(await experiment("scores", options)),
-    ...(await modelFigures(options)),
-    ...retrainingFigures(await experiment("retraining", options)),
-  ],
+  measure: async (options) => {
+    const surgery = await surgeryFigures(options);
+    const scores = await experiment("scores", options);
+    const models = await modelFigures(options);
+    const retraining = await experiment("retraining", options);
+    return [
+      ...surgery,
+      ...scoreFigures(scores),
+      ...models,
+      ...retrainingFigures(retraining),
+      ...[scores, retraining].flatMap(curveFigures),
+    ];
+  },
 };
 
 const run = (name: string, options: BenchOptions): Promise<RecipeResult> =>
@@ -115,4 +123,20 @@ export function retrainingFigures(record: ExperimentRecord): Figure[] {
       return atMost(id, name, errorOf(record, method, keep), "%", errorOf(record, than, keep));
     }),
   );
+}
+
+/** A figure a curve, of which `plots.ts` draws them: errors by the share of the weights that is left. */
+export function curveFigures({ experiment, trials }: ExperimentRecord): Figure[] {
+  const methods = [...new Set(trials.map(({ method }) => method))].filter((method) => method !== "none");
+  return methods.map((method) => {
+    const points = trials.filter((trial) => trial.method === method);
+    const errors = points.map(({ error }) => error);
+    return {
+      id: `methods.curve.${experiment}.${method}`,
+      name: `Experiment ${experiment}, ${METHOD_NAMES[method]}: validation errors`,
+      value: [Math.min(...errors), Math.max(...errors)].map((error) => rounded(error)).join(" … "),
+      unit: "%",
+      detail: Object.fromEntries(points.map(({ keep, error }) => [String(keep), rounded(error)])),
+    };
+  });
 }
