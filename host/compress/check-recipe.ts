@@ -2,6 +2,7 @@
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
 import { floatWeights } from "../ops/index.js";
+import type { Dropout } from "../train/dropout.js";
 import { binarizedGraph } from "./binarize.js";
 import { foldedGraph } from "./fold-batchnorm.js";
 import { bringsIntegers, checkComplete, layersKey, weightedLayers } from "./integer-stages.js";
@@ -37,7 +38,13 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
       return checked;
     }
     if (stage.kind === "prune")
-      return { ...stage, ...keepOf(stage, layers, `${place}.keep`), ...qualityOf(stage, layers, `${place}.quality`) };
+      return {
+        ...stage,
+        ...keepOf(stage, layers, `${place}.keep`),
+        ...qualityOf(stage, layers, `${place}.quality`),
+        ...dropoutOf(stage, reached, `${place}.dropout`),
+      };
+    if (stage.kind === "train") return { ...stage, ...dropoutOf(stage, reached, `${place}.dropout`) };
     if (stage.kind === "surgery") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
     if (stage.kind === "near") open = [];
     if (!bringsIntegers(stage)) return stage;
@@ -53,7 +60,9 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
     return { ...stage, [key]: values };
   });
   checkComplete(stages, open);
-  return { ...recipe, stages, pack: { biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") } };
+  const { teacher } = recipe;
+  const settled = teacher && { teacher: { ...teacher, ...dropoutOf(teacher, graph, "teacher.dropout") } };
+  return { ...recipe, ...settled, stages, pack: { biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") } };
 }
 
 /** Counts, of which what is below 1 is a share of a layer's units. A pattern leaves the last layer's alone: they are the results. */
@@ -111,6 +120,30 @@ const qualityOf = (
   layers: readonly WeightedLayer[],
   place: string,
 ): Pick<PruneStage, "quality"> => (quality === undefined ? {} : { quality: byLayer(quality, layers, place) });
+
+/**
+ * Of dense layers. A pattern leaves alone those that read the net's input, of which half of the values would be missing.
+ * @throws MoteError RECIPE for another layer that is named, and where no layer is left
+ */
+function dropoutOf(
+  { dropout }: { readonly dropout?: Dropout },
+  graph: Graph,
+  place: string,
+): { readonly dropout?: Dropout } {
+  if (dropout === undefined) return {};
+  const selected = byLayer(dropout, weightedLayers(graph), place);
+  const named = (name: string): boolean => isName(name) && Object.hasOwn(dropout, name);
+  const other = weightedLayers(graph).find(({ name, op }) => named(name) && op !== "dense");
+  if (other !== undefined)
+    throw new MoteError("RECIPE", `${place}.${other.name}: is a ${other.op} layer, expected a dense one`);
+  const layers = weightedLayers(graph).filter(
+    ({ name, op, input }) =>
+      Object.hasOwn(selected, name) && op === "dense" && (named(name) || input !== graph.input.name),
+  );
+  if (layers.length === 0)
+    throw new MoteError("RECIPE", `${place}: selects no dense layer that reads what others have made`);
+  return { dropout: Object.fromEntries(layers.map(({ name }) => [name, selected[name]])) };
+}
 
 /** Layers may be left out: they keep their channels, but for those that are tied to others'. */
 function channelsOf({ keep }: ChannelsStage, layers: readonly WeightedLayer[], graph: Graph, place: string): Keep {

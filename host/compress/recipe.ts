@@ -3,6 +3,7 @@ import { MoteError, printable } from "../errors.js";
 import { checkDataSpec, type OwnData } from "../data/data-spec.js";
 import { checkAugmentation, type Augmentation } from "../train/augment.js";
 import { LOSS_KINDS, METRIC_NAMES, metricOf, type LossKind, type MetricName, type Task } from "../train/losses.js";
+import type { Dropout } from "../train/dropout.js";
 import type { RangeChoice } from "../quantize/calibrate.js";
 import {
   absent,
@@ -31,6 +32,7 @@ export interface TeacherSettings extends Schedule {
   readonly seed: number;
   readonly augment: Augmentation;
   readonly weightDecay: number;
+  readonly dropout?: Dropout;
 }
 
 export type { Schedule } from "./check-value.js";
@@ -45,6 +47,8 @@ export interface NarrowStage {
 export interface Regularization {
   readonly weightDecay?: number;
   readonly l1?: number;
+  /** Of dense layers' inputs, see dropout.ts; rates fall with the connections that are left. */
+  readonly dropout?: Dropout;
 }
 
 export interface TrainStage extends Schedule, Regularization {
@@ -225,9 +229,12 @@ export const DEFAULT_TOLERANCE = 0.02;
 /** With 8 instead of 32, lenet300-paper errs on as many of the 5,000 validation digits and lenet5-paper on one more. */
 export const DEFAULT_BIAS_BITS = 8;
 
+/** At 1 nothing would be left. */
+const dropout = optional(layered(number(0, 0.95), "op:dense"), absent);
 const regularization = {
   weightDecay: optional(number(0, 1), absent),
   l1: optional(number(0, 100), absent),
+  dropout,
 };
 const amount = number(Number.MIN_VALUE, 1e9);
 const isObject = (value: unknown): boolean => typeof value === "object";
@@ -383,6 +390,7 @@ const recipe = object({
       seed: optional(seed, 1),
       augment: optional(augment, absent),
       weightDecay: optional(number(0, 1), 0.01),
+      dropout,
     }),
     absent,
   ),

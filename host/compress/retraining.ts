@@ -4,6 +4,7 @@ import { MoteError } from "../errors.js";
 import type { FloatTensor, Net } from "../model/model.js";
 import type { Augmentation } from "../train/augment.js";
 import type { Checkpoint } from "../train/checkpoint.js";
+import { rateOf, type Dropout } from "../train/dropout.js";
 import type { Task } from "../train/losses.js";
 import { roundToFixedPoint, type FixedPoint } from "../train/fixed-point.js";
 import { cosine } from "../train/schedule.js";
@@ -11,7 +12,7 @@ import { Trainer, type Sharing, type TrainingRuntime, type TrainJob, type TrainR
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { Latent } from "./latent.js";
-import { prunableShapes, type PrunableLayer } from "./prune.js";
+import { prunableShapes, survivors, type PrunableLayer } from "./prune.js";
 import type { Recipe, Regularization, Schedule } from "./recipe.js";
 import type { Keeper } from "./work-folder.js";
 
@@ -175,6 +176,7 @@ export class Retraining {
       this.earlier = undefined;
     }
     const { data, augment, task, distill, signal, onProgress } = this.context;
+    const dropout = this.dropoutNow();
     const end = Math.min(step, this.total);
     const epoch = Math.max(1, this.stepsFor(1));
     for (;;) {
@@ -192,6 +194,7 @@ export class Retraining {
         lr: cosine(this.schedule, this.total),
         weightDecay: this.schedule.weightDecay ?? 0,
         l1: this.schedule.l1 ?? 0,
+        ...(dropout && { dropout }),
         augment,
         ...(task && { task }),
         ...(distill && { distill }),
@@ -202,6 +205,17 @@ export class Retraining {
     }
     this.piece++;
     return true;
+  }
+
+  /** Rates of the piece at hand: masks change between pieces alone. */
+  private dropoutNow(): Dropout | undefined {
+    const { dropout } = this.schedule;
+    if (dropout === undefined) return undefined;
+    const rates = Object.entries(dropout).map(([name, rate]) => {
+      const weight = this.trainer.weight(name);
+      return [name, rateOf(rate, survivors(weight), weight.length)] as const;
+    });
+    return Object.fromEntries(rates);
   }
 
   /** Weights, moments and what else decides the next step, with its place. */

@@ -53,6 +53,7 @@ export async function trainTeacher(options: TeacherOptions): Promise<Net> {
         lr: cosine(settings, total),
         weightDecay: settings.weightDecay,
         augment: settings.augment,
+        ...(settings.dropout && { dropout: settings.dropout }),
         ...(task && { task }),
         ...(signal && { signal }),
         onProgress: (steps, _, loss) => onProgress?.(before + steps, total, loss),

@@ -34,6 +34,7 @@ export const METHODS = [
   "l1-retrained",
   "l2-retrained",
   "l2-iterative",
+  "l2-dropout",
 ] as const;
 export type Method = (typeof METHODS)[number];
 

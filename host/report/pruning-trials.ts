@@ -1,6 +1,7 @@
 /**
  * Experiments on which weights go, one seed each: "scores" without retraining (LeCun et al. 1990, Hassibi and Stork 1993), and "retraining",
- * the five curves of Figure 5 of Han, Pool, Tran and Dally 2015, "Learning both weights and connections for efficient neural networks".
+ * the five curves of Figure 5 of Han, Pool, Tran and Dally 2015, "Learning both weights and connections for efficient neural networks", and one with
+ * dropout by sparsity, of their section 3.2.
  */
 import type { Graph } from "../model/model.js";
 import type { PruneScore } from "../compress/prune.js";
@@ -30,6 +31,8 @@ const SEED = 1;
 const WEIGHT_DECAY = 0.01;
 /** Makes LeNet-300's weights smaller by a third in the epochs that it has. */
 const L1 = 0.01;
+/** Of hidden units, before anything is pruned. */
+const DROPOUT = 0.5;
 const SCORES: readonly (Method & PruneScore)[] = ["magnitude", "lamp", "obd", "obs"];
 
 type Keys = Readonly<Record<string, unknown>>;
@@ -54,6 +57,8 @@ export function pruningTrials(name: "scores" | "retraining", graph: Graph, isQui
   if (name === "scores") return [dense, ...SCORES.flatMap((score) => curve(score, (keep) => [cut(keep, score)]))];
   const retrained = (keep: number, more: Keys): Keys => ({ ...cut(keep), epochs, lrEnd: 1e-5, ...more });
   const [l1, l2] = [{ l1: L1 }, { weightDecay: WEIGHT_DECAY }];
+  const inTurns = (more: Keys) => (keep: number) =>
+    keeps.filter((one) => one >= keep).map((one) => retrained(one, more));
   const sparser = { kind: "train", epochs: 2 * epochs, lrEnd: 1e-5, ...l1 };
   return [
     dense,
@@ -61,6 +66,7 @@ export function pruningTrials(name: "scores" | "retraining", graph: Graph, isQui
     ...curve("l1", (keep) => [sparser, cut(keep)]),
     ...curve("l1-retrained", (keep) => [sparser, retrained(keep, l1)]),
     ...curve("l2-retrained", (keep) => [retrained(keep, l2)]),
-    ...curve("l2-iterative", (keep) => keeps.filter((one) => one >= keep).map((one) => retrained(one, l2))),
+    ...curve("l2-iterative", inTurns(l2)),
+    ...curve("l2-dropout", inTurns({ ...l2, dropout: DROPOUT })),
   ];
 }

@@ -5,10 +5,12 @@
 import type { Samples } from "../data/samples.js";
 import { mixWords, permuteIndex } from "../rng.js";
 import type { FloatOpTable } from "../ops/index.js";
+import { own } from "../own.js";
 import type { Augmentation } from "./augment.js";
 import { augmenter, isNone, type Augment } from "./augmenter.js";
 import type { Kernels } from "./kernels.js";
 import { BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
+import { dropValues, type Dropout } from "./dropout.js";
 import { roundToFixedPoint, type FixedPoint } from "./fixed-point.js";
 import { LossHead, type LossSettings } from "./loss-head.js";
 import { makePasses, type Passes } from "./passes.js";
@@ -25,6 +27,7 @@ export interface StepSettings extends LossSettings {
   readonly augment: Augmentation;
   /** What activations and gradients are rounded to, each layer's as it is made; null: they are float32. */
   readonly fixedPoint: FixedPoint | null;
+  readonly dropout: Dropout;
 }
 
 /** Gradients that are sent back through a net, and who looks at what reaches its layers. */
@@ -50,6 +53,8 @@ export class Executor {
   private readonly head: LossHead;
   /** Of the shard in training. */
   private rounded: { readonly format: FixedPoint; readonly seed: number } | null = null;
+  /** Of the shard in training. */
+  private dropped: { readonly rates: Dropout; readonly seed: number } | null = null;
 
   /** @param thread which of the plan's arenas is this executor's own, and which of the shards: one in `threads` */
   constructor(
@@ -94,12 +99,15 @@ export class Executor {
       this.loadSample(data, n, image);
       this.head.load(settings, index, n);
     }
-    this.rounded = settings.fixedPoint && { format: settings.fixedPoint, seed: mixWords(seed, step, shard) };
+    const drawn = mixWords(seed, step, shard);
+    this.rounded = settings.fixedPoint && { format: settings.fixedPoint, seed: drawn };
+    this.dropped = { rates: settings.dropout, seed: drawn };
     try {
       this.forward(plan.blocks, shard);
       return this.backward(settings, shard);
     } finally {
       this.rounded = null;
+      this.dropped = null;
     }
   }
 
@@ -110,6 +118,32 @@ export class Executor {
     const count = this.plan.tensors[tensor].values * this.plan.blocks * BLOCK_SAMPLES;
     const at = (this.arena + address) / 4;
     roundToFixedPoint(this.floats.subarray(at, at + count), format, seed, address);
+  }
+
+  /** Runs a layer's pass, in training on dropped values where it has a rate: what others read, or have made, stays as it is. */
+  private withDropped(layer: PlannedLayer, pass: () => void): void {
+    const drop = this.dropOf(layer);
+    if (drop === null) return pass();
+    const [read] = layer.inputs;
+    const values = this.valuesOf(read, this.plan.tensors[read].activation);
+    const kept = values.slice();
+    drop(values);
+    pass();
+    values.set(kept);
+  }
+
+  /** What drops values, and gradients, of a layer's input; the same ones each time in a step. */
+  private dropOf({ name, output }: PlannedLayer): ((values: Float32Array) => void) | null {
+    const rate = this.dropped === null ? undefined : own(this.dropped.rates, name);
+    if (rate === undefined || rate === 0) return null;
+    const { seed } = this.dropped!;
+    return (values) => dropValues(values, rate, seed, output);
+  }
+
+  /** Live view of a tensor's activations, or gradients, of all samples of the shard. */
+  private valuesOf(tensor: number, address: number): Float32Array {
+    const first = (this.arena + address) / 4;
+    return this.floats.subarray(first, first + this.plan.tensors[tensor].values * this.plan.shardSamples);
   }
 
   /** Values of tensors for samples from .. to - 1, at most a shard, one tensor behind the other in rows of `out` ([count, values]). */
@@ -160,7 +194,7 @@ export class Executor {
     const row = new Float32Array(values.reduce((sum, count) => sum + count, 0));
     const gradient = new Float32Array(row.length);
     for (let pass = 0; pass < passes; pass++) {
-      for (const tensor of outputs) this.gradientOf(tensor).fill(0);
+      for (const tensor of outputs) this.valuesOf(tensor, plan.tensors[tensor].gradient).fill(0);
       for (let s = 0; s < n; s++) {
         this.eachValue(outputs, s, (at, i) => (row[i] = this.floats[at]));
         gradients(from + s, row, pass, gradient);
@@ -196,13 +230,6 @@ export class Executor {
       const lane = this.laneOf(tensor, sample);
       for (let v = 0; v < this.plan.tensors[tensor].values; v++) visit(lane + v * BLOCK_SAMPLES, i++, tensor);
     }
-  }
-
-  /** Live view of a tensor's gradients, of all samples of the shard. */
-  private gradientOf(tensor: number): Float32Array {
-    const { gradient, values } = this.plan.tensors[tensor];
-    const first = (this.arena + gradient) / 4;
-    return this.floats.subarray(first, first + values * this.plan.shardSamples);
   }
 
   /** A tensor's values, [values, n]. @param offset in bytes from them to what is copied in their place */
@@ -271,7 +298,9 @@ export class Executor {
     const { arena, plan } = this;
     const addressOf = (tensor: number): number => arena + plan.tensors[tensor].activation;
     for (const layer of plan.layers) {
-      this.passes[layer.op].forward(layer, layer.inputs.map(addressOf), addressOf(layer.output), blocks, shard);
+      this.withDropped(layer, () =>
+        this.passes[layer.op].forward(layer, layer.inputs.map(addressOf), addressOf(layer.output), blocks, shard),
+      );
       this.round(layer.output, plan.tensors[layer.output].activation);
     }
   }
@@ -307,17 +336,28 @@ export class Executor {
       begun[tensor] = true;
       return isBegun;
     });
-    this.passes[layer.op].backward(
-      layer,
-      {
-        x: layer.inputs.map(addressOf),
-        y: addressOf(layer.output),
-        dx: layer.inputs.map((tensor) => (plan.tensors[tensor].gradient < 0 ? null : gradientOf(tensor))),
-        dy: gradientOf(layer.output),
-        adds,
-      },
-      shard,
+    const [read] = layer.inputs;
+    const { gradient } = plan.tensors[read];
+    const drop = this.dropOf(layer);
+    // A dropped value passes no gradient on: this layer's part is by itself until it has been dropped, too.
+    const dx = drop !== null && gradient >= 0 ? this.valuesOf(read, gradient) : null;
+    const others = dx !== null && adds[0] ? dx.slice() : null;
+    this.withDropped(layer, () =>
+      this.passes[layer.op].backward(
+        layer,
+        {
+          x: layer.inputs.map(addressOf),
+          y: addressOf(layer.output),
+          dx: layer.inputs.map((tensor) => (plan.tensors[tensor].gradient < 0 ? null : gradientOf(tensor))),
+          dy: gradientOf(layer.output),
+          adds: others === null ? adds : [false],
+        },
+        shard,
+      ),
     );
+    if (dx === null) return;
+    drop!(dx);
+    others?.forEach((value, i) => (dx[i] += value));
   }
 
   /** Of a layer that the loss does not depend on. */

@@ -7,6 +7,7 @@ import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { Random } from "../rng.js";
 import type { Augmentation } from "./augment.js";
 import { checkDistillation, checkSamples, checkTaught, tensorIndex } from "./check-samples.js";
+import type { Dropout } from "./dropout.js";
 import { Executor, type Backpropagation, type Distillation } from "./execute.js";
 import type { FixedPoint } from "./fixed-point.js";
 import { SharedHeap } from "./heap.js";
@@ -59,6 +60,8 @@ export interface TrainJob {
   readonly distill?: Distillation;
   /** What activations and gradients are rounded to. Default: they are float32. Weights are the caller's to round. */
   readonly fixedPoint?: FixedPoint;
+  /** By layer. Default: nothing is dropped. */
+  readonly dropout?: Dropout;
   /** About twice a second, and at the end; `loss` is the mean since the last call. */
   readonly onProgress?: (done: number, total: number, loss: number) => void;
   /** Stops after the step at hand; train() then returns with fewer steps. */
@@ -291,6 +294,7 @@ export class Trainer {
           task,
           distill: distill ?? null,
           fixedPoint: job.fixedPoint ?? null,
+          dropout: job.dropout ?? {},
         },
         firstStep: job.firstStep,
         rates,

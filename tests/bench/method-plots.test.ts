@@ -56,7 +56,7 @@ describe("the plots of methods", () => {
     expect([curvesIn(scores), marksIn(scores)]).toEqual([4, 4 * 5 + 4]);
     expect(scores).toContain("Optimal Brain Surgeon: weights left, %, logarithmic 50, error, % ");
     const retraining = files.get("methods-retraining.svg")!;
-    expect([curvesIn(retraining), marksIn(retraining)]).toEqual([5, 5 * 4 + 5]);
+    expect([curvesIn(retraining), marksIn(retraining)]).toEqual([6, 6 * 4 + 6]);
     expect(marksIn(files.get("methods-sizes.svg")!)).toBe(3 + 3 + 1 + 3);
     // One series has no legend.
     expect(marksIn(files.get("methods-fixed-point.svg")!)).toBe(3);

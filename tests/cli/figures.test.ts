@@ -122,7 +122,7 @@ describe("mote bench --only methods", () => {
     expect(scores[0]).toMatchObject({ value: 12, target: "≤ 2", met: false, beside: { magnitude: 2, dense: 1 } });
     const turns = retrainingFigures(record("retraining"));
     expect(turns.map(({ id }) => id)).toContain("methods.han.l2-iterative.l2-retrained.10");
-    expect(turns).toHaveLength(8);
+    expect(turns).toHaveLength(10);
   });
 });
 

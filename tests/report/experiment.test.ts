@@ -105,7 +105,7 @@ describe("an experiment", () => {
 
   test.each([
     ["scores", [0.5, 0.3, 0.2, 0.1, 0.05], ["magnitude", "lamp", "obd", "obs"]],
-    ["retraining", [0.3, 0.1, 0.05, 0.03], ["l2", "l1", "l1-retrained", "l2-retrained", "l2-iterative"]],
+    ["retraining", [0.3, 0.1, 0.05, 0.03], ["l2", "l1", "l1-retrained", "l2-retrained", "l2-iterative", "l2-dropout"]],
   ] as const)("%s: prunes as far by each method, and no share is part of it", (name, keeps, methods) => {
     const [dense, ...trials] = trialsOf(name, lenet5, false);
     expect(dense).toMatchObject({ method: "none", stages: 0, keep: null });
@@ -117,10 +117,15 @@ describe("an experiment", () => {
       const last = done.at(-1) as PruneStage;
       expect(last).toMatchObject({ kind: "prune", schedule: "one-shot", keep });
       expect(last.score).toBe(name === "scores" ? method : "magnitude");
-      expect(last.epochs > 0).toBe(/retrained|iterative/.test(method));
+      expect(last.epochs > 0).toBe(/retrained|iterative|dropout/.test(method));
+      expect(last.dropout).toEqual(method === "l2-dropout" ? { "op:dense": 0.5 } : undefined);
       expect(last.l1 !== undefined).toBe(method === "l1-retrained");
       expect(done.length).toBe(
-        method.startsWith("l1") ? 2 : method === "l2-iterative" ? (keeps as readonly number[]).indexOf(keep!) + 1 : 1,
+        method.startsWith("l1")
+          ? 2
+          : /iterative|dropout/.test(method)
+            ? (keeps as readonly number[]).indexOf(keep!) + 1
+            : 1,
       );
     }
   });

@@ -3,10 +3,11 @@ import { expect } from "vitest";
 import type { Samples } from "../../host/data/samples.js";
 import type { Graph } from "../../host/model/model.js";
 import { valuesOf } from "../../host/model/geometry.js";
-import { resultsOf } from "../../host/model/edges.js";
+import { inputsOf, resultsOf } from "../../host/model/edges.js";
 import { parameterShapes, tensorShapes } from "../../host/model/shapes.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { mixWords, permuteIndex, Random } from "../../host/rng.js";
+import { dropValues, type Dropout } from "../../host/train/dropout.js";
 import { Executor, type Distillation } from "../../host/train/execute.js";
 import { instantiateKernels, SharedHeap } from "../../host/train/heap.js";
 import { CLASSES, type Task } from "../../host/train/losses.js";
@@ -28,6 +29,7 @@ export interface GradientCase {
   readonly distill?: Distillation | null;
   /** float32: what the images hold; read with scales and offsets of their own. Default: bytes as they are. */
   readonly images?: "int8" | "float32";
+  readonly dropout?: Dropout;
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -64,7 +66,7 @@ interface Outcome {
 
 /** Loss and gradients of the first step, as the engine has them. */
 export function engineGradients(
-  { graph, batch, shards, task = CLASSES, distill = null }: GradientCase,
+  { graph, batch, shards, task = CLASSES, distill = null, dropout = {} }: GradientCase,
   parameters: ReadonlyMap<string, Float64Array>,
   masks: ReadonlyMap<string, Uint8Array>,
   data: Samples,
@@ -89,7 +91,17 @@ export function engineGradients(
     heap.f32(plan.parameters.values + at * 4, values.length).set(values);
   }
   const executor = new Executor(instantiateKernels(module, heap.memory), heap.memory, plan, 0, 1);
-  const settings = { data, seed: SEED, weightDecay: 0, l1: 0, augment: 0, fixedPoint: null, task, distill } as const;
+  const settings = {
+    data,
+    seed: SEED,
+    weightDecay: 0,
+    l1: 0,
+    augment: 0,
+    fixedPoint: null,
+    dropout,
+    task,
+    distill,
+  } as const;
   let total = 0;
   // Twice, since gradients must not pile up from one step to the next.
   for (let turn = 0; turn < 2; turn++) {
@@ -116,7 +128,7 @@ export function engineGradients(
 }
 
 /** The samples of step 0 in the order of the engine, as the reference takes them. */
-export function referenceBatch({ graph, batch, shards, task, distill }: GradientCase, data: Samples): Batch {
+export function referenceBatch({ graph, batch, shards, task, distill, dropout }: GradientCase, data: Samples): Batch {
   const order = Array.from({ length: batch }, (_, n) => permuteIndex(n, data.count, mixWords(SEED, 0, 0)));
   const { images, reading, labels } = data;
   const pixels = images.length / data.count;
@@ -138,6 +150,21 @@ export function referenceBatch({ graph, batch, shards, task, distill }: Gradient
     shard: batch / shards,
     ...(task && { task }),
     ...(distill && { distill }),
+    ...(dropout && { factors: dropFactors(graph, dropout, batch / shards) }),
+  };
+}
+
+/** What step 0 multiplies a sample's values by that a layer reads. */
+function dropFactors(graph: Graph, dropout: Dropout, shard: number): NonNullable<Batch["factors"]> {
+  const shapes = tensorShapes(graph);
+  return (layer, n) => {
+    if (!Object.hasOwn(dropout, layer.name)) return undefined;
+    const values = valuesOf(shapes.get(inputsOf(layer)[0])!);
+    const all = new Float32Array(values * shard).fill(1);
+    const output = graph.layers.indexOf(layer) + 1;
+    dropValues(all, dropout[layer.name], mixWords(SEED, 0, Math.floor(n / shard)), output);
+    const block = Math.floor((n % shard) / 8) * values * 8;
+    return Float64Array.from({ length: values }, (_, i) => all[block + i * 8 + (n % 8)]);
   };
 }
 

@@ -23,6 +23,8 @@ export interface Batch {
   readonly distill?: Distillation | null;
   /** Samples whose mean and variance a batch normalization takes. Absent: those among the parameters. */
   readonly shard?: number;
+  /** What values that a layer reads are multiplied by, of dropout. */
+  readonly factors?: (layer: Layer, n: number) => Float64Array | undefined;
 }
 
 /** Of a layer, by their names without the layer's. Doubles in place of floats: the ops do not see the difference. */
@@ -55,8 +57,7 @@ type Tensors = ReadonlyMap<string, readonly Float64Array[]>;
 function forwardBatch(
   graph: Graph,
   parameters: Parameters,
-  inputs: readonly Float64Array[],
-  shard?: number,
+  { inputs, shard, factors }: Pick<Batch, "inputs" | "shard" | "factors">,
   from = 0,
   known?: Tensors,
 ): Tensors {
@@ -68,7 +69,11 @@ function forwardBatch(
     const to = shapes.get(layer.output)!;
     let batchOwn = {};
     const outputs = inputs.map((_, n) => {
-      const values = read.map((name) => ({ shape: shapes.get(name)!, data: tensors.get(name)![n] }));
+      const kept = factors?.(layer, n);
+      const values = read.map((name) => {
+        const data = tensors.get(name)![n];
+        return { shape: shapes.get(name)!, data: kept === undefined ? data : data.map((value, i) => value * kept[i]) };
+      });
       if (layer.op === "batchnorm" && shard !== undefined && n % shard === 0) {
         batchOwn = statistics(tensors.get(read[0])!.slice(n, n + shard), to[0]);
       }
@@ -85,7 +90,7 @@ function forwardBatch(
 
 /** All tensors of one sample by name. */
 export function forward(graph: Graph, parameters: Parameters, input: Float64Array): Map<string, Float64Array> {
-  return new Map([...forwardBatch(graph, parameters, [input])].map(([name, [values]]) => [name, values]));
+  return new Map([...forwardBatch(graph, parameters, { inputs: [input] })].map(([name, [values]]) => [name, values]));
 }
 
 export function softmax(logits: Float64Array, temperature = 1): Float64Array {
@@ -131,7 +136,7 @@ function sampleLoss(batch: Batch, n: number, outputs: Float64Array, classes: num
 
 /** Mean loss of a batch. */
 export const loss = (graph: Graph, parameters: Parameters, batch: Batch): number =>
-  lossOf(graph, batch, forwardBatch(graph, parameters, batch.inputs, batch.shard));
+  lossOf(graph, batch, forwardBatch(graph, parameters, batch));
 
 function lossOf(graph: Graph, batch: Batch, tensors: Tensors): number {
   const results = resultsOf(graph);
@@ -159,9 +164,8 @@ export function numericalGradients(
   const step = 1e-5;
   const values = parameters.get(name)!;
   const from = graph.layers.findIndex((layer) => name.startsWith(`${layer.name}.`));
-  const known = forwardBatch(graph, parameters, batch.inputs, batch.shard);
-  const lossNow = (): number =>
-    lossOf(graph, batch, forwardBatch(graph, parameters, batch.inputs, batch.shard, from, known));
+  const known = forwardBatch(graph, parameters, batch);
+  const lossNow = (): number => lossOf(graph, batch, forwardBatch(graph, parameters, batch, from, known));
   return indices.map((i) => {
     const value = values[i];
     values[i] = value + step;

@@ -22,6 +22,7 @@ export const METHOD_NAMES: Readonly<Record<Method, string>> = {
   "l1-retrained": "L1, retrained",
   "l2-retrained": "L2, retrained",
   "l2-iterative": "L2, pruned and retrained in turns",
+  "l2-dropout": "L2 and dropout, in turns",
 };
 
 /** Trials of one setting, by seed. */

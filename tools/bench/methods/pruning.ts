@@ -106,12 +106,13 @@ export function scoreFigures(record: ExperimentRecord): Figure[] {
   );
 }
 
-/** Of Han's five curves: who is to be no worse than whom. */
+/** Of Han's curves: who is to be no worse than whom. */
 const CLAIMS: readonly (readonly [Method, Method, string])[] = [
   ["l1", "l2", "L1 beside L2, not retrained"],
   ["l2-retrained", "l1-retrained", "L2 beside L1, retrained"],
   ["l2-retrained", "l2", "L2 retrained, beside not"],
   ["l2-iterative", "l2-retrained", "L2 in turns, beside once"],
+  ["l2-dropout", "l2-iterative", "L2 in turns, with dropout beside without"],
 ];
 const HAN_KEEPS = [0.1, 0.03];
 
