@@ -1,6 +1,7 @@
 /** Whether a recipe fits the net that it is for: all of it, before anything is trained; and which layers its settings select. */
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
+import { parameterShapes } from "../model/shapes.js";
 import { floatWeights } from "../ops/index.js";
 import type { Dropout } from "../train/dropout.js";
 import { binarizedGraph } from "./binarize.js";
@@ -8,6 +9,7 @@ import { foldedGraph } from "./fold-batchnorm.js";
 import { bringsIntegers, checkComplete, layersKey, weightedLayers } from "./integer-stages.js";
 import { narrowGraph } from "./narrow.js";
 import { Channels } from "./channels.js";
+import { checkProductWork } from "./product.js";
 import { checkKeep, type Keep } from "./prune.js";
 import type { ChannelsStage, PruneStage, Recipe, Stage } from "./recipe.js";
 import { byLayer, isName } from "./select.js";
@@ -55,6 +57,7 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
     };
     const key = layersKey(stage);
     const values = settle((stage as unknown as Record<string, Readonly<Record<string, never>>>)[key], key);
+    if (stage.kind === "pq") checkPq(values, reached, `${place}.centroids`);
     if (stage.kind === "binarize")
       reached = at(`${place}: `, () => foldedGraph(binarizedGraph(reached, Object.keys(values))));
     return { ...stage, [key]: values };
@@ -120,6 +123,14 @@ const qualityOf = (
   layers: readonly WeightedLayer[],
   place: string,
 ): Pick<PruneStage, "quality"> => (quality === undefined ? {} : { quality: byLayer(quality, layers, place) });
+
+function checkPq(centroids: Readonly<Record<string, number>>, graph: Graph, place: string): void {
+  const shapes = parameterShapes(graph);
+  for (const [name, k] of Object.entries(centroids)) {
+    const weights = shapes.get(`${name}.weight`)!.reduce((a, b) => a * b, 1);
+    checkProductWork(name, weights, k, place);
+  }
+}
 
 /**
  * Of dense layers. A pattern leaves alone those that read the net's input, of which half of the values would be missing.

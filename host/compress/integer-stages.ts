@@ -10,15 +10,30 @@ import {
   type ShareStage,
   type Stage,
 } from "./recipe.js";
-import type { BinarizeStage, BinaryConnectStage, LevelsStage } from "./method-stages.js";
+import type { BinarizeStage, BinaryConnectStage, LevelsStage, PqStage } from "./method-stages.js";
 
 export const weightedLayers = (graph: Graph): WeightedLayer[] => graph.layers.filter(hasWeights);
 
-type IntegerStage = ShareStage | GridStage | RdoqStage | InqStage | BinaryConnectStage | BinarizeStage | LevelsStage;
+type IntegerStage =
+  ShareStage | GridStage | RdoqStage | InqStage | BinaryConnectStage | BinarizeStage | LevelsStage | PqStage;
 
 /** The key whose values by layer say which layers a stage is for. */
-export const layersKey = (stage: IntegerStage): "bits" | "step" | "rounding" | "levels" =>
-  "bits" in stage ? "bits" : "step" in stage ? "step" : "rounding" in stage ? "rounding" : "levels";
+export function layersKey({ kind }: IntegerStage): "bits" | "step" | "rounding" | "levels" | "centroids" {
+  switch (kind) {
+    case "share":
+    case "inq":
+      return "bits";
+    case "grid":
+    case "rdoq":
+      return "step";
+    case "binary-connect":
+      return "rounding";
+    case "levels":
+      return "levels";
+    case "pq":
+      return "centroids";
+  }
+}
 
 const layersOf = (stage: IntegerStage): string[] =>
   Object.keys((stage as unknown as Record<string, object>)[layersKey(stage)]);

@@ -57,6 +57,15 @@ export interface LevelsStage extends Schedule {
   readonly scales: "layer" | "row";
 }
 
+/** Product quantization, see product.ts, of the layers that `centroids` selects, whose codebooks then learn. The others train along. */
+export interface PqStage extends Schedule {
+  readonly kind: "pq";
+  /** Of each sub-space, by layer. */
+  readonly centroids: Readonly<Record<string, number>>;
+  /** Weights of a sub-vector. */
+  readonly width: number;
+}
+
 /** Trains in fixed point, see fixed-point.ts: weights, biases, activations, gradients and so what updates leave. */
 export interface FixedPointStage extends Schedule, FixedPoint {
   readonly kind: "fixed-point";
@@ -72,7 +81,14 @@ export interface NearStage extends Schedule {
 }
 
 export type MethodStage =
-  LowRankStage | FlattenStage | BinaryConnectStage | BinarizeStage | LevelsStage | FixedPointStage | NearStage;
+  | LowRankStage
+  | FlattenStage
+  | BinaryConnectStage
+  | BinarizeStage
+  | LevelsStage
+  | PqStage
+  | FixedPointStage
+  | NearStage;
 
 const orFilters: Check<number | "filters"> = either(
   integer(1, 65535),
@@ -135,6 +151,12 @@ export const METHOD_CHECKS: { readonly [K in MethodStage["kind"]]: Check<Extract
     if (stage.scale === "mean" && many !== undefined) fail(`${path}.scale`, `"fit" beside ${many} levels`, stage.scale);
     return stage;
   },
+  pq: object({
+    kind: oneOf("pq"),
+    ...schedule(4, 0.0005, 0),
+    centroids: optional(layered(integer(2, 256)), { "*": 16 }),
+    width: optional(integer(2, 64), 4),
+  }),
   "fixed-point": (value, path) => {
     const stage = fixedPointFields(value, path);
     const { integerBits, fractionBits } = stage;

@@ -448,6 +448,7 @@ export const INTEGER_STAGES: readonly Stage["kind"][] = [
   "binary-connect",
   "binarize",
   "levels",
+  "pq",
 ];
 
 /** What may follow a stage that brings weights to their integers. Another of those is for the layers that the stages before left out. */

@@ -18,9 +18,10 @@ import { emptyCompression, namesIn, withCompression, withIntegers, type Integers
 import { binaryConnect, fewLevels } from "./latent-stages.js";
 import { flatGraph, flatNet } from "./flatten.js";
 import { lowRankNet } from "./low-rank.js";
-import type { FixedPointStage, FlattenStage } from "./method-stages.js";
+import type { FixedPointStage, FlattenStage, PqStage } from "./method-stages.js";
 import { channelsByTensor, narrowGraph } from "./narrow.js";
 import { near } from "./near.js";
+import { productCodebooks } from "./product.js";
 import { pruneMasks, survivors } from "./prune.js";
 import { fisherDiagonal, rdoq } from "./rdoq.js";
 import type {
@@ -161,15 +162,40 @@ async function share(net: Net, stage: ShareStage<number>, context: StageContext)
       return { name, centroids, assignment };
     });
     await run.until(run.total);
-    for (const { name, centroids, assignment } of sharings) {
-      const { scale, codes } = roundCodebook(centroids);
-      integers.set(name, {
-        scales: Float32Array.of(scale),
-        integers: Int8Array.from(assignment, (of) => (of < 0 ? 0 : codes[of])),
-      });
-    }
+    for (const { name, centroids, assignment } of sharings) integers.set(name, onCodebook(centroids, assignment));
   });
   return withIntegers(shared, integers);
+}
+
+async function productQuantize(net: Net, stage: PqStage, context: StageContext): Promise<Net> {
+  const integers = new Map<string, Integers>();
+  const trained = await retrain(net, stage, context, async (run) => {
+    const layers = namesIn(net.graph, stage.centroids).map((name) => {
+      const rows = run.trainer.bias(name).length;
+      const weights = run.trainer.weight(name);
+      const { elements, assignment } = productCodebooks(
+        weights,
+        rows,
+        stage.width,
+        stage.centroids[name],
+        context.seed,
+      );
+      run.setSharing(name, { centroids: elements, assignment });
+      return { name, elements, assignment };
+    });
+    await run.until(run.total);
+    for (const { name, elements, assignment } of layers) integers.set(name, onCodebook(elements, assignment));
+  });
+  return withIntegers(trained, integers);
+}
+
+/** Weights as their centroids, rounded to int8. */
+function onCodebook(centroids: Float32Array, assignment: Int32Array): Integers {
+  const { scale, codes } = roundCodebook(centroids);
+  return {
+    scales: Float32Array.of(scale),
+    integers: Int8Array.from(assignment, (of) => (of < 0 ? 0 : codes[of])),
+  };
 }
 
 async function grid(net: Net, stage: GridStage<number>, context: StageContext): Promise<Net> {
@@ -314,6 +340,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
       return fewLevels(start, stage, context);
     case "near":
       return near(start, stage, context);
+    case "pq":
+      return productQuantize(start, stage, context);
     case "fixed-point":
       return fixedPoint(start, stage, context);
     case "dead-units":

@@ -27,6 +27,7 @@ const figures: readonly Figure[] = [
     ...sized(`low-rank.pruning.${share}`, 2000 * share, 9 / share),
   ]),
   ...sized("ternary", 40_000, 2),
+  ...[4, 16].flatMap((k) => sized(`pq.4.${k}`, 4000 * k, 2)),
   ...[8, 10, 12].map((bits) => figure(`fixed-point.nearest.${bits}`, 90 / bits)),
   figure("flatten.trained.error", 3),
   figure("flatten.trained.instructions", 1.3),
@@ -41,7 +42,7 @@ describe("the plots of methods", () => {
 
   it("are files of their own, with titles and words for who does not see them", () => {
     expect([...files.keys()]).toEqual(
-      ["scores", "retraining", "sizes", "fixed-point", "flatten"].map((name) => `methods-${name}.svg`),
+      ["scores", "retraining", "sizes", "product", "fixed-point", "flatten"].map((name) => `methods-${name}.svg`),
     );
     for (const text of files.values()) {
       expect(text).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 720 [\d.]+"/);
@@ -58,6 +59,7 @@ describe("the plots of methods", () => {
     const retraining = files.get("methods-retraining.svg")!;
     expect([curvesIn(retraining), marksIn(retraining)]).toEqual([6, 6 * 4 + 6]);
     expect(marksIn(files.get("methods-sizes.svg")!)).toBe(3 + 3 + 1 + 3);
+    expect(curvesIn(files.get("methods-product.svg")!)).toBe(1);
     // One series has no legend.
     expect(marksIn(files.get("methods-fixed-point.svg")!)).toBe(3);
     expect(files.get("methods-flatten.svg")).toContain("million instructions on a Cortex-M4 1.3, error, % 3");

@@ -174,7 +174,10 @@ describe("a recipe", () => {
       "stages[1]: prune cannot follow rdoq",
     ],
     [[{ kind: "rdoq", limit: 128 }], "stages[0].limit: expected a whole number, 1 .. 127"],
-    [[{ kind: "prune", keep: 0.1 }], "stages: one share, grid, rdoq, inq, binary-connect, binarize, levels stage must bring"],
+    [
+      [{ kind: "prune", keep: 0.1 }],
+      "stages: one share, grid, rdoq, inq, binary-connect, binarize, levels, pq stage must bring",
+    ],
   ])("%j is refused", (stages, message) => {
     expect(() => check(...stages)).toThrow(message);
   });

@@ -140,7 +140,7 @@ describe("recipes", () => {
     [
       "an unknown kind",
       { ...minimal, stages: [{ kind: "prun" }] },
-      'r.json: stages[0].kind: expected one of narrow, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate, biases, low-rank, flatten, binary-connect, binarize, levels, fixed-point, near, got "prun"',
+      'r.json: stages[0].kind: expected one of narrow, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate, biases, low-rank, flatten, binary-connect, binarize, levels, pq, fixed-point, near, got "prun"',
     ],
     [
       "a layer's bits",
@@ -167,7 +167,7 @@ describe("recipes", () => {
     [
       "nothing that makes integers",
       { ...minimal, stages: [train, { kind: "calibrate" }] },
-      "r.json: stages: one share, grid, rdoq, inq, binary-connect, binarize, levels stage",
+      "r.json: stages: one share, grid, rdoq, inq, binary-connect, binarize, levels, pq stage",
     ],
     ["no calibration", { ...minimal, stages: [minimal.stages[0]] }, "r.json: stages: a calibrate stage must end"],
     [

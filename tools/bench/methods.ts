@@ -7,11 +7,19 @@ import type { MethodFamily } from "./methods/family.js";
 import { fewValues } from "./methods/few-values.js";
 import { fixedPointMethods } from "./methods/fixed-point.js";
 import { methodPlots } from "./methods/plots.js";
+import { productMethods } from "./methods/product.js";
 import { pruningMethods } from "./methods/pruning.js";
 import { rankMethods } from "./methods/rank.js";
 import { xnorMethods } from "./methods/xnor.js";
 
-const FAMILIES: readonly MethodFamily[] = [pruningMethods, rankMethods, fewValues, xnorMethods, fixedPointMethods];
+const FAMILIES: readonly MethodFamily[] = [
+  pruningMethods,
+  rankMethods,
+  fewValues,
+  xnorMethods,
+  productMethods,
+  fixedPointMethods,
+];
 
 export const methodsGroup: Group = {
   name: "methods",

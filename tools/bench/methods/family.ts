@@ -1,5 +1,6 @@
 /** What families of the group `methods` share: recipes run to their ends. */
 import { readFileSync } from "node:fs";
+import type { Net } from "../../../host/model/model.js";
 import { workOf } from "../../../host/compress/candidates.js";
 import { figuresOf } from "../../../host/compress/figures.js";
 import { parseRecipe, type Recipe } from "../../../host/compress/recipe.js";
@@ -42,6 +43,8 @@ export interface RecipeResult {
   readonly multiplications: number;
   readonly instructions: number;
   readonly ram: number;
+  /** As it was packed. */
+  readonly net: Net;
 }
 
 /** Runs a recipe on MNIST to its packed model. The work folder keeps its stages, which recipes that begin alike share; what they are packed to is made anew. */
@@ -61,6 +64,7 @@ export async function runMethod(name: string, recipe: Recipe, { threads, note }:
     weights,
     container: model,
     bytes: model.length,
+    net,
     testError: testError(model, loadData("mnist:test", { shape: [1, 28, 28] })),
   };
 }

@@ -12,6 +12,7 @@ export function methodPlots(figures: readonly Figure[]): [name: string, text: st
     curves(figures, "scores", "Error against weights left, not retrained"),
     curves(figures, "retraining", "Pruning with and without retraining, as Figure 5 of Han et al. 2015"),
     sizes(figures),
+    product(figures),
     fixedPoint(figures),
     flattened(figures),
   ]
@@ -90,6 +91,20 @@ function sizes(figures: readonly Figure[]): Picture | null {
   ];
   const words = ["Error against bytes", "LeNet-300-100 on MNIST, test digits, short trainings of one seed."] as const;
   return drawn("sizes", words, { label: "bytes, logarithmic", isLog: true }, series);
+}
+
+function product(figures: readonly Figure[]): Picture | null {
+  const by = (name: string, ids: readonly string[]): Series => joined(name, points(figures, ids, "bytes"));
+  const series = [
+    by("4 centroids of 8, 4 and 2 weights", ["pq.8.4", "pq.4.4", "pq.2.4"]),
+    by("4 and 16 centroids of 4 weights", ["pq.4.4", "pq.4.16"]),
+    by("shared weights of 1 and 2 bits", ["pq.shared.1", "pq.shared.2"]),
+  ];
+  const words = [
+    "Product quantization beside shared weights",
+    "LeNet-300-100 on MNIST, test digits; bytes with codes at their entropy.",
+  ] as const;
+  return drawn("product", words, { label: "bytes, logarithmic", isLog: true }, series);
 }
 
 function fixedPoint(figures: readonly Figure[]): Picture | null {
