@@ -36,6 +36,8 @@ export const OP_MUL = 5;
 export const OP_CONCAT = 6;
 export const OP_LUT = 7;
 export const OP_RESIZE = 8;
+export const OP_CROP = 9;
+export const OP_APPEND = 10;
 
 /** Largest multiplier of a sum, which keeps two products of 9 bits more in int32. */
 export const MAX_SUM_FACTOR = 0x200000;

@@ -30,10 +30,10 @@ export const KIND_DENSE_ROWS = 13; // a dense layer by six rows: most of its wei
 /** The kinds from here on have no rows in the stream. */
 export const KIND_LUT = 14;
 export const KIND_RESIZE = 15;
-export const KIND_CONCAT = 16; // does nothing: its inputs lie within its output
+export const KIND_CONCAT = 16; // does nothing: its inputs lie within its output, or have been copied to it
 /** The kinds from here on are not counted as layers. */
 export const KIND_BORDER = 17; // fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state
-export const KIND_COPY = 18; // takes a state over from its source
+export const KIND_COPY = 18; // takes a state over from its source; or copies a part of an input to the output of the next KIND_CONCAT
 /**
  * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
  * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.

@@ -40,6 +40,8 @@
 #define MOTE_OP_CONCAT 6u
 #define MOTE_OP_LUT 7u
 #define MOTE_OP_RESIZE 8u
+#define MOTE_OP_CROP 9u
+#define MOTE_OP_APPEND 10u
 
 /** Largest multiplier of a sum, which keeps two products of 9 bits more in int32. */
 #define MOTE_MAX_SUM_FACTOR 0x200000u
@@ -267,10 +269,10 @@
 /** The kinds from here on have no rows in the stream. */
 #define MOTE_KIND_LUT 14u
 #define MOTE_KIND_RESIZE 15u
-#define MOTE_KIND_CONCAT 16u /* does nothing: its inputs lie within its output */
+#define MOTE_KIND_CONCAT 16u /* does nothing: its inputs lie within its output, or have been copied to it */
 /** The kinds from here on are not counted as layers. */
 #define MOTE_KIND_BORDER 17u /* fills a tensor's border, before the layer that writes the tensor, an input's at the beginning; or all of a state */
-#define MOTE_KIND_COPY 18u /* takes a state over from its source */
+#define MOTE_KIND_COPY 18u /* takes a state over from its source; or copies a part of an input to the output of the next KIND_CONCAT */
 /**
  * Layers that go by turns of some lines: in front of the entry of each KIND_LINES, which makes room in the lines that its output keeps and says what
  * the entry is to do this turn; behind the last KIND_TURN, which leads back to the first until all lines are done.
@@ -629,7 +631,9 @@
   X(MOTE_OP_MUL, "mul") \
   X(MOTE_OP_CONCAT, "concat") \
   X(MOTE_OP_LUT, "lut") \
-  X(MOTE_OP_RESIZE, "resize")
+  X(MOTE_OP_RESIZE, "resize") \
+  X(MOTE_OP_CROP, "crop") \
+  X(MOTE_OP_APPEND, "append")
 
 /** Each codec with its name, likewise. */
 #define MOTE_CODEC_NAMES(X) \

@@ -7,7 +7,7 @@ import type { Argument, LayerCode } from "./c-code.js";
 import type { ChipGoal } from "./goal.js";
 import type { ChipMemory } from "./memory.js";
 import type { Place, Places } from "./place.js";
-import { addCode, lutCode, mulCode, poolCode, resizeCode } from "./plain-ops.js";
+import { addCode, copyCode, lutCode, mulCode, poolCode, resizeCode } from "./plain-ops.js";
 import { weightedCode } from "./weighted.js";
 
 /** @returns nothing for a layer that has nothing to do @throws MoteError UNSUPPORTED by layer and op */
@@ -32,6 +32,9 @@ export function layerCode(model: QModel, memory: ChipMemory, index: number, goal
       return lutCode(layer, index, places, where);
     case "resize":
       return resizeCode(layer, places, where);
+    case "crop":
+    case "append":
+      return copyCode(layer, places, where);
     case "concat":
       return undefined;
     default:

@@ -1,10 +1,13 @@
 /** Ops without weights. */
 import type { QAdd } from "../ops/add.js";
+import type { QAppend } from "../ops/append.js";
 import type { QAvgPool } from "../ops/avgpool.js";
+import type { QCrop } from "../ops/crop.js";
 import type { QLut } from "../ops/lut.js";
 import type { QMaxPool } from "../ops/maxpool.js";
 import type { QMul } from "../ops/mul.js";
 import type { QResize } from "../ops/resize.js";
+import { copiedParts } from "../ops/parts.js";
 import { table, type Arguments, type LayerCode, type Names } from "./c-code.js";
 import { windowsAt, type Place, type Places } from "./place.js";
 import { scalingOf } from "./scaling.js";
@@ -174,6 +177,48 @@ to[x] = a[x / ${n.factorX}];
 }
 }
 }
+`,
+    tables: "",
+    uses: [],
+  };
+}
+
+/** Rectangles, one of each input that it takes something of. */
+export function copyCode(layer: QCrop | QAppend, { inputs, output }: Places, what: string): LayerCode {
+  const shapes = inputs.map(({ shape }) => shape);
+  const parts = copiedParts(layer, shapes, output.shape).map(({ input, channel, from: [y, x], to, size }) => {
+    const { at, pitch, plane } = inputs[input];
+    return {
+      from: (at as number) + channel * plane + y * pitch + x,
+      fromPitch: pitch,
+      fromPlane: plane,
+      to: (output.at as number) + to[0] * output.pitch + to[1],
+      height: size[0],
+      width: size[1],
+    };
+  });
+  const numbered = parts.flatMap((part, index) =>
+    Object.entries(part).map(([name, value]) => [`${name}${index}`, value] as const),
+  );
+  return {
+    key: `${layer.op} ${parts.length}`,
+    what,
+    arguments: {
+      ...Object.fromEntries(numbered),
+      pitch: output.pitch,
+      plane: output.plane,
+      channels: output.shape[0],
+    },
+    body: (n) =>
+      `for (unsigned c = 0; c < ${n.channels}; c++) {
+${parts
+  .map(
+    (_, i) => `for (unsigned y = 0; y < ${n[`height${i}`]}; y++) {
+memcpy(BYTES + ${n[`to${i}`]} + c * ${n.plane} + y * ${n.pitch}, BYTES + ${n[`from${i}`]} + c * ${n[`fromPlane${i}`]} + y * ${n[`fromPitch${i}`]}, ${n[`width${i}`]});
+}
+`,
+  )
+  .join("")}}
 `,
     tables: "",
     uses: [],

@@ -27,6 +27,7 @@ export function layersKey({ kind }: IntegerStage): "bits" | "step" | "rounding" 
     case "rdoq":
       return "step";
     case "binary-connect":
+    case "binarize":
       return "rounding";
     case "levels":
       return "levels";

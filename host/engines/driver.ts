@@ -170,6 +170,8 @@ const NAMES: Readonly<Record<number, Readonly<Record<number, string>>>> = {
     [format.OP_CONCAT]: "concat",
     [format.OP_LUT]: "lut",
     [format.OP_RESIZE]: "resize",
+    [format.OP_CROP]: "crop",
+    [format.OP_APPEND]: "append",
   },
   [abi.STATUS_CODEC]: {
     [format.CODEC_DENSE]: "dense",

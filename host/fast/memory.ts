@@ -6,6 +6,7 @@ import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
+import { copyCount, copyEntries } from "./copies.js";
 import { storedZero } from "./fold.js";
 import { denseRowsWords } from "./dense-rows.js";
 import { bitWords } from "./bits.js";
@@ -158,7 +159,10 @@ function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWi
     }
     const one = streams[index];
     if (isByTurns(index)) entries.push(lineEntry(model, index, one.kind, firstElement, begins[index]));
-    entries.push(layerEntry(model, layer, firstElement, one, begins[index]));
+    entries.push(
+      ...copyEntries(model, layer, firstElement),
+      layerEntry(model, layer, firstElement, one, begins[index]),
+    );
     if (index === turns?.last) entries.push(turnEntry(turns, back, begins[index] + one.bytes.length));
   });
   entries.push(...statesOf(model).map((state) => copyEntry(model, state, firstElement)));
@@ -202,7 +206,8 @@ function placeRegions(
   const statesPtr = tablesPtr + abi.TENSOR_ENTRY_BYTES * model.tensors.length;
   const layersPtr = statesPtr + layout.LAYER_ENTRY_BYTES * states;
   const byTurns = turns === undefined ? 0 : turns.last - turns.first + 2 + (turns.comes === undefined ? 0 : 2);
-  const entries = borders + model.layers.length + byTurns + states;
+  const copies = model.layers.reduce((sum, layer) => sum + copyCount(model, layer), 0);
+  const entries = borders + copies + model.layers.length + byTurns + states;
   const scalesPtr = layersPtr + layout.LAYER_ENTRY_BYTES * entries + END_BYTES;
   const windowPtr = roundUp(scalesPtr + SCALE_BYTES * endsOf(model).length + layout.PROGRESS_BYTES);
   const arenaPtr = windowPtr + windowBytes;
@@ -426,6 +431,8 @@ function opWords(model: QModel, layer: QLayer, firstElement: readonly number[]):
         [layout.LAYER_FACTOR_X, layer.factor[1]],
       ];
     case "concat":
+    case "crop":
+    case "append":
       return [[layout.LAYER_ROWS, 0]];
     default:
       return [];

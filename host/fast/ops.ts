@@ -1,7 +1,7 @@
 /** How a fast module runs each op: which kernel, with which stream. */
 import * as layout from "../../assembly/fast/layout.js";
 import { NO_POOL, type Window } from "../ops/op.js";
-import type { Axes, QAvgPool, QLayer, QMaxPool, QModel, QResize } from "../model/model.js";
+import type { Axes, QAppend, QAvgPool, QCrop, QLayer, QMaxPool, QModel, QResize } from "../model/model.js";
 import { ELEMENT_INSTRUCTIONS } from "./cost.js";
 import { inputOf } from "../model/edges.js";
 import { extentOf, valuesOf } from "../model/geometry.js";
@@ -39,6 +39,8 @@ const FAST_OPS: { readonly [Op in QLayer["op"]]: FastOp<Extract<QLayer, { op: Op
   concat: { streams: () => [noStream(layout.KIND_CONCAT, 0)], window: () => ONE_PLACE },
   lut: { streams: only(lutStream), window: () => ONE_PLACE },
   resize: { streams: only(resizeStream), window: () => ONE_PLACE },
+  crop: { streams: only(copyStream), window: () => ONE_PLACE },
+  append: { streams: only(copyStream), window: () => ONE_PLACE },
 };
 
 /** There is one kernel. */
@@ -48,6 +50,11 @@ function only<Q extends QLayer>(stream: (model: QModel, layer: Q, where: string)
 
 function resizeStream(model: QModel, { output }: QResize): LayerStream {
   return noStream(layout.KIND_RESIZE, ELEMENT_INSTRUCTIONS * valuesOf(model.tensors[output].shape));
+}
+
+/** What is copied stands in entries of its own, in front of the layer's. */
+function copyStream(model: QModel, { output }: QCrop | QAppend): LayerStream {
+  return noStream(layout.KIND_CONCAT, ELEMENT_INSTRUCTIONS * valuesOf(model.tensors[output].shape));
 }
 
 function poolWindow({ kernel, stride, pad }: QMaxPool | QAvgPool): FastWindow {
@@ -60,7 +67,7 @@ export const layerWindow = (layer: QLayer): FastWindow => fastOp(layer).window(l
 
 /** How far a layer's windows reach beyond its input. */
 export function reach(model: QModel, layer: QLayer): number {
-  if (layer.op === "resize") return 0;
+  if (layer.op === "resize" || layer.op === "crop" || layer.op === "append") return 0;
   const { pad, stride, pool } = layerWindow(layer);
   const kernel = layer.op === "conv2d" ? layer.kernel : [1, 1];
   return [0, 1].reduce((most, axis) => {

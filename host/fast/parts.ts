@@ -59,7 +59,7 @@ export interface FastLayer {
   readonly filledWeights: number;
   /** KIND_DENSE_VALUES: bits of a group's head that are its number of gaps; else 0. */
   readonly groupBits: number;
-  /** Addresses in the tensors that it reads; none of a concat's. */
+  /** Addresses in the tensors that it reads; none of a concat's. A crop and an append are copies in front of what does nothing. */
   readonly reads: readonly number[];
 }
 
@@ -242,7 +242,13 @@ const READS: readonly (readonly [offset: number, has: (kind: number) => boolean]
   [layout.LAYER_OTHER, (kind) => kind === layout.KIND_ADD || kind === layout.KIND_MUL],
 ];
 
-const BETWEEN_LAYERS: readonly number[] = [layout.KIND_BORDER, layout.KIND_LINES, layout.KIND_TURN, layout.KIND_INPUT];
+const BETWEEN_LAYERS: readonly number[] = [
+  layout.KIND_BORDER,
+  layout.KIND_COPY,
+  layout.KIND_LINES,
+  layout.KIND_TURN,
+  layout.KIND_INPUT,
+];
 
 /** The last tensors are the outputs of the layers. */
 function readLayers(
@@ -253,9 +259,12 @@ function readLayers(
   within: Within,
 ): FastLayer[] {
   const layers: FastLayer[] = [];
+  /** What is copied in front of the next layer. */
+  let copied: number[] = [];
   for (let entry = layersPtr; layers.length < count; entry += layout.LAYER_ENTRY_BYTES) {
     const word = (offset: number): number => initialWord(segments, entry + offset);
     const kind = word(layout.LAYER_KIND);
+    if (kind === layout.KIND_COPY) copied.push(word(layout.LAYER_INPUT));
     if (BETWEEN_LAYERS.includes(kind)) continue;
     const output = tensors.length - count + layers.length;
     const stated = [
@@ -271,7 +280,8 @@ function readLayers(
     if (kind >= layout.KIND_BORDER || stated !== [ptr, rows, shape[1], shape[2], pitch, plane].join()) {
       throw foreignModule(`layer ${layers.length} is not one that it can have`);
     }
-    const reads = READS.flatMap(([offset, has]) => (has(kind) ? word(offset) : []));
+    const reads = [...copied, ...READS.flatMap(([offset, has]) => (has(kind) ? word(offset) : []))];
+    copied = [];
     const groupBits =
       kind === layout.KIND_DENSE_VALUES ? within("the bits of its groups", word(layout.LAYER_GROUP_BITS), 1, 16) : 0;
     layers.push({ kind, output, reads, groupBits, ...weightsOf(kind, word) });

@@ -3,11 +3,13 @@
  * the container holds (pack, run). Tensors are planar, [C, H, W]; see DESIGN.md for why not [H, W, C].
  */
 import type { AddLayer, QAdd } from "../ops/add.js";
+import type { QAppend } from "../ops/append.js";
 import type { AvgPoolLayer, QAvgPool } from "../ops/avgpool.js";
 import type { BatchNormLayer } from "../ops/batchnorm.js";
 import type { ClampLayer } from "../ops/clamp.js";
 import type { ConcatLayer, QConcat } from "../ops/concat.js";
 import type { Conv2dLayer, QConv2d } from "../ops/conv2d.js";
+import type { QCrop } from "../ops/crop.js";
 import type { DenseLayer, QDense } from "../ops/dense.js";
 import type { QLut } from "../ops/lut.js";
 import type { MapLayer } from "../ops/map.js";
@@ -37,7 +39,7 @@ export type Layer =
   | ResizeLayer
   | MapLayer
   | BatchNormLayer;
-export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool | QAdd | QMul | QConcat | QLut | QResize;
+export type QLayer = QConv2d | QDense | QMaxPool | QAvgPool | QAdd | QMul | QConcat | QLut | QResize | QCrop | QAppend;
 
 export type PoolLayer = MaxPoolLayer | AvgPoolLayer;
 
@@ -64,6 +66,8 @@ export type {
   QConcat,
   QLut,
   QResize,
+  QCrop,
+  QAppend,
 };
 
 /** Layers in topological order; edges are tensor names. */

@@ -4,11 +4,13 @@ import { inputOf } from "../model/edges.js";
 import type { Axes, Layer, QLayer, QModel } from "../model/model.js";
 import { own } from "../own.js";
 import { add, qadd } from "./add.js";
+import { qappend } from "./append.js";
 import { avgpool, qavgpool } from "./avgpool.js";
 import { batchnorm } from "./batchnorm.js";
 import { clamp } from "./clamp.js";
 import { concat, qconcat } from "./concat.js";
 import { conv2d, qconv2d } from "./conv2d.js";
+import { qcrop } from "./crop.js";
 import { dense, qdense } from "./dense.js";
 import { qlut } from "./lut.js";
 import { map } from "./map.js";
@@ -50,6 +52,8 @@ export const INTEGER_OPS = {
   concat: qconcat,
   lut: qlut,
   resize: qresize,
+  crop: qcrop,
+  append: qappend,
 } satisfies IntegerOps;
 const integerOps: IntegerOps = INTEGER_OPS;
 

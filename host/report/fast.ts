@@ -78,7 +78,7 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
     at += bytes;
     return at - bytes;
   };
-  const report = layers.map(({ kind, output, weights, filledWeights, groupBits }, index) => {
+  const report = layers.map(({ kind, output, reads, weights, filledWeights, groupBits }, index) => {
     const begin = at;
     const { shape } = tensors[output];
     let [records, zeros, chunks] = [0, 0, 0];
@@ -128,7 +128,7 @@ export function reportFast({ stream, layers, tensors }: FastParts): FastLayerRep
     }
     return {
       index,
-      kernel: kernelName(kind),
+      kernel: kind === KIND_CONCAT && reads.length > 0 ? "copy" : kernelName(kind),
       output: shape,
       rows: shape[0],
       records,

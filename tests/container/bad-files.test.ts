@@ -284,8 +284,8 @@ describe("fields", () => {
     [
       "an op that there is not",
       8,
-      [0x82, 4],
-      /ops is 0x202: the model needs op 9; this build has ops 0 … 8 \(byte 8\)/,
+      [0x82, 16],
+      /ops is 0x802: the model needs op 11; this build has ops 0 … 10 \(byte 8\)/,
     ],
     ["an op of bit 30", 8, [0x82, 0x80, 0x80, 0x80, 4], /ops is 0x40000002: the model needs op 30; this build has/],
     ["a tensor too many", 10, leb128(1025), /tensorCount is 1025, expected 2 … 1024 \(byte 10\)/],

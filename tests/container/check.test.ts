@@ -168,6 +168,26 @@ const is = (where: string, field: string, found: number, least: number, most: nu
 const CONV = "layer 0 (conv2d)";
 const POOL = "layer 0 (maxpool)";
 
+function crop([channel, y, x]: Shape, output: Shape, input: Shape = [3, 4, 5]): QModel {
+  return {
+    tensors: [end(input), end(output)],
+    layers: [{ op: "crop", inputs: [0], output: 1, channel, first: [y, x] }],
+    outputs: [1],
+  };
+}
+
+const append = (a: Shape, b: Shape, output: Shape): QModel => ({
+  tensors: [end(a), end(b), end(output)],
+  layers: [{ op: "append", inputs: [0, 1], output: 2 }],
+  outputs: [2],
+});
+
+function appendRefused(a: Shape, b: Shape, output: Shape): readonly [QModel, string] {
+  const [first, second, all] = [a, b, output].map((shape) => `[${shape.join(", ")}]`);
+  const message = `inputs are ${first} and ${second}, expected to lie one behind the other in an output of ${all}`;
+  return [append(a, b, output), `layer 0 (append): ${message}`];
+}
+
 const models: readonly Case[] = [
   [
     "tensors and layers",
@@ -478,6 +498,42 @@ const models: readonly Case[] = [
       [pool([2, 2, 3], { clamp: [128, 128] }), is(POOL, "clampMin", 128, -128, 127)],
       [pool([2, 2, 3], { clamp: [1, 0] }), is(POOL, "clampMax", 0, 1, 127)],
       [pool([2, 2, 3], { clamp: [1, 128] }), is(POOL, "clampMax", 128, 1, 127)],
+    ],
+  ],
+  [
+    "the part that a crop takes",
+    [
+      crop([0, 0, 0], [3, 4, 5]),
+      crop([2, 3, 4], [1, 1, 1]),
+      crop([1, 0, 2], [2, 4, 3]),
+      crop([65534, 0, 0], [1, 1, 1], [65535, 1, 1]),
+    ],
+    [
+      [crop([1, 0, 0], [3, 4, 5]), "layer 0 (crop): takes channels 1 … 3 of an input of 3"],
+      [crop([0, 1, 0], [3, 4, 5]), "layer 0 (crop): takes rows 1 … 4 of an input of 4"],
+      [crop([0, 0, 5], [3, 4, 1]), "layer 0 (crop): takes columns 5 … 5 of an input of 5"],
+      [crop([65536, 0, 0], [1, 1, 1]), is("layer 0 (crop)", "channel", 65536, 0, 65535)],
+      [crop([0, -1, 0], [1, 1, 1]), is("layer 0 (crop)", "first y", -1, 0, 65535)],
+      [crop([0, 0, 65536], [1, 1, 1]), is("layer 0 (crop)", "first x", 65536, 0, 65535)],
+    ],
+  ],
+  [
+    "what an append joins",
+    [
+      append([2, 3, 4], [2, 1, 4], [2, 4, 4]),
+      append([2, 3, 4], [2, 1, 4], [2, 1, 4]),
+      append([2, 3, 4], [2, 3, 1], [2, 3, 5]),
+      append([2, 3, 4], [2, 3, 4], [2, 3, 1]),
+      // Of equal shapes the last rows are the last columns.
+      append([2, 3, 4], [2, 3, 4], [2, 3, 4]),
+    ],
+    [
+      appendRefused([2, 3, 4], [2, 1, 4], [2, 5, 4]),
+      appendRefused([2, 3, 4], [2, 3, 1], [2, 3, 6]),
+      appendRefused([2, 3, 4], [3, 1, 4], [2, 4, 4]),
+      appendRefused([3, 3, 4], [3, 1, 4], [2, 4, 4]),
+      appendRefused([2, 3, 4], [2, 2, 1], [2, 3, 5]),
+      appendRefused([2, 3, 4], [2, 2, 3], [2, 5, 4]),
     ],
   ],
   [

@@ -335,7 +335,7 @@ def read_container(data):
     layers, used_ops, used_codecs = [], 0, 0
     for output in range(given, tensor_count):
         op = f.u8()
-        count = 2 if op in (4, 5, 6) else 1
+        count = 2 if op in (4, 5, 6, 10) else 1
         layer = {"op": op, "inputs": [output - 1 - f.varint() for _ in range(count)], "output": output}
         assert count > 0 and min(layer["inputs"]) >= 0
         used_ops |= 1 << op
@@ -366,6 +366,8 @@ def read_container(data):
             layer["table"] = [f.i8() for _ in range(256)]
         if op == 8:
             layer["factor"] = read_pair(f)
+        if op == 9:
+            layer["channel"], layer["first"] = f.varint(), read_pair(f)
         if layer["op"] == 3:
             layer["scale"] = f.u32(), f.u8()
         if layer["op"] < 2:
@@ -458,6 +460,9 @@ def run_layer(tensors, layer, xs):
             return layer["table"][x[at] + 128]
         if layer["op"] == 8:
             return value(c, y // layer["factor"][0], x_ // layer["factor"][1]) + zero_in
+        if layer["op"] == 9:
+            top, left = layer["first"]
+            return value(c + layer["channel"], y + top, x_ + left) + zero_in
         (kernel_y, kernel_x), (step_y, step_x), (top, left) = layer["kernel"], layer["stride"], layer["pad"]
         window = [
             value(c, y * step_y + i - top, x_ * step_x + j - left) for i in range(kernel_y) for j in range(kernel_x)
@@ -469,6 +474,17 @@ def run_layer(tensors, layer, xs):
         down = zero + (product >> shift) < 0
         return clamp(zero + ((product + (1 << (shift - 1)) - down) >> shift), layer["clamp"])
 
+    if layer["op"] == 10:
+        c_behind, h_behind, w_behind = tensors[layer["inputs"][1]]["shape"]
+        assert c_in == c_behind == c_out
+        rows = [x[i * w_in :][:w_in] for i in range(c_in * h_in)]
+        behind = [other[i * w_behind :][:w_behind] for i in range(c_in * h_behind)]
+        if w_in == w_behind == w_out:
+            channels = [rows[c * h_in :][:h_in] + behind[c * h_behind :][:h_behind] for c in range(c_in)]
+            assert h_in + h_behind >= h_out
+            return [q for channel in channels for row in channel[-h_out:] for q in row]
+        assert h_in == h_behind == h_out and w_in + w_behind >= w_out
+        return [q for row, more in zip(rows, behind) for q in (row + more)[-w_out:]]
     if layer["op"] == 6:
         return [q for part in xs for q in part]
     return [element(c, y, x_) for c in range(c_out) for y in range(h_out) for x_ in range(w_out)]

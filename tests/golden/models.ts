@@ -26,6 +26,8 @@ const GOLDEN = [
   "gates",
   "concatenations",
   "resized",
+  "crops",
+  "windows",
   "labels",
 ];
 
@@ -35,7 +37,7 @@ const ARITHMETIC = ["padded", "groups", "codebook", "dead columns", "no weights"
 const CABAC = ["padded", "codebook"];
 
 /** Those that are written as a small container as well. */
-const SMALL = ["tiny", "per channel", "average pool", "residual", "streaming", "concatenations", "dense codec", "labels"];
+const SMALL = ["tiny", "per channel", "average pool", "residual", "streaming", "windows", "concatenations", "dense codec", "labels"];
 
 export interface GoldenModel extends NamedModel {
   /** Without extension. */

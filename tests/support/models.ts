@@ -56,6 +56,10 @@ export type LayerSpec = { readonly from?: number | readonly number[] } & (
   | { readonly op: "concat" }
   | { readonly op: "lut" }
   | { readonly op: "resize"; readonly factor: Size }
+  /** From channel, row and column on. */
+  | { readonly op: "crop"; readonly first: Shape; readonly size: Shape }
+  /** Rows, unless `width` says how many columns the output has. */
+  | { readonly op: "append"; readonly height?: number; readonly width?: number }
 );
 
 const axes = (size: Size): Axes => (typeof size === "number" ? [size, size] : size);
@@ -127,7 +131,7 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
     const from = inputsOf(spec, index);
     const output = given + index;
     // These do not requantize, so the output has its input's scale.
-    if (spec.op === "maxpool" || spec.op === "resize") keepScale(output, from[0]);
+    if (["maxpool", "resize", "crop", "append"].includes(spec.op)) keepScale(output, from[0]);
     return buildLayer(random, tensors, from, output, spec);
   });
   return {
@@ -146,6 +150,10 @@ function outputShape(inputs: readonly Shape[], spec: LayerSpec): Shape {
   if (spec.op === "dense") return [spec.out, 1, 1];
   if (spec.op === "concat") return [inputs.reduce((sum, [part]) => sum + part, 0), height, width];
   if (spec.op === "resize") return [channels, height * axes(spec.factor)[0], width * axes(spec.factor)[1]];
+  if (spec.op === "crop") return spec.size;
+  if (spec.op === "append") {
+    return spec.width === undefined ? [channels, spec.height ?? height, width] : [channels, height, spec.width];
+  }
   if (spec.op === "add" || spec.op === "mul" || spec.op === "lut") return inputs[0];
   const steps = (size: number, kernel: number, stride: number): number => Math.floor((size - kernel) / stride) + 1;
   const [padY, padX] = axes(spec.pad ?? 0);
@@ -173,6 +181,11 @@ function buildLayer(
   const [channels, height, width] = tensors[inputs[0]].shape;
   if (spec.op === "concat") return { op: "concat", inputs, output };
   if (spec.op === "resize") return { op: "resize", inputs, output, factor: axes(spec.factor) };
+  if (spec.op === "append") return { op: "append", inputs, output };
+  if (spec.op === "crop") {
+    const [channel, y, x] = spec.first;
+    return { op: "crop", inputs, output, channel, first: [y, x] };
+  }
   if (spec.op === "lut") {
     return { op: "lut", inputs, output, table: Int8Array.from({ length: 256 }, () => random.integer(256) - 128) };
   }
@@ -462,6 +475,19 @@ export function syntheticModels(): NamedModel[] {
       { ...signs, out: 21, stride: [2, 1], pad: [0, 2], step: true },
       { ...signs, out: 4, pool: { size: 2, stride: 1 }, pad: 1 },
     ),
+    named(
+      "crops",
+      [5, 6, 7],
+      { ...conv, out: 4, pad: 1 },
+      { op: "crop", first: [1, 2, 3], size: [3, 4, 4] },
+      { ...conv, out: 3, pad: 2 },
+      { op: "crop", first: [0, 0, 0], size: [5, 6, 1], from: 0 },
+      { op: "crop", first: [4, 5, 6], size: [1, 1, 1], from: 0 },
+      { op: "crop", first: [3, 0, 0], size: [1, 6, 7], from: 1 },
+      { op: "crop", first: [1, 0, 0], size: [2, 6, 7], from: 0 },
+      { ...conv, out: 30, pad: 1 },
+    ),
+    windows(),
     labelled(named("labels", [1, 5, 5], { ...full, out: 3 }), ["one", "zwei ½", "三"]),
     ...leNets(),
   ];
@@ -488,6 +514,31 @@ const streaming = (): NamedModel => ({
         { shape: [5, 1, 1], source: 4 },
       ],
       outputs: [2],
+    },
+  ),
+});
+
+/** The last steps of a stream, of rows and of columns: all of them, fewer, one, and fewer than are new. */
+const windows = (): NamedModel => ({
+  name: "windows",
+  model: buildModel(
+    78,
+    [3, 4, 5],
+    [
+      { op: "append", from: [1, 0], height: 6 },
+      { ...conv, out: 3, kernel: [6, 1] },
+      { op: "append", from: [2, 4], width: 9 },
+      { ...conv, out: 3, kernel: [1, 3], pad: 1 },
+      { op: "append", from: [3, 0], height: 7 },
+      { op: "append", from: [7, 3], height: 4 },
+      { op: "append", from: [4, 4], width: 2 },
+      { ...full, out: 30, from: 8 },
+    ],
+    {
+      states: [
+        { shape: [3, 6, 5], source: 0 },
+        { shape: [3, 1, 9], source: 2 },
+      ],
     },
   ),
 });

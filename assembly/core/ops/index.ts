@@ -2,18 +2,19 @@
  * The ops, one line each in every function: the only place that tells them apart. A core made for one model answers false for `isAtHand` of
  * those it does without.
  */
-import { OP_RESIZE } from "../../format";
+import { OP_APPEND } from "../../format";
 import * as concat from "./concat";
 import * as conv2d from "./conv2d";
 import * as dense from "./dense";
 import * as elementwise from "./elementwise";
 import * as lut from "./lut";
+import * as parts from "./parts";
 import * as pool from "./pool";
 import * as resize from "./resize";
 
 /** Bit i: there is op i. The layers of a model that needs no others have no others, so that the last one need not be asked. */
 export function knownOps(): u32 {
-  return (2 << OP_RESIZE) - 1;
+  return (2 << OP_APPEND) - 1;
 }
 
 /** Whether the layer at hand has weights: then a section follows its fields, which `readOp` leaves to be read. */
@@ -31,7 +32,8 @@ export function readOp(): void {
   else if (elementwise.isAtHand()) elementwise.read();
   else if (concat.isAtHand()) concat.read();
   else if (lut.isAtHand()) lut.read();
-  else resize.read();
+  else if (resize.isAtHand()) resize.read();
+  else parts.read();
 }
 
 /** Does a piece of the layer's work, of which some is left. @returns how much it was */
@@ -42,7 +44,8 @@ export function stepOp(): u32 {
   if (elementwise.isAtHand()) return elementwise.step();
   if (concat.isAtHand()) return concat.step();
   if (lut.isAtHand()) return lut.step();
-  return resize.step();
+  if (resize.isAtHand()) return resize.step();
+  return parts.step();
 }
 
 /** Adds the most work that `stepOp` does in a run for the layer at hand besides decoding, of which `turns` is the most. */
@@ -53,5 +56,6 @@ export function addOpWork(turns: u32): void {
   else if (elementwise.isAtHand()) elementwise.addStepWork();
   else if (lut.isAtHand()) lut.addStepWork();
   else if (concat.isAtHand()) concat.addStepWork();
-  else resize.addStepWork();
+  else if (resize.isAtHand()) resize.addStepWork();
+  else parts.addStepWork();
 }

@@ -1,14 +1,18 @@
 /** resize: each element becomes a block of equal ones, some elements of a row at a time. */
 import { STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_HEIGHT, TENSOR_PLANE, TENSOR_PTR, TENSOR_WIDTH } from "../../abi";
-import { MAX_KERNEL } from "../../format";
+import { MAX_KERNEL, OP_RESIZE } from "../../format";
 import { pair, pairY } from "../fields";
-import { input, inputPitch, outputHeight, outputWidth, rows } from "../layer";
+import { input, inputPitch, op, outputHeight, outputWidth, rows } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
 import { expect } from "../status";
 import { addWork, MOST_ELEMENTS, POOL_WORK } from "../work";
 
 export let factorX: u32 = 0;
 export let factorY: u32 = 0;
+
+export function isAtHand(): bool {
+  return op == OP_RESIZE;
+}
 
 export function read(): void {
   factorX = pair(1, MAX_KERNEL);

@@ -1,4 +1,4 @@
-/** States, which take over at the end of a run what another tensor holds. */
+/** States, which take over at the end of a run what another tensor holds, and parts of tensors. */
 import { BYTE_WORK, LINE_WORK, PIECE_WORK } from "../layout";
 import { endPiece, inputPtr, outputPtr, pieceOfLine, x, y } from "../row";
 

@@ -68,7 +68,6 @@ static mote_status give_row(void *context, uint32_t channel, uint32_t row, int8_
 }
 
 static mote_status set_inputs(mote *model) {
-  if (mote_rows_at_once(model) < mote_input_tensor(model, 0).height) return mote_input_rows(model, give_row, model);
   mote_status status = MOTE_DONE;
   for (uint32_t i = 0; status == MOTE_DONE && i < mote_input_count(model); i++) {
     mote_tensor shape = mote_input_tensor(model, i);
@@ -78,7 +77,7 @@ static mote_status set_inputs(mote *model) {
     status = mote_set_input_u8(model, i, image, elements);
     free(image);
   }
-  return status;
+  return status == MOTE_ERROR_ROWS ? mote_input_rows(model, give_row, model) : status;
 }
 
 /** Whether nothing is written to entries but to those of layers that go by turns. */
