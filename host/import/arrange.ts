@@ -1,4 +1,5 @@
 /** Rearranges a lowered net for how it will run: max-pools into the convolutions before them, concatenations of two tensors that may be parts. */
+import { withWindows } from "./steps.js";
 import {
   mapOf,
   type ImportedNet,
@@ -11,12 +12,12 @@ import {
 
 /** @returns a net that gives the same, with the same inputs and outputs */
 export function arrange(net: ImportedNet): ImportedNet {
-  return withCopies(withFusedPools(net));
+  return withCopies(withFusedPools(withWindows(net)));
 }
 
-/** @param net arranged @returns its tensors as a model has them: inputs, then outputs of layers */
-export function tensorOrder({ inputs, layers }: ImportedNet): number[] {
-  return [...inputs.map(({ tensor }) => tensor), ...layers.map(({ output }) => output)];
+/** @param net arranged @returns its tensors as a model has them: inputs, then states, then outputs of layers */
+export function tensorOrder({ inputs, states, layers }: ImportedNet): number[] {
+  return [...[...inputs, ...states].map(({ tensor }) => tensor), ...layers.map(({ output }) => output)];
 }
 
 /** Whether a pool only picks among accumulators: then requantizing may come after it. Overlapping windows would compute places more than once. */
@@ -37,6 +38,7 @@ function withFusedPools(net: ImportedNet): ImportedNet {
   const read = (tensor: number): void => void readers.set(tensor, (readers.get(tensor) ?? 0) + 1);
   for (const { inputs } of net.layers) inputs.forEach(read);
   for (const { tensor } of net.outputs) read(tensor);
+  for (const { source } of net.states) read(source);
   const layers: NetLayer[] = [];
   for (const layer of net.layers) {
     const at = layers.findIndex(({ output }) => output === layer.inputs[0]);
@@ -59,10 +61,10 @@ function fused(conv: NetConv, { output, kernel, stride, clamp }: NetPool): NetCo
   };
 }
 
-/** A part of a concatenation lies within it, so that a tensor can be a part of one alone, and has its scale. */
+/** A part of a concatenation lies within it, so that a tensor can be a part of one alone, and has its scale. A state has a place of its own. */
 function withCopies(net: ImportedNet): ImportedNet {
   const tensors: NetTensor[] = [...net.tensors];
-  const taken = new Set<number>();
+  const taken = new Set(net.states.map(({ tensor }) => tensor));
   const layers = net.layers.flatMap((layer): NetLayer[] => {
     if (layer.op !== "concat") return [layer];
     const copies: NetLayer[] = [];

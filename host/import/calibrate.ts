@@ -65,14 +65,18 @@ export function calibrate(
   return shareWeights(quantized, bits, (tensor) => (correctBias ? seen[tensor].means() : undefined));
 }
 
+/** Ops between whose tensors elements are only moved or picked. */
+const MOVES: ReadonlySet<NetLayer["op"]> = new Set<NetLayer["op"]>(["maxpool", "concat", "resize", "crop", "append"]);
+
 /** Zero is within each range. Tensors between which elements are only moved or picked have one scale. */
 function tensorScales(net: ImportedNet, ranges: readonly (readonly [number, number])[]): TensorScale[] {
   const group = net.tensors.map((_, index) => index);
   const find = (index: number): number => (group[index] === index ? index : find(group[index]));
   for (const layer of net.layers) {
-    if (layer.op !== "maxpool" && layer.op !== "concat" && layer.op !== "resize") continue;
+    if (!MOVES.has(layer.op)) continue;
     for (const input of layer.inputs) group[find(input)] = find(layer.output);
   }
+  for (const { tensor, source } of net.states) group[find(tensor)] = find(source);
   const wide = ranges.map(([low, high]) => [Math.min(0, low), Math.max(0, high)]);
   ranges.forEach((_, index) => {
     const root = wide[find(index)];

@@ -12,7 +12,7 @@ const MAX_PAGES = 64;
 /** What an object of a reader takes in memory beside its values, about. */
 const OBJECT_BYTES = 64;
 /** Of memory, for each byte of the file, and for a file of none. */
-const MEMORY_PER_BYTE = 4;
+const MEMORY_PER_BYTE = 6;
 const LEAST_MEMORY = 4096;
 const OFFSET_BYTES = 4;
 

@@ -2,6 +2,7 @@
 import { offsetOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Axes, Shape } from "../model/model.js";
 import { channelsOf } from "../ops/conv2d.js";
+import { appendedParts, type Part } from "../ops/parts.js";
 import type { Clamp, ImportedNet, NetConv, NetDense, NetLayer, NetPool } from "./net.js";
 import { eachBlock } from "./rows.js";
 
@@ -9,6 +10,7 @@ import { eachBlock } from "./rows.js";
  * @param inputs elements of the inputs, in order, [C, H, W] each
  * @param visit called with each tensor that is written, and with the inputs
  * @param convolve how convolutions are worked out, where plain loops take too long: float-conv.ts has kernels
+ * @param states what they hold; afterwards, what they hold for the next run. Default: those of a first run
  * @returns the outputs, in order
  */
 export function runFloat(
@@ -16,11 +18,12 @@ export function runFloat(
   inputs: readonly Float32Array[],
   visit?: (tensor: number, values: Float32Array) => void,
   convolve: Convolve = convolveByLines,
+  states: FloatStates = freshFloatStates(net),
 ): Float32Array[] {
-  const tensors = new Map<number, Float32Array>();
+  const tensors = new Map<number, Float32Array>(states);
   const lastRead = new Map<number, number>();
   net.layers.forEach((layer, index) => layer.inputs.forEach((input) => lastRead.set(input, index)));
-  const kept = new Set(net.outputs.map(({ tensor }) => tensor));
+  const kept = new Set([...net.outputs.map(({ tensor }) => tensor), ...net.states.map(({ source }) => source)]);
   const set = (tensor: number, values: Float32Array): void => {
     tensors.set(tensor, values);
     visit?.(tensor, values);
@@ -32,8 +35,16 @@ export function runFloat(
     set(layer.output, floatLayer(layer, values, shapes, net.tensors[layer.output].shape, convolve));
     for (const input of layer.inputs) if (lastRead.get(input) === index && !kept.has(input)) tensors.delete(input);
   });
+  for (const { tensor, source } of net.states) states.set(tensor, tensors.get(source)!);
   return net.outputs.map(({ tensor }) => tensors.get(tensor)!);
 }
+
+/** Elements of states, by their tensors. */
+export type FloatStates = Map<number, Float32Array>;
+
+/** What states hold before the first run: zeros. */
+export const freshFloatStates = ({ states, tensors }: ImportedNet): FloatStates =>
+  new Map(states.map(({ tensor }) => [tensor, new Float32Array(valuesOf(tensors[tensor].shape))]));
 
 /** @param shapes of the inputs @param to shape of the output @returns its elements */
 export function floatLayer(
@@ -71,6 +82,12 @@ export function floatLayer(
       return first.map(layer.apply);
     case "resize":
       return enlarge(layer.factor, first, shapes[0], to);
+    case "crop": {
+      const [channel, y, x] = layer.first;
+      return copied([{ input: 0, channel, from: [y, x], to: [0, 0], size: [to[1], to[2]] }], inputs, shapes, to);
+    }
+    case "append":
+      return copied(appendedParts(shapes, to), inputs, shapes, to);
   }
 }
 
@@ -180,6 +197,27 @@ function reduce(
           }
         }
         output[out++] = cut(op === "maxpool" ? best : sum / (kernel[0] * kernel[1]), clamp);
+      }
+    }
+  }
+  return output;
+}
+
+function copied(
+  parts: readonly Part[],
+  inputs: readonly Float32Array[],
+  shapes: readonly Shape[],
+  to: Shape,
+): Float32Array {
+  const output = new Float32Array(valuesOf(to));
+  for (const { input, channel, from, to: place, size } of parts) {
+    for (let c = 0; c < to[0]; c++) {
+      for (let y = 0; y < size[0]; y++) {
+        const begin = offsetOf(plainLayout(shapes[input]), channel + c, from[0] + y, from[1]);
+        output.set(
+          inputs[input].subarray(begin, begin + size[1]),
+          offsetOf(plainLayout(to), c, place[0] + y, place[1]),
+        );
       }
     }
   }

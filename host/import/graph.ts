@@ -61,6 +61,8 @@ export interface GraphTensor {
   readonly constant: Constant | undefined;
   /** It keeps its values from one inference to the next, and begins with zeros: a state. TFLite only. */
   readonly isVariable?: true;
+  /** It stands for a variable, of which there is one of a name; `initial` is a constant of what it holds at first, where that is said. TFLite only. */
+  readonly variable?: { readonly name: string; readonly initial: GraphTensor | undefined };
 }
 
 /** What an attribute may be. A tensor has its constant; a graph is the body of a branch or a loop, which nothing runs. */

@@ -21,13 +21,15 @@ export function integerModel(imported: ImportedNet): QModel {
   const index = new Map(order.map((tensor, position) => [tensor, position]));
   const borders = bordersOf(net);
   const outputs = [...new Set(net.outputs.map(({ tensor }) => index.get(tensor)!))].sort((a, b) => a - b);
-  if (outputs[0] < net.inputs.length)
+  if (outputs[0] < net.inputs.length + net.states.length)
     throw new MoteError("UNSUPPORTED", "an output is an input, and no layer is between them");
   const tensors = order.map((tensor, position): QTensor => {
     const { shape, nominalChannels = shape[0] } = net.tensors[tensor];
     const { scale, zeroPoint } = scaleOf(net, tensor);
     const isEnd = position < net.inputs.length || outputs.includes(position);
     const bare = { shape, nominalChannels, border: borders.get(tensor) ?? 0, zeroPoint };
+    const state = net.states.find((one) => one.tensor === tensor);
+    if (state !== undefined) return { ...bare, source: index.get(state.source)! };
     return isEnd ? { ...bare, scale } : bare;
   });
   const layers = net.layers.map((layer): QLayer => {
@@ -122,6 +124,14 @@ function integerLayer(
     case "resize":
       sameScale(from[0], to);
       return { op: "resize", ...edges, factor: layer.factor };
+    case "crop": {
+      sameScale(from[0], to);
+      const [channel, y, x] = layer.first;
+      return { op: "crop", ...edges, channel, first: [y, x] };
+    }
+    case "append":
+      for (const scale of from) sameScale(scale, to);
+      return { op: "append", ...edges };
     case "lut":
       return { op: "lut", ...edges, table: lookUpTable(layer.apply, from[0], to) };
   }

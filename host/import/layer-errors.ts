@@ -1,6 +1,7 @@
 /** How far an int8 model is from the net that it was made of, layer by layer: from its real numbers, or from its own arithmetic where it is quantized. */
 import type { Engine } from "../engines/engine.js";
-import { runFloat, type Convolve } from "./float-run.js";
+import { freshFloatStates, runFloat, type Convolve } from "./float-run.js";
+import { valuesOf } from "../model/geometry.js";
 import type { ImportedNet, TensorScale } from "./net.js";
 import { oracleLayer } from "./oracle.js";
 
@@ -107,9 +108,9 @@ export class ErrorTally {
 }
 
 /**
- * Whole runs: a layer's error is what came of those before it, and its own.
+ * Whole runs: a layer's error is what came of those before it, and its own. Of a net with states the samples are the steps of a stream.
  * @param net of real numbers, arranged
- * @param scales of the model's tensors, in its order: inputs, then outputs of layers
+ * @param scales of the model's tensors, in its order: inputs, then states, then outputs of layers
  * @param engine with the model that was made of the net open
  * @param sample called with each index below `count`
  * @param convolve how the net's convolutions are worked out; default: in plain loops
@@ -123,8 +124,10 @@ export async function compareReals(
   report: (done: number) => Promise<void>,
   convolve?: Convolve,
 ): Promise<Comparison> {
-  const tallies = scales.slice(net.inputs.length).map((scale) => new ErrorTally(scale));
+  const tallies = scales.slice(net.inputs.length + net.states.length).map((scale) => new ErrorTally(scale));
   const layerOf = new Map(net.layers.map(({ output }, layer) => [output, layer]));
+  const states = freshFloatStates(net);
+  engine.reset();
   for (let index = 0; index < count; index++) {
     const { reals, integers } = sample(index);
     const found: Int8Array[] = [];
@@ -133,7 +136,7 @@ export async function compareReals(
       const layer = layerOf.get(tensor);
       if (layer !== undefined) tallies[layer].addReals(index, expected, found[layer]);
     };
-    runFloat(net, reals, add, convolve);
+    runFloat(net, reals, add, convolve, states);
     await report(index + 1);
   }
   return {
@@ -158,14 +161,22 @@ export async function compareIntegers(
   const tallyOf = (tensor: number): ErrorTally => new ErrorTally(net.tensors[tensor].quantization!);
   const tallies = net.layers.map(({ output }) => tallyOf(output));
   const ends = net.outputs.map(({ tensor }) => tallyOf(tensor));
+  // What states hold in the model, and in whole runs of the oracle.
+  const fresh = net.states.map(({ tensor }): readonly [number, Int8Array] => {
+    const { shape, quantization } = net.tensors[tensor];
+    return [tensor, new Int8Array(valuesOf(shape)).fill(quantization!.zeroPoint)];
+  });
+  let held = fresh;
+  let wholeHeld = fresh;
+  engine.reset();
   for (let index = 0; index < count; index++) {
     const inputs = sample(index);
     const layers: Int8Array[] = [];
     engine.run(inputs, (layer, elements) => (layers[layer] = elements));
-    const found = new Map(net.layers.map(({ output }, layer) => [output, layers[layer]]));
+    const found = new Map([...held, ...net.layers.map(({ output }, layer) => [output, layers[layer]] as const)]);
     net.inputs.forEach(({ tensor }, at) => found.set(tensor, inputs[at]));
     // What whole runs of the oracle have; the same arrays as found as long as nothing has differed.
-    const whole = new Map(net.inputs.map(({ tensor }) => [tensor, found.get(tensor)!]));
+    const whole = new Map([...wholeHeld, ...net.inputs.map(({ tensor }) => [tensor, found.get(tensor)!] as const)]);
     net.layers.forEach((layer, at) => {
       const given = layer.inputs.map((input) => found.get(input)!);
       const expected = oracleLayer(net, layer, given);
@@ -176,6 +187,9 @@ export async function compareIntegers(
       const result = isSame ? expected : oracleLayer(net, layer, wholeInputs);
       whole.set(layer.output, isEqual(result, own) ? own : result);
     });
+    [held, wholeHeld] = [found, whole].map((of) =>
+      net.states.map(({ tensor, source }) => [tensor, of.get(source)!] as const),
+    );
     const [expected, own] = [whole, found].map((of) => net.outputs.map(({ tensor }) => of.get(tensor)!));
     ends.forEach((tally, at) => tally.addIntegers(index, expected[at], own[at]));
     await report(index + 1, expected, own);

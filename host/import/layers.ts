@@ -15,6 +15,7 @@ import {
   type TensorScale,
 } from "./net.js";
 import { mapRows } from "./rows.js";
+import { lowerAppend, planarAxis } from "./part-layers.js";
 import { isSamePlace, planarIndex, type View } from "./view.js";
 
 const addPads = (a: Pads, b: Pads): Pads => [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
@@ -147,7 +148,7 @@ function isNonNegative(lowering: Lowering, tensor: number): boolean {
   const layer = lowering.producer(tensor);
   if (layer === undefined) return false;
   if ("clamp" in layer && layer.clamp.low >= 0) return true;
-  if (layer.op === "maxpool" || layer.op === "avgpool" || layer.op === "concat" || layer.op === "resize") {
+  if (["maxpool", "avgpool", "concat", "resize", "crop", "append"].includes(layer.op)) {
     return layer.inputs.every((input) => isNonNegative(lowering, input));
   }
   return false;
@@ -187,12 +188,15 @@ export function lowerAffine(
   noPads(seen);
   const shape = lowering.shapeOf(seen.tensor);
   const [channels] = shape;
+  // Channels that the file has as places of fewer channels have them one behind the other.
+  const last = seen.dims[seen.dims.length - 1];
+  const isFolded = lowering.layout === "hwc" && valuesOf(shape) === channels && channels % last === 0;
   for (const { length } of [factors, offsets]) {
-    if (length !== 1 && length !== channels)
+    if (length !== 1 && length !== channels && !(isFolded && length === last))
       throw new CannotLower(`a constant of ${length} elements, expected 1 or ${channels}, one a channel`);
   }
-  const factor = (row: number): number => factors[factors.length > 1 ? row : 0];
-  const offset = (row: number): number => offsets[offsets.length > 1 ? row : 0];
+  const factor = (row: number): number => factors[row % factors.length];
+  const offset = (row: number): number => offsets[row % offsets.length];
   const producer = lowering.producer(seen.tensor);
   const isLinear =
     batchNorm === undefined &&
@@ -390,7 +394,7 @@ export function lowerElementwise(node: GraphNode, lowering: Lowering, op: "add" 
   lowering.emitAs(node, layer, shape, inputs[0].order.kind);
 }
 
-/** Along the channels of images, or of vectors. */
+/** Along the channels of images, or of vectors; or along rows or columns. */
 export function lowerConcat(node: GraphNode, lowering: Lowering, axis: number): void {
   const dims = lowering.dims(node);
   const channelAxis = dims.length <= 2 || lowering.layout === "chw" ? Math.min(1, dims.length - 1) : dims.length - 1;
@@ -405,9 +409,9 @@ export function lowerConcat(node: GraphNode, lowering: Lowering, axis: number): 
       );
       return;
     }
-    throw new CannotLower(
-      `it joins along axis ${axis} of [${dims.join(", ")}], expected the channels, axis ${channelAxis}`,
-    );
+    const planar = planarAxis(lowering.layout, dims.length, (axis + dims.length) % dims.length);
+    if (planar === 1 || planar === 2) return lowerAppend(node, lowering, planar);
+    throw new CannotLower(`it joins along axis ${axis} of [${dims.join(", ")}], expected channels, rows or columns`);
   }
   const parts = node.inputs.map((_, input) => lowering.image(node, input));
   if (parts.some(({ pads }) => pads.some((zeros) => zeros > 0)))

@@ -6,7 +6,17 @@ import { MoteError } from "../errors.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Axes, Shape } from "../model/model.js";
 import type { Attribute, GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
-import type { Clamp, ImportedNet, NetEnd, NetLayer, NetTensor, Pads, TensorScale } from "./net.js";
+import {
+  mapOf,
+  type Clamp,
+  type ImportedNet,
+  type NetEnd,
+  type NetLayer,
+  type NetState,
+  type NetTensor,
+  type Pads,
+  type TensorScale,
+} from "./net.js";
 import { WORKLESS } from "./verdict.js";
 import { isSamePlace, planarShape, view, type Layout, type View } from "./view.js";
 
@@ -29,6 +39,8 @@ export interface Format {
   rule(op: string): LowerRule | undefined;
   /** Inputs of a node that are data, not shapes or axes. */
   dataInputs(node: GraphNode): readonly number[];
+  /** Whether a node is there for what it leaves to the next run. */
+  keepsState(node: GraphNode): boolean;
 }
 
 /** Weights of a net that are kept as real numbers: 64 MiB. */
@@ -52,6 +64,8 @@ export class Lowering {
   readonly #uses: number[];
   #kept = 0;
   readonly #nodes: readonly GraphNode[];
+  /** By the variable's name: its tensor, where it is read, and what it takes over, where that is known. */
+  readonly #states = new Map<string, { tensor?: number; source?: View }>();
   readonly #inputs: { readonly tensor: number; readonly graphTensor: number; readonly view: View }[] = [];
 
   constructor(
@@ -78,6 +92,8 @@ export class Lowering {
     for (const node of nodes) this.#lowerNode(node);
     const outputs = graph.outputs.flatMap((output) => this.#ends(output));
     if (this.#problems.length > 0) throw refusal(this.#problems);
+    const states = [...this.#states].flatMap(([name, state]) => this.#stateOf(name, state));
+    if (this.#problems.length > 0) throw refusal(this.#problems);
     const inputs = this.#inputs.map(({ graphTensor, view }) => this.#endOf(graphTensor, view));
     if (inputs.length === 0) throw new MoteError("UNSUPPORTED", "no input is read by what the outputs need");
     return {
@@ -85,6 +101,7 @@ export class Lowering {
       layers: this.layers,
       inputs,
       outputs,
+      states,
       isQuantized: this.tensors.every(({ quantization }) => quantization !== undefined),
       notes: this.notes,
     };
@@ -115,10 +132,14 @@ export class Lowering {
 
   /** @throws CannotLower where the input is a constant or absent */
   view(node: GraphNode, input = 0): View {
-    const index = node.inputs[input];
-    const found = this.#views.get(index);
+    const found = this.#views.get(node.inputs[input]);
     if (found !== undefined) return found;
     throw new CannotLower(this.isConstant(node, input) ? `input ${input} is a constant` : `input ${input} is absent`);
+  }
+
+  /** What a tensor of the file is, which a node before has made. */
+  viewOf(graphTensor: number): View {
+    return this.#views.get(graphTensor)!;
   }
 
   shapeOf(tensor: number): Shape {
@@ -143,6 +164,26 @@ export class Lowering {
   /** The node's output is a view of what is there already. */
   alias(node: GraphNode, aliased: View): void {
     this.#views.set(node.outputs[0], aliased);
+  }
+
+  /** The node's output is what a variable holds: what the last run has left there, or a node before has put there in this one. */
+  readState(node: GraphNode, name: string): void {
+    const known = this.#states.get(name) ?? {};
+    if (known.source !== undefined) return this.alias(node, { ...known.source, dims: this.dims(node) });
+    const shape = planarShape(this.dims(node), this.layout);
+    if (shape === null)
+      throw new CannotLower(`keeps [${this.dims(node).join(", ")}], expected a batch of one and at most 4 dimensions`);
+    if (known.tensor !== undefined) return this.alias(node, view(known.tensor, this.dims(node), this.layout));
+    const tensor = this.newTensor(node.outputs[0], shape);
+    this.#states.set(name, { tensor });
+    this.alias(node, view(tensor, this.dims(node), this.layout));
+  }
+
+  /** What a variable holds for the next run. */
+  keepState(name: string, source: View): void {
+    const known = this.#states.get(name) ?? {};
+    if (known.source !== undefined) throw new CannotLower("a variable is assigned twice; expected once");
+    this.#states.set(name, { ...known, source });
   }
 
   /** The node's output, one of the graph's, is left to the host, which puts it together of these. */
@@ -189,14 +230,14 @@ export class Lowering {
   }
 
   /** Adds a layer whose output is the node's, of a planar shape, and stands in the format's order. @returns its tensor */
-  emit(node: GraphNode, layer: NewLayer, shape: Shape): number {
-    return this.emitAs(node, layer, shape, this.layout);
+  emit(node: GraphNode, layer: NewLayer, shape: Shape, output = 0): number {
+    return this.emitAs(node, layer, shape, this.layout, output);
   }
 
-  emitAs(node: GraphNode, layer: NewLayer, shape: Shape, kind: NetEnd["order"]): number {
-    const tensor = this.newTensor(node.outputs[0], shape);
+  emitAs(node: GraphNode, layer: NewLayer, shape: Shape, kind: NetEnd["order"], output = 0): number {
+    const tensor = this.newTensor(node.outputs[output], shape);
     this.layers.push({ ...layer, name: node.name, output: tensor } as NetLayer);
-    this.#views.set(node.outputs[0], view(tensor, this.dims(node), kind));
+    this.#views.set(node.outputs[output], view(tensor, this.dims(node, output), kind));
     return tensor;
   }
 
@@ -301,6 +342,35 @@ export class Lowering {
     }
   }
 
+  /** None of a variable that is only written. */
+  #stateOf(name: string, { tensor, source }: { readonly tensor?: number; readonly source?: View }): NetState[] {
+    if (tensor === undefined) return [];
+    const refuse = (reason: string): NetState[] => {
+      this.#problems.push({ node: name, op: "variable", reason });
+      return [];
+    };
+    if (source === undefined) return refuse("it is never assigned; expected a constant in its place");
+    const [state, from] = [this.tensors[tensor], this.tensors[source.tensor]];
+    const isSame =
+      state.shape.join() === from.shape.join() &&
+      isSamePlace(this.layout, state.shape, source.order.kind, from.shape) &&
+      source.pads.every((zeros) => zeros === 0);
+    if (!isSame) return refuse(`it is [${state.shape.join(", ")}] and takes over [${from.shape.join(", ")}] planar`);
+    const [a, b] = [state.quantization, from.quantization];
+    if (a?.scale !== b?.scale || a?.zeroPoint !== b?.zeroPoint) {
+      return refuse(`it has scale ${a?.scale} and takes over a tensor of scale ${b?.scale}; expected the same`);
+    }
+    // A state takes over a layer's output or an input.
+    const isState = [...this.#states.values()].some((one) => one.tensor === source.tensor);
+    return [{ tensor, source: isState ? this.#copy(source.tensor) : source.tensor }];
+  }
+
+  #copy(tensor: number): number {
+    const copied = this.tensors.push({ ...this.tensors[tensor] }) - 1;
+    this.layers.push({ ...mapOf("identity"), name: this.tensors[tensor].name, inputs: [tensor], output: copied });
+    return copied;
+  }
+
   #ends(output: number): NetEnd[] {
     const seen = this.#views.get(output);
     const views = this.#parts.get(output) ?? (seen === undefined ? [] : [seen]);
@@ -317,17 +387,20 @@ export class Lowering {
     return isLast === true ? { ...end, softmax: { quantization: this.#described(graphTensor).quantization } } : end;
   }
 
-  /** Those that the outputs need, in the order of the file. */
+  /** Those that the outputs and the states need, in the order of the file. */
   #neededNodes(): GraphNode[] {
     const { nodes, outputs } = this.graph;
     const writer = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
     const needed = new Set<GraphNode>();
-    const stack = [...outputs];
+    const stack = [
+      ...outputs.map((output) => writer.get(output)),
+      ...nodes.filter((node) => this.format.keepsState(node)),
+    ];
     while (stack.length > 0) {
-      const node = writer.get(stack.pop()!);
+      const node = stack.pop();
       if (node === undefined || needed.has(node)) continue;
       needed.add(node);
-      stack.push(...this.format.dataInputs(node));
+      stack.push(...this.format.dataInputs(node).map((input) => writer.get(input)));
     }
     return nodes.filter((node) => needed.has(node));
   }

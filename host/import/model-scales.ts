@@ -1,5 +1,5 @@
 /** Scales of an int8 model's tensors, of which a container has those of inputs and outputs alone: the others follow from its factors and the net's weights. */
-import { inputsOf } from "../model/edges.js";
+import { inputsOf, statesOf } from "../model/edges.js";
 import type { QLayer, QModel, QWeights } from "../model/model.js";
 import { tensorOrder } from "./arrange.js";
 import type { ImportedNet, NetLayer, NetWeights, TensorScale } from "./net.js";
@@ -18,7 +18,7 @@ export function matchModel(net: ImportedNet, { tensors, layers, outputs }: QMode
     if (expected === found) return;
     throw new MoteError("MISMATCH", `the model is of another net: ${what} is ${found}, in the net it is ${expected}`);
   };
-  expect("the number of inputs", net.inputs.length, tensors.length - layers.length);
+  expect("the number of inputs and states", net.inputs.length + net.states.length, tensors.length - layers.length);
   net.inputs.forEach(({ tensor, name }, index) => {
     expect(`input ${index} (${name})`, sizes(net.tensors[tensor].shape), sizes(tensors[index].shape));
   });
@@ -64,17 +64,25 @@ const sizes = (shape: readonly number[]): string => shape.join(" × ");
  */
 export function modelScales(net: ImportedNet, { tensors, layers }: QModel): TensorScale[] {
   const scales = tensors.map(({ scale = 0 }) => scale);
-  layers.forEach((layer, index) => {
-    if (scales[layer.output] !== 0) return;
-    const from = inputsOf(layer).map((input) => scales[input]);
-    scales[layer.output] = outputScale(
-      layer,
-      net.layers[index],
-      from,
-      tensors[layer.output].zeroPoint,
-      tensors[inputsOf(layer)[0]].zeroPoint,
-    );
-  });
+  const follow = (): void =>
+    layers.forEach((layer, index) => {
+      if (scales[layer.output] !== 0) return;
+      const from = inputsOf(layer).map((input) => scales[input]);
+      scales[layer.output] = outputScale(
+        layer,
+        net.layers[index],
+        from,
+        tensors[layer.output].zeroPoint,
+        tensors[inputsOf(layer)[0]].zeroPoint,
+      );
+    });
+  follow();
+  // A state's is that of its source, which may follow from another state's.
+  const states = statesOf({ tensors, layers });
+  for (let turn = 0; turn < states.length; turn++) {
+    for (const state of states) scales[state] = scales[tensors[state].source!];
+    follow();
+  }
   return tensors.map(({ zeroPoint }, index) => ({ scale: scales[index], zeroPoint }));
 }
 
@@ -100,6 +108,8 @@ function outputScale(
     }
     case "lut":
       return real.op === "lut" ? tableScale(layer.table, real.apply, from[0], zeroPoint, zeroPointFrom) : from[0];
+    case "append":
+      return from[0] || from[1]; // one may be a state, whose scale is not known yet
     default:
       return from[0];
   }

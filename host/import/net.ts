@@ -135,7 +135,19 @@ export interface NetResize extends LayerBase {
   readonly factor: Axes;
 }
 
-export type NetLayer = NetConv | NetDense | NetPool | NetAdd | NetMul | NetConcat | NetMap | NetResize;
+/** So many channels, rows and columns as the output has, from the first ones on. */
+export interface NetCrop extends LayerBase {
+  readonly op: "crop";
+  readonly first: Shape;
+}
+
+/** The second input's rows below those of the first, or its columns on their right: the last ones, as many as the output has. */
+export interface NetAppend extends LayerBase {
+  readonly op: "append";
+}
+
+export type NetLayer =
+  NetConv | NetDense | NetPool | NetAdd | NetMul | NetConcat | NetMap | NetResize | NetCrop | NetAppend;
 
 /** An input or output, as the file's user knows it. */
 export interface NetEnd {
@@ -156,12 +168,20 @@ export interface NetEnd {
   readonly softmax?: { readonly quantization: TensorScale | undefined };
 }
 
+/** A tensor that keeps its elements from a run to the next, at first zeros. */
+export interface NetState {
+  readonly tensor: number;
+  /** What it takes over after a run, of the same shape. */
+  readonly source: number;
+}
+
 /** Tensors are written once; layers stand in the order in which they run. */
 export interface ImportedNet {
   readonly tensors: readonly NetTensor[];
   readonly layers: readonly NetLayer[];
   readonly inputs: readonly NetEnd[];
   readonly outputs: readonly NetEnd[];
+  readonly states: readonly NetState[];
   /** Whether all tensors have a quantization and all weights are int8. */
   readonly isQuantized: boolean;
   /** What a user should know: a softmax that was left out. */

@@ -1,6 +1,6 @@
 /** What the elements of a net's tensors are over samples: their range, how often which values, and the mean of each channel. */
 import { MoteError } from "../errors.js";
-import { runFloat, type Convolve } from "./float-run.js";
+import { freshFloatStates, runFloat, type Convolve } from "./float-run.js";
 import type { ImportedNet } from "./net.js";
 
 /** Bins of a tensor's histogram, at least half of which are within its range. */
@@ -118,7 +118,7 @@ export class Observation {
 
 /**
  * @param net of real numbers
- * @param samples of the inputs, an array of elements for each of them, [C, H, W]
+ * @param samples of the inputs, an array of elements for each of them, [C, H, W]; of a net with states the steps of a stream
  * @param convolve how convolutions are worked out; default: in plain loops
  * @param report called after each sample, with how many there were
  * @returns what was seen of each tensor
@@ -131,6 +131,7 @@ export function observe(
   report: (done: number) => void,
 ): Observation[] {
   const seen = net.tensors.map(({ shape }) => new Observation(shape[0]));
+  const states = freshFloatStates(net);
   samples.forEach((sample, index) => {
     const take = (tensor: number, values: Float32Array): void => {
       if (seen[tensor].observe(values)) return;
@@ -139,7 +140,7 @@ export function observe(
         `tensor ${JSON.stringify(net.tensors[tensor].name)} has elements that are not finite with sample ${index}`,
       );
     };
-    runFloat(net, sample, take, convolve);
+    runFloat(net, sample, take, convolve, states);
     report(index + 1);
   });
   return seen;

@@ -53,6 +53,8 @@ export function oracleLayer({ tensors }: ImportedNet, layer: NetLayer, inputs: r
       return Int8Array.from(centred[0], (x) => cut(zeroPoint + halfAway(layer.apply(x * from[0].scale) / to.scale)));
     case "maxpool":
     case "resize":
+    case "crop":
+    case "append":
       return Int8Array.from(steps(layer), (x) => cut(zeroPoint + x));
     case "concat": {
       // Parts have the scale of the whole.

@@ -4,6 +4,7 @@ import { own } from "../own.js";
 import type { FunctionName } from "../ops/functions.js";
 import type { GraphNode } from "./graph.js";
 import {
+  lowerAffine,
   lowerChannelPad,
   lowerClamp,
   lowerConcat,
@@ -19,7 +20,8 @@ import {
   lowerSoftmax,
   samePads,
 } from "./layers.js";
-import { CannotLower, number, type Format, type LowerRule } from "./lowering.js";
+import { CannotLower, intersect, number, type Format, type Lowering, type LowerRule } from "./lowering.js";
+import { lowerCrop } from "./part-layers.js";
 import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
 import { weightsOf } from "./weights.js";
 
@@ -119,7 +121,34 @@ function reduce(op: "maxpool" | "avgpool"): LowerRule {
 }
 
 function elementwise(op: "add" | "sub" | "mul"): LowerRule {
-  return (node, lowering) => lowerElementwise(node, lowering, op, activation(node));
+  return (node, lowering) => {
+    const constant = [0, 1].find((input) => lowering.isConstant(node, input));
+    if (constant === undefined) return lowerElementwise(node, lowering, op, activation(node));
+    if (op === "sub" && constant === 0)
+      throw new CannotLower("it takes a tensor from a constant; expected the other way round");
+    const values = realConstant(node, lowering, constant);
+    const one = Float64Array.of(1);
+    const zero = Float64Array.of(0);
+    if (op === "mul") lowerAffine(node, lowering, values, zero, 1 - constant);
+    else lowerAffine(node, lowering, one, op === "sub" ? values.map((value) => -value) : values, 1 - constant);
+    cutOutput(node, lowering, activation(node));
+  };
+}
+
+/** The layer that the node has become cuts what it gives. */
+function cutOutput(node: GraphNode, lowering: Lowering, clamp: Clamp): void {
+  const producer = lowering.producer(lowering.viewOf(node.outputs[0]).tensor);
+  if (producer === undefined || !("clamp" in producer)) throw new CannotLower("its fused activation is not supported");
+  lowering.replaceProducer(producer, { ...producer, clamp: intersect(producer.clamp, clamp) });
+}
+
+/** One number, or one for each of the last axis, as real numbers. */
+function realConstant(node: GraphNode, lowering: Lowering, input: number): Float64Array {
+  const values = Float64Array.from(lowering.constant(node, input, "constant"));
+  const { quantization } = lowering.tensor(node.inputs[input])!;
+  if (quantization === undefined) return values;
+  const [scale, zeroPoint] = [quantization.scales[0], quantization.zeroPoints[0]];
+  return values.map((q) => scale * (q - zeroPoint));
 }
 
 const pad: LowerRule = (node, lowering) => {
@@ -145,6 +174,39 @@ const concat: LowerRule = (node, lowering) => {
   if (activation(node) !== NO_CLAMP) throw new CannotLower("its fused activation is not supported");
   lowerConcat(node, lowering, number(node.attributes, "axis", 0));
 };
+
+/** Where a STRIDED_SLICE or a SLICE begins along each axis; its output says how long it is. */
+const slice: LowerRule = (node, lowering) => {
+  const { dims } = lowering.view(node);
+  const begins = [...lowering.constant(node, 1, "begin")];
+  const isOpen = (axis: number): boolean => Math.floor(number(node.attributes, "begin_mask", 0) / 2 ** axis) % 2 === 1;
+  const first = dims.map((size, axis) => {
+    const begin = isOpen(axis) ? 0 : (begins[axis] ?? 0);
+    return begin < 0 ? Math.max(0, begin + size) : begin;
+  });
+  lowerCrop(node, lowering, first);
+};
+
+/** @param data which of the inputs is taken apart @param axis which says along what */
+const split =
+  (data: number, axis: number): LowerRule =>
+  (node, lowering) => {
+    const { dims } = lowering.view(node, data);
+    const along = (lowering.constant(node, axis, "axis")[0] + dims.length) % dims.length;
+    let at = 0;
+    node.outputs.forEach((_, output) => {
+      lowerCrop(
+        node,
+        lowering,
+        dims.map((_size, each) => (each === along ? at : 0)),
+        data,
+        output,
+      );
+      at += lowering.dims(node, output)[along];
+    });
+  };
+
+const variableOf = (node: GraphNode, lowering: Lowering): string => lowering.tensor(node.inputs[0])!.variable!.name;
 
 const resize: LowerRule = (node, lowering) => {
   const { shape } = lowering.image(node);
@@ -192,6 +254,12 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   PAD: pad,
   PADV2: pad,
   RESIZE_NEAREST_NEIGHBOR: resize,
+  STRIDED_SLICE: slice,
+  SLICE: slice,
+  SPLIT: split(1, 0),
+  SPLIT_V: split(0, 2),
+  READ_VARIABLE: (node, lowering) => lowering.readState(node, variableOf(node, lowering)),
+  ASSIGN_VARIABLE: (node, lowering) => lowering.keepState(variableOf(node, lowering), lowering.view(node, 1)),
   RESHAPE: lowerReshape,
   SQUEEZE: lowerReshape,
   EXPAND_DIMS: lowerReshape,
@@ -209,6 +277,13 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   GELU: (node, lowering) => map(node.attributes.approximate === true ? "gelu-tanh" : "gelu")(node, lowering),
 };
 
+/** Of ops whose data is not their first input. */
+const DATA_INPUTS: ReadonlyMap<string, readonly number[]> = new Map([
+  ["READ_VARIABLE", []],
+  ["ASSIGN_VARIABLE", [1]],
+  ["SPLIT", [1]],
+]);
+
 /** Ops whose further inputs are shapes, axes or weights. */
 const JOINS = new Set(["ADD", "SUB", "MUL", "CONCATENATION"]);
 
@@ -216,5 +291,10 @@ export const TFLITE: Format = {
   layout: "hwc",
   ops: Object.keys(RULES),
   rule: (op) => own(RULES, op),
-  dataInputs: ({ op, inputs }) => (JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1)),
+  dataInputs: ({ op, inputs }) => {
+    const places = DATA_INPUTS.get(op);
+    if (places !== undefined) return places.flatMap((place) => inputs[place] ?? []);
+    return JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1);
+  },
+  keepsState: ({ op }) => op === "ASSIGN_VARIABLE",
 };

@@ -20,7 +20,7 @@ import {
   vanishes,
   windowProblem,
 } from "./judges.js";
-import { isWhole, shapeText, type NodeView } from "./node-view.js";
+import { isWhole, shapeText, type Dims, type NodeView } from "./node-view.js";
 import { dissolves, not, RUNS, type Judge, type Verdict } from "./verdict.js";
 import { padding, type Windows } from "./windows.js";
 
@@ -94,14 +94,58 @@ const concat: Judge = (node, around) => {
   // Of a plane rows and columns lie apart; of a list the parts one behind the other.
   const isChannels = shape.length === 4 ? axis === 3 : shape.slice(0, axis).every((size) => size === 1);
   if (!isChannels) {
-    return around.isAtEnd(node.node.outputs[0])
-      ? dissolves("a last step of the host")
-      : not(`joins along axis ${axis} of ${shapeText(shape)}; expected channels`);
+    if (around.isAtEnd(node.node.outputs[0])) return dissolves("a last step of the host");
+    if (axis === 0 || shape.length > 4)
+      return not(`joins along axis ${axis} of ${shapeText(shape)}; expected channels, rows or columns`);
   }
   const scale = output?.quantization?.scales[0];
   const isSame = node.node.inputs.every((_, i) => node.input(i)?.quantization?.scales[0] === scale);
   return isSame ? RUNS : not("its parts have other scales than the whole; expected the same");
 };
+
+const masks = (node: NodeView, names: readonly string[]): string[] =>
+  names.filter((name) => node.number(name, 0) !== 0);
+
+/** A part of one sample, element by element. */
+const slice: Judge = (node) => {
+  const shape = node.output(0)?.shape;
+  if (node.numbers(1) === undefined) return not("where it begins is made while the net runs");
+  const odd = masks(node, ["ellipsis_mask", "new_axis_mask", "shrink_axis_mask"]);
+  if (odd.length > 0) return not(`${odd.join(", ")}; expected begin, end and strides of 1`);
+  const strides = node.op === "STRIDED_SLICE" ? node.numbers(3) : [];
+  if (!strides?.every((stride) => stride === 1))
+    return not("takes every second element or less; expected strides of 1");
+  return partOf(node.shape(0), shape);
+};
+
+const partOf = (from: Dims | undefined, to: Dims | undefined): Verdict =>
+  isWhole(from) && isWhole(to) && (from.length > 4 || from.length !== to.length || (to.length > 1 && to[0] !== 1))
+    ? not(`takes ${shapeText(to)} of ${shapeText(from)}; expected one sample of as many dimensions, at most 4`)
+    : RUNS;
+
+/** @param data which of its inputs is taken apart @param axis which says along what */
+const split =
+  (data: number, axis: number): Judge =>
+  (node) =>
+    node.numbers(axis) === undefined
+      ? not("its axis is made while the net runs")
+      : partOf(node.shape(data), node.output(0)?.shape);
+
+/** A variable begins with zeros: with its zero point, where it is of integers. */
+const readVariable: Judge = (node) => {
+  const { variable } = node.required(0);
+  if (variable === undefined) return not("reads no variable of a VAR_HANDLE");
+  const { initial } = variable;
+  if (initial?.constant === undefined)
+    return not(`nothing says what ${variable.name} holds at first; expected a CALL_ONCE that assigns a constant`);
+  const zero = node.output(0)?.quantization?.zeroPoints[0] ?? 0;
+  return initial.constant.values().every((value: number) => value === zero)
+    ? dissolves("a state")
+    : not(`${variable.name} does not begin with zeros; expected ${zero} everywhere`);
+};
+
+const assignVariable: Judge = (node) =>
+  node.required(0).variable === undefined ? not("assigns to no variable of a VAR_HANDLE") : dissolves("a state");
 
 /** Over all rows and columns. */
 const mean: Judge = (node) => {
@@ -172,11 +216,18 @@ export const TFLITE_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>
   ...judged("QUANTIZE DEQUANTIZE", scales),
   ["FAKE_QUANT", vanishes],
   ...judged(
-    "LSTM RNN SVDF UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE",
+    "LSTM RNN SVDF UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN",
     refused(STATE),
   ),
-  ...judged("SLICE STRIDED_SLICE SPLIT SPLIT_V GATHER GATHER_ND UNPACK", refused(PART)),
+  ...judged("VAR_HANDLE", () => dissolves("a state")),
+  ["READ_VARIABLE", readVariable],
+  ["ASSIGN_VARIABLE", assignVariable],
+  ...judged("SLICE STRIDED_SLICE", slice),
+  ["SPLIT", split(1, 0)],
+  ["SPLIT_V", split(0, 2)],
+  ...judged("GATHER GATHER_ND UNPACK", refused(PART)),
   ...judged("L2_NORMALIZATION LOCAL_RESPONSE_NORMALIZATION", refused(NORM)),
-  ...judged("IF WHILE CALL CALL_ONCE", flow),
+  ...judged("IF WHILE CALL", flow),
+  ["CALL_ONCE", () => dissolves("what states begin with")],
   ["TRANSPOSE_CONV", refused("no transposed convolution; RESIZE_NEAREST_NEIGHBOR before a CONV_2D enlarges too")],
 ]);

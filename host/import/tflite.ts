@@ -16,6 +16,7 @@ import type {
   Quantization,
   Signature,
 } from "./graph.js";
+import { withVariables } from "./tflite-variables.js";
 import { builtinOpName, optionsOf, readOptions, TENSOR_TYPES } from "./tflite-ops.js";
 
 const SCHEMA = 3;
@@ -81,8 +82,17 @@ export function readTflite(source: ByteSource): ImportedGraph {
   if (subgraphs.length === 0) throw new MoteError("FORMAT", "model: subgraphs: there is none, expected one at least");
   const main = subgraphs.at(0);
   const buffers = model.tables("buffers", "buffer", BUFFER);
-  const nodes = readNodes(main, opNames(model), graphNames(subgraphs));
-  const tensors = readTensors(main, buffers, new Set(nodes.flatMap(({ outputs }) => outputs)), source);
+  const ops = opNames(model);
+  const readSubgraph = (subgraph: Subgraph): { nodes: GraphNode[]; tensors: GraphTensor[] } => {
+    const nodes = readNodes(subgraph, ops, graphNames(subgraphs));
+    const written = new Set(nodes.flatMap(({ outputs }) => outputs));
+    return { nodes, tensors: readTensors(subgraph, buffers, written, source) };
+  };
+  const { nodes, tensors } = withVariables(readSubgraph(main), (node) => {
+    const fields = ["init_subgraph_index"] as const;
+    const table = main.tables("operators", "operator", OPERATOR).at(node).table("builtin_options", fields);
+    return readSubgraph(subgraphs.at(table?.int("init_subgraph_index") ?? 0));
+  });
   const isGiven = (tensor: number): boolean => tensors[tensor].constant === undefined;
   const inputs = readIndices(main, "inputs", tensors.length).filter(isGiven);
   const outputs = readIndices(main, "outputs", tensors.length);

@@ -26,6 +26,12 @@ export function trainableNet(imported: ImportedNet, name: string, given: GivenPr
       `${name}: has ${imported.inputs.length} inputs (${inputs}); a net of one is trained`,
     );
   }
+  if (imported.states.length > 0) {
+    throw new MoteError(
+      "UNSUPPORTED",
+      `${name}: keeps ${imported.states.length} states from step to step, which is not trained here`,
+    );
+  }
   const net = imported.isQuantized ? realNet(imported) : imported;
   const [input] = net.inputs;
   const { shape } = net.tensors[input.tensor];
@@ -130,6 +136,9 @@ function partsOf(layer: NetLayer): Part[] {
       return [{ op: "concat" }];
     case "resize":
       return [{ op: "resize", factor: layer.factor }];
+    case "crop":
+    case "append":
+      throw new MoteError("UNSUPPORTED", `${layer.name}: ${layer.op} is not trained here`);
     case "lut": {
       const { called, parameters } = layer;
       if (called === "identity") return [];

@@ -80,7 +80,7 @@ function quantizedNet(net: Net): ImportedNet {
     return { tensor, name, dims: [1, ...tensors[tensor].shape], order: "chw", bias: 0, isInteger: true };
   };
   const outputs = resultsOf(graph).map(end);
-  return { tensors, layers, inputs: [end(graph.input.name)], outputs, isQuantized: true, notes: [] };
+  return { tensors, layers, inputs: [end(graph.input.name)], outputs, isQuantized: true, notes: [], states: [] };
 }
 
 /** A layer with what runs as a part of it. */

@@ -156,6 +156,7 @@ export function synthesize(
     outputs: [{ tensor: last.tensor, name: "logits", dims: [1, ...last.shape], order: "chw", bias: 0 }],
     isQuantized: true,
     notes: [],
+    states: [],
   };
   return importedModel(imported, ends.given);
 }

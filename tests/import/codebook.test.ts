@@ -26,6 +26,7 @@ const net = (values: Float32Array): ImportedNet => ({
   outputs: [{ tensor: 1, name: "y", dims: [1, ROWS], order: "chw", bias: 0 }],
   isQuantized: false,
   notes: [],
+  states: [],
 });
 
 function quantized(

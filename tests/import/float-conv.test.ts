@@ -37,6 +37,7 @@ function netOf(from: Shape, rows: number, to: readonly [number, number], layer: 
     outputs: [{ tensor: 1, name: "y", dims: [1, rows, ...to], order: "chw", bias: 0 }],
     isQuantized: false,
     notes: [],
+    states: [],
   };
 }
 

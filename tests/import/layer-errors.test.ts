@@ -45,6 +45,7 @@ function one(layer: Partial<NetLayer> & Pick<NetLayer, "op">, from: number, zero
     outputs: [],
     isQuantized: true,
     notes: [],
+    states: [],
   };
 }
 

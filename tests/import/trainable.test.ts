@@ -155,6 +155,7 @@ describe("layers", () => {
     outputs: [end(3, "scores"), end(4, "cut")],
     isQuantized: false,
     notes: [],
+    states: [],
   };
 
   test("are one thing each, with names of their own; what changes nothing is left out", () => {
@@ -248,6 +249,7 @@ test("a product of a real net is cut where it was cut", () => {
     ],
     isQuantized: false,
     notes: [],
+    states: [],
   };
   const input = Float32Array.of(0.5, 3);
   expect(resultsOn(trainableNet(net, "net"), input)).toEqual([Float64Array.of(0, 0), Float64Array.of(0.25, 1)]);

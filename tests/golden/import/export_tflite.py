@@ -70,6 +70,35 @@ class Streaming(tf.Module):
         return {"sum": halves[0] + halves[1], "stacked": tf.stack(tf.unstack(window, axis=1), axis=0)}
 
 
+class Listening(tf.Module):
+    """A net of a stream: windows over time of what comes and of what layers give, halves of a window's channels with kernels of their own."""
+
+    def __init__(self):
+        weights = lambda *shape: tf.constant(rng.normal(0, 0.5, shape).astype(np.float32))
+        self.first, self.deep = weights(5, 1, 8, 12), [weights(4, 1, 6, 1), weights(7, 1, 6, 1)]
+        self.mixed, self.last = weights(1, 1, 12, 10), weights(10 * 3, 4)
+        self.frames = tf.Variable(tf.zeros((1, 3, 1, 8)), name="frames")
+        self.features = tf.Variable(tf.zeros((1, 6, 1, 12)), name="features")
+        self.votes = tf.Variable(tf.zeros((1, 3, 1, 10)), name="votes")
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 2, 8), tf.float32, name="frames")])
+    def step(self, frames):
+        window = tf.concat([self.frames, tf.reshape(frames, (1, 2, 1, 8))], axis=1)
+        self.frames.assign(window[:, -3:])
+        x = tf.nn.relu(tf.nn.conv2d(window, self.first, 1, "VALID"))
+        window = tf.concat([self.features, x], axis=1)
+        self.features.assign(window[:, -6:])
+        halves = tf.split(window, 2, axis=3)
+        deep = [
+            tf.nn.depthwise_conv2d(half[:, -kernel.shape[0] :], kernel, (1, 1, 1, 1), "VALID")
+            for half, kernel in zip(halves, self.deep)
+        ]
+        x = tf.nn.relu(tf.nn.conv2d(tf.concat(deep, axis=3), self.mixed, 1, "VALID"))
+        votes = tf.concat([self.votes[:, 1:], x], axis=1)
+        self.votes.assign(votes)
+        return {"heard": tf.sigmoid(tf.matmul(tf.reshape(votes, (1, 30)), self.last))}
+
+
 class Branching(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32, name="x")])
     def choose(self, x):
@@ -101,9 +130,15 @@ def from_keras(model, optimize=False, data=None, types=None, sparse=False):
     return converter.convert()
 
 
-def from_module(module, function, custom=False):
+def from_module(module, function, custom=False, data=None):
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
     converter.allow_custom_ops = custom
+    if data:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = data
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type, converter.inference_output_type = tf.int8, tf.uint8
+        converter._experimental_variable_quantization = True
     return converter.convert()
 
 
@@ -258,6 +293,7 @@ def describe(content):
 def main():
     net = convolutional()
     streaming, branching, foreign = Streaming(), Branching(), Foreign()
+    listening = Listening()
     files = {
         "conv-float": from_keras(net),
         "conv-float16": from_keras(net, optimize=True, types=[tf.float16]),
@@ -266,6 +302,7 @@ def main():
         "loop-float": from_keras(recurrent()),
         "states": by_hand(),
         "stream-float": from_module(streaming, streaming.step),
+        "stream-int8": from_module(listening, listening.step, data=samples((1, 2, 8))),
         "branch-float": from_module(branching, branching.choose),
         "custom-float": from_module(foreign, foreign.factor, custom=True),
         "sparse-float": sparse(),
