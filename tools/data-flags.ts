@@ -28,6 +28,21 @@ export function addDataFlags(command: Command): Command {
   );
 }
 
+/** Of commands that run a model on samples in order. */
+export const stepsOption = (): Option =>
+  new Option(
+    "--steps <n>",
+    "of a model with states: so many samples in a row are the steps of a stream, or all; each stream begins with a reset",
+  )
+    .default(1)
+    .argParser(parseSteps);
+
+function parseSteps(text: string): number {
+  const steps = text === "all" ? Infinity : /^\d+$/.test(text) ? Number(text) : NaN;
+  if (steps >= 1) return steps;
+  throw new InvalidArgumentError("expected a whole number from 1 on, or all.");
+}
+
 /** How the values of samples are to be seen. */
 export function addReadingFlags(command: Command): Command {
   return command

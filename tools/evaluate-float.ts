@@ -4,7 +4,7 @@ import type { Engine } from "../host/engines/engine.js";
 import { hasTop5, rankOf } from "../host/engines/evaluate.js";
 import { MoteError } from "../host/errors.js";
 import type { Labels, SampleSet } from "../host/data/data-set.js";
-import { runFloat } from "../host/import/float-run.js";
+import { freshFloatStates, runFloat } from "../host/import/float-run.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { nodeConvolve } from "../host/node/import/convolve.js";
 import { namingFile } from "./model-file.js";
@@ -26,12 +26,13 @@ export interface FloatEvaluation {
   readonly modelAlone: number;
 }
 
-/** @throws MoteError FILE, FORMAT, UNSUPPORTED; MISMATCH for a quantized net, or one of other inputs or classes than the model's */
+/** @param steps as `classifyAll` has it @throws MoteError FILE, FORMAT, UNSUPPORTED; MISMATCH for a quantized net, or one of other inputs or classes than the model's */
 export function floatEvaluator(
   path: string,
   shapes: Shapes | undefined,
   engine: Engine,
   set: SampleSet & { readonly labels: Labels },
+  steps: number,
 ): { readonly add: (index: number, result: Classification) => void; readonly result: () => FloatEvaluation } {
   const net = namingFile(path, () => loadNet(path, undefined, shapes));
   const fail = (why: string): never => {
@@ -50,9 +51,11 @@ export function floatEvaluator(
   const convolve = nodeConvolve();
   const sample = comparedSamples({ count: set.count, source: set.source, sets: [set] }, net, engine);
   let [samples, errors, inTop5, agreeing, netAlone, modelAlone] = [0, 0, 0, 0, 0, 0];
+  let states = freshFloatStates(net);
   return {
     add(index, result) {
-      const logits = runFloat(net, sample(index).reals, undefined, convolve)[0];
+      if (index % steps === 0) states = freshFloatStates(net);
+      const logits = runFloat(net, sample(index).reals, undefined, convolve, states)[0];
       const label = set.labels[index];
       const winner = argmax(logits);
       samples++;

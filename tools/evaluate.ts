@@ -1,13 +1,14 @@
 /** `mote evaluate`: a model on labelled samples: accuracy, what is taken for what, the worst mistakes. */
 import { Command, InvalidArgumentError } from "commander";
 import type { Labels, SampleSet } from "../host/data/data-set.js";
+import type { Classification } from "../host/engines/classify.js";
 import type { EngineName } from "../host/engines/engine.js";
 import { evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
 import { robustness, type DistortionError } from "../host/engines/robustness.js";
 import { MoteError } from "../host/errors.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
-import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
+import { addDataFlags, dataOptions, stepsOption, type DataFlags } from "./data-flags.js";
 import { floatEvaluator, type FloatEvaluation } from "./evaluate-float.js";
 import { parseShape, type Shapes } from "./inspect-graph.js";
 import { engineOption, fastestFor, grouped, openModel } from "./model-file.js";
@@ -17,6 +18,7 @@ interface EvaluateFlags extends DataFlags {
   readonly engine?: EngineName;
   readonly worst: number;
   readonly distort?: true;
+  readonly steps: number;
   readonly float?: string;
   readonly shape?: Shapes;
   readonly json?: boolean;
@@ -43,6 +45,7 @@ export function evaluateCommand(): Command {
       "sizes of an input that this net leaves open, such as image=1,3,224,224",
       parseShape,
     )
+    .addOption(stepsOption())
     .option("--worst <n>", "how many of the worst mistakes to list", parseCount, 10)
     .option("--distort", "measure on the pictures moved, turned, noisy and lit otherwise, too")
     .option("--json", "print one JSON object on stdout and nothing else there")
@@ -61,11 +64,13 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
   try {
     const set = labelled(loadData(flags.data, dataOptions(flags, engine)));
     const progress = new Progress("evaluate", set.count);
-    const beside = flags.float === undefined ? undefined : floatEvaluator(flags.float, flags.shape, engine, set);
-    const evaluation = await evaluate(engine, set, flags.worst, (index, result) => {
+    const beside =
+      flags.float === undefined ? undefined : floatEvaluator(flags.float, flags.shape, engine, set, flags.steps);
+    const onSample = (index: number, result: Classification): void => {
       beside?.add(index, result);
       progress.update(index + 1);
-    });
+    };
+    const evaluation = await evaluate(engine, set, flags.worst, onSample, flags.steps);
     progress.finish();
     const float = beside?.result();
     const names = engine.output.labels ?? set.classes;

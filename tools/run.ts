@@ -20,7 +20,7 @@ import {
   runSummary,
   type OpenModel,
 } from "./model-file.js";
-import { addDataFlags, dataOptions, type DataFlags } from "./data-flags.js";
+import { addDataFlags, dataOptions, stepsOption, type DataFlags } from "./data-flags.js";
 import { Output } from "./output.js";
 import { describeResults, printResults, resultOf, tellsClasses, type Result } from "./run-results.js";
 
@@ -31,6 +31,7 @@ interface RunFlags extends DataFlags {
   readonly qr?: boolean;
   readonly optimize: Optimization;
   readonly top?: number;
+  readonly steps: number;
   readonly json?: boolean;
 }
 
@@ -48,11 +49,12 @@ export function runCommand(): Command {
     .option("--resident", "keep the model in linear memory instead of behind the window")
     .addOption(optimizeOption("run it as the fast module that pack makes of it"))
     .option("--qr", "the model is a picture, PNG or JPEG, of the QR code that mote qr made of it")
+    .addOption(stepsOption())
     .option("--top <n>", "how many classes to list; default: up to 3 that are likely", parseTop)
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nExamples:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8\n  mote run model.mote photo.png --top 5\n  mote run --qr code.jpg digit.png",
+      "\nExamples:\n  mote run models/lenet5.mote --data mnist:test:100 --engine v8\n  mote run model.mote photo.png --top 5\n  mote run --qr code.jpg digit.png\n  mote run wake-word.mote --data frames.npy --steps all",
     )
     .action(run);
 }
@@ -81,10 +83,11 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     const progress = new Progress("run", inputs.count);
     const isClassifier = tellsClasses(model.engine);
     const results: Result[] = [];
-    const classified = await classifyAll(model.engine, inputs, (index, _, logits) => {
+    const onResult = (index: number, _: unknown, logits: Int8Array): void => {
       if (inputs.count <= MAX_LISTED) results.push(resultOf(model.engine, logits, flags.top));
       progress.update(index + 1);
-    });
+    };
+    const classified = await classifyAll(model.engine, inputs, onResult, flags.steps);
     const tally = isClassifier ? classified : { ...classified, errors: undefined };
     if (inputs.count > MAX_LISTED) progress.finish();
     else printResults(inputs, results, model.engine.output.labels, output);

@@ -293,6 +293,7 @@ export const BORDER_WORK = 40;
 export const STRETCH_WORK = 16;
 export const BYTE_WORK = 5;
 export const LINE_WORK = 50;
+export const COPY_WORK = 1;
 export const SUM_WORK = 27;
 /** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN and KIND_INPUT. */
 export const LINES_WORK = 100;

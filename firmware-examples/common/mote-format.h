@@ -532,6 +532,7 @@
 #define MOTE_STRETCH_WORK 16u
 #define MOTE_BYTE_WORK 5u
 #define MOTE_LINE_WORK 50u
+#define MOTE_COPY_WORK 1u
 #define MOTE_SUM_WORK 27u
 /** Of KIND_LINES, for each channel whose lines move, and a byte that is moved or filled; and of KIND_TURN and KIND_INPUT. */
 #define MOTE_LINES_WORK 100u

@@ -51,8 +51,10 @@ export interface Tally {
 const SLICE_MS = 50;
 
 /**
- * Runs every image through the engine, each as the first one: what states hold of one image is nothing to the next.
+ * Runs every image through the engine. So many in a row are the steps of a stream, before which states are reset: by default each is a stream of its own,
+ * since what states hold of one image is nothing to the next.
  * @param onResult called after each image with its index
+ * @param steps of a stream; Infinity where all are of one
  * @throws MoteError MISMATCH when the model takes more than one input, the samples have another shape than it or a label is no class of the model,
  *   ARGUMENT for a reading that does not fit them, ENGINE from the engine
  */
@@ -60,6 +62,7 @@ export async function classifyAll(
   engine: Engine,
   set: DataSet,
   onResult?: (index: number, result: Classification, logits: Int8Array) => void,
+  steps = 1,
 ): Promise<Tally> {
   if (engine.inputs.length > 1) {
     throw new MoteError("MISMATCH", `the model takes ${engine.inputs.length} inputs, expected one, which is a sample`);
@@ -73,7 +76,7 @@ export async function classifyAll(
   let sliceEnd = performance.now() + SLICE_MS;
   for (let n = 0; n < set.count; n++) {
     fill(n, input);
-    engine.reset();
+    if (n % steps === 0) engine.reset();
     const began = performance.now();
     const logits = engine.run(input);
     const ended = performance.now();

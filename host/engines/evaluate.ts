@@ -32,6 +32,7 @@ export interface Evaluation {
  * @param set with labels
  * @param worst how many mistakes to list at most
  * @param onSample called after each sample with its index and what the model makes of it
+ * @param steps as `classifyAll` has it: each step counts
  * @throws MoteError as `classifyAll`
  */
 export async function evaluate(
@@ -39,20 +40,26 @@ export async function evaluate(
   set: DataSet & { readonly labels: Labels },
   worst: number,
   onSample?: (index: number, result: Classification) => void,
+  steps?: number,
 ): Promise<Evaluation> {
   const classes = valuesOf(engine.output.shape);
   const confusion = Array.from({ length: classes }, () => new Uint32Array(classes));
   const mistakes: Mistake[] = [];
   let inTop5 = 0;
-  const tally = await classifyAll(engine, set, (index, result, logits) => {
-    const label = set.labels[index];
-    confusion[label][result.class]++;
-    if (rankOf(logits, label) < 5) inTop5++;
-    if (result.class !== label) {
-      mistakes.push({ index, label, ...result, labelProbability: probability(logits, label, engine.output) });
-    }
-    onSample?.(index, result);
-  });
+  const tally = await classifyAll(
+    engine,
+    set,
+    (index, result, logits) => {
+      const label = set.labels[index];
+      confusion[label][result.class]++;
+      if (rankOf(logits, label) < 5) inTop5++;
+      if (result.class !== label) {
+        mistakes.push({ index, label, ...result, labelProbability: probability(logits, label, engine.output) });
+      }
+      onSample?.(index, result);
+    },
+    steps,
+  );
   return {
     tally,
     errors: mistakes.length,

@@ -14,12 +14,19 @@ function partsOf({ tensors }: QModel, layer: QLayer): readonly Part[] {
 /** @param firstElement of each tensor */
 export function copyEntries(model: QModel, layer: QLayer, firstElement: readonly number[]): Entry[] {
   const output = pitchAndPlane(model.tensors[layer.output]);
-  const [rows] = model.tensors[layer.output].shape;
-  return partsOf(model, layer).map(({ input, channel, from, to, size: [height, width] }) => {
+  const {
+    shape: [channels],
+    border,
+  } = model.tensors[layer.output];
+  return partsOf(model, layer).map(({ input, channel, from, to, size: [height, width] }, index) => {
     const read = inputsOf(layer)[input];
     const source = pitchAndPlane(model.tensors[read]);
-    // Lines that follow each other are one.
-    const isOneLine = source.pitch === width && output.pitch === width;
+    // What lies between lines is copied with the first part, all as one line: the second part writes over it.
+    const isLike = source.pitch === output.pitch && source.plane === output.plane;
+    const [rows, lines, bytes] =
+      index === 0 && isLike && border === 0
+        ? [1, 1, offsetOf(output, channels - 1, height - 1, width)]
+        : [channels, height, width];
     return new Map([
       [layout.LAYER_KIND, layout.KIND_COPY],
       [layout.LAYER_INPUT, firstElement[read] + offsetOf(source, channel, ...from)],
@@ -28,8 +35,8 @@ export function copyEntries(model: QModel, layer: QLayer, firstElement: readonly
       [layout.LAYER_OUTPUT, firstElement[layer.output] + offsetOf(output, 0, ...to)],
       [layout.LAYER_OUTPUT_PITCH, output.pitch],
       [layout.LAYER_OUTPUT_PLANE, output.plane],
-      [layout.LAYER_OUTPUT_HEIGHT, isOneLine ? 1 : height],
-      [layout.LAYER_OUTPUT_WIDTH, isOneLine ? height * width : width],
+      [layout.LAYER_OUTPUT_HEIGHT, lines],
+      [layout.LAYER_OUTPUT_WIDTH, bytes],
       [layout.LAYER_ROWS, rows],
     ]);
   });

@@ -176,7 +176,7 @@ function depthwiseWork(entry: Entry, taps: number): number {
 const WORK_OF_ELEMENT: ReadonlyMap<number, number> = new Map([
   [layout.KIND_ADD, layout.SUM_WORK],
   [layout.KIND_MUL, layout.SUM_WORK],
-  [layout.KIND_COPY, layout.BYTE_WORK],
+  [layout.KIND_COPY, layout.COPY_WORK],
 ]);
 
 /** Of a row whose pairs or chunks begin at `at` of the stream. */

@@ -40,6 +40,27 @@ function idx(name: string, header: number, count: number, itemBytes: number): Bu
 }
 
 describe("mote run", () => {
+  it("takes samples by themselves, or for the steps of a stream", async () => {
+    const { model: stream } = syntheticModels().find(({ name }) => name === "windows")!;
+    writeFileSync(scratch.path("windows.mote"), writeContainer(stream));
+    const frames = Float32Array.from({ length: 4 * 60 }, (_, i) => ((i * 37) % 256) / 255);
+    writeFileSync(scratch.path("frames.npy"), npyOf(frames, 4, 3, 4, 5));
+    writeFileSync(scratch.path("last.npy"), npyOf(frames.subarray(120), 2, 3, 4, 5));
+    const outputs = async (file: string, ...steps: string[]): Promise<unknown[]> => {
+      const flags = ["--data", scratch.path(file), ...steps, "--json"];
+      const { results } = lastJson(await mote(["run", scratch.path("windows.mote"), ...flags]));
+      return (results as { outputs: unknown }[]).map((result) => result.outputs);
+    };
+    const all = await outputs("frames.npy", "--steps", "all");
+    const alone = await outputs("frames.npy");
+    expect(alone[0]).toEqual(all[0]);
+    expect(alone[1]).not.toEqual(all[1]);
+    const byTwo = await outputs("frames.npy", "--steps", "2");
+    expect(byTwo).toEqual([...all.slice(0, 2), ...(await outputs("last.npy", "--steps", "all"))]);
+    const none = await mote(["run", model, "--data", "mnist:test:1", "--steps", "0"]);
+    expectOneLine(none, /expected a whole number from 1 on, or all/, 2);
+  });
+
   it("prints one object, the same results from every engine", async () => {
     const seen: unknown[] = [];
     for (const engine of ["wasm3", "v8", "simd", "reference"]) {

@@ -55,14 +55,19 @@ describe("classify", () => {
     expect(tally).toMatchObject({ samples: 3, errors: 1, bytesRead: 7 });
   });
 
-  it("resets states before each image", async () => {
+  it.each([
+    [undefined, "reset run reset run reset run"],
+    [1, "reset run reset run reset run"],
+    [2, "reset run run reset run"],
+    [Infinity, "reset run run run"],
+  ])("resets states before each stream of %s images", async (steps, expected) => {
     const calls: string[] = [];
     const engine = echo();
     const run = engine.run.bind(engine);
     engine.reset = () => calls.push("reset");
     engine.run = (input) => (calls.push("run"), run(input));
-    await classifyAll(engine, { count: 2, shape: [1, 1, 4], images: new Uint8Array(8) });
-    expect(calls).toEqual(["reset", "run", "reset", "run"]);
+    await classifyAll(engine, { count: 3, shape: [1, 1, 4], images: new Uint8Array(12) }, undefined, steps);
+    expect(calls.join(" ")).toBe(expected);
   });
 
   it("refuses a model of several inputs", async () => {

@@ -71,9 +71,12 @@ const PLACES: readonly Place[] = [
   ...compiled("person", 22_800_000, 32, ROWS),
   ...compiled("resnet", 33_000_000, 30, ROWS),
   ...compiled("ad", 850_000, 4, undefined),
+  ...compiled("wake", 310_000, 15, undefined),
   { net: "kws", board: M4, engine: "wasm3", rows: [["kws.wasm3", "instructions", 130_000_000]] },
   { net: "ad", board: M4, engine: "wasm3", rows: [["ad.wasm3", "instructions", 15_000_000]] },
   { net: "kws", board: M4, engine: "native", rows: [["kws.native", "instructions", 12_000_000]] },
+  { net: "wake", board: M4, engine: "wasm3", rows: [["wake.wasm3", "instructions", 5_500_000]] },
+  { net: "wake", board: M4, engine: "native", rows: [["wake.native", "instructions", 2_800_000]] },
   { net: "vww", board: M4, engine: "native", rows: [["vww.native", "instructions", 20_000_000]] },
   { net: "kws", board: "riscv32", engine: "aot", rows: [["kws.rv32", "instructions", 16_000_000]] },
 ];

@@ -15,13 +15,14 @@ export const MLPERF = [
   ["resnet", "tiny-resnet_int8.tflite", 0.8],
 ] as const;
 
-/** The int8 nets that run on boards: MLPerf Tiny's, and TFLM's person detection. */
+/** The int8 nets that run on boards: MLPerf Tiny's, TFLM's person detection, and microWakeWord's, of which a run is a step of 30 ms of sound. */
 export const INT8_NETS = {
   kws: "tiny-kws_int8.tflite",
   vww: "tiny-vww_int8.tflite",
   person: "tflm-person_detect_int8.tflite",
   resnet: "tiny-resnet_int8.tflite",
   ad: "tiny-ad01_int8.tflite",
+  wake: "mww-v2-okay_nabu.tflite",
 } as const;
 export type Int8Net = keyof typeof INT8_NETS;
 

@@ -1,8 +1,8 @@
 /** States, which take over at the end of a run what another tensor holds, and parts of tensors. */
-import { BYTE_WORK, LINE_WORK, PIECE_WORK } from "../layout";
-import { endPiece, inputPtr, outputPtr, pieceOfLine, x, y } from "../row";
+import { COPY_WORK, LINE_WORK, PIECE_WORK } from "../layout";
+import { endPiece, inputPtr, isLayerComplete, outputPtr, pieceOfLine, x, y } from "../row";
 
-/** Copies lines of a channel, or a piece of one. @returns the work it was */
+/** Copies lines, or a piece of one. @returns the work it was */
 export function stepCopy(): u32 {
   let work: u32 = 0;
   do {
@@ -10,12 +10,16 @@ export function stepCopy(): u32 {
     let source = inputPtr(x, y);
     let target = outputPtr();
     let end = target + bytes;
-    do {
+    for (let words = target + (bytes & ~7); target < words; target += 8) {
+      store<u64>(target, load<u64>(source));
+      source += 8;
+    }
+    for (; target < end; target++) {
       store<u8>(target, load<u8>(source));
       source++;
-    } while (++target < end);
-    work += LINE_WORK + BYTE_WORK * bytes;
-    if (endPiece(bytes)) break;
-  } while (work < <u32>PIECE_WORK);
+    }
+    work += LINE_WORK + COPY_WORK * bytes;
+    endPiece(bytes);
+  } while (work < <u32>PIECE_WORK && !isLayerComplete());
   return work;
 }
