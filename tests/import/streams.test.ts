@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { freshStates, runLayers } from "../../host/engines/ops-i8.js";
+import { freshStates, runLayers, runModel } from "../../host/engines/ops-i8.js";
 import { openReference } from "../../host/engines/reference.js";
 import { arrange } from "../../host/import/arrange.js";
 import { calibrate } from "../../host/import/calibrate.js";
@@ -178,6 +178,47 @@ describe("variables", () => {
     const state = behind.states.find(({ source }) => source === behind.outputs[1].tensor);
     expect(state).toBeDefined();
   });
+});
+
+test("sums and products of int8 with constants are by channel, also of channels that the file has as places", () => {
+  const scaled = (name: string, shape: readonly number[], scale: number, zeroPoint: number, values?: Int8Array) => ({
+    name,
+    shape,
+    type: "int8" as const,
+    quantization: { scales: Float32Array.of(scale), zeroPoints: Int32Array.of(zeroPoint), axis: undefined },
+    constant: values && { bytes: values.length, values: () => values },
+  });
+  const node = (op: string, inputs: readonly number[], output: number, attributes = {}): GraphNode => {
+    return { name: op, op, inputs, outputs: [output], attributes };
+  };
+  const sums: ImportedGraph = {
+    format: "tflite",
+    kind: "TFLite net",
+    version: "schema 3",
+    opset: 3,
+    tensors: [
+      scaled("x", [1, 1, 1, 6], 0.5, 3),
+      scaled("wide", [1, 1, 3, 2], 0.5, 3),
+      scaled("factors", [2], 0.25, -128, Int8Array.of(-124, -126)), // 1 and 0.5
+      scaled("product", [1, 1, 3, 2], 0.5, 1),
+      scaled("terms", [2], 1, 0, Int8Array.of(-2, 7)),
+      scaled("y", [1, 1, 3, 2], 0.5, -128),
+    ],
+    nodes: [
+      node("RESHAPE", [0], 1),
+      node("MUL", [1, 2], 3),
+      node("ADD", [3, 4], 5, { fused_activation_function: "RELU" }),
+    ],
+    inputs: [0],
+    outputs: [5],
+  };
+  const elements = Int8Array.of(3, 7, 13, 3, -107, 127);
+  const [, y] = runModel(importedModel(lowered(sums)), elements);
+  const expected = Array.from(elements, (q, i) => {
+    const real = 0.5 * (q - 3) * [1, 0.5][i % 2] + [-2, 7][i % 2];
+    return Math.min(127, Math.max(0, real) / 0.5 - 128);
+  });
+  expect([...y]).toEqual(expected);
 });
 
 const zoo = process.env.MOTE_ZOO;

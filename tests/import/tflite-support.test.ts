@@ -56,6 +56,14 @@ describe("what becomes of a node of TFLite", () => {
   const relu = { fused_activation_function: "RELU" };
   const pads = (...sizes: number[]): ImportedGraph => graphOf({ x, p: [[4, 2], sizes] }, ["PAD", "x p", "y"]);
 
+  const slice = (
+    to: Shape,
+    begin: readonly number[],
+    strides: readonly number[] = [1, 1, 1, 1],
+    masks: Record<string, Attribute> = {},
+  ): ImportedGraph =>
+    graphOf({ x, b: [[4], begin], e: zeros(4), s: [[4], strides], y: [to] }, ["STRIDED_SLICE", "x b e s", "y", masks]);
+
   it.each<[string, ImportedGraph, string]>([
     [
       "a convolution",
@@ -119,6 +127,29 @@ describe("what becomes of a node of TFLite", () => {
       "a constant of [8, 1]; expected one value, or one for each channel",
     ],
     ["a gate", graphOf({ x, g: [[1, 1, 1, 4]] }, ["MUL", "x g", "y"]), "runs"],
+    ["a part", slice([1, 4, 8, 4], [0, 2, 0, 0]), "runs"],
+    [
+      "every second row",
+      slice([1, 3, 8, 4], [0, 0, 0, 0], [1, 2, 1, 1]),
+      "takes every second element or less; expected strides of 1",
+    ],
+    [
+      "a row without its axis",
+      slice([1, 1, 8, 4], [0, 0, 0, 0], [1, 1, 1, 1], { shrink_axis_mask: 2 }),
+      "shrink_axis_mask; expected begin, end and strides of 1",
+    ],
+    [
+      "a part that begins anywhere",
+      graphOf({ x, b: [[4]], y: [[1, 4, 8, 4]] }, ["SLICE", "x b b", "y"]),
+      "where it begins is made while the net runs",
+    ],
+    ["halves", graphOf({ x, a: [[1], [3]], y: [[1, 6, 8, 2]] }, ["SPLIT", "a x", "y", { num_splits: 2 }]), "runs"],
+    [
+      "halves along any axis",
+      graphOf({ x, a: [[1]], y: [[1, 6, 8, 2]] }, ["SPLIT", "a x", "y", { num_splits: 2 }]),
+      "its axis is made while the net runs",
+    ],
+    ["what is no variable", graphOf({ x, h: [[]] }, ["READ_VARIABLE", "h", "y"]), "reads no variable of a VAR_HANDLE"],
     ["channels joined", graphOf({ x, y: [[1, 6, 8, 8]] }, ["CONCATENATION", "x x", "y", { axis: -1 }]), "runs"],
     [
       "rows joined",
