@@ -138,11 +138,12 @@ async function build(
   };
   const { module, container } = image;
   const blobs = [{ symbol: "bench_inputs", section: ".inputs", file: file("inputs.bin", inputs.bytes) }];
-  const sources: Source[] = [
+  const shared: Source[] = [
     ...librarySources([engine]),
     ...["stack.c", ...board.startup].map((name): Source => ({ path: join(BOARDS_FOLDER, name), kind: "board" })),
     { path: join(BENCH_FOLDER, "bench.c"), kind: "own" },
   ];
+  const sources: Source[] = [];
   const declarations = ["#include <string.h>", '#include "bench.h"', "extern const uint8_t bench_inputs[];"];
   let fields: string;
   if (takesFile(engine)) {
@@ -175,7 +176,12 @@ ${getOutputs(outputSizes)}}
 `;
   sources.push({ path: file(`glue-${engine}.c`, glue), kind: "own" });
   sources.push(binarySections(join(folder, `blobs-${engine}.S`), blobs));
-  const objects = await compile(board, sources, [libraryFolder().folder, BOARDS_FOLDER, BENCH_FOLDER, folder]);
+  const includes = [libraryFolder().folder, BOARDS_FOLDER, BENCH_FOLDER];
+  // What does not see the model's folder is compiled once a board, not once a model.
+  const objects = [
+    ...(await compile(board, shared, includes)),
+    ...(await compile(board, sources, [...includes, folder])),
+  ];
   try {
     return await link(board, objects, program);
   } catch (error) {
