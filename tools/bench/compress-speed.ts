@@ -10,7 +10,7 @@ import { atLeast, rounded, type BenchOptions, type Figure } from "./figure.js";
 const SAMPLES = 256;
 /** Steps before the clock starts: V8 has optimised the kernels by then. */
 const WARM_UP_STEPS = 2;
-const STEPS = 8;
+const STEPS = 3;
 const FULL_STEPS = 40;
 const LEAST_GFLOPS = 8;
 

@@ -6,6 +6,7 @@ import { loadDataSpec } from "../../host/node/data/inputs.js";
 import { readFile } from "../../host/node/read-file.js";
 import { builtFile } from "../../host/node/paths.js";
 import { classifyAll } from "../../host/engines/classify.js";
+import { fastestEngine } from "../../host/engines/open.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 
@@ -30,7 +31,7 @@ export function shippedModel(name: string): Uint8Array {
 
 export const modelsGroup: Group = {
   name: "models",
-  summary: "bytes and test error of the shipped models, 10,000 digits under V8",
+  summary: "bytes and test error of the shipped models, 10,000 digits",
   measure: measureModels,
 };
 
@@ -40,7 +41,7 @@ async function measureModels({ note }: BenchOptions): Promise<Figure[]> {
   for (const { name, maxBytes, maxErrorPercent } of SHIPPED_MODELS) {
     note(`${name}: ${test.count} digits`);
     const file = shippedModel(name);
-    const engine = openEngine("v8", file);
+    const engine = openEngine(fastestEngine(), file);
     try {
       const { errors = 0 } = await classifyAll(engine, test);
       figures.push(atMost(`models.${name}.bytes`, `${name}.mote, all bytes`, file.length, "B", maxBytes));

@@ -13,10 +13,11 @@ import { valuesOf } from "../../host/model/geometry.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { Random } from "../../host/rng.js";
 import { nextTurn } from "../../host/turn.js";
-import { rounded, type Figure } from "./figure.js";
+import { rounded, type BenchOptions, type Figure } from "./figure.js";
 import { lowered, MLPERF } from "./zoo-nets.js";
 
-const SAMPLES = 200;
+/** Of each net: without --full, and with. */
+const [QUICK_SAMPLES, FULL_SAMPLES] = [40, 200];
 const SEED = 1;
 
 /** Of all samples of all nets. */
@@ -63,7 +64,7 @@ class Tally {
 }
 
 /** On random inputs, by host/import/oracle.ts, which rounds as XNNPACK: whole runs, and each layer by itself. */
-export async function oracleEquality(folder: string, note: (text: string) => void): Promise<Figure[]> {
+export async function oracleEquality(folder: string, { full, note }: BenchOptions): Promise<Figure[]> {
   const tally = new Tally();
   let [elements, differing, largest] = [0, 0, 0];
   for (const [, file] of MLPERF) {
@@ -73,7 +74,7 @@ export async function oracleEquality(folder: string, note: (text: string) => voi
     const { layers } = await compareIntegers(
       net,
       engine,
-      SAMPLES,
+      full ? FULL_SAMPLES : QUICK_SAMPLES,
       (index) => [randomInput(engine, index)],
       async (_, [expected], [found]) => {
         tally.add(expected, found);

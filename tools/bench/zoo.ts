@@ -5,6 +5,7 @@ import { writeContainer } from "../../host/container/write.js";
 import { readContainer } from "../../host/container/read.js";
 import { planTotal } from "../../host/container/plan.js";
 import { inputFiller, realFiller } from "../../host/engines/fill-input.js";
+import { fastestEngine } from "../../host/engines/open.js";
 import { argmax } from "../../host/engines/values.js";
 import { MoteError } from "../../host/errors.js";
 import { calibrate } from "../../host/import/calibrate.js";
@@ -58,7 +59,7 @@ async function measureZoo(options: BenchOptions): Promise<Figure[]> {
   const largest = Math.max(...deltas.filter((_, i) => DIGITS[i][3]).map(({ value }) => Number(value)));
   const name = "largest of these differences, but for TinyMaix's nets of real numbers";
   figures.push(...deltas, atMost("zoo.mnist.delta", name, largest, "points", 0.02));
-  figures.push(...(await oracleEquality(folder, note)));
+  figures.push(...(await oracleEquality(folder, options)));
   const answers = process.env.MOTE_ZOO_ORACLE;
   if (answers !== undefined && answers !== "") figures.push(...litertEquality(folder, answers, note));
   figures.push(...(await boardFigures(folder, note)));
@@ -146,7 +147,7 @@ function digitsDelta(folder: string, [file, accuracy, scale]: (typeof DIGITS)[nu
     net.isQuantized ? net : calibrated(net, digits(`mnist:validation:${CALIBRATION_DIGITS}`)),
   );
   const set = digits("mnist:test");
-  const engine = openEngine("v8", writeContainer(model));
+  const engine = openEngine(fastestEngine(), writeContainer(model));
   const fill = inputFiller(set, engine.input);
   const input = new Int8Array(valuesOf(engine.input.shape));
   let right = 0;
