@@ -14,6 +14,7 @@ import { fittingForm, fittingSamples } from "../../host/firmware/fit.js";
 import { openBytes } from "../../host/firmware/image.js";
 import { firmwareImage } from "../../host/node/firmware/image.js";
 import { firmwareInputs, inputSizes, type FirmwareInputs } from "../../host/node/firmware/inputs.js";
+import { MODEL_NAMES } from "../../host/node/firmware/models.js";
 import { caseName, measure, type FirmwareModel, type Measurement } from "../../host/node/firmware/measure.js";
 import { missingTools, runTool } from "../../host/node/firmware/tools.js";
 import { argmax } from "../../host/engines/classify.js";
@@ -54,7 +55,11 @@ async function divisions({ board, engine, optimize, model }: KeptCase): Promise<
   return stdout.match(/ __(aeabi_u?ldivmod|u?(div|mod)di3|udivmoddi4)$/gm) ?? [];
 }
 
-const shipped = (model: string): Uint8Array => readFileSync(join(packageRoot, "models", `${model}.mote`));
+// Each read once: firmwareImage keeps what it has made of a container.
+const containers = new Map(
+  MODEL_NAMES.map((name) => [name, new Uint8Array(readFileSync(join(packageRoot, "models", `${name}.mote`)))]),
+);
+const shipped = (model: string): Uint8Array => containers.get(model)!;
 
 for (const board of BOARDS) {
   const lacking = missingTools(toolsOf([board], ENGINES));

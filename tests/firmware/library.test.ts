@@ -215,9 +215,14 @@ describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => 
     seeds = small.map((name) => caseFiles(modelOf(name)).mote);
   }, BUILD_MS);
 
-  it.each(["wasm3", "aot"])("10,000 of them give statuses by %s", async (engine) => {
-    const { stdout } = await runNative(program, [engine, "10000", "20261121", coreFile(), ...seeds]);
-    expect(stdout).toMatch(/^10000 mutations, \d{4} opened, \d{4} ran to the end; 0 checks failed$/m);
+  // wasm3 compiles the core anew for each, and takes twenty times as long.
+  it.each([
+    [2000, "wasm3"],
+    [10_000, "aot"],
+  ])("%i of them give statuses by %s", async (count, engine) => {
+    const { stdout } = await runNative(program, [engine, String(count), "20261121", coreFile(), ...seeds]);
+    const line = String.raw`^${count} mutations, \d{3,4} opened, \d{3,4} ran to the end; 0 checks failed$`;
+    expect(stdout).toMatch(new RegExp(line, "m"));
   });
 });
 

@@ -9,7 +9,7 @@ import { checkCase } from "./check.js";
 import { makeCorpus } from "./corpus.js";
 import { v8Machines, wasm3Machines } from "./machine.js";
 
-const MUTATIONS = 200_000;
+const MUTATIONS = 50_000;
 const WASM3_MUTATIONS = 2_000;
 const core = readFileSync(builtFile("build/core.wasm"));
 

@@ -1,6 +1,7 @@
 /** The C library built for this machine, under AddressSanitizer and UBSan. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ed25519Sources } from "../../../host/node/firmware/ed25519.js";
 import { bake } from "../../../host/node/module/bake.js";
 import { sealModule } from "../../../host/module/seal.js";
@@ -16,6 +17,7 @@ import {
 } from "../../../host/node/firmware/build.js";
 import { missingTools, runTool, type ToolResult } from "../../../host/node/firmware/tools.js";
 import { builtFile, packageRoot } from "../../../host/node/paths.js";
+import { writeFileAtomic } from "../../../host/node/write-file.js";
 import { pixelTable } from "../../../host/engines/fill-input.js";
 import { openReference } from "../../../host/engines/reference.js";
 import { modelInputs } from "../../../host/model/edges.js";
@@ -41,10 +43,10 @@ export function coreFile(): string {
   return put("core.wasm", sealModule(readFileSync(builtFile("build/core.wasm"))));
 }
 
+/** Whole at any time: other tests put the same files there, and read them. */
 export function put(name: string, bytes: Uint8Array | string): string {
   const path = join(FOLDER, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, bytes);
+  writeFileAtomic(path, bytes);
   return path;
 }
 
@@ -106,19 +108,25 @@ export async function buildNative(
   const { folder: library } = libraryFolder();
   mkdirSync(folder, { recursive: true });
   const tests: Source[] = [{ path: join(C_FOLDER, `${name}.c`), kind: "own" }];
-  for (const [module, { header, source }] of Object.entries(modules)) {
-    put(join(place, `${module}.h`), header);
-    tests.push({ path: put(join(place, `${module}.c`), source), kind: "aot" });
-  }
+  // In folders by what they are, so that a module that several programs have is compiled once.
+  const ahead = Object.entries(modules).map(([module, { header, source }]) => {
+    const digest = createHash("sha256").update(header).update(source).digest("hex").slice(0, 16);
+    put(join("aot", digest, `${module}.h`), header);
+    const path = put(join("aot", digest, `${module}.c`), source);
+    return { folder: join(FOLDER, "aot", digest), source: { path, kind: "aot" } satisfies Source };
+  });
   for (const [header, text] of Object.entries(headers)) put(join(place, header), text);
   if (ed25519 !== undefined) tests.push({ path: join(BENCH_FOLDER, "cuts.c"), kind: "own" });
   const sources = librarySources(["wasm3", "aot"]).map((source) =>
     heap !== undefined && source.path.endsWith("mote-heap.c") ? { ...source, path: join(C_FOLDER, heap) } : source,
   );
+  const compiled: string[] = [];
+  for (const one of ahead) compiled.push(...(await compile(target, [one.source], [library, one.folder])));
   // The library does not include the modules, so that it is compiled once for all of them.
-  const beside = ed25519 === undefined ? [] : [BENCH_FOLDER, ed25519];
+  const beside = [...ahead.map((one) => one.folder), ...(ed25519 === undefined ? [] : [BENCH_FOLDER, ed25519])];
   const objects = [
     ...(await compile(target, sources, [library])),
+    ...compiled,
     ...(await compile(target, tests, [library, C_FOLDER, folder, ...beside])),
     // It shifts negative numbers to the left, of which UBSan would complain.
     ...(ed25519 === undefined ? [] : await compile({ ...target, cpuFlags: [] }, ed25519Sources(ed25519), [ed25519])),
