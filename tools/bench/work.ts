@@ -14,7 +14,7 @@ import { SHIPPED_MODELS, shippedModel } from "./models.js";
 const COUNTED = 20;
 /** Digits a round; the fastest of the rounds counts, since everything else on the machine only adds. */
 const TIMED = 50;
-const ROUNDS = 3;
+const [QUICK_ROUNDS, FULL_ROUNDS] = [1, 3];
 
 export const workGroup: Group = {
   name: "work",
@@ -22,14 +22,15 @@ export const workGroup: Group = {
   measure: measureWork,
 };
 
-async function measureWork({ note }: BenchOptions): Promise<Figure[]> {
+async function measureWork({ full, note }: BenchOptions): Promise<Figure[]> {
   const digits = loadDataSpec(`mnist:test:${TIMED}`);
+  const rounds = full ? FULL_ROUNDS : QUICK_ROUNDS;
   const figures: Figure[] = [];
   for (const { name } of SHIPPED_MODELS) {
     const container = shippedModel(name);
-    figures.push(...(await measureForm(`work.${name}`, name, container, digits, note)));
+    figures.push(...(await measureForm(`work.${name}`, name, container, digits, rounds, note)));
     figures.push(
-      ...(await measureForm(`work.${name}.fast`, `${name}, fast module`, fastModule(container), digits, note)),
+      ...(await measureForm(`work.${name}.fast`, `${name}, fast module`, fastModule(container), digits, rounds, note)),
     );
   }
   return figures;
@@ -41,6 +42,7 @@ async function measureForm(
   name: string,
   file: Uint8Array,
   digits: DataSet,
+  rounds: number,
   note: BenchOptions["note"],
 ): Promise<Figure[]> {
   note(`${name}: counting instructions, timing wasm3 and V8`);
@@ -48,7 +50,7 @@ async function measureForm(
   const counted = { ...digits, count: COUNTED, images: digits.images.subarray(0, COUNTED * pixels) };
   const { loadOps, opsPerRun } = await countedRun(file, counted);
   const times = { wasm3: Infinity, v8: Infinity };
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const engine of ["wasm3", "v8"] as const) {
       times[engine] = Math.min(times[engine], await timedRun(engine, file, digits));
     }
