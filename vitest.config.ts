@@ -11,5 +11,7 @@ export default defineConfig({
     pool: "forks",
     // Two on two cores, too: many tests wait for compilers, emulators and browsers.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    // The command as it was built, which tests call in their process.
+    server: { deps: { external: [/\/dist\//] } },
   },
 });

@@ -21,7 +21,7 @@ import { robustnessGroup } from "../../tools/bench/robustness.js";
 import { readRivals } from "../../tools/bench/rivals.js";
 import { trustGroup } from "../../tools/bench/trust.js";
 import { webIds } from "../../tools/bench/web.js";
-import { scratchFolder, lastJson, mote } from "./support.js";
+import { scratchFolder, lastJson, moteProcess } from "./support.js";
 
 interface Figure {
   readonly id: string;
@@ -40,7 +40,7 @@ describe("mote bench", () => {
     const documents = [scratch.path("one.md"), scratch.path("two.md")];
     for (const path of documents) writeFileSync(path, "<!--figures--><!--/-->\n<!--measured--><!--/-->");
     const only = ["--only", "sizes", "models"];
-    const outcome = await mote(["bench", ...only, "--json", "--save", folder, "--fill", ...documents]);
+    const outcome = await moteProcess(["bench", ...only, "--json", "--save", folder, "--fill", ...documents]);
     expect(outcome.code).toBe(0);
     const { figures, machine } = lastJson(outcome) as { figures: Figure[]; machine: Record<string, unknown> };
     const withTarget = figures.filter(({ target }) => target !== undefined);
@@ -67,7 +67,7 @@ describe("mote bench", () => {
 
   it("counts the same instructions each time", async () => {
     const count = async (): Promise<Figure[]> => {
-      const { figures } = lastJson(await mote(["bench", "--only", "work", "--json"])) as { figures: Figure[] };
+      const { figures } = lastJson(await moteProcess(["bench", "--only", "work", "--json"])) as { figures: Figure[] };
       return figures.filter(({ name }) => name.includes("instructions"));
     };
     const first = await count();
@@ -128,7 +128,7 @@ describe("mote bench --only methods", () => {
 
 describe("mote bench --only qr", () => {
   it("runs lenet5 from every picture of its code", async () => {
-    const outcome = await mote(["bench", "--only", "qr", "--json"]);
+    const outcome = await moteProcess(["bench", "--only", "qr", "--json"]);
     expect(outcome.code, outcome.stderr).toBe(0);
     const { figures } = lastJson(outcome) as { figures: Figure[] };
     expect(figures.map(({ id }) => id)).toEqual(["codec.qr.version", "codec.qr.pictures", "codec.qr.runs"]);
@@ -157,7 +157,7 @@ describe.skipIf(
 
 describe.skipIf(process.env.MOTE_ZOO === undefined)("mote bench --only zoo, of the nets in MOTE_ZOO", () => {
   it("meets its targets", async () => {
-    const { code, stdout } = await mote(["bench", "--only", "zoo", "--json"]);
+    const { code, stdout } = await moteProcess(["bench", "--only", "zoo", "--json"]);
     expect(code).toBe(0);
     const { figures } = JSON.parse(stdout) as { figures: Figure[] };
     const ids = figures.map(({ id }) => id);
@@ -272,7 +272,7 @@ describe("mote bench --only matrix", () => {
 
 describe("mote bench --only compress", () => {
   it("has the figures of what is there, and meets its targets", async () => {
-    const { code, stdout } = await mote(["bench", "--only", "compress", "--json"]);
+    const { code, stdout } = await moteProcess(["bench", "--only", "compress", "--json"]);
     expect(code).toBe(0);
     const { figures } = JSON.parse(stdout) as { figures: Figure[] };
     const ids = figures.map(({ id }) => id);
@@ -317,7 +317,7 @@ describe("mote bench --only records", () => {
 
 describe("mote start", () => {
   it("draws digits, and ends with what it took", async () => {
-    const { code, stdout } = await mote(["start", "--count", "50"]);
+    const { code, stdout } = await moteProcess(["start", "--count", "50"]);
     expect(code).toBe(0);
     expect(stdout.split("\n").filter((line) => /[▀▄█]/.test(line)).length).toBeGreaterThan(15);
     expect(stdout).toMatch(/^ {2}\d {2}\d+\.\d % +\d {2}\d+\.\d % +\d {2}\d+\.\d %/m);

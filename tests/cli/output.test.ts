@@ -12,7 +12,7 @@ import { lenet300, lenet5 } from "../../host/train/nets.js";
 import { syntheticModels } from "../support/models.js";
 import { compressedNet } from "../support/nets.js";
 import { barSamples, smallNet, startedNet } from "../train/support.js";
-import { expectOneLine, mote, run, scratchFolder } from "./support.js";
+import { expectOneLine, mote, moteProcess, run, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
 const at = scratch.path;
@@ -189,10 +189,10 @@ describe("-o /dev/stdout", () => {
       const whole = Buffer.concat([Buffer.from("before"), container, Buffer.from("after")]);
       expect(Buffer.compare(readFileSync(at("appended.mote")), whole), name).toBe(0);
     }
-    const direct = await mote([...inScratch(pack), "/dev/stdout"]);
+    const direct = await moteProcess([...inScratch(pack), "/dev/stdout"]);
     expect([direct.code, direct.stdout.length > 100]).toEqual([0, true]);
     symlinkSync("/dev/stdout", at("link"));
-    expect((await mote([...inScratch(pack), at("link")])).stdout).toBe(direct.stdout);
+    expect((await moteProcess([...inScratch(pack), at("link")])).stdout).toBe(direct.stdout);
   });
 
   it("does not mix with --json", async () => {

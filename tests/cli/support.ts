@@ -1,10 +1,10 @@
-/** Runs `mote` as a user does: a process of its own, its output and exit code. */
+/** Runs `mote`: its output and exit code. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { packageRoot } from "../../host/node/paths.js";
+import { builtFile, packageRoot } from "../../host/node/paths.js";
 
 export interface Outcome {
   readonly code: number | null;
@@ -25,9 +25,78 @@ export interface RunOptions {
 
 const script = join(packageRoot, "tools/mote.mjs");
 
-/** `npm test` has built everything, and a digest for each of a hundred calls takes its time. @param args as after `mote` */
+/**
+ * In this process, as it was built: a process of its own takes three tenths of a second to start, and seconds where it makes modules. It is one of its
+ * own where options ask for what only that has.
+ * @param args as after `mote`
+ */
 export function mote(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { env, ...others } = options;
+  return Object.keys(others).length > 0 ? moteProcess(args, options) : inTurn(() => moteHere(args, env ?? {}));
+}
+
+/** As a user does. `npm test` has built everything, and digests for each call take their time. */
+export function moteProcess(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   return run(process.execPath, [script, ...args], options);
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** After those before it, since a command has the process's streams and exit code to itself. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const turn = last.then(work);
+  last = turn.catch(() => {});
+  return turn;
+}
+
+async function moteHere(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const { main } = (await import(builtFile("dist/tools/cli.js"))) as typeof import("../../tools/cli.js");
+  const { exitCode } = process;
+  const [stdout, stderr] = [process.stdout, process.stderr].map(capture);
+  const interrupts = process.listeners("SIGINT");
+  const before = setEnvironment(env);
+  process.exitCode = undefined;
+  try {
+    await main([process.execPath, script, ...args]);
+    return { code: Number(process.exitCode ?? 0), stdout: stdout.end(), stderr: stderr.end() };
+  } finally {
+    for (const captured of [stdout, stderr]) captured.end();
+    for (const listener of process.listeners("SIGINT")) {
+      if (!interrupts.includes(listener)) process.off("SIGINT", listener);
+    }
+    setEnvironment(before);
+    process.exitCode = exitCode;
+  }
+}
+
+/** Keeps what is written to a stream, until it is asked for that. */
+function capture(stream: NodeJS.WriteStream): { end: () => string } {
+  const { write } = stream;
+  const guards = stream.listeners("error");
+  let text = "";
+  stream.write = (chunk: string | Uint8Array): boolean => {
+    text += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString();
+    return true;
+  };
+  return {
+    end: () => {
+      stream.write = write;
+      for (const guard of stream.listeners("error") as (() => void)[]) {
+        if (!guards.includes(guard)) stream.off("error", guard);
+      }
+      return text;
+    },
+  };
+}
+
+/** @param env what is undefined is taken out @returns what was there before */
+function setEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const before = Object.fromEntries(Object.keys(env).map((name) => [name, process.env[name]]));
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  return before;
 }
 
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../host/node/paths.js";
-import { mote, run } from "./support.js";
+import { mote, moteProcess, run } from "./support.js";
 
 const COMMANDS = [
   "train",
@@ -26,7 +26,7 @@ describe("mote", () => {
   });
 
   it.each(COMMANDS)("%s --help explains itself with an example", async (command) => {
-    const { code, stdout, stderr } = await mote([command, "--help"]);
+    const { code, stdout, stderr } = await moteProcess([command, "--help"]);
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^Usage: mote ${command}`));
