@@ -1,10 +1,12 @@
 /** Biases on coarse grids: in files of a kilobyte they take a twentieth of the bytes, and few of their bits decide anything. */
 import type { Samples } from "../data/samples.js";
+import { inputOf } from "../model/edges.js";
 import type { Net, WeightedLayer } from "../model/model.js";
 import { roundedBias } from "../quantize/quantize.js";
 import { CLASSES, type Task } from "../train/losses.js";
 import type { Evaluation } from "../train/metrics.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
+import { isStep } from "./binarize.js";
 import { expectToGoOn } from "./curvature.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { BiasesStage } from "./recipe.js";
@@ -33,7 +35,10 @@ export async function coarseBiases(net: Net, { tolerance }: BiasesStage, judging
   const compression = net.compression!;
   const bits = { ...compression.biasBits };
   const sizeOf = ({ name }: WeightedLayer): number => net.tensors.get(`${name}.bias`)!.data.length;
+  // Those in front of a step are thresholds, which the packer does not round.
+  const thresholds = new Set(net.graph.layers.filter(isStep).map(inputOf));
   const layers = weightedLayers(net.graph)
+    .filter(({ output }) => !thresholds.has(output))
     .filter(({ name }) => net.tensors.get(`${name}.bias`)!.data.some((bias) => bias !== 0))
     .toSorted((a, b) => sizeOf(b) - sizeOf(a));
   const trainer = await Trainer.create({ runtime, graph: net.graph, seed: 0, threads, batch });

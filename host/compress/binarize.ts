@@ -52,7 +52,7 @@ export function binarizedGraph(graph: Graph, names: readonly string[]): Graph {
   return withoutCuts(replaceLayers(graph, replacements), results);
 }
 
-const isStep = (layer: Layer): boolean => layer.op === "map" && layer.function === "step";
+export const isStep = (layer: Layer): boolean => layer.op === "map" && layer.function === "step";
 
 /** Whether a layer leaves 0 and 1 as they are. */
 function leavesBinary(layer: Layer): boolean {

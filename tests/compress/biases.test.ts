@@ -95,3 +95,11 @@ test("stops when told to", async () => {
     code: "INTERRUPTED",
   });
 });
+
+test("leaves thresholds of steps alone", async () => {
+  const [conv, pool, fc1, , fc2] = smallNet.layers;
+  const step = { op: "map", name: "step", function: "step", input: "fc1", output: "relu" } as const;
+  const stepped = { ...trained, graph: { ...smallNet, layers: [conv, pool, fc1, step, fc2] } };
+  const coarse = await coarseBiases(await calibrate(stepped), { kind: "biases", tolerance: 100 }, context);
+  expect(coarse.compression!.biasBits).toEqual({ conv: 2, fc1: 8, fc2: 2 });
+});
