@@ -54,7 +54,7 @@ describe("convolutions", () => {
   const conv = { op: "conv2d", ...signs } as const;
   it.each<[string, Shape, LayerSpec]>([
     ["of one place", [5, 3, 3], { ...conv, kernel: [3, 3], out: 300 }],
-    ["of 1 × 1, and many channels", [200, 4, 5], { ...conv, kernel: [1, 1], out: 30 }],
+    ["of 1 × 1, and many channels", [200, 4, 5], { ...conv, kernel: [1, 1], out: 150 }],
     ["of lines as long as a word's bytes, and longer", [3, 9, 30], { ...conv, kernel: [2, 9], out: 20, pad: [1, 0] }],
     ["of a line", [1, 1, 400], { ...conv, kernel: [1, 200], out: 20 }],
     ["with strides", [4, 13, 11], { ...conv, kernel: [5, 3], stride: [3, 2], pad: [2, 1], out: 40 }],
