@@ -39,7 +39,7 @@ static bool begin_patches(patches *p, const mote *model, uint32_t layer, uint32_
   p->pool = entry[MOTE_LAYER_BITS_POOL];
   p->lot = entry[MOTE_LAYER_BITS_LOT];
   uint64_t weights = (uint64_t)p->width * p->height * p->channels;
-  if (weights - 1 >= 8 * MOTE_BITS_PLACE_BYTES || p->pool == 0 || p->lot == 0) return false;
+  if (weights - 1 >= 8 * MOTE_BITS_PLACE_BYTES || p->lot == 0) return false;
   p->bytes = ((uint32_t)weights + 63) / 64 * MOTE_BITS_WORD_BYTES;
   if ((p->down | p->across | p->pitch | p->plane) >= MOTE_MAX_BYTES || (uint64_t)w->height * w->width >= MOTE_MAX_BYTES) return false;
   p->outputs = w->height * w->width;
@@ -197,7 +197,7 @@ int32_t mote_kernel_bits(const mote *model, uint32_t layer, uint32_t progress, i
   uint32_t laid = own_word(w, 1);
   w->row = own_word(w, 2);
   uint32_t pooled = p.pool * p.pool;
-  if (first >= p.outputs || laid > p.lot * pooled || w->row >= w->rows) return MOTE_KERNEL_TRAP;
+  if (pooled == 0 || first >= p.outputs || laid > p.lot * pooled || w->row >= w->rows) return MOTE_KERNEL_TRAP;
   int32_t spent = 0;
   do {
     uint32_t count = p.outputs - first < p.lot ? p.outputs - first : p.lot;
