@@ -158,27 +158,10 @@ export function statusText(status: number): string {
   return STATUS_TEXT[status] ?? `status ${status}`;
 }
 
-/** What a core may be built without, by the number in its refusal. */
-const NAMES: Readonly<Record<number, Readonly<Record<number, string>>>> = {
-  [abi.STATUS_OP]: {
-    [format.OP_CONV2D]: "conv2d",
-    [format.OP_DENSE]: "dense",
-    [format.OP_MAXPOOL]: "maxpool",
-    [format.OP_AVGPOOL]: "avgpool",
-    [format.OP_ADD]: "add",
-    [format.OP_MUL]: "mul",
-    [format.OP_CONCAT]: "concat",
-    [format.OP_LUT]: "lut",
-    [format.OP_RESIZE]: "resize",
-    [format.OP_CROP]: "crop",
-    [format.OP_APPEND]: "append",
-  },
-  [abi.STATUS_CODEC]: {
-    [format.CODEC_DENSE]: "dense",
-    [format.CODEC_HUFFMAN]: "huffman",
-    [format.CODEC_ARITHMETIC]: "arithmetic",
-    [format.CODEC_CABAC]: "cabac",
-  },
+/** What a core may be built without, in the order of the numbers in its refusal: those of assembly/format.ts. */
+const NAMES: Readonly<Record<number, readonly string[]>> = {
+  [abi.STATUS_OP]: ["conv2d", "dense", "maxpool", "avgpool", "add", "mul", "concat", "lut", "resize", "crop", "append"],
+  [abi.STATUS_CODEC]: ["dense", "huffman", "arithmetic", "cabac"],
 };
 
 /**
