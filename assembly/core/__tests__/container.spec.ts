@@ -29,6 +29,7 @@ import {
   FLAG_SIZE,
   FLAG_STATE,
   FORM_CLAMP,
+  OP_APPEND,
   OP_AVGPOOL,
   OP_CONV2D,
   OP_MAXPOOL,
@@ -239,10 +240,10 @@ describe("loading", () => {
   });
 
   it("names the lowest op or codec that it lacks", () => {
-    expect(convWith(0, 0x401)).toBe(STATUS_OP);
-    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(10);
-    expect(convWith(0, 0x7ffffe01)).toBe(STATUS_OP);
-    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(9);
+    expect(convWith(0, 0x1001)).toBe(STATUS_OP);
+    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(12);
+    expect(convWith(0, 0x7ffff801)).toBe(STATUS_OP);
+    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(OP_APPEND + 1);
     expect(convWith(1, 0x52)).toBe(STATUS_CODEC);
     expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(4);
   });
