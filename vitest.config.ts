@@ -12,6 +12,8 @@ const LONGEST = [
   "firmware/data",
   "firmware/modules",
   "fuzz/fuzz",
+  "fuzz/native",
+  "firmware/faults",
   "firmware/selftest",
   "chip/parity",
 ];
@@ -49,6 +51,8 @@ const TOGETHER = [
   "train",
 ].map((room) => `tests/${room}/**/*.test.ts`);
 
+const BUILT = `${import.meta.dirname}/dist/`.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+
 export default defineConfig({
   test: {
     projects: [
@@ -64,6 +68,6 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },
     // The command as it was built, which tests call in their process.
-    server: { deps: { external: [/\/dist\//] } },
+    server: { deps: { external: [new RegExp(`^(file://)?${BUILT}`)] } },
   },
 });

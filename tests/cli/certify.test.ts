@@ -6,7 +6,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { certified } from "../../tools/certificate.js";
 import { leNets } from "../support/models.js";
-import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
+import { expectOneLine, lastJson, mote, moteProcess, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
 const { model } = leNets().find(({ name }) => name.startsWith("narrow"))!;
@@ -14,7 +14,7 @@ let certificate: Certificate;
 
 beforeAll(async () => {
   writeFileSync(scratch.path("model.mote"), writeContainer(model));
-  const { code } = await mote([
+  const { code } = await moteProcess([
     "certify",
     scratch.path("model.mote"),
     "-o",

@@ -7,7 +7,7 @@ import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { npyOf } from "../support/npy.js";
-import { expectOneLine, mote, scratchFolder } from "./support.js";
+import { expectOneLine, mote, moteProcess, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
 const model = join(packageRoot, "models/lenet5.mote");
@@ -23,7 +23,7 @@ interface Result {
 
 describe("mote evaluate", () => {
   it("prints a table for people and one object for scripts, which agree", async () => {
-    const outcome = await mote(["evaluate", model, "--data", "mnist:test:1000", "--worst", "3", "--json"]);
+    const outcome = await moteProcess(["evaluate", model, "--data", "mnist:test:1000", "--worst", "3", "--json"]);
     expect(outcome.code).toBe(0);
     const result = JSON.parse(outcome.stdout) as Result;
     const counts = result.confusion.flat();

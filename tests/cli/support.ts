@@ -40,6 +40,9 @@ export function moteProcess(args: readonly string[], options: RunOptions = {}): 
   return run(process.execPath, [script, ...args], options);
 }
 
+/** Of a call in this process. A command that hangs is to be no more than one test's failure. */
+const LIMIT_MS = 400_000;
+
 let last: Promise<unknown> = Promise.resolve();
 
 /** After those before it, since a command has the process's streams and exit code to itself. */
@@ -57,7 +60,7 @@ async function moteHere(args: readonly string[], env: NodeJS.ProcessEnv): Promis
   const before = setEnvironment(env);
   process.exitCode = undefined;
   try {
-    await main([process.execPath, script, ...args]);
+    await withinLimit(main([process.execPath, script, ...args]), args);
     return { code: Number(process.exitCode ?? 0), stdout: stdout.end(), stderr: stderr.end() };
   } finally {
     for (const captured of [stdout, stderr]) captured.end();
@@ -66,6 +69,19 @@ async function moteHere(args: readonly string[], env: NodeJS.ProcessEnv): Promis
     }
     setEnvironment(before);
     process.exitCode = exitCode;
+  }
+}
+
+async function withinLimit(work: Promise<void>, args: readonly string[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    const error = new Error(`mote ${args.join(" ")}: not done after ${LIMIT_MS / 1000} seconds`);
+    timer = setTimeout(() => reject(error), LIMIT_MS);
+  });
+  try {
+    await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

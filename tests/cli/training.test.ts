@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { readCheckpoint } from "../../host/node/train/checkpoint.js";
-import { expectOneLine, mote, scratchFolder, type Outcome, type RunOptions } from "./support.js";
+import { expectOneLine, mote, moteProcess, type Outcome, type RunOptions, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
 
@@ -117,7 +117,7 @@ describe("what has learnt nothing", () => {
     expect(existsSync(scratch.path("chance.mote"))).toBe(false);
 
     const args = ["compress", scratch.path("chance.json"), "--out", scratch.path("chance.mote"), "--work", work];
-    const allowed = await mote([...args, "--allow-chance"]);
+    const allowed = await moteProcess([...args, "--allow-chance"]);
     expect(allowed.code).toBe(0);
     expect(allowed.stderr).toMatch(/^mote: warning: the model does no better than one that always answers/m);
     expect(existsSync(scratch.path("chance.mote"))).toBe(true);
@@ -185,7 +185,7 @@ describe("a full disk", () => {
     expect(readdirSync(folder)).toEqual(["net.safetensors"]);
     expect(readCheckpoint(out).progress!.step).toBe(430);
     execFileSync("mount", ["-o", "remount,size=20m", folder]);
-    expect((await mote(["train", "--resume", "--threads", "1", "--out", out])).code).toBe(0);
+    expect((await moteProcess(["train", "--resume", "--threads", "1", "--out", out])).code).toBe(0);
     expect(readCheckpoint(out).progress!.step).toBe(473);
   });
 

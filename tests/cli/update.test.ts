@@ -3,14 +3,14 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { isWeighted } from "../../host/ops/index.js";
-import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
+import { expectOneLine, lastJson, mote, moteProcess, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
 const at = scratch.path;
 const OLD = "models/lenet5.mote";
 
 beforeAll(async () => {
-  expect((await mote(["keygen", "-o", at("field")])).code).toBe(0);
+  expect((await moteProcess(["keygen", "-o", at("field")])).code).toBe(0);
   expect((await mote(["keygen", "-o", at("other")])).code).toBe(0);
   const { model } = readContainer(readFileSync(OLD));
   const layers = model.layers.map((layer, index) =>
@@ -50,11 +50,20 @@ describe("mote sign, diff and apply", () => {
   });
 
   it("bring the model whole and as a patch", async () => {
-    const whole = await mote(["sign", at("new.mote"), ...key, "--sequence", "2", "-o", at("new.update"), "--json"]);
+    const whole = await moteProcess([
+      "sign",
+      at("new.mote"),
+      ...key,
+      "--sequence",
+      "2",
+      "-o",
+      at("new.update"),
+      "--json",
+    ]);
     const length = readFileSync(at("new.mote")).length;
     expect(lastJson(whole)).toMatchObject({ kind: "container", sequence: 2, isSigned: true, bytes: length + 82 });
     const patch = lastJson(
-      await mote(["diff", OLD, at("new.mote"), ...key, "--sequence", "2", "-o", at("new.patch"), "--json"]),
+      await moteProcess(["diff", OLD, at("new.mote"), ...key, "--sequence", "2", "-o", at("new.patch"), "--json"]),
     ) as { bytes: number; fragments: number; isPatch: boolean };
     expect(patch.isPatch).toBe(true);
     expect(patch.bytes).toBeLessThan(300 + 64);
@@ -84,7 +93,7 @@ describe("mote sign, diff and apply", () => {
     const update = readFileSync(at("new.update"));
     update.fill(0, 18, 18 + 64);
     writeFileSync(at("forged.update"), update);
-    const forged = await mote(["apply", at("forged.update"), "--unsigned", "-o", at("forged.mote")]);
+    const forged = await moteProcess(["apply", at("forged.update"), "--unsigned", "-o", at("forged.mote")]);
     expect(forged.stdout).toMatch(/signed +has a signature, not checked/);
     const apply = ["apply", at("new.update"), "-o", at("applied.mote")];
     expect((await mote([...apply, ...trust])).stdout).toMatch(/signed +by Ed25519/);

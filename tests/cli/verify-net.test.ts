@@ -6,7 +6,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { npyOf } from "../support/npy.js";
-import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
+import { expectOneLine, lastJson, mote, moteProcess, scratchFolder } from "./support.js";
 
 interface Run {
   readonly input: readonly number[];
@@ -157,7 +157,7 @@ describe("a net of real numbers", () => {
     const name = "torch-digits.onnx";
     const wrong = withWrongBias(name, 0, 60_000);
     const [, x] = dataOf(name, Float32Array);
-    const outcome = await mote(["verify", golden(name), wrong, "--data", x]);
+    const outcome = await moteProcess(["verify", golden(name), wrong, "--data", x]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(/: output scores is -?[\d.]+ dB beside the net's, expected 10 or more$/m);
     expect((await mote(["verify", golden(name), wrong, "--data", x, "--snr", "-99"])).code).toBe(0);

@@ -196,3 +196,18 @@ describe("bench/costs.json", () => {
 function broken(change: (all: Record<string, unknown>) => object): string {
   return JSON.stringify(change(JSON.parse(encodeCosts(costsWith({}))) as Record<string, unknown>));
 }
+
+test("docs/compress.md has the costs that are measured", () => {
+  const { costs } = parseCosts(readFileSync(join(packageRoot, "bench/costs.json"), "utf8"), "costs.json");
+  const text = readFileSync(join(packageRoot, "docs/compress.md"), "utf8");
+  const rows = VARIANTS.map(({ id, name }) => {
+    const cells = COST_NETS.flatMap((net) => {
+      const cost = costs.find((one) => one.variant === id && one.net === net);
+      if (cost === undefined) return ["", ""];
+      const sign = cost.points > 0 ? "+" : cost.points < 0 ? "−" : "";
+      return [cost.bytes.toLocaleString("en"), sign + Math.abs(cost.points).toFixed(2)];
+    });
+    return `| ${name.replace("(obs)", "(`obs`)")} | ${cells.join(" | ")} |`;
+  });
+  for (const row of rows) expect(text).toContain(row);
+});

@@ -1,16 +1,16 @@
 /** A short run of each of libFuzzer's targets; `npm run fuzz -- --target core --minutes 60` for longer. */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { readdirSync, rmSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { builtFile } from "../../host/node/paths.js";
 import { named } from "../firmware/support/native.js";
 import { missingForNative, NATIVE_TARGETS, runTarget } from "./native.js";
 
 const COUNT = 20_000;
 
 describe.skipIf(missingForNative.length > 0)(named("libFuzzer's targets", missingForNative), () => {
-  const save = mkdtempSync(join(tmpdir(), "mote-fuzz-"));
-  afterAll(() => rmSync(save, { recursive: true, force: true }));
+  // A finding stays there, until the next run.
+  const save = builtFile("build/fuzz/found");
+  rmSync(save, { recursive: true, force: true });
 
   it.each(Object.keys(NATIVE_TARGETS))(
     `%s keeps its promises for ${COUNT} inputs`,

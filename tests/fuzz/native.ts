@@ -156,16 +156,20 @@ export async function runTarget({ target, seed, count, minutes, save }: NativeRu
   for (const old of readdirSync(seeds)) rmSync(join(seeds, old));
   NATIVE_TARGETS[target].seeds().forEach((bytes, i) => writeFileAtomic(join(seeds, String(i)), bytes));
   mkdirSync(save, { recursive: true });
+  const corpus = folder("corpus");
+  const given = readdirSync(corpus).length + readdirSync(seeds).length;
   const flags = [
     `-seed=${(seed % (2 ** 31 - 1)) + 1}`,
     `-timeout=${HANG_SECONDS}`,
     `-artifact_prefix=${join(save, `${target}-`)}`,
     "-print_final_stats=1",
-    ...(count === Infinity ? [] : [`-runs=${count}`]),
+    ...(count === Infinity ? [] : [`-runs=${count + given}`]),
     ...(minutes === Infinity ? [] : [`-max_total_time=${Math.ceil(minutes * 60)}`]),
   ];
-  const { said, code } = await spoken(program, [...flags, folder("corpus"), seeds]);
-  const mutations = Number(/^stat::number_of_executed_units: (\d+)$/m.exec(said)?.[1] ?? 0);
+  const { said, code } = await spoken(program, [...flags, corpus, seeds]);
+  const executed = Number(/^stat::number_of_executed_units: (\d+)$/m.exec(said)?.[1] ?? 0);
+  // It begins with those that are there.
+  const mutations = Math.max(0, executed - given);
   return { mutations, ...(code === 0 ? {} : { finding: said.split("\n").slice(-40).join("\n") }) };
 }
 

@@ -11,7 +11,7 @@ import { openStore } from "../../host/node/sweep/open-store.js";
 import type { JobRunner } from "../../host/sweep/runner.js";
 import { StoreWorkFolder } from "../../host/sweep/store-work-folder.js";
 import { putResult } from "../../host/sweep/store.js";
-import { expectOneLine, mote, lastJson } from "../cli/support.js";
+import { expectOneLine, lastJson, mote, moteProcess } from "../cli/support.js";
 import { eight, modelsOf, planIn, sweepFolder } from "./support.js";
 
 const folder = sweepFolder();
@@ -119,7 +119,8 @@ describe("mote sweep", () => {
     writeFileSync(path("recipe.json"), JSON.stringify({ net: "lenet300", seed: 1, teacher, stages }));
     return path("recipe.json");
   };
-  const sweep = (...args: string[]) => mote(["sweep", recipe(), "--store", path("store"), "--threads", "1", ...args]);
+  const sweep = (...args: string[]) =>
+    moteProcess(["sweep", recipe(), "--store", path("store"), "--threads", "1", ...args]);
 
   test("writes tables, a picture and the models, and does nothing twice", async () => {
     const vary = ["--vary", "seed=1,2", "--vary", "stages[1].step.fc1=1,1.5"];
@@ -135,7 +136,7 @@ describe("mote sweep", () => {
     expect([variants.length, groups.length]).toEqual([4, 2]);
     expect(readFileSync(path("out/sweep.csv"), "utf8").trim().split("\r\n")).toHaveLength(5);
 
-    const page = await mote(["report", "--sweep", path("out/sweep.csv"), "-o", path("sweep.html")]);
+    const page = await moteProcess(["report", "--sweep", path("out/sweep.csv"), "-o", path("sweep.html")]);
     expect([page.code, readFileSync(path("sweep.html"), "utf8")], page.stderr).toEqual([
       0,
       expect.stringContaining("4 jobs of sweep.csv"),

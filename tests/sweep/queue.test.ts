@@ -16,7 +16,7 @@ import { serveQueue, type WorkerOptions } from "../../host/node/sweep/queue-work
 import { MoteError } from "../../host/errors.js";
 import type { JobRunner } from "../../host/sweep/runner.js";
 import { variantsOf, parseVariation } from "../../host/sweep/vary.js";
-import { expectOneLine, lastJson, mote } from "../cli/support.js";
+import { expectOneLine, lastJson, mote, moteProcess } from "../cli/support.js";
 import { named } from "../firmware/support/native.js";
 import { modelsOf, planIn, sweepFolder, tinyRecipe } from "./support.js";
 
@@ -211,7 +211,7 @@ describe.skipIf(lacking.length > 0)(named("a sweep over a queue", lacking), () =
 
   it("by the commands: a worker that ends when it is idle, --cancel", async () => {
     const worker = ["worker", "--queue", url, "--store", folder.path("idle"), "--idle", "1"];
-    const outcome = await mote([...worker, "--json"]);
+    const outcome = await moteProcess([...worker, "--json"]);
     expect([outcome.code, lastJson(outcome), outcome.stderr]).toEqual([
       0,
       { done: 0, failed: 0 },

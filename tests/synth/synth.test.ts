@@ -12,7 +12,7 @@ import { countNet, placeLayers, type SynthNet } from "../../host/synth/net.js";
 import { SYNTH_NETS, synthNet } from "../../host/synth/nets.js";
 import { synthesize, type SynthOptions } from "../../host/synth/synthesize.js";
 import { Random } from "../../host/rng.js";
-import { expectOneLine, lastJson, mote, scratchFolder } from "../cli/support.js";
+import { expectOneLine, lastJson, mote, moteProcess, scratchFolder } from "../cli/support.js";
 
 const bytesOf = (name: string, options?: SynthOptions): Uint8Array => writeContainer(synthesize(name, options));
 
@@ -178,7 +178,7 @@ describe("mote synth", () => {
   const { path, names } = scratchFolder();
 
   it("writes the model, and says what it is of", async () => {
-    const outcome = await mote(["synth", "lenet300", "--out", path("a.mote"), "--seed", "7", "--json"]);
+    const outcome = await moteProcess(["synth", "lenet300", "--out", path("a.mote"), "--seed", "7", "--json"]);
     expect(outcome.code).toBe(0);
     expect(outcome.stderr).toContain("published  0.027 MB by Deep Compression");
     const bytes = bytesOf("lenet300", { seed: 7 });

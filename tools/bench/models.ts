@@ -41,7 +41,8 @@ async function measureModels({ note }: BenchOptions): Promise<Figure[]> {
   for (const { name, maxBytes, maxErrorPercent } of SHIPPED_MODELS) {
     note(`${name}: ${test.count} digits`);
     const file = shippedModel(name);
-    const engine = openEngine(fastestEngine(), file);
+    // The device's core is held to all digits of the net that most figures are of.
+    const engine = openEngine(name === "lenet5" ? "v8" : fastestEngine(), file);
     try {
       const { errors = 0 } = await classifyAll(engine, test);
       figures.push(atMost(`models.${name}.bytes`, `${name}.mote, all bytes`, file.length, "B", maxBytes));

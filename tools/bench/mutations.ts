@@ -57,12 +57,17 @@ async function runPortion(target: Target, seed: number): Promise<number> {
   return mutations;
 }
 
-/** What the inputs are given to: the core, the library, the targets. */
+/** What the inputs are given to, and made by: the core, the library, the targets, their seeds. */
 function digestOfTested(): string {
   const digest = createHash("sha256").update(readFileSync(builtFile("build/core.wasm")));
-  for (const folder of [LIBRARY_FOLDER, join(packageRoot, "tests", "fuzz", "c")]) {
+  const folders = [
+    ["tests", "fuzz", "c"],
+    ["tests", "fuzz"],
+    ["firmware-examples", "bench"],
+  ];
+  for (const folder of [LIBRARY_FOLDER, ...folders.map((parts) => join(packageRoot, ...parts))]) {
     for (const name of readdirSync(folder).sort()) {
-      if (/\.[ch]$/.test(name)) digest.update(name).update(readFileSync(join(folder, name)));
+      if (/\.(c|h|ts)$/.test(name)) digest.update(name).update(readFileSync(join(folder, name)));
     }
   }
   return digest.digest("hex");

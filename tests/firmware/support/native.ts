@@ -106,7 +106,6 @@ export async function buildNative(
   const folder = join(FOLDER, place);
   mkdirSync(folder, { recursive: true });
   const { folder: library } = libraryFolder();
-  mkdirSync(folder, { recursive: true });
   const tests: Source[] = [{ path: join(C_FOLDER, `${name}.c`), kind: "own" }];
   // In folders by what they are, so that a module that several programs have is compiled once.
   const ahead = Object.entries(modules).map(([module, { header, source }]) => {
@@ -127,7 +126,7 @@ export async function buildNative(
   const objects = [
     ...(await compile(target, sources, [library])),
     ...compiled,
-    ...(await compile(target, tests, [library, C_FOLDER, folder, ...beside])),
+    ...(await compile(target, tests, [library, C_FOLDER, ...beside, folder])),
     // It shifts negative numbers to the left, of which UBSan would complain.
     ...(ed25519 === undefined ? [] : await compile({ ...target, cpuFlags: [] }, ed25519Sources(ed25519), [ed25519])),
   ];
