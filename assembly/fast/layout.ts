@@ -248,10 +248,15 @@ export const WEIGHT_BIAS = 128;
 export const DENSE_SUMS = 64;
 export const DENSE_ELEMENTS_SUM = 88;
 
-/** KIND_BITS: bytes of a word, the most that a place has of them, and the most elements of a line, so that a slice stays short. */
+/**
+ * KIND_BITS: bytes of a word; and so that a slice stays short the most of a place, and of places that are laid out at once, elements of a line, and lines of
+ * all channels.
+ */
 export const BITS_WORD_BYTES = 8;
 export const BITS_PLACE_BYTES = 512;
+export const BITS_LOT_BYTES = 2048;
 export const BITS_LINE = 2048;
+export const BITS_LINES = 512;
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 export const CHUNK_MAGNITUDE = 257;

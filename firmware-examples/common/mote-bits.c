@@ -39,16 +39,17 @@ static bool begin_patches(patches *p, const mote *model, uint32_t layer, uint32_
   p->pool = entry[MOTE_LAYER_BITS_POOL];
   p->lot = entry[MOTE_LAYER_BITS_LOT];
   uint64_t weights = (uint64_t)p->width * p->height * p->channels;
-  if (weights - 1 >= 8 * MOTE_BITS_PLACE_BYTES || p->lot == 0) return false;
+  if (weights - 1 >= 8 * MOTE_BITS_PLACE_BYTES || p->lot == 0 || p->height * p->channels > MOTE_BITS_LINES) return false;
   p->bytes = ((uint32_t)weights + 63) / 64 * MOTE_BITS_WORD_BYTES;
   if ((p->down | p->across | p->pitch | p->plane) >= MOTE_MAX_BYTES || (uint64_t)w->height * w->width >= MOTE_MAX_BYTES) return false;
   p->outputs = w->height * w->width;
   uint64_t last = w->input + (uint64_t)p->down * (w->height - 1) + (uint64_t)p->across * (w->width - 1) + p->pool - 1;
   last += (uint64_t)p->pitch * (p->height + p->pool - 2) + (uint64_t)p->plane * (p->channels - 1) + p->width - 1;
   uint64_t at = (uint64_t)load_word(model->linear + MOTE_CONTROL_WINDOW_PTR) + load_word(model->linear + MOTE_CONTROL_WINDOW_BYTES);
+  uint64_t laid = (uint64_t)p->lot * p->pool * p->pool * p->bytes;
   p->laid = model->linear + (at < model->linear_bytes ? at : 0);
   /* Elements are read four at a time, from any of them on. */
-  return last + 3 < model->linear_bytes && at + (uint64_t)p->lot * p->pool * p->pool * p->bytes <= model->linear_bytes;
+  return last + 3 < model->linear_bytes && laid <= MOTE_BITS_LOT_BYTES && at + laid <= model->linear_bytes;
 }
 
 /** Lays out a place under an output's pool. @returns the work that it is */

@@ -487,10 +487,15 @@
 #define MOTE_DENSE_SUMS 64u
 #define MOTE_DENSE_ELEMENTS_SUM 88u
 
-/** KIND_BITS: bytes of a word, the most that a place has of them, and the most elements of a line, so that a slice stays short. */
+/**
+ * KIND_BITS: bytes of a word; and so that a slice stays short the most of a place, and of places that are laid out at once, elements of a line, and lines of
+ * all channels.
+ */
 #define MOTE_BITS_WORD_BYTES 8u
 #define MOTE_BITS_PLACE_BYTES 512u
+#define MOTE_BITS_LOT_BYTES 2048u
 #define MOTE_BITS_LINE 2048u
+#define MOTE_BITS_LINES 512u
 
 /** A chunk of KIND_CONV_BLOCKS: the magnitudes of its weights add up to at most this, so that its sums span 16 bits. */
 #define MOTE_CHUNK_MAGNITUDE 257u

@@ -291,9 +291,12 @@ mote_status mote_run(mote *model);
 /**
  * The same with a limit, for models from elsewhere, of loading after mote_begin or of an inference: gives out budgets that come to no more than
  * `work`, whatever the model says of itself. A slice that ends early, with a layer or a part of one, counts whole: an inference may take some times what
- * mote_work says, which a model of yours tells. Ends between two slices: code that `mote pack` did not make may stay in one, for which there is the watchdog.
+ * mote_work says, which a model of yours tells; and a slice counts in which a mote_row has no row yet, so that rows that are slow to come take mote_step.
+ * Ends between two slices: code that `mote pack` did not make may stay in one, for which there is the watchdog.
  * @param work 1 or more, in mote_step's units
- * @returns as mote_run; MOTE_ERROR_WORK where it does not suffice: then the inference has ended, as by any other error, or loading has
+ * @returns as mote_run; MOTE_ERROR_WORK where it does not suffice: then the inference has ended, as by any other error, or loading has. What a model keeps from
+ *   one inference to the next may have been taken over in part by then: mote_reset, or open a model anew that is not yours, since a reset first brings the
+ *   inference to its end, without a limit
  */
 mote_status mote_run_within(mote *model, uint32_t work);
 

@@ -11,7 +11,7 @@ const MAX_BYTES = 2 ** 30;
  * @throws MoteError MEMORY when the decoded model does not fit the limit, ENGINE when the engine refuses it
  */
 export function openSimd(instantiate: Instantiate, program: Program, options: EngineOptions = {}): Engine {
-  // It reads the container through a window, once; what would be resident is what it has decoded.
+  // It reads the container through a window, all but some fields once; what would be resident is what it has decoded.
   const task = coreTask(program, { ...options, resident: false });
   return openTask("simd", instantiate, { ...task, wasm: program.wasm, mostBytes: MAX_BYTES }, options);
 }

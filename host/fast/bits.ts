@@ -1,6 +1,8 @@
 /** Dense layers and convolutions of weights ± 1 over elements 0 and 1, a bit each: what the kernel's stream and scratch hold. */
 import {
   BITS_LINE,
+  BITS_LINES,
+  BITS_LOT_BYTES,
   BITS_PLACE_BYTES,
   BITS_WORD_BYTES,
   KIND_BITS,
@@ -18,11 +20,8 @@ import { bitPlaceInstructions, bitRowInstructions } from "./cost.js";
 import { fold, rowHead } from "./fold.js";
 import { eachRow, foldedRow, magnitudes, type LayerStream } from "./rows.js";
 
-/** What is laid out at once takes as much, or one output's places. */
+/** What is laid out at once takes as much, or one output's places up to BITS_LOT_BYTES. */
 const LOT_BYTES = 1024;
-
-/** Of an output's places, so that a slice stays short. */
-const MOST_BYTES = 2048;
 
 /** The window has as many rows at once, or one. */
 const WINDOW_BYTES = 448;
@@ -65,7 +64,10 @@ function isBinary(model: QModel, tensor: number): boolean {
   const { zeroPoint } = model.tensors[tensor];
   const layer = model.layers.find(({ output }) => output === tensor);
   if (layer === undefined || (zeroPoint !== 0 && zeroPoint !== 1)) return false;
-  if ("clamp" in layer && layer.clamp[0] >= 0 && layer.clamp[1] <= 1) return true;
+  const [least, most] = "clamp" in layer ? layer.clamp : [0, 1];
+  if ("clamp" in layer && least >= 0 && most <= 1) return true;
+  // What is picked is cut to the range, which may leave neither.
+  if (least > 1 || most < 0) return false;
   return PICKING.has(layer.op) && inputsOf(layer).every((input) => isBinary(model, input));
 }
 
@@ -85,8 +87,8 @@ export function bitStream(model: QModel, layer: QConv2d | QDense, where: string)
   if (!layer.weights.every((weight) => weight === 1 || weight === -1)) return undefined;
   const words = wordsOf(patch);
   const rowBytes = BITS_WORD_BYTES * words;
-  if (patch.width > BITS_LINE || rowBytes > BITS_PLACE_BYTES || patch.pool ** 2 * rowBytes > MOST_BYTES)
-    return undefined;
+  const isLong = patch.width > BITS_LINE || patch.height * patch.channels > BITS_LINES;
+  if (isLong || rowBytes > BITS_PLACE_BYTES || patch.pool ** 2 * rowBytes > BITS_LOT_BYTES) return undefined;
   const pieces: Uint8Array[] = [];
   eachRow(model, layer, (row, weights) => {
     const place = `${where}, row ${row}`;

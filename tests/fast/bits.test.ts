@@ -1,6 +1,6 @@
 /** Layers of weights ± 1 over elements 0 and 1, a bit each: at the edges of words, lines and lots, and what is no such layer. */
 import { describe, expect, it } from "vitest";
-import { BITS_LINE, BITS_PLACE_BYTES, BITS_WORD_BYTES, ROW_BYTES } from "../../assembly/fast/layout.js";
+import { BITS_LINE, BITS_LINES, BITS_PLACE_BYTES, BITS_WORD_BYTES, ROW_BYTES } from "../../assembly/fast/layout.js";
 import type { QModel, QWeights, Shape } from "../../host/model/model.js";
 import type { FastLayerReport } from "../../host/report/fast.js";
 import { buildModel, randomInput, type LayerSpec } from "../support/models.js";
@@ -94,6 +94,25 @@ describe("elements", () => {
   it("of -1 have another kernel", () => expect(of({}, { clamp: [-1, 1] })).not.toBe("by bits"));
   it("beside a border of something else have another kernel", () =>
     expect(of({ zeroPoint: -1 }, {})).not.toBe("by bits"));
+});
+
+it.each([
+  [[0, 127], "by bits"],
+  [[-128, 0], "by bits"],
+  [[2, 127], "another"],
+  [[-128, -1], "another"],
+] as const)("elements picked from bits and cut to %j go %s way", (clamp, way) => {
+  const model = behind([3, 6, 6], { op: "maxpool", kernel: 2, stride: 2 }, { op: "dense", out: 60, ...signs });
+  const layers = model.layers.map((layer) => (layer.op === "maxpool" ? { ...layer, clamp } : layer));
+  const { kernel } = reportOf({ ...model, layers: layers as QModel["layers"] })[2];
+  expect(kernel === "by bits" ? kernel : "another").toBe(way);
+});
+
+it("a place of too many lines to be laid out at a stroke has another kernel", () => {
+  const kernelOf = (channels: number): string =>
+    reportOf(behind([channels, 1, 1], { op: "conv2d", kernel: [1, 1], out: 9, ...signs }))[1].kernel;
+  expect(kernelOf(BITS_LINES)).toBe("by bits");
+  expect(kernelOf(BITS_LINES + 1)).not.toBe("by bits");
 });
 
 describe("outputs of two values", () => {

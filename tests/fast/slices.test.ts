@@ -81,6 +81,8 @@ const bits = buildModel(
     { op: "conv2d", kernel: [1, 4], out: 40, pool: { size: 4, stride: 4 }, from: 1, ...signs },
     { op: "conv2d", kernel: [1, 1], out: 70, from: 4, ...signs },
     { op: "conv2d", kernel: [4, 8], out: 9, from: 5, ...signs },
+    // 64 weights, and 128 outputs at once.
+    { op: "conv2d", kernel: [4, 8], out: 3, from: 1, ...signs },
   ],
 );
 
@@ -105,7 +107,7 @@ test("dense layers of shared values are by their kernel", () => {
 
 test("layers of two values are by their kernel", () => {
   const kernels = reportFast(fastParts(fastModule(writeContainer(bits)))).map(({ kernel }) => kernel);
-  expect(kernels.slice(1)).toEqual(Array(5).fill("by bits"));
+  expect(kernels.slice(1)).toEqual(Array(6).fill("by bits"));
 });
 
 test("long lines of depthwise convolutions are by their kernel", () => {

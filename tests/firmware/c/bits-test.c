@@ -20,6 +20,10 @@ static patch draw_patch(void) {
   p.width = 1 + below(below(3) == 0 ? 300 : 12);
   p.height = 1 + below(4);
   p.channels = 1 + below(p.width > 100 ? 2 : 9);
+  if (below(20) == 0) {
+    p.width = 1 + below(8);
+    p.channels = MOTE_BITS_LINES / p.height;
+  }
   p.pool = below(3) == 0 ? 1 + below(3) : 1;
   p.outputs_down = 1 + below(4);
   p.outputs_across = 1 + below(5);
@@ -28,7 +32,7 @@ static patch draw_patch(void) {
   p.down = p.pitch * (1 + below(2));
   p.plane = p.pitch * (p.height + p.pool) + p.down * p.outputs_down;
   p.lot = 1;
-  while (p.lot < 6 && below(3) > 0 && (p.lot + 1) * p.pool * p.pool * row_bytes(&p) <= 1024) p.lot++;
+  while (p.lot < 6 && below(3) > 0 && (p.lot + 1) * p.pool * p.pool * row_bytes(&p) <= MOTE_BITS_LOT_BYTES) p.lot++;
   p.rows = 1 + below(6);
   return p;
 }
@@ -124,8 +128,8 @@ static void expect_layer(const stage *s, const patch *p, uint8_t *linear) {
   }
 }
 
-/** Work that a call may do beyond its budget: a place that is laid out, or a row at a lot. */
-enum { MOST_BEYOND = 20000 };
+/** Work that a call may do beyond its budget: a place that is laid out, or a row at a lot. 5,700 of step's. */
+enum { MOST_BEYOND = 4 * 5700 };
 
 /** To the end in slices: outputs, progress and the bounds of slices are right. */
 static void check_layer(int32_t budget) {

@@ -17,7 +17,7 @@ static inline mote_status run_within(mote *model, uint32_t work) {
   return status;
 }
 
-/** Finds the least that a run takes; the runs that are stopped leave nothing behind that later ones see. */
+/** Finds the least that a run takes; the runs that are stopped leave nothing behind that later ones see, reset as they are. */
 static inline void check_work_limit(const char *name, const mote_source *source) {
   size_t plenty = 4u << 20;
   uint8_t *memory = malloc(plenty);
