@@ -25,6 +25,7 @@ static patch draw_patch(void) {
     p.channels = MOTE_BITS_LINES / p.height;
   }
   p.pool = below(3) == 0 ? 1 + below(3) : 1;
+  while (p.pool * p.pool * row_bytes(&p) > MOTE_BITS_LOT_BYTES) p.pool--;
   p.outputs_down = 1 + below(4);
   p.outputs_across = 1 + below(5);
   p.across = 1 + below(3);
