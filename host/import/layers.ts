@@ -222,7 +222,7 @@ export function lowerAffine(
     const weights = { ...scaled, bias: moved(scaled.bias) };
     lowering.replaceProducer(producer, { ...producer, weights, ...(moreNorm && { batchNorm: moreNorm }) });
     lowering.rename(node, seen.tensor);
-    lowering.alias(node, { ...seen, dims: lowering.dims(node) });
+    lowering.alias(node, { ...seen, dims: lowering.dims(node) }, input);
     return;
   }
   const one: Axes = [1, 1];
@@ -293,7 +293,7 @@ export function lowerClamp(node: GraphNode, lowering: Lowering, clamp: Clamp, in
   if (producer !== undefined && "clamp" in producer && isSameScale && lowering.isSoleReader(node, input)) {
     lowering.replaceProducer(producer, { ...producer, clamp: intersect(producer.clamp, clamp) });
     lowering.rename(node, seen.tensor);
-    lowering.alias(node, { ...seen, dims: lowering.dims(node) });
+    lowering.alias(node, { ...seen, dims: lowering.dims(node) }, input);
     return;
   }
   if (isSameScale) {

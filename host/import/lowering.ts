@@ -62,6 +62,8 @@ export class Lowering {
   readonly #parts = new Map<number, readonly View[]>();
   readonly #problems: Problem[] = [];
   readonly #uses: number[];
+  /** Tensors of the file that are views of others, which are read by more than this one's readers. */
+  readonly #shared = new Set<number>();
   #kept = 0;
   readonly #nodes: readonly GraphNode[];
   /** By the variable's name: its tensor, where it is read, and what it takes over, where that is known. */
@@ -161,22 +163,26 @@ export class Lowering {
     });
   }
 
-  /** The node's output is a view of what is there already. */
-  alias(node: GraphNode, aliased: View): void {
+  /** The node's output is a view of what one of its inputs is. */
+  alias(node: GraphNode, aliased: View, input = 0): void {
     this.#views.set(node.outputs[0], aliased);
+    if (!this.isSoleReader(node, input)) this.#shared.add(node.outputs[0]);
   }
 
   /** The node's output is what a variable holds: what the last run has left there, or a node before has put there in this one. */
   readState(node: GraphNode, name: string): void {
     const known = this.#states.get(name) ?? {};
-    if (known.source !== undefined) return this.alias(node, { ...known.source, dims: this.dims(node) });
+    if (known.source !== undefined) {
+      this.#views.set(node.outputs[0], { ...known.source, dims: this.dims(node) });
+      this.#shared.add(node.outputs[0]); // with the next run
+      return;
+    }
     const shape = planarShape(this.dims(node), this.layout);
     if (shape === null)
       throw new CannotLower(`keeps [${this.dims(node).join(", ")}], expected a batch of one and at most 4 dimensions`);
-    if (known.tensor !== undefined) return this.alias(node, view(known.tensor, this.dims(node), this.layout));
-    const tensor = this.newTensor(node.outputs[0], shape);
+    const tensor = known.tensor ?? this.newTensor(node.outputs[0], shape);
     this.#states.set(name, { tensor });
-    this.alias(node, view(tensor, this.dims(node), this.layout));
+    this.#views.set(node.outputs[0], view(tensor, this.dims(node), this.layout));
   }
 
   /** What a variable holds for the next run. */
@@ -249,9 +255,10 @@ export class Lowering {
     return tensor;
   }
 
-  /** Whether what the input is read from is read by nothing else. */
+  /** Whether what the input is read from is read by nothing else, not even by way of a node that keeps elements as they are. */
   isSoleReader(node: GraphNode, input = 0): boolean {
-    return this.#uses[node.inputs[input]] === 1;
+    const tensor = node.inputs[input];
+    return this.#uses[tensor] === 1 && !this.#shared.has(tensor);
   }
 
   /** The layer that writes a tensor; undefined for the net's inputs. */

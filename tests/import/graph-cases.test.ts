@@ -1,0 +1,182 @@
+/** Small graphs, node by node: what becomes part of another layer, what is left out, and what is refused. */
+import { describe, expect, test } from "vitest";
+import { runModel } from "../../host/engines/ops-i8.js";
+import { freshFloatStates, runFloat } from "../../host/import/float-run.js";
+import type { Attribute, GraphTensor, ImportedGraph } from "../../host/import/graph.js";
+import { importedModel, lowerGraph } from "../../host/import/import.js";
+import type { ImportedNet } from "../../host/import/net.js";
+import { inferShapes } from "../../host/import/shapes.js";
+
+/** Of int8 with a scale, else of real numbers; elements make a constant of it. */
+interface Tensor {
+  readonly shape: readonly number[];
+  readonly scale?: number;
+  readonly zeroPoint?: number;
+  readonly values?: readonly number[];
+}
+
+type Node = readonly [op: string, inputs: string, outputs: string, attributes?: Record<string, Attribute>];
+
+function tensorOf(name: string, { shape, scale, zeroPoint = 0, values }: Tensor): GraphTensor {
+  const elements = scale === undefined ? Float32Array.from(values ?? []) : Int8Array.from(values ?? []);
+  return {
+    name,
+    shape,
+    type: scale === undefined ? "float32" : "int8",
+    quantization:
+      scale === undefined
+        ? undefined
+        : { scales: Float32Array.of(scale), zeroPoints: Int32Array.of(zeroPoint), axis: undefined },
+    constant: values && { bytes: elements.byteLength, values: () => elements },
+    ...(name.startsWith("v") && { variable: { name, initial: zeros(name, shape) } }),
+  };
+}
+
+const zeros = (name: string, shape: readonly number[]): GraphTensor =>
+  tensorOf(`first of ${name}`, { shape, values: Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0) });
+
+/** Tensors whose names begin with v are variables; what is not listed is as "x". The input is x. */
+function graphOf(
+  format: "onnx" | "tflite",
+  tensors: Readonly<Record<string, Tensor>>,
+  nodes: readonly Node[],
+  outputs: string,
+): ImportedGraph {
+  const words = (text: string): string[] => text.split(" ").filter((word) => word !== "");
+  const names = [...new Set([...Object.keys(tensors), ...nodes.flatMap(([, from, to]) => words(`${from} ${to}`))])];
+  const indices = (text: string): number[] => words(text).map((name) => names.indexOf(name));
+  return {
+    format,
+    kind: "net",
+    version: "1",
+    opset: 13,
+    tensors: names.map((name) => tensorOf(name, tensors[name] ?? tensors.x)),
+    nodes: nodes.map(([op, from, to, attributes = {}], index) => ({
+      name: `${op} #${index}`,
+      op,
+      inputs: indices(from),
+      outputs: indices(to),
+      attributes,
+    })),
+    inputs: indices("x"),
+    outputs: indices(outputs),
+  };
+}
+
+const lowered = (...given: Parameters<typeof graphOf>): ImportedNet =>
+  lowerGraph(inferShapes(graphOf(...given), { batch: 1 }));
+
+const run = (net: ImportedNet, ...elements: number[]): number[][] =>
+  runFloat(net, [Float32Array.from(elements)]).map((output) => [...output]);
+
+describe("a relu or a scale behind a view of what others read as well stays a layer", () => {
+  const onnx = {
+    x: { shape: [1, 1, 1, 2] },
+    w: { shape: [1, 1, 1, 1], values: [1] },
+    ten: { shape: [1], values: [10] },
+    flat: { shape: [1, 2] },
+    relued: { shape: [1, 2] },
+  };
+
+  test.each(["Identity", "Dropout"])("%s", (op) => {
+    for (const [reader, inputs, expected] of [
+      ["Relu", "same", [0, 2]],
+      ["Mul", "same ten", [-10, 20]],
+    ] as const) {
+      const nodes: Node[] = [
+        ["Conv", "x w", "y"],
+        [op, "y", "same"],
+        [reader, inputs, "z"],
+        ["Add", "y y", "sum"],
+      ];
+      expect(run(lowered("onnx", onnx, nodes, "sum z"), -1, 2)).toEqual([[-2, 4], expected]);
+    }
+  });
+
+  test("a chain of them", () => {
+    const nodes: Node[] = [
+      ["Conv", "x w", "y"],
+      ["Identity", "y", "a"],
+      ["Flatten", "a", "flat"],
+      ["Relu", "flat", "relued"],
+      ["Add", "y y", "sum"],
+    ];
+    expect(run(lowered("onnx", onnx, nodes, "sum relued"), -1, 2)).toEqual([
+      [-2, 4],
+      [0, 2],
+    ]);
+  });
+
+  test("where an output of the graph reads it", () => {
+    const nodes: Node[] = [
+      ["Conv", "x w", "y"],
+      ["Identity", "y", "a"],
+      ["Relu", "a", "z"],
+    ];
+    expect(run(lowered("onnx", onnx, nodes, "y z"), -1, 2)).toEqual([
+      [-1, 2],
+      [0, 2],
+    ]);
+  });
+
+  test("and is part of the layer before where nobody else does", () => {
+    const nodes: Node[] = [
+      ["Conv", "x w", "y"],
+      ["Identity", "y", "a"],
+      ["Mul", "a ten", "scaled"],
+      ["Relu", "scaled", "z"],
+      ["Add", "z z", "sum"],
+    ];
+    const net = lowered("onnx", onnx, nodes, "sum");
+    expect(net.layers.map(({ op }) => op)).toEqual(["conv2d", "add"]);
+    expect(run(net, -1, 2)).toEqual([[0, 40]]);
+  });
+
+  test("of int8", () => {
+    const tensors = {
+      x: { shape: [1, 2], scale: 1 },
+      w: { shape: [2, 2], scale: 1, values: [1, 0, 0, 1] },
+      sum: { shape: [1, 2], scale: 1 },
+    };
+    const nodes: Node[] = [
+      ["FULLY_CONNECTED", "x w", "y"],
+      ["RESHAPE", "y", "same"],
+      ["RELU", "same", "z"],
+      ["ADD", "y y", "sum"],
+    ];
+    const model = importedModel(lowered("tflite", tensors, nodes, "sum z"));
+    const all = runModel(model, Int8Array.of(-1, 2));
+    expect(model.layers.map(({ op }, index) => [op, ...all[index]])).toEqual([
+      ["dense", -1, 2],
+      ["maxpool", 0, 2],
+      ["add", -2, 4],
+    ]);
+  });
+
+  test("the variable that it is assigned to", () => {
+    const tensors = {
+      x: { shape: [1, 2] },
+      w: { shape: [2, 2], values: [1, 0, 0, 1] },
+      ten: { shape: [1], values: [10] },
+    };
+    for (const [op, inputs, given, expected] of [
+      ["RELU", "r", [-1, 2], [0, 2]],
+      ["MUL", "r ten", [-1, 2], [-10, 20]],
+    ] as const) {
+      const nodes: Node[] = [
+        ["READ_VARIABLE", "v", "before"],
+        ["FULLY_CONNECTED", "x w", "y"],
+        ["ASSIGN_VARIABLE", "v y", ""],
+        ["READ_VARIABLE", "v", "r"],
+        [op, inputs, "z"],
+        ["ADD", "before x", "sum"],
+      ];
+      const net = lowered("tflite", tensors, nodes, "z sum");
+      const states = freshFloatStates(net);
+      const step = (): number[][] =>
+        runFloat(net, [Float32Array.from(given)], undefined, undefined, states).map((output) => [...output]);
+      expect(step(), op).toEqual([expected, [-1, 2]]);
+      expect(step(), op).toEqual([expected, [-2, 4]]);
+    }
+  });
+});
