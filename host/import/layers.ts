@@ -252,12 +252,17 @@ function diagonal(
     return { rows, columns: 1, values: Float32Array.from(each(factor)), bias: Float32Array.from(each(offset)) };
   }
   const scales = Float32Array.from(each((row) => Math.abs(factor(row)) / 127 || 1 / 127));
+  const biases = each((row) => Math.round(offset(row) / (quantization.scale * scales[row])));
+  const beyond = biases.findIndex((bias) => !(bias >= -(2 ** 31) && bias < 2 ** 31));
+  if (beyond >= 0) {
+    throw new CannotLower(`its constant ${offset(beyond)} is beyond int32 at its input's scale ${quantization.scale}`);
+  }
   return {
     rows,
     columns: 1,
     values: Int8Array.from(each((row) => 127 * Math.sign(factor(row)))),
     scales,
-    bias: Int32Array.from(each((row) => Math.round(offset(row) / (quantization.scale * scales[row])))),
+    bias: Int32Array.from(biases),
   };
 }
 
@@ -289,7 +294,7 @@ export function lowerClamp(node: GraphNode, lowering: Lowering, clamp: Clamp, in
   const seen = lowering.view(node, input);
   noPads(seen);
   const producer = lowering.producer(seen.tensor);
-  const isSameScale = sameScale(lowering, seen.tensor, node.outputs[0]);
+  const isSameScale = lowering.hasScaleOf(seen.tensor, node.outputs[0]);
   if (producer !== undefined && "clamp" in producer && isSameScale && lowering.isSoleReader(node, input)) {
     lowering.replaceProducer(producer, { ...producer, clamp: intersect(producer.clamp, clamp) });
     lowering.rename(node, seen.tensor);
@@ -360,7 +365,7 @@ export function neighbours(channels: number, size: number): NetWeights & { reado
 export function lowerReshape(node: GraphNode, lowering: Lowering): void {
   const seen = lowering.view(node);
   noPads(seen);
-  if (!seen.isLast && !sameScale(lowering, seen.tensor, node.outputs[0])) return lowerMap(node, lowering, "identity");
+  if (!seen.isLast && !lowering.hasScaleOf(seen.tensor, node.outputs[0])) return lowerMap(node, lowering, "identity");
   const dims = lowering.dims(node);
   const count = valuesOf(lowering.shapeOf(seen.tensor));
   if (dims.reduce((product, size) => product * size, 1) !== count) {
@@ -444,13 +449,6 @@ export function lowerSoftmax(node: GraphNode, lowering: Lowering): void {
   noPads(seen);
   lowering.alias(node, { ...seen, isLast: true });
   lowering.notes.push(`${node.name}: the softmax at the end is left out; outputs are its inputs, of the same order`);
-}
-
-/** Whether a tensor and one of the file, of which one may be real, have one scale. */
-export function sameScale(lowering: Lowering, tensor: number, graphTensor: number): boolean {
-  const a = lowering.tensors[tensor].quantization;
-  const b = lowering.quantizationOf(graphTensor);
-  return a === undefined || b === undefined || (a.scale === b.scale && a.zeroPoint === b.zeroPoint);
 }
 
 function noPads({ pads }: View): void {

@@ -296,6 +296,13 @@ export class Lowering {
     return this.#described(graphTensor).quantization;
   }
 
+  /** Whether a tensor and one of the file, of which one may be real, have one scale. */
+  hasScaleOf(tensor: number, graphTensor: number): boolean {
+    const a = this.tensors[tensor].quantization;
+    const b = this.quantizationOf(graphTensor);
+    return a === undefined || b === undefined || (a.scale === b.scale && a.zeroPoint === b.zeroPoint);
+  }
+
   newTensor(graphTensor: number, shape: Shape): number {
     const dims = this.dimsOf(graphTensor);
     const count = dims.reduce((product, size) => product * size, 1);

@@ -22,6 +22,8 @@ export function planarAxis(layout: Layout, dims: number, axis: number): 0 | 1 | 
 export function lowerCrop(node: GraphNode, lowering: Lowering, first: readonly number[], input = 0, output = 0): void {
   const { tensor, shape, pads } = lowering.image(node, input);
   if (pads.some((zeros) => zeros > 0)) throw new CannotLower("it takes a part of an input with padding around it");
+  if (!lowering.hasScaleOf(tensor, node.outputs[output]))
+    throw new CannotLower("its output has another scale or zero point than its input; expected the same");
   const dims = lowering.dims(node, output);
   const from = lowering.view(node, input).dims;
   const [begin, size]: [number[], number[]] = [[0, 0, 0], [...shape]];

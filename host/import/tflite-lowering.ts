@@ -192,7 +192,10 @@ const split =
   (data: number, axis: number): LowerRule =>
   (node, lowering) => {
     const { dims } = lowering.view(node, data);
-    const along = (lowering.constant(node, axis, "axis")[0] + dims.length) % dims.length;
+    const [given] = lowering.constant(node, axis, "axis");
+    if (!(given >= -dims.length && given < dims.length))
+      throw new CannotLower(`its axis is ${given}, expected -${dims.length} .. ${dims.length - 1}`);
+    const along = given < 0 ? given + dims.length : given;
     let at = 0;
     node.outputs.forEach((_, output) => {
       lowerCrop(

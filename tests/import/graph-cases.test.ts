@@ -180,3 +180,68 @@ describe("a relu or a scale behind a view of what others read as well stays a la
     }
   });
 });
+
+/** Why the graph is not lowered. */
+function problem(...given: Parameters<typeof graphOf>): string {
+  try {
+    lowered(...given);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "none";
+}
+
+describe("what does not fit is refused", () => {
+  test.each([
+    ["ADD", 2000],
+    ["SUB", 2000],
+    ["ADD", 1000],
+  ])("%s of int8 with %d where that is no int32", (op, constant) => {
+    const tensors = {
+      x: { shape: [1, 2], scale: 2 ** -14 },
+      c: { shape: [1], scale: constant / 100, values: [100] },
+      y: { shape: [1, 2], scale: 20 },
+    };
+    const found = problem("tflite", tensors, [[op, "x c", "y"]], "y");
+    if (constant === 1000) expect(found).toBe("none");
+    else
+      expect(found).toMatch(
+        new RegExp(`${op}: its constant -?2000 is beyond int32 at its input's scale 0\\.00006103515625`),
+      );
+  });
+
+  test.each([[-5], [4], []])("a SPLIT along axis %s of four", (...axis) => {
+    const tensors = {
+      x: { shape: [1, 2, 2, 4] },
+      axis: { shape: [axis.length], values: axis },
+      a: { shape: [1, 2, 2, 2] },
+    };
+    const nodes: Node[] = [
+      ["SPLIT", "axis x", "a b"],
+      ["ADD", "a b", "y"],
+    ];
+    const found = problem("tflite", { ...tensors, b: tensors.a, y: tensors.a }, nodes, "y");
+    expect(found).toContain(`SPLIT: its axis is ${axis[0]}, expected -4 .. 3`);
+  });
+
+  test.each([
+    ["SLICE", 0.5, 0],
+    ["STRIDED_SLICE", 0.25, 3],
+  ])("%s of everything with another scale or zero point", (op, scale, zeroPoint) => {
+    const places = (...values: number[]): Tensor => ({ shape: [2], values });
+    const tensors = {
+      x: { shape: [1, 4], scale: 0.25 },
+      begin: places(0, 0),
+      end: places(1, 4),
+      strides: places(1, 1),
+      part: { shape: [1, 4], scale, zeroPoint },
+    };
+    const nodes: Node[] = [
+      [op, "x begin end strides", "part"],
+      ["TANH", "part", "y"],
+    ];
+    const wrong = "its output has another scale or zero point than its input; expected the same";
+    expect(problem("tflite", tensors, nodes, "y")).toContain(`${op}: ${wrong}`);
+    expect(problem("tflite", { ...tensors, part: tensors.x }, nodes, "y")).toBe("none");
+  });
+});
