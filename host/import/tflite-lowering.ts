@@ -175,14 +175,25 @@ const concat: LowerRule = (node, lowering) => {
   lowerConcat(node, lowering, number(node.attributes, "axis", 0));
 };
 
-/** Where a STRIDED_SLICE or a SLICE begins along each axis; its output says how long it is. */
+/** A STRIDED_SLICE says where it begins and ends along each axis, a SLICE where it begins and how many it takes, −1 being all the rest. */
 const slice: LowerRule = (node, lowering) => {
+  const isStrided = node.op === "STRIDED_SLICE";
   const { dims } = lowering.view(node);
+  const to = lowering.dims(node);
   const begins = [...lowering.constant(node, 1, "begin")];
-  const isOpen = (axis: number): boolean => Math.floor(number(node.attributes, "begin_mask", 0) / 2 ** axis) % 2 === 1;
-  const first = dims.map((size, axis) => {
-    const begin = isOpen(axis) ? 0 : (begins[axis] ?? 0);
-    return begin < 0 ? Math.max(0, begin + size) : begin;
+  const ends = [...lowering.constant(node, 2, isStrided ? "end" : "size")];
+  if (node.attributes.offset === true) throw new CannotLower("its end is counted from its begin; expected a place");
+  const isOpen = (mask: string, axis: number): boolean =>
+    Math.floor(number(node.attributes, mask, 0) / 2 ** axis) % 2 === 1;
+  const place = (at: number, size: number): number => (at < 0 ? Math.max(0, at + size) : at);
+  const first = dims.map((size, axis) => (isOpen("begin_mask", axis) ? 0 : place(begins[axis] ?? 0, size)));
+  dims.forEach((size, axis) => {
+    const rest = size - first[axis];
+    const end = isOpen("end_mask", axis) ? size : Math.min(size, place(ends[axis] ?? size, size));
+    const given = ends[axis] ?? -1;
+    const count = isStrided ? end - first[axis] : given === -1 ? rest : given;
+    if (count === to[axis]) return;
+    throw new CannotLower(`it takes ${count} of ${size} along axis ${axis}, and its output has ${to[axis]}`);
   });
   lowerCrop(node, lowering, first);
 };

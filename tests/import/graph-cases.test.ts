@@ -244,4 +244,49 @@ describe("what does not fit is refused", () => {
     expect(problem("tflite", tensors, nodes, "y")).toContain(`${op}: ${wrong}`);
     expect(problem("tflite", { ...tensors, part: tensors.x }, nodes, "y")).toBe("none");
   });
+
+  const cut = (
+    op: string,
+    ends: Tensor,
+    from: number,
+    to: number,
+    attributes: Record<string, Attribute> = {},
+  ): string =>
+    problem(
+      "tflite",
+      {
+        x: { shape: [1, 8] },
+        begin: { shape: [2], values: [0, from] },
+        ends,
+        strides: { shape: [2], values: [1, 1] },
+        y: { shape: [1, to] },
+      },
+      [[op, "x begin ends strides", "y", attributes]],
+      "y",
+    );
+  const ends = (...values: number[]): Tensor => ({ shape: [2], values });
+  const strided = "STRIDED_SLICE: it takes";
+
+  test.each<[string, string, Tensor, number, number, Record<string, Attribute>, string]>([
+    ["as far as its end", "STRIDED_SLICE", ends(1, 5), 2, 3, {}, "none"],
+    ["another end", "STRIDED_SLICE", ends(1, 6), 2, 3, {}, `${strided} 4 of 8 along axis 1, and its output has 3`],
+    ["an end from behind", "STRIDED_SLICE", ends(1, -1), -4, 3, {}, "none"],
+    ["another one", "STRIDED_SLICE", ends(1, -2), -4, 3, {}, `${strided} 2 of 8 along axis 1, and its output has 3`],
+    ["an end beyond the last", "STRIDED_SLICE", ends(1, 99), 2, 6, {}, "none"],
+    ["an end left open", "STRIDED_SLICE", ends(0, 1), 2, 6, { end_mask: 3 }, "none"],
+    ["fewer than that", "STRIDED_SLICE", ends(0, 1), 2, 5, { end_mask: 3 }, `${strided} 6 of 8 along axis 1`],
+    ["an end before the begin", "STRIDED_SLICE", ends(1, 1), 2, 3, {}, `${strided} -1 of 8 along axis 1`],
+    ["no samples", "STRIDED_SLICE", ends(0, 5), 2, 3, {}, `${strided} 0 of 1 along axis 0, and its output has 1`],
+    ["an offset", "STRIDED_SLICE", ends(1, 5), 2, 3, { offset: true }, "its end is counted from its begin"],
+    ["an end that is made", "STRIDED_SLICE", { shape: [2] }, 2, 3, {}, "its end is not a constant"],
+    ["a size", "SLICE", ends(1, 3), 2, 3, {}, "none"],
+    ["another size", "SLICE", ends(1, 4), 2, 3, {}, "SLICE: it takes 4 of 8 along axis 1, and its output has 3"],
+    ["all the rest", "SLICE", ends(-1, -1), 2, 6, {}, "none"],
+    ["less than the rest", "SLICE", ends(-1, -1), 2, 5, {}, "SLICE: it takes 6 of 8 along axis 1"],
+    ["a size that is made", "SLICE", { shape: [2] }, 2, 3, {}, "its size is not a constant"],
+  ])("a part by %s", (_, op, end, from, to, attributes, expected) => {
+    const found = cut(op, end, from, to, attributes);
+    if (expected === "none") expect(found).toBe("none");
+    else expect(found).toContain(expected);
+  });
 });
