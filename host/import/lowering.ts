@@ -39,8 +39,8 @@ export interface Format {
   rule(op: string): LowerRule | undefined;
   /** Inputs of a node that are data, not shapes or axes. */
   dataInputs(node: GraphNode): readonly number[];
-  /** Whether a node is there for what it leaves to the next run. */
-  keepsState(node: GraphNode): boolean;
+  /** What a node does with a variable, its first input: to assign it leaves something to the next run. */
+  variableUse(node: GraphNode): "read" | "assign" | undefined;
 }
 
 /** Weights of a net that are kept as real numbers: 64 MiB. */
@@ -356,7 +356,7 @@ export class Lowering {
     }
   }
 
-  /** None of a variable that is only written. */
+  /** None of a variable that is only read behind its assignment. */
   #stateOf(name: string, { tensor, source }: { readonly tensor?: number; readonly source?: View }): NetState[] {
     if (tensor === undefined) return [];
     const refuse = (reason: string): NetState[] => {
@@ -401,20 +401,28 @@ export class Lowering {
     return isLast === true ? { ...end, softmax: { quantization: this.#described(graphTensor).quantization } } : end;
   }
 
-  /** Those that the outputs and the states need, in the order of the file. */
+  /** Those that the outputs need, and the variables that are read for them, in the order of the file. */
   #neededNodes(): GraphNode[] {
     const { nodes, outputs } = this.graph;
     const writer = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
     const needed = new Set<GraphNode>();
-    const stack = [
-      ...outputs.map((output) => writer.get(output)),
-      ...nodes.filter((node) => this.format.keepsState(node)),
-    ];
+    const nameOf = ({ inputs }: GraphNode): string | undefined => this.tensor(inputs[0])?.variable?.name;
+    const assigned = new Map<string | undefined, GraphNode[]>();
+    for (const node of nodes) {
+      if (this.format.variableUse(node) !== "assign") continue;
+      const all = assigned.get(nameOf(node));
+      if (all === undefined) assigned.set(nameOf(node), [node]);
+      else all.push(node);
+    }
+    const stack = outputs.map((output) => writer.get(output));
     while (stack.length > 0) {
       const node = stack.pop();
       if (node === undefined || needed.has(node)) continue;
       needed.add(node);
       stack.push(...this.format.dataInputs(node).map((input) => writer.get(input)));
+      if (this.format.variableUse(node) !== "read") continue;
+      for (const assignment of assigned.get(nameOf(node)) ?? []) stack.push(assignment);
+      assigned.delete(nameOf(node));
     }
     return nodes.filter((node) => needed.has(node));
   }

@@ -306,5 +306,5 @@ export const ONNX: Format = {
   ops: Object.keys(RULES),
   rule: (op) => own(RULES, op),
   dataInputs: ({ op, inputs }) => (JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1)),
-  keepsState: () => false,
+  variableUse: () => undefined,
 };

@@ -298,6 +298,8 @@ const DATA_INPUTS: ReadonlyMap<string, readonly number[]> = new Map([
   ["SPLIT", [1]],
 ]);
 
+const VARIABLE_USES = { READ_VARIABLE: "read", ASSIGN_VARIABLE: "assign" } as const;
+
 /** Ops whose further inputs are shapes, axes or weights. */
 const JOINS = new Set(["ADD", "SUB", "MUL", "CONCATENATION"]);
 
@@ -310,5 +312,5 @@ export const TFLITE: Format = {
     if (places !== undefined) return places.flatMap((place) => inputs[place] ?? []);
     return JOINS.has(op) || own(RULES, op) === undefined ? inputs : inputs.slice(0, 1);
   },
-  keepsState: ({ op }) => op === "ASSIGN_VARIABLE",
+  variableUse: ({ op }) => own(VARIABLE_USES, op),
 };

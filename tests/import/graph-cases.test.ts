@@ -290,3 +290,39 @@ describe("what does not fit is refused", () => {
     else expect(found).toContain(expected);
   });
 });
+
+describe("a variable", () => {
+  const tensors = { x: { shape: [1, 2] } };
+
+  test("that nobody reads, or reads for nothing, is left out, with what makes it", () => {
+    const written: Node[] = [
+      ["TANH", "x", "t"],
+      ["ASSIGN_VARIABLE", "v t", ""],
+    ];
+    const read: Node[] = [
+      ["READ_VARIABLE", "v", "before"],
+      ["ADD", "before x", "t"],
+      ["ASSIGN_VARIABLE", "v t", ""],
+    ];
+    for (const nodes of [written, read]) {
+      const net = lowered("tflite", tensors, [...nodes, ["RELU", "x", "y"]], "y");
+      expect(net.layers.map(({ op }) => op)).toEqual(["maxpool"]);
+      expect(net.states).toEqual([]);
+    }
+  });
+
+  test("that is read for another one stays", () => {
+    const nodes: Node[] = [
+      ["READ_VARIABLE", "va", "a"],
+      ["READ_VARIABLE", "vb", "b"],
+      ["TANH", "b", "later"],
+      ["ASSIGN_VARIABLE", "va later", ""],
+      ["ASSIGN_VARIABLE", "vb x", ""],
+      ["ADD", "a x", "y"],
+    ];
+    const net = lowered("tflite", tensors, nodes, "y");
+    const states = freshFloatStates(net);
+    const step = (x: number): number[] => [...runFloat(net, [Float32Array.of(x, 0)], undefined, undefined, states)[0]];
+    expect([step(1), step(2), step(3)].map(([y]) => y)).toEqual([1, 2, 3 + Math.fround(Math.tanh(1))].map(Math.fround));
+  });
+});
