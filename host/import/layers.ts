@@ -404,11 +404,12 @@ export function lowerConcat(node: GraphNode, lowering: Lowering, axis: number): 
   const dims = lowering.dims(node);
   const channelAxis = dims.length <= 2 || lowering.layout === "chw" ? Math.min(1, dims.length - 1) : dims.length - 1;
   if ((axis + dims.length) % dims.length !== channelAxis) {
-    if (lowering.isAtEnd(node.outputs[0]) && lowering.graph.outputs.includes(node.outputs[0])) {
-      lowering.leaveToHost(
-        node,
-        node.inputs.map((_, input) => lowering.view(node, input)),
-      );
+    const parts = node.inputs.map((_, input) => lowering.view(node, input));
+    // What no layer writes is no output of a model.
+    const areWritten = parts.every(({ tensor }) => lowering.producer(tensor) !== undefined);
+    const isLast = lowering.isAtEnd(node.outputs[0]) && lowering.graph.outputs.includes(node.outputs[0]);
+    if (isLast && areWritten) {
+      lowering.leaveToHost(node, parts);
       lowering.notes.push(
         `${node.name}: the last concatenation is left out; the model has ${node.inputs.length} outputs in its place`,
       );

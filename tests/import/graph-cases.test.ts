@@ -325,4 +325,23 @@ describe("a variable", () => {
     const step = (x: number): number[] => [...runFloat(net, [Float32Array.of(x, 0)], undefined, undefined, states)[0]];
     expect([step(1), step(2), step(3)].map(([y]) => y)).toEqual([1, 2, 3 + Math.fround(Math.tanh(1))].map(Math.fround));
   });
+
+  test("and the input joined along time at the end are one layer", () => {
+    const nodes: Node[] = [
+      ["READ_VARIABLE", "v", "before"],
+      ["CONCATENATION", "before x", "y", { axis: 1 }],
+      ["ASSIGN_VARIABLE", "v x", ""],
+    ];
+    const joined = (more: { scale?: number }): ImportedNet =>
+      lowered("tflite", { x: { shape: [1, 1, 1, 1], ...more }, y: { shape: [1, 2, 1, 1], ...more } }, nodes, "y");
+    expect(importedModel(joined({ scale: 1 })).layers.map(({ op }) => op)).toEqual(["append"]);
+    const net = joined({});
+    const states = freshFloatStates(net);
+    const step = (x: number): number[] => [...runFloat(net, [Float32Array.of(x)], undefined, undefined, states)[0]];
+    expect([step(1), step(2), step(3)]).toEqual([
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ]);
+  });
 });
