@@ -405,10 +405,9 @@ export function lowerConcat(node: GraphNode, lowering: Lowering, axis: number): 
   const channelAxis = dims.length <= 2 || lowering.layout === "chw" ? Math.min(1, dims.length - 1) : dims.length - 1;
   if ((axis + dims.length) % dims.length !== channelAxis) {
     const parts = node.inputs.map((_, input) => lowering.view(node, input));
-    // What no layer writes is no output of a model.
-    const areWritten = parts.every(({ tensor }) => lowering.producer(tensor) !== undefined);
     const isLast = lowering.isAtEnd(node.outputs[0]) && lowering.graph.outputs.includes(node.outputs[0]);
-    if (isLast && areWritten) {
+    // What no layer writes is no output of a model.
+    if (isLast && parts.every(({ tensor }) => lowering.producer(tensor) !== undefined)) {
       lowering.leaveToHost(node, parts);
       lowering.notes.push(
         `${node.name}: the last concatenation is left out; the model has ${node.inputs.length} outputs in its place`,

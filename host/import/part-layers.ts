@@ -34,7 +34,7 @@ export function lowerCrop(node: GraphNode, lowering: Lowering, first: readonly n
     begin[planar] = at;
     size[planar] = dims[axis];
   });
-  if (begin.some((at, axis) => at < 0 || at + size[axis] > shape[axis])) {
+  if (begin.some((at, axis) => !(Number.isInteger(at) && at >= 0 && at + size[axis] <= shape[axis]))) {
     throw new CannotLower(
       `it takes [${size.join(", ")}] from [${begin.join(", ")}] on of [${shape.join(", ")}], planar`,
     );

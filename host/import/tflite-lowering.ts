@@ -204,7 +204,7 @@ const split =
   (node, lowering) => {
     const { dims } = lowering.view(node, data);
     const [given] = lowering.constant(node, axis, "axis");
-    if (!(given >= -dims.length && given < dims.length))
+    if (!(Number.isInteger(given) && given >= -dims.length && given < dims.length))
       throw new CannotLower(`its axis is ${given}, expected -${dims.length} .. ${dims.length - 1}`);
     const along = given < 0 ? given + dims.length : given;
     let at = 0;

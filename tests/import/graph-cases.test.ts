@@ -210,7 +210,7 @@ describe("what does not fit is refused", () => {
       );
   });
 
-  test.each([[-5], [4], []])("a SPLIT along axis %s of four", (...axis) => {
+  test.each([[-5], [4], [0.5], []])("a SPLIT along axis %s of four", (...axis) => {
     const tensors = {
       x: { shape: [1, 2, 2, 4] },
       axis: { shape: [axis.length], values: axis },
@@ -283,6 +283,7 @@ describe("what does not fit is refused", () => {
     ["another size", "SLICE", ends(1, 4), 2, 3, {}, "SLICE: it takes 4 of 8 along axis 1, and its output has 3"],
     ["all the rest", "SLICE", ends(-1, -1), 2, 6, {}, "none"],
     ["less than the rest", "SLICE", ends(-1, -1), 2, 5, {}, "SLICE: it takes 6 of 8 along axis 1"],
+    ["half an element", "SLICE", ends(1, 3), 0.5, 3, {}, "SLICE: it takes [3, 1, 1] from [0.5, 0, 0] on of [8, 1, 1]"],
     ["a size that is made", "SLICE", { shape: [2] }, 2, 3, {}, "its size is not a constant"],
   ])("a part by %s", (_, op, end, from, to, attributes, expected) => {
     const found = cut(op, end, from, to, attributes);
