@@ -30,6 +30,7 @@ export interface ExpectedResult {
 const PROBABILITY_STEP = 1 / 256;
 
 /**
+ * Runs the samples from a reset on; of a net with states they are the steps of a stream.
  * @param net arranged
  * @param path .npy of a net with one output, or .npz with an array for each, [samples, …] as the other runtime gives them: real numbers, or the
  *   output's own int8 or uint8
@@ -48,6 +49,8 @@ export function compareExpected(
     const result = tensors.indexOf(end.tensor);
     return new Side(end, arrays[index], engine.outputs[result], result, samples);
   });
+  // What states hold of the samples compared before is nothing to the first.
+  engine.reset();
   for (let index = 0; index < samples; index++) {
     engine.run(inputs(index));
     for (const side of sides) side.add(index, engine.result(side.result));

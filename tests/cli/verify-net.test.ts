@@ -129,6 +129,20 @@ describe("a quantized net", () => {
     expect(outcome.stderr).toMatch(/output .+ differs by [\d.]+ steps from the expected one, 1 allowed$/m);
   });
 
+  it("with states gives LiteRT's outputs of a stream, which begins with a reset", async () => {
+    const stream = "stream-int8.tflite";
+    const path = scratch.path("stream.mote");
+    expect((await mote(["pack", golden(stream), "-o", path])).code).toBe(0);
+    const runs = JSON.parse(readFileSync(golden("stream-outputs.json"), "utf8")) as readonly Run[];
+    const [x, y] = [scratch.path("stream.x.npy"), scratch.path("stream.y.npy")];
+    writeFileSync(x, npyOf(Int8Array.from(runs.flatMap(({ input }) => input)), runs.length, runs[0].input.length));
+    writeFileSync(y, npyOf(Uint8Array.from(runs.flatMap(({ output }) => output)), runs.length, runs[0].output.length));
+    const outcome = await mote(["verify", golden(stream), path, "--data", x, "--expected", y, "--json"]);
+    expect(outcome.code).toBe(0);
+    const { expected } = lastJson(outcome) as { expected: object[] };
+    expect(expected).toMatchObject([{ samples: runs.length, differing: 0, largest: 0 }]);
+  });
+
   it("quantized by nodes gives onnxruntime's probabilities to a step", async () => {
     const other = "quantized-qdq.onnx";
     const outcome = await mote(["verify", golden(other), models.get(other)!, ...dataOf(other, Float32Array), "--json"]);
