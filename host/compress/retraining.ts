@@ -207,13 +207,13 @@ export class Retraining {
     return true;
   }
 
-  /** Rates of the piece at hand: masks change between pieces alone. */
+  /** Rates of the piece at hand: by the masks, which change between pieces alone. L1 makes weights 0 at every step. */
   private dropoutNow(): Dropout | undefined {
     const { dropout } = this.schedule;
     if (dropout === undefined) return undefined;
     const rates = Object.entries(dropout).map(([name, rate]) => {
-      const weight = this.trainer.weight(name);
-      return [name, rateOf(rate, survivors(weight), weight.length)] as const;
+      const mask = this.masks.get(name);
+      return [name, mask === undefined ? rate : rateOf(rate, survivors(mask), mask.length)] as const;
     });
     return Object.fromEntries(rates);
   }

@@ -226,6 +226,25 @@ describe("recipes from digits to integers", () => {
     }
   });
 
+  test("stopped where L1 has made weights 0 and inputs are dropped: the same bytes as in one go", async () => {
+    const train = { kind: "train", epochs: 4, lr: 0.003, l1: 1, dropout: 0.5 };
+    const recipe = { ...everything, stages: [everything.stages[0], train, ...everything.stages.slice(-4)] };
+    const whole = await run(recipe);
+    const other = mkdtempSync(join(tmpdir(), "mote-compress-"));
+    try {
+      const abort = new AbortController();
+      const onProgress = (label: string, done: number): void => {
+        if (label === "2 train" && done === 32) abort.abort();
+      };
+      const stopped = run(recipe, { work: other, signal: abort.signal, onProgress });
+      await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
+      const resumed = await run(recipe, { work: other });
+      expect(bytesOf(resumed.net)).toEqual(bytesOf(whole.net));
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
+  });
+
   test("a run that ends without a chance to save goes on from the last whole epoch", async () => {
     const whole = await run(everything);
     const other = mkdtempSync(join(tmpdir(), "mote-compress-"));
