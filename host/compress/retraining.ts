@@ -8,6 +8,7 @@ import { rateOf, type Dropout } from "../train/dropout.js";
 import type { Task } from "../train/losses.js";
 import { roundToFixedPoint, type FixedPoint } from "../train/fixed-point.js";
 import { cosine } from "../train/schedule.js";
+import { nextTurn } from "../turn.js";
 import { Trainer, type Sharing, type TrainingRuntime, type TrainJob, type TrainResult } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
@@ -37,6 +38,9 @@ export interface TrainingContext {
   readonly onProgress?: (done: number, total: number, loss: number) => void;
 }
 
+/** Computing between two looks at signals. */
+const SLICE_MS = 50;
+
 /**
  * One stage's training: a trainer that holds the net with what is pruned, and a schedule that is run piece by piece. A stage does the
  * same from its start whether an earlier run was stopped in it or not; pieces that were done then are passed over.
@@ -46,6 +50,8 @@ export class Retraining {
   private done = 0;
   /** Calls of `until` before the one at hand. */
   private piece = 0;
+  /** When signals are to be let in next. */
+  private sliceEnd = 0;
   readonly total: number;
   /** What the trainer was given, by layer; the stage may change the arrays of sharings and frozen flags. */
   private readonly masks = new Map<string, Uint8Array>();
@@ -205,6 +211,20 @@ export class Retraining {
     }
     this.piece++;
     return true;
+  }
+
+  /**
+   * Lets signals in while a stage computes behind a piece, before it has changed anything. May be called often.
+   * @throws MoteError INTERRUPTED when stopped, with the end of the piece kept, from which it computes anew
+   */
+  async breathe(): Promise<void> {
+    if (performance.now() < this.sliceEnd) return;
+    await nextTurn();
+    this.sliceEnd = performance.now() + SLICE_MS;
+    if (!this.context.signal?.aborted) return;
+    this.piece--;
+    this.save();
+    throw new MoteError("INTERRUPTED", "stopped");
   }
 
   /** Rates of the piece at hand: by the masks, which change between pieces alone. L1 makes weights 0 at every step. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { integerEvaluation } from "../../host/compress/integer-errors.js";
 import { parseRecipe } from "../../host/compress/recipe.js";
+import type { Keeper } from "../../host/compress/work-folder.js";
 import { runStage } from "../../host/compress/stages.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { LabelledPictures } from "../../host/data/samples.js";
@@ -61,6 +62,30 @@ describe("a net near to the one installed", () => {
     const patch = (made: Net): number => writeUpdate(containerOf(made), 2, { base: containerOf(old) }).length;
     expect(errorsOf(net)).toBeLessThan(errorsOf(old) / 20);
     expect(patch(net)).toBeLessThan(patch(free) / 9);
+  });
+
+  it("is the same wherever it was stopped and gone on with, between its steps too", async () => {
+    const start = await installed;
+    const short = { ...stage, epochs: 4 };
+    const whole = netBytes(await runStage(start, short, stageContext(now, biasBits), now));
+    let stops = 0;
+    for (let isDone = false; !isDone; stops++) {
+      let looks = 0;
+      const signal = { addEventListener: () => {}, removeEventListener: () => {} };
+      Object.defineProperty(signal, "aborted", { get: () => ++looks > stops });
+      let kept: Uint8Array | undefined;
+      const save: Keeper["save"] = (state) => (kept = encodeCheckpoint("a", state));
+      const context = { ...stageContext(now, biasBits), keeper: { load: () => undefined, save } };
+      const stopped = runStage(start, short, { ...context, signal: signal as unknown as AbortSignal }, now);
+      isDone = await stopped.then(
+        () => true,
+        () => false,
+      );
+      const load: Keeper["load"] = () => (kept === undefined ? undefined : decodeCheckpoint(kept, "a"));
+      const resumed = await runStage(start, short, { ...context, keeper: { load, save } }, now);
+      expect(netBytes(resumed), `look ${stops}`).toEqual(whole);
+    }
+    expect(stops).toBeGreaterThan(6);
   });
 
   it("is made by a recipe that begins with a compressed net", async () => {
