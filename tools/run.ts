@@ -35,7 +35,7 @@ interface RunFlags extends DataFlags {
   readonly json?: boolean;
 }
 
-/** More results than this are summed up, not listed. */
+/** More results than this are summed up, not listed, but for those of streams in the JSON. */
 const MAX_LISTED = 50;
 
 export function runCommand(): Command {
@@ -83,18 +83,24 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     const progress = new Progress("run", inputs.count);
     const isClassifier = tellsClasses(model.engine);
     const results: Result[] = [];
+    const isShort = inputs.count <= MAX_LISTED;
+    const isListed = isShort || (flags.json === true && flags.steps > 1);
     const onResult = (index: number, _: unknown, logits: Int8Array): void => {
-      if (inputs.count <= MAX_LISTED) results.push(resultOf(model.engine, logits, flags.top));
+      if (isListed) results.push(resultOf(model.engine, logits, flags.top));
       progress.update(index + 1);
     };
     const classified = await classifyAll(model.engine, inputs, onResult, flags.steps);
     const tally = isClassifier ? classified : { ...classified, errors: undefined };
-    if (inputs.count > MAX_LISTED) progress.finish();
-    else printResults(inputs, results, model.engine.output.labels, output);
+    if (isShort) printResults(inputs, results, model.engine.output.labels, output);
+    else {
+      progress.finish();
+      const where = flags.steps > 1 ? "; --json has them" : "";
+      const count = grouped(inputs.count);
+      output.lines([`The results of ${count} samples are not listed, those of up to ${MAX_LISTED} are${where}.`], 0);
+    }
     printSummary(model, inputs, tally, output);
     output.json(() => {
-      const listed =
-        inputs.count <= MAX_LISTED ? { results: describeResults(inputs, results, model.engine.output.labels) } : {};
+      const listed = isListed ? { results: describeResults(inputs, results, model.engine.output.labels) } : {};
       return { ...runSummary(model, tally), ...listed };
     });
   } finally {

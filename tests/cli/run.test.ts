@@ -57,6 +57,19 @@ describe("mote run", () => {
     expect(alone[1]).not.toEqual(all[1]);
     const byTwo = await outputs("frames.npy", "--steps", "2");
     expect(byTwo).toEqual([...all.slice(0, 2), ...(await outputs("last.npy", "--steps", "all"))]);
+    const long = Float32Array.from({ length: 60 * 60 }, (_, i) => frames[i % frames.length]);
+    writeFileSync(scratch.path("long.npy"), npyOf(long, 60, 3, 4, 5));
+    const many = await outputs("long.npy", "--steps", "4");
+    expect(many).toHaveLength(60);
+    expect(many.slice(56)).toEqual(all);
+    const windows = ["run", scratch.path("windows.mote"), "--data", scratch.path("long.npy")];
+    const terminal = await mote([...windows, "--steps", "all"]);
+    expect(terminal.stdout).toMatch(
+      /^The results of 60 samples are not listed, those of up to 50 are; --json has\sthem\.$/m,
+    );
+    const apart = await mote([...windows, "--json"]);
+    expect(lastJson(apart)).not.toHaveProperty("results");
+    expect(apart.stderr).toMatch(/^The results of 60 samples are not listed, those of up to 50 are\.$/m);
     const none = await mote(["run", model, "--data", "mnist:test:1", "--steps", "0"]);
     expectOneLine(none, /expected a whole number from 1 on, or all/, 2);
   });
