@@ -462,6 +462,7 @@ function contradiction(
     teacher?: unknown;
     bank?: unknown;
     distill?: unknown;
+    pack: Recipe["pack"];
   },
 ): string | undefined {
   if (checked.batch % 32 !== 0) return `batch: expected a multiple of 32, got ${checked.batch}`;
@@ -493,6 +494,8 @@ function contradiction(
     return `stages[${near}]: near stands alone, since scales and structure are those of the net it begins with`;
   if (near >= 0 && checked.teacher !== undefined)
     return "teacher: not beside near, which begins with the integers of the net given";
+  if (near >= 0 && Object.keys(checked.pack.biasBits).length > 0)
+    return "pack.biasBits: not beside near, whose biases have the bits of those of the net given";
   if (near >= 0) return undefined;
   const onGrid = checked.stages.findIndex(({ kind }) => INTEGER_STAGES.includes(kind));
   const calibrated = checked.stages.findIndex((s) => s.kind === "calibrate");

@@ -111,6 +111,7 @@ describe("a net near to the one installed", () => {
     [{ stages: [stage, { kind: "calibrate" }] }, "stages[0]: near stands alone"],
     [{ stages: [{ kind: "train" }, stage] }, "stages[1]: near stands alone"],
     [{ stages: [stage], teacher: {} }, "teacher: not beside near"],
+    [{ stages: [stage], pack: { biasBits: 8 } }, "pack.biasBits: not beside near"],
     [{ stages: [{ kind: "near" }] }, "stages[0].weights: "],
     [{ stages: [{ ...stage, weights: 0 }] }, "stages[0].weights: "],
   ])("is refused in a recipe that makes no sense: %j", (keys, message) => {
