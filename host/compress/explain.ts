@@ -78,6 +78,8 @@ const MARGIN = 0.985;
 const MOST_SVD_WORK = 2e9;
 /** Halvings of the number of weights that fit. */
 const ROUNDS = 12;
+/** Of the weights, the fewest that pruning leaves. */
+const LEAST_KEEP = 1 / 4096;
 
 /** Variants whose bytes are given by layer. */
 export const LAYER_VARIANTS = ["grid", "prune-10", "low-rank-10", "binary", "levels-3", "levels-16"] as const;
@@ -98,11 +100,13 @@ export function explain({ net, goal, costs, head, epochs }: ExplainOptions): Exp
     const { byLayer: _, ...sizes } = sized;
     return { ...sizes, points: costOf(variant.id) };
   });
-  const fitted = fittedPruning(folded, limits, costOf);
+  const isLimited = Object.keys(limits).length > 0;
+  const most = isLimited ? figuresFor(draftOf(folded, pruned(LEAST_KEEP)), limits) : undefined;
+  const fitted = most !== undefined && isWithin(limits, most) ? fittedPruning(folded, limits, costOf) : undefined;
   const all = [...methods, ...(fitted === undefined ? [] : [fitted.sizes])];
-  const maxDrop = drop ?? (Object.keys(limits).length === 0 ? USUAL_DROP : undefined);
+  const maxDrop = drop ?? (isLimited ? undefined : USUAL_DROP);
   const proposed = bestOf(all, maxDrop);
-  if (proposed === undefined) throw nothingWithin(all, maxDrop);
+  if (proposed === undefined) throw nothingWithin(all, most, maxDrop);
   const variant = proposed === fitted?.sizes ? fitted.variant : VARIANTS.find(({ id }) => id === proposed.id)!;
   const recipe = recipeOf(variant, graph, head, epochs);
   checkRecipe(readRecipe(recipe), graph);
@@ -237,17 +241,16 @@ function bytesByLayer(draft: Net, layers: ReadonlySet<string>): ReadonlyMap<stri
   return bytes;
 }
 
-/** Pruning to as many weights as the limits leave, where not all do. Its points are those of the most pruning measured that leaves as few. */
+/** Pruning to as many weights as the limits leave, where the fewest do and not all. Its points are those of the most pruning measured that leaves as few. */
 function fittedPruning(
   net: Net,
   limits: Limits,
   costOf: (id: string) => number | null,
 ): { readonly variant: Variant; readonly sizes: MethodSizes } | undefined {
-  if (Object.keys(limits).length === 0) return undefined;
   const aimed = Object.fromEntries(Object.entries(limits).map(([key, limit]) => [key, limit * MARGIN]));
   const fits = (keep: number): boolean => isWithin(aimed, figuresFor(draftOf(net, pruned(keep)), limits));
-  let [low, high] = [1 / 4096, 1];
-  if (fits(high) || !fits(low)) return undefined;
+  let [low, high] = [LEAST_KEEP, 1];
+  if (fits(high)) return undefined;
   for (let i = 0; i < ROUNDS; i++) {
     const middle = Math.sqrt(low * high);
     if (fits(middle)) low = middle;
@@ -278,18 +281,23 @@ function bestOf(methods: readonly MethodSizes[], maxDrop: number | undefined): M
   );
 }
 
-function nothingWithin(methods: readonly MethodSizes[], maxDrop: number | undefined): MoteError {
+/** @param most figures of the most pruning, where there are limits */
+function nothingWithin(
+  methods: readonly MethodSizes[],
+  most: Partial<Figures> | undefined,
+  maxDrop: number | undefined,
+): MoteError {
   if (maxDrop !== undefined && methods.some(({ isWithin }) => isWithin))
     return new MoteError("RECIPE", `no method within the goal was measured to cost at most ${maxDrop} points`);
-  const sized = methods.filter(({ figures }) => figures !== null);
+  const sized = [most, ...methods.map(({ figures }) => figures)].flatMap((figures) => figures ?? []);
   const least = (key: keyof Figures): string[] => {
-    const values = sized.flatMap(({ figures }) => own(figures as Record<string, number>, key) ?? []);
+    const values = sized.flatMap((figures) => own(figures as Record<string, number>, key) ?? []);
     const what = { bytes: "bytes", ram: "bytes of RAM", instructions: "instructions" }[key];
     return values.length === 0 ? [] : [`${Math.round(Math.min(...values))} ${what}`];
   };
   const reached = (["bytes", "ram", "instructions"] as const).flatMap(least).join(", ");
   return new MoteError(
     "RECIPE",
-    `no method is within the goal; the least of each are ${reached}. A search tries narrow nets, too`,
+    `no method is within the goal; the least of each are ${reached}, pruned to one weight in ${1 / LEAST_KEEP} or otherwise. A search tries narrow nets, too`,
   );
 }

@@ -102,6 +102,19 @@ describe("what is proposed", () => {
   });
 });
 
+test("what is named as the least is within reach, and a byte less is not", () => {
+  const refusal = (bytes: number): string => {
+    try {
+      return explained({ bytes }, {}).proposed.id;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const least = Number(/least of each are (\d+) bytes/.exec(refusal(40))![1]);
+  expect(refusal(least - 1)).toMatch(/^no method is within the goal/);
+  expect(refusal(least + 1)).toMatch(/^prune-/);
+});
+
 test("which layers a method passes over, and why", () => {
   const { methods, layers } = explained({}, { grid: 0 });
   const find = (id: string): Explanation["methods"][number] => methods.find((method) => method.id === id)!;
@@ -142,7 +155,7 @@ test.each([
     "a size out of reach",
     (net: Net): Net => net,
     { bytes: 40 },
-    /no method is within the goal; the least of each are \d+ bytes\./,
+    /no method is within the goal; the least of each are \d+ bytes, pruned to one weight in 4096 or otherwise\./,
   ],
   ["points out of reach", (net: Net): Net => net, { maxDrop: 0.1 }, /measured to cost at most 0\.1 points/],
 ])("%s is refused with the reason", (_, change, goal, message) => {
