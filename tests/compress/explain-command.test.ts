@@ -62,6 +62,24 @@ test("says what is estimated, what does not suit, and what is missing", async ()
   expect(stdout).toContain("the recipe, which still has to say what it trains on (--data):");
 });
 
+test("a net is for MNIST by its input and its outputs", async () => {
+  const ofClasses = async (classes: number): Promise<string> => {
+    const name = `of-${classes}.safetensors`;
+    const fc = { op: "dense", name: "fc", input: "x", output: "fc", outFeatures: classes } as const;
+    const digits: Graph = { name: "digits", input: { name: "x", shape: [1, 28, 28] }, layers: [fc] };
+    const samples = { count: 32, images: new Uint8Array(32 * 784), labels: new Uint8Array(32) };
+    writeCheckpoint(at(name), { net: await startedNet(digits, samples) });
+    return name;
+  };
+  const ten = await explain(await ofClasses(10), "--target", "2000");
+  expect(ten.stdout).toContain("it trains on MNIST");
+  const two = await ofClasses(2);
+  expect((await explain(two, "--target", "2000")).stdout).toContain(
+    "the recipe, which still has to say what it trains",
+  );
+  expect((await explain(two, "--recipe-out", "two.json")).stderr).toContain("--data is missing");
+});
+
 test.each([
   ["two nets", ["net.safetensors", "--net", "lenet5"], "expected one net"],
   ["a model to write", ["net.safetensors", "-o", "x.mote"], "--out: --explain runs nothing"],

@@ -14,8 +14,10 @@ import { goalText } from "../../host/compress/goal.js";
 import { headFor } from "../../host/compress/recipe-head.js";
 import { trainingEpochs, type Budget } from "../../host/compress/search.js";
 import { MoteError, printable } from "../../host/errors.js";
+import { resultsOf } from "../../host/model/edges.js";
 import { valuesOf } from "../../host/model/geometry.js";
-import type { Net } from "../../host/model/model.js";
+import type { Graph, Net } from "../../host/model/model.js";
+import { tensorShapes } from "../../host/model/shapes.js";
 import { movedPath } from "../../host/node/data/moved-spec.js";
 import { checkWritable } from "../../host/node/check-writable.js";
 import { movedRecipe } from "../../host/node/compress/recipe-files.js";
@@ -39,7 +41,7 @@ export interface ExplainFlags extends TrainingDataFlags, TaskFlags, GoalFlags {
 }
 
 /** What a recipe without `data` is for. */
-const MNIST = { values: 784, samples: 60_000 };
+const MNIST = { values: 784, classes: 10, samples: 60_000 };
 /** Of a recipe: what a stage may have at most, and less than which teaches nothing. */
 const EPOCHS = { least: 0.5, most: 1000 };
 
@@ -49,7 +51,7 @@ export function explainNet(name: string, flags: ExplainFlags): void {
   const output = new Output({ json: flags.json, files: [recipeOut] });
   if (recipeOut !== undefined) checkWritable(recipeOut);
   const opened = openNet(name, { colours: flags.colours, note: (line) => output.line(`${name}: ${line}`) });
-  const isOfMnist = valuesOf(opened.net.graph.input.shape) === MNIST.values;
+  const isOfMnist = takesMnist(opened.net.graph);
   if (recipeOut !== undefined && data === undefined && !isOfMnist)
     throw new MoteError("ARGUMENT", "--recipe-out: the recipe has to say what it trains on; --data is missing");
   const { head, given, epochs } =
@@ -74,6 +76,11 @@ export function explainNet(name: string, flags: ExplainFlags): void {
   for (const file of written) output.line(`wrote ${file}`);
   output.json(() => ({ net: name, goal, ...explanation, measuredBy: costs.command, written }));
 }
+
+/** Whether each digit fits the input, and each class has an output. */
+const takesMnist = (graph: Graph): boolean =>
+  valuesOf(graph.input.shape) === MNIST.values &&
+  valuesOf(tensorShapes(graph).get(resultsOf(graph)[0])!) === MNIST.classes;
 
 interface Start {
   readonly head: RecipeHead;
