@@ -74,7 +74,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     progress.finish();
     const float = beside?.result();
     const names = engine.output.labels ?? set.classes;
-    const distorted = flags.distort === undefined ? undefined : await robustness(engine, set);
+    const distorted = flags.distort === undefined ? undefined : await robustness(engine, set, undefined, flags.steps);
     print(path, set, evaluation, float, names, output);
     if (distorted !== undefined) printDistorted(distorted, output);
     output.json(() => ({

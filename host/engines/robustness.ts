@@ -14,18 +14,20 @@ export interface DistortionError {
 
 /**
  * Runs the samples as they are and in each distortion.
+ * @param steps as of `classifyAll`
  * @throws MoteError ARGUMENT for samples that are no pictures of bytes; as `classifyAll`
  */
 export async function robustness(
   engine: Engine,
   set: DataSet & { readonly labels: Labels },
   onDistortion?: (done: number, total: number) => void,
+  steps = 1,
 ): Promise<DistortionError[]> {
   const results: DistortionError[] = [];
   for (const distortion of DISTORTIONS) {
     let [errors, samples] = [0, 0];
     for (const distorted of distortedSets(set, distortion, engine.input.shape[0])) {
-      errors += (await classifyAll(engine, distorted)).errors!;
+      errors += (await classifyAll(engine, distorted, undefined, steps)).errors!;
       samples += set.count;
     }
     const { id, name } = distortion;

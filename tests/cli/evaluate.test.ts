@@ -6,6 +6,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
+import { syntheticModels } from "../support/models.js";
 import { npyOf } from "../support/npy.js";
 import { expectOneLine, mote, moteProcess, scratchFolder } from "./support.js";
 
@@ -19,6 +20,10 @@ interface Result {
   readonly top5Percent: number;
   readonly confusion: number[][];
   readonly worst: { index: number; file?: string; label: number; class: number; labelProbability: number }[];
+}
+
+interface Distorted extends Result {
+  readonly distorted: { id: string; samples: number; errorPercent: number }[];
 }
 
 describe("mote evaluate", () => {
@@ -47,9 +52,7 @@ describe("mote evaluate", () => {
     const args = ["evaluate", model, "--data", "mnist:validation:100", "--distort", "--worst", "0", "--json"];
     const { code, stdout, stderr } = await mote(args);
     expect(code).toBe(0);
-    const { errors, distorted } = JSON.parse(stdout) as Result & {
-      distorted: { id: string; samples: number; errorPercent: number }[];
-    };
+    const { errors, distorted } = JSON.parse(stdout) as Distorted;
     expect(distorted.map(({ id, samples }) => [id, samples])).toEqual([
       ["clean", 100],
       ["shift2", 400],
@@ -63,6 +66,25 @@ describe("mote evaluate", () => {
     expect(distorted[0].errorPercent).toBe(errors);
     expect(distorted[2].errorPercent).toBeGreaterThan(distorted[0].errorPercent);
     expect(stderr).toMatch(/^shifted by 3 pixels, mean of four directions +400 +\d+\.\d\d$/m);
+  });
+
+  it("takes distorted pictures for the steps of a stream, too", async () => {
+    const [stream, x, y] = ["windows.mote", "stream.x.npy", "stream.y.npy"].map((name) => scratch.path(name));
+    writeFileSync(stream, writeContainer(syntheticModels().find(({ name }) => name === "windows")!.model));
+    const pixels = Uint8Array.from({ length: 20 * 60 }, (_, i) => (i * 37) % 251);
+    writeFileSync(x, npyOf(pixels, 20, 3, 4, 5));
+    const evaluated = async (labels: Uint8Array, ...flags: string[]): Promise<Distorted> => {
+      writeFileSync(y, npyOf(labels, 20));
+      const args = ["evaluate", stream, "--data", x, "--labels", y, "--worst", "20", "--json", ...flags];
+      return JSON.parse((await mote(args)).stdout) as Distorted;
+    };
+    const { worst } = await evaluated(new Uint8Array(20), "--steps", "all");
+    const classes = new Uint8Array(20);
+    for (const mistake of worst) classes[mistake.index] = mistake.class;
+    const steps = await evaluated(classes, "--steps", "all", "--distort");
+    const alone = await evaluated(classes, "--distort");
+    expect([steps.errors, steps.distorted[0].errorPercent]).toEqual([0, 0]);
+    expect(alone.distorted[0].errorPercent).toBeGreaterThan(0);
   });
 
   it("names files and classes of a folder of pictures", async () => {
