@@ -97,6 +97,7 @@ async function buildTarget(name: string): Promise<string> {
   const folder = builtFile(`build/fuzz/${name}`);
   const sourceFolder = join(packageRoot, "tests", "fuzz", "c");
   const benchFolder = join(packageRoot, "firmware-examples", "bench");
+  const testFolder = join(packageRoot, "tests", "firmware", "c");
   for (const [file, text] of Object.entries(headers?.() ?? {}))
     writeFileAtomic(join(folder, file), `#include <stdint.h>\n\n${text}`);
   const sources: Source[] = [{ path: join(sourceFolder, `${name}.c`), kind: "own" }];
@@ -110,7 +111,7 @@ async function buildTarget(name: string): Promise<string> {
     core.push({ path: join(folder, "core.c"), kind: "aot" });
   }
   const library = librarySources(name === "core" ? ["aot"] : name === "module" ? ["wasm3"] : []);
-  const includes = [libraryFolder().folder, sourceFolder, folder, benchFolder];
+  const includes = [libraryFolder().folder, sourceFolder, folder, benchFolder, testFolder];
   mkdirSync(folder, { recursive: true });
   const isInterpreter = ({ kind }: Source): boolean => kind === "wasm3";
   const objects = [

@@ -185,41 +185,10 @@ static void check_edges(void) {
   expect_trap(s, "scratch beyond the end");
 }
 
-/** Anything may be wrong: nothing outside linear memory and stream is touched, and a call ends. @returns whether one was refused */
+/** Whatever a layer may say. @returns whether it was refused */
 static bool check_wild(void) {
   patch p;
-  stage *s = set_stage(&p);
-  /* Now and then in the middle. */
-  for (uint32_t slices = below(3); slices > 0; slices--) (void)mote_kernel_bits(&s->model, LAYER, PROGRESS, 1);
-  for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
-    if (below(4) == 0) {
-      /* The stream's end, in a block of its own length. */
-      s->stream_bytes = below(s->stream_bytes + 1);
-      s->stream = realloc(s->stream, s->stream_bytes == 0 ? 1 : s->stream_bytes);
-      s->model.source.container = s->stream;
-      s->model.source.container_bytes = s->stream_bytes;
-      continue;
-    }
-    if (below(3) == 0 && s->stream_bytes > 0) {
-      s->stream[below(s->stream_bytes)] = (uint8_t)random_u32();
-      continue;
-    }
-    if (below(8) == 0) {
-      uint8_t *at = s->model.linear + (below(2) == 0 ? MOTE_CONTROL_WINDOW_PTR : MOTE_CONTROL_WINDOW_BYTES);
-      put_word(at, wild(u32_at(at)));
-      continue;
-    }
-    bool is_progress = below(3) == 0;
-    uint32_t word = 4 * below((is_progress ? MOTE_PROGRESS_BYTES : MOTE_LAYER_ENTRY_BYTES) / 4);
-    uint8_t *at = s->model.linear + (is_progress ? PROGRESS : LAYER) + word;
-    put_word(at, wild(u32_at(at)));
-  }
-  uint32_t layer = below(20) == 0 ? wild(LAYER) : LAYER;
-  uint32_t progress = below(20) == 0 ? wild(PROGRESS) : PROGRESS;
-  bool is_refused = mote_kernel_bits(&s->model, layer, progress, 2000) == MOTE_KERNEL_TRAP;
-  for (int slice = 0; slice < 2; slice++) (void)mote_kernel_bits(&s->model, layer, progress, 2000);
-  strike(s);
-  return is_refused;
+  return run_wild(set_stage(&p), mote_kernel_bits);
 }
 
 int main(void) {

@@ -324,10 +324,7 @@ static void change(stage *s) {
       return;
     }
     case 2:
-      /* The stream's end, in a block of its own length. */
-      s->stream_bytes = below(s->stream_bytes + 1);
-      s->stream = realloc(s->stream, s->stream_bytes == 0 ? 1 : s->stream_bytes);
-      finish_stage(s);
+      cut_stream(s);
       return;
     case 3: {
       uint32_t word = control[below(2)];

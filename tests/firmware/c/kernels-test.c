@@ -274,11 +274,7 @@ static bool check_wild(uint32_t kernel, bool lanes) {
         break;
       }
       case 2: {
-        /* The stream's end, in a block of its own length. */
-        s->stream_bytes = below(s->stream_bytes + 1);
-        s->stream = realloc(s->stream, s->stream_bytes == 0 ? 1 : s->stream_bytes);
-        s->model.source.container = s->stream;
-        s->model.source.container_bytes = s->stream_bytes;
+        cut_stream(s);
         if (s->stream_bytes == 0) changes = 1;
         break;
       }

@@ -7,30 +7,16 @@
  */
 /* For sigsetjmp, sigaction and setitimer. */
 #define _XOPEN_SOURCE 600
-#include <setjmp.h>
-#include <signal.h>
-#include <sys/time.h>
 
 #include "check.h"
 #include "mote-module.h"
+#include "patience.h"
 
 #define MEMORY_BYTES (192u << 10)
 #define MAX_STEPS 40
 #define STEP_BUDGET 20000u
 /** Of processor time, for a call that does not come back. */
 #define PATIENCE_US 100000
-
-static sigjmp_buf endless;
-
-static void give_up(int signal_number) {
-  (void)signal_number;
-  siglongjmp(endless, 1);
-}
-
-static void set_patience(long us) {
-  struct itimerval timer = {{0, 0}, {0, us}};
-  setitimer(ITIMER_VIRTUAL, &timer, NULL);
-}
 
 static mote_status steps(mote *model) {
   mote_status status = MOTE_BUSY;

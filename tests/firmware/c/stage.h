@@ -55,4 +55,43 @@ static inline void strike(stage *s) {
   free(s);
 }
 
+/** Ends the stream anywhere, in a block of its own length. */
+static inline void cut_stream(stage *s) {
+  s->stream_bytes = below(s->stream_bytes + 1);
+  s->stream = realloc(s->stream, s->stream_bytes == 0 ? 1 : s->stream_bytes);
+  s->model.source.container = s->stream;
+  s->model.source.container_bytes = s->stream_bytes;
+}
+
+static inline void make_wild(uint8_t *word) { put_u32(word, wild(u32_at(word))); }
+
+static inline void change_wildly(stage *s) {
+  if (below(4) == 0) {
+    cut_stream(s);
+  } else if (below(3) == 0 && s->stream_bytes > 0) {
+    s->stream[below(s->stream_bytes)] = (uint8_t)random_u32();
+  } else if (below(8) == 0) {
+    make_wild(s->model.linear + (below(2) == 0 ? MOTE_CONTROL_WINDOW_PTR : MOTE_CONTROL_WINDOW_BYTES));
+  } else if (below(3) == 0) {
+    make_wild(s->model.linear + PROGRESS + 4 * below(MOTE_PROGRESS_BYTES / 4));
+  } else {
+    make_wild(s->model.linear + LAYER + 4 * below(MOTE_LAYER_ENTRY_BYTES / 4));
+  }
+}
+
+/**
+ * Anything may be wrong, now and then in the middle of a layer: nothing outside linear memory and stream is touched, and a call ends. Strikes the stage.
+ * @returns whether the layer was refused
+ */
+static inline bool run_wild(stage *s, mote_kernel_function run) {
+  for (uint32_t slices = below(3); slices > 0; slices--) (void)run(&s->model, LAYER, PROGRESS, 1);
+  for (uint32_t changes = 1 + below(3); changes > 0; changes--) change_wildly(s);
+  uint32_t layer = below(20) == 0 ? wild(LAYER) : LAYER;
+  uint32_t progress = below(20) == 0 ? wild(PROGRESS) : PROGRESS;
+  bool is_refused = run(&s->model, layer, progress, 2000) == MOTE_KERNEL_TRAP;
+  for (int slice = 0; slice < 2; slice++) (void)run(&s->model, layer, progress, 2000);
+  strike(s);
+  return is_refused;
+}
+
 #endif

@@ -4,30 +4,16 @@
  */
 /* For sigsetjmp, sigaction and setitimer. */
 #define _XOPEN_SOURCE 600
-#include <setjmp.h>
-#include <signal.h>
-#include <sys/time.h>
 
 #include "container.h"
 #include "mote-module.h"
+#include "patience.h"
 #include "target.h"
 
 /** Of processor time, for a call that does not come back. */
 #define PATIENCE_US 20000
 /** Behind a module: a section of four bytes, CRC-32 of what is in front of it. */
 #define SEAL_BYTES 15u
-
-static sigjmp_buf endless;
-
-static void give_up(int signal_number) {
-  (void)signal_number;
-  siglongjmp(endless, 1);
-}
-
-static void set_patience(long us) {
-  struct itimerval timer = {{0, 0}, {0, us}};
-  setitimer(ITIMER_VIRTUAL, &timer, NULL);
-}
 
 static void interpret(mote_source source, const mote_engine *engine) {
   mote_bytes all = {source.module, source.module_bytes};
