@@ -1,24 +1,15 @@
 /** Biases on coarse grids: in files of a kilobyte they take a twentieth of the bytes, and few of their bits decide anything. */
-import type { Samples } from "../data/samples.js";
 import { inputOf } from "../model/edges.js";
 import type { Net, WeightedLayer } from "../model/model.js";
+import { isStep } from "../ops/functions.js";
 import { roundedBias } from "../quantize/quantize.js";
-import { CLASSES, type Task } from "../train/losses.js";
+import { CLASSES } from "../train/losses.js";
 import type { Evaluation } from "../train/metrics.js";
-import { Trainer, type TrainingRuntime } from "../train/trainer.js";
-import { isStep } from "./binarize.js";
+import { Trainer } from "../train/trainer.js";
 import { expectToGoOn } from "./curvature.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { BiasesStage } from "./recipe.js";
-
-export interface Judging {
-  readonly runtime: TrainingRuntime;
-  readonly threads: number;
-  readonly batch: number;
-  readonly task?: Task;
-  readonly validation: Samples;
-  readonly signal?: AbortSignal;
-}
+import type { StageContext } from "./stages.js";
 
 /** Bits of a bias, none of which is 0: a sign and a magnitude. */
 const LEAST_BITS = 2;
@@ -30,8 +21,8 @@ const LEAST_BITS = 2;
  * @param net a calibrated one @returns it with other `compression.biasBits`, its tensors as they were
  * @throws MoteError INTERRUPTED
  */
-export async function coarseBiases(net: Net, { tolerance }: BiasesStage, judging: Judging): Promise<Net> {
-  const { runtime, threads, batch, task = CLASSES, validation, signal } = judging;
+export async function coarseBiases(net: Net, { tolerance }: BiasesStage, context: StageContext): Promise<Net> {
+  const { runtime, threads, batch, task = CLASSES, validation, signal } = context;
   const compression = net.compression!;
   const bits = { ...compression.biasBits };
   const sizeOf = ({ name }: WeightedLayer): number => net.tensors.get(`${name}.bias`)!.data.length;

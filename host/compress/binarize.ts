@@ -9,6 +9,7 @@ import { inputOf, resultsOf } from "../model/edges.js";
 import type { BatchNormLayer, FloatTensor, Graph, Layer, Net, WeightedLayer } from "../model/model.js";
 import { parameterShapes } from "../model/shapes.js";
 import { limitsOf } from "../ops/clamp.js";
+import { isStep } from "../ops/functions.js";
 import { inputScale } from "../quantize/calibrate.js";
 import { foldedGraph, linesOf } from "./fold-batchnorm.js";
 import { gridStep } from "./grid.js";
@@ -51,8 +52,6 @@ export function binarizedGraph(graph: Graph, names: readonly string[]): Graph {
   );
   return withoutCuts(replaceLayers(graph, replacements), results);
 }
-
-export const isStep = (layer: Layer): boolean => layer.op === "map" && layer.function === "step";
 
 /** Whether a layer leaves 0 and 1 as they are. */
 function leavesBinary(layer: Layer): boolean {

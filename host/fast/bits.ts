@@ -64,11 +64,11 @@ function isBinary(model: QModel, tensor: number): boolean {
   const { zeroPoint } = model.tensors[tensor];
   const layer = model.layers.find(({ output }) => output === tensor);
   if (layer === undefined || (zeroPoint !== 0 && zeroPoint !== 1)) return false;
-  const [least, most] = "clamp" in layer ? layer.clamp : [0, 1];
-  if ("clamp" in layer && least >= 0 && most <= 1) return true;
+  const [least, most] = "clamp" in layer ? layer.clamp : [-128, 127];
+  if (least >= 0 && most <= 1) return true;
   // What is picked is cut to the range, which may leave neither.
-  if (least > 1 || most < 0) return false;
-  return PICKING.has(layer.op) && inputsOf(layer).every((input) => isBinary(model, input));
+  const isPicked = PICKING.has(layer.op) && least <= 1 && most >= 0;
+  return isPicked && inputsOf(layer).every((input) => isBinary(model, input));
 }
 
 const wordsOf = ({ width, height, channels }: Patch): number => Math.ceil((width * height * channels) / 64);

@@ -1,5 +1,6 @@
 /** Functions of one element that nets have, as ONNX and TensorFlow define them, by the names that a float graph has for them. */
 import { MoteError } from "../errors.js";
+import type { Layer } from "../model/model.js";
 import { own } from "../own.js";
 
 export interface ElementFunction {
@@ -73,3 +74,6 @@ function erf(x: number): number {
   const sum = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
   return Math.sign(x) * (1 - sum * Math.exp(-x * x));
 }
+
+/** Whether a layer's outputs are 0 and 1: see `step` of FUNCTIONS. */
+export const isStep = (layer: Layer): boolean => layer.op === "map" && layer.function === "step";

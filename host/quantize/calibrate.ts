@@ -6,6 +6,7 @@ import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
 import { inputsOf, resultsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
+import { isStep } from "../ops/functions.js";
 import { floatOp } from "../ops/index.js";
 
 export interface ActivationScale {
@@ -170,8 +171,7 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
     const inputs = inputsOf(layer);
     const isCut = layer.op === "relu" || (layer.op === "clamp" && (layer.low ?? -1) >= 0);
     const { hasOwnScale } = floatOp(layer);
-    const isStep = layer.op === "map" && layer.function === "step";
-    if (isStep || (!hasOwnScale && inputs.every((input) => binary.has(input)))) binary.add(layer.output);
+    if (isStep(layer) || (!hasOwnScale && inputs.every((input) => binary.has(input)))) binary.add(layer.output);
     if (isCut || (!hasOwnScale && inputs.every((input) => nonNegative.has(input)))) nonNegative.add(layer.output);
     if (hasOwnScale) continue;
     for (const input of inputs) {

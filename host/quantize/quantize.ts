@@ -27,6 +27,7 @@ import type {
 import { tensorShapes } from "../model/shapes.js";
 import { axesOf, sidesOf } from "../ops/attributes.js";
 import { limitsOf } from "../ops/clamp.js";
+import { isStep } from "../ops/functions.js";
 import { floatWeights, hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
 
@@ -140,9 +141,8 @@ function fuse(graph: Graph): Fused[] {
 }
 
 function join(part: Fused, behind: Layer): Fused | null {
-  const isStep = behind.op === "map" && behind.function === "step";
-  if (isStep && hasWeights(part.layer) && !part.isStep && part.clamp === NO_CLAMP)
-    return { ...part, isStep, clamp: { low: 0, high: 1 } };
+  if (isStep(behind) && hasWeights(part.layer) && !part.isStep && part.clamp === NO_CLAMP)
+    return { ...part, isStep: true, clamp: { low: 0, high: 1 } };
   const cut = limits(behind);
   if (cut !== undefined) {
     const { low, high } = part.clamp;
@@ -255,7 +255,7 @@ function quantizedWeights(
 
 /** Biases with which whole sums are above 0 where the real ones are. A bit less would move some. */
 function thresholds(bias: Float32Array, units: Float64Array, name: string): Int32Array {
-  const whole = Array.from(bias, (b, row) => Math.ceil(b / units[units.length > 1 ? row : 0]));
+  const whole = Array.from(bias, (b, row) => Math.ceil(b / unitAt(units, row)));
   const beyond = whole.findIndex((b) => !(b >= -(2 ** 31) && b < 2 ** 31));
   if (beyond < 0) return Int32Array.from(whole);
   throw new MoteError(
@@ -267,7 +267,7 @@ function thresholds(bias: Float32Array, units: Float64Array, name: string): Int3
 /** Of a calibrated net: a layer's biases as its integer model has them when each takes at most `bits` bits, 0 … 32. @throws MoteError MISMATCH */
 export function roundedBias(net: Net, layer: WeightedLayer, bits: number): Float32Array {
   const { integers, units } = quantizedBias(net, net.compression!, layer, bits);
-  return Float32Array.from(integers, (bias, row) => bias * units[units.length > 1 ? row : 0]);
+  return Float32Array.from(integers, (bias, row) => bias * unitAt(units, row));
 }
 
 /** @returns with them the units of the accumulator: one, or one a row */
@@ -282,6 +282,8 @@ function quantizedBias(
   const { data } = parameter(net, `${name}.bias`, floatWeights(layer).rows(layer));
   return { integers: quantizeBias(data, units, bits, name), units };
 }
+
+const unitAt = (units: Float64Array, row: number): number => units[units.length > 1 ? row : 0];
 
 /** Of a layer's accumulator: one, or one a row. */
 function unitsOf(compression: Compression, layer: WeightedLayer): Float64Array {
@@ -316,17 +318,16 @@ function quantizeBias(bias: Float32Array, units: Float64Array, bits: number, nam
   if (!Number.isInteger(bits) || bits < 0 || bits > 32) {
     throw new MoteError("MISMATCH", `${name}: biasBits is ${bits}, expected 0 … 32`);
   }
-  const unitOf = (row: number): number => units[units.length > 1 ? row : 0];
   const least = -(2 ** (bits - 1));
   for (let shift = 0; shift < 32; shift++) {
-    const rounded = Array.from(bias, (b, row) => Math.round(b / (unitOf(row) * 2 ** shift)));
+    const rounded = Array.from(bias, (b, row) => Math.round(b / (unitAt(units, row) * 2 ** shift)));
     const fits = bits === 0 ? rounded.every((b) => b === 0) : rounded.every((b) => b >= least && b < -least);
     if (fits && rounded.every((b) => b * 2 ** shift >= -(2 ** 31) && b * 2 ** shift < 2 ** 31)) {
       return Int32Array.from(rounded, (b) => b * 2 ** shift);
     }
     if (bits === 0) break;
   }
-  const inUnits = Array.from(bias, (b, row) => b / unitOf(row));
+  const inUnits = Array.from(bias, (b, row) => b / unitAt(units, row));
   const largest = inUnits.reduce((most, b, row) => (Math.abs(b) > Math.abs(inUnits[most]) ? row : most), 0);
   throw new MoteError(
     "MISMATCH",

@@ -29,6 +29,8 @@ const ENGINES: readonly (readonly [FirmwareEngine, string])[] = [
   ["aot", "ahead of time"],
 ];
 
+const BOARD = BOARDS.find((one) => one.name === "netduinoplus2")!;
+
 const isBits = (layer: QLayer): boolean => "clamp" in layer && layer.clamp.join() === "0,1";
 
 /** The same net whose bits are -1 and 0, for which there is no kernel of bits. */
@@ -56,7 +58,6 @@ function bitLayers(model: QModel): { readonly indices: number[]; readonly multip
 }
 
 async function boardFigures(id: string, name: string, model: QModel, note: BenchOptions["note"]): Promise<Figure[]> {
-  const board = BOARDS.find((one) => one.name === "netduinoplus2")!;
   const { indices, multiplications } = bitLayers(model);
   const figures: Figure[] = [];
   for (const [kind, text, one] of [
@@ -74,7 +75,10 @@ async function boardFigures(id: string, name: string, model: QModel, note: Bench
     for (const [engine, by] of ENGINES) {
       note(`${id}, ${text}, ${by}`);
       const inputs = firmwareInputs(inputSizes(container), randomRuns(1, 1), 1);
-      const measured = await measure({ board, engine, optimize: "speed", model: { name: id, container } }, inputs);
+      const measured = await measure(
+        { board: BOARD, engine, optimize: "speed", model: { name: id, container } },
+        inputs,
+      );
       const sum = indices.reduce((all, index) => all + measured.instructionsPerLayer[index], 0);
       const figure = (part: string, what: string, value: number): Figure => ({
         id: `methods.xnor.${id}.${kind}.${engine}.${part}`,
@@ -113,12 +117,7 @@ export const xnorMethods: MethodFamily = {
           unit: "",
         },
       );
-      const missing = missingTools(
-        toolsOf(
-          BOARDS.filter((one) => one.name === "netduinoplus2"),
-          ["wasm3", "aot"],
-        ),
-      );
+      const missing = missingTools(toolsOf([BOARD], ["wasm3", "aot"]));
       if (missing.length > 0) options.note(`nothing of boards, not installed: ${missing.join(", ")}`);
       else figures.push(...(await boardFigures(id, name, readContainer(container).model, options.note)));
     }
