@@ -1,5 +1,5 @@
 /** Rearranges a lowered net for how it will run: max-pools into the convolutions before them, concatenations of two tensors that may be parts. */
-import { withWindows } from "./steps.js";
+import { withWindows } from "./stream-windows.js";
 import {
   mapOf,
   type ImportedNet,
