@@ -8,11 +8,11 @@ import { foldBatchNorm } from "../host/compress/fold-batchnorm.js";
 import { inputFactor, scaleInput } from "../host/compress/input-scale.js";
 import { parseRecipe } from "../host/compress/recipe.js";
 import { MoteError, printable } from "../host/errors.js";
-import type { Graph, Net } from "../host/model/model.js";
+import type { Graph, Net, Shape } from "../host/model/model.js";
 import { channelReading } from "../host/data/reading.js";
 import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
 import { openRecipe } from "../host/node/compress/recipe-files.js";
-import { loadDataSpec } from "../host/node/data/inputs.js";
+import { fitDigits, loadDataSpec } from "../host/node/data/inputs.js";
 import type { TrainingData } from "../host/node/data/training-data.js";
 import { loadData } from "../host/node/data/load.js";
 import { loadFashion, loadMnist } from "../host/node/data/mnist.js";
@@ -193,16 +193,16 @@ function samplesFor(spec: string, container: Uint8Array, flags: ReportFlags): Re
     return {
       set,
       ...(isUsual && { samples: { count, images, labels } }),
-      ...(name !== undefined && { train: trainingPart(name) }),
+      ...(name !== undefined && { train: trainingPart(name, shape) }),
     };
   } finally {
     engine.close();
   }
 }
 
-/** Of MNIST or what has its form. */
-function trainingPart(name: string): Samples {
-  const { images, labels, count } = loadDataSpec(`${name}:train:${CALIBRATED}`);
+/** Of MNIST or what has its form, for a net's input. */
+function trainingPart(name: string, shape: Shape): Samples {
+  const { images, labels, count } = fitDigits(loadDataSpec(`${name}:train:${CALIBRATED}`), shape);
   return { images, labels, count };
 }
 

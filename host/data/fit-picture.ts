@@ -18,27 +18,52 @@ export function fitPicture(picture: Picture, [channels, height, width]: Shape, n
   if (channels !== 1 && channels !== 3) {
     throw new MoteError("MISMATCH", `${name}: a picture has 1 or 3 channels, the model takes ${channels}`);
   }
-  // In whole numbers, so that what has the right proportions is not cut.
-  const cut = {
-    width: Math.min(picture.width, (picture.height * width) / height),
-    height: Math.min(picture.height, (picture.width * height) / width),
-  };
-  const across = taps(picture.width, (picture.width - cut.width) / 2, cut.width, width);
-  const down = taps(picture.height, (picture.height - cut.height) / 2, cut.height, height);
+  const fit = resizer(picture, { height, width });
   const result = new Uint8Array(channels * height * width);
   for (let channel = 0; channel < channels; channel++) {
-    const plane = planeOf(picture, channels === 1 ? undefined : channel);
-    const narrow = new Float32Array(picture.height * width);
-    for (let y = 0; y < picture.height; y++) {
-      across.forEach((tap, x) => (narrow[y * width + x] = weigh(tap, plane, y * picture.width, 1)));
-    }
-    down.forEach((tap, y) => {
-      for (let x = 0; x < width; x++) {
-        result[(channel * height + y) * width + x] = Math.round(weigh(tap, narrow, x, width));
-      }
-    });
+    fit(planeOf(picture, channels === 1 ? undefined : channel), result.subarray(channel * height * width));
   }
   return result;
+}
+
+/**
+ * Grey pictures of one size, resized as `fitPicture` does.
+ * @param images [count, from.height, from.width], 0 .. 255
+ * @returns [count, to.height, to.width]
+ */
+export function fitPlanes(images: Uint8Array, from: Size, to: Size): Uint8Array {
+  const [size, fitted] = [from.height * from.width, to.height * to.width];
+  const fit = resizer(from, to);
+  const result = new Uint8Array((images.length / size) * fitted);
+  for (let i = 0; i * size < images.length; i++) {
+    fit(images.subarray(i * size, (i + 1) * size), result.subarray(i * fitted));
+  }
+  return result;
+}
+
+interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** @returns what cuts and resizes a plane of one size, 0 .. 255, into the beginning of `target` */
+function resizer(from: Size, { height, width }: Size): (plane: ArrayLike<number>, target: Uint8Array) => void {
+  // In whole numbers, so that what has the right proportions is not cut.
+  const cut = {
+    width: Math.min(from.width, (from.height * width) / height),
+    height: Math.min(from.height, (from.width * height) / width),
+  };
+  const across = taps(from.width, (from.width - cut.width) / 2, cut.width, width);
+  const down = taps(from.height, (from.height - cut.height) / 2, cut.height, height);
+  const narrow = new Float32Array(from.height * width);
+  return (plane, target) => {
+    for (let y = 0; y < from.height; y++) {
+      across.forEach((tap, x) => (narrow[y * width + x] = weigh(tap, plane, y * from.width, 1)));
+    }
+    down.forEach((tap, y) => {
+      for (let x = 0; x < width; x++) target[y * width + x] = Math.round(weigh(tap, narrow, x, width));
+    });
+  };
 }
 
 /** 0 .. 255 a pixel: a colour, or brightness. */
@@ -73,7 +98,7 @@ function taps(size: number, start: number, length: number, to: number): Tap[] {
   });
 }
 
-function weigh({ first, weights }: Tap, values: Float32Array, from: number, step: number): number {
+function weigh({ first, weights }: Tap, values: ArrayLike<number>, from: number, step: number): number {
   let sum = 0;
   for (let i = 0; i < weights.length; i++) sum += weights[i] * values[from + (first + i) * step];
   return sum;

@@ -281,6 +281,25 @@ describe("pictures", () => {
     );
   });
 
+  it("of digits are resized as files of them, for nets of smaller squares alone", () => {
+    const digits = load("mnist:test:2", { shape: [1, 28, 28] });
+    const png = new PNG({ width: 28, height: 28 });
+    digits.images.subarray(784).forEach((value, i) => png.data.set([value, value, value, 255], 4 * i));
+    const path = file("seven.png", PNG.sync.write(png));
+    const small = load("mnist:test:2", { shape: [1, 16, 16] });
+    expect(small).toMatchObject({ count: 2, shape: [1, 16, 16], labels: digits.labels, source: "mnist:test" });
+    expect(small.images.subarray(256)).toEqual(load(path, { shape: [1, 16, 16] }).images);
+    expect(load("mnist:test:2", { shape: [1, 27, 27] }).images.length).toBe(2 * 27 * 27);
+    for (const shape of [
+      [1, 1, 1],
+      [1, 29, 29],
+      [1, 14, 16],
+      [3, 16, 16],
+      [784, 1, 1],
+    ] as const)
+      expect(load("mnist:test:2", { shape })).toEqual(digits);
+  });
+
   it("that are broken or claim too much are refused", () => {
     const whole = picture(40, 40, RED, true);
     expect(problem(file("cut.jpg", whole.subarray(0, 300)))).toMatch(/^FORMAT .*cut\.jpg: broken JPEG: /);

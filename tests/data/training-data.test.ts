@@ -303,3 +303,28 @@ test("named data has its parts, and takes a reading", () => {
     /labels and a split of its own/,
   );
 });
+
+test("named data is resized for a net of smaller squares, and refused for any other", () => {
+  const wide = load("mnist", { shape: [1, 28, 28], outputs: 10 });
+  const { train, validation, test, prints } = load("mnist", { shape: [1, 16, 16], outputs: 10 });
+  expect([train, validation, test!].map(({ images }) => images.length / 256)).toEqual([55_000, 5_000, 10_000]);
+  expect(train.images.buffer).toBeInstanceOf(SharedArrayBuffer);
+  expect(train.labels).toEqual(wide.train.labels);
+  // Means over what a pixel covers: as much ink, on fewer pixels.
+  const ink = ({ images }: Samples): number => {
+    let sum = 0;
+    for (const value of images) sum += value;
+    return sum / images.length;
+  };
+  expect(Math.abs(ink(train) / ink(wide.train) - 1)).toBeLessThan(0.01);
+  expect(new Set(prints.test!).size).toBeGreaterThan(9_900);
+  for (const shape of [
+    [1, 32, 32],
+    [1, 16, 20],
+    [3, 16, 16],
+    [1, 65_535, 65_535],
+  ] as const)
+    expect(() => load("mnist", { shape, outputs: 10 })).toThrow(
+      /the model takes images of \[\d+, \d+, \d+\].*, got \[1, 28, 28\]/,
+    );
+});

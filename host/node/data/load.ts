@@ -27,7 +27,7 @@ import {
 import { readCsv } from "./csv.js";
 import { gunzip } from "./gunzip.js";
 import { inputArray } from "./arrays.js";
-import { DIGIT_SHAPE, loadDataSpec, loadInputFiles } from "./inputs.js";
+import { DIGIT_SHAPE, fitDigits, loadDataSpec, loadInputFiles } from "./inputs.js";
 import { openNpz, type Npz } from "../../data/npz.js";
 import { listPictures, readPictures } from "./pictures.js";
 import { chosen, noArrays, parsePlace, type Place } from "./place.js";
@@ -61,7 +61,7 @@ export function loadData(spec: string, options: DataOptions): SampleSet {
     if (options.labels !== undefined) {
       throw new MoteError("ARGUMENT", "--labels: not with --data, which has labels of its own");
     }
-    return { ...loadDataSpec(spec), ...reading };
+    return { ...fitDigits(loadDataSpec(spec), options.shape), ...reading };
   }
   const place = parsePlace(spec);
   if (statSync(place.path).isDirectory()) return { ...loadFolder(place, options), ...reading };

@@ -30,7 +30,7 @@ import { augmentBank } from "../../train/augment-bank.js";
 import { nodeRuntime } from "../train/runtime.js";
 import type { Preprocessing, Shape } from "../../model/model.js";
 import { columnsOf, isArrayName } from "./answers.js";
-import { DIGIT_SHAPE } from "./inputs.js";
+import { DIGIT_SHAPE, fitDigits } from "./inputs.js";
 import { loadData, NAMED } from "./load.js";
 import { loadFashion, loadMnist } from "./mnist.js";
 import { existingPath } from "./place.js";
@@ -172,7 +172,8 @@ function loadSets(spec: OwnData, options: TrainingDataOptions): ByPart<SampleSet
     const parts = named === "mnist" ? loadMnist(undefined, count) : loadFashion(count);
     const set = (part: Part): SampleSet => {
       const { count, images, labels } = parts[part];
-      return { count, images, labels, shape: DIGIT_SHAPE, source: `${named}:${part}`, ...(reading && { reading }) };
+      const digits = { count, images, labels, shape: DIGIT_SHAPE, source: `${named}:${part}` };
+      return { ...fitDigits(digits, options.shape), ...(reading && { reading }) };
     };
     return { train: { ...set("train"), source: named }, validation: set("validation"), test: set("test") };
   }
