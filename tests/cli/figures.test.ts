@@ -2,12 +2,14 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { trialsOf, type ExperimentRecord } from "../../host/report/experiment.js";
-import { lenet300, namedNet } from "../../host/train/nets.js";
-import { methodRecipe } from "../../tools/bench/methods/family.js";
+import { lenet300 } from "../../host/train/nets.js";
+import { bitsFigures, bitsIds } from "../../tools/bench/methods/bits16.js";
+import { methodRecipe, RECIPES } from "../../tools/bench/methods/family.js";
 import { retrainingFigures, scoreFigures } from "../../tools/bench/methods/pruning.js";
 import { ENGINES } from "../../host/firmware/engines.js";
 import { loadData } from "../../host/node/data/load.js";
 import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
+import { openNet } from "../../host/node/train/open-net.js";
 import { ed25519Folder } from "../../host/node/firmware/ed25519.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { figureCells } from "../../tools/bench/figure.js";
@@ -15,6 +17,7 @@ import { CHIP_BOARDS } from "../../host/node/firmware/chip-boards.js";
 import { chipIds, chipsGroup } from "../../tools/bench/chips.js";
 import { kernelIds, kernelsGroup, netFigures } from "../../tools/bench/kernels.js";
 import { matrixFigures } from "../../tools/bench/matrix.js";
+import { shippedModel } from "../../tools/bench/models.js";
 import { testError } from "../../tools/bench/test-error.js";
 import { measureRecords, recordsGroup } from "../../tools/bench/records.js";
 import { robustnessGroup } from "../../tools/bench/robustness.js";
@@ -101,7 +104,7 @@ describe("mote bench --only methods", () => {
     expect(names.length).toBeGreaterThan(10);
     for (const name of names) {
       const recipe = methodRecipe(name);
-      checkRecipe(recipe, namedNet(recipe.net));
+      checkRecipe(recipe, openNet(recipe.net, { folder: RECIPES }).net.graph);
     }
   });
 
@@ -124,6 +127,27 @@ describe("mote bench --only methods", () => {
     expect(turns.map(({ id }) => id)).toContain("methods.han.l2-iterative.l2-retrained.10");
     expect(turns).toHaveLength(10);
   });
+});
+
+describe("mote bench --only methods, of 16 × 16 pixels", () => {
+  const missing = missingTools(toolsOf(CHIP_BOARDS, []));
+  it.skipIf(missing.length > 0)(
+    `has a model as C beside BitNetMCU's${missing.length > 0 ? ` (skipped: no ${missing.join(", ")})` : ""}`,
+    async () => {
+      const figures = await bitsFigures("small", shippedModel("lenet5"), 0.56, () => {});
+      expect(figures.map(({ id }) => id)).toEqual(bitsIds().filter((id) => id.startsWith("methods.bits16.small.")));
+      expect(figures.map(figureCells)[1]).toEqual([
+        expect.stringMatching(/: test error \(BitNetMCU, [\d.]+ kB [\d.]+\)$/),
+        "0.56 %",
+        "",
+        "",
+      ]);
+      for (const { id, value, beside } of figures) {
+        expect(value).toBeGreaterThan(0);
+        expect(Object.keys(beside ?? {}), id).toHaveLength(1);
+      }
+    },
+  );
 });
 
 describe("mote bench --only qr", () => {
@@ -221,6 +245,7 @@ describe("mote bench --only kernels", () => {
     const names = [
       ...kernelIds(),
       ...chipIds(),
+      ...bitsIds(),
       "kernels.half.dense",
       ...webIds(),
       "web.draw.engine.brotli",
@@ -232,7 +257,7 @@ describe("mote bench --only kernels", () => {
       expect([...BOARDS.map((known) => known.name), "browser"]).toContain(board);
       for (const [id, value] of Object.entries(figures)) {
         expect(names).toContain(id);
-        expect((Number.isInteger(value) || id.endsWith(".ms")) && value > 0).toBe(true);
+        expect((Number.isInteger(value) || /\.(ms|error)$/.test(id)) && value > 0).toBe(true);
       }
       // Each layer was rounded by itself.
       for (const [id, layers] of Object.entries(rival.layers ?? {})) {

@@ -5,13 +5,17 @@ import { measureChip, type ChipFigures } from "../../host/node/firmware/chip-mea
 import { toolsOf } from "../../host/node/firmware/boards.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { loadData } from "../../host/node/data/load.js";
+import type { Shape } from "../../host/model/model.js";
 import { atLeast, atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { shippedModel } from "./models.js";
 import { besides } from "./rivals.js";
 
 const MODEL = "lenet5";
-/** Digits of the test set that are run; instructions are their mean. */
 const DIGITS = 20;
+
+/** Those of the test set that are run; instructions are their mean. @param shape of the net's input */
+export const chipDigits = (shape: Shape): Uint8Array =>
+  loadData(`mnist:test:${DIGITS}`, { shape }).images as Uint8Array;
 
 interface Value {
   readonly title: string;
@@ -82,7 +86,7 @@ async function measureChips({ note }: BenchOptions): Promise<Figure[]> {
     note(`skipped: ${missing.join(", ")} not installed`);
     return [];
   }
-  const images = loadData(`mnist:test:${DIGITS}`, { shape: [1, 28, 28] }).images as Uint8Array;
+  const images = chipDigits([1, 28, 28]);
   const container = shippedModel(MODEL);
   const figures: Figure[] = [];
   let right = 0;

@@ -4,6 +4,7 @@
  */
 import type { Group } from "./figure.js";
 import type { MethodFamily } from "./methods/family.js";
+import { bitsMethods } from "./methods/bits16.js";
 import { fewValues } from "./methods/few-values.js";
 import { fixedPointMethods } from "./methods/fixed-point.js";
 import { methodPlots } from "./methods/plots.js";
@@ -16,6 +17,7 @@ const FAMILIES: readonly MethodFamily[] = [
   pruningMethods,
   rankMethods,
   fewValues,
+  bitsMethods,
   xnorMethods,
   productMethods,
   fixedPointMethods,
@@ -24,7 +26,7 @@ const FAMILIES: readonly MethodFamily[] = [
 export const methodsGroup: Group = {
   name: "methods",
   summary:
-    "methods of the field beside what their papers claim: short trainings of LeNet-300-100, kept in build/work/methods",
+    "methods of the field beside what their papers claim: short trainings, of LeNet-300-100 for the most part, kept in build/work/methods",
   measure: async (options) => {
     const figures = [];
     for (const { name, measure } of FAMILIES)

@@ -1,12 +1,12 @@
 /** What families of the group `methods` share: recipes run to their ends. */
-import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Net } from "../../../host/model/model.js";
 import { workOf } from "../../../host/compress/candidates.js";
 import { figuresOf } from "../../../host/compress/figures.js";
-import { parseRecipe, type Recipe } from "../../../host/compress/recipe.js";
+import type { Recipe } from "../../../host/compress/recipe.js";
 import { loadData } from "../../../host/node/data/load.js";
-import { loadMnist } from "../../../host/node/data/mnist.js";
 import { packed } from "../../../host/node/compress/integer-model.js";
+import { openRecipe, readRecipe } from "../../../host/node/compress/recipe-files.js";
 import { runRecipe } from "../../../host/node/compress/run-recipe.js";
 import { builtFile } from "../../../host/node/paths.js";
 import type { BenchOptions, Figure } from "../figure.js";
@@ -21,11 +21,11 @@ export interface MethodFamily {
 /** Checkpoints of the trainings; a command that was stopped goes on from there. */
 export const WORK = builtFile("build/work/methods");
 
+/** Of the recipes, whose nets are files as seen from there. */
+export const RECIPES = builtFile("recipes/methods");
+
 /** A recipe of recipes/methods. @param name but for `.json` */
-export function methodRecipe(name: string): Recipe {
-  const path = builtFile(`recipes/methods/${name}.json`);
-  return parseRecipe(readFileSync(path, "utf8"), path);
-}
+export const methodRecipe = (name: string): Recipe => readRecipe(join(RECIPES, `${name}.json`));
 
 /** What has become of a recipe on MNIST. */
 export interface RecipeResult {
@@ -50,8 +50,8 @@ export interface RecipeResult {
 /** Runs a recipe on MNIST to its packed model. The work folder keeps its stages, which recipes that begin alike share; what they are packed to is made anew. */
 export async function runMethod(name: string, recipe: Recipe, { threads, note }: BenchOptions): Promise<RecipeResult> {
   note(name);
-  const { train, validation } = loadMnist();
-  const { net, reports } = await runRecipe({ recipe, data: { train, validation }, work: WORK, threads });
+  const { net: given, data } = openRecipe(recipe, RECIPES);
+  const { net, reports } = await runRecipe({ recipe, data, net: given, work: WORK, threads });
   const { nonZeros, weights } = reports.at(-1)!;
   const model = packed(net);
   const { instructions, ram } = figuresOf(model);
@@ -65,6 +65,6 @@ export async function runMethod(name: string, recipe: Recipe, { threads, note }:
     container: model,
     bytes: model.length,
     net,
-    testError: testError(model, loadData("mnist:test", { shape: [1, 28, 28] })),
+    testError: testError(model, loadData("mnist:test", { shape: net.graph.input.shape })),
   };
 }
