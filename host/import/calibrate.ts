@@ -96,8 +96,9 @@ const CODEBOOK_VALUES = 256;
 /**
  * Symmetric, −127 … 127, a scale for each row; one for all where they share a codebook, which would be another one for each row, and many values in
  * place of few.
- * @param columnMeans of the input elements that weights multiply, by group of rows */
-function quantizeWeights(
+ * @param columnMeans of the input elements that weights multiply, by group of rows
+ */
+export function quantizeWeights(
   weights: NetWeights,
   inputScale: number,
   columnMeans: readonly Float64Array[] | undefined,

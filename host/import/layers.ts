@@ -80,6 +80,11 @@ function dilated({ kernel, dilation, weights }: ConvSpec, channels: number): { k
 
 /** @param weights rows over the file's elements, in the file's order */
 export function lowerDense(node: GraphNode, lowering: Lowering, weights: NetWeights, clamp: Clamp): void {
+  lowering.emit(node, denseLayer(node, lowering, weights, clamp), [weights.rows, 1, 1]);
+}
+
+/** A layer that multiplies the node's input. @param weights as those of `lowerDense` */
+export function denseLayer(node: GraphNode, lowering: Lowering, weights: NetWeights, clamp: Clamp) {
   const seen = lowering.view(node);
   const shape = lowering.shapeOf(seen.tensor);
   noPads(seen);
@@ -88,8 +93,7 @@ export function lowerDense(node: GraphNode, lowering: Lowering, weights: NetWeig
       `it takes ${weights.columns} elements of an input of ${valuesOf(shape)}; only one row of the input at a time is supported`,
     );
   }
-  const layer = { op: "dense", inputs: [seen.tensor], weights: reordered(weights, seen, lowering), clamp } as const;
-  lowering.emit(node, layer, [weights.rows, 1, 1]);
+  return { op: "dense", inputs: [seen.tensor], weights: reordered(weights, seen, lowering), clamp } as const;
 }
 
 /** Columns in the order in which the planar tensor has them. */

@@ -185,6 +185,15 @@ export class Lowering {
     this.#views.set(node.outputs[0], view(tensor, this.dims(node), this.layout));
   }
 
+  /** A state of a node's own, which is a tensor of the file. @returns its tensor, and the name by which `keepState` knows it */
+  addState(graphTensor: number, shape: Shape, quantization: TensorScale | undefined): { tensor: number; name: string } {
+    const name = `tensor ${graphTensor}`;
+    if (this.#states.has(name)) throw new CannotLower("its state is another node's too; expected one of its own");
+    const tensor = this.tensors.push({ name: this.graph.tensors[graphTensor].name, shape, quantization }) - 1;
+    this.#states.set(name, { tensor });
+    return { tensor, name };
+  }
+
   /** What a variable holds for the next run. */
   keepState(name: string, source: View): void {
     const known = this.#states.get(name) ?? {};

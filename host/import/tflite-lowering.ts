@@ -23,6 +23,7 @@ import {
 import { CannotLower, intersect, number, type Format, type Lowering, type LowerRule } from "./lowering.js";
 import { lowerCrop } from "./part-layers.js";
 import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
+import { lowerSvdf } from "./svdf.js";
 import { weightsOf } from "./weights.js";
 
 const ACTIVATIONS: Readonly<Record<string, Clamp>> = {
@@ -239,7 +240,9 @@ const convert: LowerRule = (node, lowering) => {
   if (isReal(from.type) !== isReal(to.type) && !isEnd) {
     throw new CannotLower(`it goes from ${from.type} to ${to.type} within the net; expected that at its ends`);
   }
-  if (isReal(from.type) !== isReal(to.type) && isReal(from.type)) lowering.adopt(node);
+  // Samples of 16 bits are real numbers to whoever feeds the net.
+  const isFed = from.type === "int16" && lowering.graph.inputs.includes(node.inputs[0]);
+  if (!isReal(to.type) && (isReal(from.type) || isFed)) lowering.adopt(node);
   else lowerReshape(node, lowering);
 };
 
@@ -274,6 +277,7 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   SPLIT_V: split(0, 2),
   READ_VARIABLE: (node, lowering) => lowering.readState(node, variableOf(node, lowering)),
   ASSIGN_VARIABLE: (node, lowering) => lowering.keepState(variableOf(node, lowering), lowering.view(node, 1)),
+  SVDF: (node, lowering) => lowerSvdf(node, lowering, activation(node)),
   RESHAPE: lowerReshape,
   SQUEEZE: lowerReshape,
   EXPAND_DIMS: lowerReshape,

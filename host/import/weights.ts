@@ -127,7 +127,13 @@ function scalesOf({ type, quantization }: ConstantTensor, { rows, axis }: Weight
   return quantization.scales;
 }
 
-function biasOf(node: GraphNode, lowering: Lowering, rows: number, isQuantized: boolean): Float32Array | Int32Array {
+/** Input 2 of a node, zeros where it has none. @throws CannotLower for another number of elements, or another type than int32 where it stays integers */
+export function biasOf(
+  node: GraphNode,
+  lowering: Lowering,
+  rows: number,
+  isQuantized: boolean,
+): Float32Array | Int32Array {
   if (node.inputs.length < 3 || node.inputs[2] < 0) return isQuantized ? new Int32Array(rows) : new Float32Array(rows);
   const tensor = constantOf(lowering, node.inputs[2]);
   const from = tensor.constant.values();

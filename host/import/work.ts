@@ -15,6 +15,8 @@ const inner = (shape: readonly number[]): number => elementsOf(shape.slice(1));
 const rows = (shape: readonly number[]): number => shape[Math.max(0, shape.length - 2)];
 const gemm = (shape: readonly number[], node: NodeView): number =>
   node.number("transB", 0) === 0 ? shape[0] : shape[1];
+/** That the time weights of an SVDF are for. */
+const steps = (node: NodeView): number => Number(node.shape(2)?.[1] ?? 0);
 
 const WEIGHTED: ReadonlyMap<string, Weighted> = new Map<string, Weighted>([
   ["Conv", { weight: 1, bias: 2, macs: inner }],
@@ -31,6 +33,8 @@ const WEIGHTED: ReadonlyMap<string, Weighted> = new Map<string, Weighted>([
   // [1, KH, KW, C]
   ["DEPTHWISE_CONV_2D", { weight: 1, bias: 2, macs: (shape) => shape[1] * shape[2] }],
   ["FULLY_CONNECTED", { weight: 1, bias: 2, macs: inner }],
+  // [filters, in], and as many filters of a unit as its rank sum their latest steps by [filters, steps].
+  ["SVDF", { weight: 1, bias: 3, macs: (shape, node) => node.number("rank", 1) * (shape[1] + steps(node)) }],
 ]);
 
 /** Ops whose constant inputs are parameters, all of them or those named. */
@@ -66,7 +70,7 @@ export function macsOf(node: NodeView): number | undefined {
 /** Elements of weights, biases and other constants that a net has learned; sizes, axes and scales are none. */
 export function parametersOf(node: NodeView): number {
   const weighted = WEIGHTED.get(node.op);
-  const places = weighted === undefined ? (PARAMETERS.get(node.op) ?? []) : [weighted.weight, weighted.bias];
+  const places = PARAMETERS.get(node.op) ?? (weighted === undefined ? [] : [weighted.weight, weighted.bias]);
   return [...new Set(places)].reduce((sum, i) => {
     const tensor = node.input(i);
     return sum + (tensor?.constant !== undefined && isWhole(tensor.shape) ? elementsOf(tensor.shape) : 0);

@@ -21,7 +21,7 @@ const [QUICK_SAMPLES, FULL_SAMPLES] = [40, 200];
 const SEED = 1;
 
 /** Of all samples of all nets. */
-class Tally {
+export class Tally {
   elements = 0;
   differing = 0;
   largest = 0;

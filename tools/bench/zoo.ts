@@ -21,6 +21,7 @@ import { vggFigures } from "./vgg.js";
 import { boardFigures } from "./zoo-boards.js";
 import { lowered, MLPERF, spectrogramWindows } from "./zoo-nets.js";
 import { litertEquality, oracleEquality } from "./zoo-outputs.js";
+import { svdfFigures } from "./zoo-svdf.js";
 
 export const zooGroup: Group = {
   name: "zoo",
@@ -62,6 +63,7 @@ async function measureZoo(options: BenchOptions): Promise<Figure[]> {
   figures.push(...(await oracleEquality(folder, options)));
   const answers = process.env.MOTE_ZOO_ORACLE;
   if (answers !== undefined && answers !== "") figures.push(...litertEquality(folder, answers, note));
+  figures.push(...svdfFigures(folder));
   figures.push(...(await boardFigures(folder, note)));
   return figures;
 }

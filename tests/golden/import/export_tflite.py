@@ -150,55 +150,62 @@ def sparse():
     return from_keras(model, optimize=False, sparse=True)
 
 
-def by_hand():
-    """What this converter does not write: states that are variables, weights of 4 bits."""
-    model = schema.ModelT()
-    model.version = 3
-    model.buffers = [schema.BufferT()]
-    tensors = []
+class ByHand:
+    """A net tensor by tensor and op by op."""
 
-    def tensor(name, dtype, shape, data=None, scale=None, variable=False):
+    def __init__(self):
+        self.model, self.main = schema.ModelT(), schema.SubGraphT()
+        self.model.version, self.model.buffers, self.model.operatorCodes = 3, [schema.BufferT()], []
+        self.main.name, self.main.operators, self.main.tensors = "main", [], []
+
+    def tensor(self, name, dtype, shape, data=None, scale=None, zero=0, variable=False):
         t = schema.TensorT()
         t.name, t.type, t.shape, t.isVariable = name, dtype, shape, variable
         if data is not None:
-            t.buffer = len(model.buffers)
-            model.buffers.append(schema.BufferT())
-            model.buffers[-1].data = np.frombuffer(data.tobytes(), np.uint8)
+            t.buffer = len(self.model.buffers)
+            self.model.buffers.append(schema.BufferT())
+            self.model.buffers[-1].data = np.frombuffer(data.tobytes(), np.uint8)
         if scale is not None:
             t.quantization = schema.QuantizationParametersT()
-            t.quantization.scale, t.quantization.zeroPoint = [scale], [0]
-        tensors.append(t)
-        return len(tensors) - 1
+            t.quantization.scale, t.quantization.zeroPoint = [scale], [zero]
+        self.main.tensors.append(t)
+        return len(self.main.tensors) - 1
 
-    def operator(code, inputs, outputs, kind, options):
+    def operator(self, code, inputs, outputs, kind=0, options=None):
         op, entry = schema.OperatorT(), schema.OperatorCodeT()
         entry.builtinCode = entry.deprecatedBuiltinCode = code
-        op.opcodeIndex, op.inputs, op.outputs = len(model.operatorCodes), inputs, outputs
+        op.opcodeIndex, op.inputs, op.outputs = len(self.model.operatorCodes), inputs, outputs
         op.builtinOptionsType, op.builtinOptions = kind, options
-        model.operatorCodes.append(entry)
-        main.operators.append(op)
+        self.model.operatorCodes.append(entry)
+        self.main.operators.append(op)
 
-    model.operatorCodes = []
-    main = schema.SubGraphT()
-    main.name, main.operators = "main", []
-    kinds = schema.TensorType
-    frame = tensor("frame", kinds.INT8, [1, 4], scale=0.5)
-    feature = tensor("feature", kinds.INT4, [2, 4], np.array([0x21, 0xF8, 0x70, 0x9A], np.uint8), scale=0.25)
-    time = tensor("time", kinds.INT16, [2, 3], np.arange(-3, 3, dtype=np.int16), scale=0.125)
-    state = tensor("state", kinds.INT16, [1, 6], variable=True)
-    filtered = tensor("filtered", kinds.INT8, [1, 2], scale=0.5)
-    svdf = schema.SVDFOptionsT()
-    svdf.rank, svdf.fusedActivationFunction = 1, schema.ActivationFunctionType.RELU
-    operator(schema.BuiltinOperator.SVDF, [frame, feature, time, -1, state], [filtered], 6, svdf)
-    out = tensor("out", kinds.INT8, [1, 2], scale=0.5)
+    def svdf(self, inputs, output, rank, activation):
+        options = schema.SVDFOptionsT()
+        options.rank, options.fusedActivationFunction = rank, activation
+        self.operator(schema.BuiltinOperator.SVDF, inputs, [output], 6, options)
+
+    def content(self, inputs, outputs):
+        self.main.inputs, self.main.outputs = inputs, outputs
+        self.model.subgraphs = [self.main]
+        builder = flatbuffers.Builder()
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def by_hand():
+    """What this converter does not write: states that are variables, weights of 4 bits."""
+    net, kinds = ByHand(), schema.TensorType
+    frame = net.tensor("frame", kinds.INT8, [1, 4], scale=0.5)
+    feature = net.tensor("feature", kinds.INT4, [2, 4], np.array([0x21, 0xF8, 0x70, 0x9A], np.uint8), scale=0.25)
+    time = net.tensor("time", kinds.INT16, [2, 3], np.arange(-3, 3, dtype=np.int16), scale=0.125)
+    state = net.tensor("state", kinds.INT16, [1, 6], variable=True)
+    filtered = net.tensor("filtered", kinds.INT8, [1, 2], scale=0.5)
+    net.svdf([frame, feature, time, -1, state], filtered, 1, schema.ActivationFunctionType.RELU)
+    out = net.tensor("out", kinds.INT8, [1, 2], scale=0.5)
     lstm = schema.UnidirectionalSequenceLSTMOptionsT()
     lstm.fusedActivationFunction, lstm.cellClip, lstm.timeMajor = schema.ActivationFunctionType.TANH, 10.0, True
-    operator(schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM, [filtered] + [-1] * 23, [out], 71, lstm)
-    main.tensors, main.inputs, main.outputs = tensors, [frame], [out]
-    model.subgraphs = [main]
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    net.operator(schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM, [filtered] + [-1] * 23, [out], 71, lstm)
+    return net.content([frame], [out])
 
 
 def names(cls):

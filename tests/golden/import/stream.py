@@ -13,10 +13,10 @@ STEPS = 120
 rng = np.random.default_rng(7)
 
 
-def frames(shape):
+def frames(shape, steps=STEPS):
     """Any int8, then bursts over a floor, as spectrograms have them."""
-    random = rng.integers(-128, 128, size=(STEPS // 2, *shape))
-    time = np.arange(STEPS // 2 * shape[0]).reshape(-1, shape[0], 1)
+    random = rng.integers(-128, 128, size=(steps // 2, *shape))
+    time = np.arange(steps // 2 * shape[0]).reshape(-1, shape[0], 1)
     loud = 200 * np.clip(np.sin(time / 9), 0, 1) * np.cos(np.arange(shape[1]) / 5 + time / 20) ** 2
     bursts = np.clip(loud - 120 + rng.normal(0, 8, size=loud.shape), -128, 127)
     return np.concatenate([random, bursts]).astype(np.int8)
