@@ -176,6 +176,12 @@ const concat: LowerRule = (node, lowering) => {
   lowerConcat(node, lowering, number(node.attributes, "axis", 0));
 };
 
+/** @throws CannotLower where an output has another size than what it is to take */
+function takes(count: number, of: number, axis: number, size: number): void {
+  if (count === size) return;
+  throw new CannotLower(`it takes ${count} of ${of} along axis ${axis}, and its output has ${size}`);
+}
+
 /** A STRIDED_SLICE says where it begins and ends along each axis, a SLICE where it begins and how many it takes, −1 being all the rest. */
 const slice: LowerRule = (node, lowering) => {
   const isStrided = node.op === "STRIDED_SLICE";
@@ -193,23 +199,30 @@ const slice: LowerRule = (node, lowering) => {
     const end = isOpen("end_mask", axis) ? size : Math.min(size, place(ends[axis] ?? size, size));
     const given = ends[axis] ?? -1;
     const count = isStrided ? end - first[axis] : given === -1 ? rest : given;
-    if (count === to[axis]) return;
-    throw new CannotLower(`it takes ${count} of ${size} along axis ${axis}, and its output has ${to[axis]}`);
+    takes(count, size, axis, to[axis]);
   });
   lowerCrop(node, lowering, first);
 };
 
-/** @param data which of the inputs is taken apart @param axis which says along what */
+/** @param data which of the inputs is taken apart @param axis which says along what @param sizes which lists the parts' sizes; else they are alike */
 const split =
-  (data: number, axis: number): LowerRule =>
+  (data: number, axis: number, sizes?: number): LowerRule =>
   (node, lowering) => {
     const { dims } = lowering.view(node, data);
     const [given] = lowering.constant(node, axis, "axis");
     if (!(Number.isInteger(given) && given >= -dims.length && given < dims.length))
       throw new CannotLower(`its axis is ${given}, expected -${dims.length} .. ${dims.length - 1}`);
     const along = given < 0 ? given + dims.length : given;
+    const size = dims[along];
+    const alike = node.outputs.map(() => size / node.outputs.length);
+    const parts = sizes === undefined ? alike : withRest(lowering.constant(node, sizes, "list of sizes"), size);
+    if (parts.length !== node.outputs.length || sum(parts) !== size) {
+      const expected = `expected all of it, in ${node.outputs.length} parts`;
+      throw new CannotLower(`its ${parts.length} parts are ${sum(parts)} of ${size} along axis ${along}; ${expected}`);
+    }
     let at = 0;
-    node.outputs.forEach((_, output) => {
+    parts.forEach((part, output) => {
+      takes(part, size, along, lowering.dims(node, output)[along]);
       lowerCrop(
         node,
         lowering,
@@ -217,9 +230,18 @@ const split =
         data,
         output,
       );
-      at += lowering.dims(node, output)[along];
+      at += part;
     });
   };
+
+const sum = (sizes: readonly number[]): number => sizes.reduce((all, size) => all + size, 0);
+
+/** One size of −1 is what the others leave. */
+function withRest(sizes: Iterable<number>, of: number): number[] {
+  const all = [...sizes];
+  const rest = all.indexOf(-1);
+  return rest === all.lastIndexOf(-1) ? all.map((size, i) => (i === rest ? of - sum(all) - 1 : size)) : all;
+}
 
 const variableOf = (node: GraphNode, lowering: Lowering): string => lowering.tensor(node.inputs[0])!.variable!.name;
 
@@ -274,7 +296,7 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   STRIDED_SLICE: slice,
   SLICE: slice,
   SPLIT: split(1, 0),
-  SPLIT_V: split(0, 2),
+  SPLIT_V: split(0, 2, 1),
   READ_VARIABLE: (node, lowering) => lowering.readState(node, variableOf(node, lowering)),
   ASSIGN_VARIABLE: (node, lowering) => lowering.keepState(variableOf(node, lowering), lowering.view(node, 1)),
   SVDF: (node, lowering) => lowerSvdf(node, lowering, activation(node)),

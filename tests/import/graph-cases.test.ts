@@ -224,6 +224,31 @@ describe("what does not fit is refused", () => {
     expect(found).toContain(`SPLIT: its axis is ${axis[0]}, expected -4 .. 3`);
   });
 
+  test.each<[op: string, sizes: readonly number[], parts: readonly [number, number], expected: string]>([
+    ["SPLIT", [], [4, 4], "none"],
+    ["SPLIT", [], [3, 5], "it takes 4 of 8 along axis 1, and its output has 3"],
+    ["SPLIT_V", [3, 5], [3, 5], "none"],
+    ["SPLIT_V", [3, -1], [3, 5], "none"],
+    ["SPLIT_V", [-1, 5], [3, 5], "none"],
+    ["SPLIT_V", [2, 6], [3, 5], "it takes 2 of 8 along axis 1, and its output has 3"],
+    ["SPLIT_V", [5, -1], [3, 5], "it takes 5 of 8 along axis 1, and its output has 3"],
+    ["SPLIT_V", [3, 4], [3, 4], "its 2 parts are 7 of 8 along axis 1; expected all of it, in 2 parts"],
+    ["SPLIT_V", [3, 4, 1], [3, 4], "its 3 parts are 8 of 8 along axis 1; expected all of it, in 2 parts"],
+    ["SPLIT_V", [8], [3, 5], "its 1 parts are 8 of 8 along axis 1; expected all of it, in 2 parts"],
+    ["SPLIT_V", [-1, -1], [3, 5], "its 2 parts are -2 of 8 along axis 1; expected all of it, in 2 parts"],
+  ])("a %s into %j, of outputs of %j", (op, sizes, [a, b], expected) => {
+    const tensors = {
+      x: { shape: [1, 8] },
+      axis: { shape: [1], values: [1] },
+      sizes: { shape: [sizes.length], values: sizes },
+      a: { shape: [1, a] },
+      b: { shape: [1, b] },
+    };
+    const found = problem("tflite", tensors, [[op, op === "SPLIT" ? "axis x" : "x sizes axis", "a b"]], "a b");
+    if (expected === "none") expect(found).toBe("none");
+    else expect(found).toContain(`${op}: ${expected}`);
+  });
+
   test.each([
     ["SLICE", 0.5, 0],
     ["STRIDED_SLICE", 0.25, 3],
