@@ -17,6 +17,7 @@ import {
   type Pads,
   type TensorScale,
 } from "./net.js";
+import { realNet } from "./real-net.js";
 import { WORKLESS } from "./verdict.js";
 import { isSamePlace, planarShape, view, type Layout, type View } from "./view.js";
 
@@ -98,15 +99,10 @@ export class Lowering {
     if (this.#problems.length > 0) throw refusal(this.#problems);
     const inputs = this.#inputs.map(({ graphTensor, view }) => this.#endOf(graphTensor, view));
     if (inputs.length === 0) throw new MoteError("UNSUPPORTED", "no input is read by what the outputs need");
-    return {
-      tensors: this.tensors,
-      layers: this.layers,
-      inputs,
-      outputs,
-      states,
-      isQuantized: this.tensors.every(({ quantization }) => quantization !== undefined),
-      notes: this.notes,
-    };
+    const isQuantized = this.tensors.every(({ quantization }) => quantization !== undefined);
+    const { tensors, layers, notes } = this;
+    const net: ImportedNet = { tensors, layers, inputs, outputs, states, isQuantized, notes };
+    return isQuantized ? net : realNet(net);
   }
 
   /** The tensor of the file; -1 is none. */
@@ -294,7 +290,19 @@ export class Lowering {
     this.tensors[tensor] = { ...this.tensors[tensor], quantization };
   }
 
-  /** The node makes int8 of a real input: the net begins behind it. */
+  /** Whether nothing reads the node's input but nodes of its op that make the same of it. */
+  isReadAlike(node: GraphNode): boolean {
+    const [input] = node.inputs;
+    const wanted = this.quantizationOf(node.outputs[0]);
+    const readers = this.#nodes.filter((one) => this.format.dataInputs(one).includes(input));
+    const isAlike = ({ op, outputs }: GraphNode): boolean => {
+      const made = this.quantizationOf(outputs[0]);
+      return op === node.op && made?.scale === wanted?.scale && made?.zeroPoint === wanted?.zeroPoint;
+    };
+    return this.#uses[input] === readers.length && !this.#shared.has(input) && readers.every(isAlike);
+  }
+
+  /** The node makes int8 of a real input that is read alike: the net begins behind it. */
   adopt(node: GraphNode): void {
     const seen = this.view(node);
     this.rename(node, seen.tensor);

@@ -1,11 +1,11 @@
-/** A quantized net as one of real numbers. */
+/** A quantized net, or what is quantized of one, as real numbers. */
 import type { ImportedNet, NetLayer } from "./net.js";
 import { realRows } from "./rows.js";
 
-/** Of the same weights, and tensors that are not rounded. @param net quantized */
+/** Of the same weights, and tensors that are not rounded. */
 export function realNet(net: ImportedNet): ImportedNet {
   const layers = net.layers.map((layer): NetLayer => {
-    if (!("weights" in layer)) return layer;
+    if (!("weights" in layer) || !(layer.weights.bias instanceof Int32Array)) return layer;
     const { rows, columns, scales = Float32Array.of(1), bias: integers } = layer.weights;
     const { scale } = net.tensors[layer.inputs[0]].quantization!;
     const bias = Float32Array.from(integers, (q, row) => q * scale * scales[scales.length > 1 ? row : 0]);

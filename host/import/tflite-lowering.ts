@@ -264,8 +264,9 @@ const convert: LowerRule = (node, lowering) => {
   }
   // Samples of 16 bits are real numbers to whoever feeds the net.
   const isFed = from.type === "int16" && lowering.graph.inputs.includes(node.inputs[0]);
-  if (!isReal(to.type) && (isReal(from.type) || isFed)) lowering.adopt(node);
-  else lowerReshape(node, lowering);
+  if (isReal(to.type) || !(isReal(from.type) || isFed)) return lowerReshape(node, lowering);
+  if (lowering.isReadAlike(node)) lowering.adopt(node);
+  else lowerMap(node, lowering, "identity");
 };
 
 const map =

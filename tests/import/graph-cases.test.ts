@@ -7,8 +7,9 @@ import { importedModel, lowerGraph } from "../../host/import/import.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { inferShapes } from "../../host/import/shapes.js";
 
-/** Of int8 with a scale, else of real numbers; elements make a constant of it. */
+/** Of int8 with a scale, or of int32, else of real numbers; elements make a constant of it. */
 interface Tensor {
+  readonly type?: "int32";
   readonly shape: readonly number[];
   readonly scale?: number;
   readonly zeroPoint?: number;
@@ -17,12 +18,12 @@ interface Tensor {
 
 type Node = readonly [op: string, inputs: string, outputs: string, attributes?: Record<string, Attribute>];
 
-function tensorOf(name: string, { shape, scale, zeroPoint = 0, values }: Tensor): GraphTensor {
+function tensorOf(name: string, { type, shape, scale, zeroPoint = 0, values }: Tensor): GraphTensor {
   const elements = scale === undefined ? Float32Array.from(values ?? []) : Int8Array.from(values ?? []);
   return {
     name,
     shape,
-    type: scale === undefined ? "float32" : "int8",
+    type: type ?? (scale === undefined ? "float32" : "int8"),
     quantization:
       scale === undefined
         ? undefined
@@ -314,6 +315,44 @@ describe("what does not fit is refused", () => {
     const found = cut(op, end, from, to, attributes);
     if (expected === "none") expect(found).toBe("none");
     else expect(found).toContain(expected);
+  });
+});
+
+describe("real numbers of which a QUANTIZE makes int8", () => {
+  const tensors: Record<string, Tensor> = {
+    x: { shape: [1, 2] },
+    q: { shape: [1, 2], scale: 0.5, zeroPoint: 3 },
+    again: { shape: [1, 2], scale: 0.5, zeroPoint: 3 },
+    coarse: { shape: [1, 2], scale: 1 },
+    w: { shape: [2, 2], scale: 0.25, values: [4, 0, 0, -8] },
+    bias: { type: "int32", shape: [2], values: [8, 16] }, // in units of 0.5 × 0.25
+    y: { shape: [1, 2], scale: 1 },
+    z: { shape: [1, 2], scale: 1 },
+  };
+  const nodes: Node[] = [
+    ["QUANTIZE", "x", "q"],
+    ["FULLY_CONNECTED", "q w bias", "y"],
+  ];
+  const quantizationOf = ({ tensors: all, inputs }: ImportedNet): unknown => all[inputs[0].tensor].quantization;
+
+  test("are the input where nobody else reads them, however often they are made so", () => {
+    const twice: Node[] = [...nodes, ["QUANTIZE", "x", "again"], ["TANH", "again", "z"]];
+    for (const net of [lowered("tflite", tensors, nodes, "y"), lowered("tflite", tensors, twice, "y z")]) {
+      expect(quantizationOf(net)).toEqual({ scale: 0.5, zeroPoint: 3 });
+      expect(net.isQuantized).toBe(true);
+    }
+  });
+
+  test.each<[why: string, node: Node, outputs: string, expected: readonly number[]]>([
+    ["a function reads", ["TANH", "x", "t"], "y t", [Math.tanh(1), Math.tanh(3)]],
+    ["a view reads", ["RESHAPE", "x", "t"], "y t", [1, 3]],
+    ["another scale is made of", ["QUANTIZE", "x", "coarse"], "y coarse", [1, 3]],
+    ["an output is", ["TANH", "q", "z"], "y x", [1, 3]],
+  ])("stay what they are where %s", (_, node, outputs, expected) => {
+    const net = lowered("tflite", tensors, [...nodes, node], outputs);
+    expect(quantizationOf(net)).toBeUndefined();
+    expect(net.isQuantized).toBe(false);
+    expect(run(net, 1, 3)).toEqual([[1 * 1 + 1, -2 * 3 + 2], expected.map(Math.fround)]);
   });
 });
 
