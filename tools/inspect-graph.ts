@@ -34,7 +34,7 @@ export function inspectGraph(path: string, file: Uint8Array | undefined, shapes:
   try {
     // Nobody asks what a net takes for an open number of samples.
     const graph = inferShapes(stated, { shapes, batch: 1 });
-    const report = withLowering(graph, reportGraph(graph));
+    const { report, notes } = withLowering(graph, reportGraph(graph));
     output.line(`${path}: ${graph.kind} of ${grouped(fileBytes)} bytes, ${graph.version}`);
     const constants = graph.nodes.filter((_, i) => report.nodes[i].into === "a constant").length;
     output.pairs([
@@ -61,22 +61,26 @@ export function inspectGraph(path: string, file: Uint8Array | undefined, shapes:
       ],
       [0, 1, 2],
     );
+    if (notes.length > 0) output.line();
+    notes.forEach((note) => output.lines([note], 2));
     printRefusals(report, output);
-    output.json(() => ({ file: path, kind: graph.kind, fileBytes, version: graph.version, ...report }));
+    output.json(() => ({ file: path, kind: graph.kind, fileBytes, version: graph.version, ...report, notes }));
   } finally {
     close();
   }
 }
 
-/** Tries what packing does first: it may find in a whole net what no node shows by itself. */
-function withLowering(graph: ImportedGraph, report: GraphReport): GraphReport {
-  if (!report.runs) return report;
+/** Tries what packing does first: it may find in a whole net what no node shows by itself. @returns what packing says, too */
+function withLowering(
+  graph: ImportedGraph,
+  report: GraphReport,
+): { readonly report: GraphReport; readonly notes: readonly string[] } {
+  if (!report.runs) return { report, notes: [] };
   try {
-    lowerGraph(graph);
-    return report;
+    return { report, notes: lowerGraph(graph).notes };
   } catch (error) {
     if (!(error instanceof MoteError)) throw error;
-    return { ...report, runs: false, problems: [error.message] };
+    return { report: { ...report, runs: false, problems: [error.message] }, notes: [] };
   }
 }
 

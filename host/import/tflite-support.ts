@@ -92,10 +92,10 @@ const concat: Judge = (node, around) => {
     return not("one of its parts is a constant; expected tensors");
   const given = node.number("axis", 0);
   const axis = given < 0 ? given + shape.length : given;
-  // Of a plane rows and columns lie apart; of a list the parts one behind the other.
-  const isChannels = shape.length === 4 ? axis === 3 : shape.slice(0, axis).every((size) => size === 1);
-  if (!isChannels) {
-    if (around.isAtEnd(node.node.outputs[0])) return dissolves("a last step of the host");
+  if (axis !== shape.length - 1) {
+    const end = node.node.outputs[0];
+    if (around.isOutput(end) && around.isAtEnd(end) && node.node.inputs.every((part) => around.isMade(part)))
+      return dissolves("outputs of the model, one a part");
     if (axis === 0 || shape.length > 4)
       return not(`joins along axis ${axis} of ${shapeText(shape)}; expected channels, rows or columns`);
   }

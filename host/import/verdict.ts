@@ -14,10 +14,18 @@ export const not = (why: string): Verdict => ({ kind: "not", why });
 
 /** A node with its neighbours. */
 export class Surroundings {
+  private readonly made = new Set<number>();
+
   constructor(
     private readonly graph: ImportedGraph,
     private readonly readers: ReadonlyMap<number, readonly GraphNode[]>,
-  ) {}
+  ) {
+    // Nodes stand in the order in which they run.
+    for (const { op, inputs, outputs } of graph.nodes) {
+      const isView = WORKLESS.has(op) && !this.made.has(inputs[0]) && this.isOneScale(inputs[0], outputs[0]);
+      if (!isView && op !== "READ_VARIABLE") for (const output of outputs) this.made.add(output);
+    }
+  }
 
   /** Whether nothing but a change of shape or scale lies between a tensor and the graph's output. */
   isAtEnd(tensor: number): boolean {
@@ -32,9 +40,24 @@ export class Surroundings {
     return false;
   }
 
+  isOutput(tensor: number): boolean {
+    return this.graph.outputs.includes(tensor);
+  }
+
+  /** Whether a layer makes a tensor, and it is no view of an input or of a state. */
+  isMade(tensor: number): boolean {
+    return this.made.has(tensor);
+  }
+
+  private isOneScale(a: number, b: number): boolean {
+    const [from, to] = [a, b].map((tensor) => this.graph.tensors[tensor]?.quantization);
+    if (from === undefined || to === undefined) return true;
+    return from.scales[0] === to.scales[0] && from.zeroPoints[0] === to.zeroPoints[0];
+  }
+
   isRead(tensor: number | undefined): boolean {
     if (tensor === undefined || tensor < 0) return false;
-    return this.readers.has(tensor) || this.graph.outputs.includes(tensor);
+    return this.readers.has(tensor) || this.isOutput(tensor);
   }
 }
 
@@ -52,6 +75,7 @@ export const WORKLESS: ReadonlySet<string> = new Set([
   "DequantizeLinear",
   "RESHAPE",
   "SQUEEZE",
+  "EXPAND_DIMS",
   "QUANTIZE",
   "DEQUANTIZE",
 ]);

@@ -52,6 +52,15 @@ describe("mote inspect of an ONNX net", () => {
     expect(stdout).toContain("  LSTM (LSTM #29, LSTM #59): keeps a state from step to step;");
   });
 
+  it("says what packing leaves out, as packing does", async () => {
+    const path = join(IMPORT_FOLDER, "conv-int8.tflite");
+    const { stdout } = await inspect(path);
+    const note = "the softmax at the end is left out; outputs are its inputs, of the same order";
+    expect(stdout.split("\n").slice(-3).join(" ").trim()).toMatch(new RegExp(`^SOFTMAX #\\d+: ${note}$`));
+    expect(lastJson(await inspect(path, "--json")).notes).toEqual([expect.stringMatching(`^SOFTMAX #\\d+: ${note}$`)]);
+    expect(lastJson(await inspect(golden("refused"), "--json")).notes).toEqual([]);
+  });
+
   it("prints one JSON object with --json", async () => {
     const json = lastJson(await inspect(golden("refused"), "--json"));
     expect(json).toMatchObject({ kind: "ONNX net", version: "opset 13", runs: false, macs: 768, parameters: 64 });

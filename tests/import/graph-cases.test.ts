@@ -6,6 +6,7 @@ import type { Attribute, GraphTensor, ImportedGraph } from "../../host/import/gr
 import { importedModel, lowerGraph } from "../../host/import/import.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { inferShapes } from "../../host/import/shapes.js";
+import { supportOf } from "../../host/import/support.js";
 
 /** Of int8 with a scale, or of int32, else of real numbers; elements make a constant of it. */
 interface Tensor {
@@ -353,6 +354,55 @@ describe("real numbers of which a QUANTIZE makes int8", () => {
     expect(quantizationOf(net)).toBeUndefined();
     expect(net.isQuantized).toBe(false);
     expect(run(net, 1, 3)).toEqual([[1 * 1 + 1, -2 * 3 + 2], expected.map(Math.fround)]);
+  });
+});
+
+describe("a last join of rows", () => {
+  const [one, both]: Tensor[] = [{ shape: [1, 2, 2, 1] }, { shape: [1, 4, 2, 1] }];
+  const tensors = { x: one, joined: both, flat: { shape: [1, 8] }, z: both, line: { shape: [1, 2, 2] } };
+
+  test.each<[what: string, nodes: readonly Node[], output: string, expected: string]>([
+    ["of what a layer makes", [["TANH", "x", "a"]], "joined", "outputs of the model, one a part"],
+    [
+      "of a view of that",
+      [
+        ["TANH", "x", "a0"],
+        ["RESHAPE", "a0", "a"],
+      ],
+      "joined",
+      "outputs of the model, one a part",
+    ],
+    ["of an input", [["RESHAPE", "x", "a"]], "joined", "a layer"],
+    [
+      "of an input of another dimension",
+      [
+        ["SQUEEZE", "x", "line"],
+        ["EXPAND_DIMS", "line", "a"],
+      ],
+      "joined",
+      "a layer",
+    ],
+    [
+      "of a state",
+      [
+        ["READ_VARIABLE", "v", "a"],
+        ["ASSIGN_VARIABLE", "v x", ""],
+      ],
+      "joined",
+      "a layer",
+    ],
+    ["with another shape behind", [["TANH", "x", "a"]], "flat", "a layer"],
+    ["with a layer behind", [["TANH", "x", "a"]], "z", "a layer"],
+  ])("%s is what its verdict says", (_, before, output, expected) => {
+    const behind: Node[] = output === "joined" ? [] : [[output === "z" ? "TANH" : "RESHAPE", "joined", output]];
+    const nodes: Node[] = [...before, ["CONCATENATION", "a a", "joined", { axis: 1 }], ...behind];
+    const graph = graphOf("tflite", tensors, nodes, output);
+    const verdict = supportOf(graph).verdicts[before.length];
+    const { layers, outputs, notes } = lowerGraph(graph);
+    const isLayer = layers.some(({ op }) => op === "append");
+    expect(verdict).toEqual(isLayer ? { kind: "runs" } : { kind: "dissolves", into: expected });
+    expect(isLayer ? "a layer" : "outputs of the model, one a part").toBe(expected);
+    expect([outputs.length, notes.length]).toEqual(isLayer ? [1, 0] : [2, 1]);
   });
 });
 
