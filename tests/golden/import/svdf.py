@@ -117,7 +117,10 @@ def integer_file(net, seen, bits):
         inputs.append(f.tensor(f"bias{i}", KINDS.INT32, bias.shape, integers, acc_scale))
         x_scale, zero = affine(*seen[i][1])
         x = f.tensor(f"out{i}", KINDS.INT8, [1, len(feature) // rank], scale=x_scale, zero=zero)
-        f.svdf([*inputs, state], x, rank, ACTIVATIONS.RELU) if time is not None else dense(f, inputs, x)
+        if time is None:
+            dense(f, inputs, x)
+        else:
+            f.svdf([*inputs, state], x, rank, ACTIVATIONS.RELU)
     return f.content([first], [x])
 
 
