@@ -181,13 +181,17 @@ export class Lowering {
     this.#views.set(node.outputs[0], view(tensor, this.dims(node), this.layout));
   }
 
-  /** A state of a node's own, which is a tensor of the file. @returns its tensor, and the name by which `keepState` knows it */
-  addState(graphTensor: number, shape: Shape, quantization: TensorScale | undefined): { tensor: number; name: string } {
-    const name = `tensor ${graphTensor}`;
-    if (this.#states.has(name)) throw new CannotLower("its state is another node's too; expected one of its own");
-    const tensor = this.tensors.push({ name: this.graph.tensors[graphTensor].name, shape, quantization }) - 1;
-    this.#states.set(name, { tensor });
-    return { tensor, name };
+  /** A tensor that a node keeps from run to run. @returns its tensor, which takes over what `keepIn` says */
+  newState(node: GraphNode, shape: Shape, quantization: TensorScale | undefined): number {
+    const tensor = this.tensors.push({ name: `${node.name} (state)`, shape, quantization }) - 1;
+    // No variable's name begins so: those of files have a slash behind their container.
+    this.#states.set(`${tensor}`, { tensor });
+    return tensor;
+  }
+
+  /** @param state of `newState` @param source a tensor of its shape */
+  keepIn(state: number, source: number): void {
+    this.keepState(`${state}`, view(source, this.shapeOf(source), this.layout));
   }
 
   /** What a variable holds for the next run. */

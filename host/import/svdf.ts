@@ -13,7 +13,6 @@ import { CannotLower, number, type Lowering } from "./lowering.js";
 import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type TensorScale } from "./net.js";
 import { isWhole, shapeText, type Dims } from "./node-view.js";
 import { not, RUNS, type Judge } from "./verdict.js";
-import { view } from "./view.js";
 import { biasOf, weightsOf } from "./weights.js";
 
 /** Its inputs beside the step. */
@@ -23,7 +22,7 @@ const [FEATURE, TIME, BIAS, STATE] = [1, 2, 3, 4];
 const INT16_STEPS = 256;
 
 /** Feature weights [filters, in], time weights [filters, memory], a bias of [units] and a state of [1, filters × memory]. */
-export const svdf: Judge = (node) => {
+export const svdf: Judge = (node, around) => {
   const rank = node.number("rank", 0);
   if (!(rank >= 1)) return not(`a rank of ${rank}; expected 1 at least`);
   if (!isConstant(node, FEATURE) || !isConstant(node, TIME))
@@ -31,6 +30,8 @@ export const svdf: Judge = (node) => {
   if (!isAbsent(node, BIAS) && !isConstant(node, BIAS)) return not("its bias is made while the net runs");
   if (node.input(STATE)?.isVariable !== true || isConstant(node, STATE))
     return not("its state is no variable that begins with zeros");
+  if (!around.isReadOnce(node.node.inputs[STATE]))
+    return not("its state is read by others too; expected one of its own");
   const [feature, time] = [node.shape(FEATURE), node.shape(TIME)];
   if (!isWhole(feature) || !isWhole(time)) return RUNS;
   const [filters, memory] = time;
@@ -68,9 +69,9 @@ export function lowerSvdf(node: GraphNode, lowering: Lowering, clamp: Clamp): vo
   const latest = lowering.emitBetween(node, denseLayer(node, lowering, features, NO_CLAMP), [filters, 1, 1], scale);
 
   const shape: Shape = [filters, 1, memory];
-  const state = lowering.addState(inputs[STATE], shape, scale);
-  const window = lowering.emitBetween(node, { op: "append", inputs: [state.tensor, latest] }, shape, scale);
-  lowering.keepState(state.name, view(window, [1, memory, filters], lowering.layout));
+  const state = lowering.newState(node, shape, scale);
+  const window = lowering.emitBetween(node, { op: "append", inputs: [state, latest] }, shape, scale);
+  lowering.keepIn(state, window);
 
   const [kernel, stride]: Axes[] = [
     [1, memory],

@@ -49,15 +49,19 @@ export class Surroundings {
     return this.made.has(tensor);
   }
 
-  private isOneScale(a: number, b: number): boolean {
-    const [from, to] = [a, b].map((tensor) => this.graph.tensors[tensor]?.quantization);
-    if (from === undefined || to === undefined) return true;
-    return from.scales[0] === to.scales[0] && from.zeroPoints[0] === to.zeroPoints[0];
+  isReadOnce(tensor: number): boolean {
+    return this.readers.get(tensor)?.length === 1 && !this.isOutput(tensor);
   }
 
   isRead(tensor: number | undefined): boolean {
     if (tensor === undefined || tensor < 0) return false;
     return this.readers.has(tensor) || this.isOutput(tensor);
+  }
+
+  private isOneScale(a: number, b: number): boolean {
+    const [from, to] = [a, b].map((tensor) => this.graph.tensors[tensor]?.quantization);
+    if (from === undefined || to === undefined) return true;
+    return from.scales[0] === to.scales[0] && from.zeroPoints[0] === to.zeroPoints[0];
   }
 }
 

@@ -399,13 +399,17 @@ describe("is refused by name", () => {
     ).toMatch(/^MISMATCH SVDF #0: /);
   });
 
-  test("a state that another one keeps too", () => {
+  test("a state that others read too", () => {
     const one = graphOf(FITTING);
-    const graph = { ...one, nodes: [...one.nodes, { ...one.nodes[0], name: "SVDF #1", outputs: [6] }] };
-    const tensors = [...one.tensors, { ...one.tensors[5], name: "z" }];
-    expect(problem(() => lowered({ ...graph, tensors, outputs: [5, 6] }))).toContain(
-      "SVDF: its state is another node's too; expected one of its own (SVDF #1)",
-    );
+    const beside = (op: string, inputs: readonly number[]): ImportedGraph => ({
+      ...one,
+      tensors: [...one.tensors, { ...one.tensors[5], name: "z" }],
+      nodes: [...one.nodes, { ...one.nodes[0], name: `${op} #1`, op, inputs, outputs: [6] }],
+      outputs: [5, 6],
+    });
+    const why = "its state is read by others too; expected one of its own";
+    for (const graph of [beside("SVDF", one.nodes[0].inputs), beside("TANH", [4]), { ...one, outputs: [5, 4] }])
+      expect(problem(() => lowered(graph))).toContain(`SVDF #0: ${why}`);
   });
 });
 
