@@ -255,6 +255,7 @@ const resize: LowerRule = (node, lowering) => {
 
 /** Between integers and real numbers at the ends of a net, or from one scale to another within. */
 const convert: LowerRule = (node, lowering) => {
+  lowering.view(node); // or refused
   const from = lowering.tensor(node.inputs[0])!;
   const to = lowering.tensor(node.outputs[0])!;
   const isEnd = lowering.graph.outputs.includes(node.outputs[0]) || lowering.graph.inputs.includes(node.inputs[0]);

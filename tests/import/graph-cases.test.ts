@@ -344,6 +344,12 @@ describe("real numbers of which a QUANTIZE makes int8", () => {
     }
   });
 
+  test("are missed where there are none", () => {
+    const found = (): unknown =>
+      lowered("tflite", tensors, [["QUANTIZE", "", "q"], nodes[1], ["TANH", "x", "z"]], "y z");
+    expect(found).toThrow("1 node does not run: QUANTIZE: input 0 is absent (QUANTIZE #0)");
+  });
+
   test.each<[why: string, node: Node, outputs: string, expected: readonly number[]]>([
     ["a function reads", ["TANH", "x", "t"], "y t", [Math.tanh(1), Math.tanh(3)]],
     ["a view reads", ["RESHAPE", "x", "t"], "y t", [1, 3]],
