@@ -405,6 +405,7 @@ export function lowerElementwise(node: GraphNode, lowering: Lowering, op: "add" 
 
 /** Along the channels of images, or of vectors; or along rows or columns. */
 export function lowerConcat(node: GraphNode, lowering: Lowering, axis: number): void {
+  if (node.inputs.length === 0) throw new CannotLower("it joins nothing");
   const dims = lowering.dims(node);
   const channelAxis = dims.length <= 2 || lowering.layout === "chw" ? Math.min(1, dims.length - 1) : dims.length - 1;
   if ((axis + dims.length) % dims.length !== channelAxis) {

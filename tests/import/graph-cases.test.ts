@@ -367,6 +367,15 @@ describe("a last join of rows", () => {
   const [one, both]: Tensor[] = [{ shape: [1, 2, 2, 1] }, { shape: [1, 4, 2, 1] }];
   const tensors = { x: one, joined: both, flat: { shape: [1, 8] }, z: both, line: { shape: [1, 2, 2] } };
 
+  test.each([0, 1, 3, -1])("of nothing is refused, along axis %i", (axis) => {
+    const nodes: Node[] = [
+      ["CONCATENATION", "", "joined", { axis }],
+      ["TANH", "x", "t"],
+    ];
+    const why = "1 node does not run: CONCATENATION: it joins nothing (CONCATENATION #0)";
+    expect(() => lowered("tflite", tensors, nodes, "joined t")).toThrow(why);
+  });
+
   test.each<[what: string, nodes: readonly Node[], output: string, expected: string]>([
     ["of what a layer makes", [["TANH", "x", "a"]], "joined", "outputs of the model, one a part"],
     [
