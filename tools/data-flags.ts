@@ -32,7 +32,7 @@ export function addDataFlags(command: Command): Command {
 export const stepsOption = (): Option =>
   new Option(
     "--steps <n>",
-    "of a model with states: so many samples in a row are the steps of a stream, or all; each stream begins with a reset",
+    "of a model with states: so many samples in a row are the steps of a stream, or all; each stream begins with a reset, and a sample of several steps is one by itself",
   )
     .default(1)
     .argParser(parseSteps);

@@ -8,7 +8,7 @@ import { freshFloatStates, runFloat } from "../host/import/float-run.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { nodeConvolve } from "../host/node/import/convolve.js";
 import { namingFile } from "./model-file.js";
-import { comparedSamples } from "../host/import/net-samples.js";
+import { comparedSamples, samplesFor } from "../host/import/net-samples.js";
 import { loadNet } from "./net-samples.js";
 import type { Shapes } from "./inspect-graph.js";
 
@@ -49,13 +49,17 @@ export function floatEvaluator(
     fail(`the net has ${classes} classes, the model ${valuesOf(engine.output.shape)}`);
   }
   const convolve = nodeConvolve();
-  const sample = comparedSamples({ count: set.count, source: set.source, sets: [set] }, net, engine);
+  const runs = samplesFor(net, [set]);
+  const sample = comparedSamples(runs, net, engine);
+  const perSample = runs.count / set.count;
   let [samples, errors, inTop5, agreeing, netAlone, modelAlone] = [0, 0, 0, 0, 0, 0];
   let states = freshFloatStates(net);
   return {
     add(index, result) {
       if (index % steps === 0) states = freshFloatStates(net);
-      const logits = runFloat(net, sample(index).reals, undefined, convolve, states)[0];
+      let logits: Float32Array = new Float32Array(classes);
+      for (let run = index * perSample; run < (index + 1) * perSample; run++)
+        [logits] = runFloat(net, sample(run).reals, undefined, convolve, states);
       const label = set.labels[index];
       const winner = argmax(logits);
       samples++;

@@ -4,6 +4,7 @@ import { readNpy, type NumberArray } from "../host/data/npy.js";
 import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { ImportedNet, NetEnd, TensorScale } from "../host/import/net.js";
+import type { NetSamples } from "../host/import/net-samples.js";
 import { planarIndex } from "../host/import/view.js";
 import { openNpz } from "../host/data/npz.js";
 import { readFile } from "../host/node/read-file.js";
@@ -30,7 +31,7 @@ export interface ExpectedResult {
 const PROBABILITY_STEP = 1 / 256;
 
 /**
- * Runs the samples from a reset on; of a net with states they are the steps of a stream.
+ * Runs the samples from a reset on; of a net with states they are the steps of a stream, or sequences, of which the last step's outputs count.
  * @param net arranged
  * @param path .npy of a net with one output, or .npz with an array for each, [samples, …] as the other runtime gives them: real numbers, or the
  *   output's own int8 or uint8
@@ -40,20 +41,23 @@ export function compareExpected(
   net: ImportedNet,
   engine: Engine,
   path: string,
-  samples: number,
+  { count, steps }: Pick<NetSamples, "count" | "steps">,
   inputs: (index: number) => readonly Int8Array[],
 ): ExpectedResult[] {
   const arrays = readArrays(path, net.outputs);
   const tensors = [...new Set(net.outputs.map(({ tensor }) => tensor))].sort((a, b) => order(net, a) - order(net, b));
+  const perSample = steps === Infinity ? 1 : steps;
+  const samples = count / perSample;
   const sides = net.outputs.map((end, index) => {
     const result = tensors.indexOf(end.tensor);
     return new Side(end, arrays[index], engine.outputs[result], result, samples);
   });
-  // What states hold of the samples compared before is nothing to the first.
-  engine.reset();
-  for (let index = 0; index < samples; index++) {
-    engine.run(inputs(index));
-    for (const side of sides) side.add(index, engine.result(side.result));
+  for (let run = 0; run < count; run++) {
+    // What states hold of the samples compared before is nothing to the first.
+    if (run % steps === 0) engine.reset();
+    engine.run(inputs(run));
+    if ((run + 1) % perSample !== 0) continue;
+    for (const side of sides) side.add(Math.floor(run / perSample), engine.result(side.result));
   }
   return sides.map((side) => side.summary());
 }

@@ -1,7 +1,7 @@
 /** Nets of other formats as the commands take them, and samples of their inputs. */
 import { lowerGraph } from "../host/import/import.js";
 import type { ImportedNet } from "../host/import/net.js";
-import type { NetSamples } from "../host/import/net-samples.js";
+import { samplesFor, type NetSamples } from "../host/import/net-samples.js";
 import { inferShapes } from "../host/import/shapes.js";
 import { loadInputs } from "../host/node/data/load-inputs.js";
 import { openGraph } from "../host/node/import/open-graph.js";
@@ -27,6 +27,5 @@ export function loadNet(path: string, file: Uint8Array | undefined, shapes: Shap
 /** @param spec of a net with several inputs an .npz with an array for each */
 export function loadSamples(spec: string, net: ImportedNet, flags: DataFlags): NetSamples {
   const inputs = net.inputs.map(({ name, tensor }) => ({ name, shape: net.tensors[tensor].shape }));
-  const sets = loadInputs(spec, inputs, { reading: readingOf(flags) });
-  return { count: sets[0].count, source: sets[0].source, sets };
+  return samplesFor(net, loadInputs(spec, inputs, { reading: readingOf(flags) }));
 }

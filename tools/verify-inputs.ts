@@ -1,4 +1,5 @@
 /** What `mote verify` runs a model on: samples, or random elements. */
+import { stepsOf } from "../host/data/sequences.js";
 import { inputFiller } from "../host/engines/fill-input.js";
 import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
@@ -14,6 +15,8 @@ export interface InputFlags extends DataFlags {
 /** What to run on: `fill` writes the elements of each of the model's inputs for run `index`. */
 export interface InputSet {
   readonly count: number;
+  /** Of a model with states so many in a row are the steps of a stream; Infinity where all are. */
+  readonly steps: number;
   readonly source: string;
   readonly fill: (index: number, inputs: readonly Int8Array[]) => void;
 }
@@ -32,7 +35,7 @@ function randomInputs(count: number, seed: number): InputSet {
     const random = new Random(seed, index);
     for (const input of inputs) for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
   };
-  return { count, source: `random, seed ${seed}`, fill };
+  return { count, steps: Infinity, source: `random, seed ${seed}`, fill };
 }
 
 function dataInputs(spec: string, flags: DataFlags, engine: Engine): InputSet {
@@ -43,6 +46,8 @@ function dataInputs(spec: string, flags: DataFlags, engine: Engine): InputSet {
       `the model takes ${engine.inputs.length} inputs, ${set.source} has one; expected --random`,
     );
   }
-  const fill = inputFiller(set, engine.input);
-  return { count: set.count, source: set.source, fill: (index, [input]) => fill(index, input) };
+  const { runs, perSample } = stepsOf(set, engine.input.shape, engine.hasStates);
+  const fill = inputFiller(runs, engine.input);
+  const steps = perSample > 1 ? perSample : Infinity;
+  return { count: runs.count, steps, source: set.source, fill: (index, [input]) => fill(index, input) };
 }

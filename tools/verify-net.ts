@@ -36,6 +36,7 @@ const DEFAULT_RANDOM = 16;
 
 interface SampleSource {
   readonly count: number;
+  readonly steps: number;
   readonly source: string;
   readonly sample: (index: number) => ComparedSample;
 }
@@ -66,13 +67,29 @@ export async function verifyNet(
       await nextTurn(); // so that Ctrl-C is heard
     };
     const comparison = net.isQuantized
-      ? await compareIntegers(net, engine, samples.count, (index) => samples.sample(index).integers, report)
-      : await compareReals(net, modelScales(net, model), engine, samples.count, samples.sample, report);
+      ? await compareIntegers(
+          net,
+          engine,
+          samples.count,
+          (index) => samples.sample(index).integers,
+          report,
+          samples.steps,
+        )
+      : await compareReals(
+          net,
+          modelScales(net, model),
+          engine,
+          samples.count,
+          samples.sample,
+          report,
+          undefined,
+          samples.steps,
+        );
     progress.finish();
     const expected =
       flags.expected === undefined
         ? undefined
-        : compareExpected(net, engine, flags.expected, samples.count, (index) => samples.sample(index).integers);
+        : compareExpected(net, engine, flags.expected, samples, (index) => samples.sample(index).integers);
     const inputs = `${grouped(samples.count)} ${samples.count === 1 ? "input" : "inputs"} (${samples.source})`;
     const how = net.isQuantized ? "in its own arithmetic, each layer by itself" : "in real numbers";
     output.lines([`${modelPath} beside ${netPath}, ${how}: ${inputs}`], 2);
@@ -159,7 +176,7 @@ function randomSamples({ inputs }: Engine, { random = DEFAULT_RANDOM, seed }: Ve
     );
     return { integers, reals: dequantized(inputs, integers) };
   };
-  return { count: random, source: `random, seed ${seed}`, sample };
+  return { count: random, steps: Infinity, source: `random, seed ${seed}`, sample };
 }
 
 function dataSamples(engine: Engine, net: ImportedNet, spec: string, flags: VerifyNetFlags): SampleSource {

@@ -131,6 +131,7 @@ async function compareAll(
   const progress = new Progress("verify", inputs.count);
   for (let index = 0; index < inputs.count; index++) {
     inputs.fill(index, elements);
+    if (index % inputs.steps === 0) for (const engine of engines) engine.reset();
     const difference = firstDifference(engines, elements);
     if (difference !== undefined) return { input: index, difference };
     progress.update(index + 1);

@@ -2,6 +2,7 @@
 import { MoteError } from "../errors.js";
 import type { DataSet } from "../data/data-set.js";
 import { checkLabels } from "../data/samples.js";
+import { stepsOf } from "../data/sequences.js";
 import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
@@ -41,9 +42,9 @@ export interface Tally {
   readonly samples: number;
   /** Wrong classes; undefined without labels. */
   readonly errors: number | undefined;
-  /** Model bytes fetched through the window for one inference, loading not counted; 0 where the model is in linear memory. */
+  /** Model bytes fetched through the window for one run, loading not counted; 0 where the model is in linear memory. */
   readonly bytesRead: number;
-  /** Mean time of one inference, microseconds. */
+  /** Mean time of one run, microseconds. */
   readonly usPerInference: number;
 }
 
@@ -52,11 +53,11 @@ const SLICE_MS = 50;
 
 /**
  * Runs every image through the engine. So many in a row are the steps of a stream, before which states are reset: by default each is a stream of its own,
- * since what states hold of one image is nothing to the next.
+ * since what states hold of one image is nothing to the next. An image that is a sequence (sequences.ts) is a stream, and its result that of its last step.
  * @param onResult called after each image with its index
  * @param steps of a stream; Infinity where all are of one
  * @throws MoteError MISMATCH when the model takes more than one input, the samples have another shape than it or a label is no class of the model,
- *   ARGUMENT for a reading that does not fit them, ENGINE from the engine
+ *   ARGUMENT for a reading that does not fit them, or several steps of samples that are sequences, ENGINE from the engine
  */
 export async function classifyAll(
   engine: Engine,
@@ -67,23 +68,34 @@ export async function classifyAll(
   if (engine.inputs.length > 1) {
     throw new MoteError("MISMATCH", `the model takes ${engine.inputs.length} inputs, expected one, which is a sample`);
   }
-  const fill = inputFiller(set, engine.input);
+  const { runs, perSample } = stepsOf(set, engine.input.shape, engine.hasStates);
+  if (perSample > 1 && steps !== 1) {
+    throw new MoteError(
+      "ARGUMENT",
+      `--steps: each sample is a stream of ${perSample} steps of its own; expected samples of one step, or no --steps`,
+    );
+  }
+  const fill = inputFiller(runs, engine.input);
+  const length = perSample > 1 ? perSample : steps;
   if (set.labels !== undefined) checkLabels(set.labels, valuesOf(engine.output.shape), "labels");
   const input = new Int8Array(valuesOf(engine.input.shape));
   const firstByte = engine.bytesRead;
   let errors = 0;
   let busyMs = 0;
   let sliceEnd = performance.now() + SLICE_MS;
-  for (let n = 0; n < set.count; n++) {
-    fill(n, input);
-    if (n % steps === 0) engine.reset();
+  for (let run = 0; run < runs.count; run++) {
+    fill(run, input);
+    if (run % length === 0) engine.reset();
     const began = performance.now();
     const logits = engine.run(input);
     const ended = performance.now();
     busyMs += ended - began;
-    const winner = argmax(logits);
-    if (set.labels !== undefined && winner !== set.labels[n]) errors++;
-    onResult?.(n, { class: winner, probability: probability(logits, winner, engine.output) }, logits);
+    if ((run + 1) % perSample === 0) {
+      const index = Math.floor(run / perSample);
+      const winner = argmax(logits);
+      if (set.labels !== undefined && winner !== set.labels[index]) errors++;
+      onResult?.(index, { class: winner, probability: probability(logits, winner, engine.output) }, logits);
+    }
     if (ended < sliceEnd) continue;
     await nextTurn();
     sliceEnd = performance.now() + SLICE_MS;
@@ -91,7 +103,7 @@ export async function classifyAll(
   return {
     samples: set.count,
     errors: set.labels === undefined ? undefined : errors,
-    bytesRead: set.count === 0 ? 0 : Math.round((engine.bytesRead - firstByte) / set.count),
-    usPerInference: set.count === 0 ? 0 : (busyMs * 1000) / set.count,
+    bytesRead: runs.count === 0 ? 0 : Math.round((engine.bytesRead - firstByte) / runs.count),
+    usPerInference: runs.count === 0 ? 0 : (busyMs * 1000) / runs.count,
   };
 }

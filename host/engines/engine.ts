@@ -35,6 +35,8 @@ export interface Engine {
   /** The first ones, which are all that most models have. */
   readonly input: TensorInfo;
   readonly output: TensorInfo;
+  /** Whether it keeps anything from a run to the next. */
+  readonly hasStates: boolean;
   /** Linear memory in use: the plan, and the model where it is resident. The reference: the arena. */
   readonly linearMemoryBytes: number;
   /**

@@ -1,6 +1,6 @@
 import { readContainer, type ReadOptions } from "../container/read.js";
 import { MoteError } from "../errors.js";
-import { modelInputs, outputsOf } from "../model/edges.js";
+import { modelInputs, outputsOf, statesOf } from "../model/edges.js";
 import { freshStates, runLayers } from "./ops-i8.js";
 import { endsOf } from "./ends.js";
 import { checkInputs, checkResult, type Engine, type EngineOptions } from "./engine.js";
@@ -29,6 +29,7 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
     outputs,
     input: inputs[0],
     output: outputs[0],
+    hasStates: statesOf(model).length > 0,
     linearMemoryBytes: plan.arena,
     work: 0,
     // The whole file once, when it is opened; runs read nothing.

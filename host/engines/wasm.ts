@@ -81,7 +81,7 @@ export interface Task {
   readonly sourceBytesRead: number;
   /** To be written before the module is opened. */
   readonly data: readonly { readonly address: number; readonly bytes: Uint8Array }[];
-  /** Of each tensor. The last ones are the layers' outputs, in order. */
+  /** Of each tensor: inputs, then states, then the layers' outputs, in order. */
   readonly shapes: readonly Shape[];
   readonly layerCount: number;
   readonly ends: Ends;
@@ -129,6 +129,7 @@ class CoreEngine implements Engine {
   readonly outputs: readonly TensorInfo[];
   readonly input: TensorInfo;
   readonly output: TensorInfo;
+  readonly hasStates: boolean;
   readonly linearMemoryBytes: number;
   readonly work: number;
   bytesRead: number;
@@ -157,6 +158,7 @@ class CoreEngine implements Engine {
     ({ inputs: this.inputs, outputs: this.outputs } = task.ends);
     this.input = this.inputs[0];
     this.output = this.outputs[0];
+    this.hasStates = task.shapes.length - task.layerCount > this.inputs.length;
     this.bytesRead = task.sourceBytesRead;
     this.instance = instantiate(task.wasm, memoryLimit, (offset, target, length) => {
       if (offset < 0 || length < 0 || offset + length > source.length) return 1;

@@ -52,10 +52,15 @@ export async function importedContainer(
   if (net.isQuantized) return { bytes: writeContainer(importedModel(coarser(net, samples, how), given), options) };
   if (samples === undefined)
     throw new MoteError("ARGUMENT", "the net has real numbers; expected samples, some hundred will do");
-  const compared = Math.min(COMPARED_SAMPLES, samples.count, Math.floor(COMPARED_WORK / multiplications(net)));
+  const compared = Math.min(
+    COMPARED_SAMPLES * (samples.steps === Infinity ? 1 : samples.steps),
+    samples.count,
+    Math.floor(COMPARED_WORK / multiplications(net)),
+  );
   const all = samples.count + compared;
   const calibration = {
     range: how.range,
+    steps: samples.steps,
     ...(convolve === undefined ? {} : { convolve }),
     ...(how.bits === undefined ? {} : { bits: how.bits }),
   };
@@ -78,6 +83,7 @@ export async function importedContainer(
         await nextTurn();
       },
       convolve,
+      samples.steps,
     );
     return { bytes, calibration: { ...comparison, samples: compared } };
   } finally {
@@ -96,7 +102,7 @@ function coarser(net: ImportedNet, samples: NetSamples | undefined, how: ImportH
   if (bits === undefined) return net;
   if (samples === undefined) return shareWeights(net, bits, () => undefined);
   const inputs = allSamples(samples, net, how);
-  const seen = observe(realNet(net), inputs, convolve, (done) => report(done, samples.count));
+  const seen = observe(realNet(net), inputs, samples.steps, convolve, (done) => report(done, samples.count));
   return shareWeights(net, bits, (tensor) => seen[tensor].means());
 }
 

@@ -108,12 +108,13 @@ export class ErrorTally {
 }
 
 /**
- * Whole runs: a layer's error is what came of those before it, and its own. Of a net with states the samples are the steps of a stream.
+ * Whole runs: a layer's error is what came of those before it, and its own.
  * @param net of real numbers, arranged
  * @param scales of the model's tensors, in its order: inputs, then states, then outputs of layers
  * @param engine with the model that was made of the net open
  * @param sample called with each index below `count`
  * @param convolve how the net's convolutions are worked out; default: in plain loops
+ * @param steps of a net with states: so many samples in a row are a stream, by default all
  */
 export async function compareReals(
   net: ImportedNet,
@@ -123,12 +124,16 @@ export async function compareReals(
   sample: (index: number) => ComparedSample,
   report: (done: number) => Promise<void>,
   convolve?: Convolve,
+  steps = Infinity,
 ): Promise<Comparison> {
   const tallies = scales.slice(net.inputs.length + net.states.length).map((scale) => new ErrorTally(scale));
   const layerOf = new Map(net.layers.map(({ output }, layer) => [output, layer]));
-  const states = freshFloatStates(net);
-  engine.reset();
+  let states = freshFloatStates(net);
   for (let index = 0; index < count; index++) {
+    if (index % steps === 0) {
+      states = freshFloatStates(net);
+      engine.reset();
+    }
     const { reals, integers } = sample(index);
     const found: Int8Array[] = [];
     engine.run(integers, (layer, elements) => (found[layer] = elements));
@@ -150,6 +155,7 @@ export async function compareReals(
  * are those of whole runs.
  * @param net quantized and arranged
  * @param report called after each sample, also with the outputs of whole runs, expected and found
+ * @param steps as of `compareReals`
  */
 export async function compareIntegers(
   net: ImportedNet,
@@ -157,6 +163,7 @@ export async function compareIntegers(
   count: number,
   sample: (index: number) => readonly Int8Array[],
   report: (done: number, expected: readonly Int8Array[], found: readonly Int8Array[]) => Promise<void>,
+  steps = Infinity,
 ): Promise<Comparison> {
   const tallyOf = (tensor: number): ErrorTally => new ErrorTally(net.tensors[tensor].quantization!);
   const tallies = net.layers.map(({ output }) => tallyOf(output));
@@ -168,8 +175,11 @@ export async function compareIntegers(
   });
   let held = fresh;
   let wholeHeld = fresh;
-  engine.reset();
   for (let index = 0; index < count; index++) {
+    if (index % steps === 0) {
+      [held, wholeHeld] = [fresh, fresh];
+      engine.reset();
+    }
     const inputs = sample(index);
     const layers: Int8Array[] = [];
     engine.run(inputs, (layer, elements) => (layers[layer] = elements));

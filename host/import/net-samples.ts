@@ -1,7 +1,9 @@
 /** Samples for the inputs of a net of another format, as the net has them and as its model does. */
-import type { SampleSet } from "../data/data-set.js";
+import type { DataSet, SampleSet } from "../data/data-set.js";
+import { stepsOf } from "../data/sequences.js";
 import type { Engine, TensorInfo } from "../engines/engine.js";
 import { inputFiller, realFiller } from "../engines/fill-input.js";
+import { MoteError } from "../errors.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Preprocessing, Shape } from "../model/model.js";
 import type { ComparedSample } from "./layer-errors.js";
@@ -9,9 +11,30 @@ import type { ImportedNet, NetEnd } from "./net.js";
 
 export interface NetSamples {
   readonly count: number;
+  /** Of a net with states so many in a row are the steps of a stream; Infinity where all are. */
+  readonly steps: number;
   readonly source: string;
   /** Of each input. */
-  readonly sets: readonly SampleSet[];
+  readonly sets: readonly DataSet[];
+}
+
+/**
+ * @param sets of each input as many samples, which of a net with states may be sequences, step after step
+ * @returns a sample for each run
+ * @throws MoteError MISMATCH for inputs whose samples have another number of steps
+ */
+export function samplesFor({ inputs, tensors, states }: ImportedNet, sets: readonly SampleSet[]): NetSamples {
+  const each = sets.map((set, input) => stepsOf(set, tensors[inputs[input].tensor].shape, states.length > 0));
+  const [{ runs, perSample }] = each;
+  const other = each.find((steps) => steps.perSample !== perSample);
+  if (other !== undefined) {
+    throw new MoteError(
+      "MISMATCH",
+      `${sets[0].source}: samples of ${perSample} and of ${other.perSample} steps, expected as many for each input`,
+    );
+  }
+  const steps = perSample > 1 ? perSample : Infinity;
+  return { count: runs.count, steps, source: sets[0].source, sets: each.map((one) => one.runs) };
 }
 
 /**

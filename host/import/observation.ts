@@ -118,7 +118,8 @@ export class Observation {
 
 /**
  * @param net of real numbers
- * @param samples of the inputs, an array of elements for each of them, [C, H, W]; of a net with states the steps of a stream
+ * @param samples of the inputs, an array of elements for each of them, [C, H, W]
+ * @param steps of a net with states: so many samples in a row are a stream
  * @param convolve how convolutions are worked out; default: in plain loops
  * @param report called after each sample, with how many there were
  * @returns what was seen of each tensor
@@ -127,12 +128,14 @@ export class Observation {
 export function observe(
   net: ImportedNet,
   samples: readonly (readonly Float32Array[])[],
+  steps: number,
   convolve: Convolve | undefined,
   report: (done: number) => void,
 ): Observation[] {
   const seen = net.tensors.map(({ shape }) => new Observation(shape[0]));
-  const states = freshFloatStates(net);
+  let states = freshFloatStates(net);
   samples.forEach((sample, index) => {
+    if (index % steps === 0) states = freshFloatStates(net);
     const take = (tensor: number, values: Float32Array): void => {
       if (seen[tensor].observe(values)) return;
       throw new MoteError(

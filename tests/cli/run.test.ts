@@ -57,6 +57,15 @@ describe("mote run", () => {
     expect(alone[1]).not.toEqual(all[1]);
     const byTwo = await outputs("frames.npy", "--steps", "2");
     expect(byTwo).toEqual([...all.slice(0, 2), ...(await outputs("last.npy", "--steps", "all"))]);
+    writeFileSync(scratch.path("pairs.npy"), npyOf(frames, 2, 2, 3, 4, 5));
+    expect(await outputs("pairs.npy")).toEqual([byTwo[1], byTwo[3]]);
+    writeFileSync(scratch.path("flat.npy"), npyOf(frames, 2, 120));
+    expect(await outputs("flat.npy")).toEqual([byTwo[1], byTwo[3]]);
+    const pairs = ["--data", scratch.path("pairs.npy")];
+    const both = await mote(["run", scratch.path("windows.mote"), ...pairs, "--steps", "all"]);
+    expectOneLine(both, /--steps: each sample is a stream of 2 steps of its own/, 2);
+    const equal = await mote(["verify", scratch.path("windows.mote"), ...pairs]);
+    expect(equal.stdout).toMatch(/4 inputs .*every layer/);
     const long = Float32Array.from({ length: 60 * 60 }, (_, i) => frames[i % frames.length]);
     writeFileSync(scratch.path("long.npy"), npyOf(long, 60, 3, 4, 5));
     const many = await outputs("long.npy", "--steps", "4");

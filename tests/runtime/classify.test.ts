@@ -13,6 +13,7 @@ function echo(): Engine {
     output,
     inputs: [input],
     outputs: [output],
+    hasStates: false,
     linearMemoryBytes: 0,
     work: 0,
     bytesRead: 100,
@@ -68,6 +69,26 @@ describe("classify", () => {
     engine.run = (input) => (calls.push("run"), run(input));
     await classifyAll(engine, { count: 3, shape: [1, 1, 4], images: new Uint8Array(12) }, undefined, steps);
     expect(calls.join(" ")).toBe(expected);
+  });
+
+  it("takes a sample of several steps for a stream, whose result is that of its last step", async () => {
+    const calls: string[] = [];
+    const engine = { ...echo(), hasStates: true };
+    const run = engine.run.bind(engine);
+    engine.reset = () => calls.push("reset");
+    engine.run = (input) => (calls.push("run"), run(input));
+    const images = Uint8Array.of(9, 0, 0, 0, /**/ 0, 0, 9, 0, /**/ 0, 0, 9, 0, /**/ 0, 9, 0, 0);
+    const seen: number[] = [];
+    const set = { count: 2, shape: [2, 4], images, labels: Uint8Array.of(2, 0) };
+    const tally = await classifyAll(engine, set, (index, result) => seen.push(10 * index + result.class));
+    expect(calls.join(" ")).toBe("reset run run reset run run");
+    expect(seen).toEqual([2, 11]);
+    expect(tally).toMatchObject({ samples: 2, errors: 1, bytesRead: 7 });
+    await expect(classifyAll(engine, set, undefined, 2)).rejects.toThrow(
+      "--steps: each sample is a stream of 2 steps of its own; expected samples of one step, or no --steps",
+    );
+    const odd = { count: 2, shape: [7], images: images.subarray(2) };
+    await expect(classifyAll(engine, odd)).rejects.toThrow("the model takes images of [1, 1, 4], got [7]");
   });
 
   it("refuses a model of several inputs", async () => {

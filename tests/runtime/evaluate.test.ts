@@ -12,6 +12,7 @@ function echo(classes: number): Engine {
     outputs: [output],
     input,
     output,
+    hasStates: false,
     linearMemoryBytes: 0,
     work: 0,
     bytesRead: 0,

@@ -9,7 +9,7 @@ import { openNpz } from "../../host/data/npz.js";
 import type { Picture } from "../../host/data/plane.js";
 import { MoteError } from "../../host/errors.js";
 import type { ImportedNet } from "../../host/import/net.js";
-import type { NetSamples } from "../../host/import/net-samples.js";
+import { samplesFor, type NetSamples } from "../../host/import/net-samples.js";
 import { multiplications } from "../../host/import/imported-container.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import type { Shape } from "../../host/model/model.js";
@@ -37,11 +37,10 @@ export async function droppedSamples(
   net: ImportedNet,
   decode: DecodePicture,
 ): Promise<NetSamples> {
-  const sets = await setsOf(files, net, decode);
-  const most = Math.min(sets[0].count, affordable(net, MOST_SAMPLES));
-  const [first] = sets;
-  const source = most < first.count ? `the first ${most} samples of ${first.source}` : first.source;
-  return { count: most, source, sets };
+  const samples = samplesFor(net, await setsOf(files, net, decode));
+  const { count, source } = samples;
+  const most = Math.min(count, affordable(net, MOST_SAMPLES));
+  return most < count ? { ...samples, count: most, source: `the first ${most} samples of ${source}` } : samples;
 }
 
 async function setsOf(files: readonly Dropped[], net: ImportedNet, decode: DecodePicture): Promise<SampleSet[]> {
@@ -130,7 +129,7 @@ export function generatedSamples(net: ImportedNet): NetSamples {
     }
     return { count, shape, images, source: "generated", reading: { layout: "nchw" } };
   });
-  return { count, source: `${count} generated samples`, sets };
+  return { ...samplesFor(net, sets), source: `${count} generated samples` };
 }
 
 function fillWaves(sample: Float32Array, [channels, height, width]: Shape, random: Random): void {

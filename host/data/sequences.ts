@@ -1,0 +1,28 @@
+/** Samples that are sequences: for a model with states, one of several times its input's elements is a stream of its own, step after step. */
+import { valuesOf } from "../model/geometry.js";
+import type { Shape } from "../model/model.js";
+import type { DataSet } from "./data-set.js";
+
+/** What a model is run on, run by run. */
+export interface Steps {
+  /** A sample for each run, without answers, which are those of whole sequences. */
+  readonly runs: DataSet;
+  /** Runs of each sample, the last of which gives its result. */
+  readonly perSample: number;
+}
+
+/**
+ * @param shape of the model's input, a step
+ * @param hasStates whether the model keeps anything from run to run: else a sample is a run, and one of another size is refused where it is read
+ */
+export function stepsOf(set: DataSet, shape: Shape, hasStates: boolean): Steps {
+  const elements = valuesOf(shape);
+  const sizeFrom = (axis: number): number => set.shape.slice(axis).reduce((product, size) => product * size, 1);
+  const perSample = sizeFrom(0) / elements;
+  if (!hasStates || !(Number.isInteger(perSample) && perSample > 1)) return { runs: set, perSample: 1 };
+  // The axes behind that of time, where that is one of its own.
+  const axis = set.shape.findIndex((_, each) => sizeFrom(each) === elements);
+  const { labels: _labels, targets: _targets, ...values } = set;
+  const step = axis < 0 ? [elements] : set.shape.slice(axis);
+  return { runs: { ...values, count: set.count * perSample, shape: step }, perSample };
+}
