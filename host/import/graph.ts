@@ -78,7 +78,9 @@ export interface GraphNode {
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly attributes: Readonly<Record<string, Attribute>>;
-  /** Why its reader found no op for it. */
+  /** Of a node that no file has: it gives the latest so many steps of its input, a step. */
+  readonly window?: number;
+  /** Why its reader found no op for it, or what else keeps it from running. */
   readonly refused?: string;
 }
 

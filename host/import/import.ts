@@ -9,6 +9,7 @@ import { integerModel } from "./integer-model.js";
 import { Lowering, type Format, type LoweringOptions } from "./lowering.js";
 import type { ImportedNet } from "./net.js";
 import { ONNX } from "./onnx-lowering.js";
+import { inSteps } from "./steps.js";
 import { supportOf } from "./support.js";
 import { TFLITE } from "./tflite-lowering.js";
 import { isTrivial } from "./view.js";
@@ -16,11 +17,12 @@ import { isTrivial } from "./view.js";
 const FORMATS: Readonly<Record<ImportedGraph["format"], Format>> = { onnx: ONNX, tflite: TFLITE };
 
 /**
- * @param graph with its shapes worked out
+ * @param read with its shapes worked out
  * @param options how it is lowered where it is to be trained
  * @throws MoteError UNSUPPORTED with every node, input and output that stands in the way, and why
  */
-export function lowerGraph(graph: ImportedGraph, options: LoweringOptions = {}): ImportedNet {
+export function lowerGraph(read: ImportedGraph, options: LoweringOptions = {}): ImportedNet {
+  const { graph, steps } = inSteps(read);
   const { verdicts, problems } = supportOf(graph);
   const refused = graph.nodes.flatMap(({ name, op }, index) => {
     const verdict = verdicts[index];
@@ -28,7 +30,10 @@ export function lowerGraph(graph: ImportedGraph, options: LoweringOptions = {}):
   });
   const all = [...problems, ...refused];
   if (all.length > 0) throw new MoteError("UNSUPPORTED", `the net does not run: ${all.join("; ")}`);
-  return new Lowering(graph, FORMATS[graph.format], options).lower();
+  const net = new Lowering(graph, FORMATS[graph.format], options).lower();
+  if (steps === 1) return net;
+  const note = `a run takes one of ${steps} steps: a sample of all of them is a stream, and what it ends with its result`;
+  return { ...net, notes: [...net.notes, note] };
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   type TensorScale,
 } from "./net.js";
 import { realNet } from "./real-net.js";
+import { lowerWindow } from "./recurrent.js";
 import { WORKLESS } from "./verdict.js";
 import { isSamePlace, planarShape, view, type Layout, type View } from "./view.js";
 
@@ -182,16 +183,17 @@ export class Lowering {
   }
 
   /** A tensor that a node keeps from run to run. @returns its tensor, which takes over what `keepIn` says */
-  newState(node: GraphNode, shape: Shape, quantization: TensorScale | undefined): number {
+  newState(node: GraphNode, shape: Shape, quantization?: TensorScale): number {
     const tensor = this.tensors.push({ name: `${node.name} (state)`, shape, quantization }) - 1;
     // No variable's name begins so: those of files have a slash behind their container.
     this.#states.set(`${tensor}`, { tensor });
     return tensor;
   }
 
-  /** @param state of `newState` @param source a tensor of its shape */
+  /** @param state of `newState` @param source a tensor of its shape, which other layers do not become part of any more */
   keepIn(state: number, source: number): void {
     this.keepState(`${state}`, view(source, this.shapeOf(source), this.layout));
+    for (const [graphTensor, seen] of this.#views) if (seen.tensor === source) this.#shared.add(graphTensor);
   }
 
   /** What a variable holds for the next run. */
@@ -215,12 +217,16 @@ export class Lowering {
 
   /**
    * A planar tensor of an image's shape that the input is, with the padding that a node before put around it.
-   * @param dims the image's, where it is another than the file's
+   * @param given the tensor's shape, where it is another than the file's
    * @throws CannotLower where its elements stand in another order
    */
-  image(node: GraphNode, input = 0): { readonly tensor: number; readonly shape: Shape; readonly pads: Pads } {
+  image(
+    node: GraphNode,
+    input = 0,
+    given?: Shape,
+  ): { readonly tensor: number; readonly shape: Shape; readonly pads: Pads } {
     const seen = this.view(node, input);
-    const wanted = planarShape(seen.dims, this.layout);
+    const wanted = given ?? planarShape(seen.dims, this.layout);
     if (wanted === null) {
       throw new CannotLower(
         `input ${input} is [${seen.dims.join(", ")}], expected a batch of one and at most 4 dimensions`,
@@ -234,7 +240,7 @@ export class Lowering {
     const isFresh =
       this.#inputs.some(({ tensor }) => tensor === seen.tensor) &&
       !this.layers.some(({ inputs }) => inputs.includes(seen.tensor));
-    if (isFresh) {
+    if (isFresh && valuesOf(shape) === valuesOf(wanted)) {
       this.tensors[seen.tensor] = { ...this.tensors[seen.tensor], shape: wanted };
       seen.order.kind = this.layout;
       return { tensor: seen.tensor, shape: wanted, pads: seen.pads };
@@ -242,6 +248,28 @@ export class Lowering {
     throw new CannotLower(
       `its input is [${shape.join(", ")}] planar and read as [${wanted.join(", ")}], for which elements would have to move`,
     );
+  }
+
+  /** A tensor of as many elements that the input is, [size, 1, 1]. @throws CannotLower where it has another shape */
+  vector(node: GraphNode, size: number, input = 0): number {
+    const { tensor, pads } = this.image(node, input, [size, 1, 1]);
+    if (pads.some((zeros) => zeros > 0)) throw new CannotLower("its input has padding around it");
+    return tensor;
+  }
+
+  /** The node's output, where it is read, is a tensor that other layers do not become part of. */
+  give(node: GraphNode, tensor: number, output: number): void {
+    const graphTensor = node.outputs[output] ?? -1;
+    if (graphTensor < 0) return;
+    const dims = this.dims(node, output);
+    const count = dims.reduce((product, size) => product * size, 1);
+    if (count !== valuesOf(this.shapeOf(tensor)))
+      throw new CannotLower(
+        `its output is [${dims.join(", ")}] in the file, expected ${valuesOf(this.shapeOf(tensor))} elements`,
+      );
+    this.tensors[tensor] = { ...this.tensors[tensor], name: this.graph.tensors[graphTensor].name };
+    this.#views.set(graphTensor, view(tensor, dims, this.layout));
+    this.#shared.add(graphTensor);
   }
 
   /** Adds a layer whose output is the node's, of a planar shape, and stands in the format's order. @returns its tensor */
@@ -360,7 +388,7 @@ export class Lowering {
   }
 
   #lowerNode(node: GraphNode): void {
-    const rule = this.format.rule(node.op);
+    const rule = node.window === undefined ? this.format.rule(node.op) : lowerWindow;
     if (rule === undefined) {
       this.#problems.push({ node: node.name, op: node.op, reason: "there is no such op here" });
       return;

@@ -23,6 +23,7 @@ import {
 import { CannotLower, type Format, type Lowering, type LowerRule } from "./lowering.js";
 import { NO_CLAMP, type Pads } from "./net.js";
 import { NodeView } from "./node-view.js";
+import { lowerOnnxGru, lowerOnnxLstm } from "./onnx-recurrent.js";
 import { mapRows } from "./rows.js";
 import { transposed } from "./view.js";
 import { weightsOf } from "./weights.js";
@@ -281,6 +282,8 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   Gelu: (node, lowering) =>
     map(viewOf(node, lowering).text("approximate", "none") === "tanh" ? "gelu-tanh" : "gelu")(node, lowering),
   "com.microsoft::Gelu": map("gelu"),
+  LSTM: lowerOnnxLstm,
+  GRU: lowerOnnxGru,
   Concat: (node, lowering) => lowerConcat(node, lowering, viewOf(node, lowering).number("axis", 1)),
   Resize: resize,
   Upsample: resize,

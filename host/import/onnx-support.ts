@@ -22,6 +22,7 @@ import {
   windowProblem,
 } from "./judges.js";
 import { isWhole, shapeText, type NodeView } from "./node-view.js";
+import { gru, lstm } from "./onnx-recurrent.js";
 import { resizeScales } from "./onnx-shapes.js";
 import { dissolves, not, RUNS, type Judge } from "./verdict.js";
 import { padding, windowCounts, windowsOf } from "./windows.js";
@@ -245,7 +246,9 @@ export const ONNX_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ["Cast", cast],
   ...judged("QuantizeLinear DequantizeLinear com.microsoft::QuantizeLinear com.microsoft::DequantizeLinear", quantize),
   ...judged("DynamicQuantizeLinear ConvInteger MatMulInteger", refused(DYNAMIC)),
-  ...judged("LSTM GRU RNN", refused(STATE)),
+  ["LSTM", lstm],
+  ["GRU", gru],
+  ["RNN", refused(STATE)],
   ...judged(
     "InstanceNormalization LayerNormalization GroupNormalization RMSNormalization LpNormalization MeanVarianceNormalization",
     refused(NORM),

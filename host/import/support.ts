@@ -5,7 +5,7 @@ import type { GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
 import { isWhole, NodeView, shapeText } from "./node-view.js";
 import { ONNX_SUPPORT } from "./onnx-support.js";
 import { TFLITE_SUPPORT } from "./tflite-support.js";
-import { dissolves, not, Surroundings, type Verdict } from "./verdict.js";
+import { dissolves, not, RUNS, Surroundings, type Verdict } from "./verdict.js";
 
 export interface Support {
   /** One for each node. */
@@ -44,6 +44,7 @@ function judge(node: NodeView, graph: ImportedGraph, around: Surroundings): Verd
     return dissolves("nothing, since nobody reads it");
   const table = graph.format === "onnx" ? ONNX_SUPPORT : TFLITE_SUPPORT;
   if (node.node.refused !== undefined) return not(node.node.refused);
+  if (node.node.window !== undefined) return RUNS;
   const verdict = table.get(node.op)?.(node, around) ?? not(unknownOp(node.op));
   if (verdict.kind === "not") return verdict;
   if (node.node.inputs.length > 0 && node.node.inputs.every((index) => graph.tensors[index]?.constant !== undefined)) {

@@ -24,6 +24,7 @@ import { CannotLower, intersect, number, type Format, type Lowering, type LowerR
 import { lowerCrop } from "./part-layers.js";
 import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
 import { lowerSvdf } from "./svdf.js";
+import { lowerSequenceLstm } from "./tflite-lstm.js";
 import { weightsOf } from "./weights.js";
 
 const ACTIVATIONS: Readonly<Record<string, Clamp>> = {
@@ -299,6 +300,7 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   SLICE: slice,
   SPLIT: split(1, 0),
   SPLIT_V: split(0, 2, 1),
+  UNIDIRECTIONAL_SEQUENCE_LSTM: lowerSequenceLstm,
   READ_VARIABLE: (node, lowering) => lowering.readState(node, variableOf(node, lowering)),
   ASSIGN_VARIABLE: (node, lowering) => lowering.keepState(variableOf(node, lowering), lowering.view(node, 1)),
   SVDF: (node, lowering) => lowerSvdf(node, lowering, activation(node)),

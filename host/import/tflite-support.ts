@@ -22,6 +22,7 @@ import {
 } from "./judges.js";
 import { isWhole, shapeText, type Dims, type NodeView } from "./node-view.js";
 import { svdf } from "./svdf.js";
+import { sequenceLstm } from "./tflite-lstm.js";
 import { dissolves, not, RUNS, type Judge, type Verdict } from "./verdict.js";
 import { padding, type Windows } from "./windows.js";
 
@@ -217,10 +218,11 @@ export const TFLITE_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>
   ...judged("QUANTIZE DEQUANTIZE", scales),
   ["FAKE_QUANT", vanishes],
   ...judged(
-    "LSTM RNN UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN",
+    "LSTM RNN UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN",
     refused(STATE),
   ),
   ["SVDF", fused(svdf)],
+  ["UNIDIRECTIONAL_SEQUENCE_LSTM", sequenceLstm],
   ...judged("VAR_HANDLE", () => dissolves("a state")),
   ["READ_VARIABLE", readVariable],
   ["ASSIGN_VARIABLE", assignVariable],

@@ -53,6 +53,28 @@ export function weightsOf(node: GraphNode, lowering: Lowering, spec: WeightsSpec
   return isQuantized ? { rows, columns, values, scales: scales!, bias } : { rows, columns, values, bias };
 }
 
+/**
+ * A constant input as real numbers, row after row, be it that or int8 with scales, or int32 with one, as biases have it.
+ * @throws CannotLower for one that is no constant, of another size or of scales that are not supported
+ */
+export function realWeights(
+  node: GraphNode,
+  lowering: Lowering,
+  input: number,
+  rows: number,
+  columns = 1,
+): Float32Array {
+  const tensor = constantOf(lowering, node.inputs[input]);
+  const from = tensor.constant.values();
+  if (from.length !== rows * columns)
+    throw new CannotLower(`input ${input} has ${from.length} elements, expected ${rows} × ${columns}`);
+  const scales = tensor.type === "int32" ? tensor.quantization?.scales : scalesOf(tensor, { rows, axis: 0 });
+  return Float32Array.from(
+    from,
+    (value, at) => value * (scales?.[scales.length > 1 ? Math.floor(at / columns) : 0] ?? 1),
+  );
+}
+
 /** @returns undefined where the file has them in no order of which parts could be read */
 function streamedRows(constant: Constant, { rows, columns, order }: WeightsSpec): StreamedRows | undefined {
   const part = constant.part?.bind(constant);
@@ -111,7 +133,10 @@ function dequantized(lowering: Lowering, node: GraphNode): ConstantTensor {
 }
 
 /** @returns undefined for real numbers */
-function scalesOf({ type, quantization }: ConstantTensor, { rows, axis }: WeightsSpec): Float32Array | undefined {
+function scalesOf(
+  { type, quantization }: ConstantTensor,
+  { rows, axis }: Pick<WeightsSpec, "rows" | "axis">,
+): Float32Array | undefined {
   if (type === "float32" || type === "float16" || type === "bfloat16" || type === "float64") return undefined;
   if (type !== "int8" && type !== "int4")
     throw new CannotLower(`its weights are ${type}, expected int8 or real numbers`);

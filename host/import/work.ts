@@ -37,6 +37,23 @@ const WEIGHTED: ReadonlyMap<string, Weighted> = new Map<string, Weighted>([
   ["SVDF", { weight: 1, bias: 3, macs: (shape, node) => node.number("rank", 1) * (shape[1] + steps(node)) }],
 ]);
 
+/** Recurrent layers: inputs that are weights, of which every step takes each once, and the axis of the input that steps lie along. */
+interface Recurrent {
+  readonly weights: readonly number[];
+  readonly time: (node: NodeView) => number;
+}
+
+const onnxRecurrent: Recurrent = { weights: [1, 2], time: (node) => (node.number("layout", 0) === 0 ? 0 : 1) };
+const RECURRENT: ReadonlyMap<string, Recurrent> = new Map([
+  ["LSTM", onnxRecurrent],
+  ["GRU", onnxRecurrent],
+  ["RNN", onnxRecurrent],
+  [
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    { weights: [1, 2, 3, 4, 5, 6, 7, 8], time: (node) => (node.flag("time_major") ? 0 : 1) },
+  ],
+]);
+
 /** Ops whose constant inputs are parameters, all of them or those named. */
 const PARAMETERS: ReadonlyMap<string, readonly number[]> = new Map([
   ["BatchNormalization", [1, 2, 3, 4]],
@@ -50,6 +67,7 @@ const PARAMETERS: ReadonlyMap<string, readonly number[]> = new Map([
   ["LSTM", [1, 2, 3, 7]],
   ["GRU", [1, 2, 3]],
   ["RNN", [1, 2, 3]],
+  ["UNIDIRECTIONAL_SEQUENCE_LSTM", [1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15]],
   ["Gather", [0]],
   ["ADD", [0, 1]],
   ["MUL", [0, 1]],
@@ -59,12 +77,23 @@ const PARAMETERS: ReadonlyMap<string, readonly number[]> = new Map([
 
 /** @returns 0 for an op without multiplications of weights, undefined where its shapes are not known */
 export function macsOf(node: NodeView): number | undefined {
+  const recurrent = RECURRENT.get(node.op);
+  if (recurrent !== undefined) return recurrentMacs(node, recurrent);
   const weighted = WEIGHTED.get(node.op);
   if (weighted === undefined) return 0;
   const weight = node.shape(weighted.weight);
   const places: Dims | undefined = weighted.perInput === true ? node.shape(0) : node.output(0)?.shape;
   if (!isWhole(weight) || !isWhole(places)) return undefined;
   return elementsOf(places) * weighted.macs(weight, node);
+}
+
+function recurrentMacs(node: NodeView, { weights, time }: Recurrent): number | undefined {
+  const steps = node.shape(0)?.[time(node)];
+  if (typeof steps !== "number") return undefined;
+  return weights.reduce((sum: number | undefined, input) => {
+    const shape = node.input(input) === undefined ? [0] : node.shape(input);
+    return sum === undefined || !isWhole(shape) ? undefined : sum + steps * elementsOf(shape);
+  }, 0);
 }
 
 /** Elements of weights, biases and other constants that a net has learned; sizes, axes and scales are none. */

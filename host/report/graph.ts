@@ -1,6 +1,7 @@
 /** What a net of another format holds and which of its nodes would run: the figures behind `mote inspect model.onnx`. */
 import type { ElementType, ImportedGraph } from "../import/graph.js";
 import { NodeView, type Dims } from "../import/node-view.js";
+import { inSteps } from "../import/steps.js";
 import { supportOf } from "../import/support.js";
 import type { Verdict } from "../import/verdict.js";
 import { macsOf, parametersOf } from "../import/work.js";
@@ -39,10 +40,11 @@ export interface GraphReport {
 
 /** @param graph with its shapes worked out @throws MoteError FORMAT as `supportOf` */
 export function reportGraph(graph: ImportedGraph): GraphReport {
-  const { verdicts, problems } = supportOf(graph);
+  const { graph: stepped, places } = inSteps(graph);
+  const { verdicts, problems } = supportOf(stepped);
   const nodes = graph.nodes.map((node, i): NodeReport => {
     const view = new NodeView(node, graph.tensors);
-    const { kind, ...reason } = verdicts[i];
+    const { kind, ...reason } = verdicts[places[i]];
     // What is constant counts where it is read.
     const isConstant = view.output(0)?.constant !== undefined;
     return {

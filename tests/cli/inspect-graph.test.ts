@@ -26,11 +26,10 @@ describe("mote inspect of an ONNX net", () => {
     const { code, stdout } = await inspect(golden("refused"));
     expect(code).toBe(0);
     const list = stdout.slice(stdout.indexOf("what stands in the way"));
-    expect(list).toMatch(
-      /^what stands in the way, 11 of 12 nodes\n {2}input sequence is \[3, 1, 2\]: 3 samples at once; a model runs one\n/,
-    );
+    expect(list).toMatch(/^what stands in the way, 11 of 12 nodes\n/);
+    expect(list).toContain("  LSTM (memory): direction = reverse; expected forward\n");
     expect(list).toContain("  MaxPool (pool): dilations [1, 2]; expected 1\n");
-    expect(list.split("\n").filter((line) => /^ {2}\S/.test(line))).toHaveLength(1 + 11);
+    expect(list.split("\n").filter((line) => /^ {2}\S/.test(line))).toHaveLength(11);
     expect(
       Math.max(
         ...stdout
@@ -43,13 +42,13 @@ describe("mote inspect of an ONNX net", () => {
 
   it("puts several nodes on a line where there are many, and equal reasons together", async () => {
     const names = Array.from({ length: 60 }, (_, i) => `t${i}`);
-    const chain = names.map((name, i) => node(i % 30 === 29 ? "LSTM" : "Relu", [i === 0 ? "x" : names[i - 1]], [name]));
+    const chain = names.map((name, i) => node(i % 30 === 29 ? "RNN" : "Relu", [i === 0 ? "x" : names[i - 1]], [name]));
     writeFileSync(scratch.path("deep.onnx"), model(13, edge(11, "x", [1, 1, 1]), ...chain, edge(12, "t59", [1])));
     const { stdout } = await inspect(scratch.path("deep.onnx"));
     expect(stdout).toMatch(/^node +op +output +MACs +parameters$/m);
-    expect(stdout.match(/^(Relu|LSTM) #\d+/gm)).toEqual(["Relu #0", "LSTM #29", "Relu #30", "LSTM #59"]);
+    expect(stdout.match(/^(Relu|RNN) #\d+/gm)).toEqual(["Relu #0", "RNN #29", "Relu #30", "RNN #59"]);
     expect(stdout).toMatch(/^Relu #30 +Relu × 29 +1 × 1 × 1 × \?$/m);
-    expect(stdout).toContain("  LSTM (LSTM #29, LSTM #59): keeps a state from step to step;");
+    expect(stdout).toContain("  RNN (RNN #29, RNN #59): keeps a state from step to step;");
   });
 
   it("says what packing leaves out, as packing does", async () => {
@@ -63,7 +62,7 @@ describe("mote inspect of an ONNX net", () => {
 
   it("prints one JSON object with --json", async () => {
     const json = lastJson(await inspect(golden("refused"), "--json"));
-    expect(json).toMatchObject({ kind: "ONNX net", version: "opset 13", runs: false, macs: 768, parameters: 64 });
+    expect(json).toMatchObject({ kind: "ONNX net", version: "opset 13", runs: false, macs: 864, parameters: 64 });
     expect((json.nodes as object[])[2]).toEqual({
       name: "pool",
       op: "MaxPool",

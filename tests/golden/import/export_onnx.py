@@ -334,7 +334,7 @@ def refused_net():
         helper.make_node("Softmax", ["i"], ["a"], name="attention", axis=1),
         helper.make_node("MatMul", ["a", "i"], ["b"], name="product"),
         helper.make_node("Pad", ["b", "pads"], ["p"], name="mirror", mode="reflect"),
-        helper.make_node("LSTM", ["sequence", "w", "r"], ["l"], name="memory", hidden_size=2),
+        helper.make_node("LSTM", ["sequence", "w", "r"], ["l"], name="memory", hidden_size=2, direction="reverse"),
     ]
     model = model_of(
         nodes,
@@ -373,4 +373,5 @@ def main():
     write_json("onnx-elements.json", values)
 
 
-main()
+if __name__ == "__main__":
+    main()
