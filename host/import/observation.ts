@@ -143,6 +143,7 @@ export function observe(
         `tensor ${JSON.stringify(net.tensors[tensor].name)} has elements that are not finite with sample ${index}`,
       );
     };
+    for (const [state, held] of states) take(state, held);
     runFloat(net, sample, take, convolve, states);
     report(index + 1);
   });

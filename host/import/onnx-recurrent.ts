@@ -3,7 +3,7 @@ import { isAbsent, isConstant } from "./judges.js";
 import type { GraphNode } from "./graph.js";
 import { CannotLower, number, type Lowering, type LowerRule } from "./lowering.js";
 import type { NodeView } from "./node-view.js";
-import { lowerGru, lowerLstm, type GateWeights } from "./recurrent.js";
+import { lowerGru, lowerLstm, realWeightsOf, type GateWeights } from "./recurrent.js";
 import { not, RUNS, type Judge } from "./verdict.js";
 import { realWeights } from "./weights.js";
 
@@ -55,11 +55,8 @@ function gatesOf(node: GraphNode, lowering: Lowering, count: number): GateWeight
   const biases = isBare ? new Float32Array(2 * rows) : realWeights(node, lowering, BIAS, 2 * rows);
   return {
     hidden,
-    features,
-    input: realWeights(node, lowering, WEIGHTS, rows, features),
-    recurrent: realWeights(node, lowering, RECURRENT_WEIGHTS, rows, hidden),
-    bias: biases.subarray(0, rows),
-    recurrentBias: biases.subarray(rows),
+    input: realWeightsOf(realWeights(node, lowering, WEIGHTS, rows, features), biases.subarray(0, rows)),
+    recurrent: realWeightsOf(realWeights(node, lowering, RECURRENT_WEIGHTS, rows, hidden), biases.subarray(rows)),
   };
 }
 

@@ -118,7 +118,7 @@ class Sequences {
           refused: `its input is no sequence of ${this.steps} steps that ops of each step alone make of an input`,
         };
       }
-      if (node.outputs[0] >= 0) this.axes.set(node.outputs[0], own);
+      if (this.sizes(node.outputs[0])?.[own] === this.steps) this.axes.set(node.outputs[0], own);
       return node;
     }
     const read = this.readOf(node);

@@ -5,7 +5,7 @@
 import { isAbsent, isConstant } from "./judges.js";
 import { number, type LowerRule } from "./lowering.js";
 import type { NodeView } from "./node-view.js";
-import { lowerLstm, stacked } from "./recurrent.js";
+import { lowerLstm, realWeightsOf } from "./recurrent.js";
 import { not, RUNS, type Judge } from "./verdict.js";
 import { realWeights } from "./weights.js";
 
@@ -66,13 +66,21 @@ export const lowerSequenceLstm: LowerRule = (node, lowering) => {
     lowering,
     {
       hidden,
-      features,
-      input: gates(INPUT_WEIGHTS, features),
-      recurrent: gates(RECURRENT_WEIGHTS, hidden),
-      bias,
-      recurrentBias: new Float32Array(bias.length),
+      input: realWeightsOf(gates(INPUT_WEIGHTS, features), bias),
+      recurrent: realWeightsOf(gates(RECURRENT_WEIGHTS, hidden), new Float32Array(bias.length)),
     },
     { hidden: [0], cell: [] },
     clip > 0 ? clip : Infinity,
   );
 };
+
+/** One array behind the other. */
+function stacked(...parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

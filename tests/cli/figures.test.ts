@@ -188,7 +188,14 @@ describe.skipIf(process.env.MOTE_ZOO === undefined)("mote bench --only zoo, of t
     const emulated = BOARDS.filter(({ name }) => ["lm3s6965evb", "netduinoplus2"].includes(name));
     const boards = missingTools(toolsOf(emulated, ENGINES)).length > 0 ? [] : ["zoo.boards", "zoo.boards.vww.sram"];
     expect(ids).toEqual(
-      expect.arrayContaining(["zoo.answered", "zoo.run", "zoo.vww.bytes", "zoo.ad.score", ...boards]),
+      expect.arrayContaining([
+        "zoo.answered",
+        "zoo.run",
+        "zoo.vww.bytes",
+        "zoo.ad.score",
+        "zoo.lstm.accuracy",
+        ...boards,
+      ]),
     );
     for (const id of ids) expect(id).toMatch(/^zoo(\.[a-z0-9-]+)+$/);
     // Whole runs differ by more than 1 in some elements of 26,560; a layer by itself never.

@@ -154,6 +154,28 @@ describe("a quantized net", () => {
 });
 
 describe("a net of real numbers", () => {
+  it("takes samples that are sequences for a stream each, and its last step's outputs for what another runtime gives", async () => {
+    const name = "gru.onnx";
+    const all = JSON.parse(readFileSync(golden("recurrent-outputs.json"), "utf8")) as Record<string, readonly Run[]>;
+    const runs = all[name];
+    const [x, y, classes] = ["gru.x.npy", "gru.y.npy", "gru.labels.npy"].map((file) => scratch.path(file));
+    writeFileSync(x, npyOf(Float32Array.from(runs.flatMap(({ input }) => input)), runs.length, 6, 5));
+    writeFileSync(y, npyOf(Float32Array.from(runs.flatMap(({ output }) => output)), runs.length, 3));
+    const labels = runs.map(({ output }) => output.indexOf(Math.max(...output)));
+    writeFileSync(classes, npyOf(Uint8Array.from(labels), runs.length));
+    const path = scratch.path("gru.mote");
+    const packed = await mote(["pack", golden(name), "--calibrate", x, "-o", path]);
+    expect(packed.stdout).toMatch(/48 samples/);
+    const outcome = await mote(["verify", golden(name), path, "--data", x, "--expected", y, "--json"]);
+    const { expected, inputs } = lastJson(outcome) as { expected: { snr: number; samples: number }[]; inputs: number };
+    expect([outcome.code, inputs, expected[0].samples]).toEqual([0, 48, runs.length]);
+    expect(expected[0].snr).toBeGreaterThan(35);
+    const data = ["--data", x, "--labels", classes, "--float", golden(name), "--json"];
+    const { errors, float, samples } = lastJson(await mote(["evaluate", path, ...data]));
+    expect({ errors, samples }).toEqual({ errors: 0, samples: runs.length });
+    expect(float).toMatchObject({ errors: 0, agreementPercent: 100 });
+  });
+
   it.each(["torch-digits.onnx", "torch-blocks.onnx"])(
     "%s has a ratio for each layer, and onnxruntime's outputs",
     async (name) => {

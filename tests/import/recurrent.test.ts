@@ -47,17 +47,17 @@ function stepsOf(net: ImportedNet, sequence: readonly number[]): Float32Array[] 
 const farthest = (found: ArrayLike<number>, expected: ArrayLike<number>): number =>
   Math.max(...Array.from(found, (value, i) => Math.abs(value - expected[i])));
 
-describe.each<[string, string, number]>([
-  ["lstm-float.tflite", "dense crop lut mul add append", 1e-5],
+describe.each<[string, string, number, number]>([
+  ["lstm-float.tflite", "dense crop lut mul add append", 1e-5, 33],
   // Integers of 8 bits multiply activations that LiteRT rounds to 8 bits in each step.
-  ["lstm-last.tflite", "dense crop lut mul add", 0.02],
-  ["lstm.onnx", "dense crop lut mul add", 1e-5],
-  ["gru.onnx", "dense crop lut mul add append", 1e-5],
-])("%s", (name, ops, tolerance) => {
+  ["lstm-last.tflite", "dense crop lut mul add", 0.02, 28],
+  ["lstm.onnx", "dense crop lut mul add", 1e-5, 40],
+  ["gru.onnx", "dense crop lut mul add append", 1e-5, 35],
+])("%s", (name, ops, tolerance, decibels) => {
   const net = netOf(name);
 
   test(`is ${ops}, and after the last step what its own runtime gives`, () => {
-    expect(new Set(net.layers.map(({ op }) => op))).toEqual(new Set([...ops.split(" "), "concat"]));
+    expect(new Set(net.layers.map(({ op }) => op))).toEqual(new Set(ops.split(" ")));
     for (const { input, output } of golden[name]) {
       expect(farthest(floatSteps(net, input).at(-1)!, output)).toBeLessThan(tolerance);
     }
@@ -91,7 +91,7 @@ describe.each<[string, string, number]>([
       });
     }
     for (const engine of engines) engine.close();
-    expect(10 * Math.log10(signal / noise)).toBeGreaterThan(20);
+    expect(10 * Math.log10(signal / noise)).toBeGreaterThan(decibels);
   });
 });
 

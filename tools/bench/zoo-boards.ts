@@ -15,12 +15,15 @@ import { missingTools } from "../../host/node/firmware/tools.js";
 import type { Figure } from "./figure.js";
 import { INT8_NETS, spectrogramWindows, zooContainer, type Int8Net } from "./zoo-nets.js";
 
-export interface BoardNet {
-  readonly id: Int8Net;
+interface OnBoard {
   readonly board: string;
   readonly engine: FirmwareEngine;
   /** Of a fast module for speed. */
   readonly layout?: FastLayout | undefined;
+}
+
+export interface BoardNet extends OnBoard {
+  readonly id: Int8Net;
 }
 
 /** MLPerf Tiny's keywords and anomaly detection on 64 KB of SRAM, the larger ones of MLPerf Tiny and TFLM on a Cortex-M4. */
@@ -72,20 +75,28 @@ export async function boardFigures(folder: string, note: (text: string) => void)
 const boardNamed = (wanted: string): Board => BOARDS.find(({ name }) => name === wanted)!;
 
 /** The form of the net that the board has room for. */
-function formOf({ id, board, engine }: BoardNet, folder: string): Optimization {
-  const container = zooContainer(folder, id);
+function formOf({ board, engine }: OnBoard, container: Uint8Array): Optimization {
   return fittingForm(boardNamed(board), engine, (form) => firmwareImage(container, form)).optimize;
 }
 
 /** @throws MoteError as `measure` */
 export function onBoard(net: BoardNet, folder: string): Promise<Measurement> {
-  const { id, engine, layout } = net;
+  const container = zooContainer(folder, net.id);
+  const runs = net.id === "ad" ? windowRuns(container, folder) : undefined;
+  return fileOnBoard(net, INT8_NETS[net.id], container, runs);
+}
+
+/** @param file that the container was made of @throws MoteError as `measure` */
+export function fileOnBoard(
+  net: OnBoard,
+  file: string,
+  container: Uint8Array,
+  runs: Runs = randomRuns(RANDOM_SAMPLES, SEED),
+): Promise<Measurement> {
+  const { engine, layout } = net;
   const board = boardNamed(net.board);
-  const container = zooContainer(folder, id);
-  const optimize = layout === undefined ? formOf(net, folder) : "speed";
+  const optimize = layout === undefined ? formOf(net, container) : "speed";
   const image = firmwareImage(container, optimize, layout);
-  const file = INT8_NETS[id];
-  const runs = id === "ad" ? windowRuns(container, folder) : randomRuns(RANDOM_SAMPLES, SEED);
   const sizes = inputSizes(container);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   const fitting = fittingSamples(board, image, engine, bytes);
