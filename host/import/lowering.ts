@@ -250,10 +250,12 @@ export class Lowering {
     );
   }
 
-  /** A tensor of as many elements that the input is, [size, 1, 1]. @throws CannotLower where it has another shape */
+  /** A tensor of so many real numbers that the input is, [size, 1, 1]. @throws CannotLower where it is another */
   vector(node: GraphNode, size: number, input = 0): number {
     const { tensor, pads } = this.image(node, input, [size, 1, 1]);
     if (pads.some((zeros) => zeros > 0)) throw new CannotLower("its input has padding around it");
+    if (this.tensors[tensor].quantization !== undefined)
+      throw new CannotLower("its input is int8; expected real numbers");
     return tensor;
   }
 

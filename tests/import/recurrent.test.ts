@@ -134,6 +134,17 @@ const attributes =
   (more: GraphNode["attributes"]) =>
   (node: GraphNode): Partial<GraphNode> => ({ attributes: { ...node.attributes, ...more } });
 
+/** With an input of int8. */
+function ofIntegers(name: string): ImportedGraph {
+  const graph = graphOf(name);
+  const quantization = { scales: Float32Array.of(0.02), zeroPoints: Int32Array.of(3), axis: undefined };
+  const [input] = graph.inputs;
+  const tensors = graph.tensors.map((tensor, index) =>
+    index === input ? { ...tensor, type: "int8" as const, quantization } : tensor,
+  );
+  return { ...graph, tensors };
+}
+
 const TFLITE_LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM";
 const tflite = (input: number, shape: readonly number[]): ImportedGraph =>
   withInput("lstm-float.tflite", TFLITE_LSTM, input, shape);
@@ -158,6 +169,8 @@ describe("is refused, by the reason", () => {
       withInput("lstm.onnx", "LSTM", 2, [1, 32, 9]),
       "input 2 has 288 elements, expected 32 × 8",
     ],
+    ["integers", ofIntegers("lstm.onnx"), "LSTM: its input is int8; expected real numbers (lstm0)"],
+    ["integers of TFLite", ofIntegers("lstm-float.tflite"), "of int8; expected real numbers, which pack makes int8 of"],
     ["peepholes of TFLite", tflite(10, [8]), "through peepholes; expected none"],
     ["a projection", tflite(16, [4, 8]), "projects its output; expected a FULLY_CONNECTED behind it"],
     ["normalized gates", tflite(20, [8]), "normalizes its gates"],
