@@ -78,8 +78,8 @@ export interface GraphNode {
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly attributes: Readonly<Record<string, Attribute>>;
-  /** Of a node that no file has: it gives the latest so many steps of its input, a step. */
-  readonly window?: number;
+  /** Of a node that no file has: it gives the latest so many steps of its input, a step, along an axis before or behind all others that are not 1. */
+  readonly window?: { readonly steps: number; readonly isFirst: boolean };
   /** Why its reader found no op for it, or what else keeps it from running. */
   readonly refused?: string;
 }

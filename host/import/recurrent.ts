@@ -141,8 +141,9 @@ function rowsOf({ columns, values, bias }: RealWeights, from: number, to: number
 export function lowerWindow(node: GraphNode, lowering: Lowering): void {
   const seen = lowering.view(node);
   const size = valuesOf(lowering.shapeOf(seen.tensor));
-  const shape: Shape = [size, 1, node.window!];
+  const { steps, isFirst } = node.window!;
+  const shape: Shape = [size, 1, steps];
   const kept = lowering.newState(node, shape);
   const layer = { op: "append", inputs: [kept, lowering.vector(node, size)] } as const;
-  lowering.keepIn(kept, lowering.emitAs(node, layer, shape, "hwc"));
+  lowering.keepIn(kept, lowering.emitAs(node, layer, shape, isFirst ? "hwc" : "chw"));
 }

@@ -18,7 +18,7 @@ export interface Stepped {
 
 /** @param graph with its shapes worked out @returns the graph itself where no recurrent layer takes several steps */
 export function inSteps(graph: ImportedGraph): Stepped {
-  const steps = Math.max(1, ...graph.nodes.map((node) => stepsAt(graph, node)));
+  const steps = graph.nodes.reduce((most, node) => Math.max(most, stepsAt(graph, node)), 1);
   if (steps === 1) return { graph, steps, places: graph.nodes.map((_, index) => index) };
   return new Sequences(graph, steps).stepped();
 }
@@ -134,20 +134,34 @@ class Sequences {
       this.axes.set(output, axes[0]!);
       return node;
     }
-    return {
-      ...node,
-      inputs: node.inputs.map((input) => (sequences.includes(input) ? this.window(input, put) : input)),
-    };
+    const windows = new Map(sequences.map((input) => [input, this.window(input, put)]));
+    if ([...windows.values()].includes(undefined))
+      return {
+        ...node,
+        refused: "reads a sequence whose steps lie between other axes; expected them before or behind",
+      };
+    return { ...node, inputs: node.inputs.map((input) => windows.get(input) ?? input) };
   }
 
-  private window(tensor: number, put: (window: GraphNode) => void): number {
+  /** @returns undefined where the steps of a sequence are neither its slowest elements nor its fastest */
+  private window(tensor: number, put: (window: GraphNode) => void): number | undefined {
     const known = this.windows.get(tensor);
     if (known !== undefined) return known;
+    const [sizes, axis] = [this.sizes(tensor)!, this.axes.get(tensor)!];
+    const isFirst = elementsOf(sizes.slice(0, axis)) === 1;
+    if (!isFirst && elementsOf(sizes.slice(axis + 1)) !== 1) return undefined;
     const whole = { ...this.graph.tensors[tensor], name: `${this.graph.tensors[tensor].name} (window)` };
     const index = this.tensors.push(whole) - 1;
     this.windows.set(tensor, index);
     const name = this.writers.get(tensor)?.name ?? this.graph.tensors[tensor].name;
-    put({ name, op: "window", inputs: [tensor], outputs: [index], attributes: {}, window: this.steps });
+    put({
+      name,
+      op: "window",
+      inputs: [tensor],
+      outputs: [index],
+      attributes: {},
+      window: { steps: this.steps, isFirst },
+    });
     return index;
   }
 

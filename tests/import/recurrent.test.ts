@@ -12,6 +12,7 @@ import type { ImportedNet } from "../../host/import/net.js";
 import { readOnnx } from "../../host/import/onnx.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { readTflite } from "../../host/import/tflite.js";
+import { planarIndex } from "../../host/import/view.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
@@ -218,6 +219,30 @@ describe("a net of sequences", () => {
     const whole = lowerGraph({ ...graph, outputs: [graph.nodes[6].outputs[0]] });
     const [{ input }] = golden["lstm.onnx"];
     expect(floatSteps(net, input)).toEqual(floatSteps(whole, input));
+  });
+
+  test("that turns its steps behind has them so in a window", () => {
+    const turned = (perm: readonly number[]): ImportedNet => {
+      const { nodes, ...rest } = graphOf("gru.onnx");
+      const back = nodes.find(({ name }) => name === "back")!;
+      const flat = nodes.find(({ name }) => name === "flatten")!;
+      return lowerGraph({
+        ...rest,
+        nodes: nodes.map((node) => (node === back ? { ...node, attributes: { perm } } : node)),
+        outputs: [flat.outputs[0]],
+      });
+    };
+    const [{ input }] = golden["gru.onnx"];
+    const inOrder = (net: ImportedNet): number[] => {
+      const [{ order, tensor }] = net.outputs;
+      const place = planarIndex(order, net.tensors[tensor].shape);
+      const planar = floatSteps(net, input).at(-1)!;
+      return Array.from(planar, (_, i) => planar[place(i)]);
+    };
+    const bySteps = inOrder(turned([1, 0, 2]));
+    const byElements = inOrder(turned([1, 2, 0]));
+    expect(new Set(bySteps).size).toBe(36);
+    expect(byElements).toEqual(byElements.map((_, i) => bySteps[(i % 6) * 6 + Math.floor(i / 6)]));
   });
 
   test("cuts the cell where the layer says so", () => {
