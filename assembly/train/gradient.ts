@@ -203,8 +203,8 @@ export function weightGradient(d: ParameterGradient, dw: usize, dout: usize, x: 
   }
 }
 
-/** Writes the sum of each row of dout over positions and samples. */
-export function biasGradient(d: ParameterGradient, db: usize, dout: usize, blocks: i32): void {
+/** Writes, or adds, the sum of each row of dout over positions and samples. */
+export function biasGradient(d: ParameterGradient, db: usize, dout: usize, blocks: i32, adds: bool): void {
   const rows = d.groups * d.rows;
   const outRow = d.outRow;
   const outBlock = d.outBlock;
@@ -219,6 +219,8 @@ export function biasGradient(d: ParameterGradient, db: usize, dout: usize, block
         sum1 = f32x4.add(sum1, v128.load(g, 16));
       }
     }
-    store<f32>(db + ((<usize>r) << 2), laneSum(f32x4.add(sum0, sum1)));
+    const to = db + ((<usize>r) << 2);
+    const sum = laneSum(f32x4.add(sum0, sum1));
+    store<f32>(to, adds ? load<f32>(to) + sum : sum);
   }
 }

@@ -125,8 +125,14 @@ export function sparseForward(d: Survivors, out: usize, w: usize, bias: usize, x
   }
 }
 
-/** dw[entry] = Σ over positions and samples of dout · x: one float an entry, in the order of the entries. */
-export function sparseWeightGradient(d: Survivors, dw: usize, dout: usize, x: usize, blocks: i32): void {
+// @ts-ignore: decorator
+@inline
+function storeSum(to: usize, sum: f32, adds: bool): void {
+  store<f32>(to, adds ? load<f32>(to) + sum : sum);
+}
+
+/** Writes, or adds to, dw[entry] the sum over positions and samples of dout · x: one float an entry, in the order of the entries. */
+export function sparseWeightGradient(d: Survivors, dw: usize, dout: usize, x: usize, blocks: i32, adds: bool): void {
   const rows = d.rows;
   const outRow = d.outRow;
   const outBlock = d.outBlock;
@@ -173,10 +179,10 @@ export function sparseWeightGradient(d: Survivors, dw: usize, dout: usize, x: us
           }
         }
       }
-      store<f32>(dw, laneSum(f32x4.add(a0, a1)));
-      if (left > 1) store<f32>(dw, laneSum(f32x4.add(b0, b1)), 4);
-      if (left > 2) store<f32>(dw, laneSum(f32x4.add(c0, c1)), 8);
-      if (left > 3) store<f32>(dw, laneSum(f32x4.add(d0, d1)), 12);
+      storeSum(dw, laneSum(f32x4.add(a0, a1)), adds);
+      if (left > 1) storeSum(dw + 4, laneSum(f32x4.add(b0, b1)), adds);
+      if (left > 2) storeSum(dw + 8, laneSum(f32x4.add(c0, c1)), adds);
+      if (left > 3) storeSum(dw + 12, laneSum(f32x4.add(d0, d1)), adds);
       const done = <usize>min(left, 4);
       dw += done * 4;
       entry += done * ENTRY_BYTES;

@@ -4,7 +4,7 @@
  * sums let a constant through, and the next layer adds weights × constant to its own.
  * A constant other than 0 does not move across a border of zeros, where it ends.
  */
-import { inputOf, inputsOf, resultsOf } from "../model/edges.js";
+import { inputOf, inputsOf, readOutside } from "../model/edges.js";
 import type { FloatTensor, Graph, Layer, Net, Shape, WeightedLayer } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
@@ -55,7 +55,7 @@ const readersOf = (graph: Graph, tensor: string): Layer[] =>
 
 /** Whether all that reads a tensor can make up for its channels being raised by constants. */
 function canBeRaised(graph: Graph, tensor: string): boolean {
-  if (resultsOf(graph).includes(tensor)) return false;
+  if (readOutside(graph).has(tensor)) return false;
   return readersOf(graph, tensor).every((layer) => {
     if (hasWeights(layer)) return floatWeights(layer).pad(layer) === 0;
     const isShift = layer.op === "concat" || floatOp(layer).constants?.isShift(layer) === true;
@@ -122,8 +122,11 @@ function throughLayer(
 
 /** Moves channels with one value everywhere into the biases of what reads them; no weight reads such a one then. */
 function moveConstants(net: Net, shapes: ReadonlyMap<string, Shape>): void {
-  const { input } = net.graph;
-  const constants = new Map<string, Float64Array>([[input.name, new Float64Array(input.shape[0]).fill(NaN)]]);
+  const { input, states = [] } = net.graph;
+  const given = [input.name, ...states.map(({ tensor }) => tensor)];
+  const constants = new Map<string, Float64Array>(
+    given.map((name) => [name, new Float64Array(shapes.get(name)![0]).fill(NaN)]),
+  );
   for (const layer of net.graph.layers) {
     const inputs = inputsOf(layer).map((name) => constants.get(name)!);
     if (!hasWeights(layer)) {
@@ -148,10 +151,10 @@ function moveConstants(net: Net, shapes: ReadonlyMap<string, Shape>): void {
   }
 }
 
-/** Marks the channels that a result depends on, by tensor, and makes all weights 0 that make others. */
+/** Marks the channels that a result or a state depends on, by tensor, and makes all weights 0 that make others. */
 function clearUnread(net: Net, shapes: ReadonlyMap<string, Shape>): Map<string, Uint8Array> {
   const read = new Map([...shapes].map(([name, [channels]]) => [name, new Uint8Array(channels)]));
-  for (const name of resultsOf(net.graph)) read.get(name)!.fill(1);
+  for (const name of readOutside(net.graph)) read.get(name)!.fill(1);
   for (const layer of net.graph.layers.toReversed()) {
     const after = read.get(layer.output)!;
     if (hasWeights(layer)) {
@@ -163,6 +166,9 @@ function clearUnread(net: Net, shapes: ReadonlyMap<string, Shape>): Map<string, 
         else if (!isZero(weight.data, first, count)) before[channel] = 1;
       });
       after.forEach((isRead, row) => (bias[row] = isRead ? bias[row] : 0));
+    } else if (layer.op === "crop") {
+      const before = read.get(layer.input)!;
+      after.forEach((isRead, channel) => (before[layer.channel + channel] |= isRead));
     } else {
       eachJoined(layer, shapes, (input, channels, at) => {
         const before = read.get(input)!;

@@ -29,7 +29,10 @@ export function narrowGraph(graph: Graph, units: Readonly<Record<string, number>
     }
     const rows = ties.of.get(layer.output)!;
     if (rows.some((unit) => ties.fixed[unit])) {
-      const reason = floatWeights(layer).groups(layer) > 1 ? "is a convolution in groups" : "makes the net's results";
+      const reason =
+        floatWeights(layer).groups(layer) > 1
+          ? "is a convolution in groups"
+          : "makes a result, a state or what a crop reads";
       throw new MoteError("RECIPE", `units.${name}: the layer ${reason}, or is tied to one that does; its units stay`);
     }
     if (count < 1 || count > rows.length)

@@ -2,7 +2,7 @@
  * Which channels of a net go or stay together. A filter makes one; what works on each channel by itself, such as a depthwise convolution or
  * a pool, takes it along, and a sum makes its inputs' channels one: all of that is a unit.
  */
-import { inputOf, inputsOf, resultsOf } from "../model/edges.js";
+import { inputOf, inputsOf, readOutside } from "../model/edges.js";
 import type { FloatTensor, Graph, Layer, Net, Shape, WeightedLayer } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
@@ -11,7 +11,10 @@ export interface Units {
   readonly count: number;
   /** The unit of each channel of a tensor, by the tensor's name. */
   readonly of: ReadonlyMap<string, Int32Array>;
-  /** By unit: 1 where it has to stay, being the input's, a result's, or one that a convolution in groups of several channels reads or makes. */
+  /**
+   * By unit: 1 where it has to stay, being the input's, a result's, a state's, or one that a crop or a convolution in groups of several
+   * channels reads or makes.
+   */
   readonly fixed: Uint8Array;
 }
 
@@ -65,7 +68,8 @@ export function unitsOf(graph: Graph): Units {
     places += channels;
   }
   const sets = new Sets(places);
-  const staying: string[] = [graph.input.name, ...resultsOf(graph)];
+  const states = (graph.states ?? []).map(({ tensor }) => tensor);
+  const staying: string[] = [graph.input.name, ...states, ...readOutside(graph)];
   const tie = (from: string, to: string, channels: number, at = 0, each = 1): void => {
     const [source, target] = [firstOf.get(from)!, firstOf.get(to)!];
     for (let channel = 0; channel < channels * each; channel++)
@@ -78,7 +82,8 @@ export function unitsOf(graph: Graph): Units {
       if (isDepthwise(layer, shapes.get(inputs[0])!))
         tie(inputs[0], layer.output, channels, 0, floatWeights(layer).rows(layer) / channels);
       else if (floatWeights(layer).groups(layer) > 1) staying.push(inputs[0], layer.output);
-    } else eachJoined(layer, shapes, (input, count, at) => tie(input, layer.output, count, at));
+    } else if (layer.op === "crop") staying.push(layer.input, layer.output);
+    else eachJoined(layer, shapes, (input, count, at) => tie(input, layer.output, count, at));
   }
   const numbers = new Map<number, number>();
   const of = new Map<string, Int32Array>();

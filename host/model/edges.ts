@@ -15,6 +15,10 @@ export const inputOf = <Tensor>(layer: Edges<Tensor>): Tensor => inputsOf(layer)
 export const resultsOf = ({ outputs, layers }: Pick<Graph, "outputs" | "layers">): readonly string[] =>
   outputs ?? layers.slice(-1).map(({ output }) => output);
 
+/** Tensors of a graph that are not read by layers alone: its results, and what states take over. */
+export const readOutside = (graph: Pick<Graph, "outputs" | "layers" | "states">): ReadonlySet<string> =>
+  new Set([...resultsOf(graph), ...(graph.states ?? []).map(({ source }) => source)]);
+
 /** Tensors that are the results of a model, one or more. */
 export const outputsOf = ({ outputs }: Pick<QModel, "outputs">): readonly number[] => outputs;
 

@@ -9,7 +9,7 @@ import type { BatchNormLayer } from "../ops/batchnorm.js";
 import type { ClampLayer } from "../ops/clamp.js";
 import type { ConcatLayer, QConcat } from "../ops/concat.js";
 import type { Conv2dLayer, QConv2d } from "../ops/conv2d.js";
-import type { QCrop } from "../ops/crop.js";
+import type { CropLayer, QCrop } from "../ops/crop.js";
 import type { DenseLayer, QDense } from "../ops/dense.js";
 import type { QLut } from "../ops/lut.js";
 import type { MapLayer } from "../ops/map.js";
@@ -36,6 +36,7 @@ export type Layer =
   | AddLayer
   | MulLayer
   | ConcatLayer
+  | CropLayer
   | ResizeLayer
   | MapLayer
   | BatchNormLayer;
@@ -54,6 +55,7 @@ export type {
   AddLayer,
   MulLayer,
   ConcatLayer,
+  CropLayer,
   ResizeLayer,
   MapLayer,
   BatchNormLayer,
@@ -75,10 +77,22 @@ export interface Graph {
   readonly name: string;
   readonly input: { readonly name: string; readonly shape: Shape };
   readonly layers: readonly Layer[];
+  /** Of a recurrent net, whose layers are those of one step. */
+  readonly states?: readonly GraphState[];
+  /** How many steps a sample has, with states: as many inputs one behind the other. Results are those of the last. */
+  readonly steps?: number;
   /** Tensors that are results, in the order in which they are made; classes are read from the first. Absent: the last layer's output. */
   readonly outputs?: readonly string[];
   /** Of a net from a file: what packing writes into the model for hosts. */
   readonly ends?: GraphEnds;
+}
+
+/** A tensor that keeps its values from a step to the next: zeros in a sample's first step, then what the source was a step before. */
+export interface GraphState {
+  readonly tensor: string;
+  readonly shape: Shape;
+  /** What a layer makes, of the same shape. */
+  readonly source: string;
 }
 
 export interface GraphEnds {

@@ -1,7 +1,8 @@
 /** Shapes of a graph's tensors, what a layer's attributes may be, and which tensors belong together. */
 import { MoteError } from "../errors.js";
 import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
-import { inputOf, inputsOf, resultsOf } from "./edges.js";
+import { inputOf, inputsOf, readOutside, resultsOf } from "./edges.js";
+import { valuesOf } from "./geometry.js";
 import type { Graph, Layer, Shape } from "./model.js";
 
 /** @throws MoteError UNSUPPORTED for an attribute of a layer that is out of its range */
@@ -25,15 +26,57 @@ export function outputShape(graph: string, layer: Layer, inputs: readonly Shape[
   return floatOp(layer).outputShape(layer, inputs, where);
 }
 
+/** The most steps that a sample may have. */
+export const MAX_STEPS = 1000;
+
+/** Of a sample: the input's, or with states rows of as many values, one a step. */
+export const sampleShape = ({ input, steps }: Graph): Shape =>
+  steps === undefined ? input.shape : [1, steps, valuesOf(input.shape)];
+
+/** Before layers are looked at. @throws MoteError UNSUPPORTED for states or steps that cannot be, or without each other */
+function checkSteps({ name, input, layers, states, steps }: Graph): void {
+  const fail = (what: string): never => {
+    throw new MoteError("UNSUPPORTED", `${name}: ${what}`);
+  };
+  if (states === undefined && steps === undefined) return;
+  if (states === undefined || states.length === 0) fail(`${steps} steps without states, expected both or neither`);
+  if (!Number.isInteger(steps) || steps! < 2 || steps! > MAX_STEPS)
+    fail(`steps is ${steps ?? "missing"}, with states expected 2 … ${MAX_STEPS}`);
+  if (input.shape[1] * input.shape[2] !== 1)
+    fail(`the input of a step is [${input.shape.join(", ")}], with states expected a vector, [features, 1, 1]`);
+  // Its statistics would be those of all steps, which are not there at once.
+  const norm = layers.find(({ op }) => op === "batchnorm");
+  if (norm !== undefined) fail(`${norm.name}: a batch normalization is not trained in a net with states`);
+}
+
+/** What states take over. @throws MoteError UNSUPPORTED for what no layer makes, or of another shape */
+function checkSources({ name, layers, states = [] }: Graph, shapes: ReadonlyMap<string, Shape>): void {
+  for (const { tensor, shape, source } of states) {
+    const where = `${name}: state "${tensor}"`;
+    if (!layers.some(({ output }) => output === source))
+      throw new MoteError("UNSUPPORTED", `${where}: no layer makes its source, "${source}"`);
+    const made = shapes.get(source)!;
+    if (made.join() === shape.join()) continue;
+    const found = `its source "${source}" is [${made.join(", ")}]`;
+    throw new MoteError("UNSUPPORTED", `${where}: ${found}, expected its own shape, [${shape.join(", ")}]`);
+  }
+}
+
 /**
- * The shape of every tensor by name: of the input, then of the layers' outputs in their order.
+ * The shape of every tensor by name: of the input, of states, then of the layers' outputs in their order.
  * @throws MoteError UNSUPPORTED for attributes out of range, a name that occurs twice, a layer whose input is not made before it, or whose
- *   output is neither read nor a result, or a result that no layer makes in this order
+ *   output is neither read nor a result, a result that no layer makes in this order, or states that do not fit
  */
 export function tensorShapes(graph: Graph): Map<string, Shape> {
+  checkSteps(graph);
   const shapes = new Map([[graph.input.name, graph.input.shape]]);
+  for (const { tensor, shape } of graph.states ?? []) {
+    if (shapes.has(tensor))
+      throw new MoteError("UNSUPPORTED", `${graph.name}: the name of state "${tensor}" occurs twice`);
+    shapes.set(tensor, shape);
+  }
   const layerNames = new Set<string>();
-  const used = new Set(resultsOf(graph));
+  const used = new Set(readOutside(graph));
   for (const layer of graph.layers) {
     const where = `${graph.name}/${layer.name}`;
     const inputs = inputsOf(layer).map((name) => {
@@ -55,6 +98,7 @@ export function tensorShapes(graph: Graph): Map<string, Shape> {
       `${graph.name}/${idle.name}: its output "${idle.output}" is read by no layer, and no result`,
     );
   }
+  checkSources(graph, shapes);
   const results = resultsOf(graph);
   const made = graph.layers.map(({ output }) => output);
   results.forEach((result, index) => {

@@ -1,8 +1,18 @@
 import { MAX_DIMENSION, OP_CROP } from "../../assembly/format.js";
+import { MoteError } from "../errors.js";
 import { offsetOf, placeOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Axes } from "../model/model.js";
+import { whole } from "./attributes.js";
 import { pair, varint } from "./fields.js";
-import type { Edges, IntegerOp } from "./op.js";
+import { PLAIN_OP, type Edges, type FloatOp, type IntegerOp, type NamedLayer } from "./op.js";
+
+/** So many channels of a tensor, from one on. */
+export interface CropLayer extends NamedLayer {
+  readonly op: "crop";
+  /** The first. */
+  readonly channel: number;
+  readonly channels: number;
+}
 
 /** A part of a tensor: so many channels, rows and columns as the output has, from the first ones on. */
 export interface QCrop extends Edges {
@@ -10,6 +20,21 @@ export interface QCrop extends Edges {
   readonly channel: number;
   readonly first: Axes;
 }
+
+export const crop = {
+  ...PLAIN_OP,
+  attributes: { channel: whole(0), channels: whole(1) },
+  outputShape({ channel, channels }, [[all, height, width]], where) {
+    if (channel + channels <= all) return [channels, height, width];
+    const taken = `channels ${channel} … ${channel + channels - 1}`;
+    throw new MoteError("UNSUPPORTED", `${where}: takes ${taken} of an input of ${all}`);
+  },
+  forward({ channel }, [{ shape, data }], to) {
+    const first = channel * shape[1] * shape[2];
+    return data.slice(first, first + valuesOf(to));
+  },
+  hasOwnScale: false,
+} as const satisfies FloatOp<CropLayer>;
 
 export const qcrop = {
   number: OP_CROP,

@@ -10,7 +10,7 @@ import { batchnorm } from "./batchnorm.js";
 import { clamp } from "./clamp.js";
 import { concat, qconcat } from "./concat.js";
 import { conv2d, qconv2d } from "./conv2d.js";
-import { qcrop } from "./crop.js";
+import { crop, qcrop } from "./crop.js";
 import { dense, qdense } from "./dense.js";
 import { qlut } from "./lut.js";
 import { map } from "./map.js";
@@ -36,6 +36,7 @@ export const FLOAT_OPS = {
   add,
   mul,
   concat,
+  crop,
   resize,
   map,
   batchnorm,

@@ -159,10 +159,15 @@ export interface ScaleGroup {
 
 /**
  * Tensors of a graph that share a scale, groups in the order of their first tensors: an op that only picks, cuts or joins values, such as relu,
- * max-pooling or a concatenation, keeps its inputs'. The net's input keeps its own where it is joined with others: then it is copied.
+ * max-pooling or a concatenation, keeps its inputs', and a state has its source's. The net's input keeps its own where it is joined with others: then it is copied.
  */
 export function scaleGroups(graph: Graph): ScaleGroup[] {
-  const groupOf = new Map<string, Set<string>>([[graph.input.name, new Set([graph.input.name])]]);
+  const { states = [] } = graph;
+  const given = [graph.input.name, ...states.map(({ tensor }) => tensor)];
+  const groupOf = new Map(given.map((tensor) => [tensor, new Set([tensor])]));
+  const join = (into: Set<string>, from: Set<string>): void => {
+    if (into !== from) for (const tensor of from) groupOf.set(tensor, into.add(tensor));
+  };
   const nonNegative = new Set<string>();
   const binary = new Set<string>();
   for (const layer of graph.layers) {
@@ -179,11 +184,11 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
       if (group === undefined)
         throw new MoteError("MISMATCH", `${layer.name}: input tensor ${input} is made by no layer before it`);
       if (inputs.length > 1 && group === groupOf.get(graph.input.name)) continue;
-      const [into, from] = [group, groupOf.get(layer.output)!];
-      if (into === from) continue;
-      for (const tensor of from) groupOf.set(tensor, into.add(tensor));
+      join(group, groupOf.get(layer.output)!);
     }
   }
+  // A state takes over its source's elements as they are.
+  for (const { tensor, source } of states) join(groupOf.get(tensor)!, groupOf.get(source)!);
 
   const results = new Set(resultsOf(graph));
   const leaves = new Set(results);

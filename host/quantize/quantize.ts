@@ -13,7 +13,7 @@ import {
   type TensorScale,
 } from "../import/net.js";
 import { MoteError } from "../errors.js";
-import { inputOf, inputsOf, resultsOf } from "../model/edges.js";
+import { inputOf, inputsOf, readOutside, resultsOf } from "../model/edges.js";
 import type {
   Compression,
   FloatTensor,
@@ -71,6 +71,8 @@ function quantizedNet(net: Net): ImportedNet {
     return tensors.push(nominal === undefined ? tensor : { ...tensor, nominalChannels: nominal }) - 1;
   };
   add([graph.input.name]);
+  const { states = [] } = graph;
+  for (const { tensor } of states) add([tensor]);
   const layers = fuse(graph).map((part): NetLayer => {
     const inputs = inputsOf(part.layer).map((name) => index.get(name)!);
     const output = add(part.outputs);
@@ -81,7 +83,15 @@ function quantizedNet(net: Net): ImportedNet {
     return { tensor, name, dims: [1, ...tensors[tensor].shape], order: "chw", bias: 0, isInteger: true };
   };
   const outputs = resultsOf(graph).map(end);
-  return { tensors, layers, inputs: [end(graph.input.name)], outputs, isQuantized: true, notes: [], states: [] };
+  return {
+    tensors,
+    layers,
+    inputs: [end(graph.input.name)],
+    outputs,
+    states: states.map(({ tensor, source }) => ({ tensor: index.get(tensor)!, source: index.get(source)! })),
+    isQuantized: true,
+    notes: [],
+  };
 }
 
 /** A layer with what runs as a part of it. */
@@ -118,7 +128,7 @@ function fuse(graph: Graph): Fused[] {
   const readers = new Map<string, Layer[]>();
   for (const layer of graph.layers)
     for (const input of inputsOf(layer)) readers.set(input, [...(readers.get(input) ?? []), layer]);
-  const results = new Set(resultsOf(graph));
+  const kept = readOutside(graph);
   const absorbed = new Set<Layer>();
   const parts: Fused[] = [];
   for (const layer of graph.layers) {
@@ -127,7 +137,7 @@ function fuse(graph: Graph): Fused[] {
     for (;;) {
       const last = part.outputs[part.outputs.length - 1];
       const [behind, other] = readers.get(last) ?? [];
-      const joined = behind === undefined || other !== undefined || results.has(last) ? null : join(part, behind);
+      const joined = behind === undefined || other !== undefined || kept.has(last) ? null : join(part, behind);
       if (joined === null) break;
       part = { ...joined, outputs: [...part.outputs, behind.output] };
       absorbed.add(behind);
@@ -199,6 +209,8 @@ function quantizedLayer(
       return { op: "mul", ...edges, clamp };
     case "concat":
       return { op: "concat", ...edges };
+    case "crop":
+      return { op: "crop", ...edges, first: [layer.channel, 0, 0] };
     case "resize":
       return { op: "resize", ...edges, factor: layer.factor };
     case "map":

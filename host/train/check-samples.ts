@@ -4,15 +4,18 @@ import type { Distillation } from "./execute.js";
 import { checkTask, lossValues, requireTargets, type Task } from "./losses.js";
 import type { Plan } from "./plan.js";
 
-/** Of a tensor by its name. @throws RangeError for none */
+/** Of a tensor by its name, in the last step. @throws RangeError for none */
 export function tensorIndex({ tensors }: Plan, name: string): number {
-  const index = tensors.findIndex((tensor) => tensor.name === name);
+  const index = tensors.findLastIndex((tensor) => tensor.name === name);
   if (index < 0) throw new RangeError(`the net has no tensor named ${name}`);
   return index;
 }
 
 /** @throws RangeError for another number of values, or of channels that are read */
-export function checkSamples({ tensors: [{ values, shape }] }: Plan, { images, reading, count }: Samples): void {
+export function checkSamples(
+  { sample: shape, tensors: [{ values }] }: Plan,
+  { images, reading, count }: Samples,
+): void {
   if (images.length !== count * values) {
     throw new RangeError(`samples: expected ${count} images of [${shape}], got ${images.length} values`);
   }

@@ -8,6 +8,7 @@ import type { FloatOpTable } from "../ops/index.js";
 import { own } from "../own.js";
 import type { Augmentation } from "./augment.js";
 import { augmenter, isNone, type Augment } from "./augmenter.js";
+import { tensorIndex } from "./check-samples.js";
 import type { Kernels } from "./kernels.js";
 import { BLOCK_SAMPLES, VALUE_BYTES } from "./arena.js";
 import { dropValues, type Dropout } from "./dropout.js";
@@ -43,6 +44,12 @@ export interface Backpropagation {
     shown: { readonly x: () => Float32Array; readonly dy: () => Float32Array },
     n: number,
   ) => void;
+}
+
+/** Where there are gradients on the way back: of which tensors, and of the parameters of which layers. */
+interface Begun {
+  readonly tensors: boolean[];
+  readonly layers: Set<string>;
 }
 
 export class Executor {
@@ -203,9 +210,10 @@ export class Executor {
           this.floats[at + (place - activation) / 4] = gradient[i];
         });
       }
-      const begun = plan.tensors.map((_, tensor) => outputs.includes(tensor));
+      const begun = this.begin();
+      for (const tensor of outputs) begun.tensors[tensor] = true;
       for (const layer of plan.layers.toReversed()) {
-        if (!begun[layer.output] || plan.tensors[layer.output].gradient < 0) continue;
+        if (!begun.tensors[layer.output] || plan.tensors[layer.output].gradient < 0) continue;
         if (isPlannedWeighted(layer)) {
           const { activation, gradient: place } = plan.tensors[layer.output];
           const shown = {
@@ -247,7 +255,7 @@ export class Executor {
   private augmenter({ augment, data }: StepSettings): Augment | null {
     if (isNone(augment)) return null;
     const scratch = this.arena + this.plan.scratch.augment;
-    return augmenter(this.kernels, this.floats, scratch, this.plan.tensors[0].shape, augment, data.images);
+    return augmenter(this.kernels, this.floats, scratch, this.plan.sample, augment, data.images);
   }
 
   /** Number of the float that is a sample's first value of a tensor; the next ones lie eight floats apart. */
@@ -276,6 +284,7 @@ export class Executor {
   /** Makes what lies at an address the shard's sample `n`, as the net is to see it. */
   private loadSample({ images, reading }: Samples, n: number, from: number): void {
     const { kernels } = this;
+    const { sample } = this.plan;
     const [input] = this.plan.tensors;
     const lane = n % BLOCK_SAMPLES;
     let block = this.arena + input.activation + Math.floor(n / BLOCK_SAMPLES) * input.values * VALUE_BYTES;
@@ -284,7 +293,7 @@ export class Executor {
       return;
     }
     const [kind, bytes] = images instanceof Uint8Array ? [0, 1] : images instanceof Int8Array ? [1, 1] : [2, 4];
-    const [channels] = input.shape;
+    const [channels] = sample;
     const plane = input.values / channels;
     for (let c = 0; c < channels; c++) {
       const [scale, offset] = reading === undefined ? [1 / 255, 0] : [reading.scale[c], reading.offset[c]];
@@ -308,34 +317,41 @@ export class Executor {
   /** From the losses back to the first layer that is trained. A tensor's first reader writes its gradient, the others add to it. */
   private backward(settings: StepSettings, shard: number): number {
     const { plan } = this;
-    const begun = plan.tensors.map(() => false);
-    let loss = this.head.gradients(settings, (tensor) => (begun[tensor] = true));
+    const begun = this.begin();
+    let loss = this.head.gradients(settings, (tensor) => (begun.tensors[tensor] = true));
     const features = settings.distill?.features;
+    const taught = features === undefined ? -1 : tensorIndex(plan, features.tensor);
     for (let i = plan.layers.length - 1; i >= 0; i--) {
       const layer = plan.layers[i];
-      const { name, gradient } = plan.tensors[layer.output];
+      const { gradient } = plan.tensors[layer.output];
       if (gradient < 0) continue;
-      if (features?.tensor === name) {
-        loss += this.head.featureGradients(settings, layer.output, begun[layer.output]);
-        begun[layer.output] = true;
+      if (layer.output === taught) {
+        loss += this.head.featureGradients(settings, taught, begun.tensors[taught]);
+        begun.tensors[taught] = true;
       }
       // All that reads the tensor has added to its gradient.
       this.round(layer.output, gradient);
-      if (begun[layer.output]) this.layerBackward(layer, shard, begun);
-      else this.clearGradients(layer, shard);
+      if (begun.tensors[layer.output]) this.layerBackward(layer, shard, begun);
+      else if (!begun.layers.has(layer.name)) this.clearGradients(layer, shard);
     }
     return loss;
   }
 
-  private layerBackward(layer: PlannedLayer, shard: number, begun: boolean[]): void {
+  private begin(): Begun {
+    return { tensors: this.plan.tensors.map(() => false), layers: new Set() };
+  }
+
+  private layerBackward(layer: PlannedLayer, shard: number, begun: Begun): void {
     const { arena, plan } = this;
     const addressOf = (tensor: number): number => arena + plan.tensors[tensor].activation;
     const gradientOf = (tensor: number): number => arena + plan.tensors[tensor].gradient;
     const adds = layer.inputs.map((tensor) => {
-      const isBegun = begun[tensor];
-      begun[tensor] = true;
+      const isBegun = begun.tensors[tensor];
+      begun.tensors[tensor] = true;
       return isBegun;
     });
+    const addsParameters = begun.layers.has(layer.name);
+    begun.layers.add(layer.name);
     const [read] = layer.inputs;
     const { gradient } = plan.tensors[read];
     const drop = this.dropOf(layer);
@@ -351,6 +367,7 @@ export class Executor {
           dx: layer.inputs.map((tensor) => (plan.tensors[tensor].gradient < 0 ? null : gradientOf(tensor))),
           dy: gradientOf(layer.output),
           adds: others === null ? adds : [false],
+          addsParameters,
         },
         shard,
       ),

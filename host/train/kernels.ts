@@ -3,7 +3,13 @@ import type { Descriptor } from "./descriptors.js";
 
 export interface Kernels {
   gather(gather: Descriptor<"Gather">, out: number, w: number, x: number, bias: number, blocks: number): void;
-  biasGradient(gradient: Descriptor<"ParameterGradient">, db: number, dout: number, blocks: number): void;
+  biasGradient(
+    gradient: Descriptor<"ParameterGradient">,
+    db: number,
+    dout: number,
+    blocks: number,
+    adds: boolean,
+  ): void;
   weightGradient(gradient: Descriptor<"ParameterGradient">, dw: number, dout: number, x: number, blocks: number): void;
   sparseForward(
     survivors: Descriptor<"Survivors">,
@@ -13,7 +19,14 @@ export interface Kernels {
     x: number,
     blocks: number,
   ): void;
-  sparseWeightGradient(survivors: Descriptor<"Survivors">, dw: number, dout: number, x: number, blocks: number): void;
+  sparseWeightGradient(
+    survivors: Descriptor<"Survivors">,
+    dw: number,
+    dout: number,
+    x: number,
+    blocks: number,
+    adds: boolean,
+  ): void;
   sparseInputGradient(survivors: Descriptor<"Survivors">, dx: number, dout: number, w: number, blocks: number): void;
   relu(y: number, x: number, bytes: number): void;
   reluGradient(dx: number, dy: number, y: number, bytes: number, adds: boolean): void;

@@ -30,16 +30,23 @@ export class LayerParameters {
   private survivorRoom: { readonly survivors: Survivors; readonly capacity: number } | null = null;
   private sharedRoom: { readonly place: SharedWeights; readonly capacity: number } | null = null;
 
-  /** @param weightShape [C_OUT, C_IN / groups, KH, KW] or [OUT, IN] */
+  /**
+   * @param steps the layer as it stands in each step, with the same weights; of a net without states one
+   * @param weightShape [C_OUT, C_IN / groups, KH, KW] or [OUT, IN]
+   */
   constructor(
     private readonly heap: SharedHeap,
     private readonly parameters: Parameters,
-    readonly planned: PlannedWeighted,
+    private readonly steps: readonly PlannedWeighted[],
     private readonly weightShape: readonly number[],
   ) {
     this.rows = weightShape[0];
-    this.weightCount = this.rows * planned.columns;
+    this.weightCount = this.rows * this.planned.columns;
     this.refresh();
+  }
+
+  get planned(): PlannedWeighted {
+    return this.steps[0];
   }
 
   /** Live views, as all that follow. */
@@ -100,7 +107,7 @@ export class LayerParameters {
   setSharing(sharing: Sharing | null): void {
     if (sharing !== null) this.checkSharing(sharing);
     this.sharing = sharing;
-    this.planned.shared = sharing === null ? null : this.placeSharing(sharing);
+    this.share(sharing === null ? null : this.placeSharing(sharing));
     this.refresh();
     if (sharing === null) return;
     const states = this.weightStates;
@@ -112,7 +119,8 @@ export class LayerParameters {
 
   /** No mask, nothing frozen, nothing shared. */
   release(): void {
-    this.mask = this.frozen = this.frozenBias = this.sharing = this.planned.shared = null;
+    this.mask = this.frozen = this.frozenBias = this.sharing = null;
+    this.share(null);
     this.refresh();
   }
 
@@ -160,8 +168,12 @@ export class LayerParameters {
       biasStates[row] = frozenBias !== null && frozenBias[row] !== 0 ? FIXED : FREE;
     }
     const room = planSurvivors(this.heap, planned, mask, this.survivorRoom);
-    planned.survivors = room?.survivors ?? null;
+    for (const step of this.steps) step.survivors = room?.survivors ?? null;
     if (room !== null) this.survivorRoom = room;
+  }
+
+  private share(shared: SharedWeights | null): void {
+    for (const step of this.steps) step.shared = shared;
   }
 
   private checkSharing({ assignment, centroids }: Sharing): void {

@@ -80,12 +80,24 @@ export function graphOf(value: unknown, where: string): Graph {
     name: isName,
     input: isObject,
     layers: Array.isArray,
+    states: isOptional((states) => Array.isArray(states) && states.length > 0),
+    steps: isOptional(isCount),
     outputs: isOptional(isNames),
     ends: isOptional(isObject),
   };
   const graph = checkFields(value, fields, where);
   const input = checkFields(graph.input, { name: isName, shape: isListOf(3, isCount) }, `${where}.input`);
   const tensors = new Set([input.name]);
+  const states = ((graph.states ?? []) as unknown[]).map((state, i) => {
+    const at = `${where}.states[${i}]`;
+    const { tensor, source } = checkFields(state, { tensor: isName, shape: isListOf(3, isCount), source: isName }, at);
+    if (tensors.has(tensor))
+      throw new MoteError("FORMAT", `${at}.tensor: the name ${JSON.stringify(tensor)} occurs twice`);
+    tensors.add(tensor);
+    return { at, source };
+  });
+  const given = new Set(tensors);
+  const isMade = (tensor: unknown): boolean => tensors.has(tensor) && !given.has(tensor);
   const names = new Set<unknown>();
   for (const [i, layer] of (graph.layers as unknown[]).entries()) {
     const at = `${where}.layers[${i}]`;
@@ -104,7 +116,10 @@ export function graphOf(value: unknown, where: string): Graph {
     tensors.add(output);
     names.add(name);
   }
-  const absent = ((graph.outputs ?? []) as unknown[]).find((tensor) => tensor === input.name || !tensors.has(tensor));
+  const open = states.find(({ source }) => !isMade(source));
+  if (open !== undefined)
+    throw new MoteError("FORMAT", `${open.at}.source: ${JSON.stringify(open.source)} is made by no layer`);
+  const absent = ((graph.outputs ?? []) as unknown[]).find((tensor) => !isMade(tensor));
   if (absent !== undefined)
     throw new MoteError("FORMAT", `${where}.outputs: ${JSON.stringify(absent)} is made by no layer`);
   if (graph.ends !== undefined) {

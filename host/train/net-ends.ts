@@ -3,7 +3,7 @@ import type { NetEnds } from "../data/training-set.js";
 import { resultsOf } from "../model/edges.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Graph } from "../model/model.js";
-import { tensorShapes } from "../model/shapes.js";
+import { sampleShape, tensorShapes } from "../model/shapes.js";
 import { lossValues, type Task } from "./losses.js";
 
 export function netEnds(graph: Graph, task: Task): NetEnds {
@@ -11,7 +11,7 @@ export function netEnds(graph: Graph, task: Task): NetEnds {
   const results = resultsOf(graph).map((name) => valuesOf(shapes.get(name)!));
   const all = results.reduce((a, b) => a + b, 0);
   return {
-    shape: graph.input.shape,
+    shape: sampleShape(graph),
     outputs: lossValues(task, results[0], all),
     takes: task.loss === "softmax" ? "labels" : "targets",
     usual: graph.ends?.preprocessing,

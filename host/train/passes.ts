@@ -7,6 +7,7 @@ import type {
   PlannedAdd,
   PlannedClamp,
   PlannedConcat,
+  PlannedCrop,
   PlannedLayer,
   PlannedMap,
   PlannedMul,
@@ -26,13 +27,15 @@ export interface Addresses {
   readonly dy: number;
   /** Of each input, whether its gradient is to be added to what other layers left there. Else what is there is of no use. */
   readonly adds: readonly boolean[];
+  /** Whether gradients of its parameters are to be added to what the layer left there in a later step. */
+  readonly addsParameters: boolean;
 }
 
 /** An op's kernels. */
 export interface Passes<L extends PlannedLayer> {
   /** @param shard whose statistics a normalization takes, and leaves; null: those that are kept for use */
   forward(layer: L, x: readonly number[], y: number, blocks: number, shard: number | null): void;
-  /** Writes the gradients of the shard's parameters, and writes or adds those of the inputs. */
+  /** Writes or adds the gradients of the shard's parameters and those of the inputs. */
   backward(layer: L, at: Addresses, shard: number): void;
 }
 
@@ -133,6 +136,18 @@ export function makePasses(kernels: Kernels, plan: Plan, arena: number): FloatOp
       });
     },
   };
+  const crop: Passes<PlannedCrop> = {
+    forward: ({ inputs, output, first }, [x], y, blocks) => {
+      const [from, to] = [bytesOf(inputs[0], 1), bytesOf(output, 1)];
+      kernels.sumBlocks(y, to, x + first * VALUE_BYTES, from, to, blocks, 1, false);
+    },
+    backward: (layer, { dx: [dx], dy, adds: [adds] }) => {
+      if (dx === null) return;
+      clear(layer, dx, adds);
+      const [from, to] = [bytesOf(layer.inputs[0], 1), bytesOf(layer.output, 1)];
+      kernels.sumBlocks(dx + layer.first * VALUE_BYTES, from, dy, to, to, plan.blocks, 1, true);
+    },
+  };
   const resize: Passes<PlannedResize> = {
     forward: (layer, [x], y, blocks) => kernels.resize(layer.descriptor, y, x, planesOf(layer.output, blocks)),
     backward: (layer, { dx: [dx], dy, adds: [adds] }) => {
@@ -193,6 +208,7 @@ export function makePasses(kernels: Kernels, plan: Plan, arena: number): FloatOp
     add,
     mul,
     concat,
+    crop,
     resize,
     map,
     batchnorm,

@@ -6,6 +6,7 @@ import type {
   BatchNormLayer,
   ClampLayer,
   ConcatLayer,
+  CropLayer,
   MapLayer,
   MulLayer,
   PoolLayer,
@@ -95,6 +96,12 @@ export interface PlannedConcat extends PlannedEdges {
   readonly op: ConcatLayer["op"];
 }
 
+export interface PlannedCrop extends PlannedEdges {
+  readonly op: CropLayer["op"];
+  /** The first value. */
+  readonly first: number;
+}
+
 export interface PlannedResize extends PlannedEdges {
   readonly op: ResizeLayer["op"];
   readonly descriptor: Descriptor<"Resize">;
@@ -130,11 +137,16 @@ export type PlannedLayer =
   | PlannedAdd
   | PlannedMul
   | PlannedConcat
+  | PlannedCrop
   | PlannedResize
   | PlannedMap
   | PlannedNorm;
 
 export const isPlannedWeighted = (layer: PlannedLayer): layer is PlannedWeighted => "weightAt" in layer;
+/** Layers with weights, each once: what stands there for each step is one layer, and shares all but its edges. */
+export const weightedOf = (layers: readonly PlannedLayer[]): PlannedWeighted[] => [
+  ...new Map(layers.filter(isPlannedWeighted).map((layer) => [layer.name, layer])).values(),
+];
 export const isPlannedNorm = (layer: PlannedLayer): layer is PlannedNorm => "gammaAt" in layer;
 
 /** What layers are planned with. */
@@ -234,6 +246,10 @@ const PLANNERS: FloatOpTable<Planner<never>> = {
   add: ({ sign = 1 }: AddLayer, edges) => ({ op: "add", ...edges, sign }),
   mul,
   concat: (_layer: ConcatLayer, edges) => ({ op: "concat", ...edges }),
+  crop: ({ channel }: CropLayer, edges, { shapeOf }) => {
+    const [, height, width] = shapeOf(edges.inputs[0]);
+    return { op: "crop", ...edges, first: channel * height * width };
+  },
   resize: ({ factor: [factorY, factorX] }: ResizeLayer, edges, { heap, shapeOf }) => {
     const [, height, width] = shapeOf(edges.inputs[0]);
     return {

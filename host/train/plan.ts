@@ -3,16 +3,16 @@
  * assembly/train walk through. A plan is plain data: it travels to the threads with every job.
  */
 import { MoteError } from "../errors.js";
-import { inputsOf, resultsOf } from "../model/edges.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Graph, Shape } from "../model/model.js";
-import { parameterShapes, tensorShapes } from "../model/shapes.js";
+import { parameterShapes, sampleShape } from "../model/shapes.js";
 import { floatOp, hasWeights } from "../ops/index.js";
 import { augmentScratchBytes } from "./augmenter.js";
 import { Arena, BLOCK_SAMPLES, placeRegions, VALUE_BYTES } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
 import { planLayer, type PlannedLayer } from "./plan-layers.js";
+import { unroll, type Unrolled } from "./unroll.js";
 
 /** Floats that a parameter segment is rounded up to: a cache line. */
 const SEGMENT_FLOATS = 16;
@@ -44,7 +44,9 @@ export interface Plan {
   readonly shards: number;
   readonly shardSamples: number;
   readonly blocks: number;
-  /** The input, then the layers' outputs in their order. */
+  /** A sample's, as data has it: the first tensor's, but for steps. */
+  readonly sample: Shape;
+  /** A sample, states as they begin, which stay zeros, then the layers' outputs in their order: see unroll.ts. */
   readonly tensors: readonly PlannedTensor[];
   readonly layers: readonly PlannedLayer[];
   /** Tensors that are results, the first being that of the classes. */
@@ -94,37 +96,33 @@ function planParameters(heap: SharedHeap, graph: Graph, shards: number) {
   return { parameters, firstOf };
 }
 
-/** Indices of the tensors that a graph's layers read and make. */
-interface Wiring {
-  readonly inputs: readonly (readonly number[])[];
-  /** Whether a layer that is trained lies before the tensor, or makes it. */
-  readonly wantsGradient: readonly boolean[];
-  readonly outputs: readonly number[];
-}
-
-function wire(graph: Graph): Wiring {
-  const indices = new Map([[graph.input.name, 0]]);
-  graph.layers.forEach(({ output }, i) => indices.set(output, i + 1));
-  const inputs = graph.layers.map((layer) => inputsOf(layer).map((name) => indices.get(name)!));
-  const wantsGradient = [false];
-  graph.layers.forEach((layer, i) => {
+/** Of each tensor, whether a layer that is trained lies before it, or makes it. */
+function wantGradients({ tensors, layers }: Unrolled): boolean[] {
+  const wanted = tensors.map(() => false);
+  for (const { layer, inputs, output } of layers) {
     const isTrained = hasWeights(layer) || floatOp(layer).perChannel !== undefined;
-    wantsGradient.push(isTrained || inputs[i].some((tensor) => wantsGradient[tensor]));
-  });
-  return { inputs, wantsGradient, outputs: resultsOf(graph).map((name) => indices.get(name)!) };
+    wanted[output] = isTrained || inputs.some((tensor) => wanted[tensor]);
+  }
+  return wanted;
 }
 
 /**
  * Places of the tensors' gradients, which are needed from the last layer that reads the tensor, or the loss, down to the one that makes it.
  * @returns -1 for tensors that need none
  */
-function placeGradients({ inputs, wantsGradient, outputs }: Wiring, bytes: readonly number[]) {
-  const lastReader = bytes.map((_, tensor) => tensor - 1);
-  inputs.forEach((read, layer) => read.forEach((tensor) => (lastReader[tensor] = layer)));
-  for (const output of outputs) lastReader[output] = inputs.length;
+function placeGradients(
+  { layers, outputs }: Unrolled,
+  wantsGradient: readonly boolean[],
+  bytes: readonly number[],
+): { readonly offsets: number[]; readonly bytes: number } {
+  const maker = bytes.map(() => -1);
+  layers.forEach(({ output }, layer) => (maker[output] = layer));
+  const lastReader = [...maker];
+  layers.forEach(({ inputs }, layer) => inputs.forEach((tensor) => (lastReader[tensor] = layer)));
+  for (const output of outputs) lastReader[output] = layers.length;
   const wanted = bytes.map((_, tensor) => tensor).filter((tensor) => wantsGradient[tensor]);
   const places = placeRegions(
-    wanted.map((tensor) => ({ bytes: bytes[tensor], from: tensor - 1, to: lastReader[tensor] })),
+    wanted.map((tensor) => ({ bytes: bytes[tensor], from: maker[tensor], to: lastReader[tensor] })),
   );
   const offsets = bytes.map(() => -1);
   wanted.forEach((tensor, i) => (offsets[tensor] = places.offsets[i]));
@@ -140,18 +138,18 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
   if (!Number.isInteger(shards) || shards < 1 || !Number.isInteger(batch) || batch < unit || batch % unit !== 0) {
     throw new RangeError(`batch ${batch} must be a multiple of shards × ${BLOCK_SAMPLES}, which is ${unit}`);
   }
-  const shapes = [...tensorShapes(graph)];
+  const unrolled = unroll(graph);
   if (!graph.layers.some(hasWeights)) {
     throw new MoteError("UNSUPPORTED", `${graph.name}: no layer has weights to train`);
   }
-  const wiring = wire(graph);
+  const wantsGradient = wantGradients(unrolled);
   const shardSamples = batch / shards;
   const blocks = shardSamples / BLOCK_SAMPLES;
   const arena = new Arena();
-  const tensorBytes = shapes.map(([, shape]) => blocks * valuesOf(shape) * VALUE_BYTES);
-  const gradients = placeGradients(wiring, tensorBytes);
+  const tensorBytes = unrolled.tensors.map(({ shape }) => blocks * valuesOf(shape) * VALUE_BYTES);
+  const gradients = placeGradients(unrolled, wantsGradient, tensorBytes);
   const firstGradient = arena.take(gradients.bytes);
-  const tensors = shapes.map(([name, shape], i): PlannedTensor => {
+  const tensors = unrolled.tensors.map(({ name, shape }, i): PlannedTensor => {
     const gradient = gradients.offsets[i] < 0 ? -1 : firstGradient + gradients.offsets[i];
     return { name, shape, values: valuesOf(shape), activation: arena.take(tensorBytes[i]), gradient };
   });
@@ -167,28 +165,29 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
       shardBytes: parameters.shardBytes,
       shards,
     });
-  const layers = graph.layers.map((layer, i) =>
-    planLayer(layer, wiring.inputs[i], i + 1, {
+  const layers = unrolled.layers.map(({ layer, inputs, output }) =>
+    planLayer(layer, inputs, output, {
       heap,
       arena,
       blocks,
       graph: graph.name,
       shapeOf: (tensor) => tensors[tensor].shape,
-      wantsGradient: (tensor) => wiring.wantsGradient[tensor],
+      wantsGradient: (tensor) => wantsGradient[tensor],
       parameterAt: (name) => firstOf.get(name)!,
       segment,
     }),
   );
 
   const valuesOfTensor = (tensor: number): number => tensors[tensor].values;
-  const { outputs } = wiring;
+  const { outputs } = unrolled;
   const classes = valuesOfTensor(outputs[0]);
   const outputValues = outputs.map(valuesOfTensor).reduce((a, b) => a + b, 0);
+  const sample = sampleShape(graph);
   const borders = layers.map((layer) => ("border" in layer ? (layer.border?.bytes ?? 0) : 0));
   const scratch = {
     pixels: arena.take(tensors[0].values * 4),
     changed: arena.take(tensors[0].values * 4),
-    augment: arena.take(augmentScratchBytes(graph.input.shape)),
+    augment: arena.take(augmentScratchBytes(sample)),
     labels: arena.take(shardSamples * 2),
     targets: arena.take(shardSamples * outputValues * 4),
     teacher: arena.take(shardSamples * classes * 4),
@@ -197,5 +196,5 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
   };
   const arenas = Array.from({ length: threads }, () => heap.allocate(arena.bytes));
   const output = { outputs, classes, outputValues };
-  return { batch, shards, shardSamples, blocks, tensors, layers, ...output, parameters, arenas, scratch };
+  return { batch, shards, shardSamples, blocks, sample, tensors, layers, ...output, parameters, arenas, scratch };
 }

@@ -16,7 +16,7 @@ import { CLASSES, lossValues, type Task } from "./losses.js";
 import { evaluateOutputs, type ClassEvaluation, type Evaluation } from "./metrics.js";
 import { NormParameters } from "./norm-parameters.js";
 import { planTraining, type Plan } from "./plan.js";
-import { isPlannedNorm, isPlannedWeighted } from "./plan-layers.js";
+import { isPlannedNorm, isPlannedWeighted, weightedOf } from "./plan-layers.js";
 import { ThreadPool, type TrainingRuntime } from "./pool.js";
 import { floatOp } from "../ops/index.js";
 import { parameterShapes } from "../model/shapes.js";
@@ -101,10 +101,11 @@ export class Trainer {
     // What lies between the segments of layers is never to be updated.
     heap.u8(plan.parameters.state, plan.parameters.count).fill(FIXED);
     const shapes = parameterShapes(options.graph);
-    for (const layer of plan.layers) {
-      if (!isPlannedWeighted(layer)) continue;
-      const shape = shapes.get(`${layer.name}.weight`)!;
-      this.layers.set(layer.name, new LayerParameters(heap, plan.parameters, layer, shape));
+    const weighted = plan.layers.filter(isPlannedWeighted);
+    for (const { name } of weightedOf(plan.layers)) {
+      const steps = weighted.filter((layer) => layer.name === name);
+      const shape = shapes.get(`${name}.weight`)!;
+      this.layers.set(name, new LayerParameters(heap, plan.parameters, steps, shape));
     }
     this.norms = plan.layers.filter(isPlannedNorm).map((layer) => new NormParameters(heap, plan.parameters, layer));
   }
@@ -131,8 +132,8 @@ export class Trainer {
   /** Floating-point operations of one training step, all weights dense: two for each multiplication of the three passes. */
   get stepFlops(): number {
     let multiplications = 0;
-    for (const { planned, weightCount } of this.layers.values()) {
-      multiplications += weightCount * planned.positions * (planned.inputGradient.length > 0 ? 3 : 2);
+    for (const { name, positions, inputGradient } of this.plan.layers.filter(isPlannedWeighted)) {
+      multiplications += this.layer(name).weightCount * positions * (inputGradient.length > 0 ? 3 : 2);
     }
     return 2 * multiplications * this.plan.batch;
   }

@@ -2,13 +2,7 @@
 import type { Descriptor } from "./descriptors.js";
 import type { Kernels } from "./kernels.js";
 import type { Plan } from "./plan.js";
-import {
-  isPlannedNorm,
-  isPlannedWeighted,
-  type PlannedNorm,
-  type PlannedWeighted,
-  type Survivors,
-} from "./plan-layers.js";
+import { isPlannedNorm, weightedOf, type PlannedNorm, type PlannedWeighted, type Survivors } from "./plan-layers.js";
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -46,8 +40,7 @@ export class Updater {
       this.updateSegment(update, layer.beta, this.slice(layer.channels), null, false);
       if (i % this.threads === this.thread) this.keepStatistics(layer);
     });
-    const owners = this.plan.layers.filter(isPlannedWeighted);
-    owners.forEach((layer, i) => {
+    weightedOf(this.plan.layers).forEach((layer, i) => {
       const rows = layer.groups * layer.groupRows;
       const count = rows * layer.columns;
       const items = layer.survivors?.count ?? count;

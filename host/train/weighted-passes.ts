@@ -10,16 +10,22 @@ export function weightedPasses(kernels: Kernels, plan: Plan, arena: number): Pas
   const { parameters, blocks, tensors } = plan;
   const planesOf = ({ inputs }: PlannedWeighted, count: number): number => count * tensors[inputs[0]].shape[0];
 
-  const parameterGradients = (layer: PlannedWeighted, input: number, dy: number, shard: number): void => {
+  const parameterGradients = (
+    layer: PlannedWeighted,
+    input: number,
+    dy: number,
+    shard: number,
+    adds: boolean,
+  ): void => {
     const gradients = parameters.gradients + shard * parameters.shardBytes;
     const dw = gradients + layer.weightAt * 4;
-    kernels.biasGradient(layer.parameterGradient, gradients + layer.biasAt * 4, dy, blocks);
+    kernels.biasGradient(layer.parameterGradient, gradients + layer.biasAt * 4, dy, blocks, adds);
     const x = layer.border === null ? input : arena + layer.border.activation;
     if (layer.survivors !== null) {
-      kernels.sparseWeightGradient(layer.survivors.descriptor, dw, dy, x, blocks);
+      kernels.sparseWeightGradient(layer.survivors.descriptor, dw, dy, x, blocks, adds);
       return;
     }
-    kernels.clear(dw, layer.groups * layer.groupRows * layer.columns * 4);
+    if (!adds) kernels.clear(dw, layer.groups * layer.groupRows * layer.columns * 4);
     kernels.weightGradient(layer.parameterGradient, dw, dy, x, blocks);
   };
 
@@ -51,8 +57,8 @@ export function weightedPasses(kernels: Kernels, plan: Plan, arena: number): Pas
       if (survivors !== null) kernels.sparseForward(survivors.descriptor, y, weight, bias, x, count);
       else kernels.gather(layer.forward, y, weight, x, bias, count);
     },
-    backward(layer, { x, dx: [dx], dy, adds: [adds] }, shard) {
-      parameterGradients(layer, x[0], dy, shard);
+    backward(layer, { x, dx: [dx], dy, adds: [adds], addsParameters }, shard) {
+      parameterGradients(layer, x[0], dy, shard, addsParameters);
       if (dx !== null) inputGradient(layer, dx, dy, adds);
     },
   };

@@ -35,7 +35,10 @@ test("a narrow net keeps everything but its unit counts", () => {
 test.each([
   [{ conv3: 4 }, "units.conv3: lenet5 has no layer with weights of that name"],
   [{ pool1: 4 }, "units.pool1: lenet5 has no layer with weights of that name"],
-  [{ fc2: 4 }, "units.fc2: the layer makes the net's results, or is tied to one that does; its units stay"],
+  [
+    { fc2: 4 },
+    "units.fc2: the layer makes a result, a state or what a crop reads, or is tied to one that does; its units stay",
+  ],
   [{ fc1: 501 }, "units.fc1: expected 1 .. 500, got 501"],
 ])("%j is refused", (units, message) => {
   expect(() => narrowGraph(lenet5, units as Record<string, number>)).toThrow(message);

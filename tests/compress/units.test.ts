@@ -132,7 +132,10 @@ describe("a net with a sum, a gate, a depthwise convolution and a concatenation"
 
   test.each([
     [{ second: 4, stem: 5 }, "units.stem: expected 4, as a layer that it is tied to has, got 5"],
-    [{ classes: 2 }, "units.classes: the layer makes the net's results, or is tied to one that does; its units stay"],
+    [
+      { classes: 2 },
+      "units.classes: the layer makes a result, a state or what a crop reads, or is tied to one that does; its units stay",
+    ],
     [{ second: 7 }, "units.second: expected 1 .. 6, got 7"],
   ])("is not narrowed to %j", (units, message) => {
     expect(() => narrowGraph(branched, units as unknown as Record<string, number>)).toThrow(message);

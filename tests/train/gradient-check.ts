@@ -4,7 +4,7 @@ import type { Samples } from "../../host/data/samples.js";
 import type { Graph } from "../../host/model/model.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import { inputsOf, resultsOf } from "../../host/model/edges.js";
-import { parameterShapes, tensorShapes } from "../../host/model/shapes.js";
+import { parameterShapes, sampleShape, tensorShapes } from "../../host/model/shapes.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { mixWords, permuteIndex, Random } from "../../host/rng.js";
 import { dropValues, type Dropout } from "../../host/train/dropout.js";
@@ -39,12 +39,12 @@ function makeSamples({ graph, distill, images: kind }: GradientCase, count: numb
   const random = new Random(SEED, 1);
   const shapes = tensorShapes(graph);
   const [classes, ...others] = resultsOf(graph).map((name) => valuesOf(shapes.get(name)!));
-  const pixels = valuesOf(graph.input.shape);
+  const pixels = valuesOf(sampleShape(graph));
   const Kind = kind === "float32" ? Float32Array : kind === "int8" ? Int8Array : Uint8Array;
   const images = new Kind(count * pixels);
   const draw = (): number => (kind === "float32" ? random.normal() : random.integer(256) - (kind === "int8" ? 128 : 0));
   for (let i = 0; i < images.length; i++) images[i] = draw();
-  const [channels] = graph.input.shape;
+  const [channels] = sampleShape(graph);
   const each = (first: number): number[] => Array.from({ length: channels }, (_, c) => first / (c + 2));
   const floats = (length: number, next: () => number): Float32Array => Float32Array.from({ length }, next);
   const features = distill?.features === undefined ? 0 : valuesOf(shapes.get(distill.features.tensor)!);
@@ -75,8 +75,18 @@ export function engineGradients(
   const plan = planTraining(heap, graph, batch, shards, 1);
   /** Of every parameter that is trained: where it is, and its layer where that has survivors. */
   const places: (readonly [name: string, at: number, of: PlannedWeighted | null])[] = [];
+  const known = new Map<string, PlannedWeighted>();
   for (const layer of plan.layers) {
     const { name } = layer;
+    if (isPlannedWeighted(layer)) {
+      // A layer of a later step is that of the first.
+      const first = known.get(name);
+      if (first !== undefined) {
+        layer.survivors = first.survivors;
+        continue;
+      }
+      known.set(name, layer);
+    }
     if (isPlannedNorm(layer)) {
       places.push([`${name}.weight`, layer.gammaAt, null], [`${name}.bias`, layer.betaAt, null]);
     } else if (isPlannedWeighted(layer)) {
@@ -132,7 +142,7 @@ export function referenceBatch({ graph, batch, shards, task, distill, dropout }:
   const order = Array.from({ length: batch }, (_, n) => permuteIndex(n, data.count, mixWords(SEED, 0, 0)));
   const { images, reading, labels } = data;
   const pixels = images.length / data.count;
-  const plane = pixels / graph.input.shape[0];
+  const plane = pixels / sampleShape(graph)[0];
   const seen = (value: number, i: number): number => {
     const c = Math.floor(i / plane);
     return reading === undefined ? value / 255 : value * reading.scale[c] + reading.offset[c];

@@ -84,6 +84,12 @@ const OPS: Readonly<Record<string, Graph>> = {
     join("mul", ["c", "s"], "y"),
   ),
   "channels side by side": between(conv("c", "d", 3), join("concat", ["d", "c", "x", "d"], "y")),
+  "some channels of what others read as well": between(
+    conv("c", "d", 5),
+    { op: "crop", name: "e", input: "d", output: "e", channel: 1, channels: 3 },
+    { op: "crop", name: "f", input: "d", output: "f", channel: 3, channels: 2 },
+    join("concat", ["f", "e", "d"], "y"),
+  ),
   enlargement: between({ op: "resize", name: "y", input: "c", output: "y", factor: [2, 3] }),
   "batch normalization": between(norm("c", "y")),
   "batch normalization of features": between(dense("c", "d", 5), norm("d", "y")),

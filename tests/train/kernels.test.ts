@@ -222,8 +222,10 @@ describe("a convolution with steps and zeros that differ by axis, in groups", ()
     kernels.weightGradient(layer.parameterGradient, dw.at, dy.at, wide, BLOCKS);
     expect([...dw.data]).toEqual(expected.dw);
     const db = filled(bias.data.length, NaN);
-    kernels.biasGradient(layer.parameterGradient, db.at, dy.at, BLOCKS);
+    kernels.biasGradient(layer.parameterGradient, db.at, dy.at, BLOCKS, false);
     expect([...db.data]).toEqual(expected.db);
+    kernels.biasGradient(layer.parameterGradient, db.at, dy.at, BLOCKS, true);
+    expect([...db.data], "added").toEqual(expected.db.map((sum) => 2 * sum));
   });
 
   test("survivors", () => {
@@ -235,8 +237,11 @@ describe("a convolution with steps and zeros that differ by axis, in groups", ()
     kernels.sparseForward(descriptor, y.at, w.at, bias.at, wide, BLOCKS);
     expect([...y.data]).toEqual(expected.y);
     const dw = filled(count, NaN);
-    kernels.sparseWeightGradient(descriptor, dw.at, dy.at, wide, BLOCKS);
-    expect([...dw.data]).toEqual(expected.dw.filter((_, weight) => mask[weight] === 1));
+    const surviving = expected.dw.filter((_, weight) => mask[weight] === 1);
+    kernels.sparseWeightGradient(descriptor, dw.at, dy.at, wide, BLOCKS, false);
+    expect([...dw.data]).toEqual(surviving);
+    kernels.sparseWeightGradient(descriptor, dw.at, dy.at, wide, BLOCKS, true);
+    expect([...dw.data], "added").toEqual(surviving.map((sum) => 2 * sum));
     const dWide = filled((BLOCKS * layer.xBlock) / 4, 0);
     kernels.sparseInputGradient(descriptor, dWide.at, dy.at, w.at, BLOCKS);
     const dx = filled(x.data.length, NaN);

@@ -1,6 +1,7 @@
 /** The oracle of the gradient tests: forward pass and loss in plain doubles, each op as host/ops has it, each loss as the textbook has it. */
 import type { Graph, Layer } from "../../host/model/model.js";
 import { inputsOf, resultsOf } from "../../host/model/edges.js";
+import { valuesOf } from "../../host/model/geometry.js";
 import { tensorShapes } from "../../host/model/shapes.js";
 import { floatOp } from "../../host/ops/index.js";
 import type { Parameters as LayerParameters } from "../../host/ops/op.js";
@@ -51,18 +52,42 @@ const cut = (x: number): number => Math.max(-1, Math.min(1, x));
 type Tensors = ReadonlyMap<string, readonly Float64Array[]>;
 
 /**
- * All tensors of all samples by name.
+ * All tensors of all samples by name, of a net with states after the last step.
  * @param known tensors of a run in which the layers before number `from` were the same
  */
 function forwardBatch(
   graph: Graph,
   parameters: Parameters,
-  { inputs, shard, factors }: Pick<Batch, "inputs" | "shard" | "factors">,
+  batch: Pick<Batch, "inputs" | "shard" | "factors">,
   from = 0,
   known?: Tensors,
 ): Tensors {
+  const { states, steps } = graph;
+  if (states === undefined) return forwardStep(graph, parameters, batch, from, known);
+  const size = valuesOf(graph.input.shape);
+  let tensors: Tensors = new Map();
+  for (let step = 0; step < steps!; step++) {
+    const inputs = batch.inputs.map((sample) => sample.subarray(step * size, (step + 1) * size));
+    const held = states.map(({ tensor, shape, source }) => {
+      const before = step === 0 ? batch.inputs.map(() => new Float64Array(valuesOf(shape))) : tensors.get(source)!;
+      return [tensor, before] as const;
+    });
+    tensors = forwardStep(graph, parameters, { ...batch, inputs }, 0, undefined, new Map(held));
+  }
+  return tensors;
+}
+
+/** @param held what states hold */
+function forwardStep(
+  graph: Graph,
+  parameters: Parameters,
+  { inputs, shard, factors }: Pick<Batch, "inputs" | "shard" | "factors">,
+  from = 0,
+  known?: Tensors,
+  held: Tensors = new Map(),
+): Tensors {
   const shapes = tensorShapes(graph);
-  const tensors = new Map<string, readonly Float64Array[]>([...(known ?? []), [graph.input.name, inputs]]);
+  const tensors = new Map([...(known ?? []), [graph.input.name, inputs] as const, ...held]);
   for (const layer of graph.layers.slice(from)) {
     const read = inputsOf(layer);
     const own = parametersOf(layer, parameters);

@@ -1,0 +1,83 @@
+/**
+ * A graph as it is trained. One with states is unrolled: its layers stand once for each step, with the same weights, and what a state holds is
+ * what its source was a step before.
+ * @see Werbos 1990, "Backpropagation through time: what it does and how to do it"
+ */
+import { MoteError } from "../errors.js";
+import { inputsOf, resultsOf } from "../model/edges.js";
+import { valuesOf } from "../model/geometry.js";
+import type { Graph, Layer, Shape } from "../model/model.js";
+import { tensorShapes } from "../model/shapes.js";
+
+/** Indices of tensors. */
+export interface UnrolledLayer {
+  readonly layer: Layer;
+  readonly inputs: readonly number[];
+  readonly output: number;
+}
+
+export interface Unrolled {
+  /** A whole sample, states as they begin, then the layers' outputs in their order. Those of each step have the graph's names. */
+  readonly tensors: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly layers: readonly UnrolledLayer[];
+  /** Tensors that are results, after the last step. */
+  readonly outputs: readonly number[];
+}
+
+/** Of a whole sample of several steps, which no layer of the graph reads. */
+const SAMPLE = "";
+
+/** @throws MoteError UNSUPPORTED, see tensorShapes, and for a layer that no result depends on in so many steps */
+export function unroll(graph: Graph): Unrolled {
+  const shapes = tensorShapes(graph);
+  const { input, states = [], steps } = graph;
+  const values = valuesOf(input.shape);
+  const tensors: { name: string; shape: Shape }[] = [];
+  const layers: UnrolledLayer[] = [];
+  const place = (name: string, shape: Shape): number => tensors.push({ name, shape }) - 1;
+  const run = (layer: Layer, shape: Shape, inputs: readonly number[]): number => {
+    const output = place(layer.output, shape);
+    layers.push({ layer, inputs, output });
+    return output;
+  };
+  const sample = steps === undefined ? place(input.name, input.shape) : place(SAMPLE, [steps * values, 1, 1]);
+  const inputOfStep = (step: number): number => {
+    if (steps === undefined) return sample;
+    const { name } = input;
+    const part: Layer = { op: "crop", name, input: SAMPLE, output: name, channel: step * values, channels: values };
+    return run(part, input.shape, [sample]);
+  };
+  let held = new Map(states.map(({ tensor, shape }) => [tensor, place(tensor, shape)]));
+  let known = held;
+  neededLayers(graph, steps ?? 1).forEach((needed, step) => {
+    known = new Map(held).set(input.name, inputOfStep(step));
+    for (const layer of graph.layers) {
+      if (!needed.has(layer)) continue;
+      const inputs = inputsOf(layer).map((name) => known.get(name)!);
+      known.set(layer.output, run(layer, shapes.get(layer.output)!, inputs));
+    }
+    held = new Map(
+      states.flatMap(({ tensor, source }) => (known.has(source) ? [[tensor, known.get(source)!] as const] : [])),
+    );
+  });
+  const idle = graph.layers.find(({ name }) => !layers.some(({ layer }) => layer.name === name));
+  if (idle !== undefined)
+    throw new MoteError("UNSUPPORTED", `${graph.name}/${idle.name}: no result depends on it in ${steps} steps`);
+  return { tensors, layers, outputs: resultsOf(graph).map((name) => known.get(name)!) };
+}
+
+/** The layers of each step that the results depend on: in steps before the last, those that make what states are to hold. */
+function neededLayers(graph: Graph, steps: number): ReadonlySet<Layer>[] {
+  let wanted = new Set(resultsOf(graph));
+  const ofSteps = Array.from({ length: steps }, () => {
+    const needed = new Set<Layer>();
+    for (const layer of graph.layers.toReversed()) {
+      if (!wanted.has(layer.output)) continue;
+      needed.add(layer);
+      for (const name of inputsOf(layer)) wanted.add(name);
+    }
+    wanted = new Set((graph.states ?? []).flatMap(({ tensor, source }) => (wanted.has(tensor) ? [source] : [])));
+    return needed;
+  });
+  return ofSteps.reverse();
+}

@@ -1,0 +1,94 @@
+/** Gradients through time, of weights that every step shares, against central differences. */
+import { describe, expect, test } from "vitest";
+import type { Graph } from "../../host/model/model.js";
+import { unroll } from "../../host/train/unroll.js";
+import { checkGradients } from "./gradient-check.js";
+import { gru, lstm } from "./recurrent-nets.js";
+
+const SIZES = { features: 5, units: 6, steps: 4, classes: 3 };
+
+describe.each([
+  ["LSTM", lstm(SIZES)],
+  ["GRU", gru(SIZES)],
+])("%s", (_name, graph) => {
+  test("dense kernels, two shards", () => checkGradients({ graph, batch: 32, shards: 2 }));
+  test("sparse kernels", () => checkGradients({ graph, batch: 16, shards: 1, sparse: true }));
+  test("real numbers, squared error", () =>
+    checkGradients({ graph, batch: 8, shards: 1, images: "float32", task: { loss: "mse" } }));
+});
+
+test("a state that is read by several layers and a result on the way", () => {
+  const graph: Graph = {
+    name: "plain",
+    input: { name: "x", shape: [3, 1, 1] },
+    states: [{ tensor: "h", shape: [4, 1, 1], source: "sum" }],
+    steps: 3,
+    layers: [
+      { op: "dense", name: "wx", input: "x", output: "wx", outFeatures: 4 },
+      { op: "dense", name: "uh", input: "h", output: "uh", outFeatures: 4 },
+      { op: "add", name: "a", inputs: ["wx", "uh"], output: "a" },
+      { op: "map", name: "bent", input: "a", output: "bent", function: "tanh" },
+      { op: "add", name: "sum", inputs: ["bent", "h"], output: "sum" },
+      { op: "dense", name: "fc", input: "sum", output: "y", outFeatures: 2 },
+    ],
+    outputs: ["sum", "y"],
+  };
+  checkGradients({ graph, batch: 16, shards: 1, task: { loss: "mse" } });
+});
+
+test("a step on which the loss does not depend leaves the gradients of those on which it does", () => {
+  const graph: Graph = {
+    name: "two results",
+    input: { name: "x", shape: [3, 1, 1] },
+    states: [{ tensor: "before", shape: [4, 1, 1], source: "a" }],
+    steps: 2,
+    layers: [
+      { op: "dense", name: "w", input: "x", output: "a", outFeatures: 4 },
+      { op: "dense", name: "now", input: "a", output: "y", outFeatures: 3 },
+      { op: "dense", name: "then", input: "before", output: "z", outFeatures: 2 },
+    ],
+    outputs: ["y", "z"],
+  };
+  checkGradients({ graph, batch: 16, shards: 1 });
+});
+
+test("features are drawn to a teacher's after the last step alone", () => {
+  const distill = { alpha: 0.3, temperature: 2, features: { tensor: "hidden", weight: 0.7 } };
+  checkGradients({ graph: lstm(SIZES), batch: 16, shards: 1, distill });
+});
+
+describe("unrolled", () => {
+  test("what a result does not depend on is left out of the steps before the last", () => {
+    const { layers } = unroll(lstm(SIZES));
+    const count = (name: string): number => layers.filter(({ layer }) => layer.name === name).length;
+    expect([count("gates"), count("logits"), count("x")]).toEqual([4, 1, 4]);
+  });
+
+  test("each layer of a net without states stands once", () => {
+    const { layers, tensors } = unroll({
+      name: "flat",
+      input: { name: "x", shape: [3, 1, 1] },
+      layers: [{ op: "dense", name: "fc", input: "x", output: "y", outFeatures: 2 }],
+    });
+    expect([layers.length, tensors.map(({ name }) => name)]).toEqual([1, ["x", "y"]]);
+  });
+
+  test("a layer that comes too late to matter is refused by name", () => {
+    const late: Graph = {
+      name: "late",
+      input: { name: "x", shape: [2, 1, 1] },
+      states: [
+        { tensor: "a", shape: [2, 1, 1], source: "first" },
+        { tensor: "b", shape: [2, 1, 1], source: "second" },
+      ],
+      steps: 2,
+      layers: [
+        { op: "dense", name: "first", input: "x", output: "first", outFeatures: 2 },
+        { op: "relu", name: "second", input: "a", output: "second" },
+        { op: "dense", name: "fc", input: "b", output: "y", outFeatures: 2 },
+      ],
+    };
+    expect(() => unroll(late)).toThrow("late/first: no result depends on it in 2 steps");
+    expect(() => unroll({ ...late, steps: 3 })).not.toThrow();
+  });
+});
