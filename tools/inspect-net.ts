@@ -30,6 +30,9 @@ export function inspectNet(path: string, fileBytes: number, output: Output): voi
   output.line(`${path}: float net ${graph.name} of ${grouped(fileBytes)} bytes`);
   output.pairs([
     ["input", graph.input.shape.join(" × ")],
+    ...(graph.steps === undefined
+      ? []
+      : [["states", `${graph.states!.length}, over ${graph.steps} steps a sample`] as const]),
     ["parameters", `${grouped(count + biases)}: ${grouped(count)} weights and ${grouped(biases)} biases`],
     ["weights", `${grouped(nonZeros)} of ${grouped(count)} are not zero, sparsity ${sparsity(nonZeros, count)}`],
     ["compressed", compression === undefined ? "no; mote compress does it" : "yes; mote pack makes a model of it"],
@@ -59,6 +62,7 @@ export function inspectNet(path: string, fileBytes: number, output: Output): voi
     fileBytes,
     name: graph.name,
     input: graph.input.shape,
+    ...(graph.steps !== undefined && { states: graph.states, steps: graph.steps }),
     parameters: count + biases,
     weights: count,
     nonZeros,

@@ -9,6 +9,7 @@ import { inputFactor, scaleInput } from "../host/compress/input-scale.js";
 import { parseRecipe } from "../host/compress/recipe.js";
 import { MoteError, printable } from "../host/errors.js";
 import type { Graph, Net, Shape } from "../host/model/model.js";
+import { sampleShape } from "../host/model/shapes.js";
 import { channelReading } from "../host/data/reading.js";
 import { DiskWorkFolder } from "../host/node/compress/work-folder.js";
 import { openRecipe } from "../host/node/compress/recipe-files.js";
@@ -229,7 +230,7 @@ function validationOf(
   const { images, labels, count, reading: seen } = validation;
   // Of bytes a model tells itself how they are read.
   const real = images instanceof Float32Array && seen && { scale: 1, mean: meansOf(seen), std: stdsOf(seen) };
-  const { shape } = graph.input;
+  const shape = sampleShape(graph);
   const reading = { layout: "nchw", ...real } as const;
   // Nets on the way see bytes in the usual way, see `inputFactor`.
   const isUsual = inputFactor(graph, train) === 1;

@@ -39,13 +39,19 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
       open = layers = weightedLayers(reached);
       return checked;
     }
-    if (stage.kind === "prune")
+    if (stage.kind === "prune") {
+      if (graph.states !== undefined && (stage.score === "obd" || stage.score === "obs"))
+        throw new MoteError(
+          "RECIPE",
+          `${place}.score: ${stage.score} is not for a net with states, whose weights work in each step`,
+        );
       return {
         ...stage,
         ...keepOf(stage, layers, `${place}.keep`),
         ...qualityOf(stage, layers, `${place}.quality`),
         ...dropoutOf(stage, reached, `${place}.dropout`),
       };
+    }
     if (stage.kind === "train") return { ...stage, ...dropoutOf(stage, reached, `${place}.dropout`) };
     if (stage.kind === "surgery") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
     if (stage.kind === "near") open = [];

@@ -17,13 +17,17 @@ export function integerEvaluation(engine: Engine, samples: Samples, task: Task =
   const values = ends.reduce((sum, { shape }) => sum + valuesOf(shape), 0);
   if (task.loss === "softmax" && labels !== undefined) checkLabels(labels, values, "samples");
   const size = valuesOf(engine.input.shape);
+  const sample = images.length / Math.max(1, count);
   const outputs = new Float32Array(count * values);
   const input = new Int8Array(size);
   const toInteger = integerOf(samples, engine.input);
   for (let n = 0; n < count; n++) {
-    for (let i = 0; i < size; i++) input[i] = toInteger(images[n * size + i], i);
     engine.reset();
-    engine.run(input);
+    // Of a net with states a sample is several steps, the last of which gives its result.
+    for (let from = n * sample; from < (n + 1) * sample; from += size) {
+      for (let i = 0; i < size; i++) input[i] = toInteger(images[from + i], i);
+      engine.run(input);
+    }
     let at = n * values;
     ends.forEach(({ scale, zeroPoint }, index) => {
       for (const q of engine.result(index)) outputs[at++] = scale * (q - zeroPoint);
@@ -38,7 +42,7 @@ function integerOf(
   { shape, scale, zeroPoint }: TensorInfo,
 ): (value: number, index: number) => number {
   if (reading === undefined) return (value) => quantize(value / 255 / scale, zeroPoint);
-  const plane = shape[1] * shape[2];
+  const plane = valuesOf(shape) / reading.scale.length;
   return (value, index) => {
     const channel = Math.floor(index / plane);
     return quantize((value * reading.scale[channel] + reading.offset[channel]) / scale, zeroPoint);

@@ -33,7 +33,8 @@ export interface HeadOptions {
 }
 
 export function headFor({ net, given, data, train, task, seed, budget, augment }: HeadOptions): RecipeHead {
-  const isPicture = kindOf(given.graph.input.shape) === "image";
+  // What changes pictures says nothing of steps.
+  const isPicture = given.graph.steps === undefined && kindOf(given.graph.input.shape) === "image";
   const copies = Math.max(1, Math.min(MOST_COPIES, Math.floor(BANK_BYTES / train.images.byteLength)));
   const tellsClasses = task === undefined || task.loss === "softmax";
   const epochs = TEACHER_SHARE * trainingEpochs(budget, given.graph, train.count);

@@ -59,7 +59,7 @@ const MINUTE_FLOPS = 1.5e12;
 export function trainingEpochs(budget: Budget, graph: Graph, count: number): number {
   if ("epochs" in budget) return budget.epochs;
   // Three passes, an addition and a multiplication each.
-  return (budget.minutes * MINUTE_FLOPS) / (6 * workOf(graph) * count);
+  return (budget.minutes * MINUTE_FLOPS) / (6 * workOf(graph) * (graph.steps ?? 1) * count);
 }
 
 /** What is known before the first recipe is run. */

@@ -3,7 +3,7 @@ import { sharedFloats, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
 import { resultsOf } from "../model/edges.js";
-import { tensorShapes } from "../model/shapes.js";
+import { sampleShape, tensorShapes } from "../model/shapes.js";
 import { augmentBank } from "../train/augment-bank.js";
 import type { Augmentation } from "../train/augment.js";
 import type { Task } from "../train/losses.js";
@@ -85,7 +85,7 @@ export interface BankOptions {
 /** Augmented copies of the training digits with the teacher's logits. */
 export async function makeBank(options: BankOptions): Promise<Samples> {
   const { runtime, train, teacher, copies, augment, seed, work, logitsName } = options;
-  const bank = augmentBank(runtime.kernels(), train, teacher.graph.input.shape, copies, augment, seed);
+  const bank = augmentBank(runtime.kernels(), train, sampleShape(teacher.graph), copies, augment, seed);
   const bytes = await work.readBytes(logitsName);
   const scores = tensorShapes(teacher.graph).get(resultsOf(teacher.graph)[0])!;
   const kept = sharedFloats(bank.count * valuesOf(scores));

@@ -5,7 +5,7 @@ import type { Labels, SampleSet } from "./data-set.js";
 import { INPUT_TARGETS, type OwnData } from "./data-spec.js";
 import { countShared } from "./fingerprint.js";
 import { isInterleaved } from "./order.js";
-import { isSilent } from "./reading.js";
+import { isSilent, perChannel } from "./reading.js";
 import { checkLabels, sharedFloats, type Samples } from "./samples.js";
 import { seenValues } from "./to-samples.js";
 
@@ -102,8 +102,20 @@ export function withEnds(
   graph: Graph,
   { preprocessing, classes }: { readonly preprocessing?: Preprocessing; readonly classes?: readonly string[] },
 ): Graph {
-  const ends = { ...graph.ends, ...(preprocessing && { preprocessing }), ...(classes && { labels: classes }) };
+  const ends = {
+    ...graph.ends,
+    ...(preprocessing && { preprocessing: ofChannels(graph, preprocessing) }),
+    ...(classes && { labels: classes }),
+  };
   return Object.keys(ends).length === 0 ? graph : { ...graph, ends };
+}
+
+/** Of a sample of several steps there is one number, which each value of a step has. */
+function ofChannels({ input, steps }: Graph, preprocessing: Preprocessing): Preprocessing {
+  if (steps === undefined) return preprocessing;
+  const [channels] = input.shape;
+  const { mean, std } = preprocessing;
+  return { ...preprocessing, mean: perChannel(mean, channels, "mean"), std: perChannel(std, channels, "std") };
 }
 
 /** A part of the data with the fingerprints of its samples. */

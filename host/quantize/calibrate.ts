@@ -4,7 +4,7 @@
  */
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
-import { inputsOf, resultsOf } from "../model/edges.js";
+import { inputsOf, readOutside, resultsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
 import { isStep } from "../ops/functions.js";
 import { floatOp } from "../ops/index.js";
@@ -190,15 +190,16 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
   // A state takes over its source's elements as they are.
   for (const { tensor, source } of states) join(groupOf.get(tensor)!, groupOf.get(source)!);
 
-  const results = new Set(resultsOf(graph));
-  const leaves = new Set(results);
+  const leaves = new Set(readOutside(graph));
   for (const layer of graph.layers) {
     const { hasOwnScale } = floatOp(layer);
     for (const input of inputsOf(layer))
       if (hasOwnScale || groupOf.get(input) !== groupOf.get(layer.output)) leaves.add(input);
   }
   const [first] = resultsOf(graph);
-  const isReadOn = graph.layers.some((layer) => floatOp(layer).hasOwnScale && inputsOf(layer).includes(first));
+  const isReadOn =
+    states.some(({ source }) => source === first) ||
+    graph.layers.some((layer) => floatOp(layer).hasOwnScale && inputsOf(layer).includes(first));
   return [...new Set(groupOf.values())].map((group): ScaleGroup => {
     const tensors = [...group];
     const deciders = tensors.filter((tensor) => leaves.has(tensor));

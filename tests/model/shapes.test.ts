@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { runNet } from "../../host/engines/ops-f32.js";
 import type { FloatTensor, Graph, Layer, Shape } from "../../host/model/model.js";
-import { parameterShapes, tensorShapes } from "../../host/model/shapes.js";
+import { parameterShapes, sampleShape, tensorShapes } from "../../host/model/shapes.js";
 import { allFloatOps } from "../../host/ops/index.js";
 import { parseGraph } from "../../host/train/metadata.js";
 
@@ -30,7 +30,8 @@ const everyOp: Graph = {
     { op: "clamp", name: "cut", input: "gated", output: "cut", high: 6 },
     { op: "add", name: "difference", inputs: ["max", "cut"], output: "difference", sign: -1 },
     { op: "concat", name: "joined", inputs: ["difference", "cut", "max"], output: "joined" },
-    { op: "resize", name: "larger", input: "joined", output: "larger", factor: [1, 2] },
+    { op: "crop", name: "part", input: "joined", output: "part", channel: 1, channels: 4 },
+    { op: "resize", name: "larger", input: "part", output: "larger", factor: [1, 2] },
     { op: "dense", name: "dense", input: "larger", output: "scores", outFeatures: 3 },
   ],
   outputs: ["gate", "scores"],
@@ -65,7 +66,8 @@ test("shapes of all tensors, and of what the layers have", () => {
     cut: [2, 2, 4],
     difference: [2, 2, 4],
     joined: [6, 2, 4],
-    larger: [6, 2, 8],
+    part: [4, 2, 4],
+    larger: [4, 2, 8],
     scores: [3, 1, 1],
   });
   expect(Object.fromEntries(parameterShapes(everyOp))).toEqual({
@@ -75,13 +77,39 @@ test("shapes of all tensors, and of what the layers have", () => {
     "norm.bias": [2],
     "norm.mean": [2],
     "norm.variance": [2],
-    "dense.weight": [3, 96],
+    "dense.weight": [3, 64],
     "dense.bias": [3],
   });
 });
 
+/** A sum of all steps, and what it was a step before. */
+const sums: Graph = {
+  name: "sums",
+  input: { name: "in", shape: [2, 1, 1] },
+  states: [{ tensor: "before", shape: [2, 1, 1], source: "sum" }],
+  steps: 3,
+  layers: [
+    { op: "add", name: "sum", inputs: ["in", "before"], output: "sum" },
+    { op: "concat", name: "both", inputs: ["sum", "before"], output: "both" },
+  ],
+};
+
 test("is read from JSON as it is written", () => {
   expect(parseGraph(JSON.stringify(everyOp), "a.json")).toEqual(everyOp);
+  expect(parseGraph(JSON.stringify(sums), "a.json")).toEqual(sums);
+});
+
+test("states are tensors between the input and the outputs of layers, and a sample has a row a step", () => {
+  expect([...tensorShapes(sums)]).toEqual([
+    ["in", [2, 1, 1]],
+    ["before", [2, 1, 1]],
+    ["sum", [2, 1, 1]],
+    ["both", [4, 1, 1]],
+  ]);
+  expect([sampleShape(sums), sampleShape(everyOp)]).toEqual([
+    [1, 3, 2],
+    [2, 4, 6],
+  ]);
 });
 
 describe("values", () => {
@@ -115,6 +143,16 @@ describe("values", () => {
     expect(run([2, 1, 2], input, mean, product)).toEqual([1.5, 3, 10.5, 14]);
     const joined: Layer = { op: "concat", name: "joined", inputs: two, output: "out" };
     expect(run([2, 1, 2], input, double, joined)).toEqual([1, 2, 3, 4, 2, 4, 6, 8]);
+  });
+
+  test("a crop takes channels from one on", () => {
+    const part: Layer = { op: "crop", ...edges, channel: 1, channels: 2 };
+    expect(run([4, 1, 2], [1, 2, 3, 4, 5, 6, 7, 8], part)).toEqual([3, 4, 5, 6]);
+  });
+
+  test("states hold what their sources were a step before, at first zeros", () => {
+    const values = runNet({ graph: sums, tensors: new Map() }, Float32Array.of(1, 10, 2, 20, 3, 30));
+    expect([...values.get("both")!]).toEqual([6, 60, 3, 30]);
   });
 
   test("an element becomes a block", () => {
@@ -200,6 +238,44 @@ describe("refuses", () => {
       graphOf([1, 2, 2], { op: "maxpool", ...edges, kernel: 1, stride: [1, 0] }),
       /stride width must be a whole number of at least 1, got 0/,
     ],
+    [
+      "a crop beyond the last channel",
+      graphOf([3, 1, 1], { op: "crop", ...edges, channel: 2, channels: 2 }),
+      /net\/layer: takes channels 2 … 3 of an input of 3/,
+    ],
+    [
+      "states without steps",
+      { ...sums, steps: undefined as unknown as number },
+      /steps is missing, with states expected/,
+    ],
+    ["more steps than there may be", { ...sums, steps: 1001 }, /steps is 1001, with states expected 2 … 1000/],
+    ["one step", { ...sums, steps: 1 }, /steps is 1, with states/],
+    ["steps without states", { ...graphOf([1, 2, 2], relu), steps: 3 }, /net: 3 steps without states/],
+    [
+      "steps of a picture",
+      { ...sums, input: { name: "in", shape: [2, 2, 1] } },
+      /the input of a step is \[2, 2, 1\], with states expected a vector/,
+    ],
+    [
+      "a state of another shape than its source",
+      { ...sums, states: [{ tensor: "before", shape: [2, 1, 1], source: "both" }] },
+      /state "before": its source "both" is \[4, 1, 1\], expected its own shape, \[2, 1, 1\]/,
+    ],
+    [
+      "a state of the input",
+      { ...sums, states: [{ tensor: "before", shape: [2, 1, 1], source: "in" }] },
+      /state "before": no layer makes its source, "in"/,
+    ],
+    [
+      "a state by the input's name",
+      { ...sums, states: [{ tensor: "in", shape: [2, 1, 1], source: "sum" }] },
+      /the name of state "in" occurs twice/,
+    ],
+    [
+      "a batch normalization of all steps",
+      { ...sums, layers: [...sums.layers, { op: "batchnorm", name: "norm", input: "both", output: "n", epsilon: 1 }] },
+      /sums: norm: a batch normalization is not trained in a net with states/,
+    ],
   ])("%s", (_, graph, message) => {
     expect(() => tensorShapes(graph)).toThrow(message);
   });
@@ -232,6 +308,24 @@ describe("refuses", () => {
       "an input that no layer before makes",
       { layers: [{ op: "add", name: "a", inputs: ["in", "b"], output: "a" }] },
       /its input "b" is made by no layer before/,
+    ],
+    ["a list of no states", { states: [] }, /mote\.graph\.states: \[\]/],
+    ["steps that are no count", { steps: 1.5 }, /mote\.graph\.steps: 1\.5/],
+    ["a state without a source", { states: [{ tensor: "s", shape: [1, 1, 1] }] }, /states\[0\]\.source: nothing/],
+    [
+      "a state that takes over the input",
+      { states: [{ tensor: "s", shape: [2, 4, 6], source: "in" }] },
+      /states\[0\]\.source: "in" is made by no layer/,
+    ],
+    [
+      "a state by a layer's name",
+      { states: [{ tensor: "conv", shape: [2, 4, 3], source: "relu" }] },
+      /layers\[0\]: the name "conv" or its output occurs twice/,
+    ],
+    [
+      "a state as a result",
+      { states: [{ tensor: "s", shape: [2, 4, 3], source: "relu" }], outputs: ["s"] },
+      /outputs: "s" is made by no layer/,
     ],
   ])("in JSON %s", (_, change, message) => {
     expect(() => parseGraph(JSON.stringify({ ...everyOp, ...(change as object) }), "a.json")).toThrow(message);

@@ -11,6 +11,7 @@ import { methodPlots } from "./methods/plots.js";
 import { productMethods } from "./methods/product.js";
 import { pruningMethods } from "./methods/pruning.js";
 import { rankMethods } from "./methods/rank.js";
+import { recurrentMethods } from "./methods/recurrent.js";
 import { xnorMethods } from "./methods/xnor.js";
 
 const FAMILIES: readonly MethodFamily[] = [
@@ -21,6 +22,7 @@ const FAMILIES: readonly MethodFamily[] = [
   xnorMethods,
   productMethods,
   fixedPointMethods,
+  recurrentMethods,
 ];
 
 export const methodsGroup: Group = {

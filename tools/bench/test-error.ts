@@ -1,5 +1,6 @@
 /** What a model gets wrong of labelled samples. */
 import type { DataSet } from "../../host/data/data-set.js";
+import { stepsOf } from "../../host/data/sequences.js";
 import { inputFiller } from "../../host/engines/fill-input.js";
 import { fastestEngine } from "../../host/engines/open.js";
 import { argmax } from "../../host/engines/values.js";
@@ -10,12 +11,15 @@ import { rounded } from "./figure.js";
 /** A share of the test samples, in %. */
 export function testError(model: Uint8Array, set: DataSet): number {
   const engine = openEngine(fastestEngine(), model);
-  const fill = inputFiller(set, engine.input);
+  const { runs, perSample } = stepsOf(set, engine.input.shape, engine.hasStates);
+  const fill = inputFiller(runs, engine.input);
   const input = new Int8Array(valuesOf(engine.input.shape));
   let wrong = 0;
-  for (let index = 0; index < set.count; index++) {
-    fill(index, input);
-    if (argmax(engine.run(input)) !== set.labels![index]) wrong++;
+  for (let run = 0; run < runs.count; run++) {
+    if (run % perSample === 0) engine.reset();
+    fill(run, input);
+    const scores = engine.run(input);
+    if ((run + 1) % perSample === 0 && argmax(scores) !== set.labels![Math.floor(run / perSample)]) wrong++;
   }
   engine.close();
   return rounded((100 * wrong) / set.count, 4);

@@ -5,6 +5,7 @@ import { isNamedData } from "../../data/data-spec.js";
 import { withEnds } from "../../data/training-set.js";
 import { MoteError } from "../../errors.js";
 import type { FloatTensor, Net } from "../../model/model.js";
+import { sampleShape } from "../../model/shapes.js";
 import { checkJob, checkResult, type JobModel, type JobResult, type SweepJob } from "../../sweep/job.js";
 import { decodeNet } from "../../sweep/net-file.js";
 import { decodeSamples, encodeSamples, type SweepData } from "../../sweep/samples-file.js";
@@ -123,7 +124,7 @@ export async function readResult(store: Store, name: string, isLast: boolean): P
 let latest: { readonly key: string; readonly data: SweepData } | undefined;
 
 async function dataFor(store: Store, recipe: Recipe, net: Net, hash: string): Promise<SweepData> {
-  const { shape } = net.graph.input;
+  const shape = sampleShape(net.graph);
   const key = `${hash} ${shape.join()}`;
   if (latest?.key === key) return latest.data;
   let data: SweepData;
