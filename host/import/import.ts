@@ -33,7 +33,7 @@ export function lowerGraph(read: ImportedGraph, options: LoweringOptions = {}): 
   const net = new Lowering(graph, FORMATS[graph.format], options).lower();
   if (steps === 1) return net;
   const note = `a run takes one of ${steps} steps: a sample of all of them is a stream, and what it ends with its result`;
-  return { ...net, notes: [...net.notes, note] };
+  return { ...net, steps, notes: [...net.notes, note] };
 }
 
 /**

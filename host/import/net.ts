@@ -182,6 +182,8 @@ export interface ImportedNet {
   readonly inputs: readonly NetEnd[];
   readonly outputs: readonly NetEnd[];
   readonly states: readonly NetState[];
+  /** Of a sequence, where the file has one: the net takes one of them a run. */
+  readonly steps?: number;
   /** Whether all tensors have a quantization and all weights are int8. */
   readonly isQuantized: boolean;
   /** What a user should know: a softmax that was left out. */

@@ -1,6 +1,6 @@
 /** A lowered net of another format as one that is trained and compressed: every cut, pool and function a layer of its own, with a name. */
 import { MoteError } from "../errors.js";
-import type { Axes, FloatTensor, Graph, Layer, Net } from "../model/model.js";
+import type { Axes, FloatTensor, Graph, GraphState, Layer, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import type { Padding, PerAxis } from "../ops/attributes.js";
 import { preprocessingOf, type GivenPreprocessing } from "./import.js";
@@ -16,7 +16,8 @@ type Part = Layer extends infer L ? (L extends Layer ? Omit<L, "name" | "input" 
  * @param name of the graph
  * @param given how samples are to be read, in place of what the net tells
  * @returns a net of one tensor for each of the net's, in the order of its layers; a softmax at the end is left out already
- * @throws MoteError UNSUPPORTED for a net of several inputs, or whose output is its input
+ * @throws MoteError UNSUPPORTED for a net of several inputs, one whose output is its input, or one with states whose file has no
+ *   sequence of steps
  */
 export function trainableNet(imported: ImportedNet, name: string, given: GivenPreprocessing = {}): Net {
   if (imported.inputs.length !== 1) {
@@ -26,21 +27,17 @@ export function trainableNet(imported: ImportedNet, name: string, given: GivenPr
       `${name}: has ${imported.inputs.length} inputs (${inputs}); a net of one is trained`,
     );
   }
-  if (imported.states.length > 0) {
-    throw new MoteError(
-      "UNSUPPORTED",
-      `${name}: keeps ${imported.states.length} states from step to step, which is not trained here`,
-    );
-  }
   const net = imported.isQuantized ? realNet(imported) : imported;
   const [input] = net.inputs;
   const { shape } = net.tensors[input.tensor];
+  const steps = stepsOf(net, name);
   const taken = { layers: new Names("layer"), tensors: new Names("tensor") };
   const tensorNames = new Map([[input.tensor, taken.tensors.take(net.tensors[input.tensor].name)]]);
+  for (const { tensor } of net.states) tensorNames.set(tensor, taken.tensors.take(net.tensors[tensor].name));
   const layers: Layer[] = [];
   const tensors = new Map<string, FloatTensor>();
   for (const layer of net.layers) {
-    const parts = partsOf(layer);
+    const parts = partsOf(layer, net);
     const inputs = layer.inputs.map((tensor) => tensorNames.get(tensor)!);
     if (parts.length === 0) tensorNames.set(layer.output, inputs[0]);
     let read = inputs;
@@ -66,9 +63,26 @@ export function trainableNet(imported: ImportedNet, name: string, given: GivenPr
     ...(names.every((end) => end !== "") ? { names } : {}),
     ...(preprocessing === undefined ? {} : { preprocessing }),
   };
-  const graph: Graph = { name: cleanName(name), input: { name: inputName, shape }, layers, outputs, ends };
+  const states = net.states.map(({ tensor, source }): GraphState => {
+    return { tensor: tensorNames.get(tensor)!, shape: net.tensors[tensor].shape, source: tensorNames.get(source)! };
+  });
+  const graph: Graph = {
+    name: cleanName(name),
+    input: { name: inputName, shape },
+    ...(steps !== undefined && { states, steps }),
+    layers,
+    outputs,
+    ends,
+  };
   tensorShapes(graph);
   return { graph, tensors };
+}
+
+/** Of a sample; undefined of a net without states. @throws MoteError UNSUPPORTED where the file has no sequence */
+function stepsOf({ states, steps }: ImportedNet, name: string): number | undefined {
+  if (states.length === 0 || steps !== undefined) return steps;
+  const kept = `keeps ${states.length} states from step to step`;
+  throw new MoteError("UNSUPPORTED", `${name}: ${kept}; to be trained, a file must have a sequence of steps`);
 }
 
 /** Letters, digits, dots, dashes; whatever else a file has in a name, such as `/` and `:`, is one `_`. */
@@ -100,7 +114,7 @@ const perAxis = ([y, x]: Axes): PerAxis => (y === x ? y : [y, x]);
 const padding = (pads: Pads): Padding => (pads.every((zeros) => zeros === pads[0]) ? pads[0] : pads);
 
 /** None for one that gives what it reads. */
-function partsOf(layer: NetLayer): Part[] {
+function partsOf(layer: NetLayer, { tensors }: ImportedNet): Part[] {
   const cut = "clamp" in layer ? cutOf(layer.clamp) : [];
   switch (layer.op) {
     case "conv2d": {
@@ -136,7 +150,12 @@ function partsOf(layer: NetLayer): Part[] {
       return [{ op: "concat" }];
     case "resize":
       return [{ op: "resize", factor: layer.factor }];
-    case "crop":
+    case "crop": {
+      const [[channels, ...plane], from] = [tensors[layer.output].shape, tensors[layer.inputs[0]].shape];
+      if (plane.join() !== from.slice(1).join())
+        throw new MoteError("UNSUPPORTED", `${layer.name}: a crop of rows or columns is not trained here`);
+      return [{ op: "crop", channel: layer.first[0], channels }];
+    }
     case "append":
       throw new MoteError("UNSUPPORTED", `${layer.name}: ${layer.op} is not trained here`);
     case "lut": {

@@ -110,7 +110,9 @@ describe("a net of TensorFlow's converter", () => {
   });
 
   test("is not trained", () => {
-    expect(() => trainableNet(net, "net")).toThrow("net: keeps 3 states from step to step, which is not trained here");
+    expect(() => trainableNet(net, "net")).toThrow(
+      "net: keeps 3 states from step to step; to be trained, a file must have a sequence of steps",
+    );
   });
 });
 

@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { foldBatchNorm, foldedGraph } from "../../host/compress/fold-batchnorm.js";
 import { runNet } from "../../host/engines/ops-f32.js";
-import { runFloat } from "../../host/import/float-run.js";
+import { freshFloatStates, runFloat } from "../../host/import/float-run.js";
 import { lowerGraph } from "../../host/import/import.js";
 import type { LoweringOptions } from "../../host/import/lowering.js";
-import { mapOf, NO_CLAMP, NO_PADS, type ImportedNet } from "../../host/import/net.js";
+import { mapOf, NO_CLAMP, NO_PADS, type ImportedNet, type NetLayer } from "../../host/import/net.js";
 import { realNet } from "../../host/import/real-net.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { trainableNet } from "../../host/import/trainable.js";
 import { resultsOf } from "../../host/model/edges.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import type { Net } from "../../host/model/model.js";
-import { tensorShapes } from "../../host/model/shapes.js";
+import { sampleShape, tensorShapes } from "../../host/model/shapes.js";
 import { openGraph } from "../../host/node/import/open-graph.js";
 import { readNet } from "../../host/node/import/read-net.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
@@ -38,7 +38,7 @@ function lowered(name: string, options: LoweringOptions = {}): ImportedNet {
 
 function sampleOf(net: Net, seed: number): Float32Array {
   const random = new Random(seed);
-  return Float32Array.from({ length: valuesOf(net.graph.input.shape) }, () => random.normal());
+  return Float32Array.from({ length: valuesOf(sampleShape(net.graph)) }, () => random.normal());
 }
 
 /** Values of all results. */
@@ -253,4 +253,90 @@ test("a product of a real net is cut where it was cut", () => {
   };
   const input = Float32Array.of(0.5, 3);
   expect(resultsOn(trainableNet(net, "net"), input)).toEqual([Float64Array.of(0, 0), Float64Array.of(0.25, 1)]);
+});
+
+describe("a net with states", () => {
+  const vector = (name: string, values: number) => ({ name, shape: [values, 1, 1] as const });
+  const dense = (name: string, input: number, output: number, rows: number, columns: number): NetLayer => {
+    const random = new Random(output);
+    const values = Float32Array.from({ length: rows * columns }, () => random.normal());
+    const weights = { rows, columns, values, bias: Float32Array.from({ length: rows }, () => random.normal()) };
+    return { op: "dense", name, inputs: [input], output, weights, clamp: NO_CLAMP };
+  };
+  /** h = tanh of a half, h + another half of what a layer makes of x and h. */
+  const net: ImportedNet = {
+    tensors: [
+      vector("x", 2),
+      vector("h:0", 3),
+      vector("xh", 5),
+      vector("both", 6),
+      vector("a", 3),
+      vector("b", 3),
+      vector("squashed", 3),
+      vector("sum", 3),
+      vector("y", 2),
+    ],
+    layers: [
+      { op: "concat", name: "join", inputs: [0, 1], output: 2 },
+      dense("gates", 2, 3, 6, 5),
+      { op: "crop", name: "first", inputs: [3], output: 4, first: [0, 0, 0] },
+      { op: "crop", name: "second", inputs: [3], output: 5, first: [3, 0, 0] },
+      { ...mapOf("tanh"), name: "tanh", inputs: [4], output: 6 },
+      { op: "add", sign: 1, clamp: { low: -1, high: 1 }, name: "add", inputs: [6, 5], output: 7 },
+      dense("scores", 7, 8, 2, 3),
+    ],
+    inputs: [{ tensor: 0, name: "x", dims: [1, 2], order: "chw", bias: 0 }],
+    outputs: [{ tensor: 8, name: "y", dims: [1, 2], order: "chw", bias: 0 }],
+    states: [{ tensor: 1, source: 7 }],
+    steps: 4,
+    isQuantized: false,
+    notes: [],
+  };
+
+  test("has as many steps as the file, and gives after the last what a stream of them gives", () => {
+    const trained = trainableNet(net, "net");
+    const { steps, states } = trained.graph;
+    expect([steps, states]).toEqual([4, [{ tensor: "h_0", shape: [3, 1, 1], source: "sum" }]]);
+    const input = Float32Array.of(0.5, 3, -1, 0.25, 2, 0, -0.5, 1);
+    const held = freshFloatStates(net);
+    let last: readonly Float32Array[] = [];
+    for (let step = 0; step < 4; step++)
+      last = runFloat(net, [input.subarray(2 * step, 2 * step + 2)], undefined, undefined, held);
+    const [found] = resultsOn(trained, input);
+    found.forEach((value, i) => expect(value).toBeCloseTo(last[0][i], 5));
+  });
+
+  test.each(["lstm.onnx", "lstm-last.tflite"])("%s gives what a stream of its lowered net gives", (name) => {
+    const file = lowered(name);
+    const trained = trainableNet(file, "net");
+    const input = sampleOf(trained, 4);
+    const held = freshFloatStates(file);
+    let last: readonly Float32Array[] = [];
+    const size = valuesOf(trained.graph.input.shape);
+    for (let at = 0; at < input.length; at += size)
+      last = runFloat(file, [input.subarray(at, at + size)], undefined, undefined, held);
+    expect(input.length / size).toBe(trained.graph.steps);
+    const [found] = resultsOn(trained, input);
+    found.forEach((value, i) => expect(value).toBeCloseTo(last[0][i], 4));
+  });
+
+  test("is refused that needs whole sequences at once", () => {
+    expect(() => trainableNet(lowered("gru.onnx"), "net")).toThrow("append is not trained here");
+  });
+
+  test("is refused where the file has no sequence, and with a crop of rows", () => {
+    const { steps: _steps, ...stream } = net;
+    expect(() => trainableNet(stream, "net")).toThrow("net: keeps 1 states from step to step; to be trained");
+    const rows: ImportedNet = {
+      ...net,
+      tensors: [
+        { name: "x", shape: [1, 4, 2] },
+        { name: "y", shape: [1, 2, 2] },
+      ],
+      layers: [{ op: "crop", name: "rows", inputs: [0], output: 1, first: [0, 1, 0] }],
+      outputs: [{ ...net.outputs[0], tensor: 1 }],
+      states: [],
+    };
+    expect(() => trainableNet(rows, "net")).toThrow("rows: a crop of rows or columns is not trained here");
+  });
 });

@@ -12,7 +12,7 @@ import { Executor, type Distillation } from "../../host/train/execute.js";
 import { instantiateKernels, SharedHeap } from "../../host/train/heap.js";
 import { CLASSES, type Task } from "../../host/train/losses.js";
 import { planTraining } from "../../host/train/plan.js";
-import { isPlannedNorm, isPlannedWeighted, type PlannedWeighted } from "../../host/train/plan-layers.js";
+import { isPlannedNorm, isPlannedWeighted, weightedOf, type PlannedWeighted } from "../../host/train/plan-layers.js";
 import { planSurvivors } from "../../host/train/survivors.js";
 import { loss, numericalGradients, type Batch } from "./reference.js";
 
@@ -75,26 +75,16 @@ export function engineGradients(
   const plan = planTraining(heap, graph, batch, shards, 1);
   /** Of every parameter that is trained: where it is, and its layer where that has survivors. */
   const places: (readonly [name: string, at: number, of: PlannedWeighted | null])[] = [];
-  const known = new Map<string, PlannedWeighted>();
-  for (const layer of plan.layers) {
+  for (const { name, gammaAt, betaAt } of plan.layers.filter(isPlannedNorm))
+    places.push([`${name}.weight`, gammaAt, null], [`${name}.bias`, betaAt, null]);
+  const weighted = plan.layers.filter(isPlannedWeighted);
+  for (const layer of weightedOf(plan.layers)) {
     const { name } = layer;
-    if (isPlannedWeighted(layer)) {
-      // A layer of a later step is that of the first.
-      const first = known.get(name);
-      if (first !== undefined) {
-        layer.survivors = first.survivors;
-        continue;
-      }
-      known.set(name, layer);
-    }
-    if (isPlannedNorm(layer)) {
-      places.push([`${name}.weight`, layer.gammaAt, null], [`${name}.bias`, layer.betaAt, null]);
-    } else if (isPlannedWeighted(layer)) {
-      places.push([`${name}.weight`, layer.weightAt, layer], [`${name}.bias`, layer.biasAt, null]);
-      const mask = masks.get(name);
-      layer.survivors = (mask && (planSurvivors(heap, layer, mask, null)?.survivors ?? null)) || null;
-      if (mask !== undefined) expect(layer.survivors, `${name} takes the sparse kernels`).not.toBeNull();
-    }
+    places.push([`${name}.weight`, layer.weightAt, layer], [`${name}.bias`, layer.biasAt, null]);
+    const mask = masks.get(name);
+    const survivors = (mask && planSurvivors(heap, layer, mask, null)?.survivors) ?? null;
+    if (mask !== undefined) expect(survivors, `${name} takes the sparse kernels`).not.toBeNull();
+    for (const step of weighted) if (step.name === name) step.survivors = survivors;
   }
   for (const [name, at] of places) {
     const values = parameters.get(name)!;
