@@ -9,7 +9,7 @@ import { parseCompression } from "../../host/train/metadata.js";
 import { namedNet } from "../../host/train/nets.js";
 import { compressedNet } from "../support/nets.js";
 
-const depthwise = JSON.parse(readFileSync("recipes/nets/depthwise.json", "utf8")) as Graph;
+const separable = JSON.parse(readFileSync("recipes/nets/separable.json", "utf8")) as Graph;
 
 /** As the stage makes it. */
 function coarse(net: Net, multiplierBits: number): Net {
@@ -34,7 +34,7 @@ describe("requantizeFactor", () => {
 
 describe("coarseScales", () => {
   it.each([
-    ["depthwise", depthwise],
+    ["separable", separable],
     ["lenet5", namedNet("lenet5")],
   ])("gives multipliers few bits without multiplying wrongly: %s", (_, graph) => {
     const net = compressedNet(graph, 4);

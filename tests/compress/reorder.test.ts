@@ -13,7 +13,7 @@ import { Random } from "../../host/rng.js";
 import { compressedNet } from "../support/nets.js";
 import { randomGraph } from "../support/random-graphs.js";
 
-const depthwise = JSON.parse(readFileSync("recipes/nets/depthwise.json", "utf8")) as Graph;
+const separable = JSON.parse(readFileSync("recipes/nets/separable.json", "utf8")) as Graph;
 
 /** Rows are full or almost empty by chance. */
 function sparseNet(graph: Graph, seed: number): Net {
@@ -50,17 +50,17 @@ function outputsOf(net: Net, seed: number): Int8Array[] {
 
 describe("reorder", () => {
   it.each([
-    ["a net of depthwise convolutions", depthwise],
+    ["a net of separable convolutions", separable],
     ["lenet300", namedNet("lenet300")],
   ])("takes fewer bits, and gives the same outputs: %s", (_, graph) => {
     const net = sparseNet(graph, 1);
-    const ordered = reorder(net, graph === depthwise ? 20 : 4, 1);
+    const ordered = reorder(net, graph === separable ? 20 : 4, 1);
     expect(bitsOf(ordered)).toBeLessThan(bitsOf(net));
     expect(outputsOf(ordered, 3)).toEqual(outputsOf(net, 3));
   });
 
   it("gives the same order for the same seed", () => {
-    const net = sparseNet(depthwise, 2);
+    const net = sparseNet(separable, 2);
     const [once, again] = [reorder(net, 4, 7), reorder(net, 4, 7)];
     expect([...again.tensors]).toEqual([...once.tensors]);
   });
@@ -81,10 +81,12 @@ describe("reorder", () => {
 
 describe("orderableGroups", () => {
   it("has what works on each channel in the group of what makes it, and neither input nor results", () => {
-    expect(orderableGroups(depthwise).map(({ tensors, count }) => [count, ...tensors])).toEqual([
-      [16, "conv", "relu1", "pool1", "depth1"],
-      [64, "point1", "relu2", "pool2", "depth2"],
-      [128, "point2", "relu3"],
+    expect(orderableGroups(separable).map(({ tensors, count }) => [count, ...tensors])).toEqual([
+      [16, "conv", "relu1", "pool", "depth1"],
+      [32, "point1", "relu2", "depth2"],
+      [48, "point2", "relu3", "depth3"],
+      [48, "point3", "relu4", "depth4"],
+      [32, "point4", "relu5", "mean"],
     ]);
   });
 });
