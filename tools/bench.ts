@@ -73,7 +73,7 @@ interface BenchFlags {
 export function benchCommand(): Command {
   return new Command("bench")
     .description("measure sizes, memory, speed and parity, and compare them with the targets")
-    .option("--only <group...>", `${GROUPS.map((group) => group.name).join(", ")}; default: all`)
+    .option("--only <group...>", `${GROUPS.map((group) => group.name).join(", ")}, or GROUP:PART; default: all`)
     .option("--full", "everything at full length: parity on 10,000 digits, a whole epoch")
     .option("--threads <n>", "training threads", parseThreads, Math.min(4, availableParallelism()))
     .option(
@@ -98,18 +98,15 @@ function parseThreads(text: string): number {
 
 async function bench(flags: BenchFlags): Promise<void> {
   const output = new Output(flags);
-  const unknown = (flags.only ?? []).filter((name) => !GROUPS.some((group) => group.name === name));
-  if (unknown.length > 0) {
-    const known = GROUPS.map((group) => group.name).join(", ");
-    throw new MoteError("ARGUMENT", `--only: no group ${unknown.join(", ")}; there are ${known}`);
-  }
-  const asked = GROUPS.filter((group) => flags.only === undefined || flags.only.includes(group.name));
+  const asked = askedGroups(flags.only);
   const path = flags.save === undefined ? undefined : join(flags.save, "results.json");
   const saved = path === undefined || flags.only === undefined ? undefined : readResults(path);
   const figures: Figure[] = [];
-  for (const group of asked) {
+  for (const { group, parts } of asked) {
     const note = (text: string): void => void process.stderr.write(`${group.name}: ${text}\n`);
-    figures.push(...(await group.measure({ full: flags.full === true, threads: flags.threads, note })));
+    figures.push(
+      ...(await group.measure({ full: flags.full === true, threads: flags.threads, ...(parts && { parts }), note })),
+    );
   }
   const described = describeMachine();
   const machine = { ...described, command: asCommand(flags) };
@@ -118,14 +115,14 @@ async function bench(flags: BenchFlags): Promise<void> {
   output.lines([asLine(described)]);
   const json = { machine, figures };
   const results = withEarlier(json, saved);
+  const runs = runsOf(results);
+  const standing = runs.flatMap((run) => run.figures);
   if (path !== undefined) {
     writeFileAtomic(path, JSON.stringify(results, null, 2) + "\n");
     const by = { command: machine.command, commit: String(described.commit) };
-    for (const [name, text] of asked.flatMap(({ files }) => files?.(figures, by) ?? []))
+    for (const [name, text] of asked.flatMap(({ group }) => group.files?.(standing, by) ?? []))
       writeFileAtomic(join(dirname(path), name), text);
   }
-  const runs = runsOf(results);
-  const standing = runs.flatMap((run) => run.figures);
   const measured = runs.map((run) => measuredBy(run)).join("; and ");
   const filled = (flags.fill ?? []).map((path) => {
     const text = Buffer.from(readFile(path)).toString("utf8");
@@ -133,6 +130,37 @@ async function bench(flags: BenchFlags): Promise<void> {
   });
   for (const { path, text } of filled) writeFileAtomic(path, text);
   output.json(() => json);
+}
+
+/** A group, and those of its parts that are asked for; absent: all of it. */
+interface Asked {
+  readonly group: Group;
+  readonly parts?: readonly string[];
+}
+
+/** @param only names of groups, or GROUP:PART @throws MoteError ARGUMENT for one that is not there */
+function askedGroups(only: readonly string[] | undefined): Asked[] {
+  if (only === undefined) return GROUPS.map((group) => ({ group }));
+  const asked = only.map((text) => {
+    const [name, part] = text.split(/:(.*)/s);
+    const group = GROUPS.find((one) => one.name === name);
+    if (group === undefined) {
+      const known = GROUPS.map((one) => one.name).join(", ");
+      throw new MoteError("ARGUMENT", `--only: no group ${name}; there are ${known}`);
+    }
+    const { parts = [] } = group;
+    if (part !== undefined && !parts.includes(part)) {
+      const known = parts.length === 0 ? "it has none" : `there are ${parts.join(", ")}`;
+      throw new MoteError("ARGUMENT", `--only: no part ${part} of ${name}; ${known}`);
+    }
+    return { group, part };
+  });
+  return GROUPS.flatMap((group) => {
+    const parts = asked.flatMap((one) => (one.group === group ? [one.part] : []));
+    if (parts.length === 0) return [];
+    const named = parts.filter((part) => part !== undefined);
+    return [named.length < parts.length ? { group } : { group, parts: named }];
+  });
 }
 
 function measuredBy({ machine: { command, ...machine } }: Run): string {

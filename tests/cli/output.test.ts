@@ -162,6 +162,8 @@ describe("--json", () => {
       ["inspect", at("digit.png")],
       ["pack", at("model.mote"), "-o", at("x.bin")],
       ["bench", "--only", "nothing"],
+      ["bench", "--only", "methods:nothing"],
+      ["bench", "--only", "sizes:lenet5"],
     ]) {
       const { code, stdout } = await mote([...args, "--json"]);
       expect([stdout, code === 1 || code === 2], args.join(" ")).toEqual(["", true]);

@@ -26,6 +26,8 @@ export interface BenchOptions {
   /** Everything at full length: all 10,000 digits on every engine, a whole epoch. */
   readonly full: boolean;
   readonly threads: number;
+  /** Of the group's parts, those that are measured; absent: all. */
+  readonly parts?: readonly string[];
   /** Says what is being measured. */
   readonly note: (text: string) => void;
 }
@@ -33,8 +35,10 @@ export interface BenchOptions {
 export interface Group {
   readonly name: string;
   readonly summary: string;
+  /** What `--only GROUP:PART` measures by itself, where the whole takes long. */
+  readonly parts?: readonly string[];
   readonly measure: (options: BenchOptions) => Promise<Figure[]>;
-  /** What `--save` writes beside results.json. @param figures of the run, those of other groups among them @returns names and texts */
+  /** What `--save` writes beside results.json. @param all that stand, of earlier runs too where `--only` keeps them @returns names and texts */
   readonly files?: (
     figures: readonly Figure[],
     by: { readonly command: string; readonly commit: string },

@@ -29,10 +29,13 @@ export const methodsGroup: Group = {
   name: "methods",
   summary:
     "methods of the field beside what their papers claim: short trainings, of LeNet-300-100 for the most part, kept in build/work/methods",
+  parts: FAMILIES.map(({ name }) => name),
   measure: async (options) => {
     const figures = [];
-    for (const { name, measure } of FAMILIES)
+    for (const { name, measure } of FAMILIES) {
+      if (options.parts?.includes(name) === false) continue;
       figures.push(...(await measure({ ...options, note: (text) => options.note(`${name}, ${text}`) })));
+    }
     return figures;
   },
   files: methodPlots,

@@ -83,7 +83,7 @@ export async function bitsFigures(
 }
 
 export const bitsMethods: MethodFamily = {
-  name: "few bits",
+  name: "bits16",
   async measure(options) {
     const figures: Figure[] = [];
     for (const name of Object.keys(NETS) as BitsNet[]) {

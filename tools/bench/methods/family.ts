@@ -15,6 +15,7 @@ import { testError } from "../test-error.js";
 
 /** Methods of one kind, such as pruning. Ids of its figures are `methods.METHOD.…`. */
 export interface MethodFamily {
+  /** As `--only methods:NAME` has it. */
   readonly name: string;
   readonly measure: (options: BenchOptions) => Promise<Figure[]>;
 }

@@ -10,7 +10,7 @@ const METHODS = [
 ] as const;
 
 export const fewValues: MethodFamily = {
-  name: "few values",
+  name: "few-values",
   measure: async (options) => {
     const figures: Figure[] = [];
     for (const [id, recipe, text] of METHODS) {

@@ -11,7 +11,7 @@ const FORMATS = [
 ] as const;
 
 export const fixedPointMethods: MethodFamily = {
-  name: "fixed point",
+  name: "fixed-point",
   measure: async (options) => {
     const base = methodRecipe("fixed-point");
     const [stage, ...rest] = base.stages;

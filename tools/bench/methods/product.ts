@@ -18,7 +18,7 @@ const LAYERS = ["fc1", "fc2"];
 const BITS = [1, 2];
 
 export const productMethods: MethodFamily = {
-  name: "product quantization",
+  name: "product",
   measure: async (options) => {
     const figures: Figure[] = [];
     const add = async (id: string, name: string, base: string, change: object, width: number | "shared") => {
