@@ -11,8 +11,10 @@ import { seenValues } from "./to-samples.js";
 
 /** What a net takes and gives, as far as its data must fit it. */
 export interface NetEnds {
-  /** Of the input. */
+  /** Of a sample: the input's, or rows of a sequence. */
   readonly shape: Shape;
+  /** Of a sample that is a sequence. */
+  readonly steps?: number | undefined;
   /** Values of all outputs. */
   readonly outputs: number;
   /** What the loss compares them with: a class, or a number for each. */

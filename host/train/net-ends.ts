@@ -13,6 +13,7 @@ export function netEnds(graph: Graph, task: Task): NetEnds {
   const all = results.reduce((a, b) => a + b, 0);
   return {
     shape: sampleShape(graph),
+    steps: graph.steps,
     outputs: lossValues(task, results[0], all),
     takes: task.loss === "softmax" ? "labels" : "targets",
     usual: usualOf(graph),

@@ -8,6 +8,8 @@ import type { DataSpec } from "../../host/data/data-spec.js";
 import type { Samples } from "../../host/data/samples.js";
 import { splitIndices, PARTS } from "../../host/data/split.js";
 import { loadTrainingData, type TrainingDataOptions } from "../../host/node/data/training-data.js";
+import { netEnds } from "../../host/train/net-ends.js";
+import { lstm } from "../train/recurrent-nets.js";
 import { npyOf } from "../support/npy.js";
 
 let folder = "";
@@ -327,4 +329,11 @@ test("named data is resized for a net of smaller squares, and refused for any ot
     expect(() => load("mnist", { shape, outputs: 10 })).toThrow(
       /the model takes images of \[\d+, \d+, \d+\].*, got \[1, 28, 28\]/,
     );
+});
+
+test("named data is not resized for steps as wide as long, for which models would not have it resized either", () => {
+  const sizes = { units: 4, classes: 10 };
+  const ends = (side: number) => netEnds(lstm({ ...sizes, features: side, steps: side }), { loss: "softmax" });
+  expect(load("mnist", ends(28)).train.images.length).toBe(55_000 * 784);
+  expect(() => load("mnist", ends(16))).toThrow("the model takes images of [1, 16, 16], got [1, 28, 28]");
 });

@@ -173,7 +173,9 @@ function loadSets(spec: OwnData, options: TrainingDataOptions): ByPart<SampleSet
     const set = (part: Part): SampleSet => {
       const { count, images, labels } = parts[part];
       const digits = { count, images, labels, shape: DIGIT_SHAPE, source: `${named}:${part}` };
-      return { ...fitDigits(digits, options.shape), ...(reading && { reading }) };
+      // Rows as wide as many are no picture: what runs the model would not resize digits for a step of it.
+      const fitted = options.steps === undefined ? fitDigits(digits, options.shape) : digits;
+      return { ...fitted, ...(reading && { reading }) };
     };
     return { train: { ...set("train"), source: named }, validation: set("validation"), test: set("test") };
   }

@@ -1,7 +1,6 @@
 /** What families of the group `methods` share: recipes run to their ends. */
 import { join } from "node:path";
 import type { Net } from "../../../host/model/model.js";
-import { sampleShape } from "../../../host/model/shapes.js";
 import { workOf } from "../../../host/compress/candidates.js";
 import { figuresOf } from "../../../host/compress/figures.js";
 import type { Recipe } from "../../../host/compress/recipe.js";
@@ -67,6 +66,6 @@ export async function runMethod(name: string, recipe: Recipe, { threads, note }:
     container: model,
     bytes: model.length,
     net,
-    testError: testError(model, loadData("mnist:test", { shape: sampleShape(net.graph) })),
+    testError: testError(model, loadData("mnist:test", { shape: net.graph.input.shape })),
   };
 }
