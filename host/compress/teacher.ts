@@ -5,7 +5,7 @@ import type { Graph, Net } from "../model/model.js";
 import { resultsOf } from "../model/edges.js";
 import { sampleShape, tensorShapes } from "../model/shapes.js";
 import { augmentBank } from "../train/augment-bank.js";
-import type { Augmentation } from "../train/augment.js";
+import { overSteps, type Augmentation } from "../train/augment.js";
 import type { Task } from "../train/losses.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
@@ -85,7 +85,8 @@ export interface BankOptions {
 /** Augmented copies of the training digits with the teacher's logits. */
 export async function makeBank(options: BankOptions): Promise<Samples> {
   const { runtime, train, teacher, copies, augment, seed, work, logitsName } = options;
-  const bank = augmentBank(runtime.kernels(), train, sampleShape(teacher.graph), copies, augment, seed);
+  const changes = overSteps(augment, teacher.graph.steps);
+  const bank = augmentBank(runtime.kernels(), train, sampleShape(teacher.graph), copies, changes, seed);
   const bytes = await work.readBytes(logitsName);
   const scores = tensorShapes(teacher.graph).get(resultsOf(teacher.graph)[0])!;
   const kept = sharedFloats(bank.count * valuesOf(scores));

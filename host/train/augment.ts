@@ -68,6 +68,13 @@ export interface SeriesAugmentation {
 /** A number is the strength of `distort` alone: 0 none, 1 strong. */
 export type Augmentation = number | ImageAugmentation | SpectrogramAugmentation | SeriesAugmentation;
 
+/** Rows of a sample that is a sequence are its steps, however long they are: the time goes along them unless the augmentation says otherwise. */
+export function overSteps(augmentation: Augmentation, steps: number | undefined): Augmentation {
+  if (steps === undefined || typeof augmentation === "number") return augmentation;
+  const { kind } = augmentation;
+  return kind === "spectrogram" || kind === "series" ? { timeAxis: "height", ...augmentation } : augmentation;
+}
+
 /** What each number may be. */
 const RANGES = {
   image: {

@@ -5,7 +5,7 @@ import { firstNotFinite } from "../finite.js";
 import { inputsOf } from "../model/edges.js";
 import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { Random } from "../rng.js";
-import type { Augmentation } from "./augment.js";
+import { overSteps, type Augmentation } from "./augment.js";
 import { checkDistillation, checkSamples, checkTaught, tensorIndex } from "./check-samples.js";
 import type { Dropout } from "./dropout.js";
 import { Executor, type Backpropagation, type Distillation } from "./execute.js";
@@ -291,7 +291,7 @@ export class Trainer {
           seed: this.options.seed,
           weightDecay: job.weightDecay,
           l1: job.l1 ?? 0,
-          augment: job.augment ?? 0,
+          augment: overSteps(job.augment ?? 0, this.graph.steps),
           task,
           distill: distill ?? null,
           fixedPoint: job.fixedPoint ?? null,

@@ -20,6 +20,7 @@ import { fastModule } from "../../host/node/fast/fast-module.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { scaleGroups } from "../../host/quantize/calibrate.js";
+import type { Augmentation } from "../../host/train/augment.js";
 import { decodeCheckpoint, encodeCheckpoint } from "../../host/train/checkpoint.js";
 import { netEnds } from "../../host/train/net-ends.js";
 import { Trainer } from "../../host/train/trainer.js";
@@ -213,6 +214,24 @@ describe("data", () => {
     expect(() => netEnds(uneven, { loss: "softmax" })).toThrow(
       "lstm: std 4 and 5, expected one for all values of a step",
     );
+  });
+
+  test("is changed along its steps, where a step is longer than they are many", async () => {
+    const wide = lstm({ ...SIZES, features: 16, steps: 4 });
+    const netOf = async (augment: Augmentation): Promise<Buffer> => {
+      const trainer = await Trainer.create({ runtime: nodeRuntime, graph: wide, seed: 1, threads: 1, batch: 32 });
+      try {
+        const settings = { steps: 2, firstStep: 0, lr: () => 0.003, weightDecay: 0 };
+        await trainer.train({ data: data.train, ...settings, augment });
+        return netBytes(trainer.toNet());
+      } finally {
+        await trainer.close();
+      }
+    };
+    const masked = { kind: "spectrogram", timeMask: 2 } as const;
+    const net = await netOf(masked);
+    expect(net.equals(await netOf({ ...masked, timeAxis: "height" }))).toBe(true);
+    expect(net.equals(await netOf({ ...masked, timeAxis: "width" }))).toBe(false);
   });
 
   test("of too few steps is refused", async () => {

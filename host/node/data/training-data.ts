@@ -26,9 +26,10 @@ import {
   type NetEnds,
 } from "../../data/training-set.js";
 import { MoteError } from "../../errors.js";
+import { overSteps } from "../../train/augment.js";
 import { augmentBank } from "../../train/augment-bank.js";
 import { nodeRuntime } from "../train/runtime.js";
-import type { Preprocessing, Shape } from "../../model/model.js";
+import type { Preprocessing } from "../../model/model.js";
 import { columnsOf, isArrayName } from "./answers.js";
 import { DIGIT_SHAPE, fitDigits } from "./inputs.js";
 import { loadData, NAMED } from "./load.js";
@@ -107,7 +108,7 @@ export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): 
   });
   const parts = {
     ...each(({ samples }) => samples),
-    ...(spec.validationCopies && { validation: withCopies(validation.samples, shape, spec.validationCopies) }),
+    ...(spec.validationCopies && { validation: withCopies(validation.samples, options, spec.validationCopies) }),
   };
   return {
     ...parts,
@@ -131,8 +132,9 @@ export function loadTrainingData(data: DataSpec, options: TrainingDataOptions): 
 }
 
 /** Samples, and changed copies behind them. */
-function withCopies(samples: Samples, shape: Shape, { copies, augment }: ValidationCopies): Samples {
-  const changed = augmentBank(nodeRuntime.kernels(), samples, shape, copies, augment, VALIDATION_SEED);
+function withCopies(samples: Samples, { shape, steps }: NetEnds, { copies, augment }: ValidationCopies): Samples {
+  const changes = overSteps(augment, steps);
+  const changed = augmentBank(nodeRuntime.kernels(), samples, shape, copies, changes, VALIDATION_SEED);
   return joinSamples(samples, changed);
 }
 
