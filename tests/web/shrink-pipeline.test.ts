@@ -147,6 +147,17 @@ describe("a net of real numbers", () => {
     );
   });
 
+  it("takes as many sequences as samples of a step, each whole", async () => {
+    const values = Float32Array.from({ length: 513 * 6 * 5 }, (_, i) => Math.sin(i));
+    const sequences = given("sequences.npy", npyOf(values, 513, 6, 5));
+    const { shrunk } = await made([sequences, golden("gru.onnx")]);
+    expect(shrunk.samples).toEqual({
+      count: 512 * 6,
+      source: "the first 512 samples of sequences.npy",
+      isGenerated: false,
+    });
+  });
+
   it("takes pictures, and archives of arrays", async () => {
     const net = golden("torch-digits.onnx");
     const { shrunk } = await made([net, inRepo("examples/digit.png")]);

@@ -38,9 +38,12 @@ export async function droppedSamples(
   decode: DecodePicture,
 ): Promise<NetSamples> {
   const samples = samplesFor(net, await setsOf(files, net, decode));
-  const { count, source } = samples;
-  const most = Math.min(count, affordable(net, MOST_SAMPLES));
-  return most < count ? { ...samples, count: most, source: `the first ${most} samples of ${source}` } : samples;
+  const { count, steps, source } = samples;
+  // Sequences are taken whole: what states hold at their ends has a range, too.
+  const perSample = steps === Infinity ? 1 : steps;
+  const most = affordable(net, MOST_SAMPLES, perSample);
+  if (most * perSample >= count) return samples;
+  return { ...samples, count: most * perSample, source: `the first ${most} samples of ${source}` };
 }
 
 async function setsOf(files: readonly Dropped[], net: ImportedNet, decode: DecodePicture): Promise<SampleSet[]> {
@@ -107,8 +110,8 @@ async function picturesOf(
   return { count: taken.length, shape, images, colours: "rgb", source };
 }
 
-const affordable = (net: ImportedNet, most: number): number =>
-  Math.max(LEAST_SAMPLES, Math.min(most, Math.floor(MOST_WORK / Math.max(1, multiplications(net)))));
+const affordable = (net: ImportedNet, most: number, perSample = 1): number =>
+  Math.max(LEAST_SAMPLES, Math.min(most, Math.floor(MOST_WORK / Math.max(1, perSample * multiplications(net)))));
 
 const MADE_UP = 64;
 const WAVES = 6;
