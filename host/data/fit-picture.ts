@@ -16,7 +16,7 @@ const WHITE = 255;
  */
 export function fitPicture(picture: Picture, [channels, height, width]: Shape, name: string): Uint8Array {
   if (channels !== 1 && channels !== 3) {
-    throw new MoteError("MISMATCH", `${name}: a picture has 1 or 3 channels, the model takes ${channels}`);
+    throw new MoteError("MISMATCH", `${name}: a picture has 1 or 3 channels, the model takes ${channels}; expected samples of numbers, such as .npy`);
   }
   const fit = resizer(picture, { height, width });
   const result = new Uint8Array(channels * height * width);
@@ -27,13 +27,13 @@ export function fitPicture(picture: Picture, [channels, height, width]: Shape, n
 }
 
 /**
- * Grey pictures of one size, resized as `fitPicture` does.
- * @param images [count, from.height, from.width], 0 .. 255
- * @returns [count, to.height, to.width]
+ * Grey squares of one size, resized as `fitPicture` does.
+ * @param images [count, from, from], 0 .. 255
+ * @returns [count, to, to]
  */
-export function fitPlanes(images: Uint8Array, from: Size, to: Size): Uint8Array {
-  const [size, fitted] = [from.height * from.width, to.height * to.width];
-  const fit = resizer(from, to);
+export function fitSquares(images: Uint8Array, from: number, to: number): Uint8Array {
+  const [size, fitted] = [from * from, to * to];
+  const fit = resizer({ height: from, width: from }, { height: to, width: to });
   const result = new Uint8Array((images.length / size) * fitted);
   for (let i = 0; i * size < images.length; i++) {
     fit(images.subarray(i * size, (i + 1) * size), result.subarray(i * fitted));

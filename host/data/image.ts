@@ -3,6 +3,7 @@
  * middle, as MNIST was made (LeCun et al. 1998, section III-A).
  */
 import { MoteError } from "../errors.js";
+import type { Shape } from "../model/model.js";
 import { findInk } from "./ink.js";
 import type { Picture, Plane } from "./plane.js";
 
@@ -13,6 +14,10 @@ const FIT_SIDE = 20;
 const MIN_CONTRAST = 16;
 /** Differences from the paper below this part of the strongest one are noise, shadow or the fringe of a scan. */
 const NOISE_FLOOR = 0.1;
+
+/** Whether digits are given to a net with an input of this shape: squares of as many pixels as MNIST's, or fewer. */
+export const takesDigits = ([channels, height, width]: Shape): boolean =>
+  channels === 1 && height === width && height > 1 && height <= DIGIT_SIDE;
 
 export interface Digit {
   /** [28, 28], 0 = paper .. 255 = ink */

@@ -6,9 +6,10 @@ import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
 import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fitSquares } from "../../host/data/fit-picture.js";
 import { MoteError } from "../../host/errors.js";
 import type { Shape } from "../../host/model/model.js";
-import { loadData, type DataOptions } from "../../host/node/data/load.js";
+import { loadData, loadFiles, type DataOptions } from "../../host/node/data/load.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { npyOf } from "../support/npy.js";
 
@@ -277,7 +278,7 @@ describe("pictures", () => {
     const jpeg = load(file("red.jpeg", picture(8, 8, RED, true)), { shape: [3, 1, 1] });
     jpeg.images.forEach((value, i) => expect(Math.abs(value - RED[i])).toBeLessThanOrEqual(2));
     expect(problem(path, { shape: [2, 2, 2] })).toMatch(
-      /^MISMATCH .*a picture has 1 or 3 channels, the model takes 2$/,
+      /^MISMATCH .*a picture has 1 or 3 channels, the model takes 2; expected samples of numbers, such as \.npy$/,
     );
   });
 
@@ -298,6 +299,20 @@ describe("pictures", () => {
       [784, 1, 1],
     ] as const)
       expect(load("mnist:test:2", { shape })).toEqual(digits);
+  });
+
+  it("given to run have their digits found before these are resized", () => {
+    const png = new PNG({ width: 60, height: 50 });
+    for (let i = 0; i < 3000; i++)
+      png.data
+        .fill(i % 60 > 8 && i % 60 < 14 && i > 300 && i < 2400 ? 20 : 240, 4 * i, 4 * i + 3)
+        .fill(255, 4 * i + 3, 4 * i + 4);
+    const paths = [file("one.png", PNG.sync.write(png))];
+    const [digit, small] = [28, 16].map((side) => loadFiles(paths, { shape: [1, side, side] }));
+    expect(small).toMatchObject({ count: 1, shape: [1, 16, 16], names: ["one.png"], doubts: digit.doubts });
+    expect(small.images).toEqual(fitSquares(digit.images as Uint8Array, 28, 16));
+    expect(small.images).not.toEqual(load(paths[0], { shape: [1, 16, 16] }).images);
+    expect(loadFiles(paths, { shape: [1, 32, 32] }).doubts).toBeUndefined();
   });
 
   it("that are broken or claim too much are refused", () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import pngjs from "pngjs";
 import { afterEach, describe, expect, it } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
+import { loadFiles } from "../../host/node/data/load.js";
 import { decodePng } from "../../host/node/data/png.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { Random } from "../../host/rng.js";
@@ -53,6 +54,17 @@ async function expectSight({ page }: OpenRoom, predictions: readonly Prediction[
     .poll(() => page.getByRole("status").textContent())
     .toBe(`${predictions[0].label}, ${Math.round(100 * predictions[0].probability)} per cent.`);
 }
+
+it("finds the digit in a picture for a net of smaller squares, too, as mote run does", async () => {
+  const path = join(packageRoot, "examples/digit.png");
+  const shape = [1, 16, 16] as const;
+  const net = buildModel(13, shape, [{ op: "dense", out: 10, weights: "any", density: 1 }]);
+  const [input] = (await openModel(writeContainer(net))).inputs;
+  const { pixels, doubts } = fit(decodePng(readFileSync(path), "digit"), input);
+  const digit = loadFiles([path], { shape });
+  expect(Array.from(pixels.data.filter((_, i) => i % 4 === 0))).toEqual([...digit.images]);
+  expect(doubts).toEqual(digit.doubts![0]);
+});
 
 describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => {
   // A camera that sees a test picture, and a user who allows it.

@@ -1,6 +1,6 @@
 /** From a picture's pixels to the classes of a net: pictures are fitted as `mote run` fits them. */
-import { fitPicture } from "../../host/data/fit-picture.js";
-import { DIGIT_SIDE, digitFromPicture } from "../../host/data/image.js";
+import { fitPicture, fitSquares } from "../../host/data/fit-picture.js";
+import { DIGIT_SIDE, digitFromPicture, takesDigits } from "../../host/data/image.js";
 import type { Picture } from "../../host/data/plane.js";
 import { MoteError, type Model, type ModelTensor, type Pixels } from "../../runtime/index.js";
 
@@ -31,15 +31,13 @@ export function expectClassifier({ inputs, outputs }: Model): void {
  */
 export function fit(picture: Picture, { shape, preprocessing }: ModelTensor): Fitted {
   const [channels, height, width] = shape;
-  const isDigit = shape.join() === [1, DIGIT_SIDE, DIGIT_SIDE].join() && preprocessing === undefined;
-  const { pixels, doubts } = isDigit
-    ? digitFromPicture(picture, "the picture")
-    : { pixels: fitPicture(picture, shape, "the picture"), doubts: [] };
+  const digit = takesDigits(shape) && preprocessing === undefined ? digitFromPicture(picture, "the picture") : undefined;
+  const pixels = digit ? fitSquares(digit.pixels, DIGIT_SIDE, height) : fitPicture(picture, shape, "the picture");
   const size = height * width;
   const data = new Uint8ClampedArray(4 * size).fill(255);
   for (let i = 0; i < 3 * size; i++) {
     const channel = Math.floor(i / size);
     data[4 * (i % size) + channel] = pixels[channels === 1 ? i % size : i];
   }
-  return { pixels: { width, height, data }, doubts };
+  return { pixels: { width, height, data }, doubts: digit?.doubts ?? [] };
 }

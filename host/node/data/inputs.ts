@@ -2,8 +2,8 @@
 import { basename } from "node:path";
 import { describeFile, isJpeg, isPng } from "../../data/file-kind.js";
 import { idxSize, readIdxImages } from "../../data/idx.js";
-import { fitPlanes } from "../../data/fit-picture.js";
-import { DIGIT_SIDE, digitFromPicture } from "../../data/image.js";
+import { fitSquares } from "../../data/fit-picture.js";
+import { DIGIT_SIDE, digitFromPicture, takesDigits } from "../../data/image.js";
 import type { Part } from "../../data/split.js";
 import { MoteError } from "../../errors.js";
 import type { Shape } from "../../model/model.js";
@@ -53,13 +53,13 @@ export function loadDataSpec(spec: string): Inputs & { readonly labels: Uint8Arr
 
 /**
  * MNIST, or what has its form, for a net that takes smaller squares: resized as photos are. Other nets get it as it is.
+ * @param digits of `DIGIT_SHAPE`
  * @param shape of the net's input
  */
 export function fitDigits<T extends Inputs>(digits: T, shape: Shape): T {
-  const [channels, height, width] = shape;
-  if (channels !== 1 || height !== width || height < 2 || height >= DIGIT_SIDE) return digits;
-  const [, from, across] = digits.shape;
-  return { ...digits, shape, images: fitPlanes(digits.images, { height: from, width: across }, { height, width }) };
+  const [, side] = shape;
+  if (!takesDigits(shape) || side === DIGIT_SIDE) return digits;
+  return { ...digits, shape, images: fitSquares(digits.images, DIGIT_SIDE, side) };
 }
 
 /**

@@ -5,6 +5,7 @@ import { setOf } from "../../data/array-set.js";
 import { pickSamples, toLabels, type Reading, type SampleSet } from "../../data/data-set.js";
 import { describeFile, isGzip, isJpeg, isNpy, isPng, isZip } from "../../data/file-kind.js";
 import { idxSize, readIdxImages } from "../../data/idx.js";
+import { takesDigits } from "../../data/image.js";
 import { readNpy } from "../../data/npy.js";
 import { withClassesOf } from "../../data/training-set.js";
 import { MoteError } from "../../errors.js";
@@ -27,7 +28,7 @@ import {
 import { readCsv } from "./csv.js";
 import { gunzip } from "./gunzip.js";
 import { inputArray } from "./arrays.js";
-import { DIGIT_SHAPE, fitDigits, loadDataSpec, loadInputFiles } from "./inputs.js";
+import { fitDigits, loadDataSpec, loadInputFiles } from "./inputs.js";
 import { openNpz, type Npz } from "../../data/npz.js";
 import { listPictures, readPictures } from "./pictures.js";
 import { chosen, noArrays, parsePlace, type Place } from "./place.js";
@@ -79,7 +80,7 @@ export function loadData(spec: string, options: DataOptions): SampleSet {
 }
 
 /**
- * What `mote run` is given without `--data`: pictures, of digits where the net's input is that of MNIST, or one file with many samples.
+ * What `mote run` is given without `--data`: pictures, of digits where the net's input is MNIST's or a smaller square, or one file with many samples.
  * @throws MoteError as `loadData`
  */
 export function loadFiles(paths: readonly string[], options: DataOptions): SampleSet {
@@ -100,7 +101,7 @@ export function loadFiles(paths: readonly string[], options: DataOptions): Sampl
     throw new MoteError("ARGUMENT", "--labels: expected a file of samples, the inputs are pictures");
   }
   const reading = options.reading === undefined ? {} : { reading: options.reading };
-  if (options.shape.join() === DIGIT_SHAPE.join()) return { ...loadInputFiles(paths), ...reading };
+  if (takesDigits(options.shape)) return { ...fitDigits(loadInputFiles(paths), options.shape), ...reading };
   const names = paths.map((path) => basename(path));
   const images = readPictures(paths, options.shape);
   return { count: paths.length, shape: options.shape, images, names, colours: "rgb", source: "pictures", ...reading };
