@@ -1,9 +1,10 @@
 /** How the commands print a model's errors, layer by layer. */
+import type { ComparedCount } from "../host/import/imported-container.js";
 import type { Comparison, LayerError, Place } from "../host/import/layer-errors.js";
 import { cutMiddle } from "../host/report/error-plot.js";
 import { placeOf } from "../host/model/geometry.js";
 import type { Shape } from "../host/model/model.js";
-import { grouped } from "./model-file.js";
+import { counted, grouped } from "./model-file.js";
 import type { Output } from "./output.js";
 
 /** Names get what the other columns leave of the terminal, and at least so many. */
@@ -50,14 +51,14 @@ const MAX_LISTED = 12;
 
 /** After calibration: what int8 costs, in short. */
 export function printCalibration(
-  { layers, outputs, samples }: Comparison & { readonly samples: number },
+  { layers, outputs, samples, perSample }: Comparison & ComparedCount,
   output: Output,
 ): void {
   const isShort = layers.length > MAX_LISTED;
   const listed = isShort ? layers.toSorted((a, b) => a.snr - b.snr).slice(0, MAX_LISTED) : layers;
   const which = isShort ? `the ${MAX_LISTED} least exact of ${layers.length} layers` : "layer by layer";
   output.line();
-  output.lines([`int8 beside the net's real numbers, ${grouped(samples)} samples, ${which}:`], 2);
+  output.lines([`int8 beside the net's real numbers, ${counted(samples, "sample", perSample)}, ${which}:`], 2);
   printLayerErrors(listed, true, output);
   output.lines([`outputs: ${outputs.map(({ snr }) => `${decibels(snr)} dB`).join(", ")}`], 2);
 }

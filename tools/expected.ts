@@ -1,6 +1,7 @@
 /** `--expected`: what another runtime gave for the same samples, beside what the model gives. */
 import { isZip } from "../host/data/file-kind.js";
 import { readNpy, type NumberArray } from "../host/data/npy.js";
+import { sampleEndedBy, stepsOfSample } from "../host/data/sequences.js";
 import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { ImportedNet, NetEnd, TensorScale } from "../host/import/net.js";
@@ -46,7 +47,7 @@ export function compareExpected(
 ): ExpectedResult[] {
   const arrays = readArrays(path, net.outputs);
   const tensors = [...new Set(net.outputs.map(({ tensor }) => tensor))].sort((a, b) => order(net, a) - order(net, b));
-  const perSample = steps === Infinity ? 1 : steps;
+  const perSample = stepsOfSample(steps);
   const samples = count / perSample;
   const sides = net.outputs.map((end, index) => {
     const result = tensors.indexOf(end.tensor);
@@ -56,8 +57,9 @@ export function compareExpected(
     // What states hold of the samples compared before is nothing to the first.
     if (run % steps === 0) engine.reset();
     engine.run(inputs(run));
-    if ((run + 1) % perSample !== 0) continue;
-    for (const side of sides) side.add(Math.floor(run / perSample), engine.result(side.result));
+    const sample = sampleEndedBy(run, perSample);
+    if (sample === undefined) continue;
+    for (const side of sides) side.add(sample, engine.result(side.result));
   }
   return sides.map((side) => side.summary());
 }

@@ -203,6 +203,12 @@ export function runSummary(
   };
 }
 
+/** "3 inputs"; of sequences "3 inputs, 84 steps" */
+export function counted(count: number, what: string, perSample: number): string {
+  const text = `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
+  return perSample === 1 ? text : `${text}, ${grouped(count * perSample)} steps`;
+}
+
 /** 1234567 → "1,234,567" */
 export function grouped(value: number): string {
   return value.toLocaleString("en");

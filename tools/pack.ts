@@ -21,6 +21,7 @@ import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import {
   containerOf,
+  counted,
   grouped,
   BYTE_PRICE_HELP,
   INPUT_ROWS_HELP,
@@ -382,11 +383,14 @@ function shareOf(netBytes: number | undefined, bytes: number): string {
     : `, ${((100 * bytes) / netBytes).toFixed(1)} % of the net's file`;
 }
 
-function plotOf(path: string, { layers, outputs, samples }: NonNullable<ImportedContainer["calibration"]>): string {
+function plotOf(
+  path: string,
+  { layers, outputs, samples, perSample }: NonNullable<ImportedContainer["calibration"]>,
+): string {
   const ends = outputs.map(({ snr }) => `${decibels(snr)} dB`).join(", ");
   return errorPlot({
     title: `int8 beside real numbers: ${basename(path)}`,
-    subtitle: `${layers.length} layers, ${samples} samples; outputs ${ends}`,
+    subtitle: `${layers.length} layers, ${counted(samples, "sample", perSample)}; outputs ${ends}`,
     layers,
   });
 }

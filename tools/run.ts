@@ -123,18 +123,20 @@ function printSummary(
   output: Output,
 ): void {
   const errors = tally.errors ?? 0;
+  const isSequence = tally.perSample > 1;
+  const run = isSequence ? "step" : "inference";
   output.pairs([
     [
       "model",
       `${path}, ${streamBytes === undefined ? "" : "a stream of "}${grouped(streamBytes ?? containerBytes!)} bytes`,
     ],
     ["engine", `${engine.name}, ${grouped(engine.linearMemoryBytes)} bytes of linear memory`],
-    ["samples", `${grouped(tally.samples)} (${inputs.source})`],
+    ["samples", `${grouped(tally.samples)}${isSequence ? ` of ${tally.perSample} steps` : ""} (${inputs.source})`],
     ...(tally.errors === undefined
       ? []
       : [["errors", `${errors} (${((100 * errors) / tally.samples).toFixed(2)} %)`] as const]),
-    ["time", `${tally.usPerInference.toFixed(0)} µs per inference`],
-    ["model bytes read", `${grouped(tally.bytesRead)} per inference`],
+    ["time", `${tally.usPerInference.toFixed(0)} µs per ${run}`],
+    ["model bytes read", `${grouped(tally.bytesRead)} per ${run}`],
   ]);
 }
 

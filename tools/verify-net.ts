@@ -1,5 +1,6 @@
 /** `mote verify NET MODEL`: a model beside the net of another format that it was made of, layer by layer. */
 import { readContainer } from "../host/container/read.js";
+import { stepsOfSample } from "../host/data/sequences.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { Optimization } from "../host/fast/optimization.js";
@@ -16,7 +17,7 @@ import type { DataFlags } from "./data-flags.js";
 import { comparisonJson, decibels, describePlace, printLayerErrors } from "./error-table.js";
 import { compareExpected, printExpected, type ExpectedResult } from "./expected.js";
 import type { Shapes } from "./inspect-graph.js";
-import { containerOf, fastestFor, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
+import { containerOf, counted, fastestFor, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
 import { comparedSamples, dequantized } from "../host/import/net-samples.js";
 import { loadNet, loadSamples } from "./net-samples.js";
 import type { Output } from "./output.js";
@@ -90,7 +91,8 @@ export async function verifyNet(
       flags.expected === undefined
         ? undefined
         : compareExpected(net, engine, flags.expected, samples, (index) => samples.sample(index).integers);
-    const inputs = `${grouped(samples.count)} ${samples.count === 1 ? "input" : "inputs"} (${samples.source})`;
+    const perSample = stepsOfSample(samples.steps);
+    const inputs = `${counted(samples.count / perSample, "input", perSample)} (${samples.source})`;
     const how = net.isQuantized ? "in its own arithmetic, each layer by itself" : "in real numbers";
     output.lines([`${modelPath} beside ${netPath}, ${how}: ${inputs}`], 2);
     output.line();

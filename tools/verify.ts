@@ -3,12 +3,13 @@ import { Command, InvalidArgumentError } from "commander";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
+import { stepsOfSample } from "../host/data/sequences.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
 import { hasSimd } from "../host/engines/has-simd.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { addDataFlags } from "./data-flags.js";
-import { grouped, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
+import { counted, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
 import { verifyCertificate } from "./verify-certificate.js";
 import { verifyHost } from "./verify-host.js";
@@ -98,7 +99,9 @@ async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOp
     const found = await compareAll(engines, inputs);
     const names = engines.map(({ name }) => name);
     if (found === undefined) {
-      output.line(`${path}: ${grouped(inputs.count)} inputs (${inputs.source}): ${names.join(" = ")}, every layer`);
+      const perSample = stepsOfSample(inputs.steps);
+      const count = counted(inputs.count / perSample, "input", perSample);
+      output.line(`${path}: ${count} (${inputs.source}): ${names.join(" = ")}, every layer`);
     }
     output.json(() => {
       const { input, difference } = found ?? { input: null, difference: null };

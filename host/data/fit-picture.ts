@@ -16,7 +16,10 @@ const WHITE = 255;
  */
 export function fitPicture(picture: Picture, [channels, height, width]: Shape, name: string): Uint8Array {
   if (channels !== 1 && channels !== 3) {
-    throw new MoteError("MISMATCH", `${name}: a picture has 1 or 3 channels, the model takes ${channels}; expected samples of numbers, such as .npy`);
+    throw new MoteError(
+      "MISMATCH",
+      `${name}: a picture has 1 or 3 channels, the model takes ${channels}; expected samples of numbers, such as .npy`,
+    );
   }
   const fit = resizer(picture, { height, width });
   const result = new Uint8Array(channels * height * width);

@@ -26,3 +26,10 @@ export function stepsOf(set: DataSet, shape: Shape, hasStates: boolean): Steps {
   const step = axis < 0 ? [elements] : set.shape.slice(axis);
   return { runs: { ...values, count: set.count * perSample, shape: step }, perSample };
 }
+
+/** @param steps of a stream; Infinity where all runs are of one, each a sample */
+export const stepsOfSample = (steps: number): number => (steps === Infinity ? 1 : steps);
+
+/** @returns the sample whose last step a run is, so that it gives the result; undefined for the steps before */
+export const sampleEndedBy = (run: number, perSample: number): number | undefined =>
+  (run + 1) % perSample === 0 ? Math.floor(run / perSample) : undefined;

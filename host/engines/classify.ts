@@ -2,7 +2,7 @@
 import { MoteError } from "../errors.js";
 import type { DataSet } from "../data/data-set.js";
 import { checkLabels } from "../data/samples.js";
-import { stepsOf } from "../data/sequences.js";
+import { sampleEndedBy, stepsOf } from "../data/sequences.js";
 import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
@@ -40,6 +40,8 @@ export function reasonsToDoubt(doubts: readonly string[], { probability: p }: Cl
 /** What a run over many images came to. */
 export interface Tally {
   readonly samples: number;
+  /** Runs of each sample, which are its steps. */
+  readonly perSample: number;
   /** Wrong classes; undefined without labels. */
   readonly errors: number | undefined;
   /** Model bytes fetched through the window for one run, loading not counted; 0 where the model is in linear memory. */
@@ -90,8 +92,8 @@ export async function classifyAll(
     const logits = engine.run(input);
     const ended = performance.now();
     busyMs += ended - began;
-    if ((run + 1) % perSample === 0) {
-      const index = Math.floor(run / perSample);
+    const index = sampleEndedBy(run, perSample);
+    if (index !== undefined) {
       const winner = argmax(logits);
       if (set.labels !== undefined && winner !== set.labels[index]) errors++;
       onResult?.(index, { class: winner, probability: probability(logits, winner, engine.output) }, logits);
@@ -102,6 +104,7 @@ export async function classifyAll(
   }
   return {
     samples: set.count,
+    perSample,
     errors: set.labels === undefined ? undefined : errors,
     bytesRead: runs.count === 0 ? 0 : Math.round((engine.bytesRead - firstByte) / runs.count),
     usPerInference: runs.count === 0 ? 0 : (busyMs * 1000) / runs.count,

@@ -1,5 +1,6 @@
 /** From a net of another format to a container, with what that costs: behind `mote pack` and the page. */
 import { writeContainer, type WriteOptions } from "../container/write.js";
+import { stepsOfSample } from "../data/sequences.js";
 import type { Engine } from "../engines/engine.js";
 import { MoteError } from "../errors.js";
 import { nextTurn } from "../turn.js";
@@ -32,7 +33,13 @@ export interface ImportHow {
 export interface ImportedContainer {
   readonly bytes: Uint8Array;
   /** Of a net that was calibrated: what that costs, layer by layer. */
-  readonly calibration?: Comparison & { readonly samples: number };
+  readonly calibration?: Comparison & ComparedCount;
+}
+
+/** How many samples layers were compared on, and the steps of each. */
+export interface ComparedCount {
+  readonly samples: number;
+  readonly perSample: number;
 }
 
 /** Layers are compared on at most so many of the samples, and by so many multiplications, for which the core takes some seconds. */
@@ -52,11 +59,13 @@ export async function importedContainer(
   if (net.isQuantized) return { bytes: writeContainer(importedModel(coarser(net, samples, how), given), options) };
   if (samples === undefined)
     throw new MoteError("ARGUMENT", "the net has real numbers; expected samples, some hundred will do");
-  const compared = Math.min(
-    COMPARED_SAMPLES * (samples.steps === Infinity ? 1 : samples.steps),
-    samples.count,
-    Math.floor(COMPARED_WORK / multiplications(net)),
+  const perSample = stepsOfSample(samples.steps);
+  const whole = Math.min(
+    COMPARED_SAMPLES,
+    samples.count / perSample,
+    Math.floor(COMPARED_WORK / (multiplications(net) * perSample)),
   );
+  const compared = whole * perSample;
   const all = samples.count + compared;
   const calibration = {
     range: how.range,
@@ -85,7 +94,7 @@ export async function importedContainer(
       convolve,
       samples.steps,
     );
-    return { bytes, calibration: { ...comparison, samples: compared } };
+    return { bytes, calibration: { ...comparison, samples: whole, perSample } };
   } finally {
     engine.close();
   }

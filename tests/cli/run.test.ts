@@ -65,7 +65,9 @@ describe("mote run", () => {
     const both = await mote(["run", scratch.path("windows.mote"), ...pairs, "--steps", "all"]);
     expectOneLine(both, /--steps: each sample is a stream of 2 steps of its own/, 2);
     const equal = await mote(["verify", scratch.path("windows.mote"), ...pairs]);
-    expect(equal.stdout).toMatch(/4 inputs .*every layer/);
+    expect(equal.stdout).toMatch(/2 inputs, 4 steps .*every layer/);
+    const { stdout } = await mote(["run", scratch.path("windows.mote"), ...pairs]);
+    expect(stdout).toMatch(/samples +2 of 2 steps \(pairs\.npy\)\n.* per step\n.* per step\n/);
     const long = Float32Array.from({ length: 60 * 60 }, (_, i) => frames[i % frames.length]);
     writeFileSync(scratch.path("long.npy"), npyOf(long, 60, 3, 4, 5));
     const many = await outputs("long.npy", "--steps", "4");

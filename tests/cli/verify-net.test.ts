@@ -165,8 +165,10 @@ describe("a net of real numbers", () => {
     writeFileSync(classes, npyOf(Uint8Array.from(labels), runs.length));
     const path = scratch.path("gru.mote");
     const packed = await mote(["pack", golden(name), "--calibrate", x, "-o", path]);
-    expect(packed.stdout).toMatch(/48 samples/);
+    expect(packed.stdout).toMatch(/8 samples, 48 steps, the 12 least/);
     const outcome = await mote(["verify", golden(name), path, "--data", x, "--expected", y, "--json"]);
+    const words = await mote(["verify", golden(name), path, "--data", x]);
+    expect(words.stdout).toMatch(/8\s+inputs,\s+48\s+steps\s+\(gru\.x\.npy\)/);
     const { expected, inputs } = lastJson(outcome) as { expected: { snr: number; samples: number }[]; inputs: number };
     expect([outcome.code, inputs, expected[0].samples]).toEqual([0, 48, runs.length]);
     expect(expected[0].snr).toBeGreaterThan(35);

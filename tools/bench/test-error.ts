@@ -1,6 +1,6 @@
 /** What a model gets wrong of labelled samples. */
 import type { DataSet } from "../../host/data/data-set.js";
-import { stepsOf } from "../../host/data/sequences.js";
+import { sampleEndedBy, stepsOf } from "../../host/data/sequences.js";
 import { inputFiller } from "../../host/engines/fill-input.js";
 import { fastestEngine } from "../../host/engines/open.js";
 import { argmax } from "../../host/engines/values.js";
@@ -19,7 +19,8 @@ export function testError(model: Uint8Array, set: DataSet): number {
     if (run % perSample === 0) engine.reset();
     fill(run, input);
     const scores = engine.run(input);
-    if ((run + 1) % perSample === 0 && argmax(scores) !== set.labels![Math.floor(run / perSample)]) wrong++;
+    const index = sampleEndedBy(run, perSample);
+    if (index !== undefined && argmax(scores) !== set.labels![index]) wrong++;
   }
   engine.close();
   return rounded((100 * wrong) / set.count, 4);

@@ -31,7 +31,8 @@ export function expectClassifier({ inputs, outputs }: Model): void {
  */
 export function fit(picture: Picture, { shape, preprocessing }: ModelTensor): Fitted {
   const [channels, height, width] = shape;
-  const digit = takesDigits(shape) && preprocessing === undefined ? digitFromPicture(picture, "the picture") : undefined;
+  const digit =
+    takesDigits(shape) && preprocessing === undefined ? digitFromPicture(picture, "the picture") : undefined;
   const pixels = digit ? fitSquares(digit.pixels, DIGIT_SIDE, height) : fitPicture(picture, shape, "the picture");
   const size = height * width;
   const data = new Uint8ClampedArray(4 * size).fill(255);

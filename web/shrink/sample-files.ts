@@ -7,6 +7,7 @@ import { readIdxImages } from "../../host/data/idx.js";
 import { readNpy } from "../../host/data/npy.js";
 import { openNpz } from "../../host/data/npz.js";
 import type { Picture } from "../../host/data/plane.js";
+import { stepsOfSample } from "../../host/data/sequences.js";
 import { MoteError } from "../../host/errors.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { samplesFor, type NetSamples } from "../../host/import/net-samples.js";
@@ -40,7 +41,7 @@ export async function droppedSamples(
   const samples = samplesFor(net, await setsOf(files, net, decode));
   const { count, steps, source } = samples;
   // Sequences are taken whole: what states hold at their ends has a range, too.
-  const perSample = steps === Infinity ? 1 : steps;
+  const perSample = stepsOfSample(steps);
   const most = affordable(net, MOST_SAMPLES, perSample);
   if (most * perSample >= count) return samples;
   return { ...samples, count: most * perSample, source: `the first ${most} samples of ${source}` };
