@@ -1,6 +1,7 @@
 /** How a model that tells classes apart bears what happens to pictures. */
 import type { DataSet, Labels } from "../data/data-set.js";
 import { DISTORTIONS, distortedSets } from "../data/distortions.js";
+import { stepsOf } from "../data/sequences.js";
 import { classifyAll } from "./classify.js";
 import type { Engine } from "./engine.js";
 
@@ -24,9 +25,13 @@ export async function robustness(
   steps = 1,
 ): Promise<DistortionError[]> {
   const results: DistortionError[] = [];
+  const { perSample } = stepsOf(set, engine.input.shape, engine.hasStates);
+  // The picture that a sequence may be has channels of its own: a step is a row of it.
+  const isFlat = set.shape.length < 3 || set.shape.at(-1) === 1;
+  const channels = perSample === 1 ? engine.input.shape[0] : isFlat ? 1 : set.shape[0];
   for (const distortion of DISTORTIONS) {
     let [errors, samples] = [0, 0];
-    for (const distorted of distortedSets(set, distortion, engine.input.shape[0])) {
+    for (const distorted of distortedSets(set, distortion, channels)) {
       errors += (await classifyAll(engine, distorted, undefined, steps)).errors!;
       samples += set.count;
     }

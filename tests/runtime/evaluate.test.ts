@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../host/engines/engine.js";
 import { evaluate } from "../../host/engines/evaluate.js";
+import { robustness } from "../../host/engines/robustness.js";
 
 /** Answers with its input. */
 function echo(classes: number): Engine {
@@ -66,5 +67,26 @@ describe("evaluation", () => {
     await expect(evaluate(echo(3), set([[1, 0, 0]], [3]), 1)).rejects.toThrow(
       "the label of sample 0 is 3, expected 0 .. 2, one of 3 classes",
     );
+  });
+});
+
+describe("distortions", () => {
+  it.each([[[4, 8]], [[1, 4, 8]], [[4, 8, 1]], [[2, 2, 8]]])(
+    "of sequences are those of the pictures of %j that they are",
+    async (shape) => {
+      const engine = { ...echo(8), hasStates: true };
+      // The last row gives the class, and two rows further down it is the right one.
+      const images = Uint8Array.from({ length: 32 }, (_, i) => (i === 8 + 3 ? 9 : 0));
+      const labels = Uint8Array.of(3);
+      const set = { count: 1, shape, images, labels, reading: { scale: 1 } };
+      const [clean, shifted] = await robustness(engine, set);
+      expect(clean).toMatchObject({ id: "clean", samples: 1, errorPercent: 100 });
+      expect(shifted).toMatchObject({ id: "shift2", samples: 4, errorPercent: shape[0] === 2 ? 100 : 75 });
+    },
+  );
+
+  it("of sequences that are no pictures are refused", async () => {
+    const frames = { count: 1, shape: [2, 2, 2, 4], images: new Uint8Array(32), labels: Uint8Array.of(3) };
+    await expect(robustness({ ...echo(8), hasStates: true }, frames)).rejects.toThrow("got samples of [2,2,2,4]");
   });
 });
