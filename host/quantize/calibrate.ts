@@ -157,9 +157,24 @@ export interface ScaleGroup {
   readonly role: "input" | "hidden" | "result" | "binary";
 }
 
+/** The input, with what only picks or cuts its values: by layers one after the other, or held by states. */
+function picksOfInput({ input, layers, states = [] }: Graph): ReadonlySet<string> {
+  const found = new Set([input.name]);
+  for (let before = 0; before < found.size;) {
+    before = found.size;
+    for (const layer of layers) {
+      const [first, ...others] = inputsOf(layer);
+      if (others.length === 0 && !floatOp(layer).hasOwnScale && found.has(first)) found.add(layer.output);
+    }
+    for (const { tensor, source } of states) if (found.has(source)) found.add(tensor);
+  }
+  return found;
+}
+
 /**
  * Tensors of a graph that share a scale, groups in the order of their first tensors: an op that only picks, cuts or joins values, such as relu,
- * max-pooling or a concatenation, keeps its inputs', and a state has its source's. The net's input keeps its own where it is joined with others: then it is copied.
+ * max-pooling or a concatenation, keeps its inputs', and a state has its source's. The net's input, that of steps before too, keeps its own where it is joined
+ * with others: then it is copied.
  */
 export function scaleGroups(graph: Graph): ScaleGroup[] {
   const { states = [] } = graph;
@@ -170,6 +185,7 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
   };
   const nonNegative = new Set<string>();
   const binary = new Set<string>();
+  const ofInput = picksOfInput(graph);
   for (const layer of graph.layers) {
     const own = new Set([layer.output]);
     groupOf.set(layer.output, own);
@@ -183,7 +199,7 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
       const group = groupOf.get(input);
       if (group === undefined)
         throw new MoteError("MISMATCH", `${layer.name}: input tensor ${input} is made by no layer before it`);
-      if (inputs.length > 1 && group === groupOf.get(graph.input.name)) continue;
+      if (inputs.length > 1 && ofInput.has(input)) continue;
       join(group, groupOf.get(layer.output)!);
     }
   }

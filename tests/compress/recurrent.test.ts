@@ -164,6 +164,32 @@ describe("scales", () => {
     expect(groups.find(([tensors]) => tensors.startsWith("h "))).toEqual(["h xh hidden", "xh hidden"]);
   });
 
+  test("the input of a step before keeps the input's, and is copied to what it is joined with", () => {
+    const delayed: Graph = {
+      name: "delayed",
+      input: { name: "x", shape: [3, 1, 1] },
+      states: [
+        { tensor: "prev", shape: [3, 1, 1], source: "now" },
+        { tensor: "h", shape: [4, 1, 1], source: "hidden" },
+      ],
+      steps: 4,
+      layers: [
+        { op: "crop", name: "now", input: "x", output: "now", channel: 0, channels: 3 },
+        { op: "concat", name: "both", inputs: ["prev", "h"], output: "both" },
+        { op: "dense", name: "sum", input: "both", output: "sum", outFeatures: 4 },
+        { op: "map", name: "hidden", input: "sum", output: "hidden", function: "tanh" },
+        { op: "dense", name: "y", input: "hidden", output: "y", outFeatures: 2 },
+      ],
+    };
+    const groups = scaleGroups(delayed).map(({ tensors, role }) => [role, tensors.toSorted().join(" ")]);
+    expect(groups).toEqual([
+      ["input", "now prev x"],
+      ["hidden", "both h hidden"],
+      ["hidden", "sum"],
+      ["result", "y"],
+    ]);
+  });
+
   test("a result that goes on as a state is not one of which only the winner matters", () => {
     const graph: Graph = {
       name: "tally",
