@@ -163,7 +163,7 @@ function integerWeights(
   const isOne = factors.every((factor) => factor === factors[0]) && factors[0] >= LEAST_FACTOR;
   const pairs = (
     isOne ? [factors[0]] : Array.from({ length: rows }, (_, row) => factors[factors.length > 1 ? row : 0])
-  ).map((factor) => (factor < LEAST_FACTOR ? null : requantizeFactor(factor, multiplierBits)));
+  ).map((factor) => (factor < LEAST_FACTOR ? null : multiplierOf(factor, multiplierBits)));
   // Shared where no row is constant: large nets have no room for a copy.
   const hasConstants = pairs.includes(null);
   const [weights, biases] = hasConstants ? [values.slice(), bias.slice()] : [values, bias];
@@ -178,6 +178,16 @@ function integerWeights(
     multiplier: Int32Array.from(pairs, (pair) => pair?.multiplier ?? 2 ** 30),
     shift: Uint8Array.from(pairs, (pair) => pair?.shift ?? 62),
   };
+}
+
+/** What float32 scales that were made for a multiplier of few bits may leave between them. */
+const SCALE_ERROR = 1e-6;
+
+/** Of few bits where the scales were made for such a one: see coarseScales. Elsewhere it would multiply wrongly. */
+function multiplierOf(factor: number, bits = 30): { readonly multiplier: number; readonly shift: number } {
+  const coarse = requantizeFactor(factor, bits);
+  const apart = coarse.multiplier / 2 ** coarse.shift / factor - 1;
+  return Math.abs(apart) < SCALE_ERROR ? coarse : requantizeFactor(factor);
 }
 
 /** Multipliers of 21 bits for a sum, as XNNPACK has them (qs8-vadd-minmax, reference init): the larger one is at least 2^20. */

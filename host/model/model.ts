@@ -131,7 +131,7 @@ export interface Compression {
   readonly activations: Readonly<Record<string, { readonly scale: number; readonly zeroPoint: number }>>;
   /** By layer name: bits a bias may take in the container, 0 .. 32. Absent: 32. */
   readonly biasBits?: Readonly<Record<string, number>>;
-  /** Of each multiplier behind its first bit, 0 .. 30. Absent: 30. */
+  /** Of each multiplier behind its first bit, 0 .. 30, where the scales are such that it multiplies as they say. Absent: 30. */
   readonly multiplierBits?: number;
 }
 

@@ -8,8 +8,8 @@ import { requantizeFactor } from "./requantize.js";
 
 /**
  * The scales such that each multiplier, input scale × weight scale ÷ output scale, is one of `bits` bits behind its first: what a layer makes is scaled a
- * little otherwise, by 2^(1 / 2^(bits + 1)) at most, instead of being multiplied wrongly. Left as they are: scales that several layers make values of, and
- * those of layers whose rows have scales of their own.
+ * little otherwise, by 2^(1 / 2^(bits + 1)) at most, instead of being multiplied wrongly. Left as they are, with multipliers of all bits: scales that several layers make values of,
+ * those that states have, which layers before read too, and those of layers whose rows have scales of their own.
  */
 export function coarseScales(
   graph: Graph,
@@ -19,12 +19,13 @@ export function coarseScales(
 ): Record<string, ActivationScale> {
   const coarse = { ...activations };
   const groups = scaleGroups(graph);
+  const states = new Set(graph.states?.map(({ tensor }) => tensor));
   for (const layer of graph.layers) {
     const weight = own(weightScale, layer.name);
     if (!hasWeights(layer) || typeof weight !== "number") continue;
     const { tensors, role } = groups.find((group) => group.tensors.includes(layer.output))!;
     const makers = graph.layers.filter((one) => floatOp(one).hasOwnScale && tensors.includes(one.output));
-    if (role === "input" || makers.length > 1) continue;
+    if (role === "input" || makers.length > 1 || tensors.some((tensor) => states.has(tensor))) continue;
     const real = coarse[inputOf(layer)].scale * weight;
     const factor = real / coarse[layer.output].scale;
     // Beyond, there is no multiplier at all.

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { isWeighted } from "../../host/ops/index.js";
-import type { Graph, Net } from "../../host/model/model.js";
+import { hasWeights, isWeighted } from "../../host/ops/index.js";
+import type { Graph, Layer, Net } from "../../host/model/model.js";
 import { coarseScales } from "../../host/quantize/coarse-multipliers.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { requantizeFactor } from "../../host/quantize/requantize.js";
@@ -60,9 +60,53 @@ describe("coarseScales", () => {
     }
   });
 
+  const dense = (name: string, input: string, outFeatures: number): Layer => {
+    return { op: "dense", name, input, output: name, outFeatures };
+  };
+  const relu: Layer = { op: "relu", name: "r", input: "mix", output: "r" };
+  it.each<[string, Layer[]]>([
+    [
+      "a layer reads a state before it is made",
+      [
+        dense("wx", "x", 6),
+        dense("uh", "h", 6),
+        { op: "add", name: "s", inputs: ["wx", "uh"], output: "s" },
+        dense("mix", "s", 6),
+        relu,
+      ],
+    ],
+    [
+      "a layer reads what it makes itself",
+      [{ op: "concat", name: "xh", inputs: ["x", "h"], output: "xh" }, dense("mix", "xh", 6), relu],
+    ],
+  ])("multiplies rightly where %s", (_, layers) => {
+    const graph: Graph = {
+      name: "rnn",
+      input: { name: "x", shape: [8, 1, 1] },
+      steps: 4,
+      states: [{ tensor: "h", shape: [6, 1, 1], source: "r" }],
+      layers: [...layers, dense("o", "r", 4)],
+    };
+    for (const bits of [0, 3]) {
+      const net = coarse(compressedNet(graph, 4), bits);
+      const { activations, weightScale } = net.compression!;
+      const found = quantize(net).layers.filter(isWeighted);
+      graph.layers.filter(hasWeights).forEach(({ name, input }, index) => {
+        // A relu is a part of its layer.
+        const output = name === "mix" ? "r" : name;
+        const real = (activations[input].scale * (weightScale[name] as number)) / activations[output].scale;
+        const { multiplier, shift } = found[index];
+        expect(multiplier[0] / 2 ** shift[0] / real).toBeCloseTo(1, 6);
+      });
+      expect(found.at(-1)!.multiplier[0] % 2 ** (30 - bits)).toBe(0);
+    }
+  });
+
   it("leaves layers alone whose rows have scales of their own", () => {
     const net = compressedNet(namedNet("lenet300"), 1, true);
-    expect(coarse(net, 2).compression!.activations).toEqual(net.compression!.activations);
+    const other = coarse(net, 2);
+    expect(other.compression!.activations).toEqual(net.compression!.activations);
+    expect(multipliersOf(other)).toEqual(multipliersOf(net));
   });
 });
 

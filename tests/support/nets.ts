@@ -1,6 +1,6 @@
 /** Float nets made from a seed, compressed on paper: weights on a grid, activation scales from a few inputs. */
 import { channelsByTensor } from "../../host/compress/narrow.js";
-import { tensorShapes } from "../../host/model/shapes.js";
+import { sampleShape, tensorShapes } from "../../host/model/shapes.js";
 import type { Compression, FloatTensor, Graph, Net, Shape } from "../../host/model/model.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import { scaleGroups } from "../../host/quantize/calibrate.js";
@@ -43,16 +43,16 @@ export function compressedNet(graph: Graph, seed: number, byRow = false): Net & 
       data: Float32Array.from({ length: shape[0] }, () => random.normal() * 0.1),
     });
   }
-  const activations = calibrated({ graph, tensors }, shapes.get(graph.input.name)!);
+  const activations = calibrated({ graph, tensors });
   return { graph, tensors, compression: { nominalChannels: channelsByTensor(graph), weightScale, activations } };
 }
 
 /** Full range over ten inputs. */
-function calibrated(net: Net, inputShape: Shape): Compression["activations"] {
+function calibrated(net: Net): Compression["activations"] {
   const low = new Map<string, number>();
   const high = new Map<string, number>();
   for (let seed = 0; seed < 10; seed++) {
-    for (const [name, values] of runNet(net, randomPixels(inputShape, seed))) {
+    for (const [name, values] of runNet(net, randomPixels(sampleShape(net.graph), seed))) {
       low.set(
         name,
         values.reduce((a, b) => Math.min(a, b), low.get(name) ?? 0),
