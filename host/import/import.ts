@@ -33,7 +33,14 @@ export function lowerGraph(read: ImportedGraph, options: LoweringOptions = {}): 
   const net = new Lowering(graph, FORMATS[graph.format], options).lower();
   if (steps === 1) return net;
   const note = `a run takes one of ${steps} steps: a sample of all of them is a stream, and what it ends with its result`;
-  return { ...net, steps, notes: [...net.notes, note] };
+  const shapeOf = ({ tensors }: ImportedGraph, tensor: number): string => tensors[tensor].shape!.join();
+  const sequences = graph.outputs.filter((tensor) => shapeOf(read, tensor) !== shapeOf(graph, tensor));
+  return {
+    ...net,
+    steps,
+    ...(sequences.length > 0 && { sequences: sequences.map((tensor) => graph.tensors[tensor].name) }),
+    notes: [...net.notes, note],
+  };
 }
 
 /**

@@ -184,6 +184,8 @@ export interface ImportedNet {
   readonly states: readonly NetState[];
   /** Of a sequence, where the file has one: the net takes one of them a run. */
   readonly steps?: number;
+  /** Names of outputs that the file has of all steps: a run gives one of them. */
+  readonly sequences?: readonly string[];
   /** Whether all tensors have a quantization and all weights are int8. */
   readonly isQuantized: boolean;
   /** What a user should know: a softmax that was left out. */

@@ -17,7 +17,7 @@ type Part = Layer extends infer L ? (L extends Layer ? Omit<L, "name" | "input" 
  * @param given how samples are to be read, in place of what the net tells
  * @returns a net of one tensor for each of the net's, in the order of its layers; a softmax at the end is left out already
  * @throws MoteError UNSUPPORTED for a net of several inputs, one whose output is its input, or one with states whose file has no
- *   sequence of steps
+ *   sequence of steps, or has one as an output
  */
 export function trainableNet(imported: ImportedNet, name: string, given: GivenPreprocessing = {}): Net {
   if (imported.inputs.length !== 1) {
@@ -78,8 +78,12 @@ export function trainableNet(imported: ImportedNet, name: string, given: GivenPr
   return { graph, tensors };
 }
 
-/** Of a sample; undefined of a net without states. @throws MoteError UNSUPPORTED where the file has no sequence */
-function stepsOf({ states, steps }: ImportedNet, name: string): number | undefined {
+/** Of a sample; undefined of a net without states. @throws MoteError UNSUPPORTED where the file has no sequence, or gives one */
+function stepsOf({ states, steps, sequences = [] }: ImportedNet, name: string): number | undefined {
+  if (sequences.length > 0) {
+    const given = `its output "${sequences[0]}" is of all ${steps} steps`;
+    throw new MoteError("UNSUPPORTED", `${name}: ${given}; a net is trained whose outputs are of the last`);
+  }
   if (states.length === 0 || steps !== undefined) return steps;
   const kept = `keeps ${states.length} states from step to step`;
   throw new MoteError("UNSUPPORTED", `${name}: ${kept}; to be trained, a file must have a sequence of steps`);

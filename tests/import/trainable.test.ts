@@ -324,6 +324,18 @@ describe("a net with states", () => {
     expect(() => trainableNet(lowered("gru.onnx"), "net")).toThrow("append is not trained here");
   });
 
+  test.each(["lstm.onnx", "lstm-last.tflite"])("is refused whose output is of all steps: %s", (name) => {
+    const { graph, close } = openGraph(golden(name));
+    const whole = inferShapes(graph, { batch: 1 });
+    const layer = whole.nodes.findLast(({ op }) => op.endsWith("LSTM"))!;
+    const [sequence] = layer.outputs;
+    const net = lowerGraph({ ...whole, outputs: [sequence] });
+    close();
+    expect(() => trainableNet(net, "net")).toThrow(
+      `net: its output "${whole.tensors[sequence].name}" is of all ${net.steps} steps`,
+    );
+  });
+
   test("is refused where the file has no sequence, and with a crop of rows", () => {
     const { steps: _steps, ...stream } = net;
     expect(() => trainableNet(stream, "net")).toThrow("net: keeps 1 states from step to step; to be trained");
