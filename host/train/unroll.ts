@@ -24,7 +24,7 @@ export interface Unrolled {
   readonly outputs: readonly number[];
 }
 
-/** Of a whole sample of several steps, which no layer of the graph reads. */
+/** Of a whole sample of several steps, which no layer of the graph reads, and of what takes a step of it. */
 const SAMPLE = "";
 
 /** @throws MoteError UNSUPPORTED, see tensorShapes, and for a layer that no result depends on in so many steps */
@@ -35,7 +35,7 @@ export function unroll(graph: Graph): Unrolled {
   const tensors: { name: string; shape: Shape }[] = [];
   const layers: UnrolledLayer[] = [];
   const place = (name: string, shape: Shape): number => tensors.push({ name, shape }) - 1;
-  const run = (layer: Layer, shape: Shape, inputs: readonly number[]): number => {
+  const put = (layer: Layer, shape: Shape, inputs: readonly number[]): number => {
     const output = place(layer.output, shape);
     layers.push({ layer, inputs, output });
     return output;
@@ -43,9 +43,9 @@ export function unroll(graph: Graph): Unrolled {
   const sample = steps === undefined ? place(input.name, input.shape) : place(SAMPLE, [steps * values, 1, 1]);
   const inputOfStep = (step: number): number => {
     if (steps === undefined) return sample;
-    const { name } = input;
-    const part: Layer = { op: "crop", name, input: SAMPLE, output: name, channel: step * values, channels: values };
-    return run(part, input.shape, [sample]);
+    const edges = { name: SAMPLE, input: SAMPLE, output: input.name };
+    const part: Layer = { op: "crop", ...edges, channel: step * values, channels: values };
+    return put(part, input.shape, [sample]);
   };
   let held = new Map(states.map(({ tensor, shape }) => [tensor, place(tensor, shape)]));
   let known = held;
@@ -54,13 +54,14 @@ export function unroll(graph: Graph): Unrolled {
     for (const layer of graph.layers) {
       if (!needed.has(layer)) continue;
       const inputs = inputsOf(layer).map((name) => known.get(name)!);
-      known.set(layer.output, run(layer, shapes.get(layer.output)!, inputs));
+      known.set(layer.output, put(layer, shapes.get(layer.output)!, inputs));
     }
     held = new Map(
       states.flatMap(({ tensor, source }) => (known.has(source) ? [[tensor, known.get(source)!] as const] : [])),
     );
   });
-  const idle = graph.layers.find(({ name }) => !layers.some(({ layer }) => layer.name === name));
+  const run = new Set(layers.map(({ layer }) => layer));
+  const idle = graph.layers.find((layer) => !run.has(layer));
   if (idle !== undefined)
     throw new MoteError("UNSUPPORTED", `${graph.name}/${idle.name}: no result depends on it in ${steps} steps`);
   return { tensors, layers, outputs: resultsOf(graph).map((name) => known.get(name)!) };

@@ -1,6 +1,8 @@
 /** Gradients through time, of weights that every step shares, against central differences. */
 import { describe, expect, test } from "vitest";
 import type { Graph } from "../../host/model/model.js";
+import { SharedHeap } from "../../host/train/heap.js";
+import { planTraining } from "../../host/train/plan.js";
 import { unroll } from "../../host/train/unroll.js";
 import { checkGradients } from "./gradient-check.js";
 import { gru, lstm } from "./recurrent-nets.js";
@@ -61,7 +63,7 @@ describe("unrolled", () => {
   test("what a result does not depend on is left out of the steps before the last", () => {
     const { layers } = unroll(lstm(SIZES));
     const count = (name: string): number => layers.filter(({ layer }) => layer.name === name).length;
-    expect([count("gates"), count("logits"), count("x")]).toEqual([4, 1, 4]);
+    expect([count("gates"), count("logits"), count("")]).toEqual([4, 1, 4]);
   });
 
   test("each layer of a net without states stands once", () => {
@@ -71,6 +73,12 @@ describe("unrolled", () => {
       layers: [{ op: "dense", name: "fc", input: "x", output: "y", outFeatures: 2 }],
     });
     expect([layers.length, tensors.map(({ name }) => name)]).toEqual([1, ["x", "y"]]);
+  });
+
+  test("the cubics of a function stand once, however many layers and steps", () => {
+    const { layers } = planTraining(new SharedHeap(), lstm(SIZES), 8, 1, 1);
+    const tables = layers.flatMap((layer) => (layer.op === "map" ? [layer.table] : []));
+    expect([tables.length, new Set(tables).size]).toEqual([12, 2]);
   });
 
   test("a layer that comes too late to matter is refused by name", () => {
@@ -90,5 +98,7 @@ describe("unrolled", () => {
     };
     expect(() => unroll(late)).toThrow("late/first: no result depends on it in 2 steps");
     expect(() => unroll({ ...late, steps: 3 })).not.toThrow();
+    const called: Graph = { ...late, layers: [{ ...late.layers[0], name: "x" }, ...late.layers.slice(1)] };
+    expect(() => unroll(called)).toThrow("late/x: no result depends on it in 2 steps");
   });
 });
