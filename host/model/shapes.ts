@@ -29,6 +29,9 @@ export function outputShape(graph: string, layer: Layer, inputs: readonly Shape[
 /** The most steps that a sample may have. */
 export const MAX_STEPS = 1000;
 
+/** The most layers that a graph may have in all its steps: what plans their memory takes some seconds then. */
+const MAX_UNROLLED = 50_000;
+
 /** Of a sample: the input's, or with states rows of as many values, one a step. */
 export const sampleShape = ({ input, steps }: Graph): Shape =>
   steps === undefined ? input.shape : [1, steps, valuesOf(input.shape)];
@@ -42,6 +45,8 @@ function checkSteps({ name, input, layers, states, steps }: Graph): void {
   if (states === undefined || states.length === 0) fail(`${steps} steps without states, expected both or neither`);
   if (!Number.isInteger(steps) || steps! < 2 || steps! > MAX_STEPS)
     fail(`steps is ${steps ?? "missing"}, with states expected 2 … ${MAX_STEPS}`);
+  if (steps! * layers.length > MAX_UNROLLED)
+    fail(`${layers.length} layers in ${steps} steps, expected at most ${MAX_UNROLLED} in all of them`);
   if (input.shape[1] * input.shape[2] !== 1)
     fail(`the input of a step is [${input.shape.join(", ")}], with states expected a vector, [features, 1, 1]`);
   // Its statistics would be those of all steps, which are not there at once.
@@ -98,6 +103,9 @@ export function tensorShapes(graph: Graph): Map<string, Shape> {
       `${graph.name}/${idle.name}: its output "${idle.output}" is read by no layer, and no result`,
     );
   }
+  const unread = graph.states?.find(({ tensor }) => !used.has(tensor));
+  if (unread !== undefined)
+    throw new MoteError("UNSUPPORTED", `${graph.name}: state "${unread.tensor}" is read by no layer`);
   checkSources(graph, shapes);
   const results = resultsOf(graph);
   const made = graph.layers.map(({ output }) => output);

@@ -249,6 +249,11 @@ describe("refuses", () => {
       /steps is missing, with states expected/,
     ],
     ["more steps than there may be", { ...sums, steps: 1001 }, /steps is 1001, with states expected 2 … 1000/],
+    [
+      "more layers in all steps than can be planned",
+      { ...sums, steps: 1000, layers: Array.from({ length: 51 }, () => relu) },
+      /sums: 51 layers in 1000 steps, expected at most 50000 in all/,
+    ],
     ["one step", { ...sums, steps: 1 }, /steps is 1, with states/],
     ["steps without states", { ...graphOf([1, 2, 2], relu), steps: 3 }, /net: 3 steps without states/],
     [
@@ -260,6 +265,11 @@ describe("refuses", () => {
       "a state of another shape than its source",
       { ...sums, states: [{ tensor: "before", shape: [2, 1, 1], source: "both" }] },
       /state "before": its source "both" is \[4, 1, 1\], expected its own shape, \[2, 1, 1\]/,
+    ],
+    [
+      "a state that nobody reads",
+      { ...sums, states: [...sums.states!, { tensor: "old", shape: [4, 1, 1], source: "both" }] },
+      /sums: state "old" is read by no layer/,
     ],
     [
       "a state of the input",
