@@ -162,6 +162,8 @@ export interface Planning {
   /** Where a parameter tensor begins, in floats. */
   parameterAt(name: string): number;
   segment(at: number): Descriptor<"Segment">;
+  /** Addresses of the cubics of functions, by function and parameters. */
+  readonly tables: Map<string, number>;
 }
 
 type Planner<L> = (layer: L, edges: PlannedEdges, planning: Planning) => PlannedLayer;
@@ -212,7 +214,10 @@ const map: Planner<MapLayer> = (layer, edges, planning) => {
   // Its bends may be anywhere, a table's are at the ends of cubics.
   if (called === "clamp") return { op: "clamp", ...edges, low: f(-Infinity), high: f(Infinity) };
   if (called === "step") return { op: "map", ...edges, table: null };
-  return { op: "map", ...edges, table: writeInterpolation(planning.heap, f) };
+  const key = JSON.stringify([called, parameters]);
+  const table = planning.tables.get(key) ?? writeInterpolation(planning.heap, f);
+  planning.tables.set(key, table);
+  return { op: "map", ...edges, table };
 };
 
 const batchnorm: Planner<BatchNormLayer> = ({ name, epsilon }, edges, planning) => {

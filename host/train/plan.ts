@@ -11,7 +11,7 @@ import { augmentScratchBytes } from "./augmenter.js";
 import { Arena, BLOCK_SAMPLES, placeRegions, VALUE_BYTES } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
 import type { SharedHeap } from "./heap.js";
-import { planLayer, type PlannedLayer } from "./plan-layers.js";
+import { planLayer, type PlannedLayer, type Planning } from "./plan-layers.js";
 import { unroll, type Unrolled } from "./unroll.js";
 
 /** Floats that a parameter segment is rounded up to: a cache line. */
@@ -165,18 +165,18 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
       shardBytes: parameters.shardBytes,
       shards,
     });
-  const layers = unrolled.layers.map(({ layer, inputs, output }) =>
-    planLayer(layer, inputs, output, {
-      heap,
-      arena,
-      blocks,
-      graph: graph.name,
-      shapeOf: (tensor) => tensors[tensor].shape,
-      wantsGradient: (tensor) => wantsGradient[tensor],
-      parameterAt: (name) => firstOf.get(name)!,
-      segment,
-    }),
-  );
+  const planning: Planning = {
+    heap,
+    arena,
+    blocks,
+    graph: graph.name,
+    shapeOf: (tensor) => tensors[tensor].shape,
+    wantsGradient: (tensor) => wantsGradient[tensor],
+    parameterAt: (name) => firstOf.get(name)!,
+    segment,
+    tables: new Map(),
+  };
+  const layers = unrolled.layers.map(({ layer, inputs, output }) => planLayer(layer, inputs, output, planning));
 
   const valuesOfTensor = (tensor: number): number => tensors[tensor].values;
   const { outputs } = unrolled;
