@@ -3,23 +3,38 @@ import { codingsOf, smallestCoding } from "../codecs/index.js";
 import type { Net } from "../model/model.js";
 import { hasWeights } from "../ops/index.js";
 import { own } from "../own.js";
+import { fused, type Fused } from "../quantize/quantize.js";
 import { likelyIntegers } from "./grid.js";
 
 /** Bytes of a layer's fields and requantization, of a tensor's entry and of the head: about what they are in the shipped models. */
 const LAYER_BYTES = 12;
 const TENSOR_BYTES = 8;
 const HEAD_BYTES = 17;
+/** Of a layer without weights, with its tensor. */
+const PLAIN_BYTES = 10;
+/** Of a function's table, or of a part of a concatenation that is copied by one. */
+const TABLE_BYTES = 256;
 /** A multiplier and a shift for each row but one, where rows have scales of their own. */
 const ROW_SCALE_BYTES = 5;
+
+/** Layers of the container without weights: cuts and pools that run as parts of others are none. */
+function plainBytes({ layer }: Fused, given: ReadonlySet<string>): number {
+  const tables = layer.op === "map" ? 1 : 0;
+  const copies = layer.op === "concat" ? layer.inputs.filter((input) => given.has(input)).length : 0;
+  return (1 + copies) * PLAIN_BYTES + (tables + copies) * TABLE_BYTES;
+}
 
 /**
  * Weights to the bit as the packer would code them, biases at `biasBits` by layer (else 32; none where all are 0), the rest
  * by rule of thumb. Weights that are not on their integers yet are counted as if rounded to a grid of 0.6 × mean |w|.
  */
 export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number>> = {}): number {
-  return net.graph.layers.reduce(
-    (sum, layer) => (hasWeights(layer) ? sum + layerBytes(net, layer.name, biasBits) : sum),
-    HEAD_BYTES + TENSOR_BYTES,
+  const { input, states = [] } = net.graph;
+  const given = new Set([input.name, ...states.map(({ tensor }) => tensor)]);
+  return fused(net.graph).reduce(
+    (sum, part) =>
+      sum + (hasWeights(part.layer) ? layerBytes(net, part.layer.name, biasBits) : plainBytes(part, given)),
+    HEAD_BYTES + given.size * TENSOR_BYTES,
   );
 }
 

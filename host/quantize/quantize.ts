@@ -73,7 +73,7 @@ function quantizedNet(net: Net): ImportedNet {
   add([graph.input.name]);
   const { states = [] } = graph;
   for (const { tensor } of states) add([tensor]);
-  const layers = fuse(graph).map((part): NetLayer => {
+  const layers = fused(graph).map((part): NetLayer => {
     const inputs = inputsOf(part.layer).map((name) => index.get(name)!);
     const output = add(part.outputs);
     return quantizedLayer(net, compression, part, tensors, inputs, output);
@@ -95,7 +95,7 @@ function quantizedNet(net: Net): ImportedNet {
 }
 
 /** A layer with what runs as a part of it. */
-interface Fused {
+export interface Fused {
   readonly layer: Layer;
   /** The tensors it makes, the last of which is kept. */
   readonly outputs: readonly string[];
@@ -124,7 +124,7 @@ const CUTTING: ReadonlySet<Layer["op"]> = new Set([
 ] as const);
 
 /** Joins a layer with what can be a part of it: the cuts and the max-pool behind it, where nothing else reads what they do. */
-function fuse(graph: Graph): Fused[] {
+export function fused(graph: Graph): Fused[] {
   const readers = new Map<string, Layer[]>();
   for (const layer of graph.layers)
     for (const input of inputsOf(layer)) readers.set(input, [...(readers.get(input) ?? []), layer]);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkRun } from "../../host/compress/run-recipe.js";
+import { estimateBytes } from "../../host/compress/estimate.js";
 import { foldBiases, removeDeadUnits } from "../../host/compress/dead-units.js";
 import { survivors } from "../../host/compress/prune.js";
 import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
@@ -80,6 +81,12 @@ describe.each([
     const container = packed(net);
     expect(statesOf(readContainer(container).model).length).toBe(states);
     expect(Math.abs(measureIntegers(container, data.validation, undefined).error - error)).toBeLessThan(3);
+  });
+
+  test("is estimated at about its bytes", () => {
+    const bits = Object.fromEntries(Object.keys(net.compression!.weightScale).map((name) => [name, 12]));
+    const bytes = packed({ ...net, compression: { ...net.compression!, biasBits: bits } }).length;
+    expect(Math.abs(estimateBytes(net, bits) - bytes)).toBeLessThan(0.05 * bytes);
   });
 
   test("each step of a sample has the same results on every engine", () => {
