@@ -215,3 +215,10 @@ export function gather(d: Gather, out: usize, w: usize, x: usize, bias: usize, b
 export function laneSum(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 2) + (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3));
 }
+
+/** Writes a float, or adds it to what is there. */
+// @ts-ignore: decorator
+@inline
+export function storeSum(to: usize, sum: f32, adds: bool): void {
+  store<f32>(to, adds ? load<f32>(to) + sum : sum);
+}

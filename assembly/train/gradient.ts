@@ -7,7 +7,7 @@
  * vector sums; they are added up over their lanes once a tile.
  */
 import { ParameterGradient } from "./descriptors";
-import { laneSum, tileRows } from "./gather";
+import { laneSum, storeSum, tileRows } from "./gather";
 
 const POSITION_BYTES: usize = 16;
 const VALUE_BYTES: usize = 32;
@@ -219,8 +219,6 @@ export function biasGradient(d: ParameterGradient, db: usize, dout: usize, block
         sum1 = f32x4.add(sum1, v128.load(g, 16));
       }
     }
-    const to = db + ((<usize>r) << 2);
-    const sum = laneSum(f32x4.add(sum0, sum1));
-    store<f32>(to, adds ? load<f32>(to) + sum : sum);
+    storeSum(db + ((<usize>r) << 2), laneSum(f32x4.add(sum0, sum1)), adds);
   }
 }

@@ -3,6 +3,7 @@
  * to x wherever it lies; below 2^-6 there is one. The gradient is the slope of the cubic itself: what is trained is what is computed. From
  * 2^16 on a function goes on along its tangent.
  */
+import { storeSum } from "./gather";
 
 /** log2 of the cubics of an octave, and the bits of a float's mantissa below them. */
 const OCTAVE_BITS: u32 = 6;
@@ -86,7 +87,6 @@ export function interpolateGradient(table: usize, dx: usize, dy: usize, x: usize
     if (magnitude < MOST) find(table, isNegative, magnitude);
     else findEnd(table, isNegative);
     const own = isNegative ? -slope() : slope();
-    const gradient = load<f32>(dy + i) * own;
-    store<f32>(dx + i, adds ? load<f32>(dx + i) + gradient : gradient);
+    storeSum(dx + i, load<f32>(dy + i) * own, adds);
   }
 }

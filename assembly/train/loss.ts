@@ -2,6 +2,7 @@
  * Losses and their gradients, alone or mixed with what a teacher says (Hinton et al. 2015). Sums are doubles. Logits, targets and
  * gradients are values of eight samples a block; a loss returned is the sum over samples, not scaled.
  */
+import { storeSum } from "./gather";
 
 /** Bytes from one class to the next within a block of eight samples. */
 const CLASS_BYTES: usize = 32;
@@ -171,9 +172,8 @@ export function squareLoss(
       const weight = weightOf(weights, i);
       for (const end = offset + CLASS_BYTES; offset < end; offset += 4) {
         const difference = <f64>load<f32>(x + offset) - <f64>load<f32>(targets + offset);
-        const d = <f32>(2 * weight * difference * scale);
         total += weight * difference * difference;
-        store<f32>(gradient + offset, adds ? load<f32>(gradient + offset) + d : d);
+        storeSum(gradient + offset, <f32>(2 * weight * difference * scale), adds);
       }
     }
   }

@@ -7,7 +7,7 @@
  * in x, u32 length, u32 0}: one row of the output at stride 1, single values otherwise. Planes as in gather.ts.
  */
 import { Survivors } from "./descriptors";
-import { laneSum } from "./gather";
+import { laneSum, storeSum } from "./gather";
 
 const ENTRY_BYTES: usize = 8;
 const RUN_BYTES: usize = 16;
@@ -123,12 +123,6 @@ export function sparseForward(d: Survivors, out: usize, w: usize, bias: usize, x
     bias += 4;
     out += outRow;
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function storeSum(to: usize, sum: f32, adds: bool): void {
-  store<f32>(to, adds ? load<f32>(to) + sum : sum);
 }
 
 /** Writes, or adds to, dw[entry] the sum over positions and samples of dout · x: one float an entry, in the order of the entries. */

@@ -37,7 +37,7 @@ export interface Backpropagation {
   readonly passes: number;
   /** Writes those of a sample's outputs for a pass. @param outputs of the net @param to as many */
   readonly gradients: (sample: number, outputs: Float32Array, pass: number, to: Float32Array) => void;
-  /** Sees, of each layer with weights, of a net with states in each step from the last on, copies of its input and of the gradients of its output: [values, n], sample innermost. */
+  /** Sees, of each layer with weights, copies of its input and of the gradients of its output: [values, n], sample innermost. */
   readonly visit: (
     layer: string,
     pass: number,
