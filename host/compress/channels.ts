@@ -15,7 +15,7 @@ import {
   type Price,
   type PrunableLayer,
 } from "./prune.js";
-import { readingOf, Sets, unitsOf, type Units } from "./units.js";
+import { readingOf, Sets, STAYING, unitsOf, type Units } from "./units.js";
 
 /** Of a unit: the sum of its weights' |w|, in means of their layer's, or of what they are worth by the score "rate". */
 export type ChannelScore = "magnitude" | "rate";
@@ -62,7 +62,7 @@ export class Channels {
       keep: value,
     }));
     if (this.choices.length === 0)
-      throw new MoteError("RECIPE", "keep: selects only layers whose channels have to stay: of results, or in groups");
+      throw new MoteError("RECIPE", `keep: selects only layers whose units stay: ${STAYING}`);
   }
 
   /** What each unit is worth. */

@@ -4,9 +4,9 @@
  */
 import { MoteError } from "../errors.js";
 import type { Graph } from "../model/model.js";
-import { floatWeights, hasWeights } from "../ops/index.js";
+import { hasWeights } from "../ops/index.js";
 import { tensorShapes } from "../model/shapes.js";
-import { graphWithout, unitsOf } from "./units.js";
+import { graphWithout, STAYING, unitsOf } from "./units.js";
 
 /** The channels of every tensor by name: what `Compression.nominalChannels` holds for the graph as it was designed. */
 export function channelsByTensor(graph: Graph): Record<string, number> {
@@ -29,11 +29,7 @@ export function narrowGraph(graph: Graph, units: Readonly<Record<string, number>
     }
     const rows = ties.of.get(layer.output)!;
     if (rows.some((unit) => ties.fixed[unit])) {
-      const reason =
-        floatWeights(layer).groups(layer) > 1
-          ? "is a convolution in groups"
-          : "makes a result, a state or what a crop reads";
-      throw new MoteError("RECIPE", `units.${name}: the layer ${reason}, or is tied to one that does; its units stay`);
+      throw new MoteError("RECIPE", `units.${name}: the layer's units stay: ${STAYING}`);
     }
     if (count < 1 || count > rows.length)
       throw new MoteError("RECIPE", `units.${name}: expected 1 .. ${rows.length}, got ${count}`);

@@ -18,6 +18,9 @@ export interface Units {
   readonly fixed: Uint8Array;
 }
 
+/** Which units of a layer have to stay, as messages have it. */
+export const STAYING = "channels of results, states, crops or convolutions in groups, or tied to another layer's";
+
 /** How a layer with weights reads its input. */
 export interface Reading {
   /** Channels of the input that a row reads. */

@@ -6,6 +6,7 @@ import type { Graph, WeightedLayer } from "../model/model.js";
 import { freeLayers, round, stepsOf } from "./candidates.js";
 import { flattenProblem } from "./flatten.js";
 import { rankProblem, ranksFor } from "./low-rank.js";
+import { STAYING } from "./units.js";
 
 export interface Variant {
   /** For scripts, and in bench/costs.json. */
@@ -84,7 +85,7 @@ const channels: Variant = {
   name: "half of the channels, prune to 20 %",
   problem: (graph) => {
     const free = new Set(freeLayers(graph).map(([name]) => name));
-    return ({ name }) => (free.has(name) ? null : "channels of results, in groups, or that go with another layer's");
+    return ({ name }) => (free.has(name) ? null : STAYING);
   },
   stages: (graph, epochs) => [
     {

@@ -36,7 +36,7 @@ const MAX_UNROLLED = 50_000;
 export const sampleShape = ({ input, steps }: Graph): Shape =>
   steps === undefined ? input.shape : [1, steps, valuesOf(input.shape)];
 
-/** Before layers are looked at. @throws MoteError UNSUPPORTED for states or steps that cannot be, or without each other */
+/** What is told without shapes of tensors. @throws MoteError UNSUPPORTED for states or steps that cannot be, or without each other */
 function checkSteps({ name, input, layers, states, steps }: Graph): void {
   const fail = (what: string): never => {
     throw new MoteError("UNSUPPORTED", `${name}: ${what}`);

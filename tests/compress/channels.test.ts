@@ -105,7 +105,7 @@ describe("whole channels", () => {
   });
 
   test.each([
-    [{ classes: 0.5 }, {}, "stages[0].keep: selects only layers whose channels have to stay"],
+    [{ classes: 0.5 }, {}, "stages[0].keep: selects only layers whose units stay: channels of results, states, crops"],
     [{ third: 0.5 }, {}, "stages[0].keep.third: no such layer"],
     [0.5, { score: "rate", schedule: "one-shot" }, "stages[0].score: rate needs the gradients of a gradual schedule"],
     [0.5, { score: "lamp" }, "stages[0].score: expected one of magnitude, rate"],

@@ -37,7 +37,7 @@ test.each([
   [{ pool1: 4 }, "units.pool1: lenet5 has no layer with weights of that name"],
   [
     { fc2: 4 },
-    "units.fc2: the layer makes a result, a state or what a crop reads, or is tied to one that does; its units stay",
+    "units.fc2: the layer's units stay: channels of results, states, crops or convolutions in groups, or tied to another layer's",
   ],
   [{ fc1: 501 }, "units.fc1: expected 1 .. 500, got 501"],
 ])("%j is refused", (units, message) => {

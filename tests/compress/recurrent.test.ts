@@ -219,7 +219,11 @@ describe("a recipe is refused before it is run that", () => {
   test.each([
     [{ kind: "prune", score: "obd", keep: 0.5, epochs: 1 }, "stages[0].score: obd is not for a net with states"],
     [{ kind: "prune", score: "obs", keep: 0.5, epochs: 1 }, "stages[0].score: obs is not for a net with states"],
-    [{ kind: "narrow", units: { gates: 8 } }, "units.gates: the layer makes a result, a state or what a crop reads"],
+    [{ kind: "channels", keep: { gates: 0.5 }, epochs: 1 }, "stages[0].keep: selects only layers whose units stay"],
+    [
+      { kind: "narrow", units: { gates: 8 } },
+      "units.gates: the layer's units stay: channels of results, states, crops",
+    ],
     [
       { kind: "binarize", rounding: { gates: "deterministic" }, epochs: 1 },
       "a batch normalization is not trained in a net with states",

@@ -134,7 +134,7 @@ describe("a net with a sum, a gate, a depthwise convolution and a concatenation"
     [{ second: 4, stem: 5 }, "units.stem: expected 4, as a layer that it is tied to has, got 5"],
     [
       { classes: 2 },
-      "units.classes: the layer makes a result, a state or what a crop reads, or is tied to one that does; its units stay",
+      "units.classes: the layer's units stay: channels of results, states, crops or convolutions in groups, or tied to another layer's",
     ],
     [{ second: 7 }, "units.second: expected 1 .. 6, got 7"],
   ])("is not narrowed to %j", (units, message) => {
