@@ -1,5 +1,6 @@
 /** What a search is to reach: limits for what a model takes, and how much worse than the given net it may be. */
 import { MoteError } from "../errors.js";
+import type { Graph } from "../model/model.js";
 import type { Figures } from "./figures.js";
 
 /** Upper limits; at least one. */
@@ -35,6 +36,10 @@ export function goalText({ bytes, ram, instructions, maxDrop }: Goal): string {
     .flat()
     .join(", ");
 }
+
+/** Of a net with states, what its figures are of: no line of others. */
+export const stepLines = ({ steps }: Graph): string[] =>
+  steps === undefined ? [] : [`Multiplications and instructions are of one step; a sample has ${steps}.`];
 
 /** @throws MoteError ARGUMENT */
 export function checkGoal(goal: Goal): void {

@@ -10,14 +10,14 @@ import {
   type Explanation,
   type MethodSizes,
 } from "../../host/compress/explain.js";
-import { goalText } from "../../host/compress/goal.js";
+import { goalText, stepLines } from "../../host/compress/goal.js";
 import { headFor } from "../../host/compress/recipe-head.js";
 import { trainingEpochs, type Budget } from "../../host/compress/search.js";
 import { MoteError, printable } from "../../host/errors.js";
 import { resultsOf } from "../../host/model/edges.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import type { Graph, Net } from "../../host/model/model.js";
-import { tensorShapes } from "../../host/model/shapes.js";
+import { sampleShape, tensorShapes } from "../../host/model/shapes.js";
 import { movedPath } from "../../host/node/data/moved-spec.js";
 import { checkWritable } from "../../host/node/check-writable.js";
 import { movedRecipe } from "../../host/node/compress/recipe-files.js";
@@ -60,7 +60,7 @@ export function explainNet(name: string, flags: ExplainFlags): void {
   const costs = readCosts();
   const explanation = explain({ net: given, goal, costs, head, epochs });
   const goalWords = goalText(goal) || `at most ${USUAL_DROP} points more error, since no goal is given`;
-  output.lines([`goal: ${goalWords}. Nothing was trained.`]);
+  output.lines([`goal: ${goalWords}. Nothing was trained.`, ...stepLines(given.graph)]);
   show(explanation, costs, output);
   const written = recipeOut === undefined ? [] : [recipeOut];
   if (recipeOut !== undefined) {
@@ -79,7 +79,7 @@ export function explainNet(name: string, flags: ExplainFlags): void {
 
 /** Whether each digit fits the input, and each class has an output. */
 const takesMnist = (graph: Graph): boolean =>
-  valuesOf(graph.input.shape) === MNIST.values &&
+  valuesOf(sampleShape(graph)) === MNIST.values &&
   valuesOf(tensorShapes(graph).get(resultsOf(graph)[0])!) === MNIST.classes;
 
 interface Start {

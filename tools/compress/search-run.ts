@@ -1,6 +1,6 @@
 /** `mote compress NET --data … --target …`: a search for the recipe that reaches a goal; see host/compress/search.ts. */
 import { dirname } from "node:path";
-import { goalText, type Goal } from "../../host/compress/goal.js";
+import { goalText, stepLines, type Goal } from "../../host/compress/goal.js";
 import { headFor } from "../../host/compress/recipe-head.js";
 import {
   planSearch,
@@ -14,6 +14,7 @@ import {
 import type { OwnData } from "../../host/data/data-spec.js";
 import type { Samples } from "../../host/data/samples.js";
 import { MoteError, printable } from "../../host/errors.js";
+import type { Graph } from "../../host/model/model.js";
 import { movedRecipe } from "../../host/node/compress/recipe-files.js";
 import { packed } from "../../host/node/compress/integer-model.js";
 import { runRecipe } from "../../host/node/compress/run-recipe.js";
@@ -98,7 +99,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
     },
     onStart: (start) => {
       progress.finish();
-      showStart(start, goal, output);
+      showStart(start, goal, net.graph, output);
     },
     onTrial: (result, { at }) => {
       progress.finish();
@@ -111,7 +112,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
 
   if (dryRun) {
     const start = await stoppable(() => interruptible((signal) => planSearch(options(signal))), progress);
-    showStart(start, goal, output);
+    showStart(start, goal, net.graph, output);
     output.json(() => ({ net: name, goal, ...start }));
     return;
   }
@@ -173,10 +174,11 @@ async function stoppable<T>(work: () => Promise<T>, progress: StageProgress): Pr
   }
 }
 
-function showStart(start: SearchStart, goal: Goal, output: Output): void {
+function showStart(start: SearchStart, goal: Goal, graph: Graph, output: Output): void {
   const { error, epochs, first } = start;
   output.lines([
     `goal: ${goalText(goal)}; the net's validation error is ${errorText(error, start.metric)}; ${epochs} epochs of training with all weights`,
+    ...stepLines(graph),
   ]);
   output.line("first come:");
   output.table([
