@@ -33,8 +33,8 @@ export interface HeadOptions {
 }
 
 export function headFor({ net, given, data, train, task, seed, budget, augment }: HeadOptions): RecipeHead {
-  // What changes pictures says nothing of steps.
-  const isPicture = given.graph.steps === undefined && kindOf(given.graph.input.shape) === "image";
+  // Of a net with states the input is a step's, a vector.
+  const isPicture = kindOf(given.graph.input.shape) === "image";
   const copies = Math.max(1, Math.min(MOST_COPIES, Math.floor(BANK_BYTES / train.images.byteLength)));
   const tellsClasses = task === undefined || task.loss === "softmax";
   const epochs = TEACHER_SHARE * trainingEpochs(budget, given.graph, train.count);

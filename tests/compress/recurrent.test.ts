@@ -7,7 +7,9 @@ import { checkRun } from "../../host/compress/run-recipe.js";
 import { estimateBytes } from "../../host/compress/estimate.js";
 import { foldBiases, removeDeadUnits } from "../../host/compress/dead-units.js";
 import { survivors } from "../../host/compress/prune.js";
+import { headFor } from "../../host/compress/recipe-head.js";
 import { parseRecipe, type Recipe } from "../../host/compress/recipe.js";
+import { trainingEpochs } from "../../host/compress/search.js";
 import { readContainer } from "../../host/container/read.js";
 import type { Samples } from "../../host/data/samples.js";
 import { withEnds } from "../../host/data/training-set.js";
@@ -23,10 +25,11 @@ import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { scaleGroups } from "../../host/quantize/calibrate.js";
 import type { Augmentation } from "../../host/train/augment.js";
 import { decodeCheckpoint, encodeCheckpoint } from "../../host/train/checkpoint.js";
+import type { Dropout } from "../../host/train/dropout.js";
 import { netEnds } from "../../host/train/net-ends.js";
 import { Trainer } from "../../host/train/trainer.js";
 import { gru, lstm } from "../train/recurrent-nets.js";
-import { barSamples, netBytes, startedNet } from "../train/support.js";
+import { asked, barSamples, netBytes, startedNet } from "../train/support.js";
 
 /** Rows of the bars' pictures. */
 const SIZES = { features: 8, units: 10, steps: 8, classes: 4 };
@@ -83,6 +86,39 @@ describe.each([
     expect(Math.abs(measureIntegers(container, data.validation, undefined).error - error)).toBeLessThan(3);
   });
 
+  test("its results are those of the float net, but for some steps of their scale", async () => {
+    const engine = openEngine("reference", packed(net));
+    const { scale, zeroPoint } = engine.output;
+    const { compression: _compression, ...floats } = net;
+    const logits = await asked(floats, (trainer) => trainer.logits(data.validation));
+    const errors: number[] = [];
+    for (let n = 0; n < 64; n++) {
+      engine.reset();
+      const sample = Int8Array.from(data.validation.images.subarray(n * 64, (n + 1) * 64), (pixel) => pixel - 128);
+      for (let at = 0; at < 64; at += 8) engine.run(sample.subarray(at, at + 8));
+      engine.result(0).forEach((q, c) => {
+        // What is below the range of logits that can win is cut off.
+        if (q > -128 && q < 127) errors.push(Math.abs(q - zeroPoint - logits[n * 4 + c] / scale));
+      });
+    }
+    engine.close();
+    expect(errors.length).toBeGreaterThan(64);
+    expect(errors.reduce((sum, error) => sum + error, 0) / errors.length).toBeLessThan(6);
+  });
+
+  test("bytes less 128 are read the same in each step", () => {
+    const { images } = data.validation;
+    const signed: Samples = {
+      ...data.validation,
+      images: Int8Array.from(images, (pixel) => pixel - 128),
+      reading: { scale: [1 / 255], offset: [128 / 255] },
+    };
+    const container = packed(net);
+    expect(measureIntegers(container, signed, undefined)).toEqual(
+      measureIntegers(container, data.validation, undefined),
+    );
+  });
+
   test("is estimated at about its bytes", () => {
     const bits = Object.fromEntries(Object.keys(net.compression!.weightScale).map((name) => [name, 12]));
     const bytes = packed({ ...net, compression: { ...net.compression!, biasBits: bits } }).length;
@@ -122,6 +158,16 @@ describe.each([
     }
   });
 
+  test("calibration sees what is made in every step", async () => {
+    const seen = new Map<string, number>();
+    const { compression: _compression, ...floats } = net;
+    await asked(floats, (trainer) =>
+      trainer.activations(data.validation, (tensor) => seen.set(tensor, (seen.get(tensor) ?? 0) + 1)),
+    );
+    const chunks = seen.get("logits")!;
+    expect([seen.get("x"), seen.get("hidden")]).toEqual([8 * chunks, 8 * chunks]);
+  });
+
   test("a checkpoint has states and steps", () => {
     const read = decodeCheckpoint(encodeCheckpoint("a", { net }), "a").net;
     expect(read.graph).toEqual(net.graph);
@@ -129,16 +175,20 @@ describe.each([
   });
 });
 
-test("weights do not depend on the number of threads", async () => {
+test("weights do not depend on the number of threads, with dropout too", async () => {
   const graph = lstm(SIZES);
-  const trained = async (threads: number): Promise<Buffer> => {
+  const trained = async (threads: number, dropout: Dropout = {}): Promise<Buffer> => {
     const trainer = await Trainer.create({ runtime: nodeRuntime, graph, seed: 3, threads, batch: 32 });
-    await trainer.train({ data: data.train, steps: 6, firstStep: 0, lr: () => 0.01, weightDecay: 0.01 });
+    await trainer.train({ data: data.train, steps: 6, firstStep: 0, lr: () => 0.01, weightDecay: 0.01, dropout });
     const bytes = netBytes(trainer.toNet());
     await trainer.close();
     return bytes;
   };
-  expect(await trained(2)).toEqual(await trained(1));
+  const plain = await trained(1);
+  expect(await trained(2)).toEqual(plain);
+  const dropped = await trained(1, { gates: 0.5 });
+  expect(await trained(2, { gates: 0.5 })).toEqual(dropped);
+  expect(dropped.equals(plain)).toBe(false);
 });
 
 test("units that die behind the states go, and what is left computes the same", async () => {
@@ -233,6 +283,11 @@ describe("a recipe is refused before it is run that", () => {
   });
 });
 
+test("a minute is half as many epochs of twice the steps", () => {
+  const epochs = (steps: number): number => trainingEpochs({ minutes: 1 }, lstm({ ...SIZES, steps }), 1000);
+  expect(epochs(4) / epochs(8)).toBe(2);
+});
+
 describe("data", () => {
   const graph = lstm(SIZES);
   test("a sample has a row a step", () => {
@@ -269,6 +324,19 @@ describe("data", () => {
     const net = await netOf(masked);
     expect(net.equals(await netOf({ ...masked, timeAxis: "height" }))).toBe(true);
     expect(net.equals(await netOf({ ...masked, timeAxis: "width" }))).toBe(false);
+  });
+
+  test("is no picture that a search changes, nor copies", () => {
+    const given = {
+      net: "net.json",
+      given: untrained(graph),
+      data: { train: "bars.npz" },
+      train: data.train,
+      task: undefined,
+      seed: 1,
+    };
+    const head = headFor({ ...given, budget: { epochs: 1 }, augment: undefined });
+    expect(head).toMatchObject({ augment: 0, bank: { copies: 1 } });
   });
 
   test("of too few steps is refused", async () => {
