@@ -9,7 +9,7 @@ import { integerModel } from "./integer-model.js";
 import { Lowering, type Format, type LoweringOptions } from "./lowering.js";
 import type { ImportedNet } from "./net.js";
 import { ONNX } from "./onnx-lowering.js";
-import { inSteps } from "./steps.js";
+import { inSteps, isRecurrent } from "./steps.js";
 import { supportOf } from "./support.js";
 import { TFLITE } from "./tflite-lowering.js";
 import { isTrivial } from "./view.js";
@@ -31,16 +31,20 @@ export function lowerGraph(read: ImportedGraph, options: LoweringOptions = {}): 
   const all = [...problems, ...refused];
   if (all.length > 0) throw new MoteError("UNSUPPORTED", `the net does not run: ${all.join("; ")}`);
   const net = new Lowering(graph, FORMATS[graph.format], options).lower();
-  if (steps === 1) return net;
-  const note = `a run takes one of ${steps} steps: a sample of all of them is a stream, and what it ends with its result`;
+  if (steps === 1) {
+    const note = "a run is one step of a stream: a recurrent layer keeps its state from run to run; reset begins anew";
+    return isRecurrent(graph) ? { ...net, notes: [...net.notes, note] } : net;
+  }
   const shapeOf = ({ tensors }: ImportedGraph, tensor: number): string => tensors[tensor].shape!.join();
-  const sequences = graph.outputs.filter((tensor) => shapeOf(read, tensor) !== shapeOf(graph, tensor));
-  return {
-    ...net,
-    steps,
-    ...(sequences.length > 0 && { sequences: sequences.map((tensor) => graph.tensors[tensor].name) }),
-    notes: [...net.notes, note],
-  };
+  const sequences = graph.outputs
+    .filter((tensor) => shapeOf(read, tensor) !== shapeOf(graph, tensor))
+    .map((tensor) => graph.tensors[tensor].name);
+  const notes = [
+    ...net.notes,
+    `a run takes one of ${steps} steps: a sample of all of them is a stream, and what it ends with its result`,
+    ...sequences.map((name) => `output ${name} is a sequence, of which a run gives one step`),
+  ];
+  return { ...net, steps, ...(sequences.length > 0 && { sequences }), notes };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { GraphNode } from "./graph.js";
 import { CannotLower, number, type Lowering, type LowerRule } from "./lowering.js";
 import type { NodeView } from "./node-view.js";
 import { lowerGru, lowerLstm, realWeightsOf, type GateWeights } from "./recurrent.js";
+import { timeAxisOf } from "./steps.js";
 import { not, RUNS, type Judge } from "./verdict.js";
 import { realWeights } from "./weights.js";
 
@@ -37,7 +38,9 @@ const recurrent =
     if (odd !== undefined)
       return not(`its ${odd === INITIAL_H ? "initial_h" : "initial_c"} is not constant zeros; expected none`);
     if (!isZeros(node, PEEPHOLES)) return not("its gates look at the cell through peepholes; expected none");
-    const batch = node.shape(0)?.[number(node.node.attributes, "layout", 0) === 0 ? 1 : 0];
+    // A step of a sequence is a vector.
+    const shape = node.shape(0);
+    const batch = shape?.length === 2 ? 1 : shape?.[1 - timeAxisOf(node.node)];
     return batch === 1 || typeof batch !== "number" ? RUNS : not(`of ${batch} sequences at once; a model runs one`);
   };
 

@@ -18,18 +18,39 @@ export interface Stepped {
 
 /** @param graph with its shapes worked out @returns the graph itself where no recurrent layer takes several steps */
 export function inSteps(graph: ImportedGraph): Stepped {
-  const steps = graph.nodes.reduce((most, node) => Math.max(most, stepsAt(graph, node)), 1);
+  const steps = neededNodes(graph).reduce((most, node) => Math.max(most, stepsAt(graph, node)), 1);
   if (steps === 1) return { graph, steps, places: graph.nodes.map((_, index) => index) };
   return new Sequences(graph, steps).stepped();
 }
 
-const ONNX_RECURRENT: ReadonlySet<string> = new Set(["LSTM", "GRU"]);
+/** Those that run, by format. */
+const RECURRENT: Readonly<Record<ImportedGraph["format"], ReadonlySet<string>>> = {
+  onnx: new Set(["LSTM", "GRU"]),
+  tflite: new Set(["UNIDIRECTIONAL_SEQUENCE_LSTM"]),
+};
 
-/** Of a recurrent layer the axis of its input and its first output that time runs along. */
-function timeAxis({ format }: ImportedGraph, { op, attributes }: GraphNode): number | undefined {
-  if (format === "onnx") return ONNX_RECURRENT.has(op) ? (attributes.layout === 1 ? 1 : 0) : undefined;
-  if (op !== "UNIDIRECTIONAL_SEQUENCE_LSTM") return undefined;
-  return attributes.time_major === true ? 0 : 1;
+/** Whether what the net gives depends on a recurrent layer. */
+export const isRecurrent = (graph: ImportedGraph): boolean =>
+  neededNodes(graph).some(({ op }) => RECURRENT[graph.format].has(op));
+
+/** Of a recurrent layer the axis of its input and its first output that time runs along; the other of the first two is the batch. */
+export function timeAxisOf({ op, attributes }: GraphNode): 0 | 1 {
+  if (op === "UNIDIRECTIONAL_SEQUENCE_LSTM") return attributes.time_major === true ? 0 : 1;
+  return attributes.layout === 1 ? 1 : 0;
+}
+
+const timeAxis = ({ format }: ImportedGraph, node: GraphNode): 0 | 1 | undefined =>
+  RECURRENT[format].has(node.op) ? timeAxisOf(node) : undefined;
+
+/** Those that outputs and variables are made by, the last first. */
+function neededNodes({ nodes, outputs }: ImportedGraph): GraphNode[] {
+  const read = new Set(outputs);
+  const isNeeded = (node: GraphNode): boolean => node.outputs.length === 0 || node.outputs.some((at) => read.has(at));
+  return nodes.toReversed().filter((node) => {
+    if (!isNeeded(node)) return false;
+    for (const input of node.inputs) read.add(input);
+    return true;
+  });
 }
 
 /** Steps that a node takes at once. */
@@ -52,6 +73,8 @@ const RESHAPES: ReadonlySet<string> = new Set(
 );
 /** Ops of the elements along the last axis, by constant weights. */
 const DENSE: ReadonlySet<string> = new Set(["MatMul", "Gemm", "FULLY_CONNECTED"]);
+const TRANSPOSES: ReadonlySet<string> = new Set(["Transpose", "TRANSPOSE"]);
+const CONCATS: ReadonlySet<string> = new Set(["Concat", "CONCATENATION"]);
 
 class Sequences {
   private readonly tensors: GraphTensor[];
@@ -60,6 +83,8 @@ class Sequences {
   private readonly axes = new Map<number, number>();
   /** Of sequences that are read whole. */
   private readonly windows = new Map<number, number>();
+  /** Name of an input whose steps are not one behind the other. */
+  private scattered: string | undefined;
 
   constructor(
     private readonly graph: ImportedGraph,
@@ -75,18 +100,33 @@ class Sequences {
       const axis = timeAxis(graph, node);
       if (axis !== undefined) this.followBack(node.inputs[0], axis);
     }
-    const nodes: GraphNode[] = [];
+    const changed: GraphNode[] = [];
     const places = graph.nodes.map((node) => {
-      const changed = this.changed(node, (window) => nodes.push(window));
-      return nodes.push(changed) - 1;
+      const one = this.changed(node, (window) => changed.push(window));
+      return changed.push(one) - 1;
     });
+    const stepSizes = (index: number): number[] => this.sizes(index)!.toSpliced(this.axes.get(index)!, 1);
+    const areVectors = [...this.axes.keys()].every((index) => stepSizes(index).filter((size) => size !== 1).length < 2);
     const tensors = this.tensors.map((tensor, index): GraphTensor => {
       const axis = this.axes.get(index);
-      return axis === undefined
-        ? tensor
-        : { ...tensor, shape: tensor.shape!.map((size, each) => (each === axis ? 1 : size)) };
+      if (axis === undefined) return tensor;
+      const shape = areVectors ? [1, elementsOf(stepSizes(index))] : this.sizes(index)!.with(axis, 1);
+      return { ...tensor, shape };
     });
+    const nodes = areVectors ? changed.map((node) => this.ofVectors(node)) : changed;
     return { graph: { ...graph, nodes, tensors }, steps, places };
+  }
+
+  /** The node where each step is [1, features], whatever other axes of one element the file has. */
+  private ofVectors(node: GraphNode): GraphNode {
+    if (!this.axes.has(node.outputs[0])) return node;
+    if (TRANSPOSES.has(node.op)) return this.reshaped(node);
+    return CONCATS.has(node.op) ? { ...node, attributes: { ...node.attributes, axis: 1 } } : node;
+  }
+
+  private reshaped(node: GraphNode): GraphNode {
+    const op = this.graph.format === "onnx" ? "Reshape" : "RESHAPE";
+    return { ...node, op, inputs: node.inputs.slice(0, 1), attributes: {} };
   }
 
   /** Finds the inputs of the net that a sequence is made of. */
@@ -97,7 +137,11 @@ class Sequences {
       const { tensor: at, axis: along } = next;
       if (seen.has(at) || this.sizes(at)?.[along] !== this.steps) continue;
       seen.add(at);
-      if (this.graph.inputs.includes(at)) this.axes.set(at, along);
+      if (this.graph.inputs.includes(at)) {
+        // Samples are cut into their steps as they lie.
+        if (elementsOf(this.sizes(at)!.slice(0, along)) === 1) this.axes.set(at, along);
+        else this.scattered = this.graph.tensors[at].name;
+      }
       const writer = this.writers.get(at);
       if (writer === undefined || timeAxis(this.graph, writer) !== undefined) continue;
       for (const input of this.readOf(writer)) {
@@ -113,10 +157,11 @@ class Sequences {
     const [first] = node.inputs;
     if (own !== undefined) {
       if (this.axes.get(first) !== own || this.sizes(first)?.[own] !== this.steps) {
-        return {
-          ...node,
-          refused: `its input is no sequence of ${this.steps} steps that ops of each step alone make of an input`,
-        };
+        const refused =
+          this.scattered === undefined
+            ? `its input is no sequence of ${this.steps} steps that ops of each step alone make of an input`
+            : `steps of input ${this.scattered} lie behind other axes; expected them first`;
+        return { ...node, refused };
       }
       if (this.sizes(node.outputs[0])?.[own] === this.steps) this.axes.set(node.outputs[0], own);
       return node;
@@ -124,13 +169,11 @@ class Sequences {
     const read = this.readOf(node);
     const sequences = read.filter((input) => this.axes.has(input));
     if (sequences.length === 0) return node;
-    if (this.takesLast(node)) {
-      return { ...node, op: this.graph.format === "onnx" ? "Reshape" : "RESHAPE", inputs: [first], attributes: {} };
-    }
+    if (this.takesLast(node)) return this.reshaped(node);
     const [output] = node.outputs;
     const axes = sequences.map((input) => this.through(node, input, this.axes.get(input)!, output));
     const isEach = sequences.length === read.length && axes.every((axis) => axis !== undefined && axis === axes[0]);
-    if (isEach && node.outputs.length === 1) {
+    if (isEach && !node.outputs.slice(1).some((other) => this.isRead(other))) {
       this.axes.set(output, axes[0]!);
       return node;
     }
@@ -171,6 +214,10 @@ class Sequences {
     return outputs.some(isMade) ? inputs.filter(isMade) : [];
   }
 
+  private isRead(tensor: number): boolean {
+    return this.graph.outputs.includes(tensor) || this.graph.nodes.some(({ inputs }) => inputs.includes(tensor));
+  }
+
   private sizes(tensor: number): readonly number[] | undefined {
     const shape = this.graph.tensors[tensor]?.shape;
     return isWhole(shape) ? shape : undefined;
@@ -199,26 +246,25 @@ class Sequences {
   ): number | undefined {
     const { op, inputs } = node;
     const behind = before.length - axis;
-    if (EACH.has(op)) {
-      // Operands stand by their last axes; a constant for each step is none of one step.
-      const hasOther = inputs.some((input) => {
-        const sizes = this.graph.tensors[input]?.constant === undefined ? undefined : this.sizes(input);
-        return sizes !== undefined && (sizes[sizes.length - behind] ?? 1) !== 1;
-      });
-      return hasOther ? undefined : after.length - behind;
-    }
+    // Operands stand by their last axes; a constant for each step is none of one step.
+    const hasOther = (DENSE.has(op) ? inputs.slice(2) : inputs).some((input) => {
+      const sizes = this.graph.tensors[input]?.constant === undefined ? undefined : this.sizes(input);
+      return sizes !== undefined && (sizes[sizes.length - behind] ?? 1) !== 1;
+    });
+    if (EACH.has(op)) return hasOther ? undefined : after.length - behind;
+    if (DENSE.has(op) && hasOther) return undefined;
     if (RESHAPES.has(op) || DENSE.has(op)) {
       const passed = elementsOf(before.slice(0, axis));
       const found = after.findIndex((size, at) => size === before[axis] && elementsOf(after.slice(0, at)) === passed);
       return found < 0 ? undefined : found;
     }
     const view = new NodeView(node, this.graph.tensors);
-    if (op === "Transpose" || op === "TRANSPOSE") {
+    if (TRANSPOSES.has(op)) {
       const order = view.list("perm", undefined) ?? view.numbers(1) ?? before.map((_, i) => before.length - 1 - i);
       const place = inputs.includes(to) ? order[axis] : order.indexOf(axis);
       return place !== undefined && place >= 0 ? place : undefined;
     }
-    if (op === "Concat" || op === "CONCATENATION") {
+    if (CONCATS.has(op)) {
       const given = view.number("axis", op === "Concat" ? 1 : 0);
       return (given < 0 ? given + before.length : given) === axis ? undefined : axis;
     }
@@ -244,11 +290,16 @@ class Sequences {
       return (given < 0 ? given + sizes.length : given) === axis && indices?.length === 1 && isLast(indices[0]);
     }
     if (node.op === "Slice") {
-      const taken = sliceSteps(view, sizes.length)?.[axis];
-      if (taken === undefined || taken === null) return false;
-      return sliced(taken.start, taken.end, taken.step, this.steps).first === last;
+      const all = sliceSteps(view, sizes.length);
+      const taken = all?.[axis];
+      if (all === undefined || taken === undefined || taken === null) return false;
+      const { first: from, count } = sliced(taken.start, taken.end, taken.step, this.steps);
+      return from === last && count === 1 && all.every((other, at) => at === axis || (other?.step ?? 1) === 1);
     }
     if (node.op !== "STRIDED_SLICE" && node.op !== "SLICE") return false;
+    // New axes and an ellipsis move those behind them.
+    if (view.number("ellipsis_mask", 0) !== 0 || view.number("new_axis_mask", 0) !== 0) return false;
+    if (node.op === "STRIDED_SLICE" && view.numbers(3)?.every((stride) => stride === 1) !== true) return false;
     const isOpen = Math.floor(view.number("begin_mask", 0) / 2 ** axis) % 2 === 1;
     return !isOpen && isLast(view.numbers(1)?.[axis]);
   }

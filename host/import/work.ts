@@ -1,6 +1,7 @@
 /** What a node takes: multiplications for one inference and parameters in the file, by op of either format. */
 import { elementsOf } from "./constants.js";
 import { isWhole, type Dims, type NodeView } from "./node-view.js";
+import { timeAxisOf } from "./steps.js";
 
 /** A layer with weights: where they stand, and how many multiplications make one element of the output, or take one of the input. */
 interface Weighted {
@@ -37,21 +38,12 @@ const WEIGHTED: ReadonlyMap<string, Weighted> = new Map<string, Weighted>([
   ["SVDF", { weight: 1, bias: 3, macs: (shape, node) => node.number("rank", 1) * (shape[1] + steps(node)) }],
 ]);
 
-/** Recurrent layers: inputs that are weights, of which every step takes each once, and the axis of the input that steps lie along. */
-interface Recurrent {
-  readonly weights: readonly number[];
-  readonly time: (node: NodeView) => number;
-}
-
-const onnxRecurrent: Recurrent = { weights: [1, 2], time: (node) => (node.number("layout", 0) === 0 ? 0 : 1) };
-const RECURRENT: ReadonlyMap<string, Recurrent> = new Map([
-  ["LSTM", onnxRecurrent],
-  ["GRU", onnxRecurrent],
-  ["RNN", onnxRecurrent],
-  [
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    { weights: [1, 2, 3, 4, 5, 6, 7, 8], time: (node) => (node.flag("time_major") ? 0 : 1) },
-  ],
+/** Recurrent layers: inputs that are weights, of which every step takes each once. */
+const RECURRENT: ReadonlyMap<string, readonly number[]> = new Map([
+  ["LSTM", [1, 2]],
+  ["GRU", [1, 2]],
+  ["RNN", [1, 2]],
+  ["UNIDIRECTIONAL_SEQUENCE_LSTM", [1, 2, 3, 4, 5, 6, 7, 8]],
 ]);
 
 /** Ops whose constant inputs are parameters, all of them or those named. */
@@ -87,8 +79,8 @@ export function macsOf(node: NodeView): number | undefined {
   return elementsOf(places) * weighted.macs(weight, node);
 }
 
-function recurrentMacs(node: NodeView, { weights, time }: Recurrent): number | undefined {
-  const steps = node.shape(0)?.[time(node)];
+function recurrentMacs(node: NodeView, weights: readonly number[]): number | undefined {
+  const steps = node.shape(0)?.[timeAxisOf(node.node)];
   if (typeof steps !== "number") return undefined;
   return weights.reduce((sum: number | undefined, input) => {
     const shape = node.input(input) === undefined ? [0] : node.shape(input);
