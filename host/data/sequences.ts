@@ -1,4 +1,5 @@
 /** Samples that are sequences: for a model with states, one of several times its input's elements is a stream of its own, step after step. */
+import { MoteError } from "../errors.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import type { DataSet } from "./data-set.js";
@@ -14,6 +15,7 @@ export interface Steps {
 /**
  * @param shape of the model's input, a step
  * @param hasStates whether the model keeps anything from run to run: else a sample is a run, and one of another size is refused where it is read
+ * @throws MoteError MISMATCH where steps do not lie one behind the other
  */
 export function stepsOf(set: DataSet, shape: Shape, hasStates: boolean): Steps {
   const elements = valuesOf(shape);
@@ -22,6 +24,12 @@ export function stepsOf(set: DataSet, shape: Shape, hasStates: boolean): Steps {
   if (!hasStates || !(Number.isInteger(perSample) && perSample > 1)) return { runs: set, perSample: 1 };
   // The axes behind that of time, where that is one of its own.
   const axis = set.shape.findIndex((_, each) => sizeFrom(each) === elements);
+  // Of a sample of one axis, or where a step is several of the rows that its shape has, steps are taken as they lie.
+  const hasRows = set.shape.some((_, each) => sizeFrom(each) > 1 && shape.includes(sizeFrom(each)));
+  if (axis < 0 && !hasRows && set.shape.filter((size) => size !== 1).length > 1) {
+    const found = `samples of [${set.shape.join(", ")}]`;
+    throw new MoteError("MISMATCH", `${found}, expected steps of ${elements} one behind the other`);
+  }
   const { labels: _labels, targets: _targets, ...values } = set;
   const step = axis < 0 ? [elements] : set.shape.slice(axis);
   return { runs: { ...values, count: set.count * perSample, shape: step }, perSample };

@@ -21,9 +21,12 @@ export interface NetSamples {
 /**
  * @param sets of each input as many samples, which of a net with states may be sequences, step after step
  * @returns a sample for each run
- * @throws MoteError MISMATCH for inputs whose samples have another number of steps
+ * @throws MoteError MISMATCH for inputs whose samples have another number of steps than others, or than the net's sequence
  */
-export function samplesFor({ inputs, tensors, states }: ImportedNet, sets: readonly SampleSet[]): NetSamples {
+export function samplesFor(
+  { inputs, tensors, states, steps: wanted }: ImportedNet,
+  sets: readonly SampleSet[],
+): NetSamples {
   const each = sets.map((set, input) => stepsOf(set, tensors[inputs[input].tensor].shape, states.length > 0));
   const [{ runs, perSample }] = each;
   const other = each.find((steps) => steps.perSample !== perSample);
@@ -32,6 +35,10 @@ export function samplesFor({ inputs, tensors, states }: ImportedNet, sets: reado
       "MISMATCH",
       `${sets[0].source}: samples of ${perSample} and of ${other.perSample} steps, expected as many for each input`,
     );
+  }
+  if (wanted !== undefined && perSample !== wanted) {
+    const found = `${perSample} step${perSample === 1 ? "" : "s"}`;
+    throw new MoteError("MISMATCH", `${sets[0].source}: samples of ${found}, expected ${wanted}`);
   }
   const steps = perSample > 1 ? perSample : Infinity;
   return { count: runs.count, steps, source: sets[0].source, sets: each.map((one) => one.runs) };

@@ -1,14 +1,17 @@
 /** Nets of sequences beside a plain loop: what runs before and behind their recurrent layers in each step, and what cannot. */
 import { describe, expect, test } from "vitest";
+import { stepsOf } from "../../host/data/sequences.js";
 import { freshFloatStates, runFloat } from "../../host/import/float-run.js";
 import type { Attribute, GraphNode, GraphTensor, ImportedGraph } from "../../host/import/graph.js";
 import { lowerGraph } from "../../host/import/import.js";
+import { samplesFor } from "../../host/import/net-samples.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { readOnnx } from "../../host/import/onnx.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { readTflite } from "../../host/import/tflite.js";
 import { planarIndex } from "../../host/import/view.js";
 import { attribute, edge, floats, goldenBytes, integers, memorySource, model, node } from "../support/onnx.js";
+import { problem } from "../support/problem.js";
 
 type Rows = readonly (readonly number[])[];
 
@@ -301,6 +304,28 @@ describe("of TFLite", () => {
     });
     const timeMajor = { ...nodes[0], attributes: { ...nodes[0].attributes, time_major: true } };
     expectNear(result(lowerGraph({ ...rest, tensors: turned, nodes: [timeMajor] }), x), hidden());
+  });
+});
+
+describe("samples of a net of sequences", () => {
+  const net = lowerGraph(onnx([1, T, F], ...behind(takeLast("s"))));
+  const samples = (...shape: readonly number[]) => {
+    const images = new Float32Array(shape.reduce((product, size) => product * size, 2));
+    return { count: 2, shape, images, source: "x.npy" };
+  };
+
+  test("have its steps, and as many", () => {
+    expect(samplesFor(net, [samples(T, F)])).toMatchObject({ count: 2 * T, steps: T });
+    expect(samplesFor(net, [samples(T * F)])).toMatchObject({ count: 2 * T, steps: T });
+    expect(problem(() => samplesFor(net, [samples(T + 1, F)]))).toBe(
+      `MISMATCH x.npy: samples of ${T + 1} steps, expected ${T}`,
+    );
+    expect(problem(() => samplesFor(net, [samples(F)]))).toBe(`MISMATCH x.npy: samples of 1 step, expected ${T}`);
+  });
+
+  test("are refused where their steps lie behind the features", () => {
+    expect(problem(() => samplesFor(net, [samples(F, T)]))).toMatch(/^MISMATCH .*\[4, 5\]/);
+    expect(stepsOf(samples(48, 40), [40, 1, 3], true)).toMatchObject({ perSample: 16 });
   });
 });
 
