@@ -4,7 +4,7 @@
  */
 import { isAbsent, isConstant } from "./judges.js";
 import { number, type LowerRule } from "./lowering.js";
-import type { NodeView } from "./node-view.js";
+import { isWhole, shapeText, type NodeView } from "./node-view.js";
 import { lowerLstm, realWeightsOf } from "./recurrent.js";
 import { not, RUNS, type Judge } from "./verdict.js";
 import { realWeights } from "./weights.js";
@@ -25,7 +25,7 @@ const INPUT_GATE: readonly number[] = [INPUT_WEIGHTS[0], RECURRENT_WEIGHTS[0], B
 
 const isCoupled = (node: NodeView): boolean => INPUT_GATE.every((input) => isAbsent(node, input));
 
-export const sequenceLstm: Judge = (node) => {
+export const sequenceLstm: Judge = (node, around) => {
   const given = (inputs: readonly number[]): boolean => inputs.some((input) => !isAbsent(node, input));
   if (given(PEEPHOLES)) return not("its gates look at the cell through peepholes; expected none");
   if (given(PROJECTION)) return not("projects its output; expected a FULLY_CONNECTED behind it");
@@ -40,11 +40,17 @@ export const sequenceLstm: Judge = (node) => {
   );
   if (missing !== undefined)
     return not(`its input ${missing}, weights or a bias, is absent or made while the net runs`);
-  const odd = STATES.find((input) => {
+  const hidden = node.shape(RECURRENT_WEIGHTS[1])?.[0];
+  for (const input of STATES) {
     const state = node.input(input);
-    return state?.isVariable !== true && state?.constant?.values().every((value) => value === 0) !== true;
-  });
-  return odd === undefined ? RUNS : not(`its state, input ${odd}, does not begin with zeros`);
+    if (state?.isVariable !== true && state?.constant?.values().every((value) => value === 0) !== true)
+      return not(`its state, input ${input}, does not begin with zeros`);
+    if (state.constant === undefined && !around.isReadOnce(node.node.inputs[input]))
+      return not(`its state, input ${input}, is read by others too; expected one of its own`);
+    if (isWhole(state.shape) && state.shape.join() !== [1, hidden].join())
+      return not(`its state, input ${input}, is ${shapeText(state.shape)}; expected [1, ${hidden}]`);
+  }
+  return RUNS;
 };
 
 export const lowerSequenceLstm: LowerRule = (node, lowering) => {

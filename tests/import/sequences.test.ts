@@ -307,6 +307,29 @@ describe("of TFLite", () => {
   });
 });
 
+describe("a state of TFLite", () => {
+  const hidden = SEQUENCE.inputs[18];
+  test.each<[string, ImportedGraph, RegExp]>([
+    [
+      "that two layers have",
+      { ...tflite, nodes: [...tflite.nodes.slice(0, 1), { ...SEQUENCE, name: "copy" }, ...tflite.nodes.slice(1)] },
+      /its state, input 18, is read by others too/,
+    ],
+    [
+      "that is an output",
+      { ...tflite, outputs: [...tflite.outputs, hidden] },
+      /its state, input 18, is read by others too/,
+    ],
+    [
+      "of another size",
+      { ...tflite, tensors: tflite.tensors.map((one, at) => (at === hidden ? { ...one, shape: [1, 9] } : one)) },
+      /its state, input 18, is \[1, 9\]; expected \[1, 8\]/,
+    ],
+  ])("%s is refused", (_, graph, reason) => {
+    expect(() => lowerGraph(graph)).toThrow(reason);
+  });
+});
+
 describe("samples of a net of sequences", () => {
   const net = lowerGraph(onnx([1, T, F], ...behind(takeLast("s"))));
   const samples = (...shape: readonly number[]) => {
