@@ -93,7 +93,8 @@ class Side {
     this.#size = shape[0] * shape[1] * shape[2];
     this.#place = planarIndex(end.order, shape);
     this.#expected = array.values;
-    if (array.values.length < samples * this.#size || array.values.length % this.#size !== 0) {
+    const [count = 1] = array.shape;
+    if (count < samples || array.values.length !== count * this.#size) {
       throw new MoteError(
         "MISMATCH",
         `--expected: output ${end.name} is [${array.shape.join(", ")}], expected [${samples}, ${end.dims.slice(1).join(", ")}], one for each sample`,

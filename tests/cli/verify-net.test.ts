@@ -172,6 +172,10 @@ describe("a net of real numbers", () => {
     const { expected, inputs } = lastJson(outcome) as { expected: { snr: number; samples: number }[]; inputs: number };
     expect([outcome.code, inputs, expected[0].samples]).toEqual([0, 48, runs.length]);
     expect(expected[0].snr).toBeGreaterThan(35);
+    const whole = scratch.path("gru.whole.npy");
+    writeFileSync(whole, npyOf(new Float32Array(runs.length * 6 * 3), runs.length, 6, 3));
+    const sequences = await mote(["verify", golden(name), path, "--data", x, "--expected", whole]);
+    expect(sequences.stderr).toMatch(/--expected: output out is \[8, 6, 3\], expected \[8, 3\], one for each sample$/m);
     const data = ["--data", x, "--labels", classes, "--float", golden(name), "--json"];
     const { errors, float, samples } = lastJson(await mote(["evaluate", path, ...data]));
     expect({ errors, samples }).toEqual({ errors: 0, samples: runs.length });
