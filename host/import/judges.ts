@@ -148,6 +148,6 @@ export const flow: Judge = (node) => {
 };
 
 export const DYNAMIC = "finds its scales while the net runs; expected a net that is quantized statically";
-export const STATE = "keeps a state from step to step; expected an LSTM that runs forward, or a GRU";
+export const keepsState = (expected: string): Judge => refused(`keeps a state from step to step; expected ${expected}`);
 export const NORM = "normalizes by each sample's own values; expected BatchNormalization";
 export const PART = "takes a part of a tensor; expected layers that read all of it";

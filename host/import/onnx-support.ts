@@ -16,7 +16,7 @@ import {
   reshape,
   runs,
   softmax,
-  STATE,
+  keepsState,
   transpose,
   vanishes,
   windowProblem,
@@ -248,7 +248,7 @@ export const ONNX_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ...judged("DynamicQuantizeLinear ConvInteger MatMulInteger", refused(DYNAMIC)),
   ["LSTM", lstm],
   ["GRU", gru],
-  ["RNN", refused(STATE)],
+  ["RNN", keepsState("an LSTM that runs forward, or a GRU")],
   ...judged(
     "InstanceNormalization LayerNormalization GroupNormalization RMSNormalization LpNormalization MeanVarianceNormalization",
     refused(NORM),

@@ -15,7 +15,7 @@ import {
   reshape,
   runs,
   softmax,
-  STATE,
+  keepsState,
   transpose,
   vanishes,
   windowProblem,
@@ -219,7 +219,7 @@ export const TFLITE_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>
   ["FAKE_QUANT", vanishes],
   ...judged(
     "LSTM RNN UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN",
-    refused(STATE),
+    keepsState("UNIDIRECTIONAL_SEQUENCE_LSTM"),
   ),
   ["SVDF", fused(svdf)],
   ["UNIDIRECTIONAL_SEQUENCE_LSTM", sequenceLstm],

@@ -183,7 +183,7 @@ describe("what becomes of a node of TFLite", () => {
     [
       "a state",
       graphOf({ x }, ["UNIDIRECTIONAL_SEQUENCE_RNN", "x", "y"]),
-      "keeps a state from step to step; expected an LSTM that runs forward, or a GRU",
+      "keeps a state from step to step; expected UNIDIRECTIONAL_SEQUENCE_LSTM",
     ],
     ["an op of nobody", graphOf({ x }, ["CUSTOM:Own", "x", "y"]), "an op of its maker's own; expected standard ones"],
   ])("%s", (_, graph, expected) => {
