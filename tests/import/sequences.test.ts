@@ -10,6 +10,7 @@ import { readOnnx } from "../../host/import/onnx.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { readTflite } from "../../host/import/tflite.js";
 import { planarIndex } from "../../host/import/view.js";
+import { generatedSamples } from "../../web/shrink/sample-files.js";
 import { attribute, edge, floats, goldenBytes, integers, memorySource, model, node } from "../support/onnx.js";
 import { problem } from "../support/problem.js";
 
@@ -344,6 +345,10 @@ describe("samples of a net of sequences", () => {
       `MISMATCH x.npy: samples of ${T + 1} steps, expected ${T}`,
     );
     expect(problem(() => samplesFor(net, [samples(F)]))).toBe(`MISMATCH x.npy: samples of 1 step, expected ${T}`);
+  });
+
+  test("that the page makes up are steps, as many in a row", () => {
+    expect(generatedSamples(net)).toMatchObject({ count: 64, steps: T });
   });
 
   test("are refused where their steps lie behind the features", () => {

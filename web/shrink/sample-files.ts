@@ -133,7 +133,7 @@ export function generatedSamples(net: ImportedNet): NetSamples {
     }
     return { count, shape, images, source: "generated", reading: { layout: "nchw" } };
   });
-  return { ...samplesFor(net, sets), source: `${count} generated samples` };
+  return { count, steps: net.steps ?? Infinity, source: `${count} generated samples`, sets };
 }
 
 function fillWaves(sample: Float32Array, [channels, height, width]: Shape, random: Random): void {
