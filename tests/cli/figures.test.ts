@@ -104,7 +104,8 @@ describe("mote bench --only methods", () => {
     expect(names.length).toBeGreaterThan(10);
     for (const name of names) {
       const recipe = methodRecipe(name);
-      checkRecipe(recipe, openNet(recipe.net, { folder: RECIPES }).net.graph);
+      const { stages } = checkRecipe(recipe, openNet(recipe.net, { folder: RECIPES }).net.graph);
+      expect(stages.map(({ kind }) => kind)).toContain("calibrate");
     }
   });
 

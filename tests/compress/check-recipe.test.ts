@@ -56,7 +56,12 @@ test.each<[string, unknown[], unknown, string]>([
     {},
     "stages[0].units.fc1: expected 1 .. 300",
   ],
-  ["units of the classes", [{ kind: "narrow", units: { fc3: 5 } }, ...end], {}, "stages[0].units.fc3: the layer makes"],
+  [
+    "units of the classes",
+    [{ kind: "narrow", units: { fc3: 5 } }, ...end],
+    {},
+    "stages[0].units.fc3: the layer's units stay: channels of results",
+  ],
   ["a step for no layer", [{ ...grid, step: { ...grid.step, x: 1 } }, end[1]], {}, "stages[0].step.x: no such layer"],
   ["a layer that stays float", [{ ...grid, step: { fc1: 1, fc2: 1 } }, end[1]], {}, "stages[0].step.fc3: missing"],
   [
