@@ -8,6 +8,13 @@ import { extent, padding, type Windows } from "./windows.js";
 export const isConstant = (node: NodeView, i: number): boolean => node.input(i)?.constant !== undefined;
 export const isAbsent = (node: NodeView, i: number): boolean => node.input(i) === undefined;
 
+/** Whether an input is a constant of zeros alone. */
+export const isZeros = (node: NodeView, i: number): boolean =>
+  node
+    .input(i)
+    ?.constant?.values()
+    .every((value) => value === 0) === true;
+
 /** Sizes behind the batch; undefined where they are not known. */
 function sampleOf(shape: Dims | undefined): readonly number[] | undefined {
   return isWhole(shape) && shape.length > 0 ? shape.slice(1) : undefined;

@@ -1,5 +1,5 @@
 /** LSTM and GRU of ONNX: which ones run, and one step of them. Gates come in the order i, o, f, c, of a GRU z, r, h. */
-import { isAbsent, isConstant } from "./judges.js";
+import { isAbsent, isConstant, isZeros } from "./judges.js";
 import type { GraphNode } from "./graph.js";
 import { CannotLower, number, type Lowering, type LowerRule } from "./lowering.js";
 import type { NodeView } from "./node-view.js";
@@ -10,12 +10,7 @@ import { realWeights } from "./weights.js";
 
 const [WEIGHTS, RECURRENT_WEIGHTS, BIAS, LENGTHS, INITIAL_H, INITIAL_C, PEEPHOLES] = [1, 2, 3, 4, 5, 6, 7];
 
-const isZeros = (node: NodeView, input: number): boolean =>
-  isAbsent(node, input) ||
-  node
-    .input(input)
-    ?.constant?.values()
-    .every((value) => value === 0) === true;
+const isNothing = (node: NodeView, input: number): boolean => isAbsent(node, input) || isZeros(node, input);
 
 /** @param activations by default */
 const recurrent =
@@ -34,10 +29,10 @@ const recurrent =
       return not("its weights are made while the net runs; expected constants");
     if (!isAbsent(node, BIAS) && !isConstant(node, BIAS)) return not("its bias is made while the net runs");
     if (!isAbsent(node, LENGTHS)) return not("takes lengths of sequences (sequence_lens); expected all steps of each");
-    const odd = [INITIAL_H, INITIAL_C].find((input) => !isZeros(node, input));
+    const odd = [INITIAL_H, INITIAL_C].find((input) => !isNothing(node, input));
     if (odd !== undefined)
       return not(`its ${odd === INITIAL_H ? "initial_h" : "initial_c"} is not constant zeros; expected none`);
-    if (!isZeros(node, PEEPHOLES)) return not("its gates look at the cell through peepholes; expected none");
+    if (!isNothing(node, PEEPHOLES)) return not("its gates look at the cell through peepholes; expected none");
     // A step of a sequence is a vector.
     const shape = node.shape(0);
     const batch = shape?.length === 2 ? 1 : shape?.[1 - timeAxisOf(node.node)];

@@ -2,7 +2,7 @@
  * UNIDIRECTIONAL_SEQUENCE_LSTM of TFLite: which ones run, and one step of them. Its inputs are listed in lstm_shared.h of tflite/kernels; gates come in
  * the order input, forget, cell, output.
  */
-import { isAbsent, isConstant } from "./judges.js";
+import { isAbsent, isConstant, isZeros } from "./judges.js";
 import { number, type LowerRule } from "./lowering.js";
 import { isWhole, shapeText, type NodeView } from "./node-view.js";
 import { lowerLstm, realWeightsOf } from "./recurrent.js";
@@ -43,7 +43,7 @@ export const sequenceLstm: Judge = (node, around) => {
   const hidden = node.shape(RECURRENT_WEIGHTS[1])?.[0];
   for (const input of STATES) {
     const state = node.input(input);
-    if (state?.isVariable !== true && state?.constant?.values().every((value) => value === 0) !== true)
+    if (state === undefined || (state.isVariable !== true && !isZeros(node, input)))
       return not(`its state, input ${input}, does not begin with zeros`);
     if (state.constant === undefined && !around.isReadOnce(node.node.inputs[input]))
       return not(`its state, input ${input}, is read by others too; expected one of its own`);

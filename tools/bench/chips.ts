@@ -11,11 +11,14 @@ import { readFile } from "../../host/node/read-file.js";
 import type { Shape } from "../../host/model/model.js";
 import { atLeast, atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { shippedModel } from "./models.js";
-import { besides } from "./rivals.js";
+import { withRivals } from "./rivals.js";
 import { testError } from "./test-error.js";
 
 const MODEL = "lenet5";
 const DIGITS = 20;
+
+/** Of RV32IMAC, what BitNetMCU was counted on. */
+export const RIVALS_BOARD = CHIP_BOARDS.find(({ name }) => name === "ch32v203")!;
 
 /** Of recipes/records, a net that errs as little as BitNetMCU's best of 13.0 KB. */
 const BEST = "mnist-12000";
@@ -86,16 +89,11 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-const withRivals = (figure: Figure): Figure => {
-  const beside = besides(figure.id);
-  return Object.keys(beside).length > 0 ? { ...figure, beside } : figure;
-};
-
 /** @throws MoteError ENGINE where C gives other outputs than the reference */
 async function bestFigures(): Promise<Figure[]> {
   const container = readFile(builtFile(`recipes/records/${BEST}.mote`));
   const shape: Shape = [1, 28, 28];
-  const board = CHIP_BOARDS.find(({ name }) => name === "ch32v203")!;
+  const board = RIVALS_BOARD;
   const measured = await measureChip({ board, goal: "flash", name: BEST, container, pixels: chipDigits(shape) });
   if (!measured.isEqual) throw new MoteError("ENGINE", `${BEST} as C: outputs differ from the reference's`);
   const title = `${BEST} as C for flash, ${board.cpu}`;

@@ -13,7 +13,7 @@ import type { Measurement } from "../../host/node/firmware/measure.js";
 import { missingTools } from "../../host/node/firmware/tools.js";
 import { atMost, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { halfSparseFigures } from "./half-sparse.js";
-import { besides, layersBeside } from "./rivals.js";
+import { layersBeside, withRivals } from "./rivals.js";
 import { onBoard } from "./zoo-boards.js";
 import { INT8_NETS, zooContainer, type Int8Net } from "./zoo-nets.js";
 
@@ -185,9 +185,7 @@ function figureOf([id, what, most]: Row, measured: Measurement): Figure {
   const [unit, of] = WHAT[what];
   const { model, board, engine, optimize } = measured;
   const name = `${model} on ${board} by ${engine} for ${optimize}: ${what}`;
-  const figure = atMost(`kernels.${id}`, name, of(measured), unit, most);
-  const beside = besides(figure.id);
-  return Object.keys(beside).length === 0 ? figure : { ...figure, beside };
+  return withRivals(atMost(`kernels.${id}`, name, of(measured), unit, most));
 }
 
 /** Whether the net runs at all by the interpreter in 64 KB, with native kernels, and layers by lines. */

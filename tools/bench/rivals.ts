@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../host/node/paths.js";
+import type { Figure } from "./figure.js";
 
 export interface Rival {
   readonly name: string;
@@ -34,4 +35,10 @@ export function layersBeside(id: string): readonly number[] | undefined {
 export function besides(id: string): Readonly<Record<string, number>> {
   const found = readRivals().filter(({ figures }) => figures[id] !== undefined);
   return Object.fromEntries(found.map(({ name, figures }) => [name, figures[id]]));
+}
+
+/** @returns the figure with what rivals take, where they are known */
+export function withRivals(figure: Figure): Figure {
+  const beside = besides(figure.id);
+  return Object.keys(beside).length === 0 ? figure : { ...figure, beside };
 }

@@ -9,7 +9,7 @@ import { BROWSER, missingBrowser, openBrowser } from "./browser.js";
 import { atLeast, atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { floatGraph } from "./float-nets.js";
 import { writeRandomNet } from "./onnx-file.js";
-import { besides } from "./rivals.js";
+import { withRivals } from "./rivals.js";
 import { serveFolder } from "./static-server.js";
 import { webNets, type WebNet } from "./web-nets.js";
 import { axeViolations, drawBytes, firstDigits } from "./web-page.js";
@@ -83,7 +83,7 @@ async function pageFigures(browser: Browser, note: (text: string) => void): Prom
   const violations = await axeViolations(browser);
   for (const line of violations) note(line);
   return [
-    { ...bytes, beside: besides(bytes.id) },
+    withRivals(bytes),
     atMost(
       "web.draw.ms",
       "page, Draw: first digit recognised, from the page's load on",
@@ -167,8 +167,7 @@ function figuresOf({ id, title, least }: WebNet, fileBytes: number, measured: Co
   const megabytes = (value: number): number => rounded(value / 1e6);
   /** The rival's as it is measured now, else as it was once. */
   const withRival = (figure: Figure, value: number | undefined): Figure => {
-    const beside = value === undefined ? besides(figure.id) : { [RIVAL]: value };
-    return Object.keys(beside).length === 0 ? figure : { ...figure, beside };
+    return value === undefined ? withRivals(figure) : { ...figure, beside: { [RIVAL]: value } };
   };
   const name = `${title}, ${fileBytes.toLocaleString("en")} bytes, in Chromium`;
   const figures = [

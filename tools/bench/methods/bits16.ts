@@ -8,12 +8,11 @@ import { MoteError } from "../../../host/errors.js";
 import { modelInputs } from "../../../host/model/edges.js";
 import { packed } from "../../../host/node/compress/integer-model.js";
 import { toolsOf } from "../../../host/node/firmware/boards.js";
-import { CHIP_BOARDS } from "../../../host/node/firmware/chip-boards.js";
 import { measureChip } from "../../../host/node/firmware/chip-measure.js";
 import { missingTools } from "../../../host/node/firmware/tools.js";
-import { chipDigits } from "../chips.js";
+import { chipDigits, RIVALS_BOARD } from "../chips.js";
 import type { BenchOptions, Figure } from "../figure.js";
-import { besides } from "../rivals.js";
+import { withRivals } from "../rivals.js";
 import { methodRecipe, runMethod, type MethodFamily } from "./family.js";
 
 /** Recipes are `bits16-NAME`. The first four have BitNetMCU's topologies, `channels` that of its 7.3 kB; the others are pruned. */
@@ -26,8 +25,6 @@ const NETS = {
   large: "LeNet of 12-32-64 units, pruned",
 } as const;
 export type BitsNet = keyof typeof NETS;
-
-const BOARD = CHIP_BOARDS.find(({ name }) => name === "ch32v203")!;
 
 /** Where a goal's figures stand behind `methods.bits16.NAME.`. */
 const GOALS: readonly (readonly [goal: ChipGoal, prefix: string])[] = [
@@ -55,13 +52,11 @@ export async function bitsFigures(
   note: BenchOptions["note"],
 ): Promise<Figure[]> {
   const figure = (part: string, text: string, value: number, unit: string): Figure => {
-    const id = idOf(name, part);
-    const beside = besides(id);
     const title = `16 × 16 pixels, ${NETS[name]}: ${text}`;
-    return { id, name: title, value, unit, ...(Object.keys(beside).length > 0 && { beside }) };
+    return withRivals({ id: idOf(name, part), name: title, value, unit });
   };
   const figures = [figure("bytes", "bytes", container.length, "B"), figure("error", "test error", testError, "%")];
-  const missing = missingTools(toolsOf([BOARD], []));
+  const missing = missingTools(toolsOf([RIVALS_BOARD], []));
   if (missing.length > 0) {
     note(`${name}: nothing of boards, not installed: ${missing.join(", ")}`);
     return figures;
@@ -70,10 +65,10 @@ export async function bitsFigures(
   const pixels = chipDigits(model.tensors[modelInputs(model)[0]].shape);
   for (const [goal, prefix] of GOALS) {
     note(`${name} as C for ${goal}`);
-    const measured = await measureChip({ board: BOARD, goal, name: `bits16-${name}`, container, pixels });
+    const measured = await measureChip({ board: RIVALS_BOARD, goal, name: `bits16-${name}`, container, pixels });
     if (!measured.isEqual)
       throw new MoteError("ENGINE", `bits16-${name} for ${goal}: outputs differ from the reference's`);
-    const by = `as C for ${goal}, ${BOARD.cpu}`;
+    const by = `as C for ${goal}, ${RIVALS_BOARD.cpu}`;
     figures.push(
       figure(`${prefix}flash`, `${by}: flash in all`, measured.flashBytes, "B"),
       figure(`${prefix}instructions`, `${by}: a digit`, measured.instructions, "instructions"),
