@@ -10,7 +10,7 @@ import { freshFloatStates, runFloat } from "../../host/import/float-run.js";
 import { memorySource, type GraphNode, type GraphTensor, type ImportedGraph } from "../../host/import/graph.js";
 import { importedModel, lowerGraph } from "../../host/import/import.js";
 import { compareIntegers } from "../../host/import/layer-errors.js";
-import type { ImportedNet } from "../../host/import/net.js";
+import { NO_CLAMP, type ImportedNet } from "../../host/import/net.js";
 import { realNet } from "../../host/import/real-net.js";
 import { inferShapes } from "../../host/import/shapes.js";
 import { readTflite } from "../../host/import/tflite.js";
@@ -114,6 +114,25 @@ describe("a net of TensorFlow's converter", () => {
       "net: keeps 3 states from step to step; to be trained, a file must have a sequence of steps",
     );
   });
+});
+
+test("ranges are those of streams of so many steps, each from a reset on", () => {
+  const end = { name: "", dims: [1, 1], order: "chw", bias: 0 } as const;
+  const sums: ImportedNet = {
+    tensors: ["x", "before", "sum"].map((name) => ({ name, shape: [1, 1, 1] })),
+    layers: [{ op: "add", name: "sum", sign: 1, inputs: [0, 1], output: 2, clamp: NO_CLAMP }],
+    inputs: [{ ...end, tensor: 0 }],
+    outputs: [{ ...end, tensor: 2 }],
+    states: [{ tensor: 1, source: 2 }],
+    isQuantized: false,
+    notes: [],
+  };
+  const ones = Array.from({ length: 6 }, () => [Float32Array.of(1)]);
+  const most = (steps?: number): number => {
+    const { tensors, outputs } = calibrate(sums, ones, { range: "all", ...(steps && { steps }) });
+    return 255 * tensors[outputs[0].tensor].quantization!.scale;
+  };
+  expect([most(1), most(2), most(3), most()]).toEqual([1, 2, 3, 6].map((sum) => expect.closeTo(sum, 5) as number));
 });
 
 describe("variables", () => {
