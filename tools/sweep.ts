@@ -97,9 +97,10 @@ async function sweep(recipePath: string, flags: Flags): Promise<void> {
         const folder = folderOf(recipePath);
         const line = (text: string): void => output.line(`${recipe.net}: ${text}`);
         // A net that is given sees the data as it was trained to.
-        const { net, data, warnings } = openRecipe(recipe, folder, { from: flags.from, note: line });
+        const { net, teacher, data, warnings } = openRecipe(recipe, folder, { from: flags.from, note: line });
         warnings.forEach(note);
-        return { net: flags.from === undefined ? net : openNet(recipe.net, { folder }).net, data };
+        const named = flags.from === undefined ? net : openNet(recipe.net, { folder }).net;
+        return { net: named, ...(teacher && { teacher }), data };
       },
       ...(from && { from }),
       store,

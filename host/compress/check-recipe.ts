@@ -16,10 +16,11 @@ import { byLayer, isName } from "./select.js";
 import { checkSplit, splitGraph, splitsLayers } from "./split-stages.js";
 
 /**
+ * @param teacherGraph of a teacher that is another net
  * @returns the recipe with layers' names in the place of patterns and ops
  * @throws MoteError RECIPE naming the place, such as `stages[2].keep.conv3: no such layer; there are …`
  */
-export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
+export function checkRecipe(recipe: Recipe, graph: Graph, teacherGraph = graph): Recipe {
   /** As the stages before leave it, as far as that is known before they run. */
   let reached = graph;
   let layers = weightedLayers(graph);
@@ -70,7 +71,7 @@ export function checkRecipe(recipe: Recipe, graph: Graph): Recipe {
   });
   checkComplete(stages, open);
   const { teacher } = recipe;
-  const settled = teacher && { teacher: { ...teacher, ...dropoutOf(teacher, graph, "teacher.dropout") } };
+  const settled = teacher && { teacher: { ...teacher, ...dropoutOf(teacher, teacherGraph, "teacher.dropout") } };
   return { ...recipe, ...settled, stages, pack: { biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") } };
 }
 

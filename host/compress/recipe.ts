@@ -29,6 +29,8 @@ import type { CentroidInit } from "./share.js";
 import { SURGERY_SCORES, type SurgeryScore } from "./surgery.js";
 
 export interface TeacherSettings extends Schedule {
+  /** As `Recipe.net`: another net than the recipe's, which then begins as it is, or is drawn from the seed. */
+  readonly net?: string;
   readonly seed: number;
   readonly augment: Augmentation;
   readonly weightDecay: number;
@@ -386,6 +388,7 @@ const recipe = object({
   batch: optional(integer(32, 1024), 128),
   teacher: optional(
     object({
+      net: optional(text, absent),
       ...schedule(10, 0.001, 1e-5),
       seed: optional(seed, 1),
       augment: optional(augment, absent),
@@ -459,7 +462,7 @@ function contradiction(
   checked: Checked<Record<string, never>> & {
     stages: readonly Stage[];
     batch: number;
-    teacher?: unknown;
+    teacher?: { net?: unknown };
     bank?: unknown;
     distill?: unknown;
     pack: Recipe["pack"];
@@ -468,6 +471,8 @@ function contradiction(
   if (checked.batch % 32 !== 0) return `batch: expected a multiple of 32, got ${checked.batch}`;
   if (checked.distill !== undefined && checked.bank === undefined)
     return "distill: needs a bank, whose copies carry the teacher's logits";
+  if (checked.teacher?.net !== undefined && checked.distill === undefined)
+    return "teacher.net: needs distill, without which the net learns nothing of another one";
   for (const [i, s] of checked.stages.entries()) {
     if (s.kind !== "prune") continue;
     if (s.quality !== undefined && (s.keep ?? s.sparsity) !== undefined)

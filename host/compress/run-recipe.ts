@@ -7,6 +7,9 @@ import { MAX_BORDER } from "../../assembly/format.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { FloatTensor, Graph, Net } from "../model/model.js";
+import { resultsOf } from "../model/edges.js";
+import { valuesOf } from "../model/geometry.js";
+import { sampleShape, tensorShapes } from "../model/shapes.js";
 import { mostPadding } from "../ops/attributes.js";
 import { own } from "../own.js";
 import { checkTrainable } from "../train/classes.js";
@@ -25,7 +28,7 @@ import { keptSensitivity, type Sensitivity } from "./sensitivity.js";
 import { settleStage, type SettledStage } from "./settle.js";
 import { lastGraph } from "./split-stages.js";
 import { runStage, type StageContext } from "./stages.js";
-import { makeBank, trainTeacher } from "./teacher.js";
+import { drawnNet, makeBank, trainTeacher } from "./teacher.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
 
 export { WORK_VERSION } from "./digest.js";
@@ -58,6 +61,8 @@ export interface RunOptions {
   readonly threads: number;
   /** What the recipe's `net` names, unless one of ours: a graph, whose net has no tensors, or a trained net. */
   readonly net?: Net;
+  /** What `teacher.net` names, unless one of ours. */
+  readonly teacher?: Net;
   /** A trained net instead of the recipe's own teacher. */
   readonly from?: Net;
   /** Ends when so many of the results that `workNames` lists are made, at least one. Default: all. */
@@ -73,6 +78,7 @@ export interface RunOptions {
 export interface Origin {
   /** As the run's. */
   readonly net?: Net;
+  readonly teacher?: Net;
   readonly from?: Net;
   /** Digest of the data, see `dataDigest`. */
   readonly data: string;
@@ -84,7 +90,8 @@ export interface Origin {
  */
 export async function workNames(recipe: Recipe, origin: Origin): Promise<string[]> {
   const { graph } = netsOf(recipe, origin);
-  const { teacher, bank, stages } = await namesOf(checkRecipe(recipe, foldedGraph(graph)), origin);
+  const checked = checkRecipe(recipe, foldedGraph(graph), teacherOf(recipe, origin)?.graph);
+  const { teacher, bank, stages } = await namesOf(checked, origin);
   return [teacher, bank, ...stages].filter((name) => name !== undefined);
 }
 
@@ -97,26 +104,36 @@ function netsOf(recipe: Recipe, { net, from }: Omit<Origin, "data">): { named: N
   return { named, graph, isTrained: named.tensors.size > 0 };
 }
 
+/** The net of its own that the recipe's teacher is, without tensors where it is trained from noise. */
+function teacherOf({ teacher }: Recipe, origin: Omit<Origin, "data">): Net | undefined {
+  if (teacher?.net === undefined || origin.from !== undefined) return undefined;
+  return origin.teacher ?? { graph: namedNet(teacher.net), tensors: new Map<string, FloatTensor>() };
+}
+
 /** @param recipe a checked one */
 async function namesOf(
   recipe: Recipe,
   origin: Origin,
 ): Promise<{ teacher?: string; bank?: string; start: string; stages: string[] }> {
   const { seed, batch, task, bank, augment, distill, stages } = recipe;
-  const { named, graph, isTrained } = netsOf(recipe, origin);
+  const { named, graph } = netsOf(recipe, origin);
   const { from } = origin;
-  const given = from ?? named;
-  const base = await digest(from || isTrained ? await netDigest(given) : graph, origin.data);
+  const digestOf = async (net: Net): Promise<string> =>
+    digest(net.tensors.size > 0 ? await netDigest(net) : net.graph, origin.data);
+  const base = await digestOf(from ?? named);
   const hasTeacher = from === undefined && recipe.teacher !== undefined;
-  const start = hasTeacher ? await digest(base, batch, task, recipe.teacher) : base;
+  const other = teacherOf(recipe, origin);
+  const { net: _net, ...settings } = recipe.teacher ?? {};
+  const taught = hasTeacher ? await digest(other ? await digestOf(other) : base, batch, task, settings) : base;
+  const start = other ? await digest(base, taught) : taught;
   const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const stageNames = stages.map(
     async (_, i) =>
       `stage-${await digest(start, seed, batch, task, bank ?? augment, distill, { biasBits: biasBits[i + 1] }, stages.slice(0, i + 1))}`,
   );
   return {
-    ...(hasTeacher && { teacher: `teacher-${start}` }),
-    ...(bank && { bank: `bank-${await digest(start, bank)}.f32` }),
+    ...(hasTeacher && { teacher: `teacher-${taught}` }),
+    ...(bank && { bank: `bank-${await digest(taught, bank)}.f32` }),
     start,
     stages: await Promise.all(stageNames),
   };
@@ -130,7 +147,7 @@ const asReals = (net: Net): Net => ({
 });
 
 /** Of every layer that there is before the first stage, behind that, behind the second and so on: stages may split layers. */
-const biasBitsOf = ({ pack, stages }: Recipe, graph: Graph): Record<string, number>[] =>
+const biasBitsOf = ({ pack, stages }: Pick<Recipe, "pack" | "stages">, graph: Graph): Record<string, number>[] =>
   Array.from({ length: stages.length + 1 }, (_, count) => {
     const layers = weightedLayers(lastGraph({ stages: stages.slice(0, count) }, graph));
     return Object.fromEntries(layers.map(({ name }) => [name, own(pack.biasBits, name) ?? DEFAULT_BIAS_BITS]));
@@ -141,24 +158,44 @@ const biasBitsOf = ({ pack, stages }: Recipe, graph: Graph): Record<string, numb
  * @returns the recipe with layers' names in the place of patterns
  * @throws MoteError RECIPE, MISMATCH and UNSUPPORTED for what does not fit
  */
-export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "from">): {
+export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "teacher" | "from">): {
   readonly recipe: Recipe;
   readonly named: Net;
   readonly graph: Graph;
   readonly isTrained: boolean;
+  /** Another net than the recipe's. */
+  readonly teacher?: Net;
 } {
   const { named, graph, isTrained } = netsOf(given.recipe, given);
   if (given.from === undefined && !isTrained && given.recipe.teacher === undefined)
     throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
   // Stages work on the net with its batch normalizations folded.
-  const recipe = checkRecipe(given.recipe, foldedGraph(graph));
+  const teacher = teacherOf(given.recipe, given);
+  const recipe = checkRecipe(given.recipe, foldedGraph(graph), teacher?.graph);
   checkTrainable(graph, given.data, recipe.task);
+  if (teacher !== undefined) checkTeacher(teacher, graph, given.data.train);
   for (const layer of graph.layers) {
     const pad = "pad" in layer && layer.pad !== undefined ? mostPadding(layer.pad) : 0;
     if (pad > MAX_BORDER)
       throw new MoteError("UNSUPPORTED", `${graph.name}/${layer.name}: pads by ${pad}, expected 0 … ${MAX_BORDER}`);
   }
-  return { recipe, named, graph, isTrained };
+  return { recipe, named, graph, isTrained, ...(teacher && { teacher }) };
+}
+
+/** @throws MoteError MISMATCH, UNSUPPORTED */
+function checkTeacher(teacher: Net, graph: Graph, train: Samples): void {
+  const ends = (of: Graph): string => {
+    const result = tensorShapes(of).get(resultsOf(of)[0])!;
+    return `samples of ${sampleShape(of).join(" × ")}, gives ${valuesOf(result)} values`;
+  };
+  const [found, expected] = [ends(teacher.graph), ends(graph)];
+  if (found !== expected)
+    throw new MoteError("MISMATCH", `teacher.net: ${teacher.graph.name} takes ${found}, expected ${expected}`);
+  if (teacher.tensors.size > 0 && inputFactor(teacher.graph, train) !== inputFactor(graph, train))
+    throw new MoteError(
+      "UNSUPPORTED",
+      `teacher.net: ${teacher.graph.name} cannot see bytes as ${graph.name} does: its input goes to other layers than sums of weights`,
+    );
 }
 
 /**
@@ -167,7 +204,7 @@ export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "fr
  */
 export async function runRecipe(options: RunOptions): Promise<{ net: Net; reports: StageReport[] }> {
   const { runtime, threads, from, steps = Infinity, signal, onStage, onProgress } = options;
-  const { recipe, named, graph, isTrained } = checkRun(options);
+  const { recipe, named, graph, isTrained, teacher: other } = checkRun(options);
   const folder = options.openWork();
   const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const origin = { ...options, data: options.data.digest ?? (await dataDigest(options.data)) };
@@ -179,13 +216,13 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   const common = { runtime, batch: recipe.batch, threads, ...(task && { task }), ...(signal && { signal }) };
   const report = async (
     stage: string,
-    place: number,
+    bits: Readonly<Record<string, number>>,
     net: Net,
     started: number | undefined,
     sensitivity?: Sensitivity,
   ): Promise<void> => {
     const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
-    const measured = await measure(runtime, net, data.validation, recipe, biasBits[place]);
+    const measured = await measure(runtime, net, data.validation, recipe, bits);
     const entry = { stage, ...measured, seconds, ...(sensitivity && { sensitivity }) };
     reports.push(entry);
     onStage?.(entry);
@@ -216,14 +253,16 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   };
 
   const given = scaleInput(from ?? named, factor);
-  let teacher = recipe.stages[0].kind === "near" ? given : asReals(given);
+  const begin = recipe.stages[0].kind === "near" ? given : asReals(given);
+  let teacher = other ? asReals(scaleInput(other, factor)) : begin;
   if (names.teacher !== undefined) {
     const settings = recipe.teacher!;
+    const first = teacher;
     const made = await kept("teacher", names.teacher, (keeper) =>
       trainTeacher({
         ...common,
-        graph,
-        ...(isTrained && { start: teacher }),
+        graph: first.graph,
+        ...(first.tensors.size > 0 && { start: first }),
         settings,
         train: data.train,
         keeper,
@@ -231,9 +270,10 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
       }),
     );
     teacher = made.net;
-    await report("teacher", 0, teacher, made.started);
+    const bits = other ? biasBitsOf({ pack: { biasBits: {} }, stages: [] }, foldedGraph(other.graph)) : biasBits;
+    await report("teacher", bits[0], teacher, made.started);
   } else {
-    await report("given net", 0, teacher, undefined);
+    await report("given net", biasBits[0], teacher, undefined);
   }
 
   const { seed, distill, bank, augment, stages } = recipe;
@@ -260,7 +300,9 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   const before = [names.teacher, names.bank].filter((name) => name !== undefined).length;
   if (bank !== undefined && steps === before) await students();
   // Stages, what they are measured on and what a search goes by have no batch normalizations.
-  let net = foldBatchNorm(teacher);
+  let net = foldBatchNorm(
+    other === undefined ? teacher : isTrained ? begin : await drawnNet({ ...common, graph, seed }),
+  );
   for (const [i, given] of stages.slice(0, Math.max(0, steps - before)).entries()) {
     const label = `${i + 1} ${given.kind}`;
     const start = net;
@@ -296,7 +338,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
       });
     });
     net = made.net;
-    await report(label, i + 1, net, made.started, sensitivity);
+    await report(label, biasBits[i + 1], net, made.started, sensitivity);
   }
   return { net: scaleInput(net, 1 / factor), reports };
 }

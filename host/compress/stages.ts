@@ -42,6 +42,7 @@ import { pruneByCurvature } from "./saliency.js";
 import type { SettledPrune, SettledStage } from "./settle.js";
 import { kMeans, roundCodebook } from "./share.js";
 import { close, cutAndSplice, isOperating, patientOf, setAside, setThresholds } from "./surgery.js";
+import { drawnNet } from "./teacher.js";
 import { netWithout } from "./units.js";
 
 export interface StageContext extends TrainingContext {
@@ -54,15 +55,10 @@ const narrow = (net: Net, stage: NarrowStage, context: StageContext): Promise<Ne
 
 /** A net with weights drawn from the seed. @param from what it comes of: its tensors have the channels that they were designed with */
 async function drawn(graph: Graph, from: Net, context: StageContext): Promise<Net> {
-  const { runtime, seed, batch } = context;
-  const trainer = await Trainer.create({ runtime, graph, seed, threads: 1, batch });
-  try {
-    const { nominalChannels } = withCompression(from).compression;
-    const all = { ...channelsByTensor(graph), ...nominalChannels };
-    return { ...trainer.toNet(), compression: { ...emptyCompression(graph), nominalChannels: all } };
-  } finally {
-    await trainer.close();
-  }
+  const { nominalChannels } = withCompression(from).compression;
+  const all = { ...channelsByTensor(graph), ...nominalChannels };
+  const net = await drawnNet({ ...context, graph });
+  return { ...net, compression: { ...emptyCompression(graph), nominalChannels: all } };
 }
 
 async function fixedPoint(net: Net, stage: FixedPointStage, context: StageContext): Promise<Net> {

@@ -68,6 +68,21 @@ export async function trainTeacher(options: TeacherOptions): Promise<Net> {
   }
 }
 
+/** With weights drawn from the seed. */
+export async function drawnNet({
+  runtime,
+  graph,
+  seed,
+  batch,
+}: Pick<TeacherOptions, "runtime" | "graph" | "batch"> & { readonly seed: number }): Promise<Net> {
+  const trainer = await Trainer.create({ runtime, graph, seed, threads: 1, batch });
+  try {
+    return trainer.toNet();
+  } finally {
+    await trainer.close();
+  }
+}
+
 export interface BankOptions {
   readonly runtime: TrainingRuntime;
   readonly train: Samples;

@@ -12,6 +12,8 @@ export interface SweepJob {
   readonly recipe: string;
   /** SHA-256 of the net that the recipe names, unless it is one of ours; see `encodeNet`. */
   readonly net?: string;
+  /** SHA-256 of what `teacher.net` names, unless one of ours. */
+  readonly teacher?: string;
   /** SHA-256 of the trained net that it starts from. */
   readonly from?: string;
   /** SHA-256 of the samples' file, see `encodeSamples`: in the store, unless the recipe names a data set that every machine has. */
@@ -26,12 +28,13 @@ export interface SweepJob {
 export function checkJob(value: unknown): SweepJob {
   const wrong = (what: string): MoteError => new MoteError("FORMAT", `job: ${what}`);
   if (!isRecord(value)) throw wrong("expected an object");
-  const { version, recipe, net, from, data, steps, isLast, ...others } = value;
+  const { version, recipe, net, teacher, from, data, steps, isLast, ...others } = value;
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined) throw wrong(`${unknown}: unknown key`);
   if (!isCount(version)) throw wrong("version: expected a whole number");
   if (!isHash(recipe)) throw wrong("recipe: expected a SHA-256");
   if (net !== undefined && !isHash(net)) throw wrong("net: expected a SHA-256");
+  if (teacher !== undefined && !isHash(teacher)) throw wrong("teacher: expected a SHA-256");
   if (from !== undefined && !isHash(from)) throw wrong("from: expected a SHA-256");
   if (!isHash(data)) throw wrong("data: expected a SHA-256");
   if (!isCount(steps)) throw wrong("steps: expected a whole number from 1 on");

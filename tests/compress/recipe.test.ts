@@ -196,6 +196,11 @@ describe("recipes", () => {
       "r.json: distill: needs a bank",
     ],
     [
+      "another teacher whose answers nobody learns",
+      { ...minimal, teacher: { net: "lenet5" }, bank: {} },
+      "r.json: teacher.net: needs distill",
+    ],
+    [
       "rate without gradients",
       {
         ...minimal,

@@ -84,6 +84,84 @@ const bytesOf = (net: Net) =>
     Buffer.from(d.buffer, d.byteOffset, d.byteLength).toString("hex"),
   ]);
 
+describe("a teacher that is another net than the recipe's", () => {
+  const hidden = { op: "dense", name: "a", input: "image", output: "a", outFeatures: 8 } as const;
+  const graph: Graph = {
+    name: "small",
+    input: { name: "image", shape: [1, 28, 28] },
+    layers: [
+      hidden,
+      { op: "relu", name: "relu", input: "a", output: "b" },
+      { op: "dense", name: "c", input: "b", output: "logits", outFeatures: 10 },
+    ],
+  };
+  const net = { graph, tensors: new Map() };
+  const stages = [
+    { kind: "train", epochs: 8, lr: 0.003 },
+    { kind: "grid", epochs: 2, lr: 0.002, step: 0.5, parts: 2 },
+    { kind: "calibrate", samples: 64 },
+  ];
+  const taught = { ...small, net: "small.json", teacher: { ...small.teacher, net: "lenet300" }, stages, pack: {} };
+
+  test("is trained as its own recipe would, labels the bank, and leaves the recipe's net as it is", async () => {
+    const origin = { data: await dataDigest(data) };
+    const names = await workNames(recipeOf(taught), { ...origin, net });
+    const own = await workNames(recipeOf(small), origin);
+    expect(names.slice(0, 2)).toEqual(own.slice(0, 2));
+    const { net: _net, ...alone } = taught.teacher;
+    const others = await workNames(recipeOf({ ...taught, teacher: alone }), { ...origin, net });
+    expect(names.filter((name) => others.includes(name))).toEqual([]);
+
+    const { net: made, reports } = await run(taught, { net });
+    expect(reports.map(({ stage }) => stage)).toEqual(["teacher", "1 train", "2 grid", "3 calibrate"]);
+    expect(reports.map(({ weights }) => weights)).toEqual([266_200, 6352, 6352, 6352]);
+    // One that answers by chance errs on 90.
+    expect(reports.at(-1)!.validationErrorPercent).toBeLessThan(30);
+    expect(made.graph).toEqual(graph);
+    const { reports: first } = await run(small);
+    expect([first[0].seconds, first[0].validationErrors]).toEqual([0, reports[0].validationErrors]);
+  });
+
+  test("stopped in its training, in the student's, and gone on with: the same bytes", async () => {
+    const whole = await run(taught, { net });
+    const other = join(work, "other");
+    for (const stopAt of ["teacher", "1 train"]) {
+      const abort = new AbortController();
+      const onProgress = (label: string): void => void (label === stopAt && abort.abort());
+      const stopped = run(taught, { net, work: other, signal: abort.signal, onProgress });
+      await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
+    }
+    expect(bytesOf((await run(taught, { net, work: other })).net)).toEqual(bytesOf(whole.net));
+  });
+
+  test("a trained one stays as it is without epochs, and a trained student goes on from what it has learnt", async () => {
+    const teacher = (await run(small)).net;
+    const still = { ...taught, teacher: { net: "teacher.safetensors", epochs: 0 } };
+    const { net: student, reports } = await run(still, { net, teacher });
+    const errors = reports[0].validationErrors;
+    expect(errors).toBe((await run({ ...still, seed: 2 }, { net, teacher })).reports[0].validationErrors);
+    const untouched = [{ ...stages[0], epochs: 0 }, ...stages.slice(1)];
+    const { reports: further } = await run({ ...still, stages: untouched }, { net: student, teacher });
+    expect(further[0].validationErrors).toBe(errors);
+    expect(further[1].validationErrors).toBe(reports.at(-1)!.validationErrors);
+  });
+
+  test("one that takes other samples, or gives other results, is refused", async () => {
+    const shaped = (shape: Graph["input"]["shape"], outFeatures: number): Net => {
+      const input = { name: "image", shape };
+      return { graph: { ...graph, input, layers: [{ ...hidden, outFeatures }] }, tensors: new Map() };
+    };
+    const other = { ...taught, teacher: { ...taught.teacher, net: "other.json" } };
+    await expect(run(other, { net, teacher: shaped([1, 16, 16], 10) })).rejects.toMatchObject({
+      code: "MISMATCH",
+      message:
+        "teacher.net: small takes samples of 1 × 16 × 16, gives 10 values, expected samples of 1 × 28 × 28, gives 10 values",
+    });
+    await expect(run(other, { net, teacher: shaped([1, 28, 28], 9) })).rejects.toThrow("gives 9 values, expected");
+    expect(readdirSync(work)).toEqual([]);
+  });
+});
+
 describe("recipes from digits to integers", () => {
   test("narrow, prune, grid: few small integers that still tell the classes apart", async () => {
     const { net, reports } = await run(small);

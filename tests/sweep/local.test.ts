@@ -2,9 +2,14 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readContainer } from "../../host/container/read.js";
+import type { Graph } from "../../host/model/model.js";
+import { packed } from "../../host/node/compress/integer-model.js";
+import { runRecipe } from "../../host/node/compress/run-recipe.js";
+import { openNet } from "../../host/node/train/open-net.js";
+import { variantsOf } from "../../host/sweep/vary.js";
 import { FolderStore } from "../../host/node/sweep/folder-store.js";
 import { LocalRunner } from "../../host/node/sweep/local-runner.js";
-import type { Sweep } from "../../host/node/sweep/run-sweep.js";
+import { Sweep } from "../../host/node/sweep/run-sweep.js";
 import type { SweepRow } from "../../host/sweep/summary.js";
 import { MoteError } from "../../host/errors.js";
 import { openStore } from "../../host/node/sweep/open-store.js";
@@ -12,7 +17,7 @@ import type { JobRunner } from "../../host/sweep/runner.js";
 import { StoreWorkFolder } from "../../host/sweep/store-work-folder.js";
 import { putResult } from "../../host/sweep/store.js";
 import { expectOneLine, lastJson, mote, moteProcess } from "../cli/support.js";
-import { eight, modelsOf, planIn, sweepFolder } from "./support.js";
+import { data, eight, modelsOf, planIn, sweepFolder, tinyRecipe } from "./support.js";
 
 const folder = sweepFolder();
 
@@ -85,6 +90,27 @@ describe("a sweep in processes of this machine", () => {
     for (const name of readdirSync(`${store}/objects`)) writeFileSync(`${store}/objects/${name}`, "damaged");
     expect(await modelsOf(sweep, await run(sweep, store, 1))).toEqual(models);
   });
+});
+
+test("a teacher that is another net travels along", async () => {
+  const { teacher, ...others } = tinyRecipe;
+  const text = JSON.stringify({ ...others, teacher: { ...teacher, net: "teacher.json" } });
+  const dense = { op: "dense", name: "c", input: "image", output: "logits", outFeatures: 10 } as const;
+  const graph: Graph = { name: "teacher", input: { name: "image", shape: [1, 28, 28] }, layers: [dense] };
+  const nets = { net: openNet("lenet300").net, teacher: { graph, tensors: new Map() } };
+  const variants = variantsOf(text, "tiny.json", []);
+  const store = folder.path("taught");
+  const sweep = await Sweep.plan({ variants, open: () => ({ ...nets, data }), store: await openStore(store) });
+  const [model] = await modelsOf(sweep, await run(sweep, store, 1));
+  const { net, reports } = await runRecipe({
+    recipe: variants[0].recipe,
+    data,
+    ...nets,
+    work: folder.path("taught-work"),
+    threads: 1,
+  });
+  expect(reports[0].weights).toBe(7840);
+  expect(model).toBe(Buffer.from(packed(net)).toString("hex"));
 });
 
 describe("a variant whose training diverges", () => {

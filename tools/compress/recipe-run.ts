@@ -37,16 +37,15 @@ export async function compressByRecipe(path: string, flags: RecipeFlags): Promis
     note: (line) => output.line(`${recipe.net}: ${line}`),
   });
   opened.warnings.forEach(warn);
-  const { data, trainedOn } = opened;
-  const from = flags.from === undefined ? {} : { from: opened.net };
+  const { data, trainedOn, net: named, teacher } = opened;
+  const nets = { net: named, ...(teacher && { teacher }), ...(flags.from !== undefined && { from: named }) };
 
   const table = new StageTable(output);
   let recorder: () => RunRecorder;
   let result: { net: Net; reports: StageReport[] };
   try {
     recorder = await recorderFor(recipe, {
-      net: opened.net,
-      ...from,
+      ...nets,
       data: data.digest!,
       source: data.source,
       folder: folderOf(path),
@@ -57,10 +56,9 @@ export async function compressByRecipe(path: string, flags: RecipeFlags): Promis
       runRecipe({
         recipe,
         data,
-        net: opened.net,
+        ...nets,
         work: flags.work,
         threads: flags.threads,
-        ...from,
         signal,
         onStage: (report) => {
           progress.finish();

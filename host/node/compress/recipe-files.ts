@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseRecipe, type Recipe } from "../../compress/recipe.js";
 import { MoteError } from "../../errors.js";
+import type { Net } from "../../model/model.js";
 import { CLASSES } from "../../train/losses.js";
 import { isNamedNet } from "../../train/nets.js";
 import { movedPath, movedSpec } from "../data/moved-spec.js";
@@ -24,20 +25,40 @@ export interface RecipeFilesOptions extends Pick<OpenNetOptions, "note"> {
   readonly from?: string | undefined;
 }
 
+export interface OpenedRecipe extends NetWithData {
+  /** What `teacher.net` names. */
+  readonly teacher?: Net;
+}
+
 /**
  * @param folder that the recipe's paths are relative to
  * @returns the net that it names, or the one in its place
- * @throws MoteError as `openNet` and `withData`; MISMATCH for a net of another name in its place
+ * @throws MoteError as `openNet` and `withData`; MISMATCH for a net of another name in its place, and for a trained teacher that wants other samples
  */
-export function openRecipe(recipe: Recipe, folder: string, { from, note }: RecipeFilesOptions = {}): NetWithData {
+export function openRecipe(recipe: Recipe, folder: string, { from, note }: RecipeFilesOptions = {}): OpenedRecipe {
   const { net: name, data, task = CLASSES } = recipe;
   const { colours } = data;
   const opened = openNet(name, { folder, colours, ...(note && { note }) });
-  if (from === undefined) return withData(name, opened, data, task, folder);
+  if (from === undefined) {
+    const all = withData(name, opened, data, task, folder);
+    const teacher = recipe.teacher?.net && openTeacher(recipe.teacher.net, all.net, { folder, colours });
+    return { ...all, ...(teacher && { teacher }) };
+  }
   const given = openNet(from, { colours });
   const [expected, found] = [opened, given].map(({ net }) => net.graph.name);
   if (expected !== found) throw new MoteError("MISMATCH", `${from}: a ${found}, the recipe is for ${expected}`);
   return withData(from, given, data, task, folder);
+}
+
+function openTeacher(name: string, { graph }: Net, options: OpenNetOptions): Net {
+  const { net } = openNet(name, options);
+  const wanted = net.graph.ends?.preprocessing;
+  if (wanted !== undefined && JSON.stringify(wanted) !== JSON.stringify(graph.ends?.preprocessing))
+    throw new MoteError(
+      "MISMATCH",
+      `teacher.net: ${name} wants samples with another preprocessing than the recipe's net`,
+    );
+  return net;
 }
 
 /** @param path of the recipe, whose folder is theirs */
@@ -48,7 +69,17 @@ export const folderOf = (path: string): string => dirname(path);
  * @param from the folder that they are relative to
  * @param to the one that they are to be relative to
  */
-export function movedRecipe<T extends Pick<Recipe, "net" | "data">>(recipe: T, from: string, to: string): T {
-  const { net, data } = recipe;
-  return { ...recipe, net: isNamedNet(net) ? net : movedPath(net, from, to), data: movedSpec(data, from, to) };
+export function movedRecipe<T extends Pick<Recipe, "net" | "data" | "teacher">>(
+  recipe: T,
+  from: string,
+  to: string,
+): T {
+  const { net, data, teacher } = recipe;
+  const moved = (name: string): string => (isNamedNet(name) ? name : movedPath(name, from, to));
+  return {
+    ...recipe,
+    net: moved(net),
+    data: movedSpec(data, from, to),
+    ...(teacher?.net !== undefined && { teacher: { ...teacher, net: moved(teacher.net) } }),
+  };
 }

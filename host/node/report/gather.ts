@@ -17,6 +17,7 @@ import { fastestEngine } from "../../engines/open.js";
 import { instantiateV8 } from "../../engines/v8.js";
 import { argmax } from "../../engines/values.js";
 import { MoteError } from "../../errors.js";
+import { isRecord } from "../../json.js";
 import type { Net } from "../../model/model.js";
 import { isWeighted } from "../../ops/index.js";
 import { own } from "../../own.js";
@@ -95,12 +96,16 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
     options.model ??
     (last?.compression === undefined ? undefined : await attempt(["layers"], () => writeContainer(quantize(last))));
   const container = bytes === undefined ? undefined : readContainer(bytes);
-  const float = options.from ?? nets?.[0];
+  // A teacher that is another net has other layers, and is not what became of these.
+  const teacher = run?.record.recipe.teacher;
+  const isTaught = isRecord(teacher) && teacher.net !== undefined;
+  const first = nets?.[isTaught ? 1 : 0];
+  const float = options.from ?? (isTaught ? undefined : first);
   const names = last === undefined ? undefined : weightedLayers(last.graph).map((layer) => layer.name);
   const layerNames =
     container !== undefined && names?.length === container.model.layers.filter(isWeighted).length ? names : undefined;
   const recipe =
-    run === undefined || nets === undefined ? undefined : await attempt(["inits"], () => recipeOf(run, nets[0]));
+    run === undefined || first === undefined ? undefined : await attempt(["inits"], () => recipeOf(run, first));
   const centroids =
     nets === undefined || recipe === undefined
       ? undefined

@@ -46,11 +46,13 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
     job.net === undefined
       ? { graph: namedNet(recipe.net), tensors: new Map<string, FloatTensor>() }
       : await netOf(job.net, "the recipe's net");
+  const teacher = job.teacher === undefined ? undefined : await netOf(job.teacher, "the recipe's teacher");
   const trained = job.from === undefined ? undefined : await netOf(job.from, "the trained net");
   const data = await dataFor(store, recipe, trained ?? named, hash);
   const net = netWithEnds(named, data);
   const from = trained && netWithEnds(trained, data);
-  const names = await workNames(recipe, { net, ...(from && { from }), data: hash });
+  const nets = { net, ...(teacher && { teacher }), ...(from && { from }) };
+  const names = await workNames(recipe, { ...nets, data: hash });
   const name = names[steps - 1];
   if (name === undefined) throw new MoteError("FORMAT", `job: ${steps} steps, its recipe has ${names.length}`);
   const folder = await StoreWorkFolder.open(store, names.slice(0, steps), (reason) =>
@@ -63,10 +65,9 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
       runtime: nodeRuntime,
       recipe,
       data: { ...data, digest: hash },
-      net,
+      ...nets,
       openWork: () => folder,
       threads,
-      ...(from && { from }),
       steps,
       signal,
       onStage: ({ stage }) => onProgress(shares.after(stage), stage),

@@ -19,7 +19,7 @@ import { netWithEnds, readResult } from "./execute.js";
 export interface SweepOptions {
   readonly variants: readonly Variant[];
   /** What a recipe names; called once for those that name the same. */
-  readonly open: (recipe: Recipe) => { readonly net: Net; readonly data: SweepData };
+  readonly open: (recipe: Recipe) => { readonly net: Net; readonly teacher?: Net; readonly data: SweepData };
   /** A trained net instead of the recipes' own teachers. */
   readonly from?: Net;
   readonly store: Store;
@@ -29,13 +29,15 @@ export interface SweepOptions {
 interface Named {
   readonly net: Net;
   readonly netFile?: Uint8Array;
+  readonly teacher?: Net;
+  readonly teacherFile?: Uint8Array;
   readonly data: SweepData;
   readonly dataFile?: Uint8Array;
   readonly dataHash: string;
 }
 
 /** Hashes of what a variant's jobs are made of. */
-type Objects = Pick<SweepJob, "recipe" | "net" | "from" | "data">;
+type Objects = Pick<SweepJob, "recipe" | "net" | "teacher" | "from" | "data">;
 
 /** What is to be done, before anything is. */
 export class Sweep {
@@ -57,14 +59,15 @@ export class Sweep {
     const named: Named[] = [];
     const names: string[][] = [];
     for (const [i, { recipe }] of variants.entries()) {
-      const key = JSON.stringify([recipe.net, recipe.data, recipe.task?.loss]);
+      const key = JSON.stringify([recipe.net, recipe.teacher?.net, recipe.data, recipe.task?.loss]);
       const one = opened.get(key) ?? (await namedBy(recipe, given.open));
       opened.set(key, one);
-      const { net, data, dataHash } = one;
+      const { net, teacher, data, dataHash } = one;
       const from = trained && netWithEnds(trained, data);
+      const nets = { net, ...(teacher && { teacher }), ...(from && { from }) };
       try {
-        checkRun({ recipe, net, data, ...(from && { from }) });
-        names.push(await workNames(recipe, { net, ...(from && { from }), data: dataHash }));
+        checkRun({ recipe, ...nets, data });
+        names.push(await workNames(recipe, { ...nets, data: dataHash }));
       } catch (error) {
         if (!(error instanceof MoteError)) throw error;
         throw new MoteError(error.code, `variant ${i + 1}: ${error.message}`, { cause: error });
@@ -158,18 +161,21 @@ export class Sweep {
   /** All that jobs name by its hash. @returns for each variant */
   private async putObjects(): Promise<Objects[]> {
     const { variants, from, store } = this.options;
-    const nets = new Map<Named, string>();
+    const nets = new Map<Named, Pick<Objects, "net" | "teacher">>();
     for (const one of new Set(this.named)) {
-      if (one.dataFile !== undefined) await putObject(store, one.dataFile);
-      if (one.netFile !== undefined) nets.set(one, await putObject(store, one.netFile));
+      const { dataFile, netFile, teacherFile } = one;
+      if (dataFile !== undefined) await putObject(store, dataFile);
+      nets.set(one, {
+        ...(netFile && { net: await putObject(store, netFile) }),
+        ...(teacherFile && { teacher: await putObject(store, teacherFile) }),
+      });
     }
     const fromHash = from && (await putObject(store, encodeNet(from)));
     const objects: Objects[] = [];
     for (const [i, { recipe }] of variants.entries()) {
-      const net = nets.get(this.named[i]);
       objects.push({
         recipe: await putObject(store, Buffer.from(JSON.stringify(recipe))),
-        ...(net !== undefined && { net }),
+        ...nets.get(this.named[i]),
         ...(fromHash !== undefined && { from: fromHash }),
         data: this.named[i].dataHash,
       });
@@ -181,12 +187,13 @@ export class Sweep {
 const travelled = (net: Net): Net => decodeNet(encodeNet(net), "the net");
 
 async function namedBy(recipe: Recipe, open: SweepOptions["open"]): Promise<Named> {
-  const { net: opened, data } = open(recipe);
+  const { net: opened, teacher, data } = open(recipe);
   const net = netWithEnds(opened, data);
   const dataFile = encodeSamples(data);
   const dataHash = await sha256(dataFile);
   return {
     ...(isNamedNet(recipe.net) ? { net } : { net: travelled(net), netFile: encodeNet(net) }),
+    ...(teacher && { teacher: travelled(teacher), teacherFile: encodeNet(teacher) }),
     data,
     ...(!isNamedData(recipe.data) && { dataFile }),
     dataHash,
