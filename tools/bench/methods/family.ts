@@ -51,8 +51,15 @@ export interface RecipeResult {
 /** Runs a recipe on MNIST to its packed model. The work folder keeps its stages, which recipes that begin alike share; what they are packed to is made anew. */
 export async function runMethod(name: string, recipe: Recipe, { threads, note }: BenchOptions): Promise<RecipeResult> {
   note(name);
-  const { net: given, data } = openRecipe(recipe, RECIPES);
-  const { net, reports } = await runRecipe({ recipe, data, net: given, work: WORK, threads });
+  const { net: given, teacher, data } = openRecipe(recipe, RECIPES);
+  const { net, reports } = await runRecipe({
+    recipe,
+    data,
+    net: given,
+    ...(teacher && { teacher }),
+    work: WORK,
+    threads,
+  });
   const { nonZeros, weights } = reports.at(-1)!;
   const model = packed(net);
   const { instructions, ram } = figuresOf(model);
