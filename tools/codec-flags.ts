@@ -1,6 +1,6 @@
 /** How weights are coded: the same flags for every command that writes containers. */
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { CODEC_CHOICES, type CodecChoice } from "../host/codecs/index.js";
+import { CODEC_NAMES, type CodecChoice } from "../host/codecs/index.js";
 import { CONTAINER_KINDS, type ContainerKind, type WriteOptions } from "../host/container/write.js";
 
 export interface CodecFlags {
@@ -15,7 +15,7 @@ export function addCodecFlags(command: Command): Command {
       new Option(
         "--codec <name>",
         "what codes the weights, or dense where that is smaller; auto: the smallest for each layer; default: huffman, which decodes in two fifths of the time of arithmetic",
-      ).choices(Object.keys(CODEC_CHOICES)),
+      ).choices(CODEC_NAMES),
     )
     .option(
       "--decode-cost <bytes>",

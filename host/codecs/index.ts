@@ -30,6 +30,7 @@ export const CODEC_CHOICES = {
   cabac: [dense, cabac],
 } satisfies Record<string, readonly Codec[]>;
 export type CodecChoice = keyof typeof CODEC_CHOICES;
+export const CODEC_NAMES = Object.keys(CODEC_CHOICES) as readonly CodecChoice[];
 export const DEFAULT_CODEC: CodecChoice = "huffman";
 
 /**

@@ -8,7 +8,7 @@ import { unitsOf } from "./units.js";
 import type { Rounding } from "./surrogate.js";
 
 /** What a recipe has beside its stages, as JSON. */
-export type RecipeHead = Readonly<Record<string, unknown>> & { readonly net: string };
+export type RecipeHead = Readonly<Record<string, unknown>> & { readonly net: string; readonly pack?: object };
 
 export interface Candidate {
   /** For the table of what was tried. */
@@ -191,6 +191,6 @@ export function recipeFor(head: RecipeHead, candidate: Candidate, keep: number, 
       { kind: "calibrate" },
       { kind: "biases" },
     ],
-    pack: { biasBits: SEARCH_BIAS_BITS },
+    pack: { biasBits: SEARCH_BIAS_BITS, ...head.pack },
   };
 }

@@ -72,7 +72,12 @@ export function checkRecipe(recipe: Recipe, graph: Graph, teacherGraph = graph):
   checkComplete(stages, open);
   const { teacher } = recipe;
   const settled = teacher && { teacher: { ...teacher, ...dropoutOf(teacher, teacherGraph, "teacher.dropout") } };
-  return { ...recipe, ...settled, stages, pack: { biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") } };
+  return {
+    ...recipe,
+    ...settled,
+    stages,
+    pack: { ...recipe.pack, biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") },
+  };
 }
 
 /** Counts, of which what is below 1 is a share of a layer's units. A pattern leaves the last layer's alone: they are the results. */

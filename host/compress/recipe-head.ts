@@ -30,9 +30,11 @@ export interface HeadOptions {
   readonly budget: Budget;
   /** Absent: what suits the kind of samples. */
   readonly augment: Augmentation | undefined;
+  /** How the container is written, where that was asked for. */
+  readonly pack?: RecipeHead["pack"];
 }
 
-export function headFor({ net, given, data, train, task, seed, budget, augment }: HeadOptions): RecipeHead {
+export function headFor({ net, given, data, train, task, seed, budget, augment, pack }: HeadOptions): RecipeHead {
   // Of a net with states the input is a step's, a vector.
   const isPicture = kindOf(given.graph.input.shape) === "image";
   const copies = Math.max(1, Math.min(MOST_COPIES, Math.floor(BANK_BYTES / train.images.byteLength)));
@@ -56,5 +58,6 @@ export function headFor({ net, given, data, train, task, seed, budget, augment }
     ...(tellsClasses
       ? { bank: { copies: isPicture || augment !== undefined ? copies : 1 }, distill: { alpha: 0.7, temperature: 2 } }
       : {}),
+    ...(pack && Object.keys(pack).length > 0 && { pack }),
   };
 }

@@ -22,6 +22,8 @@ import {
   type Checked,
   type Schedule,
 } from "./check-value.js";
+import { CODEC_NAMES, type CodecChoice } from "../codecs/index.js";
+import { CONTAINER_KINDS, type ContainerKind, type WriteOptions } from "../container/write.js";
 import type { ChannelScore } from "./channels.js";
 import { METHOD_CHECKS, type MethodStage } from "./method-stages.js";
 import { PRUNE_SCORES, type Keep, type PruneScore } from "./prune.js";
@@ -221,8 +223,13 @@ export interface Recipe {
   /** Share and temperature of the teacher's soft targets; needs a bank. */
   readonly distill?: { readonly alpha: number; readonly temperature: number };
   readonly stages: readonly Stage[];
+  readonly pack: PackSettings;
+}
+
+/** How the container is written. */
+export interface PackSettings extends Pick<WriteOptions, "codec" | "decodeCost" | "container"> {
   /** Bits a bias may take, by layer; DEFAULT_BIAS_BITS for those not named. */
-  readonly pack: { readonly biasBits: Readonly<Record<string, number>> };
+  readonly biasBits: Readonly<Record<string, number>>;
 }
 
 /** Of a stage's "auto". */
@@ -379,6 +386,14 @@ const task: Check<Task> = (value, path) => {
   return checked;
 };
 
+const pack = object({
+  // A signed number has two bits at least.
+  biasBits: optional(layered(integer(2, 32)), {}),
+  codec: optional(oneOf<CodecChoice>(...CODEC_NAMES), absent),
+  decodeCost: optional(number(0, 1e9), absent),
+  container: optional(oneOf<ContainerKind>(...CONTAINER_KINDS), absent),
+});
+
 const recipe = object({
   net: text,
   data: optional(checkDataSpec, { train: "mnist" }),
@@ -400,8 +415,7 @@ const recipe = object({
   bank: optional(object({ copies: optional(integer(1, 100), 4), augment: optional(augment, absent) }), absent),
   distill: optional(object({ alpha: optional(number(0, 1), 0.7), temperature: optional(number(0.1, 100), 2) }), absent),
   stages,
-  // A signed number has two bits at least.
-  pack: optional(object({ biasBits: optional(layered(integer(2, 32)), {}) }), { biasBits: {} }),
+  pack: optional(pack, pack({}, "pack")),
 });
 
 /**

@@ -196,6 +196,11 @@ describe("recipes", () => {
       "r.json: distill: needs a bank",
     ],
     [
+      "a codec that is none",
+      { ...minimal, pack: { codec: "zip" } },
+      'r.json: pack.codec: expected one of dense, huffman, arithmetic, auto, cabac, got "zip"',
+    ],
+    [
       "another teacher whose answers nobody learns",
       { ...minimal, teacher: { net: "lenet5" }, bank: {} },
       "r.json: teacher.net: needs distill",

@@ -90,6 +90,20 @@ test("a graph and a table by flags alone: a model of the size, and a recipe that
   expect((again.stages as { seconds: number }[]).map(({ seconds }) => seconds)).toEqual(Array(7).fill(0));
 }, 60_000);
 
+test("codec and container of the flags stand in the recipe, which a flag overrides", async () => {
+  const flags = ["--codec", "arithmetic", "--container", "small", "--recipe-out", "recipes/small.json"];
+  await compress(...inFolder(["net.json", ...goal, ...flags, "-o", "small.mote"]));
+  const recipe = JSON.parse(readFileSync(at("recipes/small.json"), "utf8")) as Record<string, unknown>;
+  expect(recipe.pack).toEqual({ biasBits: 7, codec: "arithmetic", container: "small" });
+  const [small, plain] = [at("small-again.mote"), at("plain.mote")];
+  const isPlain = (path: string): boolean => readFileSync(path, "latin1").startsWith("MOT");
+  await compress(at("recipes/small.json"), "-o", small);
+  expect(readFileSync(small).equals(readFileSync(at("small.mote")))).toBe(true);
+  expect(isPlain(small)).toBe(false);
+  await compress(at("recipes/small.json"), "--container", "plain", "-o", plain);
+  expect(isPlain(plain)).toBe(true);
+}, 60_000);
+
 test("classes go with the result, which keeps what it was trained on; the recipe has all of the data", async () => {
   const data =
     "--data words.csv --validation more.csv --labels column:class --labels column:class --mean 0.4 --std 0.25";

@@ -71,7 +71,7 @@ async function costsOf(net: CostNet, { threads, note }: BenchOptions): Promise<F
     };
     const parsed = parseRecipe(JSON.stringify(recipe), `costs of ${id}`);
     const run = await runRecipe({ recipe: parsed, data: { train, validation }, work: WORK, threads });
-    const model = packed(run.net);
+    const model = packed(run.net, parsed.pack);
     const float = run.reports[first.length].error;
     const { error } = measureIntegers(model, validation, undefined);
     figures.push({

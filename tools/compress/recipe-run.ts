@@ -83,7 +83,7 @@ export async function compressByRecipe(path: string, flags: RecipeFlags): Promis
   }
 
   const { net, reports } = result;
-  const container = packed(net, codecOptions(flags));
+  const container = packed(net, { ...recipe.pack, ...codecOptions(flags) });
   const finished = { net, container, task: recipe.task, data, trainedOn, recorder: recorder() };
   const { measured, written } = await finish(finished, flags, warn);
   const wrong = measured.errors === undefined ? "" : ` (${measured.errors} of ${data.validation.count})`;

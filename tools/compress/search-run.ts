@@ -68,7 +68,18 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
   warnings.forEach(warn);
   const balanced = balancedTask(flags, asked, net.graph, data);
   const task = taskText(balanced) === taskText(CLASSES) ? undefined : balanced;
-  const head = headFor({ net: name, given: net, data: data.spec, train: data.train, task, seed, budget, augment });
+  const pack = codecOptions(flags);
+  const head = headFor({
+    net: name,
+    given: net,
+    data: data.spec,
+    train: data.train,
+    task,
+    seed,
+    budget,
+    augment,
+    pack,
+  });
   const origin = { net, data: data.digest!, source: data.source, folder: ".", work: flags.work, warn };
   const banks = new Map<string, Samples>();
   let trial = 0;
@@ -79,7 +90,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
     goal,
     head,
     budget,
-    pack: (one) => packed(one, codecOptions(flags)),
+    pack: (one) => packed(one, pack),
     run: async (recipe, steps) => {
       const recorder = await recorderFor(recipe, origin);
       return runRecipe({
@@ -123,7 +134,7 @@ export async function compressToGoal(name: string, flags: SearchFlags): Promise<
     trials,
     teacherError,
   } = await stoppable(() => interruptible((signal) => searchRecipe(options(signal))), progress);
-  const container = packed(result, codecOptions(flags));
+  const container = packed(result, pack);
   // As it is written, so that mote report finds its record.
   const folder = recipeOut === undefined ? "." : dirname(recipeOut);
   const recipe = movedRecipe({ ...best.recipe, data: best.recipe.data as OwnData }, ".", folder);

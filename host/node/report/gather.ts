@@ -8,7 +8,6 @@ import { stageSeed } from "../../compress/run-recipe.js";
 import { measureSensitivity } from "../../compress/sensitivity.js";
 import { kMeans } from "../../compress/share.js";
 import { readContainer, type Container } from "../../container/read.js";
-import { writeContainer } from "../../container/write.js";
 import { pickSamples, type Labels, type SampleSet } from "../../data/data-set.js";
 import { sliceSamples, type Samples } from "../../data/samples.js";
 import { evaluate } from "../../engines/evaluate.js";
@@ -21,7 +20,6 @@ import { isRecord } from "../../json.js";
 import type { Net } from "../../model/model.js";
 import { isWeighted } from "../../ops/index.js";
 import { own } from "../../own.js";
-import { quantize } from "../../quantize/quantize.js";
 import { denseInt8 } from "../../report/dense-int8.js";
 import type { ExperimentRecord } from "../../report/experiment.js";
 import { layerSpeeds } from "../../report/layer-speed.js";
@@ -33,6 +31,7 @@ import type { PartName, ReportData } from "../../report/report.js";
 import type { Task } from "../../train/losses.js";
 import { Trainer } from "../../train/trainer.js";
 import { builtModule } from "../built.js";
+import { packed } from "../compress/integer-model.js";
 import { openEngine } from "../engines/open.js";
 import { nodeRuntime } from "../train/runtime.js";
 import { netOf, type RunFiles } from "./run-files.js";
@@ -92,20 +91,20 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
   const nets =
     run === undefined ? undefined : await attempt(["weights"], () => netsOf(run, options.from ?? options.given?.()));
   const last = nets?.at(-1);
-  const bytes =
-    options.model ??
-    (last?.compression === undefined ? undefined : await attempt(["layers"], () => writeContainer(quantize(last))));
-  const container = bytes === undefined ? undefined : readContainer(bytes);
   // A teacher that is another net has other layers, and is not what became of these.
   const teacher = run?.record.recipe.teacher;
   const isTaught = isRecord(teacher) && teacher.net !== undefined;
   const first = nets?.[isTaught ? 1 : 0];
   const float = options.from ?? (isTaught ? undefined : first);
+  const recipe =
+    run === undefined || first === undefined ? undefined : await attempt(["inits"], () => recipeOf(run, first));
+  const bytes =
+    options.model ??
+    (last?.compression === undefined ? undefined : await attempt(["layers"], () => packed(last, recipe?.pack)));
+  const container = bytes === undefined ? undefined : readContainer(bytes);
   const names = last === undefined ? undefined : weightedLayers(last.graph).map((layer) => layer.name);
   const layerNames =
     container !== undefined && names?.length === container.model.layers.filter(isWeighted).length ? names : undefined;
-  const recipe =
-    run === undefined || first === undefined ? undefined : await attempt(["inits"], () => recipeOf(run, first));
   const centroids =
     nets === undefined || recipe === undefined
       ? undefined
@@ -122,7 +121,7 @@ export async function gatherReport(options: GatherOptions): Promise<ReportData> 
     float === undefined || samples === undefined
       ? undefined
       : await attempt(["speed"], async () =>
-          writeContainer(quantize(await denseInt8(float, given?.train ?? samples, nodeRuntime, recipe?.task))),
+          packed(await denseInt8(float, given?.train ?? samples, nodeRuntime, recipe?.task)),
         );
   step();
   const evaluation =

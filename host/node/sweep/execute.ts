@@ -80,7 +80,7 @@ export async function executeJob(job: SweepJob, options: ExecuteOptions): Promis
   const { reports } = result;
   let model: JobModel | undefined;
   if (isLast) {
-    const container = packed(result.net);
+    const container = packed(result.net, recipe.pack);
     const measured = measureIntegers(container, data.validation, recipe.task);
     model = { container: await putObject(store, container), bytes: container.length, ...measured };
   }

@@ -61,7 +61,7 @@ export async function runMethod(name: string, recipe: Recipe, { threads, note }:
     threads,
   });
   const { nonZeros, weights } = reports.at(-1)!;
-  const model = packed(net);
+  const model = packed(net, recipe.pack);
   const { instructions, ram } = figuresOf(model);
   return {
     multiplications: workOf(net.graph),
