@@ -33,9 +33,11 @@ const run = (name: string, options: BenchOptions): Promise<RecipeResult> =>
 const share = ({ nonZeros, weights }: RecipeResult): string =>
   `${rounded((100 * nonZeros) / weights)} % of its weights`;
 
-/** Of as many weights and epochs, by gradual magnitude pruning and by surgery. */
+/** Of as many weights and epochs, by gradual magnitude pruning and by surgery; and LeNet-5 by surgery, beside the paper's. */
 async function surgeryFigures(options: BenchOptions): Promise<Figure[]> {
   const [plain, operated] = [await run("magnitude", options), await run("surgery", options)];
+  const large = await run("surgery-lenet5", options);
+  const fewer = rounded(large.weights / large.nonZeros, 3);
   const error = {
     id: "methods.magnitude.error",
     name: `LeNet-300-100 pruned by magnitude to ${share(plain)}: test error`,
@@ -52,6 +54,16 @@ async function surgeryFigures(options: BenchOptions): Promise<Figure[]> {
         plain.testError,
       ),
       beside: { "Guo et al. 2016, 1.8 % of the weights": 1.99 },
+    },
+    {
+      ...atMost(
+        "methods.surgery.lenet5.error",
+        `LeNet-5 by surgery to ${fewer} times fewer weights, ${large.bytes.toLocaleString("en")} bytes: test error`,
+        large.testError,
+        "%",
+        0.91,
+      ),
+      beside: { "Guo et al. 2016, 108 times fewer": 0.91 },
     },
   ];
 }
