@@ -70,11 +70,11 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
       beside?.add(index, result);
       progress.update(index + 1);
     };
-    const evaluation = await evaluate(engine, set, flags.worst, onSample, flags.steps);
+    const evaluation = await evaluate(engine, set, { worst: flags.worst, onSample, steps: flags.steps });
     progress.finish();
     const float = beside?.result();
     const names = engine.output.labels ?? set.classes;
-    const distorted = flags.distort === undefined ? undefined : await robustness(engine, set, undefined, flags.steps);
+    const distorted = flags.distort === undefined ? undefined : await robustness(engine, set, { steps: flags.steps });
     print(path, set, evaluation, float, names, output);
     if (distorted !== undefined) printDistorted(distorted, output);
     output.json(() => ({

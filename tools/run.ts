@@ -89,7 +89,7 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
       if (isListed) results.push(resultOf(model.engine, logits, flags.top));
       progress.update(index + 1);
     };
-    const classified = await classifyAll(model.engine, inputs, onResult, flags.steps);
+    const classified = await classifyAll(model.engine, inputs, { onResult, steps: flags.steps });
     const tally = isClassifier ? classified : { ...classified, errors: undefined };
     if (isShort) printResults(inputs, results, model.engine.output.labels, output);
     else {

@@ -57,7 +57,7 @@ async function start(flags: StartFlags): Promise<void> {
     const size = DIGIT_SIDE * DIGIT_SIDE;
     const shown = { count: SHOWN, shape: data.shape, images: data.images.subarray(0, SHOWN * size) };
     const first: Classification[] = [];
-    await classifyAll(engine, shown, (_, result) => first.push(result));
+    await classifyAll(engine, shown, { onResult: (_, result) => first.push(result) });
     const cell = DIGIT_SIDE - 2 * MARGIN;
     const perRow = SHOWN_PER_ROW.find((n) => n * (cell + DIGIT_GAP.length) - DIGIT_GAP.length <= output.columns) ?? 1;
     for (let i = 0; i < SHOWN; i += perRow) {
@@ -73,7 +73,7 @@ async function start(flags: StartFlags): Promise<void> {
       output.line();
     }
     const progress = new Progress(`reading ${grouped(count)} digits`, count);
-    const tally = await classifyAll(engine, data, (index) => progress.update(index + 1));
+    const tally = await classifyAll(engine, data, { onResult: (index) => progress.update(index + 1) });
     progress.finish();
     const errors = tally.errors ?? 0;
     output.pairs([

@@ -5,7 +5,13 @@ import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { arrange } from "../host/import/arrange.js";
-import { compareIntegers, compareReals, type ComparedSample, type Comparison } from "../host/import/layer-errors.js";
+import {
+  compareIntegers,
+  compareReals,
+  type ComparedRuns,
+  type ComparedSample,
+  type Comparison,
+} from "../host/import/layer-errors.js";
 import { matchModel, modelScales } from "../host/import/model-scales.js";
 import type { ImportedNet } from "../host/import/net.js";
 import { valuesOf } from "../host/model/geometry.js";
@@ -35,11 +41,8 @@ export interface VerifyNetFlags extends DataFlags {
 /** Random inputs where nothing says how many: the oracle works in plain loops. */
 const DEFAULT_RANDOM = 16;
 
-interface SampleSource {
-  readonly count: number;
-  readonly steps: number;
+interface SampleSource extends ComparedRuns<ComparedSample> {
   readonly source: string;
-  readonly sample: (index: number) => ComparedSample;
 }
 
 /** @throws MoteError MISMATCH where the model is of another net, or differs by more than the flags allow */
@@ -67,30 +70,13 @@ export async function verifyNet(
       progress.update(done);
       await nextTurn(); // so that Ctrl-C is heard
     };
+    const integers = (index: number): readonly Int8Array[] => samples.sample(index).integers;
     const comparison = net.isQuantized
-      ? await compareIntegers(
-          net,
-          engine,
-          samples.count,
-          (index) => samples.sample(index).integers,
-          report,
-          samples.steps,
-        )
-      : await compareReals(
-          net,
-          modelScales(net, model),
-          engine,
-          samples.count,
-          samples.sample,
-          report,
-          undefined,
-          samples.steps,
-        );
+      ? await compareIntegers(net, engine, { ...samples, sample: integers }, report)
+      : await compareReals(net, modelScales(net, model), engine, samples, report);
     progress.finish();
     const expected =
-      flags.expected === undefined
-        ? undefined
-        : compareExpected(net, engine, flags.expected, samples, (index) => samples.sample(index).integers);
+      flags.expected === undefined ? undefined : compareExpected(net, engine, flags.expected, samples, integers);
     const perSample = stepsOfSample(samples.steps);
     const inputs = `${counted(samples.count / perSample, "input", perSample)} (${samples.source})`;
     const how = net.isQuantized ? "in its own arithmetic, each layer by itself" : "in real numbers";

@@ -50,22 +50,26 @@ export interface Tally {
   readonly usPerInference: number;
 }
 
+export interface ClassifyOptions {
+  /** Called after each sample with its index. */
+  readonly onResult?: (index: number, result: Classification, logits: Int8Array) => void;
+  /** So many samples in a row are the steps of a stream, before which states are reset; Infinity where all are of one, 1 by default. */
+  readonly steps?: number;
+}
+
 /** Time between two returns to the event loop, so that Ctrl-C and the progress bar work. */
 const SLICE_MS = 50;
 
 /**
- * Runs every image through the engine. So many in a row are the steps of a stream, before which states are reset: by default each is a stream of its own,
- * since what states hold of one image is nothing to the next. An image that is a sequence (sequences.ts) is a stream, and its result that of its last step.
- * @param onResult called after each image with its index
- * @param steps of a stream; Infinity where all are of one
+ * Runs every image through the engine. By default each is a stream of its own, since what states hold of one image is nothing to the next. An image that
+ * is a sequence (sequences.ts) is a stream, too, and its result that of its last step.
  * @throws MoteError MISMATCH when the model takes more than one input, the samples have another shape than it or a label is no class of the model,
  *   ARGUMENT for a reading that does not fit them, or several steps of samples that are sequences, ENGINE from the engine
  */
 export async function classifyAll(
   engine: Engine,
   set: DataSet,
-  onResult?: (index: number, result: Classification, logits: Int8Array) => void,
-  steps = 1,
+  { onResult, steps = 1 }: ClassifyOptions = {},
 ): Promise<Tally> {
   if (engine.inputs.length > 1) {
     throw new MoteError("MISMATCH", `the model takes ${engine.inputs.length} inputs, expected one, which is a sample`);

@@ -1,7 +1,7 @@
 /** How well a model tells classes apart: what it takes for what, and where it is most wrong. */
 import type { DataSet, Labels } from "../data/data-set.js";
 import { valuesOf } from "../model/geometry.js";
-import { classifyAll, probability, type Classification, type Tally } from "./classify.js";
+import { classifyAll, probability, type Classification, type ClassifyOptions, type Tally } from "./classify.js";
 import type { Engine } from "./engine.js";
 
 /** With fewer classes, being among the best five says little. */
@@ -28,28 +28,29 @@ export interface Evaluation {
   readonly worst: readonly Mistake[];
 }
 
+export interface EvaluateOptions extends Pick<ClassifyOptions, "steps"> {
+  /** How many mistakes to list at most. */
+  readonly worst: number;
+  /** Called after each sample with its index and what the model makes of it. */
+  readonly onSample?: (index: number, result: Classification) => void;
+}
+
 /**
- * @param set with labels
- * @param worst how many mistakes to list at most
- * @param onSample called after each sample with its index and what the model makes of it
- * @param steps as `classifyAll` has it: each step counts
+ * @param set with labels; of a stream of several samples each counts
  * @throws MoteError as `classifyAll`
  */
 export async function evaluate(
   engine: Engine,
   set: DataSet & { readonly labels: Labels },
-  worst: number,
-  onSample?: (index: number, result: Classification) => void,
-  steps?: number,
+  { worst, onSample, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
   const classes = valuesOf(engine.output.shape);
   const confusion = Array.from({ length: classes }, () => new Uint32Array(classes));
   const mistakes: Mistake[] = [];
   let inTop5 = 0;
-  const tally = await classifyAll(
-    engine,
-    set,
-    (index, result, logits) => {
+  const tally = await classifyAll(engine, set, {
+    ...options,
+    onResult: (index, result, logits) => {
       const label = set.labels[index];
       confusion[label][result.class]++;
       if (rankOf(logits, label) < 5) inTop5++;
@@ -58,8 +59,7 @@ export async function evaluate(
       }
       onSample?.(index, result);
     },
-    steps,
-  );
+  });
   return {
     tally,
     errors: mistakes.length,

@@ -2,7 +2,7 @@
 import type { DataSet, Labels } from "../data/data-set.js";
 import { DISTORTIONS, distortedSets } from "../data/distortions.js";
 import { stepsOf } from "../data/sequences.js";
-import { classifyAll } from "./classify.js";
+import { classifyAll, type ClassifyOptions } from "./classify.js";
 import type { Engine } from "./engine.js";
 
 export interface DistortionError {
@@ -13,16 +13,19 @@ export interface DistortionError {
   readonly errorPercent: number;
 }
 
+export interface RobustnessOptions extends Pick<ClassifyOptions, "steps"> {
+  /** Called after each distortion. */
+  readonly onDistortion?: (done: number, total: number) => void;
+}
+
 /**
  * Runs the samples as they are and in each distortion.
- * @param steps as of `classifyAll`
  * @throws MoteError ARGUMENT for samples that are no pictures of bytes; as `classifyAll`
  */
 export async function robustness(
   engine: Engine,
   set: DataSet & { readonly labels: Labels },
-  onDistortion?: (done: number, total: number) => void,
-  steps = 1,
+  { onDistortion, ...options }: RobustnessOptions = {},
 ): Promise<DistortionError[]> {
   const results: DistortionError[] = [];
   const { perSample } = stepsOf(set, engine.input.shape, engine.hasStates);
@@ -32,7 +35,7 @@ export async function robustness(
   for (const distortion of DISTORTIONS) {
     let [errors, samples] = [0, 0];
     for (const distorted of distortedSets(set, distortion, channels)) {
-      errors += (await classifyAll(engine, distorted, undefined, steps)).errors!;
+      errors += (await classifyAll(engine, distorted, options)).errors!;
       samples += set.count;
     }
     const { id, name } = distortion;

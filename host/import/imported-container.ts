@@ -85,14 +85,12 @@ export async function importedContainer(
       arrange(net),
       tensorOrder(quantized).map((tensor) => quantized.tensors[tensor].quantization!),
       engine,
-      compared,
-      comparedSamples(samples, net, engine),
+      { count: compared, steps: samples.steps, sample: comparedSamples(samples, net, engine) },
       async (done) => {
         report(samples.count + done, all);
         await nextTurn();
       },
       convolve,
-      samples.steps,
     );
     return { bytes, calibration: { ...comparison, samples: whole, perSample } };
   } finally {

@@ -49,6 +49,15 @@ export interface ComparedSample {
   readonly integers: readonly Int8Array[];
 }
 
+/** What a net and its model are run on. */
+export interface ComparedRuns<Sample> {
+  readonly count: number;
+  /** Of a net with states so many runs are a stream; Infinity where all are. */
+  readonly steps: number;
+  /** Of each run below `count`. */
+  readonly sample: (index: number) => Sample;
+}
+
 /** Takes what a tensor should hold and what it does, sample by sample. */
 export class ErrorTally {
   #elements = 0;
@@ -112,19 +121,15 @@ export class ErrorTally {
  * @param net of real numbers, arranged
  * @param scales of the model's tensors, in its order: inputs, then states, then outputs of layers
  * @param engine with the model that was made of the net open
- * @param sample called with each index below `count`
  * @param convolve how the net's convolutions are worked out; default: in plain loops
- * @param steps of a net with states: so many samples in a row are a stream, by default all
  */
 export async function compareReals(
   net: ImportedNet,
   scales: readonly TensorScale[],
   engine: Engine,
-  count: number,
-  sample: (index: number) => ComparedSample,
+  { count, steps, sample }: ComparedRuns<ComparedSample>,
   report: (done: number) => Promise<void>,
   convolve?: Convolve,
-  steps = Infinity,
 ): Promise<Comparison> {
   const tallies = scales.slice(net.inputs.length + net.states.length).map((scale) => new ErrorTally(scale));
   const layerOf = new Map(net.layers.map(({ output }, layer) => [output, layer]));
@@ -155,15 +160,12 @@ export async function compareReals(
  * are those of whole runs.
  * @param net quantized and arranged
  * @param report called after each sample, also with the outputs of whole runs, expected and found
- * @param steps as of `compareReals`
  */
 export async function compareIntegers(
   net: ImportedNet,
   engine: Engine,
-  count: number,
-  sample: (index: number) => readonly Int8Array[],
+  { count, steps, sample }: ComparedRuns<readonly Int8Array[]>,
   report: (done: number, expected: readonly Int8Array[], found: readonly Int8Array[]) => Promise<void>,
-  steps = Infinity,
 ): Promise<Comparison> {
   const tallyOf = (tensor: number): ErrorTally => new ErrorTally(net.tensors[tensor].quantization!);
   const tallies = net.layers.map(({ output }) => tallyOf(output));

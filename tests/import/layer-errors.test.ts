@@ -101,7 +101,12 @@ describe("a quantized net beside its model", () => {
   const net = golden("conv-int8.tflite");
   const model = importedModel(net);
   const compare = (changed: QModel) =>
-    compareIntegers(net, openReference(writeContainer(changed)), 3, (index) => randomInputs(net, index), nothing);
+    compareIntegers(
+      net,
+      openReference(writeContainer(changed)),
+      { count: 3, steps: Infinity, sample: (index) => randomInputs(net, index) },
+      nothing,
+    );
 
   test("is equal, or one step away where a half falls", async () => {
     const { layers, outputs: ends } = await compare(model);
@@ -165,8 +170,11 @@ describe.each(["conv-float.tflite", "torch-digits.onnx", "torch-blocks.onnx", "t
           net,
           scales,
           openReference(writeContainer(changed)),
-          4,
-          (index) => ({ reals: samples[index], integers: integers(samples[index]) }),
+          {
+            count: 4,
+            steps: Infinity,
+            sample: (index) => ({ reals: samples[index], integers: integers(samples[index]) }),
+          },
           nothing,
         );
       const exact = await compare(model);

@@ -75,8 +75,7 @@ describe("a net of TensorFlow's converter", () => {
     const { layers, outputs } = await compareIntegers(
       arranged,
       engine,
-      60,
-      (step) => [inputs[step]],
+      { count: 60, steps: Infinity, sample: (step) => [inputs[step]] },
       async () => {},
     );
     expect(layers.map(({ differing }) => differing)).toEqual(layers.map(() => 0));

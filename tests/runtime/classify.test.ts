@@ -51,7 +51,7 @@ describe("classify", () => {
     const images = Uint8Array.of(9, 0, 0, 0, /**/ 0, 9, 0, 0, /**/ 0, 0, 9, 0);
     const seen: number[] = [];
     const set = { count: 3, shape: [1, 1, 4] as const, images, labels: Uint8Array.of(0, 1, 1) };
-    const tally = await classifyAll(echo(), set, (index, result) => seen.push(10 * index + result.class));
+    const tally = await classifyAll(echo(), set, { onResult: (index, result) => seen.push(10 * index + result.class) });
     expect(seen).toEqual([0, 11, 22]);
     expect(tally).toMatchObject({ samples: 3, errors: 1, bytesRead: 7 });
   });
@@ -67,7 +67,7 @@ describe("classify", () => {
     const run = engine.run.bind(engine);
     engine.reset = () => calls.push("reset");
     engine.run = (input) => (calls.push("run"), run(input));
-    await classifyAll(engine, { count: 3, shape: [1, 1, 4], images: new Uint8Array(12) }, undefined, steps);
+    await classifyAll(engine, { count: 3, shape: [1, 1, 4], images: new Uint8Array(12) }, { ...(steps && { steps }) });
     expect(calls.join(" ")).toBe(expected);
   });
 
@@ -80,11 +80,11 @@ describe("classify", () => {
     const images = Uint8Array.of(9, 0, 0, 0, /**/ 0, 0, 9, 0, /**/ 0, 0, 9, 0, /**/ 0, 9, 0, 0);
     const seen: number[] = [];
     const set = { count: 2, shape: [2, 4], images, labels: Uint8Array.of(2, 0) };
-    const tally = await classifyAll(engine, set, (index, result) => seen.push(10 * index + result.class));
+    const tally = await classifyAll(engine, set, { onResult: (index, result) => seen.push(10 * index + result.class) });
     expect(calls.join(" ")).toBe("reset run run reset run run");
     expect(seen).toEqual([2, 11]);
     expect(tally).toMatchObject({ samples: 2, errors: 1, bytesRead: 7 });
-    await expect(classifyAll(engine, set, undefined, 2)).rejects.toThrow(
+    await expect(classifyAll(engine, set, { steps: 2 })).rejects.toThrow(
       "--steps: each sample is a stream of 2 steps of its own; expected samples of one step, or no --steps",
     );
     const odd = { count: 2, shape: [7], images: images.subarray(2) };

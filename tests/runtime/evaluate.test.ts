@@ -40,7 +40,9 @@ describe("evaluation", () => {
       [0, 5, 0],
       [4, 4, 0],
     ];
-    const { errors, confusion, worst, inTop5, tally } = await evaluate(echo(3), set(samples, [0, 2, 0, 1, 1]), 2);
+    const { errors, confusion, worst, inTop5, tally } = await evaluate(echo(3), set(samples, [0, 2, 0, 1, 1]), {
+      worst: 2,
+    });
     expect(confusion.map((row) => [...row])).toEqual([
       [1, 1, 0],
       [1, 1, 0],
@@ -59,12 +61,12 @@ describe("evaluation", () => {
     const falling = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
     const level = Array<number>(10).fill(1);
     const samples = [falling, falling, falling, level, level, level];
-    const { inTop5, errors } = await evaluate(echo(10), set(samples, [0, 4, 5, 3, 4, 9]), 0);
+    const { inTop5, errors } = await evaluate(echo(10), set(samples, [0, 4, 5, 3, 4, 9]), { worst: 0 });
     expect([inTop5, errors]).toEqual([4, 5]);
   });
 
   it("refuses a label that is no class of the model", async () => {
-    await expect(evaluate(echo(3), set([[1, 0, 0]], [3]), 1)).rejects.toThrow(
+    await expect(evaluate(echo(3), set([[1, 0, 0]], [3]), { worst: 1 })).rejects.toThrow(
       "the label of sample 0 is 3, expected 0 .. 2, one of 3 classes",
     );
   });

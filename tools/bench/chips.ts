@@ -97,7 +97,7 @@ async function bestFigures(): Promise<Figure[]> {
   const measured = await measureChip({ board, goal: "flash", name: BEST, container, pixels: chipDigits(shape) });
   if (!measured.isEqual) throw new MoteError("ENGINE", `${BEST} as C: outputs differ from the reference's`);
   const title = `${BEST} as C for flash, ${board.cpu}`;
-  const error = testError(container, loadData("mnist:test", { shape }));
+  const error = await testError(container, loadData("mnist:test", { shape }));
   return [
     atMost("chips.best.error", `${BEST}: test error`, error, "%", 0.45),
     atMost("chips.best.flash", `${title}: flash in all`, measured.flashBytes, "B", 13_000),

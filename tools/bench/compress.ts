@@ -23,7 +23,7 @@ interface Result {
   readonly path: string;
   /** What it has become of, for people. */
   readonly what: string;
-  readonly measure: (model: Uint8Array, result: Result) => Figure[];
+  readonly measure: (model: Uint8Array, result: Result) => Figure[] | Promise<Figure[]>;
   /** Makes its data, where a script does. */
   readonly make?: () => void;
 }
@@ -31,8 +31,8 @@ interface Result {
 /** @param limits bytes and percent that are to be reached, if any */
 const classifier =
   (test: () => DataSet, limits?: readonly [bytes: number, error: number | undefined]) =>
-  (model: Uint8Array, { name, what }: Result): Figure[] => {
-    const [bytes, error] = [model.length, testError(model, test())];
+  async (model: Uint8Array, { name, what }: Result): Promise<Figure[]> => {
+    const [bytes, error] = [model.length, await testError(model, test())];
     const figure = (part: string, text: string, value: number, unit: string, limit: number | undefined): Figure => {
       const [id, described] = [`compress.${name}.${part}`, `${what}: ${text}`];
       return limit === undefined ? { id, name: described, value, unit } : atMost(id, described, value, unit, limit);
@@ -41,11 +41,11 @@ const classifier =
   };
 
 /** Beside what TensorFlow Lite's full integer quantization makes of the same net: recipes/nets/int8_tflite.py measured that. */
-function besideTflite(model: Uint8Array, { name, what }: Result): Figure[] {
+async function besideTflite(model: Uint8Array, { name, what }: Result): Promise<Figure[]> {
   const path = builtFile("recipes/nets/int8-tflite.json");
   const all = JSON.parse(readFileSync(path, "utf8")) as Record<string, { bytes: number; floatError: number }>;
   const { bytes, floatError } = all[name];
-  const error = testError(model, fashion());
+  const error = await testError(model, fashion());
   const size = model.length.toLocaleString("en");
   return [
     atLeast(
@@ -130,21 +130,23 @@ export const compressGroup: Group = {
   name: "compress",
   summary:
     "nets of others, and our own on other data, made small by one command, and the speed of training; --full makes them anew and compares the bytes",
-  measure: async (options) => [...measure(options), ...(await measureTrainingSpeed(options))],
+  measure: async (options) => [...(await measure(options)), ...(await measureTrainingSpeed(options))],
 };
 
-function measure({ full, threads, note }: BenchOptions): Figure[] {
-  return RESULTS.flatMap((result) => {
+async function measure({ full, threads, note }: BenchOptions): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const result of RESULTS) {
     const path = builtFile(`${result.path}.mote`);
     if (!existsSync(path)) {
       note(`${result.name}: no figures, since ${result.path}.mote is not there`);
-      return [];
+      continue;
     }
     note(result.name);
     const model = readFile(path);
-    const figures = result.measure(model, result);
-    return full ? [...figures, madeAnew(result, model, threads)] : figures;
-  });
+    figures.push(...(await result.measure(model, result)));
+    if (full) figures.push(madeAnew(result, model, threads));
+  }
+  return figures;
 }
 
 /** Whether its recipe gives the same bytes. */

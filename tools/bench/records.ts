@@ -56,20 +56,23 @@ const RECORDS: readonly RecordFigure[] = [
 const MOST_SEEDS = 16;
 
 /** @param folder of the models @param digits to test by */
-export function measureRecords(folder: string, digits: DataSet, note: BenchOptions["note"]): Figure[] {
-  return RECORDS.flatMap(({ id, what, bytes, error, beside }) => {
+export async function measureRecords(folder: string, digits: DataSet, note: BenchOptions["note"]): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const { id, what, bytes, error, beside } of RECORDS) {
     const name = id.replace(".", "-");
     const paths = Array.from({ length: MOST_SEEDS }, (_, i) => `${folder}/${name}${i === 0 ? "" : `-${i + 1}`}.mote`);
     const models = paths.filter((path) => existsSync(path)).map((path) => readFile(path));
     if (models.length === 0) {
       note(`${id}: no figures, since ${name}.mote is not there`);
-      return [];
+      continue;
     }
     note(id);
-    const { mean, deviation } = spreadOf(models.map((model) => testError(model, digits)));
+    const errors: number[] = [];
+    for (const model of models) errors.push(await testError(model, digits));
+    const { mean, deviation } = spreadOf(errors);
     const seeds = models.length === 1 ? "one seed" : `mean of ${models.length} seeds, ± ${rounded(deviation, 2)}`;
     const largest = Math.max(...models.map(({ length }) => length));
-    return [
+    figures.push(
       atMost(
         `records.${id}.bytes`,
         `${what}: bytes${models.length > 1 ? ", of the largest" : ""}`,
@@ -87,13 +90,14 @@ export function measureRecords(folder: string, digits: DataSet, note: BenchOptio
         ),
         beside,
       },
-    ];
-  });
+    );
+  }
+  return figures;
 }
 
 export const recordsGroup: Group = {
   name: "records",
   summary: "the smallest running files of each test error, beside what others have published",
   measure: ({ note }) =>
-    Promise.resolve(measureRecords(builtFile("recipes/records"), loadData("mnist:test", { shape: [1, 28, 28] }), note)),
+    measureRecords(builtFile("recipes/records"), loadData("mnist:test", { shape: [1, 28, 28] }), note),
 };

@@ -45,7 +45,9 @@ async function measureRobustness({ full, note }: BenchOptions): Promise<Figure[]
     const file = model === "lenet5-robust" ? readFileSync(ROBUST) : shippedModel(model);
     const engine = openEngine(fastestEngine(), file);
     try {
-      const errors = await robustness(engine, set, (done, total) => note(`${model}: ${done} of ${total} distortions`));
+      const errors = await robustness(engine, set, {
+        onDistortion: (done, total) => note(`${model}: ${done} of ${total} distortions`),
+      });
       if (isLenet5)
         figures.push(atMost(`robust.${model}.bytes`, `${model}.mote, all bytes`, file.length, "B", MAX_BYTES));
       for (const { id, name, errorPercent } of errors) {

@@ -42,7 +42,7 @@ async function measure({ full, note }: BenchOptions): Promise<Figure[]> {
   const tuned = fineTuneLast(old, noisy);
   const pair = { old, made: tuned };
   note("patches");
-  const patches = patchFigures(pair);
+  const patches = await patchFigures(pair);
   return [
     ...(await cutFigures(pair, note)),
     ...(await boardFigures(pair, full ? FULL_STEP : QUICK_STEP, note)),
@@ -104,9 +104,9 @@ async function boardFigures(pair: ModelPair, step: number, note: BenchOptions["n
 }
 
 /** Bytes without a signature, and packets with one, of the new model as a patch, beside those of it whole. */
-function patchFigures({ old, made }: ModelPair): Figure[] {
+async function patchFigures({ old, made }: ModelPair): Promise<Figure[]> {
   const noisy = distortionOf(TESTED_BY);
-  const errors = [old, made].map((model) => testError(model, noisy));
+  const errors = [await testError(old, noisy), await testError(made, noisy)];
   const tuned = `last layer fine-tuned, ${errors[0]} to ${errors[1]} % error on noisy digits`;
   const cases: [id: string, name: string, made: Uint8Array][] = [
     ["", tuned, made],

@@ -36,7 +36,7 @@ export async function lstmFigures(folder: string, note: (text: string) => void):
   const engine = openEngine(fastestEngine(), container);
   const test = loadData(TEST, { shape });
   const real = floatEvaluator(path, undefined, engine, { ...test, labels: test.labels! }, 1);
-  const { errors } = await classifyAll(engine, test, real.add);
+  const { errors } = await classifyAll(engine, test, { onResult: real.add });
   engine.close();
   const right = (wrong: number): number => rounded(100 - (100 * wrong) / test.count, 4);
   return [

@@ -74,8 +74,11 @@ export async function oracleEquality(folder: string, { full, note }: BenchOption
     const { layers } = await compareIntegers(
       net,
       engine,
-      full ? FULL_SAMPLES : QUICK_SAMPLES,
-      (index) => [randomInput(engine, index)],
+      {
+        count: full ? FULL_SAMPLES : QUICK_SAMPLES,
+        steps: Infinity,
+        sample: (index) => [randomInput(engine, index)],
+      },
       async (_, [expected], [found]) => {
         tally.add(expected, found);
         await nextTurn();

@@ -296,7 +296,10 @@ async function answersOf(name: string, container: Uint8Array, set: SampleSet & {
   const engine = openEngine(fastestEngine(), container);
   try {
     const classes = new Uint16Array(set.count);
-    const evaluation = await evaluate(engine, set, MOST_WORST, (index, result) => (classes[index] = result.class));
+    const evaluation = await evaluate(engine, set, {
+      worst: MOST_WORST,
+      onSample: (index, result) => (classes[index] = result.class),
+    });
     const labels = engine.output.labels ?? set.classes;
     const names = evaluation.confusion.map((_, at) => labels?.[at] ?? String(at));
     return { answers: { name, bytes: container.length, classes }, evaluation, classes: names };

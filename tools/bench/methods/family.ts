@@ -73,6 +73,6 @@ export async function runMethod(name: string, recipe: Recipe, { threads, note }:
     container: model,
     bytes: model.length,
     net,
-    testError: testError(model, loadData("mnist:test", { shape: net.graph.input.shape })),
+    testError: await testError(model, loadData("mnist:test", { shape: net.graph.input.shape })),
   };
 }
