@@ -28,14 +28,16 @@ export function addDataFlags(command: Command): Command {
   );
 }
 
-/** Of commands that run a model on samples in order. */
+export interface StepsFlag {
+  readonly steps?: number;
+}
+
+/** Of commands that run a model or a net on samples in order. */
 export const stepsOption = (): Option =>
   new Option(
     "--steps <n>",
-    "of a model with states: so many samples in a row are the steps of a stream, or all; each stream begins with a reset, and a sample of several steps is one by itself",
-  )
-    .default(1)
-    .argParser(parseSteps);
+    "of a model with states: so many samples in a row are the steps of a stream, or all; each stream begins with a reset; default: each sample is a stream of its own",
+  ).argParser(parseSteps);
 
 function parseSteps(text: string): number {
   const steps = text === "all" ? Infinity : /^\d+$/.test(text) ? Number(text) : NaN;

@@ -41,9 +41,9 @@ export function decibels(snr: number): string {
 }
 
 /** "sample 3, element 17 [1, 0, 3]: expected 5, found 7" */
-export function describePlace({ sample, element, expected, found }: Place, shape: Shape): string {
+export function describePlace({ sample, step, element, expected, found }: Place, shape: Shape): string {
   const wanted = Number.isInteger(expected) ? String(expected) : expected.toFixed(2);
-  return `sample ${sample}, element ${element} [${placeOf(shape, element).join(", ")}]: expected ${wanted}, found ${found}`;
+  return `sample ${sample}${step === undefined ? "" : `, step ${step}`}, element ${element} [${placeOf(shape, element).join(", ")}]: expected ${wanted}, found ${found}`;
 }
 
 /** A table of more layers shows the worst alone. */

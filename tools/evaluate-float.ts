@@ -4,6 +4,7 @@ import type { Engine } from "../host/engines/engine.js";
 import { hasTop5, rankOf } from "../host/engines/evaluate.js";
 import { MoteError } from "../host/errors.js";
 import type { Labels, SampleSet } from "../host/data/data-set.js";
+import { beginsStream } from "../host/data/sequences.js";
 import { freshFloatStates, runFloat } from "../host/import/float-run.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { nodeConvolve } from "../host/node/import/convolve.js";
@@ -26,7 +27,7 @@ export interface FloatEvaluation {
   readonly modelAlone: number;
 }
 
-/** @param steps as `classifyAll` has it @throws MoteError FILE, FORMAT, UNSUPPORTED; MISMATCH for a quantized net, or one of other inputs or classes than the model's */
+/** @param steps as of `streamsOf` @throws MoteError FILE, FORMAT, UNSUPPORTED; MISMATCH for a quantized net, or one of other inputs or classes than the model's */
 export function floatEvaluator(
   path: string,
   shapes: Shapes | undefined,
@@ -49,17 +50,18 @@ export function floatEvaluator(
     fail(`the net has ${classes} classes, the model ${valuesOf(engine.output.shape)}`);
   }
   const convolve = nodeConvolve();
-  const runs = samplesFor(net, [set]);
+  const runs = samplesFor(net, [set], steps);
   const sample = comparedSamples(runs, net, engine);
-  const perSample = runs.count / set.count;
+  const { perSample } = runs;
   let [samples, errors, inTop5, agreeing, netAlone, modelAlone] = [0, 0, 0, 0, 0, 0];
   let states = freshFloatStates(net);
   return {
     add(index, result) {
-      if (index % steps === 0) states = freshFloatStates(net);
       let logits: Float32Array = new Float32Array(classes);
-      for (let run = index * perSample; run < (index + 1) * perSample; run++)
+      for (let run = index * perSample; run < (index + 1) * perSample; run++) {
+        if (beginsStream(run, runs)) states = freshFloatStates(net);
         [logits] = runFloat(net, sample(run).reals, undefined, convolve, states);
+      }
       const label = set.labels[index];
       const winner = argmax(logits);
       samples++;

@@ -8,17 +8,16 @@ import { robustness, type DistortionError } from "../host/engines/robustness.js"
 import { MoteError } from "../host/errors.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
-import { addDataFlags, dataOptions, stepsOption, type DataFlags } from "./data-flags.js";
+import { addDataFlags, dataOptions, stepsOption, type DataFlags, type StepsFlag } from "./data-flags.js";
 import { floatEvaluator, type FloatEvaluation } from "./evaluate-float.js";
 import { parseShape, type Shapes } from "./inspect-graph.js";
 import { engineOption, fastestFor, grouped, openModel } from "./model-file.js";
 import { Output } from "./output.js";
 
-interface EvaluateFlags extends DataFlags {
+interface EvaluateFlags extends DataFlags, StepsFlag {
   readonly engine?: EngineName;
   readonly worst: number;
   readonly distort?: true;
-  readonly steps: number;
   readonly float?: string;
   readonly shape?: Shapes;
   readonly json?: boolean;
@@ -62,19 +61,19 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
   const output = new Output(flags);
   const { engine } = openModel(path, flags.engine ?? fastestFor(path), {});
   try {
+    const { steps = 1 } = flags;
     const set = labelled(loadData(flags.data, dataOptions(flags, engine)));
     const progress = new Progress("evaluate", set.count);
-    const beside =
-      flags.float === undefined ? undefined : floatEvaluator(flags.float, flags.shape, engine, set, flags.steps);
+    const beside = flags.float === undefined ? undefined : floatEvaluator(flags.float, flags.shape, engine, set, steps);
     const onSample = (index: number, result: Classification): void => {
       beside?.add(index, result);
       progress.update(index + 1);
     };
-    const evaluation = await evaluate(engine, set, { worst: flags.worst, onSample, steps: flags.steps });
+    const evaluation = await evaluate(engine, set, { worst: flags.worst, onSample, steps });
     progress.finish();
     const float = beside?.result();
     const names = engine.output.labels ?? set.classes;
-    const distorted = flags.distort === undefined ? undefined : await robustness(engine, set, { steps: flags.steps });
+    const distorted = flags.distort === undefined ? undefined : await robustness(engine, set, { steps });
     print(path, set, evaluation, float, names, output);
     if (distorted !== undefined) printDistorted(distorted, output);
     output.json(() => ({

@@ -1,7 +1,7 @@
 /** `--expected`: what another runtime gave for the same samples, beside what the model gives. */
 import { isZip } from "../host/data/file-kind.js";
 import { readNpy, type NumberArray } from "../host/data/npy.js";
-import { sampleEndedBy, stepsOfSample } from "../host/data/sequences.js";
+import { beginsStream, sampleEndedBy } from "../host/data/sequences.js";
 import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { ImportedNet, NetEnd, TensorScale } from "../host/import/net.js";
@@ -32,7 +32,7 @@ export interface ExpectedResult {
 const PROBABILITY_STEP = 1 / 256;
 
 /**
- * Runs the samples from a reset on; of a net with states they are the steps of a stream, or sequences, of which the last step's outputs count.
+ * Runs the samples, each stream of them from a reset on; of sequences the last step's outputs count.
  * @param net arranged
  * @param path .npy of a net with one output, or .npz with an array for each, [samples, …] as the other runtime gives them: real numbers, or the
  *   output's own int8 or uint8
@@ -42,22 +42,21 @@ export function compareExpected(
   net: ImportedNet,
   engine: Engine,
   path: string,
-  { count, steps }: Pick<NetSamples, "count" | "steps">,
+  runs: Pick<NetSamples, "count" | "perSample" | "perStream">,
   inputs: (index: number) => readonly Int8Array[],
 ): ExpectedResult[] {
   const arrays = readArrays(path, net.outputs);
   const tensors = [...new Set(net.outputs.map(({ tensor }) => tensor))].sort((a, b) => order(net, a) - order(net, b));
-  const perSample = stepsOfSample(steps);
+  const { count, perSample } = runs;
   const samples = count / perSample;
   const sides = net.outputs.map((end, index) => {
     const result = tensors.indexOf(end.tensor);
     return new Side(end, arrays[index], engine.outputs[result], result, samples);
   });
   for (let run = 0; run < count; run++) {
-    // What states hold of the samples compared before is nothing to the first.
-    if (run % steps === 0) engine.reset();
+    if (beginsStream(run, runs)) engine.reset();
     engine.run(inputs(run));
-    const sample = sampleEndedBy(run, perSample);
+    const sample = sampleEndedBy(run, runs);
     if (sample === undefined) continue;
     for (const side of sides) side.add(sample, engine.result(side.result));
   }

@@ -9,10 +9,10 @@ import { importedContainer, type ImportedContainer } from "../host/import/import
 import { openEngine } from "../host/node/engines/open.js";
 import { nodeConvolve } from "../host/node/import/convolve.js";
 import { Progress } from "../host/node/progress.js";
-import { readingOf, type DataFlags } from "./data-flags.js";
+import { readingOf, type DataFlags, type StepsFlag } from "./data-flags.js";
 import { loadNet, loadSamples } from "./net-samples.js";
 
-export interface ImportFlags extends DataFlags {
+export interface ImportFlags extends DataFlags, StepsFlag {
   /** Samples by which a net of real numbers is quantized. */
   readonly calibrate?: string;
   readonly range: CalibrateOptions["range"];
@@ -49,6 +49,8 @@ export async function importContainer(
       "the net has real numbers; expected --calibrate with samples, some hundred will do",
     );
   }
+  if (flags.steps !== undefined && spec === undefined)
+    throw new MoteError("ARGUMENT", "--steps: says which samples are a stream; expected --calibrate");
   const samples = spec === undefined ? undefined : loadSamples(spec, net, flags);
   let progress: Progress | undefined;
   try {

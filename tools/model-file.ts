@@ -4,6 +4,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { bakedContainer } from "../host/module/baked.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { describeFile, isJpeg, isMote, isPng, isSafetensors } from "../host/data/file-kind.js";
+import type { Streams } from "../host/data/sequences.js";
 import { readFile } from "../host/node/read-file.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
 import type { FastLayout, FastRam } from "../host/fast/memory.js";
@@ -204,6 +205,19 @@ export function runSummary(
 }
 
 /** "3 inputs"; of sequences "3 inputs, 84 steps" */
+/** "3 inputs", "3 inputs, 84 steps" */
+export const countedInputs = ({ count, perSample }: CountedRuns): string =>
+  counted(count / perSample, "input", perSample);
+
+/** The same for `--json`. */
+export const inputsJson = ({ count, perSample }: CountedRuns): { readonly inputs: number; readonly steps: number } => ({
+  inputs: count / perSample,
+  steps: perSample,
+});
+
+/** Runs, and how many of them a sample has. */
+type CountedRuns = Pick<Streams, "perSample"> & { readonly count: number };
+
 export function counted(count: number, what: string, perSample: number): string {
   const text = `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
   return perSample === 1 ? text : `${text}, ${grouped(count * perSample)} steps`;

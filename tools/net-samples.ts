@@ -5,7 +5,7 @@ import { samplesFor, type NetSamples } from "../host/import/net-samples.js";
 import { inferShapes } from "../host/import/shapes.js";
 import { loadInputs } from "../host/node/data/load-inputs.js";
 import { openGraph } from "../host/node/import/open-graph.js";
-import { readingOf, type DataFlags } from "./data-flags.js";
+import { readingOf, type DataFlags, type StepsFlag } from "./data-flags.js";
 import type { Shapes } from "./inspect-graph.js";
 
 /**
@@ -25,7 +25,7 @@ export function loadNet(path: string, file: Uint8Array | undefined, shapes: Shap
 }
 
 /** @param spec of a net with several inputs an .npz with an array for each */
-export function loadSamples(spec: string, net: ImportedNet, flags: DataFlags): NetSamples {
+export function loadSamples(spec: string, net: ImportedNet, flags: DataFlags & StepsFlag): NetSamples {
   const inputs = net.inputs.map(({ name, tensor }) => ({ name, shape: net.tensors[tensor].shape }));
-  return samplesFor(net, loadInputs(spec, inputs, { reading: readingOf(flags) }));
+  return samplesFor(net, loadInputs(spec, inputs, { reading: readingOf(flags) }), flags.steps);
 }

@@ -37,7 +37,7 @@ import {
   withFileName,
 } from "./model-file.js";
 import { addCodecFlags, codecOptions, type CodecFlags } from "./codec-flags.js";
-import { addReadingFlags, SAMPLES } from "./data-flags.js";
+import { addReadingFlags, SAMPLES, stepsOption } from "./data-flags.js";
 import { isGraphName } from "../host/node/import/open-graph.js";
 import { comparisonJson, decibels, printCalibration } from "./error-table.js";
 import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
@@ -61,7 +61,7 @@ interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, Co
 }
 
 /** Flags that say what a net of another format is given. */
-const FOREIGN_FLAGS = ["calibrate", "bits", "layout", "scale", "mean", "std", "colours", "shape"] as const;
+const FOREIGN_FLAGS = ["calibrate", "bits", "layout", "scale", "mean", "std", "colours", "shape", "steps"] as const;
 
 export function packCommand(): Command {
   const command = new Command("pack")
@@ -97,6 +97,7 @@ export function packCommand(): Command {
     )
     .option("--labels <file>", "names of the model's outputs, one a line, which travel with the model")
     .option("--calibrate <spec>", `samples by which a net of real numbers becomes int8: ${SAMPLES}`)
+    .addOption(stepsOption())
     .addOption(
       new Option(
         "--range <how>",

@@ -20,18 +20,17 @@ import {
   runSummary,
   type OpenModel,
 } from "./model-file.js";
-import { addDataFlags, dataOptions, stepsOption, type DataFlags } from "./data-flags.js";
+import { addDataFlags, dataOptions, stepsOption, type DataFlags, type StepsFlag } from "./data-flags.js";
 import { Output } from "./output.js";
 import { describeResults, printResults, resultOf, tellsClasses, type Result } from "./run-results.js";
 
-interface RunFlags extends DataFlags {
+interface RunFlags extends DataFlags, StepsFlag {
   readonly engine?: EngineName;
   readonly limit?: number;
   readonly resident?: boolean;
   readonly qr?: boolean;
   readonly optimize: Optimization;
   readonly top?: number;
-  readonly steps: number;
   readonly json?: boolean;
 }
 
@@ -84,17 +83,18 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     const isClassifier = tellsClasses(model.engine);
     const results: Result[] = [];
     const isShort = inputs.count <= MAX_LISTED;
-    const isListed = isShort || (flags.json === true && flags.steps > 1);
+    const { steps = 1 } = flags;
+    const isListed = isShort || (flags.json === true && steps > 1);
     const onResult = (index: number, _: unknown, logits: Int8Array): void => {
       if (isListed) results.push(resultOf(model.engine, logits, flags.top));
       progress.update(index + 1);
     };
-    const classified = await classifyAll(model.engine, inputs, { onResult, steps: flags.steps });
+    const classified = await classifyAll(model.engine, inputs, { onResult, steps });
     const tally = isClassifier ? classified : { ...classified, errors: undefined };
     if (isShort) printResults(inputs, results, model.engine.output.labels, output);
     else {
       progress.finish();
-      const where = flags.steps > 1 ? "; --json has them" : "";
+      const where = steps > 1 ? "; --json has them" : "";
       const count = grouped(inputs.count);
       output.lines([`The results of ${count} samples are not listed, those of up to ${MAX_LISTED} are${where}.`], 0);
     }

@@ -3,18 +3,20 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { beginsStream, placeOfRun } from "../host/data/sequences.js";
 import { MoteError } from "../host/errors.js";
 import type { Engine, EngineName } from "../host/engines/engine.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { isWasm } from "../host/module/sections.js";
 import { valuesOf } from "../host/model/geometry.js";
+import type { Runs } from "../host/node/data/runs.js";
 import { bake } from "../host/node/module/bake.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
 import { nextTurn } from "../host/turn.js";
-import { fastestFor, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
+import { countedInputs, fastestFor, grouped, inputsJson, namingFile, openModel, optimizedModel } from "./model-file.js";
 import type { Output } from "./output.js";
-import { inputSet, type InputFlags } from "./verify-inputs.js";
+import { inputsFor, type InputFlags } from "./verify-inputs.js";
 
 export interface VerifyHostFlags extends InputFlags {
   readonly optimize: Optimization;
@@ -22,27 +24,29 @@ export interface VerifyHostFlags extends InputFlags {
 
 /** @throws MoteError ENGINE where the host fails, MISMATCH where it answers something else */
 export async function verifyHost(path: string, host: string, flags: VerifyHostFlags, output: Output): Promise<void> {
-  const { engine, inputs, source, difference } = await compareWithHost(path, host, flags);
+  const { engine, runs, difference } = await compareWithHost(path, host, flags);
   if (difference === undefined) {
-    output.line(`${path}: ${grouped(inputs)} inputs (${source}): ${host} = ${engine}, every output`);
+    output.line(`${path}: ${countedInputs(runs)} (${runs.source}): ${host} = ${engine}, every output`);
   }
-  output.json(() => ({ model: path, host, engine, inputs, source, equal: difference === undefined }));
+  output.json(() => {
+    const inputs = { ...inputsJson(runs), source: runs.source };
+    return { model: path, host, engine, ...inputs, equal: difference === undefined };
+  });
   if (difference !== undefined) throw new MoteError("MISMATCH", `${path}: ${host}: ${difference}`);
 }
 
 export interface HostComparison {
   /** Of ours. */
   readonly engine: EngineName;
-  readonly inputs: number;
-  /** Of the inputs. */
-  readonly source: string;
+  /** What both were run on. */
+  readonly runs: Runs;
   /** Where outputs differ first, in words. */
   readonly difference: string | undefined;
 }
 
 /**
  * Runs a model on an engine of ours and its module on the host.
- * @param host words of a command, which gets three files behind them: docs/plugin.md
+ * @param host words of a command, behind which it gets three files and how many runs are a stream: docs/plugin.md
  * @throws MoteError ENGINE where the host fails
  */
 export async function compareWithHost(path: string, host: string, flags: VerifyHostFlags): Promise<HostComparison> {
@@ -52,33 +56,31 @@ export async function compareWithHost(path: string, host: string, flags: VerifyH
   try {
     const file = readFile(path);
     const module = fast ?? (isWasm(file) ? file : namingFile(path, () => bake(file)));
-    const inputs = inputSet(flags, engine);
-    const { given, expected } = await outputsOf(engine, inputs.count, inputs.fill);
+    const runs = inputsFor(flags, engine);
+    const { given, expected } = await outputsOf(engine, runs);
     const files = ["model.wasm", "inputs.bin", "outputs.bin"].map((name) => join(folder, name));
     writeFileSync(files[0], module);
     writeFileSync(files[1], given);
-    await call(host, files);
-    const difference = differenceOf(engine, inputs.count, expected, readOutputs(host, files[2]));
-    return { engine: engine.name, inputs: inputs.count, source: inputs.source, difference };
+    await call(host, [...files, String(Math.min(runs.perStream, runs.count))]);
+    const difference = differenceOf(engine, runs, expected, readOutputs(host, files[2]));
+    return { engine: engine.name, runs, difference };
   } finally {
     engine.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** All runs on our engine, one after another as the host does them: states go on from run to run. */
-async function outputsOf(
-  engine: Engine,
-  count: number,
-  fill: (index: number, inputs: readonly Int8Array[]) => void,
-): Promise<{ given: Int8Array; expected: Int8Array }> {
+/** All runs on our engine, one after another as the host does them. */
+async function outputsOf(engine: Engine, runs: Runs): Promise<{ given: Int8Array; expected: Int8Array }> {
+  const { count } = runs;
   const [inputBytes, outputBytes] = [bytesOf(engine.inputs), bytesOf(engine.outputs)];
   const [given, expected] = [new Int8Array(count * inputBytes), new Int8Array(count * outputBytes)];
   const progress = new Progress("verify", count);
   for (let index = 0; index < count; index++) {
     let at = index * inputBytes;
     const elements = engine.inputs.map(({ shape }) => given.subarray(at, (at += valuesOf(shape))));
-    fill(index, elements);
+    runs.fill(index, elements);
+    if (beginsStream(index, runs)) engine.reset();
     engine.run(elements);
     at = index * outputBytes;
     engine.outputs.forEach((_, one) => {
@@ -97,11 +99,11 @@ function bytesOf(ends: Engine["inputs"]): number {
   return ends.reduce((sum, { shape }) => sum + valuesOf(shape), 0);
 }
 
-/** Runs the host's command, the files behind its own words. What it prints goes to stderr. @throws MoteError ENGINE where it fails */
-async function call(host: string, files: readonly string[]): Promise<void> {
+/** Runs the host's command, the arguments behind its own words. What it prints goes to stderr. @throws MoteError ENGINE where it fails */
+async function call(host: string, given: readonly string[]): Promise<void> {
   const [command = "", ...words] = host.trim().split(/\s+/);
   const failure = await new Promise<string | undefined>((resolve) => {
-    const child = spawn(command, [...words, ...files], { stdio: ["ignore", process.stderr, process.stderr] });
+    const child = spawn(command, [...words, ...given], { stdio: ["ignore", process.stderr, process.stderr] });
     child.once("error", ({ message }) => resolve(message));
     child.once("exit", (code, signal) =>
       resolve(code === 0 ? undefined : `ended with ${signal ?? `exit code ${code}`}`),
@@ -119,19 +121,21 @@ function readOutputs(host: string, path: string): Int8Array {
 }
 
 /** Where outputs differ first, in words. */
-function differenceOf(engine: Engine, count: number, expected: Int8Array, got: Int8Array): string | undefined {
+function differenceOf(engine: Engine, runs: Runs, expected: Int8Array, got: Int8Array): string | undefined {
   if (got.length !== expected.length) {
     const each = grouped(bytesOf(engine.outputs));
-    return `${grouped(got.length)} bytes of outputs, expected ${grouped(expected.length)}: ${each} for each of ${grouped(count)} runs`;
+    return `${grouped(got.length)} bytes of outputs, expected ${grouped(expected.length)}: ${each} for each of ${grouped(runs.count)} runs`;
   }
   const at = expected.findIndex((value, index) => value !== got[index]);
   if (at < 0) return undefined;
-  const outputBytes = expected.length / count;
+  const outputBytes = expected.length / runs.count;
   let [output, element] = [0, at % outputBytes];
   for (const { shape } of engine.outputs) {
     if (element < valuesOf(shape)) break;
     element -= valuesOf(shape);
     output++;
   }
-  return `run ${Math.floor(at / outputBytes)}, output ${output}, element ${element} is ${got[at]}, expected ${expected[at]}`;
+  const { sample, step } = placeOfRun(Math.floor(at / outputBytes), runs);
+  const where = `input ${sample}${step === undefined ? "" : `, step ${step}`}`;
+  return `${where}, output ${output}, element ${element} is ${got[at]}, expected ${expected[at]}`;
 }

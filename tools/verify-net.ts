@@ -1,6 +1,6 @@
 /** `mote verify NET MODEL`: a model beside the net of another format that it was made of, layer by layer. */
 import { readContainer } from "../host/container/read.js";
-import { stepsOfSample } from "../host/data/sequences.js";
+import { ONE_STREAM } from "../host/data/sequences.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { Optimization } from "../host/fast/optimization.js";
@@ -19,16 +19,25 @@ import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
 import { Random } from "../host/rng.js";
 import { nextTurn } from "../host/turn.js";
-import type { DataFlags } from "./data-flags.js";
+import type { DataFlags, StepsFlag } from "./data-flags.js";
 import { comparisonJson, decibels, describePlace, printLayerErrors } from "./error-table.js";
 import { compareExpected, printExpected, type ExpectedResult } from "./expected.js";
 import type { Shapes } from "./inspect-graph.js";
-import { containerOf, counted, fastestFor, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
+import {
+  containerOf,
+  countedInputs,
+  fastestFor,
+  grouped,
+  inputsJson,
+  namingFile,
+  openModel,
+  optimizedModel,
+} from "./model-file.js";
 import { comparedSamples, dequantized } from "../host/import/net-samples.js";
 import { loadNet, loadSamples } from "./net-samples.js";
 import type { Output } from "./output.js";
 
-export interface VerifyNetFlags extends DataFlags {
+export interface VerifyNetFlags extends DataFlags, StepsFlag {
   readonly random?: number;
   readonly seed: number;
   readonly optimize: Optimization;
@@ -77,8 +86,7 @@ export async function verifyNet(
     progress.finish();
     const expected =
       flags.expected === undefined ? undefined : compareExpected(net, engine, flags.expected, samples, integers);
-    const perSample = stepsOfSample(samples.steps);
-    const inputs = `${counted(samples.count / perSample, "input", perSample)} (${samples.source})`;
+    const inputs = `${countedInputs(samples)} (${samples.source})`;
     const how = net.isQuantized ? "in its own arithmetic, each layer by itself" : "in real numbers";
     output.lines([`${modelPath} beside ${netPath}, ${how}: ${inputs}`], 2);
     output.line();
@@ -91,7 +99,7 @@ export async function verifyNet(
       net: netPath,
       model: modelPath,
       isQuantized: net.isQuantized,
-      inputs: samples.count,
+      ...inputsJson(samples),
       source: samples.source,
       ...comparisonJson(comparison),
       expected: expected ?? null,
@@ -156,7 +164,7 @@ function failureOf(
 }
 
 /** Of the model's integers, for the net as the real numbers that they stand for. */
-function randomSamples({ inputs }: Engine, { random = DEFAULT_RANDOM, seed }: VerifyNetFlags): SampleSource {
+function randomSamples({ inputs }: Engine, { random = DEFAULT_RANDOM, seed, steps }: VerifyNetFlags): SampleSource {
   const sample = (index: number): ComparedSample => {
     const generator = new Random(seed, index);
     const integers = inputs.map(({ shape }) =>
@@ -164,7 +172,7 @@ function randomSamples({ inputs }: Engine, { random = DEFAULT_RANDOM, seed }: Ve
     );
     return { integers, reals: dequantized(inputs, integers) };
   };
-  return { count: random, steps: Infinity, source: `random, seed ${seed}`, sample };
+  return { ...ONE_STREAM, ...(steps && { perStream: steps }), count: random, source: `random, seed ${seed}`, sample };
 }
 
 function dataSamples(engine: Engine, net: ImportedNet, spec: string, flags: VerifyNetFlags): SampleSource {

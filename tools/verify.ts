@@ -3,17 +3,18 @@ import { Command, InvalidArgumentError } from "commander";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
-import { stepsOfSample } from "../host/data/sequences.js";
+import { beginsStream, placeOfRun, type RunPlace } from "../host/data/sequences.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
 import { hasSimd } from "../host/engines/has-simd.js";
 import { valuesOf } from "../host/model/geometry.js";
-import { addDataFlags } from "./data-flags.js";
-import { counted, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
+import type { Runs } from "../host/node/data/runs.js";
+import { addDataFlags, stepsOption } from "./data-flags.js";
+import { countedInputs, inputsJson, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
 import { Output } from "./output.js";
 import { verifyCertificate } from "./verify-certificate.js";
 import { verifyHost } from "./verify-host.js";
-import { inputSet, type InputSet } from "./verify-inputs.js";
+import { inputsFor } from "./verify-inputs.js";
 import { verifyNet, type VerifyNetFlags } from "./verify-net.js";
 import { parseShape } from "./inspect-graph.js";
 
@@ -36,6 +37,7 @@ export function verifyCommand(): Command {
   return addDataFlags(command)
     .option("--random <n>", "without --data: random inputs; default: 100, beside a net 16", parseCount)
     .option("--seed <n>", "of the random inputs", parseCount, 1)
+    .addOption(stepsOption().default(undefined, "each sample is a stream of its own, random inputs are one"))
     .option("--resident", "keep the model in linear memory instead of behind the window")
     .option("--budget <n>", "work units of one step; the results must not depend on it", parseCount)
     .option("--limit <bytes>", "linear memory the engines may use; default: what the model's plan needs", parseBytes)
@@ -46,7 +48,7 @@ export function verifyCommand(): Command {
     .option("--snr <dB>", "of a net of real numbers: the least signal-to-noise ratio of outputs", parseDecibels, 10)
     .option(
       "--host <command>",
-      "run the model's module on a WebAssembly host of yours, which is called with three files, module, inputs and outputs (docs/plugin.md), and compare all outputs",
+      "run the model's module on a WebAssembly host of yours, which is called with module, inputs and outputs as files and how many runs are a stream (docs/plugin.md), and compare all outputs",
     )
     .option("--certificate", "hold the model to what its certificate says (mote certify), on all engines")
     .option("--json", "print one JSON object on stdout and nothing else there")
@@ -95,30 +97,25 @@ async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOp
       const isDevice = MODULE_ENGINES.includes(name);
       engines.push(openModel(path, name, name === "simd" ? unlimited : options, isDevice ? fast : undefined).engine);
     }
-    const inputs = inputSet(flags, engines[0]);
+    const inputs = inputsFor(flags, engines[0]);
     const found = await compareAll(engines, inputs);
     const names = engines.map(({ name }) => name);
     if (found === undefined) {
-      const perSample = stepsOfSample(inputs.steps);
-      const count = counted(inputs.count / perSample, "input", perSample);
-      output.line(`${path}: ${count} (${inputs.source}): ${names.join(" = ")}, every layer`);
+      output.line(`${path}: ${countedInputs(inputs)} (${inputs.source}): ${names.join(" = ")}, every layer`);
     }
-    output.json(() => {
-      const { input, difference } = found ?? { input: null, difference: null };
-      const values = difference && Object.fromEntries(difference.values.map(([name, value]) => [name, value ?? null]));
-      return {
-        model: path,
-        engines: names,
-        inputs: inputs.count,
-        source: inputs.source,
-        equal: found === undefined,
-        difference: difference && { input, layer: difference.layer, element: difference.element, values },
-      };
-    });
+    output.json(() => ({
+      model: path,
+      engines: names,
+      ...inputsJson(inputs),
+      source: inputs.source,
+      equal: found === undefined,
+      difference: found === undefined ? null : differenceJson(found),
+    }));
     if (found !== undefined) {
+      const { difference, place } = found;
       throw new MoteError(
         "MISMATCH",
-        `${path}: engines differ at ${describeDifference(found.difference, found.input)}`,
+        `${path}: engines differ at ${describeDifference(difference, place.sample, place.step)}`,
       );
     }
   } finally {
@@ -126,17 +123,24 @@ async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOp
   }
 }
 
-async function compareAll(
-  engines: readonly Engine[],
-  inputs: InputSet,
-): Promise<{ input: number; difference: Difference } | undefined> {
+interface Found {
+  readonly place: RunPlace;
+  readonly difference: Difference;
+}
+
+function differenceJson({ place: { sample, step }, difference: { layer, element, values } }: Found): object {
+  const byEngine = Object.fromEntries(values.map(([name, value]) => [name, value ?? null]));
+  return { input: sample, ...(step !== undefined && { step }), layer, element, values: byEngine };
+}
+
+async function compareAll(engines: readonly Engine[], inputs: Runs): Promise<Found | undefined> {
   const elements = engines[0].inputs.map(({ shape }) => new Int8Array(valuesOf(shape)));
   const progress = new Progress("verify", inputs.count);
   for (let index = 0; index < inputs.count; index++) {
     inputs.fill(index, elements);
-    if (index % inputs.steps === 0) for (const engine of engines) engine.reset();
+    if (beginsStream(index, inputs)) for (const engine of engines) engine.reset();
     const difference = firstDifference(engines, elements);
-    if (difference !== undefined) return { input: index, difference };
+    if (difference !== undefined) return { place: placeOfRun(index, inputs), difference };
     progress.update(index + 1);
     if (index % 16 === 0) await new Promise((resolve) => setImmediate(resolve)); // so that Ctrl-C is heard
   }

@@ -3,7 +3,7 @@
  * does this, checks the module first and needs no heap.
  *
  *   make -s -C examples/plugin
- *   build/plugin/host model.wasm inputs.bin outputs.bin
+ *   build/plugin/host model.wasm inputs.bin outputs.bin 1
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -138,7 +138,9 @@ static size_t go_through(uint32_t from, uint32_t to, uint8_t *elements, int is_w
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) fail("usage", "host MODULE INPUTS OUTPUTS");
+  if (argc != 4 && argc != 5) fail("usage", "host MODULE INPUTS OUTPUTS [RUNS OF A STREAM]");
+  const long of_stream = argc == 5 ? atol(argv[4]) : 1;
+  if (of_stream < 1) fail("usage", "a stream has a run at least");
   const data wasm = read_file(argv[1]), given = read_file(argv[2]);
   stream = custom_section(wasm, "mote.stream");
 
@@ -161,11 +163,12 @@ int main(int argc, char **argv) {
   const size_t output_bytes = go_through(count - layers, count, NULL, 0);
   if (input_bytes == 0 || given.length % input_bytes != 0) fail(argv[2], "is not of so many runs of all inputs");
 
-  /* 4. Run after run: write the inputs, start and step, read the outputs. */
+  /* 4. Run after run: reset where a stream begins, write the inputs, start and step, read the outputs. */
   FILE *file = fopen(argv[3], "wb");
   uint8_t *results = malloc(output_bytes ? output_bytes : 1);
   if (file == NULL || results == NULL) fail(argv[3], "cannot be written");
   for (size_t at = 0; at < given.length; at += input_bytes) {
+    if (at / input_bytes % (size_t)of_stream == 0) finish("reset", 0);
     go_through(0, count - layers, given.bytes + at, 1);
     finish("start", 0);
     go_through(count - layers, count, results, 0);

@@ -1,6 +1,6 @@
 /**
  * A host of Mote's modules in JavaScript, by nothing but WebAssembly's own interface: docs/plugin.md, step by step.
- * Example: node examples/plugin/host.mjs model.wasm inputs.bin outputs.bin
+ * Example: node examples/plugin/host.mjs model.wasm inputs.bin outputs.bin 1
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -8,8 +8,8 @@ const [DONE, BUSY] = [0, 1];
 const IS_END = 0x200;
 const BUDGET = 1 << 16;
 
-const [path, inputPath, outputPath] = process.argv.slice(2);
-if (outputPath === undefined) fail("usage: node host.mjs MODULE INPUTS OUTPUTS");
+const [path, inputPath, outputPath, ofStream = "1"] = process.argv.slice(2);
+if (outputPath === undefined) fail("usage: node host.mjs MODULE INPUTS OUTPUTS [RUNS OF A STREAM]");
 const module = new WebAssembly.Module(readFileSync(path));
 
 // 1. Instantiate: the import reads the stream, which a packed module does not have.
@@ -19,7 +19,7 @@ const read = (offset, target, length) => {
   new Uint8Array(memory.buffer, target, length).set(new Uint8Array(stream, offset, length));
   return 0;
 };
-const { open, start, step, memory } = new WebAssembly.Instance(module, { mote: { read } }).exports;
+const { open, start, step, reset, memory } = new WebAssembly.Instance(module, { mote: { read } }).exports;
 const word = (address) => new DataView(memory.buffer).getUint32(address, true);
 
 // 2. Open, and step until done.
@@ -35,7 +35,7 @@ const tensors = Array.from({ length: count }, (_, index) => {
 const ends = (from, to) => tensors.slice(from, to).filter(({ state }) => (state & IS_END) !== 0);
 const [inputs, outputs] = [ends(0, count - layers), ends(count - layers)];
 
-// 4. Run after run: write the inputs, start and step, read the outputs.
+// 4. Run after run: reset where a stream begins, write the inputs, start and step, read the outputs.
 const given = readFileSync(inputPath);
 const elementsOf = (list) => list.reduce((sum, { channels, height, width }) => sum + channels * height * width, 0);
 const inputBytes = elementsOf(inputs);
@@ -44,6 +44,7 @@ const runs = given.length / inputBytes;
 const results = new Uint8Array(runs * elementsOf(outputs));
 let [from, to] = [0, 0];
 for (let run = 0; run < runs; run++) {
+  if (run % Number(ofStream) === 0) finish("reset", reset());
   for (const input of inputs) each(input, (bytes, i) => (bytes[i] = given[from++] + bias));
   finish("run", start());
   for (const output of outputs) each(output, (bytes, i) => (results[to++] = bytes[i] - bias));

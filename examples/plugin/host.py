@@ -1,6 +1,6 @@
 """A host of Mote's modules in Python, by wasmtime (PyPI): docs/plugin.md, step by step.
 
-Example: python3 examples/plugin/host.py model.wasm inputs.bin outputs.bin
+Example: python3 examples/plugin/host.py model.wasm inputs.bin outputs.bin 1
 """
 
 import struct
@@ -38,7 +38,7 @@ def custom_section(wasm: bytes, wanted: bytes) -> bytes:
     return b""
 
 
-def main(path: str, input_path: str, output_path: str) -> None:
+def main(path: str, input_path: str, output_path: str, of_stream: str = "1") -> None:
     with open(path, "rb") as file:
         wasm = file.read()
     store = Store()
@@ -88,7 +88,7 @@ def main(path: str, input_path: str, output_path: str) -> None:
 
     inputs, outputs = ends(range(count - layers)), ends(range(count - layers, count))
 
-    # 4. Run after run: write the inputs, start and step, read the outputs.
+    # 4. Run after run: reset where a stream begins, write the inputs, start and step, read the outputs.
     with open(input_path, "rb") as file:
         given = file.read()
     input_bytes = sum(width for rows in inputs for _, width in rows)
@@ -97,6 +97,8 @@ def main(path: str, input_path: str, output_path: str) -> None:
     results = bytearray()
     at = 0
     while at < len(given):
+        if at // input_bytes % int(of_stream) == 0:
+            finish("reset", exports["reset"](store))
         for rows in inputs:
             for address, width in rows:
                 memory.write(store, bytes((q + bias) & 255 for q in given[at : at + width]), address)
@@ -110,6 +112,6 @@ def main(path: str, input_path: str, output_path: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit("usage: host.py MODULE INPUTS OUTPUTS")
+    if len(sys.argv) not in (4, 5):
+        sys.exit("usage: host.py MODULE INPUTS OUTPUTS [RUNS OF A STREAM]")
     main(*sys.argv[1:])

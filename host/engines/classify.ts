@@ -2,7 +2,7 @@
 import { MoteError } from "../errors.js";
 import type { DataSet } from "../data/data-set.js";
 import { checkLabels } from "../data/samples.js";
-import { sampleEndedBy, stepsOf } from "../data/sequences.js";
+import { beginsStream, sampleEndedBy, streamsOf } from "../data/sequences.js";
 import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
@@ -53,7 +53,7 @@ export interface Tally {
 export interface ClassifyOptions {
   /** Called after each sample with its index. */
   readonly onResult?: (index: number, result: Classification, logits: Int8Array) => void;
-  /** So many samples in a row are the steps of a stream, before which states are reset; Infinity where all are of one, 1 by default. */
+  /** As of `streamsOf`, 1 by default. */
   readonly steps?: number;
 }
 
@@ -61,8 +61,8 @@ export interface ClassifyOptions {
 const SLICE_MS = 50;
 
 /**
- * Runs every image through the engine. By default each is a stream of its own, since what states hold of one image is nothing to the next. An image that
- * is a sequence (sequences.ts) is a stream, too, and its result that of its last step.
+ * Runs every image through the engine. What states hold of one stream (sequences.ts) is nothing to the next. The result of an image that is a sequence is
+ * that of its last step.
  * @throws MoteError MISMATCH when the model takes more than one input, the samples have another shape than it or a label is no class of the model,
  *   ARGUMENT for a reading that does not fit them, or several steps of samples that are sequences, ENGINE from the engine
  */
@@ -74,15 +74,9 @@ export async function classifyAll(
   if (engine.inputs.length > 1) {
     throw new MoteError("MISMATCH", `the model takes ${engine.inputs.length} inputs, expected one, which is a sample`);
   }
-  const { runs, perSample } = stepsOf(set, engine.input.shape, engine.hasStates);
-  if (perSample > 1 && steps !== 1) {
-    throw new MoteError(
-      "ARGUMENT",
-      `--steps: each sample is a stream of ${perSample} steps of its own; expected samples of one step, or no --steps`,
-    );
-  }
+  const streams = streamsOf(set, engine.input.shape, engine.hasStates, steps);
+  const { runs, perSample } = streams;
   const fill = inputFiller(runs, engine.input);
-  const length = perSample > 1 ? perSample : steps;
   if (set.labels !== undefined) checkLabels(set.labels, valuesOf(engine.output.shape), "labels");
   const input = new Int8Array(valuesOf(engine.input.shape));
   const firstByte = engine.bytesRead;
@@ -91,12 +85,12 @@ export async function classifyAll(
   let sliceEnd = performance.now() + SLICE_MS;
   for (let run = 0; run < runs.count; run++) {
     fill(run, input);
-    if (run % length === 0) engine.reset();
+    if (beginsStream(run, streams)) engine.reset();
     const began = performance.now();
     const logits = engine.run(input);
     const ended = performance.now();
     busyMs += ended - began;
-    const index = sampleEndedBy(run, perSample);
+    const index = sampleEndedBy(run, streams);
     if (index !== undefined) {
       const winner = argmax(logits);
       if (set.labels !== undefined && winner !== set.labels[index]) errors++;

@@ -45,8 +45,8 @@ function firstUnequal(arrays: readonly (Int8Array | undefined)[]): number | unde
   return undefined;
 }
 
-/** One line: where, and the value in each engine. */
-export function describeDifference(difference: Difference, input: number): string {
+/** One line: where, and the value in each engine. @param step of an input of several */
+export function describeDifference(difference: Difference, input: number, step?: number): string {
   const values = difference.values.map(([name, value]) => `${name} ${value ?? "nothing"}`).join(", ");
-  return `input ${input}, layer ${difference.layer}, element ${difference.element}: ${values}`;
+  return `input ${input}${step === undefined ? "" : `, step ${step}`}, layer ${difference.layer}, element ${difference.element}: ${values}`;
 }

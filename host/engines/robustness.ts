@@ -1,7 +1,7 @@
 /** How a model that tells classes apart bears what happens to pictures. */
 import type { DataSet, Labels } from "../data/data-set.js";
 import { DISTORTIONS, distortedSets } from "../data/distortions.js";
-import { stepsOf } from "../data/sequences.js";
+import { streamsOf } from "../data/sequences.js";
 import { classifyAll, type ClassifyOptions } from "./classify.js";
 import type { Engine } from "./engine.js";
 
@@ -28,7 +28,7 @@ export async function robustness(
   { onDistortion, ...options }: RobustnessOptions = {},
 ): Promise<DistortionError[]> {
   const results: DistortionError[] = [];
-  const { perSample } = stepsOf(set, engine.input.shape, engine.hasStates);
+  const { perSample } = streamsOf(set, engine.input.shape, engine.hasStates, options.steps);
   // The picture that a sequence may be has channels of its own: a step is a row of it.
   const isFlat = set.shape.length < 3 || set.shape.at(-1) === 1;
   const channels = perSample === 1 ? engine.input.shape[0] : isFlat ? 1 : set.shape[0];

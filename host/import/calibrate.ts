@@ -26,8 +26,8 @@ export interface CalibrateOptions {
   readonly correctBias?: boolean;
   /** Each layer's weights have at most 2^bits values, 1 … 7; default: those of int8. */
   readonly bits?: number;
-  /** Of a net with states: so many samples in a row are a stream; default: all. */
-  readonly steps?: number;
+  /** Of a net with states: so many samples in a row are a stream, from a reset on; Infinity where all are of one. Default: each is one. */
+  readonly perStream?: number;
   /** How convolutions are worked out; default: in plain loops. */
   readonly convolve?: Convolve;
 }
@@ -42,12 +42,12 @@ const DEFAULT_PERCENTILE = 99.99;
 export function calibrate(
   imported: ImportedNet,
   samples: readonly (readonly Float32Array[])[],
-  { range, percentile = DEFAULT_PERCENTILE, correctBias = true, bits, steps = Infinity, convolve }: CalibrateOptions,
+  { range, percentile = DEFAULT_PERCENTILE, correctBias = true, bits, perStream = 1, convolve }: CalibrateOptions,
   report: (done: number) => void = () => {},
 ): ImportedNet {
   if (samples.length === 0) throw new MoteError("MISMATCH", "no samples to calibrate by, expected one at least");
   const net = arrange(imported);
-  const seen = observe(net, samples, steps, convolve, report);
+  const seen = observe(net, samples, { perStream }, convolve, report);
   const ranges = seen.map((observed): readonly [number, number] => {
     const { low, high } = observed;
     if (low > high) return [0, 0]; // of no layer left

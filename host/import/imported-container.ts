@@ -1,6 +1,6 @@
 /** From a net of another format to a container, with what that costs: behind `mote pack` and the page. */
 import { writeContainer, type WriteOptions } from "../container/write.js";
-import { stepsOfSample } from "../data/sequences.js";
+import type { Streams } from "../data/sequences.js";
 import type { Engine } from "../engines/engine.js";
 import { MoteError } from "../errors.js";
 import { nextTurn } from "../turn.js";
@@ -37,10 +37,13 @@ export interface ImportedContainer {
 }
 
 /** How many samples layers were compared on, and the steps of each. */
-export interface ComparedCount {
+export interface ComparedCount extends Pick<Streams, "perSample"> {
   readonly samples: number;
-  readonly perSample: number;
 }
+
+/** Of a net with states, which may have been meant otherwise. */
+const ONE_STEP =
+  "each sample is a stream of one step, with states from a reset on; several steps of a stream are one sample, step after step";
 
 /** Layers are compared on at most so many of the samples, and by so many multiplications, for which the core takes some seconds. */
 const COMPARED_SAMPLES = 16;
@@ -59,7 +62,8 @@ export async function importedContainer(
   if (net.isQuantized) return { bytes: writeContainer(importedModel(coarser(net, samples, how), given), options) };
   if (samples === undefined)
     throw new MoteError("ARGUMENT", "the net has real numbers; expected samples, some hundred will do");
-  const perSample = stepsOfSample(samples.steps);
+  const { perSample, perStream } = samples;
+  if (net.states.length > 0 && perStream === 1) how.note(ONE_STEP);
   const whole = Math.min(
     COMPARED_SAMPLES,
     samples.count / perSample,
@@ -69,7 +73,7 @@ export async function importedContainer(
   const all = samples.count + compared;
   const calibration = {
     range: how.range,
-    steps: samples.steps,
+    perStream,
     ...(convolve === undefined ? {} : { convolve }),
     ...(how.bits === undefined ? {} : { bits: how.bits }),
   };
@@ -85,7 +89,7 @@ export async function importedContainer(
       arrange(net),
       tensorOrder(quantized).map((tensor) => quantized.tensors[tensor].quantization!),
       engine,
-      { count: compared, steps: samples.steps, sample: comparedSamples(samples, net, engine) },
+      { count: compared, perSample, perStream, sample: comparedSamples(samples, net, engine) },
       async (done) => {
         report(samples.count + done, all);
         await nextTurn();
@@ -109,7 +113,7 @@ function coarser(net: ImportedNet, samples: NetSamples | undefined, how: ImportH
   if (bits === undefined) return net;
   if (samples === undefined) return shareWeights(net, bits, () => undefined);
   const inputs = allSamples(samples, net, how);
-  const seen = observe(realNet(net), inputs, samples.steps, convolve, (done) => report(done, samples.count));
+  const seen = observe(realNet(net), inputs, samples, convolve, (done) => report(done, samples.count));
   return shareWeights(net, bits, (tensor) => seen[tensor].means());
 }
 

@@ -1,4 +1,5 @@
 /** How far an int8 model is from the net that it was made of, layer by layer: from its real numbers, or from its own arithmetic where it is quantized. */
+import { beginsStream, placeOfRun, type RunPlace, type Streams } from "../data/sequences.js";
 import type { Engine } from "../engines/engine.js";
 import { freshFloatStates, runFloat, type Convolve } from "./float-run.js";
 import { valuesOf } from "../model/geometry.js";
@@ -6,8 +7,7 @@ import type { ImportedNet, TensorScale } from "./net.js";
 import { oracleLayer } from "./oracle.js";
 
 /** An element that is not what was expected, as int8 integers. */
-export interface Place {
-  readonly sample: number;
+export interface Place extends RunPlace {
   /** Index into the tensor, [C, H, W]. */
   readonly element: number;
   /** Of a net of real numbers with a fraction. */
@@ -50,15 +50,13 @@ export interface ComparedSample {
 }
 
 /** What a net and its model are run on. */
-export interface ComparedRuns<Sample> {
+export interface ComparedRuns<Sample> extends Streams {
   readonly count: number;
-  /** Of a net with states so many runs are a stream; Infinity where all are. */
-  readonly steps: number;
   /** Of each run below `count`. */
   readonly sample: (index: number) => Sample;
 }
 
-/** Takes what a tensor should hold and what it does, sample by sample. */
+/** Takes what a tensor should hold and what it does, run by run. */
 export class ErrorTally {
   #elements = 0;
   #differing = 0;
@@ -70,14 +68,14 @@ export class ErrorTally {
 
   constructor(readonly scale: TensorScale) {}
 
-  addIntegers(sample: number, expected: Int8Array, found: Int8Array): void {
+  addIntegers(run: RunPlace, expected: Int8Array, found: Int8Array): void {
     this.#elements += expected.length;
     for (let element = 0; element < expected.length; element++) {
       const centred = expected[element] - this.scale.zeroPoint;
       this.#signal += centred * centred;
       if (expected[element] === found[element]) continue;
       const steps = Math.abs(expected[element] - found[element]);
-      const place = { sample, element, expected: expected[element], found: found[element] };
+      const place = { ...run, element, expected: expected[element], found: found[element] };
       this.#differing++;
       this.#noise += steps * steps;
       this.#place ??= place;
@@ -86,7 +84,7 @@ export class ErrorTally {
     }
   }
 
-  addReals(sample: number, expected: ArrayLike<number>, found: Int8Array): void {
+  addReals(run: RunPlace, expected: ArrayLike<number>, found: Int8Array): void {
     const { scale, zeroPoint } = this.scale;
     this.#elements += expected.length;
     for (let element = 0; element < expected.length; element++) {
@@ -100,7 +98,7 @@ export class ErrorTally {
       }
       if (steps <= this.#largest) continue;
       this.#largest = steps;
-      this.#place = { sample, element, expected: exact + zeroPoint, found: found[element] };
+      this.#place = { ...run, element, expected: exact + zeroPoint, found: found[element] };
     }
   }
 
@@ -127,24 +125,25 @@ export async function compareReals(
   net: ImportedNet,
   scales: readonly TensorScale[],
   engine: Engine,
-  { count, steps, sample }: ComparedRuns<ComparedSample>,
+  runs: ComparedRuns<ComparedSample>,
   report: (done: number) => Promise<void>,
   convolve?: Convolve,
 ): Promise<Comparison> {
   const tallies = scales.slice(net.inputs.length + net.states.length).map((scale) => new ErrorTally(scale));
   const layerOf = new Map(net.layers.map(({ output }, layer) => [output, layer]));
   let states = freshFloatStates(net);
-  for (let index = 0; index < count; index++) {
-    if (index % steps === 0) {
+  for (let index = 0; index < runs.count; index++) {
+    if (beginsStream(index, runs)) {
       states = freshFloatStates(net);
       engine.reset();
     }
-    const { reals, integers } = sample(index);
+    const { reals, integers } = runs.sample(index);
+    const place = placeOfRun(index, runs);
     const found: Int8Array[] = [];
     engine.run(integers, (layer, elements) => (found[layer] = elements));
     const add = (tensor: number, expected: Float32Array): void => {
       const layer = layerOf.get(tensor);
-      if (layer !== undefined) tallies[layer].addReals(index, expected, found[layer]);
+      if (layer !== undefined) tallies[layer].addReals(place, expected, found[layer]);
     };
     runFloat(net, reals, add, convolve, states);
     await report(index + 1);
@@ -159,12 +158,12 @@ export async function compareReals(
  * Each layer of a quantized net by itself: the oracle gets what the layers before gave in the model, so that a difference is the layer's own. Outputs
  * are those of whole runs.
  * @param net quantized and arranged
- * @param report called after each sample, also with the outputs of whole runs, expected and found
+ * @param report called after each run, also with the outputs of whole runs, expected and found
  */
 export async function compareIntegers(
   net: ImportedNet,
   engine: Engine,
-  { count, steps, sample }: ComparedRuns<readonly Int8Array[]>,
+  runs: ComparedRuns<readonly Int8Array[]>,
   report: (done: number, expected: readonly Int8Array[], found: readonly Int8Array[]) => Promise<void>,
 ): Promise<Comparison> {
   const tallyOf = (tensor: number): ErrorTally => new ErrorTally(net.tensors[tensor].quantization!);
@@ -177,12 +176,13 @@ export async function compareIntegers(
   });
   let held = fresh;
   let wholeHeld = fresh;
-  for (let index = 0; index < count; index++) {
-    if (index % steps === 0) {
+  for (let index = 0; index < runs.count; index++) {
+    if (beginsStream(index, runs)) {
       [held, wholeHeld] = [fresh, fresh];
       engine.reset();
     }
-    const inputs = sample(index);
+    const inputs = runs.sample(index);
+    const place = placeOfRun(index, runs);
     const layers: Int8Array[] = [];
     engine.run(inputs, (layer, elements) => (layers[layer] = elements));
     const found = new Map([...held, ...net.layers.map(({ output }, layer) => [output, layers[layer]] as const)]);
@@ -193,7 +193,7 @@ export async function compareIntegers(
       const given = layer.inputs.map((input) => found.get(input)!);
       const expected = oracleLayer(net, layer, given);
       const own = found.get(layer.output)!;
-      tallies[at].addIntegers(index, expected, own);
+      tallies[at].addIntegers(place, expected, own);
       const wholeInputs = layer.inputs.map((input) => whole.get(input)!);
       const isSame = wholeInputs.every((elements, i) => elements === given[i]);
       const result = isSame ? expected : oracleLayer(net, layer, wholeInputs);
@@ -203,7 +203,7 @@ export async function compareIntegers(
       net.states.map(({ tensor, source }) => [tensor, of.get(source)!] as const),
     );
     const [expected, own] = [whole, found].map((of) => net.outputs.map(({ tensor }) => of.get(tensor)!));
-    ends.forEach((tally, at) => tally.addIntegers(index, expected[at], own[at]));
+    ends.forEach((tally, at) => tally.addIntegers(place, expected[at], own[at]));
     await report(index + 1, expected, own);
   }
   return { layers: layerErrors(net, tallies), outputs: ends.map((tally) => tally.error()) };

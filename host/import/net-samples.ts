@@ -1,6 +1,6 @@
 /** Samples for the inputs of a net of another format, as the net has them and as its model does. */
 import type { DataSet, SampleSet } from "../data/data-set.js";
-import { stepsOf } from "../data/sequences.js";
+import { streamsOf, type Streams } from "../data/sequences.js";
 import type { Engine, TensorInfo } from "../engines/engine.js";
 import { inputFiller, realFiller } from "../engines/fill-input.js";
 import { MoteError } from "../errors.js";
@@ -9,10 +9,9 @@ import type { Preprocessing, Shape } from "../model/model.js";
 import type { ComparedSample } from "./layer-errors.js";
 import type { ImportedNet, NetEnd } from "./net.js";
 
-export interface NetSamples {
+export interface NetSamples extends Streams {
+  /** Of runs. */
   readonly count: number;
-  /** Of a net with states so many in a row are the steps of a stream; Infinity where all are. */
-  readonly steps: number;
   readonly source: string;
   /** Of each input. */
   readonly sets: readonly DataSet[];
@@ -20,15 +19,17 @@ export interface NetSamples {
 
 /**
  * @param sets of each input as many samples, which of a net with states may be sequences, step after step
+ * @param given as of `streamsOf`
  * @returns a sample for each run
- * @throws MoteError MISMATCH for inputs whose samples have another number of steps than others, or than the net's sequence
+ * @throws MoteError as `streamsOf`, MISMATCH for inputs whose samples have another number of steps than others, or than the net's sequence
  */
 export function samplesFor(
   { inputs, tensors, states, steps: wanted }: ImportedNet,
   sets: readonly SampleSet[],
+  given = 1,
 ): NetSamples {
-  const each = sets.map((set, input) => stepsOf(set, tensors[inputs[input].tensor].shape, states.length > 0));
-  const [{ runs, perSample }] = each;
+  const each = sets.map((set, input) => streamsOf(set, tensors[inputs[input].tensor].shape, states.length > 0, given));
+  const [{ runs, perSample, perStream }] = each;
   const other = each.find((steps) => steps.perSample !== perSample);
   if (other !== undefined) {
     throw new MoteError(
@@ -40,8 +41,7 @@ export function samplesFor(
     const found = `${perSample} step${perSample === 1 ? "" : "s"}`;
     throw new MoteError("MISMATCH", `${sets[0].source}: samples of ${found}, expected ${wanted}`);
   }
-  const steps = perSample > 1 ? perSample : Infinity;
-  return { count: runs.count, steps, source: sets[0].source, sets: each.map((one) => one.runs) };
+  return { count: runs.count, perSample, perStream, source: sets[0].source, sets: each.map((one) => one.runs) };
 }
 
 /**

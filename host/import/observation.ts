@@ -1,5 +1,6 @@
 /** What the elements of a net's tensors are over samples: their range, how often which values, and the mean of each channel. */
 import { MoteError } from "../errors.js";
+import { beginsStream, type Streams } from "../data/sequences.js";
 import { freshFloatStates, runFloat, type Convolve } from "./float-run.js";
 import type { ImportedNet } from "./net.js";
 
@@ -119,7 +120,7 @@ export class Observation {
 /**
  * @param net of real numbers
  * @param samples of the inputs, an array of elements for each of them, [C, H, W]
- * @param steps of a net with states: so many samples in a row are a stream
+ * @param streams that they are of, for a net with states: a sample is a run
  * @param convolve how convolutions are worked out; default: in plain loops
  * @param report called after each sample, with how many there were
  * @returns what was seen of each tensor
@@ -128,14 +129,14 @@ export class Observation {
 export function observe(
   net: ImportedNet,
   samples: readonly (readonly Float32Array[])[],
-  steps: number,
+  streams: Pick<Streams, "perStream">,
   convolve: Convolve | undefined,
   report: (done: number) => void,
 ): Observation[] {
   const seen = net.tensors.map(({ shape }) => new Observation(shape[0]));
   let states = freshFloatStates(net);
   samples.forEach((sample, index) => {
-    if (index % steps === 0) states = freshFloatStates(net);
+    if (beginsStream(index, streams)) states = freshFloatStates(net);
     const take = (tensor: number, values: Float32Array): void => {
       if (seen[tensor].observe(values)) return;
       throw new MoteError(

@@ -66,6 +66,9 @@ describe("mote run", () => {
     expectOneLine(both, /--steps: each sample is a stream of 2 steps of its own/, 2);
     const equal = await mote(["verify", scratch.path("windows.mote"), ...pairs]);
     expect(equal.stdout).toMatch(/2 inputs, 4 steps .*every layer/);
+    const host = ["--host", `${process.execPath} ${join(packageRoot, "examples/plugin/host.mjs")}`, "--json"];
+    const beside = await mote(["verify", scratch.path("windows.mote"), ...pairs, ...host]);
+    expect(lastJson(beside)).toMatchObject({ equal: true, inputs: 2, steps: 2 });
     const { stdout } = await mote(["run", scratch.path("windows.mote"), ...pairs]);
     expect(stdout).toMatch(/samples +2 of 2 steps \(pairs\.npy\)\n.* per step\n.* per step\n/);
     const long = Float32Array.from({ length: 60 * 60 }, (_, i) => frames[i % frames.length]);

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
+import { inputFiller } from "../../host/engines/fill-input.js";
+import { openReference } from "../../host/engines/reference.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { npyOf } from "../support/npy.js";
 import { expectOneLine, lastJson, mote, moteProcess, scratchFolder } from "./support.js";
@@ -92,6 +94,7 @@ describe("a quantized net", () => {
       model: models.get(name),
       isQuantized: true,
       inputs: 3,
+      steps: 1,
       source: "random, seed 1",
       expected: null,
       passed: true,
@@ -129,7 +132,7 @@ describe("a quantized net", () => {
     expect(outcome.stderr).toMatch(/output .+ differs by [\d.]+ steps from the expected one, 1 allowed$/m);
   });
 
-  it("with states gives LiteRT's outputs of a stream, which begins with a reset", async () => {
+  it("with states gives LiteRT's outputs of a stream, and without --steps those of each sample from a reset on", async () => {
     const stream = "stream-int8.tflite";
     const path = scratch.path("stream.mote");
     expect((await mote(["pack", golden(stream), "-o", path])).code).toBe(0);
@@ -137,10 +140,24 @@ describe("a quantized net", () => {
     const [x, y] = [scratch.path("stream.x.npy"), scratch.path("stream.y.npy")];
     writeFileSync(x, npyOf(Int8Array.from(runs.flatMap(({ input }) => input)), runs.length, runs[0].input.length));
     writeFileSync(y, npyOf(Uint8Array.from(runs.flatMap(({ output }) => output)), runs.length, runs[0].output.length));
-    const outcome = await mote(["verify", golden(stream), path, "--data", x, "--expected", y, "--json"]);
-    expect(outcome.code).toBe(0);
-    const { expected } = lastJson(outcome) as { expected: object[] };
-    expect(expected).toMatchObject([{ samples: runs.length, differing: 0, largest: 0 }]);
+    const compared = async (file: string, ...flags: readonly string[]): Promise<object> => {
+      const outcome = await mote(["verify", golden(stream), path, "--data", x, "--expected", file, "--json", ...flags]);
+      return lastJson(outcome);
+    };
+    const all = [{ samples: runs.length, differing: 0, largest: 0 }];
+    expect(await compared(y, "--steps", "all")).toMatchObject({ passed: true, expected: all });
+    const engine = openReference(new Uint8Array(readFileSync(path)));
+    const images = Int8Array.from(runs.flatMap(({ input }) => input));
+    const fill = inputFiller({ count: runs.length, shape: [runs[0].input.length], images }, engine.input);
+    const given = new Int8Array(runs[0].input.length);
+    const alone = runs.map((_, index) => {
+      fill(index, given);
+      engine.reset();
+      return [...engine.run(given)].map((q) => q + 128);
+    });
+    writeFileSync(y, npyOf(Uint8Array.from(alone.flat()), runs.length, alone[0].length));
+    expect(await compared(y)).toMatchObject({ passed: true, expected: all });
+    expect(await compared(y, "--steps", "all")).toMatchObject({ passed: false });
   });
 
   it("quantized by nodes gives onnxruntime's probabilities to a step", async () => {
@@ -169,8 +186,10 @@ describe("a net of real numbers", () => {
     const outcome = await mote(["verify", golden(name), path, "--data", x, "--expected", y, "--json"]);
     const words = await mote(["verify", golden(name), path, "--data", x]);
     expect(words.stdout).toMatch(/8\s+inputs,\s+48\s+steps\s+\(gru\.x\.npy\)/);
-    const { expected, inputs } = lastJson(outcome) as { expected: { snr: number; samples: number }[]; inputs: number };
-    expect([outcome.code, inputs, expected[0].samples]).toEqual([0, 48, runs.length]);
+    const json = lastJson(outcome);
+    expect([outcome.code, json]).toMatchObject([0, { inputs: 8, steps: 6 }]);
+    const { expected } = json as { expected: { snr: number; samples: number }[] };
+    expect(expected[0].samples).toBe(runs.length);
     expect(expected[0].snr).toBeGreaterThan(35);
     const whole = scratch.path("gru.whole.npy");
     writeFileSync(whole, npyOf(new Float32Array(runs.length * 6 * 3), runs.length, 6, 3));

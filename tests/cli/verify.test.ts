@@ -89,6 +89,7 @@ describe("mote verify", () => {
       model: path,
       engines: ["wasm3", "v8", "simd", "reference"],
       inputs: 5,
+      steps: 1,
       source: "mnist:test",
       equal: true,
       difference: null,
@@ -164,7 +165,7 @@ describe("mote verify --host", () => {
     const command = `${process.execPath} ${join(packageRoot, "examples/plugin/host.mjs")}`;
     const outcome = await verify(command, "--json");
     expect(outcome.code).toBe(0);
-    expect(lastJson(outcome)).toMatchObject({ host: command, inputs: 3, equal: true });
+    expect(lastJson(outcome)).toMatchObject({ host: command, inputs: 3, steps: 1, equal: true });
     expect(outcome.stderr).toContain("3 inputs (random, seed 1)");
     expect((await verify(command, "--optimize", "speed")).code).toBe(0);
   });
@@ -172,7 +173,7 @@ describe("mote verify --host", () => {
   it("says where it answers otherwise", async () => {
     const outcome = await verify(host("writeFileSync(outputs, new Uint8Array(30).fill(1));"));
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toMatch(/run \d, output 0, element \d is 1, expected -?\d+/);
+    expect(outcome.stderr).toMatch(/input \d, output 0, element \d is 1, expected -?\d+/);
     const short = await verify(host("writeFileSync(outputs, new Uint8Array(29));"));
     expect(short.stderr).toContain("29 bytes of outputs, expected 30: 10 for each of 3 runs");
   });

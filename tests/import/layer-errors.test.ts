@@ -104,7 +104,7 @@ describe("a quantized net beside its model", () => {
     compareIntegers(
       net,
       openReference(writeContainer(changed)),
-      { count: 3, steps: Infinity, sample: (index) => randomInputs(net, index) },
+      { count: 3, perSample: 1, perStream: 1, sample: (index) => randomInputs(net, index) },
       nothing,
     );
 
@@ -172,7 +172,8 @@ describe.each(["conv-float.tflite", "torch-digits.onnx", "torch-blocks.onnx", "t
           openReference(writeContainer(changed)),
           {
             count: 4,
-            steps: Infinity,
+            perSample: 1,
+            perStream: 1,
             sample: (index) => ({ reals: samples[index], integers: integers(samples[index]) }),
           },
           nothing,
@@ -208,8 +209,8 @@ test("a model of another net is refused where they part", () => {
 
 test("a tally counts what is another integer, keeps the first place and the first beyond a step", () => {
   const tally = new ErrorTally({ scale: 0.5, zeroPoint: 1 });
-  tally.addIntegers(0, Int8Array.of(1, 2, 3), Int8Array.of(1, 2, 3));
-  tally.addIntegers(1, Int8Array.of(1, 2, 11), Int8Array.of(1, 3, 13));
+  tally.addIntegers({ sample: 0 }, Int8Array.of(1, 2, 3), Int8Array.of(1, 2, 3));
+  tally.addIntegers({ sample: 1 }, Int8Array.of(1, 2, 11), Int8Array.of(1, 3, 13));
   expect(tally.error()).toMatchObject({
     elements: 6,
     differing: 2,
@@ -220,9 +221,9 @@ test("a tally counts what is another integer, keeps the first place and the firs
   // Energies 0 + 1 + 4, and 0 + 1 + 100, over 1 + 4.
   expect(tally.error().snr).toBeCloseTo(10 * Math.log10(106 / 5), 9);
   const reals = new ErrorTally({ scale: 0.5, zeroPoint: 1 });
-  reals.addReals(0, [0, 1.1, 1000], Int8Array.of(1, 3, 127));
+  reals.addReals({ sample: 0 }, [0, 1.1, 1000], Int8Array.of(1, 3, 127));
   expect(reals.error()).toMatchObject({ elements: 3, differing: 0, largest: 1874 });
-  reals.addReals(1, [0.3], Int8Array.of(1));
+  reals.addReals({ sample: 1 }, [0.3], Int8Array.of(1));
   expect(reals.error().differing).toBe(1);
 });
 

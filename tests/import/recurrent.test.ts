@@ -67,8 +67,8 @@ describe.each<[string, string, number, number]>([
 
   test("as int8 is near it, and the same bytes in all engines", () => {
     const samples = golden[name].flatMap(({ input }) => stepsOf(net, input)).map((step) => [step]);
-    const steps = samples.length / golden[name].length;
-    const container = writeContainer(importedModel(calibrate(net, samples, { range: "all", steps })));
+    const perStream = samples.length / golden[name].length;
+    const container = writeContainer(importedModel(calibrate(net, samples, { range: "all", perStream })));
     const engines = [
       openEngine("reference", container),
       openEngine("wasm3", container),

@@ -1,8 +1,11 @@
 /** Nets of sequences beside a plain loop: what runs before and behind their recurrent layers in each step, and what cannot. */
 import { describe, expect, test } from "vitest";
-import { stepsOf } from "../../host/data/sequences.js";
+import { streamsOf } from "../../host/data/sequences.js";
+import { classifyAll } from "../../host/engines/classify.js";
+import { openReference } from "../../host/engines/reference.js";
 import { freshFloatStates, runFloat } from "../../host/import/float-run.js";
 import type { Attribute, GraphNode, GraphTensor, ImportedGraph } from "../../host/import/graph.js";
+import { importedContainer } from "../../host/import/imported-container.js";
 import { lowerGraph } from "../../host/import/import.js";
 import { samplesFor } from "../../host/import/net-samples.js";
 import type { ImportedNet } from "../../host/import/net.js";
@@ -339,21 +342,21 @@ describe("samples of a net of sequences", () => {
   };
 
   test("have its steps, and as many", () => {
-    expect(samplesFor(net, [samples(T, F)])).toMatchObject({ count: 2 * T, steps: T });
-    expect(samplesFor(net, [samples(T * F)])).toMatchObject({ count: 2 * T, steps: T });
+    expect(samplesFor(net, [samples(T, F)])).toMatchObject({ count: 2 * T, perSample: T, perStream: T });
+    expect(samplesFor(net, [samples(T * F)])).toMatchObject({ count: 2 * T, perSample: T, perStream: T });
     expect(problem(() => samplesFor(net, [samples(T + 1, F)]))).toBe(
       `MISMATCH x.npy: samples of ${T + 1} steps, expected ${T}`,
     );
     expect(problem(() => samplesFor(net, [samples(F)]))).toBe(`MISMATCH x.npy: samples of 1 step, expected ${T}`);
   });
 
-  test("that the page makes up are steps, as many in a row", () => {
-    expect(generatedSamples(net)).toMatchObject({ count: 64, steps: T });
+  test("that the page makes up are whole", () => {
+    expect(generatedSamples(net)).toMatchObject({ count: Math.ceil(64 / T) * T, perSample: T, perStream: T });
   });
 
   test("are refused where their steps lie behind the features", () => {
     expect(problem(() => samplesFor(net, [samples(F, T)]))).toMatch(/^MISMATCH .*\[4, 5\]/);
-    expect(stepsOf(samples(48, 40), [40, 1, 3], true)).toMatchObject({ perSample: 16 });
+    expect(streamsOf(samples(48, 40), [40, 1, 3], true)).toMatchObject({ perSample: 16 });
   });
 });
 
@@ -361,6 +364,40 @@ test("a net of one step says that it keeps its state", () => {
   const { notes, steps } = lowerGraph(onnx([1, 1, F], ...before(TURN)));
   expect(steps).toBeUndefined();
   expect(notes.join()).toMatch(/a recurrent layer keeps its state from run to run; reset begins anew/);
+});
+
+test("a net of one step begins each sample with a reset: nothing depends on their order", async () => {
+  const net = lowerGraph(onnx([1, 1, F], ...before(TURN)));
+  const given = rows(numbers(2 * F, 7), F);
+  const setOf = (all: Rows) => ({ count: 2, shape: [1, F], images: Float32Array.from(all.flat()), source: "x.npy" });
+  const made = async (all: Rows, steps?: number) => {
+    const notes: string[] = [];
+    const { bytes, calibration } = await importedContainer(net, samplesFor(net, [setOf(all)], steps), {
+      range: "all",
+      given: {},
+      options: {},
+      convolve: undefined,
+      open: openReference,
+      note: (line) => notes.push(line),
+      report: () => {},
+    });
+    return { bytes, notes, errors: calibration!.layers.map(({ snr }) => snr.toFixed(6)) };
+  };
+  const turned = given.toReversed();
+  const one = await made(given);
+  expect(one.notes).toEqual([expect.stringMatching(/^each sample is a stream of one step/)]);
+  expect(await made(turned)).toEqual(one);
+  const stream = await made(given, Infinity);
+  expect(stream.notes).toEqual([]);
+  expect(stream.bytes).not.toEqual(one.bytes);
+  const logitsOf = async (all: Rows): Promise<Int8Array[]> => {
+    const found: Int8Array[] = [];
+    await classifyAll(openReference(one.bytes), setOf(all), {
+      onResult: (_, __, logits) => found.push(logits.slice()),
+    });
+    return found;
+  };
+  expect((await logitsOf(turned)).toReversed()).toEqual(await logitsOf(given));
 });
 
 test("outputs that are sequences are named", () => {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { ONE_STREAM } from "../../host/data/sequences.js";
 import { freshStates, runLayers, runModel } from "../../host/engines/ops-i8.js";
 import { openReference } from "../../host/engines/reference.js";
 import { arrange } from "../../host/import/arrange.js";
@@ -75,7 +76,7 @@ describe("a net of TensorFlow's converter", () => {
     const { layers, outputs } = await compareIntegers(
       arranged,
       engine,
-      { count: 60, steps: Infinity, sample: (step) => [inputs[step]] },
+      { ...ONE_STREAM, count: 60, sample: (step) => [inputs[step]] },
       async () => {},
     );
     expect(layers.map(({ differing }) => differing)).toEqual(layers.map(() => 0));
@@ -91,7 +92,7 @@ describe("a net of TensorFlow's converter", () => {
       calibrate(
         bare,
         reals.map((input) => [input]),
-        { range: "all" },
+        { range: "all", perStream: Infinity },
       ),
     );
     const [from, to] = [quantized.tensors[0], quantized.tensors[quantized.outputs[0]]];
@@ -127,11 +128,13 @@ test("ranges are those of streams of so many steps, each from a reset on", () =>
     notes: [],
   };
   const ones = Array.from({ length: 6 }, () => [Float32Array.of(1)]);
-  const most = (steps?: number): number => {
-    const { tensors, outputs } = calibrate(sums, ones, { range: "all", ...(steps && { steps }) });
+  const most = (perStream?: number): number => {
+    const { tensors, outputs } = calibrate(sums, ones, { range: "all", ...(perStream && { perStream }) });
     return 255 * tensors[outputs[0].tensor].quantization!.scale;
   };
-  expect([most(1), most(2), most(3), most()]).toEqual([1, 2, 3, 6].map((sum) => expect.closeTo(sum, 5) as number));
+  expect([most(), most(1), most(2), most(3), most(Infinity)]).toEqual(
+    [1, 1, 2, 3, 6].map((sum) => expect.closeTo(sum, 5) as number),
+  );
 });
 
 describe("variables", () => {

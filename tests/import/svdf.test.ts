@@ -62,7 +62,7 @@ describe("a net of real numbers", () => {
     const quantized = calibrate(
       net,
       reals.map((real) => [real]),
-      { range: "all" },
+      { range: "all", perStream: Infinity },
     );
     const model = importedModel(quantized);
     expect(statesOf(model).map((state) => model.tensors[state].shape)).toEqual([

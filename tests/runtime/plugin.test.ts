@@ -20,12 +20,18 @@ const models = ["streaming", "branches", "gates", "padded", "per-channel", "smal
 const scratch = mkdtempSync(join(tmpdir(), "mote-plugin-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** @returns models that were compared; of those that have no fast module, none */
-async function compareAll(host: string, names: readonly string[], optimize: Optimization): Promise<string[]> {
+/** @param steps of a stream @returns models that were compared; of those that have no fast module, none */
+async function compareAll(
+  host: string,
+  names: readonly string[],
+  optimize: Optimization,
+  steps?: number,
+): Promise<string[]> {
   const compared: string[] = [];
   for (const name of names) {
     const path = join(golden, name);
-    const outcome = await compareWithHost(path, host, { random: 3, seed: 1, optimize }).catch((error: unknown) => {
+    const flags = { random: 3, seed: 1, optimize, ...(steps && { steps }) };
+    const outcome = await compareWithHost(path, host, flags).catch((error: unknown) => {
       if (error instanceof MoteError && error.code === "UNSUPPORTED" && optimize === "speed") return undefined;
       throw error;
     });
@@ -36,12 +42,31 @@ async function compareAll(host: string, names: readonly string[], optimize: Opti
   return compared;
 }
 
+/** States go on within a stream, and begin anew with the next one. */
+async function expectStreams(host: string): Promise<void> {
+  for (const optimize of ["size", "speed"] as const) {
+    for (const steps of [1, 2]) expect(await compareAll(host, ["streaming.mote"], optimize, steps)).toHaveLength(1);
+  }
+}
+
 describe("examples/plugin/host.mjs", () => {
   const host = `${process.execPath} ${join(folder, "host.mjs")}`;
 
   it("runs packed and fast modules", async () => {
     expect(await compareAll(host, models, "size")).toEqual(models);
     expect((await compareAll(host, models, "speed")).length).toBeGreaterThanOrEqual(4);
+  });
+
+  it("resets states before each stream", () => expectStreams(host));
+
+  it("that does not is found out", async () => {
+    const path = join(golden, "streaming.mote");
+    const deaf = join(scratch, "deaf.mjs");
+    const text = readFileSync(join(folder, "host.mjs"), "utf8");
+    writeFileSync(deaf, text.replace(/^.*finish\("reset".*$/m, ""));
+    const flags = { random: 3, seed: 1, optimize: "size", steps: 1 } as const;
+    const { difference } = await compareWithHost(path, `${process.execPath} ${deaf}`, flags);
+    expect(difference).toMatch(/^input 1, output \d, element \d+ is -?\d+, expected -?\d+$/);
   });
 
   it("says what is wrong with its files", () => {
@@ -69,6 +94,8 @@ describe.skipIf(lacking.length > 0)(named("examples/plugin/host.c", lacking), ()
     expect((await compareAll(host, models, "speed")).length).toBeGreaterThanOrEqual(4);
   });
 
+  it("resets states before each stream", () => expectStreams(host));
+
   it("refuses a module of another version, and inputs of another length", () => {
     const packed = join(packageRoot, "models/lenet5.mote");
     const [wasm, inputs] = [join(scratch, "lenet5.wasm"), join(scratch, "inputs.bin")];
@@ -90,6 +117,7 @@ describe.skipIf(!hasWasmtime)(
       const host = `python3 ${join(folder, "host.py")}`;
       expect(await compareAll(host, models, "size")).toEqual(models);
       expect((await compareAll(host, models, "speed")).length).toBeGreaterThanOrEqual(4);
+      await expectStreams(host);
     });
   },
 );

@@ -108,7 +108,7 @@ function windowRuns(container: Uint8Array, folder: string): Runs {
   const { input } = openReference(container);
   const windows = spectrogramWindows(folder).slice(0, WINDOWS);
   const images = Float32Array.from(windows.flatMap((window) => [...window]));
-  return runsOf({ count: windows.length, shape: input.shape, images, source: "the spectrogram" }, input);
+  return runsOf({ count: windows.length, shape: input.shape, images, source: "the spectrogram" }, input, false);
 }
 
 function figuresOf({ id, board, engine }: BoardNet, measured: Measurement): Figure[] {

@@ -32,7 +32,7 @@ export async function lstmFigures(folder: string, note: (text: string) => void):
   const runs = samplesFor(net, [loadData(CALIBRATION, { shape })]);
   const sample = realSamples(runs, net, undefined);
   const samples = Array.from({ length: runs.count }, (_, run) => sample(run));
-  const container = writeContainer(importedModel(calibrate(net, samples, { range: "all", steps: runs.steps })));
+  const container = writeContainer(importedModel(calibrate(net, samples, { range: "all", perStream: runs.perStream })));
   const engine = openEngine(fastestEngine(), container);
   const test = loadData(TEST, { shape });
   const real = floatEvaluator(path, undefined, engine, { ...test, labels: test.labels! }, 1);

@@ -76,7 +76,8 @@ export async function oracleEquality(folder: string, { full, note }: BenchOption
       engine,
       {
         count: full ? FULL_SAMPLES : QUICK_SAMPLES,
-        steps: Infinity,
+        perSample: 1,
+        perStream: 1,
         sample: (index) => [randomInput(engine, index)],
       },
       async (_, [expected], [found]) => {

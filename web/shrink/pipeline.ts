@@ -146,7 +146,7 @@ async function imported(
     name: stemOf(file.name),
     kind: `${graph.kind}, ${graph.version}`,
     netBytes: file.source.size + (extensionOf(file.name) === ".json" ? weights : 0),
-    samples: samples && { count: samples.count, source: samples.source, isGenerated },
+    samples: samples && { count: samples.count / samples.perSample, source: samples.source, isGenerated },
     notes,
     net,
     fileGraph: filePicture(graph, reportGraph(graph)).picture,

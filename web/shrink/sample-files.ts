@@ -7,7 +7,7 @@ import { readIdxImages } from "../../host/data/idx.js";
 import { readNpy } from "../../host/data/npy.js";
 import { openNpz } from "../../host/data/npz.js";
 import type { Picture } from "../../host/data/plane.js";
-import { stepsOfSample } from "../../host/data/sequences.js";
+import { ONE_STREAM } from "../../host/data/sequences.js";
 import { MoteError } from "../../host/errors.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { samplesFor, type NetSamples } from "../../host/import/net-samples.js";
@@ -39,9 +39,8 @@ export async function droppedSamples(
   decode: DecodePicture,
 ): Promise<NetSamples> {
   const samples = samplesFor(net, await setsOf(files, net, decode));
-  const { count, steps, source } = samples;
+  const { count, perSample, source } = samples;
   // Sequences are taken whole: what states hold at their ends has a range, too.
-  const perSample = stepsOfSample(steps);
   const most = affordable(net, MOST_SAMPLES, perSample);
   if (most * perSample >= count) return samples;
   return { ...samples, count: most * perSample, source: `the first ${most} samples of ${source}` };
@@ -111,15 +110,20 @@ async function picturesOf(
   return { count: taken.length, shape, images, colours: "rgb", source };
 }
 
-const affordable = (net: ImportedNet, most: number, perSample = 1): number =>
+const affordable = (net: ImportedNet, most: number, perSample: number): number =>
   Math.max(LEAST_SAMPLES, Math.min(most, Math.floor(MOST_WORK / Math.max(1, perSample * multiplications(net)))));
 
 const MADE_UP = 64;
 const WAVES = 6;
 
-/** Pictures of soft waves between 0 and 1 where an input may be a picture's, else numbers of a normal distribution: the same at any time. */
+/**
+ * Pictures of soft waves between 0 and 1 where an input may be a picture's, else numbers of a normal distribution: the same at any
+ * time. Of a net with states they are whole sequences, or where it has none one stream.
+ */
 export function generatedSamples(net: ImportedNet): NetSamples {
-  const count = affordable(net, MADE_UP);
+  const { steps: perSample = 1 } = net;
+  const samples = affordable(net, Math.ceil(MADE_UP / perSample), perSample);
+  const count = samples * perSample;
   const sets = net.inputs.map(({ tensor }, input): SampleSet => {
     const { shape } = net.tensors[tensor];
     const [channels, height, width] = shape;
@@ -133,7 +137,8 @@ export function generatedSamples(net: ImportedNet): NetSamples {
     }
     return { count, shape, images, source: "generated", reading: { layout: "nchw" } };
   });
-  return { count, steps: net.steps ?? Infinity, source: `${count} generated samples`, sets };
+  const streams = perSample === 1 ? ONE_STREAM : { perSample, perStream: perSample };
+  return { ...streams, count, source: `${samples} generated samples`, sets };
 }
 
 function fillWaves(sample: Float32Array, [channels, height, width]: Shape, random: Random): void {

@@ -6,9 +6,11 @@ import { MoteError } from "../../errors.js";
 import { Random } from "../../rng.js";
 import { inputArray } from "./arrays.js";
 import type { SampleSet } from "../../data/data-set.js";
+import { ONE_STREAM, streamsOf, type Streams } from "../../data/sequences.js";
 import { loadData, type DataOptions } from "./load.js";
 
-export interface Runs {
+export interface Runs extends Streams {
+  /** Of runs: a step each, where samples have several. */
   readonly count: number;
   /** For people: "mnist:test", "random, seed 1". */
   readonly source: string;
@@ -20,13 +22,13 @@ export interface Runs {
   readonly labels?: Labels;
 }
 
-/** The same elements for a seed and an index, whatever the count. */
+/** The same elements for a seed and an index, whatever the count. They are one stream, so that states have something to hold. */
 export function randomRuns(count: number, seed: number): Runs {
   const fill = (index: number, inputs: readonly Int8Array[]): void => {
     const random = new Random(seed, index);
     for (const input of inputs) for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
   };
-  return { count, source: `random, seed ${seed}`, fill };
+  return { ...ONE_STREAM, count, source: `random, seed ${seed}`, fill };
 }
 
 /**
@@ -35,12 +37,12 @@ export function randomRuns(count: number, seed: number): Runs {
  * @throws MoteError as `loadData` and `inputFiller`, MISMATCH for arrays of different counts
  */
 export function loadRuns(spec: string, inputs: readonly TensorInfo[], options: Omit<DataOptions, "shape">): Runs {
-  if (inputs.length === 1) return runsOf(loadData(spec, { ...options, shape: inputs[0].shape }), inputs[0]);
+  if (inputs.length === 1) return runsOf(loadData(spec, { ...options, shape: inputs[0].shape }), inputs[0], false);
   const [part] = /(?::(?:train|validation|test)(?:@\d+)?)?(?::\d+)?$/.exec(spec)!;
   const archive = spec.slice(0, spec.length - part.length);
   const each = inputs.map((input, index) => {
     const { shape } = input;
-    return runsOf(loadData(`${archive}:${inputArray(index)}${part}`, { ...options, shape }), input);
+    return runsOf(loadData(`${archive}:${inputArray(index)}${part}`, { ...options, shape }), input, false);
   });
   const counts = each.map(({ count }) => count);
   if (new Set(counts).size > 1) {
@@ -49,23 +51,32 @@ export function loadRuns(spec: string, inputs: readonly TensorInfo[], options: O
       `${spec}: ${counts.join(" and ")} samples for the inputs, expected as many for each`,
     );
   }
-  const { count, source, labels } = each[0];
+  const { count, perSample, perStream, source, labels } = each[0];
   return {
     count,
+    perSample,
+    perStream,
     source,
     fill: (index, elements) => each.forEach(({ fill }, input) => fill(index, [elements[input]])),
     ...(labels === undefined ? {} : { labels }),
   };
 }
 
-/** Of a model with one input. */
-export function runsOf(set: SampleSet, input: TensorInfo): Runs {
-  const { count, source, images, labels, shape, reading } = set;
-  const fill = inputFiller(set, input);
+/**
+ * Of a model with one input.
+ * @param hasStates whether it keeps anything from run to run @param steps as of `streamsOf`
+ * @throws MoteError as `streamsOf` and `inputFiller`
+ */
+export function runsOf(set: SampleSet, input: TensorInfo, hasStates: boolean, steps?: number): Runs {
+  const { runs, perSample, perStream } = streamsOf(set, input.shape, hasStates, steps);
+  const { count, images, labels, shape, reading } = runs;
+  const fill = inputFiller(runs, input);
   const isAsItIs = images instanceof Uint8Array && reading === undefined && shape.join() === input.shape.join();
   return {
     count,
-    source,
+    perSample,
+    perStream,
+    source: set.source,
     fill: (index, [elements]) => fill(index, elements),
     ...(isAsItIs ? { pixels: images } : {}),
     ...(labels === undefined ? {} : { labels }),
