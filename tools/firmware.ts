@@ -32,7 +32,7 @@ import { packageRoot } from "../host/node/paths.js";
 import { Progress } from "../host/node/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
 import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
-import { addDataFlags, readingOf, type DataFlags } from "./data-flags.js";
+import { addDataFlags, readingOf, stepsOption, type DataFlags, type StepsFlag } from "./data-flags.js";
 import {
   BYTE_PRICE_HELP,
   containerOf,
@@ -51,7 +51,7 @@ const SEED = 1;
 /** Of an export's self-test. */
 const VECTORS = 4;
 
-interface FirmwareFlags extends DataFlags, LayoutFlags {
+interface FirmwareFlags extends DataFlags, LayoutFlags, StepsFlag {
   readonly board?: string;
   readonly engine?: FirmwareEngine;
   readonly optimize?: Optimization;
@@ -102,7 +102,7 @@ export function firmwareCommand(): Command {
         "--export replaces a folder that it made before, known by its mote-export.json, and no other.",
     )
     .action(firmware);
-  return addDataFlags(command);
+  return addDataFlags(command.addOption(stepsOption()));
 }
 
 function parseInputs(text: string): number {
@@ -173,13 +173,14 @@ function refuseIdle(flags: FirmwareFlags): void {
       if (flags[name] !== undefined) throw new MoteError("ARGUMENT", `${flagOf(name)}: ${why}`);
     }
   };
+  if (flags.data === undefined) refuse(["steps"], "says which samples are a stream; expected --data");
   if (flags.export === undefined) {
     refuse(["generic"], "only with --export");
   } else {
     refuse(["board", "labels", "check", "update"], "not with --export, which writes source for any board");
   }
   if (flags.check === true || flags.update === true) {
-    const samples = ["data", "labels", "layout", "scale", "mean", "std", "inputs"] as const;
+    const samples = ["data", "labels", "layout", "scale", "mean", "std", "steps", "inputs"] as const;
     refuse(["sram", "inputRows", "bytePrice"], "not with --check or --update: bench/device.json has figures without");
     refuse(samples, "not with --check or --update: bench/device.json has figures of its own inputs");
     if (flags.model !== undefined && !MODEL_NAMES.includes(flags.model)) {
@@ -214,7 +215,7 @@ async function exportFolder(folder: string, flags: FirmwareFlags): Promise<void>
     engine: engine ?? "wasm3",
     form: generic === true ? "generic" : (optimize ?? "speed"),
     layout: layoutOf(flags),
-    vectors: makeVectors(model.container, runs, flags.inputs ?? Math.min(VECTORS, runs.count)),
+    vectors: makeVectors(model.container, runs, flags.inputs ?? Math.min(VECTORS, runs.count / runs.perSample)),
   });
   const output = new Output({ json });
   for (const line of describeExport(summary)) output.line(line);
@@ -278,19 +279,20 @@ function isShipped({ model }: FirmwareFlags): boolean {
   return model === undefined || MODEL_NAMES.includes(model);
 }
 
-/** What a model may be run on: all samples that `data` names, or elements by chance. */
+/** What a model may be run on: all samples that `data` names, or elements by chance, which are one stream. */
 function runsOf({ container }: FirmwareModel, data: string | undefined, flags: FirmwareFlags): Runs {
   if (data === undefined) return randomRuns(MOST_INPUTS, SEED);
-  const { inputs, output } = openReference(container);
-  return loadRuns(data, inputs, { labels: flags.labels, classes: output.labels, reading: readingOf(flags) });
+  const engine = openReference(container);
+  const options = { labels: flags.labels, classes: engine.output.labels, reading: readingOf(flags) };
+  return loadRuns(data, engine, options, flags.steps);
 }
 
 /** As many as were asked for, or as flash has room for. */
 function inputsOf({ board, engine, optimize, model, ...of }: FirmwareCase, runs: Runs, asked?: number): FirmwareInputs {
   const sizes = inputSizes(model.container);
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0) * runs.perSample;
   const image = of.image ?? firmwareImage(model.container, optimize);
-  const count = asked ?? Math.min(INPUTS, runs.count, fittingSamples(board, image, engine, bytes));
+  const count = asked ?? Math.min(INPUTS, runs.count / runs.perSample, fittingSamples(board, image, engine, bytes));
   return firmwareInputs(sizes, runs, count);
 }
 

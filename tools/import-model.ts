@@ -49,8 +49,6 @@ export async function importContainer(
       "the net has real numbers; expected --calibrate with samples, some hundred will do",
     );
   }
-  if (flags.steps !== undefined && spec === undefined)
-    throw new MoteError("ARGUMENT", "--steps: says which samples are a stream; expected --calibrate");
   const samples = spec === undefined ? undefined : loadSamples(spec, net, flags);
   let progress: Progress | undefined;
   try {

@@ -61,7 +61,7 @@ interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, Co
 }
 
 /** Flags that say what a net of another format is given. */
-const FOREIGN_FLAGS = ["calibrate", "bits", "layout", "scale", "mean", "std", "colours", "shape", "steps"] as const;
+const FOREIGN_FLAGS = ["calibrate", "bits", "layout", "scale", "mean", "std", "colours", "shape"] as const;
 
 export function packCommand(): Command {
   const command = new Command("pack")
@@ -176,6 +176,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     );
   }
   refuseIdleVectors(flags);
+  if (flags.steps !== undefined && (flags.calibrate ?? flags.vectorsData) === undefined) {
+    throw new MoteError("ARGUMENT", "--steps: says which samples are a stream; expected --calibrate or --vectors-data");
+  }
   const signing = signingOf(flags, format);
   const {
     bytes: unlabelled,

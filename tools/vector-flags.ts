@@ -4,9 +4,9 @@ import { openReference } from "../host/engines/reference.js";
 import { MoteError } from "../host/errors.js";
 import { loadRuns, randomRuns } from "../host/node/data/runs.js";
 import { makeVectors, vectorsArchive } from "../host/node/data/vectors.js";
-import { readingOf, SAMPLES, type DataFlags } from "./data-flags.js";
+import { readingOf, SAMPLES, type DataFlags, type StepsFlag } from "./data-flags.js";
 
-export interface VectorFlags extends DataFlags {
+export interface VectorFlags extends DataFlags, StepsFlag {
   readonly vectors?: number;
   readonly vectorsData?: string;
 }
@@ -19,7 +19,7 @@ export function addVectorFlags(command: Command): Command {
   return command
     .option(
       "--vectors <n>",
-      "write so many inputs with their outputs beside it, as NAME.vectors.npz: random, or the first of --vectors-data",
+      "write so many inputs with their outputs beside it, as NAME.vectors.npz: random, of a model with states as one stream, or the first of --vectors-data",
       parseCount,
     )
     .option("--vectors-data <spec>", `samples for --vectors: ${SAMPLES}`);
@@ -35,9 +35,10 @@ export function refuseIdleVectors({ vectors, vectorsData }: VectorFlags): void {
 export function vectorsFile(container: Uint8Array, flags: VectorFlags): Uint8Array | undefined {
   const { vectors, vectorsData } = flags;
   if (vectors === undefined) return undefined;
-  const { inputs } = openReference(container);
-  const reading = { reading: readingOf(flags) };
-  const runs = vectorsData === undefined ? randomRuns(vectors, SEED) : loadRuns(vectorsData, inputs, reading);
+  const runs =
+    vectorsData === undefined
+      ? randomRuns(vectors, SEED)
+      : loadRuns(vectorsData, openReference(container), { reading: readingOf(flags) }, flags.steps);
   return vectorsArchive(makeVectors(container, runs, vectors));
 }
 

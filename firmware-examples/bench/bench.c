@@ -162,8 +162,9 @@ static bool place_results(const mote *model, results *r) {
 static void run_once(mote *model, uint32_t index, const results *r) {
   slices_taken taken = {{0, 0}, 0, 0};
   for (uint32_t i = 0; i <= r->layer_count; i++) r->layers[i] = (layer_ticks){0, 0};
+  mote_status status = bench_begin(model, index);
   uint32_t start = board_clock();
-  mote_status status = bench_set_inputs(model, index);
+  if (status == MOTE_DONE) status = bench_set_inputs(model, index);
   uint32_t input = ticks_since(start);
   if (status == MOTE_DONE) status = run_slices(model, &taken, r);
   if (status == MOTE_DONE) status = bench_get_outputs(model, r->outputs);

@@ -14,6 +14,9 @@ extern const uint32_t bench_input_count;
 /** Elements of all outputs. */
 extern const uint32_t bench_output_elements;
 
+/** Resets a model with states where inference `index` begins a stream. */
+mote_status bench_begin(mote *model, uint32_t index);
+
 /** Hands all inputs of inference `index` to the model, as pixels or as elements. */
 mote_status bench_set_inputs(mote *model, uint32_t index);
 

@@ -61,7 +61,7 @@ describe("pack --vectors", () => {
     expect((lastJson(run).results as { class: number }[]).map((result) => result.class)).toEqual(best);
   });
 
-  it("has an array for each of several inputs and outputs, of runs whose states go on", async () => {
+  it("has an array for each of several inputs and outputs, of a stream in which states go on", async () => {
     const { model } = syntheticModels().find(({ name }) => name === "streaming")!;
     writeFileSync(scratch.path("streaming.mote"), writeContainer(model));
     const pack = ["pack", scratch.path("streaming.mote"), "-o", scratch.path("copy.mote")];
@@ -75,15 +75,45 @@ describe("pack --vectors", () => {
     for (const run of [0, 1]) {
       const of = (name: string): Int8Array => {
         const { shape, values } = arrays[name];
-        return values.slice((run * values.length) / shape[0], ((run + 1) * values.length) / shape[0]);
+        expect(shape.slice(0, 2)).toEqual([1, 2]);
+        return values.slice((run * values.length) / 2, ((run + 1) * values.length) / 2);
       };
       engine.run(engine.inputs.map((_, index) => of(`input${index}`)));
       engine.outputs.forEach((_, index) => expect(of(`output${index}`)).toEqual(engine.result(index)));
     }
     // The archive is samples for them, too.
-    const data = ["--vectors", "2", "--vectors-data", scratch.path("copy.vectors.npz")];
+    const data = ["--vectors", "1", "--vectors-data", scratch.path("copy.vectors.npz")];
     expect((await mote([...pack.slice(0, 3), scratch.path("third.mote"), ...data])).code).toBe(0);
     expect(Buffer.compare(bytesOf("third.vectors.npz"), bytesOf("copy.vectors.npz"))).toBe(0);
+  });
+
+  it("takes samples of several steps, each from a reset on, or samples for the steps of streams", async () => {
+    const { model } = syntheticModels().find(({ name }) => name === "windows")!;
+    const bytes = writeContainer(model);
+    writeFileSync(scratch.path("windows.mote"), bytes);
+    const frames = Float32Array.from({ length: 6 * 60 }, (_, i) => ((i * 37) % 256) / 255);
+    writeFileSync(scratch.path("threes.npy"), npyOf(frames, 2, 3, 3, 4, 5));
+    writeFileSync(scratch.path("frames.npy"), npyOf(frames, 6, 3, 4, 5));
+    const pack = ["pack", scratch.path("windows.mote"), "-o", scratch.path("steps.mote")];
+    const made = (file: string, vectors: number, ...flags: string[]) =>
+      mote([...pack, "--vectors", String(vectors), "--vectors-data", scratch.path(file), ...flags]);
+    expect((await made("threes.npy", 2)).code).toBe(0);
+    const threes = bytesOf("steps.vectors.npz");
+    const { input0, output0 } = arraysOf("steps.vectors.npz");
+    expect(input0.shape).toEqual([2, 3, 3, 4, 5]);
+    const engine = openReference(bytes);
+    const steps = Array.from({ length: 6 }, (_, run) => {
+      if (run % 3 === 0) engine.reset();
+      return [...engine.run(input0.values.slice(60 * run, 60 * (run + 1)) as Int8Array)];
+    });
+    expect([...output0.values]).toEqual(steps.flat());
+    expect((await made("frames.npy", 6, "--steps", "3")).code).toBe(0);
+    expect(Buffer.compare(bytesOf("steps.vectors.npz"), threes)).toBe(0);
+    expect((await made("frames.npy", 6)).code).toBe(0);
+    expect(arraysOf("steps.vectors.npz").input0.shape).toEqual([6, 3, 4, 5]);
+    expectOneLine(await made("frames.npy", 5, "--steps", "3"), /5 vectors: expected a multiple of 3, the steps of/, 2);
+    expectOneLine(await made("threes.npy", 3), /3 vectors: threes\.npy has 2 samples/, 2);
+    expectOneLine(await mote([...pack, "--steps", "3"]), /--steps: .* expected --calibrate or --vectors-data/, 2);
   });
 
   it("takes samples, as many as there are; writes nothing where they do not fit", async () => {

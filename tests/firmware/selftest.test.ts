@@ -63,6 +63,15 @@ describe.skipIf(lacking.length > 0)(named("an exported project's self-test", lac
       const folder = await exported("streaming", "wasm3");
       expect(await selftest(folder)).toEqual({ text: `${COUNT} of ${COUNT} equal\n`, code: 0 });
 
+      const alone = makeVectors(containerOf("streaming"), { ...randomRuns(COUNT, 1), perStream: 1 }, COUNT);
+      const [together, apart] = [vectorsOf(containerOf("streaming")), alone].map((of) => vectorsSource("streams", of));
+      rewrite(folder, "selftest/vectors.c", () => apart.source);
+      expect((await selftest(folder)).text).toContain("1 of 3 equal\n");
+      rewrite(folder, "selftest/vectors.h", () => apart.header);
+      expect(await selftest(folder)).toEqual({ text: "3 of 3 equal\n", code: 0 });
+      rewrite(folder, "selftest/vectors.c", () => together.source);
+      rewrite(folder, "selftest/vectors.h", () => together.header);
+
       // The last element of the last vector.
       const { outputs } = vectorsOf(containerOf("streaming"));
       const size = outputs.reduce((sum, { elements }) => sum + elements.length, 0) / COUNT;

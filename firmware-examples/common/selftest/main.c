@@ -1,6 +1,6 @@
 /**
- * The self-test of the model that this folder was exported with: runs its vectors one after another and compares all outputs with those of
- * the host, byte for byte. Prints "4 of 4 equal", or first what is wrong; main returns 0 only when all are equal.
+ * The self-test of the model that this folder was exported with: runs its vectors one after another, each stream of them from a reset on, and compares all
+ * outputs with those of the host, byte for byte. Prints "4 of 4 equal", or first what is wrong; main returns 0 only when all are equal.
  *
  * A program of its own, of the C files of this folder and of the one above: target `selftest` of the CMakeLists.txt there. On a board without
  * stdio say what prints a text: -DMOTE_SELFTEST_PRINT=board_print.
@@ -121,7 +121,8 @@ int main(void) {
   }
   uint32_t equal = 0;
   for (uint32_t i = 0; i < MOTE_VECTORS; i++) {
-    status = run(model, (const int8_t *)mote_vector_inputs + (size_t)i * MOTE_VECTOR_INPUT_BYTES);
+    if (i % MOTE_VECTOR_STEPS == 0) status = mote_reset(model);
+    if (status == MOTE_DONE) status = run(model, (const int8_t *)mote_vector_inputs + (size_t)i * MOTE_VECTOR_INPUT_BYTES);
     if (status != MOTE_DONE) return fail(model, status);
     if (is_equal(i)) equal++;
   }

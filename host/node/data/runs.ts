@@ -1,6 +1,6 @@
 /** What a model is run on, one run after another: samples for its input, or for each of several, or elements by chance. */
 import type { Labels } from "../../data/data-set.js";
-import type { TensorInfo } from "../../engines/engine.js";
+import type { Engine, TensorInfo } from "../../engines/engine.js";
 import { inputFiller } from "../../engines/fill-input.js";
 import { MoteError } from "../../errors.js";
 import { Random } from "../../rng.js";
@@ -33,22 +33,29 @@ export function randomRuns(count: number, seed: number): Runs {
 
 /**
  * @param spec as `loadData` takes it; for several inputs an .npz archive with the arrays input0, input1 and so on
- * @param inputs of the model
- * @throws MoteError as `loadData` and `inputFiller`, MISMATCH for arrays of different counts
+ * @param steps as of `streamsOf`
+ * @throws MoteError as `loadData`, `streamsOf` and `inputFiller`, MISMATCH for arrays of different counts
  */
-export function loadRuns(spec: string, inputs: readonly TensorInfo[], options: Omit<DataOptions, "shape">): Runs {
-  if (inputs.length === 1) return runsOf(loadData(spec, { ...options, shape: inputs[0].shape }), inputs[0], false);
+export function loadRuns(
+  spec: string,
+  { inputs, hasStates }: Pick<Engine, "inputs" | "hasStates">,
+  options: Omit<DataOptions, "shape">,
+  steps?: number,
+): Runs {
+  const runsFrom = (from: string, input: TensorInfo): Runs =>
+    runsOf(loadData(from, { ...options, shape: input.shape }), input, hasStates, steps);
+  if (inputs.length === 1) return runsFrom(spec, inputs[0]);
   const [part] = /(?::(?:train|validation|test)(?:@\d+)?)?(?::\d+)?$/.exec(spec)!;
   const archive = spec.slice(0, spec.length - part.length);
-  const each = inputs.map((input, index) => {
-    const { shape } = input;
-    return runsOf(loadData(`${archive}:${inputArray(index)}${part}`, { ...options, shape }), input, false);
-  });
-  const counts = each.map(({ count }) => count);
-  if (new Set(counts).size > 1) {
+  const each = inputs.map((input, index) => runsFrom(`${archive}:${inputArray(index)}${part}`, input));
+  for (const [what, counts] of [
+    ["samples", each.map(({ count, perSample }) => count / perSample)],
+    ["steps", each.map(({ perSample }) => perSample)],
+  ] as const) {
+    if (new Set(counts).size === 1) continue;
     throw new MoteError(
       "MISMATCH",
-      `${spec}: ${counts.join(" and ")} samples for the inputs, expected as many for each`,
+      `${spec}: ${counts.join(" and ")} ${what} for the inputs, expected as many for each`,
     );
   }
   const { count, perSample, perStream, source, labels } = each[0];

@@ -1,4 +1,5 @@
 /** Test vectors of a model: inputs, and the outputs that every engine gives for them, as they travel beside it. */
+import { beginsStream } from "../../data/sequences.js";
 import { MoteError } from "../../errors.js";
 import { openReference } from "../../engines/reference.js";
 import { valuesOf } from "../../model/geometry.js";
@@ -14,32 +15,41 @@ export interface VectorTensor {
   readonly elements: Int8Array;
 }
 
-/** Runs one after another from the first one on: what states hold goes on. */
+/** Runs one after another, each stream of them from a reset on. */
 export interface Vectors {
+  /** Of runs. */
   readonly count: number;
+  /** Runs of each stream, of which there is a whole number; undefined for a model without states. */
+  readonly perStream: number | undefined;
   readonly inputs: readonly VectorTensor[];
   readonly outputs: readonly VectorTensor[];
 }
 
 /**
  * Runs the reference.
- * @param count of the runs to take
- * @throws MoteError ARGUMENT when there are not as many
+ * @param samples how many of the runs' to take, the first ones
+ * @throws MoteError ARGUMENT when there are not as many, or the last stream of them is not whole
  */
-export function makeVectors(container: Uint8Array, runs: Runs, count: number): Vectors {
-  if (count > runs.count) throw new MoteError("ARGUMENT", `${count} vectors: ${runs.source} has ${runs.count} samples`);
+export function makeVectors(container: Uint8Array, runs: Runs, samples: number): Vectors {
+  const [count, given] = [samples * runs.perSample, runs.count / runs.perSample];
+  if (samples > given) throw new MoteError("ARGUMENT", `${samples} vectors: ${runs.source} has ${given} samples`);
   const engine = openReference(container);
   try {
+    const perStream = engine.hasStates ? Math.min(runs.perStream, count) : undefined;
+    if (perStream !== undefined && count % perStream !== 0) {
+      throw new MoteError("ARGUMENT", `${samples} vectors: expected a multiple of ${perStream}, the steps of a stream`);
+    }
     const tensors = (ends: typeof engine.inputs): VectorTensor[] =>
       ends.map(({ shape }) => ({ shape, elements: new Int8Array(count * valuesOf(shape)) }));
     const [inputs, outputs] = [tensors(engine.inputs), tensors(engine.outputs)];
     for (let index = 0; index < count; index++) {
-      const given = inputs.map(({ elements }) => elementsOf(elements, index, count));
-      runs.fill(index, given);
-      engine.run(given);
-      outputs.forEach(({ elements }, output) => elementsOf(elements, index, count).set(engine.result(output)));
+      const elements = inputs.map((input) => elementsOf(input.elements, index, count));
+      runs.fill(index, elements);
+      if (beginsStream(index, runs)) engine.reset();
+      engine.run(elements);
+      outputs.forEach((of, output) => elementsOf(of.elements, index, count).set(engine.result(output)));
     }
-    return { count, inputs, outputs };
+    return { count, perStream, inputs, outputs };
   } finally {
     engine.close();
   }
@@ -51,9 +61,15 @@ export function elementsOf(elements: Int8Array, index: number, count: number): I
   return elements.subarray(index * size, (index + 1) * size);
 }
 
-/** An .npz archive with the arrays input0, output0 and so on, int8 [count, channels, height, width]. */
-export function vectorsArchive({ count, inputs, outputs }: Vectors): Uint8Array {
+/**
+ * An .npz archive with the arrays input0, output0 and so on, int8 [count, channels, height, width], or of streams of several steps
+ * [streams, steps, channels, height, width]: samples as `loadRuns` takes them.
+ */
+export function vectorsArchive({ count, perStream = 1, inputs, outputs }: Vectors): Uint8Array {
+  const sizes = perStream === 1 ? [count] : [count / perStream, perStream];
   const arrays = (tensors: readonly VectorTensor[], name: (index: number) => string) =>
-    tensors.map(({ shape, elements }, index) => [name(index), { shape: [count, ...shape], values: elements }] as const);
+    tensors.map(
+      ({ shape, elements }, index) => [name(index), { shape: [...sizes, ...shape], values: elements }] as const,
+    );
   return writeNpz(new Map([...arrays(inputs, inputArray), ...arrays(outputs, outputArray)]));
 }

@@ -11,6 +11,8 @@ export interface FirmwareInputs {
   /** pixels: 0 .. 255, as mote_input_u8 takes them; elements: int8 of the model's inputs, as mote_set_input_i8 does. */
   readonly kind: "pixels" | "elements";
   readonly count: number;
+  /** So many inputs in a row are a stream, before which a model's states are reset; Infinity where all are. */
+  readonly perStream: number;
   /** Elements of each of the model's inputs, [channels, height, width]. */
   readonly sizes: readonly number[];
   /** The inputs one behind the other, `count` times. */
@@ -26,16 +28,19 @@ export function inputSizes(container: Uint8Array): number[] {
 }
 
 /**
- * The first `count` runs.
+ * The runs of the first samples.
  * @param sizes of the model's inputs
+ * @param samples how many
  * @throws MoteError ARGUMENT when there are not as many
  */
-export function firmwareInputs(sizes: readonly number[], runs: Runs, count: number): FirmwareInputs {
-  if (count > runs.count) throw new MoteError("ARGUMENT", `--inputs ${count}: ${runs.source} has ${runs.count}`);
+export function firmwareInputs(sizes: readonly number[], runs: Runs, samples: number): FirmwareInputs {
+  const { perSample, perStream } = runs;
+  const [count, given] = [samples * perSample, runs.count / perSample];
+  if (samples > given) throw new MoteError("ARGUMENT", `--inputs ${samples}: ${runs.source} has ${given}`);
   const size = sizes.reduce((sum, elements) => sum + elements, 0);
   const labels = runs.labels === undefined ? {} : { labels: runs.labels.subarray(0, count) };
   if (runs.pixels !== undefined) {
-    return { kind: "pixels", count, sizes, bytes: runs.pixels.subarray(0, count * size), ...labels };
+    return { kind: "pixels", count, perStream, sizes, bytes: runs.pixels.subarray(0, count * size), ...labels };
   }
   const elements = new Int8Array(count * size);
   let at = 0;
@@ -45,5 +50,5 @@ export function firmwareInputs(sizes: readonly number[], runs: Runs, count: numb
       sizes.map((length) => elements.subarray(at, (at += length))),
     );
   }
-  return { kind: "elements", count, sizes, bytes: new Uint8Array(elements.buffer), ...labels };
+  return { kind: "elements", count, perStream, sizes, bytes: new Uint8Array(elements.buffer), ...labels };
 }

@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { MoteError } from "../../errors.js";
 import { missingName } from "../../engines/driver.js";
+import { beginsStream } from "../../data/sequences.js";
 import { pixelTable } from "../../engines/fill-input.js";
 import { readContainer } from "../../container/read.js";
+import { statesOf } from "../../model/edges.js";
 import { valuesOf } from "../../model/geometry.js";
 import type { Shape } from "../../model/model.js";
 import { openReference } from "../../engines/reference.js";
@@ -162,7 +164,8 @@ async function build(
     blobs.push({ symbol: "model_mote", section: ".model", file: file("model.mote", container) });
     declarations.push("extern const uint8_t model_mote[];");
   }
-  const { tensors, outputs } = readContainer(model.container).model;
+  const { model: integers } = readContainer(model.container);
+  const { tensors, outputs } = integers;
   const outputSizes = outputs.map((tensor) => valuesOf(tensors[tensor].shape));
   const glue = `${declarations.join("\n")}
 static const mote_source source = {${fields}, ${container === undefined ? "NULL, 0" : `model_mote, ${container.length}u`}, NULL, NULL};
@@ -171,6 +174,8 @@ const uint32_t bench_input_count = ${inputs.count}u;
 const uint32_t bench_output_elements = ${outputSizes.reduce((sum, size) => sum + size, 0)}u;
 ${image.rowsAtOnce > 0 ? giveRow(tensors[0].shape) : ""}mote_status bench_set_inputs(mote *model, uint32_t index) {
 ${image.rowsAtOnce > 0 ? inputRows(inputs) : setInputs(inputs)}}
+mote_status bench_begin(mote *model, uint32_t index) {
+${begin(inputs, statesOf(integers).length > 0)}}
 mote_status bench_get_outputs(const mote *model, int8_t *outputs) {
 ${getOutputs(outputSizes)}}
 `;
@@ -209,6 +214,12 @@ function giveRow([, height, width]: Shape): string {
 /** The call that hands it over. */
 function inputRows({ count, bytes }: FirmwareInputs): string {
   return `  return mote_input_rows(model, give_row, (void *)(uintptr_t)(bench_inputs + index * ${bytes.length / count}u));\n`;
+}
+
+/** Resets a model with states before each stream. What divides is no part of small boards, whose library for it would count as the model's. */
+function begin({ perStream, count }: FirmwareInputs, hasStates: boolean): string {
+  if (!hasStates || perStream >= count) return "  (void)model;\n  (void)index;\n  return MOTE_DONE;\n";
+  return `  while (index >= ${perStream}u) index -= ${perStream}u;\n  return index == 0 ? mote_reset(model) : MOTE_DONE;\n`;
 }
 
 /** The calls that hand the inputs of one inference over. */
@@ -330,13 +341,15 @@ function checkCalibration(board: Board, [short, long]: readonly number[], name: 
 }
 
 /** Of each inference the elements of all outputs, one output behind the other. */
-function referenceLogits(container: Uint8Array, { kind, sizes, count, bytes }: FirmwareInputs): number[][] {
+function referenceLogits(container: Uint8Array, inputs: FirmwareInputs): number[][] {
+  const { kind, sizes, count, bytes } = inputs;
   const engine = openReference(container);
   try {
     const table = pixelTable(engine.input);
     const elements = kind === "pixels" ? Int8Array.from(bytes, (pixel) => table[pixel]) : new Int8Array(bytes);
     let at = 0;
-    return Array.from({ length: count }, () => {
+    return Array.from({ length: count }, (_, run) => {
+      if (beginsStream(run, inputs)) engine.reset();
       engine.run(sizes.map((size) => elements.subarray(at, (at += size))));
       return engine.outputs.flatMap((_, output) => [...engine.result(output)]);
     });

@@ -4,7 +4,7 @@ import type { CSource } from "../../c/c-source.js";
 import { elementsOf, type Vectors, type VectorTensor } from "../data/vectors.js";
 
 /** vectors.h and vectors.c. */
-export function vectorsSource(name: string, { count, inputs, outputs }: Vectors): CSource {
+export function vectorsSource(name: string, { count, perStream = count, inputs, outputs }: Vectors): CSource {
   const [given, expected] = [inputs, outputs].map((tensors) => runAfterRun(tensors, count));
   const title = `/* Test vectors of ${name}. Written by \`npm run firmware -- --export\`. */`;
   const header = `${title}
@@ -14,12 +14,14 @@ export function vectorsSource(name: string, { count, inputs, outputs }: Vectors)
 #include <stdint.h>
 
 #define MOTE_VECTORS ${count}u
+/* Before the first of so many in a row the model is reset. */
+#define MOTE_VECTOR_STEPS ${perStream}u
 /* Of one vector: int8 elements of all inputs, and of all outputs, [channels, height, width] one behind the other. */
 #define MOTE_VECTOR_INPUT_BYTES ${given.length / count}u
 #define MOTE_VECTOR_OUTPUT_BYTES ${expected.length / count}u
 
 extern const uint8_t mote_vector_inputs[MOTE_VECTORS * MOTE_VECTOR_INPUT_BYTES];
-/* What the host gives when the vectors are run in their order from the first one on. */
+/* What the host gives when the vectors are run in their order. */
 extern const uint8_t mote_vector_outputs[MOTE_VECTORS * MOTE_VECTOR_OUTPUT_BYTES];
 
 #endif
