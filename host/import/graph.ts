@@ -69,6 +69,12 @@ export interface GraphTensor {
 export type Attribute =
   number | string | boolean | readonly number[] | readonly string[] | GraphTensor | { readonly graph: string };
 
+/** An attribute that is a number. @param otherwise where there is none, or it is none */
+export function number(attributes: Readonly<Record<string, Attribute>>, name: string, otherwise: number): number {
+  const value = attributes[name];
+  return typeof value === "number" ? value : otherwise;
+}
+
 export interface GraphNode {
   /** As the file has it, or the op and its index in the file where it has none: "Conv #3". */
   readonly name: string;

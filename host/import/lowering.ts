@@ -4,11 +4,14 @@
  */
 import { MoteError } from "../errors.js";
 import { valuesOf } from "../model/geometry.js";
-import type { Axes, Shape } from "../model/model.js";
-import type { Attribute, GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
+import type { Shape } from "../model/model.js";
+import { CannotLower, refusal, type Problem } from "./cannot-lower.js";
+import type { Format } from "./format.js";
+import type { GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
+import { KeptStates } from "./kept-states.js";
+import { neededNodes } from "./needed-nodes.js";
 import {
   mapOf,
-  type Clamp,
   type ImportedNet,
   type NetEnd,
   type NetLayer,
@@ -21,29 +24,6 @@ import { realNet } from "./real-net.js";
 import { lowerWindow } from "./recurrent.js";
 import { WORKLESS } from "./verdict.js";
 import { isSamePlace, planarShape, view, type Layout, type View } from "./view.js";
-
-/** Why a node does not run, and what to do. */
-export class CannotLower extends Error {}
-
-export interface Problem {
-  readonly node: string;
-  readonly op: string;
-  readonly reason: string;
-}
-
-/** How a node becomes layers: it asks for its inputs' views and sets its outputs'. @throws CannotLower */
-export type LowerRule = (node: GraphNode, lowering: Lowering) => void;
-
-export interface Format {
-  readonly layout: Layout;
-  /** Those that have a rule. */
-  readonly ops: readonly string[];
-  rule(op: string): LowerRule | undefined;
-  /** Inputs of a node that are data, not shapes or axes. */
-  dataInputs(node: GraphNode): readonly number[];
-  /** What a node does with a variable, its first input: to assign it leaves something to the next run. */
-  variableUse(node: GraphNode): "read" | "assign" | undefined;
-}
 
 /** Weights of a net that are kept as real numbers: 64 MiB. */
 const MOST_KEPT = 1 << 24;
@@ -68,8 +48,7 @@ export class Lowering {
   readonly #shared = new Set<number>();
   #kept = 0;
   readonly #nodes: readonly GraphNode[];
-  /** By the variable's name: its tensor, where it is read, and what it takes over, where that is known. */
-  readonly #states = new Map<string, { tensor?: number; source?: View }>();
+  readonly #states = new KeptStates();
   readonly #inputs: { readonly tensor: number; readonly graphTensor: number; readonly view: View }[] = [];
 
   constructor(
@@ -77,7 +56,7 @@ export class Lowering {
     readonly format: Format,
     readonly options: LoweringOptions = {},
   ) {
-    this.#nodes = this.#neededNodes();
+    this.#nodes = neededNodes(graph, format);
     this.#uses = graph.tensors.map(() => 0);
     for (const node of this.#nodes) for (const input of format.dataInputs(node)) if (input >= 0) this.#uses[input]++;
     for (const output of graph.outputs) this.#uses[output]++;
@@ -96,7 +75,7 @@ export class Lowering {
     for (const node of nodes) this.#lowerNode(node);
     const outputs = graph.outputs.flatMap((output) => this.#ends(output));
     if (this.#problems.length > 0) throw refusal(this.#problems);
-    const states = [...this.#states].flatMap(([name, state]) => this.#stateOf(name, state));
+    const states = this.#states.names().flatMap((name) => this.#stateOf(name));
     if (this.#problems.length > 0) throw refusal(this.#problems);
     const inputs = this.#inputs.map(({ graphTensor, view }) => this.#endOf(graphTensor, view));
     if (inputs.length === 0) throw new MoteError("UNSUPPORTED", "no input is read by what the outputs need");
@@ -168,7 +147,7 @@ export class Lowering {
 
   /** The node's output is what a variable holds: what the last run has left there, or a node before has put there in this one. */
   readState(node: GraphNode, name: string): void {
-    const known = this.#states.get(name) ?? {};
+    const known = this.#states.of(name);
     if (known.source !== undefined) {
       this.#views.set(node.outputs[0], { ...known.source, dims: this.dims(node) });
       this.#shared.add(node.outputs[0]); // with the next run
@@ -178,7 +157,7 @@ export class Lowering {
     if (shape === null)
       throw new CannotLower(`keeps [${this.dims(node).join(", ")}], expected a batch of one and at most 4 dimensions`);
     const tensor = known.tensor ?? this.newTensor(node.outputs[0], shape);
-    this.#states.set(name, { tensor });
+    this.#states.read(name, tensor);
     this.#views.set(node.outputs[0], view(tensor, this.dims(node), this.layout));
   }
 
@@ -186,7 +165,7 @@ export class Lowering {
   newState(node: GraphNode, shape: Shape, quantization?: TensorScale): number {
     const tensor = this.tensors.push({ name: `${node.name} (state)`, shape, quantization }) - 1;
     // No variable's name begins so: those of files have a slash behind their container.
-    this.#states.set(`${tensor}`, { tensor });
+    this.#states.read(`${tensor}`, tensor);
     return tensor;
   }
 
@@ -198,9 +177,7 @@ export class Lowering {
 
   /** What a variable holds for the next run. */
   keepState(name: string, source: View): void {
-    const known = this.#states.get(name) ?? {};
-    if (known.source !== undefined) throw new CannotLower("a variable is assigned twice; expected once");
-    this.#states.set(name, { ...known, source });
+    this.#states.assign(name, source);
   }
 
   /** The node's output, one of the graph's, is left to the host, which puts it together of these. */
@@ -407,27 +384,17 @@ export class Lowering {
     }
   }
 
-  /** None of a variable that is only read behind its assignment. */
-  #stateOf(name: string, { tensor, source }: { readonly tensor?: number; readonly source?: View }): NetState[] {
-    if (tensor === undefined) return [];
-    const refuse = (reason: string): NetState[] => {
-      this.#problems.push({ node: name, op: "variable", reason });
+  /** None where it cannot be kept. */
+  #stateOf(name: string): NetState[] {
+    try {
+      const { tensor, source } = this.#states.pair(name, this.tensors, this.layout);
+      // A state takes over a layer's output or an input.
+      return [{ tensor, source: this.#states.has(source) ? this.#copy(source) : source }];
+    } catch (error) {
+      if (!(error instanceof CannotLower)) throw error;
+      this.#problems.push({ node: name, op: "variable", reason: error.message });
       return [];
-    };
-    if (source === undefined) return refuse("it is never assigned; expected a constant in its place");
-    const [state, from] = [this.tensors[tensor], this.tensors[source.tensor]];
-    const isSame =
-      state.shape.join() === from.shape.join() &&
-      isSamePlace(this.layout, state.shape, source.order.kind, from.shape) &&
-      source.pads.every((zeros) => zeros === 0);
-    if (!isSame) return refuse(`it is [${state.shape.join(", ")}] and takes over [${from.shape.join(", ")}] planar`);
-    const [a, b] = [state.quantization, from.quantization];
-    if (a?.scale !== b?.scale || a?.zeroPoint !== b?.zeroPoint) {
-      return refuse(`it has scale ${a?.scale} and takes over a tensor of scale ${b?.scale}; expected the same`);
     }
-    // A state takes over a layer's output or an input.
-    const isState = [...this.#states.values()].some((one) => one.tensor === source.tensor);
-    return [{ tensor, source: isState ? this.#copy(source.tensor) : source.tensor }];
   }
 
   #copy(tensor: number): number {
@@ -451,71 +418,4 @@ export class Lowering {
     const end: NetEnd = type === "int8" || type === "uint8" ? { ...bare, isInteger: true } : bare;
     return isLast === true ? { ...end, softmax: { quantization: this.#described(graphTensor).quantization } } : end;
   }
-
-  /** Those that the outputs need, and the variables that are read for them, in the order of the file. */
-  #neededNodes(): GraphNode[] {
-    const { nodes, outputs } = this.graph;
-    const writer = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
-    const needed = new Set<GraphNode>();
-    const nameOf = ({ inputs }: GraphNode): string | undefined => this.tensor(inputs[0])?.variable?.name;
-    const assigned = new Map<string | undefined, GraphNode[]>();
-    for (const node of nodes) {
-      if (this.format.variableUse(node) !== "assign") continue;
-      const all = assigned.get(nameOf(node));
-      if (all === undefined) assigned.set(nameOf(node), [node]);
-      else all.push(node);
-    }
-    const stack = outputs.map((output) => writer.get(output));
-    while (stack.length > 0) {
-      const node = stack.pop();
-      if (node === undefined || needed.has(node)) continue;
-      needed.add(node);
-      stack.push(...this.format.dataInputs(node).map((input) => writer.get(input)));
-      if (this.format.variableUse(node) !== "read") continue;
-      for (const assignment of assigned.get(nameOf(node)) ?? []) stack.push(assignment);
-      assigned.delete(nameOf(node));
-    }
-    return nodes.filter((node) => needed.has(node));
-  }
-}
-
-/** All problems in one error, those of one op and reason together. */
-function refusal(problems: readonly Problem[]): MoteError {
-  const byReason = new Map<string, string[]>();
-  for (const { node, op, reason } of problems) {
-    const what = `${op}: ${reason}`;
-    byReason.set(what, [...(byReason.get(what) ?? []), node]);
-  }
-  const lines = [...byReason].map(([what, nodes]) => {
-    const shown = nodes.length > 4 ? [...nodes.slice(0, 3), `${nodes.length - 3} more`] : nodes;
-    return `${what} (${shown.join(", ")})`;
-  });
-  return new MoteError(
-    "UNSUPPORTED",
-    `${problems.length} ${problems.length === 1 ? "node does" : "nodes do"} not run: ${lines.join("; ")}`,
-  );
-}
-
-export function number(attributes: Readonly<Record<string, Attribute>>, name: string, otherwise: number): number {
-  const value = attributes[name];
-  return typeof value === "number" ? value : otherwise;
-}
-
-/** Cuts what both cut. */
-export const intersect = (a: Clamp, b: Clamp): Clamp => ({
-  low: Math.max(a.low, b.low),
-  high: Math.min(a.high, b.high),
-});
-
-export const windows = (extent: number, kernel: number, stride: number): number =>
-  Math.floor((extent - kernel) / stride) + 1;
-
-/** Output rows and columns of a window that moves over an image with zeros around it. */
-export function windowed([, height, width]: Shape, pads: Pads, kernel: Axes, stride: Axes): Axes {
-  const size: Axes = [
-    windows(height + pads[0] + pads[2], kernel[0], stride[0]),
-    windows(width + pads[1] + pads[3], kernel[1], stride[1]),
-  ];
-  if (size[0] < 1 || size[1] < 1) throw new CannotLower(`its window of ${kernel.join(" × ")} is larger than its input`);
-  return size;
 }

@@ -13,6 +13,12 @@ export interface Clamp {
 
 export const NO_CLAMP: Clamp = { low: -Infinity, high: Infinity };
 
+/** Cuts what both cut. */
+export const intersect = (a: Clamp, b: Clamp): Clamp => ({
+  low: Math.max(a.low, b.low),
+  high: Math.min(a.high, b.high),
+});
+
 /** Real value = scale × (int8 - zeroPoint). */
 export interface TensorScale {
   readonly scale: number;

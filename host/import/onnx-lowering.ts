@@ -1,31 +1,22 @@
 /** ONNX's ops as layers; images are [N, C, H, W]. What onnx-support.ts lets through is lowered here. */
 import type { Axes } from "../model/model.js";
 import { own } from "../own.js";
-import { elementsOf } from "./constants.js";
 import type { FunctionName } from "../ops/functions.js";
+import { CannotLower } from "./cannot-lower.js";
+import { elementsOf } from "./constants.js";
+import { lowerClamp, lowerElementwise, lowerMap, lowerNormalization, lowerSoftmax } from "./element-layers.js";
+import type { Format, LowerRule } from "./format.js";
 import type { GraphNode } from "./graph.js";
-import {
-  lowerAffine,
-  lowerClamp,
-  lowerConcat,
-  lowerConv,
-  lowerDense,
-  lowerElementwise,
-  lowerGlobalPool,
-  lowerMap,
-  lowerNormalization,
-  lowerPad,
-  lowerPool,
-  lowerReshape,
-  lowerResize,
-  lowerSoftmax,
-} from "./layers.js";
-import { CannotLower, type Format, type Lowering, type LowerRule } from "./lowering.js";
+import type { Lowering } from "./lowering.js";
 import { NO_CLAMP, type Pads } from "./net.js";
 import { NodeView } from "./node-view.js";
 import { lowerOnnxGru, lowerOnnxLstm } from "./onnx-recurrent.js";
+import { lowerConcat } from "./part-layers.js";
+import { lowerGlobalPool, lowerPool } from "./pool-layers.js";
 import { mapRows } from "./rows.js";
+import { lowerPad, lowerReshape, lowerResize } from "./shape-layers.js";
 import { transposed } from "./view.js";
+import { lowerAffine, lowerConv, lowerDense } from "./weighted-layers.js";
 import { weightsOf } from "./weights.js";
 import { padding, windowsOf, type Windows } from "./windows.js";
 

@@ -1,7 +1,9 @@
 /** LSTM and GRU of ONNX: which ones run, and one step of them. Gates come in the order i, o, f, c, of a GRU z, r, h. */
+import { CannotLower } from "./cannot-lower.js";
+import type { LowerRule } from "./format.js";
+import { number, type GraphNode } from "./graph.js";
 import { isAbsent, isConstant, isZeros } from "./judges.js";
-import type { GraphNode } from "./graph.js";
-import { CannotLower, number, type Lowering, type LowerRule } from "./lowering.js";
+import type { Lowering } from "./lowering.js";
 import type { NodeView } from "./node-view.js";
 import { lowerGru, lowerLstm, realWeightsOf, type GateWeights } from "./recurrent.js";
 import { timeAxisOf } from "./steps.js";

@@ -1,7 +1,8 @@
-/** What rules lower parts of tensors to, and tensors that are put one behind the other. */
+/** What both formats' rules lower parts of tensors to, and tensors that are put one behind the other. */
 import type { Shape } from "../model/model.js";
+import { CannotLower } from "./cannot-lower.js";
 import type { GraphNode } from "./graph.js";
-import { CannotLower, type Lowering } from "./lowering.js";
+import type { Lowering } from "./lowering.js";
 import type { Layout } from "./view.js";
 
 /** Which axis of a planar tensor one of the file's is: 0 channels, 1 rows, 2 columns; undefined for the batch. */
@@ -63,4 +64,32 @@ export function lowerAppend(node: GraphNode, lowering: Lowering, axis: 1 | 2): v
       ? lowering.emit(node, layer, shape)
       : lowering.emitBetween(node, layer, shape, lowering.quantizationOf(node.outputs[0]));
   });
+}
+
+/** Along the channels of images, or of vectors; or along rows or columns. */
+export function lowerConcat(node: GraphNode, lowering: Lowering, axis: number): void {
+  if (node.inputs.length === 0) throw new CannotLower("it joins nothing");
+  const dims = lowering.dims(node);
+  const channelAxis = dims.length <= 2 || lowering.layout === "chw" ? Math.min(1, dims.length - 1) : dims.length - 1;
+  if ((axis + dims.length) % dims.length !== channelAxis) {
+    const parts = node.inputs.map((_, input) => lowering.view(node, input));
+    const isLast = lowering.isAtEnd(node.outputs[0]) && lowering.graph.outputs.includes(node.outputs[0]);
+    // What no layer writes is no output of a model.
+    if (isLast && parts.every(({ tensor }) => lowering.producer(tensor) !== undefined)) {
+      lowering.leaveToHost(node, parts);
+      lowering.notes.push(
+        `${node.name}: the last concatenation is left out; the model has ${node.inputs.length} outputs in its place`,
+      );
+      return;
+    }
+    const planar = planarAxis(lowering.layout, dims.length, (axis + dims.length) % dims.length);
+    if (planar === 1 || planar === 2) return lowerAppend(node, lowering, planar);
+    throw new CannotLower(`it joins along axis ${axis} of [${dims.join(", ")}], expected channels, rows or columns`);
+  }
+  const parts = node.inputs.map((_, input) => lowering.image(node, input));
+  if (parts.some(({ pads }) => pads.some((zeros) => zeros > 0)))
+    throw new CannotLower("it joins an input with padding around it");
+  const [, height, width] = parts[0].shape;
+  const channels = parts.reduce((sum, { shape }) => sum + shape[0], 0);
+  lowering.emit(node, { op: "concat", inputs: parts.map(({ tensor }) => tensor) }, [channels, height, width]);
 }

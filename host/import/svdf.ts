@@ -6,13 +6,14 @@
 import { MAX_KERNEL } from "../../assembly/format.js";
 import type { Axes, Shape } from "../model/model.js";
 import { quantizeWeights } from "./calibrate.js";
-import type { GraphNode } from "./graph.js";
+import { CannotLower } from "./cannot-lower.js";
+import { number, type GraphNode } from "./graph.js";
 import { isAbsent, isConstant } from "./judges.js";
-import { denseLayer } from "./layers.js";
-import { CannotLower, number, type Lowering } from "./lowering.js";
+import type { Lowering } from "./lowering.js";
 import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type TensorScale } from "./net.js";
 import { isWhole, shapeText, type Dims } from "./node-view.js";
 import { not, RUNS, type Judge } from "./verdict.js";
+import { denseLayer } from "./weighted-layers.js";
 import { biasOf, weightsOf } from "./weights.js";
 
 /** Its inputs beside the step. */

@@ -2,29 +2,19 @@
 import type { Axes } from "../model/model.js";
 import { own } from "../own.js";
 import type { FunctionName } from "../ops/functions.js";
-import type { GraphNode } from "./graph.js";
-import {
-  lowerAffine,
-  lowerChannelPad,
-  lowerClamp,
-  lowerConcat,
-  lowerConv,
-  lowerDense,
-  lowerElementwise,
-  lowerGlobalPool,
-  lowerMap,
-  lowerPad,
-  lowerPool,
-  lowerReshape,
-  lowerResize,
-  lowerSoftmax,
-  samePads,
-} from "./layers.js";
-import { CannotLower, intersect, number, type Format, type Lowering, type LowerRule } from "./lowering.js";
-import { lowerCrop } from "./part-layers.js";
-import { NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
+import { CannotLower } from "./cannot-lower.js";
+import { lowerClamp, lowerElementwise, lowerMap, lowerSoftmax } from "./element-layers.js";
+import type { Format, LowerRule } from "./format.js";
+import { number, type GraphNode } from "./graph.js";
+import type { Lowering } from "./lowering.js";
+import { samePads } from "./moving-window.js";
+import { intersect, NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
+import { lowerConcat, lowerCrop } from "./part-layers.js";
+import { lowerGlobalPool, lowerPool } from "./pool-layers.js";
+import { lowerChannelPad, lowerPad, lowerReshape, lowerResize } from "./shape-layers.js";
 import { lowerSvdf } from "./svdf.js";
 import { lowerSequenceLstm } from "./tflite-lstm.js";
+import { lowerAffine, lowerConv, lowerDense } from "./weighted-layers.js";
 import { weightsOf } from "./weights.js";
 
 const ACTIVATIONS: Readonly<Record<string, Clamp>> = {

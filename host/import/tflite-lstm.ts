@@ -2,8 +2,9 @@
  * UNIDIRECTIONAL_SEQUENCE_LSTM of TFLite: which ones run, and one step of them. Its inputs are listed in lstm_shared.h of tflite/kernels; gates come in
  * the order input, forget, cell, output.
  */
+import type { LowerRule } from "./format.js";
+import { number } from "./graph.js";
 import { isAbsent, isConstant, isZeros } from "./judges.js";
-import { number, type LowerRule } from "./lowering.js";
 import { isWhole, shapeText, type NodeView } from "./node-view.js";
 import { lowerLstm, realWeightsOf } from "./recurrent.js";
 import { not, RUNS, type Judge } from "./verdict.js";

@@ -1,6 +1,7 @@
 /** How a tensor of the file lies in a planar one: its dimensions, and in which order its elements stand there. */
 import { plainLayout, offsetOf, valuesOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
+import { CannotLower } from "./cannot-lower.js";
 import { NO_PADS, type NetEnd, type Pads } from "./net.js";
 
 /** Shared by all views that a reshape makes of one another: the order of the elements is the same. */
@@ -89,4 +90,10 @@ function simplest(order: Int32Array, shape: Shape): NetEnd["order"] {
     if (order.every((at, i) => at === place(i))) return kind;
   }
   return order;
+}
+
+/** @throws CannotLower where there are zeros around it that a layer has not taken in yet */
+export function noPads({ pads }: View): void {
+  if (pads.some((zeros) => zeros > 0))
+    throw new CannotLower("its input has padding around it; only convolutions and pools take that");
 }

@@ -1,7 +1,8 @@
 /** Weights and biases of a node, from constants of any type to rows × columns. */
+import { CannotLower } from "./cannot-lower.js";
 import { elementsOf } from "./constants.js";
 import type { Constant, Elements, GraphNode, GraphTensor } from "./graph.js";
-import { CannotLower, type Lowering } from "./lowering.js";
+import type { Lowering } from "./lowering.js";
 import type { NetWeights, StreamedRows } from "./net.js";
 
 export interface WeightsSpec {

@@ -2,8 +2,8 @@
  * Nets of the shapes, densities and bits that papers have, with weights drawn from a seed: what a net of that kind takes in bytes, memory and time,
  * without the data it would be trained on. What comes out of it means nothing.
  */
+import { neighbours } from "../import/element-layers.js";
 import { importedModel } from "../import/import.js";
-import { neighbours } from "../import/layers.js";
 import {
   mapOf,
   NO_CLAMP,

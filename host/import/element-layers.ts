@@ -1,0 +1,117 @@
+/** What both formats' rules lower functions, sums and products of elements to. */
+import { valuesOf } from "../model/geometry.js";
+import type { Axes } from "../model/model.js";
+import type { FunctionName } from "../ops/functions.js";
+import { CannotLower } from "./cannot-lower.js";
+import type { GraphNode } from "./graph.js";
+import type { Lowering } from "./lowering.js";
+import { intersect, mapOf, NO_CLAMP, NO_PADS, type Clamp, type NetWeights } from "./net.js";
+import { isSamePlace, noPads } from "./view.js";
+
+/** A relu or another cut: part of the layer before where that is read by nothing else, else a layer that cuts. */
+export function lowerClamp(node: GraphNode, lowering: Lowering, clamp: Clamp, input = 0): void {
+  const seen = lowering.view(node, input);
+  noPads(seen);
+  const producer = lowering.producer(seen.tensor);
+  const isSameScale = lowering.hasScaleOf(seen.tensor, node.outputs[0]);
+  if (producer !== undefined && "clamp" in producer && isSameScale && lowering.isSoleReader(node, input)) {
+    lowering.replaceProducer(producer, { ...producer, clamp: intersect(producer.clamp, clamp) });
+    lowering.rename(node, seen.tensor);
+    lowering.alias(node, { ...seen, dims: lowering.dims(node) }, input);
+    return;
+  }
+  if (isSameScale) {
+    const one: Axes = [1, 1];
+    const layer = { op: "maxpool", inputs: [seen.tensor], kernel: one, stride: one, pads: NO_PADS, clamp } as const;
+    lowering.emitAs(node, layer, lowering.shapeOf(seen.tensor), seen.order.kind);
+    return;
+  }
+  lowerMap(node, lowering, "clamp", [clamp.low, clamp.high]);
+}
+
+/** A function of each element. */
+export function lowerMap(
+  node: GraphNode,
+  lowering: Lowering,
+  called: FunctionName,
+  parameters: readonly number[] = [],
+): void {
+  const seen = lowering.view(node);
+  noPads(seen);
+  const layer = { ...mapOf(called, parameters), inputs: [seen.tensor] } as const;
+  lowering.emitAs(node, layer, lowering.shapeOf(seen.tensor), seen.order.kind);
+}
+
+/** Two tensors of one shape, in one order, or for a product an image and one element for each channel. */
+export function lowerElementwise(node: GraphNode, lowering: Lowering, op: "add" | "sub" | "mul", clamp: Clamp): void {
+  const [a, b] = [lowering.view(node, 0), lowering.view(node, 1)];
+  noPads(a);
+  noPads(b);
+  const [shapeA, shapeB] = [lowering.shapeOf(a.tensor), lowering.shapeOf(b.tensor)];
+  const isGate = (gate: readonly number[], of: readonly number[]): boolean =>
+    gate[0] === of[0] && gate[1] * gate[2] === 1;
+  const inputs = op === "mul" && isGate(shapeA, shapeB) && valuesOf(shapeA) < valuesOf(shapeB) ? [b, a] : [a, b];
+  const shape = lowering.shapeOf(inputs[0].tensor);
+  const second = lowering.shapeOf(inputs[1].tensor);
+  const isSame = shape.join() === second.join() && isSamePlace(a.order.kind, shapeA, b.order.kind, shapeB);
+  if (!isSame && !(op === "mul" && isGate(second, shape))) {
+    throw new CannotLower(
+      `its inputs are [${a.dims.join(", ")}] and [${b.dims.join(", ")}], expected equal ones in one order`,
+    );
+  }
+  const tensors = inputs.map(({ tensor }) => tensor);
+  const layer =
+    op === "mul"
+      ? ({ op, inputs: tensors, clamp } as const)
+      : ({ op: "add", sign: op === "sub" ? -1 : 1, inputs: tensors, clamp } as const);
+  lowering.emitAs(node, layer, shape, inputs[0].order.kind);
+}
+
+/**
+ * Each element times a function of the sum of squares of neighbouring channels: the squares by a table, their sums by a convolution of 1 × 1 whose filters
+ * have a weight for each of the neighbours, the factors by a table, and a product.
+ * @param size neighbours, the channel among them; of an even number the odd one is behind
+ * @param parameters of the function "normalization"
+ */
+export function lowerNormalization(
+  node: GraphNode,
+  lowering: Lowering,
+  size: number,
+  parameters: readonly [alpha: number, beta: number, k: number],
+): void {
+  const { tensor, shape, pads } = lowering.image(node);
+  if (pads.some((zeros) => zeros > 0)) throw new CannotLower("its input has padding around it");
+  if (lowering.tensors[tensor].quantization !== undefined)
+    throw new CannotLower("it normalizes int8; expected real numbers");
+  const between = (layer: Parameters<Lowering["emitBetween"]>[1]): number =>
+    lowering.emitBetween(node, layer, shape, undefined);
+  const squares = between({ ...mapOf("square"), inputs: [tensor] });
+  const one: Axes = [1, 1];
+  const weights = neighbours(shape[0], size);
+  const conv = { op: "conv2d", kernel: one, stride: one, pads: NO_PADS, groups: 1, weights, clamp: NO_CLAMP } as const;
+  const sums = between({ ...conv, inputs: [squares] });
+  const factors = between({ ...mapOf("normalization", parameters), inputs: [sums] });
+  lowering.emit(node, { op: "mul", inputs: [tensor, factors], clamp: NO_CLAMP }, shape);
+}
+
+/** A weight of 1 for each channel and its neighbours. @param size of them all */
+export function neighbours(channels: number, size: number): NetWeights & { readonly values: Float32Array } {
+  const values = new Float32Array(channels * channels);
+  const before = Math.floor((size - 1) / 2);
+  for (let row = 0; row < channels; row++) {
+    const end = Math.min(channels, row - before + size);
+    values.fill(1, row * channels + Math.max(0, row - before), row * channels + end);
+  }
+  return { rows: channels, columns: channels, values, bias: new Float32Array(channels) };
+}
+
+/** A softmax keeps the order of its inputs: at the end of a net it is left out. */
+export function lowerSoftmax(node: GraphNode, lowering: Lowering): void {
+  if (!lowering.isAtEnd(node.outputs[0])) {
+    throw new CannotLower("it is not the last node; only a softmax at the end of a net can be left to the host");
+  }
+  const seen = lowering.view(node);
+  noPads(seen);
+  lowering.alias(node, { ...seen, isLast: true });
+  lowering.notes.push(`${node.name}: the softmax at the end is left out; outputs are its inputs, of the same order`);
+}
