@@ -12,9 +12,11 @@ import { productMethods } from "./methods/product.js";
 import { pruningMethods } from "./methods/pruning.js";
 import { rankMethods } from "./methods/rank.js";
 import { recurrentMethods } from "./methods/recurrent.js";
+import { surgeryMethods } from "./methods/surgery.js";
 import { xnorMethods } from "./methods/xnor.js";
 
 const FAMILIES: readonly MethodFamily[] = [
+  surgeryMethods,
   pruningMethods,
   rankMethods,
   fewValues,

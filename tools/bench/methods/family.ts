@@ -9,7 +9,7 @@ import { packed } from "../../../host/node/compress/integer-model.js";
 import { openRecipe, readRecipe } from "../../../host/node/compress/recipe-files.js";
 import { runRecipe } from "../../../host/node/compress/run-recipe.js";
 import { builtFile } from "../../../host/node/paths.js";
-import type { BenchOptions, Figure } from "../figure.js";
+import { rounded, type BenchOptions, type Figure } from "../figure.js";
 import { testError } from "../test-error.js";
 
 /** Methods of one kind, such as pruning. Ids of its figures are `methods.METHOD.…`. */
@@ -47,6 +47,10 @@ export interface RecipeResult {
   /** As it was packed. */
   readonly net: Net;
 }
+
+/** For a figure's name. */
+export const shareLeft = ({ nonZeros, weights }: RecipeResult): string =>
+  `${rounded((100 * nonZeros) / weights)} % of its weights`;
 
 /** Runs a recipe on MNIST to its packed model. The work folder keeps its stages, which recipes that begin alike share; what they are packed to is made anew. */
 export async function runMethod(name: string, recipe: Recipe, { threads, note }: BenchOptions): Promise<RecipeResult> {

@@ -1,4 +1,4 @@
-/** Which weights go: magnitude by thresholds (Han et al. 2015), Optimal Brain Damage and Surgeon, Dynamic Network Surgery. */
+/** Which weights go: magnitude by thresholds (Han et al. 2015), Optimal Brain Damage and Surgeon. */
 import { DiskWorkFolder } from "../../../host/node/compress/work-folder.js";
 import { loadMnist } from "../../../host/node/data/mnist.js";
 import { builtFile } from "../../../host/node/paths.js";
@@ -8,17 +8,15 @@ import { METHOD_NAMES } from "../../../host/report/parts/experiment.js";
 import { runExperiment } from "../../../host/report/run-experiment.js";
 import { lenet300 } from "../../../host/train/nets.js";
 import { atMost, rounded, type BenchOptions, type Figure } from "../figure.js";
-import { methodRecipe, runMethod, type MethodFamily, type RecipeResult } from "./family.js";
+import { methodRecipe, runMethod, shareLeft, type MethodFamily } from "./family.js";
 
 export const pruningMethods: MethodFamily = {
   name: "pruning",
   measure: async (options) => {
-    const surgery = await surgeryFigures(options);
     const scores = await experiment("scores", options);
     const models = await modelFigures(options);
     const retraining = await experiment("retraining", options);
     return [
-      ...surgery,
       ...scoreFigures(scores),
       ...models,
       ...retrainingFigures(retraining),
@@ -27,52 +25,11 @@ export const pruningMethods: MethodFamily = {
   },
 };
 
-const run = (name: string, options: BenchOptions): Promise<RecipeResult> =>
-  runMethod(name, methodRecipe(name), options);
-
-const share = ({ nonZeros, weights }: RecipeResult): string =>
-  `${rounded((100 * nonZeros) / weights)} % of its weights`;
-
-/** Of as many weights and epochs, by gradual magnitude pruning and by surgery; and LeNet-5 by surgery, beside the paper's. */
-async function surgeryFigures(options: BenchOptions): Promise<Figure[]> {
-  const [plain, operated] = [await run("magnitude", options), await run("surgery", options)];
-  const large = await run("surgery-lenet5", options);
-  const fewer = rounded(large.weights / large.nonZeros, 3);
-  const error = {
-    id: "methods.magnitude.error",
-    name: `LeNet-300-100 pruned by magnitude to ${share(plain)}: test error`,
-    unit: "%",
-  };
-  return [
-    { ...error, value: plain.testError },
-    {
-      ...atMost(
-        "methods.surgery.error",
-        `by dynamic network surgery to ${share(operated)}: test error`,
-        operated.testError,
-        "%",
-        plain.testError,
-      ),
-      beside: { "Guo et al. 2016, 1.8 % of the weights": 1.99 },
-    },
-    {
-      ...atMost(
-        "methods.surgery.lenet5.error",
-        `LeNet-5 by surgery to ${fewer} times fewer weights, ${large.bytes.toLocaleString("en")} bytes: test error`,
-        large.testError,
-        "%",
-        0.91,
-      ),
-      beside: { "Guo et al. 2016, 108 times fewer": 0.91 },
-    },
-  ];
-}
-
 /** Packed models of recipes whose pruning is by curvature or by thresholds. */
 async function modelFigures(options: BenchOptions): Promise<Figure[]> {
   const figure = async (name: string, what: string, beside?: Figure["beside"]): Promise<Figure> => {
-    const result = await run(name, options);
-    const text = `${what} to ${share(result)}, ${result.bytes.toLocaleString("en")} bytes: test error`;
+    const result = await runMethod(name, methodRecipe(name), options);
+    const text = `${what} to ${shareLeft(result)}, ${result.bytes.toLocaleString("en")} bytes: test error`;
     return { id: `methods.${name}.error`, name: text, value: result.testError, unit: "%", ...(beside && { beside }) };
   };
   return [
