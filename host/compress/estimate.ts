@@ -12,16 +12,17 @@ const TENSOR_BYTES = 8;
 const HEAD_BYTES = 17;
 /** Of a layer without weights, with its tensor. */
 const PLAIN_BYTES = 10;
-/** Of a function's table, or of a part of a concatenation that is copied by one. */
+/** Of a function's table, or of the input where it is copied to what it is joined with, in another scale. */
 const TABLE_BYTES = 256;
 /** A multiplier and a shift for each row but one, where rows have scales of their own. */
 const ROW_SCALE_BYTES = 5;
 
 /** Layers of the container without weights: cuts and pools that run as parts of others are none. */
-function plainBytes({ layer }: Fused, given: ReadonlySet<string>): number {
-  const tables = layer.op === "map" ? 1 : 0;
-  const copies = layer.op === "concat" ? layer.inputs.filter((input) => given.has(input)).length : 0;
-  return (1 + copies) * PLAIN_BYTES + (tables + copies) * TABLE_BYTES;
+function plainBytes({ layer }: Fused, given: ReadonlySet<string>, input: string): number {
+  const joined = layer.op === "concat" ? layer.inputs : [];
+  const copies = joined.filter((one) => given.has(one)).length;
+  const tables = layer.op === "map" ? 1 : joined.filter((one) => one === input).length;
+  return (1 + copies) * PLAIN_BYTES + tables * TABLE_BYTES;
 }
 
 /**
@@ -33,7 +34,7 @@ export function estimateBytes(net: Net, biasBits: Readonly<Record<string, number
   const given = new Set([input.name, ...states.map(({ tensor }) => tensor)]);
   return fused(net.graph).reduce(
     (sum, part) =>
-      sum + (hasWeights(part.layer) ? layerBytes(net, part.layer.name, biasBits) : plainBytes(part, given)),
+      sum + (hasWeights(part.layer) ? layerBytes(net, part.layer.name, biasBits) : plainBytes(part, given, input.name)),
     HEAD_BYTES + given.size * TENSOR_BYTES,
   );
 }

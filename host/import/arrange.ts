@@ -2,6 +2,7 @@
 import { withWindows } from "./stream-windows.js";
 import {
   mapOf,
+  WHOLE,
   type ImportedNet,
   type NetConcat,
   type NetConv,
@@ -77,7 +78,8 @@ function withCopies(net: ImportedNet): ImportedNet {
         return input;
       }
       const output = tensors.push({ name: `${name} (part)`, shape, quantization: whole }) - 1;
-      copies.push({ ...mapOf("identity"), name: layer.name, inputs: [input], output });
+      const copy = isSame ? WHOLE : mapOf("identity");
+      copies.push({ ...copy, name: layer.name, inputs: [input], output });
       return output;
     });
     return [...copies, ...joinedByTwo({ ...layer, inputs }, tensors)];

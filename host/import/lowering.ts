@@ -11,7 +11,7 @@ import type { GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
 import { KeptStates } from "./kept-states.js";
 import { neededNodes } from "./needed-nodes.js";
 import {
-  mapOf,
+  WHOLE,
   type ImportedNet,
   type NetEnd,
   type NetLayer,
@@ -399,7 +399,7 @@ export class Lowering {
 
   #copy(tensor: number): number {
     const copied = this.tensors.push({ ...this.tensors[tensor] }) - 1;
-    this.layers.push({ ...mapOf("identity"), name: this.tensors[tensor].name, inputs: [tensor], output: copied });
+    this.layers.push({ ...WHOLE, name: this.tensors[tensor].name, inputs: [tensor], output: copied });
     return copied;
   }
 

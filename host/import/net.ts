@@ -147,6 +147,9 @@ export interface NetCrop extends LayerBase {
   readonly first: Shape;
 }
 
+/** A copy, which takes some bytes of a file, where an identity is a table of 256. Between tensors of one scale. */
+export const WHOLE = { op: "crop", first: [0, 0, 0] } as const;
+
 /** The second input's rows below those of the first, or its columns on their right: the last ones, as many as the output has. */
 export interface NetAppend extends LayerBase {
   readonly op: "append";

@@ -82,7 +82,11 @@ describe.each([
 
   test("packed it keeps its states, and errs as the float net does", () => {
     const container = packed(net);
-    expect(statesOf(readContainer(container).model).length).toBe(states);
+    const { model } = readContainer(container);
+    expect(statesOf(model).length).toBe(states);
+    // What is joined with a state of its scale takes a copy of it, and no table of 256 bytes for that.
+    const tables = model.layers.filter(({ op, inputs }) => op === "lut" && statesOf(model).includes(inputs[0]));
+    expect(tables).toEqual([]);
     expect(Math.abs(measureIntegers(container, data.validation, undefined).error - error)).toBeLessThan(3);
   });
 
