@@ -19,10 +19,14 @@ async function shortHash(parts: readonly Uint8Array[]): Promise<string> {
 export const digest = (...parts: unknown[]): Promise<string> =>
   shortHash([utf8(JSON.stringify([WORK_VERSION, ...parts]))]);
 
-/** Of a net's graph and weights. */
-export function netDigest(net: Net): Promise<string> {
-  const tensors = [...net.tensors].flatMap(([name, { data }]) => [utf8(name), bytesOf(data)]);
-  return shortHash([utf8(JSON.stringify(net.graph)), ...tensors]);
+/** Of a net's graph and weights, and of what an earlier compression has settled: a stage may keep its scales and bits of biases. */
+export function netDigest({ graph, tensors, compression }: Net): Promise<string> {
+  const weights = [...tensors].flatMap(([name, { data }]) => [utf8(name), bytesOf(data)]);
+  return shortHash([
+    utf8(JSON.stringify(graph)),
+    ...weights,
+    ...(compression === undefined ? [] : [utf8(JSON.stringify(compression))]),
+  ]);
 }
 
 /** Values are hashed in pieces, so that no second copy of them all is made. */

@@ -107,6 +107,32 @@ describe("a net near to the one installed", () => {
     }
   });
 
+  it("is another one in the same work folder where the net was calibrated otherwise, its weights the same", async () => {
+    const work = mkdtempSync(join(tmpdir(), "mote-near-"));
+    try {
+      const recipe = parseRecipe(
+        JSON.stringify({ net: "small", batch: 32, stages: [{ ...stage, epochs: 1 }] }),
+        "near.json",
+      );
+      const options = { recipe, data: { train: now, validation: unseen }, work, threads: 1 };
+      const narrow = await installed;
+      const { compression } = narrow;
+      const activations = Object.fromEntries(
+        Object.entries(compression!.activations).map(([name, { scale, zeroPoint }]) => [
+          name,
+          { scale: 2 * scale, zeroPoint },
+        ]),
+      );
+      const wide = { ...narrow, compression: { ...compression!, activations } };
+      for (const net of [narrow, wide])
+        expect((await runRecipe({ ...options, net })).net.compression!.activations).toEqual(
+          net.compression!.activations,
+        );
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  });
+
   it.each([
     [{ stages: [stage, { kind: "calibrate" }] }, "stages[0]: near stands alone"],
     [{ stages: [{ kind: "train" }, stage] }, "stages[1]: near stands alone"],
