@@ -36,3 +36,6 @@ export function printable(text: string): string {
     return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\u{${code}}`;
   });
 }
+
+/** The beginning of a text that is too long for a line of an error. */
+export const shortened = (text: string, most = 80): string => (text.length > most ? `${text.slice(0, most)}…` : text);

@@ -1,5 +1,5 @@
 /** JSON of files, of which anything may be expected. */
-import { MoteError } from "./errors.js";
+import { MoteError, shortened } from "./errors.js";
 
 /** @param what for messages: where in the file it stands @throws MoteError FORMAT */
 export function parseJson(text: string, path: string, what: string): unknown {
@@ -12,3 +12,13 @@ export function parseJson(text: string, path: string, what: string): unknown {
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A value of JSON for errors, cut where it is long: a file may nest it deeper, or make it larger, than anyone reads. */
+export function shownJson(value: unknown): string {
+  if (value === undefined) return "nothing";
+  try {
+    return shortened(JSON.stringify(value));
+  } catch {
+    return "what is nested too deeply to be shown";
+  }
+}

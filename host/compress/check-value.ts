@@ -1,13 +1,13 @@
 /** Strict checks of JSON values, put together to the schema of a recipe: an unknown key is an error, and each error names its place. */
-import { MoteError } from "../errors.js";
+import { MoteError, shortened } from "../errors.js";
+import { shownJson } from "../json.js";
 import type { Layer } from "../model/model.js";
 
 /** Checks one JSON value; `path` names it in errors. */
 export type Check<T> = (value: unknown, path: string) => T;
 
 export function fail(path: string, expected: string, value: unknown): never {
-  const found = value === undefined ? "nothing" : JSON.stringify(value);
-  throw new MoteError("RECIPE", `${path}: expected ${expected}, got ${found}`);
+  throw new MoteError("RECIPE", `${path}: expected ${expected}, got ${shownJson(value)}`);
 }
 
 export const number =
@@ -76,7 +76,10 @@ export const object =
     const at = (key: string): string => (path === "" ? key : `${path}.${key}`);
     for (const key of Object.keys(value as object)) {
       if (!Object.hasOwn(fields, key))
-        throw new MoteError("RECIPE", `${at(key)}: unknown key; known are ${Object.keys(fields).join(", ")}`);
+        throw new MoteError(
+          "RECIPE",
+          `${at(shortened(key))}: unknown key; known are ${Object.keys(fields).join(", ")}`,
+        );
     }
     const result: Record<string, unknown> = {};
     for (const [key, field] of Object.entries(fields)) {

@@ -1,5 +1,5 @@
 /** The text form of protocol buffers, as Caffe's .prototxt files have it. https://protobuf.dev/reference/protobuf/textformat-spec/ */
-import { MoteError } from "../errors.js";
+import { MoteError, shortened } from "../errors.js";
 import { Budget, Fields, noteUnknown, type Value } from "./caffe-message.js";
 import type { Kind, Schema } from "./caffe-schema.js";
 import type { NamedSource } from "./graph.js";
@@ -203,5 +203,3 @@ function kindText(kind: Kind): string {
     kind as "integer"
   ];
 }
-
-const shortened = (token: string): string => (token.length > 40 ? `${token.slice(0, 40)}…` : token);

@@ -1,7 +1,7 @@
 /** Variants of a recipe: a grid over places in its JSON, each variant read as strictly as a recipe of its own. */
 import { parseRecipe, type Recipe } from "../compress/recipe.js";
-import { MoteError, printable } from "../errors.js";
-import { isRecord } from "../json.js";
+import { MoteError, printable, shortened } from "../errors.js";
+import { isRecord, shownJson } from "../json.js";
 
 /** One axis of the grid. */
 export interface Variation {
@@ -21,8 +21,11 @@ export interface Variant {
 /** A slip such as seed=1..1000000 ends here. */
 const MAX_VARIANTS = 10_000;
 
+/** A recipe nests some five. */
+const MAX_DEPTH = 50;
+
 const invalid = (text: string, what: string): MoteError =>
-  new MoteError("ARGUMENT", printable(`--vary ${text}: ${what}`));
+  new MoteError("ARGUMENT", printable(`--vary ${shortened(text)}: ${what}`));
 
 /**
  * Reads "PATH=VALUES": keys joined by dots, `[2]` for an item of a list, `["a.b"]` for a key with dots in it; values are JSON or bare
@@ -33,21 +36,30 @@ export function parseVariation(text: string): Variation {
   const match = /^((?:[^=[\]"]|\[\d+\]|\["[^"]*"\])+)=(.+)$/s.exec(text);
   if (match === null) throw invalid(text, "expected PATH=VALUES, such as seed=1..8 or stages[2].keep=2000,3000");
   const [, path, list] = match;
-  const parts = path.match(/\[\d+\]|\["[^"]*"\]|[^.[\]]+/g) ?? [];
-  const keys = parts.map((part) => (part.startsWith("[") ? (JSON.parse(part.slice(1, -1)) as string | number) : part));
+  const keys = (path.match(/\[\d+\]|\["[^"]*"\]|[^.[\]]+/g) ?? []).map((part) => keyOf(text, part));
   if (keys.length === 0 || /^\.|\.\.|\.$|\.\[/.test(path.replaceAll(/"[^"]*"/g, "")))
     throw invalid(text, "expected keys joined by dots before the =");
   const values = valuesOf(text, list);
   const again = values.findIndex((value, i) => values.slice(0, i).some((other) => isSame(value, other)));
-  if (again >= 0) throw invalid(text, `${JSON.stringify(values[again])} is there twice`);
+  if (again >= 0) throw invalid(text, `${shownJson(values[again])} is there twice`);
   return { path, keys, values };
+}
+
+/** `[2]` and `["a.b"]` are JSON between brackets. */
+function keyOf(text: string, part: string): string | number {
+  if (!part.startsWith("[")) return part;
+  try {
+    return JSON.parse(part.slice(1, -1)) as string | number;
+  } catch {
+    throw invalid(text, `${shortened(part)} is not JSON between brackets, such as [2] or ["a.b"]`);
+  }
 }
 
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 function valuesOf(text: string, list: string): unknown[] {
   const range = /^(-?\d+)\.\.(-?\d+)$/.exec(list);
-  if (range === null) return splitAtCommas(list).map((item) => valueOf(text, item));
+  if (range === null) return splitAtCommas(text, list).map((item) => valueOf(text, item));
   const [from, to] = [Number(range[1]), Number(range[2])];
   if (to < from) throw invalid(text, `expected a range that goes up, got ${list}`);
   if (to - from >= MAX_VARIANTS) throw invalid(text, `expected at most ${MAX_VARIANTS} values`);
@@ -59,17 +71,18 @@ function valueOf(text: string, item: string): unknown {
   try {
     return JSON.parse(item);
   } catch {
-    if (/^[[{"]/.test(item)) throw invalid(text, `${item} is not JSON`);
+    if (/^[[{"]/.test(item)) throw invalid(text, `${shortened(item)} is not JSON`);
     return item;
   }
 }
 
-/** At those outside of brackets and strings. */
-function splitAtCommas(list: string): string[] {
+/** At those outside of brackets and strings. @throws MoteError ARGUMENT for brackets deeper than any recipe has them */
+function splitAtCommas(text: string, list: string): string[] {
   const items = [""];
   let depth = 0;
   for (const [piece] of list.matchAll(/"(?:[^"\\]|\\.)*"|[^]/g)) {
     if (piece === "[" || piece === "{") depth++;
+    if (depth > MAX_DEPTH) throw invalid(text, `expected at most ${MAX_DEPTH} brackets in one another`);
     if (piece === "]" || piece === "}") depth--;
     if (piece === "," && depth <= 0) items.push("");
     else items[items.length - 1] += piece;

@@ -3,7 +3,7 @@
  * units (bytes: 0 .. 255), lengths in pixels or time steps; each sample draws its own amounts, evenly from nothing to what is named here.
  */
 import { MoteError } from "../errors.js";
-import { isRecord } from "../json.js";
+import { isRecord, shownJson } from "../json.js";
 
 /** Images: [C, H, W], all planes alike. What comes in from outside is 0; bytes are clipped to 0 .. 255. */
 export interface ImageAugmentation {
@@ -109,7 +109,7 @@ const WHOLE = ["timeShift", "timeMask", "frequencyMask"];
  */
 export function checkAugmentation(value: unknown, path: string): Augmentation {
   const fail = (at: string, expected: string, found: unknown): never => {
-    throw new MoteError("RECIPE", `${at}: expected ${expected}, got ${JSON.stringify(found) ?? "nothing"}`);
+    throw new MoteError("RECIPE", `${at}: expected ${expected}, got ${shownJson(found)}`);
   };
   const checkNumber = (at: string, [low, high]: readonly [number, number], isWhole: boolean, found: unknown): void => {
     const isRight = typeof found === "number" && found >= low && found <= high && (!isWhole || Number.isInteger(found));

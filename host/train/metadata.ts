@@ -1,5 +1,6 @@
 /** Graph and compression as JSON in a checkpoint's metadata: read strictly, since the file may come from anywhere. */
 import { MoteError } from "../errors.js";
+import { shownJson } from "../json.js";
 import { COLOURS, LAYOUTS, type Compression, type Graph, type GraphEnds } from "../model/model.js";
 import { allFloatOps } from "../ops/index.js";
 
@@ -52,13 +53,13 @@ function parse(text: string, where: string): unknown {
 /** All of `fields` and nothing else. @throws MoteError FORMAT */
 function checkFields(value: unknown, fields: Fields, where: string): Record<string, unknown> {
   const record = asRecord(value);
-  if (record === null) throw new MoteError("FORMAT", `${where}: expected an object, got ${JSON.stringify(value)}`);
+  if (record === null) throw new MoteError("FORMAT", `${where}: expected an object, got ${shownJson(value)}`);
   for (const [key, check] of Object.entries(fields)) {
     if (check(record[key])) continue;
-    throw new MoteError("FORMAT", `${where}.${key}: ${JSON.stringify(record[key]) ?? "nothing"} is not a value for it`);
+    throw new MoteError("FORMAT", `${where}.${key}: ${shownJson(record[key])} is not a value for it`);
   }
   const unknown = Object.keys(record).find((key) => !Object.hasOwn(fields, key));
-  if (unknown !== undefined) throw new MoteError("FORMAT", `${where}: unknown key ${JSON.stringify(unknown)}`);
+  if (unknown !== undefined) throw new MoteError("FORMAT", `${where}: unknown key ${shownJson(unknown)}`);
   return record;
 }
 
@@ -91,8 +92,7 @@ export function graphOf(value: unknown, where: string): Graph {
   const states = ((graph.states ?? []) as unknown[]).map((state, i) => {
     const at = `${where}.states[${i}]`;
     const { tensor, source } = checkFields(state, { tensor: isName, shape: isListOf(3, isCount), source: isName }, at);
-    if (tensors.has(tensor))
-      throw new MoteError("FORMAT", `${at}.tensor: the name ${JSON.stringify(tensor)} occurs twice`);
+    if (tensors.has(tensor)) throw new MoteError("FORMAT", `${at}.tensor: the name ${shownJson(tensor)} occurs twice`);
     tensors.add(tensor);
     return { at, source };
   });
@@ -104,24 +104,23 @@ export function graphOf(value: unknown, where: string): Graph {
     const op = asRecord(layer)?.op;
     if (typeof op !== "string" || !Object.hasOwn(LAYERS, op)) {
       const known = Object.keys(LAYERS).join(", ");
-      throw new MoteError("UNSUPPORTED", `${at}: op ${JSON.stringify(op)}; this version has ${known}`);
+      throw new MoteError("UNSUPPORTED", `${at}: op ${shownJson(op)}; this version has ${known}`);
     }
     const { name, input: from, inputs = [from], output } = checkFields(layer, LAYERS[op], at);
     const missing = (inputs as unknown[]).find((tensor) => !tensors.has(tensor));
     if (missing !== undefined)
-      throw new MoteError("FORMAT", `${at}: its input ${JSON.stringify(missing)} is made by no layer before`);
+      throw new MoteError("FORMAT", `${at}: its input ${shownJson(missing)} is made by no layer before`);
     if (tensors.has(output) || names.has(name)) {
-      throw new MoteError("FORMAT", `${at}: the name ${JSON.stringify(name)} or its output occurs twice`);
+      throw new MoteError("FORMAT", `${at}: the name ${shownJson(name)} or its output occurs twice`);
     }
     tensors.add(output);
     names.add(name);
   }
   const open = states.find(({ source }) => !isMade(source));
   if (open !== undefined)
-    throw new MoteError("FORMAT", `${open.at}.source: ${JSON.stringify(open.source)} is made by no layer`);
+    throw new MoteError("FORMAT", `${open.at}.source: ${shownJson(open.source)} is made by no layer`);
   const absent = ((graph.outputs ?? []) as unknown[]).find((tensor) => !isMade(tensor));
-  if (absent !== undefined)
-    throw new MoteError("FORMAT", `${where}.outputs: ${JSON.stringify(absent)} is made by no layer`);
+  if (absent !== undefined) throw new MoteError("FORMAT", `${where}.outputs: ${shownJson(absent)} is made by no layer`);
   if (graph.ends !== undefined) {
     const { names, preprocessing } = checkEnds(graph.ends, `${where}.ends`);
     const ends = 1 + ((graph.outputs as unknown[] | undefined)?.length ?? 1);
@@ -176,7 +175,7 @@ export function parseCompression(text: string, path: string): Compression {
   const each = (key: keyof Compression, check: Check): void => {
     for (const [name, entry] of Object.entries(compression[key] ?? {})) {
       if (check(entry)) continue;
-      throw new MoteError("FORMAT", `${where}.${key}.${name}: ${JSON.stringify(entry)} is not a value for it`);
+      throw new MoteError("FORMAT", `${where}.${key}.${name}: ${shownJson(entry)} is not a value for it`);
     }
   };
   each("nominalChannels", isCount);

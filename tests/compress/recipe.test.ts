@@ -107,6 +107,19 @@ describe("recipes", () => {
     );
   });
 
+  test.each([
+    ["lists in one another", "net", "[".repeat(200_000) + "]".repeat(200_000), "a text, got what is nested too deeply"],
+    ["a long text", "batch", `"${"7".repeat(3e6)}"`, `32 .. 1024, got "${"7".repeat(79)}…`],
+    ["a long key", "k".repeat(3e6), "1", `r.json: ${"k".repeat(80)}…: unknown key`],
+    ["a strength of lists", "augment", "[".repeat(200_000) + "]".repeat(200_000), "an object, got what is nested"],
+  ])("%s: one line that can be read", (_, key, value, message) => {
+    const others = Object.entries(minimal).filter(([name]) => name !== key);
+    const text = JSON.stringify(Object.fromEntries(others)).replace(/\}$/, `,"${key}":${value}}`);
+    const read = (): unknown => parseRecipe(text, "r.json");
+    expect(read).toThrow(message);
+    expect(read).toThrow(/^.{0,400}$/);
+  });
+
   const train = { kind: "train", epochs: 1, lr: 0.1 };
   test.each<[string, unknown, string]>([
     ["no JSON", undefined, "r.json: not JSON"],
