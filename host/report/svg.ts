@@ -40,10 +40,14 @@ export function scaleOf(
   [from, to]: readonly [number, number],
   count = 5,
 ): Scale {
-  const known = values.filter((value) => Number.isFinite(value) && (axis.isLog !== true || value > 0));
   const ends = [axis.least, axis.most].filter((end) => end !== undefined);
-  const low = Math.min(...known, ...ends);
-  const high = Math.max(...known, ...ends);
+  let [low, high] = [Math.min(...ends), Math.max(...ends)];
+  // There may be more than a call takes arguments.
+  for (const value of values) {
+    if (!Number.isFinite(value) || (axis.isLog === true && value <= 0)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
   const [least, most] = Number.isFinite(low) ? [low, high] : [0, 1];
   return axis.isLog === true ? logScale(least, most, from, to) : linearScale(least, most, from, to, count, axis);
 }

@@ -2,7 +2,7 @@ import { parse } from "csv-parse/sync";
 import { PNG } from "pngjs";
 import { describe, expect, test } from "vitest";
 import { binsOf } from "../../host/report/charts.js";
-import { paretoFront } from "../../host/report/parts/pareto.js";
+import { paretoFront, paretoPart } from "../../host/report/parts/pareto.js";
 import { dataUri, pngOf } from "../../host/report/png.js";
 import { scaleOf } from "../../host/report/svg.js";
 import { tableCsv, tableHtml, threeDigits, type Table } from "../../host/report/table.js";
@@ -96,4 +96,11 @@ test("a Pareto front has the jobs that no other beats in both", () => {
     return { name: `${bytes}-${error}`, bytes, error };
   });
   expect(paretoFront(jobs).map(({ name }) => name)).toEqual(["10-3", "20-2", "30-1"]);
+});
+
+test("a sweep of more jobs than a call takes arguments, all but one of which others beat, is shown", () => {
+  const jobs = Array.from({ length: 300_000 }, (_, i) => ({ name: String(i), bytes: 1000 + i, error: 1 + i }));
+  const { blocks, data } = paretoPart({ jobs, metric: "accuracy", source: "sweep.csv" });
+  expect(blocks[0]).toMatchObject({ description: expect.stringContaining("300000 jobs of sweep.csv, 1 of which") });
+  expect(data).toMatchObject([{ rows: { length: 300_000 } }]);
 });

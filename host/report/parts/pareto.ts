@@ -35,6 +35,8 @@ export function paretoFront<J extends Omit<SweepJob, "name">>(jobs: readonly J[]
 export function paretoPart({ jobs, metric, source }: SweepJobs): Part {
   const showError = (error: number): string => errorText(error, metric);
   const front = paretoFront(jobs);
+  const unbeaten = new Set(front);
+  const others = jobs.filter((job) => !unbeaten.has(job));
   const series: Series[] = [
     {
       name: "no other is smaller and better",
@@ -45,8 +47,8 @@ export function paretoPart({ jobs, metric, source }: SweepJobs): Part {
     },
     {
       name: "other jobs",
-      points: jobs.filter((job) => !front.includes(job)).map(({ bytes, error }) => [bytes, error]),
-      names: jobs.filter((job) => !front.includes(job)).map(({ name }) => name),
+      points: others.map(({ bytes, error }) => [bytes, error]),
+      names: others.map(({ name }) => name),
     },
   ];
   const [least, best] = [front[0], front.at(-1)!];
