@@ -43,7 +43,11 @@ export function compressCommand(): Command {
     .option("--report <file>", "also write what the run has come to, as mote report does (.html)")
     .option("--from <file>", "start from this trained net (.safetensors) instead of the recipe's teacher")
     .option("--target <bytes>", "goal: a container of at most so many bytes (1800, 20kB), of the least error", bytes)
-    .option("--max-drop <points>", "goal: the smallest container that errs on at most so many points more", points)
+    .option(
+      "--max-drop <points>",
+      "goal: the smallest container that errs on at most so many points more, of mse percent",
+      points,
+    )
     .option("--ram <bytes>", "goal: memory of a run, as mote inspect has it", bytes)
     .option("--instructions <n>", "goal: instructions of an inference on a Cortex-M4, as the packer counts them", count)
     .option("--net <name>", "with a goal or --explain: the net, in the place of the argument");

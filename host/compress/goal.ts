@@ -1,6 +1,7 @@
 /** What a search is to reach: limits for what a model takes, and how much worse than the given net it may be. */
 import { MoteError } from "../errors.js";
 import type { Graph } from "../model/model.js";
+import type { MetricName } from "../train/losses.js";
 import type { Figures } from "./figures.js";
 
 /** Upper limits; at least one. */
@@ -9,7 +10,10 @@ export interface Goal {
   readonly bytes?: number;
   readonly ram?: number;
   readonly instructions?: number;
-  /** Points of validation error above the given net's; then the smallest model is looked for, else that of the least error. */
+  /**
+   * Points of validation error above the given net's, percent of it with the metric `mse`; then the smallest model is looked for, else that of the
+   * least error.
+   */
   readonly maxDrop?: number;
 }
 
@@ -24,14 +28,20 @@ export function excess(limits: Limits, figures: Figures): number {
   }, 0);
 }
 
-/** "1,800 bytes, 20,000 bytes of RAM" */
-export function goalText({ bytes, ram, instructions, maxDrop }: Goal): string {
+/** The most that a model may err, where the given net errs so much: a percentage, or with the metric `mse` what that is. */
+export function mostError({ maxDrop }: Goal, given: number, metric: MetricName): number {
+  if (maxDrop === undefined) return Infinity;
+  return given + (metric === "mse" ? given * (maxDrop / 100) : maxDrop);
+}
+
+/** "1,800 bytes, 20,000 bytes of RAM" @param metric that the net is judged by */
+export function goalText({ bytes, ram, instructions, maxDrop }: Goal, metric: MetricName = "accuracy"): string {
   const grouped = (value: number): string => value.toLocaleString("en-US");
   return [
     bytes === undefined ? [] : `${grouped(bytes)} bytes`,
     ram === undefined ? [] : `${grouped(ram)} bytes of RAM`,
     instructions === undefined ? [] : `${grouped(instructions)} instructions`,
-    maxDrop === undefined ? [] : `${maxDrop} points more error`,
+    maxDrop === undefined ? [] : `${maxDrop} ${metric === "mse" ? "%" : "points"} more error`,
   ]
     .flat()
     .join(", ");

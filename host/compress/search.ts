@@ -8,9 +8,10 @@ import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { parameterShapes } from "../model/shapes.js";
 import { candidatesFor, recipeFor, round, roundingOf, workOf, type Candidate, type RecipeHead } from "./candidates.js";
 import { draftContainer, figuresOf, type Figures } from "./figures.js";
-import { checkGoal, excess, type Goal, type Limits } from "./goal.js";
+import { checkGoal, excess, mostError, type Goal, type Limits } from "./goal.js";
 import { weightedLayers } from "./integer-stages.js";
 import { parseRecipe, type Recipe } from "./recipe.js";
+import { errorText } from "../report/error-text.js";
 import type { MetricName } from "../train/losses.js";
 import type { TrainingRuntime } from "../train/trainer.js";
 import type { TrainingSamples } from "./digest.js";
@@ -303,7 +304,6 @@ class Search {
     const { net, reports } = made;
     const figures = figuresOf(options.pack(net));
     const { error } = reports.at(-1)!;
-    const { maxDrop = Infinity } = options.goal;
     const trial: Trial = {
       candidate: candidate.name,
       epochs: this.epochsFor(candidate, epochs),
@@ -312,7 +312,7 @@ class Search {
       figures,
       error,
       metric: begun.metric,
-      isWithin: excess(this.limits, figures) <= 1 && error <= begun.error + maxDrop,
+      isWithin: excess(this.limits, figures) <= 1 && error <= mostError(options.goal, begun.error, begun.metric),
     };
     const predicted = begun.surrogate.figures(keep, roundingOf(candidate, begun.teacher.graph), this.limits);
     const factor = (real: number, guess: number): number => (guess > 0 && Number.isFinite(real) ? real / guess : 1);
@@ -334,7 +334,7 @@ class Search {
       over(b) < over(a) || (over(b) === over(a) && b.trial.error < a.trial.error) ? b : a,
     );
     const { bytes, ram, instructions } = trial.figures;
-    const reached = `${bytes} bytes, ${ram} bytes of RAM, ${Math.round(instructions)} instructions, ${trial.error.toFixed(2)} % error`;
+    const reached = `${bytes} bytes, ${ram} bytes of RAM, ${Math.round(instructions)} instructions, ${errorText(trial.error, trial.metric)} ${trial.metric === "mse" ? "mean squared error" : "error"}`;
     return new MoteError("RECIPE", `the goal was not reached; nearest were ${reached} (${trial.candidate})`);
   }
 }

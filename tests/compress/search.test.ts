@@ -201,6 +201,42 @@ describe("the search for a recipe", () => {
     expect(best.figures.bytes).toBeLessThan(250);
   }, 60_000);
 
+  test("a loss of mean squared error: percent of the given net's, and said as what it is", async () => {
+    const task = { loss: "mse" as const };
+    const asNumbers = ({ labels: _labels, ...samples }: Samples, classes: ArrayLike<number>): Samples => {
+      const targets = new Float32Array(new SharedArrayBuffer(16 * samples.count));
+      for (let i = 0; i < samples.count; i++) targets[4 * i + classes[i]] = 1;
+      return { ...samples, targets };
+    };
+    const numbers = {
+      train: asNumbers(data.train, data.train.labels!),
+      validation: asNumbers(data.validation, data.validation.labels!),
+    };
+    const teacher = { epochs: 12, lr: 0.01 };
+    const { bank: _bank, distill: _distill, ...plain } = head;
+    const given = { graph, tensors: new Map() };
+    const numeric = (goal: SearchOptions["goal"]): SearchOptions => ({
+      ...options(goal, "numbers", { data: numbers, head: { ...plain, task, teacher }, budget: { epochs: 12 } }),
+      run: (recipe, steps) =>
+        runRecipe({
+          recipe,
+          net: given,
+          data: numbers,
+          work: join(folder, "numbers"),
+          threads: 1,
+          ...(steps !== undefined && { steps }),
+        }),
+    });
+    const { best, trials, teacherError, metric } = await searchRecipe(numeric({ maxDrop: 50 }));
+    expect(metric).toBe("mse");
+    expect(best.error).toBeLessThanOrEqual(1.5 * teacherError);
+    expect(trials.map(({ isWithin }) => isWithin)).toEqual(trials.map(({ error }) => error <= 1.5 * teacherError));
+    expect(trials.some(({ isWithin }) => !isWithin)).toBe(true);
+    await expect(searchRecipe(numeric({ bytes: 20 }))).rejects.toThrow(
+      /^the goal was not reached; nearest were .* instructions, 0\.\d+ mean squared error \(/,
+    );
+  }, 60_000);
+
   test("instructions: weights go until the packer counts little enough", async () => {
     const instructions = 9000;
     const { best, trials } = await searchRecipe(options({ instructions }, "instructions", { budget: { epochs: 6 } }));

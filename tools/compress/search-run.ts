@@ -188,7 +188,7 @@ async function stoppable<T>(work: () => Promise<T>, progress: StageProgress): Pr
 function showStart(start: SearchStart, goal: Goal, graph: Graph, output: Output): void {
   const { error, epochs, first } = start;
   output.lines([
-    `goal: ${goalText(goal)}; the net's validation error is ${errorText(error, start.metric)}; ${epochs} epochs of training with all weights`,
+    `goal: ${goalText(goal, start.metric)}; the net's validation error is ${errorText(error, start.metric)}; ${epochs} epochs of training with all weights`,
     ...stepLines(graph),
   ]);
   output.line("first come:");
