@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
+import type { OwnData } from "../host/data/data-spec.js";
 import { MoteError, printable } from "../host/errors.js";
 import type { Net } from "../host/model/model.js";
 import { loadTrainingData, type TrainingData } from "../host/node/data/training-data.js";
@@ -220,7 +221,7 @@ function resumed(flags: Flags, file: string): Run {
   const last = records.at(-1);
   if (last === undefined) throw new MoteError("MISMATCH", `${file}: does not say what it was trained on`);
   checkSame(flags, net.graph.name, settings, file);
-  const spec = isDataGiven(flags) ? dataSpecOf(flags, last.spec.train) : last.spec;
+  const spec = flags.data === undefined ? withFlagsOver(last.spec, flags) : dataSpecOf(flags, undefined);
   const data = loadTrainingData(spec, netEnds(net.graph, settings.task));
   for (const part of ["train", "validation"] as const) {
     if (data.digests[part] === last.digests[part]) continue;
@@ -230,21 +231,11 @@ function resumed(flags: Flags, file: string): Run {
   return { net, settings, data, trainedOn: records, resume: checkpoint };
 }
 
-const DATA_FLAGS = [
-  "data",
-  "validation",
-  "testData",
-  "labels",
-  "targets",
-  "splitSeed",
-  "layout",
-  "scale",
-  "mean",
-  "std",
-  "colours",
-] as const;
-
-const isDataGiven = (flags: Flags): boolean => DATA_FLAGS.some((flag) => flags[flag] !== undefined);
+/** What the run was started with, but for what flags say otherwise. */
+function withFlagsOver(started: OwnData, flags: Flags): OwnData {
+  const { split, ...given } = dataSpecOf(flags, started.train);
+  return { ...started, ...given, ...(split && { split: { ...started.split, ...split } }) };
+}
 
 async function evaluated(
   net: Net,

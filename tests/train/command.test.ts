@@ -105,6 +105,27 @@ describe("mote train", () => {
       archive("own.npz", halves(400, 1));
     });
 
+    test("resumes with the data it was started with but for what flags say otherwise, and not on other data", async () => {
+      const data = archive("parts.npz", halves(400, 5));
+      const validation = archive("chosen.npz", halves(60, 6));
+      const start = ["--net", put("tiny.json", graph(2)), "--data", data];
+      const [split, parts] = [join(folder, "split.safetensors"), join(folder, "parts.safetensors")];
+      await mote(...start, "--validation-count", "50", "--validation-copies", "2", ...few, "--out", split);
+      await mote(...start, "--validation", validation, ...few, "--out", parts);
+      const resume = (out: string, ...flags: string[]) => mote("--resume", "--out", out, "--json", ...flags);
+      await resume(split, "--validation-copies", "2");
+      await resume(split, "--split-seed", "1");
+      await expect(resume(split, "--validation-copies", "3")).rejects.toThrow(/the validation samples are others/);
+      await expect(resume(split, "--validation-count", "51")).rejects.toThrow(
+        /the (train|validation) samples are others/,
+      );
+      await expect(resume(split, "--split-seed", "7")).rejects.toThrow(/the train samples are others/);
+      await resume(parts, "--validation", validation);
+      await expect(resume(parts, "--split-seed", "7")).rejects.toThrow(/a split: not with validation samples of their/);
+      await expect(resume(parts, "--validation", data)).rejects.toThrow(/the validation samples are others/);
+      await expect(resume(parts, "--test-data", validation, "--scale", "1")).rejects.toThrow(/the train samples are/);
+    });
+
     test("warns of samples that the net has seen, and of those in both parts", async () => {
       const data = archive("own.npz", halves(400, 1));
       const other = ["--net", out(), "--data", data, "--split-seed", "2", "--scale", "0.004"];
