@@ -294,6 +294,16 @@ describe("the page", () => {
       for (const part of missing) expect(part.missing).toMatch(/^.*Made (of|by) .+\.$/);
       expect(tagsOf(pageHtml(bare)).length).toBeGreaterThan(20);
       expect(() => findRun(join(work, "recipe.json"), elsewhere)).not.toThrow();
+      const { record: found } = findRun(join(work, "recipe.json"), elsewhere);
+      // Younger ones, of another version and cut off.
+      writeFileSync(join(elsewhere, "run-0.json"), '{"kind":"mote-run","version":0}');
+      writeFileSync(join(elsewhere, "run-1.json"), readFileSync(join(work, name)).subarray(0, 100));
+      writeFileSync(
+        join(elsewhere, "run-2.json"),
+        JSON.stringify({ ...record, recipe: { net: "lenet300", steps: [] } }),
+      );
+      expect(findRun(join(work, "recipe.json"), elsewhere).record).toEqual(found);
+      expect(() => findRun(join(elsewhere, "run-1.json"), elsewhere)).toThrow(/run-1\.json/);
       expect(() => findRun(join(work, "recipe.json"), join(elsewhere, "none"))).toThrow("holds no record of it");
       expect(writeReport(bare, { csv: join(elsewhere, "tables") })).toEqual(
         ["stages", "sensitivity"].map((table) => join(elsewhere, `tables/${table}.csv`)),

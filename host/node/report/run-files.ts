@@ -44,11 +44,24 @@ function youngestOf(recipe: Recipe, work: string): RunRecord | undefined {
     .map((name) => join(work, name))
     .toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
   for (const file of files) {
-    const record = parseRunRecord(readText(file), file);
-    const own = parseRecipe(JSON.stringify(record.recipe), file);
+    const read = readRecord(file);
+    if (read === undefined) continue;
+    const { record, own } = read;
     if (isRecordOf({ ...record, recipe: { ...seenFromRoot(own, record.folder) } }, recipe)) return record;
   }
   return undefined;
+}
+
+/** A record and its recipe; undefined where another version wrote it, or it is damaged: the one looked for may be there all the same. */
+function readRecord(file: string): { readonly record: RunRecord; readonly own: Recipe } | undefined {
+  const text = readText(file);
+  try {
+    const record = parseRunRecord(text, file);
+    return { record, own: parseRecipe(JSON.stringify(record.recipe), file) };
+  } catch (error) {
+    if (error instanceof MoteError) return undefined;
+    throw error;
+  }
 }
 
 const readText = (path: string): string => new TextDecoder().decode(readFile(path));
