@@ -82,7 +82,8 @@ export function encodeSamples(data: SweepData): Uint8Array {
 export function decodeSamples(file: Uint8Array, path: string, shape: Shape): SweepData {
   const { metadata, tensors } = readSafetensors(memorySource(file), path, DTYPES);
   const wrong = (what: string): MoteError => new MoteError("FORMAT", `${path}: ${what}`);
-  const unknown = [...Object.keys(metadata), ...tensors.map(({ name }) => name)].find((name) => !KNOWN.has(name));
+  const unknown =
+    Object.keys(metadata).find((name) => !DESCRIBED.has(name)) ?? tensors.find(({ name }) => !STORED.has(name))?.name;
   if (unknown !== undefined) throw wrong(`${unknown}: not an array of samples`);
   const partOf = (part: (typeof PARTS)[number]): Samples => {
     const described = parseJson(metadata[part] ?? "", path, part);
@@ -127,11 +128,10 @@ export function decodeSamples(file: Uint8Array, path: string, shape: Shape): Swe
   return { train, validation, ...(classes && { classes }), ...(preprocessing && { preprocessing }) };
 }
 
-const KNOWN = new Set<string>([
-  "model",
-  ...PARTS,
-  ...PARTS.flatMap((part) => Object.keys(ARRAYS).map((name) => `${part}.${name}`)),
-]);
+/** Keys of the metadata. */
+const DESCRIBED = new Set<string>(["model", ...PARTS]);
+/** Names of tensors. */
+const STORED = new Set(PARTS.flatMap((part) => Object.keys(ARRAYS).map((name) => `${part}.${name}`)));
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
 

@@ -158,6 +158,12 @@ describe("samples that travel", () => {
       (h) => rename(h, "train.images", "train.targets", { dtype: "F32", shape: [39200] }),
       /images: missing/,
     ],
+    ["an array named as a part is", (h) => rename(h, "train.labels", "train"), /train: not an array of samples/],
+    [
+      "a description named as an array is",
+      (h) => (h.__metadata__["train.images"] = "{}"),
+      /train.images: not an array of samples/,
+    ],
     ["a reading of two channels", (h) => (h.__metadata__.train = READ_BY_TWO), /a number for each of 1 channels/],
     ["something more", (h) => (h.__metadata__.train = '{"count":200,"path":"/etc"}'), /train.path: unknown key/],
     ["labels of numbers", (h) => (h.__metadata__.model = '{"labels":[1]}'), /model.labels: .* is not a value for it/],
