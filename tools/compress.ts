@@ -83,7 +83,7 @@ export function compressCommand(): Command {
     )
     .option(
       "--compare-init <file>",
-      "instead of a recipe: k-means on this net from Forgy, density and linear starts, side by side",
+      "instead of a recipe: k-means on this net from Forgy, density and linear starts, side by side; by --data (mnist)",
     )
     .option("--bits <n>", "codebook bits for --compare-init", wholeNumber(1, 8), 5)
     .option("--allow-chance", "write the result though it does no better than one that always answers the same class")
@@ -129,6 +129,20 @@ const OF_RUN = [
   "compareInit",
 ] as const;
 
+/** Of no use beside --compare-init, which counts errors of classes on validation samples. */
+const NOT_COMPARED = [
+  ...GOALS,
+  ...OF_RUN.filter((key) => key !== "compareInit"),
+  "net",
+  "testData",
+  "targets",
+  "loss",
+  "metric",
+  "classWeights",
+  "augment",
+  "recipeOut",
+] as const;
+
 async function compress(input: string | undefined, flags: Flags): Promise<void> {
   if (flags.explain) {
     const other = OF_RUN.find((key) => flags[key] !== undefined);
@@ -139,7 +153,12 @@ async function compress(input: string | undefined, flags: Flags): Promise<void> 
     explainNet(netOf(input, flags), flags);
     return;
   }
-  if (flags.compareInit !== undefined) return compareInit(flags.compareInit, flags);
+  if (flags.compareInit !== undefined) {
+    const idle = NOT_COMPARED.find((key) => flags[key] !== undefined);
+    if (input !== undefined || idle !== undefined)
+      throw new MoteError("ARGUMENT", `${idle === undefined ? input : flagOf(idle)}: of no use beside --compare-init`);
+    return compareInit(flags.compareInit, flags);
+  }
   if (GOALS.some((goal) => flags[goal] !== undefined)) return search(input, flags);
   const idle = OF_SEARCH.find((key) => flags[key] !== undefined);
   if (idle !== undefined)

@@ -1,12 +1,14 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { compressCommand } from "../../tools/compress.js";
+import { barSamples, smallNet, startedNet } from "../train/support.js";
 
 let folder: string;
 const at = (name: string): string => join(folder, name);
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "mote-compress-command-"));
   writeFileSync(at("unknown-key.json"), '{"net": "lenet5", "stages": [{"kind": "train", "epoch": 1}]}');
   writeFileSync(at("cut.json"), '{"net": "lenet5", "sta');
@@ -20,6 +22,7 @@ beforeAll(() => {
   const prune = { kind: "prune", keep, epochs: 1, lr: 0 };
   writeFileSync(at("layer.json"), JSON.stringify({ net: "lenet300", teacher, stages: [prune, grid, calibrate] }));
   mkdirSync(at("folder.safetensors"));
+  writeCheckpoint(at("bars.safetensors"), { net: await startedNet(smallNet, barSamples(32, 1)) });
   writeFileSync(at("not-a-net.safetensors"), "these are no tensors");
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,6 +38,18 @@ test.each<[string, string[], string, string]>([
     ["no-teacher.json", "--out", "x.onnx"],
     "ARGUMENT",
     "expected a name ending in .mote or .safetensors",
+  ],
+  [
+    "a --checkpoint of another kind",
+    ["no-teacher.json", "--checkpoint", "x.mote"],
+    "ARGUMENT",
+    "x.mote: expected a name ending in .safetensors",
+  ],
+  [
+    "one file for both",
+    ["long.json", "--out", "x.safetensors", "--checkpoint", "./x.safetensors"],
+    "ARGUMENT",
+    "--out is the same file",
   ],
   ["no net to start from", ["no-teacher.json", "--out", "x.mote"], "RECIPE", "teacher: missing"],
   [
@@ -79,6 +94,14 @@ test.each<[string, string[], string, string]>([
     "FILE",
     "none.onnx",
   ],
+  ["starts of a net that reads no digits", ["--compare-init", "bars.safetensors"], "MISMATCH", "train, mnist"],
+  [
+    "starts beside --out",
+    ["--compare-init", "bars.safetensors", "--out", "x.mote"],
+    "ARGUMENT",
+    "--out: of no use beside --compare-init",
+  ],
+  ["starts beside a recipe", ["long.json", "--compare-init", "bars.safetensors"], "ARGUMENT", "of no use beside"],
 ])("%s: one clear error, nothing written", async (_, args, code, message) => {
   const inFolder = args.map((arg) => (/\.(json|mote|onnx|safetensors)$/.test(arg) ? at(arg) : arg));
   const before = readdirSync(folder);
@@ -88,6 +111,34 @@ test.each<[string, string[], string, string]>([
     message: expect.stringContaining(message),
   });
   expect(readdirSync(folder)).toEqual(before);
+});
+
+test("k-means from three starts is judged by the data that is given", async () => {
+  const { count, images, labels } = barSamples(200, 1);
+  const table = (shift: number): string => {
+    const rows = Array.from({ length: count }, (_, i) =>
+      [...images.subarray(64 * i, 64 * (i + 1)), (labels[i] + shift) % 4].join(),
+    );
+    const path = at(`bars-${shift}.csv`);
+    writeFileSync(path, [[...Array.from({ length: 64 }, (_, i) => `p${i}`), "class"].join(), ...rows].join("\n"));
+    return path;
+  };
+  const net = at("trained.safetensors");
+  writeCheckpoint(net, { net: await startedNet(smallNet, barSamples(512, 2), 200) });
+  const errorsOn = async (data: string): Promise<number[]> => {
+    const written: string[] = [];
+    const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => written.push(String(text)) > 0);
+    const flags = ["--compare-init", net, "--data", data, "--labels", "column:class", "--scale", "0.00392", "--json"];
+    await compressCommand().exitOverride().parseAsync(flags, { from: "user" });
+    out.mockRestore();
+    const { results } = JSON.parse(written.join("")) as { results: { validationErrorPercent: number }[] };
+    return results.map(({ validationErrorPercent }) => validationErrorPercent);
+  };
+  const right = await errorsOn(table(0));
+  const wrong = await errorsOn(table(1));
+  expect(right).toHaveLength(3);
+  for (const error of right) expect(error).toBeLessThan(25);
+  for (const error of wrong) expect(error).toBeGreaterThan(75);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 /** What both ways of compressing do with their result: pack it, measure it as integers, write it. */
-import { extname } from "node:path";
+import { extname, resolve } from "node:path";
 import { MoteError } from "../../host/errors.js";
 import type { Net } from "../../host/model/model.js";
 import { checkWritable } from "../../host/node/check-writable.js";
@@ -26,6 +26,10 @@ export function checkResultFlags({ out, checkpoint, report }: ResultFlags): void
     throw new MoteError("ARGUMENT", "compress: --out or --checkpoint says where the result goes");
   if (out !== undefined && ![".mote", ".safetensors"].includes(extname(out)))
     throw new MoteError("ARGUMENT", `--out ${out}: expected a name ending in .mote or .safetensors`);
+  if (checkpoint !== undefined && extname(checkpoint) !== ".safetensors")
+    throw new MoteError("ARGUMENT", `--checkpoint ${checkpoint}: expected a name ending in .safetensors`);
+  if (out !== undefined && checkpoint !== undefined && resolve(out) === resolve(checkpoint))
+    throw new MoteError("ARGUMENT", `--checkpoint ${checkpoint}: --out is the same file, expected another`);
   for (const file of [out, checkpoint, report]) if (file !== undefined) checkWritable(file);
 }
 
