@@ -1,8 +1,10 @@
 /** The results of `mote sweep`: tables and a picture in a folder, the models beside them, and what the terminal shows of it. */
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { MoteError, printable } from "../host/errors.js";
 import { folderOf, movedRecipe } from "../host/node/compress/recipe-files.js";
 import type { Recipe } from "../host/compress/recipe.js";
-import { writeFileAtomic } from "../host/node/write-file.js";
+import { describeSystemError, writeFileAtomic } from "../host/node/write-file.js";
 import { errorName, errorText } from "../host/report/error-text.js";
 import { paretoFront, type SweepJob } from "../host/report/parts/pareto.js";
 import { plotLines, sweepPlot } from "../host/report/sweep-plot.js";
@@ -44,6 +46,7 @@ function sweepObject(recipe: string, rows: readonly SweepRow[]): object {
 }
 
 /**
+ * What an earlier sweep has left in the folder goes, so that each model in it has a row.
  * @param modelOf the `.mote` file of a row that has one
  * @returns the paths of all files
  * @throws MoteError FILE, SERVER
@@ -56,6 +59,8 @@ export async function writeSweep(
   modelOf: (row: SweepRow) => Promise<Uint8Array>,
 ): Promise<string[]> {
   const written: string[] = [];
+  // Files of these names where no sweep has been are somebody else's.
+  const isSweep = existsSync(join(folder, SWEEP_FILES[1]));
   const write = (name: string, content: Uint8Array | string): void => {
     writeFileAtomic(join(folder, name), content);
     written.push(join(folder, name));
@@ -82,8 +87,24 @@ export async function writeSweep(
       }));
     write(svg, sweepPlot(`${recipe}: ${points.length} models`, metricOf(rows), points, means));
   }
+  // Before the file that says that a sweep has been here: one that is stopped in between leaves it to the next.
+  if (isSweep) removeEarlier(folder, new Set(written));
   write(json, JSON.stringify(sweepObject(recipe, rows), undefined, 2) + "\n");
   return written;
+}
+
+/** Models, recipes and a picture that are not among the files just written. @throws MoteError FILE */
+function removeEarlier(folder: string, written: ReadonlySet<string>): void {
+  const models = join(folder, "models");
+  const numbered = readdirSync(models).filter((name) => /^\d+\.(mote|json)$/.test(name));
+  for (const path of [...numbered.map((name) => join(models, name)), join(folder, SWEEP_FILES[2])]) {
+    if (written.has(path)) continue;
+    try {
+      rmSync(path, { force: true });
+    } catch (error) {
+      throw new MoteError("FILE", printable(`${path}: cannot be removed: ${describeSystemError(error)}`));
+    }
+  }
 }
 
 export function showSweep(output: Output, recipe: string, rows: readonly SweepRow[], written: readonly string[]): void {

@@ -1,7 +1,11 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { plotLines, sweepPlot } from "../../host/report/sweep-plot.js";
 import { csvOf, groupsOf, rowOf } from "../../host/sweep/summary.js";
 import { parseVariation, variantsOf } from "../../host/sweep/vary.js";
+import { writeSweep } from "../../tools/sweep-results.js";
 import { tinyRecipe } from "./support.js";
 
 const variants = variantsOf(JSON.stringify(tinyRecipe), "tiny.json", [
@@ -45,6 +49,34 @@ describe("the results of a sweep", () => {
       "",
     ]);
   });
+});
+
+test("a sweep's folder has the models of its rows alone, whatever an earlier one left there", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mote-sweep-results-"));
+  const files = (): string[] => (readdirSync(folder, { recursive: true }) as string[]).toSorted();
+  const write = (made: typeof rows): Promise<string[]> =>
+    writeSweep(folder, "tiny.json", variants, made, async ({ variant }) => Uint8Array.of(variant));
+  const tables = ["models", "sweep.csv", "sweep.json"];
+  const recipes = [1, 2, 3, 4].map((n) => `models/${n}.json`);
+  const failed = rows.map((_, i) => rowOf(i + 1, variants[i], { problem: "diverged" }));
+  try {
+    mkdirSync(join(folder, "models"));
+    for (const name of ["10.mote", "4.mote", "mine.mote"]) writeFileSync(join(folder, "models", name), "");
+    writeFileSync(join(folder, "sweep.svg"), "");
+    // Nothing says that a sweep has been here.
+    await write(rows);
+    const models = ["1.mote", "2.mote", "3.mote"].map((name) => `models/${name}`);
+    const others = ["models/10.mote", "models/4.mote", "models/mine.mote"];
+    expect(files()).toEqual([...tables, ...recipes, ...models, ...others, "sweep.svg"].toSorted());
+    await write(rows);
+    expect(files()).toEqual([...tables, ...recipes, ...models, "models/mine.mote", "sweep.svg"].toSorted());
+    await write(failed);
+    expect(files()).toEqual([...tables, ...recipes, "models/mine.mote"].toSorted());
+    await write(rows.slice(0, 1));
+    expect(files()).toEqual([...tables, "models/1.json", "models/1.mote", "models/mine.mote", "sweep.svg"].toSorted());
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 const points = [
