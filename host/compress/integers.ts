@@ -32,13 +32,14 @@ export interface Integers {
 export function withIntegers(net: Net, layers: ReadonlyMap<string, Integers>): Net {
   const { compression } = withCompression(net);
   const tensors = new Map(net.tensors);
-  const weightScale = { ...compression.weightScale };
+  const scalesByName = new Map(Object.entries(compression.weightScale));
   for (const [name, { scales, integers }] of layers) {
     const { shape } = tensors.get(`${name}.weight`)!;
     const columns = integers.length / shape[0];
     const scaleOf = (index: number): number => scales[scales.length > 1 ? Math.floor(index / columns) : 0];
     tensors.set(`${name}.weight`, { shape, data: Float32Array.from(integers, (q, i) => q * scaleOf(i)), integers });
-    weightScale[name] = scales.length > 1 ? [...scales] : scales[0];
+    scalesByName.set(name, scales.length > 1 ? [...scales] : scales[0]);
   }
+  const weightScale = Object.fromEntries(scalesByName);
   return { ...net, tensors, compression: { ...compression, weightScale } };
 }

@@ -119,14 +119,14 @@ export class Surrogate {
       multiplicationBits,
     });
     const tensors = new Map<string, FloatTensor>(this.net.tensors);
-    const weightScale: Record<string, number> = {};
+    const scales = new Map<string, number>();
     this.layers.forEach(({ name, weights }, i) => {
       const data = weights.map((w, j) => w * masks[i][j]);
       const scale = gridStep(data, step[name]);
       const integers = Int8Array.from(data, (w) => toGrid(w, scale, 127));
       tensors.set(`${name}.weight`, { shape: this.net.tensors.get(`${name}.weight`)!.shape, data, integers });
-      weightScale[name] = scale;
+      scales.set(name, scale);
     });
-    return { net: { graph: this.net.graph, tensors }, weightScale };
+    return { net: { graph: this.net.graph, tensors }, weightScale: Object.fromEntries(scales) };
   }
 }

@@ -148,21 +148,25 @@ export const netWithout = (net: Net, units: Units, gone: Uint8Array): Net => net
 export function netOf(net: Net, kept: Kept): Net {
   const shapes = tensorShapes(net.graph);
   const tensors = new Map(net.tensors);
-  const weightScale = { ...net.compression?.weightScale };
+  const scalesByName = new Map(Object.entries(net.compression?.weightScale ?? {}));
   for (const layer of net.graph.layers) {
     const input = inputOf(layer);
     const rows = kept(layer.output);
     const names = hasWeights(layer) ? ["weight", "bias"] : (floatOp(layer).perChannel ?? []);
     for (const name of names) tensors.set(`${layer.name}.${name}`, rowsOf(tensors.get(`${layer.name}.${name}`)!, rows));
     if (!hasWeights(layer)) continue;
-    const scales = weightScale[layer.name];
-    if (typeof scales === "object") weightScale[layer.name] = rows.map((row) => scales[row]);
+    const scales = scalesByName.get(layer.name);
+    if (typeof scales === "object")
+      scalesByName.set(
+        layer.name,
+        rows.map((row) => scales[row]),
+      );
     if (floatWeights(layer).groups(layer) > 1) continue;
     const { span } = readingOf(layer, shapes.get(input)!);
     const weight = tensors.get(`${layer.name}.weight`)!;
     tensors.set(`${layer.name}.weight`, columnsOf(weight, kept(input), span));
   }
-  const compression = net.compression && { ...net.compression, weightScale };
+  const compression = net.compression && { ...net.compression, weightScale: Object.fromEntries(scalesByName) };
   return { ...net, graph: graphOf(net.graph, kept), tensors, ...(compression && { compression }) };
 }
 

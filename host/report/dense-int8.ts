@@ -16,13 +16,14 @@ const BATCH = 128;
 export function denseInt8(given: Net, samples: Samples, runtime: TrainingRuntime, task?: Task): Promise<Net> {
   const net = foldBatchNorm(given);
   const tensors = new Map<string, FloatTensor>(net.tensors);
-  const weightScale: Record<string, number> = {};
+  const scales = new Map<string, number>();
   for (const { name } of weightedLayers(net.graph)) {
     const { shape, data } = net.tensors.get(`${name}.weight`)!;
     const { scale, codes } = roundCodebook(data);
     tensors.set(`${name}.weight`, { shape, data: Float32Array.from(codes, (q) => q * scale), integers: codes });
-    weightScale[name] = scale;
+    scales.set(name, scale);
   }
+  const weightScale = Object.fromEntries(scales);
   const nominalChannels = channelsByTensor(net.graph);
   const count = Math.min(CALIBRATED, samples.count);
   return runStage(

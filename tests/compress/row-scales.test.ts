@@ -2,13 +2,17 @@
 import { expect, test } from "vitest";
 import { estimateBytes } from "../../host/compress/estimate.js";
 import { runStage } from "../../host/compress/stages.js";
+import { netOf } from "../../host/compress/units.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
+import type { Graph } from "../../host/model/model.js";
+import { tensorShapes } from "../../host/model/shapes.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
+import { own } from "../../host/own.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { decodeCheckpoint, encodeCheckpoint } from "../../host/train/checkpoint.js";
 import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, smallNet, stageContext } from "../train/support.js";
+import { barSamples, smallNet, stageContext, startedNet } from "../train/support.js";
 
 const samples = barSamples(96, 1);
 const biasBits = { conv: 8, fc1: 8, fc2: 8 };
@@ -48,3 +52,30 @@ test.each(["layer", "row"] as const)("by %s: integers, scales, bytes and what a 
     [1, 2, 3].map(() => scales === "row"),
   );
 });
+
+test.each(["layer", "row"] as const)(
+  "by %s: a layer named as what every object has is one like any other",
+  async (scales) => {
+    /** Of `smallNet` with its first layer so named, rounded, without the first channel of that layer; and that net's container. */
+    const made = async (first: string): Promise<{ scale: unknown; container: Uint8Array }> => {
+      const graph = JSON.parse(JSON.stringify(smallNet).replaceAll('"conv"', JSON.stringify(first))) as Graph;
+      const each = <T>(value: T): Record<string, T> =>
+        Object.fromEntries([first, "fc1", "fc2"].map((name) => [name, value]));
+      const around = stageContext(samples, each(8));
+      const schedule = { epochs: 1, lr: 0.002, lrEnd: 0 };
+      const stage = { kind: "grid", ...schedule, step: each(0.5), parts: 2, limit: 6, scales } as const;
+      const grid = await runStage(await startedNet(graph, samples), stage, around, samples);
+      const shapes = tensorShapes(graph);
+      const kept = (tensor: string): number[] =>
+        Array.from({ length: shapes.get(tensor)![0] }, (_, channel) => channel).filter(
+          (channel) => channel > 0 || (tensor !== first && tensor !== "pool"),
+        );
+      const narrow = netOf(grid, kept);
+      const net = await runStage(narrow, { kind: "calibrate", samples: 96, range: "full" }, around, samples);
+      return { scale: own(net.compression!.weightScale, first), container: writeContainer(quantize(net)) };
+    };
+    const usual = await made("conv");
+    expect([usual.scale].flat()).toHaveLength(scales === "row" ? 5 : 1);
+    for (const name of ["__proto__", "constructor"]) expect(await made(name)).toEqual(usual);
+  },
+);
