@@ -62,19 +62,23 @@ function fused(conv: NetConv, { output, kernel, stride, clamp }: NetPool): NetCo
   };
 }
 
-/** A part of a concatenation lies within it, so that a tensor can be a part of one alone, and has its scale. A state has a place of its own. */
+/**
+ * A part of a concatenation lies within it, so that a tensor can be a part of one alone, and has its scale. A state has a place of its own. What is
+ * appended is copied anyway, and only has to have the scale.
+ */
 function withCopies(net: ImportedNet): ImportedNet {
   const tensors: NetTensor[] = [...net.tensors];
   const taken = new Set(net.states.map(({ tensor }) => tensor));
   const layers = net.layers.flatMap((layer): NetLayer[] => {
-    if (layer.op !== "concat") return [layer];
+    if (layer.op !== "concat" && layer.op !== "append") return [layer];
+    const isPart = layer.op === "concat";
     const copies: NetLayer[] = [];
     const whole = tensors[layer.output].quantization;
     const inputs = layer.inputs.map((input) => {
       const { quantization, shape, name } = tensors[input];
       const isSame = quantization?.scale === whole?.scale && quantization?.zeroPoint === whole?.zeroPoint;
-      if (isSame && !taken.has(input)) {
-        taken.add(input);
+      if (isSame && !(isPart && taken.has(input))) {
+        if (isPart) taken.add(input);
         return input;
       }
       const output = tensors.push({ name: `${name} (part)`, shape, quantization: whole }) - 1;
@@ -82,7 +86,10 @@ function withCopies(net: ImportedNet): ImportedNet {
       copies.push({ ...copy, name: layer.name, inputs: [input], output });
       return output;
     });
-    return [...copies, ...joinedByTwo({ ...layer, inputs }, tensors)];
+    return [
+      ...copies,
+      ...(layer.op === "concat" ? joinedByTwo({ ...layer, inputs }, tensors) : [{ ...layer, inputs }]),
+    ];
   });
   return { ...net, tensors, layers };
 }

@@ -3,7 +3,7 @@
  * the container holds (pack, run). Tensors are planar, [C, H, W]; see DESIGN.md for why not [H, W, C].
  */
 import type { AddLayer, QAdd } from "../ops/add.js";
-import type { QAppend } from "../ops/append.js";
+import type { AppendLayer, QAppend } from "../ops/append.js";
 import type { AvgPoolLayer, QAvgPool } from "../ops/avgpool.js";
 import type { BatchNormLayer } from "../ops/batchnorm.js";
 import type { ClampLayer } from "../ops/clamp.js";
@@ -37,6 +37,7 @@ export type Layer =
   | MulLayer
   | ConcatLayer
   | CropLayer
+  | AppendLayer
   | ResizeLayer
   | MapLayer
   | BatchNormLayer;
@@ -56,6 +57,7 @@ export type {
   MulLayer,
   ConcatLayer,
   CropLayer,
+  AppendLayer,
   ResizeLayer,
   MapLayer,
   BatchNormLayer,

@@ -4,7 +4,7 @@ import { inputOf } from "../model/edges.js";
 import type { Axes, Layer, QLayer, QModel } from "../model/model.js";
 import { own } from "../own.js";
 import { add, qadd } from "./add.js";
-import { qappend } from "./append.js";
+import { append, qappend } from "./append.js";
 import { avgpool, qavgpool } from "./avgpool.js";
 import { batchnorm } from "./batchnorm.js";
 import { clamp } from "./clamp.js";
@@ -37,6 +37,7 @@ export const FLOAT_OPS = {
   mul,
   concat,
   crop,
+  append,
   resize,
   map,
   batchnorm,

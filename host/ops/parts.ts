@@ -20,18 +20,17 @@ export function copiedParts(layer: QLayer, inputs: readonly Shape[], output: Sha
   return layer.op === "append" ? appendedParts(inputs, output) : [];
 }
 
-/** Of both inputs what an append takes, or of the second alone. */
+/** Of inputs that lie one behind the other what an append takes: of the last ones, and of the first of them maybe a part. */
 export function appendedParts(inputs: readonly Shape[], output: Shape): readonly Part[] {
-  const size: Axes = [output[1], output[2]];
   const axis = isBelow(inputs, output) ? 0 : 1;
   const at = (place: number): Axes => (axis === 0 ? [place, 0] : [0, place]);
-  const sized = (count: number): Axes => (axis === 0 ? [count, size[1]] : [size[0], count]);
-  const passed = passedOver(inputs, output)[axis];
-  const extent = inputs[0][axis + 1];
-  const kept = Math.max(0, extent - passed);
-  const parts: readonly Part[] = [
-    { input: 0, channel: 0, from: at(passed), to: at(0), size: sized(kept) },
-    { input: 1, channel: 0, from: at(Math.max(0, passed - extent)), to: at(kept), size: sized(size[axis] - kept) },
-  ];
-  return parts.filter((part) => part.size[axis] > 0);
+  const sized = (count: number): Axes => (axis === 0 ? [count, output[2]] : [output[1], count]);
+  let to = -passedOver(inputs, output)[axis];
+  return inputs.flatMap((shape, input): Part[] => {
+    const extent = shape[axis + 1];
+    const passed = Math.min(extent, Math.max(0, -to));
+    const part = { input, channel: 0, from: at(passed), to: at(to + passed), size: sized(extent - passed) };
+    to += extent;
+    return passed < extent ? [part] : [];
+  });
 }

@@ -157,16 +157,20 @@ export interface ScaleGroup {
   readonly role: "input" | "hidden" | "result" | "binary";
 }
 
-/** The input, with what only picks or cuts its values: by layers one after the other, or held by states. */
+/**
+ * The input, with what only picks or cuts its values, or is a window over it: by layers one after the other, or held by states. A window is kept by a state
+ * that it is made of, so that all are taken for such until something else is seen in them.
+ */
 function picksOfInput({ input, layers, states = [] }: Graph): ReadonlySet<string> {
-  const found = new Set([input.name]);
-  for (let before = 0; before < found.size;) {
+  const found = new Set([input.name, ...states.map(({ tensor }) => tensor), ...layers.map(({ output }) => output)]);
+  for (let before = Infinity; found.size < before;) {
     before = found.size;
     for (const layer of layers) {
-      const [first, ...others] = inputsOf(layer);
-      if (others.length === 0 && !floatOp(layer).hasOwnScale && found.has(first)) found.add(layer.output);
+      const inputs = inputsOf(layer);
+      const isPick = !floatOp(layer).hasOwnScale && (inputs.length === 1 || layer.op === "append");
+      if (!isPick || !inputs.every((tensor) => found.has(tensor))) found.delete(layer.output);
     }
-    for (const { tensor, source } of states) if (found.has(source)) found.add(tensor);
+    for (const { tensor, source } of states) if (!found.has(source)) found.delete(tensor);
   }
   return found;
 }
@@ -199,7 +203,7 @@ export function scaleGroups(graph: Graph): ScaleGroup[] {
       const group = groupOf.get(input);
       if (group === undefined)
         throw new MoteError("MISMATCH", `${layer.name}: input tensor ${input} is made by no layer before it`);
-      if (inputs.length > 1 && ofInput.has(input)) continue;
+      if (inputs.length > 1 && ofInput.has(input) && !ofInput.has(layer.output)) continue;
       join(group, groupOf.get(layer.output)!);
     }
   }

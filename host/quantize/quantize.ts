@@ -211,6 +211,8 @@ function quantizedLayer(
       return { op: "concat", ...edges };
     case "crop":
       return { op: "crop", ...edges, first: [layer.channel, 0, 0] };
+    case "append":
+      return { op: "append", ...edges };
     case "resize":
       return { op: "resize", ...edges, factor: layer.factor };
     case "map":

@@ -5,6 +5,7 @@ import type { Kernels } from "./kernels.js";
 import type { Plan } from "./plan.js";
 import type {
   PlannedAdd,
+  PlannedAppend,
   PlannedClamp,
   PlannedConcat,
   PlannedCrop,
@@ -44,8 +45,8 @@ export function makePasses(kernels: Kernels, plan: Plan, arena: number): FloatOp
   const { parameters, tensors } = plan;
   const bytesOf = (tensor: number, blocks = plan.blocks): number => blocks * tensors[tensor].values * VALUE_BYTES;
   const planesOf = (tensor: number, blocks = plan.blocks): number => blocks * tensors[tensor].shape[0];
-  const clear = (layer: PlannedLayer, dx: number, adds: boolean): void => {
-    if (!adds) kernels.clear(dx, bytesOf(layer.inputs[0]));
+  const clear = (layer: PlannedLayer, dx: number, adds: boolean, input = 0): void => {
+    if (!adds) kernels.clear(dx, bytesOf(layer.inputs[input]));
   };
 
   const weighted = weightedPasses(kernels, plan, arena);
@@ -148,6 +149,22 @@ export function makePasses(kernels: Kernels, plan: Plan, arena: number): FloatOp
       kernels.sumBlocks(dx + layer.first * VALUE_BYTES, from, dy, to, to, plan.blocks, 1, true);
     },
   };
+  const append: Passes<PlannedAppend> = {
+    forward: ({ pieces, stride, pieceCount }, x, y, blocks) => {
+      for (const { input, from, fromStride, to, bytes } of pieces)
+        kernels.sumBlocks(y + to, stride, x[input] + from, fromStride, bytes, blocks * pieceCount, 1, false);
+    },
+    backward: (layer, { dx, dy, adds }) => {
+      // What is passed over has no part in the output.
+      dx.forEach((to, input) => to !== null && clear(layer, to, adds[input], input));
+      const count = plan.blocks * layer.pieceCount;
+      for (const { input, from, fromStride, to, bytes } of layer.pieces) {
+        const gradient = dx[input];
+        if (gradient === null) continue;
+        kernels.sumBlocks(gradient + from, fromStride, dy + to, layer.stride, bytes, count, 1, true);
+      }
+    },
+  };
   const resize: Passes<PlannedResize> = {
     forward: (layer, [x], y, blocks) => kernels.resize(layer.descriptor, y, x, planesOf(layer.output, blocks)),
     backward: (layer, { dx: [dx], dy, adds: [adds] }) => {
@@ -209,6 +226,7 @@ export function makePasses(kernels: Kernels, plan: Plan, arena: number): FloatOp
     mul,
     concat,
     crop,
+    append,
     resize,
     map,
     batchnorm,

@@ -1,8 +1,10 @@
 /** Layers as the executor runs them: what its kernels are told, an op a function. */
 import { MoteError } from "../errors.js";
-import { valuesOf } from "../model/geometry.js";
+import { offsetOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type {
   AddLayer,
+  AppendLayer,
+  Axes,
   BatchNormLayer,
   ClampLayer,
   ConcatLayer,
@@ -19,6 +21,8 @@ import { sidesOf } from "../ops/attributes.js";
 import { limitsOf } from "../ops/clamp.js";
 import { elementFunction } from "../ops/functions.js";
 import type { FloatOpTable } from "../ops/index.js";
+import { isBelow } from "../ops/append.js";
+import { appendedParts } from "../ops/parts.js";
 import { windowsOf } from "../ops/pool.js";
 import { VALUE_BYTES, type Arena } from "./arena.js";
 import { planBorder, widened, type PlannedBorder } from "./border.js";
@@ -102,6 +106,25 @@ export interface PlannedCrop extends PlannedEdges {
   readonly first: number;
 }
 
+/** Of one input. Bytes of a block; strides lie between one piece and the next, of which there is one a plane or one a row. */
+export interface PlannedPiece {
+  /** Which of the layer's inputs. */
+  readonly input: number;
+  readonly from: number;
+  readonly fromStride: number;
+  readonly to: number;
+  readonly bytes: number;
+}
+
+export interface PlannedAppend extends PlannedEdges {
+  readonly op: AppendLayer["op"];
+  readonly pieces: readonly PlannedPiece[];
+  /** Of the output. */
+  readonly stride: number;
+  /** Of a block. */
+  readonly pieceCount: number;
+}
+
 export interface PlannedResize extends PlannedEdges {
   readonly op: ResizeLayer["op"];
   readonly descriptor: Descriptor<"Resize">;
@@ -138,6 +161,7 @@ export type PlannedLayer =
   | PlannedMul
   | PlannedConcat
   | PlannedCrop
+  | PlannedAppend
   | PlannedResize
   | PlannedMap
   | PlannedNorm;
@@ -208,6 +232,30 @@ const mul: Planner<MulLayer> = (_layer, edges, { shapeOf }) => {
   return { op: "mul", ...edges, positions: a / b };
 };
 
+/** Reads two tensors or more: see unroll.ts. */
+const append: Planner<AppendLayer> = (_layer, edges, { shapeOf }) => {
+  const shapes = edges.inputs.map(shapeOf);
+  const output = shapeOf(edges.output);
+  // Rows of a plane that lie below each other are one piece, columns are one of each row.
+  const isOfPlanes = isBelow(shapes, output);
+  const stride = ([, height, width]: Shape): number => (isOfPlanes ? height * width : width) * VALUE_BYTES;
+  const offset = (shape: Shape, [y, x]: Axes): number => offsetOf(plainLayout(shape), 0, y, x) * VALUE_BYTES;
+  const pieces = appendedParts(shapes, output).map(({ input, from, to, size }) => ({
+    input,
+    from: offset(shapes[input], from),
+    fromStride: stride(shapes[input]),
+    to: offset(output, to),
+    bytes: (isOfPlanes ? size[0] * size[1] : size[1]) * VALUE_BYTES,
+  }));
+  return {
+    op: "append",
+    ...edges,
+    pieces,
+    stride: stride(output),
+    pieceCount: isOfPlanes ? output[0] : output[0] * output[1],
+  };
+};
+
 const map: Planner<MapLayer> = (layer, edges, planning) => {
   const { name, function: called, parameters } = layer;
   const f = elementFunction(`${planning.graph}/${name}`, called, parameters);
@@ -255,6 +303,7 @@ const PLANNERS: FloatOpTable<Planner<never>> = {
     const [, height, width] = shapeOf(edges.inputs[0]);
     return { op: "crop", ...edges, first: channel * height * width };
   },
+  append,
   resize: ({ factor: [factorY, factorX] }: ResizeLayer, edges, { heap, shapeOf }) => {
     const [, height, width] = shapeOf(edges.inputs[0]);
     return {

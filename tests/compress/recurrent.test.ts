@@ -28,7 +28,7 @@ import { decodeCheckpoint, encodeCheckpoint } from "../../host/train/checkpoint.
 import type { Dropout } from "../../host/train/dropout.js";
 import { netEnds } from "../../host/train/net-ends.js";
 import { Trainer } from "../../host/train/trainer.js";
-import { gru, lstm } from "../train/recurrent-nets.js";
+import { gru, lstm, windowed } from "../train/recurrent-nets.js";
 import { asked, barSamples, netBytes, startedNet } from "../train/support.js";
 
 /** Rows of the bars' pictures. */
@@ -62,6 +62,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 describe.each([
   ["LSTM", lstm(SIZES), 2],
   ["GRU", gru(SIZES), 1],
+  ["a net of windows over steps", windowed(SIZES), 2],
 ] as const)("%s", (_name, graph, states) => {
   let net: Net;
   let error: number;
@@ -248,6 +249,16 @@ describe("scales", () => {
       ["hidden", "both h hidden"],
       ["hidden", "sum"],
       ["result", "y"],
+    ]);
+  });
+
+  test("a window over the input keeps the input's, one over what is made that of what is made", () => {
+    const groups = scaleGroups(windowed(SIZES)).map(({ tensors, role }) => [role, tensors.toSorted().join(" ")]);
+    expect(groups).toEqual([
+      ["input", "latest seen x"],
+      ["hidden", "all hidden kept"],
+      ["hidden", "conv"],
+      ["result", "logits"],
     ]);
   });
 

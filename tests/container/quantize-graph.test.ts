@@ -69,6 +69,23 @@ const cuts: Graph = {
   ],
 };
 
+/** Rows below others and columns beside them: of the input, of what is made of it, and of both. */
+const windows: Graph = {
+  name: "windows",
+  input,
+  layers: [
+    { ...conv, name: "a", input: "in", output: "a", outChannels: 2 },
+    { op: "append", name: "ins", inputs: ["in", "in"], output: "ins", rows: 11 },
+    { op: "append", name: "mixed", inputs: ["in", "a"], output: "mixed", columns: 12 },
+    { ...conv, name: "b", input: "ins", output: "b", outChannels: 3, stride: [2, 1], pad: 0 },
+    { ...conv, name: "c", input: "mixed", output: "c", outChannels: 3 },
+    { op: "append", name: "last", inputs: ["b", "b"], output: "last", columns: 7 },
+    { op: "dense", name: "d", input: "last", output: "d", outFeatures: 4 },
+    { op: "dense", name: "e", input: "c", output: "e", outFeatures: 4 },
+    { op: "add", name: "sum", inputs: ["d", "e"], output: "sum" },
+  ],
+};
+
 /** Results as real numbers. */
 function realResults(model: QModel, pixels: Float32Array): Float64Array[] {
   const integers = Int8Array.from(pixels, (x) => Math.round(x * 255) - 128);
@@ -97,7 +114,7 @@ function compare(net: Net, model: QModel): { readonly worst: number; readonly sp
   return { worst, span: Math.min(...steps) };
 }
 
-describe.each([residual, branches, cuts])("$name", (graph) => {
+describe.each([residual, branches, cuts, windows])("$name", (graph) => {
   describe.each([false, true])("with a scale for each row: %s", (byRow) => {
     const net = compressedNet(graph, 5, byRow);
     const model = quantize(net);
@@ -134,6 +151,12 @@ test("a cut is a part of the layer before it, unless that is read as well", () =
   expect(model.layers.map(({ op }) => op)).toEqual("conv2d maxpool maxpool add lut lut concat dense".split(" "));
   expect(model.layers[1]).toMatchObject({ kernel: [1, 1] });
   expect(model.layers.at(-1)).toMatchObject({ clamp: [expect.any(Number), 127] });
+});
+
+test("what is appended at another scale is copied to that of the window", () => {
+  expect(quantize(compressedNet(windows, 1)).layers.map(({ op }) => op)).toEqual(
+    "conv2d append lut append conv2d conv2d append dense dense add".split(" "),
+  );
 });
 
 test("rows have multipliers of their own where they have scales, and one where not", () => {
@@ -208,6 +231,14 @@ describe("tensors that share a scale", () => {
     ]);
     expect(groupsOf(cuts)).toContainEqual(["leaky beside", "beside", false]);
     expect(groupsOf(cuts)).toContainEqual(["a a_relu pool", "a pool", false]);
+  });
+
+  test("a window has that of its parts, the input's where it is of the input alone", () => {
+    expect(groupsOf(windows).slice(0, 3)).toEqual([
+      ["in ins", "in ins", false],
+      ["a mixed", "mixed", false],
+      ["b last", "last", false],
+    ]);
   });
 });
 

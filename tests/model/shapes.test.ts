@@ -31,7 +31,8 @@ const everyOp: Graph = {
     { op: "add", name: "difference", inputs: ["max", "cut"], output: "difference", sign: -1 },
     { op: "concat", name: "joined", inputs: ["difference", "cut", "max"], output: "joined" },
     { op: "crop", name: "part", input: "joined", output: "part", channel: 1, channels: 4 },
-    { op: "resize", name: "larger", input: "part", output: "larger", factor: [1, 2] },
+    { op: "append", name: "window", inputs: ["part", "part"], output: "window", rows: 3 },
+    { op: "resize", name: "larger", input: "window", output: "larger", factor: [1, 2] },
     { op: "dense", name: "dense", input: "larger", output: "scores", outFeatures: 3 },
   ],
   outputs: ["gate", "scores"],
@@ -67,7 +68,8 @@ test("shapes of all tensors, and of what the layers have", () => {
     difference: [2, 2, 4],
     joined: [6, 2, 4],
     part: [4, 2, 4],
-    larger: [4, 2, 8],
+    window: [4, 3, 4],
+    larger: [4, 3, 8],
     scores: [3, 1, 1],
   });
   expect(Object.fromEntries(parameterShapes(everyOp))).toEqual({
@@ -77,7 +79,7 @@ test("shapes of all tensors, and of what the layers have", () => {
     "norm.bias": [2],
     "norm.mean": [2],
     "norm.variance": [2],
-    "dense.weight": [3, 64],
+    "dense.weight": [3, 96],
     "dense.bias": [3],
   });
 });
@@ -148,6 +150,18 @@ describe("values", () => {
   test("a crop takes channels from one on", () => {
     const part: Layer = { op: "crop", ...edges, channel: 1, channels: 2 };
     expect(run([4, 1, 2], [1, 2, 3, 4, 5, 6, 7, 8], part)).toEqual([3, 4, 5, 6]);
+  });
+
+  test("an append takes the last rows or columns of two tensors", () => {
+    const double: Layer = { op: "add", name: "double", inputs: ["in", "in"], output: "double" };
+    const [shape, input] = [[2, 2, 2] as const, [1, 2, 3, 4, 5, 6, 7, 8]];
+    const taken = (count: { rows: number } | { columns: number }): number[] =>
+      run(shape, input, double, { op: "append", name: "last", inputs: ["in", "double"], output: "out", ...count });
+    expect(taken({ rows: 3 })).toEqual([3, 4, 2, 4, 6, 8, 7, 8, 10, 12, 14, 16]);
+    expect(taken({ rows: 1 })).toEqual([6, 8, 14, 16]);
+    expect(taken({ columns: 3 })).toEqual([2, 2, 4, 4, 6, 8, 6, 10, 12, 8, 14, 16]);
+    expect(taken({ columns: 2 })).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
+    expect(taken({ columns: 4 }).length).toBe(16);
   });
 
   test("states hold what their sources were a step before, at first zeros", () => {
@@ -242,6 +256,40 @@ describe("refuses", () => {
       "a crop beyond the last channel",
       graphOf([3, 1, 1], { op: "crop", ...edges, channel: 2, channels: 2 }),
       /net\/layer: takes channels 2 … 3 of an input of 3/,
+    ],
+    [
+      "an append of neither rows nor columns",
+      graphOf([1, 2, 2], { op: "append", ...joined, inputs: ["in", "in"] }),
+      /net\/layer: has neither rows nor columns, expected one of both/,
+    ],
+    [
+      "an append of both",
+      graphOf([1, 2, 2], { op: "append", ...joined, inputs: ["in", "in"], rows: 2, columns: 2 }),
+      /net\/layer: has rows and columns, expected one of both/,
+    ],
+    [
+      "an append of more than there is",
+      graphOf([1, 2, 2], { op: "append", ...joined, inputs: ["in", "in"], columns: 5 }),
+      /net\/layer: takes 5 columns of inputs of 4/,
+    ],
+    [
+      "an append of three tensors",
+      graphOf([1, 2, 2], { op: "append", ...joined, inputs: ["in", "in", "in"], rows: 2 }),
+      /reads 3 tensors, expected 2/,
+    ],
+    [
+      "an append of no rows",
+      graphOf([1, 2, 2], { op: "append", ...joined, inputs: ["in", "in"], rows: 0 }),
+      /rows must be a whole number of at least 1, got 0/,
+    ],
+    [
+      "an append of rows of two lengths",
+      graphOf(
+        [1, 2, 2],
+        { op: "resize", ...edges, factor: [1, 2] },
+        { op: "append", name: "last", inputs: ["in", "out"], output: "last", rows: 2 },
+      ),
+      /net\/last: its inputs are \[1, 2, 2\] and \[1, 2, 4\], expected as many channels and columns/,
     ],
     [
       "states without steps",

@@ -43,6 +43,11 @@ const join = (op: "add" | "mul" | "concat", inputs: readonly string[], output: s
   inputs,
   output,
 });
+const append = (
+  inputs: readonly string[],
+  output: string,
+  last: { readonly rows: number } | { readonly columns: number },
+): Layer => ({ op: "append", name: output, inputs, output, ...last });
 const pool = (
   op: "maxpool" | "avgpool",
   input: string,
@@ -89,6 +94,14 @@ const OPS: Readonly<Record<string, Graph>> = {
     { op: "crop", name: "e", input: "d", output: "e", channel: 1, channels: 3 },
     { op: "crop", name: "f", input: "d", output: "f", channel: 3, channels: 2 },
     join("concat", ["f", "e", "d"], "y"),
+  ),
+  "rows below others": between(conv("c", "d", 4), append(["d", "c"], "y", { rows: 7 })),
+  "columns beside others": between(conv("c", "d", 4), append(["d", "c"], "y", { columns: 8 })),
+  "rows of the second alone, and columns of the first twice": between(
+    conv("c", "d", 4),
+    append(["c", "d"], "e", { rows: 3 }),
+    append(["e", "e"], "f", { columns: 9 }),
+    append(["f", "f"], "y", { rows: 6 }),
   ),
   enlargement: between({ op: "resize", name: "y", input: "c", output: "y", factor: [2, 3] }),
   "batch normalization": between(norm("c", "y")),

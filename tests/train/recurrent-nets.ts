@@ -65,6 +65,37 @@ export const lstm = ({ features, units, steps, classes }: RecurrentSizes): Graph
   ],
 });
 
+/**
+ * A convolution over the latest three steps of the input, and classes by all steps of what it makes: windows over time, of which the first is read in each step,
+ * the second after the last.
+ */
+export const windowed = ({ features, units, steps, classes }: RecurrentSizes): Graph => ({
+  name: "windowed",
+  input: { name: "x", shape: [features, 1, 1] },
+  states: [
+    { tensor: "seen", shape: [features, 1, 3], source: "latest" },
+    { tensor: "kept", shape: [units, 1, steps], source: "all" },
+  ],
+  steps,
+  layers: [
+    { op: "append", name: "latest", inputs: ["seen", "x"], output: "latest", columns: 3 },
+    {
+      op: "conv2d",
+      name: "conv",
+      input: "latest",
+      output: "conv",
+      outChannels: units,
+      kernel: [1, 3],
+      stride: 1,
+      pad: 0,
+      groups: 1,
+    },
+    map("hidden", "conv", "tanh"),
+    { op: "append", name: "all", inputs: ["kept", "hidden"], output: "all", columns: steps },
+    dense("logits", "all", classes),
+  ],
+});
+
 /** Cho et al. 2014, as PyTorch has it: what is read of the state has a layer of its own. */
 export const gru = ({ features, units, steps, classes }: RecurrentSizes): Graph => ({
   name: "gru",
