@@ -2,11 +2,14 @@
 import { MoteError } from "../errors.js";
 import type { Axes, FloatTensor, Graph, GraphState, Layer, Net } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
+import { isBelow } from "../ops/append.js";
 import type { Padding, PerAxis } from "../ops/attributes.js";
+import { floatOp } from "../ops/index.js";
 import { preprocessingOf, type GivenPreprocessing } from "./import.js";
 import type { BatchNorm, Clamp, ImportedNet, NetLayer, NetWeights, Pads } from "./net.js";
 import { realNet } from "./real-net.js";
 import { realRows } from "./rows.js";
+import { withWindows } from "./stream-windows.js";
 
 /** A layer without name and edges. */
 type Part = Layer extends infer L ? (L extends Layer ? Omit<L, "name" | "input" | "inputs" | "output"> : never) : never;
@@ -27,7 +30,9 @@ export function trainableNet(imported: ImportedNet, name: string, given: GivenPr
       `${name}: has ${imported.inputs.length} inputs (${inputs}); a net of one is trained`,
     );
   }
-  const net = imported.isQuantized ? realNet(imported) : imported;
+  const real = imported.isQuantized ? realNet(imported) : imported;
+  // What a step keeps is a whole window then, without crops of rows.
+  const net = real.states.length === 0 ? real : withWindows(real);
   const [input] = net.inputs;
   const { shape } = net.tensors[input.tensor];
   const steps = stepsOf(net, name);
@@ -109,8 +114,8 @@ class Names {
 }
 
 function edged(part: Part, name: string, inputs: readonly string[], output: string): Layer {
-  const isJoin = part.op === "add" || part.op === "mul" || part.op === "concat";
   const { op, ...attributes } = part;
+  const isJoin = floatOp({ op, name }).joins !== undefined;
   return { op, name, ...(isJoin ? { inputs } : { input: inputs[0] }), output, ...attributes } as unknown as Layer;
 }
 
@@ -160,8 +165,11 @@ function partsOf(layer: NetLayer, { tensors }: ImportedNet): Part[] {
         throw new MoteError("UNSUPPORTED", `${layer.name}: a crop of rows or columns is not trained here`);
       return [{ op: "crop", channel: layer.first[0], channels }];
     }
-    case "append":
-      throw new MoteError("UNSUPPORTED", `${layer.name}: ${layer.op} is not trained here`);
+    case "append": {
+      const { shape } = tensors[layer.output];
+      const inputs = layer.inputs.map((input) => tensors[input].shape);
+      return [{ op: "append", ...(isBelow(inputs, shape) ? { rows: shape[1] } : { columns: shape[2] }) }];
+    }
     case "lut": {
       const { called, parameters } = layer;
       if (called === "identity") return [];
