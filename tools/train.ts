@@ -37,6 +37,7 @@ interface Flags extends Partial<Omit<RunSettings, "task">>, TrainingDataFlags, T
   readonly out: string;
   readonly threads: number;
   readonly keepBatchnorm?: true;
+  readonly steps?: number;
   readonly resume?: true;
   readonly test?: true;
   readonly json?: true;
@@ -88,6 +89,7 @@ export function trainCommand(): Command {
       "--keep-batchnorm",
       "batch normalizations of an .onnx stay layers that are trained; otherwise they are part of the weights before them",
     )
+    .option("--steps <n>", "of a net that takes a step of a stream a run: how many a sample has", wholeNumber(2))
     .option("--seed <n>", "initial weights, order and distortions (default: 1)", wholeNumber(0))
     .option(
       "--threads <n>",
@@ -194,6 +196,7 @@ function begun(flags: Flags, note: (line: string) => void, warn: (text: string) 
   const opened = openNet(name, {
     colours,
     keepsBatchNorm: flags.keepBatchnorm === true,
+    steps: flags.steps,
     note: (line) => note(`${name}: ${line}`),
   });
   if (opened.net.compression !== undefined) {

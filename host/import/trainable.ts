@@ -20,7 +20,7 @@ type Part = Layer extends infer L ? (L extends Layer ? Omit<L, "name" | "input" 
  * @param given how samples are to be read, in place of what the net tells
  * @returns a net of one tensor for each of the net's, in the order of its layers; a softmax at the end is left out already
  * @throws MoteError UNSUPPORTED for a net of several inputs, one whose output is its input, or one with states whose file has no
- *   sequence of steps, or has one as an output
+ *   number of steps, or has a sequence as an output
  */
 export function trainableNet(imported: ImportedNet, name: string, given: GivenPreprocessing = {}): Net {
   if (imported.inputs.length !== 1) {
@@ -91,7 +91,10 @@ function stepsOf({ states, steps, sequences = [] }: ImportedNet, name: string): 
   }
   if (states.length === 0 || steps !== undefined) return steps;
   const kept = `keeps ${states.length} states from step to step`;
-  throw new MoteError("UNSUPPORTED", `${name}: ${kept}; to be trained, a file must have a sequence of steps`);
+  throw new MoteError(
+    "UNSUPPORTED",
+    `${name}: ${kept}, and does not tell of how many a sample is: mote train --steps does`,
+  );
 }
 
 /** Letters, digits, dots, dashes; whatever else a file has in a name, such as `/` and `:`, is one `_`. */

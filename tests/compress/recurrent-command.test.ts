@@ -1,10 +1,12 @@
 /** A net with states from a table to a model, by the commands. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { statesOf } from "../../host/model/edges.js";
 import { Random } from "../../host/rng.js";
 import { lastJson, mote, scratchFolder } from "../cli/support.js";
+import { IMPORT_FOLDER } from "../support/onnx.js";
 import { lstm } from "../train/recurrent-nets.js";
 
 const { path: at } = scratchFolder();
@@ -40,4 +42,59 @@ test("is trained, explained, searched for and compressed", async () => {
     [3, 1, 1],
     [3, 1, 1],
   ]);
+}, 60_000);
+
+test("a net of a stream is trained on samples of so many steps, and compressed with its windows", async () => {
+  const random = new Random(5);
+  const names = Array.from({ length: 4 * 8 }, (_, i) => `x${i}`);
+  const rows = Array.from({ length: 96 }, () => {
+    const values = names.map(() => random.normal());
+    return [...values.map((value) => value.toFixed(3)), values[0] > values[31] ? 2 : random.integer(2)].join();
+  });
+  writeFileSync(at("stream.csv"), [[...names, "class"].join(), ...rows].join("\n"));
+  const net = at("stream.safetensors");
+  const args = ["train", "--net", join(IMPORT_FOLDER, "svdf-float.tflite"), "--data", at("stream.csv")];
+  const train = (...more: string[]) =>
+    mote([...args, "--labels", "column:class", "--epochs", "1", "--threads", "1", "--out", net, ...more]);
+  const without = await train();
+  expect([without.code, without.stderr]).toEqual([
+    1,
+    expect.stringContaining("keeps 2 states from step to step, and does not tell of how many a sample is"),
+  ]);
+  expect((await train("--steps", "1001")).stderr).toContain("steps is 1001, with states expected 2 … 1000");
+  expect(await train("--steps", "4")).toMatchObject({ code: 0 });
+  const again = await mote([
+    ...args.with(2, net),
+    "--steps",
+    "5",
+    "--labels",
+    "column:class",
+    "--out",
+    at("other.safetensors"),
+  ]);
+  expect(again.stderr).toContain("has samples of 4 steps; 5 steps are given");
+  const none = await mote([
+    "train",
+    "--net",
+    "lenet5",
+    "--steps",
+    "5",
+    "--data",
+    "mnist",
+    "--out",
+    at("other.safetensors"),
+  ]);
+  expect(none.stderr).toContain("lenet5: has no states, and a sample no steps; 5 steps are given");
+
+  const recipe = {
+    net,
+    data: { train: at("stream.csv"), labels: "column:class" },
+    stages: [{ kind: "share", bits: 5 }, { kind: "calibrate" }],
+  };
+  writeFileSync(at("stream.json"), JSON.stringify(recipe));
+  const work = ["--work", at("work"), "--threads", "1", "--allow-chance"];
+  const run = await mote(["compress", at("stream.json"), "-o", at("stream.mote"), ...work]);
+  expect(run.code).toBe(0);
+  const { model } = readContainer(readFileSync(at("stream.mote")));
+  expect(model.layers.filter(({ op }) => op === "append").length).toBe(2);
 }, 60_000);

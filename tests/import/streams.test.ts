@@ -111,7 +111,7 @@ describe("a net of TensorFlow's converter", () => {
 
   test("is not trained", () => {
     expect(() => trainableNet(net, "net")).toThrow(
-      "net: keeps 3 states from step to step; to be trained, a file must have a sequence of steps",
+      "net: keeps 3 states from step to step, and does not tell of how many a sample is: mote train --steps does",
     );
   });
 });

@@ -350,7 +350,7 @@ describe("a net with states", () => {
 
   test("is refused where the file has no sequence, and with a crop of rows", () => {
     const { steps: _steps, ...stream } = net;
-    expect(() => trainableNet(stream, "net")).toThrow("net: keeps 1 states from step to step; to be trained");
+    expect(() => trainableNet(stream, "net")).toThrow("net: keeps 1 states from step to step, and does not tell");
     const rows: ImportedNet = {
       ...net,
       tensors: [

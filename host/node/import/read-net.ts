@@ -19,6 +19,8 @@ export interface ReadNetOptions extends LoweringOptions {
   readonly shapes?: ShapeOptions["shapes"];
   /** How samples are to be read, in place of what the file tells. */
   readonly given?: GivenPreprocessing;
+  /** Of a sample, for a net that takes a step a run and does not tell. */
+  readonly steps?: number | undefined;
   /** Takes what a user should know, a line each. */
   readonly note?: (line: string) => void;
 }
@@ -37,11 +39,12 @@ export function readNet(path: string, options: ReadNetOptions = {}): Net {
   }
   const { graph, close } = openGraph(path);
   try {
-    const { shapes, given, note = () => {} } = options;
+    const { shapes, given, steps, note = () => {} } = options;
     const imported = lowerGraph(inferShapes(graph, { batch: 1, ...(shapes === undefined ? {} : { shapes }) }), options);
     imported.notes.forEach(note);
     if (imported.isQuantized) note("the net is int8; its weights are taken as real numbers");
-    return trainableNet(imported, stemOf(path), given);
+    const isOpen = imported.states.length > 0 && imported.steps === undefined && steps !== undefined;
+    return trainableNet(isOpen ? { ...imported, steps } : imported, stemOf(path), given);
   } finally {
     close();
   }

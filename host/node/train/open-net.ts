@@ -3,6 +3,7 @@ import { extname, isAbsolute, join } from "node:path";
 import type { TrainingSamples } from "../../compress/digest.js";
 import type { DataSpec } from "../../data/data-spec.js";
 import { withEnds } from "../../data/training-set.js";
+import { MoteError } from "../../errors.js";
 import type { Net } from "../../model/model.js";
 import type { Task } from "../../train/losses.js";
 import { netEnds } from "../../train/net-ends.js";
@@ -20,15 +21,24 @@ export interface OpenedNet {
   readonly trainedOn: readonly TrainedOn[];
 }
 
-export interface OpenNetOptions extends Pick<ReadNetOptions, "note" | "keepsBatchNorm"> {
+export interface OpenNetOptions extends Pick<ReadNetOptions, "note" | "keepsBatchNorm" | "steps"> {
   /** That the net's path is relative to; by default the working folder. */
   readonly folder?: string;
   /** What the net's three channels are, in place of what its file tells. */
   readonly colours?: "rgb" | "bgr" | undefined;
 }
 
-/** A net of ours by its name, or of a file. @throws MoteError as `readNet` */
-export function openNet(name: string, { folder = ".", colours, ...how }: OpenNetOptions = {}): OpenedNet {
+/** A net of ours by its name, or of a file. @throws MoteError as `readNet`; ARGUMENT for another number of steps than the net's own */
+export function openNet(name: string, options: OpenNetOptions = {}): OpenedNet {
+  const { steps } = options;
+  const opened = netOf(name, options);
+  const own = opened.net.graph.steps;
+  if (steps === undefined || own === steps) return opened;
+  const found = own === undefined ? "has no states, and a sample no steps" : `has samples of ${own} steps`;
+  throw new MoteError("ARGUMENT", `${name}: ${found}; ${steps} steps are given`);
+}
+
+function netOf(name: string, { folder = ".", colours, ...how }: OpenNetOptions): OpenedNet {
   if (isNamedNet(name)) return { net: { graph: namedNet(name), tensors: new Map() }, trainedOn: [] };
   const path = isAbsolute(name) ? name : join(folder, name);
   if (extname(path) === ".safetensors") {
