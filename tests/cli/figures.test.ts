@@ -1,11 +1,13 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { trialsOf, type ExperimentRecord } from "../../host/report/experiment.js";
-import { lenet300 } from "../../host/train/nets.js";
+import { isNamedNet, lenet300 } from "../../host/train/nets.js";
 import { bitsFigures, bitsIds } from "../../tools/bench/methods/bits16.js";
 import { methodRecipe, RECIPES } from "../../tools/bench/methods/family.js";
 import { retrainingFigures, scoreFigures } from "../../tools/bench/methods/pruning.js";
+import { zooLstm, zooLstmFigures } from "../../tools/bench/methods/recurrent.js";
 import { ENGINES } from "../../host/firmware/engines.js";
 import { loadData } from "../../host/node/data/load.js";
 import { BOARDS, toolsOf } from "../../host/node/firmware/boards.js";
@@ -24,6 +26,8 @@ import { robustnessGroup } from "../../tools/bench/robustness.js";
 import { readRivals } from "../../tools/bench/rivals.js";
 import { trustGroup } from "../../tools/bench/trust.js";
 import { webIds } from "../../tools/bench/web.js";
+import { LSTM_FILE } from "../../tools/bench/zoo-lstm.js";
+import { fileInZoo } from "../../tools/bench/zoo-nets.js";
 import { scratchFolder, lastJson, moteProcess } from "./support.js";
 
 interface Figure {
@@ -102,11 +106,45 @@ describe("mote bench --only methods", () => {
   it("has recipes that fit their nets", () => {
     const names = readdirSync("recipes/methods").map((file) => file.replace(/\.json$/, ""));
     expect(names.length).toBeGreaterThan(10);
+    const absent: string[] = [];
     for (const name of names) {
       const recipe = methodRecipe(name);
-      const { stages } = checkRecipe(recipe, openNet(recipe.net, { folder: RECIPES }).net.graph);
+      const isOurs = isNamedNet(recipe.net) || existsSync(join(RECIPES, recipe.net));
+      const net = isOurs ? recipe.net : fileInZoo(recipe.net);
+      if (net === undefined) {
+        absent.push(name);
+        continue;
+      }
+      const { stages } = checkRecipe(recipe, openNet(net, { folder: RECIPES }).net.graph);
       expect(stages.map(({ kind }) => kind)).toContain("calibrate");
     }
+    expect(absent).toEqual(fileInZoo(LSTM_FILE) === undefined ? ["mnist-lstm"] : []);
+  });
+
+  it("sets TensorFlow Lite Micro's LSTM beside itself with all its weights, and says where it is not there", async () => {
+    const whole = { fileBytes: 41240, container: new Uint8Array(11172), errors: 157, realErrors: 147, count: 10000 };
+    const pruned = { nonZeros: 944, weights: 9440, testError: 2.5, bytes: 2400 };
+    expect(zooLstmFigures(pruned, whole).map((figure) => [figure.id, ...figureCells(figure)])).toEqual([
+      [
+        "methods.mnist-lstm.error",
+        `${LSTM_FILE}, 10 % of its weights: test error (all as int8 1.57, all as real numbers 1.47)`,
+        "2.5 %",
+        "≤ 2.57",
+        "yes",
+      ],
+      [
+        "methods.mnist-lstm.bytes",
+        `${LSTM_FILE}, 10 % of its weights: bytes (all as int8 11,172, the file 41,240)`,
+        "2,400 B",
+        "",
+        "",
+      ],
+    ]);
+    vi.stubEnv("MOTE_ZOO", "");
+    const notes: string[] = [];
+    const options = { full: false, threads: 1, note: (text: string) => void notes.push(text) };
+    expect(await zooLstm(options).finally(() => vi.unstubAllEnvs())).toEqual([]);
+    expect(notes).toEqual([`no figures of ${LSTM_FILE}, since MOTE_ZOO names no folder with it`]);
   });
 
   it("sets methods beside those that they are to be better than", () => {

@@ -15,6 +15,7 @@ import * as gesture from "../../examples/gesture/make-data.js";
 import { measureTrainingSpeed } from "./compress-speed.js";
 import { atLeast, atMost, rounded, type BenchOptions, type Figure, type Group } from "./figure.js";
 import { testError } from "./test-error.js";
+import { fileInZoo } from "./zoo-nets.js";
 
 interface Result {
   /** Of figures: `compress.NAME.bytes`. */
@@ -179,8 +180,8 @@ function madeAnew({ name, path, what, make }: Result, model: Uint8Array, threads
 function recipeFile(path: string, folder: string): string {
   const file = builtFile(`${path}.json`);
   const recipe = JSON.parse(readFileSync(file, "utf8")) as { readonly net: string };
-  const net = join(process.env.MOTE_ZOO ?? "", recipe.net);
-  if (existsSync(join(dirname(file), recipe.net)) || !existsSync(net)) return file;
+  const net = fileInZoo(recipe.net);
+  if (existsSync(join(dirname(file), recipe.net)) || net === undefined) return file;
   const copy = join(folder, "recipe.json");
   writeFileSync(copy, JSON.stringify({ ...recipe, net }));
   return copy;

@@ -16,17 +16,27 @@ import { atLeast, rounded, type Figure } from "./figure.js";
 import { fileOnBoard } from "./zoo-boards.js";
 import { lowered } from "./zoo-nets.js";
 
-const FILE = "tflm-mnist_lstm_fp32.tflite";
+/** In the zoo. */
+export const LSTM_FILE = "tflm-mnist_lstm_fp32.tflite";
 /** Of the training digits, by which it is calibrated. */
 const CALIBRATION = "mnist:train:300";
 const TEST = "mnist:test";
 /** Percent. */
 const LEAST_RIGHT = 98;
 
-/** @param folder the zoo */
-export async function lstmFigures(folder: string, note: (text: string) => void): Promise<Figure[]> {
-  note(`zoo: ${FILE}, a step a run`);
-  const path = join(folder, FILE);
+/** The net with all its weights. */
+export interface WholeLstm {
+  readonly fileBytes: number;
+  readonly container: Uint8Array;
+  /** Test digits that are wrong as int8, and as real numbers. */
+  readonly errors: number;
+  readonly realErrors: number;
+  /** Of so many. */
+  readonly count: number;
+}
+
+/** @param path of the net */
+export async function wholeLstm(path: string): Promise<WholeLstm> {
   const net = lowered(path);
   const { shape } = net.tensors[net.inputs[0].tensor];
   const runs = samplesFor(net, [loadData(CALIBRATION, { shape })]);
@@ -38,15 +48,23 @@ export async function lstmFigures(folder: string, note: (text: string) => void):
   const real = floatEvaluator(path, undefined, engine, { ...test, labels: test.labels! }, 1);
   const { errors } = await classifyAll(engine, test, { onResult: real.add });
   engine.close();
-  const right = (wrong: number): number => rounded(100 - (100 * wrong) / test.count, 4);
+  const fileBytes = readFileSync(path).length;
+  return { fileBytes, container, errors: errors!, realErrors: real.result().errors, count: test.count };
+}
+
+/** @param folder the zoo */
+export async function lstmFigures(folder: string, note: (text: string) => void): Promise<Figure[]> {
+  note(`zoo: ${LSTM_FILE}, a step a run`);
+  const { fileBytes, container, errors, realErrors, count } = await wholeLstm(join(folder, LSTM_FILE));
+  const right = (wrong: number): number => rounded(100 - (100 * wrong) / count, 4);
   return [
     {
-      ...atLeast("zoo.lstm.accuracy", `${FILE}: test digits right as int8`, right(errors!), "%", LEAST_RIGHT),
-      beside: { "real numbers": right(real.result().errors) },
+      ...atLeast("zoo.lstm.accuracy", `${LSTM_FILE}: test digits right as int8`, right(errors), "%", LEAST_RIGHT),
+      beside: { "real numbers": right(realErrors) },
     },
     {
       id: "zoo.lstm.bytes",
-      name: `${FILE}: container, of ${readFileSync(path).length.toLocaleString("en")} bytes`,
+      name: `${LSTM_FILE}: container, of ${fileBytes.toLocaleString("en")} bytes`,
       value: container.length,
       unit: "B",
     },
@@ -64,10 +82,10 @@ async function boardFigure(container: Uint8Array, note: (text: string) => void):
     ),
   );
   if (missing.length > 0) {
-    note(`zoo: nothing of ${FILE} on ${board}, not installed: ${missing.join(", ")}`);
+    note(`zoo: nothing of ${LSTM_FILE} on ${board}, not installed: ${missing.join(", ")}`);
     return [];
   }
-  const { instructions, optimize } = await fileOnBoard({ board, engine: "wasm3" }, FILE, container);
-  const name = `${FILE} on ${board} by wasm3 for ${optimize}: instructions of a step`;
+  const { instructions, optimize } = await fileOnBoard({ board, engine: "wasm3" }, LSTM_FILE, container);
+  const name = `${LSTM_FILE} on ${board} by wasm3 for ${optimize}: instructions of a step`;
   return [{ id: "zoo.lstm.instructions", name, value: instructions, unit: "" }];
 }

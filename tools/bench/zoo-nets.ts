@@ -1,6 +1,6 @@
 /** The nets of the zoo that figures name, and what they are run on. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { writeContainer } from "../../host/container/write.js";
 import { importedModel, lowerGraph } from "../../host/import/import.js";
 import type { ImportedNet } from "../../host/import/net.js";
@@ -34,6 +34,13 @@ export function zooContainer(folder: string, net: Int8Net): Uint8Array {
   const container = containers.get(path) ?? writeContainer(importedModel(lowered(path)));
   containers.set(path, container);
   return container;
+}
+
+/** The path of a net's file in the folder that MOTE_ZOO names, if it is there. */
+export function fileInZoo(name: string): string | undefined {
+  const folder = process.env.MOTE_ZOO || undefined;
+  const path = folder === undefined ? undefined : resolve(folder, name);
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
 export function lowered(path: string): ImportedNet {
