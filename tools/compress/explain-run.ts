@@ -18,9 +18,8 @@ import { resultsOf } from "../../host/model/edges.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { sampleShape, tensorShapes } from "../../host/model/shapes.js";
-import { movedPath } from "../../host/node/data/moved-spec.js";
 import { checkWritable } from "../../host/node/check-writable.js";
-import { movedRecipe } from "../../host/node/compress/recipe-files.js";
+import { movedNet, movedRecipe } from "../../host/node/compress/recipe-files.js";
 import { builtFile } from "../../host/node/paths.js";
 import { readFile } from "../../host/node/read-file.js";
 import { openNet, withData, type OpenedNet } from "../../host/node/train/open-net.js";
@@ -109,7 +108,7 @@ const epochsOf = (budget: Budget, { graph }: Net, count: number): number =>
 /** As seen from the folder that it is written to. */
 function moved(recipe: RecipeHead, folder: string): object {
   return recipe.data === undefined
-    ? { ...recipe, net: movedPath(recipe.net, ".", folder) }
+    ? { ...recipe, net: movedNet(recipe.net, ".", folder) }
     : movedRecipe({ ...recipe, data: recipe.data as OwnData }, ".", folder);
 }
 

@@ -64,6 +64,9 @@ function openTeacher(name: string, { graph }: Net, options: OpenNetOptions): Net
 /** @param path of the recipe, whose folder is theirs */
 export const folderOf = (path: string): string => dirname(path);
 
+/** A net of ours by its name, or the file as seen from the folder `to`. */
+export const movedNet = (net: string, from: string, to: string): string => movedPath(net, from, to, isNamedNet);
+
 /**
  * The recipe with its files as seen from another folder.
  * @param from the folder that they are relative to
@@ -75,11 +78,10 @@ export function movedRecipe<T extends Pick<Recipe, "net" | "data" | "teacher">>(
   to: string,
 ): T {
   const { net, data, teacher } = recipe;
-  const moved = (name: string): string => (isNamedNet(name) ? name : movedPath(name, from, to));
   return {
     ...recipe,
-    net: moved(net),
+    net: movedNet(net, from, to),
     data: movedSpec(data, from, to),
-    ...(teacher?.net !== undefined && { teacher: { ...teacher, net: moved(teacher.net) } }),
+    ...(teacher?.net !== undefined && { teacher: { ...teacher, net: movedNet(teacher.net, from, to) } }),
   };
 }

@@ -1,27 +1,46 @@
 /** What names data, as seen from another folder. */
-import { isAbsolute, relative, resolve } from "node:path";
-import { DATA_NAMES, INPUT_TARGETS, type OwnData } from "../../data/data-spec.js";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import { DATA_NAMES, type OwnData } from "../../data/data-spec.js";
 import { columnsOf, isArrayName } from "./answers.js";
 import { NAMED } from "./load.js";
 
-/** The path that is the same seen from the folder `to` as `path` is from `from`. */
-export const movedPath = (path: string, from: string, to: string): string =>
-  isAbsolute(path) ? path : relative(to, resolve(from, path)) || ".";
+type IsName = (text: string) => boolean;
+
+/** Of samples, but for `mnist` and `fashion` as a whole, which are there to train on alone. */
+export const isNamedSamples: IsName = (text) => NAMED.test(text);
+export const isNamedLabels: IsName = (text) => columnsOf(text) !== undefined;
+/** `input` among them. */
+export const isNamedTargets: IsName = (text) => isNamedLabels(text) || isArrayName(text);
+const isNamedTraining: IsName = (text) => isNamedSamples(text) || DATA_NAMES.some((name) => name === text);
+
+/** A path that is no name: `./mnist` where `mnist` is one. */
+const asPath = (path: string, isName: IsName): string => (isName(path) ? `./${path}` : path);
+
+/**
+ * A name as it is; the path that is the same seen from the folder `to` as `path` is from `from`.
+ * @param isName what stands for something else than a file of that name
+ */
+export function movedPath(path: string, from: string, to: string, isName: IsName): string {
+  if (isName(path) || isAbsolute(path)) return path;
+  return asPath(relative(to, resolve(from, path)) || ".", isName);
+}
+
+/** A name as it is; the path from the working folder of what `path` is in `folder`. */
+export const inFolder = (path: string, folder: string | undefined, isName: IsName): string =>
+  folder === undefined || isName(path) || isAbsolute(path) ? path : asPath(join(folder, path), isName);
 
 /** The data with its files as seen from the folder `to`; names of data, columns and arrays stay. */
 export function movedSpec(spec: OwnData, from: string, to: string): OwnData {
-  const samples = (path: string): string =>
-    DATA_NAMES.some((name) => name === path) || NAMED.test(path) ? path : movedPath(path, from, to);
-  const labels = (path: string): string => (columnsOf(path) === undefined ? movedPath(path, from, to) : path);
-  const targets = (path: string): string => (path === INPUT_TARGETS || isArrayName(path) ? path : labels(path));
-  const each = (value: OwnData["labels"] & {}, move: (path: string) => string): string | string[] =>
-    typeof value === "string" ? move(value) : value.map(move);
+  const { train, validation, test, labels, targets } = spec;
+  const moved = (path: string, isName: IsName): string => movedPath(path, from, to, isName);
+  const each = (value: string | readonly string[], isName: IsName): string | string[] =>
+    typeof value === "string" ? moved(value, isName) : value.map((path) => moved(path, isName));
   return {
     ...spec,
-    train: samples(spec.train),
-    ...(spec.validation !== undefined && { validation: samples(spec.validation) }),
-    ...(spec.test !== undefined && { test: samples(spec.test) }),
-    ...(spec.labels !== undefined && { labels: each(spec.labels, labels) }),
-    ...(spec.targets !== undefined && { targets: each(spec.targets, targets) }),
+    train: moved(train, isNamedTraining),
+    ...(validation !== undefined && { validation: moved(validation, isNamedSamples) }),
+    ...(test !== undefined && { test: moved(test, isNamedSamples) }),
+    ...(labels !== undefined && { labels: each(labels, isNamedLabels) }),
+    ...(targets !== undefined && { targets: each(targets, isNamedTargets) }),
   };
 }

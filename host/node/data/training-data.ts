@@ -1,6 +1,5 @@
 /** A net's training, validation and test samples, from what a recipe's `data` or the flags of a command name. */
 import { createHash } from "node:crypto";
-import { isAbsolute, join } from "node:path";
 import { pickSamples, type SampleSet } from "../../data/data-set.js";
 import {
   checkDataSpec,
@@ -30,10 +29,10 @@ import { overSteps } from "../../train/augment.js";
 import { augmentBank } from "../../train/augment-bank.js";
 import { nodeRuntime } from "../train/runtime.js";
 import type { Preprocessing } from "../../model/model.js";
-import { columnsOf, isArrayName } from "./answers.js";
 import { DIGIT_SHAPE, fitDigits } from "./inputs.js";
-import { loadData, NAMED } from "./load.js";
+import { loadData } from "./load.js";
 import { loadFashion, loadMnist } from "./mnist.js";
+import { inFolder, isNamedLabels, isNamedSamples, isNamedTargets } from "./moved-spec.js";
 import { existingPath } from "./place.js";
 
 /** Keeps these copies apart from those that are learnt from. */
@@ -155,7 +154,7 @@ function loadSets(spec: OwnData, options: TrainingDataOptions): ByPart<SampleSet
   const given = PARTS.filter((part) => spec[part] !== undefined);
   const load = (part: Part): SampleSet => {
     const classes = part === "train" ? undefined : train.classes;
-    return loadData(inFolder(spec[part]!, options.folder), {
+    return loadData(inFolder(spec[part]!, options.folder, isNamedSamples), {
       shape: options.shape,
       reading,
       classes,
@@ -219,10 +218,6 @@ function readingOf({ layout, scale, mean, std }: OwnData): SampleSet["reading"] 
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
-function inFolder(spec: string, folder: string | undefined): string {
-  return folder === undefined || NAMED.test(spec) || isAbsolute(spec) ? spec : join(folder, spec);
-}
-
 /**
  * The labels or targets of one of the parts that files are given for.
  * @param value one for all, or a list in the order of `given`
@@ -239,8 +234,9 @@ function answerOf(
     throw new MoteError("ARGUMENT", `${key}: ${value.length} for ${given.join(", ")}: expected ${given.length}`);
   }
   const one = typeof value === "string" ? value : value[given.indexOf(part)];
-  if (columnsOf(one) !== undefined || (key === "targets" && isArrayName(one))) return one;
-  const path = inFolder(one, folder);
+  const isName = key === "targets" ? isNamedTargets : isNamedLabels;
+  if (isName(one)) return one;
+  const path = inFolder(one, folder, isName);
   if (existingPath(path) === undefined) {
     throw new MoteError("ARGUMENT", `${key} ${one}: expected column:NAME, or a file that is there`);
   }
