@@ -44,6 +44,22 @@ export interface SampleSet extends DataSet {
   readonly source: string;
 }
 
+/** Labels, and names of the classes that they number, where these have any. */
+export type ClassLabels = Required<Pick<SampleSet, "labels">> & Pick<SampleSet, "classes">;
+
+/**
+ * Whether a net's names number the classes of samples: it has all of their names. With none of them, samples keep numbers of their own.
+ * @param what the classes are from, for the message
+ * @throws MoteError MISMATCH naming a class that the net does not have where it has others
+ */
+export function areNamed(classes: readonly string[], wanted: readonly string[], what: string): boolean {
+  const known = new Set(wanted);
+  const unknown = classes.filter((name) => !known.has(name));
+  if (unknown.length === 0 || unknown.length === classes.length) return unknown.length === 0;
+  const names = `${wanted.slice(0, 20).join(", ")}${wanted.length > 20 ? ", …" : ""}`;
+  throw new MoteError("MISMATCH", `${what}: class ${unknown[0]} is none of the model's: ${names}`);
+}
+
 /** The largest class that a label can be. */
 export const MAX_LABEL = 0xffff;
 

@@ -101,6 +101,25 @@ describe("arrays", () => {
     }
   });
 
+  it("number the words of a file of labels as a column's, or as the net names them", () => {
+    const samples = array("three.npy", new Uint8Array(36), 3, 12);
+    const labels = file("words.csv", "label\ndog\ncat\ndog\n");
+    const set = load(samples, { labels });
+    expect([[...set.labels!], set.classes]).toEqual([
+      [1, 0, 1],
+      ["cat", "dog"],
+    ]);
+    const known = load(samples, { labels, classes: ["dog", "ant", "cat"] });
+    expect([[...known.labels!], known.classes]).toEqual([
+      [0, 2, 0],
+      ["dog", "ant", "cat"],
+    ]);
+    // Those of the samples' own column are not its own.
+    const column = file("column.csv", "a,label\n1,x\n2,y\n3,x\n");
+    const plain = load(column, { labels: file("plain.csv", "5\n6\n7\n") });
+    expect([[...plain.labels!], plain.classes]).toEqual([[5, 6, 7], undefined]);
+  });
+
   it("are refused where something does not fit", () => {
     const samples = array("three.npy", new Uint8Array(36), 3, 12);
     expect(problem(samples, { labels: array("two.npy", Int32Array.of(1, 2), 2) })).toMatch(
@@ -210,6 +229,16 @@ describe("CSV", () => {
     expect(load(file("d.csv", "7,0.5\n8,0.25\n")).labels).toBeUndefined();
   });
 
+  it("is numbered as the net names the classes, with all of its names or none", () => {
+    const path = file("g.csv", "x,label\n1,dog\n2,cat\n3,dog\n");
+    const numbers = (classes: readonly string[]): number[] => [...load(path, { classes }).labels!];
+    expect(numbers(["dog", "ant", "cat"])).toEqual([0, 2, 0]);
+    expect(numbers(["a", "b"])).toEqual([1, 0, 1]);
+    expect(problem(path, { classes: ["cat", "cow"] })).toMatch(
+      /^MISMATCH .*g\.csv: class dog is none of the model's: cat, cow$/,
+    );
+  });
+
   it.each([
     ["a cell that is no number", "a,b\n1,2\n3,x\n", /line 3, column b: expected a number, got "x"$/],
     ["an empty cell", "1,2\n3,\n", /line 2, column 1: expected a number, got ""$/],
@@ -264,6 +293,10 @@ describe("pictures", () => {
     const named = load(join(folder, "words"), { classes: ["cat", "dog", "bee", "ant"] });
     expect([...named.labels!]).toEqual([0, 2, 3]);
     expect(named.names).toEqual(["cat/one.png", "bee/one.jpg", "ant/one.png"]);
+    expect(problem(join(folder, "words"), { classes: ["cat", "dog", "ant"] })).toMatch(
+      /^MISMATCH .*words: class bee is none of the model's: cat, dog, ant$/,
+    );
+    expect([...load(join(folder, "words"), { classes: ["x", "y", "z"] }).labels!]).toEqual([0, 1, 2]);
     expect(load(`${join(folder, "words")}:2`).count).toBe(2);
     mkdirSync(join(folder, "linked"));
     symlinkSync(join(folder, "words/bee"), join(folder, "linked/bees"));

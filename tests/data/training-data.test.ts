@@ -167,6 +167,15 @@ describe("separate files", () => {
     const other = file("other.csv", "a,b,c,d,label\n7,2,3,4,cow\n");
     expect(() => load({ train, validation: other })).toThrow(/class cow is none of those for training: ant, cat, dog$/);
 
+    const x = [3, 2].map((count) => file(`x${count}.npy`, npyOf(bytes(count), count, 2, 2)));
+    const y = ["cat\ndog\nant", "dog\ncat", "dog\ncow"].map((words, i) => file(`y${i}.csv`, `label\n${words}\n`));
+    const beside = load({ train: x[0], validation: x[1], labels: y.slice(0, 2) });
+    expect([beside.classes, [...beside.validation.labels!]]).toEqual([
+      ["ant", "cat", "dog"],
+      [2, 1],
+    ]);
+    expect(() => load({ train: x[0], validation: x[1], labels: [y[0], y[2]] })).toThrow(/class cow is none of those/);
+
     const png = new PNG({ width: 2, height: 2 });
     for (const name of ["t/ant/1", "t/bee/1", "t/cow/1", "v/bee/1"]) file(`${name}.png`, PNG.sync.write(png));
     const folders = load({ train: "t", validation: "v" });

@@ -1,6 +1,6 @@
 /** What samples are to give, from files of its own or arrays of an archive: a class for each, or numbers. */
 import { toFloats } from "../../data/array-set.js";
-import { toLabels, type DataSet, type Labels } from "../../data/data-set.js";
+import { toLabels, type ClassLabels, type DataSet, type Labels, type SampleSet } from "../../data/data-set.js";
 import { describeFile, isGzip, isNpy, isZip } from "../../data/file-kind.js";
 import { idxSize, readIdxLabels } from "../../data/idx.js";
 import { readNpy, type NumberArray } from "../../data/npy.js";
@@ -63,14 +63,16 @@ export interface Targets {
 }
 
 /** @param spec a file of labels, and `:ARRAY` of an archive @throws MoteError ARGUMENT, FILE, FORMAT, MISMATCH */
-export function withLabels<T extends DataSet>(set: T, spec: string, { path }: Place): T {
+export function withLabels(set: SampleSet, spec: string, { path }: Place): SampleSet {
   const place = parsePlace(spec);
   return paired(set, readLabels(place), place.path, path);
 }
 
 /** @param what names where they are from @throws MoteError MISMATCH unless there is one for each sample */
-export function paired<T extends DataSet>(set: T, labels: Labels, what: string, path: string): T {
-  if (labels.length === set.count) return { ...set, labels };
+export function paired(set: SampleSet, given: ClassLabels, what: string, path: string): SampleSet {
+  const { labels } = given;
+  const { classes: _others, ...samples } = set;
+  if (labels.length === set.count) return { ...samples, ...given };
   throw new MoteError("MISMATCH", `${what}: ${labels.length} labels for the ${set.count} samples of ${path}`);
 }
 
@@ -85,21 +87,21 @@ export function pairedTargets<T extends DataSet>(set: T, { count, values }: Targ
   throw new MoteError("MISMATCH", `${what}: targets of ${count} samples for the ${set.count} of ${path}`);
 }
 
-function readLabels(place: Place): Labels {
+function readLabels(place: Place): ClassLabels {
   const { path } = place;
   const file = readFile(path);
   if (isZip(file)) {
     const [array, what] = arrayOf(openNpz(file, path), place, "labels");
-    return labelsOf(array, what);
+    return { labels: labelsOf(array, what) };
   }
-  if (isNpy(file)) return labelsOf(readNpy(file, path), path);
-  if (isGzip(file) || isIdx(file)) return readIdxLabels(gunzip(file, path, idxSize), path);
+  if (isNpy(file)) return { labels: labelsOf(readNpy(file, path), path) };
+  if (isGzip(file) || isIdx(file)) return { labels: readIdxLabels(gunzip(file, path, idxSize), path) };
   if (!isText(path, file)) {
     throw new MoteError("FORMAT", `${path}: expected labels as .npy, .npz, idx or CSV, this is ${describeFile(file)}`);
   }
-  const { width, values, labels } = readCsv(file, path);
-  if (labels !== undefined) return labels;
-  if (width === 1) return toLabels(values, path);
+  const { width, values, labels, classes } = readCsv(file, path);
+  if (labels !== undefined) return { labels, ...(classes && { classes }) };
+  if (width === 1) return { labels: toLabels(values, path) };
   throw new MoteError("FORMAT", `${path}: ${width} columns, expected one of labels`);
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setOf } from "../../data/array-set.js";
-import { pickSamples, toLabels, type Reading, type SampleSet } from "../../data/data-set.js";
+import { areNamed, pickSamples, toLabels, type Reading, type SampleSet } from "../../data/data-set.js";
 import { describeFile, isGzip, isJpeg, isNpy, isPng, isZip } from "../../data/file-kind.js";
 import { idxSize, readIdxImages } from "../../data/idx.js";
 import { takesDigits } from "../../data/image.js";
@@ -40,7 +40,7 @@ export interface DataOptions {
   readonly targets?: string | undefined;
   /** Of the net's input: what pictures are fitted to. */
   readonly shape: Shape;
-  /** Names of the net's classes, by which folders of pictures are numbered. */
+  /** Names of the net's classes, by which words and folders of pictures are numbered where they have the same: see `areNamed`. */
   readonly classes?: readonly string[] | undefined;
   readonly reading?: Reading | undefined;
   /** The archive's array to take where the spec names none. */
@@ -70,10 +70,15 @@ export function loadData(spec: string, options: DataOptions): SampleSet {
   if (found.count === 0) throw new MoteError("FORMAT", `${place.path}: no samples`);
   const { labels, targets } = options;
   let set = found;
-  if (labels !== undefined && columnsOf(labels) === undefined) set = withLabels(set, labels, place);
+  const labelFile = labels !== undefined && columnsOf(labels) === undefined ? labels : undefined;
+  if (labelFile !== undefined) set = withLabels(set, labelFile, place);
   if (targets !== undefined && set.targets === undefined) {
     if (isArrayName(targets)) throw noArrays({ ...place, array: targets });
     set = withTargets(set, targets, place);
+  }
+  const { classes: wanted } = options;
+  if (wanted !== undefined && set.classes !== undefined && areNamed(set.classes, wanted, labelFile ?? place.path)) {
+    set = withClassesOf({ classes: wanted }, set);
   }
   const indices = chosen(set.count, isPart ? { ...place, part: undefined } : place, set.labels);
   return { ...(indices === undefined ? set : pickSamples(set, indices)), ...reading };
@@ -160,11 +165,7 @@ function loadFile(place: Place, options: DataOptions): { set: SampleSet; isPart?
     targets: columnsOf(options.targets),
   });
   if (width === 0) throw new MoteError("FORMAT", `${path}: a column of labels alone, expected values beside it`);
-  const set = { count, shape: [width], images: values, ...answers, source };
-  const { classes: wanted } = options;
-  // Numbered as the net names its classes, where it has all of these names.
-  const isKnown = wanted !== undefined && set.classes?.every((name) => wanted.includes(name)) === true;
-  return { set: isKnown ? withClassesOf({ classes: wanted }, set) : set };
+  return { set: { count, shape: [width], images: values, ...answers, source } };
 }
 
 function loadArchive(npz: Npz, place: Place, options: DataOptions): { set: SampleSet; isPart: boolean } {
@@ -179,7 +180,8 @@ function loadArchive(npz: Npz, place: Place, options: DataOptions): { set: Sampl
   // An array of its own has its labels beside it only where a flag says so.
   const isSilent = array === undefined && options.labels === undefined && options.targets === undefined;
   const labels = isSilent ? findLabels(npz, part) : undefined;
-  if (labels !== undefined) set = paired(set, labelsOf(npz.array(labels), what(labels)), what(labels), path);
+  if (labels !== undefined)
+    set = paired(set, { labels: labelsOf(npz.array(labels), what(labels)) }, what(labels), path);
   return { set, isPart: part !== undefined && samples.toLowerCase().endsWith(`_${part}`) };
 }
 

@@ -1,6 +1,7 @@
 /** Photos as samples: PNG and JPEG files, alone or in a folder for each class. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { areNamed } from "../../data/data-set.js";
 import { describeFile, isJpeg, isPng } from "../../data/file-kind.js";
 import { fitPicture } from "../../data/fit-picture.js";
 import type { Picture } from "../../data/plane.js";
@@ -44,14 +45,14 @@ export interface PictureFolder {
  * Looks through a folder that has a folder for each class. The classes are numbered as the model names them where each folder has one
  * of its names; by their own names where those are numbers; otherwise in alphabetical order.
  * @param labels names of the model's classes
- * @throws MoteError FILE, FORMAT when there are no such folders or no pictures in them
+ * @throws MoteError FILE, FORMAT when there are no such folders or no pictures in them, MISMATCH where only some have a name of the model's
  */
 export function listPictures(folder: string, labels: readonly string[] | undefined): PictureFolder {
   const found = list(folder)
     .filter((name) => !name.startsWith(".") && statSync(join(folder, name), MISSING)?.isDirectory() === true)
     .toSorted();
   if (found.length === 0) throw new MoteError("FORMAT", `${folder}: expected a folder for each class, there is none`);
-  const isNamed = labels !== undefined && found.every((name) => labels.includes(name));
+  const isNamed = labels !== undefined && areNamed(found, labels, folder);
   const isNumbered = found.every((name) => /^\d{1,4}$/.test(name));
   const classOf = (name: string, i: number): number => (isNamed ? labels.indexOf(name) : isNumbered ? Number(name) : i);
   const classes: string[] = [];

@@ -153,11 +153,9 @@ function loadSets(spec: OwnData, options: TrainingDataOptions): ByPart<SampleSet
   const named = DATA_NAMES.find((name) => name === path);
   const given = PARTS.filter((part) => spec[part] !== undefined);
   const load = (part: Part): SampleSet => {
-    const classes = part === "train" ? undefined : train.classes;
     return loadData(inFolder(spec[part]!, options.folder, isNamedSamples), {
       shape: options.shape,
       reading,
-      classes,
       labels: answerOf("labels", spec.labels, given, part, options.folder),
       targets:
         spec.targets === INPUT_TARGETS ? undefined : answerOf("targets", spec.targets, given, part, options.folder),
