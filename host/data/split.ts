@@ -7,7 +7,7 @@ export type Part = (typeof PARTS)[number];
 export interface Split {
   /** 0 .. 2^32 − 1; another one shuffles otherwise. */
   readonly seed: number;
-  /** Share of the whole; what neither part has is for training. */
+  /** Share of the whole, or from 1 on a count; what neither part has is for training. */
   readonly validation: number;
   readonly test: number;
 }
@@ -16,7 +16,8 @@ export interface Split {
 export const DEFAULT_SPLIT: Split = { seed: 1, validation: 0.1, test: 0.1 };
 
 /**
- * Indices of a part's samples. All three parts of one split together are all samples, each once.
+ * Indices of a part's samples. All three parts of one split together are all samples, each once. Of a count that is more than there are, validation has
+ * what there is, and none is left for training.
  * @param labels of the samples, for a stratified split: each class has its share in each part, to within a sample or two
  */
 export function splitIndices(
@@ -25,7 +26,9 @@ export function splitIndices(
   { seed, validation, test }: Split = DEFAULT_SPLIT,
   labels?: ArrayLike<number>,
 ): number[] {
-  const bounds = [0, 1 - test - validation, 1 - test, 1].map((bound) => Math.round(bound * count));
+  const testAt = Math.round((1 - test) * count);
+  const validationAt = validation < 1 ? Math.round((1 - test - validation) * count) : Math.max(0, testAt - validation);
+  const bounds = [0, validationAt, testAt, count];
   const at = PARTS.indexOf(part);
   const [from, to] = [bounds[at], bounds[at + 1]];
   if (labels !== undefined) return stratifiedOrder(labels, seed).slice(from, to);

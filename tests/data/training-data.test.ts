@@ -60,6 +60,8 @@ describe("a set that is split", () => {
     const name = file("sixty.npz", own(60));
     const plain = load({ train: name, split: { validation: 9 } });
     expect([plain.train.count, plain.validation.count, plain.test!.count]).toEqual([45, 9, 6]);
+    const most = load({ train: file("many.npz", own(125)), split: { validation: 100 } });
+    expect([most.train.count, most.validation.count, most.test!.count]).toEqual([13, 100, 12]);
     const data: DataSpec = { train: name, split: { validation: 9 } };
     const wide = load({ ...data, validationCopies: { copies: 2, augment: { shift: 1 } } });
     const { count, images, labels } = wide.validation;
@@ -118,6 +120,19 @@ describe("a set that is split", () => {
     expect(() => load({ train: bare, split: { stratified: true } })).toThrow(/stratified split needs labels/);
     expect(() => load({ train: few, validation: few, split: { seed: 1 } })).toThrow(/not with validation samples/);
   });
+});
+
+test("a count of samples to choose by is that count, where the share to test by ends between two samples, too", () => {
+  for (const count of [65, 125, 145, 345, 565]) {
+    const all = Array.from({ length: count }, (_, i) => i);
+    for (let validation = 1; validation < 0.9 * count; validation++) {
+      const parts = PARTS.map((part) => splitIndices(count, part, { seed: 1, validation, test: 0.1 }));
+      expect(parts[1].length, `${validation} of ${count}`).toBe(validation);
+      expect(parts.flat().toSorted((a, b) => a - b)).toEqual(all);
+    }
+  }
+  const none = { seed: 1, validation: 60, test: 0.1 };
+  expect(splitIndices(60, "train", none)).toEqual([]);
 });
 
 test("a stratified order is fair to classes of any size", () => {

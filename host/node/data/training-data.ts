@@ -192,11 +192,7 @@ function splitSet(set: SampleSet, { split = {} }: OwnData, testShare?: number): 
   if (stratified === true && set.labels === undefined) {
     throw new MoteError("ARGUMENT", `${set.source}: a stratified split needs labels, there are none`);
   }
-  const given = { ...DEFAULT_SPLIT, ...shares, ...(testShare === undefined ? {} : { test: testShare }) };
-  const whole = { ...given, validation: given.validation < 1 ? given.validation : given.validation / set.count };
-  if (whole.validation + whole.test >= 1) {
-    throw new MoteError("ARGUMENT", `${set.source}: of ${set.count} samples none is left for train`);
-  }
+  const whole = { ...DEFAULT_SPLIT, ...shares, ...(testShare === undefined ? {} : { test: testShare }) };
   const labels = stratified === false ? undefined : set.labels;
   const pick = (part: Part): SampleSet => {
     const indices = splitIndices(set.count, part, whole, labels);
