@@ -4,10 +4,14 @@ import { firstNotFinite } from "../finite.js";
 import type { SampleSet, Values } from "./data-set.js";
 import type { NumberArray } from "./npy.js";
 
-/** @param what names the array in messages @throws MoteError FORMAT for one number, or one that is not finite */
+/** @param what names the array in messages @throws MoteError FORMAT for one number, samples without values, or a number that is not finite */
 export function setOf({ shape, type, values }: NumberArray, what: string, source: string): SampleSet {
   if (shape.length === 0) throw new MoteError("FORMAT", `${what}: a single number, expected [samples, …]`);
-  return { count: shape[0], shape: shape.slice(1), images: imagesOf(type, values, what), source };
+  const [count, ...sizes] = shape;
+  // Of nothing there may be any number.
+  if (sizes.includes(0))
+    throw new MoteError("FORMAT", `${what}: samples of [${sizes.join(", ")}], expected at least one value each`);
+  return { count, shape: sizes, images: imagesOf(type, values, what), source };
 }
 
 function imagesOf(type: NumberArray["type"], values: NumberArray["values"], what: string): Values {

@@ -11,7 +11,7 @@ import { MoteError } from "../../host/errors.js";
 import type { Shape } from "../../host/model/model.js";
 import { loadData, loadFiles, type DataOptions } from "../../host/node/data/load.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { npyOf } from "../support/npy.js";
+import { npy, npyOf } from "../support/npy.js";
 
 const GOLDEN = join(packageRoot, "tests/golden/data");
 const SHAPE: Shape = [1, 3, 4];
@@ -134,6 +134,11 @@ describe("arrays", () => {
     );
     expect(problem(array("nan.npy", Float32Array.of(1, NaN), 2, 1))).toMatch(/^FORMAT .*nan\.npy: element 1 is NaN/);
     expect(problem(array("none.npy", new Uint8Array(0), 0, 12))).toMatch(/^FORMAT .*none\.npy: no samples$/);
+    const places = npy("|u1", [5_000_000_000, 0], new Uint8Array(0));
+    for (const spec of [":5", ":test", ""])
+      expect(problem(file("places.npy", places) + spec)).toMatch(
+        /^FORMAT .*places\.npy: samples of \[0\], expected at least one value each$/,
+      );
     expect(problem(`${samples}:4`)).toMatch(/^ARGUMENT .*expected 1 \.\. 3 samples, got 4$/);
     expect(problem(`${samples}:0`)).toMatch(/^ARGUMENT .*expected 1 \.\. 3 samples, got 0$/);
     expect(problem(`${samples}:x`)).toMatch(/^ARGUMENT .*three\.npy is no \.npz archive with an array x$/);
