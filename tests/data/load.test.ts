@@ -234,6 +234,20 @@ describe("CSV", () => {
     expect(load(file("d.csv", "7,0.5\n8,0.25\n")).labels).toBeUndefined();
   });
 
+  it("sees heads by other columns than the label's, unless that tells them", () => {
+    const read = (text: string, column: number): unknown => {
+      const { images, labels, classes } = load(file("f.csv", text), { labels: `column:${column}` });
+      return [[...images], [...labels!], classes];
+    };
+    const words = ["cat", "dog"];
+    expect(read("1,2,dog\n3,4,cat\n", 2)).toEqual([[1, 2, 3, 4], [1, 0], words]);
+    expect(read("a,b,kind\n1,2,dog\n3,4,cat\n", 2)).toEqual([[1, 2, 3, 4], [1, 0], words]);
+    expect(read("0,1,Label\n1,2,dog\n3,4,cat\n", 2)).toEqual([[1, 2, 3, 4], [1, 0], words]);
+    // Of numbers, as data frames write columns without names.
+    expect(read("digit,0,1\n7,1,2\n8,3,4\n", 0)).toEqual([[1, 2, 3, 4], [7, 8], undefined]);
+    expect(read("1,2,dog\n", 2)).toEqual([[1, 2], [0], ["dog"]]);
+  });
+
   it("is numbered as the net names the classes, with all of its names or none", () => {
     const path = file("g.csv", "x,label\n1,dog\n2,cat\n3,dog\n");
     const numbers = (classes: readonly string[]): number[] => [...load(path, { classes }).labels!];

@@ -27,7 +27,8 @@ export interface CsvColumns {
 const LABEL_HEADS = ["label", "labels", "class", "target", "y"];
 
 /**
- * The first line is heads where any cell of it is no number.
+ * The first line is heads where any cell of it is no number. The label's, where its column is given by number, tells little, since it may be a word: it
+ * is a head by its name, or where all others are numbers.
  * @param file its name, for messages
  * @throws MoteError FORMAT that names line and column; ARGUMENT for a column that is not there
  */
@@ -40,6 +41,9 @@ export function readCsv(bytes: Uint8Array, file: string, columns: CsvColumns = {
   let values = new Float32Array(0);
   const words: string[] = [];
   const targets: number[] = [];
+  const labelNumber = isIndex(columns.label) ? Number(columns.label) : -1;
+  const areHeads = (row: readonly string[]): boolean =>
+    row.some((cell, column) => !isNumber(cell) && (column !== labelNumber || isLabelHead(cell)));
   const addRow = (row: readonly string[], line: number): void => {
     if (count === 0) {
       const find = (wanted: string): number => findColumn(row.length, heads, wanted, file);
@@ -67,7 +71,7 @@ export function readCsv(bytes: Uint8Array, file: string, columns: CsvColumns = {
       trim: true,
       skip_empty_lines: true,
       on_record: (row: string[], { lines }) => {
-        if (count === 0 && heads === undefined && row.some((cell) => !isNumber(cell))) heads = row;
+        if (count === 0 && heads === undefined && areHeads(row)) heads = row;
         else addRow(row, lines);
         return null;
       },
@@ -77,28 +81,34 @@ export function readCsv(bytes: Uint8Array, file: string, columns: CsvColumns = {
     throw new MoteError("FORMAT", `${file}: ${(error as Error).message}`, { cause: error });
   }
   if (count === 0) throw new MoteError("FORMAT", `${file}: no lines of numbers`);
+  const isHead = words.length > 1 && !isNumber(words[0]) && words.slice(1).every(isNumber);
+  const first = heads === undefined && isHead ? 1 : 0;
   return {
-    count,
+    count: count - first,
     width,
-    values: values.slice(0, count * width),
-    ...(labelAt < 0 ? {} : readClasses(words, file)),
-    ...(targetsAt.length === 0 ? {} : { targets: Float32Array.from(targets) }),
+    values: values.slice(first * width, count * width),
+    ...(labelAt < 0 ? {} : readClasses(words.slice(first), file)),
+    ...(targetsAt.length === 0 ? {} : { targets: Float32Array.from(targets.slice(first * targetsAt.length)) }),
   };
 }
 
+const isLabelHead = (head: string): boolean => LABEL_HEADS.includes(head.toLowerCase());
+
 /** -1 where no head is like a label's. */
 function labelColumn(heads: readonly string[] | undefined, targets: readonly number[]): number {
-  return heads?.findIndex((head, i) => LABEL_HEADS.includes(head.toLowerCase()) && !targets.includes(i)) ?? -1;
+  return heads?.findIndex((head, i) => isLabelHead(head) && !targets.includes(i)) ?? -1;
 }
 
 function findColumn(columns: number, heads: readonly string[] | undefined, wanted: string, file: string): number {
   const byHead = heads?.indexOf(wanted) ?? -1;
   if (byHead >= 0) return byHead;
-  const index = /^\d+$/.test(wanted) ? Number(wanted) : columns;
+  const index = isIndex(wanted) ? Number(wanted) : columns;
   if (index < columns) return index;
   const named = heads === undefined ? "" : `one of ${heads.slice(0, 20).join(", ")}, or `;
   throw new MoteError("ARGUMENT", `${file}: no column ${wanted}, expected ${named}0 .. ${columns - 1}`);
 }
+
+const isIndex = (wanted: string | null | undefined): wanted is string => /^\d+$/.test(wanted ?? "");
 
 function isNumber(cell: string): boolean {
   return cell !== "" && Number.isFinite(Number(cell));
