@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Labels, SampleSet } from "../host/data/data-set.js";
 import type { Classification } from "../host/engines/classify.js";
 import type { EngineName } from "../host/engines/engine.js";
-import { evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
+import { confusionMatrix, evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
 import { robustness, type DistortionError } from "../host/engines/robustness.js";
 import { MoteError } from "../host/errors.js";
 import { loadData } from "../host/node/data/load.js";
@@ -26,6 +26,8 @@ interface EvaluateFlags extends DataFlags, StepsFlag {
 /** A larger matrix is no table: its largest entries are listed. */
 const MAX_TABLE_CLASSES = 20;
 const LISTED_CONFUSIONS = 10;
+/** With more classes JSON has the pairs that occur, too. */
+const MAX_MATRIX_CLASSES = 256;
 
 type LabelledSet = SampleSet & { readonly labels: Labels };
 
@@ -93,7 +95,7 @@ function labelled(set: SampleSet): LabelledSet {
 function print(
   path: string,
   set: LabelledSet,
-  { tally, errors, inTop5, confusion, worst }: Evaluation,
+  { tally, errors, inTop5, classes, confusion, worst }: Evaluation,
   float: FloatEvaluation | undefined,
   names: readonly string[] | undefined,
   output: Output,
@@ -107,28 +109,27 @@ function print(
   ]);
   if (float !== undefined) printFloat({ tally, errors, inTop5 }, float, output);
   output.line();
-  if (confusion.length <= MAX_TABLE_CLASSES) {
+  if (classes <= MAX_TABLE_CLASSES) {
+    const matrix = confusionMatrix({ classes, confusion });
     output.lines(["How many samples of each label (down) are taken for each class (across):"], 0);
     output.table([
-      ["", ...confusion.map((_, index) => nameOf(index)), "right, %"],
-      ...confusion.map((row, label) => {
+      ["", ...matrix.map((_, index) => nameOf(index)), "right, %"],
+      ...matrix.map((row, label) => {
         const total = row.reduce((sum, count) => sum + count, 0);
-        const cells = [...row].map((count) => (count === 0 ? "·" : grouped(count)));
+        const cells = row.map((count) => (count === 0 ? "·" : grouped(count)));
         return [nameOf(label), ...cells, total === 0 ? "" : percent(row[label], total)];
       }),
     ]);
   } else if (errors > 0) {
-    const pairs = confusion.flatMap((row, label) =>
-      [...row].flatMap((count, index) => (count > 0 && index !== label ? [{ label, index, count }] : [])),
-    );
     output.lines(["What is taken for what most often:"], 0);
     output.table(
       [
         ["label", "class", "samples"],
-        ...pairs
-          .toSorted((a, b) => b.count - a.count)
+        ...confusion
+          .filter((pair) => pair.class !== pair.label)
+          .toSorted((a, b) => b.samples - a.samples)
           .slice(0, LISTED_CONFUSIONS)
-          .map(({ label, index, count }) => [nameOf(label), nameOf(index), grouped(count)]),
+          .map((pair) => [nameOf(pair.label), nameOf(pair.class), grouped(pair.samples)]),
       ],
       [0, 1],
     );
@@ -180,7 +181,7 @@ function summary(
   path: string,
   engine: EngineName,
   set: LabelledSet,
-  { tally, errors, inTop5, confusion, worst }: Evaluation,
+  { tally, errors, inTop5, classes, confusion, worst }: Evaluation,
   float: FloatEvaluation | undefined,
   names: readonly string[] | undefined,
 ): object {
@@ -213,7 +214,9 @@ function summary(
           },
         }),
     classes: names ?? null,
-    confusion: confusion.map((row) => [...row]),
+    ...(classes <= MAX_MATRIX_CLASSES
+      ? { confusion: confusionMatrix({ classes, confusion }) }
+      : { confusion: null, confusionPairs: confusion }),
     worst: worst.map(describe),
   };
 }

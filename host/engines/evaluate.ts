@@ -17,13 +17,23 @@ export interface Mistake {
   readonly labelProbability: number;
 }
 
+/** Samples of one label that the model takes for one class: the right one, or another. Pairs that do not occur are none. */
+export interface Confusion {
+  readonly label: number;
+  readonly class: number;
+  /** At least 1. */
+  readonly samples: number;
+}
+
 export interface Evaluation {
   readonly tally: Tally;
   readonly errors: number;
   /** Samples whose label is among the five best classes; undefined for models of less than ten. */
   readonly inTop5: number | undefined;
-  /** By label, then by class: how many samples. */
-  readonly confusion: readonly Uint32Array[];
+  /** Outputs of the model. */
+  readonly classes: number;
+  /** In the order of the labels, then of the classes. */
+  readonly confusion: readonly Confusion[];
   /** Those whose label has the least probability, the least first; of equals the first. */
   readonly worst: readonly Mistake[];
 }
@@ -45,14 +55,16 @@ export async function evaluate(
   { worst, onSample, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
   const classes = valuesOf(engine.output.shape);
-  const confusion = Array.from({ length: classes }, () => new Uint32Array(classes));
+  // By label × classes + class: a table of all pairs is too large where there are many classes.
+  const counts = new Map<number, number>();
   const mistakes: Mistake[] = [];
   let inTop5 = 0;
   const tally = await classifyAll(engine, set, {
     ...options,
     onResult: (index, result, logits) => {
       const label = set.labels[index];
-      confusion[label][result.class]++;
+      const pair = label * classes + result.class;
+      counts.set(pair, (counts.get(pair) ?? 0) + 1);
       if (rankOf(logits, label) < 5) inTop5++;
       if (result.class !== label) {
         mistakes.push({ index, label, ...result, labelProbability: probability(logits, label, engine.output) });
@@ -64,9 +76,19 @@ export async function evaluate(
     tally,
     errors: mistakes.length,
     inTop5: hasTop5(classes) ? inTop5 : undefined,
-    confusion,
+    classes,
+    confusion: [...counts]
+      .toSorted(([a], [b]) => a - b)
+      .map(([pair, samples]) => ({ label: Math.floor(pair / classes), class: pair % classes, samples })),
     worst: mistakes.toSorted((a, b) => a.labelProbability - b.labelProbability || a.index - b.index).slice(0, worst),
   };
+}
+
+/** [classes][classes], by label, then by class: how many samples. */
+export function confusionMatrix({ classes, confusion }: Pick<Evaluation, "classes" | "confusion">): number[][] {
+  const matrix = Array.from({ length: classes }, () => Array<number>(classes).fill(0));
+  for (const { label, class: taken, samples } of confusion) matrix[label][taken] = samples;
+  return matrix;
 }
 
 /** How many classes come before this one; of equal logits the first is the better, as in `argmax`. */

@@ -25,7 +25,7 @@ export interface Part {
   readonly title: string;
   readonly blocks: readonly Block[];
   /** For the CSV files alone. */
-  readonly data?: readonly (Table | Matrix)[];
+  readonly data?: readonly Table[];
 }
 
 /** A part that is not there. */

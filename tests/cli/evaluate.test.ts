@@ -6,7 +6,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { syntheticModels } from "../support/models.js";
+import { buildModel, syntheticModels } from "../support/models.js";
 import { npyOf } from "../support/npy.js";
 import { expectOneLine, mote, moteProcess, scratchFolder } from "./support.js";
 
@@ -19,6 +19,7 @@ interface Result {
   readonly accuracyPercent: number;
   readonly top5Percent: number;
   readonly confusion: number[][];
+  readonly confusionPairs?: { label: number; class: number; samples: number }[];
   readonly worst: { index: number; file?: string; label: number; class: number; labelProbability: number }[];
 }
 
@@ -103,6 +104,34 @@ describe("mote evaluate", () => {
     expect(errors).toBe(1);
     expect(worst).toMatchObject([{ file: join("3", "1.png"), label: 3, class: 2 }]);
     expect(outcome.stderr).toMatch(/^3\/1\.png +3 +2 /m);
+  });
+
+  it("has the pairs that occur in place of a matrix of many classes, which words and names number alike", async () => {
+    const [many, x, y] = ["many.mote", "many.npy", "many.csv"].map((name) => scratch.path(name));
+    const dense = buildModel(3, [4, 1, 1], [{ op: "dense", out: 300, density: 1, weights: "any" }]);
+    const labels = Array.from({ length: 300 }, (_, at) => `class ${299 - at}`);
+    writeFileSync(many, writeContainer({ ...dense, labels }));
+    writeFileSync(
+      x,
+      npyOf(
+        Uint8Array.from({ length: 16 }, (_, i) => (i * 37) % 251),
+        4,
+        4,
+      ),
+    );
+    const evaluated = async (words: readonly string[]): ReturnType<typeof mote> => {
+      writeFileSync(y, `label\n${words.join("\n")}\n`);
+      return mote(["evaluate", many, "--data", x, "--labels", y, "--json"]);
+    };
+    const { worst } = JSON.parse((await evaluated(Array<string>(4).fill("class 299"))).stdout) as Result;
+    const taken = Array<string>(4).fill("class 299");
+    for (const mistake of worst) taken[mistake.index] = labels[mistake.class];
+    const right = JSON.parse((await evaluated(taken)).stdout) as Result;
+    expect([right.errors, right.confusion]).toEqual([0, null]);
+    expect(right.confusionPairs!.reduce((sum, { samples }) => sum + samples, 0)).toBe(4);
+    for (const pair of right.confusionPairs!) expect(pair.class).toBe(pair.label);
+    const other = await evaluated([...taken.slice(1), "class 300"]);
+    expectOneLine(other, /many\.csv: class class 300 is none of the model's: class 299, class 298, .*, …$/, 1);
   });
 
   it("needs samples, and labels for them", async () => {

@@ -2,6 +2,7 @@ import { parse } from "csv-parse/sync";
 import { PNG } from "pngjs";
 import { describe, expect, test } from "vitest";
 import { binsOf } from "../../host/report/charts.js";
+import { evaluationPart } from "../../host/report/parts/evaluation.js";
 import { paretoFront, paretoPart } from "../../host/report/parts/pareto.js";
 import { dataUri, pngOf } from "../../host/report/png.js";
 import { scaleOf } from "../../host/report/svg.js";
@@ -103,4 +104,34 @@ test("a sweep of more jobs than a call takes arguments, all but one of which oth
   const { blocks, data } = paretoPart({ jobs, metric: "accuracy", source: "sweep.csv" });
   expect(blocks[0]).toMatchObject({ description: expect.stringContaining("300000 jobs of sweep.csv, 1 of which") });
   expect(data).toMatchObject([{ rows: { length: 300_000 } }]);
+});
+
+test("what is taken for what is a matrix of few classes, and of many a list of what occurs", () => {
+  const part = (classes: number) =>
+    evaluationPart({
+      source: "s",
+      labels: [0, 0, 1],
+      names: Array.from({ length: classes }, (_, at) => `c${at}`),
+      models: [{ name: "m", bytes: 1, classes: Uint16Array.of(0, 1, 1) }],
+      confusion: [
+        { label: 0, class: 0, samples: 1 },
+        { label: 0, class: 1, samples: 1 },
+        { label: 1, class: 1, samples: 1 },
+      ],
+      worst: [],
+    });
+  const matrix = part(2).blocks.find(({ kind }) => kind === "matrix");
+  expect(matrix).toMatchObject({
+    counts: [
+      [1, 1],
+      [0, 1],
+    ],
+  });
+  const many = part(50_000);
+  expect(many.blocks.map(({ kind }) => kind)).not.toContain("matrix");
+  expect(many.data!.find(({ id }) => id === "confusion")!.rows).toEqual([
+    ["c0", "c0", 1],
+    ["c0", "c1", 1],
+    ["c1", "c1", 1],
+  ]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../host/engines/engine.js";
-import { evaluate } from "../../host/engines/evaluate.js";
+import { confusionMatrix, evaluate } from "../../host/engines/evaluate.js";
 import { robustness } from "../../host/engines/robustness.js";
 
 /** Answers with its input. */
@@ -43,7 +43,14 @@ describe("evaluation", () => {
     const { errors, confusion, worst, inTop5, tally } = await evaluate(echo(3), set(samples, [0, 2, 0, 1, 1]), {
       worst: 2,
     });
-    expect(confusion.map((row) => [...row])).toEqual([
+    expect(confusion).toEqual([
+      { label: 0, class: 0, samples: 1 },
+      { label: 0, class: 1, samples: 1 },
+      { label: 1, class: 0, samples: 1 },
+      { label: 1, class: 1, samples: 1 },
+      { label: 2, class: 0, samples: 1 },
+    ]);
+    expect(confusionMatrix({ classes: 3, confusion })).toEqual([
       [1, 1, 0],
       [1, 1, 0],
       [1, 0, 0],
@@ -63,6 +70,21 @@ describe("evaluation", () => {
     const samples = [falling, falling, falling, level, level, level];
     const { inTop5, errors } = await evaluate(echo(10), set(samples, [0, 4, 5, 3, 4, 9]), { worst: 0 });
     expect([inTop5, errors]).toEqual([4, 5]);
+  });
+
+  it("keeps what occurs, not a table of all classes by all", async () => {
+    const classes = 65_536;
+    const images = new Int8Array(2 * classes);
+    images[65_535] = 1;
+    const { confusion } = await evaluate(
+      echo(classes),
+      { count: 2, shape: [classes], images, labels: Uint16Array.of(65_534, 7) },
+      { worst: 0 },
+    );
+    expect(confusion).toEqual([
+      { label: 7, class: 0, samples: 1 },
+      { label: 65_534, class: 65_535, samples: 1 },
+    ]);
   });
 
   it("refuses a label that is no class of the model", async () => {

@@ -301,7 +301,7 @@ async function answersOf(name: string, container: Uint8Array, set: SampleSet & {
       onSample: (index, result) => (classes[index] = result.class),
     });
     const labels = engine.output.labels ?? set.classes;
-    const names = evaluation.confusion.map((_, at) => labels?.[at] ?? String(at));
+    const names = Array.from({ length: evaluation.classes }, (_, at) => labels?.[at] ?? String(at));
     return { answers: { name, bytes: container.length, classes }, evaluation, classes: names };
   } finally {
     engine.close();

@@ -1,10 +1,10 @@
 /** How well the compressed model does beside the float net and its int8 form, what it takes for what, and where it is most wrong. */
-import type { Mistake } from "../../engines/evaluate.js";
+import { confusionMatrix, type Confusion, type Mistake } from "../../engines/evaluate.js";
 import { barChart } from "../charts.js";
 import type { Matrix } from "../matrix.js";
 import { words, type Block, type Part } from "../page.js";
 import { dataUri, pngOf } from "../png.js";
-import { bytesText, percent } from "../table.js";
+import { bytesText, percent, type Table } from "../table.js";
 
 /** A model's answers. */
 export interface Answers {
@@ -24,7 +24,7 @@ export interface EvaluationData {
   /** The compressed model is the last. */
   readonly models: readonly Answers[];
   /** Of the compressed model. */
-  readonly confusion: readonly ArrayLike<number>[];
+  readonly confusion: readonly Confusion[];
   readonly worst: readonly Mistake[];
   /** Bytes of a sample that is a picture: [C, H, W] of 1 or 3 channels. */
   readonly picture?: (index: number) => {
@@ -33,11 +33,11 @@ export interface EvaluationData {
   };
 }
 
-/** A larger matrix is for the CSV alone. */
+/** A larger matrix is no table: what occurs of it is a list, for the CSV alone. */
 const MOST_CLASSES = 20;
 
 export function evaluationPart(data: EvaluationData): Part {
-  const { source, labels, names, models, confusion, worst } = data;
+  const { source, labels, names, models, worst } = data;
   const errorsOf = ({ classes }: Answers): number =>
     classes.reduce((sum, one, at) => sum + (one === labels[at] ? 0 : 1), 0);
   const last = models.at(-1)!;
@@ -46,13 +46,7 @@ export function evaluationPart(data: EvaluationData): Part {
     const same = model.classes.reduce((sum, one, at) => sum + (one === last.classes[at] ? 1 : 0), 0);
     return [model.name, model.bytes, errorsOf(model), share(errorsOf(model)), share(same)];
   });
-  const matrix: Matrix = {
-    kind: "matrix",
-    id: "confusion",
-    caption: `How many samples of each label (down) the compressed model takes for each class (across), ${source}`,
-    names,
-    counts: confusion,
-  };
+  const hasMatrix = names.length <= MOST_CLASSES;
   return {
     id: "quality",
     title: models.length > 1 ? "Float, int8 and compressed" : "Accuracy",
@@ -89,9 +83,9 @@ export function evaluationPart(data: EvaluationData): Part {
             }),
           ]
         : []),
-      ...(names.length <= MOST_CLASSES
-        ? [matrix]
-        : [words(`The confusion matrix of ${names.length} classes is in the CSV file.`)]),
+      hasMatrix
+        ? matrixOf(data)
+        : words(`How many samples of each of ${names.length} classes are taken for which is in confusion.csv.`),
       ...gallery(data),
     ],
     data: [
@@ -114,8 +108,28 @@ export function evaluationPart(data: EvaluationData): Part {
           labelProbability,
         ]),
       },
-      ...(names.length <= MOST_CLASSES ? [] : [matrix]),
+      ...(hasMatrix ? [] : [pairsOf(data)]),
     ],
+  };
+}
+
+function matrixOf({ source, names, confusion }: EvaluationData): Matrix {
+  return {
+    kind: "matrix",
+    id: "confusion",
+    caption: `How many samples of each label (down) the compressed model takes for each class (across), ${source}`,
+    names,
+    counts: confusionMatrix({ classes: names.length, confusion }),
+  };
+}
+
+function pairsOf({ source, names, confusion }: EvaluationData): Table {
+  return {
+    kind: "table",
+    id: "confusion",
+    caption: `How many samples of a label the compressed model takes for a class, ${source}`,
+    columns: [{ head: "label" }, { head: "class" }, { head: "samples" }],
+    rows: confusion.map(({ label, class: taken, samples }) => [names[label], names[taken], samples]),
   };
 }
 
