@@ -208,7 +208,10 @@ function fitsOver(model: PlannedModel, layer: QLayer, kind: number, input: numbe
 
 const isSamePlaces = (a: QTensor, b: QTensor): boolean => a.shape.slice(1).join() === b.shape.slice(1).join();
 
-/** What is written over each other place by place has the widest border of any of it. */
+/**
+ * What is written over each other place by place has the widest border of any of it.
+ * @param model with the borders that kernels read
+ */
 function withOvers(model: PlannedModel, overs: Overs, { kinds }: Streams): PlannedModel {
   const borders = model.tensors.map(({ border }) => border);
   const pairs = model.layers.flatMap(({ output }, index) => {
@@ -220,7 +223,7 @@ function withOvers(model: PlannedModel, overs: Overs, { kinds }: Streams): Plann
     for (const tensor of pair) borders[tensor] = most;
   }
   return withTensors(model, (tensor, index) => {
-    const isBorderRead = tensor.border === borders[index];
+    const isBorderRead = tensor.border > 0;
     return { ...tensor, border: borders[index], isBorderRead, isOverInput: overs.has(index) };
   });
 }

@@ -63,9 +63,36 @@ describe("outputs over inputs", () => {
     expect(plan.model.tensors.map(({ border, isBorderRead }) => [border, isBorderRead])).toEqual([
       [1, false],
       [1, true],
-      [0, true],
+      [0, false],
     ]);
     expect(behindScratch(plan)).toEqual([16 * 22 * 22, [0, 0, 3872]]);
+  });
+
+  it("fill a border that they read though what they share a place with needs a wider one", () => {
+    // Tensor 3 stands over tensor 1; a 3 × 3 window looks at one, a 5 × 5 window at the other.
+    const sparse = { op: "conv2d", weights: "any", density: 0.5, out: 3 } as const;
+    for (const [first, second] of [
+      [1, 2],
+      [2, 1],
+    ]) {
+      const window = (pad: number) => ({ ...sparse, kernel: [2 * pad + 1, 2 * pad + 1], pad }) as const;
+      const plan = planOf(
+        [3, 12, 12],
+        [
+          { ...sparse, out: 4, kernel: [1, 1] },
+          { ...window(first), from: 1 },
+          { op: "lut", from: 1 },
+          { ...window(second), from: 3 },
+          { op: "add", from: [2, 4] },
+        ],
+      );
+      const { tensors } = plan.model;
+      expect(plan.offsets[3]).toBe(plan.offsets[1]);
+      expect([1, 3].map((index) => [tensors[index].border, tensors[index].isBorderRead])).toEqual([
+        [2, true],
+        [2, true],
+      ]);
+    }
   });
 
   it("are none of windows that look at neighbours in all channels", () => {
