@@ -2,12 +2,12 @@
 import { Command } from "commander";
 import { MoteError } from "../host/errors.js";
 import { readFile } from "../host/node/read-file.js";
-import { publicKey, trustedModel } from "../host/node/update/keys.js";
+import { trustedModel } from "../host/node/update/keys.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import { isUpdate, readUpdate } from "../host/update/update.js";
 import { grouped, namingFile, notOneOf } from "./model-file.js";
 import { Output } from "./output.js";
-import { describeUpdate, updatableModel, updateJson } from "./update-files.js";
+import { describeUpdate, readPublicKey, updatableModel, updateJson } from "./update-files.js";
 
 interface ApplyFlags {
   readonly base?: string;
@@ -37,7 +37,7 @@ function apply(path: string, { base, key, unsigned, out, json }: ApplyFlags): vo
   }
   const file = readFile(path);
   if (!isUpdate(file)) throw notOneOf(path, file, "an update, made by mote sign, diff or pack --sign");
-  const trusted = key === undefined ? null : namingFile(key, () => publicKey(readFile(key)));
+  const trusted = key === undefined ? null : readPublicKey(key, [out]);
   const old = base === undefined ? undefined : updatableModel(base);
   const update = namingFile(path, () => readUpdate(file));
   const model = namingFile(path, () => trustedModel(update, trusted, old));

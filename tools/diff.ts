@@ -2,12 +2,12 @@
 import { Command } from "commander";
 import { Output } from "./output.js";
 import {
-  printUpdate,
+  finishUpdate,
+  makeUpdate,
   readPrivateKey,
   SEQUENCE_HELP,
   sequenceNumber,
   updatableModel,
-  writeUpdateFile,
 } from "./update-files.js";
 
 interface DiffFlags {
@@ -34,10 +34,11 @@ export function diffCommand(): Command {
       const output = new Output({ json, files: [out] });
       const base = updatableModel(old);
       const model = updatableModel(made);
-      printUpdate(
+      finishUpdate(
         output,
-        writeUpdateFile({
+        makeUpdate({
           out,
+          path: made,
           model,
           sequence,
           base,

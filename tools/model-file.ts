@@ -26,7 +26,7 @@ export interface OpenModel {
 }
 
 /** A model as `mote pack` writes it. @throws MoteError FILE, or FORMAT that says what the file is instead */
-function readModel(path: string): Uint8Array {
+export function readModel(path: string): Uint8Array {
   const file = readFile(path);
   if (isWasm(file) || isContainer(path, file)) return file;
   throw notOneOf(path, file, "a model: .mote, or .wasm made by mote pack");

@@ -25,6 +25,8 @@ export interface FileFlags {
   readonly codecs?: readonly string[];
 }
 
+export type PackedFile = [path: string, content: Uint8Array | string];
+
 export interface Written {
   readonly path: string;
   readonly bytes: number;
@@ -45,14 +47,15 @@ interface Packed {
   readonly vectors: Uint8Array | undefined;
 }
 
-export async function writeAs(
+/** What a format's files hold, none of them written yet; of a .wasm, or what was compiled of one, the module. */
+export async function filesAs(
   format: Format,
   flags: FileFlags,
   input: string,
   { bytes, container, fast, chip, vectors }: Packed,
-): Promise<{ readonly written: Written[]; readonly module?: Uint8Array }> {
+): Promise<{ readonly files: PackedFile[]; readonly module?: Uint8Array }> {
   const { out } = flags;
-  const files: [path: string, content: Uint8Array | string][] = [];
+  const files: PackedFile[] = [];
   let module: Uint8Array | undefined;
   if (format === "mote") {
     files.push([out, bytes]);
@@ -72,11 +75,14 @@ export async function writeAs(
     files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
   }
   if (vectors !== undefined) files.push([join(dirname(out), `${basename(out, extname(out))}.vectors.npz`), vectors]);
-  const written = files.map(([path, content]) => {
+  return { files, ...(module === undefined ? {} : { module }) };
+}
+
+export function writeFiles(files: readonly PackedFile[]): Written[] {
+  return files.map(([path, content]) => {
     writeFileAtomic(path, content);
     return { path, bytes: Buffer.byteLength(content) };
   });
-  return { written, ...(module === undefined ? {} : { module }) };
 }
 
 /** Bytes of a container whose run, counted instruction by instruction, takes a second or some. */

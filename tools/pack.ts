@@ -44,10 +44,10 @@ import { importContainer, isImportable, type ImportFlags } from "./import-model.
 import type { ImportedContainer } from "../host/import/imported-container.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
-import { FORMATS, warnOfPoorTrade, writeAs, type FileFlags, type Format } from "./pack-files.js";
+import { FORMATS, warnOfPoorTrade, filesAs, writeFiles, type FileFlags, type Format } from "./pack-files.js";
 import { chipName, checkOptimize, isChipGoal, packOptimizeOption } from "./pack-chip.js";
 import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
-import { readPrivateKey, SEQUENCE_HELP, sequenceNumber, writeUpdateFile } from "./update-files.js";
+import { makeUpdate, readPrivateKey, SEQUENCE_HELP, sequenceNumber } from "./update-files.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
 
 interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, CodecFlags {
@@ -179,7 +179,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.steps !== undefined && (flags.calibrate ?? flags.vectorsData) === undefined) {
     throw new MoteError("ARGUMENT", "--steps: says which samples are a stream; expected --calibrate or --vectors-data");
   }
-  const signing = signingOf(flags, format);
+  const signing = signingOf(input, flags, format);
   const {
     bytes: unlabelled,
     calibration,
@@ -218,9 +218,11 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       ? fastProgram(container, layoutOf({ ...flags, sram: flags.sram ?? "least", inputRows: undefined })).memory.bytes
       : undefined;
   const vectors = namingFile(input, () => vectorsFile(bytes, flags));
-  const { written, module } = await writeAs(format, flags, input, { bytes, container, fast, chip, vectors });
-  if (module !== undefined && fast !== undefined) await warnOfPoorTrade(input, bytes, module);
+  const { files, module } = await filesAs(format, flags, input, { bytes, container, fast, chip, vectors });
   const signed = signing?.(format === "mote" ? bytes : module!);
+  const written = writeFiles(files);
+  if (signed !== undefined) writeFileAtomic(signed.out, signed.bytes);
+  if (module !== undefined && fast !== undefined) await warnOfPoorTrade(input, bytes, module);
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes${shareOf(netBytes, bytes.length)}`],
@@ -258,8 +260,8 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   });
 }
 
-/** What writes the update; the key is read before anything is written. */
-function signingOf({ sign, sequence, out }: PackFlags, format: Format) {
+/** What makes the update; the key is read before anything is written. */
+function signingOf(path: string, { sign, sequence, out }: PackFlags, format: Format) {
   if (sign === undefined && sequence === undefined) return undefined;
   if (sign === undefined || sequence === undefined) {
     throw new MoteError("ARGUMENT", "expected --sign and --sequence together");
@@ -269,7 +271,7 @@ function signingOf({ sign, sequence, out }: PackFlags, format: Format) {
   }
   const update = `${out}.update`;
   const key = readPrivateKey(sign, [out, update]);
-  return (model: Uint8Array) => writeUpdateFile({ out: update, model, sequence, key });
+  return (model: Uint8Array) => makeUpdate({ out: update, path, model, sequence, key });
 }
 
 /** @param saved bytes of linear memory */

@@ -2,12 +2,12 @@
 import { Command } from "commander";
 import { Output } from "./output.js";
 import {
-  printUpdate,
+  finishUpdate,
+  makeUpdate,
   readPrivateKey,
   SEQUENCE_HELP,
   sequenceNumber,
   updatableModel,
-  writeUpdateFile,
 } from "./update-files.js";
 
 interface SignFlags {
@@ -29,6 +29,6 @@ export function signCommand(): Command {
     .action((path: string, { key, sequence, out, json }: SignFlags) => {
       const output = new Output({ json, files: [out] });
       const model = updatableModel(path);
-      printUpdate(output, writeUpdateFile({ out, model, sequence, key: readPrivateKey(key, [out]) }));
+      finishUpdate(output, makeUpdate({ out, path, model, sequence, key: readPrivateKey(key, [out]) }));
     });
 }

@@ -3,13 +3,13 @@ import type { KeyObject } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { readContainer } from "../host/container/read.js";
 import { MoteError } from "../host/errors.js";
+import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
-import { privateKey, signUpdate } from "../host/node/update/keys.js";
+import { privateKey, publicKey, signUpdate } from "../host/node/update/keys.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import { MAX_SEQUENCE, modelOf, readUpdate, writeUpdate, type Update } from "../host/update/update.js";
-import { isWasm } from "../host/module/sections.js";
-import { grouped, isContainer, namingFile, notOneOf } from "./model-file.js";
+import { containerOf, grouped, namingFile, readModel } from "./model-file.js";
 import type { Output } from "./output.js";
 import { wholeNumber } from "./whole-number.js";
 
@@ -19,20 +19,25 @@ export const FRAGMENT_BYTES = 48;
 export const sequenceNumber = wholeNumber(0, MAX_SEQUENCE);
 export const SEQUENCE_HELP = "of the model: a device takes what is newer than what it has";
 
-/** A model whose container is whole. @throws MoteError that names the file */
+/** A model that is whole: a container, or a module with one inside, or a fast one. @throws MoteError that names the file */
 export function updatableModel(path: string): Uint8Array {
-  const file = readFile(path);
-  if (!isContainer(path, file) && !isWasm(file))
-    throw notOneOf(path, file, "a model: .mote, or .wasm made by mote pack");
-  if (isContainer(path, file)) namingFile(path, () => readContainer(file));
+  const file = readModel(path);
+  namingFile(path, () => (isFastModule(file) ? fastParts(file) : readContainer(containerOf(file))));
   return file;
 }
 
 /** @param outs files that the command writes: none may be the key's. @throws MoteError ARGUMENT for one that is */
-export function readPrivateKey(path: string, outs: readonly string[]): KeyObject {
+export const readPrivateKey = (path: string, outs: readonly string[]): KeyObject =>
+  readKey("private", path, outs, privateKey);
+
+/** The same of the key that an update is checked by. */
+export const readPublicKey = (path: string, outs: readonly string[]): KeyObject =>
+  readKey("public", path, outs, publicKey);
+
+function readKey(kind: string, path: string, outs: readonly string[], key: (pem: Uint8Array) => KeyObject): KeyObject {
   const taken = outs.find((out) => realPath(out) !== undefined && realPath(out) === realPath(path));
-  if (taken !== undefined) throw new MoteError("ARGUMENT", `${taken}: is the private key, which would be written over`);
-  return namingFile(path, () => privateKey(readFile(path)));
+  if (taken !== undefined) throw new MoteError("ARGUMENT", `${taken}: is the ${kind} key, which would be written over`);
+  return namingFile(path, () => key(readFile(path)));
 }
 
 /** Nothing of what is not there. */
@@ -46,27 +51,37 @@ function realPath(path: string): string | undefined {
 
 export interface UpdateRequest {
   readonly out: string;
+  /** Of the model, which errors name. */
+  readonly path: string;
   readonly model: Uint8Array;
   readonly sequence: number;
   readonly key?: KeyObject | undefined;
   readonly base?: Uint8Array;
 }
 
-/** Writes an update, once it has been found to bring the model. @returns what it is, for people and scripts */
-export function writeUpdateFile({ out, model, sequence, key, base }: UpdateRequest): {
+export interface MadeUpdate {
+  readonly out: string;
+  readonly bytes: Uint8Array;
+  /** What it is, for people and scripts. */
   readonly pairs: [string, string][];
   readonly json: object;
-} {
+}
+
+/** An update that has been found to bring the model; nothing is written yet. @throws MoteError that names the model's file */
+export function makeUpdate({ out, path, model, sequence, key, base }: UpdateRequest): MadeUpdate {
   const progress = new Progress("diff", 100);
   const options =
     base === undefined ? {} : { base, onProgress: (share: number) => progress.update(Math.floor(100 * share)) };
-  const bytes = key === undefined ? writeUpdate(model, sequence, options) : signUpdate(model, sequence, key, options);
+  const bytes = namingFile(path, () =>
+    key === undefined ? writeUpdate(model, sequence, options) : signUpdate(model, sequence, key, options),
+  );
   progress.finish();
   const update = readUpdate(bytes);
   modelOf(update, base);
-  writeFileAtomic(out, bytes);
   const fragments = Math.ceil(bytes.length / FRAGMENT_BYTES);
   return {
+    out,
+    bytes,
     pairs: [
       [out, `${grouped(bytes.length)} bytes, ${fragments} fragments of ${FRAGMENT_BYTES}`],
       ...describeUpdate(update, true),
@@ -102,7 +117,9 @@ export function updateJson({ kind, sequence, length, crc, base, signature, paylo
   };
 }
 
-export function printUpdate(output: Output, { pairs, json }: ReturnType<typeof writeUpdateFile>): void {
+/** Writes an update, and says what it is. */
+export function finishUpdate(output: Output, { out, bytes, pairs, json }: MadeUpdate): void {
+  writeFileAtomic(out, bytes);
   output.pairs(pairs);
   output.json(() => json);
 }

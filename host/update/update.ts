@@ -2,6 +2,7 @@
 import { MAX_BYTES } from "../../assembly/format.js";
 import { concatBytes } from "../bytes.js";
 import { crc32 } from "../container/crc32.js";
+import { isMote } from "../data/file-kind.js";
 import { MoteError } from "../errors.js";
 import { isWasm } from "../module/sections.js";
 import { applyPatch, writePatch } from "./patch.js";
@@ -36,9 +37,9 @@ export interface Update extends ModelIdentity {
   readonly payload: Uint8Array;
 }
 
-/** @throws MoteError FORMAT for what is neither a container nor a module, or is empty or too long */
+/** @throws MoteError FORMAT for what is neither a container nor a module, MEMORY for what is too long */
 export function identityOf(model: Uint8Array, sequence: number): ModelIdentity {
-  const isContainer = model[0] === 0x4d && model[1] === 0x4f && model[2] === 0x54;
+  const isContainer = isMote(model);
   if (!isContainer && !isWasm(model)) throw new MoteError("FORMAT", "neither a .mote nor a .wasm file");
   if (model.length > MAX_BYTES) {
     throw new MoteError("MEMORY", `${model.length} bytes, expected at most ${MAX_BYTES}`);

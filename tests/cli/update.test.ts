@@ -76,6 +76,48 @@ describe("mote sign, diff and apply", () => {
     }
   });
 
+  it("take small containers", async () => {
+    for (const [name, from] of [
+      ["small-old.mote", OLD],
+      ["small.mote", at("new.mote")],
+    ]) {
+      expect((await mote(["pack", from, "--container", "small", "-o", at(name)])).code).toBe(0);
+      expect(readFileSync(at(name))[0]).toBe(0xb3);
+    }
+    const rest = [...key, "--sequence", "4", "-o", at("small.update"), "--json"];
+    for (const args of [
+      ["sign", at("small.mote")],
+      ["diff", OLD, at("small.mote")],
+      ["diff", at("small-old.mote"), at("small.mote")],
+    ]) {
+      expect(lastJson(await mote([...args, ...rest]))).toMatchObject({ kind: "container", isSigned: true });
+      const base = args.length > 2 ? ["--base", args[1]] : [];
+      expect((await mote(["apply", at("small.update"), ...base, ...trust, "-o", at("applied.mote")])).code).toBe(0);
+      expect(Buffer.compare(readFileSync(at("applied.mote")), readFileSync(at("small.mote")))).toBe(0);
+    }
+  });
+
+  it("take modules that are whole, and no others", async () => {
+    for (const optimize of ["size", "speed"]) {
+      const [whole, wrong] = [at(`${optimize}.wasm`), at("wrong.wasm")];
+      expect((await mote(["pack", OLD, "--optimize", optimize, "-o", whole])).code).toBe(0);
+      const rest = [...key, "--sequence", "2", "-o"];
+      expect((await mote(["sign", whole, ...rest, at("module.update")])).code).toBe(0);
+      const module = readFileSync(whole);
+      const flipped = Uint8Array.from(module, (byte, i) => (i === module.length >> 1 ? byte ^ 1 : byte));
+      for (const bytes of [module.subarray(0, -1), module.subarray(0, module.length >> 1), flipped]) {
+        writeFileSync(wrong, bytes);
+        const problem = /wrong\.wasm: not a module that mote pack --format wasm made: /;
+        expectOneLine(await mote(["sign", wrong, ...rest, at("none.update")]), problem);
+        expectOneLine(await mote(["diff", wrong, whole, ...rest, at("none.update")]), problem);
+        expectOneLine(await mote(["diff", whole, wrong, ...rest, at("none.update")]), problem);
+        const apply = ["apply", at("module.update"), ...trust, "--base", wrong, "-o", at("none.mote")];
+        expectOneLine(await mote(apply), problem);
+      }
+    }
+    expect(existsSync(at("none.update")) || existsSync(at("none.mote"))).toBe(false);
+  });
+
   it("never write over the private key", async () => {
     const before = readFileSync(at("field.pem"));
     symlinkSync(at("field.pem"), at("link.update"));
@@ -87,6 +129,15 @@ describe("mote sign, diff and apply", () => {
     const pack = ["pack", OLD, "-o", at("link"), "--format", "mote", "--sign", at("field.pem"), "--sequence", "2"];
     expectOneLine(await mote(pack), /is the private key/, 2);
     expect(readFileSync(at("field.pem"))).toEqual(before);
+  });
+
+  it("never write over the key that they check by", async () => {
+    const before = readFileSync(at("field.pub.pem"));
+    symlinkSync(at("field.pub.pem"), at("public"));
+    for (const name of ["field.pub.pem", "public"]) {
+      expectOneLine(await mote(["apply", at("new.update"), ...trust, "-o", at(name)]), /is the public key/, 2);
+    }
+    expect(readFileSync(at("field.pub.pem"))).toEqual(before);
   });
 
   it("say of a signature whether it has been checked", async () => {
@@ -142,8 +193,8 @@ describe("mote pack --sign", () => {
 
   it("writes the update beside the model", async () => {
     const signed = ["--sign", at("field.pem"), "--sequence", "3"];
-    for (const name of ["signed.mote", "signed.wasm"]) {
-      const outcome = await mote([...pack, at(name), ...signed]);
+    for (const [name, ...flags] of [["signed.mote"], ["signed.wasm"], ["small-signed.mote", "--container", "small"]]) {
+      const outcome = await mote([...pack, at(name), ...flags, ...signed]);
       expect(outcome.code, outcome.stderr).toBe(0);
       const trust = ["--key", at("field.pub.pem")];
       expect((await mote(["apply", at(`${name}.update`), ...trust, "-o", at("out")])).code).toBe(0);

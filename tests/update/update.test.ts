@@ -1,6 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { readContainer } from "../../host/container/read.js";
+import { writeContainer } from "../../host/container/write.js";
 import { MoteError } from "../../host/errors.js";
 import {
   keyHeader,
@@ -73,6 +75,12 @@ describe("an update", () => {
     for (let length = 3; length <= 18; length++)
       refused(() => readUpdate(writeUpdate(old, 1).subarray(0, length)), "FORMAT", "breaks off");
     refused(() => identityOf(Uint8Array.of(1, 2, 3), 0), "FORMAT", "neither");
+  });
+
+  it("brings small containers, which begin by another byte", () => {
+    const small = writeContainer(readContainer(old).model, { codec: "arithmetic", container: "small" });
+    expect(identityOf(small, 1).kind).toBe("container");
+    expect(modelOf(readUpdate(writeUpdate(small, 1, { base: old })), old)).toEqual(small);
   });
 });
 
