@@ -22,7 +22,7 @@ export interface VerifyHostFlags extends InputFlags {
   readonly optimize: Optimization;
 }
 
-/** @throws MoteError ENGINE where the host fails, MISMATCH where it answers something else */
+/** @throws MoteError MEMORY for too many runs, ENGINE where the host fails, MISMATCH where it answers something else */
 export async function verifyHost(path: string, host: string, flags: VerifyHostFlags, output: Output): Promise<void> {
   const { engine, runs, difference } = await compareWithHost(path, host, flags);
   if (difference === undefined) {
@@ -47,7 +47,7 @@ export interface HostComparison {
 /**
  * Runs a model on an engine of ours and its module on the host.
  * @param host words of a command, behind which it gets three files and how many runs are a stream: docs/plugin.md
- * @throws MoteError ENGINE where the host fails
+ * @throws MoteError MEMORY for more runs than MOST_BYTES have room for, ENGINE where the host fails
  */
 export async function compareWithHost(path: string, host: string, flags: VerifyHostFlags): Promise<HostComparison> {
   const fast = await optimizedModel(path, flags.optimize);
@@ -70,10 +70,20 @@ export async function compareWithHost(path: string, host: string, flags: VerifyH
   }
 }
 
+/** Of inputs and outputs, which are in memory and in files as a whole. */
+const MOST_BYTES = 2 ** 28;
+
 /** All runs on our engine, one after another as the host does them. */
 async function outputsOf(engine: Engine, runs: Runs): Promise<{ given: Int8Array; expected: Int8Array }> {
   const { count } = runs;
   const [inputBytes, outputBytes] = [bytesOf(engine.inputs), bytesOf(engine.outputs)];
+  const bytes = count * (inputBytes + outputBytes);
+  if (bytes > MOST_BYTES) {
+    throw new MoteError(
+      "MEMORY",
+      `--host: ${grouped(count)} runs have ${grouped(bytes)} bytes of inputs and outputs, expected at most ${grouped(MOST_BYTES)}; fewer are run by --random N, or --data SPEC:N`,
+    );
+  }
   const [given, expected] = [new Int8Array(count * inputBytes), new Int8Array(count * outputBytes)];
   const progress = new Progress("verify", count);
   for (let index = 0; index < count; index++) {

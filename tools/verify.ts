@@ -61,24 +61,36 @@ export function verifyCommand(): Command {
     .action(verify);
 }
 
-async function verify(first: string, packed: string | undefined, flags: VerifyFlags): Promise<void> {
+/** Flags that say something of our engines, of a net beside its model, and of what is run. */
+const ENGINE_FLAGS = ["resident", "budget", "limit"] as const;
+const NET_FLAGS = ["shape", "expected", "tolerance", "snr"] as const;
+const INPUT_FLAGS = ["data", "labels", "random", "seed", "steps", "layout", "scale", "mean", "std"] as const;
+
+/** @throws MoteError ARGUMENT for a flag that is given and would say nothing */
+function refuseIdle(packed: string | undefined, { certificate, host }: VerifyFlags, command: Command): void {
+  const given = (names: readonly (keyof VerifyFlags)[]): string | undefined => {
+    const name = names.find((one) => command.getOptionValueSource(one) === "cli");
+    return name === undefined ? undefined : `--${name}`;
+  };
+  const alone = certificate === true ? "--certificate" : host === undefined ? undefined : "--host";
+  if (alone !== undefined) {
+    const inputs = certificate === true ? (["host", ...INPUT_FLAGS] as const) : [];
+    const other = packed ?? given([...ENGINE_FLAGS, ...NET_FLAGS, ...inputs]);
+    if (other !== undefined) throw new MoteError("ARGUMENT", `${other}: not with ${alone}, expected a model`);
+  }
+  const other = packed === undefined ? given(NET_FLAGS) : undefined;
+  if (other !== undefined) throw new MoteError("ARGUMENT", `${other}: expected the net and its model`);
+  if (host?.trim() === "") throw new MoteError("ARGUMENT", "--host: expected a command");
+}
+
+async function verify(first: string, packed: string | undefined, flags: VerifyFlags, command: Command): Promise<void> {
   const options: EngineOptions = {
     ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),
     ...(flags.resident === undefined ? {} : { resident: flags.resident }),
     ...(flags.budget === undefined ? {} : { budget: flags.budget }),
   };
   const output = new Output(flags);
-  const alone = flags.certificate === true ? "--certificate" : flags.host === undefined ? undefined : "--host";
-  if (alone !== undefined) {
-    const [other] = [
-      ...(packed === undefined ? [] : [packed]),
-      ...(["resident", "budget", "limit"] as const)
-        .filter((name) => flags[name] !== undefined)
-        .map((name) => `--${name}`),
-      ...(alone === "--certificate" && flags.host !== undefined ? ["--host"] : []),
-    ];
-    if (other !== undefined) throw new MoteError("ARGUMENT", `${other}: not with ${alone}, expected a model`);
-  }
+  refuseIdle(packed, flags, command);
   if (flags.certificate === true) return verifyCertificate(first, flags.optimize, output);
   if (flags.host !== undefined) return verifyHost(first, flags.host, flags, output);
   if (packed !== undefined) return verifyNet(first, packed, flags, options, output);
@@ -86,7 +98,6 @@ async function verify(first: string, packed: string | undefined, flags: VerifyFl
 }
 
 async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOptions, output: Output): Promise<void> {
-  if (flags.expected !== undefined) throw new MoteError("ARGUMENT", "--expected: expected the net and its model");
   const engines: Engine[] = [];
   try {
     const fast = await optimizedModel(path, flags.optimize);

@@ -82,10 +82,20 @@ describe("mote verify --certificate", () => {
       await mote(["verify", scratch.path("model.mote"), "--certificate"]),
       /has no certificate; mote certify/,
     );
-    expectOneLine(
-      await mote(["verify", scratch.path("sure.mote"), "--certificate", "--limit", "9"]),
-      /--limit: not with/,
-      2,
-    );
+    for (const flags of [
+      "--limit 9",
+      "--data mnist:test:1",
+      "--random 2",
+      "--seed 1",
+      "--steps 1",
+      "--scale 1",
+      "--snr 10",
+      "--host true",
+    ])
+      expectOneLine(
+        await mote(["verify", scratch.path("sure.mote"), "--certificate", ...flags.split(" ")]),
+        new RegExp(`${flags.split(" ")[0]}: not with --certificate, expected a model$`),
+        2,
+      );
   });
 });

@@ -24,7 +24,7 @@ import { sealModule } from "../../host/module/seal.js";
 import { writeContainer } from "../../host/container/write.js";
 import { leNets, syntheticModels } from "../support/models.js";
 import { npyOf } from "../support/npy.js";
-import { lastJson, mote, scratchFolder } from "./support.js";
+import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
 const modelNamed = (name: string) =>
@@ -147,6 +147,20 @@ describe("mote verify", () => {
     );
     expect((await mote(["verify", path, "--random", "none"])).code).toBe(2);
   });
+
+  it("takes no flags of a net beside its model", async () => {
+    for (const flags of [
+      ["--snr", "10"],
+      ["--tolerance", "1"],
+      ["--shape", "x=1"],
+      ["--expected", "x"],
+    ])
+      expectOneLine(
+        await mote(["verify", path, "--random", "1", ...flags]),
+        new RegExp(`${flags[0]}: expected the net and its model$`),
+        2,
+      );
+  });
 });
 
 describe("mote verify --host", () => {
@@ -188,7 +202,27 @@ describe("mote verify --host", () => {
     expect(outcome.stderr).toContain(why);
   });
 
-  it("takes no flags of our engines", async () => {
-    expect((await verify("true", "--budget", "5")).stderr).toContain("--budget: not with --host");
+  it("takes no flags of our engines, and none of nets", async () => {
+    for (const flags of [
+      ["--budget", "5"],
+      ["--snr", "10"],
+      ["--tolerance", "1"],
+      ["--shape", "x=1"],
+      ["--expected", "x"],
+    ])
+      expectOneLine(await verify("true", ...flags), new RegExp(`${flags[0]}: not with --host, expected a model$`), 2);
+  });
+
+  it("refuses an empty command, and more runs than memory has room for, before it runs anything", async () => {
+    for (const empty of ["", " "]) {
+      const outcome = await mote(["verify", "no-such.mote", "--host", empty, "--random", "2147483647"]);
+      expectOneLine(outcome, /--host: expected a command$/, 2);
+    }
+    const room = Math.floor(2 ** 28 / (784 + 10));
+    for (const count of [room + 1, 2 ** 31 - 1])
+      expectOneLine(
+        await mote(["verify", path, "--host", "true", "--random", String(count)]),
+        /--host: [\d,]+ runs have [\d,]+ bytes of inputs and outputs, expected at most 268,435,456; .*--random N, or --data/,
+      );
   });
 });
