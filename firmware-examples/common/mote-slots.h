@@ -11,8 +11,8 @@
  *   }
  *
  *   mote_update update;
- *   mote_update_begin(&update, &slots);
- *   while (... a piece has come) mote_update_write(&update, piece, bytes);
+ *   mote_status status = mote_update_begin(&update, &slots);
+ *   while (status == MOTE_BUSY && ... a piece has come) status = mote_update_write(&update, piece, bytes);
  *   if (mote_update_end(&update) == MOTE_DONE) ...  restart, or close the open model, then mote_slots_boot again
  *
  * A new model that is not confirmed before the next mote_slots_boot has failed: the old one is back. Nothing is allocated; a call that writes takes as
@@ -185,7 +185,8 @@ typedef struct mote_update {
 } mote_update;
 
 /**
- * Begins an update. Nothing is written before its head has come and been checked.
+ * Begins an update. Nothing is written before its head has come and been checked. An update that is refused takes no bytes: writing and ending it
+ * return the same error.
  * @param slots as mote_slots_boot left them, the model in use may go on running
  * @returns MOTE_BUSY; MOTE_ERROR_UNCONFIRMED; MOTE_ERROR_ARGUMENT for a null pointer, or slots whose start ended in another error than MOTE_ERROR_NO_MODEL
  */

@@ -12,10 +12,13 @@ enum { IS_PATCH = 1, IS_SIGNED = 2 };
 #define BASE_BYTES 8u
 
 mote_status mote_update_begin(mote_update *update, mote_slots *slots) {
-  if (update == NULL || slots == NULL || slots->config == NULL) return MOTE_ERROR_ARGUMENT;
+  if (update == NULL) return MOTE_ERROR_ARGUMENT;
+  /* What is refused takes no bytes, whatever lay there before. */
   memset(update, 0, sizeof *update);
-  update->slots = slots;
   update->slot = -1;
+  update->status = MOTE_ERROR_ARGUMENT;
+  if (slots == NULL || slots->config == NULL) return update->status;
+  update->slots = slots;
   update->status = slots->active >= 0 && !slots->is_confirmed ? MOTE_ERROR_UNCONFIRMED : MOTE_BUSY;
   return update->status;
 }

@@ -283,8 +283,14 @@ static void check_configs(void) {
   CHECK(mote_slots_room(&right) == 4096 - 96 && mote_slots_room(&small) == 0, "room");
   CHECK(mote_slots_boot(&slots, NULL) == MOTE_ERROR_ARGUMENT && mote_slots_boot(NULL, &right) == MOTE_ERROR_ARGUMENT, "null");
   mote_update update;
+  /* What lies in it before may say that one is under way. */
+  memset(&update, 0xa5, sizeof update);
+  update.status = MOTE_BUSY;
   CHECK(mote_update_begin(NULL, &slots) == MOTE_ERROR_ARGUMENT && mote_update_begin(&update, NULL) == MOTE_ERROR_ARGUMENT, "null");
+  CHECK(mote_update_write(&update, "MOU", 3) == MOTE_ERROR_ARGUMENT && mote_update_end(&update) == MOTE_ERROR_ARGUMENT, "no slots");
+  update.status = MOTE_BUSY;
   CHECK(mote_update_begin(&update, &slots) == MOTE_ERROR_ARGUMENT, "slots that were not started");
+  CHECK(mote_update_write(&update, "MOU", 3) == MOTE_ERROR_ARGUMENT && mote_update_end(&update) == MOTE_ERROR_ARGUMENT, "not started");
   CHECK(mote_update_write(NULL, "", 0) == MOTE_ERROR_ARGUMENT && mote_update_end(NULL) == MOTE_ERROR_ARGUMENT, "null");
   CHECK(mote_slots_confirm(NULL) == MOTE_ERROR_ARGUMENT, "null");
   for (mote_status status = MOTE_ERROR_UNCONFIRMED; status <= MOTE_ERROR_NO_MODEL; status++) {
