@@ -4,6 +4,7 @@
  */
 import * as layout from "../../assembly/fast/layout.js";
 import type { Life } from "../container/plan.js";
+import { MoteError } from "../errors.js";
 import { givenTensors, inputsOf, modelInputs } from "../model/edges.js";
 import { pitchAndPlane } from "../model/geometry.js";
 import type { QLayer } from "../model/model.js";
@@ -58,6 +59,24 @@ export function* waysByInputLines(model: PlannedModel, kinds: readonly number[])
       if (way !== undefined) yield way;
     }
   }
+}
+
+/** Why there are no such ways: the first layer that no way gets past. */
+export function notByInputLines(model: PlannedModel, kinds: readonly number[]): MoteError {
+  const [input, ...others] = modelInputs(model);
+  const stops = RATES.map((rate) => kinds.findIndex((_, last) => byLines(model, kinds, 0, last, rate, input) === null));
+  const [layer] = stops.toSorted((a, b) => b - a);
+  const cause =
+    others.length > 0
+      ? `: the model has ${others.length + 1}`
+      : layer < 0
+        ? ""
+        : `: layer ${layer} (${model.layers[layer].op}) does not go by them`;
+  return new MoteError(
+    "UNSUPPORTED",
+    `fast module: its input cannot come by rows${cause}; expected one input, which only the first layers read, and these to be convolutions ` +
+      "without a pool of their own, pools, sums or tables",
+  );
 }
 
 /** Of a layer's window, down: lines that it looks at, from one to the next, and above the input. */

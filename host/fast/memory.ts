@@ -101,11 +101,8 @@ export function fastProgram(
     if (least === undefined || program.memory.bytes < least.memory.bytes) least = program;
     if (ram === undefined || (ram !== "least" && least.memory.bytes <= ram)) return least;
   }
-  if (least !== undefined) return least;
-  throw new MoteError(
-    "UNSUPPORTED",
-    "fast module: its input cannot come by rows; expected one input, which only the first layers read, and these to be convolutions, pools, sums or tables",
-  );
+  // There is a plan, or an error.
+  return least!;
 }
 
 function programOf({ model, streams, others, turns, ...plan }: FastPlan, leastWindow: number): FastProgram {

@@ -16,7 +16,7 @@ import { pitchAndPlane, tensorBytes } from "../model/geometry.js";
 import type { QLayer, QModel, QTensor } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { chooseStreams } from "./choice.js";
-import { linesPrice, livesByLines, waysByInputLines, waysByLines } from "./lines.js";
+import { linesPrice, livesByLines, notByInputLines, waysByInputLines, waysByLines } from "./lines.js";
 import { layerStreams, reach } from "./ops.js";
 import type { PlannedModel, PlannedTensor, Turns } from "./planned.js";
 import type { LayerStream } from "./rows.js";
@@ -34,8 +34,9 @@ export interface FastPlan {
 
 /**
  * Plans of less and less memory, the first with no layers by lines; each of the others costs more than the one before it.
- * @param comesByLines whether the model's input does: then all plans have layers by lines, and there may be none
+ * @param comesByLines whether the model's input does: then all plans have layers by lines
  * @param price as chooseStreams has it
+ * @throws MoteError UNSUPPORTED as `layerStreams` does, and for an input that cannot come by lines
  */
 export function* plansFast(model: QModel, comesByLines = false, price = 0): Generator<FastPlan> {
   const candidates = model.layers.map((layer, index) => layerStreams(model, layer, index));
@@ -54,6 +55,7 @@ export function* plansFast(model: QModel, comesByLines = false, price = 0): Gene
     price: linesPrice(way, sizes),
     arena: arenaOf(way.model, [], [], way.turns).bytes,
   }));
+  if (comesByLines && ways.length === 0) throw notByInputLines(bare, streamBy.kinds);
   let least = comesByLines ? Infinity : whole.arena;
   let leastArena = Infinity;
   for (const { way, arena } of ways.toSorted((a, b) => a.price - b.price)) {

@@ -127,11 +127,19 @@ describe("layers by lines", () => {
       return () => fastProgram(container, { inputRows: true });
     };
     expect(programOf([conv(8), { op: "add", from: [0, 1] }])).not.toThrow();
-    const problem = "its input cannot come by rows; expected one input, which only the first layers read";
+    const problem = (cause: string): string =>
+      `its input cannot come by rows: ${cause}; expected one input, which only the first layers read, and these to be convolutions without a pool`;
     const resize: LayerSpec = { op: "resize", factor: [1, 1] };
-    expect(programOf([conv(8), resize, { op: "add", from: [0, 2] }])).toThrow(problem);
-    expect(programOf([resize, conv(8)])).toThrow(problem);
-    expect(programOf([conv(8), { op: "add", from: [1, 2] }], { inputs: [[8, 32, 16]] })).toThrow(problem);
+    expect(programOf([conv(8), resize, { op: "add", from: [0, 2] }])).toThrow(
+      problem("layer 1 (resize) does not go by them"),
+    );
+    expect(programOf([resize, conv(8)])).toThrow(problem("layer 0 (resize) does not go by them"));
+    expect(programOf([conv(8, { pool: { size: 2, stride: 2 } })])).toThrow(
+      problem("layer 0 (conv2d) does not go by them"),
+    );
+    expect(programOf([conv(8), { op: "add", from: [1, 2] }], { inputs: [[8, 32, 16]] })).toThrow(
+      problem("the model has 2"),
+    );
   });
 
   it("are the cheapest that take no more than is granted, and none where all planes do", () => {
