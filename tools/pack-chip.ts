@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { CHIP_GOALS, type ChipGoal } from "../host/chip/goal.js";
 import { MoteError } from "../host/errors.js";
 import { OPTIMIZATIONS, type Optimization } from "../host/fast/optimization.js";
+import type { LayoutFlags } from "./model-file.js";
 
 type PackGoal = Optimization | ChipGoal;
 
@@ -29,6 +30,20 @@ export function checkOptimize(goal: PackGoal, format: string): void {
     ...(isChipGoal(goal) ? ["c"] : []),
   ];
   throw new MoteError("ARGUMENT", `--optimize ${goal}: not for --format ${format}, expected ${formats.join(" or ")}`);
+}
+
+/** @throws MoteError ARGUMENT for a flag that says how a fast module is laid out, where none is made */
+export function checkLayout({ sram, inputRows, bytePrice }: LayoutFlags, goal: PackGoal, format: string): void {
+  if (goal !== "size" && format !== "c") return;
+  const given = [
+    ...(sram === "least" ? ["--sram least"] : []),
+    ...(inputRows === true ? ["--input-rows"] : []),
+    ...(bytePrice === undefined ? [] : ["--byte-price"]),
+  ];
+  if (given.length === 0) return;
+  const problem = format === "c" ? "not for --format c, expected wasm or aot" : "expected --optimize speed or sram";
+  const instead = sram === "least" ? ", or a number of bytes" : "";
+  throw new MoteError("ARGUMENT", `${given[0]}: for fast modules, ${problem}${instead}`);
 }
 
 /** The files' path without extension: of a .c, or in a folder, by the net's name. */

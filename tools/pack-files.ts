@@ -74,7 +74,10 @@ export async function filesAs(
     module = made.module;
     files.push([join(dirname(out), `${name}.h`), made.header], [join(dirname(out), `${name}.c`), made.source]);
   }
-  if (vectors !== undefined) files.push([join(dirname(out), `${basename(out, extname(out))}.vectors.npz`), vectors]);
+  if (vectors !== undefined) {
+    const path = chip === undefined ? join(dirname(out), basename(out, extname(out))) : chipPath(out, input);
+    files.push([`${path}.vectors.npz`, vectors]);
+  }
   return { files, ...(module === undefined ? {} : { module }) };
 }
 

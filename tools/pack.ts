@@ -45,7 +45,7 @@ import type { ImportedContainer } from "../host/import/imported-container.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
 import { FORMATS, warnOfPoorTrade, filesAs, writeFiles, type FileFlags, type Format } from "./pack-files.js";
-import { chipName, checkOptimize, isChipGoal, packOptimizeOption } from "./pack-chip.js";
+import { checkLayout, checkOptimize, chipName, isChipGoal, packOptimizeOption } from "./pack-chip.js";
 import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
 import { makeUpdate, readPrivateKey, SEQUENCE_HELP, sequenceNumber } from "./update-files.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
@@ -80,7 +80,7 @@ export function packCommand(): Command {
     .addOption(packOptimizeOption())
     .option(
       "--sram <bytes>",
-      "refuse a model that needs more linear memory than this; with --optimize speed or sram layers go by lines where it would, or, with least, where that saves any",
+      "refuse a model that needs more linear memory than this, or static RAM as C of its own; with --optimize speed or sram layers go by lines where it would, or, with least, where that saves any",
       parseRam,
     )
     .option("--input-rows", INPUT_ROWS_HELP)
@@ -150,15 +150,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   }
   checkOptimize(flags.optimize, format);
   const isChip = isChipGoal(flags.optimize) && format === "c";
-  if (flags.sram === "least" && (flags.optimize === "size" || isChip)) {
-    throw new MoteError("ARGUMENT", "--sram least: for --optimize speed or sram; expected a number of bytes");
-  }
-  if (flags.inputRows === true && (flags.optimize === "size" || isChip)) {
-    throw new MoteError("ARGUMENT", "--input-rows: for fast modules, expected --optimize speed or sram");
-  }
-  if (flags.bytePrice !== undefined && (flags.optimize === "size" || isChip)) {
-    throw new MoteError("ARGUMENT", "--byte-price: for fast modules, expected --optimize speed or sram");
-  }
+  checkLayout(flags, flags.optimize, format);
   if (flags.container === "small" && format === "wasm") {
     throw new MoteError("ARGUMENT", "--container small: a packed module is larger by it, expected --format mote");
   }
@@ -206,10 +198,11 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
         ? memoryParts(bytes, container, format === "wasm")
         : fastMemoryParts(fast.program);
   const memory = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const memoryName = chip === undefined ? "linear memory" : "static RAM";
   if (typeof flags.sram === "number" && memory > flags.sram) {
     throw new MoteError(
       "MEMORY",
-      `${input}: needs ${memory} bytes of linear memory, --sram grants ${flags.sram}: ${breakdown(parts)}`,
+      `${input}: needs ${memory} bytes of ${memoryName}, --sram grants ${flags.sram}: ${breakdown(parts)}`,
     );
   }
   // What the same would take with the input as a whole.
@@ -227,7 +220,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes${shareOf(netBytes, bytes.length)}`],
     [
-      chip === undefined ? "linear memory" : "static RAM",
+      memoryName,
       `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
     ],
     ...(wholeInputBytes === undefined ? [] : [inputRowsPair(fast!.program, wholeInputBytes - memory)]),

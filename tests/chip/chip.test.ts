@@ -138,10 +138,13 @@ describe("mote pack --format c --optimize", () => {
       "c",
       "--optimize",
       "flash",
+      "--vectors",
+      "1",
       "--json",
     ]);
     expect(outcome.code, outcome.stderr).toBe(0);
-    expect(readdirSync(folder).toSorted()).toEqual(["lenet5.c", "lenet5.h"]);
+    expect(readdirSync(folder).toSorted()).toEqual(["lenet5.c", "lenet5.h", "lenet5.vectors.npz"]);
+    expect(existsSync(`${folder}.vectors.npz`)).toBe(false);
     const json = lastJson(outcome) as { readonly format: string; readonly optimize: string; readonly ramBytes: number };
     expect(json).toMatchObject({ format: "c", optimize: "flash" });
     expect(json.ramBytes).toBeLessThan(2100);
@@ -151,8 +154,19 @@ describe("mote pack --format c --optimize", () => {
   it.each([
     [["-o", "net.c", "--optimize", "sram"], /--optimize sram: not for --format c, expected wasm or aot/],
     [["-o", "net.wasm", "--optimize", "flash"], /--optimize flash: not for --format wasm, expected c/],
-    [["-o", "net.c", "--optimize", "ram", "--sram", "1000"], /needs 1,?\d+ bytes/],
-    [["-o", "net.c", "--optimize", "speed", "--input-rows"], /--input-rows: for fast modules/],
+    [["-o", "net.c", "--optimize", "ram", "--sram", "1000"], /needs 1\d+ bytes of static RAM, --sram/],
+    [
+      ["-o", "net.c", "--optimize", "speed", "--input-rows"],
+      /--input-rows: for fast modules, not for --format c, expected wasm or aot$/m,
+    ],
+    [
+      ["-o", "net.c", "--optimize", "speed", "--byte-price", "1"],
+      /--byte-price: for fast modules, not for --format c, expected wasm or aot$/m,
+    ],
+    [
+      ["-o", "net.c", "--optimize", "flash", "--sram", "least"],
+      /--sram least: for fast modules, not for --format c, expected wasm or aot, or a number of bytes$/m,
+    ],
   ])("refuses %j", async (flags, problem) => {
     const [, name] = flags;
     const path = scratch.path(name);
