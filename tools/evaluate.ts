@@ -26,7 +26,7 @@ interface EvaluateFlags extends DataFlags, StepsFlag {
 /** A larger matrix is no table: its largest entries are listed. */
 const MAX_TABLE_CLASSES = 20;
 const LISTED_CONFUSIONS = 10;
-/** With more classes JSON has the pairs that occur, too. */
+/** With more classes JSON has the pairs that occur alone. */
 const MAX_MATRIX_CLASSES = 256;
 
 type LabelledSet = SampleSet & { readonly labels: Labels };
