@@ -27,8 +27,8 @@ export function splitIndices(
   labels?: ArrayLike<number>,
 ): number[] {
   const testAt = Math.round((1 - test) * count);
-  const validationAt = validation < 1 ? Math.round((1 - test - validation) * count) : Math.max(0, testAt - validation);
-  const bounds = [0, validationAt, testAt, count];
+  const validationAt = validation < 1 ? Math.round((1 - test - validation) * count) : testAt - validation;
+  const bounds = [0, Math.max(0, validationAt), testAt, count];
   const at = PARTS.indexOf(part);
   const [from, to] = [bounds[at], bounds[at + 1]];
   if (labels !== undefined) return stratifiedOrder(labels, seed).slice(from, to);
