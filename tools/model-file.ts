@@ -204,8 +204,7 @@ export function runSummary(
   };
 }
 
-/** "3 inputs"; of sequences "3 inputs, 84 steps" */
-/** "3 inputs", "3 inputs, 84 steps" */
+/** Of `counted`. */
 export const countedInputs = ({ count, perSample }: CountedRuns): string =>
   counted(count / perSample, "input", perSample);
 
@@ -218,6 +217,7 @@ export const inputsJson = ({ count, perSample }: CountedRuns): { readonly inputs
 /** Runs, and how many of them a sample has. */
 type CountedRuns = Pick<Streams, "perSample"> & { readonly count: number };
 
+/** "3 inputs"; of sequences "3 inputs, 84 steps" */
 export function counted(count: number, what: string, perSample: number): string {
   const text = `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
   return perSample === 1 ? text : `${text}, ${grouped(count * perSample)} steps`;

@@ -151,7 +151,7 @@ const readRecipe = (recipe: object): ReturnType<typeof parseRecipe> =>
 const recipeOf = (variant: Variant, graph: Graph, head: RecipeHead, epochs: number): RecipeHead => ({
   ...head,
   stages: [...variant.stages(graph, epochs), ...LAST_STAGES],
-  pack: { biasBits: SEARCH_BIAS_BITS, ...head.pack },
+  pack: { biasBits: SEARCH_BIAS_BITS },
 });
 
 /** The net as a variant leaves it but for training. */

@@ -58,6 +58,6 @@ export function headFor({ net, given, data, train, task, seed, budget, augment, 
     ...(tellsClasses
       ? { bank: { copies: isPicture || augment !== undefined ? copies : 1 }, distill: { alpha: 0.7, temperature: 2 } }
       : {}),
-    ...(pack && Object.keys(pack).length > 0 && { pack }),
+    ...(pack && { pack }),
   };
 }

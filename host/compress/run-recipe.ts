@@ -6,9 +6,9 @@
 import { MAX_BORDER } from "../../assembly/format.js";
 import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
-import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { resultsOf } from "../model/edges.js";
 import { valuesOf } from "../model/geometry.js";
+import type { FloatTensor, Graph, Net } from "../model/model.js";
 import { sampleShape, tensorShapes } from "../model/shapes.js";
 import { mostPadding } from "../ops/attributes.js";
 import { own } from "../own.js";
@@ -97,7 +97,7 @@ export async function workNames(recipe: Recipe, origin: Origin): Promise<string[
 
 /** The net that the recipe is for, without tensors where it is not trained, and its graph. @throws MoteError MISMATCH for another one given */
 function netsOf(recipe: Recipe, { net, from }: Omit<Origin, "data">): { named: Net; graph: Graph; isTrained: boolean } {
-  const named = net ?? { graph: namedNet(recipe.net), tensors: new Map<string, FloatTensor>() };
+  const named = net ?? ownNet(recipe.net);
   const { graph } = from ?? named;
   if (graph.name !== named.graph.name)
     throw new MoteError("MISMATCH", `the recipe is for ${named.graph.name}, the net given is ${graph.name}`);
@@ -107,8 +107,11 @@ function netsOf(recipe: Recipe, { net, from }: Omit<Origin, "data">): { named: N
 /** The net of its own that the recipe's teacher is, without tensors where it is trained from noise. */
 function teacherOf({ teacher }: Recipe, origin: Omit<Origin, "data">): Net | undefined {
   if (teacher?.net === undefined || origin.from !== undefined) return undefined;
-  return origin.teacher ?? { graph: namedNet(teacher.net), tensors: new Map<string, FloatTensor>() };
+  return origin.teacher ?? ownNet(teacher.net);
 }
+
+/** One of ours, not trained. */
+const ownNet = (name: string): Net => ({ graph: namedNet(name), tensors: new Map<string, FloatTensor>() });
 
 /** @param recipe a checked one */
 async function namesOf(
@@ -169,8 +172,8 @@ export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "te
   const { named, graph, isTrained } = netsOf(given.recipe, given);
   if (given.from === undefined && !isTrained && given.recipe.teacher === undefined)
     throw new MoteError("RECIPE", "teacher: missing; a recipe without one needs a trained net (--from)");
-  // Stages work on the net with its batch normalizations folded.
   const teacher = teacherOf(given.recipe, given);
+  // Stages work on the net with its batch normalizations folded.
   const recipe = checkRecipe(given.recipe, foldedGraph(graph), teacher?.graph);
   checkTrainable(graph, given.data, recipe.task);
   if (teacher !== undefined) checkTeacher(teacher, graph, given.data.train);

@@ -49,7 +49,7 @@ export interface RecipeResult {
 }
 
 /** For a figure's name. */
-export const shareLeft = ({ nonZeros, weights }: RecipeResult): string =>
+export const shareLeft = ({ nonZeros, weights }: Pick<RecipeResult, "nonZeros" | "weights">): string =>
   `${rounded((100 * nonZeros) / weights)} % of its weights`;
 
 /** Runs a recipe on MNIST to its packed model. The work folder keeps its stages, which recipes that begin alike share; what they are packed to is made anew. */

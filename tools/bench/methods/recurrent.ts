@@ -5,7 +5,7 @@
 import { atMost, rounded, type BenchOptions, type Figure } from "../figure.js";
 import { fileInZoo } from "../zoo-nets.js";
 import { LSTM_FILE, wholeLstm, type WholeLstm } from "../zoo-lstm.js";
-import { methodRecipe, runMethod, type MethodFamily, type RecipeResult } from "./family.js";
+import { methodRecipe, runMethod, shareLeft, type MethodFamily, type RecipeResult } from "./family.js";
 
 /** Points of the test error that pruning may cost. */
 const MOST_LOST = 1;
@@ -23,13 +23,10 @@ async function ourLstm(options: BenchOptions): Promise<Figure[]> {
   return [
     { id: "methods.lstm.dense.error", name: `${name}, all weights: test error`, value: dense.testError, unit: "%" },
     { id: "methods.lstm.dense.bytes", name: `${name}, all weights: bytes`, value: dense.bytes, unit: "B" },
-    atMost("methods.lstm.pruned.error", `${name}, ${left(pruned)}: test error`, pruned.testError, "%", limit),
-    { id: "methods.lstm.pruned.bytes", name: `${name}, ${left(pruned)}: bytes`, value: pruned.bytes, unit: "B" },
+    atMost("methods.lstm.pruned.error", `${name}, ${shareLeft(pruned)}: test error`, pruned.testError, "%", limit),
+    { id: "methods.lstm.pruned.bytes", name: `${name}, ${shareLeft(pruned)}: bytes`, value: pruned.bytes, unit: "B" },
   ];
 }
-
-const left = ({ nonZeros, weights }: Pick<RecipeResult, "nonZeros" | "weights">): string =>
-  `${rounded((100 * nonZeros) / weights)} % of its weights`;
 
 /** @returns none without the net */
 export async function zooLstm(options: BenchOptions): Promise<Figure[]> {
@@ -47,7 +44,7 @@ export function zooLstmFigures(
   pruned: Pick<RecipeResult, "nonZeros" | "weights" | "testError" | "bytes">,
   { fileBytes, container, errors, realErrors, count }: WholeLstm,
 ): Figure[] {
-  const name = `${LSTM_FILE}, ${left(pruned)}`;
+  const name = `${LSTM_FILE}, ${shareLeft(pruned)}`;
   const [int8, real] = [errors, realErrors].map((wrong) => rounded((100 * wrong) / count, 4));
   return [
     {
