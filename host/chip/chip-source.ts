@@ -190,6 +190,24 @@ function endsText(model: QModel, memory: ChipMemory, lower: string, byRows: bool
   return inputs.join("") + outputs.join("");
 }
 
+/** Of an input that lies in memory: rows with a border between them stand apart, which a copy of all bytes would miss. */
+function inputText(lower: string, index: number): string {
+  const input = numbered(`${lower}_input`, index);
+  const upper = input.toUpperCase();
+  const text = `extern uint8_t *const ${input};
+
+/* Writes the input from its elements as they are in a file: channels, of rows, one behind the other. */
+static inline void ${lower}_write_${numbered("input", index)}(const uint8_t *elements) {
+for (unsigned c = 0; c < ${upper}_CHANNELS; c++) {
+for (unsigned y = 0; y < ${upper}_HEIGHT; y++, elements += ${upper}_WIDTH) {
+memcpy(${input} + c * ${upper}_PLANE + y * ${upper}_PITCH, elements, ${upper}_WIDTH);
+}
+}
+}
+`;
+  return indented(text);
+}
+
 function header(model: QModel, memory: ChipMemory, name: string, goal: ChipGoal, ramBytes: number): string {
   const lower = identifier(name);
   const upper = lower.toUpperCase();
@@ -209,9 +227,7 @@ function header(model: QModel, memory: ChipMemory, name: string, goal: ChipGoal,
     );
   };
   const inputs = modelInputs(model).map(
-    (tensor, index) =>
-      about(numbered(`${upper}_INPUT`, index), tensor) +
-      (byRows ? "" : `extern uint8_t *const ${numbered(`${lower}_input`, index)};\n`),
+    (tensor, index) => about(numbered(`${upper}_INPUT`, index), tensor) + (byRows ? "" : inputText(lower, index)),
   );
   const outputs = outputsOf(model).map(
     (tensor, index) =>
@@ -232,7 +248,7 @@ void ${lower}_run(void);
 #define ${upper}_NET_H
 
 #include <stdint.h>
-
+${byRows ? "" : "#include <string.h>\n"}
 #ifdef __cplusplus
 extern "C" {
 #endif

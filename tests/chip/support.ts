@@ -22,15 +22,14 @@ function mainText(model: QModel, goal: ChipGoal): string {
   const numbered = (stem: string, index: number): string => (index === 0 ? stem : `${stem}_${index}`);
   const inputs = modelInputs(model).map((tensor, index) => {
     const [channels, height, width] = model.tensors[tensor].shape;
-    if (goal !== "ram") {
-      const at = `net_${numbered("input", index)}[(unsigned)c * NET_${numbered("INPUT", index)}_PLANE + (unsigned)y * NET_${numbered("INPUT", index)}_PITCH + (unsigned)x]`;
-      return each(tensor, `{ int byte = getchar(); if (byte < 0) return 0; ${at} = (uint8_t)byte; }`);
-    }
+    const read =
+      `  static uint8_t image_${index}[${channels}][${height}][${width}];\n` +
+      each(tensor, `{ int byte = getchar(); if (byte < 0) return 0; image_${index}[c][y][x] = (uint8_t)byte; }`);
+    if (goal !== "ram") return `${read}  net_write_${numbered("input", index)}(&image_${index}[0][0][0]);\n`;
     return (
-      `  static uint8_t image[${channels}][${height}][${width}], row[${channels * width}];\n` +
-      each(tensor, "{ int byte = getchar(); if (byte < 0) return 0; image[c][y][x] = (uint8_t)byte; }") +
+      `${read}  static uint8_t row[${channels * width}];\n` +
       `  net_begin();\n  for (int y = 0; y < ${height}; y++) {\n` +
-      `    for (int c = 0; c < ${channels}; c++) for (int x = 0; x < ${width}; x++) row[c * ${width} + x] = image[c][y][x];\n` +
+      `    for (int c = 0; c < ${channels}; c++) for (int x = 0; x < ${width}; x++) row[c * ${width} + x] = image_0[c][y][x];\n` +
       "    net_push_row(row);\n  }\n  net_push_row(row); /* one too many */\n"
     );
   });

@@ -7,7 +7,7 @@ import { pixelTable } from "../../engines/fill-input.js";
 import { openReference } from "../../engines/reference.js";
 import { modelInputs, outputOf } from "../../model/edges.js";
 import { valuesOf } from "../../model/geometry.js";
-import type { QModel } from "../../model/model.js";
+import type { QModel, Shape } from "../../model/model.js";
 import { readContainer } from "../../container/read.js";
 import { writeFileAtomic } from "../write-file.js";
 import { BOARDS_FOLDER, type Board } from "./boards.js";
@@ -46,13 +46,14 @@ export async function measureChip({ board, goal, name, container, pixels }: Chip
     writeFileAtomic(whole, content);
     return whole;
   };
-  const size = valuesOf(model.tensors[modelInputs(model)[0]].shape);
+  const [input] = modelInputs(model);
+  const size = valuesOf(model.tensors[input].shape);
   const samples = pixels.length / size;
   const { elements, outputs } = reference(container, pixels, size);
   const { header, source } = chipSource(model, goal, "net");
   file("net.h", header);
   const net: Source = { path: file("net.c", source), kind: goal === "flash" ? "own" : "aot" };
-  const inputs = file("inputs.bin", elements);
+  const inputs = file("inputs.bin", goal === "ram" ? byRows(elements, model.tensors[input].shape) : elements);
   const boardSources = [...board.startup, "stack.c"].map((path): Source => ({
     path: join(BOARDS_FOLDER, path),
     kind: "board",
@@ -102,19 +103,34 @@ function reference(container: Uint8Array, pixels: Uint8Array, size: number) {
   }
 }
 
+/** Rows of all channels, one behind the other, of elements [N, C, H, W]. */
+function byRows(elements: Uint8Array, [channels, height, width]: Shape): Uint8Array {
+  const rows = new Uint8Array(elements.length);
+  const size = channels * height * width;
+  for (let at = 0, to = 0; at < elements.length; at += size) {
+    for (let y = 0; y < height; y++) {
+      for (let c = 0; c < channels; c++, to += width) {
+        const from = at + (c * height + y) * width;
+        rows.set(elements.subarray(from, from + width), to);
+      }
+    }
+  }
+  return rows;
+}
+
 const EMPTY_MEASUREMENTS = 1024;
 
 /** Prints numbers in hexadecimal: ticks of empty measurements; of each run its ticks, its stack and the outputs. */
 function measureText(model: QModel, goal: ChipGoal, samples: number): string {
   const [channels, height, width] = model.tensors[modelInputs(model)[0]].shape;
-  const [outputs] = model.tensors[outputOf(model)].shape;
+  const { shape: output } = model.tensors[outputOf(model)];
   const size = channels * height * width;
   const run =
     goal === "ram"
       ? `net_begin();
-    for (unsigned y = 0; y < ${height}; y++) net_push_row(inputs + i * ${size}u + y * ${width}u);`
+    for (unsigned y = 0; y < ${height}; y++) net_push_row(inputs + i * ${size}u + y * ${channels * width}u);`
       : "net_run();";
-  const place = goal === "ram" ? "" : `for (unsigned e = 0; e < ${size}; e++) net_input[e] = inputs[i * ${size}u + e];`;
+  const place = goal === "ram" ? "" : `net_write_input(inputs + i * ${size}u);`;
   return `#include "board.h"
 #include "net.h"
 
@@ -151,9 +167,9 @@ int main(void) {
     ${run}
     print(ticks_since(start), " ");
     print((uint32_t)board_stack_used() - before, "");
-    for (unsigned c = 0; c < ${outputs}; c++) {
+    for (unsigned c = 0; c < ${output[0]}; c++) for (unsigned y = 0; y < ${output[1]}; y++) for (unsigned x = 0; x < ${output[2]}; x++) {
       board_print(" ");
-      print(net_output[c], "");
+      print(net_output[c * NET_OUTPUT_PLANE + y * NET_OUTPUT_PITCH + x], "");
     }
     board_print("\\n");
   }
