@@ -12,6 +12,7 @@ import { noMultiplierText } from "./digits.js";
 import { LANES_TEXT } from "./kernels.js";
 import { layerCode } from "./layers.js";
 import { chipMemory, takesRows, type ChipMemory } from "./memory.js";
+import { proveMemory } from "./prove.js";
 import { rowsText } from "./rows.js";
 import { SCALING_TEXTS } from "./scaling.js";
 import { selfTestText } from "./self-test.js";
@@ -30,7 +31,8 @@ const HELPERS: Readonly<Record<string, string>> = { bits: BITS_TEXT, lanes: LANE
 
 /**
  * @param name of the files without extension; identifiers are made from it
- * @throws MoteError ARGUMENT for a name that C cannot include, UNSUPPORTED for a layer that has no kernel, sums beyond 2^30, or, for RAM, several inputs or a state
+ * @throws MoteError ARGUMENT for a name that C cannot include, UNSUPPORTED for a layer that has no kernel, sums beyond 2^30, or, for RAM, several inputs or a state;
+ *   MISMATCH where the memory cannot be proven
  */
 export function chipSource(model: QModel, goal: ChipGoal, name: string): ChipSource {
   expectIncludable(name);
@@ -48,11 +50,9 @@ export function chipSource(model: QModel, goal: ChipGoal, name: string): ChipSou
   const layersIn = (memory: ChipMemory) => model.layers.map((_, index) => layerCode(model, memory, index, goal));
   const tapsOf = (layer: LayerCode | undefined): number => layer?.taps ?? 0;
   const drafts = layersIn(chipMemory(model, byRows, []));
-  const memory = chipMemory(
-    model,
-    byRows,
-    drafts.map((layer) => tapsOf(layer) * tapBytes),
-  );
+  const tapsOfLayers = drafts.map((layer) => tapsOf(layer) * tapBytes);
+  const memory = chipMemory(model, byRows, tapsOfLayers);
+  proveMemory(model, memory, tapsOfLayers);
   const layers = layersIn(memory);
   const there = layers.filter((layer) => layer !== undefined);
   const functions = goal === "speed" ? functionsOfTheirOwn(there) : sharedFunctions(there);
