@@ -35,6 +35,7 @@ interface PoolSpec {
   readonly kernel: Size;
   readonly stride: Size;
   readonly pad?: Size;
+  readonly padEnd?: Size;
   readonly relu?: boolean;
 }
 
@@ -45,6 +46,8 @@ export type LayerSpec = { readonly from?: number | readonly number[] } & (
       readonly kernel: readonly [number, number];
       readonly stride?: Size;
       readonly pad?: Size;
+      /** Zeros below and to the right; absent: as many as above and to the left. */
+      readonly padEnd?: Size;
       readonly groups?: number;
       readonly pool?: { readonly size: Size; readonly stride: Size };
     })
@@ -65,7 +68,7 @@ export type LayerSpec = { readonly from?: number | readonly number[] } & (
 const axes = (size: Size): Axes => (typeof size === "number" ? [size, size] : size);
 
 /** What a model has beside a chain's layers. */
-interface Extras {
+export interface Extras {
   /** Shapes of inputs after the first. */
   readonly inputs?: readonly Shape[];
   /** States, behind the inputs: a shape, and the layer whose output it takes over. */
@@ -100,7 +103,10 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
       ),
     );
     borders.push(0);
-    if ("pad" in spec) borders[from[0]] = Math.max(borders[from[0]], ...axes(spec.pad ?? 0));
+    if ("pad" in spec) {
+      const { pad = 0, padEnd = pad } = spec;
+      borders[from[0]] = Math.max(borders[from[0]], ...axes(pad), ...axes(padEnd));
+    }
   });
   // Parts of a concatenation have its border and zero point; outer ones come last.
   const joined = specs.flatMap((spec, index) =>
@@ -145,7 +151,8 @@ export function buildModel(seed: number, inputShape: Shape, specs: readonly Laye
   };
 }
 
-function outputShape(inputs: readonly Shape[], spec: LayerSpec): Shape {
+/** Of a layer's output, by the shapes of its inputs. */
+export function outputShape(inputs: readonly Shape[], spec: LayerSpec): Shape {
   const [[channels, height, width]] = inputs;
   if (spec.op === "dense") return [spec.out, 1, 1];
   if (spec.op === "concat") return [inputs.reduce((sum, [part]) => sum + part, 0), height, width];
@@ -156,11 +163,12 @@ function outputShape(inputs: readonly Shape[], spec: LayerSpec): Shape {
   }
   if (spec.op === "add" || spec.op === "mul" || spec.op === "lut") return inputs[0];
   const steps = (size: number, kernel: number, stride: number): number => Math.floor((size - kernel) / stride) + 1;
-  const [padY, padX] = axes(spec.pad ?? 0);
+  const { pad = 0, padEnd = pad } = spec;
+  const [padY, padX] = axes(pad).map((zeros, axis) => zeros + axes(padEnd)[axis]);
   const [kernelY, kernelX] = axes(spec.kernel);
   const [strideY, strideX] = axes(spec.stride ?? 1);
-  const convHeight = steps(height + 2 * padY, kernelY, strideY);
-  const convWidth = steps(width + 2 * padX, kernelX, strideX);
+  const convHeight = steps(height + padY, kernelY, strideY);
+  const convWidth = steps(width + padX, kernelX, strideX);
   if (spec.op !== "conv2d") return [channels, convHeight, convWidth];
   const { size, stride } = window(spec.pool);
   return [spec.out, steps(convHeight, size[0], stride[0]), steps(convWidth, size[1], stride[1])];
