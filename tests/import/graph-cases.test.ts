@@ -2,74 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { freshFloatStates, runFloat } from "../../host/import/float-run.js";
-import type { Attribute, GraphTensor, ImportedGraph } from "../../host/import/graph.js";
 import { importedModel, lowerGraph } from "../../host/import/import.js";
+import type { Attribute } from "../../host/import/graph.js";
 import type { ImportedNet } from "../../host/import/net.js";
-import { inferShapes } from "../../host/import/shapes.js";
 import { supportOf } from "../../host/import/support.js";
-
-/** Of int8 with a scale, or of int32, else of real numbers; elements make a constant of it. */
-interface Tensor {
-  readonly type?: "int32";
-  readonly shape: readonly number[];
-  readonly scale?: number;
-  readonly zeroPoint?: number;
-  readonly values?: readonly number[];
-}
-
-type Node = readonly [op: string, inputs: string, outputs: string, attributes?: Record<string, Attribute>];
-
-function tensorOf(name: string, { type, shape, scale, zeroPoint = 0, values }: Tensor): GraphTensor {
-  const elements = scale === undefined ? Float32Array.from(values ?? []) : Int8Array.from(values ?? []);
-  return {
-    name,
-    shape,
-    type: type ?? (scale === undefined ? "float32" : "int8"),
-    quantization:
-      scale === undefined
-        ? undefined
-        : { scales: Float32Array.of(scale), zeroPoints: Int32Array.of(zeroPoint), axis: undefined },
-    constant: values && { bytes: elements.byteLength, values: () => elements },
-    ...(name.startsWith("v") && { variable: { name, initial: zeros(name, shape) } }),
-  };
-}
-
-const zeros = (name: string, shape: readonly number[]): GraphTensor =>
-  tensorOf(`first of ${name}`, { shape, values: Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0) });
-
-/** Tensors whose names begin with v are variables; what is not listed is as "x". The input is x. */
-function graphOf(
-  format: "onnx" | "tflite",
-  tensors: Readonly<Record<string, Tensor>>,
-  nodes: readonly Node[],
-  outputs: string,
-): ImportedGraph {
-  const words = (text: string): string[] => text.split(" ").filter((word) => word !== "");
-  const names = [...new Set([...Object.keys(tensors), ...nodes.flatMap(([, from, to]) => words(`${from} ${to}`))])];
-  const indices = (text: string): number[] => words(text).map((name) => names.indexOf(name));
-  return {
-    format,
-    kind: "net",
-    version: "1",
-    opset: 13,
-    tensors: names.map((name) => tensorOf(name, tensors[name] ?? tensors.x)),
-    nodes: nodes.map(([op, from, to, attributes = {}], index) => ({
-      name: `${op} #${index}`,
-      op,
-      inputs: indices(from),
-      outputs: indices(to),
-      attributes,
-    })),
-    inputs: indices("x"),
-    outputs: indices(outputs),
-  };
-}
-
-const lowered = (...given: Parameters<typeof graphOf>): ImportedNet =>
-  lowerGraph(inferShapes(graphOf(...given), { batch: 1 }));
-
-const run = (net: ImportedNet, ...elements: number[]): number[][] =>
-  runFloat(net, [Float32Array.from(elements)]).map((output) => [...output]);
+import { graphOf, lowered, run, type Node, type Tensor } from "../support/graphs.js";
 
 describe("a relu or a scale behind a view of what others read as well stays a layer", () => {
   const onnx = {
