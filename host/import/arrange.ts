@@ -1,6 +1,7 @@
 /** Rearranges a lowered net for how it will run: max-pools into the convolutions before them, concatenations of two tensors that may be parts. */
 import { withWindows } from "./stream-windows.js";
 import {
+  clampTwice,
   mapOf,
   WHOLE,
   type ImportedNet,
@@ -53,13 +54,7 @@ function withFusedPools(net: ImportedNet): ImportedNet {
 }
 
 function fused(conv: NetConv, { output, kernel, stride, clamp }: NetPool): NetConv {
-  const low = Math.max(conv.clamp.low, clamp.low);
-  return {
-    ...conv,
-    output,
-    clamp: { low, high: Math.min(conv.clamp.high, clamp.high) },
-    pool: { size: kernel, stride },
-  };
+  return { ...conv, output, clamp: clampTwice(conv.clamp, clamp), pool: { size: kernel, stride } };
 }
 
 /**

@@ -5,17 +5,18 @@ import type { FunctionName } from "../ops/functions.js";
 import { CannotLower } from "./cannot-lower.js";
 import type { GraphNode } from "./graph.js";
 import type { Lowering } from "./lowering.js";
-import { intersect, mapOf, NO_CLAMP, NO_PADS, type Clamp, type NetWeights } from "./net.js";
+import { clampTwice, mapOf, NO_CLAMP, NO_PADS, type Clamp, type NetWeights } from "./net.js";
 import { isSamePlace, noPads } from "./view.js";
 
 /** A relu or another cut: part of the layer before where that is read by nothing else, else a layer that cuts. */
-export function lowerClamp(node: GraphNode, lowering: Lowering, clamp: Clamp, input = 0): void {
+export function lowerClamp(node: GraphNode, lowering: Lowering, given: Clamp, input = 0): void {
+  const clamp = clampTwice(NO_CLAMP, given);
   const seen = lowering.view(node, input);
   noPads(seen);
   const producer = lowering.producer(seen.tensor);
   const isSameScale = lowering.hasScaleOf(seen.tensor, node.outputs[0]);
   if (producer !== undefined && "clamp" in producer && isSameScale && lowering.isSoleReader(node, input)) {
-    lowering.replaceProducer(producer, { ...producer, clamp: intersect(producer.clamp, clamp) });
+    lowering.replaceProducer(producer, { ...producer, clamp: clampTwice(producer.clamp, clamp) });
     lowering.rename(node, seen.tensor);
     lowering.alias(node, { ...seen, dims: lowering.dims(node) }, input);
     return;

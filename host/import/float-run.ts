@@ -3,7 +3,7 @@ import { offsetOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Axes, Shape } from "../model/model.js";
 import { channelsOf } from "../ops/conv2d.js";
 import { appendedParts, type Part } from "../ops/parts.js";
-import type { Clamp, ImportedNet, NetConv, NetDense, NetLayer, NetPool } from "./net.js";
+import { clamped, type ImportedNet, type NetConv, type NetDense, type NetLayer, type NetPool } from "./net.js";
 import { eachBlock } from "./rows.js";
 
 /**
@@ -64,10 +64,10 @@ export function floatLayer(
     case "avgpool":
       return reduce(layer, first, shapes[0], to);
     case "add":
-      return first.map((value, i) => cut(value + layer.sign * second[i], layer.clamp));
+      return first.map((value, i) => clamped(value + layer.sign * second[i], layer.clamp));
     case "mul": {
       const elementsOfOne = first.length / second.length;
-      return first.map((value, i) => cut(value * second[Math.floor(i / elementsOfOne)], layer.clamp));
+      return first.map((value, i) => clamped(value * second[Math.floor(i / elementsOfOne)], layer.clamp));
     }
     case "concat": {
       const output = new Float32Array(valuesOf(to));
@@ -90,8 +90,6 @@ export function floatLayer(
       return copied(appendedParts(shapes, to), inputs, shapes, to);
   }
 }
-
-const cut = (value: number, { low, high }: Clamp): number => Math.min(high, Math.max(low, value));
 
 /**
  * Sums of a convolution, before it is cut and pooled: for each row in turn those of all places, line after line.
@@ -154,7 +152,7 @@ function convolved(layer: NetConv, input: Float32Array, from: Shape, to: Shape, 
           const line = (y * pool.stride[0] + a) * pitch + x * pool.stride[1];
           for (let b = 0; b < pool.size[1]; b++) best = Math.max(best, sums[line + b]);
         }
-        output[out] = cut(best, clamp);
+        output[out] = clamped(best, clamp);
       }
     }
   });
@@ -168,7 +166,7 @@ function multiply({ weights, clamp }: NetDense, input: Float32Array): Float32Arr
     for (let row = first, at = 0; row < first + count; row++) {
       let sum = bias[row];
       for (let column = 0; column < columns; column++, at++) sum += values[at] * input[column];
-      output[row] = cut(sum, clamp);
+      output[row] = clamped(sum, clamp);
     }
   });
   return output;
@@ -196,7 +194,7 @@ function reduce(
             best = Math.max(best, value);
           }
         }
-        output[out++] = cut(op === "maxpool" ? best : sum / (kernel[0] * kernel[1]), clamp);
+        output[out++] = clamped(op === "maxpool" ? best : sum / (kernel[0] * kernel[1]), clamp);
       }
     }
   }

@@ -13,10 +13,13 @@ export interface Clamp {
 
 export const NO_CLAMP: Clamp = { low: -Infinity, high: Infinity };
 
-/** Cuts what both cut. */
-export const intersect = (a: Clamp, b: Clamp): Clamp => ({
-  low: Math.max(a.low, b.low),
-  high: Math.min(a.high, b.high),
+/** The nearest number within a range; its upper end where that is below the lower one. */
+export const clamped = (value: number, { low, high }: Clamp): number => Math.min(high, Math.max(low, value));
+
+/** Cuts as one range and then another: where they do not meet, everything becomes the near end of the second. */
+export const clampTwice = (first: Clamp, second: Clamp): Clamp => ({
+  low: clamped(first.low, second),
+  high: clamped(first.high, second),
 });
 
 /** Real value = scale × (int8 - zeroPoint). */

@@ -164,9 +164,14 @@ const lrn: LowerRule = (node, lowering) => {
 const limit =
   (side: "low" | "high"): LowerRule =>
   (node, lowering) => {
-    const at = node.inputs.findIndex((_, i) => lowering.isConstant(node, i));
-    const [value] = lowering.constant(node, at, "limit");
-    lowerClamp(node, lowering, { ...NO_CLAMP, [side]: value }, 1 - at);
+    const data = node.inputs.findIndex((_, i) => !lowering.isConstant(node, i));
+    const limits = node.inputs.flatMap((_, i) => (i === data ? [] : [...lowering.constant(node, i, "limit")]));
+    lowerClamp(
+      node,
+      lowering,
+      { ...NO_CLAMP, [side]: side === "low" ? Math.max(...limits) : Math.min(...limits) },
+      data,
+    );
   };
 
 const clip: LowerRule = (node, lowering) => {

@@ -8,7 +8,7 @@ import type { Format, LowerRule } from "./format.js";
 import { number, type GraphNode } from "./graph.js";
 import type { Lowering } from "./lowering.js";
 import { samePads } from "./moving-window.js";
-import { intersect, NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
+import { clampTwice, NO_CLAMP, NO_PADS, type Clamp, type NetWeights, type Pads } from "./net.js";
 import { lowerConcat, lowerCrop } from "./part-layers.js";
 import { lowerGlobalPool, lowerPool } from "./pool-layers.js";
 import { lowerChannelPad, lowerPad, lowerReshape, lowerResize } from "./shape-layers.js";
@@ -131,7 +131,7 @@ function elementwise(op: "add" | "sub" | "mul"): LowerRule {
 function cutOutput(node: GraphNode, lowering: Lowering, clamp: Clamp): void {
   const producer = lowering.producer(lowering.viewOf(node.outputs[0]).tensor);
   if (producer === undefined || !("clamp" in producer)) throw new CannotLower("its fused activation is not supported");
-  lowering.replaceProducer(producer, { ...producer, clamp: intersect(producer.clamp, clamp) });
+  lowering.replaceProducer(producer, { ...producer, clamp: clampTwice(producer.clamp, clamp) });
 }
 
 /** One number, or one for each of the last axis, as real numbers. */

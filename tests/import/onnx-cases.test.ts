@@ -1,0 +1,85 @@
+/** Nets of ONNX that are easily taken for others: ranges that do not meet. */
+import { describe, expect, test } from "vitest";
+import { writeContainer } from "../../host/container/write.js";
+import { runModel } from "../../host/engines/ops-i8.js";
+import { calibrate } from "../../host/import/calibrate.js";
+import { importedModel } from "../../host/import/import.js";
+import { lowered, run, type Node, type Tensor } from "../support/graphs.js";
+
+const value = (given: number): Tensor => ({ shape: [1], values: [given] });
+
+describe("ranges one after the other", () => {
+  const tensors = {
+    x: { shape: [1, 1, 1, 4] },
+    w: { shape: [1, 1, 1, 1], values: [1] },
+    minus5: value(-5),
+    minus1: value(-1),
+    half: value(0.5),
+    one: value(1),
+    two: value(2),
+  };
+  const cases: [string, Node[], number[]][] = [
+    [
+      "Clip, Relu",
+      [
+        ["Clip", "c minus5 minus1", "d"],
+        ["Relu", "d", "y"],
+      ],
+      [0, 0, 0, 0],
+    ],
+    [
+      "Relu, Clip",
+      [
+        ["Relu", "c", "d"],
+        ["Clip", "d minus5 minus1", "y"],
+      ],
+      [-1, -1, -1, -1],
+    ],
+    [
+      "Min, Max",
+      [
+        ["Min", "c half", "d"],
+        ["Max", "d one", "y"],
+      ],
+      [1, 1, 1, 1],
+    ],
+    ["Clip of limits that change places", [["Clip", "c two minus1", "y"]], [-1, -1, -1, -1]],
+    ["Min of several constants", [["Min", "two c one half", "y"]], [-7, -2, 0.25, 0.5]],
+    ["Max of several constants", [["Max", "minus1 minus5 c", "y"]], [-1, -1, 0.25, 3]],
+  ];
+
+  test.each(cases)("%s", (_, nodes, expected) => {
+    const sample = [-7, -2, 0.25, 3];
+    for (const input of ["c", "x"]) {
+      const own = nodes.map(([op, from, to]): Node => [op, from.replace(/\bc\b/, input), to]);
+      const net = lowered("onnx", tensors, input === "c" ? [["Conv", "x w", "c"], ...own] : own, "y");
+      expect(run(net, ...sample)).toEqual([expected]);
+      const quantized = calibrate(net, [[Float32Array.from(sample)]], { range: "all" });
+      const model = importedModel(quantized);
+      writeContainer(model); // which checks it
+      const [from, to] = [model.tensors[0], model.tensors.at(-1)!];
+      const given = Int8Array.from(sample, (real) => Math.round(real / from.scale!) + from.zeroPoint);
+      const reals = Array.from(runModel(model, given).at(-1)!, (q) => to.scale! * (q - to.zeroPoint));
+      reals.forEach((real, i) => expect(Math.abs(real - expected[i])).toBeLessThan(0.05));
+    }
+  });
+
+  test("meet a max-pool that becomes part of the convolution", () => {
+    const nodes: Node[] = [
+      ["Conv", "x w", "c"],
+      ["Clip", "c minus5 minus1", "d"],
+      ["MaxPool", "d", "p", { kernel_shape: [1, 2], strides: [1, 2] }],
+      ["Relu", "p", "y"],
+    ];
+    const shapes = { p: { shape: [1, 1, 1, 2] }, y: { shape: [1, 1, 1, 2] } };
+    const quantized = calibrate(
+      lowered("onnx", { ...tensors, ...shapes }, nodes, "y"),
+      [[Float32Array.of(-7, -2, 0.25, 3)]],
+      { range: "all" },
+    );
+    const model = importedModel(quantized);
+    expect(model.layers.map(({ op }) => op)).toEqual(["conv2d"]);
+    const { zeroPoint } = model.tensors[1];
+    expect([...runModel(model, Int8Array.of(-128, -50, 0, 127))[0]]).toEqual([zeroPoint, zeroPoint]);
+  });
+});
