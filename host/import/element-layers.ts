@@ -6,7 +6,7 @@ import { CannotLower } from "./cannot-lower.js";
 import type { GraphNode } from "./graph.js";
 import type { Lowering } from "./lowering.js";
 import { clampTwice, mapOf, NO_CLAMP, NO_PADS, type Clamp, type NetWeights } from "./net.js";
-import { isSamePlace, noPads } from "./view.js";
+import { hasOwnChannels, isSamePlace, noPads } from "./view.js";
 
 /** A relu or another cut: part of the layer before where that is read by nothing else, else a layer that cuts. */
 export function lowerClamp(node: GraphNode, lowering: Lowering, given: Clamp, input = 0): void {
@@ -55,7 +55,9 @@ export function lowerElementwise(node: GraphNode, lowering: Lowering, op: "add" 
   const shape = lowering.shapeOf(inputs[0].tensor);
   const second = lowering.shapeOf(inputs[1].tensor);
   const isSame = shape.join() === second.join() && isSamePlace(a.order.kind, shapeA, b.order.kind, shapeB);
-  if (!isSame && !(op === "mul" && isGate(second, shape))) {
+  const hasChannels = (): boolean =>
+    inputs.every((seen) => hasOwnChannels(seen, lowering.shapeOf(seen.tensor), lowering.layout));
+  if (!isSame && !(op === "mul" && isGate(second, shape) && hasChannels())) {
     throw new CannotLower(
       `its inputs are [${a.dims.join(", ")}] and [${b.dims.join(", ")}], expected equal ones in one order`,
     );

@@ -23,7 +23,7 @@ import {
 import { realNet } from "./real-net.js";
 import { lowerWindow } from "./recurrent.js";
 import { WORKLESS } from "./verdict.js";
-import { isSamePlace, planarShape, view, type Layout, type View } from "./view.js";
+import { isSamePlace, noPads, planarShape, turning, unpaddedShape, view, type Layout, type View } from "./view.js";
 
 /** Weights of a net that are kept as real numbers: 64 MiB. */
 const MOST_KEPT = 1 << 24;
@@ -203,28 +203,38 @@ export class Lowering {
     given?: Shape,
   ): { readonly tensor: number; readonly shape: Shape; readonly pads: Pads } {
     const seen = this.view(node, input);
-    const wanted = given ?? planarShape(seen.dims, this.layout);
+    const { tensor, pads } = seen;
+    const wanted = given ?? unpaddedShape(seen, this.layout);
     if (wanted === null) {
       throw new CannotLower(
         `input ${input} is [${seen.dims.join(", ")}], expected a batch of one and at most 4 dimensions`,
       );
     }
-    const shape = this.shapeOf(seen.tensor);
+    const shape = this.shapeOf(tensor);
     const isShape = shape.join() === wanted.join();
-    if (isShape && isSamePlace(seen.order.kind, shape, this.layout, wanted))
-      return { tensor: seen.tensor, shape, pads: seen.pads };
-    // Nobody has looked at an input yet: it is ours to say how it stands.
-    const isFresh =
-      this.#inputs.some(({ tensor }) => tensor === seen.tensor) &&
-      !this.layers.some(({ inputs }) => inputs.includes(seen.tensor));
-    if (isFresh && valuesOf(shape) === valuesOf(wanted)) {
-      this.tensors[seen.tensor] = { ...this.tensors[seen.tensor], shape: wanted };
-      seen.order.kind = this.layout;
-      return { tensor: seen.tensor, shape: wanted, pads: seen.pads };
-    }
+    if (isShape && isSamePlace(seen.order.kind, shape, this.layout, wanted)) return { tensor, shape, pads };
+    if (this.#turnInput(seen, wanted)) return { tensor, shape: wanted, pads };
     throw new CannotLower(
       `its input is [${shape.join(", ")}] planar and read as [${wanted.join(", ")}], for which elements would have to move`,
     );
+  }
+
+  /**
+   * Nobody has looked at an input yet: it is ours to say how it stands. All that is known of it moves along.
+   * @param wanted its shape, in which what the view shows stands in the format's order
+   * @returns false where it is no such input, or its samples would have to be neither planar nor interleaved
+   */
+  #turnInput({ tensor, order }: View, wanted: Shape): boolean {
+    const end = this.#inputs.find((input) => input.tensor === tensor);
+    const shape = this.shapeOf(tensor);
+    if (end === undefined || this.layers.some(({ inputs }) => inputs.includes(tensor))) return false;
+    if (valuesOf(shape) !== valuesOf(wanted)) return false;
+    const turned = turning(order.kind, shape, this.layout, wanted);
+    if (turned(end.view.order.kind) instanceof Int32Array) return false;
+    const all = [end.view, ...this.#views.values()].filter((one) => one.tensor === tensor);
+    for (const one of new Set(all.map((each) => each.order))) one.kind = turned(one.kind);
+    this.tensors[tensor] = { ...this.tensors[tensor], shape: wanted };
+    return true;
   }
 
   /** A tensor of so many real numbers that the input is, [size, 1, 1]. @throws CannotLower where it is another */
@@ -351,7 +361,7 @@ export class Lowering {
   }
 
   #giveInput(graphTensor: number): void {
-    try {
+    this.#attempt(this.graph.tensors[graphTensor].name, "input", () => {
       const dims = this.dimsOf(graphTensor);
       const shape = planarShape(dims, this.layout);
       if (shape === null)
@@ -360,9 +370,17 @@ export class Lowering {
       const seen = view(tensor, dims, this.layout);
       this.#views.set(graphTensor, seen);
       this.#inputs.push({ tensor, graphTensor, view: seen });
+    });
+  }
+
+  /** @returns undefined where it cannot be done, which is kept with the other reasons */
+  #attempt<T>(node: string, op: string, work: () => T): T | undefined {
+    try {
+      return work();
     } catch (error) {
       if (!(error instanceof CannotLower)) throw error;
-      this.#problems.push({ node: this.graph.tensors[graphTensor].name, op: "input", reason: error.message });
+      this.#problems.push({ node, op, reason: error.message });
+      return undefined;
     }
   }
 
@@ -376,25 +394,16 @@ export class Lowering {
     const isKnown = (input: number): boolean =>
       input < 0 || this.#views.has(input) || this.graph.tensors[input].constant !== undefined;
     if (!this.format.dataInputs(node).every(isKnown)) return;
-    try {
-      rule(node, this);
-    } catch (error) {
-      if (!(error instanceof CannotLower)) throw error;
-      this.#problems.push({ node: node.name, op: node.op, reason: error.message });
-    }
+    this.#attempt(node.name, node.op, () => rule(node, this));
   }
 
   /** None where it cannot be kept. */
   #stateOf(name: string): NetState[] {
-    try {
-      const { tensor, source } = this.#states.pair(name, this.tensors, this.layout);
-      // A state takes over a layer's output or an input.
-      return [{ tensor, source: this.#states.has(source) ? this.#copy(source) : source }];
-    } catch (error) {
-      if (!(error instanceof CannotLower)) throw error;
-      this.#problems.push({ node: name, op: "variable", reason: error.message });
-      return [];
-    }
+    const pair = this.#attempt(name, "variable", () => this.#states.pair(name, this.tensors, this.layout));
+    if (pair === undefined) return [];
+    const { tensor, source } = pair;
+    // A state takes over a layer's output or an input.
+    return [{ tensor, source: this.#states.has(source) ? this.#copy(source) : source }];
   }
 
   #copy(tensor: number): number {
@@ -409,6 +418,7 @@ export class Lowering {
     if (views.length === 0 && this.#problems.length === 0) {
       this.#problems.push({ node: this.graph.tensors[output].name, op: "output", reason: "is a constant" });
     }
+    this.#attempt(this.graph.tensors[output].name, "output", () => views.forEach(noPads));
     return views.map((view) => this.#endOf(output, view));
   }
 

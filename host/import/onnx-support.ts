@@ -129,8 +129,9 @@ const pad: Judge = (node) => {
   const pads = node.listAt(1, "pads", undefined);
   if (pads === undefined) return not("its pads are made while the net runs");
   const value = isAbsent(node, 2) ? node.number("value", 0) : node.numbers(2)?.[0];
-  if (value !== 0 && value !== -Infinity)
-    return not(`pads with ${value ?? "a value made while the net runs"}; expected 0`);
+  if (value !== 0) return not(`pads with ${value ?? "a value made while the net runs"}; expected 0`);
+  const { type } = node.required(0);
+  if (!FLOATS.includes(type)) return not(`pads ${type}; expected it between DequantizeLinear and QuantizeLinear`);
   const rank = pads.length / 2;
   const axes = node.numbers(3) ?? Array.from({ length: rank }, (_, i) => i);
   const all = node.shape(0)?.length ?? rank;

@@ -40,6 +40,12 @@ export function planarShape(dims: readonly number[], layout: Layout): Shape | nu
   return sizes.length === 2 ? [sizes[0], 1, sizes[1]] : [sizes[0], sizes[1], sizes[2]];
 }
 
+/** That of the planar tensor that a view shows, without the zeros around it. */
+export function unpaddedShape({ dims, pads: [top, left, bottom, right] }: View, layout: Layout): Shape | null {
+  const shape = planarShape(dims, layout);
+  return shape && [shape[0], shape[1] - top - bottom, shape[2] - left - right];
+}
+
 /** Where element `i` of the file is in a planar tensor of `shape`. */
 export function planarIndex(kind: NetEnd["order"], shape: Shape): (i: number) => number {
   if (kind instanceof Int32Array) return (i) => kind[i];
@@ -51,6 +57,19 @@ export function planarIndex(kind: NetEnd["order"], shape: Shape): (i: number) =>
 
 /** Whether planes and channels first are the same order. */
 export const isTrivial = ([channels, height, width]: Shape): boolean => channels === 1 || height * width === 1;
+
+/** Whether the file's channels are those of the planar tensor, or parts of them: a channel of the tensor holds elements of one of the file. */
+export function hasOwnChannels({ dims, order: { kind } }: View, shape: Shape, layout: Layout): boolean {
+  const axis = layout === "chw" ? Math.min(1, dims.length - 1) : dims.length - 1;
+  if (kind === layout && dims[axis] === shape[0]) return true;
+  const behind = dims.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const place = planarIndex(kind, shape);
+  const plane = shape[1] * shape[2];
+  for (let i = 0; i < valuesOf(shape); i++) {
+    if (Math.floor(i / behind) % dims[axis] !== Math.floor(place(i) / plane) % dims[axis]) return false;
+  }
+  return true;
+}
 
 /** Whether elements in order `a` of a tensor of shape `from` stand as those in order `b` of one of shape `to`, so that nothing has to move. */
 export function isSamePlace(a: NetEnd["order"], from: Shape, b: NetEnd["order"], to: Shape): boolean {
@@ -65,8 +84,12 @@ export function isSamePlace(a: NetEnd["order"], from: Shape, b: NetEnd["order"],
   return true;
 }
 
-/** The order of a tensor whose axes are exchanged: dimension i is what dimension `axes[i]` was. */
+/**
+ * The order of a tensor whose axes are exchanged: dimension i is what dimension `axes[i]` was.
+ * @throws CannotLower where there is padding around it
+ */
 export function transposed(from: View, shape: Shape, axes: readonly number[]): View {
+  noPads(from);
   const dims = axes.map((axis) => from.dims[axis]);
   const strides = from.dims.map((_, i) => from.dims.slice(i + 1).reduce((product, size) => product * size, 1));
   const steps = axes.map((axis) => strides[axis]);
@@ -81,6 +104,29 @@ export function transposed(from: View, shape: Shape, axes: readonly number[]): V
     return place(at);
   });
   return { tensor: from.tensor, dims, order: { kind: simplest(order, shape) }, pads: NO_PADS };
+}
+
+/**
+ * A tensor's elements stand in another order than before.
+ * @param kind the order that shows them, of shape `from`, as they are to stand: in order `wanted` of shape `to`
+ * @returns what each other order of them becomes
+ */
+export function turning(
+  kind: NetEnd["order"],
+  from: Shape,
+  wanted: Layout,
+  to: Shape,
+): (order: NetEnd["order"]) => NetEnd["order"] {
+  const [before, after] = [planarIndex(kind, from), planarIndex(wanted, to)];
+  const places = new Int32Array(valuesOf(from));
+  for (let i = 0; i < places.length; i++) places[before(i)] = after(i);
+  return (order) => {
+    const place = planarIndex(order, from);
+    return simplest(
+      places.map((_, i) => places[place(i)]),
+      to,
+    );
+  };
 }
 
 /** The name of an order where it has one. */

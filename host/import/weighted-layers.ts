@@ -7,7 +7,7 @@ import type { Lowering } from "./lowering.js";
 import { addPads, windowed } from "./moving-window.js";
 import { NO_CLAMP, NO_PADS, type BatchNorm, type Clamp, type NetWeights, type Pads, type TensorScale } from "./net.js";
 import { mapRows } from "./rows.js";
-import { isSamePlace, noPads, planarIndex, type View } from "./view.js";
+import { hasOwnChannels, isSamePlace, noPads, planarIndex, type View } from "./view.js";
 
 export interface ConvSpec {
   readonly kernel: Axes;
@@ -113,6 +113,8 @@ export function lowerAffine(
     if (length !== 1 && length !== channels && !(isFolded && length === last))
       throw new CannotLower(`a constant of ${length} elements, expected 1 or ${channels}, one a channel`);
   }
+  if (factors.length + offsets.length > 2 && !hasOwnChannels(seen, shape, lowering.layout))
+    throw new CannotLower("its constants are one for each row of the file, where channels are; expected one a channel");
   const factor = (row: number): number => factors[row % factors.length];
   const offset = (row: number): number => offsets[row % offsets.length];
   const producer = lowering.producer(seen.tensor);
