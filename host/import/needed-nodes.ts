@@ -2,9 +2,10 @@
 import type { GraphNode, ImportedGraph } from "./graph.js";
 import type { Format } from "./format.js";
 
-/** Those that the outputs need, and the variables that are read for them, in the order of the file. */
+/** Those that the outputs need, and the variables that are read for them, in the order of the file. Whoever makes a constant is done already. */
 export function neededNodes({ nodes, outputs, tensors }: ImportedGraph, format: Format): GraphNode[] {
-  const writer = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const isMade = (tensor: number): boolean => tensor >= 0 && tensors[tensor].constant === undefined;
+  const writer = new Map(nodes.flatMap((node) => node.outputs.filter(isMade).map((output) => [output, node] as const)));
   const needed = new Set<GraphNode>();
   const nameOf = ({ inputs }: GraphNode): string | undefined => tensors[inputs[0]]?.variable?.name;
   const assigned = new Map<string | undefined, GraphNode[]>();

@@ -1,4 +1,4 @@
-/** Nets of ONNX that are easily taken for others: ranges that do not meet. */
+/** Nets of ONNX that are easily taken for others: ranges that do not meet, constants and ranges of quantized nets. */
 import { describe, expect, test } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
 import { runModel } from "../../host/engines/ops-i8.js";
@@ -81,5 +81,41 @@ describe("ranges one after the other", () => {
     expect(model.layers.map(({ op }) => op)).toEqual(["conv2d"]);
     const { zeroPoint } = model.tensors[1];
     expect([...runModel(model, Int8Array.of(-128, -50, 0, 127))[0]]).toEqual([zeroPoint, zeroPoint]);
+  });
+});
+
+describe("of a net that a quantizer has made", () => {
+  const zero = { type: "int8", shape: [], values: [0] } as const;
+  const least = { type: "int8", shape: [], values: [-128] } as const;
+  const scale = { shape: [], values: [0.5] };
+  const ends = { x: { shape: [1, 2, 1, 2] }, scale, zero, least };
+
+  test("a constant operand may be int8 with a scale", () => {
+    const k = { type: "int8", shape: [2, 1, 1], values: [2, -4] } as const;
+    const nodes: Node[] = [
+      ["QuantizeLinear", "x scale zero", "xq"],
+      ["DequantizeLinear", "xq scale zero", "xd"],
+      ["DequantizeLinear", "k scale zero", "factor"],
+      ["Mul", "xd factor", "product"],
+      ["QuantizeLinear", "product scale zero", "yq"],
+      ["DequantizeLinear", "yq scale zero", "y"],
+    ];
+    const types = { xq: { type: "int8", shape: ends.x.shape }, yq: { type: "int8", shape: ends.x.shape } } as const;
+    const net = lowered("onnx", { ...ends, ...types, k, factor: { shape: [2, 1, 1] } }, nodes, "y");
+    expect(net.isQuantized).toBe(true);
+    expect([...runModel(importedModel(net), Int8Array.of(1, 2, 3, -4))[0]]).toEqual([1, 2, -6, 8]);
+  });
+
+  test("what int8 cuts off in its middle stays cut off where its ends are real: it is a relu", () => {
+    const nodes: Node[] = [
+      ["Conv", "x w", "c"],
+      ["QuantizeLinear", "c scale least", "cq"],
+      ["DequantizeLinear", "cq scale least", "cd"],
+      ["Add", "cd cd", "y"],
+    ];
+    const w = { shape: [2, 2, 1, 1], values: [1, 0, 0, 1] };
+    const net = lowered("onnx", { ...ends, w, cq: { type: "int8", shape: ends.x.shape } }, nodes, "y");
+    expect(net.isQuantized).toBe(false);
+    expect(run(net, -3, 2, 1000, -0.5)).toEqual([[0, 4, 255, 0]]);
   });
 });
