@@ -4,7 +4,7 @@ import { readNpy, type NumberArray } from "../host/data/npy.js";
 import { beginsStream, sampleEndedBy } from "../host/data/sequences.js";
 import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
-import type { ImportedNet, NetEnd, TensorScale } from "../host/import/net.js";
+import type { ImportedNet, NetEnd, SoftmaxGroups, TensorScale } from "../host/import/net.js";
 import type { NetSamples } from "../host/import/net-samples.js";
 import { planarIndex } from "../host/import/view.js";
 import { openNpz } from "../host/data/npz.js";
@@ -113,7 +113,7 @@ class Side {
   add(sample: number, elements: Int8Array): void {
     const { scale, zeroPoint } = this.output;
     const reals = Float64Array.from(elements, (_, i) => scale * (elements[this.#place(i)] - zeroPoint));
-    const found = this.end.softmax === undefined ? reals : softmax(reals);
+    const found = this.end.softmax === undefined ? reals : softmax(reals, this.end.softmax);
     const expected = Float64Array.from(found, (_, i) => {
       const value = this.#expected[sample * this.#size + i];
       return this.#integer === undefined ? value : this.#integer.scale * (value - this.#integer.zeroPoint);
@@ -144,11 +144,14 @@ class Side {
   }
 }
 
-function softmax(values: Float64Array): Float64Array {
-  const most = Math.max(...values);
-  const powers = values.map((value) => Math.exp(value - most));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
+/** @param values in the file's order */
+export function softmax(values: Float64Array, { size, pitch }: SoftmaxGroups): Float64Array {
+  const [most, sums] = [new Map<number, number>(), new Map<number, number>()];
+  const groupOf = (i: number): number => Math.floor(i / (size * pitch)) * pitch + (i % pitch);
+  values.forEach((value, i) => most.set(groupOf(i), Math.max(value, most.get(groupOf(i)) ?? -Infinity)));
+  const powers = values.map((value, i) => Math.exp(value - most.get(groupOf(i))!));
+  powers.forEach((power, i) => sums.set(groupOf(i), power + (sums.get(groupOf(i)) ?? 0)));
+  return powers.map((power, i) => power / sums.get(groupOf(i))!);
 }
 
 /** One for each output, by its name, or in order where the archive has as many and none is named so. */

@@ -3,6 +3,7 @@ import { valuesOf } from "../model/geometry.js";
 import type { Axes } from "../model/model.js";
 import type { FunctionName } from "../ops/functions.js";
 import { CannotLower } from "./cannot-lower.js";
+import { elementsOf } from "./constants.js";
 import type { GraphNode } from "./graph.js";
 import type { Lowering } from "./lowering.js";
 import { clampTwice, mapOf, NO_CLAMP, NO_PADS, type Clamp, type NetWeights } from "./net.js";
@@ -108,13 +109,26 @@ export function neighbours(channels: number, size: number): NetWeights & { reado
   return { rows: channels, columns: channels, values, bias: new Float32Array(channels) };
 }
 
-/** A softmax keeps the order of its inputs: at the end of a net it is left out. */
-export function lowerSoftmax(node: GraphNode, lowering: Lowering): void {
+/**
+ * A softmax keeps the order of its inputs: at the end of a net it is left out.
+ * @param axis of the file that it works along
+ * @param isFlat all axes behind it are one with it
+ */
+export function lowerSoftmax(node: GraphNode, lowering: Lowering, axis: number, isFlat = false): void {
   if (!lowering.isAtEnd(node.outputs[0])) {
     throw new CannotLower("it is not the last node; only a softmax at the end of a net can be left to the host");
   }
   const seen = lowering.view(node);
   noPads(seen);
-  lowering.alias(node, { ...seen, isLast: true });
-  lowering.notes.push(`${node.name}: the softmax at the end is left out; outputs are its inputs, of the same order`);
+  const { dims } = seen;
+  const own = axis < 0 ? axis + dims.length : axis;
+  const behind = elementsOf(dims.slice(own + 1));
+  const groups = isFlat ? { size: dims[own] * behind, pitch: 1 } : { size: dims[own], pitch: behind };
+  if (!(groups.size > 1))
+    throw new CannotLower(`it works along axis ${axis} of [${dims.join(", ")}], expected elements there`);
+  lowering.alias(node, { ...seen, softmax: groups });
+  const along = groups.size < elementsOf(dims) ? ` along axis ${own}` : "";
+  lowering.notes.push(
+    `${node.name}: the softmax at the end is left out; outputs are its inputs, of the same order${along}`,
+  );
 }

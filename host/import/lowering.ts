@@ -422,10 +422,11 @@ export class Lowering {
     return views.map((view) => this.#endOf(output, view));
   }
 
-  #endOf(graphTensor: number, { tensor, dims, order, isLast }: View): NetEnd {
+  #endOf(graphTensor: number, { tensor, dims, order, softmax }: View): NetEnd {
     const { name, type } = this.graph.tensors[graphTensor];
     const bare = { tensor, name, dims, order: order.kind, bias: type === "uint8" ? 128 : 0 } as const;
     const end: NetEnd = type === "int8" || type === "uint8" ? { ...bare, isInteger: true } : bare;
-    return isLast === true ? { ...end, softmax: { quantization: this.#described(graphTensor).quantization } } : end;
+    if (softmax === undefined) return end;
+    return { ...end, softmax: { ...softmax, quantization: this.#described(graphTensor).quantization } };
   }
 }

@@ -176,8 +176,20 @@ export interface NetEnd {
   readonly bias: 0 | 128;
   /** The file's elements are int8 or uint8. */
   readonly isInteger?: true;
-  /** The file has a softmax behind it, which is left to the host; with the scale of what that gives, where it is int8. */
-  readonly softmax?: { readonly quantization: TensorScale | undefined };
+  /** The file has a softmax behind it, which is left to the host. */
+  readonly softmax?: EndSoftmax;
+}
+
+/** A softmax that is left to the host. */
+export interface EndSoftmax extends SoftmaxGroups {
+  /** Of what it gives, where that is int8. */
+  readonly quantization: TensorScale | undefined;
+}
+
+/** Elements of the file, row-major, that add up to one: `size` of them, `pitch` apart. */
+export interface SoftmaxGroups {
+  readonly size: number;
+  readonly pitch: number;
 }
 
 /** A tensor that keeps its elements from a run to the next, at first zeros. */

@@ -217,7 +217,7 @@ const resize: LowerRule = (node, lowering) => {
 /** Int8 or uint8 from here on: the tensor's scale. */
 const quantizeLinear: LowerRule = (node, lowering) => {
   const seen = lowering.view(node);
-  if (!seen.isLast) lowering.setScale(seen.tensor, scaleOf(node, lowering));
+  if (seen.softmax === undefined) lowering.setScale(seen.tensor, scaleOf(node, lowering));
   lowering.alias(node, { ...seen, dims: lowering.dims(node) });
 };
 
@@ -234,8 +234,14 @@ function scaleOf(node: GraphNode, lowering: Lowering): { scale: number; zeroPoin
 /** Real numbers again, of which the scale is known. A net that begins with int8 gets its scale here. */
 const dequantizeLinear: LowerRule = (node, lowering) => {
   const seen = lowering.view(node);
-  if (!seen.isLast) lowering.setScale(seen.tensor, scaleOf(node, lowering));
+  if (seen.softmax === undefined) lowering.setScale(seen.tensor, scaleOf(node, lowering));
   lowering.alias(node, { ...seen, dims: lowering.dims(node) });
+};
+
+/** Until opset 13 the axes behind the one that is named are one with it. */
+const softmax: LowerRule = (node, lowering) => {
+  const isFlat = lowering.graph.opset < 13;
+  lowerSoftmax(node, lowering, viewOf(node, lowering).number("axis", isFlat ? 1 : -1), isFlat);
 };
 
 const map =
@@ -292,7 +298,7 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   Identity: lowerReshape,
   Dropout: lowerReshape,
   Cast: lowerReshape,
-  Softmax: lowerSoftmax,
+  Softmax: softmax,
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
 };

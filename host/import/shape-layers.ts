@@ -36,7 +36,8 @@ export function lowerChannelPad(node: GraphNode, lowering: Lowering, before: num
 export function lowerReshape(node: GraphNode, lowering: Lowering): void {
   const seen = lowering.view(node);
   noPads(seen);
-  if (!seen.isLast && !lowering.hasScaleOf(seen.tensor, node.outputs[0])) return lowerMap(node, lowering, "identity");
+  if (seen.softmax === undefined && !lowering.hasScaleOf(seen.tensor, node.outputs[0]))
+    return lowerMap(node, lowering, "identity");
   const dims = lowering.dims(node);
   const count = valuesOf(lowering.shapeOf(seen.tensor));
   if (dims.reduce((product, size) => product * size, 1) !== count) {

@@ -121,7 +121,8 @@ class Sequences {
   private ofVectors(node: GraphNode): GraphNode {
     if (!this.axes.has(node.outputs[0])) return node;
     if (TRANSPOSES.has(node.op)) return this.reshaped(node);
-    return CONCATS.has(node.op) ? { ...node, attributes: { ...node.attributes, axis: 1 } } : node;
+    const isAlong = CONCATS.has(node.op) || node.op === "Softmax";
+    return isAlong ? { ...node, attributes: { ...node.attributes, axis: 1 } } : node;
   }
 
   private reshaped(node: GraphNode): GraphNode {

@@ -299,7 +299,7 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   EXPAND_DIMS: lowerReshape,
   QUANTIZE: convert,
   DEQUANTIZE: convert,
-  SOFTMAX: lowerSoftmax,
+  SOFTMAX: (node, lowering) => lowerSoftmax(node, lowering, -1),
   RELU: clamp("RELU"),
   RELU6: clamp("RELU6"),
   RELU_N1_TO_1: clamp("RELU_N1_TO_1"),

@@ -2,7 +2,7 @@
 import { plainLayout, offsetOf, valuesOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import { CannotLower } from "./cannot-lower.js";
-import { NO_PADS, type NetEnd, type Pads } from "./net.js";
+import { NO_PADS, type NetEnd, type Pads, type SoftmaxGroups } from "./net.js";
 
 /** Shared by all views that a reshape makes of one another: the order of the elements is the same. */
 export interface Order {
@@ -18,7 +18,7 @@ export interface View {
   /** Zeros around each plane that a padding node put there, which whoever reads it adds to its own. */
   readonly pads: Pads;
   /** A last step is left to the host in front of it: what changes scales behind that is left out as well. */
-  readonly isLast?: true;
+  readonly softmax?: SoftmaxGroups;
 }
 
 export const view = (tensor: number, dims: readonly number[], kind: NetEnd["order"]): View => ({

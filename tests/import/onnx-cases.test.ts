@@ -1,9 +1,10 @@
-/** Nets of ONNX that are easily taken for others: ranges that do not meet, constants and ranges of quantized nets. */
+/** Nets of ONNX that are easily taken for others: ranges that do not meet, a softmax of each place, constants and ranges of quantized nets. */
 import { describe, expect, test } from "vitest";
 import { writeContainer } from "../../host/container/write.js";
 import { runModel } from "../../host/engines/ops-i8.js";
 import { calibrate } from "../../host/import/calibrate.js";
 import { importedModel } from "../../host/import/import.js";
+import { softmax } from "../../tools/expected.js";
 import { lowered, run, type Node, type Tensor } from "../support/graphs.js";
 
 const value = (given: number): Tensor => ({ shape: [1], values: [given] });
@@ -81,6 +82,59 @@ describe("ranges one after the other", () => {
     expect(model.layers.map(({ op }) => op)).toEqual(["conv2d"]);
     const { zeroPoint } = model.tensors[1];
     expect([...runModel(model, Int8Array.of(-128, -50, 0, 127))[0]]).toEqual([zeroPoint, zeroPoint]);
+  });
+});
+
+describe("a softmax at the end", () => {
+  const shape = [1, 3, 2, 2];
+  const tensors = { x: { shape }, w: { shape: [3, 3, 1, 1], values: [1, 0, 0, 0, 1, 0, 0, 0, 1] } };
+  const ended = (axis: number | undefined, opset: number, sizes = shape) => {
+    const nodes: Node[] = [
+      ["Conv", "x w", "c"],
+      ["Softmax", "c", "y", axis === undefined ? {} : { axis }],
+    ];
+    return lowered("onnx", { ...tensors, x: { shape: sizes } }, nodes, "y", opset);
+  };
+
+  test.each<[axis: number | undefined, opset: number, size: number, pitch: number]>([
+    [1, 13, 3, 4],
+    [-3, 13, 3, 4],
+    [2, 13, 2, 2],
+    [undefined, 13, 2, 1],
+    [1, 12, 12, 1],
+    [undefined, 12, 12, 1],
+    [2, 12, 4, 1],
+  ])("axis %s of opset %i is of %i elements, %i apart", (axis, opset, size, pitch) => {
+    const net = ended(axis, opset);
+    expect(net.outputs[0].softmax).toEqual({ size, pitch, quantization: undefined });
+    expect(net.notes[0]).toMatch(size === 12 ? /of the same order$/ : /of the same order along axis [123]$/);
+  });
+
+  test("of one element each is refused: it gives ones", () => {
+    expect(() => ended(0, 13)).toThrow(/Softmax: it works along axis 0 of \[1, 3, 2, 2\]/);
+    expect(() => ended(3, 13, [1, 3, 4, 1])).toThrow(/along axis 3/);
+  });
+
+  test("is worked out for each group when outputs are compared", () => {
+    const [two, half] = [Math.log(2), Math.log(0.5)];
+    const share = (values: number[], size: number, pitch: number): number[] =>
+      [...softmax(Float64Array.from(values), { size, pitch })].map((value) => Math.round(1e9 * value) / 1e9);
+    expect(share([0, 0, 1e3, 1e3], 4, 1)).toEqual([0, 0, 0.5, 0.5]);
+    expect(share([1e3, 1e3, two, half + two + two], 2, 1)).toEqual([0.5, 0.5, 0.5, 0.5]);
+    expect(share([two, 1, 0, 1, 0, half, 0, 0], 2, 2)).toEqual(
+      [2 / 3, 0.5, 1 / 3, 0.5, 0.5, 1 / 3, 0.5, 2 / 3].map((value) => Math.round(1e9 * value) / 1e9),
+    );
+  });
+
+  test("of TFLite is along the last axis", () => {
+    const nodes: Node[] = [
+      ["LOGISTIC", "x", "c"],
+      ["SOFTMAX", "c", "y"],
+    ];
+    expect(lowered("tflite", { x: { shape: [1, 2, 2, 3] } }, nodes, "y").outputs[0].softmax).toMatchObject({
+      size: 3,
+      pitch: 1,
+    });
   });
 });
 
