@@ -14,7 +14,21 @@ import {
 
 /** @returns a net that gives the same, with the same inputs and outputs */
 export function arrange(net: ImportedNet): ImportedNet {
-  return withCopies(withFusedPools(withWindows(net)));
+  return withCopies(withFusedPools(withTables(withWindows(net))));
+}
+
+/** A layer that only cuts keeps its scale; where the file has another one behind it, it is a table. */
+function withTables(net: ImportedNet): ImportedNet {
+  const isRescaled = ({ inputs, output }: NetLayer): boolean => {
+    const [from, to] = [net.tensors[inputs[0]].quantization, net.tensors[output].quantization];
+    return from?.scale !== to?.scale || from?.zeroPoint !== to?.zeroPoint;
+  };
+  const layers = net.layers.map((layer): NetLayer => {
+    if (layer.op !== "maxpool" || [...layer.kernel, ...layer.stride].some((size) => size !== 1)) return layer;
+    const { name, inputs, output, clamp } = layer;
+    return isRescaled(layer) ? { ...mapOf("clamp", [clamp.low, clamp.high]), name, inputs, output } : layer;
+  });
+  return { ...net, layers };
 }
 
 /** @param net arranged @returns its tensors as a model has them: inputs, then states, then outputs of layers */

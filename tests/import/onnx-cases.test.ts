@@ -160,6 +160,21 @@ describe("of a net that a quantizer has made", () => {
     expect([...runModel(importedModel(net), Int8Array.of(1, 2, 3, -4))[0]]).toEqual([1, 2, -6, 8]);
   });
 
+  test("a relu whose output has another scale than what it reads is a table", () => {
+    const nodes: Node[] = [
+      ["QuantizeLinear", "x scale zero", "xq"],
+      ["DequantizeLinear", "xq scale zero", "xd"],
+      ["Relu", "xd", "c"],
+      ["QuantizeLinear", "c fine least", "yq"],
+      ["DequantizeLinear", "yq fine least", "y"],
+    ];
+    const fine = { shape: [], values: [0.25] };
+    const types = { xq: { type: "int8", shape: ends.x.shape }, yq: { type: "int8", shape: ends.x.shape } } as const;
+    const model = importedModel(lowered("onnx", { ...ends, ...types, fine }, nodes, "y"));
+    expect(model.layers.map(({ op }) => op)).toEqual(["lut"]);
+    expect([...runModel(model, Int8Array.of(-5, 0, 7, 127))[0]]).toEqual([-128, -128, -114, 126]);
+  });
+
   test("what int8 cuts off in its middle stays cut off where its ends are real: it is a relu", () => {
     const nodes: Node[] = [
       ["Conv", "x w", "c"],
