@@ -23,6 +23,11 @@ const main = document.querySelector("main")!;
 let leave: (() => void) | void;
 let shown = "";
 
+function leaveRoom(): void {
+  leave?.();
+  leave = undefined;
+}
+
 /** @param isMove whether the user has come from another room, so that the focus goes along */
 async function show(isMove: boolean): Promise<void> {
   const asked = location.hash.slice(1);
@@ -38,14 +43,14 @@ async function show(isMove: boolean): Promise<void> {
   try {
     const { mount } = await load();
     if (name !== shown) return;
-    leave?.();
+    leaveRoom();
     main.replaceChildren();
     main.className = name;
     leave = mount(main);
   } catch (error) {
     if (name !== shown) return;
     shown = "";
-    leave = undefined;
+    leaveRoom();
     const notice = document.createElement("p");
     notice.className = "notice";
     notice.setAttribute("role", "alert");

@@ -155,4 +155,33 @@ describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => 
     await page.getByRole("button", { name: "Stop the camera" }).click();
     expect(await isFilming()).toBe(false);
   });
+
+  it("lets go of the camera when the next room cannot be loaded", async () => {
+    const { page, context, troubles } = await open("look", "desktop", {
+      permissions: ["camera"],
+      files: { "models/squeezenet.mote": photoNet },
+    });
+    // Which would have the room.
+    await context.route(/service-worker/, (route) => route.abort());
+    await page.evaluate(async () => {
+      for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister();
+    });
+    await page.reload();
+    await page.getByText("squeezenet.mote tells 7 classes apart.").waitFor();
+    await page.evaluate(() => {
+      const stop = MediaStreamTrack.prototype.stop;
+      MediaStreamTrack.prototype.stop = function () {
+        document.title = "stopped";
+        stop.call(this);
+      };
+    });
+    await page.getByRole("button", { name: "Use the camera" }).click();
+    await page.getByRole("button", { name: "Stop the camera" }).waitFor();
+    await context.route(/assets\//, (route) => route.abort());
+    await page.getByRole("link", { name: "Shrink", exact: true }).click();
+    await page.getByText("This room could not be loaded").waitFor();
+    expect(await page.title()).toBe("stopped");
+    await expect.poll(() => page.workers().length).toBe(0);
+    troubles.length = 0;
+  });
 });
