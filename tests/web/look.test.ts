@@ -156,6 +156,122 @@ describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => 
     expect(await isFilming()).toBe(false);
   });
 
+  /** Pictures of digits, as a browser writes them. */
+  const digits = (page: OpenRoom["page"]): Promise<number[][]> =>
+    page.evaluate(() => {
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = 400;
+      const pen = canvas.getContext("2d")!;
+      return ["1", "7"].map((text) => {
+        pen.fillStyle = "white";
+        pen.fillRect(0, 0, 400, 400);
+        pen.fillStyle = "black";
+        pen.font = "300px sans-serif";
+        pen.fillText(text, 110, 300);
+        const [, bytes] = canvas.toDataURL("image/png").split(",");
+        return Array.from(atob(bytes), (character) => character.charCodeAt(0));
+      });
+    });
+
+  it("tells what the last of two pictures shows that come at once", async () => {
+    const { page } = await open("look", "desktop", { files: { "models/squeezenet.mote": lenet5 } });
+    await page.getByText("squeezenet.mote tells 10 classes apart.").waitFor();
+    await page.locator("main").evaluate(
+      (main, pictures) => {
+        const dataTransfer = new DataTransfer();
+        for (const [i, bytes] of pictures.entries()) {
+          dataTransfer.items.add(new File([Uint8Array.from(bytes)], `${i}.png`, { type: "image/png" }));
+        }
+        main.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+      },
+      await digits(page),
+    );
+    await page.getByLabel("The picture 1.png").waitFor();
+    await expect.poll(() => page.locator(".answer").textContent()).toBe("7");
+    expect(await page.getByLabel("The picture 1.png").count()).toBe(1);
+  });
+
+  it("says nothing of a net that is closed, nor of the picture by it", async () => {
+    const { page } = await open("look", "desktop", { files: { "models/squeezenet.mote": photoNet } });
+    const facts = page.locator(".facts");
+    const seen = page.locator(".seen");
+    await facts.waitFor();
+    await page
+      .getByLabel("Photo", { exact: true })
+      .setInputFiles({ ...file("photo.png", photo), mimeType: "image/png" });
+    await seen.waitFor();
+    await page.getByLabel("Net", { exact: true }).setInputFiles(file("cut.mote", photoNet.subarray(0, 900)));
+    await page.getByRole("alert").waitFor();
+    expect([await facts.isVisible(), await seen.isVisible()]).toEqual([false, false]);
+  });
+
+  it("starts no worker once it is left", async () => {
+    const { page } = await open("look", "desktop");
+    await page.getByText("This host serves no net for photos.").waitFor();
+    let go = (): void => undefined;
+    const held = new Promise<void>((resolve) => (go = resolve));
+    const answered = page.waitForResponse(/digit.*\.png/);
+    await page.route(/digit.*\.png/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.getByRole("button", { name: "Try the net that reads digits" }).click();
+    await page.getByRole("link", { name: "Draw", exact: true }).click();
+    await page.waitForSelector("main.draw h1");
+    expect(page.workers()).toHaveLength(0);
+    let started = 0;
+    page.on("worker", () => started++);
+    go();
+    await (await answered).finished();
+    // What comes of it comes in the next turns.
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+    expect(started).toBe(0);
+  });
+
+  it("shows what the camera sees without a net, and says when it ends", async () => {
+    const { page } = await open("look", "desktop", { permissions: ["camera"] });
+    await page.getByText("This host serves no net for photos.").waitFor();
+    await page.evaluate(() => {
+      const { mediaDevices } = navigator;
+      const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+      mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await ask(wanted);
+        Object.assign(window, { track: stream.getTracks()[0] });
+        return stream;
+      };
+    });
+    await page.getByRole("button", { name: "Use the camera" }).click();
+    await page.getByLabel("What the camera sees").waitFor();
+    const view = (): Promise<string> =>
+      page.locator(".view").evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+    const first = await view();
+    await expect.poll(view).not.toBe(first);
+    // Nothing else ends it here as a plug that is pulled does.
+    await page.evaluate(() => (window as unknown as { track: EventTarget }).track.dispatchEvent(new Event("ended")));
+    await expect.poll(() => page.getByRole("alert").textContent()).toBe("The camera has ended.");
+    expect(await page.getByRole("button", { name: "Use the camera" }).isVisible()).toBe(true);
+    expect(await page.getByText("Drop, paste or choose a photo").isVisible()).toBe(true);
+  });
+
+  it("scans on while the host's own net comes", async () => {
+    const { page, context } = await open("look", "desktop", { permissions: ["camera"] });
+    let go = (): void => undefined;
+    const held = new Promise<void>((resolve) => (go = resolve));
+    await context.route(/models\//, async (route) => {
+      await held;
+      await route.fulfill({ body: Buffer.from(photoNet) });
+    });
+    await page.reload();
+    await page.getByRole("button", { name: "Scan a net's code" }).click();
+    const stop = page.getByRole("button", { name: "Stop scanning" });
+    await stop.waitFor();
+    go();
+    await page.locator(".facts").waitFor();
+    expect(await page.locator(".net").textContent()).toContain("Hold the code still");
+    await stop.click();
+    expect(await page.locator(".net").textContent()).toBe("squeezenet.mote tells 7 classes apart.");
+  });
+
   it("lets go of the camera when the next room cannot be loaded", async () => {
     const { page, context, troubles } = await open("look", "desktop", {
       permissions: ["camera"],

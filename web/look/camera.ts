@@ -6,10 +6,11 @@ export interface Camera {
 }
 
 /**
+ * @param onEnd called where it ends by itself, as when it is unplugged
  * @param width pixels of a line that are wished for; what the browser thinks best where none are
  * @throws Error that says in plain words why there is none
  */
-export async function openCamera(width?: number): Promise<Camera> {
+export async function openCamera(onEnd: () => void, width?: number): Promise<Camera> {
   const { mediaDevices } = navigator as { readonly mediaDevices?: MediaDevices };
   if (mediaDevices === undefined) throw new Error("A camera needs a page that is served by https.");
   let stream: MediaStream;
@@ -29,6 +30,7 @@ export async function openCamera(width?: number): Promise<Camera> {
   };
   video.muted = video.playsInline = true;
   video.srcObject = stream;
+  for (const track of stream.getTracks()) track.addEventListener("ended", onEnd);
   try {
     await video.play();
   } catch (error) {

@@ -36,6 +36,10 @@ export function mount(root: HTMLElement): () => void {
   let camera: Camera | undefined;
   let isOpen = true;
   let isBusy = false;
+  /** What the worker looks at: by the time that it answers something else may be shown. */
+  let asked: Camera | ImageBitmap | undefined;
+  /** Of what takes time to come the last that was wished for counts. */
+  const wishes = { net: 0, picture: 0, camera: 0 };
   /** Whether the camera looks for a net's code. */
   let isScanning = false;
   let times: number[] = [];
@@ -126,14 +130,16 @@ export function mount(root: HTMLElement): () => void {
     problem.textContent = message;
   };
   const endCamera = (): void => {
-    camera?.stop();
+    wishes.camera++;
+    if (camera === undefined) return;
+    camera.stop();
     camera = undefined;
     useCamera.textContent = "Use the camera";
     scanCode.textContent = "Scan a net's code";
-    if (!isScanning) return;
+    if (isScanning) netLine.textContent = told;
     isScanning = false;
-    netLine.textContent = told;
     showPicture();
+    void look();
   };
   const ask = (question: Question): void => {
     worker ??= startWorker();
@@ -153,6 +159,8 @@ export function mount(root: HTMLElement): () => void {
     worker = net = undefined;
     told = NO_NET;
     isBusy = false;
+    clearTimeout(steady);
+    factList.hidden = seen.hidden = true;
   };
   const startWorker = (): Worker => {
     const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
@@ -167,13 +175,14 @@ export function mount(root: HTMLElement): () => void {
   function take(reply: Answer): void {
     clearTimeout(patience);
     if (reply.kind === "absent") {
-      netLine.textContent =
+      told =
         "This host serves no net for photos. Choose one that you have, a .mote file that classifies pictures; or see how it works with the one that reads digits.";
+      if (!isScanning) netLine.textContent = told;
       return;
     }
     if (reply.kind === "unread") {
       isBusy = false;
-      if (camera !== undefined) requestAnimationFrame(() => void look());
+      if (camera !== undefined) nextLook();
       else if (reply.name !== SCANNED) {
         fail(`No QR code can be read in ${reply.name}. Choose a sharp picture that shows little else.`);
         netLine.textContent = told;
@@ -181,24 +190,29 @@ export function mount(root: HTMLElement): () => void {
       return;
     }
     if (reply.kind === "failed") {
+      const isOld = isBusy && !isAsked();
       isBusy = false;
-      endCamera();
+      if (isOld) return nextLook();
+      if (camera !== undefined) endCamera();
       fail(`That does not work: ${reply.message}.`);
       netLine.textContent = told;
       return;
     }
-    problem.hidden = true;
     if (reply.kind === "opened") {
-      isBusy = false;
-      const isScanned = isScanning;
-      if (isScanned) endCamera();
+      problem.hidden = true;
+      // The host's own may come meanwhile.
+      const isScanned = isScanning && reply.net.name === SCANNED;
+      if (isScanned) {
+        isBusy = false;
+        endCamera();
+      }
       net = reply.net;
       times = [];
       const [channels, height, width] = net.shape;
       const advice =
         net.isNamed || net.classes <= 10 ? "" : " It has no names for them, which mote pack --labels gives it.";
       told = `${net.name} tells ${countText(net.classes)} classes apart.${advice}`;
-      netLine.textContent = told;
+      if (!isScanning) netLine.textContent = told;
       if (isScanned) spoken.textContent = told;
       factList.hidden = false;
       seen.hidden = true;
@@ -213,11 +227,16 @@ export function mount(root: HTMLElement): () => void {
       return;
     }
     isBusy = false;
-    show(reply.sight);
-    if (camera !== undefined) requestAnimationFrame(() => void look());
+    if (isAsked()) show(reply.sight);
+    if (camera !== undefined || !isAsked()) nextLook();
   }
 
+  /** Whether the worker looks, or has looked, at what is shown. */
+  const isAsked = (): boolean => asked === (camera ?? picture);
+  const nextLook = (): void => void requestAnimationFrame(() => void look());
+
   function show(sight: Sight): void {
+    problem.hidden = true;
     times = [...times, ...sight.runs].slice(-COUNTED);
     values[0].value.textContent = timeText(median(times));
     verdict.show(sight.best);
@@ -241,16 +260,15 @@ export function mount(root: HTMLElement): () => void {
   async function look(): Promise<void> {
     if (camera !== undefined && camera.video.videoWidth > 0) {
       paint(camera.video, camera.video.videoWidth, camera.video.videoHeight);
-      if (isBusy || (net === undefined && !isScanning)) return;
-      isBusy = true;
-      await askOf(camera.video, 1);
-    } else if (picture !== undefined && net !== undefined && !isBusy) {
-      isBusy = true;
-      await askOf(picture, TIMES);
-    }
+      if (isBusy) return;
+      if (net === undefined && !isScanning) nextLook();
+      else await askOf(camera, camera.video, 1);
+    } else if (picture !== undefined && net !== undefined && !isBusy) await askOf(picture, picture, TIMES);
   }
 
-  async function askOf(image: ImageBitmapSource, count: number): Promise<void> {
+  async function askOf(subject: Camera | ImageBitmap, image: ImageBitmapSource, count: number): Promise<void> {
+    isBusy = true;
+    asked = subject;
     const copy = await createImageBitmap(image);
     // The room may have been left, or the net changed.
     if (isOpen && isScanning) ask({ kind: "scan", picture: copy, name: SCANNED, isFilm: true });
@@ -272,13 +290,10 @@ export function mount(root: HTMLElement): () => void {
 
   async function takePicture(file: Blob, name: string): Promise<void> {
     endCamera();
-    let bitmap: ImageBitmap;
-    try {
-      bitmap = await createImageBitmap(file);
-    } catch {
-      fail(`${name} is no picture that this browser can read.`);
-      return;
-    }
+    const wish = ++wishes.picture;
+    const bitmap = await bitmapOf(file, name);
+    if (bitmap === undefined) return;
+    if (!isOpen || wish !== wishes.picture) return bitmap.close();
     picture?.close();
     picture = bitmap;
     pictureName = name;
@@ -287,8 +302,20 @@ export function mount(root: HTMLElement): () => void {
     await look();
   }
 
+  /** @returns undefined, and says so, where it is none */
+  async function bitmapOf(file: Blob, name: string): Promise<ImageBitmap | undefined> {
+    try {
+      return await createImageBitmap(file);
+    } catch {
+      fail(`${name} is no picture that this browser can read.`);
+      return undefined;
+    }
+  }
+
   /** Of the camera nothing stays. */
   function showPicture(): void {
+    clearTimeout(steady);
+    seen.hidden = true;
     if (picture !== undefined) paint(picture, picture.width, picture.height);
     else view.getContext("2d")!.clearRect(0, 0, view.width, view.height);
     hint.hidden = picture !== undefined;
@@ -296,13 +323,10 @@ export function mount(root: HTMLElement): () => void {
   }
 
   async function takeCode(file: File): Promise<void> {
-    let bitmap: ImageBitmap;
-    try {
-      bitmap = await createImageBitmap(file);
-    } catch {
-      fail(`${file.name} is no picture that this browser can read.`);
-      return;
-    }
+    const wish = ++wishes.net;
+    const bitmap = await bitmapOf(file, file.name);
+    if (bitmap === undefined) return;
+    if (!isOpen || wish !== wishes.net) return bitmap.close();
     endCamera();
     endWorker();
     netLine.textContent = `Reading the code in ${file.name} …`;
@@ -310,6 +334,7 @@ export function mount(root: HTMLElement): () => void {
   }
 
   function takeNet(file: File): void {
+    wishes.net++;
     // The net before may still be at work on something endless.
     endWorker();
     netLine.textContent = `Opening ${file.name} …`;
@@ -340,18 +365,26 @@ export function mount(root: HTMLElement): () => void {
     codeFile.value = "";
   });
   tryDigits.addEventListener("click", () => {
+    const [ofNet, ofPicture] = [++wishes.net, ++wishes.picture];
     const load = async (): Promise<void> => {
       const [model, digit] = await Promise.all([lenet5Url, digitUrl].map(async (url) => (await fetch(url)).blob()));
-      takeNet(new File([model], "lenet5.mote"));
-      await takePicture(digit, "of a digit");
+      if (!isOpen) return;
+      if (ofNet === wishes.net) takeNet(new File([model], "lenet5.mote"));
+      if (ofPicture === wishes.picture) await takePicture(digit, "of a digit");
     };
     load().catch((error: Error) => fail(`The net could not be loaded: ${error.message}.`));
   });
   /** @param toScan whether it looks for a net's code, not for what the net tells apart */
   const film = async (toScan: boolean): Promise<void> => {
     endCamera();
-    const opened = await openCamera(toScan ? SCAN_WIDTH : undefined);
-    if (!isOpen || camera !== undefined) return opened.stop();
+    const wish = wishes.camera;
+    const ended = (): void => {
+      if (wish !== wishes.camera) return;
+      endCamera();
+      fail("The camera has ended.");
+    };
+    const opened = await openCamera(ended, toScan ? SCAN_WIDTH : undefined);
+    if (!isOpen || wish !== wishes.camera) return opened.stop();
     camera = opened;
     isScanning = toScan;
     if (toScan) scanCode.textContent = "Stop scanning";
