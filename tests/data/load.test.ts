@@ -367,6 +367,12 @@ describe("pictures", () => {
     expect(loadFiles(paths, { shape: [1, 32, 32] }).doubts).toBeUndefined();
   });
 
+  it("given to run are named where one of them is missing", () => {
+    const missing = join(folder, "nowhere.png");
+    const there = file("there.png", PNG.sync.write(new PNG({ width: 4, height: 3 })));
+    expect(() => loadFiles([there, missing], { shape: SHAPE })).toThrow(`${missing}: cannot be read: no such file`);
+  });
+
   it("that are broken or claim too much are refused", () => {
     const whole = picture(40, 40, RED, true);
     expect(problem(file("cut.jpg", whole.subarray(0, 300)))).toMatch(/^FORMAT .*cut\.jpg: broken JPEG: /);

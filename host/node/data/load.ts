@@ -90,7 +90,8 @@ export function loadData(spec: string, options: DataOptions): SampleSet {
  */
 export function loadFiles(paths: readonly string[], options: DataOptions): SampleSet {
   const isPicture = (path: string): boolean => {
-    if (!existsSync(path)) return false;
+    // One alone may be the name of a data set; of several each is a file.
+    if (paths.length === 1 && !existsSync(path)) return false;
     const file = readFile(path);
     return isPng(file) || isJpeg(file);
   };
