@@ -5,14 +5,26 @@
  */
 import { readFileSync } from "node:fs";
 import { openNpz } from "../../host/data/npz.js";
+import { MoteError } from "../../host/errors.js";
+import { valuesOf } from "../../host/model/geometry.js";
 import { openEngine } from "../../host/node/engines/open.js";
-import { UNITS } from "./make-data.js";
+import { BANDS, FRAMES, UNITS } from "./make-data.js";
 
-/** The differences, one a spectrum. @param spectra [count, FRAMES × BANDS], integers of UNITS */
+/**
+ * The differences, one a spectrum.
+ * @param spectra [count, FRAMES × BANDS], integers of UNITS
+ * @throws MoteError MISMATCH for a model that does not give such spectra again
+ */
 export function differences(model: Uint8Array, spectra: ArrayLike<number>): Float64Array {
   const engine = openEngine("v8", model);
   const { input, output } = engine;
-  const size = input.shape[0] * input.shape[1] * input.shape[2];
+  const size = valuesOf(input.shape);
+  if (size !== FRAMES * BANDS || valuesOf(output.shape) !== size) {
+    throw new MoteError(
+      "MISMATCH",
+      `the model takes ${size} numbers and gives ${valuesOf(output.shape)}, expected ${FRAMES * BANDS} of both`,
+    );
+  }
   const result = Float64Array.from({ length: spectra.length / size }, (_, index) => {
     const values = Float64Array.from({ length: size }, (_, i) => spectra[index * size + i] / UNITS);
     const quantized = Int8Array.from(values, (value) =>
@@ -45,6 +57,10 @@ export function auc(scores: ArrayLike<number>, isFault: (index: number) => boole
 
 if (process.argv[1]?.endsWith("score.js")) {
   const [model, data] = process.argv.slice(2);
+  if (data === undefined) {
+    console.error("usage: node score.js MODEL SPECTRA.npz");
+    process.exit(2);
+  }
   const npz = openNpz(readFileSync(data), data);
   const faults = npz.array("y").values;
   const scores = differences(readFileSync(model), npz.array("x").values as ArrayLike<number>);

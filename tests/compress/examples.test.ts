@@ -89,3 +89,9 @@ describe("examples/autoencoder", () => {
     expect(auc(scores, (index) => faults[index])).toBe(area);
   });
 });
+
+test("the autoencoder's score refuses a model that does not give its input again", () => {
+  const model = readFileSync(join(packageRoot, "models/lenet5.mote"));
+  const { x } = arrays(pump.testData(8));
+  expect(() => differences(model, x)).toThrow("the model takes 784 numbers and gives 10, expected 96 of both");
+});
