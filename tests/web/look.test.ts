@@ -14,7 +14,7 @@ import { bytesText } from "../../web/dom.js";
 import { fit } from "../../web/look/see.js";
 import { named } from "../firmware/support/native.js";
 import { buildModel } from "../support/models.js";
-import { keepShot, missingBrowser, webPage, type OpenRoom } from "./support.js";
+import { hold, keepShot, missingBrowser, webPage, type OpenRoom } from "./support.js";
 
 /** Labels are a stranger's text. */
 const LABELS = [
@@ -206,25 +206,16 @@ describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => 
   });
 
   it("starts no worker once it is left", async () => {
-    const { page } = await open("look", "desktop");
+    const { page } = await open("look", "desktop", { serviceWorkers: "block" });
     await page.getByText("This host serves no net for photos.").waitFor();
-    let go = (): void => undefined;
-    const held = new Promise<void>((resolve) => (go = resolve));
-    const answered = page.waitForResponse(/digit.*\.png/);
-    await page.route(/digit.*\.png/, async (route) => {
-      await held;
-      await route.continue();
-    });
+    const go = await hold(page, /digit.*\.png/);
     await page.getByRole("button", { name: "Try the net that reads digits" }).click();
     await page.getByRole("link", { name: "Draw", exact: true }).click();
     await page.waitForSelector("main.draw h1");
     expect(page.workers()).toHaveLength(0);
     let started = 0;
     page.on("worker", () => started++);
-    go();
-    await (await answered).finished();
-    // What comes of it comes in the next turns.
-    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+    await go();
     expect(started).toBe(0);
   });
 
@@ -254,7 +245,7 @@ describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => 
   });
 
   it("scans on while the host's own net comes", async () => {
-    const { page, context } = await open("look", "desktop", { permissions: ["camera"] });
+    const { page, context } = await open("look", "desktop", { permissions: ["camera"], serviceWorkers: "block" });
     let go = (): void => undefined;
     const held = new Promise<void>((resolve) => (go = resolve));
     await context.route(/models\//, async (route) => {
@@ -275,14 +266,9 @@ describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => 
   it("lets go of the camera when the next room cannot be loaded", async () => {
     const { page, context, troubles } = await open("look", "desktop", {
       permissions: ["camera"],
+      serviceWorkers: "block",
       files: { "models/squeezenet.mote": photoNet },
     });
-    // Which would have the room.
-    await context.route(/service-worker/, (route) => route.abort());
-    await page.evaluate(async () => {
-      for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister();
-    });
-    await page.reload();
     await page.getByText("squeezenet.mote tells 7 classes apart.").waitFor();
     await page.evaluate(() => {
       const stop = MediaStreamTrack.prototype.stop;

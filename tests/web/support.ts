@@ -30,6 +30,8 @@ export interface RoomOptions {
   readonly colorScheme?: "light" | "dark";
   /** Permissions, as of the camera. */
   readonly permissions?: readonly string[];
+  /** "block": the page is without what keeps its files, which would answer in the place of routes. */
+  readonly serviceWorkers?: "allow" | "block";
   /** What the host serves beside the page, by path in its folder. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
@@ -65,7 +67,11 @@ export function webPage(flags: readonly string[] = []): {
     await Promise.all(rooms.map(({ server }) => server.close()));
   });
   return {
-    open: async (room, viewport, { colorScheme = "light", permissions = [], files = {} } = {}) => {
+    open: async (
+      room,
+      viewport,
+      { colorScheme = "light", permissions = [], serviceWorkers = "allow", files = {} } = {},
+    ) => {
       // The page has its policy in itself; workers take theirs from the header of their scripts.
       const headers = (path: string): Record<string, string> =>
         path.endsWith(".js") ? { "content-security-policy": POLICY } : {};
@@ -74,6 +80,7 @@ export function webPage(flags: readonly string[] = []): {
         ...VIEWPORTS[viewport],
         colorScheme,
         permissions: [...permissions],
+        serviceWorkers,
       });
       const page = await context.newPage();
       const troubles: string[] = [];
@@ -105,6 +112,22 @@ export function webPage(flags: readonly string[] = []): {
       }
       expect(all.flatMap(({ troubles }) => troubles)).toEqual([]);
     },
+  };
+}
+
+/** Holds back what a page without a service worker asks for. @returns what lets it go, and waits until it has come and what follows from it */
+export async function hold(page: Page, pattern: RegExp): Promise<() => Promise<void>> {
+  let go = (): void => undefined;
+  const held = new Promise<void>((resolve) => (go = resolve));
+  await page.route(pattern, async (route) => {
+    await held;
+    await route.continue();
+  });
+  return async () => {
+    const answered = page.waitForResponse(pattern);
+    go();
+    await (await answered).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
   };
 }
 
