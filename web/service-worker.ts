@@ -50,7 +50,7 @@ async function fromPage(address: string, request: Request): Promise<Response> {
   const kept = await cache.match(address);
   if (kept) return kept;
   const response = await fetch(request);
-  if (response.ok) await cache.put(address, response.clone());
+  await keep(cache, address, response);
   return response;
 }
 
@@ -58,11 +58,21 @@ async function fromNetwork(request: Request): Promise<Response> {
   const cache = await caches.open(MODELS);
   try {
     const response = await fetch(request);
-    if (response.ok) await cache.put(request.url, response.clone());
+    await keep(cache, request.url, response);
     return response;
   } catch (error) {
     const kept = await cache.match(request.url);
     if (kept) return kept;
     throw error;
+  }
+}
+
+/** Where there is room: what has come is given to the page all the same. */
+async function keep(cache: Cache, address: string, response: Response): Promise<void> {
+  if (!response.ok) return;
+  try {
+    await cache.put(address, response.clone());
+  } catch (error) {
+    console.warn(`not kept for when there is no network: ${address}: ${String(error)}`);
   }
 }

@@ -27,6 +27,23 @@ describe.skipIf(missingBrowser.length > 0)(named("offline", missingBrowser), () 
     expect(troubles).toEqual([]);
   });
 
+  it("gives what comes to the page where there is no room to keep it", async () => {
+    const model = Buffer.alloc(300_000, 1);
+    const { page, server, context } = await open("draw", "desktop", { files: { "models/large.mote": model } });
+    await page.getByText("It works offline from now on.").waitFor();
+    const session = await context.newCDPSession(page);
+    const { origin } = new URL(server.url);
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 100_000 });
+    const sizes = await page.evaluate(async () => {
+      const worker = await (await fetch("service-worker.js")).text();
+      const [large] = JSON.parse(/^const LARGE_FILES = (.*);$/m.exec(worker)![1]) as string[];
+      const sizeOf = async (path: string): Promise<number> => (await (await fetch(path)).arrayBuffer()).byteLength;
+      return [await sizeOf("models/large.mote"), await sizeOf(large)];
+    });
+    expect(sizes[0]).toBe(model.length);
+    expect(sizes[1]).toBeGreaterThan(1 << 20);
+  });
+
   it("can be installed: a manifest with icons that are there", async () => {
     const { page, server } = await open("draw", "phone");
     const session = await page.context().newCDPSession(page);
