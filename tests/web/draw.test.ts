@@ -108,6 +108,27 @@ describe.skipIf(missingBrowser.length > 0)(named("Draw", missingBrowser), () => 
     await expect.poll(() => page.locator(".digit").textContent()).toBe("5");
   });
 
+  it("keeps the keys where a button that was pressed can no longer be", async () => {
+    const { page } = await open("draw", "desktop");
+    await reads(page, "7");
+    for (const name of ["Clear", "Undo"]) {
+      await page.getByRole("button", { name, exact: true }).focus();
+      await page.keyboard.press("Enter");
+      await page.waitForSelector("main:not([data-digit])");
+      await page.keyboard.press("1");
+      await reads(page, "1");
+    }
+  });
+
+  it("reads digits where nobody says what they take", async () => {
+    const { page, server } = await open("draw", "desktop", { files: { "bytes.json": Buffer.from("<!doctype html>") } });
+    await reads(page, "7");
+    await expect.poll(() => server.asked.filter((path) => path.endsWith("/bytes.json")).length).toBeGreaterThan(0);
+    await page.getByRole("button", { name: "Write a 5" }).click();
+    await reads(page, "5");
+    expect(await page.getByRole("alert").allTextContents()).toEqual([]);
+  });
+
   it("shows each layer, and nothing of an empty pad", async () => {
     const { page } = await open("draw", "desktop");
     await reads(page, "7");

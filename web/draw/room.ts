@@ -94,10 +94,15 @@ export function mount(root: HTMLElement): () => void {
   function read(): void {
     cancelAnimationFrame(frame);
     frame = 0;
-    undo.disabled = clear.disabled = pad.strokes.length === 0;
+    const isEmpty = pad.strokes.length === 0;
+    // A button that can no longer be pressed would take the focus along, and with it the keys.
+    if (isEmpty && [undo, clear].some((button) => button === document.activeElement)) {
+      pad.element.focus({ preventScroll: true });
+    }
+    undo.disabled = clear.disabled = isEmpty;
     clearTimeout(quiet);
     if (model === undefined) return;
-    if (pad.strokes.length === 0) {
+    if (isEmpty) {
       blank();
       return;
     }
@@ -174,7 +179,8 @@ export function mount(root: HTMLElement): () => void {
     memory.value.textContent = bytesText(model.memoryBytes);
     pad.write(strokesOf(FIRST_DIGIT), true);
     performance.mark(FIRST_MARK);
-    const picture = await comparison();
+    // The digits are read without it.
+    const picture = await comparison().catch(() => undefined);
     if (isOpen && picture) root.append(picture);
   };
   open().catch((error: Error) => {
