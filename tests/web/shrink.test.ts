@@ -11,7 +11,7 @@ import { violationsIn } from "../../tools/bench/web-page.js";
 import { mote, scratchFolder } from "../cli/support.js";
 import { named } from "../firmware/support/native.js";
 import { attribute, edge, floats, model, node } from "../support/onnx.js";
-import { keepShot, missingBrowser, webPage, type ViewportName } from "./support.js";
+import { hold, keepShot, missingBrowser, webPage, type ViewportName } from "./support.js";
 
 const inRepo = (path: string): string => join(packageRoot, path);
 const golden = (name: string): string => inRepo(`tests/golden/import/${name}`);
@@ -180,6 +180,24 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
     await drop(page, [inRepo("models/lenet5.mote")]);
     await page.waitForSelector(".headline");
     expect(await headline(page)).toBe("590 times smaller");
+  });
+
+  it("takes no example that comes behind a file of one's own, or behind the room", async () => {
+    const { page } = await open("shrink", "desktop", { serviceWorkers: "block" });
+    let go = await hold(page, /conv-int8.*\.tflite/);
+    await page.getByRole("button", { name: "An int8 net" }).click();
+    await drop(page, [inRepo("models/lenet5.mote")]);
+    await page.waitForSelector(".headline");
+    await go();
+    expect(await page.locator(".headline p").first().textContent()).toBe("lenet5");
+    go = await hold(page, /torch-blocks.*\.onnx/);
+    await page.getByRole("button", { name: "A net of PyTorch" }).click();
+    await page.getByRole("link", { name: "Draw" }).click();
+    await page.waitForSelector("main.draw h1");
+    let started = 0;
+    page.on("worker", () => started++);
+    await go();
+    expect(started).toBe(0);
   });
 
   it("can be cancelled, and is left without a trace", async () => {

@@ -64,6 +64,9 @@ export function mount(root: HTMLElement): () => void {
   let files = new Map<string, File>();
   let worker: Worker | undefined;
   let result: ResultView | undefined;
+  let isOpen = true;
+  /** Files that were taken, and examples that were asked for, so far: an example counts that comes before the next. */
+  let wishes = 0;
 
   const end = (): void => {
     worker?.terminate();
@@ -75,6 +78,7 @@ export function mount(root: HTMLElement): () => void {
 
   function take(added: readonly File[]): void {
     if (added.length === 0) return;
+    wishes++;
     // Samples, or what was missing, join what is there; another net begins anew.
     const isNew = added.some(({ name }) => NET_NAME.test(name) && !belongs(name));
     if (isNew) files = new Map();
@@ -156,11 +160,15 @@ export function mount(root: HTMLElement): () => void {
   }
 
   async function example(name: string, url: string): Promise<void> {
+    const wish = ++wishes;
+    const isWished = (): boolean => isOpen && wish === wishes;
     try {
       const response = await fetch(url);
       if (!response.ok) throw new Error(String(response.status));
-      take([new File([await response.blob()], name)]);
+      const bytes = await response.blob();
+      if (isWished()) take([new File([bytes], name)]);
     } catch {
+      if (!isWished()) return;
       place.replaceChildren(
         html("p", { class: "notice bad", role: "alert" }, "The example could not be loaded; is there a network?"),
       );
@@ -188,6 +196,7 @@ export function mount(root: HTMLElement): () => void {
   addEventListener("dragleave", out);
   addEventListener("drop", dropped);
   return () => {
+    isOpen = false;
     removeEventListener("dragover", over);
     removeEventListener("dragleave", out);
     removeEventListener("drop", dropped);
