@@ -200,6 +200,20 @@ describe.skipIf(missingBrowser.length > 0)(named("the Shrink room", missingBrows
     expect(started).toBe(0);
   });
 
+  it("asks again for a part of the page that did not come", async () => {
+    const { page, context, troubles } = await open("shrink", "desktop", { serviceWorkers: "block" });
+    const parts = /(core|fast)-named/;
+    await context.route(parts, (route) => route.fulfill({ status: 503 }));
+    await drop(page, [inRepo("models/lenet5.mote")]);
+    await page.getByText("a part of this page could not be loaded (503)").waitFor();
+    await context.unroute(parts);
+    troubles.length = 0;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator(".boards li").first().waitFor();
+    const module = await download(page, ".wasm");
+    expect(module.bytes.equals(bake(readFileSync(inRepo("models/lenet5.mote"))))).toBe(true);
+  });
+
   it("can be cancelled, and is left without a trace", async () => {
     const { page } = await open("shrink", "desktop");
     // Ten seconds of multiplications.

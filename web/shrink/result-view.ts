@@ -77,7 +77,8 @@ export function resultView(shrunk: Shrunk, wishes: Wishes): ResultView {
     tell: (message) => {
       told.textContent = message;
     },
-    failBoards: (message) => boards.replaceChildren(html("p", { class: "notice bad" }, message)),
+    failBoards: (message) =>
+      boards.replaceChildren(html("p", { class: "notice bad" }, message), button("Try again", ask)),
     start() {
       graph.start();
       if (isSmall) ask();

@@ -22,8 +22,12 @@ const answer = (message: Answer, transfer: Transferable[] = []): void => self.po
 const loaded = new Map<string, Promise<Uint8Array>>();
 
 function load(url: string): Promise<Uint8Array> {
-  const bytes = loaded.get(url) ?? fetched(url);
+  const known = loaded.get(url);
+  if (known !== undefined) return known;
+  const bytes = fetched(url);
   loaded.set(url, bytes);
+  // What did not come may come the next time.
+  bytes.catch(() => loaded.delete(url));
   return bytes;
 }
 
