@@ -70,6 +70,12 @@ document.querySelector(".skip")!.addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
+// A file that misses a room's own place for it would replace the page.
+for (const name of ["dragover", "drop"] as const) {
+  addEventListener(name, (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+}
 startTheme(document.querySelector("#theme")!);
 void show(false);
 register(document.querySelector("#offline")!);

@@ -59,6 +59,23 @@ describe.skipIf(missingBrowser.length > 0)(named("the frame", missingBrowser), (
     }
   });
 
+  it("stays where a file is dropped beside what takes it", async () => {
+    const { page } = await open("draw", "desktop");
+    for (const room of ["draw", "shrink", "look"]) {
+      await page.evaluate((name) => (location.hash = name), room);
+      await page.waitForSelector(`main.${room} h1`);
+      const isKept = await page.evaluate(() =>
+        ["dragover", "drop"].map((name) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["x"], "x.txt"));
+          const event = new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true });
+          return !document.querySelector(".brand")!.dispatchEvent(event);
+        }),
+      );
+      expect(isKept, room).toEqual([true, true]);
+    }
+  });
+
   it("allows neither inline scripts and styles nor anything from elsewhere", async () => {
     const { page, troubles } = await open("draw", "desktop");
     await page.evaluate(() => {
