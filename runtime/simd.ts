@@ -1,6 +1,7 @@
 /** The runtime with the engine for machines with SIMD128 beside the core. */
 import { CORE_TEXT } from "../build/core-text.js";
 import { SIMD_TEXT } from "../build/simd-text.js";
+import { MAX_BYTES } from "../assembly/format.js";
 import { hasSimd } from "../host/engines/has-simd.js";
 import { MoteError } from "../host/errors.js";
 import { bytesOf, openWith } from "./load.js";
@@ -43,7 +44,9 @@ export async function openModel(source: ModelSource | Promise<ModelSource>, opti
   const file = await bytesOf(await source);
   if (engine === "simd" || (engine === undefined && hasSimd())) {
     try {
-      return await openWith(file, options, "simd", () => moduleOf(SIMD_TEXT), smallFields, true);
+      // It counts in 32 bits, and no model takes more.
+      const memoryLimit = Math.min(options.memoryLimit ?? MAX_BYTES, MAX_BYTES);
+      return await openWith(file, { memoryLimit }, "simd", () => moduleOf(SIMD_TEXT), smallFields, true);
     } catch (error) {
       if (engine === "simd" || (error as MoteError).code !== "MEMORY") throw error;
     }

@@ -33,6 +33,13 @@ it("takes the vectors where there is memory for them, else the core", async () =
     code: "MEMORY",
     message: `simd: the model takes ${simd.memoryBytes} bytes of memory, the limit is ${memoryLimit}`,
   });
+  // More than 32 bits count.
+  for (const large of [2 ** 32, 2 ** 32 + 5000, Infinity]) {
+    expect((await openModel(lenet, { memoryLimit: large })).memoryBytes).toBe(simd.memoryBytes);
+  }
+  await expect(openModel(lenet, { memoryLimit: NaN })).rejects.toThrow(
+    "memoryLimit: expected a number of bytes above 0",
+  );
   // Too little for the head of the file even.
   for (const engine of [{ engine: "core" }, { engine: "simd" }, {}] as const) {
     await expect(openModel(lenet, { ...engine, memoryLimit: 100 })).rejects.toMatchObject({ code: "MEMORY" });
