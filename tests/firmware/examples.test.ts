@@ -60,20 +60,26 @@ describe("the exported library", () => {
   });
 });
 
-/** Builds an example's program with make's own flags and runs it under QEMU. */
+/** Builds an example's program with make's own flags and runs it under QEMU. @param shownIn folders whose README has the bytes of memory */
 function emulated(
   title: string,
   tools: readonly string[],
   make: readonly string[],
   engine: "wasm3" | "aot",
   form: keyof typeof images = "speed",
+  shownIn: readonly string[] = [],
 ): void {
   const lacking = missingTools([...tools, "make", ...(engine === "aot" ? ["wasm2c"] : [])]);
   it.skipIf(lacking.length > 0)(named(title, lacking), async () => {
     const folder = await exported(engine, form);
     const args = ["-s", ...make, `MOTE=${folder}`, `BUILD=${join(work, title.replaceAll(" ", "-"))}`];
     const { stdout, stderr } = await runTool("make", [...args, "run"], { timeoutMs: 100_000 });
-    expect(stdout + stderr).toMatch(/^digit 7\noutputs( -?\d+){10}\nbytes of memory \d{4,5}\n$/m);
+    const printed = /^digit 7\noutputs(?: -?\d+){10}\nbytes of memory (\d{4,5})\n$/m;
+    expect(stdout + stderr).toMatch(printed);
+    const [, bytes] = printed.exec(stdout + stderr)!;
+    for (const name of shownIn) {
+      expect(readFileSync(join(EXAMPLES, name, "README.md"), "utf8"), name).toMatch(new RegExp(`\\b${bytes}\\b`));
+    }
   });
 }
 
@@ -93,7 +99,7 @@ describe("the examples run", () => {
   emulated("microbit ahead of time", arm, [...cortexM, "BOARD=microbit"], "aot");
   emulated("microbit ahead of time, a core and a container", arm, [...cortexM, "BOARD=microbit"], "aot", "size");
   const riscv = ["riscv64-unknown-elf-gcc", "qemu-system-riscv32"];
-  emulated("riscv32 by wasm3", riscv, ["-C", join(EXAMPLES, "riscv")], "wasm3");
+  emulated("riscv32 by wasm3", riscv, ["-C", join(EXAMPLES, "riscv")], "wasm3", "speed", ["riscv", "esp32"]);
 
   const lacking = missingTools([...riscv, "make"]);
   it.skipIf(lacking.length > 0)(named("CH32V003 with lenet5 as C of its own", lacking), async () => {
@@ -105,7 +111,9 @@ describe("the examples run", () => {
 
   // Without tail calls wasm3 would overrun the board's 3 KB of stack. DEBUG as projects define it in debug builds.
   for (const level of ["-O0 -DDEBUG", "-Og -DDEBUG", "-O1", "-Os", "-O3"]) {
-    emulated(`lm3s6965evb by wasm3 with ${level}`, arm, [...cortexM, "BOARD=lm3s6965evb", `OPT=${level}`], "wasm3");
+    const make = [...cortexM, "BOARD=lm3s6965evb", `OPT=${level}`];
+    const shownIn = level === "-Os" ? ["cortex-m", "arduino"] : [];
+    emulated(`lm3s6965evb by wasm3 with ${level}`, arm, make, "wasm3", "speed", shownIn);
   }
 });
 
