@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pngjs from "pngjs";
+import { PNG } from "pngjs";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { packageRoot } from "../../host/node/paths.js";
 import type { Picture } from "../../host/data/plane.js";
@@ -18,22 +18,24 @@ const folder = mkdtempSync(join(tmpdir(), "mote-code-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function pngOf({ width, height, rgba }: Picture): Buffer {
-  const png = new pngjs.PNG({ width, height });
+  const png = new PNG({ width, height });
   png.data = Buffer.from(rgba);
-  return pngjs.PNG.sync.write(png);
+  return PNG.sync.write(png);
 }
 
 const file = (name: string, buffer: Buffer) => ({ name, mimeType: "image/png", buffer });
 
-/** A film of one picture, uncompressed, as Chromium takes it for a camera. */
-function filmOf({ width, height, rgba }: Picture): string {
-  const luma = Buffer.from(rgba.filter((_, i) => i % 4 === 0));
+/** A film of pictures of one size, uncompressed, as Chromium takes it for a camera. */
+function filmOf(name: string, pictures: readonly Picture[]): string {
+  const [{ width, height }] = pictures;
   const colour = Buffer.alloc((width * height) / 2, 128);
-  const path = join(folder, "film.y4m");
-  writeFileSync(
-    path,
-    Buffer.concat([Buffer.from(`YUV4MPEG2 W${width} H${height} F5:1 Ip C420mpeg2\nFRAME\n`), luma, colour]),
-  );
+  const frames = pictures.flatMap(({ rgba }) => [
+    Buffer.from("FRAME\n"),
+    Buffer.from(rgba.filter((_, i) => i % 4 === 0)),
+    colour,
+  ]);
+  const path = join(folder, `${name}.y4m`);
+  writeFileSync(path, Buffer.concat([Buffer.from(`YUV4MPEG2 W${width} H${height} F5:1 Ip C420mpeg2\n`), ...frames]));
   return path;
 }
 
@@ -109,7 +111,8 @@ describe.skipIf(missingBrowser.length > 0)(named("Look, at codes", missingBrowse
 });
 
 describe.skipIf(missingBrowser.length > 0)(named("Look, at codes by the camera", missingBrowser), () => {
-  const film = filmOf(frameOf(photographed(encodeQr(lenet5), { scale: 3.5, turn: 0.05, noise: 5 }), 1280, 720));
+  const photo = frameOf(photographed(encodeQr(lenet5), { scale: 3.5, turn: 0.05, noise: 5 }), 1280, 720);
+  const film = filmOf("code", [photo]);
   const { open, closeRooms } = webPage([
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
@@ -126,5 +129,40 @@ describe.skipIf(missingBrowser.length > 0)(named("Look, at codes by the camera",
     expect(await page.getByText("Drop, paste or choose a photo").isVisible()).toBe(true);
     await page.getByLabel("Photo", { exact: true }).setInputFiles(file("digit.png", digit));
     await expect.poll(() => page.locator(".answer").textContent()).toBe("7");
+  });
+});
+
+describe.skipIf(missingBrowser.length > 0)(named("Look, at a film of paper and a digit", missingBrowser), () => {
+  const [width, height] = [320, 240];
+  const paper = { width, height, rgba: new Uint8Array(4 * width * height).fill(255) };
+  const small = PNG.sync.read(digit);
+  const sevens = frameOf(
+    { width: small.width, height: small.height, rgba: small.data.map((value) => value ^ 255) },
+    width,
+    height,
+  );
+  // Two seconds of each.
+  const film = filmOf("digit", [
+    ...Array.from({ length: 10 }, () => paper),
+    ...Array.from({ length: 10 }, () => sevens),
+  ]);
+  const { open, closeRooms } = webPage([
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    `--use-file-for-fake-video-capture=${film}`,
+  ]);
+  afterEach(closeRooms);
+
+  it("looks on when there is nothing to be read", async () => {
+    const { page } = await open("look", "phone", {
+      permissions: ["camera"],
+      files: { "models/squeezenet.mote": lenet5 },
+    });
+    await page.getByText("squeezenet.mote tells 10 classes apart.").waitFor();
+    await page.getByRole("button", { name: "Use the camera" }).click();
+    await page.getByText("no digit found").waitFor();
+    expect(await page.locator(".seen").isVisible()).toBe(false);
+    await expect.poll(() => page.locator(".seen .answer").textContent(), { timeout: 10_000 }).toBe("7");
+    expect(await page.getByRole("button", { name: "Stop the camera" }).isVisible()).toBe(true);
   });
 });

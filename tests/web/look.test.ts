@@ -244,6 +244,26 @@ describe.skipIf(missingBrowser.length > 0)(named("Look", missingBrowser), () => 
     expect(await page.getByText("Drop, paste or choose a photo").isVisible()).toBe(true);
   });
 
+  it("lets go of the camera when nothing answers", async () => {
+    const { page } = await open("look", "desktop", {
+      permissions: ["camera"],
+      files: { "models/squeezenet.mote": photoNet },
+    });
+    await page.getByText("squeezenet.mote tells 7 classes apart.").waitFor();
+    await page.evaluate(() => {
+      const wait = window.setTimeout.bind(window);
+      const patience = 30_000;
+      const sooner = (then: () => void, ms: number) => wait(then, ms === patience ? 100 : ms);
+      Object.assign(window, { setTimeout: sooner });
+      Worker.prototype.postMessage = () => undefined;
+    });
+    await page.getByRole("button", { name: "Use the camera" }).click();
+    await expect
+      .poll(() => page.getByRole("alert").textContent())
+      .toBe("There was no answer for 30 seconds: the net was closed.");
+    expect(await page.getByRole("button", { name: "Use the camera" }).isVisible()).toBe(true);
+  });
+
   it("scans on while the host's own net comes", async () => {
     const { page, context } = await open("look", "desktop", { permissions: ["camera"], serviceWorkers: "block" });
     let go = (): void => undefined;

@@ -126,6 +126,8 @@ export function mount(root: HTMLElement): () => void {
   );
 
   const fail = (message: string): void => {
+    // Who hears it hears it once.
+    if (!problem.hidden && problem.textContent === message) return;
     problem.hidden = false;
     problem.textContent = message;
   };
@@ -149,7 +151,8 @@ export function mount(root: HTMLElement): () => void {
     if (question.kind === "open" && typeof question.source === "string") return;
     patience = window.setTimeout(() => {
       endWorker();
-      fail(`The net did not answer for ${PATIENCE_MS / 1000} seconds, and was closed.`);
+      if (camera !== undefined) endCamera();
+      fail(`There was no answer for ${PATIENCE_MS / 1000} seconds: the net was closed.`);
       netLine.textContent = told;
     }, PATIENCE_MS);
   };
@@ -190,11 +193,14 @@ export function mount(root: HTMLElement): () => void {
       return;
     }
     if (reply.kind === "failed") {
-      const isOld = isBusy && !isAsked();
+      const isLook = isBusy && !isScanning;
       isBusy = false;
-      if (isOld) return nextLook();
-      if (camera !== undefined) endCamera();
+      if (isLook && !isAsked()) return nextLook();
       fail(`That does not work: ${reply.message}.`);
+      if (isLook) seen.hidden = true;
+      // The next picture of a film may be another.
+      if (camera !== undefined && isLook) return nextLook();
+      if (camera !== undefined) endCamera();
       netLine.textContent = told;
       return;
     }
