@@ -15,9 +15,10 @@ export const RECORD_BYTES = 4;
 /** Bytes of the control block, which stands at address 0. */
 export const CONTROL_BLOCK_BYTES = 64;
 
-/** Version of what this file describes, which a module leaves in the control block; of a module whose input comes by lines the other. */
+/** Version of what this file describes, which a module leaves in the control block; the others of a module whose input comes by lines, and whose elements are int16. */
 export const INTERFACE_VERSION = 2;
 export const INTERFACE_VERSION_LINES = 3;
+export const INTERFACE_VERSION_WIDE = 4;
 
 /** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
 export const CONTROL_MODEL_PTR = 0;

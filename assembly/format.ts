@@ -6,11 +6,15 @@
 /** "MOT", read as a little-endian number of three bytes. */
 export const MAGIC = 0x544f4d;
 export const VERSION = 2;
+/** Of a container whose elements are int16. */
+export const VERSION_WIDE = 4;
 /** The CRC covers the file from this offset to its end. */
 export const CRC_START = 8;
 
 /** The first byte of a small container, version 3: the lower half of a CRC follows, of what is behind it. */
 export const SMALL_TAG = 0xb3;
+/** The same of one whose elements are int16, version 5. */
+export const SMALL_TAG_WIDE = 0xb5;
 export const SMALL_CRC_START = 3;
 /** Of the numbers of a small container: most ones in front of one. */
 export const MAX_NUMBER_LENGTH = 30;
@@ -41,6 +45,8 @@ export const OP_APPEND = 10;
 
 /** Largest multiplier of a sum, which keeps two products of 9 bits more in int32. */
 export const MAX_SUM_FACTOR = 0x200000;
+/** The same of a sum of int16 elements. */
+export const MAX_SUM_FACTOR_WIDE = 0x4000;
 export const LUT_ENTRIES = 256;
 
 export const CODEC_DENSE = 0;

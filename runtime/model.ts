@@ -63,12 +63,13 @@ export function modelOf(loaded: Driver, { entries, ...facts }: Facts): Model {
           const first = control(CONTROL_TENSOR_COUNT) - control(CONTROL_LAYER_COUNT);
           for (const done = control(CONTROL_LAYERS_DONE); visited < done; visited++) {
             const made = entry(first + visited);
-            if (!made.isByLines) visit(visited, read(made), made.shape);
+            if (!made.isByLines) visit(visited, read(made) as Int8Array, made.shape);
           }
         }),
     );
     const results: T[] = [];
-    for (const [i, output] of outputs.entries()) results.push(decode(read(entries[inputs.length + i]), output));
+    for (const [i, output] of outputs.entries())
+      results.push(decode(read(entries[inputs.length + i]) as Int8Array, output));
     return list === given ? results : results[0];
   };
 
@@ -83,7 +84,7 @@ export function modelOf(loaded: Driver, { entries, ...facts }: Facts): Model {
       (reals, input) =>
         Int8Array.from(reals, (_, i) =>
           // The quotient in float32, as the C library has it.
-          quantize(Math.fround(stepsOf(reals[placeIn(input, i)], input, i, 1)), input.zeroPoint),
+          quantize(Math.fround(stepsOf(reals[placeIn(input, i)], input, i, 1)), input),
         ),
       (elements, { scale, zeroPoint }) => Float32Array.from(elements, (element) => scale * (element - zeroPoint)),
     )) as Model["runFloat"];
@@ -91,7 +92,7 @@ export function modelOf(loaded: Driver, { entries, ...facts }: Facts): Model {
   const classify = (image: Pixels, visit?: LayerVisit): Prediction[] => {
     const [input] = inputs;
     const logits = run(
-      Int8Array.from(planesOf(image, input), (value, i) => quantize(stepsOf(value, input, i, 255), input.zeroPoint)),
+      Int8Array.from(planesOf(image, input), (value, i) => quantize(stepsOf(value, input, i, 255), input)),
       visit,
     );
     const output = outputs[0];

@@ -23,10 +23,10 @@ const targets = {
   core: {
     sources: ["assembly/core", "assembly/mote.ts", ...shared, "asconfig.json", "tools/core-text.mjs"],
     made: "build/core.wasm",
-    // core-named.wasm is what `mote pack --format wasm` specialises: nothing inlined, functions by name. core-growable.wasm, with memory for
+    // The same sources with int16 elements make core16.wasm. core-named.wasm is what `mote pack --format wasm` specialises: nothing inlined, functions by name. core-growable.wasm, with memory for
     // any plan, is what the runtime has inside.
     commands: [
-      ...["core", "core-named", "core-growable"].map((target) =>
+      ...["core", "core-named", "core-growable", "core16", "core16-named"].map((target) =>
         node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
       ),
       [process.execPath, join(root, "tools/core-text.mjs"), "core"],

@@ -6,6 +6,7 @@ import { encodeCertificate, fillSelfTest } from "../host/container/certificate.j
 import { readContainer } from "../host/container/read.js";
 import { openCounted } from "../host/engines/counted.js";
 import { MoteError } from "../host/errors.js";
+import { elementsFor } from "../host/model/elements.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { builtModule } from "../host/node/built.js";
 import { checkWritable } from "../host/node/check-writable.js";
@@ -92,7 +93,7 @@ function countsOf(file: Uint8Array): Counts[] {
   }
   return forms.map(({ form, module }) => {
     const { engine, ops } = openCounted(module, builtModule("build/core.wasm"));
-    const inputs = engine.inputs.map(({ shape }) => new Int8Array(valuesOf(shape)));
+    const inputs = engine.inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
     const runs = Array.from({ length: COUNTED }, (_, run) => {
       fillSelfTest(run, inputs);
       const before = ops();

@@ -5,6 +5,7 @@ import { beginsStream, sampleEndedBy } from "../host/data/sequences.js";
 import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { ImportedNet, NetEnd, SoftmaxGroups, TensorScale } from "../host/import/net.js";
+import type { Elements } from "../host/model/elements.js";
 import type { NetSamples } from "../host/import/net-samples.js";
 import { planarIndex } from "../host/import/view.js";
 import { openNpz } from "../host/data/npz.js";
@@ -43,7 +44,7 @@ export function compareExpected(
   engine: Engine,
   path: string,
   runs: Pick<NetSamples, "count" | "perSample" | "perStream">,
-  inputs: (index: number) => readonly Int8Array[],
+  inputs: (index: number) => readonly Elements[],
 ): ExpectedResult[] {
   const arrays = readArrays(path, net.outputs);
   const tensors = [...new Set(net.outputs.map(({ tensor }) => tensor))].sort((a, b) => order(net, a) - order(net, b));
@@ -110,7 +111,7 @@ class Side {
     this.#step = own?.scale ?? PROBABILITY_STEP;
   }
 
-  add(sample: number, elements: Int8Array): void {
+  add(sample: number, elements: Elements): void {
     const { scale, zeroPoint } = this.output;
     const reals = Float64Array.from(elements, (_, i) => scale * (elements[this.#place(i)] - zeroPoint));
     const found = this.end.softmax === undefined ? reals : softmax(reals, this.end.softmax);

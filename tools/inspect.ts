@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { MODEL_SLACK_BYTES } from "../assembly/abi.js";
 import { PURPOSES } from "../host/codecs/codec.js";
+import { activationBits } from "../host/model/elements.js";
 import { bakedContainer } from "../host/module/baked.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";
 import { tensorBytes } from "../host/model/geometry.js";
@@ -213,6 +214,7 @@ function printOverview(path: string, opened: Opened, report: ContainerReport, ou
       `${grouped(report.sideBytes)} bytes: header, plan, tensors, fields, multipliers, biases, alphabets, code lengths`,
     ],
     ["work", `${workText(work)} a run`],
+    ...(activationBits(model) === 16 ? [["activations", "int16"] as const] : []),
     ...(model.labels === undefined ? [] : [["labels", model.labels.join(", ")] as const]),
     [
       "tensors",

@@ -12,6 +12,7 @@ import { MoteError } from "../host/errors.js";
 import type { Tally } from "../host/engines/classify.js";
 import type { Engine, EngineName, EngineOptions } from "../host/engines/engine.js";
 import { isWasm } from "../host/module/sections.js";
+import { hasSimd } from "../host/engines/has-simd.js";
 import { ENGINE_NAMES, fastestEngine } from "../host/engines/open.js";
 import { openEngine } from "../host/node/engines/open.js";
 import { isWasm3Built } from "../host/node/wasm3/runtime.js";
@@ -173,7 +174,14 @@ export function engineOption(fallback = "wasm3, or v8 where no C compiler has bu
 
 /** What runs a model fastest: where the outputs alone are asked for, and not what a device takes. @throws MoteError FILE, FORMAT */
 export function fastestFor(path: string): EngineName {
-  return isFastModule(readModel(path)) ? "v8" : fastestEngine();
+  const file = readModel(path);
+  return isFastModule(file) ? "v8" : fastestEngine(containerOf(file));
+}
+
+/** Whether the engine with vectors is here, and runs the model of a file; a fast module it refuses itself. @throws MoteError FILE, FORMAT */
+export function hasVectors(path: string): boolean {
+  const file = readModel(path);
+  return hasSimd() && (isFastModule(file) || fastestEngine(containerOf(file)) === "simd");
 }
 
 /** The engine asked for. Of none, wasm3; where it is not built, V8 with a word on stderr: the outputs are the same. */

@@ -7,6 +7,7 @@ import type { ChipSource } from "../host/chip/chip-source.js";
 import type { ChipGoal } from "../host/chip/goal.js";
 import type { FastProgram } from "../host/fast/memory.js";
 import type { Optimization } from "../host/fast/optimization.js";
+import { activationBits } from "../host/model/elements.js";
 import type { QLayer } from "../host/model/model.js";
 import { contentsOf, type CoreContents } from "../host/module/contents.js";
 import { builtModule } from "../host/node/built.js";
@@ -137,7 +138,7 @@ async function coreFor(container: Container, { ops, codecs }: FileFlags, input: 
       `--${what} ${contents[what].join(",")}: ${input} needs ${missing.join(", ")} as well`,
     );
   }
-  return (await import("../host/node/module/bake.js")).coreWith(contents);
+  return (await import("../host/node/module/bake.js")).coreWith(contents, activationBits(container.model));
 }
 
 async function aheadOfTime(

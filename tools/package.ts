@@ -31,6 +31,8 @@ const OPTIONAL = ["bullmq", "ioredis", "aws4fetch"];
 const TOOL_FILES = [
   "build/core.wasm",
   "build/core-named.wasm",
+  "build/core16.wasm",
+  "build/core16-named.wasm",
   "build/simd.wasm",
   "build/fast-named.wasm",
   "build/train.wasm",

@@ -1,6 +1,7 @@
 /** What `mote run` says of each sample: its best classes, or where a net tells no classes apart what its outputs are. */
 import { reasonsToDoubt, topClasses, type Classification } from "../host/engines/classify.js";
 import type { Engine, TensorInfo } from "../host/engines/engine.js";
+import type { Elements } from "../host/model/elements.js";
 import { valuesOf } from "../host/model/geometry.js";
 import type { SampleSet } from "../host/data/data-set.js";
 import type { Output } from "./output.js";
@@ -32,7 +33,7 @@ export function tellsClasses({ input, outputs: [first, ...others] }: Engine): bo
 }
 
 /** @param logits that the engine has given just now */
-export function resultOf(engine: Engine, logits: Int8Array, top: number | undefined): Result {
+export function resultOf(engine: Engine, logits: Elements, top: number | undefined): Result {
   if (!tellsClasses(engine)) {
     return { outputs: engine.outputs.map((info, index) => summarize(engine.result(index), info, index)) };
   }
@@ -42,7 +43,7 @@ export function resultOf(engine: Engine, logits: Int8Array, top: number | undefi
   return { top: top === undefined ? best.filter(isLikely) : best };
 }
 
-function summarize(elements: Int8Array, { name, shape, scale, zeroPoint }: TensorInfo, index: number): OutputSummary {
+function summarize(elements: Elements, { name, shape, scale, zeroPoint }: TensorInfo, index: number): OutputSummary {
   const values = Array.from(elements, (q) => scale * (q - zeroPoint));
   const sum = values.reduce((total, value) => total + value, 0);
   return {

@@ -7,6 +7,7 @@ import type { Optimization } from "../host/fast/optimization.js";
 import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { classifyAll, type Tally } from "../host/engines/classify.js";
+import type { Elements } from "../host/model/elements.js";
 import type { EngineName } from "../host/engines/engine.js";
 import { MODULE_ENGINES } from "../host/engines/open.js";
 import {
@@ -85,7 +86,7 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
     const isShort = inputs.count <= MAX_LISTED;
     const { steps = 1 } = flags;
     const isListed = isShort || (flags.json === true && steps > 1);
-    const onResult = (index: number, _: unknown, logits: Int8Array): void => {
+    const onResult = (index: number, _: unknown, logits: Elements): void => {
       if (isListed) results.push(resultOf(model.engine, logits, flags.top));
       progress.update(index + 1);
     };

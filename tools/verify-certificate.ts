@@ -4,13 +4,12 @@ import { readContainer } from "../host/container/read.js";
 import { MoteError } from "../host/errors.js";
 import { selfTest } from "../host/engines/self-test.js";
 import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
-import { hasSimd } from "../host/engines/has-simd.js";
 import { fastParts, isFastModule } from "../host/fast/parts.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
 import { expectCertified, provenOf } from "./certificate.js";
-import { containerOf, grouped, namingFile, openModel, optimizedModel } from "./model-file.js";
+import { containerOf, grouped, hasVectors, namingFile, openModel, optimizedModel } from "./model-file.js";
 import type { Output } from "./output.js";
 
 /** @throws MoteError MISMATCH where there is no certificate, or something in it is not so */
@@ -55,7 +54,7 @@ async function runOnAll(path: string, certificate: Certificate, fast: Uint8Array
   const { vectors, outputsCrc } = certificate;
   const names = ENGINE_NAMES.filter((name) => {
     if (fast !== undefined) return MODULE_ENGINES.includes(name);
-    return name !== "simd" || hasSimd();
+    return name !== "simd" || hasVectors(path);
   });
   const progress = new Progress("self-test", names.length * vectors);
   for (const [index, name] of names.entries()) {

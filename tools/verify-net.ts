@@ -14,6 +14,7 @@ import {
 } from "../host/import/layer-errors.js";
 import { matchModel, modelScales } from "../host/import/model-scales.js";
 import type { ImportedNet } from "../host/import/net.js";
+import { elementsFor, fillRandom, type Elements } from "../host/model/elements.js";
 import { valuesOf } from "../host/model/geometry.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
@@ -79,7 +80,7 @@ export async function verifyNet(
       progress.update(done);
       await nextTurn(); // so that Ctrl-C is heard
     };
-    const integers = (index: number): readonly Int8Array[] => samples.sample(index).integers;
+    const integers = (index: number): readonly Elements[] => samples.sample(index).integers;
     const comparison = net.isQuantized
       ? await compareIntegers(net, engine, { ...samples, sample: integers }, report)
       : await compareReals(net, modelScales(net, model), engine, samples, report);
@@ -167,9 +168,8 @@ function failureOf(
 function randomSamples({ inputs }: Engine, { random = DEFAULT_RANDOM, seed, steps }: VerifyNetFlags): SampleSource {
   const sample = (index: number): ComparedSample => {
     const generator = new Random(seed, index);
-    const integers = inputs.map(({ shape }) =>
-      Int8Array.from({ length: valuesOf(shape) }, () => generator.integer(256) - 128),
-    );
+    const integers = inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
+    for (const elements of integers) fillRandom(elements, generator);
     return { integers, reals: dequantized(inputs, integers) };
   };
   return { ...ONE_STREAM, ...(steps && { perStream: steps }), count: random, source: `random, seed ${seed}`, sample };

@@ -6,11 +6,19 @@ import { describeDifference, firstDifference, type Difference } from "../host/en
 import { beginsStream, placeOfRun, type RunPlace } from "../host/data/sequences.js";
 import type { Engine, EngineOptions } from "../host/engines/engine.js";
 import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
-import { hasSimd } from "../host/engines/has-simd.js";
+import { elementsFor } from "../host/model/elements.js";
 import { valuesOf } from "../host/model/geometry.js";
 import type { Runs } from "../host/node/data/runs.js";
 import { addDataFlags, stepsOption } from "./data-flags.js";
-import { countedInputs, inputsJson, openModel, optimizedModel, optimizeOption, parseBytes } from "./model-file.js";
+import {
+  countedInputs,
+  hasVectors,
+  inputsJson,
+  openModel,
+  optimizedModel,
+  optimizeOption,
+  parseBytes,
+} from "./model-file.js";
 import { Output } from "./output.js";
 import { verifyCertificate } from "./verify-certificate.js";
 import { verifyHost } from "./verify-host.js";
@@ -104,7 +112,7 @@ async function verifyEngines(path: string, flags: VerifyFlags, options: EngineOp
     // The limit is that of a device, which simd is not for.
     const { memoryLimit: _, ...unlimited } = options;
     for (const name of ENGINE_NAMES) {
-      if (name === "simd" && !hasSimd()) continue;
+      if (name === "simd" && !hasVectors(path)) continue;
       const isDevice = MODULE_ENGINES.includes(name);
       engines.push(openModel(path, name, name === "simd" ? unlimited : options, isDevice ? fast : undefined).engine);
     }
@@ -145,7 +153,7 @@ function differenceJson({ place: { sample, step }, difference: { layer, element,
 }
 
 async function compareAll(engines: readonly Engine[], inputs: Runs): Promise<Found | undefined> {
-  const elements = engines[0].inputs.map(({ shape }) => new Int8Array(valuesOf(shape)));
+  const elements = engines[0].inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
   const progress = new Progress("verify", inputs.count);
   for (let index = 0; index < inputs.count; index++) {
     inputs.fill(index, elements);

@@ -1,6 +1,6 @@
 /**
- * Sparse dot products: records against int8 elements. A record is `offset << 8 | weight`: the element's offset from the
- * address given, 0 … 2^24 - 1, and an int8 weight. Sums are int32 and wrap.
+ * Sparse dot products: records against elements. A record is `offset << 8 | weight`: the bytes from the address given to
+ * the element, 0 … 2^24 - 1, and an int8 weight. Sums are int32 and wrap.
  */
 import { RECORD_BYTES } from "../abi";
 
@@ -8,7 +8,7 @@ import { RECORD_BYTES } from "../abi";
 export function dot1(record: usize, end: usize, elements: usize, acc: i32): i32 {
   if (record < end) {
     do {
-      acc += load<i8>(record) * load<i8>(elements + (load<u32>(record) >>> 8));
+      acc += load<i8>(record) * load<Element>(elements + (load<u32>(record) >>> 8));
       record += RECORD_BYTES;
     } while (record < end);
   }
@@ -32,10 +32,10 @@ export function dot4(record: usize, end: usize, lanes: usize): void {
     do {
       let offset = load<u32>(record) >>> 8;
       let weight: i32 = load<i8>(record);
-      accA += weight * load<i8>(a + offset);
-      accB += weight * load<i8>(b + offset);
-      accC += weight * load<i8>(c + offset);
-      accD += weight * load<i8>(d + offset);
+      accA += weight * load<Element>(a + offset);
+      accB += weight * load<Element>(b + offset);
+      accC += weight * load<Element>(c + offset);
+      accD += weight * load<Element>(d + offset);
       record += RECORD_BYTES;
     } while (record < end);
   }

@@ -3,6 +3,7 @@ import { STATUS_PLAN, TENSOR_PLANE } from "../abi";
 import { NARROW_TENSOR_BYTES } from "../format";
 import { isColumnLive } from "./codecs";
 import { arenaPtr } from "./container";
+import { ELEMENT_SHIFT } from "./element";
 import { input, inputPitch } from "./layer";
 import { kernelHeight, kernelWidth } from "./ops/window";
 import { columnsPtr, takeScratch } from "./scratch";
@@ -45,7 +46,9 @@ export function readColumns(): bool {
     if (failure) break;
     let y = done / kernelWidth;
     let offset =
-      (done % kernelWidth) + (y % kernelHeight) * inputPitch + (y / kernelHeight) * load<u32>(input, TENSOR_PLANE);
+      ((done % kernelWidth) << ELEMENT_SHIFT) +
+      (y % kernelHeight) * inputPitch +
+      (y / kernelHeight) * load<u32>(input, TENSOR_PLANE);
     store<u32>(entry, offset);
   } while (++done < end);
   if (done == columns) takeScratch(live << shift);

@@ -28,16 +28,23 @@ import {
   PLAN_UNIT,
   SMALL_CRC_START,
   SMALL_TAG,
+  SMALL_TAG_WIDE,
   SMALL_WINDOW_UNITS,
   VERSION,
+  VERSION_WIDE,
 } from "../format";
 import { ahead, cursor, limit, moveWindow, openWindow, plainBits, position, seek } from "./bit-reader";
 import { knownCodecs } from "./codecs";
 import { CRC_INITIAL, updateCrc } from "./crc32";
+import { IS_WIDE } from "./element";
 import { planBytes, varint, varintIn } from "./fields";
 import { knownOps } from "./ops";
 import { enterStream, isSmall, setSmall } from "./range-decoder";
 import { expect, expectRange, fail, failure } from "./status";
+
+/** What the two kinds of containers begin with whose elements are this core's. */
+const TAG: u32 = IS_WIDE ? SMALL_TAG_WIDE : SMALL_TAG;
+const PLAIN_VERSION: u32 = IS_WIDE ? VERSION_WIDE : VERSION;
 
 /** Bytes of the file that one slice of work sums up. */
 const CRC_SLICE: u32 = 20;
@@ -80,13 +87,13 @@ export function openContainer(memoryBytes: u32): void {
   openWindow(ptr, length, bytes, isResident());
   if (failure) return;
   let first = plainBits(8);
-  setSmall(first == SMALL_TAG);
+  setSmall(first == TAG);
   if (isSmall()) {
-    expect(first == SMALL_TAG, STATUS_MAGIC);
+    expect(first == TAG, STATUS_MAGIC);
     statedCrc = plainBits(16);
   } else {
     expect((first | (plainBits(16) << 8)) == MAGIC, STATUS_MAGIC);
-    expect(plainBits(8) == VERSION, STATUS_VERSION);
+    expect(plainBits(8) == PLAIN_VERSION, STATUS_VERSION);
     statedCrc = plainBits(32);
   }
   crc = CRC_INITIAL;

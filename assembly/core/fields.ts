@@ -67,3 +67,8 @@ export function byte(): u32 {
 export function signedByte(): i32 {
   return <i32>(<i8>(byte() + (isSmall() ? 128 : 0)));
 }
+
+/** An i16: in a small container a number that is 0 for -32,768. */
+export function signedShort(): i32 {
+  return isSmall() ? <i32>varintIn(0, 0xffff) - 0x8000 : <i32>(<i16>bits(16));
+}

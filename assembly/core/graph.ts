@@ -10,6 +10,7 @@ import {
   CONTROL_OUTPUT_TENSOR,
   CONTROL_VERSION,
   INTERFACE_VERSION,
+  INTERFACE_VERSION_WIDE,
   STATUS_BUSY,
   STATUS_DONE,
   STATUS_SHAPE,
@@ -19,6 +20,7 @@ import { limit, position, seek } from "./bit-reader";
 import { firstOutput, openContainer, readCrc, tensorCount } from "./container";
 import { beginCodec, stepCodec } from "./codecs";
 import { beginColumns } from "./columns";
+import { IS_WIDE } from "./element";
 import { output, readLayer, rows } from "./layer";
 import { hasWeights, stepOp } from "./ops";
 import { beginOutput, channel } from "./output-cursor";
@@ -72,7 +74,7 @@ let layersCode: u32 = 0;
 
 /** Begins loading the model that the control block names, in `memoryBytes` of linear memory. `step` goes on. */
 export function open(memoryBytes: u32): i32 {
-  store<u32>(CONTROL_VERSION, INTERFACE_VERSION);
+  store<u32>(CONTROL_VERSION, IS_WIDE ? INTERFACE_VERSION_WIDE : INTERFACE_VERSION);
   isLoaded = false;
   begin(CRC);
   beginTensors();

@@ -9,7 +9,8 @@ import {
 } from "../abi";
 import { fileBytes, limitReads } from "./bit-reader";
 import { needsOp } from "./container";
-import { byte, signedByte, varintIn } from "./fields";
+import { IS_WIDE } from "./element";
+import { byte, signedByte, signedShort, varintIn } from "./fields";
 import { FORM_CLAMP, FORM_RELU } from "../format";
 import { readOp } from "./ops";
 import { setRange, setScale } from "./requantize";
@@ -56,11 +57,11 @@ export function readInput(): usize {
 export function readForm(): u32 {
   let form = byte();
   let zeroPoint = load<i32>(output, TENSOR_ZERO_POINT);
-  let low = form & FORM_RELU ? zeroPoint : i8.MIN_VALUE;
-  let high: i32 = i8.MAX_VALUE;
+  let low = form & FORM_RELU ? zeroPoint : <i32>Element.MIN_VALUE;
+  let high: i32 = Element.MAX_VALUE;
   if (form & FORM_CLAMP) {
-    if (!(form & FORM_RELU)) low = signedByte();
-    high = signedByte();
+    if (!(form & FORM_RELU)) low = IS_WIDE ? signedShort() : signedByte();
+    high = IS_WIDE ? signedShort() : signedByte();
   }
   expectRange(low <= high);
   setRange(zeroPoint, low, high);

@@ -1,5 +1,6 @@
 /** Where the next output element goes, for layers that make them plane by plane, and how far it has come. */
 import { TENSOR_PITCH, TENSOR_PLANE, TENSOR_PTR } from "../abi";
+import { ELEMENT_SHIFT } from "./element";
 import { output, outputHeight, outputWidth, rows } from "./layer";
 
 /** The next element's place. */
@@ -37,7 +38,7 @@ export function outputPtr(): usize {
     load<usize>(output, TENSOR_PTR) +
     channel * load<u32>(output, TENSOR_PLANE) +
     y * load<u32>(output, TENSOR_PITCH) +
-    x
+    (x << ELEMENT_SHIFT)
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { mostTurns } from "./codecs";
 import { live } from "./columns";
+import { ELEMENT_SHIFT } from "./element";
 import { rows } from "./layer";
 import { addOpWork, hasWeights } from "./ops";
 import { FILLED_CELLS, tensorBytes } from "./tensor";
@@ -18,5 +19,5 @@ export function addLayer(): void {
 
 /** Adds the border of a tensor, or the copy of a state: at most all cells, and one piece more, the last one of a layer, which finds that it is complete. */
 export function addFilling(tensor: usize): void {
-  addWork(PIECE_WORK * (tensorBytes(tensor) / FILLED_CELLS + 1));
+  addWork(PIECE_WORK * ((tensorBytes(tensor) >> ELEMENT_SHIFT) / FILLED_CELLS + 1));
 }

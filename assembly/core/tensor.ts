@@ -26,6 +26,7 @@ import {
 } from "../format";
 import { bits } from "./bit-reader";
 import { arenaPtr, firstOutput, planEnd, tensorCount } from "./container";
+import { ELEMENT_BYTES, ELEMENT_SHIFT, IS_WIDE } from "./element";
 import { byte, dimension, signedByte, varint, varintIn } from "./fields";
 import { isSmall } from "./range-decoder";
 import { addFilling } from "./run-work";
@@ -86,11 +87,12 @@ export function readTensor(index: u32): void {
   // The scale: a positive finite float's bits are those of an integer between those of 0 and infinity.
   if (flags & FLAG_END) expectRange(scaleBits() - 1 < 0x7f7fffff);
   store<i32>(entry, signedByte(), TENSOR_ZERO_POINT);
+  if (IS_WIDE) expectRange(!load<u32>(entry, TENSOR_ZERO_POINT));
   let place: u64 = varintIn(0, MAX_BYTES);
   // Bits 9 and 10 of the state word are the flags' upper two.
   store<u32>(entry, border | (kind << 3), TENSOR_STATE);
   if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);
-  let pitch = width + 2 * border;
+  let pitch = (width + 2 * border) << ELEMENT_SHIFT;
   store<u32>(entry, pitch, TENSOR_PITCH);
   let plane = <u64>pitch * (height + 2 * border);
   store<u32>(entry, <u32>plane, TENSOR_PLANE);
@@ -100,7 +102,8 @@ export function readTensor(index: u32): void {
     let room: u64 = planEnd - <u32>arenaPtr;
     place = place == 1 ? room - min(room, bytes) : max(place, 2) - 2;
   }
-  store<u32>(entry, arenaPtr + <u32>place + border * (pitch + 1), TENSOR_PTR);
+  store<u32>(entry, arenaPtr + <u32>place + border * (pitch + ELEMENT_BYTES), TENSOR_PTR);
+  if (IS_WIDE) expectRange(!(place & (ELEMENT_BYTES - 1)));
   expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (arenaPtr + place + bytes <= planEnd));
   addFilling(entry);
   countEnd(index, kind);
@@ -171,21 +174,21 @@ export function fill(entry: usize, at: u32, source: usize): u32 {
   let pitch = load<u32>(entry, TENSOR_PITCH);
   let lines = height + 2 * border;
   let bytes = tensorBytes(entry);
-  let begin = load<u32>(entry, TENSOR_PTR) - border * (pitch + 1);
+  let begin = load<u32>(entry, TENSOR_PTR) - border * (pitch + ELEMENT_BYTES);
   let cells = FILLED_CELLS;
   do {
     let value = load<i32>(entry, TENSOR_ZERO_POINT);
     let line = at / pitch;
-    let x = (at % pitch) - border;
+    let x = ((at % pitch) >> ELEMENT_SHIFT) - border;
     let y = (line % lines) - border;
     if ((x < width) & (y < height)) {
-      if (source == entry) at += width;
+      if (source == entry) at += width << ELEMENT_SHIFT;
       else if (source) {
-        let ptr = load<usize>(source, TENSOR_PTR) + x + y * load<u32>(source, TENSOR_PITCH);
-        value = load<u8>(ptr + (line / lines) * load<u32>(source, TENSOR_PLANE));
+        let ptr = load<usize>(source, TENSOR_PTR) + (x << ELEMENT_SHIFT) + y * load<u32>(source, TENSOR_PITCH);
+        value = load<Cell>(ptr + (line / lines) * load<u32>(source, TENSOR_PLANE));
       }
     }
-    store<u8>(begin + at, value);
-  } while (++at < bytes && --cells);
+    store<Cell>(begin + at, value);
+  } while ((at += ELEMENT_BYTES) < bytes && --cells);
   return at < bytes ? at : 0;
 }

@@ -10,11 +10,15 @@
 /** "MOT", read as a little-endian number of three bytes. */
 #define MOTE_MAGIC 0x544f4du
 #define MOTE_VERSION 2u
+/** Of a container whose elements are int16. */
+#define MOTE_VERSION_WIDE 4u
 /** The CRC covers the file from this offset to its end. */
 #define MOTE_CRC_START 8u
 
 /** The first byte of a small container, version 3: the lower half of a CRC follows, of what is behind it. */
 #define MOTE_SMALL_TAG 0xb3u
+/** The same of one whose elements are int16, version 5. */
+#define MOTE_SMALL_TAG_WIDE 0xb5u
 #define MOTE_SMALL_CRC_START 3u
 /** Of the numbers of a small container: most ones in front of one. */
 #define MOTE_MAX_NUMBER_LENGTH 30u
@@ -45,6 +49,8 @@
 
 /** Largest multiplier of a sum, which keeps two products of 9 bits more in int32. */
 #define MOTE_MAX_SUM_FACTOR 0x200000u
+/** The same of a sum of int16 elements. */
+#define MOTE_MAX_SUM_FACTOR_WIDE 0x4000u
 #define MOTE_LUT_ENTRIES 256u
 
 #define MOTE_CODEC_DENSE 0u
@@ -122,9 +128,10 @@
 /** Bytes of the control block, which stands at address 0. */
 #define MOTE_CONTROL_BLOCK_BYTES 64u
 
-/** Version of what this file describes, which a module leaves in the control block; of a module whose input comes by lines the other. */
+/** Version of what this file describes, which a module leaves in the control block; the others of a module whose input comes by lines, and whose elements are int16. */
 #define MOTE_INTERFACE_VERSION 2u
 #define MOTE_INTERFACE_VERSION_LINES 3u
+#define MOTE_INTERFACE_VERSION_WIDE 4u
 
 /** The control block: u32 words at these addresses. The first two are the host's to write before `open`. */
 #define MOTE_CONTROL_MODEL_PTR 0u

@@ -3,6 +3,7 @@ import type { Samples } from "../data/samples.js";
 import { checkLabels } from "../data/samples.js";
 import type { Engine, TensorInfo } from "../engines/engine.js";
 import { quantize } from "../engines/values.js";
+import { elementsFor } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import { CLASSES, type Task } from "../train/losses.js";
 import { evaluateOutputs, type Evaluation } from "../train/metrics.js";
@@ -19,7 +20,7 @@ export function integerEvaluation(engine: Engine, samples: Samples, task: Task =
   const size = valuesOf(engine.input.shape);
   const sample = images.length / Math.max(1, count);
   const outputs = new Float32Array(count * values);
-  const input = new Int8Array(size);
+  const input = elementsFor(engine.input, size);
   const toInteger = integerOf(samples, engine.input);
   for (let n = 0; n < count; n++) {
     engine.reset();
@@ -37,14 +38,12 @@ export function integerEvaluation(engine: Engine, samples: Samples, task: Task =
 }
 
 /** What the input's element is for a value, as the net that was trained saw it. */
-function integerOf(
-  { reading }: Samples,
-  { shape, scale, zeroPoint }: TensorInfo,
-): (value: number, index: number) => number {
-  if (reading === undefined) return (value) => quantize(value / 255 / scale, zeroPoint);
+function integerOf({ reading }: Samples, input: TensorInfo): (value: number, index: number) => number {
+  const { shape, scale } = input;
+  if (reading === undefined) return (value) => quantize(value / 255 / scale, input);
   const plane = valuesOf(shape) / reading.scale.length;
   return (value, index) => {
     const channel = Math.floor(index / plane);
-    return quantize((value * reading.scale[channel] + reading.offset[channel]) / scale, zeroPoint);
+    return quantize((value * reading.scale[channel] + reading.offset[channel]) / scale, input);
   };
 }

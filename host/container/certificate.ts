@@ -1,5 +1,6 @@
 /** What a model's maker vouches for, so that who gets the file can check it: SPEC.md, "Certificate". */
 import { MAX_VECTORS } from "../../assembly/format.js";
+import type { Elements } from "../model/elements.js";
 import type { QModel } from "../model/model.js";
 import { FieldReader } from "./field-reader.js";
 import { FieldWriter } from "./field-writer.js";
@@ -41,16 +42,17 @@ export function certificateOf({ certificate }: Pick<QModel, "certificate">): Cer
 }
 
 /**
- * Elements of a run's inputs in the self-test: of the element that is the n-th of all runs, inputs one after another in `[C, H, W]`, the top byte of a hash of n.
+ * Elements of a run's inputs in the self-test: of the element that is the n-th of all runs, inputs one after another in `[C, H, W]`, the top byte of a hash of n, or its upper half where they are int16.
  * @param inputs that receive them
  */
-export function fillSelfTest(run: number, inputs: readonly Int8Array[]): void {
+export function fillSelfTest(run: number, inputs: readonly Elements[]): void {
   const each = inputs.reduce((sum, { length }) => sum + length, 0);
   let n = Math.imul(run, each);
   for (const input of inputs) {
+    const bits = 8 * input.BYTES_PER_ELEMENT;
     for (let i = 0; i < input.length; i++, n++) {
       const x = Math.imul(n, 0x9e3779b1);
-      input[i] = (Math.imul(x ^ (x >>> 15), 0x85ebca77) >>> 24) - 128;
+      input[i] = (Math.imul(x ^ (x >>> 15), 0x85ebca77) >>> (32 - bits)) - 2 ** (bits - 1);
     }
   }
 }

@@ -9,6 +9,7 @@ import {
 } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
 import { givenTensors, inputsOf, modelInputs, outputsOf } from "../model/edges.js";
+import { activationBits, bitsOf, elementRange, type ElementBits } from "../model/elements.js";
 import type { QLayer, QModel, QTensor } from "../model/model.js";
 import { checkValues, range, REQUANTIZE_FIELDS, type Fail } from "../ops/fields.js";
 import { columnCount, integerOp, isWeighted, rowCount, type QWeightedLayer } from "../ops/index.js";
@@ -23,14 +24,20 @@ export function checkModel(model: QModel): void {
   const { tensors, layers } = model;
   range(refuse, "model", "number of tensors", tensors.length, 2, MAX_TENSORS);
   range(refuse, "model", "number of layers", layers.length, 1, Math.min(MAX_LAYERS, tensors.length - 1));
-  tensors.forEach((tensor, index) => checkTensor(tensor, `tensor ${index}`, refuse));
+  const bits = activationBits(model);
+  tensors.forEach((tensor, index) => {
+    const where = `tensor ${index}`;
+    if (bitsOf(tensor) !== bits) refuse(where, `has elements of ${bitsOf(tensor)} bits, expected tensor 0's ${bits}`);
+    checkTensor(tensor, where, refuse);
+  });
   const given = givenTensors(model);
   layers.forEach((layer, index) => {
     const where = `layer ${index} (${layer.op})`;
     checkInputs(layer, given + index, where, refuse);
     if (layer.output !== given + index) refuse(where, `output is tensor ${layer.output}, expected ${given + index}`);
     const { fields, values } = integerOp(layer);
-    checkValues(fields, values(layer), where, refuse);
+    checkValues(fields, values(layer), where, refuse, bits);
+    checkTables(layer, bits, where);
     checkGeometry(model, layer, where, refuse);
     if (isWeighted(layer)) checkWeights(model, layer, where);
   });
@@ -52,7 +59,8 @@ export function checkTensor(tensor: QTensor, where: string, fail: Fail): void {
     const scale = Math.fround(tensor.scale);
     if (!Number.isFinite(scale) || scale <= 0) fail(where, `scale is ${tensor.scale}, expected a finite positive f32`);
   }
-  range(fail, where, "zeroPoint", tensor.zeroPoint, -128, 127);
+  const [least, most] = bitsOf(tensor) === 16 ? [0, 0] : elementRange(tensor);
+  range(fail, where, "zeroPoint", tensor.zeroPoint, least, most);
   if (tensorBytes(tensor) > MAX_TENSOR_BYTES) {
     fail(where, `takes ${tensorBytes(tensor)} bytes with its border, at most ${MAX_TENSOR_BYTES} are allowed`);
   }
@@ -88,6 +96,15 @@ export function checkEnds(model: QModel, fail: Fail): void {
   for (const { output } of layers) {
     if (!isUsed.has(output)) fail(`tensor ${output}`, "is read by no layer and no state, and is no output");
   }
+}
+
+/** A table has an entry for each int8. @throws MoteError UNSUPPORTED for one in a model of int16 elements */
+export function checkTables({ op }: Pick<QLayer, "op">, bits: ElementBits, where: string): void {
+  if (op !== "lut" || bits === 8) return;
+  throw new MoteError(
+    "UNSUPPORTED",
+    `${where}: a function by a table of all int8 elements, which there is none of for 16-bit activations`,
+  );
 }
 
 /** @param tensors that there are when the layer's turn comes */

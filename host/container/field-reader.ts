@@ -1,13 +1,16 @@
 import { MoteError } from "../errors.js";
 import { readLeb128 } from "../module/leb128.js";
+import type { ElementBits } from "../model/elements.js";
 import type { Axes } from "../model/model.js";
-import type { Field } from "../ops/fields.js";
+import { rangeOf, type Field } from "../ops/fields.js";
 
 /** Reads the byte-aligned fields of a container and never past its end; every error names the field and the byte it begins at. */
 export class FieldReader {
   #offset = 0;
   /** Where the field read last begins. */
   #fieldStart = 0;
+  /** Of the elements of the model that is read. */
+  bits: ElementBits = 8;
 
   /** @param title of the bytes, for errors @param offset to begin at */
   constructor(
@@ -34,6 +37,15 @@ export class FieldReader {
 
   i8(field: string): number {
     return (this.u8(field) << 24) >> 24;
+  }
+
+  i16(field: string): number {
+    return this.#view(field, 2).getInt16(0, true);
+  }
+
+  /** Of a tensor of the model. */
+  element(field: string): number {
+    return this.bits === 16 ? this.i16(field) : this.i8(field);
   }
 
   i32(field: string): number {
@@ -102,7 +114,9 @@ export class FieldReader {
 
   /** The values of fields that follow each other, each in its range. @param where before their names in errors: "layer 2" @param readForm takes a form */
   values(where: string, fields: readonly Field[], readForm: () => Axes): number[] {
-    return fields.flatMap(({ name, kind, least, most, count = 1 }): readonly number[] => {
+    return fields.flatMap((one): readonly number[] => {
+      const { name, kind, count = 1 } = one;
+      const [least, most] = rangeOf(one, this.bits);
       const field = `${where} ${name}`;
       if (kind === "form") return readForm();
       if (kind === "bytes") {
@@ -143,9 +157,9 @@ export class FieldReader {
     }
   }
 
-  #view(field: string): DataView {
-    this.#begin(field, 4);
-    this.#offset += 4;
-    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.#fieldStart, 4);
+  #view(field: string, bytes = 4): DataView {
+    this.#begin(field, bytes);
+    this.#offset += bytes;
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.#fieldStart, bytes);
   }
 }

@@ -1,4 +1,5 @@
 import { leb128 } from "../module/leb128.js";
+import type { ElementBits } from "../model/elements.js";
 import type { Axes } from "../model/model.js";
 import type { Field } from "../ops/fields.js";
 
@@ -6,12 +7,26 @@ import type { Field } from "../ops/fields.js";
 export class FieldWriter {
   #bytes: number[] = [];
 
+  /** @param bits of the elements of the model that is written */
+  constructor(private readonly bits: ElementBits = 8) {}
+
   u8(value: number): void {
     this.#bytes.push(value & 255);
   }
 
   i8(value: number): void {
     this.u8(value);
+  }
+
+  i16(value: number): void {
+    this.u8(value);
+    this.u8(value >> 8);
+  }
+
+  /** Of a tensor of the model. */
+  element(value: number): void {
+    if (this.bits === 16) this.i16(value);
+    else this.i8(value);
   }
 
   u32(value: number): void {

@@ -1,6 +1,7 @@
 /** A layer's form: SPEC's byte for how weights are coded and how far the output goes, and the bytes that may follow it. */
 import { FORM_CLAMP, FORM_CODEC_MASK, FORM_PER_CHANNEL, FORM_RELU } from "../../assembly/format.js";
-import type { Axes } from "../model/model.js";
+import { elementRange } from "../model/elements.js";
+import type { Axes, QTensor } from "../model/model.js";
 import type { FieldReader } from "./field-reader.js";
 import type { FieldWriter } from "./field-writer.js";
 
@@ -13,20 +14,22 @@ export interface WeightForm {
 
 export const NO_WEIGHT_FORM: WeightForm = { codec: 0, perChannel: false };
 
-/** In the fewest bytes. @param zeroPoint of the output */
+/** In the fewest bytes. */
 export function writeForm(
   fields: FieldWriter,
   { codec, perChannel }: WeightForm,
   [low, high]: Axes,
-  zeroPoint: number,
+  output: QTensor,
 ): void {
-  const isFull = low === -128 && high === 127;
+  const { zeroPoint } = output;
+  const [least, most] = elementRange(output);
+  const isFull = low === least && high === most;
   const isRelu = !isFull && low === zeroPoint;
-  const hasClamp = !isFull && !(isRelu && high === 127);
+  const hasClamp = !isFull && !(isRelu && high === most);
   fields.u8(codec | (perChannel ? FORM_PER_CHANNEL : 0) | (isRelu ? FORM_RELU : 0) | (hasClamp ? FORM_CLAMP : 0));
   if (!hasClamp) return;
-  if (!isRelu) fields.i8(low);
-  fields.i8(high);
+  if (!isRelu) fields.element(low);
+  fields.element(high);
 }
 
 /** @param where before names in errors: "layer 2" @param hasWeights whether the layer may have a codec and scales for each row */
@@ -34,8 +37,9 @@ export function readForm(
   fields: FieldReader,
   where: string,
   hasWeights: boolean,
-  zeroPoint: number,
+  output: QTensor,
 ): { readonly form: WeightForm; readonly clamp: readonly [number, number] } {
+  const { zeroPoint } = output;
   const bits = fields.u8(`${where} form`);
   const known = FORM_RELU | FORM_CLAMP | (hasWeights ? FORM_CODEC_MASK | FORM_PER_CHANNEL : 0);
   if ((bits & ~known) !== 0) {
@@ -43,8 +47,9 @@ export function readForm(
   }
   const isRelu = (bits & FORM_RELU) !== 0;
   const hasClamp = (bits & FORM_CLAMP) !== 0;
-  const low = isRelu ? zeroPoint : hasClamp ? fields.i8(`${where} clampMin`) : -128;
-  const high = hasClamp ? fields.i8(`${where} clampMax`) : 127;
-  if (low > high) fields.fail(`${where} clampMax`, `${high}, expected ${low} … 127`);
+  const [least, most] = elementRange(output);
+  const low = isRelu ? zeroPoint : hasClamp ? fields.element(`${where} clampMin`) : least;
+  const high = hasClamp ? fields.element(`${where} clampMax`) : most;
+  if (low > high) fields.fail(`${where} clampMax`, `${high}, expected ${low} … ${most}`);
   return { form: { codec: bits & FORM_CODEC_MASK, perChannel: (bits & FORM_PER_CHANNEL) !== 0 }, clamp: [low, high] };
 }

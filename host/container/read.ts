@@ -19,7 +19,9 @@ import {
   PLAN_UNIT,
   SMALL_CRC_START,
   SMALL_TAG,
+  SMALL_TAG_WIDE,
   VERSION,
+  VERSION_WIDE,
 } from "../../assembly/format.js";
 import { BitReader } from "../codecs/bit-reader.js";
 import type { DecodedWeights } from "../codecs/codec.js";
@@ -27,6 +29,7 @@ import { CODEC_NUMBERS, codecOf } from "../codecs/index.js";
 import { MoteError } from "../errors.js";
 import { givenTensors, inputOf, inputsOf } from "../model/edges.js";
 import { tensorBytes } from "../model/geometry.js";
+import { elementBytes, wide } from "../model/elements.js";
 import type { QLayer, QModel, QTensor, Shape } from "../model/model.js";
 import type { Fail } from "../ops/fields.js";
 import {
@@ -191,20 +194,28 @@ interface Head {
 function openFields(bytes: Uint8Array): FieldReader {
   const fields = new FieldReader(bytes);
   if (bytes.length === 0) throw new MoteError("FORMAT", "container: is empty");
-  if (bytes[0] === SMALL_TAG) {
+  const [first] = bytes;
+  if (first === SMALL_TAG || first === SMALL_TAG_WIDE) {
     fields.u8("tag");
     const [low, high] = fields.take("crc", 2);
     checkLength(fields);
     checkCrc(bytes, SMALL_CRC_START, low | (high << 8), 0xffff, 1);
-    return new StreamReader(bytes);
+    return ofElements(new StreamReader(bytes), first === SMALL_TAG_WIDE);
   }
   const [low, middle, high] = fields.take("magic", 3);
   const magic = low | (middle << 8) | (high << 16);
   if (magic !== MAGIC) fields.fail("magic", `${hex(magic)}, expected ${hex(MAGIC)}: not a .mote file`);
   const version = fields.u8("version");
-  if (version !== VERSION) fields.fail("version", `${version}; this build reads version ${VERSION}`, "UNSUPPORTED");
+  if (version !== VERSION && version !== VERSION_WIDE) {
+    fields.fail("version", `${version}; this build reads versions ${VERSION} and ${VERSION_WIDE}`, "UNSUPPORTED");
+  }
   checkLength(fields);
   checkCrc(bytes, CRC_START, fields.u32("crc"), 0xffffffff, CRC_START - 4);
+  return ofElements(fields, version === VERSION_WIDE);
+}
+
+function ofElements(fields: FieldReader, isWide: boolean): FieldReader {
+  fields.bits = isWide ? 16 : 8;
   return fields;
 }
 
@@ -229,7 +240,7 @@ function readHead(fields: FieldReader): Head {
     fields,
     "op",
     OP_NUMBERS,
-    (number) => opOfNumber(number) !== undefined && !(isSmall && number === OP_LUT),
+    (number) => opOfNumber(number) !== undefined && !((isSmall || fields.bits === 16) && number === OP_LUT),
   );
   const codecs = readMask(
     fields,
@@ -247,7 +258,12 @@ function readMask(fields: FieldReader, what: string, known: string, isKnown: (nu
   const mask = fields.varint(`${what}s`);
   for (let number = 0; number < 31; number++) {
     if ((mask & (1 << number)) === 0 || isKnown(number)) continue;
-    const why = fields instanceof StreamReader ? "which a small container cannot have" : `this build has ${known}`;
+    const why =
+      fields instanceof StreamReader
+        ? "which a small container cannot have"
+        : fields.bits === 16
+          ? "which a model of 16-bit activations cannot have"
+          : `this build has ${known}`;
     fields.fail(`${what}s`, `${hex(mask)}: the model needs ${what} ${number}; ${why}`, "UNSUPPORTED");
   }
   return mask;
@@ -295,9 +311,10 @@ function readTensor(fields: FieldReader, index: number, arena: number): { tensor
   const source = has(FLAG_STATE) ? { source: fields.varint(`${where} source`) } : {};
   const shape: Shape = [channels, height, width];
   const border = flags & FLAGS_BORDER_MASK;
-  const tensor: QTensor = { shape, nominalChannels, border, ...scale, zeroPoint, ...source };
+  const tensor: QTensor = { shape, ...wide(fields.bits), nominalChannels, border, ...scale, zeroPoint, ...source };
   checkTensor(tensor, where, fail);
   const place = placeOf(tensorBytes(tensor), arena);
+  if (place % elementBytes(tensor) !== 0) fail(where, `offset is ${place}, expected an even one`);
   if (place + tensorBytes(tensor) > arena) {
     fail(where, `offset is ${place}: its ${tensorBytes(tensor)} bytes end beyond the arena's ${arena}`);
   }
@@ -321,7 +338,7 @@ function readBareLayer(
   const inputs = Array.from({ length: op.arity }, () => output - 1 - fields.ranged(`${where} input`, 0, output - 1));
   let form = NO_WEIGHT_FORM;
   const values = fields.values(where, op.fields, () => {
-    const read = readForm(fields, where, op.weights !== null, tensors[output].zeroPoint);
+    const read = readForm(fields, where, op.weights !== null, tensors[output]);
     form = read.form;
     return read.clamp;
   });

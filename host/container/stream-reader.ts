@@ -73,6 +73,10 @@ export class StreamReader extends FieldReader {
     return this.u8(field) - 128;
   }
 
+  override i16(field: string): number {
+    return this.ranged(field, 0, 0xffff) - 0x8000;
+  }
+
   override i32(field: string): number {
     return this.u32(field) | 0;
   }

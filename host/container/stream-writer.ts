@@ -34,6 +34,10 @@ export class StreamWriter extends FieldWriter {
     this.varint(value + 128);
   }
 
+  override i16(value: number): void {
+    this.varint(value + 0x8000);
+  }
+
   override u32(value: number): void {
     this.write(value, 32);
   }

@@ -13,7 +13,9 @@ import {
   PLAN_UNIT,
   SMALL_CRC_START,
   SMALL_TAG,
+  SMALL_TAG_WIDE,
   VERSION,
+  VERSION_WIDE,
 } from "../../assembly/format.js";
 import { BitWriter } from "../codecs/bit-writer.js";
 import type { Coding } from "../codecs/codec.js";
@@ -22,6 +24,7 @@ import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
 import { inputOf, inputsOf } from "../model/edges.js";
 import { tensorBytes } from "../model/geometry.js";
+import { activationBits, type ElementBits } from "../model/elements.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
@@ -69,7 +72,7 @@ export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8
   }
 
   if (options.container === "small") return writeSmall(model, codings, plan);
-  const fields = new FieldWriter();
+  const fields = new FieldWriter(activationBits(model));
   writeHead(fields, model, codings, plan);
   const parts: Uint8Array[] = [];
   model.layers.forEach((layer, index) => {
@@ -81,7 +84,7 @@ export function writeContainer(model: QModel, options: WriteOptions = {}): Uint8
     parts.push(fields.take(), section);
   });
   parts.push(fields.take(), writeMetadata(model));
-  return assemble(parts);
+  return assemble(parts, activationBits(model));
 }
 
 /** A stream is read once, forwards: nothing in it goes back to a byte of the file. */
@@ -99,7 +102,7 @@ function checkSmall(model: QModel, { codec }: WriteOptions): void {
 
 /** The same fields in one stream. */
 function writeSmall(model: QModel, codings: readonly (Coding | null)[], plan: Plan): Uint8Array {
-  const fields = new StreamWriter();
+  const fields = new StreamWriter(activationBits(model));
   writeHead(fields, model, codings, { ...plan, offsets: toArenaEnds(model, plan) });
   model.layers.forEach((layer, index) => {
     const coding = codings[index];
@@ -118,7 +121,7 @@ function writeSmall(model: QModel, codings: readonly (Coding | null)[], plan: Pl
     coding.writeStream!(fields);
   });
   const metadata = writeMetadata(model);
-  return assembleSmall(fields.finish(metadata.length > 0), metadata);
+  return assembleSmall(fields.finish(metadata.length > 0), metadata, activationBits(model));
 }
 
 /** Up to the first layer. */
@@ -138,38 +141,38 @@ function writeHead(fields: FieldWriter, model: QModel, codings: readonly (Coding
 /** A container that has been read, with other metadata. @param metadata as `writeMetadata` gives it */
 export function withMetadata(
   bytes: Uint8Array,
-  { metadataOffset, stream }: Container,
+  { model, metadataOffset, stream }: Container,
   metadata: Uint8Array,
 ): Uint8Array {
   if (stream !== undefined) {
     const whole = new Uint8Array(stream.end - SMALL_CRC_START);
     whole.set(bytes.subarray(SMALL_CRC_START, metadataOffset));
     const end = metadata.length > 0 ? whole.length : whole.findLastIndex((byte) => byte !== 0) + 1;
-    return assembleSmall(whole.subarray(0, end), metadata);
+    return assembleSmall(whole.subarray(0, end), metadata, activationBits(model));
   }
-  return assemble([bytes.subarray(CRC_START, metadataOffset), metadata]);
+  return assemble([bytes.subarray(CRC_START, metadataOffset), metadata], activationBits(model));
 }
 
 /** Bit n for each number n. */
 const maskOf = (numbers: readonly number[]): number => numbers.reduce((mask, number) => mask | (1 << number), 0);
 
 /** Puts the tag and half of a checksum before a stream. */
-function assembleSmall(stream: Uint8Array, metadata: Uint8Array): Uint8Array {
+function assembleSmall(stream: Uint8Array, metadata: Uint8Array, bits: ElementBits): Uint8Array {
   const file = concatBytes([new Uint8Array(SMALL_CRC_START), stream, metadata]);
   const view = new DataView(file.buffer);
-  view.setUint8(0, SMALL_TAG);
+  view.setUint8(0, bits === 16 ? SMALL_TAG_WIDE : SMALL_TAG);
   view.setUint16(1, crc32(file.subarray(SMALL_CRC_START)) & 0xffff, true);
   return file;
 }
 
 /** Puts magic, version and checksum before the parts. */
-function assemble(parts: readonly Uint8Array[]): Uint8Array {
+function assemble(parts: readonly Uint8Array[], bits: ElementBits): Uint8Array {
   const total = parts.reduce((sum, part) => sum + part.length, CRC_START);
   if (total > MAX_BYTES)
     throw new MoteError("MEMORY", `the container takes ${total} bytes, at most ${MAX_BYTES} are allowed`);
   const file = concatBytes([new Uint8Array(CRC_START), ...parts]);
   const view = new DataView(file.buffer);
-  view.setUint32(0, MAGIC | (VERSION << 24), true);
+  view.setUint32(0, MAGIC | ((bits === 16 ? VERSION_WIDE : VERSION) << 24), true);
   view.setUint32(CRC_START - 4, crc32(file.subarray(CRC_START)), true);
   return file;
 }
@@ -254,8 +257,8 @@ function writeLayer(fields: FieldWriter, model: QModel, layer: QLayer, coding: C
     coding === null || !isWeighted(layer)
       ? NO_WEIGHT_FORM
       : { codec: coding.codec, perChannel: layer.multiplier.length > 1 };
-  const { zeroPoint } = model.tensors[layer.output];
-  fields.values(op.fields, op.values(layer), (clamp) => writeForm(fields, form, clamp, zeroPoint));
+  const output = model.tensors[layer.output];
+  fields.values(op.fields, op.values(layer), (clamp) => writeForm(fields, form, clamp, output));
 }
 
 function writeSection(layer: QLayer & QWeights, coding: Coding): Uint8Array {

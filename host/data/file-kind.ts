@@ -8,7 +8,13 @@ function at(offset: number, ...magics: string[]): Test {
 }
 
 /** A container of any version, plain or small. */
-export const isMote: Test = at(0, "MOT", "\xB3");
+export const isMote: Test = at(0, "MOT", "\xB3", "\xB5");
+
+/** One of them of 16-bit activations, by versions 4 and 5. */
+export const isWideMote: Test = at(0, "MOT\x04", "\xB5");
+
+/** A small one, by versions 3 and 5. */
+export const isSmallMote: Test = at(0, "\xB3", "\xB5");
 
 /** ModelProto: ir_version, then producer's name and version, domain, version, text, graph or opset. */
 export const isOnnx: Test = (file) =>

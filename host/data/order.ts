@@ -1,5 +1,6 @@
 /** How the values of samples lie, and how they come to lie in planes, [C, H, W]. */
 import { MoteError } from "../errors.js";
+import type { Elements } from "../model/elements.js";
 import type { Preprocessing, Shape } from "../model/model.js";
 import type { DataSet, Reading, Values } from "./data-set.js";
 
@@ -17,7 +18,7 @@ export function planarFiller(
   shape: Shape,
   turn: readonly ((value: number) => number)[],
   usual: UsualOrder,
-): (index: number, target: Values) => void {
+): (index: number, target: Values | Elements) => void {
   const [channels, height, width] = shape;
   const places = height * width;
   const { images } = set;

@@ -3,6 +3,7 @@ import { MoteError } from "../errors.js";
 import type { DataSet } from "../data/data-set.js";
 import { checkLabels } from "../data/samples.js";
 import { beginsStream, sampleEndedBy, streamsOf } from "../data/sequences.js";
+import { elementsFor, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
@@ -20,10 +21,12 @@ export interface Classification {
 }
 
 /** The best classes, the best first, of equals the first. @param count how many at most */
-export function topClasses(logits: Int8Array, count: number, { scale }: TensorInfo): Classification[] {
-  const best = logits.reduce((a, b) => Math.max(a, b), -128);
-  const sum = logits.reduce((total, logit) => total + Math.exp(scale * (logit - best)), 0);
-  return Array.from(logits, (logit, index) => ({ class: index, logit }))
+export function topClasses(logits: Elements, count: number, { scale }: TensorInfo): Classification[] {
+  const values = Array.from(logits);
+  const best = values.reduce((a, b) => Math.max(a, b));
+  const sum = values.reduce((total, logit) => total + Math.exp(scale * (logit - best)), 0);
+  return values
+    .map((logit, index) => ({ class: index, logit }))
     .sort((a, b) => b.logit - a.logit || a.class - b.class)
     .slice(0, count)
     .map(({ class: index, logit }) => ({ class: index, probability: Math.exp(scale * (logit - best)) / sum }));
@@ -52,7 +55,7 @@ export interface Tally {
 
 export interface ClassifyOptions {
   /** Called after each sample with its index. */
-  readonly onResult?: (index: number, result: Classification, logits: Int8Array) => void;
+  readonly onResult?: (index: number, result: Classification, logits: Elements) => void;
   /** As of `streamsOf`, 1 by default. */
   readonly steps?: number;
 }
@@ -78,7 +81,7 @@ export async function classifyAll(
   const { runs, perSample } = streams;
   const fill = inputFiller(runs, engine.input);
   if (set.labels !== undefined) checkLabels(set.labels, valuesOf(engine.output.shape), "labels");
-  const input = new Int8Array(valuesOf(engine.input.shape));
+  const input = elementsFor(engine.input, valuesOf(engine.input.shape));
   const firstByte = engine.bytesRead;
   let errors = 0;
   let busyMs = 0;

@@ -1,4 +1,5 @@
 /** Parity is equality: whether engines give the same bytes, layer by layer, and if not, where they first differ. */
+import type { Elements } from "../model/elements.js";
 import type { Engine, EngineName } from "./engine.js";
 
 /** The first element that is not the same in all engines. */
@@ -13,16 +14,16 @@ export interface Difference {
 /**
  * Runs every engine on one input and compares the outputs of all layers.
  * @param engines at least one, each with the same model open
- * @param input int8 elements of the input, [C, H, W], or of all inputs
+ * @param input elements of the input, [C, H, W], or of all inputs
  * @returns undefined when all are equal
  * @throws MoteError ENGINE when an engine fails
  */
 export function firstDifference(
   engines: readonly Engine[],
-  input: Int8Array | readonly Int8Array[],
+  input: Elements | readonly Elements[],
 ): Difference | undefined {
   const outputs = engines.map((engine) => {
-    const layers: Int8Array[] = [];
+    const layers: Elements[] = [];
     const result = engine.run(input, (layer, output) => (layers[layer] = output));
     return [...layers, result]; // the result once more: it is read out on another path
   });
@@ -36,7 +37,7 @@ export function firstDifference(
   return undefined;
 }
 
-function firstUnequal(arrays: readonly (Int8Array | undefined)[]): number | undefined {
+function firstUnequal(arrays: readonly (Elements | undefined)[]): number | undefined {
   const length = Math.max(...arrays.map((array) => array?.length ?? 0));
   const [first, ...others] = arrays;
   for (let i = 0; i < length; i++) {

@@ -1,6 +1,7 @@
 /** An engine that counts the WebAssembly instructions it executes: the work of a model, which no machine changes. */
 import { fastParts, isFastModule } from "../fast/parts.js";
 import { readContainer } from "../container/read.js";
+import { elementsFor, fillRandom } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import { Random } from "../rng.js";
 import { countOps, OPS_EXPORT } from "./count-ops.js";
@@ -39,9 +40,8 @@ export function openCounted(file: Uint8Array, core: Uint8Array): CountedEngine {
 export function opsOfOneRun(file: Uint8Array, core: Uint8Array): number {
   const { engine, ops } = openCounted(file, core);
   const random = new Random(1);
-  const inputs = engine.inputs.map(({ shape }) =>
-    Int8Array.from({ length: valuesOf(shape) }, () => random.integer(256) - 128),
-  );
+  const inputs = engine.inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
+  for (const input of inputs) fillRandom(input, random);
   const before = ops();
   engine.run(inputs);
   return ops() - before;

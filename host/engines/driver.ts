@@ -1,8 +1,16 @@
 /** The driver of the core's interface (SPEC.md, "The core's interface"): loads, runs, finds tensors. It knows an instance and no files. */
 import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
+import type { ElementBits, Elements } from "../model/elements.js";
 import { MoteError, type ErrorCode } from "../errors.js";
-import { readElements, readEntry, readWord, writeElements, type TensorEntry } from "./linear-tensor.js";
+import {
+  readElements,
+  readEntry,
+  readWord,
+  writeElements,
+  type ElementForm,
+  type TensorEntry,
+} from "./linear-tensor.js";
 
 /** One instantiated module that has the interface. Addresses and lengths are bytes. */
 export interface CoreInstance {
@@ -12,7 +20,7 @@ export interface CoreInstance {
   reset(): number;
   /** A copy. */
   read(address: number, length: number): Uint8Array;
-  write(address: number, bytes: Uint8Array | Int8Array): void;
+  write(address: number, bytes: Uint8Array): void;
   close(): void;
 }
 
@@ -46,9 +54,9 @@ export interface Driver {
   /** What the table states of a tensor. */
   entry(index: number): TensorEntry;
   /** @param values as many as the tensor has elements, [C, H, W]. Of a tensor that comes by lines the next run gives them as it asks for them */
-  write(tensor: TensorEntry, values: Int8Array): void;
+  write(tensor: TensorEntry, values: Elements): void;
   /** A tensor's elements, [C, H, W], a copy. */
-  read(tensor: TensorEntry): Int8Array;
+  read(tensor: TensorEntry): Elements;
   /** An error status as an error: what failed, near which byte, and why. */
   failure(during: string, status: number, code?: ErrorCode): MoteError;
 }
@@ -56,13 +64,14 @@ export interface Driver {
 /**
  * @param name of what runs the instance, for errors
  * @param budget units of work of one `step`
+ * @param bits of the model's elements
  */
-export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_BUDGET): Driver {
+export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_BUDGET, bits: ElementBits = 8): Driver {
   const control = (address: number): number => readWord(instance.read(address, 4), 0);
   let tensorsPtr = 0;
-  let elementBias = 0;
+  let elements: ElementForm = { bits, bias: 0 };
   /** Of the input that comes by lines: its elements, and the line that is next. */
-  let coming: { readonly tensor: TensorEntry; readonly values: Int8Array } | undefined;
+  let coming: { readonly tensor: TensorEntry; readonly values: Elements } | undefined;
   let line = 0;
 
   const failure: Driver["failure"] = (during, status, code = "ENGINE") => {
@@ -80,7 +89,7 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
       throw new MoteError("ENGINE", `${name}: the module asks for line ${line} of an input of ${height}`);
     }
     const lines = Math.min(coming.tensor.comingLines, height - line);
-    writeElements(instance, coming.tensor, coming.values, elementBias, line, lines);
+    writeElements(instance, coming.tensor, coming.values, elements, line, lines);
     line += lines;
   };
 
@@ -102,14 +111,15 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
       let status = instance.open(memoryBytes);
       // What the instance has in memory may stand elsewhere in another version.
       const version = control(abi.CONTROL_VERSION);
-      const known: readonly number[] = [abi.INTERFACE_VERSION, abi.INTERFACE_VERSION_LINES];
+      const known: readonly number[] =
+        bits === 16 ? [abi.INTERFACE_VERSION_WIDE] : [abi.INTERFACE_VERSION, abi.INTERFACE_VERSION_LINES];
       if (!known.includes(version)) {
         const list = known.join(" and ");
         throw new MoteError("UNSUPPORTED", `${name}: interface version ${version}; this build knows ${list}`);
       }
       while (status > 0) status = instance.step(budget);
       tensorsPtr = control(abi.CONTROL_TENSORS_PTR);
-      elementBias = control(abi.CONTROL_ELEMENT_BIAS);
+      elements = { bits, bias: control(abi.CONTROL_ELEMENT_BIAS) };
       return status;
     },
     ends: () => {
@@ -129,9 +139,9 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
     entry,
     write: (tensor, values) => {
       if (tensor.comingLines > 0) coming = { tensor, values };
-      else writeElements(instance, tensor, values, elementBias);
+      else writeElements(instance, tensor, values, elements);
     },
-    read: (tensor) => readElements(instance, tensor, elementBias),
+    read: (tensor) => readElements(instance, tensor, elements),
     failure,
   };
 }

@@ -12,16 +12,17 @@ export interface Ends {
  * @param metadata names are those of the inputs, then of the outputs
  */
 export function endsOf(
-  tensors: readonly Pick<QTensor, "shape" | "scale" | "zeroPoint">[],
+  tensors: readonly Pick<QTensor, "shape" | "bits" | "scale" | "zeroPoint">[],
   inputs: readonly number[],
   outputs: readonly number[],
   { names, labels, preprocessing }: Pick<QModel, "names" | "labels" | "preprocessing">,
 ): Ends {
   const ends = [...inputs, ...outputs].map((tensor, index): TensorInfo => {
-    const { shape, scale, zeroPoint } = tensors[tensor];
+    const { shape, bits, scale, zeroPoint } = tensors[tensor];
     return {
       ...(names === undefined ? {} : { name: names[index] }),
       shape,
+      ...(bits === undefined ? {} : { bits }),
       scale: scale!,
       zeroPoint,
       ...(labels === undefined || index !== inputs.length ? {} : { labels }),

@@ -1,5 +1,6 @@
 import { MoteError } from "../errors.js";
 import type { Preprocessing, Shape } from "../model/model.js";
+import { bitsOf, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 
 export type EngineName = "wasm3" | "v8" | "simd" | "reference";
@@ -18,6 +19,8 @@ export interface TensorInfo {
   /** Where the model has names. */
   readonly name?: string | undefined;
   readonly shape: Shape;
+  /** Of an element, where it is int16. Absent: int8. */
+  readonly bits?: 16;
   readonly scale: number;
   readonly zeroPoint: number;
   /** Of the first output, where the model has them: a name for each element. */
@@ -48,22 +51,22 @@ export interface Engine {
   readonly bytesRead: number;
   /**
    * Runs the model once. What its states hold goes on from the run before.
-   * @param input int8 elements of the input, [C, H, W] without borders; of a model with several inputs an array of them, in order.
-   *   Int8Arrays only: bytes of an image or floats would be cut to other values without a word; `pixelTable` has the int8 value of each
+   * @param input elements of the input, [C, H, W] without borders; of a model with several inputs an array of them, in order.
+   *   Int8Arrays only, or Int16Arrays where elements have 16 bits: bytes of an image or floats would be cut to other values without a word; `pixelTable` has the value of each
    *   pixel value
    * @param visit called after each layer with its index and a copy of its output, [C, H, W] without borders; not for layers of a fast module
    *   that go by lines
-   * @returns the first output's int8 elements; `result` has those of the others
+   * @returns the first output's elements; `result` has those of the others
    * @throws TypeError for an input of another type, MoteError ENGINE for another number of inputs, one of another length, or when the
    *   engine reports an error status
    */
-  run(input: Int8Array | readonly Int8Array[], visit?: (layer: number, output: Int8Array) => void): Int8Array;
+  run(input: Elements | readonly Elements[], visit?: (layer: number, output: Elements) => void): Elements;
   /**
    * @param index of an output
-   * @returns a copy of its int8 elements as the latest run left them, [C, H, W] without borders
+   * @returns a copy of its elements as the latest run left them, [C, H, W] without borders
    * @throws MoteError ENGINE where the model has no such output, or before a run is complete
    */
-  result(index: number): Int8Array;
+  result(index: number): Elements;
   /** Sets the states to what they are before the first run: every element is the zero point. */
   reset(): void;
   close(): void;
@@ -86,18 +89,19 @@ export function checkOptions({ memoryLimit, budget }: EngineOptions): void {
  */
 export function checkInputs(
   engine: EngineName,
-  input: Int8Array | readonly Int8Array[],
+  input: Elements | readonly Elements[],
   ends: readonly TensorInfo[],
-): readonly Int8Array[] {
+): readonly Elements[] {
   const inputs = isList(input) ? input : [input];
   if (inputs.length !== ends.length) {
     throw new MoteError("ENGINE", `${engine}: got ${inputs.length} inputs, expected ${ends.length}`);
   }
   inputs.forEach((elements, index) => {
     const which = ends.length > 1 ? `input ${index}` : "input";
-    if (!(elements instanceof Int8Array)) {
+    const bits = bitsOf(ends[index]);
+    if (!(elements instanceof (bits === 16 ? Int16Array : Int8Array))) {
       const got = Object.prototype.toString.call(elements).slice("[object ".length, -1);
-      throw new TypeError(`${engine}: expected the ${which} as an Int8Array, got ${got}`);
+      throw new TypeError(`${engine}: expected the ${which} as an Int${bits}Array, got ${got}`);
     }
     const expected = valuesOf(ends[index].shape);
     if (elements.length !== expected) {
@@ -108,7 +112,7 @@ export function checkInputs(
 }
 
 /** An array of numbers is an input of the wrong type. */
-function isList(input: Int8Array | readonly Int8Array[]): input is readonly Int8Array[] {
+function isList(input: Elements | readonly Elements[]): input is readonly Elements[] {
   return Array.isArray(input) && input.every((elements: unknown) => typeof elements === "object");
 }
 

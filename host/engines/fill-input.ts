@@ -3,6 +3,7 @@ import type { DataSet, Reading } from "../data/data-set.js";
 import { planarFiller } from "../data/order.js";
 import { isSilent, perChannel } from "../data/reading.js";
 import { MoteError } from "../errors.js";
+import { bitsOf, elementsFor, type Elements } from "../model/elements.js";
 import type { Preprocessing, Shape } from "../model/model.js";
 import type { TensorInfo } from "./engine.js";
 import { quantize } from "./values.js";
@@ -10,21 +11,26 @@ import { quantize } from "./values.js";
 /** What is known of a net's first input; a reading says otherwise. Mean and std are for bytes. */
 type Usual = Partial<Preprocessing>;
 
-/** The int8 value of each pixel value 0 .. 255; the net sees pixel / 255. */
-export function pixelTable({ scale, zeroPoint }: TensorInfo): Int8Array {
-  return Int8Array.from({ length: 256 }, (_, pixel) => quantize(pixel / 255 / scale, zeroPoint));
+/** The element of each pixel value 0 .. 255; the net sees pixel / 255. */
+export function pixelTable(input: TensorInfo): Elements {
+  return elementsFor(
+    input,
+    Array.from({ length: 256 }, (_, pixel) => quantize(pixel / 255 / input.scale, input)),
+  );
 }
 
 /**
  * @returns what writes sample `index` into `target`, [C, H, W] as the net takes it
  * @throws MoteError MISMATCH when the samples have another shape than the input, ARGUMENT for a reading that does not fit them
  */
-export function inputFiller(set: DataSet, input: TensorInfo): (index: number, target: Int8Array) => void {
+export function inputFiller(set: DataSet, input: TensorInfo): (index: number, target: Elements) => void {
   const { images, reading = {} } = set;
-  const { scale, zeroPoint } = input;
+  const { scale } = input;
   const [channels] = input.shape;
   const usual = input.preprocessing ?? {};
   if (images instanceof Int8Array) {
+    if (bitsOf(input) === 16)
+      throw new MoteError("ARGUMENT", "int8 samples for an input of int16, expected bytes or real numbers");
     if (!isSilent(reading)) {
       throw new MoteError("ARGUMENT", "scale, mean and std: int8 samples are the input's own integers, expected none");
     }
@@ -37,8 +43,8 @@ export function inputFiller(set: DataSet, input: TensorInfo): (index: number, ta
   }
   const real = normalizers(set, channels, usual);
   const turn = (of: (value: number) => number): ((value: number) => number) => {
-    if (images instanceof Float32Array) return (value) => quantize(of(value) / scale, zeroPoint);
-    const table = Int8Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel) / scale, zeroPoint));
+    if (images instanceof Float32Array) return (value) => quantize(of(value) / scale, input);
+    const table = Array.from({ length: 256 }, (_, pixel) => quantize(of(pixel) / scale, input));
     return (value) => table[value];
   };
   return planarFiller(set, input.shape, real.map(turn), usual);

@@ -3,25 +3,26 @@
  * outside holds the zero point. Accumulators are int32 and wrap.
  */
 import { inputsOf, modelInputs, statesOf } from "../model/edges.js";
+import { elementsFor, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 
 /** @param inputs elements of the layer's input tensors, in order @returns its output tensor's */
-export function runLayer(model: QModel, layer: QLayer, inputs: readonly Int8Array[]): Int8Array {
+export function runLayer(model: QModel, layer: QLayer, inputs: readonly Elements[]): Elements {
   const from = inputsOf(layer).map((tensor) => model.tensors[tensor]);
   return integerOp(layer).forward(layer, inputs, from, model.tensors[layer.output]);
 }
 
 /** Elements of tensors by index, [C, H, W] without borders. */
-export type Tensors = Map<number, Int8Array>;
+export type Tensors = Map<number, Elements>;
 
 /** What the states hold before the first run: their zero points. */
 export function freshStates({ tensors, layers }: Pick<QModel, "tensors" | "layers">): Tensors {
   return new Map(
     statesOf({ tensors, layers }).map((state) => {
-      const { shape, zeroPoint } = tensors[state];
-      return [state, new Int8Array(valuesOf(shape)).fill(zeroPoint)];
+      const tensor = tensors[state];
+      return [state, elementsFor(tensor, valuesOf(tensor.shape)).fill(tensor.zeroPoint)];
     }),
   );
 }
@@ -35,9 +36,9 @@ export function freshStates({ tensors, layers }: Pick<QModel, "tensors" | "layer
  */
 export function runLayers(
   model: QModel,
-  inputs: readonly Int8Array[],
+  inputs: readonly Elements[],
   states: Tensors,
-  visit?: (layer: number, output: Int8Array) => void,
+  visit?: (layer: number, output: Elements) => void,
 ): Tensors {
   const tensors: Tensors = new Map(states);
   modelInputs(model).forEach((tensor, index) => tensors.set(tensor, inputs[index]));
@@ -52,9 +53,9 @@ export function runLayers(
 }
 
 /** A first run. @param input of a model that has one, or all of them @returns the output of each layer */
-export function runModel(model: QModel, input: Int8Array | readonly Int8Array[]): Int8Array[] {
-  const outputs: Int8Array[] = [];
-  const inputs = input instanceof Int8Array ? [input] : input;
+export function runModel(model: QModel, input: Elements | readonly Elements[]): Elements[] {
+  const outputs: Elements[] = [];
+  const inputs = Array.isArray(input) ? input : [input as Elements];
   runLayers(model, inputs, freshStates(model), (layer, output) => (outputs[layer] = output));
   return outputs;
 }

@@ -1,5 +1,6 @@
 import { readContainer, type ReadOptions } from "../container/read.js";
 import { MoteError } from "../errors.js";
+import type { Elements } from "../model/elements.js";
 import { modelInputs, outputsOf, statesOf } from "../model/edges.js";
 import { freshStates, runLayers } from "./ops-i8.js";
 import { endsOf } from "./ends.js";
@@ -22,7 +23,7 @@ export function openReference(container: Uint8Array, options: EngineOptions & Re
   const { inputs, outputs } = endsOf(model.tensors, modelInputs(model), outputsOf(model), model);
   const states = freshStates(model);
   /** What the outputs of the latest run are. */
-  let results: readonly Int8Array[] | undefined;
+  let results: readonly Elements[] | undefined;
   return {
     name: "reference",
     inputs,

@@ -2,6 +2,7 @@
 import { fillSelfTest } from "../container/certificate.js";
 import { concatBytes } from "../bytes.js";
 import { crc32 } from "../container/crc32.js";
+import { elementsFor } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
 import type { Engine } from "./engine.js";
@@ -13,7 +14,7 @@ import type { Engine } from "./engine.js";
  * @returns CRC-32 of the outputs of all runs
  */
 export async function selfTest(engine: Engine, vectors: number, onRun?: (done: number) => void): Promise<number> {
-  const inputs = engine.inputs.map(({ shape }) => new Int8Array(valuesOf(shape)));
+  const inputs = engine.inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
   const results: Uint8Array[] = [];
   engine.reset();
   for (let run = 0; run < vectors; run++) {

@@ -1,11 +1,13 @@
-/** Real numbers and the int8 elements that stand for them, at a model's ends. */
+/** Real numbers and the elements that stand for them, at a model's ends. */
+import { elementRange, type Elements } from "../model/elements.js";
 import type { TensorInfo } from "./engine.js";
 
 /**
- * The int8 element that is `steps` scales away from a real 0. Rounds half up, saturates; what is not a number becomes the zero point.
+ * The element that is `steps` scales away from a real 0. Rounds half up, saturates; what is not a number becomes the zero point.
  */
-export function quantize(steps: number, zeroPoint: number): number {
-  return Math.min(Math.max(zeroPoint + (Math.floor(steps + 0.5) || 0), -128), 127);
+export function quantize(steps: number, input: Pick<TensorInfo, "zeroPoint" | "bits">): number {
+  const [least, most] = elementRange(input);
+  return Math.min(Math.max(input.zeroPoint + (Math.floor(steps + 0.5) || 0), least), most);
 }
 
 /** The first of the largest logits. */
@@ -16,7 +18,7 @@ export function argmax(logits: ArrayLike<number>): number {
 }
 
 /** Probability of class `index`: softmax of the logits as real numbers. */
-export function probability(logits: Int8Array, index: number, output: TensorInfo): number {
+export function probability(logits: Elements, index: number, output: TensorInfo): number {
   let sum = 0;
   for (const logit of logits) sum += Math.exp(output.scale * (logit - logits[index]));
   return 1 / sum;

@@ -3,6 +3,7 @@ import * as abi from "../../assembly/abi.js";
 import type { FastParts } from "../fast/parts.js";
 import { planTotal, type Plan } from "../container/plan.js";
 import { MoteError } from "../errors.js";
+import { bitsOf, type Elements } from "../model/elements.js";
 import type { QModel, Shape } from "../model/model.js";
 import { driverOf, type CoreInstance, type Driver, type WindowRead } from "./driver.js";
 import { endsOf, type Ends } from "./ends.js";
@@ -166,7 +167,7 @@ class CoreEngine implements Engine {
       this.bytesRead += length;
       return 0;
     });
-    this.driver = driverOf(name, this.instance, budget);
+    this.driver = driverOf(name, this.instance, budget, bitsOf(task.ends.inputs[0]));
     try {
       for (const { address, bytes } of task.data) this.instance.write(address, bytes);
       const status = this.driver.load(memoryLimit);
@@ -186,7 +187,7 @@ class CoreEngine implements Engine {
     }
   }
 
-  run(input: Int8Array | readonly Int8Array[], visit?: (layer: number, output: Int8Array) => void): Int8Array {
+  run(input: Elements | readonly Elements[], visit?: (layer: number, output: Elements) => void): Elements {
     const { driver, task } = this;
     const inputs = checkInputs(this.name, input, this.inputs);
     this.hasRun = false;
@@ -204,7 +205,7 @@ class CoreEngine implements Engine {
     return driver.read(this.entry(driver.control(abi.CONTROL_OUTPUT_TENSOR)));
   }
 
-  result(index: number): Int8Array {
+  result(index: number): Elements {
     checkResult(this.name, index, this.outputs, this.hasRun);
     return this.driver.read(this.entry(this.ends.outputs[index]));
   }

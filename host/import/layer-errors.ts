@@ -2,6 +2,7 @@
 import { beginsStream, placeOfRun, type RunPlace, type Streams } from "../data/sequences.js";
 import type { Engine } from "../engines/engine.js";
 import { freshFloatStates, runFloat, type Convolve } from "./float-run.js";
+import { elementRange, wide, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import type { ImportedNet, TensorScale } from "./net.js";
 import { oracleLayer } from "./oracle.js";
@@ -46,7 +47,7 @@ export interface Comparison {
 /** Elements of all inputs of a sample, [C, H, W] each, as the net of real numbers has them and as the model has. */
 export interface ComparedSample {
   readonly reals: readonly Float32Array[];
-  readonly integers: readonly Int8Array[];
+  readonly integers: readonly Elements[];
 }
 
 /** What a net and its model are run on. */
@@ -68,7 +69,7 @@ export class ErrorTally {
 
   constructor(readonly scale: TensorScale) {}
 
-  addIntegers(run: RunPlace, expected: Int8Array, found: Int8Array): void {
+  addIntegers(run: RunPlace, expected: Elements, found: Elements): void {
     this.#elements += expected.length;
     for (let element = 0; element < expected.length; element++) {
       const centred = expected[element] - this.scale.zeroPoint;
@@ -84,8 +85,9 @@ export class ErrorTally {
     }
   }
 
-  addReals(run: RunPlace, expected: ArrayLike<number>, found: Int8Array): void {
+  addReals(run: RunPlace, expected: ArrayLike<number>, found: Elements): void {
     const { scale, zeroPoint } = this.scale;
+    const [least, most] = elementRange(wide(found instanceof Int16Array ? 16 : 8));
     this.#elements += expected.length;
     for (let element = 0; element < expected.length; element++) {
       const exact = expected[element] / scale;
@@ -93,7 +95,7 @@ export class ErrorTally {
       const steps = Math.abs(error);
       this.#signal += exact * exact;
       this.#noise += error * error;
-      if (steps > 0.5 && Math.min(127, Math.max(-128, Math.round(exact) + zeroPoint)) !== found[element]) {
+      if (steps > 0.5 && Math.min(most, Math.max(least, Math.round(exact) + zeroPoint)) !== found[element]) {
         this.#differing++;
       }
       if (steps <= this.#largest) continue;
@@ -139,7 +141,7 @@ export async function compareReals(
     }
     const { reals, integers } = runs.sample(index);
     const place = placeOfRun(index, runs);
-    const found: Int8Array[] = [];
+    const found: Elements[] = [];
     engine.run(integers, (layer, elements) => (found[layer] = elements));
     const add = (tensor: number, expected: Float32Array): void => {
       const layer = layerOf.get(tensor);
@@ -163,14 +165,14 @@ export async function compareReals(
 export async function compareIntegers(
   net: ImportedNet,
   engine: Engine,
-  runs: ComparedRuns<readonly Int8Array[]>,
-  report: (done: number, expected: readonly Int8Array[], found: readonly Int8Array[]) => Promise<void>,
+  runs: ComparedRuns<readonly Elements[]>,
+  report: (done: number, expected: readonly Elements[], found: readonly Elements[]) => Promise<void>,
 ): Promise<Comparison> {
   const tallyOf = (tensor: number): ErrorTally => new ErrorTally(net.tensors[tensor].quantization!);
   const tallies = net.layers.map(({ output }) => tallyOf(output));
   const ends = net.outputs.map(({ tensor }) => tallyOf(tensor));
   // What states hold in the model, and in whole runs of the oracle.
-  const fresh = net.states.map(({ tensor }): readonly [number, Int8Array] => {
+  const fresh = net.states.map(({ tensor }): readonly [number, Elements] => {
     const { shape, quantization } = net.tensors[tensor];
     return [tensor, new Int8Array(valuesOf(shape)).fill(quantization!.zeroPoint)];
   });
@@ -183,7 +185,7 @@ export async function compareIntegers(
     }
     const inputs = runs.sample(index);
     const place = placeOfRun(index, runs);
-    const layers: Int8Array[] = [];
+    const layers: Elements[] = [];
     engine.run(inputs, (layer, elements) => (layers[layer] = elements));
     const found = new Map([...held, ...net.layers.map(({ output }, layer) => [output, layers[layer]] as const)]);
     net.inputs.forEach(({ tensor }, at) => found.set(tensor, inputs[at]));
@@ -213,7 +215,7 @@ function layerErrors(net: ImportedNet, tallies: readonly ErrorTally[]): LayerErr
   return net.layers.map(({ name, op }, layer) => ({ layer, name, op, ...tallies[layer].error() }));
 }
 
-function isEqual(a: Int8Array, b: Int8Array): boolean {
+function isEqual(a: Elements, b: Elements): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return a.length === b.length;
 }

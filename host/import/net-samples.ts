@@ -4,6 +4,7 @@ import { streamsOf, type Streams } from "../data/sequences.js";
 import type { Engine, TensorInfo } from "../engines/engine.js";
 import { inputFiller, realFiller } from "../engines/fill-input.js";
 import { MoteError } from "../errors.js";
+import { elementsFor, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Preprocessing, Shape } from "../model/model.js";
 import type { ComparedSample } from "./layer-errors.js";
@@ -77,7 +78,7 @@ export function comparedSamples(
   const reals = net.isQuantized || isInteger ? undefined : realSamples(samples, net, inputs[0].preprocessing);
   return (index) => {
     const integers = fills.map((fill, input) => {
-      const elements = new Int8Array(valuesOf(inputs[input].shape));
+      const elements = elementsFor(inputs[input], valuesOf(inputs[input].shape));
       fill(index, elements);
       return elements;
     });
@@ -85,7 +86,7 @@ export function comparedSamples(
   };
 }
 
-export function dequantized(inputs: readonly TensorInfo[], integers: readonly Int8Array[]): Float32Array[] {
+export function dequantized(inputs: readonly TensorInfo[], integers: readonly Elements[]): Float32Array[] {
   return integers.map((elements, input) => {
     const { scale, zeroPoint } = inputs[input];
     return Float32Array.from(elements, (q) => scale * (q - zeroPoint));

@@ -3,6 +3,7 @@
  * a container runs, and so tells whether that is right. Convolutions, dense layers and products round as XNNPACK's float requantization does, halves to
  * the even (qs8-requantization, fp32 variants); sums halves up (qs8-vadd); averages and functions halves away from zero, as TensorFlow Lite's kernels.
  */
+import type { Elements } from "../model/elements.js";
 import { floatLayer } from "./float-run.js";
 import { NO_CLAMP, type ImportedNet, type NetLayer, type TensorScale } from "./net.js";
 
@@ -11,7 +12,7 @@ import { NO_CLAMP, type ImportedNet, type NetLayer, type TensorScale } from "./n
  * @param inputs int8 elements of the layer's inputs, [C, H, W] each
  * @returns its output's
  */
-export function oracleLayer({ tensors }: ImportedNet, layer: NetLayer, inputs: readonly Int8Array[]): Int8Array {
+export function oracleLayer({ tensors }: ImportedNet, layer: NetLayer, inputs: readonly Elements[]): Int8Array {
   const scaleOf = (tensor: number): TensorScale => tensors[tensor].quantization!;
   const from = layer.inputs.map(scaleOf);
   const to = scaleOf(layer.output);

@@ -1,4 +1,5 @@
 /** Where elements stand and what windows look at: sizes and offsets of planar tensors, [C, H, W], worked out here and nowhere else. */
+import { elementBytes } from "./elements.js";
 import type { QTensor, Shape } from "./model.js";
 
 /** Values of one sample. */
@@ -34,7 +35,8 @@ export function placeOf([, height, width]: Shape, index: number): readonly [chan
 }
 
 /** Bytes of a tensor in the arena, border included. */
-export const tensorBytes = (tensor: QTensor): number => tensor.shape[0] * pitchAndPlane(tensor).plane;
+export const tensorBytes = (tensor: QTensor): number =>
+  tensor.shape[0] * pitchAndPlane(tensor).plane * elementBytes(tensor);
 
 /** From a tensor's place in the arena, which is its border's first byte, to its first element. */
 export const borderBytes = ({ pitch }: Layout, border: number): number => border * (pitch + 1);

@@ -129,7 +129,9 @@ export interface Compression {
   readonly nominalChannels: Readonly<Record<string, number>>;
   /** By layer name: what a weight's integer is multiplied by; one for all rows, or one for each. */
   readonly weightScale: Readonly<Record<string, number | readonly number[]>>;
-  /** By tensor name: real value = scale × (int8 - zeroPoint). */
+  /** Of an element of any tensor: absent for int8; of int16 zero points are 0. */
+  readonly activationBits?: 16;
+  /** By tensor name: real value = scale × (q - zeroPoint). */
   readonly activations: Readonly<Record<string, { readonly scale: number; readonly zeroPoint: number }>>;
   /** By layer name: bits a bias may take in the container, 0 .. 32. Absent: 32. */
   readonly biasBits?: Readonly<Record<string, number>>;
@@ -137,9 +139,11 @@ export interface Compression {
   readonly multiplierBits?: number;
 }
 
-/** An int8 tensor of the integer model. Real value = scale × (q - zeroPoint). */
+/** A tensor of the integer model. Real value = scale × (q - zeroPoint). */
 export interface QTensor {
   readonly shape: Shape;
+  /** Of an element, where it is int16: then those of all the model's tensors are, and zero points are 0. Absent: int8. */
+  readonly bits?: 16;
   /** Channels before dead units were removed: information for people, not used by any engine. */
   readonly nominalChannels: number;
   /** Elements of zeroPoint stored around each plane in the arena, so that padded convolutions need no bounds test. */
@@ -161,7 +165,7 @@ export interface QWeights {
   readonly multiplier: Int32Array;
   /** As many as multipliers: 1 .. 62. q = zeroPoint + (acc × multiplier + 2^(shift - 1) >> shift), then clamped. */
   readonly shift: Uint8Array;
-  /** Inclusive int8 range of the output: a fused relu raises its lower end to the zero point. */
+  /** Inclusive range of the output's elements: a fused relu raises its lower end to the zero point. */
   readonly clamp: readonly [number, number];
 }
 

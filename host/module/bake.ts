@@ -48,6 +48,7 @@ import {
 } from "./remake.js";
 import { sealModule } from "./seal.js";
 import { withMetadata } from "../container/write.js";
+import { refuseWide } from "../model/elements.js";
 import { tensorBytes } from "../model/geometry.js";
 
 /**
@@ -75,7 +76,9 @@ export function bake(container: Uint8Array, core: Uint8Array): Uint8Array {
  * @param core as for `bake` @throws as `bake`
  */
 export function specialize(container: Uint8Array, core: Uint8Array): Uint8Array {
-  const bodies = new Map(knownBodies(readContainer(container)));
+  const parsed = readContainer(container);
+  refuseWide(parsed.model, "firmware: ");
+  const bodies = new Map(knownBodies(parsed));
   bodies.set("container/isResident", { returns: 0 });
   return sealModule(remake(named(core), bodies, {}, () => {}));
 }

@@ -7,6 +7,8 @@ import { builtFile } from "./paths.js";
 const TARGETS = {
   "build/core.wasm": "core",
   "build/core-named.wasm": "core",
+  "build/core16.wasm": "core",
+  "build/core16-named.wasm": "core",
   "build/simd.wasm": "simd",
   "build/fast-named.wasm": "fast",
   "build/train.wasm": "train",

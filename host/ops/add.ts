@@ -1,4 +1,4 @@
-import { MAX_SUM_FACTOR, OP_ADD } from "../../assembly/format.js";
+import { MAX_SUM_FACTOR, MAX_SUM_FACTOR_WIDE, OP_ADD } from "../../assembly/format.js";
 import { checkSameShapes, sameShape } from "./elementwise.js";
 import { FORM, signed, u8 } from "./fields.js";
 import type { Axes } from "../model/model.js";
@@ -15,7 +15,7 @@ export interface AddLayer extends JoiningLayer {
 /**
  * Sum of two tensors of one shape, each less its zero point and times a multiplier of its own:
  * q = zeroPoint + ((a × multiplier[0] + b × multiplier[1] + 2^(shift - 1)) >> shift), clamped. A difference has a negative multiplier.
- * Multipliers of 20 bits keep the sum in int32, as XNNPACK's quantized addition does (qs8-vadd).
+ * Multipliers of 21 bits keep the sum in int32, as XNNPACK's quantized addition does (qs8-vadd); of int16 elements they have 14.
  */
 export interface QAdd extends Edges {
   readonly op: "add";
@@ -38,8 +38,8 @@ export const qadd = {
   arity: 2,
   fields: [
     FORM,
-    signed("multiplier", -MAX_SUM_FACTOR, MAX_SUM_FACTOR),
-    signed("otherMultiplier", -MAX_SUM_FACTOR, MAX_SUM_FACTOR),
+    signed("multiplier", MAX_SUM_FACTOR, MAX_SUM_FACTOR_WIDE),
+    signed("otherMultiplier", MAX_SUM_FACTOR, MAX_SUM_FACTOR_WIDE),
     u8("shift", 1, 30),
   ],
   values: ({ multipliers, shift, clamp }) => [...clamp, ...multipliers, shift],

@@ -1,5 +1,6 @@
 import { OP_APPEND } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
+import { elementsFor } from "../model/elements.js";
 import { offsetOf, placeOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Axes, Shape } from "../model/model.js";
 import { optional, whole } from "./attributes.js";
@@ -95,15 +96,16 @@ export const qappend = {
     const expected = `expected to lie one behind the other in an output of ${shapesText([shape])}`;
     fail(where, `inputs are ${shapesText(shapes)}, ${expected}`);
   },
-  forward(_layer, elements, inputs, { shape }) {
+  forward(_layer, elements, inputs, output) {
     const elementAt = elementIn(
       inputs.map((input) => input.shape),
-      shape,
+      output.shape,
     );
-    return Int8Array.from({ length: valuesOf(shape) }, (_, index) => {
+    const moved = Array.from({ length: valuesOf(output.shape) }, (_, index) => {
       const [input, at] = elementAt(index);
       return elements[input][at];
     });
+    return elementsFor(output, moved);
   },
   range: (_layer, [a, b]) => [Math.min(a[0], b[0]), Math.max(a[1], b[1])],
   weights: null,

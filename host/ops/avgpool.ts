@@ -1,5 +1,6 @@
 import { OP_AVGPOOL } from "../../assembly/format.js";
 import { REQUANTIZE_FIELDS } from "./fields.js";
+import { elementsFor } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import { requantizeAway } from "../quantize/requantize.js";
 import type { Edges, FloatOp, IntegerOp } from "./op.js";
@@ -51,7 +52,7 @@ export const qavgpool = {
   },
   check: checkPool,
   forward(layer, [input], [from], to) {
-    const output = new Int8Array(valuesOf(to.shape));
+    const output = elementsFor(to, valuesOf(to.shape));
     const { multiplier, shift, clamp } = layer;
     eachWindow(layer, from.shape, to.shape, (out, elements) => {
       let acc = 0;

@@ -1,4 +1,5 @@
 import { OP_CONCAT } from "../../assembly/format.js";
+import { elementsFor } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import { MoteError } from "../errors.js";
 import { PLAIN_OP, type Edges, type FloatOp, type IntegerOp, type JoiningLayer } from "./op.js";
@@ -60,8 +61,8 @@ export const qconcat = {
       }
     });
   },
-  forward(_layer, inputs, _from, { shape }) {
-    const output = new Int8Array(shape[0] * shape[1] * shape[2]);
+  forward(_layer, inputs, _from, to) {
+    const output = elementsFor(to, valuesOf(to.shape));
     let at = 0;
     for (const elements of inputs) {
       output.set(elements, at);

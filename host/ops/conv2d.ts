@@ -1,5 +1,6 @@
 import { MAX_BORDER, MAX_DIMENSION, MAX_KERNEL, OP_CONV2D } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
+import { elementsFor } from "../model/elements.js";
 import { extentOf, offsetOf, plainLayout } from "../model/geometry.js";
 import type { Axes, QWeights, Shape } from "../model/model.js";
 import {
@@ -160,7 +161,7 @@ export const qconv2d = {
     const layout = plainLayout(from.shape);
     const convHeight = extentOf(outHeight, pool.size[0], pool.stride[0]);
     const convWidth = extentOf(outWidth, pool.size[1], pool.stride[1]);
-    const output = new Int8Array(rows * outHeight * outWidth);
+    const output = elementsFor(to, rows * outHeight * outWidth);
     const acc = new Int32Array(convHeight * convWidth);
     for (let row = 0, at = 0, out = 0; row < rows; row++) {
       acc.fill(layer.bias[row]);

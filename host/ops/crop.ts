@@ -1,5 +1,6 @@
 import { MAX_DIMENSION, OP_CROP } from "../../assembly/format.js";
 import { MoteError } from "../errors.js";
+import { elementsFor } from "../model/elements.js";
 import { offsetOf, placeOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Axes } from "../model/model.js";
 import { whole } from "./attributes.js";
@@ -52,10 +53,11 @@ export const qcrop = {
   },
   forward({ channel, first }, [input], [{ shape }], output) {
     const layout = plainLayout(shape);
-    return Int8Array.from({ length: valuesOf(output.shape) }, (_, index) => {
+    const elements = Array.from({ length: valuesOf(output.shape) }, (_, index) => {
       const [c, y, x] = placeOf(output.shape, index);
       return input[offsetOf(layout, channel + c, first[0] + y, first[1] + x)];
     });
+    return elementsFor(output, elements);
   },
   range: (_layer, [input]) => input,
   weights: null,

@@ -1,6 +1,7 @@
 import { OP_DENSE } from "../../assembly/format.js";
 import { whole } from "./attributes.js";
 import { FORM } from "./fields.js";
+import { elementsFor } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import type { QWeights } from "../model/model.js";
 import type { Edges, FloatOp, IntegerOp, NamedLayer } from "./op.js";
@@ -49,7 +50,7 @@ export const qdense = {
   forward(layer, [input], [{ zeroPoint }], to) {
     const columns = input.length;
     const { weights } = layer;
-    const output = new Int8Array(to.shape[0]);
+    const output = elementsFor(to, to.shape[0]);
     for (let row = 0; row < output.length; row++) {
       let acc = layer.bias[row];
       for (let column = 0; column < columns; column++) {

@@ -1,4 +1,5 @@
 import { OP_MAXPOOL } from "../../assembly/format.js";
+import { elementRange, elementsFor } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Edges, FloatOp, IntegerOp } from "./op.js";
 import {
@@ -41,10 +42,10 @@ export const qmaxpool = {
   values: poolValues,
   layer: (edges, values) => ({ op: "maxpool", ...edges, ...pooling(values) }),
   check: checkPool,
-  forward(layer, [input], [from], { shape }) {
-    const output = new Int8Array(valuesOf(shape));
-    eachWindow(layer, from.shape, shape, (out, elements) => {
-      let largest = -128;
+  forward(layer, [input], [from], to) {
+    const output = elementsFor(to, valuesOf(to.shape));
+    eachWindow(layer, from.shape, to.shape, (out, elements) => {
+      let [largest] = elementRange(to);
       elements((at) => (largest = Math.max(largest, at < 0 ? from.zeroPoint : input[at])));
       output[out] = Math.min(layer.clamp[1], Math.max(layer.clamp[0], largest));
     });

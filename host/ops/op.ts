@@ -2,6 +2,7 @@
  * What is known of an op. It has up to two faces: a layer of the float graph that is trained and compressed, and a layer of the integer
  * model that a container holds. Each op is a file beside this one; index.ts has the tables.
  */
+import type { Elements } from "../model/elements.js";
 import type { Axes, Layer, QLayer, QTensor, Shape } from "../model/model.js";
 import type { Body } from "../module/remake.js";
 import type { Attribute } from "./attributes.js";
@@ -93,7 +94,7 @@ export interface IntegerOp<Q extends QLayer = QLayer> {
   /** What SPEC.md's "Geometry" asks of it. Its fields are in their ranges. */
   check(layer: Q, inputs: readonly QTensor[], output: QTensor, where: string, fail: Fail): void;
   /** In plain loops, as SPEC.md states it: the oracle for every kernel. @param values of the inputs, [C, H, W] without borders */
-  forward(layer: Q, values: readonly Int8Array[], inputs: readonly QTensor[], output: QTensor): Int8Array;
+  forward(layer: Q, values: readonly Elements[], inputs: readonly QTensor[], output: QTensor): Elements;
   /** Inclusive range of the output's elements. @param inputs those of the inputs */
   range(layer: Q, inputs: readonly Axes[]): readonly [number, number];
   readonly weights: IntegerWeights<Q> | null;

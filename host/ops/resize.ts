@@ -1,4 +1,5 @@
 import { MAX_KERNEL, OP_RESIZE } from "../../assembly/format.js";
+import { elementsFor } from "../model/elements.js";
 import { offsetOf, placeOf, plainLayout, valuesOf } from "../model/geometry.js";
 import type { Axes } from "../model/model.js";
 import { pair } from "./fields.js";
@@ -47,10 +48,11 @@ export const qresize = {
   forward({ factor }, [input], [{ shape }], output) {
     const layout = plainLayout(shape);
     const [channels, height, width] = output.shape;
-    return Int8Array.from({ length: channels * height * width }, (_, index) => {
+    const elements = Array.from({ length: channels * height * width }, (_, index) => {
       const [channel, y, x] = placeOf(output.shape, index);
       return input[offsetOf(layout, channel, Math.floor(y / factor[0]), Math.floor(x / factor[1]))];
     });
+    return elementsFor(output, elements);
   },
   range: (_layer, [input]) => input,
   weights: null,

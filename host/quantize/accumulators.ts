@@ -1,6 +1,7 @@
 /** Proof that a model's accumulators cannot overflow: SPEC.md asks it of whoever makes a model; engines wrap. */
 import { MoteError } from "../errors.js";
 import { inputOf, inputsOf } from "../model/edges.js";
+import { activationBits, elementRange } from "../model/elements.js";
 import type { QModel } from "../model/model.js";
 import { columnCount, integerOp, isWeighted, rowCount } from "../ops/index.js";
 
@@ -14,12 +15,11 @@ export interface AccumulatorReach {
 }
 
 /**
- * Bounds every accumulator by the int8 range of the layer's input: the clamp of the layer that wrote it; any int8 of an input or a state. That of weighted
+ * Bounds every accumulator by the range of the layer's input: the clamp of the layer that wrote it; any element of an input or a state. That of weighted
  * layers row by row, bias included, and of an average a window's.
  */
 export function accumulatorReaches(model: QModel): AccumulatorReach[] {
-  const any = [-128, 127] as const;
-  const ranges: (readonly [number, number])[] = model.tensors.map(() => any);
+  const ranges = model.tensors.map(elementRange);
   const reaches: AccumulatorReach[] = [];
   model.layers.forEach((layer, index) => {
     const { zeroPoint } = model.tensors[inputOf(layer)];
@@ -61,9 +61,11 @@ export function accumulatorReaches(model: QModel): AccumulatorReach[] {
 export function checkAccumulators(model: QModel, names: readonly string[]): void {
   for (const { layer, what, down, up } of accumulatorReaches(model)) {
     if (down >= -(2 ** 31) && up < 2 ** 31) continue;
+    const mend =
+      activationBits(model) === 16 ? "; fewer or smaller weights, or 8-bit activations, keep it in range" : "";
     throw new MoteError(
       "MISMATCH",
-      `${names[layer]}: the accumulator of ${what} may reach ${down} … ${up}, expected an int32`,
+      `${names[layer]}: the accumulator of ${what} may reach ${down} … ${up}, expected an int32${mend}`,
     );
   }
 }

@@ -21,8 +21,9 @@ export function requantize(
     const low = Math.floor((acc * (multiplier % 65536)) / 65536);
     scaled = Math.floor((high + low + 2 ** (shift - 17)) / 2 ** (shift - 16));
   } else {
-    // The multiplier is at least 2^30, so any accumulator but 0 is scaled far beyond an int8.
-    scaled = acc === 0 ? 0 : Math.sign(acc) * 2 ** 13;
+    // The product of a small accumulator fits a double; a larger one is scaled far beyond an int16, the multiplier being at least 2^30.
+    const isSmall = Math.abs(acc) < 2 ** 21;
+    scaled = isSmall ? Math.floor((acc * multiplier + 2 ** (shift - 1)) / 2 ** shift) : Math.sign(acc) * 2 ** 30;
   }
   return Math.min(clampMax, Math.max(clampMin, zeroPoint + scaled));
 }

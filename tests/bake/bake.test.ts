@@ -12,6 +12,7 @@ import {
   STATUS_MEMORY,
   STATUS_STATE,
 } from "../../assembly/abi.js";
+import type { Elements } from "../../host/model/elements.js";
 import { bake } from "../../host/node/module/bake.js";
 import { bake as bakeWith } from "../../host/module/bake.js";
 import { bakedContainer } from "../../host/module/baked.js";
@@ -66,8 +67,8 @@ test.each(syntheticModels())("$name: gives what the reference gives, layer by la
   // States, if there are any, begin anew with a reset, and go on with the run behind it.
   for (const seed of [3, 4, 3]) {
     if (seed === 4) for (const each of [reference, engine]) each.reset();
-    const expected: Int8Array[] = [];
-    const layers: Int8Array[] = [];
+    const expected: Elements[] = [];
+    const layers: Elements[] = [];
     reference.run(randomInputs(model, seed), (_, output) => expected.push(output));
     engine.run(randomInputs(model, seed), (_, output) => layers.push(output));
     expect(layers).toEqual(expected);

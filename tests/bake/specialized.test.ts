@@ -1,5 +1,6 @@
 /** Cores made for one model, to which any other may be given: they run it as every core does, or refuse it. */
 import { describe, expect, test } from "vitest";
+import type { Elements } from "../../host/model/elements.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { Engine } from "../../host/engines/engine.js";
@@ -15,15 +16,15 @@ const others = syntheticModels().map(({ name, model }) => {
   const container = writeContainer(model);
   return { name, model, container, parsed: readContainer(container), expected: runs(openReference(container, {})) };
 
-  function runs(engine: Engine): Int8Array[][] {
+  function runs(engine: Engine): Elements[][] {
     return runTwice(engine, randomInputs(model, 3));
   }
 });
 
 /** Twice, for models with states. */
-function runTwice(engine: Engine, inputs: readonly Int8Array[]): Int8Array[][] {
+function runTwice(engine: Engine, inputs: readonly Elements[]): Elements[][] {
   return [0, 1].map(() => {
-    const layers: Int8Array[] = [];
+    const layers: Elements[] = [];
     engine.run(inputs, (_, output) => layers.push(output));
     return layers;
   });

@@ -10,6 +10,7 @@ import { freshStates, runLayers } from "../../host/engines/ops-i8.js";
 import { runTool } from "../../host/node/firmware/tools.js";
 import { modelInputs, outputsOf, statesOf } from "../../host/model/edges.js";
 import { valuesOf } from "../../host/model/geometry.js";
+import type { Elements } from "../../host/model/elements.js";
 import type { QModel } from "../../host/model/model.js";
 
 const WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"];
@@ -85,14 +86,14 @@ export function expected({ model, runs }: ChipCase, index: number): ChipRun {
 
 export interface ChipRun {
   /** Of each run, the elements of each output. */
-  readonly outputs: Int8Array[][];
+  readonly outputs: Elements[][];
   readonly selfTest: string;
 }
 
 /** A net, and elements of each input of each run. */
 export interface ChipCase {
   readonly model: QModel;
-  readonly runs: readonly (readonly Int8Array[])[];
+  readonly runs: readonly (readonly Elements[])[];
 }
 
 /**

@@ -88,7 +88,7 @@ test("every hidden value and every class of the integers are those of the float 
     );
     hidden.forEach((name, i) => {
       expect([...integers[i]]).toEqual([...real.get(name)!]);
-      ones[i] += integers[i].reduce((sum, bit) => sum + bit, 0) / integers[i].length;
+      ones[i] += Array.from(integers[i]).reduce((sum, bit) => sum + bit, 0) / integers[i].length;
     });
     expect(best(integers.at(-1)!)).toBe(best(real.get("logits")!));
   }

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Elements } from "../../host/model/elements.js";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { decompose, distance, type Shape4 } from "../../host/compress/components.js";
 import { flatGraph, flatNet } from "../../host/compress/flatten.js";
@@ -151,7 +152,7 @@ describe("a flattened convolution", () => {
     const reference = openEngine("reference", container);
     expect(integerEvaluation(reference, samples).errors).toBeLessThan(0.15 * samples.count);
     const input = Int8Array.from(samples.images.subarray(0, 64), (pixel) => pixel - 128);
-    const [expected, tensors] = [reference.run(input), new Map<number, Int8Array>()];
+    const [expected, tensors] = [reference.run(input), new Map<number, Elements>()];
     reference.run(input, (layer, output) => tensors.set(layer, output));
     for (const name of ["v8", "simd"] as const) {
       const engine = openEngine(name, container);

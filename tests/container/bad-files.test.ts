@@ -222,7 +222,7 @@ describe("fields", () => {
   const good = handmade((bits) => (head(bits), fill(bits, 8)));
   test.each<[string, number, number[], ErrorCode, RegExp]>([
     ["magic", 0, [0x50], "FORMAT", /magic is 0x544f50, expected 0x544f4d: not a .mote file \(byte 0\)/],
-    ["version", 3, [1], "UNSUPPORTED", /version is 1; this build reads version 2 \(byte 3\)/],
+    ["version", 3, [1], "UNSUPPORTED", /version is 1; this build reads versions 2 and 4 \(byte 3\)/],
     ["an op that no layer has", 8, [0x0a], "FORMAT", /ops is 0xa, but the layers have 0x2$/],
     ["no ops", 8, [0], "FORMAT", /layer 0 op is 1, expected one of those that ops names, 0x0 \(byte 31\)/],
     [

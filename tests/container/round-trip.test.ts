@@ -8,6 +8,7 @@ import {
   OP_DENSE,
   OP_MAXPOOL,
 } from "../../assembly/format.js";
+import type { Elements } from "../../host/model/elements.js";
 import { planTotal, tensorLives } from "../../host/container/plan.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -78,7 +79,7 @@ describe.each(syntheticModels())("$name", ({ model }) => {
   test("runs on the reference engine as its layers do one by one", () => {
     const inputs = randomInputs(model, 1);
     const layers = runModel(model, inputs);
-    const seen: Int8Array[] = [];
+    const seen: Elements[] = [];
     const engine = openReference(bytes);
     const first = engine.run(inputs, (index, output) => (seen[index] = output));
     expect(seen).toEqual(layers);

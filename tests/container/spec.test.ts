@@ -80,7 +80,12 @@ test("the CRC and the outputs are those of the text", () => {
 const grouped = (value: number): string => value.toLocaleString("en");
 
 test.each<[string, string]>([
-  ["the version", `| 3 | version | u8 | ${format.VERSION} |`],
+  ["the version", `| 3 | version | u8 | ${format.VERSION}, or ${format.VERSION_WIDE} |`],
+  ["the tag of version 5", `the tag \`${format.SMALL_TAG_WIDE.toString(16).toUpperCase()}\``],
+  [
+    "the multiplier of a sum of int16",
+    `−2^${Math.log2(format.MAX_SUM_FACTOR_WIDE)} … 2^${Math.log2(format.MAX_SUM_FACTOR_WIDE)}`,
+  ],
   ["the start of what the CRC covers", `of all bytes from offset ${format.CRC_START} to the end`],
   ["the largest file", `MUST be at most 2^${Math.log2(format.MAX_BYTES)}.`],
   ["tensors", `| | tensorCount | varint | T: 2 … ${grouped(format.MAX_TENSORS)} |`],
@@ -133,7 +138,7 @@ test.each<[string, string]>([
   ["control words", `| ${abi.CONTROL_ERROR_OFFSET} | after an error`],
   [
     "control words",
-    `| ${abi.CONTROL_VERSION} | version of the interface: ${abi.INTERFACE_VERSION}, or ${abi.INTERFACE_VERSION_LINES} of `,
+    `| ${abi.CONTROL_VERSION} | version of the interface: ${abi.INTERFACE_VERSION}, ${abi.INTERFACE_VERSION_LINES} of a module whose input comes by lines, or ${abi.INTERFACE_VERSION_WIDE} of one`,
   ],
   ["control words", `| ${abi.CONTROL_METADATA} | after loading a container`],
   ["control words", `| ${abi.CONTROL_WORK} | after loading: the most units`],

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import { CODEC_CABAC, MAX_CABAC_ENTRIES } from "../../assembly/format.js";
+import type { Elements } from "../../host/model/elements.js";
 import { contextCount } from "../../host/codecs/cabac-contexts.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -23,8 +24,8 @@ const coded = (model: QModel): Uint8Array => writeContainer(model, { codec: "cab
 describe.each(models)("$name", ({ model }) => {
   const container = coded(model);
   const inputs = randomInputs(model, 1);
-  const layersOf = (run: (visit: (layer: number, output: Int8Array) => void) => void): Int8Array[] => {
-    const layers: Int8Array[] = [];
+  const layersOf = (run: (visit: (layer: number, output: Elements) => void) => void): Elements[] => {
+    const layers: Elements[] = [];
     run((_, output) => layers.push(output.slice()));
     return layers;
   };

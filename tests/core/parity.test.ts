@@ -1,6 +1,7 @@
 /** The built core in V8 against the reference, on every synthetic model, however its memory is laid out and its work is sliced. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { Elements } from "../../host/model/elements.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { builtFile } from "../../host/node/paths.js";
@@ -23,7 +24,7 @@ describe.each(syntheticModels())("$name", ({ model }) => {
   const reference = openReference(container, {});
   // Of two runs, since states go on from one to the next.
   const expected = [0, 1].map(() => {
-    const layers: Int8Array[] = [];
+    const layers: Elements[] = [];
     reference.run(inputs, (_, output) => layers.push(output));
     return layers;
   });
@@ -37,7 +38,7 @@ describe.each(syntheticModels())("$name", ({ model }) => {
   ])("resident $resident, budget $budget", (options) => {
     const engine = openV8(container, options);
     for (const ofRun of expected) {
-      const layers: Int8Array[] = [];
+      const layers: Elements[] = [];
       const output = engine.run(inputs, (_, values) => layers.push(values));
       expect(layers).toEqual(ofRun);
       expect(output).toEqual(ofRun[outputOf(model) - givenTensors(model)]);

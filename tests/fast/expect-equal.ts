@@ -1,5 +1,6 @@
 /** Kernels, plain loops over what the packer lays out, and reference, on the same inputs. */
 import { expect } from "vitest";
+import type { Elements } from "../../host/model/elements.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastProgram, type FastLayout } from "../../host/fast/memory.js";
 import { fastParts } from "../../host/fast/parts.js";
@@ -21,14 +22,14 @@ export function expectEqualRuns(
   const program = fastProgram(readContainer(container), layout);
   const wasm = fastModule(program);
   const expected = runs.map((inputs) => {
-    const outputs: Int8Array[] = [];
+    const outputs: Elements[] = [];
     runLayers(model, inputs, new Map(), (_, output) => outputs.push(output));
     return outputs;
   });
   expect(interpretRuns(program, runs)).toEqual(expected);
   for (const engine of [openEngine("v8", wasm), openEngine("wasm3", wasm)]) {
     const outputs = runs.map((inputs) => {
-      const seen: Int8Array[] = [];
+      const seen: Elements[] = [];
       engine.run(inputs, (layer, output) => (seen[layer] = output.slice()));
       return seen;
     });

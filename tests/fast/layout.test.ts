@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/fast/layout.js";
+import type { Elements } from "../../host/model/elements.js";
 import { fastProgram } from "../../host/fast/memory.js";
 import { layerStreams } from "../../host/fast/ops.js";
 import { readContainer } from "../../host/container/read.js";
@@ -21,7 +22,7 @@ function expectEqual(model: QModel): void {
   const runs = [1, 2].map((seed) => modelInputs(model).map((tensor) => randomInput(model, seed, tensor)));
   const states = freshStates(model);
   const expected = runs.map((inputs) => {
-    const outputs: Int8Array[] = [];
+    const outputs: Elements[] = [];
     runLayers(model, inputs, states, (_, output) => outputs.push(output));
     return outputs;
   });

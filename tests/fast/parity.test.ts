@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Elements } from "../../host/model/elements.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { fastParts } from "../../host/fast/parts.js";
 import { reportFast } from "../../host/report/fast.js";
@@ -15,7 +16,7 @@ import { describeDifference, firstDifference } from "../../host/engines/compare.
 import { openEngine } from "../../host/node/engines/open.js";
 import { randomInput, syntheticModels } from "../support/models.js";
 
-function expectParity(container: Uint8Array, runs: readonly (readonly Int8Array[])[]): void {
+function expectParity(container: Uint8Array, runs: readonly (readonly Elements[])[]): void {
   const wasm = fastModule(container);
   const lean = fastModule(container, "sram");
   const engines = [
@@ -24,7 +25,7 @@ function expectParity(container: Uint8Array, runs: readonly (readonly Int8Array[
     openEngine("wasm3", wasm),
     openEngine("wasm3", lean),
   ];
-  const expectEqual = (): Int8Array[] =>
+  const expectEqual = (): Elements[] =>
     runs.flatMap((inputs, index) => {
       const difference = firstDifference(engines, inputs);
       expect(difference && describeDifference(difference, index)).toBeUndefined();
@@ -63,7 +64,7 @@ describe("shipped models", () => {
   it.each(["lenet300-paper", "lenet300", "lenet5-paper", "lenet5"])("%s on 300 digits", (name) => {
     const container = new Uint8Array(readFileSync(join(packageRoot, `models/${name}.mote`)));
     const table = pixelTable(openEngine("reference", container).input);
-    const digit = (n: number): Int8Array =>
+    const digit = (n: number): Elements =>
       Int8Array.from(images.subarray(n * 784, n * 784 + 784), (pixel) => table[pixel]);
     expectParity(
       container,

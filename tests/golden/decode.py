@@ -27,6 +27,9 @@ class Bytes:
     def i8(self):
         return struct.unpack("<b", self.take(1))[0]
 
+    def i16(self):
+        return struct.unpack("<h", self.take(2))[0]
+
     def i32(self):
         return struct.unpack("<i", self.take(4))[0]
 
@@ -134,6 +137,9 @@ class Stream(Ranges):
 
     def i8(self):
         return self.varint() - 128
+
+    def i16(self):
+        return self.varint() - 32768
 
     def u32(self):
         return self.unsigned(32)
@@ -285,13 +291,14 @@ def read_pair(f):
     return y, x
 
 
-def read_form(f, zero):
+def read_form(f, zero, wide):
     """The bits of a form, and the range of the output."""
     form = f.u8()
-    low, high = -128, 127
+    low, high = (-32768, 32767) if wide else (-128, 127)
+    element = f.i16 if wide else f.i8
     if form & 0x40:
-        low = zero if form & 0x20 else f.i8()
-        high = f.i8()
+        low = zero if form & 0x20 else element()
+        high = element()
     elif form & 0x20:
         low = zero
     assert low <= high
@@ -300,12 +307,15 @@ def read_form(f, zero):
 
 def read_container(data):
     f = Bytes(data)
-    small = data[0] == 0xB3
+    small = data[0] in (0xB3, 0xB5)
     if small:
         assert data[1] | data[2] << 8 == zlib.crc32(data[3:]) & 0xFFFF
-        f = Stream(data)
+        f, wide = Stream(data), data[0] == 0xB5
     else:
-        assert f.take(3) == b"MOT" and f.u8() == 2
+        assert f.take(3) == b"MOT"
+        version = f.u8()
+        assert version in (2, 4)
+        wide = version == 4
         assert f.u32() == zlib.crc32(data[8:])
     ops, codecs = f.varint(), f.varint()
     tensor_count, layer_count = f.varint(), f.varint()
@@ -323,12 +333,15 @@ def read_container(data):
         if flags & 0x40:
             assert (f.scale() if small else f.f32()) > 0
         tensor = {"shape": (channels, *size), "zero": f.i8(), "end": bool(flags & 0x40), "border": flags & 15}
+        tensor["bytes"] = 2 if wide else 1
+        assert not wide or tensor["zero"] == 0
         tensor["place"] = f.varint()
         if small:
             height, width = (s + 2 * tensor["border"] for s in size)
-            ends = arena - channels * height * width
+            ends = arena - channels * height * width * tensor["bytes"]
             tensor["place"] = (0, ends)[tensor["place"]] if tensor["place"] < 2 else tensor["place"] - 2
             assert 0 <= tensor["place"] <= ends
+        assert tensor["place"] % tensor["bytes"] == 0
         tensor["source"] = f.varint() if flags & 0x80 else None
         assert tensor["source"] is None or 0 < index < given and not tensor["end"]
         tensors.append(tensor)
@@ -350,7 +363,7 @@ def read_container(data):
             kernel = layer["kernel"]
             columns = c // layer["groups"] * kernel[0] * kernel[1]
         if op < 6:
-            form, layer["clamp"] = read_form(f, tensors[output]["zero"])
+            form, layer["clamp"] = read_form(f, tensors[output]["zero"], wide)
         if op == 4:
             layer["factors"], layer["shift"] = (f.i32(), f.i32()), f.u8()
         if op == 5:
@@ -361,8 +374,9 @@ def read_container(data):
                 c, h, w = part["shape"]
                 b = part["border"]
                 assert (part["place"], b, part["zero"]) == (place, tensors[output]["border"], tensors[output]["zero"])
-                place += c * (h + 2 * b) * (w + 2 * b)
+                place += c * (h + 2 * b) * (w + 2 * b) * part["bytes"]
         if op == 7:
+            assert not wide
             layer["table"] = [f.i8() for _ in range(256)]
         if op == 8:
             layer["factor"] = read_pair(f)
@@ -490,11 +504,13 @@ def run_layer(tensors, layer, xs):
     return [element(c, y, x_) for c in range(c_out) for y in range(h_out) for x_ in range(w_out)]
 
 
-def inputs(size):
+def inputs(tensor):
     """Three patterns anyone can make again: a ramp, a multiplicative sequence, and the two extremes in turn."""
-    yield [i % 256 - 128 for i in range(size)]
-    yield [(i * 40503 >> 4) % 256 - 128 for i in range(size)]
-    yield [127 if i % 3 else -128 for i in range(size)]
+    size, half = size_of(tensor), 128 << 8 * (tensor["bytes"] - 1)
+    step = 251 if tensor["bytes"] == 2 else 1
+    yield [i * step % (2 * half) - half for i in range(size)]
+    yield [(i * step * 40503 >> 4) % (2 * half) - half for i in range(size)]
+    yield [half - 1 if i % 3 else -half for i in range(size)]
 
 
 def size_of(tensor):
@@ -507,7 +523,7 @@ def main():
         tensors, layers, given = read_container(path.read_bytes())
         states = {i: [t["zero"]] * size_of(t) for i, t in enumerate(tensors) if t["source"] is not None}
         runs = []
-        for patterns in zip(*(inputs(size_of(tensors[i])) for i in given)):
+        for patterns in zip(*(inputs(tensors[i]) for i in given)):
             values = {**dict(zip(given, patterns)), **states}
             for layer in layers:
                 values[layer["output"]] = run_layer(tensors, layer, [values[i] for i in layer["inputs"]])

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { syntheticModels, type NamedModel } from "../support/models.js";
+import { wideModels } from "../support/wide.js";
 import { handmadeModels } from "./handmade.js";
 
 const GOLDEN = [
@@ -39,6 +40,10 @@ const CABAC = ["padded", "codebook"];
 /** Those that are written as a small container as well. */
 const SMALL = ["tiny", "per channel", "average pool", "residual", "streaming", "windows", "concatenations", "dense codec", "labels"];
 
+/** Those that are written with elements of 16 bits as well, and those of them that are small containers, too. */
+const WIDE = ["padded", "average pool", "residual", "gates", "concatenations", "windows", "resized", "streaming"];
+const SMALL_WIDE = ["streaming"];
+
 export interface GoldenModel extends NamedModel {
   /** Without extension. */
   readonly path: string;
@@ -65,7 +70,13 @@ export function goldenModels(): GoldenModel[] {
     .map(({ name, model }) => {
       return { name: `small ${name}`, model, bytes: writeContainer(model, { container: "small" }) };
     });
-  return [...written, ...arithmetic, ...cabac, ...small, ...handmadeModels()].map((golden) => {
+  const wide = wideModels().flatMap(({ name, model }) => [
+    ...(WIDE.includes(name) ? [{ name: `wide ${name}`, model, bytes: writeContainer(model) }] : []),
+    ...(SMALL_WIDE.includes(name)
+      ? [{ name: `small wide ${name}`, model, bytes: writeContainer(model, { container: "small" }) }]
+      : []),
+  ]);
+  return [...written, ...arithmetic, ...cabac, ...small, ...wide, ...handmadeModels()].map((golden) => {
     return { ...golden, path: join(packageRoot, "tests/golden", golden.name.replaceAll(" ", "-")) };
   });
 }

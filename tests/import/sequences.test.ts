@@ -1,4 +1,5 @@
 /** Nets of sequences beside a plain loop: what runs before and behind their recurrent layers in each step, and what cannot. */
+import type { Elements } from "../../host/model/elements.js";
 import { describe, expect, test } from "vitest";
 import { streamsOf } from "../../host/data/sequences.js";
 import { classifyAll } from "../../host/engines/classify.js";
@@ -390,8 +391,8 @@ test("a net of one step begins each sample with a reset: nothing depends on thei
   const stream = await made(given, Infinity);
   expect(stream.notes).toEqual([]);
   expect(stream.bytes).not.toEqual(one.bytes);
-  const logitsOf = async (all: Rows): Promise<Int8Array[]> => {
-    const found: Int8Array[] = [];
+  const logitsOf = async (all: Rows): Promise<Elements[]> => {
+    const found: Elements[] = [];
     await classifyAll(openReference(one.bytes), setOf(all), {
       onResult: (_, __, logits) => found.push(logits.slice()),
     });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { CONTROL_VERSION, INTERFACE_VERSION } from "../../assembly/abi.js";
 import { CRC_START, MAX_BYTES } from "../../assembly/format.js";
+import type { Elements } from "../../host/model/elements.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { readContainer } from "../../host/container/read.js";
 import { withMetadata, writeContainer } from "../../host/container/write.js";
@@ -32,7 +33,7 @@ const inputsOf = (model: QModel, seed: number): Int8Array[] =>
   modelInputs(model).map((tensor) => randomInput(model, seed, tensor));
 
 /** All outputs of a run. */
-function resultsOf(engine: Engine, inputs: readonly Int8Array[]): Int8Array[] {
+function resultsOf(engine: Engine, inputs: readonly Int8Array[]): Elements[] {
   engine.run(inputs);
   return engine.outputs.map((_, index) => engine.result(index));
 }
@@ -91,8 +92,8 @@ describe.each(models)("$name", ({ model }) => {
 });
 
 it("tells of each layer what the reference makes of it", async () => {
-  const seen = (visit: (take: (layer: number, output: Int8Array) => void) => void): Int8Array[] => {
-    const layers: Int8Array[] = [];
+  const seen = (visit: (take: (layer: number, output: Elements) => void) => void): Elements[] => {
+    const layers: Elements[] = [];
     visit((layer, output) => (layers[layer] = output));
     return layers;
   };

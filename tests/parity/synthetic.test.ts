@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Elements } from "../../host/model/elements.js";
 import { bake } from "../../host/node/module/bake.js";
 import { readContainer } from "../../host/container/read.js";
 import { planTotal } from "../../host/container/plan.js";
@@ -14,7 +15,7 @@ const INPUTS = 3;
 const CORE_ENGINES = ["v8", "wasm3"] as const;
 
 /** @param file a container, or a packed module */
-function expectParity(file: Uint8Array, inputs: readonly (readonly Int8Array[])[], options: EngineOptions): void {
+function expectParity(file: Uint8Array, inputs: readonly (readonly Elements[])[], options: EngineOptions): void {
   const engines = ENGINE_NAMES.map((name) => openEngine(name, file, options));
   inputs.forEach((input, index) => {
     const difference = firstDifference(engines, input);
@@ -24,7 +25,7 @@ function expectParity(file: Uint8Array, inputs: readonly (readonly Int8Array[])[
 }
 
 /** States begin again, so that the order of runs does not matter. */
-function runAnew(engine: Engine, inputs: readonly Int8Array[]): Int8Array {
+function runAnew(engine: Engine, inputs: readonly Elements[]): Elements {
   engine.reset();
   return engine.run(inputs);
 }

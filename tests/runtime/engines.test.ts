@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import { MAX_TENSORS } from "../../assembly/format.js";
+import type { Elements } from "../../host/model/elements.js";
 import { bake } from "../../host/node/module/bake.js";
 import { codecOf } from "../../host/codecs/index.js";
 import { readContainer } from "../../host/container/read.js";
@@ -76,7 +77,7 @@ describe.each(ENGINE_NAMES)("engine %s", (name) => {
   it("begins anew behind a reset", () => {
     const engine = openEngine(name, writeContainer(streaming));
     const inputs = modelInputs(streaming).map((tensor) => randomInput(streaming, 1, tensor));
-    const run = (): Int8Array[] => [engine.run(inputs), engine.result(1), engine.result(2)];
+    const run = (): Elements[] => [engine.run(inputs), engine.result(1), engine.result(2)];
     const first = run();
     expect(run()).not.toEqual(first);
     engine.reset();
@@ -86,7 +87,7 @@ describe.each(ENGINE_NAMES)("engine %s", (name) => {
 
   it("shows each layer once, in order, the last equal to the result", () => {
     const engine = openEngine(name, container);
-    const seen: [number, Int8Array][] = [];
+    const seen: [number, Elements][] = [];
     const result = engine.run(input, (layer, output) => seen.push([layer, output]));
     expect(seen.map(([layer]) => layer)).toEqual([0, 1]);
     expect(seen[0][1]).toHaveLength(3 * 2 * 2);
@@ -104,7 +105,7 @@ describe.each(ENGINE_NAMES)("engine %s", (name) => {
   ])("refuses a %s as its input, in one line that says what it takes", (type, wrong) => {
     const engine = openEngine(name, container);
     const expected = new TypeError(`${name}: expected the input as an Int8Array, got ${type}`);
-    expect(() => engine.run(wrong as Int8Array)).toThrow(expected);
+    expect(() => engine.run(wrong as Elements)).toThrow(expected);
     expect(engine.run(input)).toHaveLength(4);
     engine.close();
   });

@@ -1,4 +1,5 @@
 /** How often a PNG of a digit is read wrong in silence: MNIST's validation digits as scans and photos show them. */
+import { elementsFor, type Elements } from "../../host/model/elements.js";
 import { digitFromPicture, type Digit } from "../../host/data/image.js";
 import type { Picture } from "../../host/data/plane.js";
 import { loadMnist } from "../../host/node/data/mnist.js";
@@ -107,7 +108,7 @@ export function countReadings(engine: Engine, condition: Condition, digits: numb
   return count;
 }
 
-function read(engine: Engine, table: Int8Array, picture: Picture): { class: number; isUnsure: boolean } | undefined {
+function read(engine: Engine, table: Elements, picture: Picture): { class: number; isUnsure: boolean } | undefined {
   let digit: Digit;
   try {
     digit = digitFromPicture(picture, "picture");
@@ -115,7 +116,12 @@ function read(engine: Engine, table: Int8Array, picture: Picture): { class: numb
     if (error instanceof MoteError) return undefined;
     throw error;
   }
-  const logits = engine.run(Int8Array.from(digit.pixels, (pixel) => table[pixel]));
+  const logits = engine.run(
+    elementsFor(
+      engine.input,
+      Array.from(digit.pixels, (pixel) => table[pixel]),
+    ),
+  );
   const winner = argmax(logits);
   const result = { class: winner, probability: probability(logits, winner, engine.output) };
   return { class: winner, isUnsure: reasonsToDoubt(digit.doubts, result).length > 0 };

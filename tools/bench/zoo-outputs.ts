@@ -1,6 +1,7 @@
 /** MLPerf Tiny's int8 nets, output by output: beside their own arithmetic (XNNPACK's roundings), and beside what LiteRT has answered. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Elements } from "../../host/model/elements.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { Engine } from "../../host/engines/engine.js";
 import { argmax } from "../../host/engines/values.js";
@@ -28,7 +29,7 @@ export class Tally {
   samples = 0;
   sameTop = 0;
 
-  add(expected: Int8Array, found: Int8Array): void {
+  add(expected: Elements, found: Elements): void {
     this.elements += expected.length;
     expected.forEach((q, i) => {
       if (q !== found[i]) this.differing++;

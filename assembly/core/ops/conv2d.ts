@@ -2,6 +2,7 @@
 import { RECORD_BYTES, STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_PLANE, TENSOR_ZERO_POINT } from "../../abi";
 import { MAX_KERNEL, OP_CONV2D } from "../../format";
 import { dot4 } from "../accumulate";
+import { ELEMENT_BYTES, ELEMENT_SHIFT } from "../element";
 import { dimension, pair, pairY } from "../fields";
 import { input, inputPitch, op, outputHeight, outputWidth, rows } from "../layer";
 import { advanceOutput, channel, leaveOutput, outputPtr, taken, takenRecords, x } from "../output-cursor";
@@ -63,7 +64,7 @@ export function step(): u32 {
     // The border holds the zero point, so padding contributes nothing and every place has the same sum to subtract.
     let start = bias - load<i32>(input, TENSOR_ZERO_POINT) * weightSum;
     let down = strideY * inputPitch;
-    let across = isPooled ? strideX : stepX;
+    let across = (isPooled ? strideX : stepX) << ELEMENT_SHIFT;
     // With fewer than four places left, the lanes left over look at the last one again.
     let last = places - 1;
     let place = taken;
@@ -97,14 +98,14 @@ export function step(): u32 {
       leaveOutput(taken + 4, 0);
       return work;
     }
-    store<i8>(target, requantize(largest));
+    store<Element>(target, requantize(largest));
     width = 1;
   } else {
-    let end = target + width;
+    let end = target + (width << ELEMENT_SHIFT);
     do {
-      store<i8>(target, requantize(load<i32>(lane, 16)));
+      store<Element>(target, requantize(load<i32>(lane, 16)));
       lane += 4;
-    } while (++target < end);
+    } while ((target += ELEMENT_BYTES) < end);
   }
   if (advanceOutput(width)) nextRow();
   return work;

@@ -38,7 +38,7 @@ export function step(): u32 {
   if (!isRowComplete() & (room() != 0) & (count < MOST_RECORDS)) return decodeRecords();
   let acc = dot1(recordsPtr, recordsEnd, load<usize>(input, TENSOR_PTR), bias);
   if (isRowComplete()) {
-    store<i8>(outputPtr(), requantize(acc - load<i32>(input, TENSOR_ZERO_POINT) * weightSum));
+    store<Element>(outputPtr(), requantize(acc - load<i32>(input, TENSOR_ZERO_POINT) * weightSum));
     advanceOutput(1);
     nextRow();
   } else carryOver(acc);

@@ -8,14 +8,18 @@ import {
   TENSOR_PTR,
   TENSOR_ZERO_POINT,
 } from "../../abi";
-import { FORM_CLAMP, FORM_RELU, MAX_SUM_FACTOR, OP_ADD, OP_MUL } from "../../format";
+import { FORM_CLAMP, FORM_RELU, MAX_SUM_FACTOR, MAX_SUM_FACTOR_WIDE, OP_ADD, OP_MUL } from "../../format";
 import { bits } from "../bit-reader";
+import { ELEMENT_BYTES, ELEMENT_SHIFT, IS_WIDE } from "../element";
 import { byte } from "../fields";
 import { input, op, output, outputHeight, outputWidth, readForm, readInput, readScale, rows } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
 import { requantize, setScale } from "../requantize";
 import { expect, expectRange } from "../status";
 import { addWork, ELEMENT_WORK, MOST_ELEMENTS, POOL_WORK } from "../work";
+
+/** With which a sum stays in int32. */
+const MOST_FACTOR: i32 = IS_WIDE ? MAX_SUM_FACTOR_WIDE : MAX_SUM_FACTOR;
 
 export let other: usize = 0;
 /** From an element of the second input to that of the next place: 0 where one element is for the whole channel. */
@@ -45,7 +49,7 @@ export function read(): void {
 
 function readFactor(): i32 {
   let value = <i32>bits(32);
-  expectRange((value >= -MAX_SUM_FACTOR) & (value <= MAX_SUM_FACTOR));
+  expectRange((value >= -MOST_FACTOR) & (value <= MOST_FACTOR));
   return value;
 }
 
@@ -62,7 +66,7 @@ function elementPtr(entry: usize, step: u32): usize {
   return (
     load<usize>(entry, TENSOR_PTR) +
     channel * load<u32>(entry, TENSOR_PLANE) +
-    (y * load<u32>(entry, TENSOR_PITCH) + x) * step
+    (y * load<u32>(entry, TENSOR_PITCH) + (x << ELEMENT_SHIFT)) * step
   );
 }
 
@@ -70,16 +74,18 @@ function elementPtr(entry: usize, step: u32): usize {
 export function step(): u32 {
   let count = min(outputWidth - x, MOST_ELEMENTS);
   let target = outputPtr();
-  let end = target + count;
+  let end = target + (count << ELEMENT_SHIFT);
   let a = elementPtr(input, 1);
   let b = elementPtr(other, otherStep);
   let isSum = op == OP_ADD;
   do {
-    let first = load<i8>(a++) - load<i32>(input, TENSOR_ZERO_POINT);
-    let second = load<i8>(b) - load<i32>(other, TENSOR_ZERO_POINT);
-    b += otherStep;
-    store<i8>(target, requantize(isSum ? first * factor + second * otherFactor : first * second));
-  } while (++target < end);
+    let second = load<Element>(b) - load<i32>(other, TENSOR_ZERO_POINT);
+    b += otherStep << ELEMENT_SHIFT;
+    let from = a;
+    a += ELEMENT_BYTES;
+    let first = load<Element>(from) - load<i32>(input, TENSOR_ZERO_POINT);
+    store<Element>(target, requantize(isSum ? first * factor + second * otherFactor : first * second));
+  } while ((target += ELEMENT_BYTES) < end);
   advanceOutput(count);
   return count * ELEMENT_WORK + POOL_WORK;
 }

@@ -2,7 +2,8 @@
  * The ops, one line each in every function: the only place that tells them apart. A core made for one model answers false for `isAtHand` of
  * those it does without.
  */
-import { OP_APPEND } from "../../format";
+import { OP_APPEND, OP_LUT } from "../../format";
+import { IS_WIDE } from "../element";
 import * as concat from "./concat";
 import * as conv2d from "./conv2d";
 import * as dense from "./dense";
@@ -14,7 +15,7 @@ import * as resize from "./resize";
 
 /** Bit i: there is op i. The layers of a model that needs no others have no others, so that the last one need not be asked. */
 export function knownOps(): u32 {
-  return (2 << OP_APPEND) - 1;
+  return ((2 << OP_APPEND) - 1) & ~(u32(IS_WIDE) << OP_LUT);
 }
 
 /** Whether the layer at hand has weights: then a section follows its fields, which `readOp` leaves to be read. */

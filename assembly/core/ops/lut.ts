@@ -12,6 +12,7 @@ import {
 import { LUT_ENTRIES, OP_LUT } from "../../format";
 import { fileBytes, position, seek } from "../bit-reader";
 import { arenaPtr, scratchPtr } from "../container";
+import { IS_WIDE } from "../element";
 import { byte } from "../fields";
 import { input, op, output, outputHeight, outputWidth, rows } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
@@ -25,7 +26,7 @@ const READ_ENTRIES: u32 = 32;
 let known: u32 = 0;
 
 export function isAtHand(): bool {
-  return op == OP_LUT;
+  return !IS_WIDE && op == OP_LUT;
 }
 
 /** Passes over the table, whose first byte the reader goes back to. */

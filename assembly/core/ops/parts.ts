@@ -9,6 +9,7 @@ import {
   TENSOR_WIDTH,
 } from "../../abi";
 import { MAX_DIMENSION, OP_CROP } from "../../format";
+import { ELEMENT_BYTES, ELEMENT_SHIFT } from "../element";
 import { pair, pairY, varintIn } from "../fields";
 import { input, op, outputHeight, outputWidth, readInput, rows } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
@@ -67,12 +68,14 @@ export function step(): u32 {
     load<usize>(source, TENSOR_PTR) +
     (first + channel) * load<u32>(source, TENSOR_PLANE) +
     row * load<u32>(source, TENSOR_PITCH) +
-    column;
+    (column << ELEMENT_SHIFT);
   let target = outputPtr();
-  let end = target + count;
+  let end = target + (count << ELEMENT_SHIFT);
   do {
-    store<u8>(target, load<u8>(ptr++));
-  } while (++target < end);
+    let from = ptr;
+    ptr += ELEMENT_BYTES;
+    store<Cell>(target, load<Cell>(from));
+  } while ((target += ELEMENT_BYTES) < end);
   advanceOutput(count);
   return count + POOL_WORK;
 }

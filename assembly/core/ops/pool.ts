@@ -2,6 +2,7 @@
 import { STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_PLANE, TENSOR_ZERO_POINT } from "../../abi";
 import { FORM_CLAMP, FORM_RELU, MAX_DIMENSION, OP_AVGPOOL, OP_MAXPOOL } from "../../format";
 import { bits } from "../bit-reader";
+import { ELEMENT_BYTES, ELEMENT_SHIFT } from "../element";
 import { byte } from "../fields";
 import { input, inputPitch, op, output, outputHeight, outputWidth, readForm, readScale, rows } from "../layer";
 import { advanceOutput, channel, leaveOutput, outputPtr, taken } from "../output-cursor";
@@ -33,20 +34,24 @@ export function step(): u32 {
   let at = taken;
   if (!at) {
     sum = -load<i32>(input, TENSOR_ZERO_POINT) * <i32>size;
-    best = i8.MIN_VALUE;
+    best = Element.MIN_VALUE;
   }
   let column = at % kernelWidth;
-  let ptr = windowPtr() + channel * load<u32>(input, TENSOR_PLANE) + (at / kernelWidth) * inputPitch + column;
-  let rowEnd = ptr + kernelWidth - column;
+  let ptr =
+    windowPtr() +
+    channel * load<u32>(input, TENSOR_PLANE) +
+    (at / kernelWidth) * inputPitch +
+    (column << ELEMENT_SHIFT);
+  let rowEnd = ptr + (kernelWidth << ELEMENT_SHIFT) - (column << ELEMENT_SHIFT);
   let count = min(size - at, MOST_ELEMENTS);
   let end = at + count;
   do {
-    let q: i32 = load<i8>(ptr);
+    let q: i32 = load<Element>(ptr);
     sum += q;
     best = max(best, q);
-    if (++ptr == rowEnd) {
+    if ((ptr += ELEMENT_BYTES) == rowEnd) {
       rowEnd += inputPitch;
-      ptr = rowEnd - kernelWidth;
+      ptr = rowEnd - (kernelWidth << ELEMENT_SHIFT);
     }
   } while (++at < end);
   if (at < size) {
@@ -54,7 +59,7 @@ export function step(): u32 {
     return count;
   }
   // Requantizing adds the output's zero point again, and clamps.
-  store<i8>(
+  store<Element>(
     outputPtr(),
     op == OP_AVGPOOL ? requantizeAway(sum) : requantize(best - load<i32>(output, TENSOR_ZERO_POINT)),
   );

@@ -1,6 +1,7 @@
 /** resize: each element becomes a block of equal ones, some elements of a row at a time. */
 import { STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_HEIGHT, TENSOR_PLANE, TENSOR_PTR, TENSOR_WIDTH } from "../../abi";
 import { MAX_KERNEL, OP_RESIZE } from "../../format";
+import { ELEMENT_BYTES, ELEMENT_SHIFT } from "../element";
 import { pair, pairY } from "../fields";
 import { input, inputPitch, op, outputHeight, outputWidth, rows } from "../layer";
 import { advanceOutput, channel, outputPtr, x, y } from "../output-cursor";
@@ -34,7 +35,9 @@ export function step(): u32 {
   let at = x;
   let end = at + count;
   do {
-    store<u8>(target++, load<u8>(ptr + at / factorX));
+    let to = target;
+    target += ELEMENT_BYTES;
+    store<Cell>(to, load<Cell>(ptr + ((at / factorX) << ELEMENT_SHIFT)));
   } while (++at < end);
   advanceOutput(count);
   return count + POOL_WORK;

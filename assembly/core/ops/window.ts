@@ -1,5 +1,6 @@
 /** The window through which a conv2d or a pool looks at its input. A dense layer's is the whole input. */
 import { TENSOR_HEIGHT, TENSOR_PTR, TENSOR_WIDTH } from "../../abi";
+import { ELEMENT_SHIFT } from "../element";
 import { pair, pairY } from "../fields";
 import { input, inputPitch, outputHeight, outputWidth } from "../layer";
 import { x, y } from "../output-cursor";
@@ -29,7 +30,7 @@ export function readWindow(most: u32): void {
   strideX = pair(1, most);
   strideY = pairY;
   let padX = pair(0, borderOf(input));
-  origin = pairY * inputPitch + padX;
+  origin = pairY * inputPitch + (padX << ELEMENT_SHIFT);
 }
 
 
@@ -46,11 +47,12 @@ export function fits(moreY: u32, moreX: u32): bool {
   return (
     ((outputHeight - 1) * stepY + moreY + kernelHeight <=
       load<u32>(input, TENSOR_HEIGHT) + origin / inputPitch + border) &
-    ((outputWidth - 1) * stepX + moreX + kernelWidth <= load<u32>(input, TENSOR_WIDTH) + (origin % inputPitch) + border)
+    ((outputWidth - 1) * stepX + moreX + kernelWidth <=
+      load<u32>(input, TENSOR_WIDTH) + ((origin % inputPitch) >> ELEMENT_SHIFT) + border)
   );
 }
 
 /** Address of the first element that the next output looks at in the input's first channel. */
 export function windowPtr(): usize {
-  return load<usize>(input, TENSOR_PTR) + y * stepY * inputPitch + x * stepX - origin;
+  return load<usize>(input, TENSOR_PTR) + y * stepY * inputPitch + ((x * stepX) << ELEMENT_SHIFT) - origin;
 }

@@ -19,7 +19,7 @@ export interface Measured {
 }
 
 export function measureIntegers(container: Uint8Array, samples: Samples, task: Task | undefined): Measured {
-  const engine = openEngine(fastestEngine(), container);
+  const engine = openEngine(fastestEngine(container), container);
   try {
     const { error, metric, errors } = integerEvaluation(engine, samples, task);
     return { error: metric === "mse" ? error : 100 * error, metric, ...(errors !== undefined && { errors }) };

@@ -3,6 +3,7 @@ import type { Labels } from "../../data/data-set.js";
 import type { Engine, TensorInfo } from "../../engines/engine.js";
 import { inputFiller } from "../../engines/fill-input.js";
 import { MoteError } from "../../errors.js";
+import { fillRandom, type Elements } from "../../model/elements.js";
 import { Random } from "../../rng.js";
 import { inputArray } from "./arrays.js";
 import type { SampleSet } from "../../data/data-set.js";
@@ -15,7 +16,7 @@ export interface Runs extends Streams {
   /** For people: "mnist:test", "random, seed 1". */
   readonly source: string;
   /** Writes the elements of each of the model's inputs for run `index`. */
-  readonly fill: (index: number, inputs: readonly Int8Array[]) => void;
+  readonly fill: (index: number, inputs: readonly Elements[]) => void;
   /** [count, channels, height, width], where a device may be given the samples as bytes, as mote_input_u8 takes them. */
   readonly pixels?: Uint8Array;
   /** [count], the class of each. */
@@ -24,9 +25,9 @@ export interface Runs extends Streams {
 
 /** The same elements for a seed and an index, whatever the count. They are one stream, so that states have something to hold. */
 export function randomRuns(count: number, seed: number): Runs {
-  const fill = (index: number, inputs: readonly Int8Array[]): void => {
+  const fill = (index: number, inputs: readonly Elements[]): void => {
     const random = new Random(seed, index);
-    for (const input of inputs) for (let i = 0; i < input.length; i++) input[i] = random.integer(256) - 128;
+    for (const input of inputs) fillRandom(input, random);
   };
   return { ...ONE_STREAM, count, source: `random, seed ${seed}`, fill };
 }

@@ -6,6 +6,7 @@ import { instantiateWasm3 } from "./wasm3.js";
 
 const NODE: Platform = {
   core: () => builtModule("build/core.wasm"),
+  core16: () => builtModule("build/core16.wasm"),
   simd: () => builtModule("build/simd.wasm"),
   v8: instantiateV8,
   wasm3: instantiateWasm3,

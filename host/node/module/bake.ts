@@ -1,4 +1,6 @@
 /** Packing for size, with the core of this package. */
+import { isWideMote } from "../../data/file-kind.js";
+import type { ElementBits } from "../../model/elements.js";
 import * as pure from "../../module/bake.js";
 import type { CoreContents } from "../../module/contents.js";
 import { builtModule } from "../built.js";
@@ -9,7 +11,7 @@ import { builtModule } from "../built.js";
  * @throws MoteError FORMAT or UNSUPPORTED for a bad container, ENGINE when the core has not been built
  */
 export function bake(container: Uint8Array): Uint8Array {
-  return pure.bake(container, builtModule("build/core-named.wasm"));
+  return pure.bake(container, namedCore(isWideMote(container) ? 16 : 8));
 }
 
 /**
@@ -23,8 +25,12 @@ export function specialize(container: Uint8Array): Uint8Array {
 
 /**
  * The core with some ops and codecs alone, sealed.
+ * @param bits of an element of its models
  * @throws MoteError ENGINE when the core has not been built
  */
-export function coreWith(contents: CoreContents): Uint8Array {
-  return pure.coreWith(contents, builtModule("build/core-named.wasm"));
+export function coreWith(contents: CoreContents, bits: ElementBits = 8): Uint8Array {
+  return pure.coreWith(contents, namedCore(bits));
 }
+
+const namedCore = (bits: ElementBits): Uint8Array =>
+  builtModule(bits === 16 ? "build/core16-named.wasm" : "build/core-named.wasm");

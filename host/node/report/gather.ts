@@ -293,7 +293,7 @@ async function evaluationOf(
 }
 
 async function answersOf(name: string, container: Uint8Array, set: SampleSet & { readonly labels: Labels }) {
-  const engine = openEngine(fastestEngine(), container);
+  const engine = openEngine(fastestEngine(container), container);
   try {
     const classes = new Uint16Array(set.count);
     const evaluation = await evaluate(engine, set, {
@@ -320,7 +320,7 @@ async function robustnessOf(
   );
   const results: DistortionError[][] = [];
   for (const container of Object.values(models)) {
-    const engine = openEngine(fastestEngine(), container);
+    const engine = openEngine(fastestEngine(container), container);
     try {
       results.push(await robustness(engine, some));
     } finally {
