@@ -1,5 +1,5 @@
 /** How the commands print a model's errors, layer by layer. */
-import type { ComparedCount } from "../host/import/imported-container.js";
+import type { ImportedContainer } from "../host/import/imported-container.js";
 import type { Comparison, LayerError, Place } from "../host/import/layer-errors.js";
 import { cutMiddle } from "../host/report/error-plot.js";
 import { placeOf } from "../host/model/geometry.js";
@@ -49,16 +49,19 @@ export function describePlace({ sample, step, element, expected, found }: Place,
 /** A table of more layers shows the worst alone. */
 const MAX_LISTED = 12;
 
-/** After calibration: what int8 costs, in short. */
+/** After calibration: what elements of 8 or 16 bits cost, in short. */
 export function printCalibration(
-  { layers, outputs, samples, perSample }: Comparison & ComparedCount,
+  { layers, outputs, samples, perSample, activationBits }: NonNullable<ImportedContainer["calibration"]>,
   output: Output,
 ): void {
   const isShort = layers.length > MAX_LISTED;
   const listed = isShort ? layers.toSorted((a, b) => a.snr - b.snr).slice(0, MAX_LISTED) : layers;
   const which = isShort ? `the ${MAX_LISTED} least exact of ${layers.length} layers` : "layer by layer";
   output.line();
-  output.lines([`int8 beside the net's real numbers, ${counted(samples, "sample", perSample)}, ${which}:`], 2);
+  output.lines(
+    [`int${activationBits} beside the net's real numbers, ${counted(samples, "sample", perSample)}, ${which}:`],
+    2,
+  );
   printLayerErrors(listed, true, output);
   output.lines([`outputs: ${outputs.map(({ snr }) => `${decibels(snr)} dB`).join(", ")}`], 2);
 }

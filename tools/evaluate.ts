@@ -6,6 +6,7 @@ import type { EngineName } from "../host/engines/engine.js";
 import { confusionMatrix, evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
 import { robustness, type DistortionError } from "../host/engines/robustness.js";
 import { MoteError } from "../host/errors.js";
+import { bitsOf, type ElementBits } from "../host/model/elements.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
 import { addDataFlags, dataOptions, stepsOption, type DataFlags, type StepsFlag } from "./data-flags.js";
@@ -76,7 +77,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     const float = beside?.result();
     const names = engine.output.labels ?? set.classes;
     const distorted = flags.distort === undefined ? undefined : await robustness(engine, set, { steps });
-    print(path, set, evaluation, float, names, output);
+    print(path, set, evaluation, float, names, output, bitsOf(engine.input));
     if (distorted !== undefined) printDistorted(distorted, output);
     output.json(() => ({
       ...summary(path, engine.name, set, evaluation, float, names),
@@ -99,6 +100,7 @@ function print(
   float: FloatEvaluation | undefined,
   names: readonly string[] | undefined,
   output: Output,
+  bits: ElementBits,
 ): void {
   const nameOf = (index: number): string => names?.[index] ?? String(index);
   output.pairs([
@@ -107,7 +109,7 @@ function print(
     ["accuracy", `${percent(tally.samples - errors, tally.samples)} % (${grouped(errors)} wrong)`],
     ...(inTop5 === undefined ? [] : [["among five", `${percent(inTop5, tally.samples)} %`] as const]),
   ]);
-  if (float !== undefined) printFloat({ tally, errors, inTop5 }, float, output);
+  if (float !== undefined) printFloat({ tally, errors, inTop5 }, float, output, bits);
   output.line();
   if (classes <= MAX_TABLE_CLASSES) {
     const matrix = confusionMatrix({ classes, confusion });
@@ -163,11 +165,12 @@ function printFloat(
   { tally: { samples }, errors, inTop5 }: Pick<Evaluation, "tally" | "errors" | "inTop5">,
   float: FloatEvaluation,
   output: Output,
+  bits: ElementBits,
 ): void {
   output.line();
   output.lines([`Beside the net of real numbers, ${float.net}:`], 0);
   output.table([
-    ["", "int8", "float"],
+    ["", `int${bits}`, "float"],
     ["accuracy, %", percent(samples - errors, samples), percent(samples - float.errors, samples)],
     ...(inTop5 === undefined || float.inTop5 === undefined
       ? []

@@ -6,6 +6,7 @@ import { fastestEngine } from "../host/engines/open.js";
 import { MoteError } from "../host/errors.js";
 import type { CalibrateOptions } from "../host/import/calibrate.js";
 import { importedContainer, type ImportedContainer } from "../host/import/imported-container.js";
+import type { ElementBits } from "../host/model/elements.js";
 import { openEngine } from "../host/node/engines/open.js";
 import { nodeConvolve } from "../host/node/import/convolve.js";
 import { Progress } from "../host/node/progress.js";
@@ -17,6 +18,7 @@ export interface ImportFlags extends DataFlags, StepsFlag {
   readonly calibrate?: string;
   readonly range: CalibrateOptions["range"];
   readonly bits?: number;
+  readonly activationBits?: ElementBits;
   readonly colours?: "rgb" | "bgr";
   readonly shape?: ReadonlyMap<string, readonly number[]>;
 }
@@ -38,11 +40,16 @@ export async function importContainer(
   options: WriteOptions,
   note: (line: string) => void,
 ): Promise<ImportedContainer> {
-  const { calibrate: spec, bits, range, colours } = flags;
+  const { calibrate: spec, bits, activationBits, range, colours } = flags;
   const net = loadNet(path, file, flags.shape);
   net.notes.forEach(note);
   if (net.isQuantized && bits === undefined && spec !== undefined)
     throw new MoteError("ARGUMENT", "--calibrate: the net is quantized already, and needs no samples but with --bits");
+  if (net.isQuantized && activationBits !== undefined)
+    throw new MoteError(
+      "ARGUMENT",
+      "--activation-bits: the net is quantized already, to int8; expected one of real numbers",
+    );
   if (!net.isQuantized && spec === undefined) {
     throw new MoteError(
       "ARGUMENT",
@@ -55,10 +62,11 @@ export async function importContainer(
     return await importedContainer(net, samples, {
       range,
       bits,
+      activationBits,
       given: { reading: readingOf(flags), colours },
       options,
       convolve: samples && nodeConvolve(),
-      open: (bytes) => openEngine(fastestEngine(), bytes),
+      open: (bytes) => openEngine(fastestEngine(bytes), bytes),
       note,
       report: (done, of) => (progress ??= new Progress("calibrate", of)).update(done),
     });

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { MIN_WINDOW_BYTES, SMALL_TAG } from "../assembly/format.js";
+import { MIN_WINDOW_BYTES } from "../assembly/format.js";
 import { fastProgram, type FastProgram, type LayerChoice } from "../host/fast/memory.js";
 import type { LayerStream } from "../host/fast/rows.js";
 import { kernelName } from "../host/report/fast.js";
@@ -10,8 +10,10 @@ import { chipSource } from "../host/chip/chip-source.js";
 import { writeMetadata } from "../host/container/metadata.js";
 import { readContainer } from "../host/container/read.js";
 import { withMetadata, writeContainer, type WriteOptions } from "../host/container/write.js";
+import { isSmallMote } from "../host/data/file-kind.js";
 import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
+import type { ElementBits } from "../host/model/elements.js";
 import { modelInputs } from "../host/model/edges.js";
 import { ALL_CONTENTS } from "../host/module/contents.js";
 import { errorPlot } from "../host/report/error-plot.js";
@@ -61,7 +63,17 @@ interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, Co
 }
 
 /** Flags that say what a net of another format is given. */
-const FOREIGN_FLAGS = ["calibrate", "bits", "layout", "scale", "mean", "std", "colours", "shape"] as const;
+const FOREIGN_FLAGS = [
+  "calibrate",
+  "bits",
+  "activationBits",
+  "layout",
+  "scale",
+  "mean",
+  "std",
+  "colours",
+  "shape",
+] as const;
 
 export function packCommand(): Command {
   const command = new Command("pack")
@@ -110,6 +122,12 @@ export function packCommand(): Command {
       "--bits <n>",
       "each layer's weights by a codebook of at most 2^n values, 1 … 7, of a net of another format; default: those of int8",
       parseBits,
+    )
+    .addOption(
+      new Option(
+        "--activation-bits <n>",
+        "of an element of every tensor, 8 or 16, with --calibrate; default: 8",
+      ).argParser(parseActivationBits),
     )
     .option("--plot <file>", "a picture of what int8 costs in each layer, .svg (with --calibrate)")
     .addOption(
@@ -338,14 +356,18 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
     return { ...imported, netBytes: statSync(path).size };
   }
   const foreign = FOREIGN_FLAGS.find((flag) => flags[flag] !== undefined);
-  if (foreign !== undefined) throw new MoteError("ARGUMENT", `--${foreign}: ${path} is no net of another format`);
+  if (foreign !== undefined)
+    throw new MoteError(
+      "ARGUMENT",
+      `--${foreign === "activationBits" ? "activation-bits" : foreign}: ${path} is no net of another format`,
+    );
   if (isWasm(file) || isContainer(path, file)) {
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
     }
     const bytes = namingFile(path, () => containerOf(file));
     const isAsked = (flags.codec ?? flags.decodeCost ?? flags.container) !== undefined;
-    const isSmall = bytes[0] === SMALL_TAG;
+    const isSmall = isSmallMote(bytes);
     // A packed module is larger by a small container, and mote-nn/module does not read it.
     const isModule = (flags.format ?? formatOf(flags.out)) === "wasm";
     if (!isAsked && !(isSmall && isModule)) return { bytes };
@@ -384,11 +406,11 @@ function shareOf(netBytes: number | undefined, bytes: number): string {
 
 function plotOf(
   path: string,
-  { layers, outputs, samples, perSample }: NonNullable<ImportedContainer["calibration"]>,
+  { layers, outputs, samples, perSample, activationBits }: NonNullable<ImportedContainer["calibration"]>,
 ): string {
   const ends = outputs.map(({ snr }) => `${decibels(snr)} dB`).join(", ");
   return errorPlot({
-    title: `int8 beside real numbers: ${basename(path)}`,
+    title: `int${activationBits} beside real numbers: ${basename(path)}`,
     subtitle: `${layers.length} layers, ${counted(samples, "sample", perSample)}; outputs ${ends}`,
     layers,
   });
@@ -417,6 +439,11 @@ function readLines(path: string): string[] {
 function parseBits(text: string): number {
   if (!/^[1-7]$/.test(text)) throw new InvalidArgumentError("expected 1 .. 7.");
   return Number(text);
+}
+
+function parseActivationBits(text: string): ElementBits {
+  if (text !== "8" && text !== "16") throw new InvalidArgumentError("expected 8 or 16.");
+  return text === "16" ? 16 : 8;
 }
 
 /** Parses names with commas between, each one of `known`. */

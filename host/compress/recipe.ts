@@ -4,6 +4,7 @@ import { checkDataSpec, type OwnData } from "../data/data-spec.js";
 import { checkAugmentation, type Augmentation } from "../train/augment.js";
 import { LOSS_KINDS, METRIC_NAMES, metricOf, type LossKind, type MetricName, type Task } from "../train/losses.js";
 import type { Dropout } from "../train/dropout.js";
+import type { ElementBits } from "../model/elements.js";
 import type { RangeChoice } from "../quantize/calibrate.js";
 import {
   absent,
@@ -173,13 +174,15 @@ export interface ReorderStage {
   readonly tries: number;
 }
 
-/** int8 scales of the activations from the first `samples` training samples. */
+/** Scales of the activations from the first `samples` training samples. */
 export interface CalibrateStage {
   readonly kind: "calibrate";
   readonly samples: number;
   /** Of each multiplier behind its first bit, where a small container has fewer than 30 of them. */
   readonly multiplierBits?: number;
   readonly range: RangeChoice;
+  /** Of an element of every tensor. With 16 the range is all that is seen. Absent: 8. */
+  readonly activationBits?: ElementBits;
 }
 
 /** Takes bits off the biases: see `coarseBiases`. */
@@ -307,6 +310,9 @@ const surgery = object({
   until: optional(number(0.01, 1), 0.5),
 });
 
+const elementBits: Check<ElementBits> = (value, path) =>
+  value === 8 || value === 16 ? value : fail(path, "8 or 16", value);
+
 const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind: K }>> } = {
   // A share of the layer's units, or their count.
   narrow: object({ kind: oneOf("narrow"), units: layered(number(Number.MIN_VALUE, 65535)) }),
@@ -346,6 +352,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     samples: optional(integer(1, 10_000_000), 2000),
     range: optional(oneOf<RangeChoice>("error", "full"), "error"),
     multiplierBits: optional(integer(0, 30), absent),
+    activationBits: optional(elementBits, absent),
   }),
   biases: object({ kind: oneOf("biases"), tolerance: optional(number(0, 100), 0) }),
   ...METHOD_CHECKS,

@@ -281,9 +281,9 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
     const scores = tensorShapes(net.graph).get(resultsOf(net.graph)[0])!;
     const classes = (context.task ?? CLASSES).loss === "softmax" ? valuesOf(scores) : undefined;
     const run = (visit: Parameters<typeof trainer.activations>[1]) => trainer.activations(digits, visit);
-    const scales = await calibrate(net.graph, classes, run, stage.range, inputScale(digits));
+    const { multiplierBits, activationBits } = stage;
+    const scales = await calibrate(net.graph, classes, run, stage.range, inputScale(digits), activationBits);
     const { biasBits } = context;
-    const { multiplierBits } = stage;
     const { compression } = withCompression(net);
     const activations =
       multiplierBits === undefined ? scales : coarseScales(net.graph, compression.weightScale, scales, multiplierBits);
@@ -294,6 +294,7 @@ async function calibrated(net: Net, stage: CalibrateStage, context: StageContext
         activations,
         ...(Object.keys(biasBits).length > 0 && { biasBits }),
         ...(multiplierBits !== undefined && { multiplierBits }),
+        ...(activationBits === 16 && { activationBits }),
       },
     };
   } finally {

@@ -3,6 +3,8 @@
  * Krishnamoorthi 2018, section 3), and biases that make up for what rounding the weights shifts on the average (Nagel et al. 2019, section 4.2).
  */
 import { MoteError } from "../errors.js";
+import type { ElementBits } from "../model/elements.js";
+import { symmetricScale } from "../quantize/calibrate.js";
 import { arrange } from "./arrange.js";
 import { columnMeans } from "./column-means.js";
 import type { Convolve } from "./float-run.js";
@@ -26,6 +28,8 @@ export interface CalibrateOptions {
   readonly correctBias?: boolean;
   /** Each layer's weights have at most 2^bits values, 1 … 7; default: those of int8. */
   readonly bits?: number;
+  /** Of an element of a tensor; default 8. Of 16 bits zero points are 0, and weights are such that no sum leaves int32. */
+  readonly activationBits?: ElementBits;
   /** Of a net with states: so many samples in a row are a stream, from a reset on; Infinity where all are of one. Default: each is one. */
   readonly perStream?: number;
   /** How convolutions are worked out; default: in plain loops. */
@@ -42,7 +46,15 @@ const DEFAULT_PERCENTILE = 99.99;
 export function calibrate(
   imported: ImportedNet,
   samples: readonly (readonly Float32Array[])[],
-  { range, percentile = DEFAULT_PERCENTILE, correctBias = true, bits, perStream = 1, convolve }: CalibrateOptions,
+  {
+    range,
+    percentile = DEFAULT_PERCENTILE,
+    correctBias = true,
+    bits,
+    activationBits = 8,
+    perStream = 1,
+    convolve,
+  }: CalibrateOptions,
   report: (done: number) => void = () => {},
 ): ImportedNet {
   if (samples.length === 0) throw new MoteError("MISMATCH", "no samples to calibrate by, expected one at least");
@@ -54,15 +66,19 @@ export function calibrate(
     if (range === "percentile") return observed.percentile(percentile);
     return range === "least error" ? observed.leastError() : [low, high];
   });
-  const scales = tensorScales(net, ranges);
+  const scales = tensorScales(net, ranges, activationBits);
   const tensors = net.tensors.map((tensor, index): NetTensor => ({ ...tensor, quantization: scales[index] }));
   const layers = net.layers.map((layer): NetLayer => {
     if (!("weights" in layer)) return layer;
     const means = correctBias ? seen[layer.inputs[0]].means() : undefined;
     const byColumn = means && columnMeans(layer, net.tensors[layer.inputs[0]].shape, means);
-    return { ...layer, weights: quantizeWeights(layer.weights, scales[layer.inputs[0]].scale, byColumn) };
+    return {
+      ...layer,
+      weights: quantizeWeights(layer.weights, scales[layer.inputs[0]].scale, byColumn, activationBits),
+    };
   });
-  const quantized = { ...net, tensors, layers, isQuantized: true };
+  const isWide = activationBits === 16;
+  const quantized = { ...net, tensors, layers, isQuantized: true, ...(isWide && { activationBits: 16 as const }) };
   if (bits === undefined) return quantized;
   return shareWeights(quantized, bits, (tensor) => (correctBias ? seen[tensor].means() : undefined));
 }
@@ -71,7 +87,11 @@ export function calibrate(
 const MOVES: ReadonlySet<NetLayer["op"]> = new Set<NetLayer["op"]>(["maxpool", "concat", "resize", "crop", "append"]);
 
 /** Zero is within each range. Tensors between which elements are only moved or picked have one scale. */
-function tensorScales(net: ImportedNet, ranges: readonly (readonly [number, number])[]): TensorScale[] {
+function tensorScales(
+  net: ImportedNet,
+  ranges: readonly (readonly [number, number])[],
+  bits: ElementBits,
+): TensorScale[] {
   const group = net.tensors.map((_, index) => index);
   const find = (index: number): number => (group[index] === index ? index : find(group[index]));
   for (const layer of net.layers) {
@@ -87,6 +107,7 @@ function tensorScales(net: ImportedNet, ranges: readonly (readonly [number, numb
   });
   return ranges.map((_, index) => {
     const [low, high] = wide[find(index)];
+    if (bits === 16) return symmetricScale(low, high);
     const scale = Math.fround(high > low ? (high - low) / 255 : 1 / 255);
     return { scale, zeroPoint: Math.min(127, Math.max(-128, Math.round(-128 - low / scale))) };
   });
@@ -104,16 +125,17 @@ export function quantizeWeights(
   weights: NetWeights,
   inputScale: number,
   columnMeans: readonly Float64Array[] | undefined,
+  bits: ElementBits = 8,
 ): NetWeights {
   const { rows, columns } = weights;
   const values = new Int8Array(rows * columns);
   const bias = new Int32Array(rows);
   const scales = new Float32Array(rows);
   const rowsOfGroup = rows / (columnMeans?.length ?? 1);
-  const shared = hasCodebook(weights, CODEBOOK_VALUES) ? largestScale(weights, inputScale) : undefined;
+  const shared = hasCodebook(weights, CODEBOOK_VALUES) ? largestScale(weights, inputScale, bits) : undefined;
   eachBlock(weights, (real, first, count) => {
     for (let row = first, at = 0; row < first + count; row++, at += columns) {
-      const scale = shared ?? scaleOfRow(real, at, columns, weights.bias[row] / inputScale);
+      const scale = shared ?? scaleOfRow(real, at, columns, weights.bias[row] / inputScale, bits);
       const to = values.subarray(row * columns, (row + 1) * columns);
       for (let column = 0; column < columns; column++) {
         // As Math.round of a quotient of float32, and several times as fast.
@@ -137,20 +159,31 @@ export function quantizeWeights(
 }
 
 /** Of all rows. */
-function largestScale(weights: NetWeights, inputScale: number): number {
+function largestScale(weights: NetWeights, inputScale: number, bits: ElementBits): number {
   let most = 0;
   eachBlock(weights, (real, first, count) => {
     for (let row = 0; row < count; row++) {
       const bias = weights.bias[first + row] / inputScale;
-      most = Math.max(most, scaleOfRow(real, row * weights.columns, weights.columns, bias));
+      most = Math.max(most, scaleOfRow(real, row * weights.columns, weights.columns, bias, bits));
     }
   });
   return most;
 }
 
-/** Of the weights from an index on. A bias fits int32 in units of input scale × weight scale, with a bit to spare for the sum. */
-function scaleOfRow(real: Float32Array, at: number, columns: number, biasInSteps: number): number {
+/**
+ * Of the weights from an index on. A bias fits int32 in units of input scale × weight scale, with a bit to spare for the sum; with inputs of 16 bits the
+ * sum itself fits whatever they are.
+ */
+function scaleOfRow(real: Float32Array, at: number, columns: number, biasInSteps: number, bits: ElementBits): number {
   let most = (127 * Math.abs(biasInSteps)) / 2 ** 30;
-  for (let end = at + columns; at < end; at++) most = Math.max(most, Math.abs(real[at]));
+  let sum = 0;
+  for (let end = at + columns; at < end; at++) {
+    const magnitude = Math.abs(real[at]);
+    most = Math.max(most, magnitude);
+    sum += magnitude;
+  }
+  // Rounding makes each weight larger by a half at most, and what it shifts, which the bias makes up for, is no more.
+  const room = 2 ** 16 - columns - 1;
+  if (bits === 16 && room > 0) most = Math.max(most, (127 * (sum + Math.abs(biasInSteps) / 2 ** 15)) / room);
   return Math.fround(most > 0 ? most / 127 : 1 / 127);
 }

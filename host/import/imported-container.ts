@@ -1,6 +1,7 @@
 /** From a net of another format to a container, with what that costs: behind `mote pack` and the page. */
 import { writeContainer, type WriteOptions } from "../container/write.js";
 import type { Streams } from "../data/sequences.js";
+import type { ElementBits } from "../model/elements.js";
 import type { Engine } from "../engines/engine.js";
 import { MoteError } from "../errors.js";
 import { nextTurn } from "../turn.js";
@@ -18,6 +19,8 @@ export interface ImportHow {
   readonly range: CalibrateOptions["range"];
   /** Each layer's weights have at most 2^bits values, 1 … 7; default: those of int8. */
   readonly bits?: number | undefined;
+  /** Of an element of every tensor; default 8. */
+  readonly activationBits?: ElementBits | undefined;
   readonly given: GivenPreprocessing;
   readonly options: WriteOptions;
   /** How convolutions of real numbers are worked out. */
@@ -33,7 +36,7 @@ export interface ImportHow {
 export interface ImportedContainer {
   readonly bytes: Uint8Array;
   /** Of a net that was calibrated: what that costs, layer by layer. */
-  readonly calibration?: Comparison & ComparedCount;
+  readonly calibration?: Comparison & ComparedCount & { readonly activationBits: ElementBits };
 }
 
 /** How many samples layers were compared on, and the steps of each. */
@@ -76,6 +79,7 @@ export async function importedContainer(
     perStream,
     ...(convolve === undefined ? {} : { convolve }),
     ...(how.bits === undefined ? {} : { bits: how.bits }),
+    ...(how.activationBits === undefined ? {} : { activationBits: how.activationBits }),
   };
   const quantized = calibrate(net, allSamples(samples, net, how), calibration, (done) => report(done, all));
   const bytes = writeContainer(importedModel(quantized, given), options);
@@ -96,7 +100,10 @@ export async function importedContainer(
       },
       convolve,
     );
-    return { bytes, calibration: { ...comparison, samples: whole, perSample } };
+    return {
+      bytes,
+      calibration: { ...comparison, samples: whole, perSample, activationBits: how.activationBits ?? 8 },
+    };
   } finally {
     engine.close();
   }

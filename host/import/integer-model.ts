@@ -1,6 +1,8 @@
 /** A quantized net becomes the integer model that the container holds. */
-import { MAX_BORDER, MAX_SUM_FACTOR } from "../../assembly/format.js";
+import { MAX_BORDER, MAX_SUM_FACTOR, MAX_SUM_FACTOR_WIDE } from "../../assembly/format.js";
+import { checkTables } from "../container/check.js";
 import { MoteError } from "../errors.js";
+import { rangeOfBits, wide, type ElementBits } from "../model/elements.js";
 import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
 import { NO_POOL } from "../ops/op.js";
 import { checkAccumulators } from "../quantize/accumulators.js";
@@ -17,6 +19,7 @@ const LEAST_FACTOR = 2 ** -32;
  */
 export function integerModel(imported: ImportedNet): QModel {
   const net = arrange(imported);
+  const bits = imported.activationBits ?? 8;
   const order = tensorOrder(net);
   const index = new Map(order.map((tensor, position) => [tensor, position]));
   const borders = bordersOf(net);
@@ -27,7 +30,7 @@ export function integerModel(imported: ImportedNet): QModel {
     const { shape, nominalChannels = shape[0] } = net.tensors[tensor];
     const { scale, zeroPoint } = scaleOf(net, tensor);
     const isEnd = position < net.inputs.length || outputs.includes(position);
-    const bare = { shape, nominalChannels, border: borders.get(tensor) ?? 0, zeroPoint };
+    const bare = { shape, ...wide(bits), nominalChannels, border: borders.get(tensor) ?? 0, zeroPoint };
     const state = net.states.find((one) => one.tensor === tensor);
     if (state !== undefined) return { ...bare, source: index.get(state.source)! };
     return isEnd ? { ...bare, scale } : bare;
@@ -35,7 +38,7 @@ export function integerModel(imported: ImportedNet): QModel {
   const layers = net.layers.map((layer): QLayer => {
     const edges = { inputs: layer.inputs.map((input) => index.get(input)!), output: index.get(layer.output)! };
     try {
-      return integerLayer(net, layer, edges);
+      return integerLayer(net, layer, edges, bits);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new MoteError("MISMATCH", `${layer.name}: ${error.message}`, { cause: error });
@@ -78,10 +81,12 @@ function integerLayer(
   net: ImportedNet,
   layer: NetLayer,
   edges: { readonly inputs: readonly number[]; readonly output: number },
+  bits: ElementBits,
 ): QLayer {
+  checkTables(layer, bits, layer.name);
   const from = layer.inputs.map((input) => scaleOf(net, input));
   const to = scaleOf(net, layer.output);
-  const clamp = "clamp" in layer ? integerClamp(layer.clamp, to) : ([-128, 127] as const);
+  const clamp = "clamp" in layer ? integerClamp(layer.clamp, to, bits) : rangeOfBits(bits);
   switch (layer.op) {
     case "conv2d": {
       const { kernel, stride, groups, pool = NO_POOL } = layer;
@@ -114,7 +119,7 @@ function integerLayer(
       return {
         op: "add",
         ...edges,
-        ...sumFactors(from[0].scale / to.scale, (layer.sign * from[1].scale) / to.scale),
+        ...sumFactors(from[0].scale / to.scale, (layer.sign * from[1].scale) / to.scale, bits),
         clamp,
       };
     case "mul":
@@ -144,11 +149,16 @@ function sameScale(from: TensorScale, to: TensorScale): void {
   );
 }
 
-/** Inclusive int8 range of the real one. */
-export function integerClamp({ low, high }: Clamp, { scale, zeroPoint }: TensorScale): readonly [number, number] {
+/** Inclusive range of the elements that stand for the real one. */
+export function integerClamp(
+  { low, high }: Clamp,
+  { scale, zeroPoint }: TensorScale,
+  bits: ElementBits = 8,
+): readonly [number, number] {
+  const [least, most] = rangeOfBits(bits);
   const bound = (real: number, open: number): number =>
-    Number.isFinite(real) ? Math.min(127, Math.max(-128, zeroPoint + Math.round(real / scale))) : open;
-  return [bound(low, -128), bound(high, 127)];
+    Number.isFinite(real) ? Math.min(most, Math.max(least, zeroPoint + Math.round(real / scale))) : open;
+  return [bound(low, least), bound(high, most)];
 }
 
 function integerWeights(
@@ -190,15 +200,26 @@ function multiplierOf(factor: number, bits = 30): { readonly multiplier: number;
   return Math.abs(apart) < SCALE_ERROR ? coarse : requantizeFactor(factor);
 }
 
-/** Multipliers of 21 bits for a sum, as XNNPACK has them (qs8-vadd-minmax, reference init): the larger one is at least 2^20. */
-function sumFactors(a: number, b: number): { readonly multipliers: readonly [number, number]; readonly shift: number } {
+/**
+ * Multipliers of 21 bits for a sum, as XNNPACK has them (qs8-vadd-minmax, reference init): the larger one is at least 2^20. Of elements of 16 bits they
+ * have 14, so that sums stay in int32.
+ */
+function sumFactors(
+  a: number,
+  b: number,
+  bits: ElementBits,
+): { readonly multipliers: readonly [number, number]; readonly shift: number } {
+  const most = bits === 16 ? MAX_SUM_FACTOR_WIDE : MAX_SUM_FACTOR;
+  const places = Math.log2(most) - 1;
   const largest = Math.max(Math.abs(Math.fround(a)), Math.abs(Math.fround(b)));
-  const shift = 20 - Math.floor(Math.log2(largest));
+  const shift = places - Math.floor(Math.log2(largest));
   if (shift < 1 || shift > 30)
-    throw new RangeError(`its inputs are ${largest} times as coarse as its output, expected 2^-10 … 2^19`);
+    throw new RangeError(
+      `its inputs are ${largest} times as coarse as its output, expected 2^${places - 30} … 2^${places - 1}`,
+    );
   const multiplier = (ratio: number): number => Math.round(Math.fround(ratio) * 2 ** shift);
   const multipliers = [multiplier(a), multiplier(b)] as const;
-  if (multipliers.some((factor) => Math.abs(factor) > MAX_SUM_FACTOR))
+  if (multipliers.some((factor) => Math.abs(factor) > most))
     throw new RangeError(`its factors ${a} and ${b} are too large`);
   return { multipliers, shift };
 }

@@ -22,7 +22,7 @@ export const clampTwice = (first: Clamp, second: Clamp): Clamp => ({
   high: clamped(first.high, second),
 });
 
-/** Real value = scale × (int8 - zeroPoint). */
+/** Real value = scale × (q - zeroPoint). */
 export interface TensorScale {
   readonly scale: number;
   readonly zeroPoint: number;
@@ -212,6 +212,8 @@ export interface ImportedNet {
   readonly sequences?: readonly string[];
   /** Whether all tensors have a quantization and all weights are int8. */
   readonly isQuantized: boolean;
+  /** Of a quantized net, of elements of all tensors. Absent: 8. */
+  readonly activationBits?: 16;
   /** What a user should know: a softmax that was left out. */
   readonly notes: readonly string[];
 }

@@ -1,9 +1,10 @@
 /**
- * int8 scales and zero points of the activations, from what a float net does on training digits.
+ * Scales and zero points of the activations, from what a float net does on training digits.
  * @see Jacob et al. 2018, "Quantization and training of neural networks for integer-arithmetic-only inference", section 3
  */
 import { MoteError } from "../errors.js";
 import { firstNotFinite } from "../finite.js";
+import type { ElementBits } from "../model/elements.js";
 import { inputsOf, readOutside, resultsOf } from "../model/edges.js";
 import type { Graph } from "../model/model.js";
 import { isStep } from "../ops/functions.js";
@@ -83,6 +84,12 @@ export function scaleForRange(low: number, high: number): ActivationScale {
   const scale = Math.fround((top - bottom) / 255);
   // + 0: no -0 in files.
   return { scale, zeroPoint: Math.max(-128, Math.min(127, Math.round(-128 - bottom / scale))) + 0 };
+}
+
+/** The scale of int16 elements, whose zero point is 0: it covers all from -high to high, or from low to -low. */
+export function symmetricScale(low: number, high: number): ActivationScale {
+  const most = Math.max(-low, high);
+  return { scale: Math.fround((most > 0 ? Math.max(most, LEAST_RANGE) : 1) / 32767), zeroPoint: 0 };
 }
 
 /** Sum of squared rounding and clipping errors of a histogram under a scale. */
@@ -243,7 +250,8 @@ export type ActivationSource = (visit: (tensor: string, values: Float32Array, n:
 /**
  * Scale and zero point of every tensor of the graph by name.
  * @param classes of the first result where it is logits, of which only who wins matters; undefined where its values do
- * @param input the scale of the net's input; undefined where it follows from the samples as well
+ * @param input the scale of the net's input as int8; undefined where it follows from the samples as well
+ * @param bits of an element. Of 16 bits ranges are all that was seen, whatever `range` says: there are steps enough, and zero points are 0
  * @throws MoteError DIVERGED naming a tensor with a value that is not finite
  */
 export async function calibrate(
@@ -252,9 +260,10 @@ export async function calibrate(
   activations: ActivationSource,
   range: RangeChoice,
   input: ActivationScale | undefined,
+  bits: ElementBits = 8,
 ): Promise<Record<string, ActivationScale>> {
   const groups = scaleGroups(graph);
-  const isLogits = ({ role }: ScaleGroup): boolean => role === "result" && classes !== undefined;
+  const isLogits = ({ role }: ScaleGroup): boolean => role === "result" && classes !== undefined && bits === 8;
   const histograms = new Map<string, Histogram>();
   for (const group of groups) {
     if (isLogits(group) || (group.role === "input" && input !== undefined)) continue;
@@ -275,9 +284,12 @@ export async function calibrate(
       const { low, high } = logitRange(logits, classes!);
       return scaleForRange(low, high);
     }
-    if (group.role === "input" && input !== undefined) return input;
+    // A step of int8 is 128 of int16, so that bytes stay exact.
+    if (group.role === "input" && input !== undefined)
+      return bits === 8 ? input : { scale: Math.fround(input.scale / 128), zeroPoint: 0 };
     if (group.role === "binary") return BINARY_SCALE;
     const histogram = histograms.get(group.deciders[0])!;
+    if (bits === 16) return symmetricScale(histogram.low, histogram.high);
     return range === "full" || group.role === "input"
       ? scaleForRange(group.nonNegative ? 0 : histogram.low, histogram.high)
       : bestScale(histogram, group.nonNegative);

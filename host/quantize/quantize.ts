@@ -90,6 +90,7 @@ function quantizedNet(net: Net): ImportedNet {
     outputs,
     states: states.map(({ tensor, source }) => ({ tensor: index.get(tensor)!, source: index.get(source)! })),
     isQuantized: true,
+    ...(compression.activationBits === undefined ? {} : { activationBits: compression.activationBits }),
     notes: [],
   };
 }
@@ -232,8 +233,11 @@ function activation(compression: Compression, name: string): TensorScale {
   const scale = Math.fround(found.scale);
   if (!(scale > 0 && Number.isFinite(scale)))
     throw new MoteError("MISMATCH", `tensor ${name}: scale is ${found.scale}, expected a positive number`);
-  if (!Number.isInteger(found.zeroPoint) || found.zeroPoint < -128 || found.zeroPoint > 127) {
-    throw new MoteError("MISMATCH", `tensor ${name}: zero point is ${found.zeroPoint}, expected -128 … 127`);
+  const isWide = compression.activationBits === 16;
+  const [least, most] = isWide ? [0, 0] : [-128, 127];
+  if (!Number.isInteger(found.zeroPoint) || found.zeroPoint < least || found.zeroPoint > most) {
+    const expected = isWide ? "0 of 16-bit activations" : "-128 … 127";
+    throw new MoteError("MISMATCH", `tensor ${name}: zero point is ${found.zeroPoint}, expected ${expected}`);
   }
   return { scale, zeroPoint: found.zeroPoint };
 }

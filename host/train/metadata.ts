@@ -168,6 +168,7 @@ export function parseCompression(text: string, path: string): Compression {
       weightScale: isObject,
       activations: isObject,
       biasBits: isOptional(isObject),
+      activationBits: isOptional((bits) => bits === 16),
       multiplierBits: isOptional((bits) => isWhole(bits) && (bits as number) <= 30),
     },
     where,

@@ -76,6 +76,94 @@ describe("a net of real numbers", () => {
   });
 });
 
+describe("16-bit activations", () => {
+  const digits = golden("torch-digits.onnx");
+  const [wide, samples] = ["wide.mote", "digits.npy"].map((name) => () => scratch.path(name));
+  const packWide = (...flags: string[]): ReturnType<typeof mote> =>
+    mote(["pack", digits, "--calibrate", samples(), "--activation-bits", "16", ...flags]);
+
+  beforeAll(() => writeFileSync(samples(), randomArray(2, 6, 1, 28, 28)));
+
+  it("are packed by samples, far nearer to the real numbers than int8, and run wherever they can", async () => {
+    const snr = async (bits: string): Promise<number[]> => {
+      const outcome = await mote([
+        "pack",
+        digits,
+        "--calibrate",
+        samples(),
+        "--activation-bits",
+        bits,
+        "-o",
+        wide(),
+        "--json",
+      ]);
+      return (lastJson(outcome).calibration as { layers: { snrDb: number }[] }).layers.map(({ snrDb }) => snrDb);
+    };
+    const byte = await snr("8");
+    const short = await snr("16");
+    expect(short.at(-1)!).toBeGreaterThan(byte.at(-1)!);
+    expect((await packWide("-o", wide())).stdout).toMatch(/^int16 beside the net's real numbers, 6 samples/m);
+    expect((await mote(["inspect", wide()])).stdout).toMatch(/^ *activations +int16$/m);
+    const engines = /: 2 inputs \(random, seed 1\): wasm3 = v8 = reference, every layer$/m;
+    expect((await mote(["verify", wide(), "--random", "2"])).stdout).toMatch(engines);
+    const module = scratch.path("wide.wasm");
+    expect((await mote(["pack", wide(), "-o", module])).code).toBe(0);
+    expect((await mote(["verify", module, "--random", "2"])).stdout).toMatch(engines);
+    const [ran, packed] = await Promise.all(
+      [wide(), module].map(async (path) => lastJson(await mote(["run", path, "--data", samples(), "--json"]))),
+    );
+    expect(ran.results).toHaveLength(6);
+    expect(packed.results).toEqual(ran.results);
+    const labels = scratch.path("labels.npy");
+    writeFileSync(
+      labels,
+      npyOf(
+        Int32Array.from({ length: 6 }, (_, i) => i % 5),
+        6,
+      ),
+    );
+    const evaluated = await mote(["evaluate", wide(), "--data", samples(), "--labels", labels, "--float", digits]);
+    expect(evaluated.stdout).toMatch(/^ +int16 +float$/m);
+  });
+
+  it("are refused by what is built for int8, and where there is nothing to calibrate", async () => {
+    const refused = /the model has 16-bit activations, expected int8; they run as \.mote or \.wasm/;
+    await packWide("-o", wide());
+    for (const flags of [
+      ["-o", scratch.path("none.wasm"), "--optimize", "speed"],
+      ["-o", scratch.path("none.c")],
+      ["-o", scratch.path("none.c"), "--format", "aot"],
+      ["-o", scratch.path("none.c"), "--optimize", "flash"],
+      ["-o", scratch.path("none.mote"), "--vectors", "1"],
+    ]) {
+      expectOneLine(await mote(["pack", wide(), ...flags]), refused);
+    }
+    expectOneLine(await mote(["run", wide(), "--data", samples(), "--engine", "simd"]), refused);
+    expectOneLine(await mote(["verify", wide(), "--host", "true"]), refused);
+    expect(scratch.names().filter((name) => name.startsWith("none."))).toEqual([]);
+    const quantized = ["pack", golden("conv-int8.tflite"), "-o", scratch.path("none.mote"), "--activation-bits", "16"];
+    expect((await mote(quantized)).stderr).toMatch(
+      /^mote: .*--activation-bits: the net is quantized already, to int8/m,
+    );
+    const container = ["pack", wide(), "-o", scratch.path("none.mote"), "--activation-bits", "16"];
+    expectOneLine(await mote(container), /--activation-bits: .*wide\.mote is no net of another format/, 2);
+    expect((await packWide("-o", wide(), "--activation-bits", "12")).stderr).toMatch(/expected 8 or 16\./);
+    const blocky = [
+      "pack",
+      blocks,
+      "--calibrate",
+      scratch.path("samples.npy"),
+      "--activation-bits",
+      "16",
+      "-o",
+      wide(),
+    ];
+    expect((await mote(blocky)).stderr).toMatch(
+      /^mote: .*torch-blocks\.onnx: \/HardSigmoid: a function by a table of all int8 elements, which there is none of for 16-bit activations$/m,
+    );
+  });
+});
+
 describe("a net of two inputs", () => {
   const net = (): string => scratch.path("two.onnx");
   const archive = (name: string, arrays: Record<string, Uint8Array>): string => {

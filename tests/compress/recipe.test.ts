@@ -184,6 +184,11 @@ describe("recipes", () => {
     ],
     ["no calibration", { ...minimal, stages: [minimal.stages[0]] }, "r.json: stages: a calibrate stage must end"],
     [
+      "activations of another width",
+      { ...minimal, stages: [minimal.stages[0], { kind: "calibrate", activationBits: 12 }] },
+      "r.json: stages[1].activationBits: expected 8 or 16, got 12",
+    ],
+    [
       "training after the grid",
       { ...minimal, stages: [minimal.stages[0], train, minimal.stages[1]] },
       "r.json: stages[1]: train cannot follow grid",
