@@ -8,7 +8,7 @@ import { openCounted } from "../host/engines/counted.js";
 import { MoteError } from "../host/errors.js";
 import { elementsFor } from "../host/model/elements.js";
 import { valuesOf } from "../host/model/geometry.js";
-import { builtModule } from "../host/node/built.js";
+import { coreFor } from "../host/node/built.js";
 import { checkWritable } from "../host/node/check-writable.js";
 import { fastModule } from "../host/node/fast/fast-module.js";
 import { readFile } from "../host/node/read-file.js";
@@ -92,7 +92,7 @@ function countsOf(file: Uint8Array): Counts[] {
     if (!(error instanceof MoteError)) throw error;
   }
   return forms.map(({ form, module }) => {
-    const { engine, ops } = openCounted(module, builtModule("build/core.wasm"));
+    const { engine, ops } = openCounted(module, coreFor(file));
     const inputs = engine.inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
     const runs = Array.from({ length: COUNTED }, (_, run) => {
       fillSelfTest(run, inputs);

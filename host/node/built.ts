@@ -1,5 +1,6 @@
 /** The WebAssembly modules that tools/build.mjs makes. */
 import { readFileSync } from "node:fs";
+import { isWideMote } from "../data/file-kind.js";
 import { MoteError } from "../errors.js";
 import { builtFile } from "./paths.js";
 
@@ -32,3 +33,7 @@ export function builtModule(path: BuiltModule): Uint8Array<ArrayBuffer> {
   }
   return bytes;
 }
+
+/** The core that runs a container: core16.wasm where its activations have 16 bits. @throws MoteError as `builtModule` */
+export const coreFor = (container: Uint8Array): Uint8Array<ArrayBuffer> =>
+  builtModule(isWideMote(container) ? "build/core16.wasm" : "build/core.wasm");

@@ -6,6 +6,7 @@ import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { certified } from "../../tools/certificate.js";
 import { leNets } from "../support/models.js";
+import { widened } from "../support/wide.js";
 import { expectOneLine, lastJson, mote, moteProcess, scratchFolder } from "./support.js";
 
 const scratch = scratchFolder();
@@ -34,6 +35,15 @@ describe("mote certify", () => {
     expect(outcome.stderr).toMatch(/memory +[\d,]+ bytes of linear memory, exactly/);
     expect(outcome.stderr).toMatch(/core +[\d,]+ (… [\d,]+ )?WebAssembly instructions/);
     expect(readFileSync(scratch.path("again.mote"))).toEqual(readFileSync(scratch.path("sure.mote")));
+  });
+
+  it("counts a model of 16-bit activations by the core that runs it", async () => {
+    const [wide, sure] = ["wide.mote", "sure-wide.mote"].map((name) => scratch.path(name));
+    writeFileSync(wide, writeContainer(widened(model)));
+    const outcome = await mote(["certify", wide, "-o", sure, "--vectors", "4"]);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.stdout).toMatch(/core +[\d,]+ (… [\d,]+ )?WebAssembly instructions/);
+    expect((await mote(["verify", sure, "--certificate"])).code).toBe(0);
   });
 
   it("replaces a certificate that is there", async () => {
