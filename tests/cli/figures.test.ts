@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { checkRecipe } from "../../host/compress/check-recipe.js";
 import { trialsOf, type ExperimentRecord } from "../../host/report/experiment.js";
 import { isNamedNet, lenet300 } from "../../host/train/nets.js";
+import { activationFigures } from "../../tools/bench/methods/activation-bits.js";
 import { bitsFigures, bitsIds } from "../../tools/bench/methods/bits16.js";
 import { methodRecipe, RECIPES } from "../../tools/bench/methods/family.js";
 import { retrainingFigures, scoreFigures } from "../../tools/bench/methods/pruning.js";
@@ -122,7 +123,14 @@ describe("mote bench --only methods", () => {
   });
 
   it("sets TensorFlow Lite Micro's LSTM beside itself with all its weights, and says where it is not there", async () => {
-    const whole = { fileBytes: 41240, container: new Uint8Array(11172), errors: 157, realErrors: 147, count: 10000 };
+    const whole = {
+      fileBytes: 41240,
+      container: new Uint8Array(11172),
+      errors: 157,
+      realErrors: 147,
+      agreeing: 9950,
+      count: 10000,
+    };
     const pruned = { nonZeros: 944, weights: 9440, testError: 2.5, bytes: 2400 };
     expect(zooLstmFigures(pruned, whole).map((figure) => [figure.id, ...figureCells(figure)])).toEqual([
       [
@@ -165,6 +173,31 @@ describe("mote bench --only methods", () => {
     const turns = retrainingFigures(record("retraining"));
     expect(turns.map(({ id }) => id)).toContain("methods.han.l2-iterative.l2-retrained.10");
     expect(turns).toHaveLength(10);
+  });
+});
+
+describe("mote bench --only methods, of 16-bit activations", () => {
+  it("has what they cost beside int8, and both beside the net of real numbers", async () => {
+    const data = { samples: "fashion:train:20", test: "fashion:test:20" };
+    const figures = await activationFigures(data, () => {});
+    const parts = ["memory", "instructions", "bytes", "error", "same"];
+    expect(figures.map(({ id }) => id)).toEqual(
+      ["8", "16"].flatMap((bits) => parts.map((part) => `methods.activation-bits.${bits}.${part}`)),
+    );
+    const of = (id: string): Figure =>
+      figures.find((figure) => figure.id === `methods.activation-bits.${id}`)! as Figure;
+    for (const part of ["memory", "instructions", "bytes"]) {
+      expect(of(`16.${part}`).value, part).toBeGreaterThan(of(`8.${part}`).value);
+      expect(figureCells(of(`16.${part}`))[0]).toMatch(
+        new RegExp(`16 bits: .* \\(8 bits ${of(`8.${part}`).value.toLocaleString("en")}\\)$`),
+      );
+    }
+    // The arena is twice as large; what stands beside it is not.
+    expect(of("16.memory").value).toBeLessThan(2 * of("8.memory").value);
+    const same = of("16.same");
+    expect(same.name).toMatch(/: of 20 test samples, /);
+    expect(same.value).toBeGreaterThanOrEqual(19);
+    expect(figureCells(of("16.error"))[0]).toMatch(/: error on 20 test samples \(real numbers [\d.]+\)$/);
   });
 });
 

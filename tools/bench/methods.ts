@@ -4,6 +4,7 @@
  */
 import type { Group } from "./figure.js";
 import type { MethodFamily } from "./methods/family.js";
+import { activationMethods } from "./methods/activation-bits.js";
 import { bitsMethods } from "./methods/bits16.js";
 import { fewValues } from "./methods/few-values.js";
 import { fixedPointMethods } from "./methods/fixed-point.js";
@@ -24,6 +25,7 @@ const FAMILIES: readonly MethodFamily[] = [
   xnorMethods,
   productMethods,
   fixedPointMethods,
+  activationMethods,
   recurrentMethods,
 ];
 

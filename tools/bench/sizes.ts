@@ -6,6 +6,8 @@ import { fastParts } from "../../host/fast/parts.js";
 import { builtModule } from "../../host/node/built.js";
 import { ALL_CONTENTS, type CoreContents } from "../../host/module/contents.js";
 import { allIntegerOps } from "../../host/ops/index.js";
+import { elementsFor } from "../../host/model/elements.js";
+import { valuesOf } from "../../host/model/geometry.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { atMost, type Figure, type Group } from "./figure.js";
 import { shippedModel } from "./models.js";
@@ -73,11 +75,10 @@ function contentsFigures(): Figure[] {
 }
 
 /** What wasm3 was given: it enforces the limit to the byte, so the model has loaded and run in no more. */
-function linearMemory(file: Uint8Array, resident: boolean): number {
+export function linearMemory(file: Uint8Array, resident: boolean): number {
   const engine = openEngine("wasm3", file, { resident });
   try {
-    const [channels, height, width] = engine.input.shape;
-    engine.run(new Int8Array(channels * height * width));
+    engine.run(elementsFor(engine.input, valuesOf(engine.input.shape)));
     return engine.linearMemoryBytes;
   } finally {
     engine.close();
