@@ -4,16 +4,25 @@
  * reader and the reference do.
  */
 import * as abi from "../../assembly/abi.js";
-import { MAX_LAYERS, MAX_SMALL_WEIGHTS, SMALL_TAG } from "../../assembly/format.js";
+import { MAX_LAYERS, MAX_SMALL_WEIGHTS } from "../../assembly/format.js";
 import { readContainer, type Container } from "../../host/container/read.js";
+import { isSmallMote } from "../../host/data/file-kind.js";
 import { MoteError } from "../../host/errors.js";
 import { statesOf } from "../../host/model/edges.js";
+import {
+  activationBits,
+  elementsFor,
+  fillRandom,
+  wide,
+  type ElementBits,
+  type Elements,
+} from "../../host/model/elements.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import type { Shape } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import { openReference } from "../../host/engines/reference.js";
 import { statusText } from "../../host/engines/driver.js";
-import type { Machine, MakeMachine } from "./machine.js";
+import type { CoreMachines, Machine } from "./machine.js";
 import type { FuzzCase } from "./mutate.js";
 
 /** What the reader says of rules that a core need not check. */
@@ -59,7 +68,7 @@ const GARBAGE = [1, 2].map((seed) => {
   return Uint8Array.from({ length: 65536 }, () => random.integer(256));
 });
 
-/** A tensor as the core's table has it. */
+/** A tensor as the core's table has it: pitch and plane in bytes. */
 interface TableEntry {
   readonly shape: Shape;
   readonly ptr: number;
@@ -77,9 +86,9 @@ export interface Result {
 }
 
 /** @throws Finding for a broken promise */
-export function checkCase(makeMachine: MakeMachine, fuzzCase: FuzzCase): Result {
+export function checkCase(machines: CoreMachines, fuzzCase: FuzzCase): Result {
   const read = readStrictly(fuzzCase.bytes);
-  const session = new Session(makeMachine, fuzzCase);
+  const session = new Session(machines, fuzzCase);
   try {
     const first = session.run(GARBAGE[0], fuzzCase.budget);
     // The same instance opened again, other garbage around the model, other slices: nothing may change.
@@ -88,7 +97,7 @@ export function checkCase(makeMachine: MakeMachine, fuzzCase: FuzzCase): Result 
     // A run that was cut off goes on: nothing can be reset, and of the first the window's failure is all that is known.
     const goesOn = second.run === abi.STATUS_BUSY;
     const answer = first.windowFailed && !goesOn ? session.recover(first) : first;
-    if (fuzzCase.swapAt < 0 && !answer.windowFailed) compareWithReader(fuzzCase.bytes, answer, read);
+    if (fuzzCase.swapAt < 0 && !answer.windowFailed) compareWithReader(fuzzCase, answer, read);
     return { reached: reached(first), status: first.run ?? first.load };
   } finally {
     session.close();
@@ -110,11 +119,13 @@ class Session {
   private failAt: number;
 
   constructor(
-    makeMachine: MakeMachine,
+    machines: CoreMachines,
     private readonly fuzzCase: FuzzCase,
   ) {
     const memoryBytes = Math.max(fuzzCase.memoryBytes, abi.PLAN_BASE);
-    this.machine = makeMachine(memoryBytes, (offset, target, length) => this.fillWindow(offset, target, length));
+    this.machine = machines[fuzzCase.bits](memoryBytes, (offset, target, length) =>
+      this.fillWindow(offset, target, length),
+    );
     this.failAt = fuzzCase.failAt;
   }
 
@@ -160,7 +171,7 @@ class Session {
   private loadAndRun(budget: number): Outcome {
     const { bytes, memoryBytes } = this.fuzzCase;
     const opened = this.machine.open(memoryBytes);
-    const decoded = bytes[0] === SMALL_TAG ? MAX_SMALL_WEIGHTS : 0;
+    const decoded = isSmallMote(bytes) ? MAX_SMALL_WEIGHTS : 0;
     const loadSteps = decoded + bytes.length * LOAD_STEPS_PER_BYTE + LOAD_STEPS_PER_LAYER * (layerBound(bytes) + 1);
     const load = this.finish(opened, budget, loadSteps);
     if (load === abi.STATUS_BUSY) throw new Finding(`loading did not end within ${loadSteps} steps`);
@@ -264,8 +275,11 @@ class Session {
   /** Hosts write and read tensors by this table: what it says must be inside, borders included. */
   private expectTensorsInside(): void {
     this.tensors().forEach(({ shape: [channels, height, width], ptr, pitch, plane, border }, tensor) => {
-      const start = ptr - border * pitch - border;
-      const consistent = pitch === width + 2 * border && plane === pitch * (height + 2 * border);
+      const start = ptr - border * (pitch + this.elementBytes);
+      const consistent =
+        start % this.elementBytes === 0 &&
+        pitch === (width + 2 * border) * this.elementBytes &&
+        plane === pitch * (height + 2 * border);
       if (!consistent || start < abi.PLAN_BASE || start + channels * plane > this.fuzzCase.memoryBytes) {
         throw new Finding(`tensor ${tensor} is not inside the memory: ${channels} × ${height} × ${width} at ${start}`);
       }
@@ -274,22 +288,21 @@ class Session {
 
   private writeInputs(): void {
     this.ends().inputs.forEach((tensor, index) => {
-      const elements = inputFor(valuesOf(tensor.shape), index);
-      this.eachRow(tensor, (address, at, width) => {
-        this.machine.store(address, new Uint8Array(elements.buffer, at, width));
+      const elements = inputFor(tensor.shape, this.fuzzCase.bits, index);
+      this.eachRow(tensor, (address, at, length) => {
+        this.machine.store(address, new Uint8Array(elements.buffer, at, length));
       });
     });
   }
 
   /** One behind the other. */
   private readOutputs(): number[] {
-    const values: number[] = [];
-    for (const tensor of this.ends().outputs) {
-      this.eachRow(tensor, (address, _at, width) => {
-        for (const byte of this.machine.load(address, width)) values.push((byte << 24) >> 24);
-      });
-    }
-    return values;
+    return this.ends().outputs.flatMap((tensor) => {
+      const elements = elementsFor(wide(this.fuzzCase.bits), valuesOf(tensor.shape));
+      const bytes = new Uint8Array(elements.buffer);
+      this.eachRow(tensor, (address, at, length) => bytes.set(this.machine.load(address, length), at));
+      return [...elements];
+    });
   }
 
   private ends(): { readonly inputs: readonly TableEntry[]; readonly outputs: readonly TableEntry[] } {
@@ -322,14 +335,19 @@ class Session {
     });
   }
 
-  /** @param visit takes a row's address, the index of its first element, and its length */
+  /** @param visit takes a row's address, where its bytes begin among all rows', and how many they are */
   private eachRow(
     { shape: [channels, height, width], ptr, pitch, plane }: TableEntry,
-    visit: (address: number, at: number, width: number) => void,
+    visit: (address: number, at: number, length: number) => void,
   ): void {
+    const length = width * this.elementBytes;
     for (let c = 0, at = 0; c < channels; c++) {
-      for (let y = 0; y < height; y++, at += width) visit(ptr + c * plane + y * pitch, at, width);
+      for (let y = 0; y < height; y++, at += length) visit(ptr + c * plane + y * pitch, at, length);
     }
+  }
+
+  private get elementBytes(): number {
+    return this.fuzzCase.bits / 8;
   }
 
   private word(address: number): number {
@@ -343,14 +361,15 @@ class Session {
 }
 
 /** What a model's inputs are in every run. */
-function inputFor(elements: number, index: number): Int8Array {
-  const random = new Random(0x1234, index);
-  return Int8Array.from({ length: elements }, () => random.integer(256));
+function inputFor(shape: Shape, bits: ElementBits, index: number): Elements {
+  const elements = elementsFor(wide(bits), valuesOf(shape));
+  fillRandom(elements, new Random(0x1234, index));
+  return elements;
 }
 
 /** Layers that a file can hold at most: each takes four bytes at the least. */
 function layerBound(bytes: Uint8Array): number {
-  return Math.min(MAX_LAYERS, bytes[0] === SMALL_TAG ? bytes.length : Math.floor(bytes.length / 4));
+  return Math.min(MAX_LAYERS, isSmallMote(bytes) ? bytes.length : Math.floor(bytes.length / 4));
 }
 
 function expectSame(first: Outcome, second: Outcome): void {
@@ -374,14 +393,21 @@ function readStrictly(bytes: Uint8Array): Container | MoteError {
   }
 }
 
-/** The reader and the core must agree on which files are sound, the reference and the core on what they compute. */
-function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container | MoteError): void {
+/** The reader and the core must agree on which files of the core's width are sound, the reference and the core on what they compute. */
+function compareWithReader({ bytes, bits }: FuzzCase, outcome: Outcome, read: Container | MoteError): void {
   const status = outcome.run ?? outcome.load;
   if (read instanceof MoteError) {
     // Of what the core accepts the reader refuses only sizes, and what spec/container.md leaves to hosts.
     const mayDiffer = read.code === "MEMORY" || LEFT_TO_HOSTS.some((rule) => rule.test(read.message));
     if (status === abi.STATUS_DONE && !mayDiffer) {
       throw new Finding(`the core accepts what the reader refuses: ${read.message}`);
+    }
+    return;
+  }
+  const width = activationBits(read.model);
+  if (width !== bits) {
+    if (![abi.STATUS_MAGIC, abi.STATUS_VERSION, abi.STATUS_MEMORY].includes(outcome.load)) {
+      throw new Finding(`the core of ${bits} bits says of a model of ${width}: ${statusText(outcome.load)}`);
     }
     return;
   }
@@ -396,7 +422,7 @@ function compareWithReader(bytes: Uint8Array, outcome: Outcome, read: Container 
   }
   if (outcome.outputs.length === 0) return;
   const reference = openReference(bytes, { maxWeights: MAX_WEIGHTS });
-  const inputs = reference.inputs.map(({ shape }, index) => inputFor(valuesOf(shape), index));
+  const inputs = reference.inputs.map(({ shape }, index) => inputFor(shape, bits, index));
   for (const outputs of outcome.outputs) {
     reference.run(inputs);
     const expected = reference.outputs.flatMap((_, index) => [...reference.result(index)]);

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { syntheticModels } from "../support/models.js";
+import { syntheticModels, type NamedModel } from "../support/models.js";
+import { wideModels } from "../support/wide.js";
 import { makeRoomy, makeSeed, makeSmallSeed, statedPlan, type Seed } from "./mutate.js";
 
 /** Above this a case costs too much to run many of. */
@@ -17,15 +18,21 @@ const ARITHMETIC = ["tiny", "padded", "groups", "codebook", "dead columns", "no 
 /** And by codec 3. */
 const CABAC = ["tiny", "groups", "codebook", "per channel"];
 
+function seedsOf({ name, model }: NamedModel, title: string): Seed[] {
+  const seeds = [makeSeed(title, writeContainer(model))];
+  if (ARITHMETIC.includes(name))
+    seeds.push(makeSeed(`arithmetic ${title}`, writeContainer(model, { codec: "arithmetic" })));
+  if (CABAC.includes(name)) seeds.push(makeSeed(`cabac ${title}`, writeContainer(model, { codec: "cabac" })));
+  if (SMALL.includes(name)) seeds.push(makeSmallSeed(title, model));
+  return seeds;
+}
+
+/** Of int8 elements, and the same models of int16. */
 export function makeCorpus(): Seed[] {
-  const seeds = syntheticModels().map(({ name, model }) => makeSeed(name, writeContainer(model)));
-  for (const { name, model } of syntheticModels().filter((one) => ARITHMETIC.includes(one.name)))
-    seeds.push(makeSeed(`arithmetic ${name}`, writeContainer(model, { codec: "arithmetic" })));
-  for (const { name, model } of syntheticModels().filter((one) => CABAC.includes(one.name)))
-    seeds.push(makeSeed(`cabac ${name}`, writeContainer(model, { codec: "cabac" })));
-  for (const { name, model } of syntheticModels()) {
-    if (SMALL.includes(name)) seeds.push(makeSmallSeed(name, model));
-  }
+  const seeds = [
+    ...syntheticModels().flatMap((one) => seedsOf(one, one.name)),
+    ...wideModels().flatMap((one) => seedsOf(one, `wide ${one.name}`)),
+  ];
   const shipped = join(packageRoot, "models", "lenet5.mote");
   if (existsSync(shipped)) seeds.push(makeSeed("lenet5", new Uint8Array(readFileSync(shipped))));
   const small = seeds.filter(({ bytes }) => bytes.length <= MAX_SEED_BYTES && statedPlan(bytes, false) <= PAGE_BYTES);

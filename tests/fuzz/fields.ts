@@ -9,12 +9,13 @@ import {
   LUT_ENTRIES,
 } from "../../assembly/format.js";
 import { REGIONS } from "../../host/container/plan.js";
+import { isWideMote } from "../../host/data/file-kind.js";
 import { readLeb128, type FoundLeb128 } from "../../host/module/leb128.js";
 import type { FieldKind as LayerFieldKind } from "../../host/ops/fields.js";
 import { opOfNumber } from "../../host/ops/index.js";
 
-/** A magic number is three bytes; pairs of one number stand in one varint, those of two in two. */
-export type FieldKind = "varint" | "pair" | "u8" | "u32" | "bytes" | "section";
+/** A magic number is three bytes, a word two or four; pairs of one number stand in one varint, those of two in two. */
+export type FieldKind = "varint" | "pair" | "u8" | "word" | "bytes" | "section";
 
 export interface Field {
   readonly name: string;
@@ -52,26 +53,27 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     const { value, bytes: length } = readVarint(bytes, offset);
     add(name, "pair", length + (value & 1 ? readVarint(bytes, offset + length).bytes : 0));
   };
+  const element = (name: string): void => void (isWideMote(bytes) ? add(name, "word", 2) : u8(name));
   /** And the bytes of the clamp that it says follow. */
   const form = (name: string): void => {
     const bits = u8(name);
     if ((bits & FORM_CLAMP) === 0) return;
-    if ((bits & FORM_RELU) === 0) u8("clampMin");
-    u8("clampMax");
+    if ((bits & FORM_RELU) === 0) element("clampMin");
+    element("clampMax");
   };
   const ofKind: Readonly<Record<LayerFieldKind, (name: string) => void>> = {
     varint,
     pair,
     u8,
-    u32: (name) => add(name, "u32", 4),
-    i32: (name) => add(name, "u32", 4),
+    u32: (name) => add(name, "word", 4),
+    i32: (name) => add(name, "word", 4),
     bytes: (name) => add(name, "bytes", LUT_ENTRIES),
     form,
   };
 
   add("magic", "bytes", 3);
   u8("version");
-  add("crc", "u32", 4);
+  add("crc", "word", 4);
   varint("ops");
   varint("codecs");
   const tensorCount = varint("tensorCount");
@@ -84,7 +86,7 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     const flags = u8("flags");
     if (flags & FLAG_SIZE) ["height", "width"].forEach(varint);
     if (flags & FLAG_NOMINAL) varint("nominalChannels");
-    if (flags & FLAG_END) add("scale", "u32", 4);
+    if (flags & FLAG_END) add("scale", "word", 4);
     u8("zeroPoint");
     varint("offset");
     if (flags & FLAG_STATE) varint("source");

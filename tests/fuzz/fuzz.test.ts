@@ -1,31 +1,35 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { isWideMote } from "../../host/data/file-kind.js";
 import { builtFile } from "../../host/node/paths.js";
 import { caseAt, CASES_FOLDER, loadCases } from "./cases.js";
 import { checkCase } from "./check.js";
 import { makeCorpus } from "./corpus.js";
-import { v8Machines, wasm3Machines } from "./machine.js";
+import { coreMachines, v8Machines, wasm3Machines } from "./machine.js";
 
 const MUTATIONS = 50_000;
 const WASM3_MUTATIONS = 2_000;
-const core = readFileSync(builtFile("build/core.wasm"));
+const inV8 = coreMachines(v8Machines);
+const underWasm3 = coreMachines(wasm3Machines);
 
 describe("cases that once went wrong", () => {
   for (const { name, finding, fuzzCase } of loadCases()) {
     it(`${name}: ${finding}`, () => {
-      checkCase(v8Machines(core), fuzzCase);
-      checkCase(wasm3Machines(core), fuzzCase);
+      checkCase(inV8, fuzzCase);
+      checkCase(underWasm3, fuzzCase);
     });
   }
   it("are looked for", () => expect(existsSync(CASES_FOLDER)).toBe(true));
 });
 
-it("starts from containers that the core runs", () => {
+it("starts from containers that the cores run", () => {
   const seeds = makeCorpus();
-  expect(seeds.length).toBeGreaterThan(15);
+  for (const isWide of [false, true]) {
+    expect(seeds.filter(({ bytes }) => isWideMote(bytes) === isWide).length).toBeGreaterThan(15);
+  }
   for (const { name, bytes } of seeds) {
     const circumstances = {
       memoryBytes: 65_536,
@@ -35,7 +39,8 @@ it("starts from containers that the core runs", () => {
       swapped: new Uint8Array(0),
       budget: 1 << 16,
     };
-    expect(checkCase(v8Machines(core), { bytes, how: name, ...circumstances }).reached, name).toBe("ran");
+    const bits = isWideMote(bytes) ? 16 : 8;
+    expect(checkCase(inV8, { bytes, bits, how: name, ...circumstances }).reached, name).toBe("ran");
   }
 });
 
@@ -60,8 +65,6 @@ it(`keeps its promises for ${MUTATIONS} hostile containers in V8`, { timeout: 40
 
 it(`keeps them for ${WASM3_MUTATIONS} under wasm3, where an access beyond the limit traps`, () => {
   const seeds = makeCorpus();
-  const inV8 = v8Machines(core);
-  const underWasm3 = wasm3Machines(core);
   for (let index = 0; index < WASM3_MUTATIONS; index++) {
     const fuzzCase = caseAt(seeds, 2, index);
     const result = checkCase(underWasm3, fuzzCase);

@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz`: hostile containers against core.wasm, the strict reader and the reference; or files of another kind against their reader.
+ * `npm run fuzz`: hostile containers against core.wasm and core16.wasm, the strict reader and the reference; or files of another kind against their reader.
  * Example: npm run fuzz -- --minutes 60 --seed 7
  *          npm run fuzz -- --target onnx --minutes 60
  *          node dist/tests/fuzz/fuzz.js --count 200000

@@ -1,5 +1,7 @@
 /** The core as the fuzzer drives it: raw exports and memory, in V8 or under wasm3. */
 import type { WindowRead } from "../../host/engines/driver.js";
+import type { ElementBits } from "../../host/model/elements.js";
+import { builtModule } from "../../host/node/built.js";
 import { Wasm3Runtime } from "../../host/node/wasm3/runtime.js";
 
 export interface Machine {
@@ -17,6 +19,15 @@ export interface Machine {
 
 /** @param memoryBytes the least memory the machine must have; what it has beyond is there to be left alone */
 export type MakeMachine = (memoryBytes: number, read: WindowRead) => Machine;
+
+/** Of the core for each width of elements. */
+export type CoreMachines = Readonly<Record<ElementBits, MakeMachine>>;
+
+/** @param machines v8Machines or wasm3Machines */
+export const coreMachines = (machines: (core: Uint8Array) => MakeMachine): CoreMachines => ({
+  8: machines(builtModule("build/core.wasm")),
+  16: machines(builtModule("build/core16.wasm")),
+});
 
 interface CoreExports {
   readonly memory: WebAssembly.Memory;

@@ -1,9 +1,11 @@
 /** From a seed to a hostile container, and to the circumstances it is loaded in. */
 import { MODEL_SLACK_BYTES, PLAN_BASE, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
-import { CRC_START, PLAN_UNIT, SMALL_CRC_START, SMALL_TAG, SMALL_WINDOW_UNITS } from "../../assembly/format.js";
+import { CRC_START, PLAN_UNIT, SMALL_CRC_START, SMALL_WINDOW_UNITS } from "../../assembly/format.js";
 import { REGIONS } from "../../host/container/plan.js";
 import { StreamReader } from "../../host/container/stream-reader.js";
 import { crc32 } from "../../host/container/crc32.js";
+import { isSmallMote, isWideMote } from "../../host/data/file-kind.js";
+import type { ElementBits } from "../../host/model/elements.js";
 import { leb128 } from "../../host/module/leb128.js";
 import type { QModel } from "../../host/model/model.js";
 import type { Random } from "../../host/rng.js";
@@ -13,6 +15,8 @@ import { mapFields, readVarint, type Field, type FieldMap } from "./fields.js";
 /** What the core is given. */
 export interface FuzzCase {
   readonly bytes: Uint8Array;
+  /** Of the elements that the core is made for: mostly, not always, those that the bytes say they are of. */
+  readonly bits: ElementBits;
   /** What `open` is told; nothing beyond may be touched. At most one page. */
   readonly memoryBytes: number;
   /** Where the model is put in linear memory; 0: behind the window. */
@@ -48,7 +52,7 @@ const INTERESTING = [
 ];
 
 export function makeSeed(name: string, bytes: Uint8Array): Seed {
-  return { name, bytes, map: isSmall(bytes) ? undefined : mapFields(bytes) };
+  return { name, bytes, map: isSmallMote(bytes) ? undefined : mapFields(bytes) };
 }
 
 /** The same of a small container. */
@@ -78,7 +82,7 @@ export function makeCase(seed: Seed, others: readonly Seed[], random: Random): F
 /** Bytes of linear memory that a container asks for, as far as its head can be read; NaN when it makes no sense. */
 export function statedPlan(bytes: Uint8Array, resident: boolean): number {
   let offset = CRC_START;
-  const stream = isSmall(bytes) ? new StreamReader(bytes) : undefined;
+  const stream = isSmallMote(bytes) ? new StreamReader(bytes) : undefined;
   const next = (): number => {
     if (stream !== undefined) return stream.varint("");
     const { value, bytes: length } = readVarint(bytes, offset);
@@ -116,7 +120,8 @@ function circumstances(bytes: Uint8Array, random: Random): Omit<FuzzCase, "bytes
   const swapAt = swaps ? random.integer(30) : -1;
   const swapped = swaps ? swap(bytes, random) : NOTHING;
   const budget = [1, 7, 100, 5000, 1 << 16, 0x7fffffff][random.integer(6)];
-  return { memoryBytes, modelPtr, failAt, swapAt, swapped, budget };
+  const bits = isWideMote(bytes) === (random.integer(32) !== 0) ? 16 : 8;
+  return { bits, memoryBytes, modelPtr, failAt, swapAt, swapped, budget };
 }
 
 function swap(bytes: Uint8Array, random: Random): Uint8Array {
@@ -131,7 +136,7 @@ function mutate(seed: Seed, others: readonly Seed[], random: Random): { bytes: U
   const rounds = random.integer(20) === 0 ? 0 : 1 + Math.floor(random.uniform() ** 3 * 4);
   let round = 0;
   if (rounds > 0 && seed.bits !== undefined && random.integer(4) !== 0) {
-    bytes = editBits(seed.bits, random, how);
+    bytes = editBits(seed.bits, bytes[0], random, how);
     round = 1 + random.integer(8); // mostly nothing else
   }
   for (; round < rounds; round++) {
@@ -221,7 +226,7 @@ const editField: Mutation = (bytes, random, map, others, how) => {
     how.push(`${field.name} (byte ${field.offset}) = ${edited[0]}`);
   } else {
     const value = pick(INTERESTING, random);
-    edited = [0, 8, 16, 24].map((shift) => Math.floor(value / 2 ** shift) & 0xff);
+    edited = Array.from(old, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
     how.push(`${field.name} (byte ${field.offset}) = ${value}`);
   }
   return concat(bytes.subarray(0, field.offset), Uint8Array.from(edited), bytes.subarray(field.offset + field.length));
@@ -315,11 +320,9 @@ function tellingValue(old: number, random: Random): number {
   return pick(INTERESTING, random);
 }
 
-const isSmall = (bytes: Uint8Array): boolean => bytes[0] === SMALL_TAG;
-
 /** Rewrites the checksum in place. */
 export function fixCrc(bytes: Uint8Array): void {
-  if (isSmall(bytes) && bytes.length >= SMALL_CRC_START) {
+  if (isSmallMote(bytes) && bytes.length >= SMALL_CRC_START) {
     new DataView(bytes.buffer, bytes.byteOffset).setUint16(1, crc32(bytes.subarray(SMALL_CRC_START)), true);
     return;
   }

@@ -2,9 +2,9 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
-import { SMALL_TAG } from "../../assembly/format.js";
 import { byteArray } from "../../host/c/c-bytes.js";
 import { crc32 } from "../../host/container/crc32.js";
+import { isSmallMote, isWideMote } from "../../host/data/file-kind.js";
 import { writeContainer } from "../../host/container/write.js";
 import { sealModule } from "../../host/module/seal.js";
 import { aotSource } from "../../host/node/firmware/aot.js";
@@ -33,7 +33,7 @@ const OLD = containerOf("tiny");
 const MADE = OLD.with(OLD.length - 3, OLD[OLD.length - 3] ^ 1);
 
 export const NATIVE_TARGETS: Readonly<Record<string, NativeTarget>> = {
-  core: { seeds: () => makeCorpus().flatMap(({ bytes }) => (bytes[0] === SMALL_TAG ? [] : [bytes])) },
+  core: { seeds: () => makeCorpus().flatMap(({ bytes }) => (isSmallMote(bytes) || isWideMote(bytes) ? [] : [bytes])) },
   module: {
     seeds: moduleSeeds,
     headers: () => ({ "container.h": byteArray("static const uint8_t container[]", OLD) }),

@@ -2,7 +2,7 @@
  * Small containers to start from, and mutations of their bits. A byte of a range-coded stream means nothing alone: another one makes noise of all that
  * follows. So bits are changed where they are coded, and all others are coded as they were.
  */
-import { SMALL_CRC_START, SMALL_TAG } from "../../assembly/format.js";
+import { SMALL_CRC_START } from "../../assembly/format.js";
 import { RangeEncoder } from "../../host/codecs/range-coder.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel } from "../../host/model/model.js";
@@ -35,8 +35,8 @@ export function smallContainer(model: QModel): { readonly bytes: Uint8Array; rea
   }
 }
 
-/** Changes a few bits, of fields mostly, or leaves out or adds one. @returns the file, its CRC still to be put right */
-export function editBits(bits: readonly CodedBit[], random: Random, how: string[]): Uint8Array {
+/** Changes a few bits, of fields mostly, or leaves out or adds one. @param tag the first byte of the file @returns the file, its CRC still to be put right */
+export function editBits(bits: readonly CodedBit[], tag: number, random: Random, how: string[]): Uint8Array {
   const edited = [...bits];
   const fields = bits.flatMap(({ probability }, index) => (probability === EVEN ? [index] : []));
   for (let left = 1 + random.integer(3); left > 0; left--) {
@@ -51,7 +51,7 @@ export function editBits(bits: readonly CodedBit[], random: Random, how: string[
   for (const { bit, probability } of edited) encoder.encode(bit, probability);
   const stream = encoder.finish();
   const bytes = new Uint8Array(SMALL_CRC_START + stream.length);
-  bytes[0] = SMALL_TAG;
+  bytes[0] = tag;
   bytes.set(stream, SMALL_CRC_START);
   return bytes;
 }

@@ -1,12 +1,10 @@
 /** The fuzzer's loop, in a thread of its own, so that fuzz.ts can watch it: a hang inside wasm cannot be interrupted from within. */
-import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { builtFile } from "../../host/node/paths.js";
 import { caseAt } from "./cases.js";
 import { checkCase, Finding, type Reached } from "./check.js";
 import { FILE_TARGETS, fileAt, fileOutcome } from "./files.js";
 import { makeCorpus } from "./corpus.js";
-import { v8Machines } from "./machine.js";
+import { coreMachines, v8Machines } from "./machine.js";
 
 export interface WorkerTask {
   /** `container`, or one of FILE_TARGETS. */
@@ -28,7 +26,7 @@ type RunCase = (campaign: number, index: number) => string;
 
 function containerCases(): { run: RunCase; tally: Record<Reached, number> } {
   const seeds = makeCorpus();
-  const machines = v8Machines(readFileSync(builtFile("build/core.wasm")));
+  const machines = coreMachines(v8Machines);
   return {
     run: (campaign, index) => checkCase(machines, caseAt(seeds, campaign, index)).reached,
     tally: { refused: 0, "ran into an error": 0, ran: 0, "cut off": 0 },
