@@ -1,12 +1,12 @@
 /** 16-bit activations: what the format asks of them, who refuses them by name, and how they are made of real numbers. */
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { CONTROL_MODEL_BYTES, STATUS_MAGIC, STATUS_OP, STATUS_RANGE, STATUS_VERSION } from "../../assembly/abi.js";
-import { CRC_START, MAX_SUM_FACTOR_WIDE, OP_LUT } from "../../assembly/format.js";
+import { MAX_SUM_FACTOR_WIDE, OP_LUT, PLAN_UNIT } from "../../assembly/format.js";
 import { cSource } from "../../host/c/c-source.js";
 import { chipSource } from "../../host/chip/chip-source.js";
-import { crc32 } from "../../host/container/crc32.js";
 import { readContainer } from "../../host/container/read.js";
+import { StreamWriter } from "../../host/container/stream-writer.js";
 import { writeContainer } from "../../host/container/write.js";
 import { runNet } from "../../host/engines/ops-f32.js";
 import { runModel } from "../../host/engines/ops-i8.js";
@@ -19,6 +19,7 @@ import { integerModel } from "../../host/import/integer-model.js";
 import { NO_CLAMP, type ImportedNet } from "../../host/import/net.js";
 import { elementsFor } from "../../host/model/elements.js";
 import type { Graph, QModel } from "../../host/model/model.js";
+import { leb128 } from "../../host/module/leb128.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { firmwareImage, genericImage } from "../../host/node/firmware/image.js";
 import { builtFile } from "../../host/node/paths.js";
@@ -27,6 +28,8 @@ import { calibrate, INPUT_SCALE } from "../../host/quantize/calibrate.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { requantize } from "../../host/quantize/requantize.js";
 import { Random } from "../../host/rng.js";
+import { mapFields, readVarint, type Field } from "../fuzz/fields.js";
+import { fixCrc } from "../fuzz/mutate.js";
 import { compressedNet, randomPixels } from "../support/nets.js";
 import { problem } from "../support/problem.js";
 import { syntheticModels } from "../support/models.js";
@@ -38,23 +41,30 @@ const tiny = named(wideModels(), "tiny");
 const narrow = named(syntheticModels(), "tiny");
 const cores = ["core", "core16"].map((name) => new Uint8Array(readFileSync(builtFile(`build/${name}.wasm`))));
 
+const PAGE_BYTES = 65536;
+
 /** What a core says of a file when it is opened. */
-function statusOf(core: Uint8Array, file: Uint8Array): number {
-  const instance = instantiateV8(core, 65536, (offset, target, length) => {
+function statusOf(core: Uint8Array, file: Uint8Array, memoryBytes = PAGE_BYTES): number {
+  const instance = instantiateV8(core, memoryBytes, (offset, target, length) => {
     if (offset + length > file.length) return 1;
     instance.write(target, file.subarray(offset, offset + length));
     return 0;
   });
   instance.write(CONTROL_MODEL_BYTES, Uint8Array.of(file.length & 255, file.length >> 8, 0, 0));
-  let status = instance.open(65536);
+  let status = instance.open(memoryBytes);
   while (status > 0) status = instance.step(1000);
   return status;
 }
 
-/** The container with other bytes in the place of one, and its checksum. */
-function changed(file: Uint8Array, at: number, to: readonly number[]): Uint8Array {
-  const bytes = Uint8Array.from([...file.subarray(0, at), ...to, ...file.subarray(at + 1)]);
-  new DataView(bytes.buffer).setUint32(CRC_START - 4, crc32(bytes.subarray(CRC_START)), true);
+/** The first of that name. */
+const fieldOf = (file: Uint8Array, name: string): Field | undefined =>
+  mapFields(file).fields.find((field) => field.name === name);
+
+/** The container with other bytes in the place of a field, and its checksum. */
+function changed(file: Uint8Array, name: string, to: readonly number[]): Uint8Array {
+  const { offset, length } = fieldOf(file, name)!;
+  const bytes = Uint8Array.from([...file.subarray(0, offset), ...to, ...file.subarray(offset + length)]);
+  fixCrc(bytes);
   return bytes;
 }
 
@@ -71,26 +81,96 @@ describe("a core takes files of its own width alone", () => {
   });
 });
 
-test("reader and core refuse a zero point, an odd offset and a table", () => {
-  const file = writeContainer(tiny);
-  const { tensorsOffset } = readContainer(file);
-  // Tensor 0: channels, flags, height, width, a scale of 4 bytes, zero point, offset.
-  const [zeroPoint, offset] = [tensorsOffset + 8, tensorsOffset + 9];
-  expect(file[zeroPoint]).toBe(0);
-  for (const [at, to, message, status] of [
-    [zeroPoint, [1], /tensor 0: zeroPoint is 1, expected 0 … 0/, STATUS_RANGE],
-    [offset, [file[offset] + 1], /tensor 0: offset is \d+, expected an even one/, STATUS_RANGE],
+describe("reader and core refuse", () => {
+  const tinyFile = writeContainer(tiny);
+  const residual = writeContainer(named(wideModels(), "residual"));
+  const clamped = wideModels().find(({ model }) => fieldOf(writeContainer(model), "clampMin") !== undefined)!.model;
+  const word = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >> shift) & 255);
+  const short = (value: number): number[] => word(value).slice(0, 2);
+  const { value: offset } = readVarint(tinyFile, fieldOf(tinyFile, "offset")!.offset);
+
+  test.each<[string, Uint8Array, string, readonly number[], RegExp, number]>([
+    ["a zero point", tinyFile, "zeroPoint", [1], /tensor 0: zeroPoint is 1, expected 0 … 0/, STATUS_RANGE],
     [
-      CRC_START,
-      [1 << OP_LUT, 1],
+      "an odd offset",
+      tinyFile,
+      "offset",
+      leb128(offset + 1),
+      /tensor 0: offset is \d+, expected an even one/,
+      STATUS_RANGE,
+    ],
+    [
+      "a table",
+      tinyFile,
+      "ops",
+      leb128(1 << OP_LUT),
       /ops is 0x80: the model needs op 7; which a model of 16-bit activations cannot have/,
       STATUS_OP,
     ],
-  ] as const) {
-    const hostile = changed(file, at, to);
+    [
+      "a clamp whose ends are the wrong way round",
+      writeContainer(clamped),
+      "clampMin",
+      short(32767),
+      /clampMax is -?\d+, expected 32767 … 32767/,
+      STATUS_RANGE,
+    ],
+    ...["multiplier", "otherMultiplier"].flatMap((name) =>
+      [MAX_SUM_FACTOR_WIDE + 1, -MAX_SUM_FACTOR_WIDE - 1].map(
+        (factor): [string, Uint8Array, string, readonly number[], RegExp, number] => [
+          `${name} ${factor}`,
+          residual,
+          name,
+          word(factor),
+          new RegExp(`${name} is ${factor}, expected -16384 … 16384`),
+          STATUS_RANGE,
+        ],
+      ),
+    ),
+  ])("%s", (_, file, field, to, message, status) => {
+    expect(statusOf(cores[1], file)).toBe(0);
+    const hostile = changed(file, field, to);
     expect(problem(() => readContainer(hostile))).toMatch(message);
     expect(statusOf(cores[1], hostile)).toBe(status);
-  }
+  });
+
+  test.each<["i16" | "place", number, RegExp]>([
+    ["i16", 2 ** 16, /clampM(in|ax) is 65536, expected 0 … 65535/],
+    ["place", 3, /tensor 0: offset is 1, expected an even one/],
+  ])("%s out of range in a small container", (field, number, message) => {
+    const put = vi.spyOn(StreamWriter.prototype, field).mockImplementation(function (this: StreamWriter) {
+      this.varint(number);
+    });
+    const hostile = writeContainer(clamped, { container: "small" });
+    expect(put).toHaveBeenCalled();
+    put.mockRestore();
+    expect(problem(() => readContainer(hostile))).toMatch(message);
+    expect(statusOf(cores[1], hostile)).toBe(STATUS_RANGE);
+  });
+
+  test("a tensor of more than 2^24 bytes", () => {
+    const [rows, columns] = [4096, 2048];
+    const tensor = { bits: 16, nominalChannels: 1, border: 0, zeroPoint: 0, scale: 1 } as const;
+    const file = writeContainer({
+      tensors: [
+        { ...tensor, shape: [1, rows, columns] },
+        { ...tensor, shape: [1, 1, 1] },
+      ],
+      layers: [{ op: "crop", inputs: [0], output: 1, channel: 0, first: [0, 0] }],
+      outputs: [1],
+    });
+    const memoryBytes = 2 ** 25;
+    expect(problem(() => readContainer(file))).toBe("none");
+    expect(statusOf(cores[1], file, memoryBytes)).toBe(0);
+    // A column more, for which there is room in the arena.
+    const { arena } = readContainer(file).plan;
+    const wider = changed(file, "width", leb128(columns + 1));
+    const hostile = changed(wider, "plan arena", leb128(arena / PLAN_UNIT + rows));
+    expect(problem(() => readContainer(hostile))).toMatch(
+      /tensor 0: takes 16785408 bytes with its border, at most 16777216 are allowed/,
+    );
+    expect(statusOf(cores[1], hostile, memoryBytes)).toBe(STATUS_RANGE);
+  });
 });
 
 test("the writer refuses what the format cannot hold", () => {
