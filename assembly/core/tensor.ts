@@ -112,7 +112,7 @@ export function readTensor(index: u32): void {
 /** The bits of a scale: all of them, or in a small container so many of the upper ones, none for the scale that goes without saying. */
 function scaleBits(): u32 {
   if (!isSmall()) return bits(32);
-  let length = varintIn(0, 31);
+  let length = varintIn(0, 31) & 31; // a number out of range is an error, but as many bits would be read
   return length ? bits(length) << (31 - length) : SMALL_SCALE_BITS;
 }
 
