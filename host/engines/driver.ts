@@ -1,16 +1,9 @@
 /** The driver of the core's interface (SPEC.md, "The core's interface"): loads, runs, finds tensors. It knows an instance and no files. */
 import * as abi from "../../assembly/abi.js";
 import * as format from "../../assembly/format.js";
-import type { ElementBits, Elements } from "../model/elements.js";
 import { MoteError, type ErrorCode } from "../errors.js";
-import {
-  readElements,
-  readEntry,
-  readWord,
-  writeElements,
-  type ElementForm,
-  type TensorEntry,
-} from "./linear-tensor.js";
+import type { Elements } from "../model/elements.js";
+import { readElements, readEntry, readWord, writeElements, type TensorEntry } from "./linear-tensor.js";
 
 /** One instantiated module that has the interface. Addresses and lengths are bytes. */
 export interface CoreInstance {
@@ -64,12 +57,17 @@ export interface Driver {
 /**
  * @param name of what runs the instance, for errors
  * @param budget units of work of one `step`
- * @param bits of the model's elements
+ * @param known versions of the interface. What is read and written are int8; of int16 see `wideDriverOf`
  */
-export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_BUDGET, bits: ElementBits = 8): Driver {
+export function driverOf(
+  name: string,
+  instance: CoreInstance,
+  budget = DEFAULT_BUDGET,
+  known: readonly number[] = [abi.INTERFACE_VERSION, abi.INTERFACE_VERSION_LINES],
+): Driver {
   const control = (address: number): number => readWord(instance.read(address, 4), 0);
   let tensorsPtr = 0;
-  let elements: ElementForm = { bits, bias: 0 };
+  let elementBias = 0;
   /** Of the input that comes by lines: its elements, and the line that is next. */
   let coming: { readonly tensor: TensorEntry; readonly values: Elements } | undefined;
   let line = 0;
@@ -89,7 +87,7 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
       throw new MoteError("ENGINE", `${name}: the module asks for line ${line} of an input of ${height}`);
     }
     const lines = Math.min(coming.tensor.comingLines, height - line);
-    writeElements(instance, coming.tensor, coming.values, elements, line, lines);
+    writeElements(instance, coming.tensor, coming.values, elementBias, line, lines);
     line += lines;
   };
 
@@ -111,15 +109,13 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
       let status = instance.open(memoryBytes);
       // What the instance has in memory may stand elsewhere in another version.
       const version = control(abi.CONTROL_VERSION);
-      const known: readonly number[] =
-        bits === 16 ? [abi.INTERFACE_VERSION_WIDE] : [abi.INTERFACE_VERSION, abi.INTERFACE_VERSION_LINES];
       if (!known.includes(version)) {
         const list = known.join(" and ");
         throw new MoteError("UNSUPPORTED", `${name}: interface version ${version}; this build knows ${list}`);
       }
       while (status > 0) status = instance.step(budget);
       tensorsPtr = control(abi.CONTROL_TENSORS_PTR);
-      elements = { bits, bias: control(abi.CONTROL_ELEMENT_BIAS) };
+      elementBias = control(abi.CONTROL_ELEMENT_BIAS);
       return status;
     },
     ends: () => {
@@ -139,9 +135,9 @@ export function driverOf(name: string, instance: CoreInstance, budget = DEFAULT_
     entry,
     write: (tensor, values) => {
       if (tensor.comingLines > 0) coming = { tensor, values };
-      else writeElements(instance, tensor, values, elements);
+      else writeElements(instance, tensor, values, elementBias);
     },
-    read: (tensor) => readElements(instance, tensor, elements),
+    read: (tensor) => readElements(instance, tensor, elementBias),
     failure,
   };
 }

@@ -1,7 +1,7 @@
 /** Tensors where an instance has them: in its linear memory, found through its own tensor table (SPEC.md, "The core's interface"). */
 import * as abi from "../../assembly/abi.js";
 import { offsetOf, valuesOf, type Layout } from "../model/geometry.js";
-import { elementsFor, wide, type ElementBits, type Elements } from "../model/elements.js";
+import type { Elements } from "../model/elements.js";
 import type { Shape } from "../model/model.js";
 import type { CoreInstance } from "./driver.js";
 
@@ -40,65 +40,53 @@ export function readEntry(instance: CoreInstance, entryPtr: number): TensorEntry
   };
 }
 
-/** What stands for an element in memory: bits of it, and how far a byte is above an int8. */
-export interface ElementForm {
-  readonly bits: ElementBits;
-  readonly bias: number;
-}
-
 /**
  * @param values as many as the tensor has elements, [C, H, W] without borders
+ * @param bias how far the bytes in memory are above the int8 elements that they stand for
  * @param first line of the values that is written to the tensor's address; `lines` of them
  */
 export function writeElements(
   instance: CoreInstance,
   entry: TensorEntry,
   values: Elements,
-  { bits, bias }: ElementForm,
+  bias: number,
   first = 0,
   lines = entry.shape[1],
 ): void {
   // One write with what stands between the rows, instead of one a row.
-  const { bytes, cells, layout } = cellsOf(instance, entry, bits, lines);
-  forEachElement(entry.shape, layout, (i, at) => (cells[at] = values[i] + bias), first, lines);
+  const bytes = instance.read(entry.address, extentOf(entry, lines));
+  forEachElement(entry, (i, at) => (bytes[at] = values[i] + bias), first, lines);
   instance.write(entry.address, bytes);
 }
 
 /** A copy, [C, H, W] without borders. */
-export function readElements(instance: CoreInstance, entry: TensorEntry, { bits, bias }: ElementForm): Elements {
-  const { cells, layout } = cellsOf(instance, entry, bits, entry.shape[1]);
-  const values = elementsFor(wide(bits), valuesOf(entry.shape));
-  forEachElement(entry.shape, layout, (i, at) => (values[i] = cells[at] - bias));
+export function readElements(instance: CoreInstance, entry: TensorEntry, bias: number): Int8Array {
+  const bytes = instance.read(entry.address, extentOf(entry, entry.shape[1]));
+  const values = new Int8Array(valuesOf(entry.shape));
+  forEachElement(entry, (i, at) => (values[i] = bytes[at] - bias));
   return values;
 }
 
-/** A copy of what stands from the first element to behind the last, of so many lines: as bytes, and as elements with the steps between them. */
-function cellsOf(
-  instance: CoreInstance,
-  { address, shape, pitch, plane }: TensorEntry,
-  bits: ElementBits,
-  lines: number,
-) {
-  const step = bits / 8;
-  const layout: Layout = { pitch: pitch / step, plane: plane / step };
-  const bytes = instance.read(address, offsetOf(layout, shape[0] - 1, lines - 1, shape[2]) * step);
-  return { bytes, cells: bits === 16 ? new Int16Array(bytes.buffer, bytes.byteOffset) : bytes, layout };
+/** Bytes from the first element to behind the last, of so many lines. */
+export function extentOf(entry: TensorEntry, lines: number): number {
+  const [channels, , width] = entry.shape;
+  return offsetOf(entry, channels - 1, lines - 1, width);
 }
 
 /**
  * @param visit takes an element's index in [C, H, W] and where it stands, from the first one
  * @param first of the lines that are visited, which stands at the tensor's address
  */
-function forEachElement(
-  [channels, height, width]: Shape,
-  layout: Layout,
+export function forEachElement(
+  entry: TensorEntry,
   visit: (index: number, at: number) => void,
   first = 0,
-  lines = height,
+  lines = entry.shape[1],
 ): void {
+  const [channels, height, width] = entry.shape;
   for (let c = 0; c < channels; c++) {
     for (let y = 0, i = width * (height * c + first); y < lines; y++) {
-      for (let x = 0, at = offsetOf(layout, c, y, 0); x < width; x++) visit(i++, at++);
+      for (let x = 0, at = offsetOf(entry, c, y, 0); x < width; x++) visit(i++, at++);
     }
   }
 }

@@ -1,13 +1,13 @@
 /** Real numbers and the elements that stand for them, at a model's ends. */
-import { elementRange, type Elements } from "../model/elements.js";
+import type { Elements } from "../model/elements.js";
 import type { TensorInfo } from "./engine.js";
 
 /**
  * The element that is `steps` scales away from a real 0. Rounds half up, saturates; what is not a number becomes the zero point.
  */
-export function quantize(steps: number, input: Pick<TensorInfo, "zeroPoint" | "bits">): number {
-  const [least, most] = elementRange(input);
-  return Math.min(Math.max(input.zeroPoint + (Math.floor(steps + 0.5) || 0), least), most);
+export function quantize(steps: number, { zeroPoint, bits }: Pick<TensorInfo, "zeroPoint" | "bits">): number {
+  const half = bits ? 0x8000 : 0x80;
+  return Math.min(Math.max(zeroPoint + (Math.floor(steps + 0.5) || 0), -half), half - 1);
 }
 
 /** The first of the largest logits. */

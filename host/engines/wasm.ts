@@ -7,6 +7,7 @@ import { bitsOf, type Elements } from "../model/elements.js";
 import type { QModel, Shape } from "../model/model.js";
 import { driverOf, type CoreInstance, type Driver, type WindowRead } from "./driver.js";
 import { endsOf, type Ends } from "./ends.js";
+import { wideDriverOf } from "./wide-driver.js";
 import {
   checkInputs,
   checkResult,
@@ -167,7 +168,8 @@ class CoreEngine implements Engine {
       this.bytesRead += length;
       return 0;
     });
-    this.driver = driverOf(name, this.instance, budget, bitsOf(task.ends.inputs[0]));
+    const isWide = bitsOf(task.ends.inputs[0]) === 16;
+    this.driver = (isWide ? wideDriverOf : driverOf)(name, this.instance, budget);
     try {
       for (const { address, bytes } of task.data) this.instance.write(address, bytes);
       const status = this.driver.load(memoryLimit);
