@@ -9,6 +9,7 @@ import { packageRoot } from "../host/node/paths.js";
 import { addCodecFlags } from "./codec-flags.js";
 import { budget, bytes, count, points } from "./compress/amounts.js";
 import { compareInit } from "./compress/compare-init.js";
+import { flagOf } from "./flag-name.js";
 import { explainNet, type ExplainFlags } from "./compress/explain-run.js";
 import { compressByRecipe, type RecipeFlags } from "./compress/recipe-run.js";
 import { compressToGoal, type SearchFlags } from "./compress/search-run.js";
@@ -166,8 +167,6 @@ async function compress(input: string | undefined, flags: Flags): Promise<void> 
   if (input === undefined) throw new MoteError("ARGUMENT", "compress: expected a recipe; models/ has some");
   return compressByRecipe(input, flags);
 }
-
-const flagOf = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** @throws MoteError ARGUMENT unless there is one */
 function netOf(input: string | undefined, { net: named }: Flags): string {

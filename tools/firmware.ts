@@ -33,6 +33,7 @@ import { Progress } from "../host/node/progress.js";
 import { describeExport, writeExport } from "./firmware/export.js";
 import { MEASUREMENT_LEGEND, measurementTable, MEASUREMENT_WORDS } from "./firmware/table.js";
 import { addDataFlags, readingOf, stepsOption, type DataFlags, type StepsFlag } from "./data-flags.js";
+import { flagOf } from "./flag-name.js";
 import {
   BYTE_PRICE_HELP,
   containerOf,
@@ -168,7 +169,6 @@ async function firmware(flags: FirmwareFlags): Promise<void> {
 /** Flags that would do nothing beside others. */
 function refuseIdle(flags: FirmwareFlags): void {
   const refuse = (names: readonly (keyof FirmwareFlags)[], why: string): void => {
-    const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     for (const name of names) {
       if (flags[name] !== undefined) throw new MoteError("ARGUMENT", `${flagOf(name)}: ${why}`);
     }

@@ -42,6 +42,7 @@ import { addCodecFlags, codecOptions, type CodecFlags } from "./codec-flags.js";
 import { addReadingFlags, SAMPLES, stepsOption } from "./data-flags.js";
 import { isGraphName } from "../host/node/import/open-graph.js";
 import { comparisonJson, decibels, printCalibration } from "./error-table.js";
+import { flagOf } from "./flag-name.js";
 import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
 import type { ImportedContainer } from "../host/import/imported-container.js";
 import { parseShape } from "./inspect-graph.js";
@@ -356,11 +357,7 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
     return { ...imported, netBytes: statSync(path).size };
   }
   const foreign = FOREIGN_FLAGS.find((flag) => flags[flag] !== undefined);
-  if (foreign !== undefined)
-    throw new MoteError(
-      "ARGUMENT",
-      `--${foreign === "activationBits" ? "activation-bits" : foreign}: ${path} is no net of another format`,
-    );
+  if (foreign !== undefined) throw new MoteError("ARGUMENT", `${flagOf(foreign)}: ${path} is no net of another format`);
   if (isWasm(file) || isContainer(path, file)) {
     if (window !== undefined || tables !== undefined) {
       throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
