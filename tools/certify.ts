@@ -5,10 +5,10 @@ import { MAX_VECTORS } from "../assembly/format.js";
 import { encodeCertificate, fillSelfTest } from "../host/container/certificate.js";
 import { readContainer } from "../host/container/read.js";
 import { openCounted } from "../host/engines/counted.js";
+import { inputElements } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
-import { elementsFor } from "../host/model/elements.js";
-import { valuesOf } from "../host/model/geometry.js";
-import { coreFor } from "../host/node/built.js";
+import { containerBits } from "../host/data/file-kind.js";
+import { builtCore } from "../host/node/built.js";
 import { checkWritable } from "../host/node/check-writable.js";
 import { fastModule } from "../host/node/fast/fast-module.js";
 import { readFile } from "../host/node/read-file.js";
@@ -92,8 +92,8 @@ function countsOf(file: Uint8Array): Counts[] {
     if (!(error instanceof MoteError)) throw error;
   }
   return forms.map(({ form, module }) => {
-    const { engine, ops } = openCounted(module, coreFor(file));
-    const inputs = engine.inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
+    const { engine, ops } = openCounted(module, builtCore(containerBits(file)));
+    const inputs = inputElements(engine);
     const runs = Array.from({ length: COUNTED }, (_, run) => {
       fillSelfTest(run, inputs);
       const before = ops();

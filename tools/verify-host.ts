@@ -8,7 +8,7 @@ import { MoteError } from "../host/errors.js";
 import type { Engine, EngineName } from "../host/engines/engine.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { isWasm } from "../host/module/sections.js";
-import { refuseWide } from "../host/model/elements.js";
+import { bitsOf, refuseWide } from "../host/model/elements.js";
 import { valuesOf } from "../host/model/geometry.js";
 import type { Runs } from "../host/node/data/runs.js";
 import { bake } from "../host/node/module/bake.js";
@@ -55,7 +55,7 @@ export async function compareWithHost(path: string, host: string, flags: VerifyH
   const { engine } = openModel(path, fast === undefined ? fastestFor(path) : "v8", {}, fast);
   const folder = mkdtempSync(join(tmpdir(), "mote-host-"));
   try {
-    refuseWide({ tensors: engine.inputs }, `${path}: --host takes bytes: `);
+    refuseWide(bitsOf(engine.input), `${path}: --host takes bytes: `);
     const file = readFile(path);
     const module = fast ?? (isWasm(file) ? file : namingFile(path, () => bake(file)));
     const runs = inputsFor(flags, engine);

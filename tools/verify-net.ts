@@ -1,7 +1,7 @@
 /** `mote verify NET MODEL`: a model beside the net of another format that it was made of, layer by layer. */
 import { readContainer } from "../host/container/read.js";
 import { ONE_STREAM } from "../host/data/sequences.js";
-import type { Engine, EngineOptions } from "../host/engines/engine.js";
+import { inputElements, type Engine, type EngineOptions } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { Optimization } from "../host/fast/optimization.js";
 import { arrange } from "../host/import/arrange.js";
@@ -14,8 +14,7 @@ import {
 } from "../host/import/layer-errors.js";
 import { matchModel, modelScales } from "../host/import/model-scales.js";
 import type { ImportedNet } from "../host/import/net.js";
-import { elementsFor, fillRandom, type Elements } from "../host/model/elements.js";
-import { valuesOf } from "../host/model/geometry.js";
+import { fillRandom, type Elements } from "../host/model/elements.js";
 import { Progress } from "../host/node/progress.js";
 import { readFile } from "../host/node/read-file.js";
 import { Random } from "../host/rng.js";
@@ -165,12 +164,12 @@ function failureOf(
 }
 
 /** Of the model's integers, for the net as the real numbers that they stand for. */
-function randomSamples({ inputs }: Engine, { random = DEFAULT_RANDOM, seed, steps }: VerifyNetFlags): SampleSource {
+function randomSamples(engine: Engine, { random = DEFAULT_RANDOM, seed, steps }: VerifyNetFlags): SampleSource {
   const sample = (index: number): ComparedSample => {
     const generator = new Random(seed, index);
-    const integers = inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
+    const integers = inputElements(engine);
     for (const elements of integers) fillRandom(elements, generator);
-    return { integers, reals: dequantized(inputs, integers) };
+    return { integers, reals: dequantized(engine.inputs, integers) };
   };
   return { ...ONE_STREAM, ...(steps && { perStream: steps }), count: random, source: `random, seed ${seed}`, sample };
 }

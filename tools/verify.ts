@@ -4,10 +4,8 @@ import { MoteError } from "../host/errors.js";
 import { Progress } from "../host/node/progress.js";
 import { describeDifference, firstDifference, type Difference } from "../host/engines/compare.js";
 import { beginsStream, placeOfRun, type RunPlace } from "../host/data/sequences.js";
-import type { Engine, EngineOptions } from "../host/engines/engine.js";
+import { inputElements, type Engine, type EngineOptions } from "../host/engines/engine.js";
 import { ENGINE_NAMES, MODULE_ENGINES } from "../host/engines/open.js";
-import { elementsFor } from "../host/model/elements.js";
-import { valuesOf } from "../host/model/geometry.js";
 import type { Runs } from "../host/node/data/runs.js";
 import { addDataFlags, stepsOption } from "./data-flags.js";
 import {
@@ -153,7 +151,7 @@ function differenceJson({ place: { sample, step }, difference: { layer, element,
 }
 
 async function compareAll(engines: readonly Engine[], inputs: Runs): Promise<Found | undefined> {
-  const elements = engines[0].inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
+  const elements = inputElements(engines[0]);
   const progress = new Progress("verify", inputs.count);
   for (let index = 0; index < inputs.count; index++) {
     inputs.fill(index, elements);

@@ -1,8 +1,8 @@
 /** A container as C source, for firmware that links the model into flash: a header and a constant array, C99 and C++. */
 import type { Plan } from "../container/plan.js";
 import { planTotal } from "../container/plan.js";
-import { isWideMote } from "../data/file-kind.js";
-import { refuseWide, wide } from "../model/elements.js";
+import { containerBits } from "../data/file-kind.js";
+import { refuseWide } from "../model/elements.js";
 import { byteArray, expectIncludable, identifier } from "./c-bytes.js";
 
 export interface CSource {
@@ -17,7 +17,7 @@ export interface CSource {
  */
 export function cSource(container: Uint8Array, plan: Plan, name: string): CSource {
   expectIncludable(name);
-  refuseWide({ tensors: [wide(isWideMote(container) ? 16 : 8)] }, "C for firmware: ");
+  refuseWide(containerBits(container), "C for firmware: ");
   const lower = identifier(name);
   const upper = lower.toUpperCase();
   const header = `/* ${name}: a .mote model, written by \`mote pack\`. */

@@ -3,7 +3,7 @@ import { expectIncludable, identifier } from "../c/c-bytes.js";
 import type { CSource } from "../c/c-source.js";
 import { MoteError } from "../errors.js";
 import { modelInputs, outputsOf, statesOf } from "../model/edges.js";
-import { refuseWide } from "../model/elements.js";
+import { activationBits, refuseWide } from "../model/elements.js";
 import { tensorBytes } from "../model/geometry.js";
 import type { QModel } from "../model/model.js";
 import { functionsOfTheirOwn, indented, sharedFunctions, type LayerCode } from "./c-code.js";
@@ -37,7 +37,7 @@ const HELPERS: Readonly<Record<string, string>> = { bits: BITS_TEXT, lanes: LANE
  */
 export function chipSource(model: QModel, goal: ChipGoal, name: string): ChipSource {
   expectIncludable(name);
-  refuseWide(model, "C of its own: ");
+  refuseWide(activationBits(model), "C of its own: ");
   const byRows = goal === "ram";
   if (byRows && !takesRows(model)) {
     throw new MoteError(

@@ -1,4 +1,5 @@
 /** What a file is by its first bytes, so that a message about the wrong file can say what it is instead. */
+import type { ElementBits } from "../model/elements.js";
 
 type Test = (file: Uint8Array) => boolean;
 
@@ -11,7 +12,10 @@ function at(offset: number, ...magics: string[]): Test {
 export const isMote: Test = at(0, "MOT", "\xB3", "\xB5");
 
 /** One of them of 16-bit activations, by versions 4 and 5. */
-export const isWideMote: Test = at(0, "MOT\x04", "\xB5");
+const isWideMote: Test = at(0, "MOT\x04", "\xB5");
+
+/** Of an element of a container's model. */
+export const containerBits = (container: Uint8Array): ElementBits => (isWideMote(container) ? 16 : 8);
 
 /** A small one, by versions 3 and 5. */
 export const isSmallMote: Test = at(0, "\xB3", "\xB5");

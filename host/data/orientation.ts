@@ -38,12 +38,13 @@ export function upright(picture: Picture, orientation: number): Picture {
   const isTransposed = orientation >= FIRST_TRANSPOSED;
   const [columns, rows] = [picture.width, picture.height];
   const [width, height] = isTransposed ? [rows, columns] : [columns, rows];
+  const [isFromRight, isFromBottom] = [FROM_RIGHT, FROM_BOTTOM].map((list) => list.includes(orientation));
   const rgba = new Uint8Array(4 * width * height);
   for (let y = 0, to = 0; y < height; y++) {
     for (let x = 0; x < width; x++, to += 4) {
       const [across, down] = isTransposed ? [y, x] : [x, y];
-      const column = FROM_RIGHT.includes(orientation) ? columns - 1 - across : across;
-      const row = FROM_BOTTOM.includes(orientation) ? rows - 1 - down : down;
+      const column = isFromRight ? columns - 1 - across : across;
+      const row = isFromBottom ? rows - 1 - down : down;
       const from = 4 * (row * columns + column);
       for (let c = 0; c < 4; c++) rgba[to + c] = picture.rgba[from + c];
     }

@@ -1,11 +1,10 @@
 /** An engine that counts the WebAssembly instructions it executes: the work of a model, which no machine changes. */
 import { fastParts, isFastModule } from "../fast/parts.js";
 import { readContainer } from "../container/read.js";
-import { elementsFor, fillRandom } from "../model/elements.js";
-import { valuesOf } from "../model/geometry.js";
+import { fillRandom } from "../model/elements.js";
 import { Random } from "../rng.js";
 import { countOps, OPS_EXPORT } from "./count-ops.js";
-import type { Engine } from "./engine.js";
+import { inputElements, type Engine } from "./engine.js";
 import type { CoreInstance, WindowRead } from "./driver.js";
 import { coreInstance } from "./instance.js";
 import { openCore, openFast } from "./wasm.js";
@@ -40,7 +39,7 @@ export function openCounted(file: Uint8Array, core: Uint8Array): CountedEngine {
 export function opsOfOneRun(file: Uint8Array, core: Uint8Array): number {
   const { engine, ops } = openCounted(file, core);
   const random = new Random(1);
-  const inputs = engine.inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
+  const inputs = inputElements(engine);
   for (const input of inputs) fillRandom(input, random);
   const before = ops();
   engine.run(inputs);

@@ -1,6 +1,6 @@
 import { MoteError } from "../errors.js";
 import type { Preprocessing, Shape } from "../model/model.js";
-import { bitsOf, type Elements } from "../model/elements.js";
+import { bitsOf, elementsFor, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 
 export type EngineName = "wasm3" | "v8" | "simd" | "reference";
@@ -110,6 +110,10 @@ export function checkInputs(
   });
   return inputs;
 }
+
+/** Zeros for all inputs of a model, in order. */
+export const inputElements = ({ inputs }: Pick<Engine, "inputs">): Elements[] =>
+  inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
 
 /** An array of numbers is an input of the wrong type. */
 function isList(input: Elements | readonly Elements[]): input is readonly Elements[] {

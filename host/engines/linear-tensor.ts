@@ -54,21 +54,21 @@ export function writeElements(
   lines = entry.shape[1],
 ): void {
   // One write with what stands between the rows, instead of one a row.
-  const bytes = instance.read(entry.address, extentOf(entry, lines));
+  const bytes = instance.read(entry.address, spanOf(entry, lines));
   forEachElement(entry, (i, at) => (bytes[at] = values[i] + bias), first, lines);
   instance.write(entry.address, bytes);
 }
 
 /** A copy, [C, H, W] without borders. */
 export function readElements(instance: CoreInstance, entry: TensorEntry, bias: number): Int8Array {
-  const bytes = instance.read(entry.address, extentOf(entry, entry.shape[1]));
+  const bytes = instance.read(entry.address, spanOf(entry, entry.shape[1]));
   const values = new Int8Array(valuesOf(entry.shape));
   forEachElement(entry, (i, at) => (values[i] = bytes[at] - bias));
   return values;
 }
 
 /** Bytes from the first element to behind the last, of so many lines. */
-export function extentOf(entry: TensorEntry, lines: number): number {
+export function spanOf(entry: TensorEntry, lines: number): number {
   const [channels, , width] = entry.shape;
   return offsetOf(entry, channels - 1, lines - 1, width);
 }

@@ -1,7 +1,7 @@
 import { bakedContainer } from "../module/baked.js";
 import { fastParts, isFastModule } from "../fast/parts.js";
 import { readContainer } from "../container/read.js";
-import { isWideMote } from "../data/file-kind.js";
+import { containerBits } from "../data/file-kind.js";
 import { MoteError } from "../errors.js";
 import { activationBits, refuseWide, type ElementBits } from "../model/elements.js";
 import { isWasm } from "../module/sections.js";
@@ -18,14 +18,12 @@ export const MODULE_ENGINES: readonly EngineName[] = ["wasm3", "v8"];
 
 /** What runs a model fastest here. @param container of the model: those of 16-bit activations have no vectors */
 export const fastestEngine = (container?: Uint8Array): EngineName =>
-  hasSimd() && !(container !== undefined && isWideMote(container)) ? "simd" : "v8";
+  hasSimd() && !(container !== undefined && containerBits(container) === 16) ? "simd" : "v8";
 
 /** What the engines take from where they run. */
 export interface Platform {
-  /** The bytes of core.wasm, for containers. @throws MoteError ENGINE when it is not there */
-  readonly core: () => Uint8Array;
-  /** Those of core16.wasm, for containers of 16-bit activations, where they run. */
-  readonly core16?: () => Uint8Array;
+  /** The bytes of core.wasm or core16.wasm, for containers whose elements have so many bits. @throws MoteError ENGINE when it is not there */
+  readonly core: (bits: ElementBits) => Uint8Array;
   /** Those of simd.wasm. */
   readonly simd: () => Uint8Array;
   readonly v8: Instantiate;
@@ -60,23 +58,17 @@ export function openOn(platform: Platform, name: EngineName, file: Uint8Array, o
   const { container, resident } = packed ? bakedContainer(file) : { container: file, resident: file };
   if (name === "reference") return openReference(container, options);
   const outline = readContainer(container, { outline: true });
+  const bits = activationBits(outline.model);
   try {
     if (name === "simd") {
-      refuseWide(outline.model, "simd: ");
+      refuseWide(bits, "simd: ");
       return openSimd(platform.v8, { ...outline, wasm: platform.simd(), container, packed: false }, options);
     }
-    const wasm = packed ? file : coreFor(name, platform, activationBits(outline.model))();
+    const wasm = packed ? file : platform.core(bits);
     return openCore(name, instantiate, { ...outline, wasm, container: resident, packed }, options);
   } catch (error) {
     // What the engine has found in a section, the strict reader says in words.
     if (error instanceof MoteError && error.code === "ENGINE") readContainer(container);
     throw error;
   }
-}
-
-/** @throws MoteError UNSUPPORTED where there is none */
-function coreFor(name: EngineName, { core, core16 }: Platform, bits: ElementBits): () => Uint8Array {
-  if (bits === 8) return core;
-  if (core16 !== undefined) return core16;
-  throw new MoteError("UNSUPPORTED", `${name}: has no core for 16-bit activations here, expected a model of int8`);
 }

@@ -2,10 +2,8 @@
 import { fillSelfTest } from "../container/certificate.js";
 import { concatBytes } from "../bytes.js";
 import { crc32 } from "../container/crc32.js";
-import { elementsFor } from "../model/elements.js";
-import { valuesOf } from "../model/geometry.js";
 import { nextTurn } from "../turn.js";
-import type { Engine } from "./engine.js";
+import { inputElements, type Engine } from "./engine.js";
 
 /**
  * Runs a model from its states' start on, and leaves it there.
@@ -14,7 +12,7 @@ import type { Engine } from "./engine.js";
  * @returns CRC-32 of the outputs of all runs
  */
 export async function selfTest(engine: Engine, vectors: number, onRun?: (done: number) => void): Promise<number> {
-  const inputs = engine.inputs.map((input) => elementsFor(input, valuesOf(input.shape)));
+  const inputs = inputElements(engine);
   const results: Uint8Array[] = [];
   engine.reset();
   for (let run = 0; run < vectors; run++) {

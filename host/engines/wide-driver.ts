@@ -2,7 +2,7 @@
 import * as abi from "../../assembly/abi.js";
 import { valuesOf } from "../model/geometry.js";
 import { driverOf, type CoreInstance, type Driver } from "./driver.js";
-import { extentOf, forEachElement, type TensorEntry } from "./linear-tensor.js";
+import { spanOf, forEachElement, type TensorEntry } from "./linear-tensor.js";
 
 /** As `driverOf`. Such a model's inputs come as a whole. */
 export function wideDriverOf(name: string, instance: CoreInstance, budget?: number): Driver {
@@ -25,6 +25,6 @@ export function wideDriverOf(name: string, instance: CoreInstance, budget?: numb
 /** A copy of what stands from the first element to behind the last, as bytes and as elements, and the entry with steps in elements. */
 function cellsOf(instance: CoreInstance, entry: TensorEntry) {
   const steps = { ...entry, pitch: entry.pitch / 2, plane: entry.plane / 2 };
-  const bytes = instance.read(entry.address, 2 * extentOf(steps, entry.shape[1]));
+  const bytes = instance.read(entry.address, 2 * spanOf(steps, entry.shape[1]));
   return { bytes, cells: new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2), steps };
 }

@@ -4,7 +4,7 @@ import * as format from "../../assembly/format.js";
 import * as layout from "../../assembly/fast/layout.js";
 import { concatBytes } from "../bytes.js";
 import { MoteError } from "../errors.js";
-import { refuseWide } from "../model/elements.js";
+import { activationBits, refuseWide } from "../model/elements.js";
 import type { QLayer, QModel } from "../model/model.js";
 import { integerOp } from "../ops/index.js";
 import { copyCount, copyEntries } from "./copies.js";
@@ -96,7 +96,7 @@ export function fastProgram(
   { model, plan: { window } }: Container,
   { inputRows = false, ram = inputRows ? "least" : undefined, bytePrice = 0 }: FastLayout = {},
 ): FastProgram {
-  refuseWide(model, "a fast module: ");
+  refuseWide(activationBits(model), "a fast module: ");
   let least: FastProgram | undefined;
   for (const plan of plansFast(model, inputRows, bytePrice)) {
     const program = programOf(plan, window);

@@ -7,7 +7,7 @@ import { kernelBytes } from "../fast/import-kernels.js";
 import { fastProgram, type FastLayout } from "../fast/memory.js";
 import type { Optimization } from "../fast/optimization.js";
 import { fastParts } from "../fast/parts.js";
-import { refuseWide } from "../model/elements.js";
+import { activationBits, refuseWide } from "../model/elements.js";
 import { modelInputs, outputsOf } from "../model/edges.js";
 import { specialize } from "../module/bake.js";
 import type { FirmwareEngine } from "./engines.js";
@@ -96,7 +96,7 @@ export function makeImage(
 /** Of a core and a container beside it. @throws MoteError FORMAT for a bad container */
 export function imageBeside(module: Uint8Array, container: Uint8Array): FirmwareImage {
   const { model, plan } = readContainer(container);
-  refuseWide(model, "firmware: ");
+  refuseWide(activationBits(model), "firmware: ");
   return {
     module,
     container,

@@ -44,8 +44,8 @@ export function fillRandom(elements: Elements, random: Random): void {
  * @param where names it, for the error
  * @throws MoteError UNSUPPORTED for a model of 16-bit activations
  */
-export function refuseWide(model: { readonly tensors: readonly Bits[] }, where: string): void {
-  if (activationBits(model) === 8) return;
+export function refuseWide(bits: ElementBits, where: string): void {
+  if (bits === 8) return;
   throw new MoteError(
     "UNSUPPORTED",
     `${where}the model has 16-bit activations, expected int8; they run as .mote or .wasm, by wasm3, v8 and reference`,

@@ -48,7 +48,7 @@ import {
 } from "./remake.js";
 import { sealModule } from "./seal.js";
 import { withMetadata } from "../container/write.js";
-import { refuseWide } from "../model/elements.js";
+import { activationBits, refuseWide } from "../model/elements.js";
 import { tensorBytes } from "../model/geometry.js";
 
 /**
@@ -77,7 +77,7 @@ export function bake(container: Uint8Array, core: Uint8Array): Uint8Array {
  */
 export function specialize(container: Uint8Array, core: Uint8Array): Uint8Array {
   const parsed = readContainer(container);
-  refuseWide(parsed.model, "firmware: ");
+  refuseWide(activationBits(parsed.model), "firmware: ");
   const bodies = new Map(knownBodies(parsed));
   bodies.set("container/isResident", { returns: 0 });
   return sealModule(remake(named(core), bodies, {}, () => {}));

@@ -1,7 +1,7 @@
 /** The WebAssembly modules that tools/build.mjs makes. */
 import { readFileSync } from "node:fs";
-import { isWideMote } from "../data/file-kind.js";
 import { MoteError } from "../errors.js";
+import type { ElementBits } from "../model/elements.js";
 import { builtFile } from "./paths.js";
 
 /** The target of tools/build.mjs that makes each. */
@@ -34,6 +34,6 @@ export function builtModule(path: BuiltModule): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The core that runs a container: core16.wasm where its activations have 16 bits. @throws MoteError as `builtModule` */
-export const coreFor = (container: Uint8Array): Uint8Array<ArrayBuffer> =>
-  builtModule(isWideMote(container) ? "build/core16.wasm" : "build/core.wasm");
+/** The core for elements of so many bits. @throws MoteError as `builtModule` */
+export const builtCore = (bits: ElementBits): Uint8Array<ArrayBuffer> =>
+  builtModule(bits === 16 ? "build/core16.wasm" : "build/core.wasm");

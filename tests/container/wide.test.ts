@@ -16,7 +16,7 @@ import { instantiateV8 } from "../../host/engines/v8.js";
 import { fastProgram } from "../../host/fast/memory.js";
 import { calibrate as calibrateImported } from "../../host/import/calibrate.js";
 import { integerModel } from "../../host/import/integer-model.js";
-import { NO_CLAMP, type ImportedNet } from "../../host/import/net.js";
+import type { ImportedNet } from "../../host/import/net.js";
 import { elementsFor } from "../../host/model/elements.js";
 import type { Graph, QModel } from "../../host/model/model.js";
 import { leb128 } from "../../host/module/leb128.js";
@@ -30,6 +30,7 @@ import { requantize } from "../../host/quantize/requantize.js";
 import { Random } from "../../host/rng.js";
 import { mapFields, readVarint, type Field } from "../fuzz/fields.js";
 import { fixCrc } from "../fuzz/mutate.js";
+import { denseNet } from "../support/dense-net.js";
 import { compressedNet, randomPixels } from "../support/nets.js";
 import { problem } from "../support/problem.js";
 import { syntheticModels } from "../support/models.js";
@@ -238,47 +239,13 @@ test("requantization is exact to 16 bits at every shift", () => {
   }
 });
 
-/** A dense layer of real weights, one row. */
-function denseNet(weights: readonly number[], bias: number): ImportedNet {
-  const end = (tensor: number, name: string, size: number) =>
-    ({ tensor, name, dims: [1, size], order: "chw", bias: 0 }) as const;
-  return {
-    tensors: [
-      { name: "x", shape: [weights.length, 1, 1] },
-      { name: "y", shape: [1, 1, 1] },
-    ],
-    layers: [
-      {
-        op: "dense",
-        name: "fc",
-        inputs: [0],
-        output: 1,
-        clamp: NO_CLAMP,
-        weights: {
-          rows: 1,
-          columns: weights.length,
-          values: Float32Array.from(weights),
-          bias: Float32Array.of(bias),
-        },
-      },
-    ],
-    inputs: [end(0, "x", weights.length)],
-    outputs: [end(1, "y", 1)],
-    states: [],
-    isQuantized: false,
-    notes: [],
-  };
-}
-
 describe("no sum leaves int32", () => {
   test.each([
     ["few weights, which keep all of int8", 500, 127],
     ["many weights, which are coarser", 3000, 21],
   ])("of %s", (_, columns, largest) => {
-    const net = denseNet(
-      Array.from({ length: columns }, (__, i) => (i % 2 === 0 ? 0.5 : -0.5)),
-      0.25,
-    );
+    const weights = Float32Array.from({ length: columns }, (__, i) => (i % 2 === 0 ? 0.5 : -0.5));
+    const net = denseNet(weights, Float32Array.of(0.25));
     const samples = [1, 2, 3].map((seed) => {
       const random = new Random(seed);
       return [Float32Array.from({ length: columns }, () => random.normal())];
@@ -293,10 +260,7 @@ describe("no sum leaves int32", () => {
   });
 
   test("weights that are integers already are refused by the layer's name", () => {
-    const net = denseNet(
-      Array.from({ length: 517 }, () => 1),
-      0,
-    );
+    const net = denseNet(new Float32Array(517).fill(1), Float32Array.of(0));
     const [layer] = net.layers;
     if (!("weights" in layer)) throw new Error("no weights");
     const with127 = (count: number): ImportedNet => ({

@@ -9,7 +9,7 @@ import {
   LUT_ENTRIES,
 } from "../../assembly/format.js";
 import { REGIONS } from "../../host/container/plan.js";
-import { isWideMote } from "../../host/data/file-kind.js";
+import { containerBits } from "../../host/data/file-kind.js";
 import { readLeb128, type FoundLeb128 } from "../../host/module/leb128.js";
 import type { FieldKind as LayerFieldKind } from "../../host/ops/fields.js";
 import { opOfNumber } from "../../host/ops/index.js";
@@ -53,7 +53,7 @@ export function mapFields(bytes: Uint8Array): FieldMap {
     const { value, bytes: length } = readVarint(bytes, offset);
     add(name, "pair", length + (value & 1 ? readVarint(bytes, offset + length).bytes : 0));
   };
-  const element = (name: string): void => void (isWideMote(bytes) ? add(name, "word", 2) : u8(name));
+  const element = (name: string): void => void (containerBits(bytes) === 16 ? add(name, "word", 2) : u8(name));
   /** And the bytes of the clamp that it says follow. */
   const form = (name: string): void => {
     const bits = u8(name);

@@ -4,7 +4,7 @@ import { CRC_START, PLAN_UNIT, SMALL_CRC_START, SMALL_WINDOW_UNITS } from "../..
 import { REGIONS } from "../../host/container/plan.js";
 import { StreamReader } from "../../host/container/stream-reader.js";
 import { crc32 } from "../../host/container/crc32.js";
-import { isSmallMote, isWideMote } from "../../host/data/file-kind.js";
+import { containerBits, isSmallMote } from "../../host/data/file-kind.js";
 import type { ElementBits } from "../../host/model/elements.js";
 import { leb128 } from "../../host/module/leb128.js";
 import type { QModel } from "../../host/model/model.js";
@@ -120,7 +120,7 @@ function circumstances(bytes: Uint8Array, random: Random): Omit<FuzzCase, "bytes
   const swapAt = swaps ? random.integer(30) : -1;
   const swapped = swaps ? swap(bytes, random) : NOTHING;
   const budget = [1, 7, 100, 5000, 1 << 16, 0x7fffffff][random.integer(6)];
-  const bits = isWideMote(bytes) === (random.integer(32) !== 0) ? 16 : 8;
+  const bits = (containerBits(bytes) === 16) === (random.integer(32) !== 0) ? 16 : 8;
   return { bits, memoryBytes, modelPtr, failAt, swapAt, swapped, budget };
 }
 

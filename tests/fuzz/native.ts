@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { byteArray } from "../../host/c/c-bytes.js";
 import { crc32 } from "../../host/container/crc32.js";
-import { isSmallMote, isWideMote } from "../../host/data/file-kind.js";
+import { containerBits, isSmallMote } from "../../host/data/file-kind.js";
 import { writeContainer } from "../../host/container/write.js";
 import { sealModule } from "../../host/module/seal.js";
 import { aotSource } from "../../host/node/firmware/aot.js";
@@ -33,7 +33,10 @@ const OLD = containerOf("tiny");
 const MADE = OLD.with(OLD.length - 3, OLD[OLD.length - 3] ^ 1);
 
 export const NATIVE_TARGETS: Readonly<Record<string, NativeTarget>> = {
-  core: { seeds: () => makeCorpus().flatMap(({ bytes }) => (isSmallMote(bytes) || isWideMote(bytes) ? [] : [bytes])) },
+  core: {
+    seeds: () =>
+      makeCorpus().flatMap(({ bytes }) => (isSmallMote(bytes) || containerBits(bytes) === 16 ? [] : [bytes])),
+  },
   module: {
     seeds: moduleSeeds,
     headers: () => ({ "container.h": byteArray("static const uint8_t container[]", OLD) }),

@@ -1,33 +1,14 @@
 /** Weights of real numbers that share the values of a codebook keep it when they become int8. */
 import { describe, expect, test } from "vitest";
 import { calibrate } from "../../host/import/calibrate.js";
-import { NO_CLAMP, type ImportedNet, type NetWeights } from "../../host/import/net.js";
+import type { NetWeights } from "../../host/import/net.js";
+import { denseNet } from "../support/dense-net.js";
 import { Random } from "../../host/rng.js";
 
 const COLUMNS = 40;
 const ROWS = 12;
 
-const net = (values: Float32Array): ImportedNet => ({
-  tensors: [
-    { name: "x", shape: [COLUMNS, 1, 1] },
-    { name: "y", shape: [ROWS, 1, 1] },
-  ],
-  layers: [
-    {
-      op: "dense",
-      name: "fc",
-      inputs: [0],
-      output: 1,
-      clamp: NO_CLAMP,
-      weights: { rows: ROWS, columns: COLUMNS, values, bias: new Float32Array(ROWS).fill(0.125) },
-    },
-  ],
-  inputs: [{ tensor: 0, name: "x", dims: [1, COLUMNS], order: "chw", bias: 0 }],
-  outputs: [{ tensor: 1, name: "y", dims: [1, ROWS], order: "chw", bias: 0 }],
-  isQuantized: false,
-  notes: [],
-  states: [],
-});
+const net = (values: Float32Array) => denseNet(values, new Float32Array(ROWS).fill(0.125));
 
 function quantized(
   values: Float32Array,

@@ -2,7 +2,7 @@
 import { beginsStream } from "../../data/sequences.js";
 import { MoteError } from "../../errors.js";
 import { openReference } from "../../engines/reference.js";
-import { refuseWide } from "../../model/elements.js";
+import { bitsOf, refuseWide } from "../../model/elements.js";
 import { valuesOf } from "../../model/geometry.js";
 import type { Shape } from "../../model/model.js";
 import { inputArray, outputArray } from "./arrays.js";
@@ -35,7 +35,7 @@ export function makeVectors(container: Uint8Array, runs: Runs, samples: number):
   const [count, given] = [samples * runs.perSample, runs.count / runs.perSample];
   if (samples > given) throw new MoteError("ARGUMENT", `${samples} vectors: ${runs.source} has ${given} samples`);
   const engine = openReference(container);
-  refuseWide({ tensors: engine.inputs }, "test vectors: ");
+  refuseWide(bitsOf(engine.input), "test vectors: ");
   try {
     const perStream = engine.hasStates ? Math.min(runs.perStream, count) : undefined;
     if (perStream !== undefined && count % perStream !== 0) {

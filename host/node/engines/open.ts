@@ -1,12 +1,11 @@
 import type { Engine, EngineName, EngineOptions } from "../../engines/engine.js";
 import { openOn, type Platform } from "../../engines/open.js";
 import { instantiateV8 } from "../../engines/v8.js";
-import { builtModule } from "../built.js";
+import { builtCore, builtModule } from "../built.js";
 import { instantiateWasm3 } from "./wasm3.js";
 
 const NODE: Platform = {
-  core: () => builtModule("build/core.wasm"),
-  core16: () => builtModule("build/core16.wasm"),
+  core: builtCore,
   simd: () => builtModule("build/simd.wasm"),
   v8: instantiateV8,
   wasm3: instantiateWasm3,

@@ -1,5 +1,5 @@
 /** Packing for size, with the core of this package. */
-import { isWideMote } from "../../data/file-kind.js";
+import { containerBits } from "../../data/file-kind.js";
 import type { ElementBits } from "../../model/elements.js";
 import * as pure from "../../module/bake.js";
 import type { CoreContents } from "../../module/contents.js";
@@ -11,7 +11,7 @@ import { builtModule } from "../built.js";
  * @throws MoteError FORMAT or UNSUPPORTED for a bad container, ENGINE when the core has not been built
  */
 export function bake(container: Uint8Array): Uint8Array {
-  return pure.bake(container, namedCore(isWideMote(container) ? 16 : 8));
+  return pure.bake(container, namedCore(containerBits(container)));
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A net of real numbers calibrated to activations of 8 and of 16 bits: what the wider ones cost, and how near to the net they come. */
+import { containerBits } from "../../../host/data/file-kind.js";
 import { opsOfOneRun } from "../../../host/engines/counted.js";
-import { coreFor } from "../../../host/node/built.js";
+import { builtCore } from "../../../host/node/built.js";
 import { builtFile } from "../../../host/node/paths.js";
 import { calibratedNet, type CalibratedNet, type CalibrationData } from "../calibrated.js";
 import { rounded, type Figure } from "../figure.js";
@@ -40,7 +41,7 @@ interface Costs {
 const costsOf = (container: Uint8Array): Costs => ({
   bytes: container.length,
   memory: linearMemory(container, false),
-  instructions: opsOfOneRun(container, coreFor(container)),
+  instructions: opsOfOneRun(container, builtCore(containerBits(container))),
 });
 
 /** @param narrow what int8 costs, which others stand beside */
