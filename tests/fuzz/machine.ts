@@ -1,7 +1,7 @@
 /** The core as the fuzzer drives it: raw exports and memory, in V8 or under wasm3. */
 import type { WindowRead } from "../../host/engines/driver.js";
 import type { ElementBits } from "../../host/model/elements.js";
-import { builtModule } from "../../host/node/built.js";
+import { builtCore } from "../../host/node/built.js";
 import { Wasm3Runtime } from "../../host/node/wasm3/runtime.js";
 
 export interface Machine {
@@ -25,8 +25,8 @@ export type CoreMachines = Readonly<Record<ElementBits, MakeMachine>>;
 
 /** @param machines v8Machines or wasm3Machines */
 export const coreMachines = (machines: (core: Uint8Array) => MakeMachine): CoreMachines => ({
-  8: machines(builtModule("build/core.wasm")),
-  16: machines(builtModule("build/core16.wasm")),
+  8: machines(builtCore(8)),
+  16: machines(builtCore(16)),
 });
 
 interface CoreExports {

@@ -4,8 +4,14 @@ import type { Axes, QModel, Shape } from "../../host/model/model.js";
 import type { Window } from "../../host/ops/op.js";
 import { buildModel, outputShape, type LayerSpec } from "./models.js";
 
+/** Those named more often are drawn more often. */
 const OPS = [
-  ...(["conv", "depthwise", "conv", "depthwise", "maxpool", "avgpool"] as const),
+  "conv",
+  "depthwise",
+  "conv",
+  "depthwise",
+  "maxpool",
+  "avgpool",
   "conv",
   "depthwise",
   "pointwise",
