@@ -96,13 +96,14 @@ function planParameters(heap: SharedHeap, graph: Graph, shards: number) {
   return { parameters, firstOf };
 }
 
-/** Of each tensor, whether a layer that is trained lies before it, or makes it. */
-function wantGradients({ tensors, layers }: Unrolled): boolean[] {
+/** Of each tensor, whether a layer that is trained lies before it, or makes it; of results always, since losses write theirs whatever made them. */
+function wantGradients({ tensors, layers, outputs }: Unrolled): boolean[] {
   const wanted = tensors.map(() => false);
   for (const { layer, inputs, output } of layers) {
     const isTrained = hasWeights(layer) || floatOp(layer).perChannel !== undefined;
     wanted[output] = isTrained || inputs.some((tensor) => wanted[tensor]);
   }
+  for (const output of outputs) wanted[output] = true;
   return wanted;
 }
 

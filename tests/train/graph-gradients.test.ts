@@ -187,3 +187,9 @@ test("the gradient of a result that is made early stays until its layer has had 
   const graph = net([1, 4, 4], [...layers, dense("e", "late", 3)], ["early", "late"]);
   checkGradients({ graph, batch: 8, shards: 1, task: { loss: "mse" } });
 });
+
+test("a result that no layer with weights has a part in leaves the gradients of others alone", () => {
+  const layers = [dense("x", "hidden", 4), dense("hidden", "made", 3), relu("x", "given")];
+  const graph = net([1, 4, 4], layers, ["made", "given"]);
+  for (const loss of ["mse", "sigmoid"] as const) checkGradients({ graph, batch: 16, shards: 2, task: { loss } });
+});
