@@ -34,6 +34,8 @@ export class Control {
     if (this.threads === 1) return;
     const { words } = this;
     const generation = Atomics.load(words, GENERATION);
+    // Those that failed before do not come: the generation that they raised is the one just read.
+    if (Atomics.load(words, FAILED) !== 0) throw new OtherThreadFailed();
     if (Atomics.add(words, ARRIVED, 1) === this.threads - 1) {
       Atomics.store(words, ARRIVED, 0);
       Atomics.add(words, GENERATION, 1);
@@ -46,7 +48,7 @@ export class Control {
     if (Atomics.load(words, FAILED) !== 0) throw new OtherThreadFailed();
   }
 
-  /** Lets the threads that wait at the barrier go, with OtherThreadFailed. */
+  /** Lets the threads that wait at the barrier go, and those that come to it later, with OtherThreadFailed. */
   fail(): void {
     Atomics.store(this.words, FAILED, 1);
     Atomics.add(this.words, GENERATION, 1);

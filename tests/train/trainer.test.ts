@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { sharedFloats, type Samples } from "../../host/data/samples.js";
-import type { Graph, Net } from "../../host/model/model.js";
+import type { Graph, Layer, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
-import { Trainer, type TrainerOptions, type TrainJob } from "../../host/train/trainer.js";
+import { Trainer, type TrainerOptions, type TrainingRuntime, type TrainJob } from "../../host/train/trainer.js";
 import { forward } from "./reference.js";
 import { barSamples, netBytes, smallNet } from "./support.js";
 
@@ -137,6 +137,24 @@ describe("threads", () => {
     const broken = { ...data, images: { length: data.images.length, buffer: data.images.buffer } as never };
     await expect(trainer.train(job({ data: broken }))).rejects.toThrow();
     expect((await trainer.train(job())).steps).toBe(20);
+  });
+
+  test("a thread that comes to the barrier after another has failed does not wait for it", async () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const startThreads: TrainingRuntime["startThreads"] = (setups) =>
+      nodeRuntime.startThreads(setups.map((setup) => (setup.thread === 1 ? { ...setup, memory } : setup)));
+    const trainer = await makeTrainer({ threads: 2, runtime: { ...nodeRuntime, startThreads } });
+    await expect(trainer.train(job())).rejects.toThrow(/typed array/);
+  });
+
+  test("a thread that has ended fails the next job and does not keep it waiting", async () => {
+    const startThreads: TrainingRuntime["startThreads"] = async (setups) => {
+      const threads = await nodeRuntime.startThreads(setups);
+      await threads[1].close();
+      return threads;
+    };
+    const trainer = await makeTrainer({ threads: 2, runtime: { ...nodeRuntime, startThreads } });
+    await expect(trainer.train(job())).rejects.toThrow("a training thread has ended");
   });
 });
 

@@ -27,8 +27,11 @@ export const nodeRuntime: TrainingRuntime = {
 
 /** Keeps the process alive only while it has something to do. */
 function threadOn(worker: Worker): TrainingThread {
+  let hasEnded = false;
+  worker.once("exit", () => (hasEnded = true));
   return {
     async run(request) {
+      if (hasEnded) throw new Error("a training thread has ended");
       worker.ref();
       try {
         const reply = nextReply(worker);
