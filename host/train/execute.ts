@@ -16,7 +16,7 @@ import { roundToFixedPoint, type FixedPoint } from "./fixed-point.js";
 import { LossHead, type LossSettings } from "./loss-head.js";
 import { makePasses, type Passes } from "./passes.js";
 import type { Plan } from "./plan.js";
-import { isPlannedNorm, isPlannedWeighted, type PlannedLayer } from "./plan-layers.js";
+import { isPlannedWeighted, type PlannedLayer } from "./plan-layers.js";
 
 export type { Distillation } from "./loss-head.js";
 
@@ -332,7 +332,6 @@ export class Executor {
       // All that reads the tensor has added to its gradient.
       this.round(layer.output, gradient);
       if (begun.tensors[layer.output]) this.layerBackward(layer, shard, begun);
-      else if (!begun.layers.has(layer.name)) this.clearGradients(layer, shard);
     }
     return loss;
   }
@@ -375,19 +374,5 @@ export class Executor {
     if (dx === null) return;
     drop!(dx);
     others?.forEach((value, i) => (dx[i] += value));
-  }
-
-  /** Of a layer that the loss does not depend on. */
-  private clearGradients(layer: PlannedLayer, shard: number): void {
-    const { gradients, shardBytes } = this.plan.parameters;
-    const clear = (first: number, count: number): void =>
-      this.kernels.clear(gradients + shard * shardBytes + first * 4, count * 4);
-    if (isPlannedWeighted(layer)) {
-      clear(layer.weightAt, layer.groups * layer.groupRows * layer.columns);
-      clear(layer.biasAt, layer.groups * layer.groupRows);
-    } else if (isPlannedNorm(layer)) {
-      clear(layer.gammaAt, layer.channels);
-      clear(layer.betaAt, layer.channels);
-    }
   }
 }

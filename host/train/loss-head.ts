@@ -1,6 +1,7 @@
 /** What a net's outputs are compared with, sample by sample, and the gradients that follow from it. */
 import type { Samples } from "../data/samples.js";
 import { BLOCK_SAMPLES } from "./arena.js";
+import { tensorIndex } from "./check-samples.js";
 import type { Kernels } from "./kernels.js";
 import type { Task } from "./losses.js";
 import type { Plan } from "./plan.js";
@@ -19,6 +20,17 @@ export interface LossSettings {
   readonly task: Task;
   readonly distill: Distillation | null;
 }
+
+/** Tensors that a loss looks at: results, and what features are taught to. */
+export function lossTensors(plan: Plan, { task, distill }: Omit<LossSettings, "data">): readonly number[] {
+  const results = resultsFor(plan, task);
+  const features = distill?.features;
+  return features === undefined ? results : [...results, tensorIndex(plan, features.tensor)];
+}
+
+/** The results that a task's outputs are. */
+export const resultsFor = ({ outputs }: Plan, { loss }: Task): readonly number[] =>
+  loss === "softmax" ? outputs.slice(0, 1) : outputs;
 
 export class LossHead {
   private readonly floats: Float32Array;

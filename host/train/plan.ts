@@ -75,6 +75,18 @@ export interface Plan {
   };
 }
 
+/** Names of the layers that tensors depend on. */
+export function layersBefore({ layers }: Plan, tensors: Iterable<number>): ReadonlySet<string> {
+  const read = new Set(tensors);
+  const names = new Set<string>();
+  for (const { name, inputs, output } of layers.toReversed()) {
+    if (!read.has(output)) continue;
+    names.add(name);
+    for (const input of inputs) read.add(input);
+  }
+  return names;
+}
+
 /** @returns also where each tensor begins, by name: the number of its first float */
 function planParameters(heap: SharedHeap, graph: Graph, shards: number) {
   const firstOf = new Map<string, number>();

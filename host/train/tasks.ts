@@ -3,7 +3,8 @@ import type { Samples } from "../data/samples.js";
 import type { Control } from "./control.js";
 import { Executor, type StepSettings } from "./execute.js";
 import type { Kernels } from "./kernels.js";
-import type { Plan } from "./plan.js";
+import { lossTensors } from "./loss-head.js";
+import { layersBefore, type Plan } from "./plan.js";
 import { Updater } from "./update.js";
 
 export interface TrainTask {
@@ -58,14 +59,15 @@ export function* runTask(
   control: Control,
 ): Generator {
   if (task.kind === "train") {
+    const { weightDecay, l1 } = task.settings;
+    const trained = layersBefore(task.plan, lossTensors(task.plan, task.settings));
     for (let i = 0; i < task.rates.length && !control.stopping; i++) {
       for (const shard of executor.ownShards()) {
         control.setLoss(shard, executor.trainShard(task.settings, task.firstStep + i, shard));
       }
       control.barrier();
       if (thread === 0) control.finishStep(task.plan.batch);
-      const { weightDecay, l1 } = task.settings;
-      updater.update({ lr: task.rates[i], weightDecay, l1, count: task.updates + i + 1 });
+      updater.update({ lr: task.rates[i], weightDecay, l1, count: task.updates + i + 1, trained });
       control.barrier();
       yield;
     }

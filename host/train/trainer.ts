@@ -12,6 +12,7 @@ import { Executor, type Backpropagation, type Distillation } from "./execute.js"
 import type { FixedPoint } from "./fixed-point.js";
 import { SharedHeap } from "./heap.js";
 import { FIXED, LayerParameters, type Sharing } from "./layer-parameters.js";
+import { resultsFor } from "./loss-head.js";
 import { CLASSES, lossValues, type Task } from "./losses.js";
 import { evaluateOutputs, type ClassEvaluation, type Evaluation } from "./metrics.js";
 import { NormParameters } from "./norm-parameters.js";
@@ -45,7 +46,7 @@ export interface TrainJob {
   readonly firstStep: number;
   /** Learning rate at an absolute step number; called on this thread, once for each step. */
   readonly lr: (step: number) => number;
-  /** Decoupled: every step multiplies the weights, not the biases, by 1 - lr × weightDecay. */
+  /** Decoupled: every step multiplies the weights, not the biases, by 1 - lr × weightDecay. Layers that the loss does not depend on stay as they are. */
   readonly weightDecay: number;
   /** Decoupled, too: every step takes lr × l1 off the magnitudes of the weights, down to 0. Default: 0. */
   readonly l1?: number;
@@ -356,10 +357,10 @@ export class Trainer {
   }
 
   /** Sends gradients of the outputs that the task looks at back through the net, chunk by chunk. Nothing is trained. */
-  async backpropagate(data: Samples, { loss }: Task, job: Backpropagation): Promise<void> {
+  async backpropagate(data: Samples, task: Task, job: Backpropagation): Promise<void> {
     checkSamples(this.plan, data);
     const executor = new Executor(this.pool.kernels, this.heap.memory, this.plan, 0, 1);
-    const outputs = loss === "softmax" ? this.plan.outputs.slice(0, 1) : this.plan.outputs;
+    const outputs = resultsFor(this.plan, task);
     const chunk = this.plan.shardSamples;
     for (let from = 0; from < data.count; from += chunk) {
       executor.backpropagate(data, from, Math.min(from + chunk, data.count), outputs, job);

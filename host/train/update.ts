@@ -17,6 +17,8 @@ export interface Update {
   readonly l1: number;
   /** Updates since the optimizer was reset, this one included. */
   readonly count: number;
+  /** Names of the layers that the loss depends on: there are no gradients of others. */
+  readonly trained: ReadonlySet<string>;
 }
 
 /** Items from .. to - 1. */
@@ -36,11 +38,14 @@ export class Updater {
    */
   update(update: Update): void {
     this.plan.layers.filter(isPlannedNorm).forEach((layer, i) => {
-      this.updateSegment(update, layer.gamma, this.slice(layer.channels), null, false);
-      this.updateSegment(update, layer.beta, this.slice(layer.channels), null, false);
+      if (update.trained.has(layer.name)) {
+        this.updateSegment(update, layer.gamma, this.slice(layer.channels), null, false);
+        this.updateSegment(update, layer.beta, this.slice(layer.channels), null, false);
+      }
       if (i % this.threads === this.thread) this.keepStatistics(layer);
     });
     weightedOf(this.plan.layers).forEach((layer, i) => {
+      if (!update.trained.has(layer.name)) return;
       const rows = layer.groups * layer.groupRows;
       const count = rows * layer.columns;
       const items = layer.survivors?.count ?? count;

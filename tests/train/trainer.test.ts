@@ -85,6 +85,17 @@ describe("training", () => {
     expect(await stopped.train(job({ signal: abort.signal }))).toEqual({ loss: 0, steps: 0 });
   });
 
+  test.each([1, 2])("layers that the loss does not depend on stay as they are, on %d threads", async (threads) => {
+    const side: Layer = { op: "dense", name: "side", input: "relu", output: "side", outFeatures: 3 };
+    const graph = { ...smallNet, layers: [...smallNet.layers, side], outputs: ["logits", "side"] };
+    const trainer = await makeTrainer({ graph, threads });
+    const before = trainer.toNet().tensors;
+    await trainer.train(job({ weightDecay: 0.5, l1: 0.1 }));
+    const after = trainer.toNet().tensors;
+    for (const name of ["side.weight", "side.bias"]) expect(after.get(name)).toEqual(before.get(name));
+    expect(after.get("fc2.weight")).not.toEqual(before.get("fc2.weight"));
+  });
+
   test("learning rate 0 changes nothing", async () => {
     const trainer = await makeTrainer();
     const before = netBytes(trainer.toNet());
