@@ -267,11 +267,12 @@ export class Trainer {
   /**
    * Runs `job.steps` steps.
    * @throws MoteError DIVERGED when a step's loss or what it leaves is not finite: the weights are of no use then. MISMATCH for labels or targets
-   *   that do not suit the net, ARGUMENT for a task that makes no sense, RangeError for other data that do not fit it
+   *   that do not suit the net, or no samples; ARGUMENT for a task that makes no sense, RangeError for other data that do not fit it
    */
   async train(job: TrainJob): Promise<TrainResult> {
     const { task = CLASSES, distill } = job;
     checkTaught(this.plan, job.data, task);
+    if (job.data.count === 0) throw new MoteError("MISMATCH", "samples: there are none, expected some to train on");
     if (distill !== undefined) checkDistillation(this.plan, job.data, distill);
     if (job.signal?.aborted === true || job.steps === 0) return { loss: 0, steps: 0 };
     const rates = Float64Array.from({ length: job.steps }, (_, i) => job.lr(job.firstStep + i));

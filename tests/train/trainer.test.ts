@@ -525,6 +525,14 @@ describe("what does not fit", () => {
     expect(netBytes(trainer.toNet()).equals(before)).toBe(true);
   });
 
+  test("no samples to train on", async () => {
+    const trainer = await makeTrainer();
+    await expect(trainer.train(job({ data: barSamples(0, 1) }))).rejects.toMatchObject({
+      code: "MISMATCH",
+      message: "samples: there are none, expected some to train on",
+    });
+  });
+
   test("samples without labels, and readings that do not suit them", async () => {
     const trainer = await makeTrainer();
     const { count, images } = data;
