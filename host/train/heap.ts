@@ -4,6 +4,8 @@ import type { Kernels } from "./kernels.js";
 
 const PAGE_BYTES = 65_536;
 const MAXIMUM_PAGES = 65_536;
+/** All that a net's training may take: 4 GiB. */
+export const HEAP_BYTES = MAXIMUM_PAGES * PAGE_BYTES;
 /** Page 0 holds the constants of train.wasm. */
 const FIRST_ADDRESS = PAGE_BYTES;
 

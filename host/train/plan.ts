@@ -10,7 +10,7 @@ import { floatOp, hasWeights } from "../ops/index.js";
 import { augmentScratchBytes } from "./augmenter.js";
 import { Arena, BLOCK_SAMPLES, placeRegions, VALUE_BYTES } from "./arena.js";
 import { writeDescriptor, type Descriptor } from "./descriptors.js";
-import type { SharedHeap } from "./heap.js";
+import { HEAP_BYTES, type SharedHeap } from "./heap.js";
 import { planLayer, type PlannedLayer, type Planning } from "./plan-layers.js";
 import { unroll, type Unrolled } from "./unroll.js";
 
@@ -142,9 +142,16 @@ function placeGradients(
   return { offsets, bytes: places.bytes };
 }
 
+/** Tables of a layer are as many as its places, and take JavaScript's own memory: what cannot be is to be found out before. */
+function expectRoom(bytes: number, what: string): void {
+  if (bytes <= HEAP_BYTES) return;
+  const [taken, most] = [bytes, HEAP_BYTES].map((count) => Math.ceil(count / 2 ** 20).toLocaleString("en"));
+  throw new MoteError("MEMORY", `${what}, take ${taken} MiB, expected at most ${most} MiB; fewer of either take less`);
+}
+
 /**
  * Plans a graph and reserves its memory, zeroed.
- * @throws MoteError UNSUPPORTED for graphs without weights, RangeError for a batch that does not split
+ * @throws MoteError UNSUPPORTED for graphs without weights, MEMORY for what takes more than 4 GiB, RangeError for a batch that does not split
  */
 export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shards: number, threads: number): Plan {
   const unit = shards * BLOCK_SAMPLES;
@@ -166,6 +173,7 @@ export function planTraining(heap: SharedHeap, graph: Graph, batch: number, shar
     const gradient = gradients.offsets[i] < 0 ? -1 : firstGradient + gradients.offsets[i];
     return { name, shape, values: valuesOf(shape), activation: arena.take(tensorBytes[i]), gradient };
   });
+  expectRoom(threads * arena.bytes, `${graph.name}: its tensors, ${batch} samples a step on ${threads} threads`);
 
   const { parameters, firstOf } = planParameters(heap, graph, shards);
   const segment = (at: number): Descriptor<"Segment"> =>

@@ -113,7 +113,8 @@ export class Trainer {
 
   /**
    * Weights start as He (before a relu) or Glorot uniform noise from the seed, biases at 0; normalizations do nothing at first.
-   * @throws MoteError UNSUPPORTED for a graph without weights or with attributes out of range, ENGINE when train.wasm was not built
+   * @throws MoteError UNSUPPORTED for a graph without weights or with attributes out of range, MEMORY for one that takes more than 4 GiB, ENGINE when
+   *   train.wasm was not built
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { runtime, graph, threads, batch = 128, shards = 4 } = options;

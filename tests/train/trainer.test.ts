@@ -511,6 +511,16 @@ describe("what does not fit", () => {
     );
   });
 
+  test("a net whose tensors take more memory than there can be is refused before its tables are made", async () => {
+    const shape = [1, 1 << 15, 1 << 15] as const;
+    const graph: Graph = { ...smallNet, input: { name: "image", shape }, layers: smallNet.layers.slice(0, 1) };
+    await expect(makeTrainer({ graph, batch: 32 })).rejects.toMatchObject({
+      code: "MEMORY",
+      message:
+        "small: its tensors, 32 samples a step on 1 threads, take 425,984 MiB, expected at most 4,096 MiB; fewer of either take less",
+    });
+  });
+
   test("a label that is no class, in training and in measuring", async () => {
     const trainer = await makeTrainer();
     const before = netBytes(trainer.toNet());
