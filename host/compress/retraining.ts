@@ -76,18 +76,23 @@ export class Retraining {
   static async start(net: Net, schedule: Schedule & Regularization, context: TrainingContext): Promise<Retraining> {
     const { runtime, seed, threads, batch } = context;
     const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads, batch });
-    trainer.load(net);
-    // Pieces may be as short as a step: samples are not to be copied for each.
-    const shared = { ...context, data: shareSamples(context.data) };
-    const run = new Retraining(trainer, schedule, shared, context.keeper.load());
-    run.maskZeros();
-    for (const name of context.fixed) run.setFrozen(name, new Uint8Array(trainer.weight(name).length).fill(1));
-    // The next layer's bias does the work of these.
-    for (const name of foldableBiases(net.graph)) {
-      const bias = trainer.bias(name);
-      if (bias.every((b) => b === 0)) trainer.setFrozenBias(name, new Uint8Array(bias.length).fill(1));
+    try {
+      trainer.load(net);
+      // Pieces may be as short as a step: samples are not to be copied for each.
+      const shared = { ...context, data: shareSamples(context.data) };
+      const run = new Retraining(trainer, schedule, shared, context.keeper.load());
+      run.maskZeros();
+      for (const name of context.fixed) run.setFrozen(name, new Uint8Array(trainer.weight(name).length).fill(1));
+      // The next layer's bias does the work of these.
+      for (const name of foldableBiases(net.graph)) {
+        const bias = trainer.bias(name);
+        if (bias.every((b) => b === 0)) trainer.setFrozenBias(name, new Uint8Array(bias.length).fill(1));
+      }
+      return run;
+    } catch (error) {
+      await trainer.close();
+      throw error;
     }
-    return run;
   }
 
   stepsFor(epochs: number): number {
