@@ -9,7 +9,7 @@ import { loadTrainingData, type TrainingData } from "../host/node/data/training-
 import { own } from "../host/own.js";
 import { Progress } from "../host/node/progress.js";
 import { openNet, withData } from "../host/node/train/open-net.js";
-import { readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
+import { BATCH_UNIT, readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
 import { nodeRuntime } from "../host/node/train/runtime.js";
 import { augmentationText, parseAugmentation, type Augmentation } from "../host/train/augment.js";
 import { noBetterThanChance } from "../host/train/classes.js";
@@ -62,9 +62,6 @@ const defaultsOf = ({ tensors }: Net, { train }: TrainingData): Defaults => ({
   augment: 0,
   seed: 1,
 });
-
-/** A batch is cut into four shards of whole blocks of eight samples. */
-const BATCH_UNIT = 32;
 
 export function trainCommand(): Command {
   const command = new Command("train")

@@ -167,4 +167,22 @@ describe("a training run", () => {
     writeCheckpoint(file, { net, progress: { ...kept, step: 31 } });
     await expect(run("plain", { resume: readRun(file).checkpoint })).rejects.toThrow(/step 31, the whole run has 30/);
   });
+
+  test("a checkpoint whose settings are none is refused before anything is trained", async () => {
+    await run("whole");
+    const { net } = readCheckpoint(join(folder, "whole"));
+    const file = join(folder, "odd");
+    for (const [key, value, expected] of [
+      ["step", -5, /odd: step: expected a whole number, 0 \.\. \d+, got -5/],
+      ["step", 1.5, /odd: step: expected a whole number/],
+      ["seed", -1, /odd: seed: expected a whole number/],
+      ["epochs", -1, /odd: epochs: expected a number, 0 \.\. /],
+      ["lr", -0.1, /odd: lr: expected a number/],
+      ["batch", 0, /odd: batch: expected a multiple of 32, got 0/],
+      ["batch", 33, /odd: batch: expected a multiple of 32, got 33/],
+    ] as const) {
+      writeCheckpoint(file, { net, progress: { ...kept, step: 3, [key]: value } });
+      expect(() => readRun(file), `${key} ${value}`).toThrow(expected);
+    }
+  });
 });

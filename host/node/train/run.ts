@@ -1,4 +1,5 @@
 /** A whole training run with checkpoints: what it does depends on its settings alone, however often it is stopped and resumed. */
+import { fail, integer, number, type Check } from "../../compress/check-value.js";
 import type { Samples } from "../../data/samples.js";
 import { MoteError } from "../../errors.js";
 import type { Graph, Net } from "../../model/model.js";
@@ -14,13 +15,16 @@ import { checkWritable } from "../check-writable.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { nodeRuntime } from "./runtime.js";
 
+/** A batch is cut into four shards of whole blocks of eight samples. */
+export const BATCH_UNIT = 32;
+
 /** Everything that decides the result, beside the graph and the data. */
 export interface RunSettings {
   readonly epochs: number;
   /** Adam's learning rate at the start; it falls along a half cosine to `lrEnd`. */
   readonly lr: number;
   readonly lrEnd: number;
-  /** Samples a step, a multiple of 32. */
+  /** Samples a step, a multiple of BATCH_UNIT. */
   readonly batch: number;
   /** Decoupled: every step multiplies the weights by 1 - lr × weightDecay. */
   readonly weightDecay: number;
@@ -61,23 +65,33 @@ export interface RunResult {
   readonly validation: Evaluation;
 }
 
-/** Numbers, of which a checkpoint's progress has each by its name. */
-const SETTING_KEYS = ["epochs", "lr", "lrEnd", "batch", "weightDecay", "seed"] as const;
+const least0 = number(0, Number.MAX_VALUE);
+const whole = integer(0, Number.MAX_SAFE_INTEGER);
+const batches: Check<number> = (value, path) =>
+  whole(value, path) > 0 && Number(value) % BATCH_UNIT === 0
+    ? Number(value)
+    : fail(path, `a multiple of ${BATCH_UNIT}`, value);
+
+/** Of which a checkpoint's progress has each by its name, and what they may be. */
+const NUMBERS = { epochs: least0, lr: least0, lrEnd: least0, batch: batches, weightDecay: least0, seed: whole };
 
 /**
  * The settings and the place at which a checkpoint of `trainRun` stopped.
- * @throws MoteError MISMATCH for a checkpoint that something else wrote, RECIPE for an augmentation that is none
+ * @throws MoteError MISMATCH for a checkpoint that something else wrote, RECIPE for settings that are none
  */
 export function readRun(file: string): { readonly checkpoint: Checkpoint; readonly settings: RunSettings } {
   const checkpoint = readCheckpoint(file);
   const { progress = {} } = checkpoint;
   const missing =
-    [...SETTING_KEYS, "step"].find((key) => typeof progress[key] !== "number") ??
+    [...Object.keys(NUMBERS), "step"].find((key) => typeof progress[key] !== "number") ??
     ["augment", "task"].find((key) => typeof progress[key] !== "string");
   if (missing !== undefined) {
     throw new MoteError("MISMATCH", `${file}: holds a net but not the "${missing}" of a training run to go on with`);
   }
-  const settings = Object.fromEntries(SETTING_KEYS.map((key) => [key, progress[key]])) as unknown as RunSettings;
+  whole(progress.step, `${file}: step`);
+  const settings = Object.fromEntries(
+    Object.entries(NUMBERS).map(([key, check]) => [key, check(progress[key], `${file}: ${key}`)]),
+  ) as unknown as RunSettings;
   const augment = parseAugmentation(String(progress.augment), `${file}: augment`);
   return { checkpoint, settings: { ...settings, augment, task: parseTask(String(progress.task), `${file}: task`) } };
 }
