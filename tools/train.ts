@@ -10,7 +10,6 @@ import { own } from "../host/own.js";
 import { Progress } from "../host/node/progress.js";
 import { openNet, withData } from "../host/node/train/open-net.js";
 import { BATCH_UNIT, readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
-import { nodeRuntime } from "../host/node/train/runtime.js";
 import { augmentationText, parseAugmentation, type Augmentation } from "../host/train/augment.js";
 import { noBetterThanChance } from "../host/train/classes.js";
 import { taskText } from "../host/train/losses.js";
@@ -18,7 +17,6 @@ import type { Evaluation } from "../host/train/metrics.js";
 import { netEnds } from "../host/train/net-ends.js";
 import { isNamedNet } from "../host/train/nets.js";
 import type { TrainedOn } from "../host/train/trained-on.js";
-import { Trainer } from "../host/train/trainer.js";
 import { interruptible } from "./interrupt.js";
 import { Output } from "./output.js";
 import { wholeNumber } from "./whole-number.js";
@@ -138,6 +136,7 @@ async function train(flags: Flags): Promise<void> {
         settings,
         train: data.train,
         validation,
+        ...(flags.test && { test }),
         threads,
         file,
         data: trainedOn,
@@ -154,13 +153,12 @@ async function train(flags: Flags): Promise<void> {
       }),
     );
     progress?.finish();
-    const { validation: measured, steps } = result;
+    const { validation: measured, test: tested, steps } = result;
     const seconds = (performance.now() - started) / 1000;
     output.line(`${file}: ${steps} steps, validation ${words(measured, validation.count)}`);
     const isByChance =
       measured.errors !== undefined && validation.labels && noBetterThanChance(measured.errors, validation.labels);
     if (isByChance) warn(`${file} does no better than chance; try another --lr or more --epochs`);
-    const tested = flags.test ? await evaluated(result.net, settings, threads, test!) : undefined;
     if (tested !== undefined) output.line(`test ${words(tested, test!.count)}`);
     const { task, ...others } = settings;
     output.json(() => ({
@@ -235,21 +233,6 @@ function resumed(flags: Flags, file: string): Run {
 function withFlagsOver(started: OwnData, flags: Flags): OwnData {
   const { split, ...given } = dataSpecOf(flags, started.train);
   return { ...started, ...given, ...(split && { split: { ...started.split, ...split } }) };
-}
-
-async function evaluated(
-  net: Net,
-  { seed, task }: RunSettings,
-  threads: number,
-  test: TrainingData["train"],
-): Promise<Evaluation> {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph: net.graph, seed, threads });
-  try {
-    trainer.load(net);
-    return await trainer.evaluate(test, task);
-  } finally {
-    await trainer.close();
-  }
 }
 
 /** "error 1.20 % (6 of 500)", "auc 0.9312". */

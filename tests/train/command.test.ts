@@ -5,6 +5,7 @@ import { zipSync } from "fflate";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
 import { Random } from "../../host/rng.js";
+import { Trainer } from "../../host/train/trainer.js";
 import { npyOf } from "../support/npy.js";
 import { trainCommand } from "../../tools/train.js";
 
@@ -124,6 +125,16 @@ describe("mote train", () => {
       await expect(resume(parts, "--split-seed", "7")).rejects.toThrow(/a split: not with validation samples of their/);
       await expect(resume(parts, "--validation", data)).rejects.toThrow(/the validation samples are others/);
       await expect(resume(parts, "--test-data", validation, "--scale", "1")).rejects.toThrow(/the train samples are/);
+    });
+
+    test("test samples take no more memory than the training's", async () => {
+      const create = vi.spyOn(Trainer, "create");
+      const data = archive("own.npz", halves(400, 1));
+      const net = put("tiny.json", graph(2));
+      const file2 = join(folder, "tested.safetensors");
+      const { stdout } = await mote("--net", net, "--data", data, ...few, "--test", "--out", file2);
+      expect(JSON.parse(stdout[0])).toHaveProperty("testErrors");
+      expect(create.mock.calls.map(([{ batch }]) => batch)).toEqual([32]);
     });
 
     test("warns of samples that the net has seen, and of those in both parts", async () => {

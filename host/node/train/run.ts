@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly settings: RunSettings;
   readonly train: Samples;
   readonly validation: Samples;
+  /** What the finished net is measured on. */
+  readonly test?: Samples;
   readonly threads: number;
   /** Checkpoint: written after each epoch and when stopped; without the optimizer's state once the run is finished. */
   readonly file: string;
@@ -63,6 +65,8 @@ export interface RunResult {
   readonly net: Net;
   readonly steps: number;
   readonly validation: Evaluation;
+  /** Where there are samples to test by. */
+  readonly test?: Evaluation;
 }
 
 const least0 = number(0, Number.MAX_VALUE);
@@ -109,7 +113,7 @@ const progressOf = ({ augment, task, ...settings }: RunSettings): TrainProgress 
  *   then holds what it did before the epoch at hand. Before the first step MISMATCH, UNSUPPORTED and FILE: nothing is written
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
-  const { graph, settings, train, validation, threads, file, resume, start, data, signal } = options;
+  const { graph, settings, train, validation, test, threads, file, resume, start, data, signal } = options;
   const { epochs, lr, lrEnd, batch, weightDecay, augment, seed, task } = settings;
   checkTrainable(graph, options, task);
   const trainer = await Trainer.create({ runtime: nodeRuntime, graph, seed, threads, batch });
@@ -166,7 +170,8 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
       measured = await trainer.evaluate(validation, task);
       options.onEpoch?.({ epoch: Math.ceil(step / perEpoch), loss, validation: measured });
     }
-    return { net: trainer.toNet(), steps: total, validation: measured };
+    const tested = test && (await trainer.evaluate(test, task));
+    return { net: trainer.toNet(), steps: total, validation: measured, ...(tested && { test: tested }) };
   } finally {
     await trainer.close();
   }
