@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import type { OwnData } from "../host/data/data-spec.js";
 import { MoteError, printable } from "../host/errors.js";
-import type { Net } from "../host/model/model.js";
+import type { Graph, Net } from "../host/model/model.js";
 import { loadTrainingData, type TrainingData } from "../host/node/data/training-data.js";
 import { own } from "../host/own.js";
 import { Progress } from "../host/node/progress.js";
@@ -12,7 +12,7 @@ import { openNet, withData } from "../host/node/train/open-net.js";
 import { BATCH_UNIT, readRun, trainRun, type RunSettings } from "../host/node/train/run.js";
 import { augmentationText, parseAugmentation, type Augmentation } from "../host/train/augment.js";
 import { noBetterThanChance } from "../host/train/classes.js";
-import { taskText } from "../host/train/losses.js";
+import { taskText, type Task } from "../host/train/losses.js";
 import type { Evaluation } from "../host/train/metrics.js";
 import { netEnds } from "../host/train/net-ends.js";
 import { isNamedNet } from "../host/train/nets.js";
@@ -218,7 +218,7 @@ function resumed(flags: Flags, file: string): Run {
   const { net, data: records = [] } = checkpoint;
   const last = records.at(-1);
   if (last === undefined) throw new MoteError("MISMATCH", `${file}: does not say what it was trained on`);
-  checkSame(flags, net.graph.name, settings, file);
+  checkSame(flags, net.graph, settings, file);
   const spec = flags.data === undefined ? withFlagsOver(last.spec, flags) : dataSpecOf(flags, undefined);
   const data = loadTrainingData(spec, netEnds(net.graph, settings.task));
   for (const part of ["train", "validation"] as const) {
@@ -226,6 +226,7 @@ function resumed(flags: Flags, file: string): Run {
     const expected = `it was started with ${last.source}, ${last.count} samples for training (${last.digests[part]})`;
     throw new MoteError("MISMATCH", `${file}: the ${part} samples are others, ${data.digests[part]}: ${expected}`);
   }
+  checkSameTask(balancedTask(flags, settings.task, net.graph, data), settings, file);
   return { net, settings, data, trainedOn: records, resume: checkpoint };
 }
 
@@ -256,9 +257,15 @@ function withFlags(defaults: Defaults, flags: Flags): Defaults {
 }
 
 /** A resumed run keeps its settings: another value on the command line is a mistake that must not pass in silence. */
-function checkSame(flags: Flags, net: string, settings: RunSettings, file: string): void {
-  if (flags.net !== undefined && openNet(flags.net).net.graph.name !== net) {
-    throw new MoteError("ARGUMENT", `--net ${flags.net}: ${file} holds a ${net}`);
+function checkSame(flags: Flags, { name, steps, layers }: Graph, settings: RunSettings, file: string): void {
+  if (flags.net !== undefined && openNet(flags.net).net.graph.name !== name) {
+    throw new MoteError("ARGUMENT", `--net ${flags.net}: ${file} holds a ${name}`);
+  }
+  if (flags.steps !== undefined && flags.steps !== steps) {
+    throw new MoteError("ARGUMENT", `--steps ${flags.steps}: ${file} was started with ${steps ?? "none"}`);
+  }
+  if (flags.keepBatchnorm && !layers.some(({ op }) => op === "batchnorm")) {
+    throw new MoteError("ARGUMENT", `--keep-batchnorm: ${file} holds a net without batch normalizations`);
   }
   for (const key of SETTINGS) {
     if (flags[key] === undefined) continue;
@@ -270,13 +277,15 @@ function checkSame(flags: Flags, net: string, settings: RunSettings, file: strin
     throw new MoteError("ARGUMENT", `--${flag} ${given}: ${file} was started with ${started}`);
   }
   const { task } = settings;
-  // Balanced is what the same data gives again.
+  // What is balanced only the data tells.
   const classWeights = Array.isArray(flags.classWeights) ? flags.classWeights : task.classWeights;
   const { loss = task.loss, metric = flags.loss === undefined ? task.metric : undefined } = flags;
-  const given = taskOf({ loss, ...(metric && { metric }), ...(classWeights && { classWeights }) }, {});
-  if (taskText(given) !== taskText(task)) {
-    throw new MoteError("ARGUMENT", `${taskText(given)}: ${file} was started with ${taskText(task)}`);
-  }
+  checkSameTask(taskOf({ loss, ...(metric && { metric }), ...(classWeights && { classWeights }) }, {}), settings, file);
+}
+
+function checkSameTask(given: Task, { task }: RunSettings, file: string): void {
+  if (taskText(given) === taskText(task)) return;
+  throw new MoteError("ARGUMENT", `${taskText(given)}: ${file} was started with ${taskText(task)}`);
 }
 
 const percent = (errors: number, count: number): string =>

@@ -127,6 +127,18 @@ describe("mote train", () => {
       await expect(resume(parts, "--test-data", validation, "--scale", "1")).rejects.toThrow(/the train samples are/);
     });
 
+    test("what a run was not started with is no flag to resume it with", async () => {
+      const [data, net] = [archive("uneven.npz", halves(401, 8)), put("tiny.json", graph(2))];
+      const file2 = join(folder, "flags.safetensors");
+      await mote("--net", net, "--data", data, ...few, "--out", file2);
+      const resume = (...flags: string[]) => mote("--resume", "--out", file2, ...flags);
+      await expect(resume("--steps", "7")).rejects.toThrow(/--steps 7: .*flags\.safetensors was started with none/);
+      await expect(resume("--keep-batchnorm")).rejects.toThrow(/--keep-batchnorm: .*without batch normalizations/);
+      await expect(resume("--class-weights", "balanced")).rejects.toThrow(/"classWeights":\[.*was started with/);
+      await mote("--net", net, "--data", data, "--class-weights", "balanced", ...few, "--out", file2);
+      await resume("--class-weights", "balanced");
+    });
+
     test("test samples take no more memory than the training's", async () => {
       const create = vi.spyOn(Trainer, "create");
       const data = archive("own.npz", halves(400, 1));
