@@ -96,7 +96,7 @@ export function readMetadata(metadata: Uint8Array, ends: number, channels: numbe
 }
 
 function preprocessingIn(entry: Uint8Array | undefined, channels: number): ModelTensor["preprocessing"] {
-  if (entry === undefined) return;
+  if (!entry) return;
   const { byte, float } = fieldsOf(entry);
   const layout = LAYOUTS[byte()];
   const colours = COLOURS[byte()];

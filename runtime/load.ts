@@ -128,11 +128,14 @@ async function load(
   });
 }
 
-/** A copy of a model's bytes. */
+/** A copy of a model's bytes. @throws TypeError for what neither is nor has bytes */
 export async function bytesOf(source: ModelSource): Promise<Uint8Array<ArrayBuffer>> {
-  if (!("arrayBuffer" in source)) return new Uint8Array(source).slice();
-  if (source.ok === false) throw new MoteError("FILE", `openModel: the server answered ${source.status}`);
-  return new Uint8Array(await source.arrayBuffer());
+  // Callers without types give anything.
+  const response = source as Partial<Exclude<ModelSource, ArrayBuffer | Uint8Array>> | undefined;
+  if (response?.ok === false) throw new MoteError("FILE", `openModel: the server answered ${response.status}`);
+  const bytes = (await response?.arrayBuffer?.()) ?? (source as ArrayBuffer | undefined);
+  if (bytes && bytes.byteLength >= 0) return new Uint8Array(bytes).slice();
+  throw new TypeError(`openModel: expected bytes or a Response, got ${typeof source}`);
 }
 
 const foreign = (detail: string): MoteError =>

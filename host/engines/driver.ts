@@ -76,8 +76,8 @@ export function driverOf(
     // A fast module states no byte: it checks nothing on the way.
     const where = control(abi.CONTROL_ERROR_OFFSET);
     const missing = missingName(status, where);
-    const place = where > 0 && missing === undefined ? ` near byte ${where} of the container` : "";
-    const which = missing === undefined ? "" : `: ${missing}`;
+    const place = where > 0 && !missing ? ` near byte ${where} of the container` : "";
+    const which = missing ? `: ${missing}` : "";
     return new MoteError(code, `${name}: ${during} failed${place}: ${statusText(status)}${which}`);
   };
 
@@ -177,5 +177,5 @@ const NAMES: Readonly<Record<number, readonly string[]>> = {
  */
 export function missingName(status: number, number: number): string | undefined {
   const names = NAMES[status];
-  return names === undefined ? undefined : (names[number] ?? `number ${number}`);
+  if (names) return names[number] ?? `number ${number}`;
 }

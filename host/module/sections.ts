@@ -17,7 +17,7 @@ const HEADER = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
 
 /** Whether a file is a WebAssembly module, by its first four bytes. */
 export function isWasm(file: Uint8Array): boolean {
-  return file.length >= 4 && file[0] === 0 && file[1] === 0x61 && file[2] === 0x73 && file[3] === 0x6d;
+  return [0x00, 0x61, 0x73, 0x6d].every((byte, index) => file[index] === byte);
 }
 
 export interface Section {

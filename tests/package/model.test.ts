@@ -20,6 +20,7 @@ import { fastProgram } from "../../host/fast/memory.js";
 import { fastModule } from "../../host/node/fast/fast-module.js";
 import { MoteError, openModel, type Model, type ModelSource, type Pixels } from "../../runtime/index.js";
 import { openModel as openModule } from "../../runtime/module.js";
+import { openModel as openSimd } from "../../runtime/simd.js";
 import { SMALL_TAG_WIDE } from "../../assembly/format.js";
 import { activationBits } from "../../host/model/elements.js";
 import { goldenModels } from "../golden/models.js";
@@ -181,6 +182,22 @@ describe("openModel", () => {
   it("says what a server answered in place of a model", async () => {
     const error = await errorOf(() => openModel(response({ ok: false, status: 404 })));
     expect(error).toEqual({ name: "MoteError", code: "FILE", message: "openModel: the server answered 404" });
+  });
+
+  it.each([
+    ["an object", {}, "object"],
+    ["numbers", [...tiny], "object"],
+    ["a path", "model.mote", "string"],
+    ["nothing", undefined, "undefined"],
+    ["null", null, "object"],
+    ["what has no bytes after all", { arrayBuffer: async () => ({}) }, "object"],
+  ])("refuses %s, which is no source, in every entry", async (_, source, kind) => {
+    for (const open of [openModel, openModule, openSimd]) {
+      expect(await errorOf(() => open(source as Uint8Array))).toEqual({
+        name: "TypeError",
+        message: `openModel: expected bytes or a Response, got ${kind}`,
+      });
+    }
   });
 
   it.each([
