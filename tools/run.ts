@@ -69,6 +69,12 @@ async function run(path: string, files: readonly string[], flags: RunFlags): Pro
       `--optimize ${flags.optimize}: ${flags.engine} runs containers; expected --engine ${MODULE_ENGINES.join(" or ")}`,
     );
   }
+  if (flags.resident === true && flags.engine !== undefined && !MODULE_ENGINES.includes(flags.engine)) {
+    throw new MoteError(
+      "ARGUMENT",
+      `--resident: ${flags.engine} has the model decoded in its memory; expected --engine ${MODULE_ENGINES.join(" or ")}`,
+    );
+  }
   const output = new Output(flags);
   const engineOptions = {
     ...(flags.limit === undefined ? {} : { memoryLimit: flags.limit }),

@@ -126,6 +126,14 @@ describe("mote run", () => {
     expect(fromMemory.linearMemoryBytes).toBeGreaterThan(fromWindow.linearMemoryBytes as number);
   });
 
+  it.each(["simd", "reference"])("refuses --resident with %s, which would say nothing", async (engine) => {
+    expectOneLine(
+      await mote(["run", model, "--data", "mnist:test:1", "--engine", engine, "--resident"]),
+      new RegExp(`--resident: ${engine} has the model decoded in its memory; expected --engine wasm3 or v8`),
+      2,
+    );
+  });
+
   it("runs in exactly the memory it says, and not in a byte less", async () => {
     const data = ["--data", "mnist:test:2", "--json"];
     const { linearMemoryBytes, results } = lastJson(await mote(["run", model, ...data]));
