@@ -3,9 +3,10 @@ import { decodeQR } from "qr/decode.js";
 import { describeFile, isMote } from "../data/file-kind.js";
 import { enlarge, greyOf, shrink, smooth, type Picture, type Plane } from "../data/plane.js";
 import { MoteError } from "../errors.js";
+import { isCrowded, type Bitmap } from "./crowd.js";
 import { warp } from "./warp.js";
 
-/** Larger pictures are averaged down: the largest code has 177 modules a side, and a field of false corners takes seconds as it is. */
+/** Larger pictures are averaged down: the largest code has 177 modules a side. */
 const MAX_SIDE = 2048;
 /** A module of the smallest code is a pixel at least. */
 const MIN_SIDE = 21;
@@ -76,12 +77,17 @@ function findCode({ width, height, values }: Plane): Uint8Array | undefined {
     text = decodeQR(
       // What the library calls planar begins with a plane of brightness, and it reads no other.
       { width, height, data: Uint8ClampedArray.from(values) },
-      { format: "I420", effort: EFFORT, timeLimit: Infinity, textDecoder: latin1 },
+      { format: "I420", effort: EFFORT, timeLimit: Infinity, textDecoder: latin1, imageOnBitmap: refuseCrowd },
     );
   } catch {
     return undefined; // It throws where it finds none.
   }
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** Leaves the search before it begins with this bitmap, as where it finds no code. */
+function refuseCrowd(bitmap: Bitmap): void {
+  if (isCrowded(bitmap)) throw new Error("crowded");
 }
 
 /** A character a byte, whatever encoding the code names. TextDecoder's latin1 is another. */

@@ -5,6 +5,7 @@ import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
 import { enlarge, type Picture } from "../../host/data/plane.js";
 import { packageRoot } from "../../host/node/paths.js";
+import { isCrowded } from "../../host/qr/crowd.js";
 import { decodeQr, modelInPicture } from "../../host/qr/decode.js";
 import { pictureSide, qrLines, qrPixels, qrSvg, QUIET_ZONE } from "../../host/qr/draw.js";
 import { encodeQr, MAX_QR_BYTES, type QrCode } from "../../host/qr/encode.js";
@@ -183,16 +184,62 @@ describe("a picture without a model", () => {
     expect(() => modelInPicture(drawn(encodeQr(Uint8Array.of(0x4d, 0x4f))), "p.png")).toThrow("expected a model");
   });
 
-  it("of many false corners ends", () => {
-    const side = 400;
-    const corners = blank(side, side);
+  /** As many corners as are asked for, a pixel a module, 8 pixels apart, so that each has two rows that are looked at. */
+  function corners(side: number, count: number): Picture {
+    const picture = blank(side, side);
+    const across = Math.floor(side / 8);
     for (let y = 0; y < side; y++) {
       for (let x = 0; x < side; x++) {
-        const ring = Math.max(...[x, y].map((at) => Math.abs((Math.floor(at / 2) % 9) - 4)));
-        if (ring <= 1 || ring === 3) corners.rgba.fill(0, 4 * (y * side + x), 4 * (y * side + x) + 3);
+        const ring = Math.max(...[x, y].map((at) => Math.abs((at % 8) - 3)));
+        const isDrawn = Math.floor(y / 8) * across + Math.floor(x / 8) < count && Math.floor(x / 8) < across;
+        if (isDrawn && (ring <= 1 || ring === 3)) picture.rgba.fill(0, 4 * (y * side + x), 4 * (y * side + x) + 3);
       }
     }
-    expect(decodeQr(corners)).toBeUndefined();
+    return picture;
+  }
+
+  it("of many false corners ends: of 51,984 as well", () => {
+    expect(decodeQr(corners(400, 2500))).toBeUndefined();
+    expect(decodeQr(corners(1824, 51_984), 0)).toBeUndefined();
+  });
+
+  /** Stripes in a corner's proportions, a pixel a module, in the first rows. */
+  function stripes(side: number, rows: number): Picture {
+    const picture = blank(side, side);
+    for (let i = 0; i < side * rows; i++) {
+      const ring = Math.abs(((i % side) % 8) - 3);
+      if (ring <= 1 || ring === 3) picture.rgba.fill(0, 4 * i, 4 * i + 3);
+    }
+    return picture;
+  }
+
+  it("at a size at which it is crowded is not searched, even where a code is in it", () => {
+    const code = qrPixels(codeOf("MOTE"), { modulePixels: 1, quietZone: 8 });
+    const codeSide = Math.sqrt(code.length);
+    const beside = (rows: number): Picture => {
+      const picture = stripes(1200, rows);
+      code.forEach((grey, i) => {
+        const [x, y] = [1200 - codeSide + (i % codeSide), 1200 - codeSide + Math.floor(i / codeSide)];
+        picture.rgba.fill(grey, 4 * (y * 1200 + x), 4 * (y * 1200 + x) + 3);
+      });
+      return picture;
+    };
+    expect(decodeQr(beside(600), 0)).toEqual(new TextEncoder().encode("MOTE"));
+    expect(decodeQr(beside(1100), 0)).toBeUndefined();
+  });
+
+  it("is crowded by more crosses or lines of a corner's proportions than the search takes", () => {
+    const crowded = (picture: Picture, lines: number, crosses: number): boolean =>
+      isCrowded({ ...picture, data: picture.rgba }, { lines, crosses });
+    const some = corners(64, 21);
+    expect([crowded(some, 42, 42), crowded(some, 41, 42), crowded(some, 42, 41)]).toEqual([false, true, true]);
+    // Eight in each of 32 rows, none of which is a column of five runs.
+    expect([crowded(stripes(64, 64), 256, 0), crowded(stripes(64, 64), 255, 0)]).toEqual([false, true]);
+    const asRgba = (picture: Picture) => ({ ...picture, data: picture.rgba });
+    expect([isCrowded(asRgba(corners(600, 4096))), isCrowded(asRgba(corners(600, 4097)))]).toEqual([false, true]);
+    for (const code of [encodeQr(model("lenet5.mote")), encodeQr(randomBytes(MAX_QR_BYTES))]) {
+      for (const modulePixels of [1, 4]) expect(isCrowded(asRgba(drawn(code, modulePixels)))).toBe(false);
+    }
   });
 });
 
