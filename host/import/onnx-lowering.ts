@@ -249,6 +249,16 @@ const map =
   (node, lowering) =>
     lowerMap(node, lowering, called);
 
+const SHORT = ["float16", "bfloat16"];
+
+/** What a shorter float rounds, int8 rounds by more: it is said once. */
+const cast: LowerRule = (node, lowering) => {
+  lowerReshape(node, lowering);
+  const type = viewOf(node, lowering).output(0)?.type;
+  const note = `numbers are not rounded to ${type}, as the net's Cast has it`;
+  if (SHORT.includes(type ?? "") && !lowering.notes.includes(note)) lowering.notes.push(note);
+};
+
 const RULES: Readonly<Record<string, LowerRule>> = {
   Conv: conv,
   Gemm: gemm,
@@ -297,7 +307,7 @@ const RULES: Readonly<Record<string, LowerRule>> = {
   Unsqueeze: lowerReshape,
   Identity: lowerReshape,
   Dropout: lowerReshape,
-  Cast: lowerReshape,
+  Cast: cast,
   Softmax: softmax,
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,

@@ -85,6 +85,35 @@ describe("ranges one after the other", () => {
   });
 });
 
+describe("a Cast", () => {
+  const shape = [1, 1, 1, 4];
+  const tensors = { x: { shape }, w: { shape: [1, 1, 1, 1], values: [1] } };
+  const net = (type: "float16" | "bfloat16" | "float64") =>
+    lowered(
+      "onnx",
+      { ...tensors, h: { shape, type }, k: { shape, type } },
+      [
+        ["Conv", "x w", "c"],
+        ["Cast", "c", "h", { to: { float16: 10, bfloat16: 16, float64: 11 }[type] }],
+        ["Cast", "h", "d", { to: 1 }],
+        ["Relu", "d", "e"],
+        ["Cast", "e", "k", { to: { float16: 10, bfloat16: 16, float64: 11 }[type] }],
+        ["Cast", "k", "y", { to: 1 }],
+      ],
+      "y",
+    );
+
+  test.each(["float16", "bfloat16"] as const)("to %s rounds nothing, as is said once", (type) => {
+    const { notes } = net(type);
+    expect(notes).toEqual([`numbers are not rounded to ${type}, as the net's Cast has it`]);
+    expect(run(net(type), 1 + 2 ** -12, -1, 70_000, 0)).toEqual([[1 + 2 ** -12, 0, 70_000, 0]]);
+  });
+
+  test("to float64 and back has nothing to say", () => {
+    expect(net("float64").notes).toEqual([]);
+  });
+});
+
 describe("a softmax at the end", () => {
   const shape = [1, 3, 2, 2];
   const tensors = { x: { shape }, w: { shape: [3, 3, 1, 1], values: [1, 0, 0, 0, 1, 0, 0, 0, 1] } };

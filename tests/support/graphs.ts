@@ -5,9 +5,9 @@ import { lowerGraph } from "../../host/import/import.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { inferShapes } from "../../host/import/shapes.js";
 
-/** Of int8 with a scale, or of int32, else of real numbers; elements make a constant of it. */
+/** Of int8 with a scale, or of another type, else float32; elements make a constant of it. */
 export interface Tensor {
-  readonly type?: "int32" | "int8";
+  readonly type?: "int32" | "int8" | "float16" | "bfloat16" | "float64";
   readonly shape: readonly number[];
   readonly scale?: number;
   readonly zeroPoint?: number;
