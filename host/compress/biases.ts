@@ -7,6 +7,7 @@ import { CLASSES } from "../train/losses.js";
 import type { Evaluation } from "../train/metrics.js";
 import { Trainer } from "../train/trainer.js";
 import { expectToGoOn } from "./curvature.js";
+import { mostError } from "./goal.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { BiasesStage } from "./recipe.js";
 import type { StageContext } from "./stages.js";
@@ -45,7 +46,9 @@ export async function coarseBiases(net: Net, { tolerance }: BiasesStage, context
       return trainer.evaluate(validation, task);
     };
     const { error, metric } = await judge(bits);
-    const most = error + (metric === "mse" ? error : 1) * (tolerance / 100);
+    // Errors that are shares, points in percent.
+    const maxDrop = metric === "mse" ? tolerance : tolerance / 100;
+    const most = mostError({ maxDrop }, error, metric);
     for (const { name } of layers) {
       while (bits[name] > LEAST_BITS && (await judge({ ...bits, [name]: bits[name] - 1 })).error <= most) bits[name]--;
     }
