@@ -347,9 +347,13 @@ function quantizeBias(bias: Float32Array, units: Float64Array, bits: number, nam
   }
   const inUnits = Array.from(bias, (b, row) => b / unitAt(units, row));
   const largest = inUnits.reduce((most, b, row) => (Math.abs(b) > Math.abs(inUnits[most]) ? row : most), 0);
+  const isBeyond = Math.abs(inUnits[largest]) >= 2 ** 31;
+  const problem = isBeyond
+    ? "expected below 2^31: the layer's weights, or what they read, are too small beside it"
+    : `which do not fit ${bits} bits`;
   throw new MoteError(
     "MISMATCH",
-    `${name}.bias: ${bias[largest]} is ${inUnits[largest]} accumulator units, which do not fit ${bits} bits`,
+    `${name}.bias: ${bias[largest]} is ${inUnits[largest]} accumulator units, ${problem}`,
   );
 }
 

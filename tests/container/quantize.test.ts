@@ -237,7 +237,11 @@ describe("refuses", () => {
       withWeights("b.weight", { ...b, integers: b.integers!.with(7, -128) }),
       /b\.weight\[7\]: is -128, expected -127/,
     ],
-    ["a bias beyond int32", changed("c.bias", 2, 1e9), /c\.bias: 1000000000 is .* do not fit 32 bits/],
+    [
+      "a bias beyond int32",
+      changed("c.bias", 2, 1e9),
+      /c\.bias: 1000000000 is .* units, expected below 2\^31: the layer's weights, or what they read, are too small/,
+    ],
     ["a bias that is left no bits", withCompression(net, { biasBits: { c: 0 } }), /c\.bias: .* do not fit 0 bits/],
     ["a missing activation", withCompression(net, { activations: withoutRb }), /tensor rb: has no activation scale/],
     ["a missing weight scale", withCompression(net, { weightScale: {} }), /a: weight scale is undefined/],
