@@ -2,6 +2,7 @@
 import { MoteError } from "../errors.js";
 import type { Graph, WeightedLayer } from "../model/model.js";
 import { parameterShapes } from "../model/shapes.js";
+import { isStep } from "../ops/functions.js";
 import { floatWeights } from "../ops/index.js";
 import type { Dropout } from "../train/dropout.js";
 import { binarizedGraph } from "./binarize.js";
@@ -11,7 +12,7 @@ import { narrowGraph } from "./narrow.js";
 import { Channels } from "./channels.js";
 import { checkProductWork } from "./product.js";
 import { checkKeep, type Keep } from "./prune.js";
-import type { ChannelsStage, PruneStage, Recipe, Stage } from "./recipe.js";
+import type { CalibrateStage, ChannelsStage, PruneStage, Recipe, Stage } from "./recipe.js";
 import { byLayer, isName } from "./select.js";
 import { checkSplit, splitGraph, splitsLayers } from "./split-stages.js";
 
@@ -56,6 +57,7 @@ export function checkRecipe(recipe: Recipe, graph: Graph, teacherGraph = graph):
     if (stage.kind === "train") return { ...stage, ...dropoutOf(stage, reached, `${place}.dropout`) };
     if (stage.kind === "surgery") return { ...stage, ...keepOf(stage, layers, `${place}.keep`) };
     if (stage.kind === "near") open = [];
+    if (stage.kind === "calibrate") checkElements(stage, reached, place);
     if (!bringsIntegers(stage)) return stage;
     const settle = <T>(values: Readonly<Record<string, T>>, key: string): Record<string, T> => {
       const settled = ofOpenLayers(values, layers, open, `${place}.${key}`);
@@ -78,6 +80,16 @@ export function checkRecipe(recipe: Recipe, graph: Graph, teacherGraph = graph):
     stages,
     pack: { ...recipe.pack, biasBits: byLayer(recipe.pack.biasBits, layers, "pack.biasBits") },
   };
+}
+
+/** Functions are tables of all int8 elements; a step is a part of the layer before it. */
+function checkElements({ activationBits }: CalibrateStage, { layers }: Graph, place: string): void {
+  const table = layers.find((layer) => layer.op === "map" && !isStep(layer));
+  if (activationBits !== 16 || table === undefined) return;
+  throw new MoteError(
+    "RECIPE",
+    `${place}.activationBits: expected 8, as ${table.name} is a function by a table of int8 elements, got 16`,
+  );
 }
 
 /** Counts, of which what is below 1 is a share of a layer's units. A pattern leaves the last layer's alone: they are the results. */

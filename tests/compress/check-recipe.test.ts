@@ -80,3 +80,20 @@ test.each<[string, unknown[], unknown, string]>([
 ])("%s", (_, stages, pack, message) => {
   expect(() => check(stages, pack)).toThrow(message);
 });
+
+test("functions have no 16-bit activations, which is said before anything is trained", () => {
+  const [fc1, relu, ...others] = lenet300.layers;
+  const curve = { op: "map", name: "curve", function: "sigmoid", input: relu.output, output: "curved" } as const;
+  const behind = others.map((layer) =>
+    "input" in layer && layer.input === relu.output ? { ...layer, input: "curved" } : layer,
+  );
+  const graph = { ...lenet300, layers: [fc1, relu, curve, ...behind] };
+  const checked = (activationBits: number): Recipe => {
+    const stages = [{ kind: "grid" }, { kind: "calibrate", activationBits }];
+    return checkRecipe(parseRecipe(JSON.stringify({ net: "lenet300", stages }), "r.json"), graph);
+  };
+  expect(() => checked(16)).toThrow(
+    "stages[1].activationBits: expected 8, as curve is a function by a table of int8 elements, got 16",
+  );
+  expect(() => checked(8)).not.toThrow();
+});
