@@ -101,7 +101,8 @@ function unitsOf(
 ): Record<string, number> {
   const last = layers[layers.length - 1];
   return at(place, () => {
-    for (const key of Object.keys(units)) if (isName(key)) narrowGraph(graph, { [key]: Math.max(1, units[key]) });
+    for (const key of Object.keys(units))
+      if (isName(key)) narrowGraph(graph, { [key]: Math.max(1, Math.round(units[key])) });
     const selected = byLayer(units, layers, "units");
     const counts = layers.flatMap((layer): [string, number][] => {
       if (!Object.hasOwn(selected, layer.name) || (layer === last && !Object.hasOwn(units, layer.name))) return [];

@@ -36,6 +36,9 @@ test("names in the place of patterns and ops, shares of units as counts", () => 
     { biasBits: 6 },
   );
   expect(stages[0]).toEqual({ kind: "narrow", units: { fc1: 150, fc2: 7 } });
+  // A count that is not whole is rounded, of a name as of a pattern.
+  for (const key of ["fc2", "*2"])
+    expect(check([{ kind: "narrow", units: { [key]: 7.5 } }, ...end]).stages[0]).toMatchObject({ units: { fc2: 8 } });
   expect(stages[1]).toMatchObject({ keep: { fc1: 0.1, fc2: 0.1, fc3: 0.5 } });
   expect(stages[2]).toMatchObject({ bits: { fc3: 5 } });
   expect((stages[3] as GridStage).step).toEqual({ fc1: "auto", fc2: 0.6 });
