@@ -110,7 +110,7 @@ function integerLayer(
       const { kernel, stride } = layer;
       const pool = { ...edges, kernel, stride, pad: [layer.pads[0], layer.pads[1]], clamp } as const;
       if (layer.op === "avgpool") {
-        return { op: "avgpool", ...pool, ...requantizeFactor(from[0].scale / to.scale / (kernel[0] * kernel[1])) };
+        return { op: "avgpool", ...pool, ...averageFactor(from[0].scale / to.scale, kernel[0] * kernel[1]) };
       }
       sameScale(from[0], to);
       return { op: "maxpool", ...pool };
@@ -198,6 +198,16 @@ function multiplierOf(factor: number, bits = 30): { readonly multiplier: number;
   const coarse = requantizeFactor(factor, bits);
   const apart = coarse.multiplier / 2 ** coarse.shift / factor - 1;
   return Math.abs(apart) < SCALE_ERROR ? coarse : requantizeFactor(factor);
+}
+
+/**
+ * Of an average. Between tensors of one scale it is rounded up, so that a sum whose average lies between two integers is not taken for less than that; other
+ * sums are too far from there to come near.
+ */
+function averageFactor(ratio: number, elements: number): { readonly multiplier: number; readonly shift: number } {
+  const nearest = requantizeFactor(ratio / elements);
+  const isBelow = ratio === 1 && nearest.multiplier * elements < 2 ** nearest.shift;
+  return isBelow ? { ...nearest, multiplier: nearest.multiplier + 1 } : nearest;
 }
 
 /**

@@ -300,6 +300,33 @@ describe("real numbers of which a QUANTIZE makes int8", () => {
   });
 });
 
+test.each([
+  [1, 2],
+  [2, 3],
+  [2, 5],
+  [3, 4],
+  [2, 7],
+  [3, 6],
+  [5, 6],
+  [16, 16],
+  [7, 255],
+  [10, 255],
+])("an average of %i × %i int8 is the nearest one, of two the one that is farther from zero", (height, width) => {
+  const count = height * width;
+  const tensors = { x: { shape: [1, height, width, 1], scale: 0.5 }, y: { shape: [1, 1, 1, 1], scale: 0.5 } };
+  const window = { filter_height: height, filter_width: width, stride_h: height, stride_w: width };
+  const model = importedModel(lowered("tflite", tensors, [["AVERAGE_POOL_2D", "x", "y", window]], "y"));
+  const half = count / 2;
+  for (const sum of [0, 1, 7, 126, -1, -8, -127].flatMap((whole) =>
+    [-1, 0, 1].map((more) => whole * count + Math.floor(half) + more),
+  )) {
+    const least = Math.floor(sum / count);
+    const input = Int8Array.from({ length: count }, (_, i) => least + (i < sum - least * count ? 1 : 0));
+    const expected = Math.sign(sum) * Math.floor((Math.abs(sum) + half) / count);
+    expect([...runModel(model, input)[0]], `sum ${sum}`).toEqual([expected + 0]);
+  }
+});
+
 describe("a last join of rows", () => {
   const [one, both]: Tensor[] = [{ shape: [1, 2, 2, 1] }, { shape: [1, 4, 2, 1] }];
   const tensors = { x: one, joined: both, flat: { shape: [1, 8] }, z: both, line: { shape: [1, 2, 2] } };
