@@ -48,7 +48,7 @@ export async function importContainer(
   if (net.isQuantized && activationBits !== undefined)
     throw new MoteError(
       "ARGUMENT",
-      "--activation-bits: the net is quantized already, to int8; expected one of real numbers",
+      `--activation-bits: the net is quantized already, to int${net.activationBits ?? 8}; expected one of real numbers`,
     );
   if (!net.isQuantized && spec === undefined) {
     throw new MoteError(

@@ -28,7 +28,19 @@ export function lowerClamp(node: GraphNode, lowering: Lowering, given: Clamp, in
     lowering.emitAs(node, layer, lowering.shapeOf(seen.tensor), seen.order.kind);
     return;
   }
-  lowerMap(node, lowering, "clamp", [clamp.low, clamp.high]);
+  lowerRescale(node, lowering, clamp);
+}
+
+/** Elements by another scale, and cut: by a table, or of int16, which have none, each as an average of itself. */
+export function lowerRescale(node: GraphNode, lowering: Lowering, clamp: Clamp): void {
+  if (lowering.bits === 16) {
+    const seen = lowering.view(node);
+    noPads(seen);
+    const one: Axes = [1, 1];
+    const layer = { op: "avgpool", inputs: [seen.tensor], kernel: one, stride: one, pads: NO_PADS, clamp } as const;
+    lowering.emitAs(node, layer, lowering.shapeOf(seen.tensor), seen.order.kind);
+  } else if (clamp === NO_CLAMP) lowerMap(node, lowering, "identity");
+  else lowerMap(node, lowering, "clamp", [clamp.low, clamp.high]);
 }
 
 /** A function of each element. */

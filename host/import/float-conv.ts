@@ -90,7 +90,7 @@ function geometryOf({ kernel, stride }: NetConv, places: Axes): Geometry {
 function fillImage(
   image: Float32Array,
   { stride, pads }: NetConv,
-  input: Float32Array,
+  input: Float32Array | Float64Array,
   [channels, height, width]: Shape,
   { phases, lines, pitch }: Geometry,
 ): void {

@@ -46,14 +46,20 @@ export type FloatStates = Map<number, Float32Array>;
 export const freshFloatStates = ({ states, tensors }: ImportedNet): FloatStates =>
   new Map(states.map(({ tensor }) => [tensor, new Float32Array(valuesOf(tensors[tensor].shape))]));
 
-/** @param shapes of the inputs @param to shape of the output @returns its elements */
-export function floatLayer(
+type Reals = Float32Array | Float64Array;
+
+/** So many zeros, as exact as what they are made of. */
+const like = <T extends Reals>(of: T, count: number): T =>
+  (of instanceof Float64Array ? new Float64Array(count) : new Float32Array(count)) as T;
+
+/** @param shapes of the inputs @param to shape of the output @returns its elements, as exact as the inputs' */
+export function floatLayer<T extends Reals>(
   layer: NetLayer,
-  inputs: readonly Float32Array[],
+  inputs: readonly T[],
   shapes: readonly Shape[],
   to: Shape,
   convolve: Convolve = convolveByLines,
-): Float32Array {
+): T {
   const [first, second] = inputs;
   switch (layer.op) {
     case "conv2d":
@@ -64,13 +70,13 @@ export function floatLayer(
     case "avgpool":
       return reduce(layer, first, shapes[0], to);
     case "add":
-      return first.map((value, i) => clamped(value + layer.sign * second[i], layer.clamp));
+      return mapped(first, (value, i) => clamped(value + layer.sign * second[i], layer.clamp));
     case "mul": {
       const elementsOfOne = first.length / second.length;
-      return first.map((value, i) => clamped(value * second[Math.floor(i / elementsOfOne)], layer.clamp));
+      return mapped(first, (value, i) => clamped(value * second[Math.floor(i / elementsOfOne)], layer.clamp));
     }
     case "concat": {
-      const output = new Float32Array(valuesOf(to));
+      const output = like(first, valuesOf(to));
       let at = 0;
       for (const part of inputs) {
         output.set(part, at);
@@ -79,7 +85,7 @@ export function floatLayer(
       return output;
     }
     case "lut":
-      return first.map(layer.apply);
+      return mapped(first, layer.apply);
     case "resize":
       return enlarge(layer.factor, first, shapes[0], to);
     case "crop": {
@@ -91,6 +97,8 @@ export function floatLayer(
   }
 }
 
+const mapped = <T extends Reals>(from: T, apply: (value: number, index: number) => number): T => from.map(apply) as T;
+
 /**
  * Sums of a convolution, before it is cut and pooled: for each row in turn those of all places, line after line.
  * @param places rows and columns of places
@@ -98,7 +106,7 @@ export function floatLayer(
  */
 export type Convolve = (
   layer: NetConv,
-  input: Float32Array,
+  input: Reals,
   from: Shape,
   places: Axes,
   take: (row: number, sums: Float32Array | Float64Array, pitch: number) => void,
@@ -139,11 +147,11 @@ const convolveByLines: Convolve = (layer, input, from, [placesY, placesX], take)
   });
 };
 
-function convolved(layer: NetConv, input: Float32Array, from: Shape, to: Shape, convolve: Convolve): Float32Array {
+function convolved<T extends Reals>(layer: NetConv, input: T, from: Shape, to: Shape, convolve: Convolve): T {
   const { clamp, pool = { size: [1, 1], stride: [1, 1] } } = layer;
   const [, height, width] = to;
   const places: Axes = [(height - 1) * pool.stride[0] + pool.size[0], (width - 1) * pool.stride[1] + pool.size[1]];
-  const output = new Float32Array(valuesOf(to));
+  const output = like(input, valuesOf(to));
   convolve(layer, input, from, places, (row, sums, pitch) => {
     for (let y = 0, out = row * height * width; y < height; y++) {
       for (let x = 0; x < width; x++, out++) {
@@ -159,9 +167,9 @@ function convolved(layer: NetConv, input: Float32Array, from: Shape, to: Shape, 
   return output;
 }
 
-function multiply({ weights, clamp }: NetDense, input: Float32Array): Float32Array {
+function multiply<T extends Reals>({ weights, clamp }: NetDense, input: T): T {
   const { rows, columns, bias } = weights;
-  const output = new Float32Array(rows);
+  const output = like(input, rows);
   eachBlock(weights, (values, first, count) => {
     for (let row = first, at = 0; row < first + count; row++) {
       let sum = bias[row];
@@ -173,14 +181,9 @@ function multiply({ weights, clamp }: NetDense, input: Float32Array): Float32Arr
 }
 
 /** Elements outside are zeros. */
-function reduce(
-  { op, kernel, stride, pads, clamp }: NetPool,
-  input: Float32Array,
-  from: Shape,
-  to: Shape,
-): Float32Array {
+function reduce<T extends Reals>({ op, kernel, stride, pads, clamp }: NetPool, input: T, from: Shape, to: Shape): T {
   const layout = plainLayout(from);
-  const output = new Float32Array(valuesOf(to));
+  const output = like(input, valuesOf(to));
   let out = 0;
   for (let channel = 0; channel < to[0]; channel++) {
     for (let oy = 0; oy < to[1]; oy++) {
@@ -201,13 +204,8 @@ function reduce(
   return output;
 }
 
-function copied(
-  parts: readonly Part[],
-  inputs: readonly Float32Array[],
-  shapes: readonly Shape[],
-  to: Shape,
-): Float32Array {
-  const output = new Float32Array(valuesOf(to));
+function copied<T extends Reals>(parts: readonly Part[], inputs: readonly T[], shapes: readonly Shape[], to: Shape): T {
+  const output = like(inputs[0], valuesOf(to));
   for (const { input, channel, from, to: place, size } of parts) {
     for (let c = 0; c < to[0]; c++) {
       for (let y = 0; y < size[0]; y++) {
@@ -222,14 +220,9 @@ function copied(
   return output;
 }
 
-function enlarge(
-  [factorY, factorX]: readonly [number, number],
-  input: Float32Array,
-  from: Shape,
-  to: Shape,
-): Float32Array {
+function enlarge<T extends Reals>([factorY, factorX]: readonly [number, number], input: T, from: Shape, to: Shape): T {
   const layout = plainLayout(from);
-  const output = new Float32Array(valuesOf(to));
+  const output = like(input, valuesOf(to));
   let out = 0;
   for (let channel = 0; channel < to[0]; channel++) {
     for (let y = 0; y < to[1]; y++) {

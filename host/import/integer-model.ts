@@ -162,7 +162,7 @@ export function integerClamp(
 }
 
 function integerWeights(
-  { rows, columns, values, scales, bias, multiplierBits }: NetWeights,
+  { rows, columns, values, scales, bias, multiplierBits, hasShortMultipliers }: NetWeights,
   from: TensorScale,
   to: TensorScale,
 ): Omit<QWeights, "clamp"> {
@@ -170,10 +170,12 @@ function integerWeights(
     throw new RangeError("its weights are real numbers, expected a quantized net");
   }
   const factors = Array.from(scales, (scale) => (from.scale * scale) / to.scale);
+  const pairOf = (factor: number): { readonly multiplier: number; readonly shift: number } =>
+    hasShortMultipliers === true ? shortMultiplierOf(factor) : multiplierOf(factor, multiplierBits);
   const isOne = factors.every((factor) => factor === factors[0]) && factors[0] >= LEAST_FACTOR;
   const pairs = (
     isOne ? [factors[0]] : Array.from({ length: rows }, (_, row) => factors[factors.length > 1 ? row : 0])
-  ).map((factor) => (factor < LEAST_FACTOR ? null : multiplierOf(factor, multiplierBits)));
+  ).map((factor) => (factor < LEAST_FACTOR ? null : pairOf(factor)));
   // Shared where no row is constant: large nets have no room for a copy.
   const hasConstants = pairs.includes(null);
   const [weights, biases] = hasConstants ? [values.slice(), bias.slice()] : [values, bias];
@@ -198,6 +200,12 @@ function multiplierOf(factor: number, bits = 30): { readonly multiplier: number;
   const coarse = requantizeFactor(factor, bits);
   const apart = coarse.multiplier / 2 ** coarse.shift / factor - 1;
   return Math.abs(apart) < SCALE_ERROR ? coarse : requantizeFactor(factor);
+}
+
+/** The upper 15 bits of the nearest one of 31, rounded, and not beyond what 15 bits hold (MultiplyByQuantizedMultiplier of int64). */
+function shortMultiplierOf(factor: number): { readonly multiplier: number; readonly shift: number } {
+  const { multiplier, shift } = requantizeFactor(factor);
+  return { multiplier: Math.min(2 ** 15 - 1, Math.round(multiplier / 2 ** 16)) * 2 ** 16, shift };
 }
 
 /**

@@ -1,13 +1,13 @@
-/** How far an int8 model is from the net that it was made of, layer by layer: from its real numbers, or from its own arithmetic where it is quantized. */
+/** How far an integer model is from the net that it was made of, layer by layer: from its real numbers, or from its own arithmetic where it is quantized. */
 import { beginsStream, placeOfRun, type RunPlace, type Streams } from "../data/sequences.js";
 import type { Engine } from "../engines/engine.js";
 import { freshFloatStates, runFloat, type Convolve } from "./float-run.js";
-import { elementRange, wide, type Elements } from "../model/elements.js";
+import { elementRange, elementsFor, wide, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import type { ImportedNet, TensorScale } from "./net.js";
 import { oracleLayer } from "./oracle.js";
 
-/** An element that is not what was expected, as int8 integers. */
+/** An element that is not what was expected, as integers. */
 export interface Place extends RunPlace {
   /** Index into the tensor, [C, H, W]. */
   readonly element: number;
@@ -21,7 +21,7 @@ export interface TensorError {
   readonly elements: number;
   /** Elements that are another integer than expected. */
   readonly differing: number;
-  /** In steps of int8. */
+  /** In steps of the tensor's integers. */
   readonly largest: number;
   /** The first place of a difference; beside real numbers that of the largest. */
   readonly place: Place | undefined;
@@ -174,7 +174,7 @@ export async function compareIntegers(
   // What states hold in the model, and in whole runs of the oracle.
   const fresh = net.states.map(({ tensor }): readonly [number, Elements] => {
     const { shape, quantization } = net.tensors[tensor];
-    return [tensor, new Int8Array(valuesOf(shape)).fill(quantization!.zeroPoint)];
+    return [tensor, elementsFor(wide(net.activationBits ?? 8), valuesOf(shape)).fill(quantization!.zeroPoint)];
   });
   let held = fresh;
   let wholeHeld = fresh;

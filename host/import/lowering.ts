@@ -3,9 +3,11 @@
  * is never looked at; each is lowered by its format's rule. What cannot be lowered is collected, all of it, with the node's name and the reason.
  */
 import { MoteError } from "../errors.js";
+import type { ElementBits } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
 import type { Shape } from "../model/model.js";
 import { CannotLower, refusal, type Problem } from "./cannot-lower.js";
+import { elementBitsOf, widthOf } from "./element-widths.js";
 import type { Format } from "./format.js";
 import type { GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
 import { KeptStates } from "./kept-states.js";
@@ -39,6 +41,8 @@ export class Lowering {
   readonly tensors: NetTensor[] = [];
   readonly layers: NetLayer[] = [];
   readonly notes: string[] = [];
+  /** Of a quantized net's elements. */
+  readonly bits: ElementBits;
   readonly #views = new Map<number, View>();
   /** Of an output of the graph that is put together by the host. */
   readonly #parts = new Map<number, readonly View[]>();
@@ -57,6 +61,7 @@ export class Lowering {
     readonly options: LoweringOptions = {},
   ) {
     this.#nodes = neededNodes(graph, format);
+    this.bits = elementBitsOf(graph);
     this.#uses = graph.tensors.map(() => 0);
     for (const node of this.#nodes) for (const input of format.dataInputs(node)) if (input >= 0) this.#uses[input]++;
     for (const output of graph.outputs) this.#uses[output]++;
@@ -81,7 +86,8 @@ export class Lowering {
     if (inputs.length === 0) throw new MoteError("UNSUPPORTED", "no input is read by what the outputs need");
     const isQuantized = this.tensors.every(({ quantization }) => quantization !== undefined);
     const { tensors, layers, notes } = this;
-    const net: ImportedNet = { tensors, layers, inputs, outputs, states, isQuantized, notes };
+    const width = this.bits === 16 ? { activationBits: this.bits } : {};
+    const net: ImportedNet = { tensors, layers, inputs, outputs, states, isQuantized, notes, ...width };
     return isQuantized ? net : realNet(net);
   }
 
@@ -352,11 +358,17 @@ export class Lowering {
   }
 
   #described(graphTensor: number): { readonly name: string; readonly quantization: TensorScale | undefined } {
-    const { name, type, quantization } = this.graph.tensors[graphTensor];
-    if (quantization === undefined || (type !== "int8" && type !== "uint8")) return { name, quantization: undefined };
-    if (quantization.scales.length !== 1)
-      throw new CannotLower(`${JSON.stringify(name)} has a scale for each channel, expected one`);
+    const tensor = this.graph.tensors[graphTensor];
+    const { name, type, quantization } = tensor;
+    const called = JSON.stringify(name);
+    if (quantization === undefined || widthOf(tensor) !== this.bits) {
+      if (this.bits === 16 && type === "int16") throw new CannotLower(`${called} is int16 without a scale`);
+      return { name, quantization: undefined };
+    }
+    if (quantization.scales.length !== 1) throw new CannotLower(`${called} has a scale for each channel, expected one`);
     const zeroPoint = quantization.zeroPoints[0] - (type === "uint8" ? 128 : 0);
+    if (this.bits === 16 && zeroPoint !== 0)
+      throw new CannotLower(`${called} is int16 with zero point ${zeroPoint}, expected 0`);
     return { name, quantization: { scale: quantization.scales[0], zeroPoint } };
   }
 
@@ -418,14 +430,18 @@ export class Lowering {
     if (views.length === 0 && this.#problems.length === 0) {
       this.#problems.push({ node: this.graph.tensors[output].name, op: "output", reason: "is a constant" });
     }
-    this.#attempt(this.graph.tensors[output].name, "output", () => views.forEach(noPads));
-    return views.map((view) => this.#endOf(output, view));
+    const ends = this.#attempt(this.graph.tensors[output].name, "output", () => {
+      views.forEach(noPads);
+      return views.map((view) => this.#endOf(output, view));
+    });
+    return ends ?? [];
   }
 
   #endOf(graphTensor: number, { tensor, dims, order, softmax }: View): NetEnd {
     const { name, type } = this.graph.tensors[graphTensor];
-    const bare = { tensor, name, dims, order: order.kind, bias: type === "uint8" ? 128 : 0 } as const;
-    const end: NetEnd = type === "int8" || type === "uint8" ? { ...bare, isInteger: true } : bare;
+    const isByte = this.bits === 8 && (type === "int8" || type === "uint8");
+    const bare = { tensor, name, dims, order: order.kind, bias: isByte && type === "uint8" ? 128 : 0 } as const;
+    const end: NetEnd = isByte ? { ...bare, isInteger: true } : bare;
     if (softmax === undefined) return end;
     return { ...end, softmax: { ...softmax, quantization: this.#described(graphTensor).quantization } };
   }

@@ -57,6 +57,8 @@ export interface NetWeights {
   readonly bias: Float32Array | Int32Array;
   /** Of a quantized net: see Compression. */
   readonly multiplierBits?: number;
+  /** Of a quantized net: its multipliers have 15 bits, as those of TFLite's convolutions have where biases are int64. */
+  readonly hasShortMultipliers?: true;
 }
 
 /** Zeros around the input. */

@@ -1,14 +1,15 @@
 /** A quantized net, or what is quantized of one, as real numbers. */
+import { rangeOfBits, type ElementBits } from "../model/elements.js";
 import { clampTwice, type Clamp, type ImportedNet, type NetLayer, type TensorScale } from "./net.js";
 import { realRows } from "./rows.js";
 
-/** Of the same weights, and tensors that are not rounded. What int8 cuts off stays cut off: quantizers leave it the work of a relu. */
-export function realNet(net: ImportedNet): ImportedNet {
+/** Of the same weights, and tensors that are not rounded. What integers cut off stays cut off: quantizers leave it the work of a relu. */
+export function realNet({ activationBits, ...net }: ImportedNet): ImportedNet {
   const layers = net.layers.map((given): NetLayer => {
     const { quantization } = net.tensors[given.output];
     const layer =
       quantization !== undefined && "clamp" in given
-        ? { ...given, clamp: clampTwice(given.clamp, rangeOf(quantization)) }
+        ? { ...given, clamp: clampTwice(given.clamp, rangeOf(quantization, activationBits ?? 8)) }
         : given;
     if (!("weights" in layer) || !(layer.weights.bias instanceof Int32Array)) return layer;
     const { rows, columns, scales = Float32Array.of(1), bias: integers } = layer.weights;
@@ -19,7 +20,7 @@ export function realNet(net: ImportedNet): ImportedNet {
   return { ...net, layers, isQuantized: false };
 }
 
-const rangeOf = ({ scale, zeroPoint }: TensorScale): Clamp => ({
-  low: scale * (-128 - zeroPoint),
-  high: scale * (127 - zeroPoint),
-});
+function rangeOf({ scale, zeroPoint }: TensorScale, bits: ElementBits): Clamp {
+  const [least, most] = rangeOfBits(bits);
+  return { low: scale * (least - zeroPoint), high: scale * (most - zeroPoint) };
+}

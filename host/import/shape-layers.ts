@@ -2,7 +2,7 @@
 import { valuesOf } from "../model/geometry.js";
 import type { Axes } from "../model/model.js";
 import { CannotLower } from "./cannot-lower.js";
-import { lowerMap } from "./element-layers.js";
+import { lowerRescale } from "./element-layers.js";
 import type { GraphNode } from "./graph.js";
 import type { Lowering } from "./lowering.js";
 import { addPads } from "./moving-window.js";
@@ -37,7 +37,7 @@ export function lowerReshape(node: GraphNode, lowering: Lowering): void {
   const seen = lowering.view(node);
   noPads(seen);
   if (seen.softmax === undefined && !lowering.hasScaleOf(seen.tensor, node.outputs[0]))
-    return lowerMap(node, lowering, "identity");
+    return lowerRescale(node, lowering, NO_CLAMP);
   const dims = lowering.dims(node);
   const count = valuesOf(lowering.shapeOf(seen.tensor));
   if (dims.reduce((product, size) => product * size, 1) !== count) {

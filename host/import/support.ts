@@ -1,6 +1,7 @@
 /** What becomes of each node of a graph when a model is made of it, and why some nodes stand in the way. */
 import { MAX_DIMENSION, MAX_TENSOR_BYTES } from "../../assembly/format.js";
 import { elementsOf } from "./constants.js";
+import { giversOf, widthOf } from "./element-widths.js";
 import type { GraphNode, GraphTensor, ImportedGraph } from "./graph.js";
 import { isWhole, NodeView, shapeText } from "./node-view.js";
 import { ONNX_SUPPORT } from "./onnx-support.js";
@@ -67,8 +68,14 @@ function openShape(node: NodeView, outputs: readonly GraphTensor[]): Verdict | u
   return open && isNews ? not(`its output's shape ${shapeText(open.shape)} does not follow from the file`) : undefined;
 }
 
-function problemsOf({ tensors, inputs }: ImportedGraph): string[] {
+function problemsOf(graph: ImportedGraph): string[] {
+  const { tensors, inputs } = graph;
   const problems: string[] = [];
+  const givers = giversOf(graph);
+  if (givers.size > 1) {
+    const [narrow, wide] = [givers.get(8), givers.get(16)];
+    problems.push(`some elements are int8 (${narrow}) and some int16 (${wide}); expected all int8 or all int16`);
+  }
   for (const index of inputs) {
     const { name, shape } = tensors[index];
     if (!isWhole(shape)) {
@@ -77,12 +84,13 @@ function problemsOf({ tensors, inputs }: ImportedGraph): string[] {
       problems.push(`input ${name} is ${shapeText(shape)}: ${shape[0]} samples at once; a model runs one`);
     }
   }
-  tensors.forEach(({ name, shape, constant }, index) => {
+  tensors.forEach((tensor, index) => {
+    const { name, shape, constant } = tensor;
     if (constant !== undefined || !isWhole(shape)) return;
-    const bytes = elementsOf(shape);
-    if (bytes <= MAX_TENSOR_BYTES && shape.every((size) => size <= MAX_DIMENSION)) return;
+    const most = MAX_TENSOR_BYTES / (widthOf(tensor) === 16 ? 2 : 1);
+    if (elementsOf(shape) <= most && shape.every((size) => size <= MAX_DIMENSION)) return;
     problems.push(
-      `tensor ${name === "" ? index : name} is ${shapeText(shape)}; sizes are at most ${MAX_DIMENSION}, and all elements ${MAX_TENSOR_BYTES}`,
+      `tensor ${name === "" ? index : name} is ${shapeText(shape)}; sizes are at most ${MAX_DIMENSION}, and all elements ${most}`,
     );
   });
   return problems;

@@ -7,6 +7,7 @@ import { MAX_KERNEL } from "../../assembly/format.js";
 import type { Axes, Shape } from "../model/model.js";
 import { quantizeWeights } from "./calibrate.js";
 import { CannotLower } from "./cannot-lower.js";
+import { widthOf } from "./element-widths.js";
 import { number, type GraphNode } from "./graph.js";
 import { isAbsent, isConstant } from "./judges.js";
 import type { Lowering } from "./lowering.js";
@@ -25,6 +26,7 @@ const INT16_STEPS = 256;
 /** Feature weights [filters, in], time weights [filters, memory], a bias of [units] and a state of [1, filters × memory]. */
 export const svdf: Judge = (node, around) => {
   const rank = node.number("rank", 0);
+  if (widthOf(node.required(0)) === 16) return not("steps of int16; expected int8 or real numbers");
   if (!(rank >= 1)) return not(`a rank of ${rank}; expected 1 at least`);
   if (!isConstant(node, FEATURE) || !isConstant(node, TIME))
     return not("its weights are made while the net runs; expected constants");

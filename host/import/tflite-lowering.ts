@@ -66,7 +66,9 @@ function conv(isDepthwise: boolean): LowerRule {
     });
     const stride = strides(node);
     const spec = { kernel, stride, dilation: dilations(node), pads: padding(node, stride), groups, outChannels };
-    lowerConv(node, lowering, { ...spec, weights, clamp: activation(node) });
+    const isShort = lowering.bits === 16 && lowering.tensor(node.inputs[2])?.type === "int64";
+    const rounded: NetWeights = isShort ? { ...weights, hasShortMultipliers: true } : weights;
+    lowerConv(node, lowering, { ...spec, weights: rounded, clamp: activation(node) });
   };
 }
 
@@ -254,8 +256,9 @@ const convert: LowerRule = (node, lowering) => {
   if (isReal(from.type) !== isReal(to.type) && !isEnd) {
     throw new CannotLower(`it goes from ${from.type} to ${to.type} within the net; expected that at its ends`);
   }
-  // Samples of 16 bits are real numbers to whoever feeds the net.
-  const isFed = from.type === "int16" && lowering.graph.inputs.includes(node.inputs[0]);
+  // Samples of another width are real numbers to whoever feeds the net.
+  const others = lowering.bits === 8 ? ["int16"] : ["int8", "uint8"];
+  const isFed = others.includes(from.type) && lowering.graph.inputs.includes(node.inputs[0]);
   if (isReal(to.type) || !(isReal(from.type) || isFed)) return lowerReshape(node, lowering);
   if (lowering.isReadAlike(node)) lowering.adopt(node);
   else lowerMap(node, lowering, "identity");

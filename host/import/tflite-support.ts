@@ -1,6 +1,7 @@
 /** Which of TFLite's ops run, by their options and inputs. Tensors are [N, H, W, C], filters [C_OUT, KH, KW, C_IN]. */
 import { MAX_BORDER } from "../../assembly/format.js";
 import { elementsOf } from "./constants.js";
+import { widthOf } from "./element-widths.js";
 import {
   arithmetic,
   flow,
@@ -25,6 +26,16 @@ import { svdf } from "./svdf.js";
 import { sequenceLstm } from "./tflite-lstm.js";
 import { dissolves, not, RUNS, type Judge, type Verdict } from "./verdict.js";
 import { padding, type Windows } from "./windows.js";
+
+/** A function of each element, or what has some within, which runs by a table of 256. */
+const byTable =
+  (judge: Judge): Judge =>
+  (node, around) => {
+    const input = node.input(0);
+    return input !== undefined && widthOf(input) === 16
+      ? not("a function by a table, which there is none of for int16; expected RELU or RELU6, or int8 activations")
+      : judge(node, around);
+  };
 
 const ACTIVATIONS = ["NONE", "RELU", "RELU_N1_TO_1", "RELU6"];
 
@@ -204,8 +215,9 @@ export const TFLITE_SUPPORT: ReadonlyMap<string, Judge> = new Map<string, Judge>
   ["MUL", sum("Mul")],
   ["DIV", sum("Div")],
   ["CONCATENATION", fused(concat)],
-  ...judged("RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1 LOGISTIC TANH HARD_SWISH LEAKY_RELU ELU GELU", runs),
-  ["PRELU", prelu],
+  ...judged("RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1", runs),
+  ...judged("LOGISTIC TANH HARD_SWISH LEAKY_RELU ELU GELU", byTable(runs)),
+  ["PRELU", byTable(prelu)],
   ...judged("MAXIMUM MINIMUM", limit),
   ["SOFTMAX", softmax],
   ["RESIZE_NEAREST_NEIGHBOR", resize],

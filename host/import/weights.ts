@@ -28,7 +28,7 @@ export function weightsOf(node: GraphNode, lowering: Lowering, spec: WeightsSpec
   const isQuantized = lowering.tensors[lowering.view(node).tensor].quantization !== undefined;
   const scales = scalesOf(tensor, spec);
   if (isQuantized && scales === undefined)
-    throw new CannotLower(`its weights are ${tensor.type} and its input is int8, expected int8 weights`);
+    throw new CannotLower(`its weights are ${tensor.type} and its input is int${lowering.bits}, expected int8 weights`);
   if (scales === undefined && elementsOf((tensor.shape ?? []) as number[]) === rows * columns) {
     const streamed = streamedRows(tensor.constant, spec);
     if (streamed !== undefined && !lowering.keeps(rows * columns)) {
@@ -153,7 +153,11 @@ function scalesOf(
   return quantization.scales;
 }
 
-/** Input 2 of a node, zeros where it has none. @throws CannotLower for another number of elements, or another type than int32 where it stays integers */
+/**
+ * Input 2 of a node, zeros where it has none.
+ * @throws CannotLower for another number of elements; where it stays integers also for another type than int32, or int64 beside int16, for a zero point, and
+ *   for what no int32 holds
+ */
 export function biasOf(
   node: GraphNode,
   lowering: Lowering,
@@ -167,8 +171,18 @@ export function biasOf(
   if (!isQuantized) {
     const { quantization } = tensor;
     const scale = (row: number): number => quantization?.scales[quantization.scales.length > 1 ? row : 0] ?? 1;
-    return Float32Array.from(from, (value, row) => (tensor.type === "int32" ? value * scale(row) : value));
+    const isInteger = tensor.type === "int32" || tensor.type === "int64";
+    return Float32Array.from(from, (value, row) => (isInteger ? value * scale(row) : value));
   }
-  if (tensor.type !== "int32") throw new CannotLower(`its bias is ${tensor.type}, expected int32`);
+  const isWide = lowering.bits === 16;
+  if (tensor.type !== "int32" && !(isWide && tensor.type === "int64"))
+    throw new CannotLower(`its bias is ${tensor.type}, expected ${isWide ? "int64 or " : ""}int32`);
+  if (tensor.quantization?.zeroPoints.some((zero) => zero !== 0) === true)
+    throw new CannotLower("its bias has a zero point, expected 0");
+  const beyond = from.findIndex((value) => value < -(2 ** 31) || value >= 2 ** 31);
+  if (beyond >= 0)
+    throw new CannotLower(
+      `its bias of row ${beyond} is ${from[beyond]}, expected an int32; of the net of real numbers --activation-bits 16 makes one`,
+    );
   return Int32Array.from(from);
 }

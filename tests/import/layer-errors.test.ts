@@ -13,6 +13,7 @@ import { matchModel, modelScales } from "../../host/import/model-scales.js";
 import { mapOf, NO_CLAMP, NO_PADS, type ImportedNet, type NetLayer } from "../../host/import/net.js";
 import { oracleLayer } from "../../host/import/oracle.js";
 import { planarIndex } from "../../host/import/view.js";
+import type { Elements } from "../../host/model/elements.js";
 import { valuesOf } from "../../host/model/geometry.js";
 import type { QModel } from "../../host/model/model.js";
 import { packageRoot } from "../../host/node/paths.js";
@@ -57,7 +58,7 @@ describe("the oracle", () => {
       const given = new Int8Array(run.input.length);
       const place = planarIndex(input.order, net.tensors[input.tensor].shape);
       run.input.forEach((q, i) => (given[place(i)] = q));
-      const tensors = new Map<number, Int8Array>([[input.tensor, given]]);
+      const tensors = new Map<number, Elements>([[input.tensor, given]]);
       for (const layer of net.layers) {
         const inputs = layer.inputs.map((tensor) => tensors.get(tensor)!);
         tensors.set(layer.output, oracleLayer(net, layer, inputs));

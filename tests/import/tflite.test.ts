@@ -281,6 +281,11 @@ describe("what does not fit the schema or itself is refused, with its place", ()
       /tensor 1: \[3, 3\] of int8 takes 9 bytes, buffer 1 has 6$/,
     ],
     [
+      "half of a bias of 64 bits",
+      { bias: [i32s(3), u8(4), i32(2), text("bias")] },
+      /tensor 2: \[3\] of int64 takes 24 bytes, buffer 2 has 12$/,
+    ],
+    [
       "a negative size",
       { weights: tensor("weights", [-3, -2], 1) },
       /tensor 1: shape: expected sizes of at least 0, or -1/,

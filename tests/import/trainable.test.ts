@@ -101,10 +101,14 @@ test("the corpus has batch normalizations to keep, folded into weights or on the
   expect(kept.filter((net) => ops(net).includes("batchnorm")).length).toBeGreaterThan(2);
 });
 
-test.each(["conv-int8.tflite", "quantized-qdq.onnx"])("%s, int8, becomes real numbers, which is said", (name) => {
+test.each([
+  ["conv-int8.tflite", "int8"],
+  ["quantized-qdq.onnx", "int8"],
+  ["conv-int16.tflite", "int16"],
+])("%s, %s, becomes real numbers, which is said", (name, type) => {
   const notes: string[] = [];
   const net = readNet(golden(name), { note: (line) => notes.push(line) });
-  expect(notes.join()).toContain("int8");
+  expect(notes.join()).toContain(`the net is ${type}; its weights are taken as real numbers`);
   const input = sampleOf(net, 4);
   expectClose(resultsOn(net, input), runFloat(realNet(lowered(name)), [input]));
 });

@@ -1,13 +1,13 @@
 /** Graphs for tests, node by node, without a file: what is not said of a tensor is as of the input. */
 import { runFloat } from "../../host/import/float-run.js";
-import type { Attribute, GraphTensor, ImportedGraph } from "../../host/import/graph.js";
+import type { Attribute, Elements, GraphTensor, ImportedGraph } from "../../host/import/graph.js";
 import { lowerGraph } from "../../host/import/import.js";
 import type { ImportedNet } from "../../host/import/net.js";
 import { inferShapes } from "../../host/import/shapes.js";
 
-/** Of int8 with a scale, or of another type, else float32; elements make a constant of it. */
+/** Of integers with a scale, or of another type, else float32; elements make a constant of it. */
 export interface Tensor {
-  readonly type?: "int32" | "int8" | "float16" | "bfloat16" | "float64";
+  readonly type?: "int8" | "uint8" | "int16" | "int32" | "int64" | "float16" | "bfloat16" | "float64";
   readonly shape: readonly number[];
   readonly scale?: number;
   readonly zeroPoint?: number;
@@ -16,12 +16,27 @@ export interface Tensor {
 
 export type Node = readonly [op: string, inputs: string, outputs: string, attributes?: Record<string, Attribute>];
 
+/** Elements of a constant, by its type. */
+const reals = (values: readonly number[]): Float32Array => Float32Array.from(values);
+const ELEMENTS: Readonly<Record<"float32" | NonNullable<Tensor["type"]>, (values: readonly number[]) => Elements>> = {
+  float16: reals,
+  bfloat16: reals,
+  float32: reals,
+  float64: reals,
+  int8: (values) => Int8Array.from(values),
+  uint8: (values) => Uint8Array.from(values),
+  int16: (values) => Int16Array.from(values),
+  int32: (values) => Int32Array.from(values),
+  int64: (values) => Float64Array.from(values),
+};
+
 function tensorOf(name: string, { type, shape, scale, zeroPoint = 0, values }: Tensor): GraphTensor {
-  const elements = scale === undefined ? Float32Array.from(values ?? []) : Int8Array.from(values ?? []);
+  const called = type ?? (scale === undefined ? "float32" : "int8");
+  const elements = ELEMENTS[called](values ?? []);
   return {
     name,
     shape,
-    type: type ?? (scale === undefined ? "float32" : "int8"),
+    type: called,
     quantization:
       scale === undefined
         ? undefined

@@ -42,7 +42,8 @@ export function readNet(path: string, options: ReadNetOptions = {}): Net {
     const { shapes, given, steps, note = () => {} } = options;
     const imported = lowerGraph(inferShapes(graph, { batch: 1, ...(shapes === undefined ? {} : { shapes }) }), options);
     imported.notes.forEach(note);
-    if (imported.isQuantized) note("the net is int8; its weights are taken as real numbers");
+    if (imported.isQuantized)
+      note(`the net is int${imported.activationBits ?? 8}; its weights are taken as real numbers`);
     const isOpen = imported.states.length > 0 && imported.steps === undefined && steps !== undefined;
     return trainableNet(isOpen ? { ...imported, steps } : imported, stemOf(path), given);
   } finally {
