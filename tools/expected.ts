@@ -5,7 +5,7 @@ import { beginsStream, sampleEndedBy } from "../host/data/sequences.js";
 import type { Engine } from "../host/engines/engine.js";
 import { MoteError } from "../host/errors.js";
 import type { ImportedNet, NetEnd, SoftmaxGroups, TensorScale } from "../host/import/net.js";
-import type { Elements } from "../host/model/elements.js";
+import { bitsOf, type Elements } from "../host/model/elements.js";
 import type { NetSamples } from "../host/import/net-samples.js";
 import { planarIndex } from "../host/import/view.js";
 import { openNpz } from "../host/data/npz.js";
@@ -21,7 +21,7 @@ export interface ExpectedResult {
   readonly elements: number;
   /** Elements that are more than half a step away. */
   readonly differing: number;
-  /** The largest difference, in steps of the output's int8. */
+  /** The largest difference, in steps of the output. */
   readonly largest: number;
   /** dB */
   readonly snr: number;
@@ -36,7 +36,7 @@ const PROBABILITY_STEP = 1 / 256;
  * Runs the samples, each stream of them from a reset on; of sequences the last step's outputs count.
  * @param net arranged
  * @param path .npy of a net with one output, or .npz with an array for each, [samples, …] as the other runtime gives them: real numbers, or the
- *   output's own int8 or uint8
+ *   output's own int8, uint8 or int16
  * @throws MoteError FILE, FORMAT, MISMATCH
  */
 export function compareExpected(
@@ -101,7 +101,8 @@ class Side {
       );
     }
     const own = end.softmax === undefined ? output : end.softmax.quantization;
-    if (array.type === "int8" || array.type === "uint8") {
+    const integers = bitsOf(output) === 16 ? ["int16"] : ["int8", "uint8"];
+    if (integers.includes(array.type)) {
       if (own === undefined) {
         throw new MoteError("MISMATCH", `--expected: output ${end.name} has integers, expected real numbers`);
       }

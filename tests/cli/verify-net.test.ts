@@ -1,6 +1,7 @@
 /** `mote verify NET MODEL`, as a user calls it, on nets and outputs that the real tools made. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { zipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
@@ -65,6 +66,63 @@ function withWrongBias(name: string, layer: number, by: number): string {
   writeFileSync(path, writeContainer({ ...model, layers }));
   return path;
 }
+
+describe("a net of int16 activations", () => {
+  const net = golden("ops-int16.tflite");
+  const { ops } = JSON.parse(readFileSync(golden("int16-outputs.json"), "utf8")) as Record<
+    string,
+    readonly { readonly input: readonly number[]; readonly outputs: readonly (readonly number[])[] }[]
+  >;
+
+  it("is packed without a flag, and each layer is equal but sums; its outputs beside LiteRT's int16", async () => {
+    const path = scratch.path("int16.mote");
+    expect((await mote(["pack", net, "-o", path])).stderr).not.toMatch(/^mote: /m);
+    const { tensors, outputs: ends, names } = readContainer(readFileSync(path)).model;
+    expect(tensors.every(({ bits }) => bits === 16)).toBe(true);
+    const [x, y] = [scratch.path("int16.npy"), scratch.path("int16.npz")];
+    const { scale } = tensors[0];
+    writeFileSync(
+      x,
+      npyOf(
+        Float32Array.from(
+          ops.flatMap(({ input }) => input),
+          (q) => q * scale!,
+        ),
+        ops.length,
+        4,
+        6,
+        2,
+      ),
+    );
+    const graph = JSON.parse(readFileSync(`${net}.json`, "utf8")) as { outputs: number[]; tensors: { name: string }[] };
+    const arrays = graph.outputs.map((tensor, output) => {
+      const values = Int16Array.from(ops.flatMap(({ outputs: all }) => all[output]));
+      return [`${graph.tensors[tensor].name}.npy`, npyOf(values, ops.length, values.length / ops.length)] as const;
+    });
+    writeFileSync(y, zipSync(Object.fromEntries(arrays)));
+    expect(names).toHaveLength(1 + ends.length);
+    const outcome = await mote(["verify", net, path, "--data", x, "--expected", y, "--json"]);
+    expect(outcome.stderr).not.toMatch(/^mote: /m);
+    const { layers, expected } = lastJson(outcome) as {
+      layers: readonly { name: string; op: string; largestSteps: number }[];
+      expected: readonly { name: string; differing: number; largest: number }[];
+    };
+    const other = layers.filter(({ largestSteps }) => largestSteps > 0);
+    expect(other.map(({ op, largestSteps }) => [op, largestSteps])).toEqual([["add", 1]]);
+    const differing = expected.filter(({ largest }) => largest > 0);
+    expect(differing.map(({ name, largest }) => [name, largest])).toEqual([
+      ["conv, int32", 1],
+      ["sum", 1],
+    ]);
+  });
+
+  it("takes no other width", async () => {
+    const flags = ["pack", net, "-o", scratch.path("none.mote"), "--activation-bits", "8"];
+    expect((await mote(flags)).stderr).toMatch(
+      /^mote: .*--activation-bits: the net is quantized already, to int16; expected one of real numbers$/m,
+    );
+  });
+});
 
 describe("a quantized net", () => {
   const name = "conv-int8.tflite";

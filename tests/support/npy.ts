@@ -24,8 +24,11 @@ export function npy(descr: string, shape: readonly number[], data: Uint8Array, o
   return bytes;
 }
 
-export function npyOf(values: Uint8Array | Int8Array | Float32Array | Int32Array, ...shape: number[]): Uint8Array {
-  const descr = { Uint8Array: "|u1", Int8Array: "|i1", Float32Array: "<f4", Int32Array: "<i4" }[
+export function npyOf(
+  values: Uint8Array | Int8Array | Int16Array | Float32Array | Int32Array,
+  ...shape: number[]
+): Uint8Array {
+  const descr = { Uint8Array: "|u1", Int8Array: "|i1", Int16Array: "<i2", Float32Array: "<f4", Int32Array: "<i4" }[
     values.constructor.name
   ]!;
   return npy(descr, shape, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
