@@ -206,6 +206,20 @@ describe("a model", () => {
   });
 });
 
+describe("a net of int16 activations", () => {
+  it("becomes the container that mote pack writes, and no file that is for int8 alone", async () => {
+    const net = golden("conv-int16.tflite");
+    const result = await made([net]);
+    const graph = inferShapes(readTflite(net.source), { shapes: new Map(), batch: 1 });
+    expect(result.container).toEqual(writeContainer(importedModel(lowerGraph(graph)), {}));
+    for (const format of ["wasm", "c"] as const) {
+      await expect(fileOf(result, format, named, undefined)).rejects.toThrow(
+        /the model has 16-bit activations, expected int8; they run as \.mote or \.wasm/,
+      );
+    }
+  });
+});
+
 describe("what cannot be taken", () => {
   it("says all reasons at once, with the boxes of the graph that they are for", async () => {
     const { reasons, graph } = await refusal([golden("refused.onnx")]);

@@ -2,6 +2,7 @@
 import { zipSync } from "fflate";
 import { cSource } from "../../host/c/c-source.js";
 import { readContainer } from "../../host/container/read.js";
+import { activationBits, refuseWide } from "../../host/model/elements.js";
 import type { Made } from "./pipeline.js";
 import type { BoardFit, FileFormat } from "./protocol.js";
 import { reportPage } from "./report-page.js";
@@ -32,6 +33,7 @@ export async function fileOf(
     case "mote":
       return { name: `${name}.mote`, type: "application/octet-stream", bytes: new Uint8Array(container) };
     case "wasm": {
+      refuseWide(activationBits(readContainer(container).model), "a packed module of the page: ");
       // Only this takes the optimiser, which is large.
       const { bake } = await import("../../host/module/bake.js");
       return { name: `${name}.wasm`, type: "application/wasm", bytes: new Uint8Array(bake(container, await named())) };
