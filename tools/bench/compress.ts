@@ -34,10 +34,8 @@ const classifier =
   (test: () => DataSet, limits?: readonly [bytes: number, error: number | undefined]) =>
   async (model: Uint8Array, { name, what }: Result): Promise<Figure[]> => {
     const [bytes, error] = [model.length, await testError(model, test())];
-    const figure = (part: string, text: string, value: number, unit: string, limit: number | undefined): Figure => {
-      const [id, described] = [`compress.${name}.${part}`, `${what}: ${text}`];
-      return limit === undefined ? { id, name: described, value, unit } : atMost(id, described, value, unit, limit);
-    };
+    const figure = (part: string, text: string, value: number, unit: string, limit: number | undefined): Figure =>
+      atMost(`compress.${name}.${part}`, `${what}: ${text}`, value, unit, limit);
     return [figure("bytes", "bytes", bytes, "B", limits?.[0]), figure("error", "test error", error, "%", limits?.[1])];
   };
 

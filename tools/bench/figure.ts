@@ -45,9 +45,10 @@ export interface Group {
   ) => readonly (readonly [name: string, text: string])[];
 }
 
-/** A figure that is to be at most `limit`. */
-export function atMost(id: string, name: string, value: number, unit: string, limit: number): Figure {
-  return { id, name, value, unit, target: `≤ ${limit.toLocaleString("en")}`, met: value <= limit };
+/** A figure that is to be at most `limit`, where there is one. */
+export function atMost(id: string, name: string, value: number, unit: string, limit?: number): Figure {
+  const figure = { id, name, value, unit };
+  return limit === undefined ? figure : { ...figure, target: `≤ ${limit.toLocaleString("en")}`, met: value <= limit };
 }
 
 /** A figure that is to be at least `limit`. */

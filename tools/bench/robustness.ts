@@ -51,15 +51,9 @@ async function measureRobustness({ full, note }: BenchOptions): Promise<Figure[]
       if (isLenet5)
         figures.push(atMost(`robust.${model}.bytes`, `${model}.mote, all bytes`, file.length, "B", MAX_BYTES));
       for (const { id, name, errorPercent } of errors) {
-        const figure = {
-          id: `robust.${model}.${id}`,
-          name: `${model}, ${name}: error`,
-          value: rounded(errorPercent),
-          unit: "%",
-        };
         // A part of the digits is easier or harder than all: it meets no target.
         const limit = full && isLenet5 ? LIMITS[id] : undefined;
-        figures.push(limit === undefined ? figure : atMost(figure.id, figure.name, figure.value, figure.unit, limit));
+        figures.push(atMost(`robust.${model}.${id}`, `${model}, ${name}: error`, rounded(errorPercent), "%", limit));
       }
     } finally {
       engine.close();
