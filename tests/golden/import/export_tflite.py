@@ -297,6 +297,17 @@ def describe(content):
     }
 
 
+def write(name, content):
+    """NAME.tflite, and what it says as NAME.tflite.json."""
+    path = os.path.join(FOLDER, name + ".tflite")
+    with open(path, "wb") as file:
+        file.write(content)
+    with open(path + ".json", "w") as file:
+        json.dump(describe(content), file)
+        file.write("\n")
+    print(f"{name}.tflite: {len(content)} bytes")
+
+
 def main():
     net = convolutional()
     streaming, branching, foreign = Streaming(), Branching(), Foreign()
@@ -315,12 +326,7 @@ def main():
         "sparse-float": sparse(),
     }
     for name, content in files.items():
-        with open(os.path.join(FOLDER, name + ".tflite"), "wb") as file:
-            file.write(content)
-        with open(os.path.join(FOLDER, name + ".tflite.json"), "w") as file:
-            json.dump(describe(content), file)
-            file.write("\n")
-        print(f"{name}.tflite: {len(content)} bytes")
+        write(name, content)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from export_tflite import ByHand, describe, schema
+from export_tflite import ByHand, schema, write
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 SAMPLES = {"conv": 8, "ops": 3}
@@ -155,13 +155,7 @@ def answers(content, samples):
 if __name__ == "__main__":
     files = {"conv": converted(convolutional(), (1, 9, 8, 2)), "ops": ops()}
     for name, content in files.items():
-        path = os.path.join(FOLDER, f"{name}-int16.tflite")
-        with open(path, "wb") as file:
-            file.write(content)
-        with open(path + ".json", "w") as file:
-            json.dump(describe(content), file)
-            file.write("\n")
-        print(f"{name}-int16.tflite: {len(content)} bytes")
+        write(f"{name}-int16", content)
     with open(os.path.join(FOLDER, "int16-outputs.json"), "w") as file:
         json.dump({name: answers(content, SAMPLES[name]) for name, content in files.items()}, file, separators=(",", ":"))
         file.write("\n")

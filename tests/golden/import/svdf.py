@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from tflite_micro.python.tflite_micro import runtime
 
-from export_tflite import ByHand, describe, schema
+from export_tflite import ByHand, schema, write
 from stream import frames
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -149,13 +149,7 @@ if __name__ == "__main__":
     seen = float_run(net, reals.reshape(STEPS, 8))
     files = {"float": float_file(net), "int8": integer_file(net, seen, 8), "int16": integer_file(net, seen, 16)}
     for name, content in files.items():
-        path = os.path.join(FOLDER, f"svdf-{name}.tflite")
-        with open(path, "wb") as file:
-            file.write(content)
-        with open(path + ".json", "w") as file:
-            json.dump(describe(content), file)
-            file.write("\n")
-        print(f"svdf-{name}.tflite: {len(content)} bytes")
+        write(f"svdf-{name}", content)
     answers = {
         "float": [[float(f"{y:.6g}") for y in out.tolist()] for out in litert(files["float"], reals)],
         "int8": [out.tolist() for out in micro(files["int8"], ((steps.astype(np.int16) - IN_ZERO) * 100))],
