@@ -6,6 +6,7 @@ import { fastestEngine } from "../host/engines/open.js";
 import { MoteError } from "../host/errors.js";
 import type { CalibrateOptions } from "../host/import/calibrate.js";
 import { importedContainer, type ImportedContainer } from "../host/import/imported-container.js";
+import { activationBitsOf } from "../host/import/net.js";
 import type { ElementBits } from "../host/model/elements.js";
 import { openEngine } from "../host/node/engines/open.js";
 import { nodeConvolve } from "../host/node/import/convolve.js";
@@ -48,7 +49,7 @@ export async function importContainer(
   if (net.isQuantized && activationBits !== undefined)
     throw new MoteError(
       "ARGUMENT",
-      `--activation-bits: the net is quantized already, to int${net.activationBits ?? 8}; expected one of real numbers`,
+      `--activation-bits: the net is quantized already, to int${activationBitsOf(net)}; expected one of real numbers`,
     );
   if (!net.isQuantized && spec === undefined) {
     throw new MoteError(

@@ -8,7 +8,14 @@ import { NO_POOL } from "../ops/op.js";
 import { checkAccumulators } from "../quantize/accumulators.js";
 import { requantizeFactor } from "../quantize/requantize.js";
 import { arrange, tensorOrder } from "./arrange.js";
-import type { Clamp, ImportedNet, NetLayer, NetWeights, TensorScale } from "./net.js";
+import {
+  activationBitsOf,
+  type Clamp,
+  type ImportedNet,
+  type NetLayer,
+  type NetWeights,
+  type TensorScale,
+} from "./net.js";
 
 /** Below it no multiplier and shift exist; TFLite takes it for 0, and the row for a constant (QuantizeMultiplier). */
 const LEAST_FACTOR = 2 ** -32;
@@ -19,7 +26,7 @@ const LEAST_FACTOR = 2 ** -32;
  */
 export function integerModel(imported: ImportedNet): QModel {
   const net = arrange(imported);
-  const bits = imported.activationBits ?? 8;
+  const bits = activationBitsOf(imported);
   const order = tensorOrder(net);
   const index = new Map(order.map((tensor, position) => [tensor, position]));
   const borders = bordersOf(net);

@@ -4,7 +4,7 @@ import type { Engine } from "../engines/engine.js";
 import { freshFloatStates, runFloat, type Convolve } from "./float-run.js";
 import { elementRange, elementsFor, wide, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
-import type { ImportedNet, TensorScale } from "./net.js";
+import { activationBitsOf, type ImportedNet, type TensorScale } from "./net.js";
 import { oracleLayer } from "./oracle.js";
 
 /** An element that is not what was expected, as integers. */
@@ -174,7 +174,7 @@ export async function compareIntegers(
   // What states hold in the model, and in whole runs of the oracle.
   const fresh = net.states.map(({ tensor }): readonly [number, Elements] => {
     const { shape, quantization } = net.tensors[tensor];
-    return [tensor, elementsFor(wide(net.activationBits ?? 8), valuesOf(shape)).fill(quantization!.zeroPoint)];
+    return [tensor, elementsFor(wide(activationBitsOf(net)), valuesOf(shape)).fill(quantization!.zeroPoint)];
   });
   let held = fresh;
   let wholeHeld = fresh;

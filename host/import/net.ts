@@ -2,6 +2,7 @@
  * What the readers' graphs are lowered to: each layer here becomes one layer of an integer model, whatever the file called it. Tensors are
  * planar, [C, H, W]; batches, layouts, constants and shape arithmetic are gone.
  */
+import type { ElementBits } from "../model/elements.js";
 import type { Axes, Shape } from "../model/model.js";
 import { elementFunction, type FunctionName } from "../ops/functions.js";
 
@@ -219,3 +220,7 @@ export interface ImportedNet {
   /** What a user should know: a softmax that was left out. */
   readonly notes: readonly string[];
 }
+
+/** Of a net's integers, those that it has or gets. */
+export const activationBitsOf = ({ activationBits }: Pick<ImportedNet, "activationBits">): ElementBits =>
+  activationBits ?? 8;

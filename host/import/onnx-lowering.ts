@@ -251,7 +251,7 @@ const map =
 
 const SHORT = ["float16", "bfloat16"];
 
-/** What a shorter float rounds, int8 rounds by more: it is said once. */
+/** The net goes on as if there was no rounding to a shorter float, and says so once. */
 const cast: LowerRule = (node, lowering) => {
   lowerReshape(node, lowering);
   const type = viewOf(node, lowering).output(0)?.type;

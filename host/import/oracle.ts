@@ -7,19 +7,24 @@
 import { elementsFor, rangeOfBits, wide, type ElementBits, type Elements } from "../model/elements.js";
 import type { Axes } from "../model/model.js";
 import { floatLayer } from "./float-run.js";
-import { NO_CLAMP, type Clamp, type ImportedNet, type NetLayer, type NetWeights, type TensorScale } from "./net.js";
+import {
+  activationBitsOf,
+  NO_CLAMP,
+  type Clamp,
+  type ImportedNet,
+  type NetLayer,
+  type NetWeights,
+  type TensorScale,
+} from "./net.js";
 
 /**
  * @param net quantized and arranged
  * @param inputs elements of the layer's inputs, [C, H, W] each
  * @returns its output's
  */
-export function oracleLayer(
-  { tensors, activationBits }: ImportedNet,
-  layer: NetLayer,
-  inputs: readonly Elements[],
-): Elements {
-  const bits: ElementBits = activationBits ?? 8;
+export function oracleLayer(net: ImportedNet, layer: NetLayer, inputs: readonly Elements[]): Elements {
+  const { tensors } = net;
+  const bits = activationBitsOf(net);
   const scaleOf = (tensor: number): TensorScale => tensors[tensor].quantization!;
   const from = layer.inputs.map(scaleOf);
   const to = scaleOf(layer.output);

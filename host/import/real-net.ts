@@ -1,15 +1,16 @@
 /** A quantized net, or what is quantized of one, as real numbers. */
 import { rangeOfBits, type ElementBits } from "../model/elements.js";
-import { clampTwice, type Clamp, type ImportedNet, type NetLayer, type TensorScale } from "./net.js";
+import { activationBitsOf, clampTwice, type Clamp, type ImportedNet, type NetLayer, type TensorScale } from "./net.js";
 import { realRows } from "./rows.js";
 
 /** Of the same weights, and tensors that are not rounded. What integers cut off stays cut off: quantizers leave it the work of a relu. */
-export function realNet({ activationBits, ...net }: ImportedNet): ImportedNet {
+export function realNet(quantized: ImportedNet): ImportedNet {
+  const { activationBits: _, ...net } = quantized;
   const layers = net.layers.map((given): NetLayer => {
     const { quantization } = net.tensors[given.output];
     const layer =
       quantization !== undefined && "clamp" in given
-        ? { ...given, clamp: clampTwice(given.clamp, rangeOf(quantization, activationBits ?? 8)) }
+        ? { ...given, clamp: clampTwice(given.clamp, rangeOf(quantization, activationBitsOf(quantized))) }
         : given;
     if (!("weights" in layer) || !(layer.weights.bias instanceof Int32Array)) return layer;
     const { rows, columns, scales = Float32Array.of(1), bias: integers } = layer.weights;

@@ -4,6 +4,7 @@ import { isSafetensors } from "../../data/file-kind.js";
 import { stemOf } from "../../data/file-name.js";
 import { lowerGraph, type GivenPreprocessing } from "../../import/import.js";
 import type { LoweringOptions } from "../../import/lowering.js";
+import { activationBitsOf } from "../../import/net.js";
 import { inferShapes, type ShapeOptions } from "../../import/shapes.js";
 import { trainableNet } from "../../import/trainable.js";
 import type { Net } from "../../model/model.js";
@@ -43,7 +44,7 @@ export function readNet(path: string, options: ReadNetOptions = {}): Net {
     const imported = lowerGraph(inferShapes(graph, { batch: 1, ...(shapes === undefined ? {} : { shapes }) }), options);
     imported.notes.forEach(note);
     if (imported.isQuantized)
-      note(`the net is int${imported.activationBits ?? 8}; its weights are taken as real numbers`);
+      note(`the net is int${activationBitsOf(imported)}; its weights are taken as real numbers`);
     const isOpen = imported.states.length > 0 && imported.steps === undefined && steps !== undefined;
     return trainableNet(isOpen ? { ...imported, steps } : imported, stemOf(path), given);
   } finally {
