@@ -13,12 +13,11 @@ export const EXPORT_SECTION = 7;
 export const CODE_SECTION = 10;
 export const DATA_SECTION = 11;
 
-const MAGIC = [0x00, 0x61, 0x73, 0x6d];
-const HEADER = Uint8Array.of(...MAGIC, 0x01, 0x00, 0x00, 0x00);
+const HEADER = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
 
 /** Whether a file is a WebAssembly module, by its first four bytes. */
 export function isWasm(file: Uint8Array): boolean {
-  return MAGIC.every((byte, index) => file[index] === byte);
+  return [0x00, 0x61, 0x73, 0x6d].every((byte, index) => file[index] === byte);
 }
 
 export interface Section {
