@@ -34,6 +34,8 @@ import { SURGERY_SCORES, type SurgeryScore } from "./surgery.js";
 export interface TeacherSettings extends Schedule {
   /** As `Recipe.net`: another net than the recipe's, which then begins as it is, or is drawn from the seed. */
   readonly net?: string;
+  /** Nets of that graph, trained by the seeds from `seed` on; the teacher's logits are the mean of theirs. */
+  readonly members: number;
   readonly seed: number;
   readonly augment: Augmentation;
   readonly weightDecay: number;
@@ -401,6 +403,9 @@ const pack = object({
   container: optional(oneOf<ContainerKind>(...CONTAINER_KINDS), absent),
 });
 
+/** What labels a bank is as large as all of them. */
+const MAX_MEMBERS = 16;
+
 const recipe = object({
   net: text,
   data: optional(checkDataSpec, { train: "mnist" }),
@@ -411,6 +416,7 @@ const recipe = object({
   teacher: optional(
     object({
       net: optional(text, absent),
+      members: optional(integer(1, MAX_MEMBERS), 1),
       ...schedule(10, 0.001, 1e-5),
       seed: optional(seed, 1),
       augment: optional(augment, absent),
@@ -483,7 +489,7 @@ function contradiction(
   checked: Checked<Record<string, never>> & {
     stages: readonly Stage[];
     batch: number;
-    teacher?: { net?: unknown };
+    teacher?: { net?: unknown; members: number };
     bank?: unknown;
     distill?: unknown;
     pack: Recipe["pack"];
@@ -494,6 +500,8 @@ function contradiction(
     return "distill: needs a bank, whose copies carry the teacher's logits";
   if (checked.teacher?.net !== undefined && checked.distill === undefined)
     return "teacher.net: needs distill, without which the net learns nothing of another one";
+  if (checked.teacher !== undefined && checked.teacher.members > 1 && checked.teacher.net === undefined)
+    return "teacher.members: needs teacher.net, since the recipe's net begins as its teacher where that is one of its own";
   for (const [i, s] of checked.stages.entries()) {
     if (s.kind !== "prune") continue;
     if (s.quality !== undefined && (s.keep ?? s.sparsity) !== undefined)

@@ -28,7 +28,7 @@ import { keptSensitivity, type Sensitivity } from "./sensitivity.js";
 import { settleStage, type SettledStage } from "./settle.js";
 import { lastGraph } from "./split-stages.js";
 import { runStage, type StageContext } from "./stages.js";
-import { drawnNet, makeBank, trainTeacher } from "./teacher.js";
+import { drawnNet, makeBank, memberSettings, trainTeachers } from "./teacher.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
 
 export { WORK_VERSION } from "./digest.js";
@@ -117,7 +117,7 @@ const ownNet = (name: string): Net => ({ graph: namedNet(name), tensors: new Map
 async function namesOf(
   recipe: Recipe,
   origin: Origin,
-): Promise<{ teacher?: string; bank?: string; start: string; stages: string[] }> {
+): Promise<{ teacher?: string; members: string[]; bank?: string; start: string; stages: string[] }> {
   const { seed, batch, task, bank, augment, distill, stages } = recipe;
   const { named, graph } = netsOf(recipe, origin);
   const { from } = origin;
@@ -126,8 +126,14 @@ async function namesOf(
   const base = await digestOf(from ?? named);
   const hasTeacher = from === undefined && recipe.teacher !== undefined;
   const other = teacherOf(recipe, origin);
-  const { net: _net, ...settings } = recipe.teacher ?? {};
-  const taught = hasTeacher ? await digest(other ? await digestOf(other) : base, batch, task, settings) : base;
+  const { net: _net, ...settings } = recipe.teacher ?? { members: 1, seed: 0 };
+  const first = other ? await digestOf(other) : base;
+  const members = await Promise.all(
+    Array.from({ length: hasTeacher ? settings.members : 0 }, (_, i) =>
+      digest(first, batch, task, memberSettings(settings, i)),
+    ),
+  );
+  const taught = members.length > 1 ? await digest(members) : (members[0] ?? base);
   const start = other ? await digest(base, taught) : taught;
   const biasBits = biasBitsOf(recipe, foldedGraph(graph));
   const stageNames = stages.map(
@@ -136,6 +142,7 @@ async function namesOf(
   );
   return {
     ...(hasTeacher && { teacher: `teacher-${taught}` }),
+    members: members.map((member) => `teacher-${member}`),
     ...(bank && { bank: `bank-${await digest(taught, bank)}.f32` }),
     start,
     stages: await Promise.all(stageNames),
@@ -176,7 +183,7 @@ export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "te
   // Stages work on the net with its batch normalizations folded.
   const recipe = checkRecipe(given.recipe, foldedGraph(graph), teacher?.graph);
   checkTrainable(graph, given.data, recipe.task);
-  if (teacher !== undefined) checkTeacher(teacher, graph, given.data.train);
+  if (teacher !== undefined) checkTeacher(teacher, recipe.teacher!.members, graph, given.data.train);
   for (const layer of graph.layers) {
     const pad = "pad" in layer && layer.pad !== undefined ? mostPadding(layer.pad) : 0;
     if (pad > MAX_BORDER)
@@ -185,8 +192,8 @@ export function checkRun(given: Pick<RunOptions, "recipe" | "data" | "net" | "te
   return { recipe, named, graph, isTrained, ...(teacher && { teacher }) };
 }
 
-/** @throws MoteError MISMATCH, UNSUPPORTED */
-function checkTeacher(teacher: Net, graph: Graph, train: Samples): void {
+/** @throws MoteError RECIPE, MISMATCH, UNSUPPORTED */
+function checkTeacher(teacher: Net, members: number, graph: Graph, train: Samples): void {
   const ends = (of: Graph): string => {
     const result = tensorShapes(of).get(resultsOf(of)[0])!;
     return `samples of ${sampleShape(of).join(" × ")}, gives ${valuesOf(result)} values`;
@@ -194,6 +201,11 @@ function checkTeacher(teacher: Net, graph: Graph, train: Samples): void {
   const [found, expected] = [ends(teacher.graph), ends(graph)];
   if (found !== expected)
     throw new MoteError("MISMATCH", `teacher.net: ${teacher.graph.name} takes ${found}, expected ${expected}`);
+  if (teacher.tensors.size > 0 && members > 1)
+    throw new MoteError(
+      "RECIPE",
+      `teacher.members: ${teacher.graph.name} is trained, expected 1; several begin with noise`,
+    );
   if (teacher.tensors.size > 0 && inputFactor(teacher.graph, train) !== inputFactor(graph, train))
     throw new MoteError(
       "UNSUPPORTED",
@@ -261,19 +273,20 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
   if (names.teacher !== undefined) {
     const settings = recipe.teacher!;
     const first = teacher;
-    const made = await kept("teacher", names.teacher, (keeper) =>
-      trainTeacher({
+    const made = await kept("teacher", names.teacher, () =>
+      trainTeachers({
         ...common,
         graph: first.graph,
         ...(first.tensors.size > 0 && { start: first }),
         settings,
         train: data.train,
-        keeper,
+        work: folder,
+        names: names.members,
         onProgress: (done, total, loss) => onProgress?.("teacher", done, total, loss),
       }),
     );
     teacher = made.net;
-    const bits = other ? biasBitsOf({ pack: { biasBits: {} }, stages: [] }, foldedGraph(other.graph)) : biasBits;
+    const bits = other ? biasBitsOf({ pack: { biasBits: {} }, stages: [] }, foldedGraph(teacher.graph)) : biasBits;
     await report("teacher", bits[0], teacher, made.started);
   } else {
     await report("given net", biasBits[0], teacher, undefined);

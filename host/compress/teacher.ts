@@ -9,6 +9,7 @@ import { overSteps, type Augmentation } from "../train/augment.js";
 import type { Task } from "../train/losses.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
+import { meanOfNets } from "./ensemble.js";
 import type { TeacherSettings } from "./recipe.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
 import { valuesOf } from "../model/geometry.js";
@@ -18,7 +19,7 @@ export interface TeacherOptions {
   readonly graph: Graph;
   /** What to begin with; absent: noise. */
   readonly start?: Net;
-  readonly settings: TeacherSettings;
+  readonly settings: Omit<TeacherSettings, "members">;
   readonly batch: number;
   readonly threads: number;
   readonly train: Samples;
@@ -27,6 +28,44 @@ export interface TeacherOptions {
   readonly keeper: Keeper;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, loss: number) => void;
+}
+
+/**
+ * One net, or several of the seeds from the settings' on, each of which the folder keeps as if it were alone: then the mean of them.
+ * @param names of the members in the folder
+ * @throws MoteError INTERRUPTED, DIVERGED
+ */
+export async function trainTeachers(
+  options: Omit<TeacherOptions, "keeper" | "settings"> & {
+    readonly settings: TeacherSettings;
+    readonly work: WorkFolder;
+    readonly names: readonly string[];
+  },
+): Promise<Net> {
+  const { work, names, settings, onProgress } = options;
+  const nets: Net[] = [];
+  for (const [i, name] of names.entries()) {
+    const earlier = work.read(name);
+    const net =
+      earlier?.net ??
+      (await trainTeacher({
+        ...options,
+        settings: memberSettings(settings, i),
+        keeper: work.keeper(name),
+        onProgress: (done, total, loss) => onProgress?.(i * total + done, names.length * total, loss),
+      }));
+    if (earlier === undefined && names.length > 1) work.finish(name, { net });
+    nets.push(net);
+  }
+  return nets.length === 1 ? nets[0] : meanOfNets(nets);
+}
+
+/** Of the teacher's member i, without their number: as those of a teacher that is alone. */
+export function memberSettings<T extends Pick<TeacherSettings, "members" | "seed">>(
+  { members: _members, ...settings }: T,
+  i: number,
+): Omit<T, "members"> & { readonly seed: number } {
+  return { ...settings, seed: (settings.seed + i) >>> 0 };
 }
 
 /** Trains a dense net, from the seed's noise or further; goes on from where an earlier run was stopped. @throws MoteError INTERRUPTED, DIVERGED */

@@ -87,7 +87,8 @@ export class RunRecorder {
         : at >= 1
           ? this.results[this.results.length - stages.length + at - 1]
           : null;
-    const epochs = settings !== undefined && "epochs" in settings ? settings.epochs : 0;
+    const each = settings !== undefined && "epochs" in settings ? settings.epochs : 0;
+    const epochs = stage === "teacher" ? each * teacher!.members : each;
     const seconds = result === null ? null : this.cost(result, report.seconds);
     this.metric = metric;
     const measured = sensitivity && { sensitivity };

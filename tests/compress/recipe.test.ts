@@ -224,6 +224,11 @@ describe("recipes", () => {
       "r.json: teacher.net: needs distill",
     ],
     [
+      "several teachers, where the net begins as its teacher",
+      { ...minimal, teacher: { members: 2 }, bank: {}, distill: {} },
+      "r.json: teacher.members: needs teacher.net",
+    ],
+    [
       "rate without gradients",
       {
         ...minimal,

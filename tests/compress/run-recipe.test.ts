@@ -17,6 +17,7 @@ import { openReference } from "../../host/engines/reference.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
 import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
+import { Trainer } from "../../host/train/trainer.js";
 
 /** Of a layer whose weights are its integers times its scale. */
 function largestInteger({ tensors, compression }: Net, layer: string): number {
@@ -132,6 +133,50 @@ describe("a teacher that is another net than the recipe's", () => {
       await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
     }
     expect(bytesOf((await run(taught, { net, work: other })).net)).toEqual(bytesOf(whole.net));
+  });
+
+  test("several of them: each as if it were alone, and the mean of their logits, also when stopped in the second", async () => {
+    const origin = { data: await dataDigest(data), net };
+    const both = { ...taught, teacher: { ...taught.teacher, members: 2, seed: 4 } };
+    const members = [4, 5].map((seed) => ({ ...taught, teacher: { ...taught.teacher, seed } }));
+    const [names, ...alone] = await Promise.all(
+      [both, ...members].map((recipe) => workNames(recipeOf(recipe), origin)),
+    );
+    expect(names).toHaveLength(alone[0].length);
+    expect(names.filter((name) => alone.flat().includes(name))).toEqual([]);
+
+    const abort = new AbortController();
+    const stopped = run(both, {
+      net,
+      signal: abort.signal,
+      onProgress: (_, done, total) => void (2 * done > total && abort.abort()),
+    });
+    await expect(stopped).rejects.toThrow(/^stopped in teacher; .* holds all that was done/);
+    expect(readdirSync(work)).toEqual([`${alone[0][0]}.safetensors`, `${alone[1][0]}.partial.safetensors`].toSorted());
+    const { reports } = await run(both, { net });
+    expect(reports[0]).toMatchObject({ stage: "teacher", weights: 2 * 266_200 + 10 });
+    const trained = [];
+    for (const recipe of members) {
+      const { reports: kept } = await run(recipe, { net });
+      expect(kept[0].seconds).toBe(0);
+      trained.push(readCheckpoint(join(work, `${alone[trained.length][0]}.safetensors`)).net);
+    }
+    const logits = async (of: Net): Promise<Float32Array> => {
+      const trainer = await Trainer.create({ runtime: nodeRuntime, graph: of.graph, seed: 0, threads: 1, batch: 32 });
+      trainer.load(of);
+      const found = await trainer.logits(data.validation);
+      await trainer.close();
+      return found;
+    };
+    const [first, second] = [await logits(trained[0]), await logits(trained[1])];
+    const mean = await logits(readCheckpoint(join(work, `${names[0]}.safetensors`)).net);
+    const apart = mean.map((value, i) => Math.abs(value - (first[i] + second[i]) / 2));
+    expect(Math.max(...apart)).toBeLessThan(1e-5);
+    expect(Math.max(...first.map((value, i) => Math.abs(value - second[i])))).toBeGreaterThan(0.1);
+
+    await expect(
+      run({ ...both, teacher: { ...both.teacher, epochs: 0 } }, { net, teacher: trained[0] }),
+    ).rejects.toThrow("teacher.members: lenet300 is trained, expected 1; several begin with noise");
   });
 
   test("a trained one stays as it is without epochs, and a trained student goes on from what it has learnt", async () => {

@@ -147,7 +147,7 @@ class Shares {
 
   constructor({ teacher, bank, stages }: Recipe, hasTeacher: boolean, steps: number) {
     const all = [
-      ...(hasTeacher ? [{ label: "teacher", epochs: teacher?.epochs ?? 0 }] : []),
+      ...(hasTeacher ? [{ label: "teacher", epochs: teacher ? teacher.epochs * teacher.members : 0 }] : []),
       ...(bank === undefined ? [] : [{ label: "bank", epochs: 1 }]),
       ...stages.map((stage, i) => ({ label: `${i + 1} ${stage.kind}`, epochs: "epochs" in stage ? stage.epochs : 0 })),
     ].slice(0, steps);
