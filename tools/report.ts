@@ -320,7 +320,7 @@ async function experiment(name: ExperimentName, flags: ReportFlags, output: Outp
         },
         onProgress: (label, done, total, loss) => {
           progress ??= new Progress(at, total);
-          progress.update(done, `${label}, loss ${loss.toFixed(4)}`);
+          progress.update(done, loss === undefined ? label : `${label}, loss ${loss.toFixed(4)}`);
         },
       }),
     );

@@ -71,7 +71,8 @@ export interface RunOptions {
   readonly banks?: Map<string, Samples>;
   readonly signal?: AbortSignal;
   readonly onStage?: (report: StageReport) => void;
-  readonly onProgress?: (label: string, done: number, total: number, loss: number) => void;
+  /** A bank, which nothing is trained for, has no loss. */
+  readonly onProgress?: (label: string, done: number, total: number, loss?: number) => void;
 }
 
 /** What results depend on beside the recipe. */
@@ -237,7 +238,7 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     sensitivity?: Sensitivity,
   ): Promise<void> => {
     const seconds = started === undefined ? 0 : (performance.now() - started) / 1000;
-    const measured = await measure(runtime, net, data.validation, recipe, bits);
+    const measured = await measure(runtime, threads, net, data.validation, recipe, bits);
     const entry = { stage, ...measured, seconds, ...(sensitivity && { sensitivity }) };
     reports.push(entry);
     onStage?.(entry);
@@ -252,12 +253,18 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     const earlier = folder.read(key);
     if (earlier !== undefined) return { net: earlier.net };
     const started = performance.now();
+    const net = await during(label, () => make(folder.keeper(key)));
+    folder.finish(key, { net });
+    return { net, started };
+  };
+
+  /** Errors of what was stopped say in what. */
+  const during = async <T>(label: string, make: () => Promise<T>): Promise<T> => {
     try {
-      const net = await make(folder.keeper(key));
-      folder.finish(key, { net });
-      return { net, started };
+      return await make();
     } catch (error) {
-      if (!(error instanceof MoteError)) throw error;
+      // One with a cause has said it already: a bank is made in a stage.
+      if (!(error instanceof MoteError) || error.cause !== undefined) throw error;
       if (error.code === "DIVERGED") throw new MoteError("DIVERGED", `${label}: ${error.message}`, { cause: error });
       if (error.code !== "INTERRUPTED") throw error;
       const where = folder.isBehind
@@ -299,16 +306,19 @@ export async function runRecipe(options: RunOptions): Promise<{ net: Net; report
     const name = names.bank!;
     const made =
       banks.get(name) ??
-      (await makeBank({
-        ...bank,
-        ...common,
-        train: data.train,
-        // The name of a bank knows of a teacher that is trained here alone.
-        seed: names.teacher === undefined ? 0 : recipe.teacher!.seed,
-        teacher,
-        work: folder,
-        logitsName: name,
-      }));
+      (await during("bank", () =>
+        makeBank({
+          ...bank,
+          ...common,
+          train: data.train,
+          // The name of a bank knows of a teacher that is trained here alone.
+          seed: names.teacher === undefined ? 0 : recipe.teacher!.seed,
+          teacher,
+          work: folder,
+          logitsName: name,
+          onProgress: (done, total) => onProgress?.("bank", done, total),
+        }),
+      ));
     banks.set(name, made);
     return made;
   };
@@ -366,12 +376,13 @@ export const stageSeed = (seed: number, index: number): number => (Math.imul(see
 
 async function measure(
   runtime: TrainingRuntime,
+  threads: number,
   net: Net,
   validation: Samples,
   { batch, task = CLASSES }: Recipe,
   biasBits: Readonly<Record<string, number>>,
 ): Promise<Omit<StageReport, "stage" | "seconds">> {
-  const trainer = await Trainer.create({ runtime, graph: net.graph, seed: 0, threads: 1, batch });
+  const trainer = await Trainer.create({ runtime, graph: net.graph, seed: 0, threads, batch });
   try {
     trainer.load(net);
     const { error, errors, metric } = await trainer.evaluate(validation, task);

@@ -1,14 +1,15 @@
 /** The dense net that a recipe starts from, and the bank of augmented digits that it labels for its students. */
-import { sharedFloats, type Samples } from "../data/samples.js";
+import { sharedFloats, sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
 import { resultsOf } from "../model/edges.js";
 import { sampleShape, tensorShapes } from "../model/shapes.js";
-import { augmentBank } from "../train/augment-bank.js";
+import { bankOf } from "../train/augment-bank.js";
 import { overSteps, type Augmentation } from "../train/augment.js";
 import type { Task } from "../train/losses.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
+import { nextTurn } from "../turn.js";
 import { meanOfNets } from "./ensemble.js";
 import type { TeacherSettings } from "./recipe.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
@@ -132,35 +133,51 @@ export interface BankOptions {
   readonly threads: number;
   readonly batch: number;
   readonly work: WorkFolder;
-  /** Of the teacher's logits, [copies × count, classes] float32: slow to make, so they are kept. The images are made anew. */
+  /** Of the teacher's logits, [copies × count, classes] float32: slow to make, so they are kept, the first of them where it was stopped. The images are made anew. */
   readonly logitsName: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Augmented copies of the training digits with the teacher's logits. */
+/** Samples that are labelled before someone may stop it. */
+const LABELLED_AT_ONCE = 2048;
+
+/** Augmented copies of the training digits with the teacher's logits; goes on from where an earlier run was stopped. @throws MoteError INTERRUPTED */
 export async function makeBank(options: BankOptions): Promise<Samples> {
-  const { runtime, train, teacher, copies, augment, seed, work, logitsName } = options;
+  const { runtime, train, teacher, copies, augment, seed, threads, batch, work, logitsName, signal, onProgress } =
+    options;
   const changes = overSteps(augment, teacher.graph.steps);
-  const bank = augmentBank(runtime.kernels(), train, sampleShape(teacher.graph), copies, changes, seed);
-  const bytes = await work.readBytes(logitsName);
-  const scores = tensorShapes(teacher.graph).get(resultsOf(teacher.graph)[0])!;
-  const kept = sharedFloats(bank.count * valuesOf(scores));
-  if (bytes?.length === kept.byteLength) {
-    new Uint8Array(kept.buffer).set(bytes);
-    return { ...bank, logits: kept };
-  }
-  const trainer = await Trainer.create({
-    runtime,
-    graph: teacher.graph,
-    seed,
-    threads: options.threads,
-    batch: options.batch,
-  });
+  const bank = bankOf(runtime.kernels(), train, sampleShape(teacher.graph), copies, changes, seed);
+  const { count } = bank.samples;
+  const scores = valuesOf(tensorShapes(teacher.graph).get(resultsOf(teacher.graph)[0])!);
+  const logits = sharedFloats(count * scores);
+  const bytes = new Uint8Array(logits.buffer);
+  const sampleBytes = bytes.length / count;
+  const kept = await work.readBytes(logitsName);
+  const before = kept === undefined || kept.length > bytes.length ? 0 : Math.floor(kept.length / sampleBytes);
+  if (before > 0) bytes.set(kept!.subarray(0, before * sampleBytes));
+  let labelled = before;
+  const trainer =
+    before < count ? await Trainer.create({ runtime, graph: teacher.graph, seed, threads, batch }) : undefined;
   try {
-    trainer.load(teacher);
-    const logits = await trainer.logits(bank);
-    work.writeBytes(logitsName, new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength));
-    return { ...bank, logits };
+    trainer?.load(teacher);
+    for (let copy = 0; copy < copies; copy++) {
+      bank.make(copy);
+      const end = (copy + 1) * train.count;
+      do {
+        if (labelled < end) {
+          const to = Math.min(end, labelled + LABELLED_AT_ONCE);
+          logits.set(await trainer!.logits(sliceSamples(bank.samples, labelled, to)), labelled * scores);
+          labelled = to;
+        }
+        onProgress?.(Math.min(labelled, end), count);
+        await nextTurn();
+        if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
+      } while (labelled < end);
+    }
+    return { ...bank.samples, logits };
   } finally {
-    await trainer.close();
+    if (labelled > before) work.writeBytes(logitsName, bytes.subarray(0, labelled * sampleBytes));
+    await trainer?.close();
   }
 }

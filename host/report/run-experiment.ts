@@ -35,7 +35,7 @@ export interface ExperimentOptions {
   readonly signal?: AbortSignal;
   /** Before each trial that is not there yet. */
   readonly onTrial?: (trial: Trial, index: number, count: number) => void;
-  readonly onProgress?: (label: string, done: number, total: number, loss: number) => void;
+  readonly onProgress?: (label: string, done: number, total: number, loss?: number) => void;
 }
 
 /** @throws MoteError INTERRUPTED, after which the same call goes on; as `runRecipe` */

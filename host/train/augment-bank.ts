@@ -11,21 +11,35 @@ import { instantiateKernels, SharedHeap } from "./heap.js";
 /** Keeps a bank's distortions apart from those that a training run of the same seed makes. */
 const BANK_STREAM = 0x62616e6b;
 
+/** A bank whose copies are made one after the other. */
+export interface Bank<T extends Samples> {
+  /** In memory that threads can share; images of copies that are not made yet are as given. */
+  readonly samples: Omit<T, "logits" | "features">;
+  /** Changes the images of a copy. */
+  make(copy: number): void;
+}
+
+/** All copies of `bankOf` at once. */
+export function augmentBank<T extends Samples>(...given: Parameters<typeof bankOf<T>>): Bank<T>["samples"] {
+  const { samples, make } = bankOf(...given);
+  for (let copy = 0; copy < given[3]; copy++) make(copy);
+  return samples;
+}
+
 /**
  * `copies` changed copies of every sample, copy by copy: sample copy × count + i comes from sample i, with its label and targets. What a
  * teacher said is left behind.
  * @param module train.wasm
  * @param shape of a sample
- * @returns samples in memory that threads can share
  */
-export function augmentBank<T extends Samples>(
+export function bankOf<T extends Samples>(
   module: WebAssembly.Module,
   samples: T,
   shape: Shape,
   copies: number,
   augmentation: Augmentation,
   seed: number,
-): Omit<T, "logits" | "features"> {
+): Bank<T> {
   const { logits: _, features: __, ...kept } = samples;
   const { count, images, labels, targets } = samples;
   const pixels = valuesOf(shape);
@@ -45,7 +59,7 @@ export function augmentBank<T extends Samples>(
   const bytes = pixels * images.BYTES_PER_ELEMENT;
   const input = heap.u8(from, bytes);
   const output = heap.u8(to, bytes);
-  for (let copy = 0; copy < copies; copy++) {
+  const make = (copy: number): void => {
     for (let i = 0; i < count; i++) {
       input.set(source.subarray(i * bytes, (i + 1) * bytes));
       const low = mixWords(seed, copy, i, BANK_STREAM, 1);
@@ -53,13 +67,12 @@ export function augmentBank<T extends Samples>(
       augment(to, from, low, high);
       result.set(output, (copy * count + i) * bytes);
     }
-  }
+  };
+  const repeatedLabels = labels && { labels: repeated(labels, copies) };
+  const repeatedTargets = targets && { targets: repeated(targets, copies) };
   return {
-    ...kept,
-    count: count * copies,
-    images: changed,
-    ...(labels && { labels: repeated(labels, copies) }),
-    ...(targets && { targets: repeated(targets, copies) }),
+    samples: { ...kept, count: count * copies, images: changed, ...repeatedLabels, ...repeatedTargets },
+    make,
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -256,6 +256,47 @@ describe("recipes from digits to integers", () => {
     }
   });
 
+  test("a bank that is stopped goes on with the copy at hand, and says how far it is", async () => {
+    const bankOf = (folder: string): Buffer =>
+      readFileSync(
+        join(
+          folder,
+          readdirSync(folder).find((name) => name.startsWith("bank-"))!,
+        ),
+      );
+    const three = { ...small, bank: { copies: 3, augment: 0.1 } };
+    const other = join(work, "other");
+    const whole = await run(three, { work: other });
+    const seen: number[] = [];
+    const told = (abort?: AbortController) => (label: string, done: number, total: number) => {
+      if (label !== "bank") return;
+      expect(total).toBe(3 * 512);
+      seen.push(done);
+      if (done > 512) abort?.abort();
+    };
+    const abort = new AbortController();
+    const stopped = run(three, { signal: abort.signal, onProgress: told(abort) });
+    await expect(stopped).rejects.toThrow(/^stopped in bank; .* holds all that was done/);
+    expect(seen).toEqual([512, 1024]);
+    const part = bankOf(work);
+    expect(part.equals(bankOf(other).subarray(0, part.length))).toBe(true);
+    expect(part).toHaveLength(1024 * 10 * 4);
+    // Of what is there nothing is made anew.
+    const file = join(
+      work,
+      readdirSync(work).find((name) => name.startsWith("bank-"))!,
+    );
+    writeFileSync(file, Buffer.concat([Buffer.alloc(4), part.subarray(4)]));
+    const { net } = await run(three, { onProgress: told() });
+    expect(seen.slice(2)).toEqual([512, 1024, 1536]);
+    expect(bankOf(work).equals(Buffer.concat([Buffer.alloc(4), bankOf(other).subarray(4)]))).toBe(true);
+    expect(bytesOf(net)).not.toEqual(bytesOf(whole.net));
+    // One that is too long is another's.
+    writeFileSync(file, Buffer.alloc(3 * 512 * 10 * 4 + 1));
+    for (const name of readdirSync(work)) if (name.startsWith("stage-")) rmSync(join(work, name));
+    expect(bytesOf((await run(three)).net)).toEqual(bytesOf(whole.net));
+  });
+
   test("as many of its results as are asked for, by names that recipes with the same beginning share", async () => {
     const later = {
       ...small,
@@ -325,8 +366,8 @@ describe("recipes from digits to integers", () => {
             // A piece and a step, a piece, two pieces and a step, …
             signal: stopAt([6, 4, 9, 7, 12][stops % 5]),
             onProgress: (label, done) => {
-              // What is shown first goes on from where the run before was stopped.
-              if (label !== first) expect(done).toBeGreaterThan(stages.get(label) ?? 0);
+              // What is shown first goes on from where the run before was stopped, but that a bank's pictures are made anew.
+              if (label !== first && label !== "bank") expect(done).toBeGreaterThan(stages.get(label) ?? 0);
               first = label;
               stages.set(label, done);
             },
@@ -337,10 +378,11 @@ describe("recipes from digits to integers", () => {
             message: expect.stringContaining("holds all that was done"),
           });
           expect(readdirSync(other).filter((name) => name.endsWith(".tmp"))).toEqual([]);
-          expect(readdirSync(other).filter((name) => name.includes(".partial"))).toHaveLength(1);
+          const partial = readdirSync(other).filter((name) => name.includes(".partial"));
+          expect(partial).toHaveLength((error as Error).message.startsWith("stopped in bank") ? 0 : 1);
         }
       }
-      expect([...stages.keys()]).toEqual(["teacher", "2 train", "3 prune", "4 prune", "5 grid", "6 share"]);
+      expect([...stages.keys()]).toEqual(["teacher", "bank", "2 train", "3 prune", "4 prune", "5 grid", "6 share"]);
       expect(bytesOf(resumed.net)).toEqual(bytesOf(whole.net));
       expect(resumed.net.compression).toEqual(whole.net.compression);
       expect(readdirSync(other).sort()).toEqual(readdirSync(work).sort());

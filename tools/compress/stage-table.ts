@@ -33,12 +33,12 @@ function sensitivityTable({ knob, settings, layers, loss, samples }: Sensitivity
 export class StageProgress {
   private current: { label: string; progress: Progress } | undefined;
 
-  update(label: string, done: number, total: number, loss: number): void {
+  update(label: string, done: number, total: number, loss?: number): void {
     if (this.current?.label !== label) {
       this.finish();
       this.current = { label, progress: new Progress(label, total) };
     }
-    this.current.progress.update(done, `loss ${loss.toFixed(4)}`);
+    this.current.progress.update(done, loss === undefined ? undefined : `loss ${loss.toFixed(4)}`);
   }
 
   finish(): void {
