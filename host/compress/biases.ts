@@ -6,7 +6,7 @@ import { roundedBias } from "../quantize/quantize.js";
 import { CLASSES } from "../train/losses.js";
 import type { Evaluation } from "../train/metrics.js";
 import { Trainer } from "../train/trainer.js";
-import { expectToGoOn } from "./curvature.js";
+import { expectToGoOn } from "../turn.js";
 import { mostError } from "./goal.js";
 import { weightedLayers } from "./integer-stages.js";
 import type { BiasesStage } from "./recipe.js";
@@ -23,7 +23,7 @@ const LEAST_BITS = 2;
  * @throws MoteError INTERRUPTED
  */
 export async function coarseBiases(net: Net, { tolerance }: BiasesStage, context: StageContext): Promise<Net> {
-  const { runtime, threads, batch, task = CLASSES, validation, signal } = context;
+  const { runtime, threads, batch, task = CLASSES, validation, signal, onProgress } = context;
   const compression = net.compression!;
   const bits = { ...compression.biasBits };
   const sizeOf = ({ name }: WeightedLayer): number => net.tensors.get(`${name}.bias`)!.data.length;
@@ -49,8 +49,15 @@ export async function coarseBiases(net: Net, { tolerance }: BiasesStage, context
     // Errors that are shares, points in percent.
     const maxDrop = metric === "mse" ? tolerance : tolerance / 100;
     const most = mostError({ maxDrop }, error, metric);
+    const steps = layers.reduce((sum, { name }) => sum + Math.max(0, bits[name] - LEAST_BITS), 0);
+    let left = steps;
     for (const { name } of layers) {
-      while (bits[name] > LEAST_BITS && (await judge({ ...bits, [name]: bits[name] - 1 })).error <= most) bits[name]--;
+      for (let goesOn = true; goesOn && bits[name] > LEAST_BITS;) {
+        onProgress?.(steps - left, steps);
+        goesOn = (await judge({ ...bits, [name]: bits[name] - 1 })).error <= most;
+        left -= goesOn ? 1 : bits[name] - LEAST_BITS;
+        if (goesOn) bits[name]--;
+      }
     }
   } finally {
     await trainer.close();

@@ -5,10 +5,10 @@
  * @see LeCun, Denker, Solla 1990, "Optimal Brain Damage", section 2.2
  */
 import { sliceSamples, type Samples } from "../data/samples.js";
-import { MoteError } from "../errors.js";
 import { Random } from "../rng.js";
 import { CLASSES, type Task } from "../train/losses.js";
 import type { Trainer } from "../train/trainer.js";
+import { expectToGoOn } from "../turn.js";
 import { patchesOf, type Patches } from "./patches.js";
 
 /** Of a layer, means over the samples. */
@@ -84,11 +84,6 @@ export async function gaussNewton(
       ];
     }),
   );
-}
-
-/** @throws MoteError INTERRUPTED */
-export function expectToGoOn(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
 }
 
 /**

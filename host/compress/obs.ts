@@ -7,8 +7,8 @@ import { sliceSamples, type Samples } from "../data/samples.js";
 import { MoteError } from "../errors.js";
 import { inputOf } from "../model/edges.js";
 import type { Trainer } from "../train/trainer.js";
+import { expectToGoOn } from "../turn.js";
 import { inverseFactor, solvePositive } from "./cholesky.js";
-import { expectToGoOn } from "./curvature.js";
 import { patchesOf, type Patches } from "./patches.js";
 import { keepBest, survivors } from "./prune.js";
 

@@ -9,6 +9,7 @@ import type { Axes, Graph, Net, Shape, WeightedLayer } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
 import { floatWeights } from "../ops/index.js";
 import { Random } from "../rng.js";
+import { expectToGoOn, Slices } from "../turn.js";
 import { likelyIntegers } from "./grid.js";
 import { weightedLayers } from "./integer-stages.js";
 import { netOf, unitsOf } from "./units.js";
@@ -91,12 +92,20 @@ class Matrix {
   }
 }
 
+export interface ReorderOptions {
+  /** For each group of units. */
+  readonly tries: number;
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /**
  * Hill climbing: a unit is taken out and put in elsewhere, where it stays if the layers that make and read it take fewer bits.
- * @param tries for each group of units
  * @returns the same net with its units in another order
+ * @throws MoteError INTERRUPTED
  */
-export function reorder(net: Net, tries: number, seed: number): Net {
+export async function reorder(net: Net, { tries, seed, signal, onProgress }: ReorderOptions): Promise<Net> {
   const shapes = tensorShapes(net.graph);
   const matrices = weightedLayers(net.graph).map((layer) => {
     const { data, integers } = net.tensors.get(`${layer.name}.weight`)!;
@@ -110,7 +119,14 @@ export function reorder(net: Net, tries: number, seed: number): Net {
   });
   const perTurn = climbers.reduce((sum, { size }) => sum + size, 0);
   const random = new Random(seed);
-  for (let turns = Math.min(tries, Math.floor(MOST_WORK / perTurn)); turns > 0; turns--) {
+  const turns = Math.min(tries, Math.floor(MOST_WORK / perTurn));
+  const slices = new Slices();
+  for (let turn = 0; turn < turns; turn++) {
+    if (slices.isOver()) {
+      onProgress?.(turn, turns);
+      await slices.next();
+      expectToGoOn(signal);
+    }
     for (const { tensors, count, touched } of climbers) {
       const now = order.get(tensors[0]) ?? range(count);
       const [from, to] = [random.integer(count), random.integer(count)];

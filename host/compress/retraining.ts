@@ -8,7 +8,7 @@ import { rateOf, type Dropout } from "../train/dropout.js";
 import type { Task } from "../train/losses.js";
 import { roundToFixedPoint, type FixedPoint } from "../train/fixed-point.js";
 import { cosine } from "../train/schedule.js";
-import { nextTurn } from "../turn.js";
+import { Slices } from "../turn.js";
 import { Trainer, type Sharing, type TrainingRuntime, type TrainJob, type TrainResult } from "../train/trainer.js";
 import { foldableBiases } from "./dead-units.js";
 import { weightedLayers } from "./integer-stages.js";
@@ -35,11 +35,9 @@ export interface TrainingContext {
   /** Gets the state after each epoch, and when stopped. */
   readonly keeper: Keeper;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number, loss: number) => void;
+  /** A stage that trains nothing has no loss. */
+  readonly onProgress?: (done: number, total: number, loss?: number) => void;
 }
-
-/** Computing between two looks at signals. */
-const SLICE_MS = 50;
 
 /**
  * One stage's training: a trainer that holds the net with what is pruned, and a schedule that is run piece by piece. A stage does the
@@ -51,7 +49,7 @@ export class Retraining {
   /** Calls of `until` before the one at hand. */
   private piece = 0;
   /** When signals are to be let in next. */
-  private sliceEnd = 0;
+  private readonly slices = new Slices();
   readonly total: number;
   /** What the trainer was given, by layer; the stage may change the arrays of sharings and frozen flags. */
   private readonly masks = new Map<string, Uint8Array>();
@@ -223,9 +221,8 @@ export class Retraining {
    * @throws MoteError INTERRUPTED when stopped, with the end of the piece kept, from which it computes anew
    */
   async breathe(): Promise<void> {
-    if (performance.now() < this.sliceEnd) return;
-    await nextTurn();
-    this.sliceEnd = performance.now() + SLICE_MS;
+    if (!this.slices.isOver()) return;
+    await this.slices.next();
     if (!this.context.signal?.aborted) return;
     this.piece--;
     this.save();

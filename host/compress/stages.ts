@@ -344,7 +344,7 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
     case "dead-units":
       return Promise.resolve(removeDeadUnits(foldBiases(start)));
     case "reorder":
-      return Promise.resolve(reorder(start, stage.tries, context.seed));
+      return reorder(start, { ...context, tries: stage.tries });
     case "calibrate":
       return calibrated(start, stage, context, calibration);
     case "biases":

@@ -9,7 +9,7 @@ import { overSteps, type Augmentation } from "../train/augment.js";
 import type { Task } from "../train/losses.js";
 import { cosine } from "../train/schedule.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
-import { nextTurn } from "../turn.js";
+import { expectToGoOn, nextTurn } from "../turn.js";
 import { meanOfNets } from "./ensemble.js";
 import type { TeacherSettings } from "./recipe.js";
 import type { Keeper, WorkFolder } from "./work-folder.js";
@@ -172,7 +172,7 @@ export async function makeBank(options: BankOptions): Promise<Samples> {
         }
         onProgress?.(Math.min(labelled, end), count);
         await nextTurn();
-        if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
+        expectToGoOn(signal);
       } while (labelled < end);
     }
     return { ...bank.samples, logits };

@@ -5,7 +5,7 @@ import { checkLabels } from "../data/samples.js";
 import { beginsStream, sampleEndedBy, streamsOf } from "../data/sequences.js";
 import { elementsFor, type Elements } from "../model/elements.js";
 import { valuesOf } from "../model/geometry.js";
-import { nextTurn } from "../turn.js";
+import { Slices } from "../turn.js";
 import type { Engine, TensorInfo } from "./engine.js";
 import { inputFiller } from "./fill-input.js";
 import { argmax, probability } from "./values.js";
@@ -60,9 +60,6 @@ export interface ClassifyOptions {
   readonly steps?: number;
 }
 
-/** Time between two returns to the event loop, so that Ctrl-C and the progress bar work. */
-const SLICE_MS = 50;
-
 /**
  * Runs every image through the engine. What states hold of one stream (sequences.ts) is nothing to the next. The result of an image that is a sequence is
  * that of its last step.
@@ -85,7 +82,7 @@ export async function classifyAll(
   const firstByte = engine.bytesRead;
   let errors = 0;
   let busyMs = 0;
-  let sliceEnd = performance.now() + SLICE_MS;
+  const slices = new Slices();
   for (let run = 0; run < runs.count; run++) {
     fill(run, input);
     if (beginsStream(run, streams)) engine.reset();
@@ -99,9 +96,7 @@ export async function classifyAll(
       if (set.labels !== undefined && winner !== set.labels[index]) errors++;
       onResult?.(index, { class: winner, probability: probability(logits, winner, engine.output) }, logits);
     }
-    if (ended < sliceEnd) continue;
-    await nextTurn();
-    sliceEnd = performance.now() + SLICE_MS;
+    if (slices.isOver()) await slices.next();
   }
   return {
     samples: set.count,

@@ -60,7 +60,11 @@ test("rounds as the integer model does", () => {
 });
 
 test("has no bit that could go, and errs no more", async () => {
-  const coarse = await runStage(net, { kind: "biases", tolerance: 0 }, context, samples);
+  const seen: number[] = [];
+  const onProgress = (done: number, total: number): void => void (expect(total).toBe(3 * 6), seen.push(done));
+  const coarse = await runStage(net, { kind: "biases", tolerance: 0 }, { ...context, onProgress }, samples);
+  expect(seen[0]).toBe(0);
+  expect(seen).toEqual([...new Set(seen)].toSorted((a, b) => a - b));
   expect(coarse.tensors).toEqual(net.tensors);
   const bits = coarse.compression!.biasBits!;
   const before = await errorWith(net.compression!.biasBits!);

@@ -52,27 +52,45 @@ describe("reorder", () => {
   it.each([
     ["a net of separable convolutions", separable],
     ["lenet300", namedNet("lenet300")],
-  ])("takes fewer bits, and gives the same outputs: %s", (_, graph) => {
+  ])("takes fewer bits, and gives the same outputs: %s", async (_, graph) => {
     const net = sparseNet(graph, 1);
-    const ordered = reorder(net, graph === separable ? 20 : 4, 1);
+    const ordered = await reorder(net, { tries: graph === separable ? 20 : 4, seed: 1 });
     expect(bitsOf(ordered)).toBeLessThan(bitsOf(net));
     expect(outputsOf(ordered, 3)).toEqual(outputsOf(net, 3));
   });
 
-  it("gives the same order for the same seed", () => {
+  it("gives the same order for the same seed", async () => {
     const net = sparseNet(separable, 2);
-    const [once, again] = [reorder(net, 4, 7), reorder(net, 4, 7)];
+    const [once, again] = [await reorder(net, { tries: 4, seed: 7 }), await reorder(net, { tries: 4, seed: 7 })];
     expect([...again.tensors]).toEqual([...once.tensors]);
   });
 
-  it("leaves the outputs of nets with sums, gates and joined channels alone", () => {
-    fc.assert(
-      fc.property(randomGraph, fc.nat(1000), (graph, seed) => {
+  it("says how far it is, and can be stopped", async () => {
+    const abort = new AbortController();
+    const seen: number[] = [];
+    const stopped = reorder(sparseNet(namedNet("lenet300"), 1), {
+      tries: 100,
+      seed: 1,
+      signal: abort.signal,
+      onProgress: (done, total) => {
+        expect(total).toBe(100);
+        if (seen.push(done) === 2) abort.abort();
+      },
+    });
+    await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
+    expect(seen).toHaveLength(2);
+    expect(seen[0]).toBeGreaterThan(0);
+    expect(seen[1]).toBeGreaterThan(seen[0]);
+  });
+
+  it("leaves the outputs of nets with sums, gates and joined channels alone", async () => {
+    await fc.assert(
+      fc.asyncProperty(randomGraph, fc.nat(1000), async (graph, seed) => {
         fc.pre(graph.layers.every(({ op }) => op !== "batchnorm"));
         const net = sparseNet(graph, seed);
         // Where all is 0 there is no scale.
         fc.pre(Object.values(net.compression!.activations).every(({ scale }) => scale > 0));
-        expect(outputsOf(reorder(net, 5, seed), seed)).toEqual(outputsOf(net, seed));
+        expect(outputsOf(await reorder(net, { tries: 5, seed }), seed)).toEqual(outputsOf(net, seed));
       }),
       { numRuns: 15 },
     );
