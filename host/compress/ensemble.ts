@@ -2,6 +2,7 @@
 import { inputsOf, resultsOf } from "../model/edges.js";
 import type { FloatTensor, Graph, Layer, Net } from "../model/model.js";
 import { parameterShapes, tensorShapes } from "../model/shapes.js";
+import { neededLayers } from "../train/unroll.js";
 
 const INPUT = "input";
 
@@ -15,7 +16,11 @@ export function meanOfNets(nets: readonly Net[]): Net {
   const [result] = resultsOf(graph);
   const [channels] = tensorShapes(graph).get(result)!;
   const namings = nets.map((_, i) => (name: string) => (name === graph.input.name ? INPUT : `${i + 1}.${name}`));
-  const layers = layersFor(graph, [result, ...(graph.states ?? []).map(({ source }) => source)]);
+  const needed = new Set(
+    neededLayers({ ...graph, outputs: [result] }, graph.steps ?? 1).flatMap((ofStep) => [...ofStep]),
+  );
+  const layers = graph.layers.filter((layer) => needed.has(layer));
+  const read = new Set(layers.flatMap(inputsOf));
   const members = namings.flatMap((named) => layers.map((layer) => renamed(layer, named)));
   const sums = namings.slice(1).map((named, i): Layer => {
     const before = i === 0 ? namings[0](result) : `sum.${i}`;
@@ -33,32 +38,26 @@ export function meanOfNets(nets: readonly Net[]): Net {
     groups: channels,
   };
   const states = namings.flatMap((named) =>
-    (graph.states ?? []).map(({ tensor, shape, source }) => ({ tensor: named(tensor), shape, source: named(source) })),
+    (graph.states ?? [])
+      .filter(({ tensor }) => read.has(tensor))
+      .map(({ tensor, shape, source }) => ({ tensor: named(tensor), shape, source: named(source) })),
   );
-  const { outputs: _outputs, ends: _ends, ...rest } = graph;
+  const { outputs: _outputs, states: _states, ends: _ends, ...rest } = graph;
   const whole: Graph = {
     ...rest,
     input: { ...graph.input, name: INPUT },
     layers: [...members, ...sums, mean],
     ...(states.length > 0 && { states }),
   };
+  const shapes = parameterShapes(whole);
   const tensors = new Map<string, FloatTensor>(
-    nets.flatMap((net, i) => [...net.tensors].map(([name, tensor]) => [`${i + 1}.${name}`, tensor] as const)),
+    nets
+      .flatMap((net, i) => [...net.tensors].map(([name, tensor]) => [`${i + 1}.${name}`, tensor] as const))
+      .filter(([name]) => shapes.has(name)),
   );
-  const used = parameterShapes(whole);
-  for (const name of tensors.keys()) if (!used.has(name)) tensors.delete(name);
   tensors.set("mean.weight", { shape: [channels, 1, 1, 1], data: new Float32Array(channels).fill(1 / nets.length) });
   tensors.set("mean.bias", { shape: [channels], data: new Float32Array(channels) });
   return { graph: whole, tensors };
-}
-
-/** In their order, without those that serve other results alone. */
-function layersFor({ layers }: Graph, results: readonly string[]): Layer[] {
-  const needed = new Set(results);
-  for (const layer of layers.toReversed()) {
-    if (needed.has(layer.output)) for (const input of inputsOf(layer)) needed.add(input);
-  }
-  return layers.filter(({ output }) => needed.has(output));
 }
 
 function renamed(layer: Layer, named: (name: string) => string): Layer {

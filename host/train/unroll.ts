@@ -110,7 +110,7 @@ function withoutIdleAppends({ tensors, layers, outputs }: Unrolled): Unrolled {
 }
 
 /** The layers of each step that the results depend on: in steps before the last, those that make what states are to hold. */
-function neededLayers(graph: Graph, steps: number): ReadonlySet<Layer>[] {
+export function neededLayers(graph: Graph, steps: number): ReadonlySet<Layer>[] {
   let wanted = new Set(resultsOf(graph));
   const ofSteps = Array.from({ length: steps }, () => {
     const needed = new Set<Layer>();

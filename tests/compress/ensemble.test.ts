@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { meanOfNets } from "../../host/compress/ensemble.js";
 import { drawnNet } from "../../host/compress/teacher.js";
-import { sharedFloats, type Samples } from "../../host/data/samples.js";
 import type { Graph, Net } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import { Random } from "../../host/rng.js";
-import { Trainer } from "../../host/train/trainer.js";
 import { lstm } from "../train/recurrent-nets.js";
+import { asked } from "../train/support.js";
 
 const COUNT = 32;
 
@@ -22,31 +21,39 @@ const plain: Graph = {
   outputs: ["input", "second"],
 };
 
-async function logits({ graph, tensors }: Net, samples: Samples): Promise<Float32Array> {
-  const trainer = await Trainer.create({ runtime: nodeRuntime, graph, seed: 0, threads: 1, batch: COUNT });
-  try {
-    trainer.load({ graph, tensors });
-    return await trainer.logits(samples);
-  } finally {
-    await trainer.close();
-  }
-}
+/** What one state holds only the second result depends on. */
+const twoStates: Graph = {
+  name: "two-states",
+  input: { name: "x", shape: [3, 1, 1] },
+  states: [
+    { tensor: "h", shape: [3, 1, 1], source: "sum" },
+    { tensor: "idle", shape: [3, 1, 1], source: "second" },
+  ],
+  steps: 3,
+  layers: [
+    { op: "add", name: "sum", inputs: ["x", "h"], output: "sum" },
+    { op: "dense", name: "fc", input: "sum", output: "y", outFeatures: 2 },
+    { op: "add", name: "second", inputs: ["sum", "idle"], output: "second" },
+  ],
+  outputs: ["y", "second"],
+};
 
 test.each([
   ["a plain net, of which the first result counts", plain, 2],
   ["three of them", plain, 3],
   ["a recurrent net, each with states of its own", lstm({ features: 5, units: 6, steps: 4, classes: 3 }), 2],
+  ["a recurrent net, of which the first result counts", twoStates, 2],
 ])("the mean of logits: %s", async (_, graph, members) => {
   const random = new Random(1);
   const values = COUNT * graph.input.shape[0] * (graph.steps ?? 1);
-  const images = sharedFloats(values).map(() => random.uniform() - 0.5);
-  const samples = { count: COUNT, images: sharedFloats(values) };
-  samples.images.set(images);
+  const images = Float32Array.from({ length: values }, () => random.uniform() - 0.5);
+  const samples = { count: COUNT, images };
   const nets: Net[] = [];
   for (let seed = 1; seed <= members; seed++)
     nets.push(await drawnNet({ runtime: nodeRuntime, graph, seed, batch: COUNT }));
-  const alone = await Promise.all(nets.map((net) => logits(net, samples)));
-  const mean = await logits(meanOfNets(nets), samples);
+  const logits = (net: Net): Promise<Float32Array> => asked(net, (trainer) => trainer.logits(samples));
+  const alone = await Promise.all(nets.map(logits));
+  const mean = await logits(meanOfNets(nets));
   expect(mean).toHaveLength(alone[0].length);
   const apart = mean.map((value, i) => Math.abs(value - alone.reduce((sum, one) => sum + one[i], 0) / members));
   expect(Math.max(...apart)).toBeLessThan(1e-6);
