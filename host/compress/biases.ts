@@ -50,14 +50,14 @@ export async function coarseBiases(net: Net, { tolerance }: BiasesStage, context
     const maxDrop = metric === "mse" ? tolerance : tolerance / 100;
     const most = mostError({ maxDrop }, error, metric);
     const steps = layers.reduce((sum, { name }) => sum + Math.max(0, bits[name] - LEAST_BITS), 0);
-    let left = steps;
+    let done = 0;
     for (const { name } of layers) {
-      for (let goesOn = true; goesOn && bits[name] > LEAST_BITS;) {
-        onProgress?.(steps - left, steps);
-        goesOn = (await judge({ ...bits, [name]: bits[name] - 1 })).error <= most;
-        left -= goesOn ? 1 : bits[name] - LEAST_BITS;
-        if (goesOn) bits[name]--;
+      const first = bits[name];
+      for (; bits[name] > LEAST_BITS; bits[name]--) {
+        onProgress?.(done + first - bits[name], steps);
+        if ((await judge({ ...bits, [name]: bits[name] - 1 })).error > most) break;
       }
+      done += Math.max(0, first - LEAST_BITS);
     }
   } finally {
     await trainer.close();

@@ -5,10 +5,10 @@
  */
 import { binarize, Contexts, type CabacSettings } from "../codecs/cabac-contexts.js";
 import type { Samples } from "../data/samples.js";
-import { MoteError } from "../errors.js";
 import type { Net } from "../model/model.js";
 import type { Task } from "../train/losses.js";
 import { Trainer, type TrainingRuntime } from "../train/trainer.js";
+import { expectToGoOn } from "../turn.js";
 import { toGrid } from "./grid.js";
 import { survivors } from "./prune.js";
 
@@ -49,7 +49,7 @@ export async function fisherDiagonal(
     const sums = new Map(layers.map((name) => [name, new Float64Array(trainer.weight(name).length)]));
     const steps = Math.max(1, Math.floor(samples.count / batch));
     for (let step = 0; step < steps; step++) {
-      if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
+      expectToGoOn(signal);
       // The second moment of a single step is its squared gradient, times what Adam takes of it.
       trainer.resetOptimizer();
       const { loss } = await trainer.train({

@@ -48,7 +48,6 @@ export class Retraining {
   private done = 0;
   /** Calls of `until` before the one at hand. */
   private piece = 0;
-  /** When signals are to be let in next. */
   private readonly slices = new Slices();
   readonly total: number;
   /** What the trainer was given, by layer; the stage may change the arrays of sharings and frozen flags. */

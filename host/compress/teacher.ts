@@ -1,6 +1,5 @@
 /** The dense net that a recipe starts from, and the bank of augmented digits that it labels for its students. */
 import { sharedFloats, sliceSamples, type Samples } from "../data/samples.js";
-import { MoteError } from "../errors.js";
 import type { Graph, Net } from "../model/model.js";
 import { resultsOf } from "../model/edges.js";
 import { sampleShape, tensorShapes } from "../model/shapes.js";
@@ -66,7 +65,7 @@ export function memberSettings<T extends Pick<TeacherSettings, "members" | "seed
   { members: _members, ...settings }: T,
   i: number,
 ): Omit<T, "members"> & { readonly seed: number } {
-  return { ...settings, seed: (settings.seed + i) >>> 0 };
+  return { ...settings, seed: settings.seed + i };
 }
 
 /** Trains a dense net, from the seed's noise or further; goes on from where an earlier run was stopped. @throws MoteError INTERRUPTED, DIVERGED */
@@ -100,7 +99,7 @@ export async function trainTeacher(options: TeacherOptions): Promise<Net> {
       });
       done += result.steps;
       keeper.save({ net: trainer.toNet(), optimizer: trainer.optimizerState(), progress: { step: done } });
-      if (signal?.aborted) throw new MoteError("INTERRUPTED", "stopped");
+      expectToGoOn(signal);
     }
     return trainer.toNet();
   } finally {

@@ -22,7 +22,8 @@ export interface Bank<T extends Samples> {
 /** All copies of `bankOf` at once. */
 export function augmentBank<T extends Samples>(...given: Parameters<typeof bankOf<T>>): Bank<T>["samples"] {
   const { samples, make } = bankOf(...given);
-  for (let copy = 0; copy < given[3]; copy++) make(copy);
+  const [, , , copies] = given;
+  for (let copy = 0; copy < copies; copy++) make(copy);
   return samples;
 }
 

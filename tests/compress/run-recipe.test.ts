@@ -17,7 +17,7 @@ import { openReference } from "../../host/engines/reference.js";
 import { quantize } from "../../host/quantize/quantize.js";
 import { Random } from "../../host/rng.js";
 import { readCheckpoint, writeCheckpoint } from "../../host/node/train/checkpoint.js";
-import { Trainer } from "../../host/train/trainer.js";
+import { asked } from "../train/support.js";
 
 /** Of a layer whose weights are its integers times its scale. */
 function largestInteger({ tensors, compression }: Net, layer: string): number {
@@ -161,13 +161,7 @@ describe("a teacher that is another net than the recipe's", () => {
       expect(kept[0].seconds).toBe(0);
       trained.push(readCheckpoint(join(work, `${alone[trained.length][0]}.safetensors`)).net);
     }
-    const logits = async (of: Net): Promise<Float32Array> => {
-      const trainer = await Trainer.create({ runtime: nodeRuntime, graph: of.graph, seed: 0, threads: 1, batch: 32 });
-      trainer.load(of);
-      const found = await trainer.logits(data.validation);
-      await trainer.close();
-      return found;
-    };
+    const logits = (of: Net): Promise<Float32Array> => asked(of, (trainer) => trainer.logits(data.validation));
     const [first, second] = [await logits(trained[0]), await logits(trained[1])];
     const mean = await logits(readCheckpoint(join(work, `${names[0]}.safetensors`)).net);
     const apart = mean.map((value, i) => Math.abs(value - (first[i] + second[i]) / 2));
@@ -257,14 +251,9 @@ describe("recipes from digits to integers", () => {
   });
 
   test("a bank that is stopped goes on with the copy at hand, and says how far it is", async () => {
-    const bankOf = (folder: string): Buffer =>
-      readFileSync(
-        join(
-          folder,
-          readdirSync(folder).find((name) => name.startsWith("bank-"))!,
-        ),
-      );
     const three = { ...small, bank: { copies: 3, augment: 0.1 } };
+    const [, name] = await workNames(recipeOf(three), { data: await dataDigest(data) });
+    const bankOf = (folder: string): Buffer => readFileSync(join(folder, name));
     const other = join(work, "other");
     const whole = await run(three, { work: other });
     const seen: number[] = [];
@@ -282,18 +271,14 @@ describe("recipes from digits to integers", () => {
     expect(part.equals(bankOf(other).subarray(0, part.length))).toBe(true);
     expect(part).toHaveLength(1024 * 10 * 4);
     // Of what is there nothing is made anew.
-    const file = join(
-      work,
-      readdirSync(work).find((name) => name.startsWith("bank-"))!,
-    );
-    writeFileSync(file, Buffer.concat([Buffer.alloc(4), part.subarray(4)]));
+    writeFileSync(join(work, name), Buffer.concat([Buffer.alloc(4), part.subarray(4)]));
     const { net } = await run(three, { onProgress: told() });
     expect(seen.slice(2)).toEqual([512, 1024, 1536]);
     expect(bankOf(work).equals(Buffer.concat([Buffer.alloc(4), bankOf(other).subarray(4)]))).toBe(true);
     expect(bytesOf(net)).not.toEqual(bytesOf(whole.net));
     // One that is too long is another's.
-    writeFileSync(file, Buffer.alloc(3 * 512 * 10 * 4 + 1));
-    for (const name of readdirSync(work)) if (name.startsWith("stage-")) rmSync(join(work, name));
+    writeFileSync(join(work, name), Buffer.alloc(3 * 512 * 10 * 4 + 1));
+    for (const made of readdirSync(work)) if (made.startsWith("stage-")) rmSync(join(work, made));
     expect(bytesOf((await run(three)).net)).toEqual(bytesOf(whole.net));
   });
 
