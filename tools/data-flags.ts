@@ -1,7 +1,8 @@
 /** The flags for samples, the same in every command that takes any. */
 import { InvalidArgumentError, Option, type Command } from "commander";
-import type { Reading } from "../host/data/data-set.js";
+import type { Labels, Reading, SampleSet } from "../host/data/data-set.js";
 import type { Engine } from "../host/engines/engine.js";
+import { MoteError } from "../host/errors.js";
 import type { DataOptions } from "../host/node/data/load.js";
 
 export interface ReadingFlags {
@@ -66,6 +67,14 @@ export function addReadingFlags(command: Command): Command {
 /** How the flags want samples for the engine's model to be loaded. */
 export function dataOptions(flags: DataFlags, { input, output: { labels } }: Engine): DataOptions {
   return { labels: flags.labels, shape: input.shape, classes: labels, reading: readingOf(flags) };
+}
+
+export type LabelledSet = SampleSet & { readonly labels: Labels };
+
+/** @param flag that a file of labels is given by @throws MoteError ARGUMENT where there are none */
+export function labelled(set: SampleSet, flag: string): LabelledSet {
+  if (set.labels !== undefined) return { ...set, labels: set.labels };
+  throw new MoteError("ARGUMENT", `${set.source} has no labels: expected ${flag}, a file of them`);
 }
 
 /** Undefined where no flag says anything. */

@@ -1,6 +1,5 @@
 /** `mote evaluate`: a model on labelled samples: accuracy, what is taken for what, the worst mistakes. */
 import { Command, InvalidArgumentError } from "commander";
-import type { Labels, SampleSet } from "../host/data/data-set.js";
 import type { Classification } from "../host/engines/classify.js";
 import type { EngineName } from "../host/engines/engine.js";
 import { confusionMatrix, evaluate, type Evaluation, type Mistake } from "../host/engines/evaluate.js";
@@ -9,7 +8,15 @@ import { MoteError } from "../host/errors.js";
 import { bitsOf, type ElementBits } from "../host/model/elements.js";
 import { loadData } from "../host/node/data/load.js";
 import { Progress } from "../host/node/progress.js";
-import { addDataFlags, dataOptions, stepsOption, type DataFlags, type StepsFlag } from "./data-flags.js";
+import {
+  addDataFlags,
+  dataOptions,
+  labelled,
+  stepsOption,
+  type DataFlags,
+  type LabelledSet,
+  type StepsFlag,
+} from "./data-flags.js";
 import { floatEvaluator, type FloatEvaluation } from "./evaluate-float.js";
 import { parseShape, type Shapes } from "./inspect-graph.js";
 import { engineOption, fastestFor, grouped, openModel } from "./model-file.js";
@@ -29,8 +36,6 @@ const MAX_TABLE_CLASSES = 20;
 const LISTED_CONFUSIONS = 10;
 /** With more classes JSON has the pairs that occur alone. */
 const MAX_MATRIX_CLASSES = 256;
-
-type LabelledSet = SampleSet & { readonly labels: Labels };
 
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
@@ -65,7 +70,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
   const { engine } = openModel(path, flags.engine ?? fastestFor(path), {});
   try {
     const { steps = 1 } = flags;
-    const set = labelled(loadData(flags.data, dataOptions(flags, engine)));
+    const set = labelled(loadData(flags.data, dataOptions(flags, engine)), "--labels");
     const progress = new Progress("evaluate", set.count);
     const beside = flags.float === undefined ? undefined : floatEvaluator(flags.float, flags.shape, engine, set, steps);
     const onSample = (index: number, result: Classification): void => {
@@ -86,11 +91,6 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
   } finally {
     engine.close();
   }
-}
-
-function labelled(set: SampleSet): LabelledSet {
-  if (set.labels !== undefined) return { ...set, labels: set.labels };
-  throw new MoteError("ARGUMENT", `${set.source} has no labels: expected --labels, a file of them`);
 }
 
 function print(

@@ -49,11 +49,12 @@ import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
 import { FORMATS, warnOfPoorTrade, filesAs, writeFiles, type FileFlags, type Format } from "./pack-files.js";
 import { checkLayout, checkOptimize, chipName, isChipGoal, packOptimizeOption } from "./pack-chip.js";
+import { addTrimFlags, trimPair, trimmedContainer, type TrimFlags } from "./pack-trim.js";
 import { breakdown, fastMemoryParts, memoryParts } from "./pack-memory.js";
 import { makeUpdate, readPrivateKey, SEQUENCE_HELP, sequenceNumber } from "./update-files.js";
 import { addVectorFlags, refuseIdleVectors, vectorsFile, type VectorFlags } from "./vector-flags.js";
 
-interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, CodecFlags {
+interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, CodecFlags, TrimFlags {
   readonly format?: Format;
   readonly plot?: string;
   readonly window?: number;
@@ -75,6 +76,9 @@ const FOREIGN_FLAGS = [
   "colours",
   "shape",
 ] as const;
+
+/** Those that say how samples are to be seen. */
+const READING_FLAGS: ReadonlySet<string> = new Set(["layout", "scale", "mean", "std"]);
 
 export function packCommand(): Command {
   const command = new Command("pack")
@@ -153,12 +157,12 @@ export function packCommand(): Command {
     .option("--json", "print one JSON object on stdout and nothing else there")
     .addHelpText(
       "after",
-      "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack model_int8.tflite -o model.mote --vectors 10\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n  mote pack models/lenet5.mote -o small.mote --codec auto\n" +
+      "\nExamples:\n  mote pack model_int8.tflite -o model.mote\n  mote pack model.onnx --calibrate samples.npz -o model.mote\n  mote pack model_int8.tflite -o model.mote --vectors 10\n  mote pack models/lenet5.mote -o lenet5.wasm --sram 12288\n  mote pack models/lenet5.mote -o small.mote --codec auto\n  mote pack models/lenet5.mote -o small.mote --container small --trim mnist:validation\n" +
         "  mote pack models/lenet5.mote -o lenet5.c --optimize flash\n  mote pack models/lenet5.mote -o lenet5-fast.wasm --optimize speed\n  mote pack model_int8.tflite -o model.wasm --optimize speed --sram least\n" +
         "  mote pack models/lenet5.mote -o core.wasm --format core --ops conv2d,dense,maxpool",
     )
     .action(pack);
-  return addReadingFlags(addVectorFlags(addCodecFlags(command)));
+  return addReadingFlags(addVectorFlags(addTrimFlags(addCodecFlags(command))));
 }
 
 async function pack(input: string, flags: PackFlags): Promise<void> {
@@ -187,8 +191,12 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     );
   }
   refuseIdleVectors(flags);
-  if (flags.steps !== undefined && (flags.calibrate ?? flags.vectorsData) === undefined) {
-    throw new MoteError("ARGUMENT", "--steps: says which samples are a stream; expected --calibrate or --vectors-data");
+  if (flags.trimLabels !== undefined && flags.trim === undefined) {
+    throw new MoteError("ARGUMENT", "--trim-labels: labels of the samples to trim by; expected --trim");
+  }
+  if (flags.steps !== undefined && (flags.calibrate ?? flags.vectorsData ?? flags.trim) === undefined) {
+    const expected = "--calibrate, --vectors-data or --trim";
+    throw new MoteError("ARGUMENT", `--steps: says which samples are a stream; expected ${expected}`);
   }
   const signing = signingOf(input, flags, format);
   const {
@@ -199,7 +207,9 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.plot !== undefined && calibration === undefined) {
     throw new MoteError("ARGUMENT", "--plot: draws what calibration costs; expected --calibrate");
   }
-  const bytes = labelled(input, unlabelled, flags.labels);
+  const whole = withLabels(input, unlabelled, flags.labels);
+  const trimmed = flags.trim === undefined ? undefined : await trimmedContainer(whole, flags.trim, flags);
+  const bytes = trimmed?.bytes ?? whole;
   const container = namingFile(input, () => readContainer(bytes));
   const { optimize } = flags;
   const fast =
@@ -238,6 +248,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   const pairs: [string, string][] = [
     ...written.map(({ path, bytes: size }): [string, string] => [path, `${grouped(size)} bytes`]),
     ["container", `${grouped(bytes.length)} bytes${shareOf(netBytes, bytes.length)}`],
+    ...(trimmed === undefined ? [] : [trimPair(trimmed.report)]),
     [
       memoryName,
       `${grouped(memory)} bytes${format === "wasm" && flags.optimize === "size" ? ", the model in it" : ""}`,
@@ -259,6 +270,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
       optimize: flags.optimize,
       ...(netBytes === undefined ? {} : { netBytes }),
       containerBytes: bytes.length,
+      ...(trimmed === undefined ? {} : { trim: trimmed.report }),
       ...(chip === undefined ? { linearMemoryBytes: memory } : { ramBytes: memory }),
       ...(wholeInputBytes === undefined ? {} : { wholeInputBytes }),
       ...(chip === undefined ? { plan: fast === undefined ? plan : fast.program.memory } : {}),
@@ -356,7 +368,9 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
     });
     return { ...imported, netBytes: statSync(path).size };
   }
-  const foreign = FOREIGN_FLAGS.find((flag) => flags[flag] !== undefined);
+  const foreign = FOREIGN_FLAGS.filter((flag) => flags.trim === undefined || !READING_FLAGS.has(flag)).find(
+    (flag) => flags[flag] !== undefined,
+  );
   if (foreign !== undefined) throw new MoteError("ARGUMENT", `${flagOf(foreign)}: ${path} is no net of another format`);
   if (isWasm(file) || isContainer(path, file)) {
     if (window !== undefined || tables !== undefined) {
@@ -381,17 +395,20 @@ async function packedContainer(path: string, flags: PackFlags, note: (line: stri
   return { bytes: namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options)) };
 }
 
-/** Flags that say how a container codes its weights. */
+/** Flags that make a container smaller. */
 const CODING = [
   ["codec", "codec"],
   ["decodeCost", "decode-cost"],
   ["container", "container"],
+  ["trim", "trim"],
 ] as const;
 
 /** A container with its weights coded anew. */
 function recoded(bytes: Uint8Array, options: WriteOptions): Uint8Array {
   const { model, plan } = readContainer(bytes);
-  return writeContainer(model, { windowBytes: plan.window, ...options });
+  // What its maker vouches for is the memory of this one.
+  const { certificate: _, ...rest } = model;
+  return writeContainer(rest, { windowBytes: plan.window, ...options });
 }
 
 /** Nothing where the file does not have the weights. */
@@ -414,7 +431,7 @@ function plotOf(
 }
 
 /** @param labelsPath a text file with a label a line; those that the container has are replaced */
-function labelled(path: string, bytes: Uint8Array, labelsPath: string | undefined): Uint8Array {
+function withLabels(path: string, bytes: Uint8Array, labelsPath: string | undefined): Uint8Array {
   if (labelsPath === undefined) return bytes;
   const container = namingFile(path, () => readContainer(bytes));
   const labels = readLines(labelsPath);

@@ -49,6 +49,11 @@ function addTo(bias: Float32Array, row: number, weights: Float32Array, constant:
   bias[row] += constant * weights.reduce((sum, w) => sum + w, 0);
 }
 
+const channelsIn =
+  (shapes: ReadonlyMap<string, Shape>) =>
+  (tensor: string): number =>
+    shapes.get(tensor)![0];
+
 /** Layers that read a tensor. */
 const readersOf = (graph: Graph, tensor: string): Layer[] =>
   graph.layers.filter((layer) => inputsOf(layer).includes(tensor));
@@ -108,7 +113,7 @@ function throughLayer(
   const { constants, perChannel } = floatOp(layer);
   if (layer.op === "concat") {
     let index = 0;
-    eachJoined(layer, shapes, (_input, _channels, at) => output.set(inputs[index++], at));
+    eachJoined(layer, channelsIn(shapes), (_input, _channels, at) => output.set(inputs[index++], at));
   } else if (constants !== null) {
     const entries = perChannel?.map((name) => [name, net.tensors.get(`${layer.name}.${name}`)!.data] as const);
     const parameters = entries === undefined ? null : (Object.fromEntries(entries) as unknown as Parameters);
@@ -170,7 +175,7 @@ function clearUnread(net: Net, shapes: ReadonlyMap<string, Shape>): Map<string, 
       const before = read.get(layer.input)!;
       after.forEach((isRead, channel) => (before[layer.channel + channel] |= isRead));
     } else {
-      eachJoined(layer, shapes, (input, channels, at) => {
+      eachJoined(layer, channelsIn(shapes), (input, channels, at) => {
         const before = read.get(input)!;
         for (let channel = 0; channel < channels; channel++) before[channel] |= after[at + channel];
       });

@@ -2,15 +2,15 @@
  * Which channels of a net go or stay together. A filter makes one; what works on each channel by itself, such as a depthwise convolution or
  * a pool, takes it along, and a sum makes its inputs' channels one: all of that is a unit.
  */
-import { inputOf, inputsOf, readOutside } from "../model/edges.js";
-import type { FloatTensor, Graph, Layer, Net, Shape, WeightedLayer } from "../model/model.js";
+import { inputOf, inputsOf, modelInputs, outputsOf, readOutside, statesOf, type Edges } from "../model/edges.js";
+import type { FloatTensor, Graph, Layer, Net, QModel, Shape, WeightedLayer } from "../model/model.js";
 import { tensorShapes } from "../model/shapes.js";
-import { floatOp, floatWeights, hasWeights } from "../ops/index.js";
+import { floatOp, floatWeights, groupCount, hasWeights, isWeighted } from "../ops/index.js";
 
-export interface Units {
+export interface Units<Tensor = string> {
   readonly count: number;
-  /** The unit of each channel of a tensor, by the tensor's name. */
-  readonly of: ReadonlyMap<string, Int32Array>;
+  /** The unit of each channel of a tensor, by the tensor's name, or number. */
+  readonly of: ReadonlyMap<Tensor, Int32Array>;
   /**
    * By unit: 1 where it has to stay, being the input's, a result's, a state's, or one that a crop or a convolution in groups of several
    * channels reads or makes.
@@ -40,10 +40,6 @@ export function readingOf(layer: WeightedLayer, input: Shape): Reading {
   return { channels, span: height * width, first: (row) => Math.floor(row / rowsOfOne) * channels };
 }
 
-/** Whether each filter reads a channel of its own. */
-const isDepthwise = (layer: WeightedLayer, [channels]: Shape): boolean =>
-  channels > 1 && floatWeights(layer).groups(layer) === channels;
-
 /** Makes sets of numbers that are joined one by one. */
 export class Sets {
   private readonly parent: Int32Array;
@@ -62,35 +58,83 @@ export class Sets {
   }
 }
 
-export function unitsOf(graph: Graph): Units {
-  const shapes = tensorShapes(graph);
-  const firstOf = new Map<string, number>();
+export const unitsOf = (graph: Graph): Units =>
+  unitsAlong({
+    channels: new Map([...tensorShapes(graph)].map(([name, [channels]]) => [name, channels])),
+    layers: graph.layers.map((layer) => ({
+      op: layer.op,
+      inputs: inputsOf(layer),
+      output: layer.output,
+      groups: hasWeights(layer) ? floatWeights(layer).groups(layer) : undefined,
+    })),
+    staying: [graph.input.name, ...(graph.states ?? []).map(({ tensor }) => tensor), ...readOutside(graph)],
+  });
+
+/** The same of an integer model, tensors by their numbers. */
+export function unitsOfModel(model: QModel): Units<number> {
+  const { tensors, layers } = model;
+  const sources = tensors.flatMap(({ source }) => source ?? []);
+  return unitsAlong({
+    channels: new Map(tensors.map(({ shape }, tensor) => [tensor, shape[0]])),
+    layers: layers.map((layer) => ({
+      op: layer.op,
+      inputs: layer.inputs,
+      output: layer.output,
+      groups: isWeighted(layer) ? groupCount(model, layer) : undefined,
+    })),
+    staying: [...modelInputs(model), ...statesOf(model), ...sources, ...outputsOf(model)],
+  });
+}
+
+/** What a graph's or a model's layers do to channels. */
+interface Wiring<Tensor> {
+  /** In the order in which tensors are made. */
+  readonly channels: ReadonlyMap<Tensor, number>;
+  readonly layers: readonly Wire<Tensor>[];
+  /** Tensors whose channels have to stay, whatever reads them. */
+  readonly staying: readonly Tensor[];
+}
+
+interface Wire<Tensor> {
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  /** Of a layer with weights. */
+  readonly groups: number | undefined;
+}
+
+function unitsAlong<Tensor>({ channels: channelsOf, layers, staying: stayingFirst }: Wiring<Tensor>): Units<Tensor> {
+  const firstOf = new Map<Tensor, number>();
   let places = 0;
-  for (const [name, [channels]] of shapes) {
+  for (const [name, channels] of channelsOf) {
     firstOf.set(name, places);
     places += channels;
   }
   const sets = new Sets(places);
-  const states = (graph.states ?? []).map(({ tensor }) => tensor);
-  const staying: string[] = [graph.input.name, ...states, ...readOutside(graph)];
-  const tie = (from: string, to: string, channels: number, at = 0, each = 1): void => {
+  const staying = [...stayingFirst];
+  const tie = (from: Tensor, to: Tensor, channels: number, at = 0, each = 1): void => {
     const [source, target] = [firstOf.get(from)!, firstOf.get(to)!];
     for (let channel = 0; channel < channels * each; channel++)
       sets.join(source + Math.floor(channel / each), target + at + channel);
   };
-  for (const layer of graph.layers) {
-    const inputs = inputsOf(layer);
-    const [channels] = shapes.get(inputs[0])!;
-    if (hasWeights(layer)) {
-      if (isDepthwise(layer, shapes.get(inputs[0])!))
-        tie(inputs[0], layer.output, channels, 0, floatWeights(layer).rows(layer) / channels);
-      else if (floatWeights(layer).groups(layer) > 1) staying.push(inputs[0], layer.output);
-    } else if (layer.op === "crop") staying.push(layer.input, layer.output);
-    else eachJoined(layer, shapes, (input, count, at) => tie(input, layer.output, count, at));
+  for (const layer of layers) {
+    const { op, inputs, output, groups } = layer;
+    const channels = channelsOf.get(inputs[0])!;
+    if (groups !== undefined) {
+      // Each filter has a channel of its own.
+      if (channels > 1 && groups === channels) tie(inputs[0], output, channels, 0, channelsOf.get(output)! / channels);
+      else if (groups > 1) staying.push(inputs[0], output);
+    } else if (op === "crop") staying.push(inputs[0], output);
+    else
+      eachJoined(
+        layer,
+        (input) => channelsOf.get(input)!,
+        (input, count, at) => tie(input, output, count, at),
+      );
   }
   const numbers = new Map<number, number>();
-  const of = new Map<string, Int32Array>();
-  for (const [name, [channels]] of shapes) {
+  const of = new Map<Tensor, Int32Array>();
+  for (const [name, channels] of channelsOf) {
     const unit = (_: unknown, channel: number): number => {
       const root = sets.find(firstOf.get(name)! + channel);
       if (!numbers.has(root)) numbers.set(root, numbers.size);
@@ -107,14 +151,14 @@ export function unitsOf(graph: Graph): Units {
  * Visits the inputs of a layer without weights, each of whose channels makes one of the output.
  * @param visit gets an input with its channels, and which channel of the output its first one makes
  */
-export function eachJoined(
-  layer: Layer,
-  shapes: ReadonlyMap<string, Shape>,
-  visit: (input: string, channels: number, at: number) => void,
+export function eachJoined<Tensor>(
+  layer: { readonly op: string } & Edges<Tensor>,
+  channelsOf: (tensor: Tensor) => number,
+  visit: (input: Tensor, channels: number, at: number) => void,
 ): void {
   let at = 0;
   for (const input of inputsOf(layer)) {
-    const [channels] = shapes.get(input)!;
+    const channels = channelsOf(input);
     visit(input, channels, at);
     if (layer.op === "concat") at += channels;
   }

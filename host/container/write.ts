@@ -280,7 +280,7 @@ function writeSection(layer: QLayer & QWeights, coding: Coding): Uint8Array {
 }
 
 /** The fewest bits that hold all biases exactly once their common zero bits are shifted out. */
-function biasForm(bias: Int32Array): { biasBits: number; biasShift: number } {
+export function biasForm(bias: Int32Array): { biasBits: number; biasShift: number } {
   const all = bias.reduce((or, b) => or | b, 0);
   if (all === 0) return { biasBits: 0, biasShift: 0 };
   const biasShift = 31 - Math.clz32(all & -all);

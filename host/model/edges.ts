@@ -2,7 +2,7 @@
 import type { Graph, QModel } from "./model.js";
 
 /** A layer of a model has its inputs in a list, one of a float graph only where there may be several. */
-type Edges<Tensor> = { readonly inputs: readonly Tensor[] } | { readonly input: Tensor };
+export type Edges<Tensor> = { readonly inputs: readonly Tensor[] } | { readonly input: Tensor };
 
 /** The tensors that a layer reads, one or more: names in a graph, indices in a model. */
 export const inputsOf = <Tensor>(layer: Edges<Tensor>): readonly Tensor[] =>

@@ -118,3 +118,9 @@ export const columnCount = (model: QModel, layer: QWeightedLayer): number =>
 /** Height and width of the part of a weighted layer's row that reads one channel. */
 export const kernelOf = (model: QModel, layer: QWeightedLayer): Axes =>
   integerWeights(layer).kernel(layer, model.tensors[inputOf(layer)].shape);
+
+/** In how many groups a weighted layer's channels are: each row reads the channels of one. */
+export function groupCount(model: QModel, layer: QWeightedLayer): number {
+  const [height, width] = kernelOf(model, layer);
+  return (model.tensors[inputOf(layer)].shape[0] * height * width) / columnCount(model, layer);
+}

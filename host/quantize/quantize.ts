@@ -332,7 +332,7 @@ function weightScales({ weightScale }: Compression, name: string, rows: number):
  * Rounds all biases of a layer to multiples of one power of two, the smallest with which each takes at most `bits` bits.
  * @param units of the accumulator: one, or one a row
  */
-function quantizeBias(bias: Float32Array, units: Float64Array, bits: number, name: string): Int32Array {
+export function quantizeBias(bias: ArrayLike<number>, units: Float64Array, bits: number, name: string): Int32Array {
   if (!Number.isInteger(bits) || bits < 0 || bits > 32) {
     throw new MoteError("MISMATCH", `${name}: biasBits is ${bits}, expected 0 … 32`);
   }

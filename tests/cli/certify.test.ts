@@ -53,6 +53,12 @@ describe("mote certify", () => {
     expect(other).toEqual({ ...certificate, vectors: 5, outputsCrc: other.outputsCrc });
   });
 
+  it("is not carried on to a model of other codes, which takes other memory", async () => {
+    const out = scratch.path("recoded.mote");
+    expect((await mote(["pack", scratch.path("sure.mote"), "-o", out, "--codec", "arithmetic"])).code).toBe(0);
+    expect(certificateOf(readContainer(readFileSync(out)).model)).toBeUndefined();
+  });
+
   it("refuses what it cannot certify, and writes nothing", async () => {
     writeFileSync(scratch.path("broken.mote"), readFileSync(scratch.path("model.mote")).subarray(0, 300));
     const out = scratch.path("none.mote");

@@ -8,11 +8,12 @@ import { readContainer, type Container } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import { outputOf } from "../../host/model/edges.js";
 import { quantize } from "../../host/quantize/quantize.js";
+import { Random } from "../../host/rng.js";
 import type { LayerFormats } from "../../host/report/matrix-formats.js";
 import { lenet5 } from "../../host/train/nets.js";
 import { openNpz } from "../../host/data/npz.js";
 import { writeCheckpoint } from "../../host/node/train/checkpoint.js";
-import { syntheticModels } from "../support/models.js";
+import { buildModel, syntheticModels } from "../support/models.js";
 import { compressedNet } from "../support/nets.js";
 import { npyOf } from "../support/npy.js";
 import { expectOneLine, lastJson, mote, scratchFolder } from "./support.js";
@@ -113,7 +114,11 @@ describe("pack --vectors", () => {
     expect(arraysOf("steps.vectors.npz").input0.shape).toEqual([6, 3, 4, 5]);
     expectOneLine(await made("frames.npy", 5, "--steps", "3"), /5 vectors: expected a multiple of 3, the steps of/, 2);
     expectOneLine(await made("threes.npy", 3), /3 vectors: threes\.npy has 2 samples/, 2);
-    expectOneLine(await mote([...pack, "--steps", "3"]), /--steps: .* expected --calibrate or --vectors-data/, 2);
+    expectOneLine(
+      await mote([...pack, "--steps", "3"]),
+      /--steps: .* expected --calibrate, --vectors-data or --trim$/,
+      2,
+    );
   });
 
   it("takes samples, as many as there are; writes nothing where they do not fit", async () => {
@@ -134,6 +139,84 @@ describe("pack --vectors", () => {
     expect((await mote(data("x.npy"))).code).toBe(0);
     const { input0 } = arraysOf("none.vectors.npz");
     expect(new Set(input0.values)).toEqual(new Set([pixelTable(openReference(container).input)[255]]));
+  });
+});
+
+describe("pack --trim", () => {
+  const count = 60;
+  const small = writeContainer(
+    buildModel(
+      3,
+      [1, 12, 12],
+      [
+        { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.4, out: 4, pool: { size: 2, stride: 2 } },
+        { op: "dense", weights: "grid", density: 0.4, out: 6 },
+      ],
+    ),
+  );
+  const packArgs = (): string[] => ["pack", scratch.path("small.mote"), "-o", scratch.path("trimmed.mote")];
+  const trimArgs = (...flags: string[]): string[] => [...packArgs(), "--trim", scratch.path("pictures.npy"), ...flags];
+  const labelArgs = (name = "classes.npy"): string[] => ["--trim-labels", scratch.path(name)];
+  const isWritten = (): boolean => scratch.names().some((name) => name.startsWith("trimmed"));
+
+  beforeAll(() => {
+    writeFileSync(scratch.path("small.mote"), small);
+    const engine = openReference(small);
+    const random = new Random(1);
+    const pixels = Uint8Array.from({ length: count * 144 }, () => random.integer(256));
+    const table = pixelTable(engine.input);
+    const classes = Array.from({ length: count }, (_, n) =>
+      argmax(engine.run(Int8Array.from(pixels.subarray(144 * n, 144 * (n + 1)), (pixel) => table[pixel]))),
+    );
+    expect(new Set(classes).size).toBeGreaterThan(2);
+    writeFileSync(scratch.path("pictures.npy"), npyOf(pixels, count, 12, 12));
+    writeFileSync(scratch.path("classes.npy"), npyOf(Uint8Array.from(classes), count));
+    writeFileSync(
+      scratch.path("others.npy"),
+      npyOf(
+        Uint8Array.from(classes, (label) => (label + 1) % 6),
+        count,
+      ),
+    );
+  });
+
+  it("makes a file smaller that takes no more samples for what they are not", async () => {
+    const outcome = await mote([...trimArgs("--container", "small", ...labelArgs()), "--json"]);
+    expect(outcome.code).toBe(0);
+    const { trim, containerBytes } = lastJson(outcome) as { trim: Record<string, number>; containerBytes: number };
+    const { model } = readContainer(small);
+    const plain = writeContainer(model, { container: "small" });
+    expect(trim).toEqual({ bytesBefore: plain.length, samples: count, errorsBefore: 0, errors: 0 });
+    expect(containerBytes).toBeLessThan(plain.length);
+    expect(bytesOf("trimmed.mote")).toHaveLength(containerBytes);
+    const data = ["--data", scratch.path("pictures.npy"), "--labels", scratch.path("classes.npy"), "--json"];
+    expect(lastJson(await mote(["run", scratch.path("trimmed.mote"), ...data])).errors).toBe(0);
+  });
+
+  it("codes weights as they were, and says what it did", async () => {
+    const { code, stdout } = await mote(trimArgs(...labelArgs()));
+    expect(code).toBe(0);
+    expect(stdout.replace(/\s+/g, " ")).toMatch(/ trimmed from [\d,]+ bytes; 0 of 60 samples wrong, 0 before /);
+    const codecs = readContainer(bytesOf("trimmed.mote")).layers.map(({ section }) => section?.codec);
+    expect(codecs).toEqual(readContainer(small).layers.map(({ section }) => section?.codec));
+  });
+
+  it("refuses samples that it cannot go by, and writes nothing", async () => {
+    const before = isWritten() ? bytesOf("trimmed.mote") : undefined;
+    expectOneLine(await mote(trimArgs()), /pictures\.npy has no labels: expected --trim-labels, a file of them$/, 2);
+    expectOneLine(
+      await mote(trimArgs(...labelArgs("others.npy"))),
+      /--trim .*pictures\.npy: the model takes 60 of 60 for what they are not, no better than chance; expected/,
+      2,
+    );
+    const out = ["-o", scratch.path("net.c"), "--optimize", "flash"];
+    expectOneLine(await mote([...trimArgs(), ...out]), /--trim: for containers; --optimize flash codes weights its/, 2);
+    expectOneLine(
+      await mote([...packArgs(), ...labelArgs()]),
+      /--trim-labels: labels of the samples to trim by; expected --trim$/,
+      2,
+    );
+    expect(isWritten() ? bytesOf("trimmed.mote") : undefined).toEqual(before);
   });
 });
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { modelBits } from "../../host/codecs/weight-prices.js";
 import { orderableGroups, reorder } from "../../host/compress/reorder.js";
+import { unitsOf } from "../../host/compress/units.js";
 import { prunableShapes } from "../../host/compress/prune.js";
 import { writeContainer } from "../../host/container/write.js";
 import { openReference } from "../../host/engines/reference.js";
@@ -99,7 +100,7 @@ describe("reorder", () => {
 
 describe("orderableGroups", () => {
   it("has what works on each channel in the group of what makes it, and neither input nor results", () => {
-    expect(orderableGroups(separable).map(({ tensors, count }) => [count, ...tensors])).toEqual([
+    expect(orderableGroups(unitsOf(separable)).map(({ tensors, count }) => [count, ...tensors])).toEqual([
       [16, "conv", "relu1", "pool", "depth1"],
       [32, "point1", "relu2", "depth2"],
       [48, "point2", "relu3", "depth3"],
