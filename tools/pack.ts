@@ -1,5 +1,4 @@
 /** `mote pack`: a compressed net, or a container made before, as .mote, self-contained .wasm or C source. */
-import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { MIN_WINDOW_BYTES } from "../assembly/format.js";
@@ -7,46 +6,33 @@ import { fastProgram, type FastProgram, type LayerChoice } from "../host/fast/me
 import type { LayerStream } from "../host/fast/rows.js";
 import { kernelName } from "../host/report/fast.js";
 import { chipSource } from "../host/chip/chip-source.js";
-import { writeMetadata } from "../host/container/metadata.js";
 import { readContainer } from "../host/container/read.js";
-import { withMetadata, writeContainer, type WriteOptions } from "../host/container/write.js";
-import { isSmallMote } from "../host/data/file-kind.js";
-import { readFile } from "../host/node/read-file.js";
 import { MoteError } from "../host/errors.js";
 import type { ElementBits } from "../host/model/elements.js";
 import { modelInputs } from "../host/model/edges.js";
 import { ALL_CONTENTS } from "../host/module/contents.js";
 import { errorPlot } from "../host/report/error-plot.js";
-import { quantize } from "../host/quantize/quantize.js";
-import { isWasm } from "../host/module/sections.js";
-import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import { writeFileAtomic } from "../host/node/write-file.js";
 import {
-  containerOf,
   counted,
   grouped,
   BYTE_PRICE_HELP,
   INPUT_ROWS_HELP,
-  isContainer,
-  isFloatNet,
   layoutOf,
   type LayoutFlags,
   namingFile,
-  notOneOf,
   parseBytes,
   parsePrice,
   parseRam,
-  withFileName,
 } from "./model-file.js";
-import { addCodecFlags, codecOptions, type CodecFlags } from "./codec-flags.js";
+import { addCodecFlags, type CodecFlags } from "./codec-flags.js";
 import { addReadingFlags, SAMPLES, stepsOption } from "./data-flags.js";
-import { isGraphName } from "../host/node/import/open-graph.js";
 import { comparisonJson, decibels, printCalibration } from "./error-table.js";
-import { flagOf } from "./flag-name.js";
-import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
+import type { ImportFlags } from "./import-model.js";
 import type { ImportedContainer } from "../host/import/imported-container.js";
 import { parseShape } from "./inspect-graph.js";
 import { Output } from "./output.js";
+import { packedContainer, withLabels } from "./pack-container.js";
 import { FORMATS, warnOfPoorTrade, filesAs, writeFiles, type FileFlags, type Format } from "./pack-files.js";
 import { checkLayout, checkOptimize, chipName, isChipGoal, packOptimizeOption } from "./pack-chip.js";
 import { addTrimFlags, trimPair, trimmedContainer, type TrimFlags } from "./pack-trim.js";
@@ -63,22 +49,6 @@ interface PackFlags extends FileFlags, ImportFlags, LayoutFlags, VectorFlags, Co
   readonly sequence?: number;
   readonly json?: boolean;
 }
-
-/** Flags that say what a net of another format is given. */
-const FOREIGN_FLAGS = [
-  "calibrate",
-  "bits",
-  "activationBits",
-  "layout",
-  "scale",
-  "mean",
-  "std",
-  "colours",
-  "shape",
-] as const;
-
-/** Those that say how samples are to be seen. */
-const READING_FLAGS: ReadonlySet<string> = new Set(["layout", "scale", "mean", "std"]);
 
 export function packCommand(): Command {
   const command = new Command("pack")
@@ -203,7 +173,7 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
     bytes: unlabelled,
     calibration,
     netBytes,
-  } = await packedContainer(input, flags, (note) => output.line(`${input}: ${note}`));
+  } = await packedContainer(input, flags, format === "wasm", (note) => output.line(`${input}: ${note}`));
   if (flags.plot !== undefined && calibration === undefined) {
     throw new MoteError("ARGUMENT", "--plot: draws what calibration costs; expected --calibrate");
   }
@@ -347,54 +317,6 @@ function formatOf(path: string): Format {
   return format;
 }
 
-interface PackedContainer extends ImportedContainer {
-  /** Of the file of a net of another format, without files that it names. */
-  readonly netBytes?: number;
-}
-
-/** The bytes of the container that a file is or becomes. */
-async function packedContainer(path: string, flags: PackFlags, note: (line: string) => void): Promise<PackedContainer> {
-  const { window, tables } = flags;
-  const options = {
-    ...(window === undefined ? {} : { windowBytes: window }),
-    ...(tables === undefined ? {} : { tableBytes: tables }),
-    ...codecOptions(flags),
-  };
-  // Nets of other formats may be larger than what one buffer holds.
-  const file = isGraphName(path) ? undefined : readFile(path);
-  if (file === undefined || isImportable(path, file)) {
-    const imported = await importContainer(path, file, flags, options, note).catch((error: unknown) => {
-      throw withFileName(path, error);
-    });
-    return { ...imported, netBytes: statSync(path).size };
-  }
-  const foreign = FOREIGN_FLAGS.filter((flag) => flags.trim === undefined || !READING_FLAGS.has(flag)).find(
-    (flag) => flags[flag] !== undefined,
-  );
-  if (foreign !== undefined) throw new MoteError("ARGUMENT", `${flagOf(foreign)}: ${path} is no net of another format`);
-  if (isWasm(file) || isContainer(path, file)) {
-    if (window !== undefined || tables !== undefined) {
-      throw new MoteError("ARGUMENT", `${path} is packed already: --window and --tables are for a net to be packed`);
-    }
-    const bytes = namingFile(path, () => containerOf(file));
-    const isAsked = (flags.codec ?? flags.decodeCost ?? flags.container) !== undefined;
-    const isSmall = isSmallMote(bytes);
-    // A packed module is larger by a small container, and mote-nn/module does not read it.
-    const isModule = (flags.format ?? formatOf(flags.out)) === "wasm";
-    if (!isAsked && !(isSmall && isModule)) return { bytes };
-    const same: WriteOptions = isSmall ? { codec: "arithmetic", container: isModule ? "plain" : "small" } : {};
-    return { bytes: namingFile(path, () => recoded(bytes, { ...same, ...options })) };
-  }
-  if (!isFloatNet(path, file)) {
-    throw notOneOf(
-      path,
-      file,
-      "a net (.tflite, .onnx, .caffemodel, .net, .json, or .safetensors by mote compress), .mote or .wasm",
-    );
-  }
-  return { bytes: namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options)) };
-}
-
 /** Flags that make a container smaller. */
 const CODING = [
   ["codec", "codec"],
@@ -402,14 +324,6 @@ const CODING = [
   ["container", "container"],
   ["trim", "trim"],
 ] as const;
-
-/** A container with its weights coded anew. */
-function recoded(bytes: Uint8Array, options: WriteOptions): Uint8Array {
-  const { model, plan } = readContainer(bytes);
-  // What its maker vouches for is the memory of this one.
-  const { certificate: _, ...rest } = model;
-  return writeContainer(rest, { windowBytes: plan.window, ...options });
-}
 
 /** Nothing where the file does not have the weights. */
 function shareOf(netBytes: number | undefined, bytes: number): string {
@@ -428,26 +342,6 @@ function plotOf(
     subtitle: `${layers.length} layers, ${counted(samples, "sample", perSample)}; outputs ${ends}`,
     layers,
   });
-}
-
-/** @param labelsPath a text file with a label a line; those that the container has are replaced */
-function withLabels(path: string, bytes: Uint8Array, labelsPath: string | undefined): Uint8Array {
-  if (labelsPath === undefined) return bytes;
-  const container = namingFile(path, () => readContainer(bytes));
-  const labels = readLines(labelsPath);
-  const metadata = namingFile(labelsPath, () => writeMetadata({ ...container.model, labels }));
-  return withMetadata(bytes, container, metadata);
-}
-
-/** @throws MoteError FORMAT for a file that is not UTF-8 */
-function readLines(path: string): string[] {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(readFile(path));
-    return text.replace(/\r?\n$/, "").split(/\r?\n/);
-  } catch (error) {
-    if (error instanceof MoteError) throw error;
-    throw new MoteError("FORMAT", `${path}: expected UTF-8 text with a label a line`, { cause: error });
-  }
 }
 
 function parseBits(text: string): number {
