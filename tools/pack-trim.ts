@@ -45,7 +45,7 @@ export interface TrimReport {
 
 /**
  * @param bytes of a container @returns those of the smaller one, its weights coded as the flags say, or else as they were
- * @throws MoteError ARGUMENT for samples without labels, or that the model does not tell apart
+ * @throws MoteError ARGUMENT for samples without labels, or that the model does not tell apart, UNSUPPORTED for a model of several outputs
  */
 export async function trimmedContainer(
   bytes: Uint8Array,
@@ -53,6 +53,14 @@ export async function trimmedContainer(
   flags: TrimFlags,
 ): Promise<{ readonly bytes: Uint8Array; readonly report: TrimReport }> {
   const container = readContainer(bytes);
+  const { length } = container.model.outputs;
+  if (length > 1) {
+    // Nothing would say what the others may lose.
+    throw new MoteError(
+      "UNSUPPORTED",
+      `--trim: the model has ${length} outputs, expected one, whose classes are judged`,
+    );
+  }
   const { tables } = flags;
   const options: WriteOptions = {
     windowBytes: container.plan.window,

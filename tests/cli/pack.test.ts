@@ -213,6 +213,12 @@ describe("pack --trim", () => {
       /--trim .*pictures\.npy: the model takes 60 of 60 for what they are not, no better than chance; expected/,
       2,
     );
+    const { model } = syntheticModels().find((named) => named.model.outputs.length > 1)!;
+    writeFileSync(scratch.path("several.mote"), writeContainer(model));
+    expectOneLine(
+      await mote(["pack", scratch.path("several.mote"), ...trimArgs(...labelArgs()).slice(2)]),
+      /--trim: the model has \d outputs, expected one, whose classes are judged$/,
+    );
     const out = ["-o", scratch.path("net.c"), "--optimize", "flash"];
     expectOneLine(await mote([...trimArgs(), ...out]), /--trim: for containers; --optimize flash codes weights its/, 2);
     expectOneLine(
