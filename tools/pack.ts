@@ -28,6 +28,7 @@ import {
 import { addCodecFlags, type CodecFlags } from "./codec-flags.js";
 import { addReadingFlags, SAMPLES, stepsOption } from "./data-flags.js";
 import { comparisonJson, decibels, printCalibration } from "./error-table.js";
+import { flagOf } from "./flag-name.js";
 import type { ImportFlags } from "./import-model.js";
 import type { ImportedContainer } from "../host/import/imported-container.js";
 import { parseShape } from "./inspect-graph.js";
@@ -147,11 +148,11 @@ async function pack(input: string, flags: PackFlags): Promise<void> {
   if (flags.container === "small" && format === "wasm") {
     throw new MoteError("ARGUMENT", "--container small: a packed module is larger by it, expected --format mote");
   }
-  const coding = CODING.find(([key]) => flags[key] !== undefined);
+  const coding = CODING.find((flag) => flags[flag] !== undefined);
   if (coding !== undefined && flags.optimize !== "size") {
     throw new MoteError(
       "ARGUMENT",
-      `--${coding[1]}: for containers; --optimize ${flags.optimize} codes weights its own way`,
+      `${flagOf(coding)}: for containers; --optimize ${flags.optimize} codes weights its own way`,
     );
   }
   if (format !== "core" && (flags.ops ?? flags.codecs) !== undefined) {
@@ -318,12 +319,7 @@ function formatOf(path: string): Format {
 }
 
 /** Flags that make a container smaller. */
-const CODING = [
-  ["codec", "codec"],
-  ["decodeCost", "decode-cost"],
-  ["container", "container"],
-  ["trim", "trim"],
-] as const;
+const CODING = ["codec", "decodeCost", "container", "trim"] as const;
 
 /** Nothing where the file does not have the weights. */
 function shareOf(netBytes: number | undefined, bytes: number): string {
