@@ -40,11 +40,9 @@ export async function trim(given: QModel, { bytesOf, errorsOf, onProgress }: Tri
   const before = await errorsOf(given);
   let model = plain(given);
   let bytes = bytesOf(model);
-  const isSmaller = (changed: QModel): boolean => bytesOf(changed) < bytes;
   const isAsGood = async (changed: QModel): Promise<boolean> => (await errorsOf(changed)) <= before;
-  const take = (changed: QModel): void => {
-    model = changed;
-    bytes = bytesOf(model);
+  const takeSmaller = (changed: QModel, size = bytesOf(changed)): void => {
+    if (size < bytes) [model, bytes] = [changed, size];
   };
   const layers = [...model.layers.entries()]
     .flatMap(([index, layer]) => (isWeighted(layer) ? { index, biases: layer.bias.length } : []))
@@ -57,7 +55,7 @@ export async function trim(given: QModel, { bytesOf, errorsOf, onProgress }: Tri
     seed: 1,
     onProgress: (turn, turns) => onProgress?.(Math.floor((turn * layers.length) / turns), steps),
   });
-  if (isSmaller(ordered)) take(ordered);
+  takeSmaller(ordered);
 
   for (const { index } of layers) {
     onProgress?.(done++, steps);
@@ -70,16 +68,17 @@ export async function trim(given: QModel, { bytesOf, errorsOf, onProgress }: Tri
       if (await isAsGood(coarse(middle))) enough = middle;
       else tooFew = middle;
     }
-    if (isSmaller(coarse(enough))) take(coarse(enough));
+    takeSmaller(coarse(enough));
   }
 
   for (const { index } of layers) {
     onProgress?.(done++, steps);
     for (let bits = 0; bits < MULTIPLIER_BITS; bits++) {
       const coarse = withMultipliers(model, index, bits);
-      if (!isSmaller(coarse)) break;
+      const size = bytesOf(coarse);
+      if (size >= bytes) break;
       if (!(await isAsGood(coarse))) continue;
-      take(coarse);
+      takeSmaller(coarse, size);
       break;
     }
   }

@@ -103,7 +103,7 @@ interface Wire<Tensor> {
   readonly groups: number | undefined;
 }
 
-function unitsAlong<Tensor>({ channels: channelsOf, layers, staying: stayingFirst }: Wiring<Tensor>): Units<Tensor> {
+function unitsAlong<Tensor>({ channels: channelsOf, layers, staying }: Wiring<Tensor>): Units<Tensor> {
   const firstOf = new Map<Tensor, number>();
   let places = 0;
   for (const [name, channels] of channelsOf) {
@@ -111,7 +111,7 @@ function unitsAlong<Tensor>({ channels: channelsOf, layers, staying: stayingFirs
     places += channels;
   }
   const sets = new Sets(places);
-  const staying = [...stayingFirst];
+  const kept = [...staying];
   const tie = (from: Tensor, to: Tensor, channels: number, at = 0, each = 1): void => {
     const [source, target] = [firstOf.get(from)!, firstOf.get(to)!];
     for (let channel = 0; channel < channels * each; channel++)
@@ -123,8 +123,8 @@ function unitsAlong<Tensor>({ channels: channelsOf, layers, staying: stayingFirs
     if (groups !== undefined) {
       // Each filter has a channel of its own.
       if (channels > 1 && groups === channels) tie(inputs[0], output, channels, 0, channelsOf.get(output)! / channels);
-      else if (groups > 1) staying.push(inputs[0], output);
-    } else if (op === "crop") staying.push(inputs[0], output);
+      else if (groups > 1) kept.push(inputs[0], output);
+    } else if (op === "crop") kept.push(inputs[0], output);
     else
       eachJoined(
         layer,
@@ -143,7 +143,7 @@ function unitsAlong<Tensor>({ channels: channelsOf, layers, staying: stayingFirs
     of.set(name, Int32Array.from({ length: channels }, unit));
   }
   const fixed = new Uint8Array(numbers.size);
-  for (const name of staying) for (const unit of of.get(name)!) fixed[unit] = 1;
+  for (const name of kept) for (const unit of of.get(name)!) fixed[unit] = 1;
   return { count: numbers.size, of, fixed };
 }
 
