@@ -53,6 +53,7 @@ export const CODEC_DENSE = 0;
 export const CODEC_HUFFMAN = 1;
 export const CODEC_ARITHMETIC = 2;
 export const CODEC_CABAC = 3;
+export const CODEC_GAUSSIAN = 4;
 /** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
 export const FORM_CODEC_MASK = 0x07;
 export const FORM_PER_CHANNEL = 0x10;
@@ -72,6 +73,10 @@ export const MAX_GAP_SYMBOLS = 1025;
 export const CABAC_LONGEST_PREFIX = 7;
 /** Levels of its codebook, 0 among them. */
 export const MAX_CABAC_ENTRIES = 255;
+
+/** Codec 4's number, which says how wide the distribution is, and the magnitudes that it has probabilities of: 0 … 127. */
+export const GAUSSIAN_SPREAD_BITS = 5;
+export const GAUSSIAN_RANKS = 128;
 
 export const MAX_TENSORS = 1024;
 export const MAX_LAYERS = 1023;

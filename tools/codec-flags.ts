@@ -1,7 +1,9 @@
 /** How weights are coded: the same flags for every command that writes containers. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { CODEC_NAMES, type CodecChoice } from "../host/codecs/index.js";
+import type { Container } from "../host/container/read.js";
 import { CONTAINER_KINDS, type ContainerKind, type WriteOptions } from "../host/container/write.js";
+import { contentsOf } from "../host/module/contents.js";
 
 export interface CodecFlags {
   readonly codec?: CodecChoice;
@@ -34,6 +36,12 @@ function parseCost(text: string): number {
   const cost = text.trim() === "" ? NaN : Number(text);
   if (!(cost >= 0 && Number.isFinite(cost))) throw new InvalidArgumentError("expected bytes, 0 or more.");
   return cost;
+}
+
+/** What codes the weights of a model, to be asked for again. */
+export function codecIn(container: Container): CodecChoice {
+  const { codecs } = contentsOf(container);
+  return (["gaussian", "arithmetic", "cabac", "huffman"] as const).find((name) => codecs.includes(name)) ?? "dense";
 }
 
 /** What the flags say to who writes a container. */

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { writeMetadata } from "../host/container/metadata.js";
 import { readContainer } from "../host/container/read.js";
-import { withMetadata, writeContainer, type WriteOptions } from "../host/container/write.js";
+import { withMetadata, writeContainer, type ContainerKind, type WriteOptions } from "../host/container/write.js";
 import { isSmallMote } from "../host/data/file-kind.js";
 import { MoteError } from "../host/errors.js";
 import type { ImportedContainer } from "../host/import/imported-container.js";
@@ -11,7 +11,7 @@ import { isGraphName } from "../host/node/import/open-graph.js";
 import { readFile } from "../host/node/read-file.js";
 import { readCheckpoint } from "../host/node/train/checkpoint.js";
 import { quantize } from "../host/quantize/quantize.js";
-import { codecOptions, type CodecFlags } from "./codec-flags.js";
+import { codecIn, codecOptions, type CodecFlags } from "./codec-flags.js";
 import { flagOf } from "./flag-name.js";
 import { importContainer, isImportable, type ImportFlags } from "./import-model.js";
 import { containerOf, isContainer, isFloatNet, namingFile, notOneOf, withFileName } from "./model-file.js";
@@ -68,8 +68,9 @@ export async function packedContainer(
     const isAsked = (flags.codec ?? flags.decodeCost ?? flags.container) !== undefined;
     const isSmall = isSmallMote(bytes);
     if (!isAsked && !(isSmall && isModule)) return { bytes };
-    const same: WriteOptions = isSmall ? { codec: "arithmetic", container: isModule ? "plain" : "small" } : {};
-    return { bytes: namingFile(path, () => recoded(bytes, { ...same, ...options })) };
+    return {
+      bytes: namingFile(path, () => recoded(bytes, isSmall ? (isModule ? "plain" : "small") : undefined, options)),
+    };
   }
   if (!isFloatNet(path, file)) {
     throw notOneOf(
@@ -81,12 +82,13 @@ export async function packedContainer(
   return { bytes: namingFile(path, () => writeContainer(quantize(readCheckpoint(path).net), options)) };
 }
 
-/** A container with its weights coded anew. */
-function recoded(bytes: Uint8Array, options: WriteOptions): Uint8Array {
-  const { model, plan } = readContainer(bytes);
+/** A container with its weights coded anew. @param kind of a small one: what becomes of it, by the codecs that it has, where options do not say otherwise */
+function recoded(bytes: Uint8Array, kind: ContainerKind | undefined, options: WriteOptions): Uint8Array {
+  const container = readContainer(bytes);
   // What its maker vouches for is the memory of this one.
-  const { certificate: _, ...rest } = model;
-  return writeContainer(rest, { windowBytes: plan.window, ...options });
+  const { certificate: _, ...rest } = container.model;
+  const same = kind === undefined ? {} : { codec: codecIn(container), container: kind };
+  return writeContainer(rest, { windowBytes: container.plan.window, ...same, ...options });
 }
 
 /** @param labelsPath a text file with a label a line; those that the container has are replaced */

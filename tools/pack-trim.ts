@@ -1,20 +1,18 @@
 /** `--trim` of `mote pack`: a model's file made smaller as long as samples are told apart as well as before. */
 import type { Command } from "commander";
 import { trim } from "../host/compress/trim.js";
-import { readContainer, type Container } from "../host/container/read.js";
+import { readContainer } from "../host/container/read.js";
 import { writeContainer, type WriteOptions } from "../host/container/write.js";
-import type { CodecChoice } from "../host/codecs/index.js";
 import { isSmallMote } from "../host/data/file-kind.js";
 import { classifyAll } from "../host/engines/classify.js";
 import { fastestEngine } from "../host/engines/open.js";
 import { MoteError } from "../host/errors.js";
 import type { QModel } from "../host/model/model.js";
-import { contentsOf } from "../host/module/contents.js";
 import { loadData } from "../host/node/data/load.js";
 import { openEngine } from "../host/node/engines/open.js";
 import { Progress } from "../host/node/progress.js";
 import { noBetterThanChance } from "../host/train/classes.js";
-import { codecOptions, type CodecFlags } from "./codec-flags.js";
+import { codecIn, codecOptions, type CodecFlags } from "./codec-flags.js";
 import { dataOptions, labelled, SAMPLES, type LabelledSet, type ReadingFlags, type StepsFlag } from "./data-flags.js";
 import { grouped } from "./model-file.js";
 
@@ -86,12 +84,6 @@ export async function trimmedContainer(
   progress?.finish();
   const report = { bytesBefore: bytes.length, samples: set.count, errorsBefore: errors.before, errors: errors.after };
   return { bytes: writeContainer(model, options), report };
-}
-
-/** What codes the weights of a model, to be asked for again. */
-function codecIn(container: Container): CodecChoice {
-  const { codecs } = contentsOf(container);
-  return (["arithmetic", "cabac", "huffman"] as const).find((name) => codecs.includes(name)) ?? "dense";
 }
 
 function labelledFor(bytes: Uint8Array, spec: string, flags: TrimFlags): LabelledSet {

@@ -57,6 +57,7 @@
 #define MOTE_CODEC_HUFFMAN 1u
 #define MOTE_CODEC_ARITHMETIC 2u
 #define MOTE_CODEC_CABAC 3u
+#define MOTE_CODEC_GAUSSIAN 4u
 /** Bits of a form: of layers with weights the codec and whether each channel has its own multiplier and shift; a relu; bytes of the clamp follow. */
 #define MOTE_FORM_CODEC_MASK 0x07u
 #define MOTE_FORM_PER_CHANNEL 0x10u
@@ -76,6 +77,10 @@
 #define MOTE_CABAC_LONGEST_PREFIX 7u
 /** Levels of its codebook, 0 among them. */
 #define MOTE_MAX_CABAC_ENTRIES 255u
+
+/** Codec 4's number, which says how wide the distribution is, and the magnitudes that it has probabilities of: 0 … 127. */
+#define MOTE_GAUSSIAN_SPREAD_BITS 5u
+#define MOTE_GAUSSIAN_RANKS 128u
 
 #define MOTE_MAX_TENSORS 1024u
 #define MOTE_MAX_LAYERS 1023u
@@ -653,7 +658,8 @@
   X(MOTE_CODEC_DENSE, "dense") \
   X(MOTE_CODEC_HUFFMAN, "huffman") \
   X(MOTE_CODEC_ARITHMETIC, "arithmetic") \
-  X(MOTE_CODEC_CABAC, "cabac")
+  X(MOTE_CODEC_CABAC, "cabac") \
+  X(MOTE_CODEC_GAUSSIAN, "gaussian")
 
 /** Each kind of layers of a fast module, likewise. */
 #define MOTE_KIND_NAMES(X) \

@@ -3,11 +3,12 @@ import { arithmetic } from "./arithmetic.js";
 import { cabac } from "./cabac.js";
 import type { Codec, Coding, Kernel } from "./codec.js";
 import { dense } from "./dense.js";
+import { gaussian } from "./gaussian.js";
 import { huffman } from "./huffman.js";
 import { weightStatistics } from "./statistics.js";
 
 /** Each at the index that is its number; where two code a layer in as many bits, the first is taken. */
-export const CODECS: readonly Codec[] = [dense, huffman, arithmetic, cabac];
+export const CODECS: readonly Codec[] = [dense, huffman, arithmetic, cabac, gaussian];
 
 /** For people: "codecs 0 … 1". */
 export const CODEC_NUMBERS = `codecs 0 … ${CODECS.length - 1}`;
@@ -20,13 +21,14 @@ export function codecOf(number: number): Codec | undefined {
 /**
  * What may code a layer, by the name of the choice: a codec, or dense where that takes fewer bits or smaller tables; auto: whichever of these. Huffman is what
  * goes without saying: a run decodes each layer anew, and arithmetic codes take twice the instructions for a tenth of the bytes.
- * Codec 3 is there to compare with.
+ * Gaussian is for nets of a few hundred weights, where a packed module's core does not count that has to know codec 4 as well. Codec 3 is there to compare with.
  */
 export const CODEC_CHOICES = {
   dense: [dense],
   huffman: [dense, huffman],
   arithmetic: [dense, arithmetic],
   auto: [dense, huffman, arithmetic],
+  gaussian: [dense, arithmetic, gaussian],
   cabac: [dense, cabac],
 } satisfies Record<string, readonly Codec[]>;
 export type CodecChoice = keyof typeof CODEC_CHOICES;

@@ -167,7 +167,7 @@ export function statusText(status: number): string {
 /** What a core may be built without, in the order of the numbers in its refusal: those of assembly/format.ts. */
 const NAMES: Readonly<Record<number, readonly string[]>> = {
   [abi.STATUS_OP]: ["conv2d", "dense", "maxpool", "avgpool", "add", "mul", "concat", "lut", "resize", "crop", "append"],
-  [abi.STATUS_CODEC]: ["dense", "huffman", "arithmetic", "cabac"],
+  [abi.STATUS_CODEC]: ["dense", "huffman", "arithmetic", "cabac", "gaussian"],
 };
 
 /**

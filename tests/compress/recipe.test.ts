@@ -216,7 +216,7 @@ describe("recipes", () => {
     [
       "a codec that is none",
       { ...minimal, pack: { codec: "zip" } },
-      'r.json: pack.codec: expected one of dense, huffman, arithmetic, auto, cabac, got "zip"',
+      'r.json: pack.codec: expected one of dense, huffman, arithmetic, auto, gaussian, cabac, got "zip"',
     ],
     [
       "another teacher whose answers nobody learns",

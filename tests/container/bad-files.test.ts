@@ -230,7 +230,7 @@ describe("fields", () => {
       9,
       [0x22],
       "UNSUPPORTED",
-      /codecs is 0x22: the model needs codec 5; this build has codecs 0 … 3 \(byte 9\)/,
+      /codecs is 0x22: the model needs codec 5; this build has codecs 0 … 4 \(byte 9\)/,
     ],
     ["a codec that no layer has", 9, [3], "FORMAT", /codecs is 0x3, but the layers have 0x2$/],
     ["no codecs", 9, [0], "FORMAT", /layer 0 codec is 1, expected one of those that codecs names, 0x0/],

@@ -17,12 +17,15 @@ const SMALL = ["tiny", "per channel", "streaming", "concatenations"];
 const ARITHMETIC = ["tiny", "padded", "groups", "codebook", "dead columns", "no weights"];
 /** And by codec 3. */
 const CABAC = ["tiny", "groups", "codebook", "per channel"];
+/** And by codec 4. */
+const GAUSSIAN = ["dense codec", "signs", "one dense output"];
 
 function seedsOf({ name, model }: NamedModel, title: string): Seed[] {
   const seeds = [makeSeed(title, writeContainer(model))];
   if (ARITHMETIC.includes(name))
     seeds.push(makeSeed(`arithmetic ${title}`, writeContainer(model, { codec: "arithmetic" })));
   if (CABAC.includes(name)) seeds.push(makeSeed(`cabac ${title}`, writeContainer(model, { codec: "cabac" })));
+  if (GAUSSIAN.includes(name)) seeds.push(makeSeed(`gaussian ${title}`, writeContainer(model, { codec: "gaussian" })));
   if (SMALL.includes(name)) seeds.push(makeSmallSeed(title, model));
   return seeds;
 }

@@ -249,6 +249,28 @@ def read_cabac(bits, rows, columns):
     return [weights[row * columns : (row + 1) * columns] for row in range(rows)]
 
 
+def read_gaussian(bits, rows, columns):
+    s = bits.unsigned(5)
+    c = (370727 if s % 2 else 524288) // 2 ** (s // 2)
+    exponents = [k * k * c for k in range(128)]
+    shares = [(65536 - e % 65536 // 2) >> 4 + e // 65536 if e < 13 * 65536 else 0 for e in exponents]
+    table = []
+    for k in range(128):
+        beyond = sum(shares[k + 1 :]) * (1 if k else 2)
+        table.append(max(64, beyond * 2048 // (beyond + shares[k]) * 32) if beyond else 0)
+    coder = bits if isinstance(bits, Stream) else Ranges(bits)
+
+    def weight():
+        if not coder.decode(table[0]):
+            return 0
+        sign, k = 1 if coder.decode(32768) else -1, 1
+        while table[k] and coder.decode(table[k]):
+            k += 1
+        return sign * k
+
+    return [[weight() for _ in range(columns)] for _ in range(rows)]
+
+
 def read_weights(bits, rows, columns, codec, kernel):
     weights = [[0] * columns for _ in range(rows)]
     if codec == 0:
@@ -257,6 +279,8 @@ def read_weights(bits, rows, columns, codec, kernel):
         return read_arithmetic(bits, rows, columns, kernel)
     if codec == 3:
         return read_cabac(bits, rows, columns)
+    if codec == 4:
+        return read_gaussian(bits, rows, columns)
     live = list(range(columns))
     if bits.unsigned(1):
         column_map = [bits.unsigned(1) for _ in range(columns)]

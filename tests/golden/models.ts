@@ -1,6 +1,6 @@
 /** The golden containers: which models they hold, under which file names. */
 import { join } from "node:path";
-import { writeContainer } from "../../host/container/write.js";
+import { CONTAINER_KINDS, writeContainer } from "../../host/container/write.js";
 import { packageRoot } from "../../host/node/paths.js";
 import { syntheticModels, type NamedModel } from "../support/models.js";
 import { wideModels } from "../support/wide.js";
@@ -37,6 +37,9 @@ const ARITHMETIC = ["padded", "groups", "codebook", "dead columns", "no weights"
 /** Those that are written by codec 3 as well. */
 const CABAC = ["padded", "codebook"];
 
+/** And by codec 4, as plain and as small containers. */
+const GAUSSIAN = ["dense codec", "one dense output"];
+
 /** Those that are written as a small container as well. */
 const SMALL = ["tiny", "per channel", "average pool", "residual", "streaming", "windows", "concatenations", "dense codec", "labels"];
 
@@ -65,6 +68,14 @@ export function goldenModels(): GoldenModel[] {
     .map(({ name, model }) => {
       return { name: `cabac ${name}`, model, bytes: writeContainer(model, { codec: "cabac" }) };
     });
+  const gaussian = syntheticModels()
+    .filter(({ name }) => GAUSSIAN.includes(name))
+    .flatMap(({ name, model }) =>
+      CONTAINER_KINDS.map((container) => {
+        const bytes = writeContainer(model, { codec: "gaussian", container });
+        return { name: `gaussian ${container} ${name}`, model, bytes };
+      }),
+    );
   const small = synthetic
     .filter(({ name }) => SMALL.includes(name))
     .map(({ name, model }) => {
@@ -76,7 +87,7 @@ export function goldenModels(): GoldenModel[] {
       ? [{ name: `small wide ${name}`, model, bytes: writeContainer(model, { container: "small" }) }]
       : []),
   ]);
-  return [...written, ...arithmetic, ...cabac, ...small, ...wide, ...handmadeModels()].map((golden) => {
+  return [...written, ...arithmetic, ...cabac, ...gaussian, ...small, ...wide, ...handmadeModels()].map((golden) => {
     return { ...golden, path: join(packageRoot, "tests/golden", golden.name.replaceAll(" ", "-")) };
   });
 }

@@ -3,31 +3,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
-import { CODEC_ARITHMETIC, CRC_START, MIN_WINDOW_BYTES } from "../../assembly/format.js";
+import { CODEC_ARITHMETIC, CRC_START } from "../../assembly/format.js";
 import { crc32 } from "../../host/container/crc32.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
-import { describeDifference, firstDifference } from "../../host/engines/compare.js";
 import type { QModel } from "../../host/model/model.js";
-import { openEngine } from "../../host/node/engines/open.js";
-import { fastModule } from "../../host/node/fast/fast-module.js";
-import { bake, specialize } from "../../host/node/module/bake.js";
+import { specialize } from "../../host/node/module/bake.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { Random } from "../../host/rng.js";
+import { expectParity, normal, withWeights } from "../support/codec-parity.js";
 import { MeteredCore } from "../support/metered-core.js";
-import { buildModel, randomInputs } from "../support/models.js";
+import { buildModel } from "../support/models.js";
 
-/** A model whose weights become what `value` makes of them, zeros aside. */
-function withWeights(model: QModel, value: (weight: number, random: Random) => number): QModel {
-  const random = new Random(5);
-  for (const layer of model.layers) {
-    if ("weights" in layer) layer.weights.set(layer.weights.map((w) => (w === 0 ? 0 : value(w, random))));
-  }
-  return model;
-}
-
-const normal = (random: Random, spread: number): number =>
-  Math.max(-128, Math.min(127, Math.round(random.normal() * spread))) || 1;
 const conv = { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.3 } as const;
 const dense = { op: "dense", weights: "grid", density: 0.2 } as const;
 
@@ -66,52 +52,7 @@ const models: readonly (readonly [name: string, model: QModel])[] = [
   ["lenet5", readContainer(new Uint8Array(readFileSync(join(packageRoot, "models/lenet5.mote")))).model],
 ];
 
-describe.each(models)("%s", (_name, model) => {
-  const container = writeContainer(model, { codec: "arithmetic", windowBytes: MIN_WINDOW_BYTES });
-  const read = readContainer(container);
-  const inputs = [0, 1].map((seed) => randomInputs(model, seed));
-
-  test("is coded so, and read back as it was", () => {
-    for (const { section } of read.layers) if (section !== undefined) expect(section.codec).toBe(CODEC_ARITHMETIC);
-    expect(read.model.layers).toEqual(model.layers);
-  });
-
-  test("runs alike on all engines", () => {
-    const plain = writeContainer(model);
-    const engines = [
-      openEngine("reference", plain),
-      openEngine("v8", container),
-      openEngine("v8", container, { resident: true }),
-      openEngine("v8", container, { budget: 1 }),
-      openEngine("wasm3", container),
-      openEngine("wasm3", bake(container)),
-      openEngine("simd", container),
-      openEngine("v8", fastModule(container)),
-    ];
-    inputs.forEach((input, index) => {
-      const difference = firstDifference(engines, input);
-      expect(difference && describeDifference(difference, index)).toBeUndefined();
-    });
-    for (const engine of engines) engine.close();
-  });
-
-  test("keeps to the bounds on work and memory", () => {
-    for (const budget of [0, 3000]) {
-      const core = new MeteredCore(container);
-      let work = 0;
-      for (const begin of [() => core.open(), () => core.start()]) {
-        let slice = begin();
-        for (work = 0; slice.status === abi.STATUS_BUSY; work += slice.work) {
-          slice = core.step(budget);
-          if (slice.work > budget + 600 || slice.instructions > 32 * slice.work)
-            expect.fail(`a slice of ${slice.work} units and ${slice.instructions} instructions`);
-        }
-        expect(slice.status).toBe(abi.STATUS_DONE);
-      }
-      expect(work).toBeLessThanOrEqual(core.word(abi.CONTROL_WORK));
-    }
-  });
-});
+describe.each(models)("%s", (_name, model) => expectParity(model, "arithmetic", CODEC_ARITHMETIC));
 
 test("lenet5 takes 2,767 bytes", () => {
   expect(writeContainer(models.at(-1)![1], { codec: "auto" }).length).toBe(2767);
