@@ -16,7 +16,7 @@ export function addCodecFlags(command: Command): Command {
     .addOption(
       new Option(
         "--codec <name>",
-        "what codes the weights, or dense where that is smaller; auto: the smallest for each layer; default: huffman, which decodes in two fifths of the time of arithmetic",
+        "what codes the weights, or dense where that is smaller; auto: huffman or arithmetic by layer, whichever is smaller; gaussian: arithmetic, or a normal distribution in layers of few weights; default: huffman, which decodes in two fifths of the time of arithmetic",
       ).choices(CODEC_NAMES),
     )
     .option(

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { CODEC_ARITHMETIC, CODEC_GAUSSIAN } from "../../assembly/format.js";
 import { argmax } from "../../host/engines/classify.js";
 import { pixelTable } from "../../host/engines/fill-input.js";
 import { openReference } from "../../host/engines/reference.js";
@@ -231,6 +232,20 @@ describe("pack --trim", () => {
 });
 
 describe("pack", () => {
+  it("codes the weights of a small container by the codecs that it has", async () => {
+    const layers = [
+      { op: "conv2d", kernel: [3, 3], weights: "grid", density: 1, out: 4 },
+      { op: "dense", weights: "grid", density: 0.05, out: 6 },
+    ] as const;
+    const file = writeContainer(buildModel(3, [1, 12, 12], layers), { container: "small", codec: "gaussian" });
+    const codecs = readContainer(file).layers.map(({ section }) => section!.codec);
+    expect(codecs).toEqual([CODEC_GAUSSIAN, CODEC_ARITHMETIC]);
+    writeFileSync(scratch.path("gaussian.mote"), file);
+    expect((await mote(["pack", scratch.path("gaussian.mote"), "-o", scratch.path("gaussian.wasm")])).code).toBe(0);
+    const { container } = bakedContainer(bytesOf("gaussian.wasm"));
+    expect(readContainer(container).layers.map(({ section }) => section!.codec)).toEqual(codecs);
+  });
+
   it("writes a compressed net as a container", async () => {
     const outcome = await mote(["pack", scratch.path("net.safetensors"), "-o", scratch.path("out.mote"), "--json"]);
     expect(outcome.code).toBe(0);
