@@ -1,5 +1,6 @@
 /** What `mote pack` makes of its argument: the bytes of a container. */
 import { statSync } from "node:fs";
+import { uncertified } from "../host/container/certificate.js";
 import { writeMetadata } from "../host/container/metadata.js";
 import { readContainer } from "../host/container/read.js";
 import { withMetadata, writeContainer, type ContainerKind, type WriteOptions } from "../host/container/write.js";
@@ -85,10 +86,8 @@ export async function packedContainer(
 /** A container with its weights coded anew. @param kind of a small one: what becomes of it, by the codecs that it has, where options do not say otherwise */
 function recoded(bytes: Uint8Array, kind: ContainerKind | undefined, options: WriteOptions): Uint8Array {
   const container = readContainer(bytes);
-  // What its maker vouches for is the memory of this one.
-  const { certificate: _, ...rest } = container.model;
   const same = kind === undefined ? {} : { codec: codecIn(container), container: kind };
-  return writeContainer(rest, { windowBytes: container.plan.window, ...same, ...options });
+  return writeContainer(uncertified(container.model), { windowBytes: container.plan.window, ...same, ...options });
 }
 
 /** @param labelsPath a text file with a label a line; those that the container has are replaced */

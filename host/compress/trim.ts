@@ -2,6 +2,7 @@
  * A packed model's file made smaller without training: its weights stay the integers that they are. Units go in the order that codes best (reorder.ts),
  * biases and multipliers lose the bits that decide nothing, which samples tell.
  */
+import { uncertified } from "../container/certificate.js";
 import { biasForm } from "../container/write.js";
 import type { QModel, QTensor } from "../model/model.js";
 import { isWeighted, type QWeightedLayer } from "../ops/index.js";
@@ -86,8 +87,10 @@ export async function trim(given: QModel, { bytesOf, errorsOf, onProgress }: Tri
 }
 
 function plain(model: QModel): QModel {
-  const { certificate: _, ...rest } = model;
-  return { ...rest, tensors: model.tensors.map((tensor) => ({ ...tensor, nominalChannels: tensor.shape[0] })) };
+  return {
+    ...uncertified(model),
+    tensors: model.tensors.map((tensor) => ({ ...tensor, nominalChannels: tensor.shape[0] })),
+  };
 }
 
 function withBiases(model: QModel, index: number, bits: number): QModel {

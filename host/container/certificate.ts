@@ -41,6 +41,11 @@ export function certificateOf({ certificate }: Pick<QModel, "certificate">): Cer
   return { vectors, outputsCrc, memoryBytes, work, largestSum };
 }
 
+/** Of a model whose bytes or outputs become others: what was vouched for is the one that was. */
+export function uncertified({ certificate: _, ...rest }: QModel): QModel {
+  return rest;
+}
+
 /**
  * Elements of a run's inputs in the self-test: of the element that is the n-th of all runs, inputs one after another in `[C, H, W]`, the top byte of a hash of n, or its upper half where they are int16.
  * @param inputs that receive them
