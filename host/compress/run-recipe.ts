@@ -137,10 +137,13 @@ async function namesOf(
   const taught = members.length > 1 ? await digest(members) : (members[0] ?? base);
   const start = other ? await digest(base, taught) : taught;
   const biasBits = biasBitsOf(recipe, foldedGraph(graph));
-  const stageNames = stages.map(
-    async (_, i) =>
-      `stage-${await digest(start, seed, batch, task, bank ?? augment, distill, { biasBits: biasBits[i + 1] }, stages.slice(0, i + 1))}`,
-  );
+  // What stands before it is the same net whatever the bits of its biases will be.
+  const firstOfBits = stages.findIndex(({ kind }) => kind === "calibrate" || kind === "low-rank");
+  const stageNames = stages.map(async (_, i) => {
+    const bits = firstOfBits >= 0 && i >= firstOfBits ? { biasBits: biasBits[i + 1] } : {};
+    const settings = [start, seed, batch, task, bank ?? augment, distill, bits];
+    return `stage-${await digest(...settings, stages.slice(0, i + 1))}`;
+  });
   return {
     ...(hasTeacher && { teacher: `teacher-${taught}` }),
     members: members.map((member) => `teacher-${member}`),

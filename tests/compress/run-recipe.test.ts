@@ -294,6 +294,10 @@ describe("recipes from digits to integers", () => {
     expect(
       (await workNames(recipeOf({ ...small, seed: 2 }), origin)).map((name, i) => name === names[i]).indexOf(false),
     ).toBe(2);
+    // Bits of biases are settled when the net is calibrated: what is trained before is kept when they change.
+    const finer = await workNames(recipeOf({ ...small, pack: { biasBits: 9 } }), origin);
+    const calibrated = small.stages.findIndex(({ kind }) => kind === "calibrate");
+    expect(finer.map((name, i) => name === names[i]).indexOf(false)).toBe(2 + calibrated);
     // Nor do those change that come before a layer is split.
     const before = small.stages.slice(0, 2);
     const split = [
