@@ -42,7 +42,8 @@ export function certificateOf({ certificate }: Pick<QModel, "certificate">): Cer
 }
 
 /** Of a model whose bytes or outputs become others: what was vouched for is the one that was. */
-export function uncertified({ certificate: _, ...rest }: QModel): QModel {
+export function uncertified(model: QModel): QModel {
+  const { certificate: _, ...rest } = model;
   return rest;
 }
 
