@@ -244,8 +244,8 @@ describe("loading", () => {
     expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(12);
     expect(convWith(0, 0x7ffff801)).toBe(STATUS_OP);
     expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(OP_APPEND + 1);
-    expect(convWith(1, 0x52)).toBe(STATUS_CODEC);
-    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(4);
+    expect(convWith(1, 0xa2)).toBe(STATUS_CODEC);
+    expect(load<u32>(CONTROL_ERROR_OFFSET)).toBe(5);
   });
 
   it("takes no op and no codec that the head does not name", () => {
