@@ -119,7 +119,7 @@ export { large, MoteError, name, outputs, packed, reals };
   const lacking = missingTools([browser]);
   describe.each([
     ["a packed module", "module", 10 * 1024, [".html", ".js", ".wasm"]],
-    ["any model", "any", 14 * 1024, [".html", ".js", ".mote"]],
+    ["any model", "any", 14_600, [".html", ".js", ".mote"]],
   ] as const)("in a page for %s", (_, name, limit, extensions) => {
     let page: BuiltPage;
     beforeAll(async () => {
