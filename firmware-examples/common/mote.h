@@ -159,7 +159,7 @@ typedef struct mote_tensor {
  * Bytes that hold a model compiled ahead of time.
  * @param linear bytes of linear memory: the plan
  */
-#define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 512u + 64u * sizeof(void *))
+#define MOTE_AOT_BYTES(linear) ((size_t)(linear) + 544u + 64u * sizeof(void *))
 
 /** The same for a fast module as data. */
 #define MOTE_DATA_BYTES(linear) ((size_t)(linear) + 144u + 20u * sizeof(void *))

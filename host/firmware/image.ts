@@ -49,7 +49,7 @@ export function openBytes(image: FirmwareImage, engine: FirmwareEngine, cpuBits:
   const { container } = image;
   const moduleBytes = openedBytes(image, engine);
   const bytes = image.linearBytes + furtherEnds(image) * END_BYTES;
-  if (engine === "aot") return bytes + 512 + 8 * cpuBits;
+  if (engine === "aot") return bytes + 544 + 8 * cpuBits;
   if (engine === "data") return bytes + 144 + (5 * cpuBits) / 2;
   const made = container === undefined ? moduleBytes * 4 + 2112 : Math.floor((moduleBytes * 23) / 4) + 3072;
   return bytes + made * (cpuBits / 32);
