@@ -25,6 +25,7 @@ export function withWeights(model: QModel, value: (weight: number, random: Rando
 
 export const normal = (random: Random, spread: number): number =>
   Math.max(-128, Math.min(127, Math.round(random.normal() * spread))) || 1;
+
 /** The tests of a model whose layers are to be coded by the codec of that number. */
 export function expectParity(model: QModel, codec: CodecChoice, number: number): void {
   const container = writeContainer(model, { codec, windowBytes: MIN_WINDOW_BYTES });
