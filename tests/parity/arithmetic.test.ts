@@ -10,8 +10,7 @@ import { writeContainer } from "../../host/container/write.js";
 import type { QModel } from "../../host/model/model.js";
 import { specialize } from "../../host/node/module/bake.js";
 import { packageRoot } from "../../host/node/paths.js";
-import { expectParity, normal, withWeights } from "../support/codec-parity.js";
-import { MeteredCore } from "../support/metered-core.js";
+import { expectBounds, expectParity, normal, withWeights } from "../support/codec-parity.js";
 import { buildModel } from "../support/models.js";
 
 const conv = { op: "conv2d", kernel: [3, 3], weights: "grid", density: 0.3 } as const;
@@ -78,22 +77,12 @@ describe("a live column's logit that becomes -32768, that of dead ones", () => {
     return model;
   };
 
-  /** The first status that the core ends opening and running with that is no success. */
-  function statusOf(file: Uint8Array): number {
-    const core = new MeteredCore(file);
-    let status = core.open().status;
-    while (status === abi.STATUS_BUSY) status = core.step(0).status;
-    if (status === abi.STATUS_DONE) status = core.start().status;
-    while (status === abi.STATUS_BUSY) status = core.step(0).status;
-    return status;
-  }
-
   test("is none that is asked for again, behind the last row", () => {
     const file = writeContainer(modelOf(rows), { codec: "arithmetic" });
     const { layers, model } = readContainer(file);
     expect(layers[0].section!.codec).toBe(CODEC_ARITHMETIC);
     expect(model.layers).toEqual(modelOf(rows).layers);
-    expect(statusOf(file)).toBe(abi.STATUS_DONE);
+    expect(expectBounds(file)).toBe(abi.STATUS_DONE);
   });
 
   test("is not written with a further row", () => {
@@ -107,6 +96,6 @@ describe("a live column's logit that becomes -32768, that of dead ones", () => {
     file[channels]++;
     file.writeUInt32LE(crc32(file.subarray(CRC_START)), CRC_START - 4);
     expect(() => readContainer(file)).toThrow("has a live column whose logit is -32768 where a row begins");
-    expect(statusOf(file)).toBe(abi.STATUS_RANGE);
+    expect(expectBounds(file)).toBe(abi.STATUS_RANGE);
   });
 });

@@ -1,4 +1,4 @@
-/** A codec of weights on every engine, and the bounds on its work. */
+/** A codec of weights on every engine, the bounds on its work, and streams that no encoder writes. */
 import { expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import { MIN_WINDOW_BYTES } from "../../assembly/format.js";
@@ -11,6 +11,7 @@ import { fastModule } from "../../host/node/fast/fast-module.js";
 import { openEngine } from "../../host/node/engines/open.js";
 import { bake } from "../../host/node/module/bake.js";
 import { Random } from "../../host/rng.js";
+import { fixCrc } from "../fuzz/mutate.js";
 import { MeteredCore } from "./metered-core.js";
 import { randomInputs } from "./models.js";
 
@@ -57,19 +58,46 @@ export function expectParity(model: QModel, codec: CodecChoice, number: number):
   });
 
   test("keeps to the bounds on work and memory", () => {
-    for (const budget of [0, 3000]) {
-      const core = new MeteredCore(container);
-      let work = 0;
-      for (const begin of [() => core.open(), () => core.start()]) {
-        let slice = begin();
-        for (work = 0; slice.status === abi.STATUS_BUSY; work += slice.work) {
-          slice = core.step(budget);
-          if (slice.work > budget + 600 || slice.instructions > 32 * slice.work)
-            expect.fail(`a slice of ${slice.work} units and ${slice.instructions} instructions`);
-        }
-        expect(slice.status).toBe(abi.STATUS_DONE);
-      }
-      expect(work).toBeLessThanOrEqual(core.word(abi.CONTROL_WORK));
-    }
+    for (const budget of [0, 3000]) expect(expectBounds(container, budget)).toBe(abi.STATUS_DONE);
   });
+}
+
+/** Opens it and runs it, every slice within its bounds, and the run within its own. @returns the first status that is no success, else STATUS_DONE */
+export function expectBounds(container: Uint8Array, budget = 0): number {
+  const core = new MeteredCore(container);
+  let work = 0;
+  for (const begin of [() => core.open(), () => core.start()]) {
+    let slice = begin();
+    for (work = 0; slice.status === abi.STATUS_BUSY; work += slice.work) {
+      slice = core.step(budget);
+      if (slice.work > budget + 600 || slice.instructions > 32 * slice.work)
+        expect.fail(`a slice of ${slice.work} units and ${slice.instructions} instructions`);
+    }
+    if (slice.status !== abi.STATUS_DONE) return slice.status;
+  }
+  expect(work).toBeLessThanOrEqual(core.word(abi.CONTROL_WORK));
+  return abi.STATUS_DONE;
+}
+
+/** The file with part 3 of its first layer's section, of that codec, made of `settings`, values and their bits, and bytes of `fill` behind them. */
+export function withStream(
+  container: Uint8Array,
+  codec: number,
+  settings: readonly (readonly [value: number, bits: number])[],
+  fill: (at: number) => number,
+): Uint8Array {
+  const file = container.slice();
+  const { codec: found, offset, bytes, requantizeBits, biasBitsTotal } = readContainer(container).layers[0].section!;
+  expect(found).toBe(codec);
+  let bit = 8 * offset + requantizeBits + biasBitsTotal;
+  const put = (value: number, bits: number): void => {
+    for (let i = 0; i < bits; i++, bit++) {
+      file[bit >> 3] = (file[bit >> 3] & ~(1 << (bit & 7))) | (((value >> i) & 1) << (bit & 7));
+    }
+  };
+  for (const [value, bits] of settings) put(value, bits);
+  for (let at = 0; bit + 8 <= 8 * (offset + bytes); at++) put(fill(at), 8);
+  put(0, 8 * (offset + bytes) - bit);
+  fixCrc(file);
+  return file;
 }
