@@ -76,7 +76,7 @@ export const MAX_CABAC_ENTRIES = 255;
 
 /** Codec 4's number, which says how wide the distribution is, and the magnitudes that it has probabilities of: 0 … 127. */
 export const GAUSSIAN_SPREAD_BITS = 5;
-export const GAUSSIAN_RANKS = 128;
+export const GAUSSIAN_MAGNITUDES = 128;
 
 export const MAX_TENSORS = 1024;
 export const MAX_LAYERS = 1023;

@@ -80,7 +80,7 @@
 
 /** Codec 4's number, which says how wide the distribution is, and the magnitudes that it has probabilities of: 0 … 127. */
 #define MOTE_GAUSSIAN_SPREAD_BITS 5u
-#define MOTE_GAUSSIAN_RANKS 128u
+#define MOTE_GAUSSIAN_MAGNITUDES 128u
 
 #define MOTE_MAX_TENSORS 1024u
 #define MOTE_MAX_LAYERS 1023u

@@ -2,7 +2,7 @@
  * Codec 4: weights as samples of a normal distribution around 0, of which a layer states the width alone. For layers of a few dozen weights that nobody
  * pruned: what codec 2 learns about them takes more bits there than it saves.
  */
-import { CODEC_GAUSSIAN, GAUSSIAN_RANKS, GAUSSIAN_SPREAD_BITS } from "../../assembly/format.js";
+import { CODEC_GAUSSIAN, GAUSSIAN_MAGNITUDES, GAUSSIAN_SPREAD_BITS } from "../../assembly/format.js";
 import type { BitReader } from "./bit-reader.js";
 import type { BitWriter } from "./bit-writer.js";
 import type { Codec, Coding, DecodedWeights, StreamSink, StreamSource } from "./codec.js";
@@ -22,7 +22,7 @@ export const gaussian: Codec = {
 /** Core instructions to make the table, and of a bit: about. */
 const [TABLE_INSTRUCTIONS, BIT_INSTRUCTIONS] = [5000, 60];
 /** What the core decodes by: of each magnitude a probability. */
-const TABLE_BYTES = 2 * GAUSSIAN_RANKS;
+const TABLE_BYTES = 2 * GAUSSIAN_MAGNITUDES;
 /** Of a sign. */
 const EVEN = 1 << 15;
 
@@ -32,14 +32,14 @@ const EVEN = 1 << 15;
  */
 export function magnitudeProbabilities(spread: number): Uint16Array {
   const curve = Math.floor((spread % 2 === 0 ? 524288 : 370727) / 2 ** (spread >> 1));
-  const table = new Uint16Array(GAUSSIAN_RANKS);
+  const table = new Uint16Array(GAUSSIAN_MAGNITUDES);
   let sum = 0;
-  for (let rank = GAUSSIAN_RANKS - 1; rank >= 0; rank--) {
-    const exponent = rank * rank * curve;
+  for (let magnitude = GAUSSIAN_MAGNITUDES - 1; magnitude >= 0; magnitude--) {
+    const exponent = magnitude * magnitude * curve;
     const share = exponent < 13 * 65536 ? (65536 - ((exponent & 65535) >> 1)) >> (4 + (exponent >> 16)) : 0;
-    const beyond = rank === 0 ? 2 * sum : sum;
+    const beyond = magnitude === 0 ? 2 * sum : sum;
     sum = beyond + share;
-    if (beyond > 0) table[rank] = Math.max(64, Math.floor((beyond * 2048) / sum) * 32);
+    if (beyond > 0) table[magnitude] = Math.max(64, Math.floor((beyond * 2048) / sum) * 32);
   }
   return table;
 }
@@ -49,9 +49,9 @@ const TABLES = Array.from({ length: 2 ** GAUSSIAN_SPREAD_BITS }, (_, spread) => 
 /** Codes a weight. @param encode takes a bit and the probability of a 1 in 1/65,536 */
 function codeWeight(weight: number, table: Uint16Array, encode: (bit: 0 | 1, probabilityOf1: number) => void): void {
   const magnitude = Math.abs(weight);
-  for (let rank = 0; rank <= magnitude && table[rank] > 0; rank++) {
-    encode(magnitude > rank ? 1 : 0, table[rank]);
-    if (rank === 0 && weight !== 0) encode(weight > 0 ? 1 : 0, EVEN);
+  for (let k = 0; k <= magnitude && table[k] > 0; k++) {
+    encode(magnitude > k ? 1 : 0, table[k]);
+    if (k === 0 && weight !== 0) encode(weight > 0 ? 1 : 0, EVEN);
   }
 }
 

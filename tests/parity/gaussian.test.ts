@@ -1,7 +1,7 @@
 /** Codec 4 on every engine: depthwise and pointwise convolutions as small nets have them, weights far apart and near 0, none at all; elements of 16 bits; and its bounds. */
 import { describe, expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
-import { CODEC_DENSE, CODEC_GAUSSIAN, GAUSSIAN_RANKS, GAUSSIAN_SPREAD_BITS } from "../../assembly/format.js";
+import { CODEC_DENSE, CODEC_GAUSSIAN, GAUSSIAN_MAGNITUDES, GAUSSIAN_SPREAD_BITS } from "../../assembly/format.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { QModel } from "../../host/model/model.js";
@@ -78,7 +78,7 @@ describe("a hostile section", () => {
     const tiny = buildModel(3, [2, 1, 1], [{ ...dense, out: 4, density: 1 }]);
     const file = writeContainer(tiny, { codec: "dense", windowBytes: 128 });
     const { plan, layers } = readContainer(file);
-    expect(plan.scratch).toBeLessThan(2 * GAUSSIAN_RANKS);
+    expect(plan.scratch).toBeLessThan(2 * GAUSSIAN_MAGNITUDES);
     const form = layers[0].offset + 2;
     expect([file[form], file[9]]).toEqual([CODEC_DENSE, 1 << CODEC_DENSE]);
     file[form] = CODEC_GAUSSIAN;

@@ -3,7 +3,7 @@
  * bits as its magnitude has steps, by probabilities that follow from the one number that the layer states.
  */
 import { RECORD_BYTES, STATUS_PLAN } from "../../abi";
-import { CODEC_GAUSSIAN, GAUSSIAN_RANKS, GAUSSIAN_SPREAD_BITS } from "../../format";
+import { CODEC_GAUSSIAN, GAUSSIAN_MAGNITUDES, GAUSSIAN_SPREAD_BITS } from "../../format";
 import { bits } from "../bit-reader";
 import { columnMask, columnShift, live, readColumns } from "../columns";
 import { arenaPtr } from "../container";
@@ -14,15 +14,15 @@ import { expect, failure } from "../status";
 import { BATCH, column, passTo, recordsEnd } from "../weights";
 import { addWork, TURN_WORK } from "../work";
 
-/** Ranks of one piece of work. */
-const RANKS: u32 = 16;
+/** Magnitudes of one piece of work. */
+const MAGNITUDES: u32 = 16;
 
-/** Of each rank, u16, the probability that the magnitude is larger, in 1/65,536; 0 where none is. Rank 0 is that of a zero. */
+/** Of each magnitude, 0 among them, u16, the probability that it is larger, in 1/65,536; 0 where none is. */
 let tables: usize = 0;
 /** How many bits less likely magnitude 1 is than 0, in 1/65,536; those of others grow as their squares. */
 let curve: u32 = 0;
-/** The next rank, downward, and the sum of the shares of larger magnitudes. */
-let rank: u32 = 0;
+/** The next magnitude of the table, downward, and the sum of the shares of larger magnitudes. */
+let magnitude: u32 = 0;
 let sum: u32 = 0;
 /** The largest magnitude that there can be. */
 let largest: u32 = 0;
@@ -34,30 +34,30 @@ export function isAtHand(): bool {
 export function begin(): void {
   let spread = bits(GAUSSIAN_SPREAD_BITS);
   curve = (spread & 1 ? 370727 : 524288) >>> (spread >>> 1);
-  rank = GAUSSIAN_RANKS;
+  magnitude = GAUSSIAN_MAGNITUDES;
   sum = largest = 0;
   tables = recordsPtr;
-  takeScratch(2 * GAUSSIAN_RANKS);
+  takeScratch(2 * GAUSSIAN_MAGNITUDES);
   beginColumnOffsets();
 }
 
 export function step(): bool {
-  if (!rank) return readColumns();
-  let end = rank - RANKS;
+  if (!magnitude) return readColumns();
+  let end = magnitude - MAGNITUDES;
   do {
-    rank--;
-    let exponent = <u64>(rank * rank) * curve;
+    magnitude--;
+    let exponent = <u64>(magnitude * magnitude) * curve;
     let share: u32 = 0;
     // A magnitude whose share rounds to nothing does not occur.
     if (exponent < 13 << 16) share = (65536 - (((<u32>exponent) & 0xffff) >>> 1)) >>> (4 + ((<u32>exponent) >>> 16));
     let beyond = sum;
     // Both signs but of 0.
-    if (!rank) beyond <<= 1;
+    if (!magnitude) beyond <<= 1;
     sum = beyond + share;
-    if (!largest) largest = share ? rank : 0;
-    store<u16>(tables + (rank << 1), beyond ? max(((beyond << 11) / sum) << 5, 64) : 0);
-  } while (rank > end);
-  if (!rank) beginRange();
+    if (!largest) largest = share ? magnitude : 0;
+    store<u16>(tables + (magnitude << 1), beyond ? max(((beyond << 11) / sum) << 5, 64) : 0);
+  } while (magnitude > end);
+  if (!magnitude) beginRange();
   return false;
 }
 
@@ -88,8 +88,8 @@ export function decode(): u32 {
       entry += 2;
       more = load<u16>(entry);
     } while (more && decodeBit(more));
-    let magnitude = (<i32>(entry - tables)) >>> 1;
-    let weight = isPositive ? magnitude : -magnitude;
+    let reached = (<i32>(entry - tables)) >>> 1;
+    let weight = isPositive ? reached : -reached;
     let offset = load<u32>(columnsPtr + (at << shift)) & mask;
     store<u32>(target, (offset << 8) | (weight & 0xff));
     target += RECORD_BYTES;
