@@ -101,8 +101,8 @@ describe("reorder", () => {
 describe("orderableGroups", () => {
   it("has what works on each channel in the group of what makes it, and neither input nor results", () => {
     expect(orderableGroups(unitsOf(separable)).map(({ tensors, count }) => [count, ...tensors])).toEqual([
-      [8, "conv", "relu1", "pool1", "depth1"],
-      [8, "point1", "relu2", "depth2"],
+      [8, "conv", "relu1", "depth1"],
+      [8, "point1", "relu2", "pool1", "depth2"],
       [12, "point2", "relu3", "pool2", "depth3"],
       [13, "point3", "relu4", "last", "relu5"],
     ]);
