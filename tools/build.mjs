@@ -21,7 +21,14 @@ const shared = ["assembly/abi.ts", "assembly/format.ts"];
 /** Each target: what has to be built before it, the folders and files it is made from, a file it must leave behind, and the commands. */
 const targets = {
   core: {
-    sources: ["assembly/core", "assembly/mote.ts", ...shared, "asconfig.json", "tools/core-text.mjs"],
+    sources: [
+      "assembly/core",
+      "assembly/mote.ts",
+      ...shared,
+      "asconfig.json",
+      "tools/core-text.mjs",
+      "tools/shrink.mjs",
+    ],
     made: "build/core.wasm",
     // The same sources with int16 elements make core16.wasm. core-named.wasm is what `mote pack --format wasm` specialises: nothing inlined, functions by name. core-growable.wasm, with memory for
     // any plan, is what the runtime has inside.
@@ -29,6 +36,7 @@ const targets = {
       ...["core", "core-named", "core-growable", "core16", "core16-named"].map((target) =>
         node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
       ),
+      [process.execPath, join(root, "tools/shrink.mjs"), "core", "core16"],
       [process.execPath, join(root, "tools/core-text.mjs"), "core"],
     ],
   },

@@ -119,10 +119,11 @@ export function decode(): u32 {
 }
 
 function nextLevel(): u32 {
-  let before = state;
-  state = 0;
-  if (!bin(before)) return 0;
-  let isNegative = bin(STATES + before);
+  if (!bin(state)) {
+    state = 0;
+    return 0;
+  }
+  let isNegative = bin(STATES + state);
   state = 1 + isNegative;
   let magnitude: u32 = 0;
   let context = MAGNITUDES + isNegative;
