@@ -20,9 +20,9 @@ export const SMALL_CRC_START = 3;
 export const MAX_NUMBER_LENGTH = 30;
 /** Weights of all layers of a small container, zeros included, since loading decodes them. */
 export const MAX_SMALL_WEIGHTS = 0x100000;
-/** What a small container need not state: the bits of 1/255 as f32, and a window of 256 bytes, in units of 8. */
+/** What a small container need not state: the bits of 1/255 as f32, and a window of 256 bytes. */
 export const SMALL_SCALE_BITS = 0x3b808081;
-export const SMALL_WINDOW_UNITS = 32;
+export const SMALL_WINDOW_BYTES = 256;
 
 /** Bits of a tensor's flags: its border's width, whether it has height and width, a nominal number of channels, and what it is. */
 export const FLAGS_BORDER_MASK = 0x0f;

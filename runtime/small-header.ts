@@ -26,14 +26,12 @@ export const smallFields: SmallFields = (container) => {
     while (length < MAX_NUMBER_LENGTH && bits(1)) length++;
     return 2 ** length - 1 + bits(length);
   };
-  const float = (): number => {
-    const length = varint();
-    const scale = length === 0 ? SMALL_SCALE_BITS : bits(length) * 2 ** (31 - length);
-    return new Float32Array(Uint32Array.of(scale).buffer)[0];
-  };
+  const place = (): number => bits(1) && varint();
+  const float = (): number => new Float32Array(Uint32Array.of(bits(1) ? bits(32) : SMALL_SCALE_BITS).buffer)[0];
   const byte = (areFlags = false): number => {
+    if (!areFlags) return bits(1) && bits(8); // zeroPoint
     const value = varint();
-    return areFlags ? (value << 4) | (value >> 4) : value;
+    return (value << 4) | (value >> 4);
   };
-  return { left: () => tensors--, byte, varint, float };
+  return { left: () => tensors--, byte, varint, place, float };
 };

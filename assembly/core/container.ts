@@ -29,7 +29,7 @@ import {
   SMALL_CRC_START,
   SMALL_TAG,
   SMALL_TAG_WIDE,
-  SMALL_WINDOW_UNITS,
+  SMALL_WINDOW_BYTES,
   VERSION,
   VERSION_WIDE,
 } from "../format";
@@ -37,7 +37,7 @@ import { ahead, cursor, limit, moveWindow, openWindow, plainBits, position, seek
 import { knownCodecs } from "./codecs";
 import { CRC_INITIAL, updateCrc } from "./crc32";
 import { IS_WIDE } from "./element";
-import { planBytes, varint, varintIn } from "./fields";
+import { isStated, planBytes, varint, varintIn } from "./fields";
 import { knownOps } from "./ops";
 import { enterStream, isSmall, setSmall } from "./range-decoder";
 import { expect, expectRange, fail, failure } from "./status";
@@ -126,7 +126,7 @@ function readHead(): void {
   firstOutput = tensorCount - layerCount;
   planEnd = PLAN_BASE + tensorCount * TENSOR_ENTRY_BYTES;
   let windowPtr = planEnd;
-  let windowBytes = isSmall() ? (varintIn(0, MAX_BYTES / PLAN_UNIT) ^ SMALL_WINDOW_UNITS) * PLAN_UNIT : planBytes();
+  let windowBytes = isStated() ? planBytes() : SMALL_WINDOW_BYTES;
   if (!isResident()) planEnd += windowBytes;
   scratchPtr = readRegion();
   arenaPtr = readRegion();
@@ -155,6 +155,11 @@ export function needsOp(op: u32): bool {
 /** The same of a codec, 0 … 31. */
 export function needsCodec(codec: u32): bool {
   return <bool>((codecs >>> codec) & 1);
+}
+
+/** The least codec of the head. */
+export function firstCodec(): u32 {
+  return ctz(codecs);
 }
 
 /** @returns the address of the plan's next region, whose size is read. Three of the largest are below 2^32 */

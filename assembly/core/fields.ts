@@ -38,9 +38,10 @@ function within(value: u32, low: u32, high: u32): u32 {
   return value;
 }
 
-/** Channels, a height, a width, or groups of channels: a varint from 1 to MAX_DIMENSION. */
-export function dimension(): u32 {
-  return varintIn(1, MAX_DIMENSION);
+/** Channels, a height or a width, 1 to MAX_DIMENSION: a varint, in a small container of how much it is above `near`, or below, which is odd. */
+export function dimension(near: u32): u32 {
+  let value = varint();
+  return within(isSmall() ? near + ((value >>> 1) ^ -(value & 1)) : value, 1, MAX_DIMENSION);
 }
 
 /** Of the pair read last, the value along y. */
@@ -48,7 +49,8 @@ export let pairY: u32 = 0;
 
 /** A value from `low` to `high` for each axis, y in `pairY`. @returns x */
 export function pair(low: u32, high: u32): u32 {
-  let value = varint();
+  // In a small container above twice the least.
+  let value = varint() + (isSmall() ? 2 * low : 0);
   pairY = within(value >>> 1, low, high);
   return value & 1 ? varintIn(low, high) : pairY;
 }
@@ -63,9 +65,14 @@ export function byte(): u32 {
   return isSmall() ? varintIn(0, 255) : bits(8);
 }
 
-/** An i8: in a small container a number that is 0 for -128. */
+/** Whether a field follows: always, or in a small container behind a 1; a 0 says that it has the value that goes without saying. */
+export function isStated(): bool {
+  return !isSmall() || bits(1) != 0;
+}
+
+/** An i8: in a small container a 0 for -128, or a 1 in front of it. */
 export function signedByte(): i32 {
-  return <i32>(<i8>(byte() + (isSmall() ? 128 : 0)));
+  return isStated() ? <i32>(<i8>bits(8)) : -128;
 }
 
 /** An i16: in a small container a number that is 0 for -32,768. */

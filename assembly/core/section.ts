@@ -9,8 +9,8 @@ import {
   MAX_SMALL_WEIGHTS,
 } from "../format";
 import { bits, fileBytes, limitReads, position } from "./bit-reader";
-import { needsCodec, scratchPtr } from "./container";
-import { varint, varintIn } from "./fields";
+import { firstCodec, needsCodec, scratchPtr } from "./container";
+import { isStated, varint, varintIn } from "./fields";
 import { readForm, readScale, rows } from "./layer";
 import { isSmall } from "./range-decoder";
 import { setScale } from "./requantize";
@@ -55,7 +55,7 @@ export function beginSections(): void {
 /** Reads the fields of the layer's weights, `count` a row, up to its scales. From there on its section limits the reader, if it has one. */
 export function readWeights(count: u32): void {
   columns = count;
-  form = readForm();
+  form = readForm() ^ (isSmall() ? firstCodec() : 0);
   expectRange(!(form & ~knownForm()) & needsCodec(codec()));
   expectRange(count <= <u32>MAX_LAYER_WEIGHTS / rows);
   if (isSmall()) {
@@ -68,8 +68,11 @@ export function readWeights(count: u32): void {
     expect(bytes <= fileBytes - position, STATUS_TRUNCATED);
     limitReads(position + bytes, STATUS_STREAM);
   }
-  biasBits = bits(6);
-  biasShift = bits(5);
+  biasBits = biasShift = 0;
+  if (isStated()) {
+    biasBits = bits(6);
+    biasShift = bits(5);
+  }
   expectRange(biasBits <= 32);
   beginScratch(rows * channelBytes());
   done = 0;

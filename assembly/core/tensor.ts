@@ -27,7 +27,7 @@ import {
 import { bits } from "./bit-reader";
 import { arenaPtr, firstOutput, planEnd, tensorCount } from "./container";
 import { ELEMENT_BYTES, ELEMENT_SHIFT, IS_WIDE } from "./element";
-import { byte, dimension, signedByte, varint, varintIn } from "./fields";
+import { byte, dimension, isStated, signedByte, varint, varintIn } from "./fields";
 import { isSmall } from "./range-decoder";
 import { addFilling } from "./run-work";
 import { expectRange } from "./status";
@@ -42,6 +42,9 @@ export const FILLED_CELLS: u32 = 44;
 export let firstState: u32 = 0;
 /** The model's first output; 0 until there is one. */
 export let modelOutput: u32 = 0;
+/** Of the tensor read last. */
+let channels: u32 = 0;
+let height: u32 = 0;
 
 /** The flags that a tensor may have: all, or in a core made for one model those that go with what it was made without. */
 function knownFlags(): u32 {
@@ -59,7 +62,7 @@ export function tensorAt(index: u32): usize {
 }
 
 export function beginTensors(): void {
-  firstState = modelOutput = 0;
+  firstState = modelOutput = channels = height = 0;
 }
 
 /** Reads tensor `index` of the file into its entry; those before it have been read. It lies within the arena, or reading fails. */
@@ -68,19 +71,18 @@ export function beginTensors(): void {
 export function readTensor(index: u32): void {
   // Whatever is wrong with it, the entry is there to be written.
   let entry = tensorAt(index);
-  let channels = dimension();
+  channels = dimension(channels);
   store<u32>(entry, channels, TENSOR_CHANNELS);
   let flags = byte();
   // The border, mostly 0, is in the upper half of the number.
   if (isSmall()) flags = ((flags << 4) | (flags >>> 4)) & 255;
   let border = flags & knownFlags() & FLAGS_BORDER_MASK;
   let kind: u32 = flags & (FLAG_END | FLAG_STATE);
-  let height: u32 = 1;
   let width: u32 = 1;
   if (flags & FLAG_SIZE) {
-    height = dimension();
-    width = dimension();
-  }
+    height = dimension(height);
+    width = dimension(height);
+  } else height = 1;
   store<u32>(entry, height, TENSOR_HEIGHT);
   store<u32>(entry, width, TENSOR_WIDTH);
   if (flags & FLAG_NOMINAL) varint();
@@ -88,32 +90,27 @@ export function readTensor(index: u32): void {
   if (flags & FLAG_END) expectRange(scaleBits() - 1 < 0x7f7fffff);
   store<i32>(entry, signedByte(), TENSOR_ZERO_POINT);
   if (IS_WIDE) expectRange(!load<u32>(entry, TENSOR_ZERO_POINT));
-  let place: u64 = varintIn(0, MAX_BYTES);
-  // Bits 9 and 10 of the state word are the flags' upper two.
-  store<u32>(entry, border | (kind << 3), TENSOR_STATE);
-  if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);
   let pitch = (width + 2 * border) << ELEMENT_SHIFT;
   store<u32>(entry, pitch, TENSOR_PITCH);
   let plane = <u64>pitch * (height + 2 * border);
   store<u32>(entry, <u32>plane, TENSOR_PLANE);
   let bytes = plane * channels;
-  if (isSmall()) {
-    // 0: where the arena begins, 1: so that it ends where the arena does, or begins there if it is longer, which is refused.
-    let room: u64 = planEnd - <u32>arenaPtr;
-    place = place == 1 ? room - min(room, bytes) : max(place, 2) - 2;
-  }
+  let room: u64 = planEnd - <u32>arenaPtr;
+  // In a small container a 1: so that it ends where the arena does, or begins with it if it is longer, which is refused.
+  let place: u64 = isStated() ? varintIn(0, MAX_BYTES) : room - min(room, bytes);
+  // Bits 9 and 10 of the state word are the flags' upper two.
+  store<u32>(entry, border | (kind << 3), TENSOR_STATE);
+  if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);
   store<u32>(entry, arenaPtr + <u32>place + border * (pitch + ELEMENT_BYTES), TENSOR_PTR);
   if (IS_WIDE) expectRange(!(place & (ELEMENT_BYTES - 1)));
-  expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (arenaPtr + place + bytes <= planEnd));
+  expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (place + bytes <= room));
   addFilling(entry);
   countEnd(index, kind);
 }
 
-/** The bits of a scale: all of them, or in a small container so many of the upper ones, none for the scale that goes without saying. */
+/** The bits of a scale, in a small container behind a 1; a 0 is the scale that goes without saying. */
 function scaleBits(): u32 {
-  if (!isSmall()) return bits(32);
-  let length = varintIn(0, 31) & 31; // a number out of range is an error, but as many bits would be read
-  return length ? bits(length) << (31 - length) : SMALL_SCALE_BITS;
+  return isStated() ? bits(32) : SMALL_SCALE_BITS;
 }
 
 /** Counts the inputs, and finds the first output. A packed module knows both. */

@@ -83,6 +83,9 @@ static uint32_t read_number(reader *r) {
   return (1u << length) - 1 + read_bits(r, length);
 }
 
+/** Whether a field is there: of a small container a bit in front of it says so. */
+static bool is_stated(reader *r) { return r->range == 0 || read_bit(r) != 0; }
+
 static uint32_t read_u8(reader *r) { return r->range != 0 ? read_number(r) : read_plain(r); }
 
 static uint32_t read_u32(reader *r) {
@@ -126,10 +129,10 @@ static mote_status read_head(reader *r, mote_head *head) {
     if (magic >> 24 != MOTE_VERSION) return MOTE_STATUS_VERSION;
     (void)read_u32(r); /* crc */
   }
-  head->tensor_count = read_varints(r, 3);    /* behind ops and codecs */
-  uint64_t window = read_varints(r, 2);       /* behind layerCount */
-  if (is_small) window ^= MOTE_SMALL_WINDOW_UNITS;
-  window *= MOTE_PLAN_UNIT;
+  head->tensor_count = read_varints(r, 3); /* behind ops and codecs */
+  (void)read_varint(r);                    /* layerCount */
+  uint64_t window = MOTE_SMALL_WINDOW_BYTES;
+  if (is_stated(r)) window = (uint64_t)read_varint(r) * MOTE_PLAN_UNIT;
   uint64_t rest = read_varint(r);                                  /* scratch */
   rest = (rest + read_varint(r)) * MOTE_PLAN_UNIT;                 /* arena */
   if (r->status != MOTE_DONE) return r->status;
@@ -141,13 +144,9 @@ static mote_status read_head(reader *r, mote_head *head) {
   return MOTE_DONE;
 }
 
-/** All bits of a scale, or so many of the upper ones; none for the one that goes without saying. */
 static uint32_t read_scale(reader *r) {
-  if (r->range == 0) return read_u32(r);
-  uint32_t length = read_number(r);
-  if (length == 0) return MOTE_SMALL_SCALE_BITS;
-  if (length > 31) return 0; /* which is no scale */
-  return read_bits(r, length) << (31 - length);
+  if (!is_stated(r)) return MOTE_SMALL_SCALE_BITS;
+  return r->range != 0 ? read_bits(r, 32) : read_u32(r);
 }
 
 /** Reads a tensor. @returns whether it is an end: then `scale_bits` is its scale's */
@@ -158,8 +157,9 @@ static bool read_tensor(reader *r, uint32_t *scale_bits) {
   if ((flags & MOTE_FLAG_SIZE) != 0) (void)read_varints(r, 2); /* height, width */
   if ((flags & MOTE_FLAG_NOMINAL) != 0) (void)read_varint(r);
   if ((flags & MOTE_FLAG_END) != 0) *scale_bits = read_scale(r);
-  (void)read_u8(r);                                             /* zeroPoint */
-  (void)read_varints(r, (flags & MOTE_FLAG_STATE) != 0 ? 2 : 1); /* offset, source */
+  if (is_stated(r)) (void)(r->range != 0 ? read_bits(r, 8) : read_u8(r)); /* zeroPoint */
+  if (is_stated(r)) (void)read_varint(r);                                /* offset */
+  if ((flags & MOTE_FLAG_STATE) != 0) (void)read_varint(r);              /* source */
   return (flags & MOTE_FLAG_END) != 0;
 }
 

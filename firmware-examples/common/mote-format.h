@@ -24,9 +24,9 @@
 #define MOTE_MAX_NUMBER_LENGTH 30u
 /** Weights of all layers of a small container, zeros included, since loading decodes them. */
 #define MOTE_MAX_SMALL_WEIGHTS 0x100000u
-/** What a small container need not state: the bits of 1/255 as f32, and a window of 256 bytes, in units of 8. */
+/** What a small container need not state: the bits of 1/255 as f32, and a window of 256 bytes. */
 #define MOTE_SMALL_SCALE_BITS 0x3b808081u
-#define MOTE_SMALL_WINDOW_UNITS 32u
+#define MOTE_SMALL_WINDOW_BYTES 256u
 
 /** Bits of a tensor's flags: its border's width, whether it has height and width, a nominal number of channels, and what it is. */
 #define MOTE_FLAGS_BORDER_MASK 0x0fu

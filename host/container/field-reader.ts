@@ -1,5 +1,6 @@
 import { MoteError } from "../errors.js";
 import { readLeb128 } from "../module/leb128.js";
+import { MAX_DIMENSION } from "../../assembly/format.js";
 import type { ElementBits } from "../model/elements.js";
 import type { Axes } from "../model/model.js";
 import { rangeOf, type Field } from "../ops/fields.js";
@@ -93,15 +94,34 @@ export class FieldReader {
 
   /** A varint between two bounds, both inclusive. */
   ranged(field: string, least: number, most: number): number {
-    const value = this.varint(field);
+    return this.within(field, this.varint(field), least, most);
+  }
+
+  /** @returns the value, which has been read of the field */
+  protected within(field: string, value: number, least: number, most: number): number {
     if (value < least || value > most) this.fail(field, `${value}, expected ${least} … ${most}`);
     return value;
+  }
+
+  /** Channels of a tensor, its height or width. @param _near what it may be near: of the tensor in front of it, and of a width the height */
+  dimension(field: string, _near: number): number {
+    return this.ranged(field, 1, MAX_DIMENSION);
+  }
+
+  /** The mask of the head. */
+  codecs(field: string): number {
+    return this.varint(field);
+  }
+
+  /** Of a layer. @param _hasWeights whether a codec is a part of it */
+  form(field: string, _hasWeights: boolean): number {
+    return this.u8(field);
   }
 
   /** A number for each axis: one varint for both, v / 2, where it is even, else one, (v - 1) / 2, for y and one for x. */
   pair(field: string, least: number, most: number): Axes {
     const start = this.offset;
-    const value = this.varint(field);
+    const value = this.halves(field, least);
     const y = value >> 1;
     const x = value & 1 ? this.varint(field) : y;
     this.#fieldStart = start;
@@ -110,6 +130,11 @@ export class FieldReader {
       if (size < least || size > most) this.fail(field, `${size}, expected ${least} … ${most}`);
     }
     return [y, x];
+  }
+
+  /** What a pair begins with. @param _least that either half may be */
+  protected halves(field: string, _least: number): number {
+    return this.varint(field);
   }
 
   /** The values of fields that follow each other, each in its range. @param where before their names in errors: "layer 2" @param readForm takes a form */

@@ -61,16 +61,31 @@ export class FieldWriter {
     this.#bytes.push(...leb128(value));
   }
 
-  /** As FieldReader.pair reads it. */
-  pair(y: number, x: number): void {
+  /** Channels of a tensor, its height or width. @param _near what it may be near: of the tensor in front of it, and of a width the height */
+  dimension(value: number, _near: number): void {
+    this.varint(value);
+  }
+
+  /** As FieldReader.pair reads it. @param _least that either may be */
+  pair(y: number, x: number, _least: number): void {
     this.varint(2 * y + Number(x !== y));
     if (x !== y) this.varint(x);
+  }
+
+  /** The mask of the head. */
+  codecs(mask: number): void {
+    this.varint(mask);
+  }
+
+  /** Of a layer. @param _hasWeights whether a codec is a part of it */
+  form(form: number, _hasWeights: boolean): void {
+    this.u8(form);
   }
 
   /** @param values of the fields, each in its range @param writeForm puts a form */
   values(fields: readonly Field[], values: readonly number[], writeForm: (clamp: Axes) => void): void {
     let at = 0;
-    for (const { kind, count = 1 } of fields) {
+    for (const { kind, least, count = 1 } of fields) {
       switch (kind) {
         case "varint":
           this.varint(values[at++]);
@@ -83,7 +98,7 @@ export class FieldWriter {
           this.u8(values[at++]);
           break;
         case "pair":
-          this.pair(values[at++], values[at++]);
+          this.pair(values[at++], values[at++], least);
           break;
         case "bytes":
           for (let left = count; left > 0; left--) this.u8(values[at++]);

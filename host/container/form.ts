@@ -17,6 +17,7 @@ export const NO_WEIGHT_FORM: WeightForm = { codec: 0, perChannel: false };
 /** In the fewest bytes. */
 export function writeForm(
   fields: FieldWriter,
+  hasWeights: boolean,
   { codec, perChannel }: WeightForm,
   [low, high]: Axes,
   output: QTensor,
@@ -26,7 +27,8 @@ export function writeForm(
   const isFull = low === least && high === most;
   const isRelu = !isFull && low === zeroPoint;
   const hasClamp = !isFull && !(isRelu && high === most);
-  fields.u8(codec | (perChannel ? FORM_PER_CHANNEL : 0) | (isRelu ? FORM_RELU : 0) | (hasClamp ? FORM_CLAMP : 0));
+  const bits = codec | (perChannel ? FORM_PER_CHANNEL : 0) | (isRelu ? FORM_RELU : 0) | (hasClamp ? FORM_CLAMP : 0);
+  fields.form(bits, hasWeights);
   if (!hasClamp) return;
   if (!isRelu) fields.element(low);
   fields.element(high);
@@ -40,7 +42,7 @@ export function readForm(
   output: QTensor,
 ): { readonly form: WeightForm; readonly clamp: readonly [number, number] } {
   const { zeroPoint } = output;
-  const bits = fields.u8(`${where} form`);
+  const bits = fields.form(`${where} form`, hasWeights);
   const known = FORM_RELU | FORM_CLAMP | (hasWeights ? FORM_CODEC_MASK | FORM_PER_CHANNEL : 0);
   if ((bits & ~known) !== 0) {
     fields.fail(`${where} form`, `0x${bits.toString(16)}, expected no other bits than 0x${known.toString(16)}`);

@@ -114,7 +114,7 @@ export function readContainer(bytes: Uint8Array, options: ReadOptions = {}): Con
   const tensors: QTensor[] = [];
   const offsets: number[] = [];
   for (let index = 0; index < tensorCount; index++) {
-    const { tensor, offset } = readTensor(fields, index, head.regions.arena);
+    const { tensor, offset } = readTensor(fields, index, tensors[index - 1]?.shape, head.regions.arena);
     tensors.push(tensor);
     offsets.push(offset);
   }
@@ -255,7 +255,7 @@ function readHead(fields: FieldReader): Head {
 
 /** @param known for people: the numbers that there are */
 function readMask(fields: FieldReader, what: string, known: string, isKnown: (number: number) => boolean): number {
-  const mask = fields.varint(`${what}s`);
+  const mask = what === "codec" ? fields.codecs("codecs") : fields.varint("ops");
   for (let number = 0; number < 31; number++) {
     if ((mask & (1 << number)) === 0 || isKnown(number)) continue;
     const why =
@@ -290,17 +290,23 @@ function readRegions(fields: FieldReader, tensorCount: number): Omit<Plan, "offs
   return regions;
 }
 
-function readTensor(fields: FieldReader, index: number, arena: number): { tensor: QTensor; offset: number } {
+/** @param near the shape of the tensor in front of it, if there is one @param arena its bytes */
+function readTensor(
+  fields: FieldReader,
+  index: number,
+  near: Shape = [0, 0, 0],
+  arena: number,
+): { tensor: QTensor; offset: number } {
   const where = `tensor ${index}`;
   const start = fields.offset;
   const fail: Fail = (at, problem) => {
     throw new MoteError("FORMAT", `container: ${at}: ${problem} (byte ${start})`);
   };
-  const channels = fields.ranged(`${where} channels`, 1, MAX_DIMENSION);
+  const channels = fields.dimension(`${where} channels`, near[0]);
   const flags = fields.flags(`${where} flags`);
   const has = (flag: number): boolean => (flags & flag) !== 0;
-  const height = has(FLAG_SIZE) ? fields.ranged(`${where} height`, 1, MAX_DIMENSION) : 1;
-  const width = has(FLAG_SIZE) ? fields.ranged(`${where} width`, 1, MAX_DIMENSION) : 1;
+  const height = has(FLAG_SIZE) ? fields.dimension(`${where} height`, near[1]) : 1;
+  const width = has(FLAG_SIZE) ? fields.dimension(`${where} width`, height) : 1;
   if (has(FLAG_SIZE) && height === 1 && width === 1) fail(where, "states a size of 1 × 1, which goes without saying");
   const nominalChannels = has(FLAG_NOMINAL)
     ? fields.ranged(`${where} nominalChannels`, channels + 1, MAX_DIMENSION)
@@ -424,9 +430,10 @@ function readStream(
   const rows = rowCount(model, bare);
   const begin = fields.position;
   const multiplierBits = fields.ranged(`${where} multiplierBits`, 0, 30);
-  const biasBits = fields.read(BIAS_BITS_WIDTH, "biasBits");
+  const formAt = fields.position;
+  const { biasBits, biasShift } = fields.biasForm(`${where} biasBits`);
+  const formBits = fields.position - formAt;
   if (biasBits > 32) fields.fail(`${where} biasBits`, `${biasBits}, expected 0 … 32`);
-  const biasShift = fields.read(BIAS_SHIFT_WIDTH, "biasShift");
   const multiplier = new Int32Array(perChannel ? rows : 1);
   const shift = new Uint8Array(multiplier.length);
   for (let i = 0; i < multiplier.length; i++) {
@@ -453,8 +460,8 @@ function readStream(
       perChannel,
       biasBits,
       biasShift,
-      requantizeBits: biasesAt - begin - BIAS_BITS_WIDTH - BIAS_SHIFT_WIDTH,
-      biasBitsTotal: biasesEnd - biasesAt + BIAS_BITS_WIDTH + BIAS_SHIFT_WIDTH,
+      requantizeBits: biasesAt - begin - formBits,
+      biasBitsTotal: biasesEnd - biasesAt + formBits,
       paddingBits: 0,
       ...decoded,
     },

@@ -1,5 +1,14 @@
 /** Reads the fields of a small container (SPEC.md, "Version 3"). Behind the end there are zeros, so that no field ends early. */
-import { MAX_NUMBER_LENGTH, SMALL_CRC_START, SMALL_SCALE_BITS, SMALL_WINDOW_UNITS } from "../../assembly/format.js";
+import {
+  BIAS_BITS_WIDTH,
+  BIAS_SHIFT_WIDTH,
+  MAX_DIMENSION,
+  MAX_NUMBER_LENGTH,
+  PLAN_UNIT,
+  SMALL_CRC_START,
+  SMALL_SCALE_BITS,
+  SMALL_WINDOW_BYTES,
+} from "../../assembly/format.js";
 import { RangeDecoder, type RangeState } from "../codecs/range-coder.js";
 import { FieldReader } from "./field-reader.js";
 
@@ -13,6 +22,8 @@ export interface StreamPlace extends RangeState {
 
 export class StreamReader extends FieldReader {
   readonly #coder: RangeDecoder;
+  /** The least of the head's codecs. */
+  #firstCodec = 0;
 
   constructor(bytes: Uint8Array) {
     super(bytes);
@@ -70,7 +81,7 @@ export class StreamReader extends FieldReader {
   }
 
   override i8(field: string): number {
-    return this.u8(field) - 128;
+    return this.#isStated(field) ? this.readSigned(8, field) : -128;
   }
 
   override i16(field: string): number {
@@ -92,18 +103,50 @@ export class StreamReader extends FieldReader {
   }
 
   override scale(field: string): number {
-    const length = this.ranged(field, 0, 31);
-    const bits = length === 0 ? SMALL_SCALE_BITS : this.read(length, field) * 2 ** (31 - length);
+    const bits = this.#isStated(field) ? this.read(32, field) : SMALL_SCALE_BITS;
     return new Float32Array(Uint32Array.of(bits).buffer)[0];
   }
 
   override window(field: string, most: number): number {
-    return this.ranged(field, 0, most) ^ SMALL_WINDOW_UNITS;
+    return this.#isStated(field) ? this.ranged(field, 0, most) : SMALL_WINDOW_BYTES / PLAN_UNIT;
   }
 
   override place(field: string, most: number): (bytes: number, arena: number) => number {
-    const place = this.ranged(field, 0, most);
-    return (bytes, arena) => (place === 1 ? Math.max(0, arena - bytes) : Math.max(place, 2) - 2);
+    const place = this.#isStated(field) ? this.ranged(field, 0, most) : undefined;
+    return (bytes, arena) => place ?? Math.max(0, arena - bytes);
+  }
+
+  override dimension(field: string, near: number): number {
+    const value = this.varint(field);
+    const dimension = value % 2 === 0 ? near + value / 2 : near - (value + 1) / 2;
+    return this.within(field, dimension, 1, MAX_DIMENSION);
+  }
+
+  override codecs(field: string): number {
+    const mask = this.varint(field);
+    this.#firstCodec = 31 - Math.clz32(mask & -mask);
+    return mask;
+  }
+
+  override form(field: string, hasWeights: boolean): number {
+    const form = this.u8(field);
+    return hasWeights ? form ^ this.#firstCodec : form;
+  }
+
+  /** How many bits a layer's biases have, and how far they are shifted. */
+  biasForm(field: string): { readonly biasBits: number; readonly biasShift: number } {
+    if (!this.#isStated(field)) return { biasBits: 0, biasShift: 0 };
+    return { biasBits: this.read(BIAS_BITS_WIDTH, field), biasShift: this.read(BIAS_SHIFT_WIDTH, field) };
+  }
+
+  protected override halves(field: string, least: number): number {
+    return this.varint(field) + 2 * least;
+  }
+
+  /** Whether a field follows. Where it does not, it has the value that goes without saying. */
+  #isStated(field: string): boolean {
+    this.begin();
+    return this.read(1, field) === 1;
   }
 
   /** @returns how many bits of each multiplier follow */

@@ -1,5 +1,12 @@
 /** Fields of a small container (SPEC.md, "Version 3"): those of version 2, each bit of which goes through one range coder. */
-import { MAX_NUMBER_LENGTH, SMALL_SCALE_BITS, SMALL_WINDOW_UNITS } from "../../assembly/format.js";
+import {
+  BIAS_BITS_WIDTH,
+  BIAS_SHIFT_WIDTH,
+  MAX_NUMBER_LENGTH,
+  PLAN_UNIT,
+  SMALL_SCALE_BITS,
+  SMALL_WINDOW_BYTES,
+} from "../../assembly/format.js";
 import { RangeEncoder } from "../codecs/range-coder.js";
 import { FieldWriter, scaleBits } from "./field-writer.js";
 
@@ -8,6 +15,8 @@ const EVEN = 0x8000;
 
 export class StreamWriter extends FieldWriter {
   readonly #coder = new RangeEncoder();
+  /** The least of the head's codecs. */
+  #firstCodec = 0;
 
   /** @param probabilityOf1 in 1/65,536: 1 … 65,535 */
   encode(bit: 0 | 1, probabilityOf1: number): void {
@@ -17,6 +26,12 @@ export class StreamWriter extends FieldWriter {
   /** As BitWriter.write: the low bits, the least significant one first. @param bits 0 … 32 */
   write(value: number, bits: number): void {
     for (let place = 0; place < bits; place++) this.encode(((value >>> place) & 1) as 0 | 1, EVEN);
+  }
+
+  /** Whether a field follows. Where it does not, it has the value that goes without saying. */
+  #stated(isStated: boolean): boolean {
+    this.write(Number(isStated), 1);
+    return isStated;
   }
 
   override varint(value: number): void {
@@ -31,7 +46,7 @@ export class StreamWriter extends FieldWriter {
   }
 
   override i8(value: number): void {
-    this.varint(value + 128);
+    if (this.#stated(value !== -128)) this.write(value, 8);
   }
 
   override i16(value: number): void {
@@ -48,23 +63,46 @@ export class StreamWriter extends FieldWriter {
 
   override scale(scale: number): void {
     const bits = scaleBits(scale);
-    const length = bits === SMALL_SCALE_BITS ? 0 : 31 - trailingZeros(bits);
-    this.varint(length);
-    this.write(bits >>> (31 - length), length);
+    if (this.#stated(bits !== SMALL_SCALE_BITS)) this.write(bits, 32);
   }
 
   override window(units: number): void {
-    this.varint(units ^ SMALL_WINDOW_UNITS);
+    if (this.#stated(units !== SMALL_WINDOW_BYTES / PLAN_UNIT)) this.varint(units);
   }
 
   override place(offset: number, bytes: number, arena: number): void {
-    this.varint(offset === 0 ? 0 : offset + bytes === arena ? 1 : offset + 2);
+    if (this.#stated(offset + bytes !== arena)) this.varint(offset);
+  }
+
+  override dimension(value: number, near: number): void {
+    this.varint(value >= near ? 2 * (value - near) : 2 * (near - value) - 1);
+  }
+
+  override pair(y: number, x: number, least: number): void {
+    this.varint(2 * (y - least) + Number(x !== y));
+    if (x !== y) this.varint(x);
+  }
+
+  override codecs(mask: number): void {
+    this.#firstCodec = firstOf(mask);
+    this.varint(mask);
+  }
+
+  override form(form: number, hasWeights: boolean): void {
+    this.u8(hasWeights ? form ^ this.#firstCodec : form);
+  }
+
+  /** How many bits a layer's biases have, and how far they are shifted. */
+  biasForm(bits: number, shift: number): void {
+    if (!this.#stated(bits > 0)) return;
+    this.write(bits, BIAS_BITS_WIDTH);
+    this.write(shift, BIAS_SHIFT_WIDTH);
   }
 
   /** How many bits each multiplier has behind the first. @returns what is written of each, so many bits */
   multiplierBits(multipliers: Int32Array): number {
     const all = multipliers.reduce((or, multiplier) => or | multiplier, 0);
-    const bits = 30 - trailingZeros(all);
+    const bits = 30 - firstOf(all);
     this.varint(bits);
     return bits;
   }
@@ -75,5 +113,5 @@ export class StreamWriter extends FieldWriter {
   }
 }
 
-/** @param value not 0 */
-const trailingZeros = (value: number): number => 31 - Math.clz32(value & -value);
+/** Number of the lowest bit that is set. @param mask not 0 */
+const firstOf = (mask: number): number => 31 - Math.clz32(mask & -mask);

@@ -25,7 +25,7 @@ import { MoteError } from "../errors.js";
 import { inputOf, inputsOf } from "../model/edges.js";
 import { tensorBytes } from "../model/geometry.js";
 import { activationBits, type ElementBits } from "../model/elements.js";
-import type { QLayer, QModel, QTensor, QWeights } from "../model/model.js";
+import type { QLayer, QModel, QTensor, QWeights, Shape } from "../model/model.js";
 import { checkModel } from "./check.js";
 import { crc32 } from "./crc32.js";
 import { FieldWriter } from "./field-writer.js";
@@ -111,8 +111,7 @@ function writeSmall(model: QModel, codings: readonly (Coding | null)[], plan: Pl
     const { bias, multiplier, shift } = layer as QLayer & QWeights;
     const { biasBits, biasShift } = biasForm(bias);
     const bits = fields.multiplierBits(multiplier);
-    fields.write(biasBits, BIAS_BITS_WIDTH);
-    fields.write(biasShift, BIAS_SHIFT_WIDTH);
+    fields.biasForm(biasBits, biasShift);
     multiplier.forEach((factor, i) => {
       fields.write(factor >>> (30 - bits), bits);
       fields.write(shift[i], 6);
@@ -127,7 +126,7 @@ function writeSmall(model: QModel, codings: readonly (Coding | null)[], plan: Pl
 /** Up to the first layer. */
 function writeHead(fields: FieldWriter, model: QModel, codings: readonly (Coding | null)[], plan: Plan): void {
   fields.varint(maskOf(model.layers.map((layer) => integerOp(layer).number)));
-  fields.varint(maskOf(codings.flatMap((coding) => coding?.codec ?? [])));
+  fields.codecs(maskOf(codings.flatMap((coding) => coding?.codec ?? [])));
   fields.varint(model.tensors.length);
   fields.varint(model.layers.length);
   for (const region of REGIONS) {
@@ -135,7 +134,9 @@ function writeHead(fields: FieldWriter, model: QModel, codings: readonly (Coding
     if (region === "window") fields.window(units);
     else fields.varint(units);
   }
-  model.tensors.forEach((tensor, index) => writeTensor(fields, tensor, plan.offsets[index], plan.arena));
+  model.tensors.forEach((tensor, index) => {
+    writeTensor(fields, tensor, model.tensors[index - 1]?.shape, plan.offsets[index], plan.arena);
+  });
 }
 
 /** A container that has been read, with other metadata. @param metadata as `writeMetadata` gives it */
@@ -223,13 +224,19 @@ function planFor(model: QModel, codings: readonly (Coding | null)[], windowBytes
   return planMemory(model, requirements, useful, windowBytes);
 }
 
-/** @param offset of it in the arena @param arena its bytes */
-function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number, arena: number): void {
+/** @param near the shape of the tensor in front of it, if there is one @param offset of it in the arena @param arena its bytes */
+function writeTensor(
+  fields: FieldWriter,
+  tensor: QTensor,
+  near: Shape = [0, 0, 0],
+  offset: number,
+  arena: number,
+): void {
   const { shape, border, nominalChannels, scale, zeroPoint, source } = tensor;
   const [channels, height, width] = shape;
   const hasSize = height !== 1 || width !== 1;
   const hasNominal = nominalChannels !== channels;
-  fields.varint(channels);
+  fields.dimension(channels, near[0]);
   fields.flags(
     border |
       (hasSize ? FLAG_SIZE : 0) |
@@ -238,8 +245,8 @@ function writeTensor(fields: FieldWriter, tensor: QTensor, offset: number, arena
       (source === undefined ? 0 : FLAG_STATE),
   );
   if (hasSize) {
-    fields.varint(height);
-    fields.varint(width);
+    fields.dimension(height, near[1]);
+    fields.dimension(width, height);
   }
   if (hasNominal) fields.varint(nominalChannels);
   if (scale !== undefined) fields.scale(scale);
@@ -258,7 +265,7 @@ function writeLayer(fields: FieldWriter, model: QModel, layer: QLayer, coding: C
       ? NO_WEIGHT_FORM
       : { codec: coding.codec, perChannel: layer.multiplier.length > 1 };
   const output = model.tensors[layer.output];
-  fields.values(op.fields, op.values(layer), (clamp) => writeForm(fields, form, clamp, output));
+  fields.values(op.fields, op.values(layer), (clamp) => writeForm(fields, coding !== null, form, clamp, output));
 }
 
 function writeSection(layer: QLayer & QWeights, coding: Coding): Uint8Array {

@@ -7,7 +7,7 @@ import { readContainer } from "../../host/container/read.js";
 import { StreamReader } from "../../host/container/stream-reader.js";
 import { StreamWriter } from "../../host/container/stream-writer.js";
 import { withMetadata, writeContainer } from "../../host/container/write.js";
-import type { QModel } from "../../host/model/model.js";
+import type { Axes, QModel } from "../../host/model/model.js";
 import { bakedContainer } from "../../host/module/baked.js";
 import { instantiateV8 } from "../../host/engines/v8.js";
 import { openCore } from "../../host/engines/wasm.js";
@@ -228,10 +228,20 @@ test("numbers of all sizes come back", () => {
   for (const value of numbers) writer.varint(value);
   for (const value of [-128, -1, 0, 127]) writer.i8(value);
   for (const scale of [1 / 255, 0.5, Math.fround(0.1), Math.fround(1e-38)]) writer.scale(scale);
+  const near = [0, 1, 8, 65535];
+  for (const value of [1, 8, 65535]) for (const one of near) writer.dimension(value, one);
+  const pairs: Axes[] = [
+    [3, 3],
+    [1, 255],
+    [65535, 1],
+  ];
+  for (const [y, x] of pairs) writer.pair(y, x, 1);
   const reader = new StreamReader(Uint8Array.of(SMALL_TAG, 0, 0, ...writer.finish(false)));
   expect(numbers.map(() => reader.varint("number"))).toEqual(numbers);
   expect([0, 0, 0, 0].map(() => reader.i8("i8"))).toEqual([-128, -1, 0, 127]);
   expect([0, 0, 0, 0].map(() => reader.scale("scale"))).toEqual(
     [1 / 255, 0.5, 0.1, 1e-38].map((scale) => Math.fround(scale)),
   );
+  for (const value of [1, 8, 65535]) for (const one of near) expect(reader.dimension("height", one)).toBe(value);
+  expect(pairs.map(() => reader.pair("stride", 1, 65535))).toEqual(pairs);
 });

@@ -1,6 +1,6 @@
 /** From a seed to a hostile container, and to the circumstances it is loaded in. */
 import { MODEL_SLACK_BYTES, PLAN_BASE, TENSOR_ENTRY_BYTES } from "../../assembly/abi.js";
-import { CRC_START, PLAN_UNIT, SMALL_CRC_START, SMALL_WINDOW_UNITS } from "../../assembly/format.js";
+import { CRC_START, PLAN_UNIT, SMALL_CRC_START } from "../../assembly/format.js";
 import { REGIONS } from "../../host/container/plan.js";
 import { StreamReader } from "../../host/container/stream-reader.js";
 import { crc32 } from "../../host/container/crc32.js";
@@ -83,8 +83,8 @@ export function makeCase(seed: Seed, others: readonly Seed[], random: Random): F
 export function statedPlan(bytes: Uint8Array, resident: boolean): number {
   let offset = CRC_START;
   const stream = isSmallMote(bytes) ? new StreamReader(bytes) : undefined;
-  const next = (): number => {
-    if (stream !== undefined) return stream.varint("");
+  const next = (name = ""): number => {
+    if (stream !== undefined) return name === "window" ? stream.window(name, Infinity) : stream.varint(name);
     const { value, bytes: length } = readVarint(bytes, offset);
     offset += length;
     return value;
@@ -93,8 +93,7 @@ export function statedPlan(bytes: Uint8Array, resident: boolean): number {
   next(); // codecs
   const tensors = next();
   next(); // layers
-  const regions = REGIONS.map(next);
-  if (stream !== undefined) regions[REGIONS.indexOf("window")] ^= SMALL_WINDOW_UNITS;
+  const regions = REGIONS.map((name) => next(name));
   if (resident) regions[REGIONS.indexOf("window")] = 0;
   return PLAN_BASE + TENSOR_ENTRY_BYTES * tensors + PLAN_UNIT * regions.reduce((sum, units) => sum + units, 0);
 }

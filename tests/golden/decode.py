@@ -135,8 +135,12 @@ class Stream(Ranges):
 
     u8 = varint
 
+    def dimension(self, near):
+        value = self.varint()
+        return near - (value + 1) // 2 if value % 2 else near + value // 2
+
     def i8(self):
-        return self.varint() - 128
+        return self.signed(8) if self.unsigned(1) else -128
 
     def i16(self):
         return self.varint() - 32768
@@ -148,8 +152,7 @@ class Stream(Ranges):
         return self.signed(32)
 
     def scale(self):
-        length = self.varint()
-        bits = self.unsigned(length) << (31 - length) if length else 0x3B808081
+        bits = self.unsigned(32) if self.unsigned(1) else 0x3B808081
         return struct.unpack("<f", struct.pack("<I", bits))[0]
 
     def behind(self, data):
@@ -305,9 +308,9 @@ def read_weights(bits, rows, columns, codec, kernel):
     return weights
 
 
-def read_pair(f):
+def read_pair(f, least=1):
     """A number for each axis, y then x."""
-    value = f.varint()
+    value = f.varint() + (2 * least if isinstance(f, Stream) else 0)
     if value % 2 == 0:
         return value // 2, value // 2
     y, x = value // 2, f.varint()
@@ -315,9 +318,9 @@ def read_pair(f):
     return y, x
 
 
-def read_form(f, zero, wide):
+def read_form(f, zero, wide, first):
     """The bits of a form, and the range of the output."""
-    form = f.u8()
+    form = f.u8() ^ first
     low, high = (-32768, 32767) if wide else (-128, 127)
     element = f.i16 if wide else f.i8
     if form & 0x40:
@@ -345,13 +348,21 @@ def read_container(data):
     tensor_count, layer_count = f.varint(), f.varint()
     given = tensor_count - layer_count
     assert given >= 1 <= layer_count
-    _, _, arena = [8 * f.varint() for _ in range(3)]
+    if not small or f.unsigned(1):
+        f.varint()
+    _, arena = [8 * f.varint() for _ in range(2)]
     tensors = []
+    channels = height = 0
     for index in range(tensor_count):
-        channels, flags = f.varint(), f.u8()
         if small:
+            channels, flags = f.dimension(channels), f.u8()
             flags = flags >> 4 | (flags & 15) << 4
-        size = (f.varint(), f.varint()) if flags & 0x10 else (1, 1)
+            height = f.dimension(height) if flags & 0x10 else 1
+            size = (height, f.dimension(height) if flags & 0x10 else 1)
+        else:
+            channels, flags = f.varint(), f.u8()
+            size = (f.varint(), f.varint()) if flags & 0x10 else (1, 1)
+        assert channels > 0 and min(size) > 0
         if flags & 0x20:
             assert f.varint() > channels
         if flags & 0x40:
@@ -359,12 +370,10 @@ def read_container(data):
         tensor = {"shape": (channels, *size), "zero": f.i8(), "end": bool(flags & 0x40), "border": flags & 15}
         tensor["bytes"] = 2 if wide else 1
         assert not wide or tensor["zero"] == 0
-        tensor["place"] = f.varint()
-        if small:
-            height, width = (s + 2 * tensor["border"] for s in size)
-            ends = arena - channels * height * width * tensor["bytes"]
-            tensor["place"] = (0, ends)[tensor["place"]] if tensor["place"] < 2 else tensor["place"] - 2
-            assert 0 <= tensor["place"] <= ends
+        lines, pitch = (s + 2 * tensor["border"] for s in size)
+        last = arena - channels * lines * pitch * tensor["bytes"]
+        tensor["place"] = f.varint() if not small or f.unsigned(1) else last
+        assert 0 <= tensor["place"] <= last
         assert tensor["place"] % tensor["bytes"] == 0
         tensor["source"] = f.varint() if flags & 0x80 else None
         assert tensor["source"] is None or 0 < index < given and not tensor["end"]
@@ -380,14 +389,15 @@ def read_container(data):
         c, h, w = input_["shape"]
         columns, kernel = c * h * w, (h, w)
         if op in (0, 2, 3):
-            layer.update(kernel=read_pair(f), stride=read_pair(f), pad=read_pair(f))
+            layer.update(kernel=read_pair(f), stride=read_pair(f), pad=read_pair(f, 0))
             assert max(layer["pad"]) <= input_["border"]
         if layer["op"] == 0:
             layer.update(groups=f.varint(), pool=read_pair(f), pool_stride=read_pair(f))
             kernel = layer["kernel"]
             columns = c // layer["groups"] * kernel[0] * kernel[1]
         if op < 6:
-            form, layer["clamp"] = read_form(f, tensors[output]["zero"], wide)
+            first = (codecs & -codecs).bit_length() - 1 if small and op < 2 else 0
+            form, layer["clamp"] = read_form(f, tensors[output]["zero"], wide, first)
         if op == 4:
             layer["factors"], layer["shift"] = (f.i32(), f.i32()), f.u8()
         if op == 5:
@@ -405,7 +415,7 @@ def read_container(data):
         if op == 8:
             layer["factor"] = read_pair(f)
         if op == 9:
-            layer["channel"], layer["first"] = f.varint(), read_pair(f)
+            layer["channel"], layer["first"] = f.varint(), read_pair(f, 0)
         if layer["op"] == 3:
             layer["scale"] = f.u32(), f.u8()
         if layer["op"] < 2:
@@ -413,7 +423,8 @@ def read_container(data):
             rows = tensors[output]["shape"][0]
             bits = f if small else Bits(f.take(f.varint()))
             stated = f.varint() if small else 0
-            bias_bits, bias_shift = bits.unsigned(6), bits.unsigned(5)
+            has_biases = not small or bits.unsigned(1)
+            bias_bits, bias_shift = (bits.unsigned(6), bits.unsigned(5)) if has_biases else (0, 0)
 
             def multiplier():
                 return 1 << 30 | bits.unsigned(stated) << (30 - stated) if small else bits.unsigned(31)

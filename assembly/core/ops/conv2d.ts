@@ -1,9 +1,9 @@
 /** conv2d, with the max-pool behind it: records of a whole filter, then the filter's outputs, four places at a time. */
 import { RECORD_BYTES, STATUS_SHAPE, TENSOR_CHANNELS, TENSOR_PLANE, TENSOR_ZERO_POINT } from "../../abi";
-import { MAX_KERNEL, OP_CONV2D } from "../../format";
+import { MAX_DIMENSION, MAX_KERNEL, OP_CONV2D } from "../../format";
 import { dot4 } from "../accumulate";
 import { ELEMENT_BYTES, ELEMENT_SHIFT } from "../element";
-import { dimension, pair, pairY } from "../fields";
+import { pair, pairY, varintIn } from "../fields";
 import { input, inputPitch, op, outputHeight, outputWidth, rows } from "../layer";
 import { advanceOutput, channel, leaveOutput, outputPtr, taken, takenRecords, x } from "../output-cursor";
 import { requantize } from "../requantize";
@@ -33,7 +33,7 @@ export function isAtHand(): bool {
 
 export function read(): void {
   readWindow(MAX_KERNEL);
-  let groups = dimension();
+  let groups = varintIn(1, MAX_DIMENSION);
   poolWidth = pair(1, mostPool());
   let poolHeight = pairY;
   let poolStrideX = pair(1, MAX_KERNEL);
