@@ -113,11 +113,12 @@ function begin(first: i32): void {
 /** Does pieces of work until they come to `budget` units, at least one, and no more than to the end of a layer. */
 export function step(budget: u32): i32 {
   if (phase == IDLE) return STATUS_STATE;
-  let isOfRun = !isLoaded & (phase < CRC);
+  let first = phase;
+  let isOfRun = !isLoaded & (first < CRC);
   let left: i64 = budget;
   do {
     left -= advance();
-  } while ((left > 0) & !failure & (phase > LAYER) & (phase < PASS));
+  } while ((left > 0) & !failure & (phase > LAYER) & (max(first, phase) < PASS));
   if (isOfRun) addWork(budget - left);
   return finishSlice();
 }

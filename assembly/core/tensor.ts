@@ -43,8 +43,8 @@ export let firstState: u32 = 0;
 /** The model's first output; 0 until there is one. */
 export let modelOutput: u32 = 0;
 /** Of the tensor read last. */
-let channels: u32 = 0;
-let height: u32 = 0;
+let lastChannels: u32 = 0;
+let lastHeight: u32 = 0;
 
 /** The flags that a tensor may have: all, or in a core made for one model those that go with what it was made without. */
 function knownFlags(): u32 {
@@ -62,7 +62,13 @@ export function tensorAt(index: u32): usize {
 }
 
 export function beginTensors(): void {
-  firstState = modelOutput = channels = height = 0;
+  firstState = modelOutput = 0;
+  beginShapes();
+}
+
+/** The first tensor's channels and height are near nothing. */
+function beginShapes(): void {
+  lastChannels = lastHeight = 0;
 }
 
 /** Reads tensor `index` of the file into its entry; those before it have been read. It lies within the arena, or reading fails. */
@@ -71,18 +77,21 @@ export function beginTensors(): void {
 export function readTensor(index: u32): void {
   // Whatever is wrong with it, the entry is there to be written.
   let entry = tensorAt(index);
-  channels = dimension(channels);
+  let channels = dimension(lastChannels);
+  lastChannels = channels;
   store<u32>(entry, channels, TENSOR_CHANNELS);
   let flags = byte();
   // The border, mostly 0, is in the upper half of the number.
   if (isSmall()) flags = ((flags << 4) | (flags >>> 4)) & 255;
   let border = flags & knownFlags() & FLAGS_BORDER_MASK;
   let kind: u32 = flags & (FLAG_END | FLAG_STATE);
+  let height: u32 = 1;
   let width: u32 = 1;
   if (flags & FLAG_SIZE) {
-    height = dimension(height);
+    height = dimension(lastHeight);
     width = dimension(height);
-  } else height = 1;
+  }
+  lastHeight = height;
   store<u32>(entry, height, TENSOR_HEIGHT);
   store<u32>(entry, width, TENSOR_WIDTH);
   if (flags & FLAG_NOMINAL) varint();

@@ -139,15 +139,19 @@ const RESIDENT_BODIES: Bodies = new Map<string, Body>([
   ["graph/isRun", { returns: 1 }],
   ["work/beginWork", "nothing"],
   ["work/addWork", "nothing"],
-  ["tensor/beginTensors", "nothing"],
+  ["tensor/beginTensors", { calls: "tensor/beginShapes", with: [] }],
   ["tensor/countEnd", "nothing"],
 ]);
 
 /** What the head and the tensors of such a model say, but for the tensors' own fields. */
-function knownGlobals({ model, plan }: Container): Globals {
+function knownGlobals({ model, plan, layers }: Container): Globals {
   const planEnd = planTotal(plan, true);
   const arenaPtr = planEnd - plan.arena;
   return {
+    "container/codecs": layers.reduce(
+      (mask, { section }) => mask | (section === undefined ? 0 : 1 << section.codec),
+      0,
+    ),
     "container/scratchPtr": arenaPtr - plan.scratch,
     "container/arenaPtr": arenaPtr,
     "container/planEnd": planEnd,

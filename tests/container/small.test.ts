@@ -44,6 +44,9 @@ const stored = (name: string): { model: QModel; bytes: Uint8Array } => {
   return { model, bytes: writeContainer(model, SMALL) };
 };
 
+/** A piece of reading, which a small container takes four times as long for. */
+const BORDER_WORK = 4 * 96;
+
 /** With a right CRC. */
 function sealed(bytes: Uint8Array): Uint8Array {
   new DataView(bytes.buffer, bytes.byteOffset).setUint16(1, crc32(bytes.subarray(SMALL_CRC_START)), true);
@@ -77,22 +80,29 @@ describe.each(models)("$name", ({ name, model }) => {
     };
     const expected = runs(writeContainer(model), "reference");
     for (const engine of ["reference", "v8", "simd"] as const) expect(runs(bytes, engine), engine).toEqual(expected);
-    if (PACKED.includes(name)) expect(runs(bake(bytes), "v8")).toEqual(expected);
+    if (!PACKED.includes(name)) return;
+    // Of codec 4 some layers are left to codec 0, so that forms differ.
+    for (const codec of ["arithmetic", "gaussian"] as const)
+      expect(runs(bake(writeContainer(model, { ...SMALL, codec })), "v8"), codec).toEqual(expected);
   });
 });
 
 describe("loading", () => {
-  // Of "no zeros" all rows are full, so that the last one leaves no room for records. Layers with weights take as much on both engines.
+  // Of "no zeros" all rows are full, so that the last one leaves no room for records. Of each layer with weights the core has the piece of a border more.
   const names = ["no zeros", "tiny", "per channel", "dense codec", "dead columns", "no weights"];
   test.each(["dense", "arithmetic"] as const)("passes the rows of codec %s, and counts the work of a run", (codec) => {
     for (const { name, model } of syntheticModels().filter((one) => names.includes(one.name))) {
       const bytes = writeContainer(model, { ...SMALL, codec });
-      const [core, vectors] = (["v8", "simd"] as const).map((engine) => {
-        const open = openEngine(engine, bytes);
-        open.close();
-        return open.work;
+      const [core, slowly, vectors] = [
+        openEngine("v8", bytes),
+        openEngine("v8", bytes, { budget: 1 }),
+        openEngine("simd", bytes),
+      ].map((engine) => {
+        engine.close();
+        return engine.work;
       });
-      expect(core, name).toBe(vectors);
+      expect(slowly, name).toBe(core);
+      expect(core, name).toBe(vectors + BORDER_WORK * model.layers.filter((layer) => "weights" in layer).length);
     }
   });
 });

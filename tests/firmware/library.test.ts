@@ -63,6 +63,16 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
     },
   );
 
+  // Scales of rows, states, and all metadata.
+  it.each([
+    ["tiny", "arithmetic"],
+    ["per channel", "gaussian"],
+    ["described", "arithmetic"],
+  ] as const)("runs %s as a small container of codec %s", async (name, codec) => {
+    const { stdout } = await runNative(program, libraryArguments(modelOf(name), { container: "small", codec }));
+    expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
+  });
+
   // From a scale that is not normal, by those where every pixel begins to saturate, to one that makes all pixels 0. At -128 those by
   // 1/255 where pixels are just the integers, and just no more.
   it.each([

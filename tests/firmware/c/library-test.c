@@ -284,14 +284,17 @@ int main(int argc, char **argv) {
   check_failing_reads(compiled);
   check_order_and_arguments(&interpreted);
   check_order_and_arguments(&compiled);
-  check_lacking(interpreted);
-  check_lacking(compiled);
+  /* Of a small container the masks are no bytes. */
+  if (model_file.data[0] != MOTE_SMALL_TAG) {
+    check_lacking(interpreted);
+    check_lacking(compiled);
+  }
   check_pixels(&interpreted);
   check_damaged_module(core, interpreted);
   check_one_after_another(&interpreted, &compiled);
   check_floats(&interpreted);
   check_floats(&compiled);
-  CHECK(work_of(&interpreted) == work_of(&compiled), "work");
+  CHECK(work_of(&interpreted) == work_of(&compiled), "work %u %u", work_of(&interpreted), work_of(&compiled));
   check_nested(interpreted, &interpreted);
   check_nested(interpreted, &compiled);
   check_nested(compiled, &interpreted);

@@ -1,11 +1,11 @@
 /** The C library built for this machine, under AddressSanitizer and UBSan. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ed25519Sources } from "../../../host/node/firmware/ed25519.js";
 import { bake } from "../../../host/node/module/bake.js";
 import { sealModule } from "../../../host/module/seal.js";
-import { writeContainer } from "../../../host/container/write.js";
+import { writeContainer, type WriteOptions } from "../../../host/container/write.js";
 import { aotSource, type AotSource } from "../../../host/node/firmware/aot.js";
 import {
   compile,
@@ -161,9 +161,9 @@ export function fileName(name: string): string {
 }
 
 /** Files for the test programs: the container, and inputs with the reference's outputs: see c/cases.h. */
-export function caseFiles({ name, model }: NamedModel): { mote: string; cases: string } {
-  const base = fileName(name);
-  const container = writeContainer(model);
+export function caseFiles({ name, model }: NamedModel, options: WriteOptions = {}): { mote: string; cases: string } {
+  const base = fileName([...Object.values(options), name].join(" "));
+  const container = writeContainer(model, options);
   const engine = openReference(container);
   const runs = [1, 2, 3].map((seed) => {
     const inputs = modelInputs(model).map((tensor) => randomInput(model, seed, tensor));
@@ -187,9 +187,9 @@ export function caseFiles({ name, model }: NamedModel): { mote: string; cases: s
 }
 
 /** Arguments of library-test: the core, the container, the packed module, the cases. */
-export function libraryArguments(named: NamedModel): string[] {
-  const { mote, cases } = caseFiles(named);
-  return [coreFile(), mote, put(`${fileName(named.name)}.wasm`, bake(writeContainer(named.model))), cases];
+export function libraryArguments(named: NamedModel, options: WriteOptions = {}): string[] {
+  const { mote, cases } = caseFiles(named, options);
+  return [coreFile(), mote, put(`${basename(mote, ".mote")}.wasm`, bake(writeContainer(named.model, options))), cases];
 }
 
 /** Numbers of the file, little-endian. */
