@@ -44,7 +44,7 @@ export function scalesIn(container: Uint8Array, count: number, small?: SmallFiel
   varint(); // arena
   const scales: number[] = [];
   while (scales.length < count && left() > 0) {
-    varint(); // channels
+    place(); // channels
     const flags = byte(true);
     if (flags & FLAG_SIZE) {
       varint(); // height

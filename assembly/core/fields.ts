@@ -38,7 +38,12 @@ function within(value: u32, low: u32, high: u32): u32 {
   return value;
 }
 
-/** Channels, a height or a width, 1 to MAX_DIMENSION: a varint, in a small container of how much it is above `near`, or below, which is odd. */
+/** Channels, 1 to MAX_DIMENSION: a varint, or in a small container `last` where it is not stated. */
+export function channelsBehind(last: u32): u32 {
+  return within(isStated() ? varint() : last, 1, MAX_DIMENSION);
+}
+
+/** A height or a width, 1 to MAX_DIMENSION: a varint, in a small container of how much it is above `near`, or below, which is odd. */
 export function dimension(near: u32): u32 {
   let value = varint();
   return within(isSmall() ? near + ((value >>> 1) ^ -(value & 1)) : value, 1, MAX_DIMENSION);

@@ -27,7 +27,7 @@ import {
 import { bits } from "./bit-reader";
 import { arenaPtr, firstOutput, planEnd, tensorCount } from "./container";
 import { ELEMENT_BYTES, ELEMENT_SHIFT, IS_WIDE } from "./element";
-import { byte, dimension, isStated, signedByte, varint, varintIn } from "./fields";
+import { byte, channelsBehind, dimension, isStated, signedByte, varint, varintIn } from "./fields";
 import { isSmall } from "./range-decoder";
 import { addFilling } from "./run-work";
 import { expectRange } from "./status";
@@ -66,7 +66,7 @@ export function beginTensors(): void {
   beginShapes();
 }
 
-/** The first tensor's channels and height are near nothing. */
+/** In front of the first tensor there are no channels and no height. */
 function beginShapes(): void {
   lastChannels = lastHeight = 0;
 }
@@ -77,7 +77,7 @@ function beginShapes(): void {
 export function readTensor(index: u32): void {
   // Whatever is wrong with it, the entry is there to be written.
   let entry = tensorAt(index);
-  let channels = dimension(lastChannels);
+  let channels = channelsBehind(lastChannels);
   lastChannels = channels;
   store<u32>(entry, channels, TENSOR_CHANNELS);
   let flags = byte();

@@ -151,7 +151,7 @@ static uint32_t read_scale(reader *r) {
 
 /** Reads a tensor. @returns whether it is an end: then `scale_bits` is its scale's */
 static bool read_tensor(reader *r, uint32_t *scale_bits) {
-  (void)read_varint(r); /* channels */
+  if (is_stated(r)) (void)read_varint(r); /* channels */
   uint32_t flags = read_u8(r);
   if (r->range != 0) flags = flags << 4 | flags >> 4;
   if ((flags & MOTE_FLAG_SIZE) != 0) (void)read_varints(r, 2); /* height, width */

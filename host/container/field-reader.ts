@@ -103,7 +103,12 @@ export class FieldReader {
     return value;
   }
 
-  /** Channels of a tensor, its height or width. @param _near what it may be near: of the tensor in front of it, and of a width the height */
+  /** Channels of a tensor. @param _last those of the tensor in front of it, or 0 */
+  channels(field: string, _last: number): number {
+    return this.ranged(field, 1, MAX_DIMENSION);
+  }
+
+  /** Height or width of a tensor. @param _near what it may be near: the height of the tensor in front of it, or 0, and for a width the height */
   dimension(field: string, _near: number): number {
     return this.ranged(field, 1, MAX_DIMENSION);
   }

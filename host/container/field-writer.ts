@@ -61,7 +61,12 @@ export class FieldWriter {
     this.#bytes.push(...leb128(value));
   }
 
-  /** Channels of a tensor, its height or width. @param _near what it may be near: of the tensor in front of it, and of a width the height */
+  /** Channels of a tensor. @param _last those of the tensor in front of it, or 0 */
+  channels(value: number, _last: number): void {
+    this.varint(value);
+  }
+
+  /** Height or width of a tensor. @param _near what it may be near: the height of the tensor in front of it, or 0, and for a width the height */
   dimension(value: number, _near: number): void {
     this.varint(value);
   }

@@ -302,7 +302,7 @@ function readTensor(
   const fail: Fail = (at, problem) => {
     throw new MoteError("FORMAT", `container: ${at}: ${problem} (byte ${start})`);
   };
-  const channels = fields.dimension(`${where} channels`, near[0]);
+  const channels = fields.channels(`${where} channels`, near[0]);
   const flags = fields.flags(`${where} flags`);
   const has = (flag: number): boolean => (flags & flag) !== 0;
   const height = has(FLAG_SIZE) ? fields.dimension(`${where} height`, near[1]) : 1;

@@ -116,6 +116,10 @@ export class StreamReader extends FieldReader {
     return (bytes, arena) => place ?? Math.max(0, arena - bytes);
   }
 
+  override channels(field: string, last: number): number {
+    return this.within(field, this.#isStated(field) ? this.varint(field) : last, 1, MAX_DIMENSION);
+  }
+
   override dimension(field: string, near: number): number {
     const value = this.varint(field);
     const dimension = value % 2 === 0 ? near + value / 2 : near - (value + 1) / 2;

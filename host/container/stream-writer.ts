@@ -74,6 +74,10 @@ export class StreamWriter extends FieldWriter {
     if (this.#stated(offset + bytes !== arena)) this.varint(offset);
   }
 
+  override channels(value: number, last: number): void {
+    if (this.#stated(value !== last)) this.varint(value);
+  }
+
   override dimension(value: number, near: number): void {
     this.varint(value >= near ? 2 * (value - near) : 2 * (near - value) - 1);
   }

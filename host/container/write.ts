@@ -236,7 +236,7 @@ function writeTensor(
   const [channels, height, width] = shape;
   const hasSize = height !== 1 || width !== 1;
   const hasNominal = nominalChannels !== channels;
-  fields.dimension(channels, near[0]);
+  fields.channels(channels, near[0]);
   fields.flags(
     border |
       (hasSize ? FLAG_SIZE : 0) |

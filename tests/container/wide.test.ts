@@ -135,15 +135,17 @@ describe("reader and core refuse", () => {
     expect(statusOf(cores[1], hostile)).toBe(status);
   });
 
-  test.each<["i16" | "place" | "dimension", number, RegExp]>([
+  test.each<["i16" | "place" | "channels" | "dimension", number, RegExp]>([
     ["i16", 2 ** 16, /clampM(in|ax) is 65536, expected 0 … 65535/],
     ["place", 1, /tensor 0: offset is 1, expected an even one/],
-    ["dimension", 2 * 65536, /tensor 0 channels is 65536, expected 1 … 65535/],
-    ["dimension", 1, /tensor 0 channels is -1, expected 1 … 65535/],
-    ["dimension", 2 ** 31 - 2, /tensor 0 channels is 1073741823, expected 1 … 65535/],
+    ["channels", 65536, /tensor 0 channels is 65536, expected 1 … 65535/],
+    ["channels", 0, /tensor 0 channels is 0, expected 1 … 65535/],
+    ["dimension", 2 * 65536, /tensor 0 height is 65536, expected 1 … 65535/],
+    ["dimension", 1, /tensor 0 height is -1, expected 1 … 65535/],
+    ["dimension", 2 ** 31 - 2, /tensor 0 height is 1073741823, expected 1 … 65535/],
   ])("%s out of range in a small container: %i", (field, number, message) => {
     const put = vi.spyOn(StreamWriter.prototype, field).mockImplementation(function (this: StreamWriter) {
-      if (field === "place") this.write(1, 1); // it is stated
+      if (field === "place" || (field === "channels" && number > 0)) this.write(1, 1); // stated; a 0 is both
       this.varint(number);
     });
     const hostile = writeContainer(clamped, { container: "small" });

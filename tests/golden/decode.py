@@ -355,7 +355,8 @@ def read_container(data):
     channels = height = 0
     for index in range(tensor_count):
         if small:
-            channels, flags = f.dimension(channels), f.u8()
+            channels = f.varint() if f.unsigned(1) else channels
+            flags = f.u8()
             flags = flags >> 4 | (flags & 15) << 4
             height = f.dimension(height) if flags & 0x10 else 1
             size = (height, f.dimension(height) if flags & 0x10 else 1)
