@@ -16,15 +16,18 @@ import { MoteError } from "../host/errors.js";
 import { COLOURS, LAYOUTS } from "../host/model/model.js";
 import type { ModelTensor } from "./types.js";
 
+/** Varints in front of the tensors: ops, codecs, tensors, layers, and the regions of the memory plan: window, scratch and arena. */
+const HEAD_FIELDS = 7;
+const WINDOW = 4;
+
 /** Fields of a container, in order. */
 export interface Fields {
   /** More than 0 where there may be another tensor. */
   left(): number;
   /** @param areFlags of a tensor */
   byte(areFlags?: boolean): number;
-  varint(): number;
-  /** The same, where a small container may leave it out. */
-  place(): number;
+  /** @param mayLack whether a small container may leave it out */
+  varint(mayLack?: boolean): number;
   /** A scale. */
   float(): number;
 }
@@ -37,14 +40,11 @@ export type SmallFields = (container: Uint8Array) => Fields | undefined;
  * @returns the scales of the first `count` inputs and outputs; fewer where the container ends before them
  */
 export function scalesIn(container: Uint8Array, count: number, small?: SmallFields): number[] {
-  const { left, byte, varint, place, float } = (small?.(container) ?? fieldsOf(container, CRC_START)) as Fields;
-  for (let i = 0; i < 4; i++) varint(); // ops, codecs, tensorCount, layerCount
-  place(); // window
-  varint(); // scratch
-  varint(); // arena
+  const { left, byte, varint, float } = (small?.(container) ?? fieldsOf(container, CRC_START)) as Fields;
+  for (let i = 0; i < HEAD_FIELDS; i++) varint(i === WINDOW);
   const scales: number[] = [];
   while (scales.length < count && left() > 0) {
-    place(); // channels
+    varint(true); // channels
     const flags = byte(true);
     if (flags & FLAG_SIZE) {
       varint(); // height
@@ -53,7 +53,7 @@ export function scalesIn(container: Uint8Array, count: number, small?: SmallFiel
     if (flags & FLAG_NOMINAL) varint();
     if (flags & FLAG_END) scales.push(float());
     byte(); // zeroPoint
-    place(); // offset
+    varint(true); // offset
     if (flags & FLAG_STATE) varint(); // source
   }
   return scales;
@@ -125,19 +125,17 @@ const malformed = (expected: string): MoteError => new MoteError("FORMAT", `meta
 export function fieldsOf(bytes: Uint8Array, start = 0) {
   let at = start;
   const byte = (): number => bytes[at++] ?? 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let weight = 1; ; weight *= 128) {
-      const part = byte();
-      value += (part & 127) * weight;
-      if (part < 128) return value;
-    }
-  };
   return {
     left: () => bytes.length - at,
     byte,
-    varint,
-    place: varint,
+    varint: () => {
+      let value = 0;
+      for (let weight = 1; ; weight *= 128) {
+        const part = byte();
+        value += (part & 127) * weight;
+        if (part < 128) return value;
+      }
+    },
     float: () => new DataView(Uint8Array.of(byte(), byte(), byte(), byte()).buffer).getFloat32(0, true),
     /** The next bytes, or fewer. */
     take: (length: number) => bytes.subarray(at, (at += length)),

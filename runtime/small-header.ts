@@ -21,17 +21,17 @@ export const smallFields: SmallFields = (container) => {
     }
     return value;
   };
-  const varint = (): number => {
+  const varint = (mayLack = false): number => {
+    if (mayLack && !bits(1)) return 0;
     let length = 0;
     while (length < MAX_NUMBER_LENGTH && bits(1)) length++;
     return 2 ** length - 1 + bits(length);
   };
-  const place = (): number => bits(1) && varint();
   const float = (): number => new Float32Array(Uint32Array.of(bits(1) ? bits(32) : SMALL_SCALE_BITS).buffer)[0];
   const byte = (areFlags = false): number => {
     if (!areFlags) return bits(1) && bits(8); // zeroPoint
     const value = varint();
     return (value << 4) | (value >> 4);
   };
-  return { left: () => tensors--, byte, varint, place, float };
+  return { left: () => tensors--, byte, varint, float };
 };

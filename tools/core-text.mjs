@@ -30,7 +30,7 @@ function smallCore() {
   binaryen.setAlwaysInlineMaxSize(6);
   // Larger ones that are called from one place stay functions of their own: V8 optimises what gets hot by the function, and one that holds the
   // whole decoder keeps a thread busy for longer than all else takes, while Node waits for it to end.
-  binaryen.setOneCallerInlineMaxSize(250);
+  binaryen.setOneCallerInlineMaxSize(300);
   const module = binaryen.readBinary(readFileSync(join(build, "core-growable.wasm")));
   module.optimize();
   return module.emitBinary();

@@ -118,7 +118,7 @@ export function step(budget: u32): i32 {
   let left: i64 = budget;
   do {
     left -= advance();
-  } while ((left > 0) & !failure & (phase > LAYER) & (max(first, phase) < PASS));
+  } while ((left > 0) & !failure & (phase > LAYER) & (phase < PASS) & !(isSmall() & (first == PASS)));
   if (isOfRun) addWork(budget - left);
   return finishSlice();
 }

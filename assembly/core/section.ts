@@ -68,11 +68,9 @@ export function readWeights(count: u32): void {
     expect(bytes <= fileBytes - position, STATUS_TRUNCATED);
     limitReads(position + bytes, STATUS_STREAM);
   }
-  biasBits = biasShift = 0;
-  if (isStated()) {
-    biasBits = bits(6);
-    biasShift = bits(5);
-  }
+  let hasBiases = isStated();
+  biasBits = bits(hasBiases ? 6 : 0);
+  biasShift = bits(hasBiases ? 5 : 0);
   expectRange(biasBits <= 32);
   beginScratch(rows * channelBytes());
   done = 0;

@@ -99,20 +99,24 @@ export function readTensor(index: u32): void {
   if (flags & FLAG_END) expectRange(scaleBits() - 1 < 0x7f7fffff);
   store<i32>(entry, signedByte(), TENSOR_ZERO_POINT);
   if (IS_WIDE) expectRange(!load<u32>(entry, TENSOR_ZERO_POINT));
+  let isPlaced = isStated();
+  let place: u64 = isPlaced ? varintIn(0, MAX_BYTES) : 0;
+  // Bits 9 and 10 of the state word are the flags' upper two.
+  store<u32>(entry, border | (kind << 3), TENSOR_STATE);
+  if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);
   let pitch = (width + 2 * border) << ELEMENT_SHIFT;
   store<u32>(entry, pitch, TENSOR_PITCH);
   let plane = <u64>pitch * (height + 2 * border);
   store<u32>(entry, <u32>plane, TENSOR_PLANE);
   let bytes = plane * channels;
-  let room: u64 = planEnd - <u32>arenaPtr;
-  // In a small container a 1: so that it ends where the arena does, or begins with it if it is longer, which is refused.
-  let place: u64 = isStated() ? varintIn(0, MAX_BYTES) : room - min(room, bytes);
-  // Bits 9 and 10 of the state word are the flags' upper two.
-  store<u32>(entry, border | (kind << 3), TENSOR_STATE);
-  if (flags & knownFlags() & FLAG_STATE) store<u16>(entry, varintIn(0, tensorCount - 1), STATE_SOURCE);
+  if (!isPlaced) {
+    // So that it ends where the arena does, or begins with it if it is longer, which is refused.
+    let room: u64 = planEnd - <u32>arenaPtr;
+    place = room - min(room, bytes);
+  }
   store<u32>(entry, arenaPtr + <u32>place + border * (pitch + ELEMENT_BYTES), TENSOR_PTR);
   if (IS_WIDE) expectRange(!(place & (ELEMENT_BYTES - 1)));
-  expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (place + bytes <= room));
+  expectRange(!(flags & ~knownFlags()) & (bytes <= <u64>mostBytes()) & (arenaPtr + place + bytes <= planEnd));
   addFilling(entry);
   countEnd(index, kind);
 }
