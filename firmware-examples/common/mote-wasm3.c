@@ -18,9 +18,13 @@
 #pragma GCC diagnostic pop
 #endif
 
-/** The most that the interpreter's own value stack takes. The core for any model needs 944 bytes of it with a small container, others less; wasm3 checks. */
+/** The most that the interpreter's own value stack takes under a core, of which the one for any model needs 944 bytes with a small container; wasm3 checks. */
 #ifndef MOTE_WASM3_STACK_BYTES
 #define MOTE_WASM3_STACK_BYTES 992
+#endif
+/** The same of a fast module, which needs less. */
+#ifndef MOTE_WASM3_FAST_STACK_BYTES
+#define MOTE_WASM3_FAST_STACK_BYTES 832
 #endif
 
 /**
@@ -264,7 +268,7 @@ static void place_stack(const instance *i, const mote *model, const mote_functio
   for (uint32_t f = module->numFuncImports; f < module->numFunctions; f++) {
     if (mote_function_is_in(runs, f)) slots += module->functions[f].maxStackSlots + 1u;
   }
-  uint32_t most = MOTE_WASM3_STACK_BYTES / sizeof(m3slot_t);
+  uint32_t most = (model->form == MOTE_FORM_FAST ? MOTE_WASM3_FAST_STACK_BYTES : MOTE_WASM3_STACK_BYTES) / sizeof(m3slot_t);
   if (slots > most) slots = most;
   m3slot_t *stack = mote_wasm3_calloc(slots + ARGUMENT_SLOTS, sizeof(m3slot_t));
   i->runtime->stack = stack;
