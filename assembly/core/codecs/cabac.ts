@@ -91,7 +91,7 @@ function beginContexts(): void {
   } while (ptr < codebookPtr);
 }
 
-/** @returns the work of its bins, or of a few more than a batch: those of the last weight */
+/** @returns the work of its bins, or of a few more than a batch, those of the last weight, and a unit for what a weight takes beside them */
 export function decode(): u32 {
   let target = recordsEnd;
   let sum = 0;
@@ -115,7 +115,7 @@ export function decode(): u32 {
     sum += (<i32>(weight << 24)) >> 24;
   } while ((++at < live) & (bins < BATCH) & (target < arenaPtr));
   passTo(at, target, sum);
-  return bins * TURN_WORK;
+  return bins * TURN_WORK + 1;
 }
 
 function nextLevel(): u32 {
@@ -161,8 +161,8 @@ function bin(context: u32): u32 {
   return bit;
 }
 
-/** @returns `weights`; adds what their bins take besides the first: sign, all flags, the longest prefix and what follows it */
+/** @returns `weights`; adds what their bins take besides the first: sign, all flags, the longest prefix and what follows it, and a unit each */
 export function mostTurns(weights: u32): u32 {
-  addWork(<u64>weights * (1 + flags + 2 * CABAC_LONGEST_PREFIX) * TURN_WORK);
+  addWork(<u64>weights * ((1 + flags + 2 * CABAC_LONGEST_PREFIX) * TURN_WORK + 1));
   return weights;
 }
