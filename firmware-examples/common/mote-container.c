@@ -144,6 +144,7 @@ static mote_status read_head(reader *r, mote_head *head) {
   return MOTE_DONE;
 }
 
+/** The bits of a scale, of a small container where they are not what goes without saying. */
 static uint32_t read_scale(reader *r) {
   if (!is_stated(r)) return MOTE_SMALL_SCALE_BITS;
   return r->range != 0 ? read_bits(r, 32) : read_u32(r);
