@@ -43,6 +43,13 @@ function described(streaming: QModel): QModel {
   };
 }
 
+/** As small containers: scales of rows, states, and all metadata. */
+const SMALL = [
+  ["tiny", "arithmetic"],
+  ["per channel", "gaussian"],
+  ["described", "arithmetic"],
+] as const;
+
 /** wasm3 and the core ahead of time, with sanitizers, where nothing was built before. */
 const BUILD_MS = 240_000;
 /** All of the library's files, one after another. */
@@ -63,12 +70,7 @@ describe.skipIf(missing.length > 0)(named("the C library under AddressSanitizer 
     },
   );
 
-  // Scales of rows, states, and all metadata.
-  it.each([
-    ["tiny", "arithmetic"],
-    ["per channel", "gaussian"],
-    ["described", "arithmetic"],
-  ] as const)("runs %s as a small container of codec %s", async (name, codec) => {
+  it.each(SMALL)("runs %s as a small container of codec %s", async (name, codec) => {
     const { stdout } = await runNative(program, libraryArguments(modelOf(name), { container: "small", codec }));
     expect(stdout).toMatch(/^\d{5,} checks passed, 0 failed$/m);
   });
@@ -211,7 +213,7 @@ describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => 
   let seeds: string[];
   beforeAll(async () => {
     program = await buildNative("mutate", await aotCore());
-    const small = [
+    const plain = [
       "tiny",
       "padded",
       "groups",
@@ -222,7 +224,10 @@ describe.skipIf(missing.length > 0)(named("damaged containers", missing), () => 
       "branches",
       "streaming",
     ];
-    seeds = small.map((name) => caseFiles(modelOf(name)).mote);
+    seeds = [
+      ...plain.map((name) => caseFiles(modelOf(name)).mote),
+      ...SMALL.map(([name, codec]) => caseFiles(modelOf(name), { container: "small", codec }).mote),
+    ];
   }, BUILD_MS);
 
   // wasm3 compiles the core anew for each, and takes twenty times as long.

@@ -13,9 +13,12 @@
 #define STEP_BUDGET 20000u
 
 static void put_crc(uint8_t *file, uint32_t length) {
-  if (length < MOTE_CRC_START) return;
-  uint32_t crc = mote_crc32(file + MOTE_CRC_START, length - MOTE_CRC_START);
-  for (unsigned i = 0; i < 4; i++) file[MOTE_CRC_START - 4 + i] = (uint8_t)(crc >> (8 * i));
+  bool is_small = length > 0 && file[0] == MOTE_SMALL_TAG;
+  uint32_t start = is_small ? MOTE_SMALL_CRC_START : MOTE_CRC_START;
+  unsigned crc_bytes = is_small ? 2 : 4;
+  if (length < start) return;
+  uint32_t crc = mote_crc32(file + start, length - start);
+  for (unsigned i = 0; i < crc_bytes; i++) file[start - crc_bytes + i] = (uint8_t)(crc >> (8 * i));
 }
 
 /** Some of: bits flipped, bytes set to telling values, a piece moved or cut out, the end cut off or drawn out. */
