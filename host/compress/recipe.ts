@@ -188,7 +188,8 @@ export interface CalibrateStage {
 }
 
 /** Takes bits off the biases: see `coarseBiases`. */
-export interface BiasesStage {
+/** Takes bits off biases, see biases.ts; where it has epochs, brings them to their grids as GridStage does weights, while those still free learn. */
+export interface BiasesStage extends Schedule {
   readonly kind: "biases";
   /** What the validation error may rise by: points, or of the metric "mse" percent. */
   readonly tolerance: number;
@@ -356,7 +357,7 @@ const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind:
     multiplierBits: optional(integer(0, 30), absent),
     activationBits: optional(elementBits, absent),
   }),
-  biases: object({ kind: oneOf("biases"), tolerance: optional(number(0, 100), 0) }),
+  biases: object({ kind: oneOf("biases"), ...schedule(0, 0.001, 0), tolerance: optional(number(0, 100), 0) }),
   ...METHOD_CHECKS,
 };
 

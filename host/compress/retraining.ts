@@ -53,6 +53,7 @@ export class Retraining {
   /** What the trainer was given, by layer; the stage may change the arrays of sharings and frozen flags. */
   private readonly masks = new Map<string, Uint8Array>();
   private readonly frozen = new Map<string, Uint8Array>();
+  private readonly frozenBiases = new Map<string, Uint8Array>();
   private readonly sharings = new Map<string, Sharing>();
   /** Real weights behind those that are trained with, by layer. */
   private readonly latents = new Map<string, Latent>();
@@ -115,6 +116,11 @@ export class Retraining {
   setFrozen(layer: string, frozen: Uint8Array): void {
     this.frozen.set(layer, frozen);
     this.trainer.setFrozen(layer, frozen);
+  }
+
+  setFrozenBias(layer: string, frozen: Uint8Array): void {
+    this.frozenBiases.set(layer, frozen);
+    this.trainer.setFrozenBias(layer, frozen);
   }
 
   setSharing(layer: string, sharing: Sharing): void {
@@ -249,6 +255,7 @@ export class Retraining {
     };
     for (const [layer, mask] of this.masks) add(`${layer}.mask`, mask);
     for (const [layer, frozen] of this.frozen) add(`${layer}.frozen`, frozen);
+    for (const [layer, frozen] of this.frozenBiases) add(`${layer}.frozenBias`, frozen);
     for (const [layer, { centroids }] of this.sharings) add(`${layer}.centroids`, centroids);
     for (const [layer, { values }] of this.latents) add(`${layer}.latent`, values);
     for (const [name, values] of this.kept) add(name, values);
@@ -279,6 +286,10 @@ export class Retraining {
     for (const [name, flags] of this.frozen) {
       put(`${name}.frozen`, moments.get(`${name}.frozen`), flags);
       trainer.setFrozen(name, flags);
+    }
+    for (const [name, flags] of this.frozenBiases) {
+      put(`${name}.frozenBias`, moments.get(`${name}.frozenBias`), flags);
+      trainer.setFrozenBias(name, flags);
     }
     for (const [name, sharing] of this.sharings) {
       put(`${name}.centroids`, moments.get(`${name}.centroids`), sharing.centroids);

@@ -288,6 +288,16 @@ export function roundedBias(net: Net, layer: WeightedLayer, bits: number): Float
   return Float32Array.from(integers, (bias, row) => bias * unitAt(units, row));
 }
 
+/** Of a calibrated net: what a layer's biases are multiples of when each takes at most `bits` bits: one, or one a row. @throws MoteError MISMATCH */
+export function biasSteps(net: Net, layer: WeightedLayer, bits: number): Float32Array {
+  const units = unitsOf(net.compression!, layer);
+  const shift = biasShift(biasesOf(net, layer), units, bits, layer.name);
+  return Float32Array.from(units, (unit) => unit * 2 ** shift);
+}
+
+const biasesOf = (net: Net, layer: WeightedLayer): Float32Array =>
+  parameter(net, `${layer.name}.bias`, floatWeights(layer).rows(layer)).data;
+
 /** @returns with them the units of the accumulator: one, or one a row */
 function quantizedBias(
   net: Net,
@@ -295,10 +305,8 @@ function quantizedBias(
   layer: WeightedLayer,
   bits: number,
 ): { readonly integers: Int32Array; readonly units: Float64Array } {
-  const { name } = layer;
   const units = unitsOf(compression, layer);
-  const { data } = parameter(net, `${name}.bias`, floatWeights(layer).rows(layer));
-  return { integers: quantizeBias(data, units, bits, name), units };
+  return { integers: quantizeBias(biasesOf(net, layer), units, bits, layer.name), units };
 }
 
 const unitAt = (units: Float64Array, row: number): number => units[units.length > 1 ? row : 0];
@@ -333,6 +341,12 @@ function weightScales({ weightScale }: Compression, name: string, rows: number):
  * @param units of the accumulator: one, or one a row
  */
 export function quantizeBias(bias: ArrayLike<number>, units: Float64Array, bits: number, name: string): Int32Array {
+  const step = 2 ** biasShift(bias, units, bits, name);
+  return Int32Array.from(bias, (b, row) => Math.round(b / (unitAt(units, row) * step)) * step);
+}
+
+/** The exponent of that power of two. @throws MoteError MISMATCH */
+function biasShift(bias: ArrayLike<number>, units: Float64Array, bits: number, name: string): number {
   if (!Number.isInteger(bits) || bits < 0 || bits > 32) {
     throw new MoteError("MISMATCH", `${name}: biasBits is ${bits}, expected 0 … 32`);
   }
@@ -340,9 +354,7 @@ export function quantizeBias(bias: ArrayLike<number>, units: Float64Array, bits:
   for (let shift = 0; shift < 32; shift++) {
     const rounded = Array.from(bias, (b, row) => Math.round(b / (unitAt(units, row) * 2 ** shift)));
     const fits = bits === 0 ? rounded.every((b) => b === 0) : rounded.every((b) => b >= least && b < -least);
-    if (fits && rounded.every((b) => b * 2 ** shift >= -(2 ** 31) && b * 2 ** shift < 2 ** 31)) {
-      return Int32Array.from(rounded, (b) => b * 2 ** shift);
-    }
+    if (fits && rounded.every((b) => b * 2 ** shift >= -(2 ** 31) && b * 2 ** shift < 2 ** 31)) return shift;
     if (bits === 0) break;
   }
   const inUnits = Array.from(bias, (b, row) => b / unitAt(units, row));

@@ -62,6 +62,10 @@ export class LayerParameters {
     return this.weightsAt(this.parameters.second);
   }
 
+  get biasSecond(): Float32Array {
+    return this.biasesAt(this.parameters.second);
+  }
+
   /** Weights and biases by their names in Net. */
   tensors(): [string, FloatTensor][] {
     const { name } = this.planned;

@@ -208,6 +208,11 @@ export class Trainer {
     return this.layer(layer).weightSecond;
   }
 
+  /** The same for biases, [rows]. */
+  biasSecondMoment(layer: string): Float32Array {
+    return this.layer(layer).biasSecond;
+  }
+
   /** 0 = pruned: set to 0 now and kept at 0. Moments of pruned weights are cleared. null: no mask. */
   setMask(layer: string, mask: Uint8Array | null): void {
     this.layer(layer).setMask(mask);
