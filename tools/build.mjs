@@ -36,7 +36,7 @@ const targets = {
       ...["core", "core-named", "core-growable", "core16", "core16-named"].map((target) =>
         node("assemblyscript/bin/asc.js", "assembly/core/index.ts", "--target", target),
       ),
-      [process.execPath, join(root, "tools/shrink.mjs"), "core", "core16"],
+      [process.execPath, join(root, "tools/shrink.mjs"), "core", "core16", "core-growable"],
       [process.execPath, join(root, "tools/core-text.mjs"), "core"],
     ],
   },
