@@ -50,6 +50,13 @@ export interface NarrowStage {
   readonly units: Readonly<Record<string, number>>;
 }
 
+/** Trains several nets from weights that are drawn anew, see stages.ts, and goes on with the best. Must come first, or behind narrow. */
+export interface StartsStage extends Schedule {
+  readonly kind: "starts";
+  /** Nets; each has the schedule for itself. */
+  readonly starts: number;
+}
+
 /** Decoupled, as the teacher's: each step multiplies weights by 1 - lr × weightDecay, and takes lr × l1 off their magnitudes. */
 export interface Regularization {
   readonly weightDecay?: number;
@@ -197,6 +204,7 @@ export interface BiasesStage extends Schedule {
 
 export type Stage =
   | NarrowStage
+  | StartsStage
   | TrainStage
   | ChannelsStage
   | PruneStage
@@ -319,6 +327,7 @@ const elementBits: Check<ElementBits> = (value, path) =>
 const stageChecks: { readonly [K in Stage["kind"]]: Check<Extract<Stage, { kind: K }>> } = {
   // A share of the layer's units, or their count.
   narrow: object({ kind: oneOf("narrow"), units: layered(number(Number.MIN_VALUE, 65535)) }),
+  starts: object({ kind: oneOf("starts"), ...schedule(5, 0.001, 0), starts: optional(integer(2, 1000), 8) }),
   train: object({ kind: oneOf("train"), ...schedule(5, 0.001, 0), ...regularization }),
   prune: withScore<PruneStage>(prune),
   channels: withScore<ChannelsStage>(channels),
@@ -524,6 +533,10 @@ function contradiction(
   }
   const late = checked.stages.findIndex((s, i) => s.kind === "narrow" && i > 0);
   if (late > 0) return `stages[${late}]: narrow must come first`;
+  const again = checked.stages.findIndex(
+    (s, i) => s.kind === "starts" && i > 0 && checked.stages[i - 1].kind !== "narrow",
+  );
+  if (again > 0) return `stages[${again}]: starts must come first, or right behind narrow`;
   const near = checked.stages.findIndex(({ kind }) => kind === "near");
   if (near >= 0 && checked.stages.length > 1)
     return `stages[${near}]: near stands alone, since scales and structure are those of the net it begins with`;

@@ -64,21 +64,28 @@ export class Retraining {
   private constructor(
     readonly trainer: Trainer,
     private readonly schedule: Schedule & Regularization,
+    /** Times that rates go from the first to the last. */
+    private readonly cycles: number,
     private readonly context: TrainingContext,
     /** Of an earlier run, until its piece is reached. */
     private earlier: Checkpoint | undefined,
   ) {
-    this.total = this.stepsFor(schedule.epochs);
+    this.total = cycles * this.stepsFor(schedule.epochs);
   }
 
-  static async start(net: Net, schedule: Schedule & Regularization, context: TrainingContext): Promise<Retraining> {
+  static async start(
+    net: Net,
+    schedule: Schedule & Regularization,
+    context: TrainingContext,
+    cycles: number,
+  ): Promise<Retraining> {
     const { runtime, seed, threads, batch } = context;
     const trainer = await Trainer.create({ runtime, graph: net.graph, seed, threads, batch });
     try {
       trainer.load(net);
       // Pieces may be as short as a step: samples are not to be copied for each.
       const shared = { ...context, data: shareSamples(context.data) };
-      const run = new Retraining(trainer, schedule, shared, context.keeper.load());
+      const run = new Retraining(trainer, schedule, cycles, shared, context.keeper.load());
       run.maskZeros();
       for (const name of context.fixed) run.setFrozen(name, new Uint8Array(trainer.weight(name).length).fill(1));
       // The next layer's bias does the work of these.
@@ -193,6 +200,9 @@ export class Retraining {
     const dropout = this.dropoutNow();
     const end = Math.min(step, this.total);
     const epoch = Math.max(1, this.stepsFor(1));
+    const cycle = this.total / this.cycles;
+    const rate = cosine(this.schedule, cycle);
+    const lr = (step: number): number => rate(step % cycle);
     for (;;) {
       if (signal?.aborted) {
         this.save();
@@ -205,7 +215,7 @@ export class Retraining {
         data,
         steps: Math.min(end, before - (before % epoch) + epoch) - before,
         firstStep: before,
-        lr: cosine(this.schedule, this.total),
+        lr,
         weightDecay: this.schedule.weightDecay ?? 0,
         l1: this.schedule.l1 ?? 0,
         ...(dropout && { dropout }),
@@ -318,14 +328,18 @@ export class Retraining {
 const foreignState = (what: string): MoteError =>
   new MoteError("MISMATCH", `the state of a stopped stage in the work folder: ${what} does not fit the stage`);
 
-/** Runs `body` on a trainer and ends its threads whatever happens. */
+/**
+ * Runs `body` on a trainer and ends its threads whatever happens.
+ * @param cycles how often the schedule is gone through
+ */
 export async function retrain(
   net: Net,
   schedule: Schedule & Regularization,
   context: TrainingContext,
   body: (run: Retraining) => Promise<void>,
+  cycles = 1,
 ): Promise<Net> {
-  const run = await Retraining.start(net, schedule, context);
+  const run = await Retraining.start(net, schedule, context, cycles);
   try {
     await body(run);
     run.expectResumed();

@@ -32,6 +32,7 @@ import type {
   NarrowStage,
   RdoqStage,
   ShareStage,
+  StartsStage,
   SurgeryStage,
   TrainStage,
 } from "./recipe.js";
@@ -59,6 +60,39 @@ async function drawn(graph: Graph, from: Net, context: StageContext): Promise<Ne
   const all = { ...channelsByTensor(graph), ...nominalChannels };
   const net = await drawnNet({ ...context, graph });
   return { ...net, compression: { ...emptyCompression(graph), nominalChannels: all } };
+}
+
+/**
+ * Trains several nets, each from weights of its own, and goes on with the one of the least loss on validation samples. What a small net can learn
+ * is decided by where it starts: some units never come to anything, and that shows early.
+ */
+async function starts(net: Net, stage: StartsStage, context: StageContext): Promise<Net> {
+  const draw = (start: number): Promise<Net> =>
+    drawn(net.graph, net, { ...context, seed: (context.seed + start) >>> 0 });
+  const body = async (run: Retraining): Promise<void> => {
+    const { trainer } = run;
+    const parameters = [...trainer.parameters()];
+    const best = parameters.map(([name, { data }]) => {
+      const values = data.slice();
+      run.keep(`${name}.best`, values);
+      return values;
+    });
+    // As a file keeps it: finite.
+    const least = Float32Array.of(3e38);
+    run.keep("least", least);
+    for (let start = 1; start <= stage.starts; start++) {
+      if (!(await run.until((run.total / stage.starts) * start))) continue;
+      const { loss } = await trainer.evaluate(context.validation, context.task ?? CLASSES);
+      if (loss < least[0]) {
+        least[0] = loss;
+        parameters.forEach(([, { data }], i) => best[i].set(data));
+      }
+      const next = start < stage.starts ? (await draw(start)).tensors : undefined;
+      parameters.forEach(([name, { data }], i) => data.set(next?.get(name)!.data ?? best[i]));
+      trainer.resetOptimizer();
+    }
+  };
+  return retrain(await draw(0), stage, context, body, stage.starts);
 }
 
 async function fixedPoint(net: Net, stage: FixedPointStage, context: StageContext): Promise<Net> {
@@ -309,6 +343,8 @@ export function runStage(net: Net, stage: SettledStage, context: StageContext, c
   switch (stage.kind) {
     case "narrow":
       return narrow(start, stage, context);
+    case "starts":
+      return starts(start, stage, context);
     case "train":
       return train(start, stage, context);
     case "prune":

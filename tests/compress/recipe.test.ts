@@ -153,7 +153,7 @@ describe("recipes", () => {
     [
       "an unknown kind",
       { ...minimal, stages: [{ kind: "prun" }] },
-      'r.json: stages[0].kind: expected one of narrow, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate, biases, low-rank, flatten, binary-connect, binarize, levels, pq, fixed-point, near, got "prun"',
+      'r.json: stages[0].kind: expected one of narrow, starts, train, prune, channels, surgery, share, grid, rdoq, inq, dead-units, reorder, calibrate, biases, low-rank, flatten, binary-connect, binarize, levels, pq, fixed-point, near, got "prun"',
     ],
     [
       "a layer's bits",
