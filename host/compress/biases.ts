@@ -85,9 +85,10 @@ async function fewerBits(
   return bits;
 }
 
-/** Freezes the costliest first, as a grid does weights, one of at most so many shares at a time. */
+/** Shares in which biases are frozen, at most. */
 const PARTS = 40;
 
+/** Freezes biases as a grid does weights, the costliest first. */
 async function onGrids(
   net: Net,
   layers: readonly WeightedLayer[],

@@ -194,7 +194,6 @@ export interface CalibrateStage {
   readonly activationBits?: ElementBits;
 }
 
-/** Takes bits off the biases: see `coarseBiases`. */
 /** Takes bits off biases, see biases.ts; where it has epochs, brings them to their grids as GridStage does weights, while those still free learn. */
 export interface BiasesStage extends Schedule {
   readonly kind: "biases";

@@ -63,8 +63,8 @@ async function drawn(graph: Graph, from: Net, context: StageContext): Promise<Ne
 }
 
 /**
- * Trains several nets, each from weights of its own, and goes on with the one of the least loss on validation samples. What a small net can learn
- * is decided by where it starts: some units never come to anything, and that shows early.
+ * Trains several nets, each from weights of its own, and goes on with the one of the least loss on validation samples. How far a small net
+ * gets depends on where it starts, and which of several gets farther shows early.
  */
 async function starts(net: Net, stage: StartsStage, context: StageContext): Promise<Net> {
   const draw = (start: number): Promise<Net> =>
