@@ -1,7 +1,7 @@
 /** Biases that lose the bits that no validation sample needs. */
 import { describe, expect, test } from "vitest";
 import { coarseBiases } from "../../host/compress/biases.js";
-import { runStage, type StageContext } from "../../host/compress/stages.js";
+import { runStage } from "../../host/compress/stages.js";
 import { readContainer } from "../../host/container/read.js";
 import { writeContainer } from "../../host/container/write.js";
 import type { Net } from "../../host/model/model.js";
@@ -10,10 +10,9 @@ import { quantize, roundedBias } from "../../host/quantize/quantize.js";
 import { weightedLayers } from "../../host/compress/integer-stages.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
 import type { Samples } from "../../host/data/samples.js";
-import type { Checkpoint } from "../../host/train/checkpoint.js";
 import type { Evaluation } from "../../host/train/metrics.js";
 import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, netBytes, smallNet, startedNet, stageContext } from "../train/support.js";
+import { barSamples, fileKeeper, netBytes, smallNet, startedNet, stageContext } from "../train/support.js";
 
 const samples = barSamples(160, 1);
 const validation = barSamples(200, 2);
@@ -91,15 +90,20 @@ test("has no bit that could go, and errs no more", async () => {
   );
 });
 
-test("keeps the bits that decide, unless errors are allowed", async () => {
-  // Nothing but the last layer's biases tells classes apart: the second is the largest, by a 50th.
+/** Nothing but the last layer's biases tells classes apart: the second is the largest, by a 50th. */
+function decidedNet(): Promise<Net> {
   const weight = trained.tensors.get("fc2.weight")!;
   const bias = trained.tensors.get("fc2.bias")!;
   const tensors = new Map(trained.tensors)
     .set("fc2.weight", { ...weight, data: weight.data.map(() => 0), integers: weight.integers!.map(() => 0) })
     .set("fc2.bias", { ...bias, data: Float32Array.of(0.98, 1, 0, 0) });
-  const decided = await calibrate({ ...trained, tensors });
-  const judging = { ...context, validation: { ...validation, labels: validation.labels.map(() => 1) } };
+  return calibrate({ ...trained, tensors });
+}
+
+const judging = { ...context, validation: { ...validation, labels: validation.labels.map(() => 1) } };
+
+test("keeps the bits that decide, unless errors are allowed", async () => {
+  const decided = await decidedNet();
   const bitsAt = async (tolerance: number): Promise<unknown> =>
     (await coarseBiases(decided, { ...plain, tolerance }, judging)).compression!.biasBits;
   // Of multiples of a power of two below 1/50, 50 to 100 make a 1.
@@ -125,17 +129,27 @@ describe("with epochs", () => {
     expect(loss).toBeLessThan((await evaluated(roundedTo(biasBits!), samples)).loss);
   });
 
+  test("without a rate they are rounded, and that is all", async () => {
+    const decided = await decidedNet();
+    const still = { ...learning, lr: 0, lrEnd: 0 };
+    const { tensors, compression } = await coarseBiases(decided, still, { ...judging, fixed: fixing.fixed });
+    const integers = (from: Net["tensors"]): Int32Array[] =>
+      quantize({ graph: smallNet, tensors: from, compression: compression! })
+        .layers.filter(isWeighted)
+        .map(({ bias }) => bias);
+    expect(integers(tensors)).toEqual(integers(decided.tensors));
+  });
+
   test("a stage that was stopped goes on to the same bytes", async () => {
     const whole = netBytes(await runStage(coarse, learning, fixing, samples));
     for (const stopAt of [7, 20]) {
-      let state: Checkpoint | undefined;
-      const keeper: StageContext["keeper"] = { load: () => state, save: (kept) => void (state = kept) };
+      const keeper = fileKeeper();
       const stop = new AbortController();
       const onProgress = (done: number, _: number, loss?: number): void =>
         void (loss !== undefined && done === stopAt && stop.abort());
       const stopped = runStage(coarse, learning, { ...fixing, keeper, signal: stop.signal, onProgress }, samples);
       await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
-      expect(state).toBeDefined();
+      expect(keeper.load()).toBeDefined();
       expect(netBytes(await runStage(coarse, learning, { ...fixing, keeper }, samples))).toEqual(whole);
     }
   });

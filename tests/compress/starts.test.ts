@@ -5,10 +5,9 @@ import { parseRecipe, type StartsStage } from "../../host/compress/recipe.js";
 import { runStage, type StageContext } from "../../host/compress/stages.js";
 import type { Net } from "../../host/model/model.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
-import type { Checkpoint } from "../../host/train/checkpoint.js";
 import { lenet300 } from "../../host/train/nets.js";
 import { Trainer } from "../../host/train/trainer.js";
-import { barSamples, netBytes, smallNet, stageContext, startedNet } from "../train/support.js";
+import { barSamples, fileKeeper, netBytes, smallNet, stageContext, startedNet } from "../train/support.js";
 
 const samples = barSamples(160, 1);
 const context: StageContext = {
@@ -48,8 +47,7 @@ test("goes on from where it was stopped to the same bytes", async () => {
   const whole = netBytes(await runOf(5));
   // In the first, where that ends, and in the last, behind the best.
   for (const stopAt of [5, 10, 45]) {
-    let state: Checkpoint | undefined;
-    const keeper: StageContext["keeper"] = { load: () => state, save: (kept) => void (state = kept) };
+    const keeper = fileKeeper();
     const stop = new AbortController();
     const onProgress = (done: number): void => void (done === stopAt && stop.abort());
     const stopped = runStage(given, stageOf(5), { ...context, keeper, signal: stop.signal, onProgress }, samples);

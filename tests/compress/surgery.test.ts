@@ -13,9 +13,9 @@ import {
 } from "../../host/compress/surgery.js";
 import { MoteError } from "../../host/errors.js";
 import type { Net } from "../../host/model/model.js";
-import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "../../host/train/checkpoint.js";
+import { encodeCheckpoint, type Checkpoint } from "../../host/train/checkpoint.js";
 import { lenet300 } from "../../host/train/nets.js";
-import { asked, barSamples, left, netBytes, smallNet, stageContext, startedNet } from "../train/support.js";
+import { asked, barSamples, fileKeeper, left, netBytes, smallNet, stageContext, startedNet } from "../train/support.js";
 
 const patient = (values: readonly number[], threshold = 0): Patient => ({
   name: "a",
@@ -132,16 +132,12 @@ describe("the stage", () => {
     const short = { ...stage, keep: 0.05, epochs: 3 };
     const whole = await runStage(start, short, context, samples);
     for (const stopAt of [3, 8, 13, 14]) {
-      let state: Uint8Array | undefined;
-      const keeper = {
-        load: () => state && decodeCheckpoint(state, "state"),
-        save: (saved: Checkpoint) => void (state = encodeCheckpoint("state", saved)),
-      };
+      const keeper = fileKeeper();
       const controller = new AbortController();
       const onProgress = (done: number): void => void (done === stopAt && controller.abort());
       const run = runStage(start, short, { ...context, keeper, signal: controller.signal, onProgress }, samples);
       await expect(run).rejects.toMatchObject({ code: "INTERRUPTED" } satisfies Partial<MoteError>);
-      expect(state).toBeDefined();
+      expect(keeper.load()).toBeDefined();
       expect(netBytes(await runStage(start, short, { ...context, keeper }, samples)), `stopped at ${stopAt}`).toEqual(
         netBytes(whole),
       );

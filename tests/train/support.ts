@@ -5,6 +5,7 @@ import { sharedBytes, type LabelledPictures, type Samples } from "../../host/dat
 import type { Graph, Net } from "../../host/model/model.js";
 import { Random } from "../../host/rng.js";
 import { nodeRuntime } from "../../host/node/train/runtime.js";
+import { decodeCheckpoint, encodeCheckpoint } from "../../host/train/checkpoint.js";
 import { Trainer } from "../../host/train/trainer.js";
 
 /** Every kind of layer that LeNet has, on 8 × 8 images with four classes. */
@@ -53,6 +54,15 @@ export function netBytes(net: Net): Buffer {
       Buffer.from(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
     ),
   );
+}
+
+/** Keeps a stage's state as the bytes that a work folder's file has. */
+export function fileKeeper(): StageContext["keeper"] {
+  let state: Uint8Array | undefined;
+  return {
+    load: () => state && decodeCheckpoint(state, "state"),
+    save: (kept) => void (state = encodeCheckpoint("state", kept)),
+  };
 }
 
 /** What a stage takes, on plain samples and one thread, with nothing kept. */
